@@ -1,0 +1,56 @@
+// The import arrows: jobs <- wire <- broker <- queue <- worker <- http <- cli; machines stands on jobs alone.
+// Each layer lists what it may import; anything else inside the repository is an error.
+const layers = {
+  'src/jobs': ['src/jobs'],
+  'src/telemetry': ['src/telemetry', 'src/jobs'],
+  machines: ['machines', 'src/jobs'],
+  'src/wire': ['src/wire', 'src/jobs'],
+  'src/broker': ['src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
+  'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
+  'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
+  'src/webhooks': ['src/webhooks', 'src/jobs', 'src/telemetry'],
+  'src/worker': [
+    'src/worker', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/gpu', 'src/webhooks', 'machines',
+  ],
+};
+const escape = (path) => path.replaceAll('/', '\\/');
+const inside = (folders) => `^(${folders.map(escape).join('|')})\\/`;
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(layers).map(([layer, allowed]) => ({
+      name: `arrows-${layer.replace('src/', '')}`,
+      severity: 'error',
+      comment: `${layer} may import only ${allowed.join(', ')}`,
+      from: { path: inside([layer]) },
+      to: { path: '^(src|machines|test|examples)\\/', pathNot: inside(allowed) },
+    })),
+    {
+      name: 'nats-only-in-broker',
+      severity: 'error',
+      comment: 'Only src/broker talks to NATS; everything else goes through it.',
+      from: { pathNot: '^src\\/broker\\/' },
+      to: { path: 'node_modules\\/(@nats-io|nats)\\/' },
+    },
+    {
+      name: 'xstate-only-in-machines-worker-inspect',
+      severity: 'error',
+      from: { pathNot: '^(machines|src\\/worker|src\\/inspect)\\/' },
+      to: { path: 'node_modules\\/xstate\\/' },
+    },
+    {
+      name: 'machines-without-io',
+      severity: 'error',
+      comment: 'Charts are pure: no Node built-ins.',
+      from: { path: '^machines\\/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

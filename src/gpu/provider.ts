@@ -1,0 +1,108 @@
+/**
+ * What Jetfleet needs of a company that rents GPU instances. No provider offers an idempotency key on create, so
+ * the name that Jetfleet chooses is the only identity that survives a crash: `findByName` must match it exactly.
+ */
+
+/** Instance status in one vocabulary. `running` is not yet usable; `preempted` is a reclaimed spot instance. */
+export type InstanceStatus =
+  | 'pending'
+  | 'provisioning'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'preempted'
+  | 'migrating'
+  | 'failed'
+  | 'terminating'
+  | 'terminated'
+  | 'unknown';
+
+export interface Instance {
+  id: string;
+  name: string;
+  status: InstanceStatus;
+  /** The provider's own word for the status. */
+  rawStatus: string;
+  /** Running, and nothing reported against it. */
+  healthy: boolean;
+  /** Why it failed or is unhealthy, where the provider says so. */
+  reason?: string;
+  region?: string;
+  productId?: string;
+  /** Public endpoints of the instance's ports. */
+  endpoints: { port: number; protocol: string; url: string }[];
+  /** ISO 8601. */
+  createdAt?: string;
+  /** When this was read, ISO 8601. */
+  observedAt: string;
+}
+
+export type BillingMode = 'spot' | 'on_demand';
+
+/** Something that can be rented now, as far as the provider knows: capacity is advisory. */
+export interface Offer {
+  productId: string;
+  productName: string;
+  /** The region that was asked for. */
+  region: string;
+  /** The provider's cluster that serves the region, where it has such a thing. */
+  clusterId?: string;
+  billingMode: BillingMode;
+  /** Price in 1/100,000 of the account's currency per hour, as an integer. */
+  pricePerHour: number;
+}
+
+export interface OfferQuery {
+  productName: string;
+  region: string;
+  gpuNum: number;
+  billingMode: BillingMode;
+}
+
+/** What runs on the instance. */
+export interface Template {
+  id: string;
+  image: string;
+  imageAuth?: string;
+  startCommand?: string;
+  ports: { port: number; protocol: string }[];
+  envs: { key: string; value: string }[];
+}
+
+export interface CreateSpec {
+  /** Chosen by Jetfleet, at most 60 of `[a-z0-9-]`. */
+  name: string;
+  offer: Offer;
+  template: Template;
+  gpuNum: number;
+  /** GB. */
+  rootfsSize: number;
+}
+
+export interface ProviderCapabilities {
+  stopStart: boolean;
+  spot: boolean;
+  /** Whether the provider itself matches names exactly; otherwise the adapter filters. */
+  exactNameLookup: boolean;
+  maxNameLength: number;
+}
+
+/** Every call rejects with a {@link ProviderError} and ends early when `signal` aborts. */
+export interface GpuProvider {
+  readonly name: string;
+  readonly capabilities: ProviderCapabilities;
+  /** Rents one instance. Never retried by the adapter: an ambiguous answer is the caller's to resolve by name. */
+  create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }>;
+  /** One instance, or null when the provider no longer knows it. */
+  get(id: string, signal?: AbortSignal): Promise<Instance | null>;
+  /** Every instance of exactly this name that is not terminated, oldest first. */
+  findByName(name: string, signal?: AbortSignal): Promise<Instance[]>;
+  /** All instances, page by page, optionally those whose name starts with `namePrefix`. */
+  list(filter?: { namePrefix?: string }, signal?: AbortSignal): AsyncIterable<Instance>;
+  /** Removes an instance. One that is gone already is a success. */
+  delete(id: string, signal?: AbortSignal): Promise<void>;
+  stop(id: string, signal?: AbortSignal): Promise<void>;
+  /** Offers that fit, cheapest first; an empty list when there is no capacity. */
+  listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]>;
+  getTemplate(id: string, signal?: AbortSignal): Promise<Template>;
+}

@@ -1,0 +1,191 @@
+/**
+ * Every error that Jetfleet raises or records, by code. `docs/errors.md` explains each one; a test holds the
+ * two together.
+ */
+import { MAX_ERROR_MESSAGE_LENGTH, MAX_PROBLEMS } from './limits.js';
+
+/** The codes, each with the sentence that `docs/errors.md` and `--help` show for it. */
+export const ERROR_CODES = {
+  JETFLEET_BODY_NOT_UTF8: 'The body of the message is not valid UTF-8.',
+  JETFLEET_BODY_NOT_JSON: 'The body of the message is not valid JSON.',
+  JETFLEET_PAYLOAD_INVALID: 'The payload does not fit the schema of its job type.',
+  JETFLEET_PAYLOAD_UNKNOWN_KEY: 'The payload has a key that its job type does not know.',
+  JETFLEET_PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
+  JETFLEET_PAYLOAD_TOO_DEEP: 'The payload is nested deeper than the limit.',
+  JETFLEET_HEADER_INVALID: 'An option header of the message cannot be read.',
+  JETFLEET_ID_INVALID: 'The job id has a character or a length that is not allowed.',
+  JETFLEET_TYPE_INVALID: 'The job type is not snake_case, or too long.',
+  JETFLEET_PRIORITY_INVALID: 'The priority is none of critical, high, normal and low.',
+  JETFLEET_OPTION_INVALID: 'An option of the call has a value that is not allowed.',
+  JETFLEET_HANDLER_FAILED: 'The handler threw an error that carries no code of its own.',
+  JETFLEET_NON_RETRYABLE: 'The handler refused the job for good.',
+  JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',
+  JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
+  JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
+  JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',
+  JETFLEET_DRAINING: 'The worker is shutting down and handed the job back.',
+  JETFLEET_CANCELLED: 'The job was cancelled.',
+  JETFLEET_CONFLICT: 'The job changed in the meantime, so the write was refused.',
+  JETFLEET_NOT_FOUND: 'There is no job with this id.',
+  JETFLEET_CLOSED: 'The queue, worker or connection is closed.',
+  JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.',
+  JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.',
+  JETFLEET_JETSTREAM_DISABLED: 'The NATS server runs without JetStream.',
+  JETFLEET_SERVER_TOO_OLD: 'The NATS server is older than Jetfleet needs.',
+  JETFLEET_STREAM_DRIFT: 'A stream or consumer differs from what Jetfleet needs to keep jobs safe.',
+  JETFLEET_NO_STREAM: 'No stream covers the subject, so the message would be lost.',
+  JETFLEET_PUBLISH_REFUSED: 'The broker refused the message.',
+  JETFLEET_PUBLISH_TIMEOUT: 'The broker did not confirm the message in time.',
+  JETFLEET_NATS_SERVER_NOT_FOUND: 'No nats-server binary could be found or fetched.',
+  JETFLEET_NATS_SERVER_FAILED: 'The embedded nats-server did not start.',
+  JETFLEET_PROVIDER_CAPACITY: 'The provider has no capacity for what was asked.',
+  JETFLEET_PROVIDER_QUOTA: 'The account has reached a limit of the provider.',
+  JETFLEET_PROVIDER_BALANCE: 'The account of the provider has no balance left.',
+  JETFLEET_PROVIDER_AUTH: 'The provider refused the API key.',
+  JETFLEET_PROVIDER_VALIDATION: 'The provider refused the request as invalid.',
+  JETFLEET_PROVIDER_NOT_FOUND: 'The provider does not know what was asked for.',
+  JETFLEET_PROVIDER_CONFLICT: 'The provider refused the request in the present state of the instance.',
+  JETFLEET_PROVIDER_RATE_LIMITED: 'The provider asks to slow down.',
+  JETFLEET_PROVIDER_TRANSIENT: 'The provider failed for a moment.',
+  JETFLEET_PROVIDER_AMBIGUOUS: 'It is not known whether the provider carried the request out.',
+  JETFLEET_INSTANCE_VANISHED: 'The instance was removed by somebody else.',
+  JETFLEET_INSTANCE_FAILED: 'The instance failed to start.',
+  JETFLEET_INSTANCE_TIMEOUT: 'The instance did not run within its waiting time.',
+  JETFLEET_INSTANCE_NOT_DELETED: 'The instance could not be shown to be gone.',
+  JETFLEET_WEBHOOK_URL_INVALID: 'The webhook URL cannot be used.',
+  JETFLEET_WEBHOOK_SECRET_INVALID: 'The webhook secret is not of the form whsec_<base64>.',
+  JETFLEET_WEBHOOK_FAILED: 'The endpoint did not accept the webhook.',
+  JETFLEET_WEBHOOK_GONE: 'The endpoint answered 410: it wants no more webhooks.',
+} as const;
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One fault in a payload: where it is (`regions[0]`, empty for the whole), and what is wrong there. */
+export interface Problem {
+  path: string;
+  message: string;
+}
+
+/** How an error stands on a job record: plain JSON, the same for every language. */
+export interface JobErrorInfo {
+  /** A code of {@link ERROR_CODES}, or the handler's own. */
+  code: string;
+  message: string;
+  /** Whether another attempt may help. */
+  retryable: boolean;
+  /** Each fault of an invalid payload, at most {@link MAX_PROBLEMS}. */
+  problems?: Problem[];
+  /** The beginning of a body that could not be read. */
+  excerpt?: string;
+  /** What a provider or endpoint asked for in `Retry-After`, in milliseconds. */
+  retryAfterMs?: number;
+}
+
+export interface JetfleetErrorOptions extends ErrorOptions {
+  retryable?: boolean;
+  problems?: Problem[];
+  excerpt?: string;
+  retryAfterMs?: number;
+}
+
+const BRAND = Symbol.for('jetfleet.error');
+
+/** The base of every error of Jetfleet. {@link JetfleetError.is} also knows those of a second copy of the package. */
+export class JetfleetError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly problems?: Problem[];
+  readonly excerpt?: string;
+  readonly retryAfterMs?: number;
+  readonly [BRAND] = true;
+
+  constructor(code: ErrorCode | (string & {}), message: string, options: JetfleetErrorOptions = {}) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+    if (options.problems) this.problems = options.problems.slice(0, MAX_PROBLEMS);
+    if (options.excerpt !== undefined) this.excerpt = options.excerpt;
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+
+  static is(value: unknown): value is JetfleetError {
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
+  }
+}
+
+/** The input is wrong and stays wrong: the job fails at once, with every problem listed. */
+export class ValidationError extends JetfleetError {}
+
+/** Thrown by a handler to fail its job at once, whatever attempts are left. */
+export class NonRetryableError extends JetfleetError {
+  constructor(message: string, options: JetfleetErrorOptions & { code?: string } = {}) {
+    super(options.code ?? 'JETFLEET_NON_RETRYABLE', message, { ...options, retryable: false });
+  }
+}
+
+/** Thrown by a handler to ask for another attempt, after `retryAfterMs` where it is given. */
+export class RetryableError extends JetfleetError {
+  constructor(message: string, options: JetfleetErrorOptions & { code?: string } = {}) {
+    super(options.code ?? 'JETFLEET_HANDLER_FAILED', message, { ...options, retryable: true });
+  }
+}
+
+/** An attempt ran longer than its job allows. The job fails at once. */
+export class TimeoutError extends JetfleetError {
+  constructor(message: string) {
+    super('JETFLEET_TIMEOUT', message, { retryable: false });
+  }
+}
+
+/** The broker cannot be reached, or did not answer. */
+export class BrokerError extends JetfleetError {}
+
+/** A write was refused because somebody else wrote first. */
+export class ConflictError extends JetfleetError {
+  constructor(message: string, options: JetfleetErrorOptions = {}) {
+    super('JETFLEET_CONFLICT', message, options);
+  }
+}
+
+/** Why a handler's AbortSignal fired. */
+export type AbortReason = 'timeout' | 'cancelled' | 'lease_lost' | 'draining';
+
+const ABORT_CODE: Record<AbortReason, ErrorCode> = {
+  timeout: 'JETFLEET_TIMEOUT',
+  cancelled: 'JETFLEET_CANCELLED',
+  lease_lost: 'JETFLEET_LEASE_LOST',
+  draining: 'JETFLEET_DRAINING',
+};
+
+/** The `reason` of a handler's AbortSignal. */
+export class JobAborted extends JetfleetError {
+  readonly reason: AbortReason;
+
+  constructor(reason: AbortReason, message: string) {
+    super(ABORT_CODE[reason], message);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Any thrown value as it stands on a record. Errors of Jetfleet keep their code; whatever else a handler throws
+ * is retryable, since most such errors come from the network.
+ */
+export function toJobError(thrown: unknown): JobErrorInfo {
+  if (JetfleetError.is(thrown)) {
+    return {
+      code: thrown.code,
+      message: clip(thrown.message),
+      retryable: thrown.retryable,
+      ...(thrown.problems && { problems: thrown.problems }),
+      ...(thrown.excerpt !== undefined && { excerpt: thrown.excerpt }),
+      ...(thrown.retryAfterMs !== undefined && { retryAfterMs: thrown.retryAfterMs }),
+    };
+  }
+  const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  return { code: 'JETFLEET_HANDLER_FAILED', message: clip(message), retryable: true };
+}
+
+function clip(message: string): string {
+  return message.length <= MAX_ERROR_MESSAGE_LENGTH ? message : `${message.slice(0, MAX_ERROR_MESSAGE_LENGTH)}…`;
+}

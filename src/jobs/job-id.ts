@@ -1,0 +1,49 @@
+import { monotonicFactory } from 'ulid';
+import { ValidationError } from './errors.js';
+import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
+
+const ID = /^[A-Za-z0-9_-]+$/;
+const SEQUENCE_ID = /^seq-(\d{1,16})$/;
+
+/** A new id that sorts by time (ULID), unique across processes. */
+export const generateJobId: () => string = monotonicFactory();
+
+/** True for an id that may stand in a subject: 1 to `maxLength` of `[A-Za-z0-9_-]`. */
+export function isJobId(value: string, maxLength = MAX_DERIVED_ID_LENGTH): boolean {
+  return value.length >= 1 && value.length <= maxLength && ID.test(value);
+}
+
+/**
+ * Checks an id that a caller chose.
+ * @throws ValidationError `JETFLEET_ID_INVALID`
+ */
+export function assertCallerId(id: string): void {
+  if (!isJobId(id, MAX_ID_LENGTH)) {
+    throw new ValidationError(
+      'JETFLEET_ID_INVALID',
+      `job id ${JSON.stringify(String(id).slice(0, 140))} must be 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -; leave it out to have one generated`,
+    );
+  }
+  if (SEQUENCE_ID.test(id)) {
+    throw new ValidationError(
+      'JETFLEET_ID_INVALID',
+      `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> name jobs that were published without one`,
+    );
+  }
+}
+
+/** The id of a job published on the three-token form, from its sequence in the stream. */
+export function sequenceId(sequence: number): string {
+  return `seq-${sequence}`;
+}
+
+/** The stream sequence that a `seq-<n>` id names, or undefined for any other id. */
+export function sequenceOf(id: string): number | undefined {
+  const match = SEQUENCE_ID.exec(id);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** The id of what follows from a job: the same for every repetition, so that repeating it is harmless. */
+export function derivedId(id: string, suffix: string): string {
+  return `${id}-${suffix}`.slice(0, MAX_DERIVED_ID_LENGTH);
+}

@@ -1,0 +1,102 @@
+import type { JobErrorInfo } from './errors.js';
+import type { JobPriority, JobState, JobStatus, JobType } from './vocabulary.js';
+
+/** A job that a finished job asks for; its id is derived, so publishing it twice makes one job. */
+export interface FollowUp {
+  type: JobType;
+  id: string;
+  payload: unknown;
+  priority: JobPriority;
+  maxAttempts?: number;
+  webhookUrl?: string;
+}
+
+/**
+ * The whole state of a job. Each transition appends one of these to EVENTS on
+ * `events.<type>.<status>.<id>`; the last one for an id is the job, all of them are its history.
+ * Times are ISO 8601 strings in UTC, durations milliseconds.
+ */
+export interface JobRecord<P = unknown, R = unknown> {
+  /** Version of this layout. */
+  v: 1;
+  id: string;
+  type: JobType;
+  priority: JobPriority;
+  status: JobStatus;
+  state: JobState;
+  /** What the producer sent; null when it could not be read. */
+  payload: P;
+  /** The attempt that runs, or ran last; 0 before the first. */
+  attempt: number;
+  maxAttempts: number;
+  /** Limit for one attempt. */
+  timeoutMs?: number;
+  webhookUrl?: string;
+  createdAt: string;
+  updatedAt: string;
+  /** When the first attempt began. */
+  startedAt?: string;
+  /** When the job became COMPLETED or FAILED. */
+  finishedAt?: string;
+  /** When the next attempt or poll is due: of a scheduled, retrying or waiting job. */
+  nextRunAt?: string;
+  /** The worker that wrote this record. */
+  worker?: string;
+  /** Sequence of the work message that owns the job while it is processing. */
+  workSeq?: number;
+  /** What the handler left for later attempts. */
+  checkpoint?: unknown;
+  result?: R;
+  /** Of a failed job, and of a retrying one: why the last attempt failed. */
+  error?: JobErrorInfo;
+  /** Jobs that follow from this one. */
+  next?: FollowUp[];
+  /** The job that this one followed from. */
+  parentId?: string;
+  /** W3C trace context of the producer. */
+  traceparent?: string;
+  tracestate?: string;
+  /** The chart that made the transition. */
+  machine: { id: string; version: number };
+}
+
+/** What a queue knows of a job that no worker has touched yet: its message is the record. */
+export interface JobRequest {
+  id: string;
+  type: JobType;
+  priority: JobPriority;
+  payload: unknown;
+  maxAttempts?: number;
+  timeoutMs?: number;
+  webhookUrl?: string;
+  parentId?: string;
+  traceparent?: string;
+  tracestate?: string;
+  createdAt: string;
+}
+
+export const JOB_MACHINE = { id: 'job', version: 1 } as const;
+
+/** The PENDING record of a job that waits in the work stream, or for its timer when `nextRunAt` is given. */
+export function pendingRecord(request: JobRequest, maxAttempts: number, nextRunAt?: string): JobRecord {
+  return {
+    v: 1,
+    id: request.id,
+    type: request.type,
+    priority: request.priority,
+    status: 'pending',
+    state: nextRunAt === undefined ? 'queued' : 'scheduled',
+    payload: request.payload,
+    attempt: 0,
+    maxAttempts: request.maxAttempts ?? maxAttempts,
+    ...(request.timeoutMs !== undefined && { timeoutMs: request.timeoutMs }),
+    ...(request.webhookUrl !== undefined && { webhookUrl: request.webhookUrl }),
+    createdAt: request.createdAt,
+    updatedAt: request.createdAt,
+    ...(nextRunAt !== undefined && { nextRunAt }),
+    ...(request.parentId !== undefined && { parentId: request.parentId }),
+    ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
+    ...(request.tracestate !== undefined && { tracestate: request.tracestate }),
+    machine: JOB_MACHINE,
+  };
+}

@@ -1,0 +1,40 @@
+/** Every limit of the contract in one place. Bytes are bytes of UTF-8, times are milliseconds. */
+
+/** Largest body of a work message, and largest payload once parsed and written again. */
+export const MAX_PAYLOAD_BYTES = 512 * 1024;
+/** Room for headers on top of the body; the stream refuses anything larger than body plus this. */
+export const MAX_HEADER_BYTES = 4 * 1024;
+/** Deepest nesting of a payload. */
+export const MAX_PAYLOAD_DEPTH = 100;
+/** Largest result or checkpoint that a handler may leave on its record. */
+export const MAX_RESULT_BYTES = 128 * 1024;
+/** Largest error message kept on a record, in characters. */
+export const MAX_ERROR_MESSAGE_LENGTH = 2_000;
+/** How much of a broken body is kept with the error, in characters. */
+export const EXCERPT_LENGTH = 200;
+/** Most problems listed for one invalid payload. */
+export const MAX_PROBLEMS = 50;
+
+/** Longest id that a caller may choose. */
+export const MAX_ID_LENGTH = 100;
+/** Longest id that Jetfleet derives from another, such as `<id>-monitor`. */
+export const MAX_DERIVED_ID_LENGTH = 128;
+
+export const DEFAULT_MAX_ATTEMPTS = 3;
+/** A webhook follows its own, longer retry schedule. */
+export const DEFAULT_WEBHOOK_MAX_ATTEMPTS = 10;
+export const MAX_MAX_ATTEMPTS = 100;
+/** Longest limit for one attempt: 24 hours. */
+export const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+/** Longest delay of a scheduled job: 366 days. */
+export const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
+
+export const DEFAULT_RETRY_BASE_MS = 1_000;
+export const DEFAULT_MAX_RETRY_DELAY_MS = 300_000;
+
+/** How long a delivered job stays with a worker that has gone silent. */
+export const DEFAULT_ACK_WAIT_MS = 15_000;
+/** How long the record of a job is kept. */
+export const DEFAULT_EVENTS_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
+/** How long an instance may take from create to running before `onTimeout` applies. */
+export const DEFAULT_MAX_WAIT_TIME_MS = 600_000;

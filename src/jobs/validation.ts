@@ -1,0 +1,90 @@
+import type { z } from 'zod';
+import { type Problem, ValidationError } from './errors.js';
+import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_PROBLEMS } from './limits.js';
+
+/**
+ * Checks a payload against the schema of its type and gives it back with defaults filled in.
+ * @throws ValidationError `JETFLEET_PAYLOAD_UNKNOWN_KEY` when unknown keys are all that is wrong, else
+ *   `JETFLEET_PAYLOAD_INVALID`; both list every problem by path
+ */
+export function parsePayload<T>(type: string, schema: z.ZodType<T>, payload: unknown): T {
+  const parsed = schema.safeParse(payload);
+  if (parsed.success) return parsed.data;
+  const { issues } = parsed.error;
+  const onlyUnknownKeys = issues.every((issue) => issue.code === 'unrecognized_keys');
+  const problems = issues.flatMap(toProblems).slice(0, MAX_PROBLEMS);
+  throw new ValidationError(
+    onlyUnknownKeys ? 'JETFLEET_PAYLOAD_UNKNOWN_KEY' : 'JETFLEET_PAYLOAD_INVALID',
+    `payload of ${type} is invalid: ${problems.map(describe).join('; ')}`,
+    { problems, excerpt: excerptOf(payload) },
+  );
+}
+
+function toProblems(issue: z.core.$ZodIssue): Problem[] {
+  const path = formatPath(issue.path);
+  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+  return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
+}
+
+function describe({ path, message }: Problem): string {
+  return path ? `${path}: ${message}` : message;
+}
+
+/** `['regions', 0, 'name']` as `regions[0].name`. */
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text ? `${text}.${String(key)}` : String(key);
+  }, '');
+}
+
+/** The beginning of a value as text, for error reports. Never throws. */
+export function excerptOf(value: unknown): string {
+  try {
+    return String(typeof value === 'string' ? value : JSON.stringify(value)).slice(0, EXCERPT_LENGTH);
+  } catch {
+    return '[unprintable]';
+  }
+}
+
+/**
+ * A payload as JSON text, within the limits of the contract.
+ * @throws ValidationError `JETFLEET_PAYLOAD_TOO_DEEP`, `JETFLEET_PAYLOAD_TOO_LARGE`, or `JETFLEET_PAYLOAD_INVALID`
+ *   when it has no JSON form
+ */
+export function encodePayload(payload: unknown): string {
+  if (!isWithinDepth(payload, MAX_PAYLOAD_DEPTH)) {
+    throw new ValidationError('JETFLEET_PAYLOAD_TOO_DEEP', `payload is nested deeper than ${MAX_PAYLOAD_DEPTH} levels`);
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(payload);
+  } catch (cause) {
+    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has no JSON form: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  if (text === undefined) {
+    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has no JSON form: it is ${typeof payload}`);
+  }
+  assertPayloadSize(Buffer.byteLength(text));
+  return text;
+}
+
+/** @throws ValidationError `JETFLEET_PAYLOAD_TOO_LARGE` */
+export function assertPayloadSize(bytes: number): void {
+  if (bytes <= MAX_PAYLOAD_BYTES) return;
+  throw new ValidationError(
+    'JETFLEET_PAYLOAD_TOO_LARGE',
+    `payload has ${bytes} bytes, the limit is ${MAX_PAYLOAD_BYTES}; store large data elsewhere and send a reference`,
+  );
+}
+
+function isWithinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  for (const key in value) {
+    if (!isWithinDepth((value as Record<string, unknown>)[key], levels - 1)) return false;
+  }
+  return true;
+}

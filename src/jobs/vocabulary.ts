@@ -1,0 +1,95 @@
+/**
+ * The words every layer and every language shares: job types, priorities, statuses and states.
+ * They appear as tokens in NATS subjects, so their spelling is part of the wire contract.
+ */
+
+/** The job types Jetfleet handles itself. A user's own type is any string that {@link isJobType} accepts. */
+export const JobType = {
+  CREATE_INSTANCE: 'create_instance',
+  MONITOR_INSTANCE: 'monitor_instance',
+  SEND_WEBHOOK: 'send_webhook',
+} as const;
+export type BuiltInJobType = (typeof JobType)[keyof typeof JobType];
+/** A built-in type or a user's own, snake_case. */
+export type JobType = BuiltInJobType | (string & {});
+
+/** Strict order: a worker starts a lower priority only when no higher one waits. */
+export const JobPriority = {
+  CRITICAL: 'critical',
+  HIGH: 'high',
+  NORMAL: 'normal',
+  LOW: 'low',
+} as const;
+export type JobPriority = (typeof JobPriority)[keyof typeof JobPriority];
+
+/** Every priority, highest first: the order in which workers look for work. */
+export const PRIORITIES: readonly JobPriority[] = ['critical', 'high', 'normal', 'low'];
+
+export const JobStatus = {
+  PENDING: 'pending',
+  PROCESSING: 'processing',
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+} as const;
+export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
+
+export const STATUSES: readonly JobStatus[] = ['pending', 'processing', 'completed', 'failed'];
+
+/**
+ * Where a job stands inside its status; the nested states of the `job` chart.
+ *
+ * - pending: `queued` (a work message waits), `scheduled` (a broker timer waits), `retrying` (a timer for the
+ *   next attempt waits)
+ * - processing: `running` (a worker holds it), `waiting` (it hibernates until a broker timer)
+ * - completed
+ * - failed: `exhausted` (no attempt left), `rejected` (invalid, or refused for good), `timed_out`, `cancelled`
+ */
+export type JobState =
+  | 'queued'
+  | 'scheduled'
+  | 'retrying'
+  | 'running'
+  | 'waiting'
+  | 'completed'
+  | 'exhausted'
+  | 'rejected'
+  | 'timed_out'
+  | 'cancelled';
+
+const STATUS_OF: Record<JobState, JobStatus> = {
+  queued: 'pending',
+  scheduled: 'pending',
+  retrying: 'pending',
+  running: 'processing',
+  waiting: 'processing',
+  completed: 'completed',
+  exhausted: 'failed',
+  rejected: 'failed',
+  timed_out: 'failed',
+  cancelled: 'failed',
+};
+
+/** The status that a nested state belongs to. */
+export function statusOf(state: JobState): JobStatus {
+  return STATUS_OF[state];
+}
+
+/** True for COMPLETED and FAILED: no worker will touch the job again. */
+export function isTerminal(status: JobStatus): boolean {
+  return status === 'completed' || status === 'failed';
+}
+
+const JOB_TYPE = /^[a-z][a-z0-9_]{0,63}$/;
+
+/** True for 1 to 64 of `[a-z0-9_]`, starting with a letter. */
+export function isJobType(value: string): boolean {
+  return JOB_TYPE.test(value);
+}
+
+export function isPriority(value: string): value is JobPriority {
+  return (PRIORITIES as readonly string[]).includes(value);
+}
+
+export function isStatus(value: string): value is JobStatus {
+  return (STATUSES as readonly string[]).includes(value);
+}
