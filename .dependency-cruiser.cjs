@@ -10,11 +10,19 @@ const layers = {
   'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
   'src/webhooks': ['src/webhooks', 'src/jobs', 'src/telemetry'],
   'src/worker': [
-    'src/worker', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/gpu', 'src/webhooks', 'machines',
+    'src/worker',
+    'src/queue',
+    'src/broker',
+    'src/wire',
+    'src/jobs',
+    'src/telemetry',
+    'src/gpu',
+    'src/webhooks',
+    'machines',
   ],
 };
-const escape = (path) => path.replaceAll('/', '\\/');
-const inside = (folders) => `^(${folders.map(escape).join('|')})\\/`;
+const escapeSlashes = (path) => path.replaceAll('/', '\\/');
+const inside = (folders) => `^(${folders.map(escapeSlashes).join('|')})\\/`;
 
 module.exports = {
   forbidden: [

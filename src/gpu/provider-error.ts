@@ -22,7 +22,12 @@ export type ProviderErrorClass =
   | 'transient'
   | 'ambiguous';
 
-const RETRYABLE: ReadonlySet<ProviderErrorClass> = new Set(['capacity', 'rate_limited', 'transient', 'ambiguous']);
+const RETRYABLE: ReadonlySet<ProviderErrorClass> = new Set([
+  'capacity',
+  'rate_limited',
+  'transient',
+  'ambiguous',
+]);
 
 export class ProviderError extends JetfleetError {
   readonly class: ProviderErrorClass;

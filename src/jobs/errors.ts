@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   JETFLEET_INSTANCE_NOT_DELETED: 'The instance could not be shown to be gone.',
   JETFLEET_WEBHOOK_URL_INVALID: 'The webhook URL cannot be used.',
   JETFLEET_WEBHOOK_SECRET_INVALID: 'The webhook secret is not of the form whsec_<base64>.',
+  JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',
   JETFLEET_WEBHOOK_FAILED: 'The endpoint did not accept the webhook.',
   JETFLEET_WEBHOOK_GONE: 'The endpoint answered 410: it wants no more webhooks.',
 } as const;
@@ -187,5 +188,7 @@ export function toJobError(thrown: unknown): JobErrorInfo {
 }
 
 function clip(message: string): string {
-  return message.length <= MAX_ERROR_MESSAGE_LENGTH ? message : `${message.slice(0, MAX_ERROR_MESSAGE_LENGTH)}…`;
+  return message.length <= MAX_ERROR_MESSAGE_LENGTH
+    ? message
+    : `${message.slice(0, MAX_ERROR_MESSAGE_LENGTH)}…`;
 }

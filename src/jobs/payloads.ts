@@ -7,9 +7,16 @@ const text = (max: number) => z.string().min(1).max(max);
 /** ISO 8601 with a zone; a Date is accepted in process and travels as such a string. */
 const isoTime = z.preprocess(
   (value) => (value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : value),
-  z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-01-01T00:00:00Z' }),
+  z.iso.datetime({
+    offset: true,
+    error: 'must be an ISO 8601 time with a zone, such as 2026-01-01T00:00:00Z',
+  }),
 );
-const maxWaitTime = z.number().int().min(1).max(7 * 24 * 60 * 60 * 1000);
+const maxWaitTime = z
+  .number()
+  .int()
+  .min(1)
+  .max(7 * 24 * 60 * 60 * 1000);
 const onTimeout = z.enum(['delete', 'stop', 'keep']);
 
 /** What happens to an instance that does not run in time: removed (default), stopped, or left alone. */
@@ -48,7 +55,9 @@ export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
 export const sendWebhookPayload = z.strictObject({
   url: httpUrl,
   payload: z.json(),
-  headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/), z.string().max(2_000)).optional(),
+  headers: z
+    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/), z.string().max(2_000))
+    .optional(),
 });
 export type SendWebhookPayload = z.infer<typeof sendWebhookPayload>;
 

@@ -1,4 +1,10 @@
-import { DEFAULT_MAX_RETRY_DELAY_MS, DEFAULT_RETRY_BASE_MS } from './limits.js';
+import {
+  DEFAULT_MAX_ATTEMPTS,
+  DEFAULT_MAX_RETRY_DELAY_MS,
+  DEFAULT_RETRY_BASE_MS,
+  DEFAULT_WEBHOOK_MAX_ATTEMPTS,
+} from './limits.js';
+import { JobType } from './vocabulary.js';
 
 /** How long to wait before the next attempt. */
 export interface RetryPolicy {
@@ -40,3 +46,8 @@ export const WEBHOOK_RETRY: RetryPolicy = {
   delaysMs: [5, 30, 120, 600, 1_800, 7_200, 21_600, 43_200, 86_400].map((seconds) => seconds * 1.2 * 1000),
   jitter: 1 / 3,
 };
+
+/** How often a job is attempted when its producer does not say: 3 times, a webhook 10 times. */
+export function defaultMaxAttempts(type: string): number {
+  return type === JobType.SEND_WEBHOOK ? DEFAULT_WEBHOOK_MAX_ATTEMPTS : DEFAULT_MAX_ATTEMPTS;
+}

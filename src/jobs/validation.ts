@@ -53,22 +53,36 @@ export function excerptOf(value: unknown): string {
  *   when it has no JSON form
  */
 export function encodePayload(payload: unknown): string {
-  if (!isWithinDepth(payload, MAX_PAYLOAD_DEPTH)) {
-    throw new ValidationError('JETFLEET_PAYLOAD_TOO_DEEP', `payload is nested deeper than ${MAX_PAYLOAD_DEPTH} levels`);
-  }
+  assertPayloadDepth(payload);
   let text: string | undefined;
   try {
     text = JSON.stringify(payload);
   } catch (cause) {
-    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has no JSON form: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new ValidationError(
+      'JETFLEET_PAYLOAD_INVALID',
+      `payload has no JSON form: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
   }
   if (text === undefined) {
-    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has no JSON form: it is ${typeof payload}`);
+    throw new ValidationError(
+      'JETFLEET_PAYLOAD_INVALID',
+      `payload has no JSON form: it is ${typeof payload}`,
+    );
   }
   assertPayloadSize(Buffer.byteLength(text));
   return text;
+}
+
+/** @throws ValidationError `JETFLEET_PAYLOAD_TOO_DEEP` */
+export function assertPayloadDepth(payload: unknown): void {
+  if (isWithinDepth(payload, MAX_PAYLOAD_DEPTH)) return;
+  throw new ValidationError(
+    'JETFLEET_PAYLOAD_TOO_DEEP',
+    `payload is nested deeper than ${MAX_PAYLOAD_DEPTH} levels`,
+  );
 }
 
 /** @throws ValidationError `JETFLEET_PAYLOAD_TOO_LARGE` */

@@ -1,0 +1,93 @@
+import type { JobErrorInfo } from '../src/jobs/errors.js';
+import type { JobOutcome } from '../src/jobs/outcome.js';
+import type { CreateInstancePayload } from '../src/jobs/payloads.js';
+import { JobType } from '../src/jobs/vocabulary.js';
+import { emptyInput, type RunInput } from './run-input.js';
+
+/** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
+export interface Offer {
+  productId: string;
+  region: string;
+}
+
+export interface FoundInstance {
+  id: string;
+}
+
+/** The `result` of a completed `create_instance`. */
+export interface CreateInstanceResult {
+  novitaInstanceId: string;
+  /** Absent for an adopted instance. */
+  region?: string;
+  productId?: string;
+  /** Whether an earlier attempt had rented the instance. */
+  adopted: boolean;
+  /** Instances of the same name that could not be removed and still cost money. */
+  duplicatesLeft?: string[];
+}
+
+export interface CreateInstanceContext {
+  input: RunInput<CreateInstancePayload>;
+  instanceName: string;
+  /** An earlier create may have been carried out. */
+  outcomeUnknown: boolean;
+  lookUps: number;
+  /** Creates of this attempt whose outcome was unknown. */
+  unknownCreates: number;
+  /** Offers not yet refused, the present one first; undefined until resolved. */
+  offers?: Offer[];
+  found: string[];
+  duplicatesFailed: boolean;
+  created?: string;
+  error?: JobErrorInfo;
+}
+
+export function contextOf(input: RunInput<CreateInstancePayload> | undefined): CreateInstanceContext {
+  const given = input ?? emptyInput<CreateInstancePayload>();
+  const checkpoint = given.checkpoint as { instanceName?: unknown } | null | undefined;
+  const instanceName = typeof checkpoint?.instanceName === 'string' ? checkpoint.instanceName : '';
+  return {
+    input: given,
+    instanceName,
+    outcomeUnknown: instanceName !== '',
+    lookUps: 0,
+    unknownCreates: 0,
+    found: [],
+    duplicatesFailed: false,
+  };
+}
+
+export function noCapacity({ productName, region, regions = [] }: CreateInstancePayload): JobErrorInfo {
+  const message = `No offer of ${productName} in ${[region, ...regions].join(', ')}`;
+  return { code: 'JETFLEET_PROVIDER_CAPACITY', message, retryable: true };
+}
+
+export function outcomeOf(context: CreateInstanceContext): JobOutcome {
+  const { input, created, found, offers, error } = context;
+  const novitaInstanceId = created ?? found[0];
+  if (error || novitaInstanceId === undefined) {
+    return { kind: 'failed', error: error ?? noCapacity(input.payload) };
+  }
+  const { instanceId, maxWaitTime, onTimeout } = input.payload;
+  const webhookUrl = input.payload.webhookUrl ?? input.webhookUrl;
+  const offer = created === undefined ? undefined : offers?.[0];
+  const result: CreateInstanceResult = {
+    novitaInstanceId,
+    ...(offer && { region: offer.region, productId: offer.productId }),
+    adopted: created === undefined,
+    ...(context.duplicatesFailed && { duplicatesLeft: found.slice(1) }),
+  };
+  const payload = {
+    instanceId,
+    novitaInstanceId,
+    startTime: input.now,
+    ...(maxWaitTime !== undefined && { maxWaitTime }),
+    ...(webhookUrl !== undefined && { webhookUrl }),
+    ...(onTimeout !== undefined && { onTimeout }),
+  };
+  return {
+    kind: 'completed',
+    result,
+    next: [{ type: JobType.MONITOR_INSTANCE, idSuffix: 'monitor', payload }],
+  };
+}

@@ -1,0 +1,218 @@
+import { assign, setup } from 'xstate';
+import { JetfleetError, toJobError } from '../src/jobs/errors.js';
+import type { JobOutcome } from '../src/jobs/outcome.js';
+import type { CreateInstancePayload } from '../src/jobs/payloads.js';
+import {
+  type CreateInstanceContext,
+  contextOf,
+  type FoundInstance,
+  noCapacity,
+  type Offer,
+  outcomeOf,
+} from './create-instance-context.js';
+import { notProvided, type RunInput } from './run-input.js';
+
+export interface CreateInstanceSettings {
+  /** Pause before a name is looked up again while an earlier create may still show. Defaults to 2000 ms. */
+  settleDelayMs?: number;
+  /** How many look-ups must find nothing before another create is safe. Defaults to 5. */
+  maxLookUps?: number;
+  /** How many creates one attempt may send while their outcomes stay unknown. Defaults to 3. */
+  maxCreates?: number;
+}
+
+type Thrown = { error: unknown };
+type Found = { found: FoundInstance[] };
+type Offers = { offers: Offer[] };
+
+const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
+const offered = ({ event }: { event: { output: Offer[] } }): Offers => ({ offers: event.output });
+const looked = ({ event }: { event: { output: FoundInstance[] } }): Found => ({ found: event.output });
+const saveOffers = { type: 'saveOffers', params: offered } as const;
+const saveFound = { type: 'saveFound', params: looked } as const;
+const fail = { target: 'failed', actions: { type: 'saveError', params: thrown } } as const;
+
+/**
+ * Rents exactly one instance. The provider knows no idempotency key, so the name that the job derives is the only
+ * identity that survives a crash: it is recorded before the first create, and looked up before any other.
+ */
+export function createInstanceChart(settings: CreateInstanceSettings = {}) {
+  const { settleDelayMs = 2_000, maxLookUps = 5, maxCreates = 3 } = settings;
+  return setup({
+    types: {
+      context: {} as CreateInstanceContext,
+      input: {} as RunInput<CreateInstancePayload>,
+      output: {} as JobOutcome,
+    },
+    actors: {
+      resolveOffers: notProvided<Offer[], { jobId: string; payload: CreateInstancePayload }>(),
+      recordIntent: notProvided<{ instanceName: string }, { jobId: string }>(),
+      findInstances: notProvided<FoundInstance[], { jobId: string; instanceName: string }>(),
+      createInstance: notProvided<
+        { providerInstanceId: string },
+        { jobId: string; instanceName: string; offer: Offer }
+      >(),
+      removeDuplicates: notProvided<void, { jobId: string; instanceIds: string[] }>(),
+    },
+    guards: {
+      hasIntent: ({ context }) => context.instanceName !== '',
+      hasOffersAndIntent: ({ context }, { offers }: Offers) =>
+        offers.length > 0 && context.instanceName !== '',
+      hasOffers: (_, { offers }: Offers) => offers.length > 0,
+      foundSeveral: (_, { found }: Found) => found.length > 1,
+      foundOne: (_, { found }: Found) => found.length === 1,
+      mayStillShow: ({ context }) => context.outcomeUnknown && context.lookUps + 1 < maxLookUps,
+      createdTooOften: ({ context }) => context.unknownCreates >= maxCreates,
+      needsOffers: ({ context }) => context.offers === undefined,
+      // What is no error of ours came from below the adapter, after the request may have left.
+      isAmbiguous: (_, { error }: Thrown) =>
+        !JetfleetError.is(error) || error.code === 'JETFLEET_PROVIDER_AMBIGUOUS',
+      canTryNextOffer: ({ context }, { error }: Thrown) =>
+        JetfleetError.is(error) &&
+        error.code === 'JETFLEET_PROVIDER_CAPACITY' &&
+        (context.offers?.length ?? 0) > 1,
+    },
+    actions: {
+      saveOffers: assign((_, { offers }: Offers) => ({ offers })),
+      saveIntent: assign((_, params: { instanceName: string }) => ({ instanceName: params.instanceName })),
+      saveFound: assign((_, { found }: Found) => ({
+        found: found.map(({ id }) => id),
+        error: undefined,
+      })),
+      saveCreated: assign((_, params: { providerInstanceId: string }) => ({
+        created: params.providerInstanceId,
+        error: undefined,
+      })),
+      countLookUp: assign(({ context }) => ({ lookUps: context.lookUps + 1 })),
+      nextOffer: assign(({ context }) => ({ offers: context.offers?.slice(1) })),
+      noteUnknownOutcome: assign(({ context }, { error }: Thrown) => ({
+        outcomeUnknown: true,
+        unknownCreates: context.unknownCreates + 1,
+        lookUps: 0,
+        error: toJobError(error),
+      })),
+      noteDuplicatesLeft: assign({ duplicatesFailed: true }),
+      saveNoCapacity: assign(({ context }) => ({ error: noCapacity(context.input.payload) })),
+      saveError: assign((_, { error }: Thrown) => ({ error: toJobError(error) })),
+    },
+    delays: { settleDelay: settleDelayMs },
+  }).createMachine({
+    id: 'create_instance',
+    version: '1',
+    description: 'Rents exactly one instance, whatever crashes or times out.',
+    context: ({ input }) => contextOf(input),
+    initial: 'deciding',
+    output: ({ context }) => outcomeOf(context),
+    states: {
+      deciding: {
+        description: 'Whether an earlier attempt may have rented the instance already.',
+        always: [{ guard: 'hasIntent', target: 'lookingUp' }, { target: 'resolvingOffers' }],
+      },
+      resolvingOffers: {
+        description: 'Finds what can be rented: regions in their order, the cheapest offer first.',
+        invoke: {
+          src: 'resolveOffers',
+          input: ({ context: { input } }) => ({ jobId: input.jobId, payload: input.payload }),
+          onDone: [
+            {
+              guard: { type: 'hasOffersAndIntent', params: offered },
+              target: 'creating',
+              actions: saveOffers,
+            },
+            { guard: { type: 'hasOffers', params: offered }, target: 'recordingIntent', actions: saveOffers },
+            { target: 'failed', actions: 'saveNoCapacity' },
+          ],
+          onError: fail,
+        },
+      },
+      recordingIntent: {
+        description: 'Makes the name of the instance durable before anything is rented under it.',
+        invoke: {
+          src: 'recordIntent',
+          input: ({ context }) => ({ jobId: context.input.jobId }),
+          onDone: {
+            target: 'lookingUp',
+            actions: {
+              type: 'saveIntent',
+              params: ({ event }) => ({ instanceName: event.output.instanceName }),
+            },
+          },
+          onError: fail,
+        },
+      },
+      lookingUp: {
+        description: 'Asks the provider for instances of the recorded name, to adopt what exists.',
+        invoke: {
+          src: 'findInstances',
+          input: ({ context }) => ({ jobId: context.input.jobId, instanceName: context.instanceName }),
+          onDone: [
+            {
+              guard: { type: 'foundSeveral', params: looked },
+              target: 'removingDuplicates',
+              actions: saveFound,
+            },
+            { guard: { type: 'foundOne', params: looked }, target: 'completed', actions: saveFound },
+            { guard: 'mayStillShow', target: 'settling', actions: 'countLookUp' },
+            { guard: 'createdTooOften', target: 'failed' },
+            { guard: 'needsOffers', target: 'resolvingOffers' },
+            { target: 'creating' },
+          ],
+          onError: fail,
+        },
+      },
+      settling: {
+        description: 'Gives an instance of unknown outcome time to show before the next look-up.',
+        after: { settleDelay: 'lookingUp' },
+      },
+      creating: {
+        description: 'Rents the instance: the only state that spends money.',
+        invoke: {
+          src: 'createInstance',
+          input: ({ context }) => ({
+            jobId: context.input.jobId,
+            instanceName: context.instanceName,
+            offer: context.offers?.[0] as Offer,
+          }),
+          onDone: {
+            target: 'completed',
+            actions: {
+              type: 'saveCreated',
+              params: ({ event }) => ({ providerInstanceId: event.output.providerInstanceId }),
+            },
+          },
+          onError: [
+            {
+              guard: { type: 'canTryNextOffer', params: thrown },
+              target: 'creating',
+              reenter: true,
+              actions: 'nextOffer',
+            },
+            {
+              guard: { type: 'isAmbiguous', params: thrown },
+              target: 'settling',
+              actions: { type: 'noteUnknownOutcome', params: thrown },
+            },
+            fail,
+          ],
+        },
+      },
+      removingDuplicates: {
+        description: 'Keeps the oldest instance of the name and removes the others.',
+        invoke: {
+          src: 'removeDuplicates',
+          input: ({ context }) => ({ jobId: context.input.jobId, instanceIds: context.found.slice(1) }),
+          onDone: 'completed',
+          onError: { target: 'completed', actions: 'noteDuplicatesLeft' },
+        },
+      },
+      completed: { type: 'final', description: 'One instance is rented, and its monitor job follows.' },
+      failed: {
+        type: 'final',
+        description: 'Nothing was rented as far as is known; the error says what helps.',
+      },
+    },
+  });
+}
+
+/** The chart of `create_instance` with its default settings. */
+export const createInstanceMachine = createInstanceChart();

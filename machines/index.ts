@@ -1,0 +1,31 @@
+/** The statecharts of Jetfleet: pure, drawn in `docs/machines.md`, and given their I/O by the worker. */
+
+export type { CreateInstanceSettings } from './create-instance.js';
+export { createInstanceChart, createInstanceMachine } from './create-instance.js';
+export type {
+  CreateInstanceContext,
+  CreateInstanceResult,
+  FoundInstance,
+  Offer,
+} from './create-instance-context.js';
+export type { JobMachine, JobSnapshot } from './job.js';
+export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
+export type { JobContext, JobEvent, JobMachineInput } from './job-context.js';
+export type { MonitorInstanceSettings } from './monitor-instance.js';
+export { monitorInstanceChart, monitorInstanceMachine } from './monitor-instance.js';
+export type {
+  InstanceCheck,
+  MonitorActorInput,
+  MonitorCheckpoint,
+  MonitorInstanceContext,
+  MonitorInstanceResult,
+} from './monitor-instance-context.js';
+export type { RunInput } from './run-input.js';
+export type { Delivery, SendWebhookContext } from './send-webhook.js';
+export { sendWebhookMachine } from './send-webhook.js';
+export type {
+  WorkerLifecycleContext,
+  WorkerLifecycleEvent,
+  WorkerLifecycleState,
+} from './worker-lifecycle.js';
+export { workerLifecycleMachine } from './worker-lifecycle.js';

@@ -1,0 +1,79 @@
+import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { MAX_TIMEOUT_MS } from '../src/jobs/limits.js';
+import type { JobOutcome } from '../src/jobs/outcome.js';
+import type { RunInput } from './run-input.js';
+
+/** What the record of a job says when a worker takes it up. */
+export interface JobMachineInput {
+  jobId: string;
+  type: string;
+  payload: unknown;
+  /** The attempt that ran last; 0 before the first. */
+  attempt: number;
+  maxAttempts: number;
+  /** Limit for one run. Defaults to 24 hours, which is also the longest. */
+  timeoutMs?: number;
+  checkpoint?: unknown;
+  webhookUrl?: string;
+}
+
+export interface JobContext extends JobMachineInput {
+  /** How the last run ended by itself; absent after a timeout, a cancellation or a lost lease. */
+  outcome?: JobOutcome;
+  /** Why the job failed, or why it is to be tried again. */
+  error?: JobErrorInfo;
+  /** When the present run began, ISO; empty before the first. */
+  now: string;
+}
+
+export type JobEvent =
+  /** A worker takes a pending job: a new attempt. */
+  | { type: 'CLAIM'; now: string }
+  /** The timer of a waiting job fired: the same attempt goes on. */
+  | { type: 'RESUME'; now: string }
+  /** The worker that held the job fell silent; `error` is why the job fails if no attempt is left. */
+  | { type: 'RECLAIM'; now: string; error: JobErrorInfo }
+  /** The run left something durable for later runs without ending. */
+  | { type: 'CHECKPOINT'; checkpoint: unknown }
+  /** The payload is invalid. */
+  | { type: 'REJECT'; error: JobErrorInfo }
+  | { type: 'TIMEOUT'; error: JobErrorInfo }
+  | { type: 'CANCEL'; error: JobErrorInfo }
+  /** The worker shuts down and hands the job back, which burns no attempt. */
+  | { type: 'RELEASE' };
+
+export function contextOf(input: JobMachineInput | undefined): JobContext {
+  return { jobId: '', type: '', payload: undefined, attempt: 0, maxAttempts: 1, ...input, now: '' };
+}
+
+export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: JobContext): RunInput {
+  return input;
+}
+
+export function hasAttemptsLeft({ attempt, maxAttempts }: JobContext): boolean {
+  return attempt < maxAttempts;
+}
+
+export function timeoutOf({ timeoutMs }: JobContext): number {
+  return Math.min(timeoutMs ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS);
+}
+
+export function timeoutError(context: JobContext): JobErrorInfo {
+  const message = `The attempt ran longer than ${timeoutOf(context)} ms`;
+  return { code: 'JETFLEET_TIMEOUT', message, retryable: false };
+}
+
+export function noAttemptLeft({ attempt, maxAttempts }: JobContext): JobErrorInfo {
+  const message = `Attempt ${attempt} of ${maxAttempts} is used up`;
+  return { code: 'JETFLEET_STALLED', message, retryable: false };
+}
+
+const KINDS: readonly unknown[] = ['completed', 'snoozed', 'failed'] satisfies JobOutcome['kind'][];
+
+/** A chart of a user's own may end with anything; that must not leave its job running for ever. */
+export function outcomeOf(output: unknown): JobOutcome {
+  const kind = typeof output === 'object' && output !== null && 'kind' in output ? output.kind : undefined;
+  if (KINDS.includes(kind)) return output as JobOutcome;
+  const message = 'The chart of the job ended without an outcome';
+  return { kind: 'failed', error: { code: 'JETFLEET_HANDLER_FAILED', message, retryable: false } };
+}

@@ -1,0 +1,223 @@
+import { createInbox, type NatsConnection } from '@nats-io/transport-node';
+import type { JobRecord, JobRequest } from '../jobs/job-record.js';
+import { assertPayloadSize } from '../jobs/validation.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Header, type HeaderList } from '../wire/headers.js';
+import { encodeBody, optionHeaders, scheduleHeaders } from '../wire/job-message.js';
+import { decodeRecord, encodeRecord } from '../wire/record-message.js';
+import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
+import { CommitLog, type CommitLogOptions } from './commit-log.js';
+import { assertServer, type ConnectOptions, openConnection } from './connection.js';
+import type { Delivery } from './delivery.js';
+import { DirectRead } from './direct-read.js';
+import {
+  consumeEvents,
+  type EventHandler,
+  type EventOptions,
+  type EventSubscription,
+} from './event-consumer.js';
+import { PullSource } from './pull-source.js';
+import { ReplyInbox } from './reply-inbox.js';
+import type { TopologyOptions } from './stream-config.js';
+import { Topology, type TopologyReport } from './topology.js';
+
+export interface BrokerOptions extends ConnectOptions, TopologyOptions {
+  /** An open connection to use instead of opening one; it is left open on close. */
+  connection?: NatsConnection;
+  /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
+  namespace?: string;
+  commit?: CommitLogOptions;
+  logger: Logger;
+}
+
+const NO_RESPONDERS = 503;
+
+/** A job's last event: its record, and the sequence that fences the next transition. */
+export interface LastEvent {
+  record: JobRecord;
+  seq: number;
+}
+
+/** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
+export class Broker {
+  readonly subjects: Subjects;
+  readonly connection: NatsConnection;
+  readonly topology: Topology;
+  readonly read: DirectRead;
+  readonly #inbox: ReplyInbox;
+  readonly #logs: Record<WorkKind | 'events', CommitLog>;
+  readonly #ownsConnection: boolean;
+  readonly #onReconnect = new Set<() => void>();
+  readonly #logger: Logger;
+
+  private constructor(
+    connection: NatsConnection,
+    topology: Topology,
+    subjects: Subjects,
+    options: BrokerOptions,
+  ) {
+    this.connection = connection;
+    this.topology = topology;
+    this.subjects = subjects;
+    this.#logger = options.logger;
+    this.#ownsConnection = options.connection === undefined;
+    this.#inbox = new ReplyInbox(connection);
+    this.read = new DirectRead(connection, this.#inbox);
+    const log = (kind: WorkKind | 'events') =>
+      new CommitLog(
+        connection,
+        this.#inbox,
+        (filter) => this.read.last(this.subjects.streamName(kind), filter),
+        options.commit,
+      );
+    this.#logs = { jobs: log('jobs'), webhooks: log('webhooks'), events: log('events') };
+    void this.#watchStatus();
+  }
+
+  /**
+   * Connects, and creates the streams where they are missing.
+   * @returns the broker, and what was found
+   * @throws BrokerError when the server cannot be reached or cannot hold jobs
+   */
+  static async open(options: BrokerOptions): Promise<{ broker: Broker; report: TopologyReport }> {
+    const subjects = new Subjects(options.namespace ?? process.env.JETFLEET_NAMESPACE);
+    const connection = options.connection ?? (await openConnection(options));
+    try {
+      await assertServer(connection);
+      const topology = await Topology.open(connection, subjects, options);
+      const report = await topology.ensure();
+      return { broker: new Broker(connection, topology, subjects, options), report };
+    } catch (error) {
+      if (!options.connection) await connection.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a job durable: one message, for `runAtMs` behind a broker timer. The same id twice is one job.
+   * @returns its sequence, and whether the broker knew the id already
+   */
+  async enqueue(request: JobRequest, runAtMs?: number): Promise<{ seq: number; duplicate: boolean }> {
+    const address = {
+      kind: workKindOf(request.type),
+      priority: request.priority,
+      type: request.type,
+      id: request.id,
+    };
+    const subject = this.subjects.work(address);
+    const data = encodeBody(request.payload);
+    assertPayloadSize(data.length);
+    const headers: HeaderList = [[Header.MSG_ID, request.id], ...optionHeaders(request)];
+    const log = this.#logs[address.kind];
+    if (runAtMs === undefined) return log.append({ subject, data, headers });
+    // The timer's message goes out without the id: the stream would take the fired one for a duplicate.
+    const timed: HeaderList = [
+      ...optionHeaders(request),
+      [Header.CREATED_AT, request.createdAt],
+      ...scheduleHeaders(runAtMs, subject),
+    ];
+    return log.append({ subject: this.subjects.schedule(address.kind, request.id), data, headers: timed });
+  }
+
+  /** Sets the timer that brings a job's message back. Setting it again replaces it. */
+  async setTimer(reason: TimerReason, kind: WorkKind, request: JobRequest, runAtMs: number): Promise<void> {
+    const address = { kind, priority: request.priority, type: request.type, id: request.id };
+    await this.#logs[kind].append({
+      subject: this.subjects.timer(reason, address),
+      data: encodeBody(request.payload),
+      headers: [
+        ...optionHeaders(request),
+        [Header.CREATED_AT, request.createdAt],
+        ...scheduleHeaders(runAtMs, this.subjects.work(address)),
+      ],
+    });
+  }
+
+  /**
+   * Writes a transition, fenced by the job's last event.
+   * @param lastSeq sequence of the job's last event, 0 when there must be none
+   * @throws ConflictError when somebody else wrote in the meantime
+   */
+  async appendEvent(record: JobRecord, lastSeq: number): Promise<number> {
+    const { seq } = await this.#logs.events.append({
+      subject: this.subjects.event(record.type, record.status, record.id),
+      data: encodeRecord(record),
+      expect: { filter: this.subjects.eventsOf(record.id), lastSeq },
+    });
+    return seq;
+  }
+
+  /** The last event of a job, or undefined when no worker has touched it. */
+  async lastEvent(id: string): Promise<LastEvent | undefined> {
+    const stored = await this.read.last(this.subjects.streamName('events'), this.subjects.eventsOf(id));
+    return stored && { record: decodeRecord(stored.data), seq: stored.seq };
+  }
+
+  /** Pulls from one consumer; see {@link PullSource}. */
+  pull(options: {
+    stream: string;
+    consumer: string;
+    onDelivery: (delivery: Delivery) => void;
+    onWaitEnd: () => void;
+    onMissing: (reason: string) => void;
+  }): PullSource {
+    return new PullSource({ connection: this.connection, ...options });
+  }
+
+  events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
+    return consumeEvents(this.connection, this.subjects, options, handler, this.#logger);
+  }
+
+  /** Answers every query on a subject with JSON; returns how to stop. */
+  serve(subject: string, answer: () => unknown): () => void {
+    const subscription = this.connection.subscribe(subject, {
+      callback: (_, msg) => void msg.respond(JSON.stringify(answer())),
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Asks everyone who serves a subject, and gathers what they answer within `waitMs`; nobody there ends it at once. */
+  ask<T>(subject: string, waitMs: number): Promise<T[]> {
+    const answers: T[] = [];
+    const inbox = createInbox();
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        subscription.unsubscribe();
+        resolve(answers);
+      };
+      const timer = setTimeout(finish, waitMs);
+      const subscription = this.connection.subscribe(inbox, {
+        callback: (_, msg) => {
+          if (msg.headers?.code === NO_RESPONDERS) finish();
+          else answers.push(msg.json<T>());
+        },
+      });
+      this.connection.publish(subject, undefined, { reply: inbox });
+    });
+  }
+
+  /** Runs `listener` after each reconnect; returns how to stop. */
+  onReconnect(listener: () => void): () => void {
+    this.#onReconnect.add(listener);
+    return () => this.#onReconnect.delete(listener);
+  }
+
+  /** Sends what is buffered, and closes the connection unless it was lent. */
+  async close(): Promise<void> {
+    for (const kind of [...WORK_KINDS, 'events'] as const) this.#logs[kind].close();
+    if (!this.connection.isClosed()) await this.connection.flush().catch(() => {});
+    this.#inbox.close();
+    if (this.#ownsConnection) await this.connection.close();
+  }
+
+  async #watchStatus(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type === 'disconnect') this.#logger.warn('connection to the broker lost; reconnecting');
+      if (status.type === 'error') this.#logger.warn({ err: status.error }, 'broker reported an error');
+      if (status.type !== 'reconnect') continue;
+      this.#logger.info('connection to the broker is back');
+      for (const listener of this.#onReconnect) listener();
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { headers, type Msg } from '@nats-io/transport-node';
+import type { HeaderReader } from '../wire/headers.js';
+import type { WorkMessage } from '../wire/job-message.js';
+
+const NO_HEADERS: HeaderReader = headers();
+const ACK = '+ACK';
+const NAK = '-NAK';
+const WORKING = '+WPI';
+
+/** A message that a consumer handed out; it comes again unless it is acknowledged in time. */
+export class Delivery implements WorkMessage {
+  readonly #msg: Msg;
+  readonly seq: number;
+  readonly timeMs: number;
+  /** How often the stream has handed it out, from 1. */
+  readonly deliveryCount: number;
+
+  /** @param msg with a reply `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<time ns>.<pending>` */
+  constructor(msg: Msg) {
+    this.#msg = msg;
+    const tokens = (msg.reply ?? '').split('.');
+    // With a domain and account, two tokens stand before the stream and a random one at the end.
+    const start = tokens.length > 9 ? 4 : 2;
+    this.deliveryCount = Number(tokens[start + 2]);
+    this.seq = Number(tokens[start + 3]);
+    this.timeMs = Math.floor(Number(tokens[start + 5]) / 1_000_000);
+  }
+
+  get subject(): string {
+    return this.#msg.subject;
+  }
+  get headers(): HeaderReader {
+    return this.#msg.headers ?? NO_HEADERS;
+  }
+  get data(): Uint8Array {
+    return this.#msg.data;
+  }
+
+  /** The job is settled; the stream forgets the message. */
+  ack(): void {
+    this.#msg.respond(ACK);
+  }
+
+  /** Hands the message back, to be delivered again at once or after `delayMs`. */
+  nak(delayMs = 0): void {
+    this.#msg.respond(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: delayMs * 1_000_000 })}` : NAK);
+  }
+
+  /** Restarts the time that the message may stay unacknowledged. */
+  working(): void {
+    this.#msg.respond(WORKING);
+  }
+}

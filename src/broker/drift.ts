@@ -1,0 +1,50 @@
+/** How what the server has differs from what Jetfleet needs. */
+
+/**
+ * One setting that differs. `danger` ones can lose or repeat jobs, so a worker does not start on them;
+ * `advice` ones only change how well it runs.
+ */
+export interface Drift {
+  /** `stream JOBS` or `consumer create_instance-high`. */
+  target: string;
+  field: string;
+  have: unknown;
+  want: unknown;
+  severity: 'danger' | 'advice';
+}
+
+const ADVICE = new Set(['description', 'num_replicas', 'max_age', 'ack_wait', 'duplicate_window']);
+
+/** Compares only what is wanted: what an operator set besides is theirs. */
+export function findDrift(target: string, have: object, want: object): Drift[] {
+  const present = have as Record<string, unknown>;
+  return Object.entries(want)
+    .filter(([field, value]) => !same(present[field], value))
+    .map(([field, value]) => ({
+      target,
+      field,
+      have: present[field],
+      want: value,
+      // Records that are dropped while their job waits would let it run twice.
+      severity: ADVICE.has(field) ? 'advice' : 'danger',
+    }));
+}
+
+/** The drift as a diff, one setting on three lines. */
+export function formatDrift(drift: readonly Drift[]): string {
+  return drift
+    .map(
+      ({ target, field, have, want, severity }) =>
+        `${target}: ${field} (${severity})\n  - has   ${JSON.stringify(have) ?? 'nothing'}\n  + wants ${JSON.stringify(want)}`,
+    )
+    .join('\n');
+}
+
+function same(have: unknown, want: unknown): boolean {
+  if (Array.isArray(want)) {
+    const sorted = (list: readonly unknown[]) => JSON.stringify([...list].sort());
+    return Array.isArray(have) && sorted(have) === sorted(want);
+  }
+  // The server leaves out what is false or zero.
+  return have === want || ((have ?? 0) === 0 && want === 0) || ((have ?? false) === false && want === false);
+}

@@ -1,0 +1,148 @@
+import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { Delivery } from './delivery.js';
+
+export interface PullSourceOptions {
+  connection: NatsConnection;
+  stream: string;
+  consumer: string;
+  onDelivery: (delivery: Delivery) => void;
+  /** The request that waited has ended: it was served, expired or got lost. */
+  onWaitEnd: () => void;
+  /** The consumer or its stream is gone. */
+  onMissing: (reason: string) => void;
+}
+
+/** How long an idle pull waits at the server; short, so that a leader change costs little. */
+const EXPIRES_MS = 5_000;
+const IDLE_HEARTBEAT_MS = 1_000;
+/** Silence after which a waiting pull counts as lost. */
+const SILENCE_MS = 2_500;
+const NO_WAIT_TIMEOUT_MS = 2_000;
+const NANOS_PER_MS = 1_000_000;
+
+const IDLE_HEARTBEAT = 100;
+/** Statuses that end a pull because the consumer cannot serve it. */
+const NO_RESPONDERS = 503;
+const CONFLICT = 409;
+
+/**
+ * Pulls of one consumer. `take` asks for what is there now; `wait` leaves one request at the server for the next
+ * message. Nothing is ever fetched ahead: a message that no free slot waits for stays in the stream.
+ */
+export class PullSource {
+  readonly #options: PullSourceOptions;
+  readonly #subject: string;
+  readonly #inbox = createInbox();
+  readonly #subscription: Subscription;
+  #take: { left: number; got: number; token: string; finish: () => void } | undefined;
+  #waitToken: string | undefined;
+  #silence: NodeJS.Timeout | undefined;
+  #count = 0;
+
+  constructor(options: PullSourceOptions) {
+    this.#options = options;
+    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
+    this.#subscription = options.connection.subscribe(`${this.#inbox}.*`, {
+      callback: (_, msg) => this.#receive(msg),
+    });
+  }
+
+  /** True while a request waits at the server. */
+  get isWaiting(): boolean {
+    return this.#waitToken !== undefined;
+  }
+
+  /** Takes up to `batch` messages that are there now; resolves to how many came. */
+  take(batch: number): Promise<number> {
+    return new Promise((resolve) => {
+      const token = this.#request({ batch, no_wait: true });
+      const timer = setTimeout(() => this.#take?.finish(), NO_WAIT_TIMEOUT_MS);
+      const take = {
+        left: batch,
+        got: 0,
+        token,
+        finish: () => {
+          clearTimeout(timer);
+          if (this.#take === take) this.#take = undefined;
+          resolve(take.got);
+        },
+      };
+      this.#take = take;
+    });
+  }
+
+  /** Leaves a request for one message at the server, unless one waits already. */
+  wait(): void {
+    if (this.#waitToken !== undefined) return;
+    this.#waitToken = this.#request({
+      batch: 1,
+      expires: EXPIRES_MS * NANOS_PER_MS,
+      idle_heartbeat: IDLE_HEARTBEAT_MS * NANOS_PER_MS,
+    });
+    this.#listen();
+  }
+
+  /** Forgets the request that waits, as after a reconnect, when the server has forgotten it too. */
+  reset(): void {
+    this.#take?.finish();
+    this.#endWait();
+  }
+
+  close(): void {
+    this.reset();
+    this.#subscription.unsubscribe();
+  }
+
+  #request(query: object): string {
+    const token = (this.#count++).toString(36);
+    const { connection } = this.#options;
+    if (!connection.isClosed()) {
+      connection.publish(this.#subject, JSON.stringify(query), { reply: `${this.#inbox}.${token}` });
+    }
+    return token;
+  }
+
+  #receive(msg: Msg): void {
+    const status = msg.headers?.code ?? 0;
+    // Job messages come with their own subject; only statuses come on the request's.
+    if (status === 0 || msg.reply?.startsWith('$JS.ACK.')) this.#deliver(msg);
+    else if (status === IDLE_HEARTBEAT) this.#listen();
+    else this.#endPull(status, msg);
+  }
+
+  #endPull(status: number, msg: Msg): void {
+    const token = msg.subject.slice(this.#inbox.length + 1);
+    if (
+      status === NO_RESPONDERS ||
+      (status === CONFLICT && /deleted/i.test(msg.headers?.description ?? ''))
+    ) {
+      this.#options.onMissing(msg.headers?.description || 'no stream or consumer answers');
+    }
+    if (this.#take?.token === token) this.#take.finish();
+    if (this.#waitToken === token) this.#endWait();
+  }
+
+  #deliver(msg: Msg): void {
+    const take = this.#take;
+    // A waiting request is served before a later one that does not wait.
+    if (this.#waitToken !== undefined) this.#endWait();
+    else if (take) {
+      take.got++;
+      take.left--;
+    }
+    this.#options.onDelivery(new Delivery(msg));
+    if (take && take.left === 0) take.finish();
+  }
+
+  #endWait(): void {
+    if (this.#waitToken === undefined) return;
+    this.#waitToken = undefined;
+    clearTimeout(this.#silence);
+    this.#options.onWaitEnd();
+  }
+
+  #listen(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#endWait(), SILENCE_MS);
+  }
+}

@@ -1,0 +1,139 @@
+import {
+  type ConsumerInfo,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstreamManager,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Subjects } from '../wire/subjects.js';
+import { type Drift, findDrift, formatDrift } from './drift.js';
+import {
+  type TopologyOptions,
+  type WantedConsumer,
+  type WantedStream,
+  wantedConsumers,
+  wantedStreams,
+} from './stream-config.js';
+
+/** What {@link Topology.ensure} found and did. */
+export interface TopologyReport {
+  /** Names of what was missing and has been made. */
+  created: string[];
+  /** Names of what was there and fits. */
+  unchanged: string[];
+  drift: Drift[];
+}
+
+const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
+
+/** Creates the streams and consumers where they are missing; what exists is compared, never changed. */
+export class Topology {
+  readonly #subjects: Subjects;
+  readonly #options: TopologyOptions;
+  readonly #jsm: JetStreamManager;
+
+  private constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions) {
+    this.#jsm = jsm;
+    this.#subjects = subjects;
+    this.#options = options;
+  }
+
+  static async open(connection: NatsConnection, subjects: Subjects, options: TopologyOptions = {}) {
+    return new Topology(await jetstreamManager(connection, { checkAPI: false }), subjects, options);
+  }
+
+  /** The streams, and the consumers of `types`. Safe to run from many processes at once. */
+  async ensure(types: readonly string[] = []): Promise<TopologyReport> {
+    const report: TopologyReport = { created: [], unchanged: [], drift: [] };
+    for (const want of wantedStreams(this.#subjects, this.#options)) await this.#ensureStream(want, report);
+    const consumers = types.flatMap((type) => wantedConsumers(this.#subjects, type, this.#options));
+    await Promise.all(consumers.map((want) => this.#ensureConsumer(want, report)));
+    return report;
+  }
+
+  /** The consumers of every type that somebody handles. */
+  async consumers(kind: 'jobs' | 'webhooks'): Promise<ConsumerInfo[]> {
+    const found: ConsumerInfo[] = [];
+    for await (const info of this.#jsm.consumers.list(this.#subjects.streamName(kind))) found.push(info);
+    return found;
+  }
+
+  streamInfo(kind: 'jobs' | 'webhooks' | 'events', subjectsFilter?: string): Promise<StreamInfo> {
+    const filter = subjectsFilter === undefined ? undefined : { subjects_filter: subjectsFilter };
+    return this.#jsm.streams.info(this.#subjects.streamName(kind), filter);
+  }
+
+  /** Removes every message of the subject; returns how many. */
+  async purge(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
+    const { purged } = await this.#jsm.streams.purge(this.#subjects.streamName(kind), { filter });
+    return purged;
+  }
+
+  async #ensureStream(want: WantedStream, report: TopologyReport): Promise<void> {
+    const target = `stream ${want.name}`;
+    const have = await this.#missing(STREAM_NOT_FOUND, () => this.#jsm.streams.info(want.name));
+    if (!have) {
+      await this.#create(target, report, () => this.#jsm.streams.add(want));
+    } else {
+      compare(target, have.config, want, report);
+    }
+  }
+
+  async #ensureConsumer(want: WantedConsumer, report: TopologyReport): Promise<void> {
+    const target = `consumer ${want.config.durable_name} of ${want.stream}`;
+    const have = await this.#missing(CONSUMER_NOT_FOUND, () =>
+      this.#jsm.consumers.info(want.stream, want.config.durable_name),
+    );
+    if (!have) {
+      await this.#create(target, report, () => this.#jsm.consumers.add(want.stream, want.config));
+    } else {
+      compare(target, have.config, want.config, report);
+    }
+  }
+
+  async #missing<T>(notFound: number, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === notFound) return undefined;
+      throw error;
+    }
+  }
+
+  async #create(target: string, report: TopologyReport, make: () => Promise<unknown>): Promise<void> {
+    try {
+      await make();
+      report.created.push(target);
+    } catch (cause) {
+      throw new BrokerError('JETFLEET_NO_STREAM', `cannot create ${target}: ${(cause as Error).message}`, {
+        cause,
+        retryable: true,
+      });
+    }
+  }
+}
+
+/**
+ * Logs what only costs comfort, and refuses what could cost jobs.
+ * @throws JetfleetError `JETFLEET_STREAM_DRIFT` with the whole diff
+ */
+export function assertSafe(report: TopologyReport, logger: Logger): void {
+  const advice = report.drift.filter(({ severity }) => severity === 'advice');
+  if (advice.length > 0) logger.warn({ drift: advice }, 'streams differ from what Jetfleet would choose');
+  const danger = report.drift.filter(({ severity }) => severity === 'danger');
+  if (danger.length === 0) return;
+  throw new JetfleetError(
+    'JETFLEET_STREAM_DRIFT',
+    `the broker differs from what Jetfleet needs to keep jobs safe; change it, or delete and let "jetfleet setup" make it again:\n${formatDrift(danger)}`,
+  );
+}
+
+function compare(target: string, have: object, want: object, report: TopologyReport): void {
+  const drift = findDrift(target, have, want);
+  if (drift.length === 0) report.unchanged.push(target);
+  report.drift.push(...drift);
+}

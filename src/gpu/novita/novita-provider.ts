@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import type {
+  CreateSpec,
+  GpuProvider,
+  Instance,
+  Offer,
+  OfferQuery,
+  ProviderCapabilities,
+  Template,
+} from '../provider.js';
+import { ProviderError } from '../provider-error.js';
+import { NovitaClient, type NovitaClientOptions } from './novita-client.js';
+import {
+  clustersOf,
+  mapInstance,
+  mapOffer,
+  mapTemplate,
+  namesRegion,
+  novitaClusterListSchema,
+  novitaCreatedSchema,
+  novitaInstanceListSchema,
+  novitaInstanceSchema,
+  novitaProductListSchema,
+  novitaTemplateSchema,
+  toNovitaBilling,
+  toPortsString,
+} from './novita-mapping.js';
+
+/** Instances per page of a list call. */
+export const NOVITA_PAGE_SIZE = 100;
+/** A list that never ends is a fault of the provider; 1,000 pages are 100,000 instances. */
+const MAX_PAGES = 1_000;
+
+export interface NovitaProviderOptions extends NovitaClientOptions {
+  /** Cluster ids by region, for regions that the API's list of clusters does not show. Defaults to none. */
+  clusterByRegion?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Novita's GPU instances, API v1.
+ * @throws ProviderError `auth` or `validation` for a key or base URL that cannot be used
+ */
+export function createNovitaProvider(options: NovitaProviderOptions): NovitaProvider {
+  return new NovitaProvider(options);
+}
+
+/** {@link GpuProvider} over Novita's API v1. It keeps no state: any number may share one account. */
+export class NovitaProvider implements GpuProvider {
+  readonly name = 'novita';
+  readonly capabilities: ProviderCapabilities = {
+    stopStart: true,
+    spot: true,
+    exactNameLookup: false,
+    maxNameLength: 255,
+  };
+  readonly #client: NovitaClient;
+  readonly #clusterByRegion: Readonly<Record<string, string>>;
+
+  constructor(options: NovitaProviderOptions) {
+    this.#client = new NovitaClient(options);
+    this.#clusterByRegion = options.clusterByRegion ?? {};
+  }
+
+  async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
+    const { template, offer } = spec;
+    const { id } = await this.#client.call({
+      method: 'POST',
+      path: '/gpu/instance/create',
+      kind: 'create',
+      schema: novitaCreatedSchema,
+      secrets: secretsOf(template),
+      body: {
+        name: spec.name,
+        kind: 'gpu',
+        productId: offer.productId,
+        gpuNum: spec.gpuNum,
+        rootfsSize: spec.rootfsSize,
+        billingMode: toNovitaBilling(offer.billingMode),
+        ...(offer.clusterId && { clusterId: offer.clusterId }),
+        imageUrl: template.image,
+        ...(template.imageAuth && { imageAuth: template.imageAuth }),
+        ...(template.startCommand && { command: template.startCommand }),
+        ...(template.ports.length > 0 && { ports: toPortsString(template.ports) }),
+        envs: template.envs,
+      },
+      signal,
+    });
+    return { providerInstanceId: id };
+  }
+
+  async get(id: string, signal?: AbortSignal): Promise<Instance | null> {
+    const read = this.#read('/gpu/instance', novitaInstanceSchema, { instanceId: id }, signal);
+    const raw = await read.catch(nullWhenNotFound);
+    return raw && mapInstance(raw);
+  }
+
+  /** Ties of `createdAt`, which has whole seconds, are broken by id: every worker sees the same first one. */
+  async findByName(name: string, signal?: AbortSignal): Promise<Instance[]> {
+    const found: Instance[] = [];
+    for await (const instance of this.#pages(name, signal)) {
+      if (instance.name === name && instance.status !== 'terminated') found.push(instance);
+    }
+    return found.sort((a, b) => compare(a.createdAt ?? '', b.createdAt ?? '') || compare(a.id, b.id));
+  }
+
+  async *list(filter: { namePrefix?: string } = {}, signal?: AbortSignal): AsyncGenerator<Instance> {
+    const { namePrefix = '' } = filter;
+    for await (const instance of this.#pages(namePrefix, signal)) {
+      if (instance.name.startsWith(namePrefix)) yield instance;
+    }
+  }
+
+  async delete(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#act('delete', id, signal).catch(nullWhenNotFound);
+  }
+
+  async stop(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#act('stop', id, signal);
+  }
+
+  async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
+    const clusterIds = await this.#clusterIdsOf(query.region, signal);
+    const offers =
+      clusterIds.length > 0
+        ? await Promise.all(clusterIds.map((clusterId) => this.#offersIn(query, clusterId, signal)))
+        : [await this.#offersIn(query, undefined, signal)];
+    return offers.flat().sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+  }
+
+  async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {
+    return mapTemplate(id, await this.#read('/template', novitaTemplateSchema, { templateId: id }, signal));
+  }
+
+  /** The name filter of the API is fuzzy: what comes back contains `name`, no more than that. */
+  async *#pages(name: string, signal?: AbortSignal): AsyncGenerator<Instance> {
+    const seen = new Set<string>();
+    let received = 0;
+    for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
+      const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
+      const { instances = [], total } = await this.#read(
+        '/gpu/instances',
+        novitaInstanceListSchema,
+        query,
+        signal,
+      );
+      const observedAt = new Date().toISOString();
+      for (const raw of instances) {
+        // An instance that is created meanwhile moves others onto the next page, where they come again.
+        if (!seen.has(raw.id)) yield mapInstance(raw, observedAt);
+        seen.add(raw.id);
+      }
+      received += instances.length;
+      const isLast = total === undefined ? instances.length < NOVITA_PAGE_SIZE : received >= total;
+      if (isLast || instances.length === 0) return;
+    }
+    throw new ProviderError('transient', `Novita's list of instances did not end after ${MAX_PAGES} pages`);
+  }
+
+  async #clusterIdsOf(region: string, signal?: AbortSignal): Promise<string[]> {
+    const configured = Object.hasOwn(this.#clusterByRegion, region)
+      ? this.#clusterByRegion[region]
+      : undefined;
+    if (configured) return [configured];
+    const { data = [] } = await this.#read('/clusters', novitaClusterListSchema, {}, signal);
+    return clustersOf(region, data).map(({ id }) => id);
+  }
+
+  /** Without a cluster the products of all regions come back, and their `regions` decide: `US-CA-06 (California)`. */
+  async #offersIn(query: OfferQuery, clusterId: string | undefined, signal?: AbortSignal): Promise<Offer[]> {
+    const { productName, gpuNum, billingMode } = query;
+    const parameters = { clusterId, productName, gpuNum, billingMethod: toNovitaBilling(billingMode) };
+    const { data = [] } = await this.#read('/products', novitaProductListSchema, parameters, signal);
+    return data
+      .filter(({ regions = [] }) => clusterId || regions.some((region) => namesRegion(region, query.region)))
+      .flatMap((product) => mapOffer(product, query, clusterId) ?? []);
+  }
+
+  #read<T>(
+    path: string,
+    schema: z.ZodType<T>,
+    query: Record<string, string | number | undefined>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return this.#client.call({ method: 'GET', path, kind: 'read', schema, query, signal });
+  }
+
+  /** Stop and delete answer with an empty body or with a state that says nothing more. */
+  async #act(action: 'stop' | 'delete', id: string, signal?: AbortSignal): Promise<void> {
+    await this.#client.call({
+      method: 'POST',
+      path: `/gpu/instance/${action}`,
+      kind: 'repeatable',
+      schema: z.unknown(),
+      body: { instanceId: id },
+      signal,
+    });
+  }
+}
+
+function nullWhenNotFound(error: unknown): null {
+  if (error instanceof ProviderError && error.class === 'not_found') return null;
+  throw error;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** `imageAuth` reads `user:password`; either form could be repeated in an error of the provider. */
+function secretsOf({ imageAuth, envs }: Template): string[] {
+  const password = imageAuth?.split(':').slice(1).join(':');
+  return [imageAuth ?? '', password ?? '', ...envs.map(({ value }) => value)];
+}

@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import { CLUSTERS, PRODUCTS, type SimulatedCluster, type SimulatedProduct, TEMPLATES } from './catalogue.js';
+import type { Fault, Faults, FaultTarget } from './faults.js';
+import type { SimulatedInstance, SimulatedInstances } from './instances.js';
+
+/** One request to the API, as it came. Headers are left out, since they hold the key. */
+export interface RequestRecord {
+  at: string;
+  /** `POST /gpu/instance/create`. */
+  route: string;
+  query: Readonly<Record<string, string>>;
+  body: unknown;
+}
+
+/** Status and body; text is sent as it is, everything else as JSON. */
+export interface Answer {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+/** The answer is that the connection breaks. */
+export const RESET = Symbol('reset');
+export type Reply = Answer | typeof RESET;
+
+const createSchema = z.looseObject({
+  name: z.string().max(255).default(''),
+  productId: z.string().min(1),
+  gpuNum: z.int().min(1).max(8),
+  rootfsSize: z.int().min(10).max(6144),
+  imageUrl: z.string().min(1).max(500),
+  kind: z.enum(['gpu', 'cpu']),
+  imageAuth: z.string().optional(),
+  ports: z
+    .string()
+    .regex(/^(\d{1,5}\/(tcp|http)(, ?\d{1,5}\/(tcp|http)){0,14})?$/, 'must read "80/http, 3306/tcp"')
+    .refine((ports) => !/\b222[234]\//.test(ports), 'ports 2222 to 2224 are reserved')
+    .default(''),
+  envs: z
+    .array(z.object({ key: z.string().min(1).max(511), value: z.string().max(4095) }))
+    .max(100)
+    .default([]),
+  command: z.string().max(2047).default(''),
+  clusterId: z.string().default(''),
+  billingMode: z.enum(['onDemand', 'monthly', 'spot']).default('onDemand'),
+});
+
+/** Novita's routes over simulated instances, and the faults that change what these do. */
+export class SimulatedApi {
+  readonly #instances: SimulatedInstances;
+  readonly #faults: Faults;
+
+  constructor(instances: SimulatedInstances, faults: Faults) {
+    this.#instances = instances;
+    this.#faults = faults;
+  }
+
+  /** What the request is about, in every name that a fault could mean it by. */
+  targetOf({ route, query, body }: RequestRecord): FaultTarget {
+    const fields = { ...query, ...(typeof body === 'object' ? body : {}) } as Record<string, unknown>;
+    const instance = this.#instances.find(String(fields.instanceId ?? ''));
+    const product = instance?.product ?? PRODUCTS.find(({ id }) => id === fields.productId);
+    const cluster = instance?.cluster ?? CLUSTERS.find(({ id }) => id === fields.clusterId);
+    const named = [fields.name, fields.productName, fields.instanceId, fields.templateId];
+    const texts = named.filter((value) => typeof value === 'string');
+    return {
+      route,
+      texts: [...texts, instance?.name, product?.id, product?.name, cluster?.id, cluster?.name],
+    };
+  }
+
+  /** Carries a request out; the faults of single routes are applied by the server around it. */
+  answer(request: RequestRecord): Reply {
+    const { route, query } = request;
+    this.#applyVanish();
+    switch (route) {
+      case 'GET /products':
+        return ok({ data: this.#products(query) });
+      case 'GET /clusters':
+        return ok({ data: CLUSTERS.map((cluster) => ({ ...cluster, supportNetworkStorage: true })) });
+      case 'GET /templates':
+        return ok({ template: page(TEMPLATES, query), total: TEMPLATES.length });
+      case 'GET /template': {
+        const template = TEMPLATES.find(({ Id }) => Id === query.templateId);
+        return template ? ok({ template }) : refuse(400, 'RESOURCE_NOT_FOUND', 'template not found');
+      }
+      case 'GET /gpu/instances':
+        return this.#list(query);
+      case 'GET /gpu/instance': {
+        const instance = this.#instances.find(query.instanceId ?? '');
+        return instance ? ok(this.#instances.toWire(instance)) : unknownInstance();
+      }
+      case 'POST /gpu/instance/create':
+        return this.#create(request);
+      default:
+        return this.#act(request);
+    }
+  }
+
+  #applyVanish(): void {
+    for (const instance of this.#instances.all()) {
+      const ageMs = Date.now() - instance.createdAtMs;
+      const fault = this.#faults.take('vanish', targetOf(instance), ({ afterMs }) => ageMs >= afterMs);
+      if (fault) this.#instances.vanish(instance);
+    }
+  }
+
+  #products(query: Record<string, string>): unknown[] {
+    const spot = query.billingMethod === 'spot';
+    const used = new Set<Fault>();
+    const products = PRODUCTS.filter(({ name }) => includes(name, query.productName))
+      .filter(({ clusterIds }) => !query.clusterId || clusterIds.includes(query.clusterId))
+      .filter(({ spotPrice }) => !spot || spotPrice !== undefined)
+      .map((product) => {
+        const regions = CLUSTERS.filter(({ id }) => product.clusterIds.includes(id))
+          .filter(({ id }) => !query.clusterId || id === query.clusterId)
+          .filter((cluster) => !this.#hides(product, cluster, used))
+          .map(({ name }) => name);
+        return {
+          id: product.id,
+          name: product.name,
+          availableDeploy: regions.length > 0,
+          inventoryState: regions.length > 0 ? 'normal' : 'none',
+          minRootFS: 10,
+          maxRootFS: 6144,
+          regions,
+          price: String(product.price),
+          spotPrice: product.spotPrice === undefined ? '' : String(product.spotPrice),
+          billingMethods: product.spotPrice === undefined ? ['onDemand'] : ['onDemand', 'spot'],
+        };
+      });
+    // One answer counts once, however many of its products a fault hides.
+    for (const fault of used) this.#faults.use(fault);
+    return products;
+  }
+
+  #hides(product: SimulatedProduct, cluster: SimulatedCluster, used: Set<Fault>): boolean {
+    const fault = this.#faults.find(
+      'no_capacity',
+      targetOf({ product, cluster }),
+      ({ advertised }) => !advertised,
+    );
+    if (fault) used.add(fault);
+    return fault !== undefined;
+  }
+
+  #list(query: Record<string, string>): Answer {
+    const now = Date.now();
+    const instances = this.#instances
+      .all()
+      .filter(({ createdAtMs, listLagMs }) => now - createdAtMs >= listLagMs)
+      .filter(({ name, product }) => includes(name, query.name) && includes(product.name, query.productName))
+      .filter((instance) => !query.status || this.#instances.status(instance) === query.status);
+    const wire = page(instances, query).map((instance) => this.#instances.toWire(instance));
+    return ok({ instances: wire, total: instances.length });
+  }
+
+  #create({ body }: RequestRecord): Reply {
+    const parsed = createSchema.safeParse(body);
+    if (!parsed.success) {
+      const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+      return refuse(400, 'VALIDATOR_PARAM', problems.join('; '));
+    }
+    const spec = parsed.data;
+    const product = PRODUCTS.find(({ id }) => id === spec.productId);
+    if (!product) return refuse(400, 'VALIDATOR_PARAM', `productId: no product ${spec.productId}`);
+    if (spec.billingMode === 'spot' && product.spotPrice === undefined) {
+      return refuse(400, 'UNSUPPORTED_BILLING_MODE', `${product.name} is not rented as a spot instance`);
+    }
+    const cluster = CLUSTERS.find(
+      ({ id }) => product.clusterIds.includes(id) && (!spec.clusterId || id === spec.clusterId),
+    );
+    if (!cluster) return noCapacity();
+    const target = targetOf({ name: spec.name, product, cluster });
+    if (this.#faults.take('no_capacity', target)) return noCapacity();
+    const instance = this.#instances.create({
+      ...spec,
+      product,
+      cluster,
+      ports: parsePorts(spec.ports),
+      stuckPulling: this.#faults.take('stuck_pulling', target) !== undefined,
+      startFailure: this.#faults.take('start_failed', target)?.message,
+      listLagMs: this.#faults.take('list_lag', target)?.lagMs ?? 0,
+    });
+    if (this.#faults.take('reset_after_create', target)) return RESET;
+    const error = this.#faults.take('error_after_create', target);
+    return error ? refuse(error.status, 'UNKNOWN', 'internal error') : ok({ id: instance.id });
+  }
+
+  #act({ route, body }: RequestRecord): Answer {
+    const action = route.match(/^POST \/gpu\/instance\/(start|stop|restart|delete)$/)?.[1];
+    if (!action) return refuse(404, 'NOT_FOUND', `no route ${route}`);
+    const { instanceId } = (body ?? {}) as { instanceId?: unknown };
+    if (typeof instanceId !== 'string') return refuse(400, 'VALIDATOR_PARAM', 'instanceId: expected string');
+    const instance = this.#instances.find(instanceId);
+    if (!instance) return unknownInstance();
+    if (action === 'delete') {
+      if (instance.order !== 'delete') this.#instances.order(instance, 'delete');
+      return { status: 200 };
+    }
+    const status = this.#instances.status(instance) ?? '';
+    if (!ALLOWED[action as keyof typeof ALLOWED].includes(status)) {
+      return refuse(400, 'CONFLICT', `invalid state change: ${action} in ${status}`);
+    }
+    if (action === 'start' && this.#faults.take('no_capacity', targetOf(instance))) return noCapacity();
+    this.#instances.order(instance, action as keyof typeof ALLOWED);
+    return ok({ instanceId, state: this.#instances.status(instance) });
+  }
+}
+
+/** The statuses in which each action is allowed. */
+const ALLOWED: Readonly<Record<'start' | 'stop' | 'restart', readonly string[]>> = {
+  start: ['exited'],
+  stop: ['toCreate', 'creating', 'pulling', 'running', 'toStart', 'starting'],
+  restart: ['running', 'exited'],
+};
+
+type Targeted = Pick<SimulatedInstance, 'product' | 'cluster'> & { id?: string; name?: string };
+
+function targetOf({ id, name, product, cluster }: Targeted): FaultTarget {
+  return { texts: [id, name, product.id, product.name, cluster.id, cluster.name] };
+}
+
+/** The code of a cluster's region. */
+export function regionOf({ name }: SimulatedCluster): string {
+  return name.split(' ')[0] ?? name;
+}
+
+export function ok(body: unknown): Answer {
+  return { status: 200, body };
+}
+
+export function refuse(status: number, reason: string, message: string): Answer {
+  return { status, body: { code: status, reason, message, metadata: {} } };
+}
+
+function unknownInstance(): Answer {
+  return refuse(400, 'RESOURCE_NOT_FOUND', 'instance not found');
+}
+
+function noCapacity(): Answer {
+  return refuse(400, 'INSUFFICIENT_RESOURCE', 'no machine is free');
+}
+
+/** The fuzzy filter of the real API: a substring in any case. */
+function includes(text: string, part = ''): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
+}
+
+function page<T>(items: readonly T[], query: Record<string, string>): T[] {
+  const pageSize = Math.min(Math.max(1, Number(query.pageSize) || 20), 100);
+  const pageNum = Math.max(1, Number(query.pageNum) || 1);
+  return items.slice((pageNum - 1) * pageSize, pageNum * pageSize);
+}
+
+function parsePorts(ports: string): { port: number; type: string }[] {
+  return ports
+    .split(', ')
+    .filter(Boolean)
+    .map((entry) => ({ port: Number(entry.split('/')[0]), type: entry.split('/')[1] ?? 'tcp' }));
+}

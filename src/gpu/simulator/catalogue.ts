@@ -1,0 +1,108 @@
+/** What the simulated provider rents out. Prices are 1/100,000 USD per hour, as Novita's are. */
+
+export interface SimulatedCluster {
+  id: string;
+  /** Begins with the code of the region. */
+  name: string;
+}
+
+export interface SimulatedProduct {
+  id: string;
+  name: string;
+  clusterIds: string[];
+  price: number;
+  /** Undefined where it is not rented as a spot instance. */
+  spotPrice?: number;
+}
+
+export interface SimulatedTemplate {
+  Id: string;
+  name: string;
+  image: string;
+  imageAuth: string;
+  startCommand: string;
+  ports: { type: string; ports: number[] }[];
+  envs: { key: string; value: string }[];
+}
+
+/** One cluster per region of `research/providers.md` 1.6, with ids in Novita's two styles. */
+export const CLUSTERS: readonly SimulatedCluster[] = [
+  { id: 'cn-hongkong-1', name: 'CN-HK-01 (Hong Kong)' },
+  { id: 'us-west-1', name: 'US-WEST-01 (Oregon)' },
+  { id: 'eu-west-1', name: 'EU-WEST-01 (Ireland)' },
+  { id: 'as-sgp-2', name: 'AS-SGP-02 (Singapore)' },
+  { id: 'as-in-1', name: 'AS-IN-01 (India)' },
+  { id: 'us-ca-6', name: 'US-CA-06 (California)' },
+  { id: 'eu-de-1', name: 'EU-DE-01 (Germany)' },
+  { id: 'oc-au-1', name: 'OC-AU-01 (Australia)' },
+];
+
+const everywhere = CLUSTERS.map(({ id }) => id);
+
+/** Two products share the name `RTX 4090 24GB`, and three others contain it, as in the real catalogue. */
+export const PRODUCTS: readonly SimulatedProduct[] = [
+  { id: 'prod-4090', name: 'RTX 4090 24GB', clusterIds: everywhere, price: 35_000, spotPrice: 18_000 },
+  {
+    id: 'prod-4090-b',
+    name: 'RTX 4090 24GB',
+    clusterIds: ['cn-hongkong-1', 'us-ca-6'],
+    price: 33_000,
+    spotPrice: 20_000,
+  },
+  {
+    id: 'prod-4090-hm',
+    name: 'RTX 4090 24GB HIGH-MEM',
+    clusterIds: everywhere,
+    price: 20_000,
+    spotPrice: 9_000,
+  },
+  { id: 'prod-3090', name: 'RTX 3090 24GB', clusterIds: everywhere, price: 21_000, spotPrice: 11_000 },
+  {
+    id: 'prod-a100',
+    name: 'A100 SXM4 80GB',
+    clusterIds: ['us-west-1', 'us-ca-6', 'eu-de-1'],
+    price: 160_000,
+    spotPrice: 80_000,
+  },
+  { id: 'prod-h100', name: 'H100 SXM 80GB', clusterIds: ['us-ca-6', 'eu-de-1', 'as-sgp-2'], price: 256_000 },
+  {
+    id: 'prod-l40s',
+    name: 'L40S 48GB',
+    clusterIds: ['eu-west-1', 'us-west-1'],
+    price: 55_000,
+    spotPrice: 28_000,
+  },
+];
+
+export const TEMPLATES: readonly SimulatedTemplate[] = [
+  {
+    Id: 'template-123',
+    name: 'PyTorch 2.7',
+    image: 'docker.io/pytorch/pytorch:2.7.0-cuda12.8-cudnn9-runtime',
+    imageAuth: '',
+    startCommand: '',
+    ports: [
+      { type: 'http', ports: [8888] },
+      { type: 'tcp', ports: [22] },
+    ],
+    envs: [{ key: 'JUPYTER_PORT', value: '8888' }],
+  },
+  {
+    Id: 'template-vllm',
+    name: 'vLLM',
+    image: 'docker.io/vllm/vllm-openai:v0.11.0',
+    imageAuth: '',
+    startCommand: '--model Qwen/Qwen3-0.6B --port 8000',
+    ports: [{ type: 'http', ports: [8000] }],
+    envs: [],
+  },
+  {
+    Id: 'template-private',
+    name: 'private registry',
+    image: 'registry.example.com/team/worker:1',
+    imageAuth: 'robot:registry-password',
+    startCommand: '',
+    ports: [],
+    envs: [{ key: 'MODE', value: 'batch' }],
+  },
+];

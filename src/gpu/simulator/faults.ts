@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { parsePayload } from '../../jobs/validation.js';
+
+const MAX_DELAY_MS = 10 * 60 * 1000;
+const common = {
+  /** How many answers or instances it changes before it ends. Defaults to no limit. */
+  times: z.int().min(1).optional(),
+  /** A substring of the instance name or id, product id or name, cluster id or name, or route. Defaults to all. */
+  match: z.string().min(1).optional(),
+};
+/** A path such as `/gpu/instance/create`, with or without its method before it. Defaults to every route. */
+const route = z
+  .string()
+  .regex(/^((GET|POST) )?\/\S+$/, 'must read "/path" or "GET /path"')
+  .optional();
+const status = z.int().min(400).max(599);
+const delayMs = z.int().min(0).max(MAX_DELAY_MS);
+
+const faultSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('error_after_create'), status: status.default(500), ...common }),
+  z.strictObject({ kind: z.literal('reset_after_create'), ...common }),
+  z.strictObject({
+    kind: z.literal('error'),
+    status: status.default(500),
+    code: z.string().default('UNKNOWN'),
+    message: z.string().default('simulated fault'),
+    /** Sent instead of Novita's envelope: text as it is, anything else as JSON. */
+    body: z.json().optional(),
+    route,
+    ...common,
+  }),
+  z.strictObject({ kind: z.literal('list_lag'), lagMs: delayMs.default(1_000), ...common }),
+  z.strictObject({
+    kind: z.literal('no_capacity'),
+    /** Whether products go on offering what create then refuses. */
+    advertised: z.boolean().default(false),
+    ...common,
+  }),
+  z.strictObject({ kind: z.literal('stuck_pulling'), ...common }),
+  z.strictObject({
+    kind: z.literal('start_failed'),
+    message: z.string().min(1).default('failed to pull the image'),
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('rate_limited'),
+    /** The header as it is sent: seconds, or an HTTP date. */
+    retryAfter: z.union([z.int().min(0), z.string()]).default(1),
+    route,
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('slow'),
+    delayMs: delayMs.default(1_000),
+    /** `after`: carried out at once, answered late. `before`: carried out late, even if the caller has left. */
+    when: z.enum(['before', 'after']).default('after'),
+    route,
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('vanish'),
+    /** Age from which an instance disappears, at the next request, as if somebody else had deleted it. */
+    afterMs: delayMs.default(0),
+    ...common,
+  }),
+]);
+
+/**
+ * A fault to switch on. `stuck_pulling`, `start_failed` and `list_lag` are decided when an instance is created;
+ * the others act on each request.
+ */
+export type FaultInput = z.input<typeof faultSchema>;
+export type Fault = z.output<typeof faultSchema> & { id: string; hits: number };
+export type FaultKind = Fault['kind'];
+type FaultOf<K extends FaultKind> = Extract<Fault, { kind: K }>;
+
+/** What a fault's `route` and `match` are held against. */
+export interface FaultTarget {
+  /** `POST /gpu/instance/create`. */
+  route?: string;
+  texts: readonly (string | undefined)[];
+}
+
+/** The faults of one simulator. Those that used up their `times` are gone from the list. */
+export class Faults {
+  readonly #faults: Fault[] = [];
+
+  /**
+   * Switches a fault on and gives it back with its id.
+   * @throws ValidationError listing every problem
+   */
+  add(input: FaultInput): Fault {
+    const parsed = parsePayload('simulator fault', faultSchema, input);
+    const fault: Fault = { ...parsed, id: randomBytes(4).toString('hex'), hits: 0 };
+    this.#faults.push(fault);
+    return fault;
+  }
+
+  /** Those that are on, oldest first. */
+  list(): readonly Fault[] {
+    return [...this.#faults];
+  }
+
+  /** Switches off one fault, or all. Gives the number switched off. */
+  clear(id?: string): number {
+    const before = this.#faults.length;
+    const kept = id === undefined ? [] : this.#faults.filter((fault) => fault.id !== id);
+    this.#faults.splice(0, before, ...kept);
+    return before - kept.length;
+  }
+
+  /** The oldest fault of this kind that fits, without using it up. */
+  find<K extends FaultKind>(
+    kind: K,
+    target: FaultTarget,
+    fits: (fault: FaultOf<K>) => boolean = () => true,
+  ): FaultOf<K> | undefined {
+    return this.#faults.find(
+      (fault): fault is FaultOf<K> => fault.kind === kind && hits(fault, target) && fits(fault as FaultOf<K>),
+    );
+  }
+
+  /** The oldest fault of this kind that fits, counted as used once. */
+  take<K extends FaultKind>(
+    kind: K,
+    target: FaultTarget,
+    fits?: (fault: FaultOf<K>) => boolean,
+  ): FaultOf<K> | undefined {
+    const fault = this.find(kind, target, fits);
+    if (fault) this.use(fault);
+    return fault;
+  }
+
+  use(fault: Fault): void {
+    fault.hits += 1;
+    if (fault.times !== undefined && fault.hits >= fault.times) this.clear(fault.id);
+  }
+}
+
+function hits(fault: Fault, target: FaultTarget): boolean {
+  const { match } = fault;
+  const route = 'route' in fault ? fault.route : undefined;
+  // Whole paths only: `/gpu/instance` must not hit `/gpu/instance/create`.
+  if (route !== undefined && route !== target.route && route !== target.route?.split(' ')[1]) return false;
+  return match === undefined || [target.route, ...target.texts].some((text) => text?.includes(match));
+}

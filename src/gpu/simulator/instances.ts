@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto';
+import type { SimulatedCluster, SimulatedProduct } from './catalogue.js';
+
+/** How long an instance of the simulator takes over each step, in milliseconds. */
+export interface SimulatorTimings {
+  /** From create to `creating`. Defaults to 50. */
+  creatingAfterMs: number;
+  /** From create to `pulling`. Defaults to 100. */
+  pullingAfterMs: number;
+  /** From create, or from start and restart, to `running`. Defaults to 300. */
+  runningAfterMs: number;
+  /** From stop to `exited`. Defaults to 100. */
+  stoppedAfterMs: number;
+  /** From delete to `removed`. Defaults to 100. */
+  removedAfterMs: number;
+  /** From delete until the instance is not found any more. Defaults to 200. */
+  forgottenAfterMs: number;
+}
+
+export const DEFAULT_TIMINGS: Readonly<SimulatorTimings> = {
+  creatingAfterMs: 50,
+  pullingAfterMs: 100,
+  runningAfterMs: 300,
+  stoppedAfterMs: 100,
+  removedAfterMs: 100,
+  forgottenAfterMs: 200,
+};
+
+export type LedgerAction = 'create' | 'delete' | 'stop' | 'start';
+
+/** One action that the simulator carried out; what it refused is not in the ledger. */
+export interface LedgerEntry {
+  /** ISO 8601. */
+  at: string;
+  action: LedgerAction;
+  instanceId: string;
+  name: string;
+}
+
+export interface InstanceSpec {
+  name: string;
+  product: SimulatedProduct;
+  cluster: SimulatedCluster;
+  gpuNum: number;
+  rootfsSize: number;
+  imageUrl: string;
+  command: string;
+  ports: { port: number; type: string }[];
+  envs: { key: string; value: string }[];
+  billingMode: string;
+  /** Decided by faults when the instance is made. */
+  stuckPulling: boolean;
+  startFailure?: string;
+  listLagMs: number;
+}
+
+/** The order that an instance follows; where it stands in it is a matter of the time since. */
+type Order = 'create' | 'start' | 'restart' | 'stop' | 'delete';
+
+export interface SimulatedInstance extends InstanceSpec {
+  readonly id: string;
+  readonly createdAtMs: number;
+  order: Order;
+  orderedAtMs: number;
+  startedAtMs: number;
+  stoppedAtMs: number;
+  /** Taken away from outside, without a delete. */
+  vanished: boolean;
+}
+
+const MAX_LEDGER_ENTRIES = 100_000;
+
+/** The instances of one simulator. Nothing ticks: every status is computed from timestamps when it is asked for. */
+export class SimulatedInstances {
+  readonly ledger: LedgerEntry[] = [];
+  readonly #instances = new Map<string, SimulatedInstance>();
+  readonly #timings: SimulatorTimings;
+
+  constructor(timings: Partial<SimulatorTimings> = {}) {
+    this.#timings = { ...DEFAULT_TIMINGS, ...timings };
+  }
+
+  create(spec: InstanceSpec): SimulatedInstance {
+    const now = Date.now();
+    const instance: SimulatedInstance = {
+      ...spec,
+      id: `sim-${randomBytes(6).toString('hex')}`,
+      createdAtMs: now,
+      order: 'create',
+      orderedAtMs: now,
+      startedAtMs: 0,
+      stoppedAtMs: 0,
+      vanished: false,
+    };
+    this.#instances.set(instance.id, instance);
+    this.#record('create', instance);
+    return instance;
+  }
+
+  /** An instance that the provider still knows, removed ones of the last moments included. */
+  find(id: string): SimulatedInstance | undefined {
+    const instance = this.#instances.get(id);
+    return instance && this.status(instance) ? instance : undefined;
+  }
+
+  /** Every instance that the provider still knows, newest first. */
+  all(): SimulatedInstance[] {
+    for (const [id, instance] of this.#instances) if (!this.status(instance)) this.#instances.delete(id);
+    return [...this.#instances.values()].reverse();
+  }
+
+  /** Those that still cost money: neither removed nor vanished. */
+  live(): SimulatedInstance[] {
+    return this.all().filter((instance) => this.status(instance) !== 'removed');
+  }
+
+  /** Novita's word for the present status, or undefined once it is forgotten. */
+  status(instance: SimulatedInstance): string | undefined {
+    const elapsedMs = Date.now() - instance.orderedAtMs;
+    const { stoppedAfterMs, removedAfterMs, forgottenAfterMs, runningAfterMs } = this.#timings;
+    if (instance.vanished) return undefined;
+    switch (instance.order) {
+      case 'delete':
+        if (elapsedMs >= forgottenAfterMs) return undefined;
+        if (elapsedMs >= removedAfterMs) return 'removed';
+        return elapsedMs < removedAfterMs / 2 ? 'toRemove' : 'removing';
+      case 'stop':
+        if (elapsedMs >= stoppedAfterMs) return 'exited';
+        return elapsedMs < stoppedAfterMs / 2 ? 'toStop' : 'stopping';
+      case 'start':
+        if (elapsedMs >= runningAfterMs) return 'running';
+        return elapsedMs < runningAfterMs / 2 ? 'toStart' : 'starting';
+      case 'restart':
+        if (elapsedMs >= runningAfterMs) return 'running';
+        return elapsedMs < runningAfterMs / 2 ? 'toRestart' : 'restarting';
+      case 'create':
+        return this.#startingStatus(instance, elapsedMs);
+    }
+  }
+
+  #startingStatus(instance: SimulatedInstance, elapsedMs: number): string {
+    const { creatingAfterMs, pullingAfterMs, runningAfterMs } = this.#timings;
+    if (elapsedMs < creatingAfterMs) return 'toCreate';
+    if (elapsedMs < pullingAfterMs) return 'creating';
+    const pulls = instance.stuckPulling || instance.startFailure !== undefined || elapsedMs < runningAfterMs;
+    return pulls ? 'pulling' : 'running';
+  }
+
+  /** Carries out an order. The caller has checked that the present status allows it. */
+  order(instance: SimulatedInstance, order: 'start' | 'restart' | 'stop' | 'delete'): void {
+    const now = Date.now();
+    instance.startedAtMs = this.#startedAtMs(instance);
+    instance.order = order;
+    instance.orderedAtMs = now;
+    if (order === 'stop') instance.stoppedAtMs = now;
+    if (order === 'restart') return;
+    this.#record(order, instance);
+  }
+
+  /** Takes an instance away from outside. It is no action of the API's caller, so it is not in the ledger. */
+  vanish(instance: SimulatedInstance): void {
+    instance.vanished = true;
+  }
+
+  #startedAtMs(instance: SimulatedInstance): number {
+    const runs = this.status(instance) === 'running';
+    return runs && ['create', 'start', 'restart'].includes(instance.order)
+      ? instance.orderedAtMs + this.#timings.runningAfterMs
+      : instance.startedAtMs;
+  }
+
+  /** An instance as the API shows it: numbers as strings where Novita has them so. */
+  toWire(instance: SimulatedInstance): Record<string, unknown> {
+    const { product, cluster } = instance;
+    const status = this.status(instance);
+    const failed = status === 'pulling' && Date.now() - instance.orderedAtMs >= this.#timings.runningAfterMs;
+    const message = (failed && instance.startFailure) || '';
+    return {
+      id: instance.id,
+      name: instance.name,
+      clusterId: cluster.id,
+      clusterName: cluster.name,
+      status,
+      imageUrl: instance.imageUrl,
+      command: instance.command,
+      gpuNum: String(instance.gpuNum),
+      cpuNum: String(instance.gpuNum * 16),
+      memory: String(instance.gpuNum * 64),
+      rootfsSize: instance.rootfsSize,
+      portMappings: instance.ports.map(({ port, type }) => ({
+        port,
+        type,
+        endpoint: status === 'running' ? endpointOf(instance.id, port, type) : '',
+      })),
+      productId: product.id,
+      productName: product.name,
+      statusError: { state: message && 'pulling', message },
+      envs: instance.envs,
+      kind: 'gpu',
+      billingMode: instance.billingMode,
+      endTime: '-1',
+      spotStatus: instance.billingMode === 'spot' && status === 'running' ? 'running' : '',
+      spotReclaimTime: '0',
+      createdAt: seconds(instance.createdAtMs),
+      lastStartedAt: seconds(this.#startedAtMs(instance)),
+      lastStoppedAt: seconds(instance.stoppedAtMs),
+    };
+  }
+
+  #record(action: LedgerAction, { id, name }: SimulatedInstance): void {
+    if (this.ledger.length >= MAX_LEDGER_ENTRIES) this.ledger.shift();
+    this.ledger.push({ at: new Date().toISOString(), action, instanceId: id, name });
+  }
+}
+
+function seconds(timeMs: number): string {
+  return String(Math.floor(timeMs / 1000));
+}
+
+function endpointOf(id: string, port: number, type: string): string {
+  const host = `${id}-${port}.simulator.invalid`;
+  return type === 'http' ? `https://${host}` : `${host}:${port}`;
+}

@@ -1,0 +1,243 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { JetfleetError } from '../../jobs/errors.js';
+import { type Logger, silentLogger } from '../../telemetry/logger.js';
+import { NOVITA_API_PATH } from '../novita/novita-client.js';
+import {
+  type Answer,
+  ok,
+  RESET,
+  type Reply,
+  type RequestRecord,
+  refuse,
+  regionOf,
+  SimulatedApi,
+} from './api.js';
+import { type FaultInput, Faults } from './faults.js';
+import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
+
+export const DEFAULT_SIMULATOR_API_KEY = 'simulator-key';
+const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_REQUEST_LOG = 10_000;
+
+export interface SimulatorOptions {
+  /** Defaults to 0: a free one. */
+  port?: number;
+  /** Defaults to `127.0.0.1`. */
+  host?: string;
+  /** The key that callers must send. Defaults to `simulator-key`. */
+  apiKey?: string;
+  /** Each defaults as in {@link SimulatorTimings}. */
+  timings?: Partial<SimulatorTimings>;
+  logger?: Logger;
+}
+
+export interface RequestLog {
+  /** The last 10,000, oldest first. */
+  readonly log: readonly RequestRecord[];
+  /** How many came since the start, of one route such as `GET /gpu/instances`, or of all. */
+  count(route?: string): number;
+}
+
+/** A running simulated provider that speaks Novita's API v1. */
+export interface Simulator extends AsyncDisposable {
+  /** Base URL for `createNovitaProvider`. */
+  readonly url: string;
+  readonly port: number;
+  readonly apiKey: string;
+  /** Every action carried out, oldest first. */
+  readonly ledger: readonly LedgerEntry[];
+  readonly requests: RequestLog;
+  readonly faults: Faults;
+  /** The instances that are not removed: what the account is paying for. */
+  live(): { id: string; name: string; status: string; region: string }[];
+  /** Ends every connection, the held-back answers included. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a simulated provider. Besides the API it serves, without a key, `GET|POST|DELETE /_simulator/faults`
+ * (`DELETE` takes `?id=`) and `GET /_simulator/ledger`, so that programs in any language can inject faults.
+ * @throws Error when the port cannot be used
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const simulator = new SimulatorServer(options);
+  await simulator.listen(options.port ?? 0, options.host ?? '127.0.0.1');
+  return simulator;
+}
+
+class SimulatorServer implements Simulator {
+  readonly apiKey: string;
+  readonly faults = new Faults();
+  readonly requests: RequestLog;
+  readonly #instances: SimulatedInstances;
+  readonly #api: SimulatedApi;
+  readonly #log: RequestRecord[] = [];
+  readonly #counts = new Map<string, number>();
+  readonly #logger: Logger;
+  readonly #server: Server;
+  readonly #stopping = new AbortController();
+  #url = '';
+
+  constructor({ apiKey = DEFAULT_SIMULATOR_API_KEY, timings, logger = silentLogger }: SimulatorOptions) {
+    this.apiKey = apiKey;
+    this.#instances = new SimulatedInstances(timings);
+    this.#api = new SimulatedApi(this.#instances, this.faults);
+    this.#logger = logger;
+    this.requests = { log: this.#log, count: (route = '') => this.#counts.get(route) ?? 0 };
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#logger.error({ err: error }, 'simulator failed');
+        request.socket.destroy();
+      });
+    });
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get port(): number {
+    return Number(new URL(this.#url).port);
+  }
+
+  get ledger(): readonly LedgerEntry[] {
+    return this.#instances.ledger;
+  }
+
+  live(): { id: string; name: string; status: string; region: string }[] {
+    return this.#instances.live().map((instance) => ({
+      id: instance.id,
+      name: instance.name,
+      status: this.#instances.status(instance) ?? 'removed',
+      region: regionOf(instance.cluster),
+    }));
+  }
+
+  async listen(port: number, host: string): Promise<void> {
+    const { promise, resolve, reject } = withResolvers();
+    this.#server.once('error', reject).listen(port, host, resolve);
+    await promise;
+    this.#server.off('error', reject);
+    const address = this.#server.address() as AddressInfo;
+    this.#url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+    this.#logger.info({ url: this.#url }, 'simulated provider is up');
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const { promise, resolve } = withResolvers();
+    this.#server.close(() => resolve());
+    this.#server.closeAllConnections();
+    await promise;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(incoming.url ?? '/', 'http://simulator');
+    const query = Object.fromEntries(url.searchParams);
+    const body = await readBody(incoming);
+    if (url.pathname.startsWith('/_simulator/')) {
+      return send(response, this.#control(`${incoming.method} ${url.pathname}`, query, body));
+    }
+    if (!url.pathname.startsWith(NOVITA_API_PATH))
+      return send(response, refuse(404, 'NOT_FOUND', 'no such path'));
+    const route = `${incoming.method} ${url.pathname.slice(NOVITA_API_PATH.length)}`;
+    const record: RequestRecord = { at: new Date().toISOString(), route, query, body };
+    this.#recordRequest(record);
+    const authorised = incoming.headers.authorization === `Bearer ${this.apiKey}`;
+    const reply = authorised
+      ? await this.#answerWithFaults(record)
+      : refuse(401, 'UNAUTHORIZED', 'invalid API key');
+    if (reply === RESET) incoming.socket.destroy();
+    else send(response, reply);
+  }
+
+  #recordRequest(record: RequestRecord): void {
+    if (this.#log.length >= MAX_REQUEST_LOG) this.#log.shift();
+    this.#log.push(record);
+    for (const key of ['', record.route]) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+
+  async #answerWithFaults(request: RequestRecord): Promise<Reply> {
+    const target = this.#api.targetOf(request);
+    const slow = this.faults.take('slow', target);
+    if (slow?.when === 'before') await this.#delay(slow.delayMs);
+    const limited = this.faults.take('rate_limited', target);
+    const error = limited ? undefined : this.faults.take('error', target);
+    let reply: Reply;
+    if (limited) {
+      const headers = { 'retry-after': String(limited.retryAfter) };
+      reply = { ...refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'), headers };
+    } else if (error) {
+      const envelope = refuse(error.status, error.code, error.message);
+      reply = error.body === undefined ? envelope : { status: error.status, body: error.body };
+    } else {
+      reply = this.#api.answer(request);
+    }
+    if (slow?.when === 'after') await this.#delay(slow.delayMs);
+    return reply;
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    return delay(delayMs, undefined, { signal: this.#stopping.signal });
+  }
+
+  #control(route: string, query: Record<string, string>, body: unknown): Answer {
+    switch (route) {
+      case 'GET /_simulator/faults':
+        return ok({ faults: this.faults.list() });
+      case 'DELETE /_simulator/faults':
+        return ok({ cleared: this.faults.clear(query.id) });
+      case 'GET /_simulator/ledger':
+        return ok({ ledger: this.ledger, live: this.live() });
+      case 'POST /_simulator/faults':
+        try {
+          return { status: 201, body: this.faults.add(body as FaultInput) };
+        } catch (error) {
+          if (!JetfleetError.is(error)) throw error;
+          return { status: 400, body: { message: error.message, problems: error.problems } };
+        }
+      default:
+        return refuse(404, 'NOT_FOUND', `no route ${route}`);
+    }
+  }
+}
+
+async function readBody(incoming: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new RangeError(`the body is over ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+  const isText = typeof body === 'string';
+  const text = isText ? body : body === undefined ? '' : JSON.stringify(body);
+  response
+    .writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json', ...headers })
+    .end(text);
+}
+
+/** `Promise.withResolvers` needs Node 22. */
+function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,55 @@
+/**
+ * Jetfleet: a durable, priority-ordered job queue for GPU instance operations on NATS JetStream.
+ *
+ * `JobQueueService` adds jobs and tells about them, `JobWorkerService` runs them. Providers are in `jetfleet/gpu`,
+ * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, and a nats-server
+ * for development and tests in `jetfleet/embedded`.
+ */
+export type { NatsConnection } from './broker/connection.js';
+export { type Drift, formatDrift } from './broker/drift.js';
+export type {
+  EventFilter,
+  EventHandler,
+  EventMeta,
+  EventOptions,
+  EventSubscription,
+} from './broker/event-consumer.js';
+export type { TopologyReport } from './broker/topology.js';
+export {
+  type AbortReason,
+  BrokerError,
+  ConflictError,
+  ERROR_CODES,
+  type ErrorCode,
+  JetfleetError,
+  JobAborted,
+  type JobErrorInfo,
+  NonRetryableError,
+  type Problem,
+  RetryableError,
+  TimeoutError,
+  ValidationError,
+} from './jobs/errors.js';
+export type { FollowUp, JobRecord } from './jobs/job-record.js';
+export { complete, type JobOutcome, type NextJob, snooze } from './jobs/outcome.js';
+export {
+  type BuiltInPayloads,
+  type CreateInstancePayload,
+  createInstancePayload,
+  type MonitorInstancePayload,
+  monitorInstancePayload,
+  type OnTimeout,
+  type SendWebhookPayload,
+  sendWebhookPayload,
+} from './jobs/payloads.js';
+export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
+export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
+export type { JobFilter, JobPage } from './queue/job-lists.js';
+export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
+export type { JobOptions } from './queue/job-request.js';
+export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
+export { createLogger, type Logger } from './telemetry/logger.js';
+export { Header } from './wire/headers.js';
+export { Subjects } from './wire/subjects.js';
+export type { HandlerOptions, JobContext, JobHandler } from './worker/job-handler.js';
+export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';

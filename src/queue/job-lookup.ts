@@ -1,0 +1,52 @@
+import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
+import { sequenceOf } from '../jobs/job-id.js';
+import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
+import { defaultMaxAttempts } from '../jobs/retry-policy.js';
+import { Header } from '../wire/headers.js';
+import { decodeJob } from '../wire/job-message.js';
+import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+
+/**
+ * Finds one job without an index: its last event; else its work message, which is its PENDING record; else its timer.
+ * @returns undefined for an id that nobody used, or whose record has expired
+ */
+export async function findJob(broker: Broker, id: string): Promise<JobRecord | undefined> {
+  const touched = await broker.lastEvent(id);
+  if (touched) return touched.record;
+  for (const kind of WORK_KINDS) {
+    const pending = await findPending(broker, kind, id);
+    if (pending) return pending;
+  }
+  // Between the two reads a worker may have run it, and its message is gone.
+  return (await broker.lastEvent(id))?.record;
+}
+
+async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<JobRecord | undefined> {
+  const { subjects, read } = broker;
+  const stream = subjects.streamName(kind);
+  const sequence = sequenceOf(id);
+  if (sequence !== undefined) {
+    const message = await read.bySequence(stream, sequence);
+    const record = message && pendingRecordOf(broker, message);
+    return record?.id === id ? record : undefined;
+  }
+  const waiting = await read.last(stream, `${subjects.prefix}${kind}.*.*.${id}`);
+  const message = waiting ?? (await read.last(stream, subjects.schedule(kind, id)));
+  return message && pendingRecordOf(broker, message);
+}
+
+/** The PENDING record that a work message or a producer's timer is, or undefined for any other message. */
+export function pendingRecordOf(broker: Broker, message: StoredMessage): JobRecord | undefined {
+  const target = message.headers.get(Header.SCHEDULE_TARGET);
+  const subject = target || message.subject;
+  if (!broker.subjects.parseWork(subject)) return undefined;
+  const { request } = decodeJob(broker.subjects, { ...message, subject });
+  const due = target ? dueTime(message.headers.get(Header.SCHEDULE)) : undefined;
+  return pendingRecord(request, defaultMaxAttempts(request.type), due);
+}
+
+function dueTime(schedule: string): string | undefined {
+  const time = Date.parse(schedule.replace(/^@at /, ''));
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+}

@@ -1,0 +1,201 @@
+import { Broker, type BrokerOptions } from '../broker/broker.js';
+import type { EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
+import type { TopologyOptions } from '../broker/stream-config.js';
+import { assertSafe, type TopologyReport } from '../broker/topology.js';
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import type { BuiltInPayloads } from '../jobs/payloads.js';
+import { JobPriority, type JobType } from '../jobs/vocabulary.js';
+import { type Logger, silentLogger } from '../telemetry/logger.js';
+import { cleanupJobs } from './job-cleanup.js';
+import { type JobFilter, type JobPage, listJobs } from './job-lists.js';
+import { findJob } from './job-lookup.js';
+import { checkJob, type JobOptions } from './job-request.js';
+import { type JobQueueStats, readStats } from './job-stats.js';
+
+/** How to reach the broker; everything is optional. */
+export interface JobQueueOptions extends Omit<BrokerOptions, 'logger'> {
+  /** A pino logger, or anything of its shape. Defaults to silence. */
+  logger?: Logger;
+}
+
+/** One job of {@link JobQueueService.addJobs}. */
+export interface NewJob extends JobOptions {
+  type: JobType;
+  payload: unknown;
+  /** Defaults to `normal`. */
+  priority?: JobPriority;
+}
+
+type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
+
+const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
+ * any number of processes may have one.
+ *
+ * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_SERVER_TOO_OLD`,
+ * `JETFLEET_STREAM_DRIFT` and JetfleetError `JETFLEET_CLOSED`.
+ */
+export class JobQueueService implements AsyncDisposable {
+  readonly #options: JobQueueOptions;
+  readonly logger: Logger;
+  #opening: Promise<{ broker: Broker; report: TopologyReport }> | undefined;
+  #checked = false;
+  #closed = false;
+
+  constructor(options: JobQueueOptions = {}) {
+    this.#options = options;
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  /** Prefix of subjects and streams; empty for none. */
+  get namespace(): string {
+    return this.#options.namespace ?? process.env.JETFLEET_NAMESPACE ?? '';
+  }
+
+  /** How this queue makes its streams and consumers; workers on it go by the same. */
+  get topology(): TopologyOptions {
+    return this.#options;
+  }
+
+  /** Connects now instead of on first use, and creates the streams where they are missing. */
+  async connect(): Promise<void> {
+    await this.broker();
+  }
+
+  /**
+   * Adds a job.
+   * @param priority defaults to `normal`
+   * @returns the job's id, once the job is durable
+   * @throws ValidationError when the payload of a built-in type, or an option, is invalid; nothing is sent then
+   * @throws BrokerError `JETFLEET_BACKPRESSURE` when too many calls are under way; `JETFLEET_PUBLISH_TIMEOUT` when it
+   *   is not known whether the job was stored: add it again with the same id
+   */
+  async addJob<T extends JobType>(
+    type: T,
+    payload: PayloadOf<T>,
+    priority: JobPriority = JobPriority.NORMAL,
+    options: JobOptions = {},
+  ): Promise<string> {
+    const { request, runAtMs } = checkJob(type, payload, priority, options, Date.now());
+    const broker = await this.broker();
+    await broker.enqueue(request, runAtMs);
+    return request.id;
+  }
+
+  /**
+   * Adds many jobs at once, in few round trips. All are checked before the first is sent. When the broker fails in
+   * between, some are stored: with ids of your own, the call can be repeated.
+   * @returns the ids, in the order of the jobs
+   */
+  async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
+    const now = Date.now();
+    const checked = jobs.map(({ type, payload, priority = JobPriority.NORMAL, ...options }, index) => {
+      try {
+        return checkJob(type, payload, priority, options, now);
+      } catch (error) {
+        throw atIndex(error, index);
+      }
+    });
+    const broker = await this.broker();
+    const ids: string[] = [];
+    for (let start = 0; start < checked.length; start += ADD_AT_ONCE) {
+      const part = checked.slice(start, start + ADD_AT_ONCE);
+      await Promise.all(part.map(({ request, runAtMs }) => broker.enqueue(request, runAtMs)));
+      ids.push(...part.map(({ request }) => request.id));
+    }
+    return ids;
+  }
+
+  /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
+  async getJob(id: string): Promise<JobRecord | undefined> {
+    return findJob(await this.broker(), id);
+  }
+
+  /**
+   * A page of jobs: those that run, then waiting ones by priority and age, then finished ones, oldest first.
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a limit or cursor that cannot be used
+   */
+  async getJobs(filter: JobFilter = {}): Promise<JobPage> {
+    return listJobs(await this.broker(), filter);
+  }
+
+  /** Counts by type, priority and status, at a cost that does not grow with the number of jobs. */
+  async getStats(): Promise<JobQueueStats> {
+    return readStats(await this.broker());
+  }
+
+  /**
+   * Removes the records of jobs that finished more than `olderThanMs` ago.
+   * @param olderThanMs defaults to 24 hours
+   * @returns how many jobs were removed
+   */
+  async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS): Promise<number> {
+    if (!Number.isFinite(olderThanMs) || olderThanMs < 0) {
+      throw new ValidationError('JETFLEET_OPTION_INVALID', `olderThanMs ${olderThanMs} must be 0 or more`);
+    }
+    return cleanupJobs(await this.broker(), olderThanMs, Date.now());
+  }
+
+  /**
+   * Follows the transitions of jobs: each is the whole record after it. Delivered at least once, in order.
+   * @example await queue.events({filter: {type: 'create_instance', status: 'completed'}, durable: 'billing'}, bill)
+   * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when `durable` exists with another filter
+   */
+  async events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
+    return (await this.broker()).events(options, handler);
+  }
+
+  /** Compares the streams, and the consumers of `types`, with what is needed, and creates what is missing. */
+  async setup(types: readonly string[] = []): Promise<TopologyReport> {
+    const { broker } = await this.#open();
+    return broker.topology.ensure(types);
+  }
+
+  /**
+   * The broker underneath, for workers on this queue.
+   * @internal
+   */
+  async broker(): Promise<Broker> {
+    const { broker, report } = await this.#open();
+    if (!this.#checked) assertSafe(report, this.logger);
+    this.#checked = true;
+    return broker;
+  }
+
+  /** Sends what is under way and closes the connection, unless it was lent. Workers on it must be shut down before. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const opened = await this.#opening?.catch(() => undefined);
+    await opened?.broker.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #open(): Promise<{ broker: Broker; report: TopologyReport }> {
+    if (this.#closed) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
+    this.#opening ??= Broker.open({ ...this.#options, logger: this.logger });
+    // A failed start must not stick: the server may come up later.
+    this.#opening.catch(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+}
+
+/** Below the commit log's bound, so that a long list does not run into its own backpressure. */
+const ADD_AT_ONCE = 5_000;
+
+function atIndex(error: unknown, index: number): unknown {
+  if (!(error instanceof ValidationError)) return error;
+  return new ValidationError(error.code, `job ${index}: ${error.message}`, {
+    ...(error.problems && { problems: error.problems }),
+    ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
+    cause: error,
+  });
+}

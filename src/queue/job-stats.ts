@@ -1,0 +1,200 @@
+import type { Broker } from '../broker/broker.js';
+import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
+import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { pendingRecordOf } from './job-lookup.js';
+
+export type StatusCounts = Record<JobStatus, number>;
+
+/** How many jobs there are. COMPLETED and FAILED count what EVENTS still keeps. */
+export interface JobQueueStats {
+  totalJobs: number;
+  pendingJobs: number;
+  processingJobs: number;
+  completedJobs: number;
+  failedJobs: number;
+  /** Jobs of each type, whatever their status. */
+  jobsByType: Record<string, number>;
+  byType: Record<string, StatusCounts>;
+  /** Unfinished jobs only: a finished job's subject does not carry its priority. */
+  byPriority: Record<JobPriority, { pending: number; processing: number }>;
+  /** Part of `pendingJobs`: behind a producer's timer. */
+  scheduledJobs: number;
+  /** Part of `pendingJobs`: behind the timer of their next attempt. */
+  retryingJobs: number;
+  /** Part of `processingJobs`: hibernating until a timer. */
+  waitingJobs: number;
+  /** Types that wait in the queue while no worker has ever registered them; they stay PENDING. */
+  unhandledTypes: string[];
+}
+
+/** Delayed jobs are told apart by type up to this many; beyond it only their sum is known. */
+const MAX_SCHEDULED_READ = 10_000;
+const PAGE = 500;
+
+/** Counts from consumers and subjects; no job is read, except delayed ones for their type. */
+export async function readStats(broker: Broker): Promise<JobQueueStats> {
+  const tally = new Tally();
+  await Promise.all(WORK_KINDS.map((kind) => countWork(broker, kind, tally)));
+  await countFinished(broker, tally);
+  return tally.stats();
+}
+
+class Tally {
+  readonly #byType = new Map<string, StatusCounts>();
+  readonly #byPriority: JobQueueStats['byPriority'] = {
+    critical: { pending: 0, processing: 0 },
+    high: { pending: 0, processing: 0 },
+    normal: { pending: 0, processing: 0 },
+    low: { pending: 0, processing: 0 },
+  };
+  readonly unhandled = new Set<string>();
+  readonly types = new Set<string>();
+  scheduled = 0;
+  retrying = 0;
+  waiting = 0;
+  /** Scheduled jobs beyond {@link MAX_SCHEDULED_READ}, of a type that was not read. */
+  untyped = 0;
+
+  add(type: string, status: JobStatus, count: number, priority?: JobPriority): void {
+    if (count === 0) return;
+    const counts = this.#byType.get(type) ?? { pending: 0, processing: 0, completed: 0, failed: 0 };
+    counts[status] += count;
+    this.#byType.set(type, counts);
+    if (priority && !isTerminal(status)) {
+      this.#byPriority[priority][status as 'pending' | 'processing'] += count;
+    }
+  }
+
+  stats(): JobQueueStats {
+    const byType = Object.fromEntries([...this.#byType].sort(([a], [b]) => a.localeCompare(b)));
+    const sum = (status: JobStatus) =>
+      Object.values(byType).reduce((total, counts) => total + counts[status], 0);
+    const [pending, processing, completed, failed] = STATUSES.map(sum) as [number, number, number, number];
+    return {
+      totalJobs: pending + this.untyped + processing + completed + failed,
+      pendingJobs: pending + this.untyped,
+      processingJobs: processing,
+      completedJobs: completed,
+      failedJobs: failed,
+      jobsByType: Object.fromEntries(
+        Object.entries(byType).map(([type, counts]) => [
+          type,
+          STATUSES.reduce((total, status) => total + counts[status], 0),
+        ]),
+      ),
+      byType,
+      byPriority: this.#byPriority,
+      scheduledJobs: this.scheduled,
+      retryingJobs: this.retrying,
+      waitingJobs: this.waiting,
+      unhandledTypes: [...this.unhandled].sort(),
+    };
+  }
+}
+
+async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<void> {
+  const { subjects, topology } = broker;
+  const consumers = await topology.consumers(kind);
+  const handled = new Set<string>();
+  let covered = 0;
+  for (const { name, num_pending: pending, num_ack_pending: held } of consumers) {
+    const priority = PRIORITIES.find((each) => name.endsWith(`-${each}`));
+    if (!priority) continue;
+    const type = name.slice(0, -priority.length - 1);
+    handled.add(type);
+    tally.types.add(type);
+    tally.add(type, 'pending', pending, priority);
+    tally.add(type, 'processing', held, priority);
+    covered += pending + held;
+  }
+  const timers = await countTimers(broker, kind, handled, tally);
+  const { state } = await topology.streamInfo(kind);
+  if (state.messages <= covered + timers) return;
+  const info = await topology.streamInfo(kind, `${subjects.prefix}${kind}.>`);
+  for (const [subject, count] of Object.entries(info.state.subjects ?? {})) {
+    const address = subjects.parseWork(subject);
+    if (!address || handled.has(address.type)) continue;
+    tally.unhandled.add(address.type);
+    tally.types.add(address.type);
+    tally.add(address.type, 'pending', count, address.priority);
+  }
+}
+
+/** @returns how many messages of the stream are timers */
+async function countTimers(
+  broker: Broker,
+  kind: WorkKind,
+  types: ReadonlySet<string>,
+  tally: Tally,
+): Promise<number> {
+  const { subjects, read } = broker;
+  const stream = subjects.streamName(kind);
+  const total = await read.count(stream, `${subjects.prefix}schedules.${kind}.>`);
+  if (total === 0) return 0;
+  const count = (reason: 'retrying' | 'waiting', type: string, priority: JobPriority) =>
+    read.count(stream, subjects.timer(reason, { kind, priority, type, id: '*' }));
+  await Promise.all(
+    [...types].flatMap((type) =>
+      PRIORITIES.map(async (priority) => {
+        const retrying = await count('retrying', type, priority);
+        const waiting = await count('waiting', type, priority);
+        tally.retrying += retrying;
+        tally.waiting += waiting;
+        tally.add(type, 'pending', retrying, priority);
+        tally.add(type, 'processing', waiting, priority);
+      }),
+    ),
+  );
+  await countScheduled(broker, kind, tally);
+  return total;
+}
+
+async function countScheduled(broker: Broker, kind: WorkKind, tally: Tally): Promise<void> {
+  const { subjects, read } = broker;
+  const stream = subjects.streamName(kind);
+  const filter = subjects.schedule(kind, '*');
+  const total = await read.count(stream, filter);
+  tally.scheduled += total;
+  let seen = 0;
+  for (let seq = 1; seen < total && seen < MAX_SCHEDULED_READ; ) {
+    const page = await read.page(stream, filter, seq, PAGE);
+    const last = page.at(-1);
+    if (!last) break;
+    seq = last.seq + 1;
+    seen += page.length;
+    for (const message of page) {
+      const record = pendingRecordOf(broker, message);
+      if (record) tally.add(record.type, 'pending', 1, record.priority);
+      else tally.untyped++;
+    }
+  }
+  tally.untyped += Math.max(total - seen, 0);
+}
+
+async function countFinished(broker: Broker, tally: Tally): Promise<void> {
+  const stream = broker.subjects.streamName('events');
+  const count = (type: string, status: JobStatus) =>
+    broker.read.count(stream, broker.subjects.event(type, status, '*'));
+  for (const status of ['completed', 'failed'] as const) {
+    const total = await count('*', status);
+    if (total === 0) continue;
+    let known = 0;
+    await Promise.all(
+      [...tally.types].map(async (type) => {
+        const finished = await count(type, status);
+        known += finished;
+        tally.add(type, status, finished);
+      }),
+    );
+    // Types that finished long ago and that nobody handles any more.
+    if (known < total) await countForgotten(broker, status, tally);
+  }
+}
+
+async function countForgotten(broker: Broker, status: JobStatus, tally: Tally): Promise<void> {
+  const { state } = await broker.topology.streamInfo('events', broker.subjects.event('*', status, '*'));
+  for (const [subject, count] of Object.entries(state.subjects ?? {})) {
+    const address = broker.subjects.parseEvent(subject);
+    if (address && !tally.types.has(address.type)) tally.add(address.type, status, count);
+  }
+}

@@ -1,0 +1,243 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { JetfleetError, NonRetryableError, RetryableError, ValidationError } from '../jobs/errors.js';
+import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './guard.js';
+import { signWebhook } from './signature.js';
+
+/** How long a delivery may take, from the name look-up to the end of the answer. */
+export const DEFAULT_WEBHOOK_TIMEOUT_MS = 10_000;
+/** How much of an answer is read; the rest is cut off with its connection. */
+export const MAX_RESPONSE_EXCERPT_BYTES = 4 * 1024;
+/** Longest `Retry-After` that is honoured, the last step of the retry schedule. */
+const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
+const USER_AGENT = 'jetfleet/0.1';
+
+export interface WebhookClientOptions {
+  /** Which endpoints may be reached. Defaults to public addresses over https. */
+  guard?: WebhookGuardOptions;
+  /** Limit for one delivery. Defaults to {@link DEFAULT_WEBHOOK_TIMEOUT_MS}. */
+  timeoutMs?: number;
+  /** Statuses that fail the job at once, besides 410. Defaults to none, see {@link WebhookClient.deliver}. */
+  permanentStatuses?: readonly number[];
+  /**
+   * Connection pools, for a private certificate authority say; the caller closes them. An agent with a `lookup` or
+   * a proxy of its own decides itself where connections go, past the guard. Defaults to keep-alive pools of the client.
+   */
+  agents?: { http?: HttpAgent; https?: HttpsAgent };
+}
+
+export interface WebhookDelivery {
+  url: string;
+  /** JSON text, sent and signed byte for byte. */
+  body: string;
+  /** The caller's headers. Those that frame, route or sign the request are dropped. */
+  headers?: Readonly<Record<string, string>>;
+  /** Becomes `webhook-id`: the same for each attempt. */
+  id: string;
+  /** `whsec_...`; several while one is being replaced; none sends the webhook unsigned. */
+  secrets: readonly string[];
+  /** Defaults to the client's. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** Milliseconds since 1970, for the signature and dates in `Retry-After`. Defaults to `Date.now`. */
+  now?: () => number;
+}
+
+export interface WebhookClient {
+  /**
+   * Makes one attempt: signs (Standard Webhooks), posts, reads the status. Any 2xx is success. Redirects are never
+   * followed, since their target was not checked. **Everything else but 410 is retryable, 4xx too**: Standard
+   * Webhooks asks for it, and Svix, Stripe and Convoy do it, because a receiver that answers 404 or 401 through a
+   * bad deploy must not lose events. Whoever wants statuses to be final names them in `permanentStatuses`.
+   * Once the status has arrived it decides, whatever becomes of the rest of the answer.
+   * @returns the 2xx status, and how long the attempt took in milliseconds
+   * @throws RetryableError `JETFLEET_WEBHOOK_FAILED`: other status, no connection, no answer in time; with the
+   *   beginning of the answer as `excerpt`, and `retryAfterMs` (at most 24 hours) where `Retry-After` was sent
+   * @throws NonRetryableError `JETFLEET_WEBHOOK_GONE` for 410, `JETFLEET_WEBHOOK_FAILED` for a permanent status
+   * @throws ValidationError `JETFLEET_WEBHOOK_URL_INVALID`, `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_ID_INVALID`,
+   *   `JETFLEET_PAYLOAD_INVALID` for a header that HTTP cannot carry
+   * @throws JetfleetError `JETFLEET_CLOSED`
+   * @throws `signal.reason` once the signal is aborted
+   */
+  deliver(delivery: WebhookDelivery): Promise<{ status: number; durationMs: number }>;
+  /** Closes the client's own connections, those in use as well. */
+  close(): void;
+}
+
+/** A client that keeps connections to endpoints alive between deliveries. One for the whole process is enough. */
+export function createWebhookClient(options: WebhookClientOptions = {}): WebhookClient {
+  const guard = createWebhookGuard(options.guard);
+  const pool = { keepAlive: true, maxFreeSockets: 4 };
+  const ownHttp = new HttpAgent(pool);
+  const ownHttps = new HttpsAgent(pool);
+  const { http = ownHttp, https = ownHttps } = options.agents ?? {};
+  let closed = false;
+
+  async function deliver(delivery: WebhookDelivery) {
+    if (closed) throw new JetfleetError('JETFLEET_CLOSED', 'the webhook client is closed');
+    const { timeoutMs = options.timeoutMs ?? DEFAULT_WEBHOOK_TIMEOUT_MS, now = Date.now } = delivery;
+    const startedAt = performance.now();
+    const headers = requestHeaders(delivery, now());
+    const answer = await withDeadline(timeoutMs, delivery.signal, async (signal) => {
+      const target = await orAborted(guard.check(delivery.url), signal);
+      const agent = target.url.protocol === 'https:' ? https : http;
+      const response = await post(target, { agent, headers, signal }, delivery.body);
+      return { response, host: target.url.host, excerpt: await readExcerpt(response) };
+    });
+    const status = answer.response.statusCode ?? 0;
+    if (status >= 200 && status < 300) {
+      return { status, durationMs: Math.round(performance.now() - startedAt) };
+    }
+    throw failure(answer, status, options.permanentStatuses ?? [], now());
+  }
+
+  function close(): void {
+    closed = true;
+    ownHttp.destroy();
+    ownHttps.destroy();
+  }
+  return { deliver, close };
+}
+
+/** What frames, routes or signs the request is not the caller's to set. */
+const RESERVED_HEADER =
+  /^(webhook-.*|proxy-.*|host|content-(length|type|encoding)|transfer-encoding|accept-encoding|connection|keep-alive|upgrade|expect|te|trailer)$/;
+
+function requestHeaders(delivery: WebhookDelivery, nowMs: number): Record<string, string> {
+  const { id, body, secrets } = delivery;
+  const timestamp = Math.floor(nowMs / 1000);
+  const standard =
+    secrets.length > 0
+      ? signWebhook({ id, timestamp, body, secrets })
+      : { 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
+  const own = Object.entries(delivery.headers ?? {})
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => !RESERVED_HEADER.test(name));
+  own.forEach(([name, value]) => {
+    assertHeader(name, value);
+  });
+  return {
+    'user-agent': USER_AGENT,
+    ...Object.fromEntries(own),
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    // A compressed answer would make an unreadable excerpt.
+    'accept-encoding': 'identity',
+    ...standard,
+  };
+}
+
+function assertHeader(name: string, value: string): void {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  } catch (cause) {
+    throw new ValidationError(
+      'JETFLEET_PAYLOAD_INVALID',
+      `webhook header ${JSON.stringify(name.slice(0, 100))} cannot be sent: ${(cause as Error).message}`,
+      { cause, problems: [{ path: `headers.${name.slice(0, 100)}`, message: 'not a valid HTTP header' }] },
+    );
+  }
+}
+
+/** Runs `work` with a signal that fires on abort and after `timeoutMs`, its reason being what is then thrown. */
+async function withDeadline<T>(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const deadline = new AbortController();
+  const timer = setTimeout(
+    () => deadline.abort(undelivered(`the endpoint did not answer within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  const onAbort = () => deadline.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(deadline.signal);
+  } catch (error) {
+    if (deadline.signal.aborted) throw deadline.signal.reason;
+    if (JetfleetError.is(error)) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw undelivered(`the endpoint could not be reached: ${code ?? message}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A name look-up cannot be cancelled, so it is left behind. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+function post(target: CheckedTarget, options: RequestOptions, body: string): Promise<IncomingMessage> {
+  const { url, lookup } = target;
+  const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { ...options, method: 'POST', lookup }, resolve);
+    sent.once('error', (error: NodeJS.ErrnoException) => {
+      // Most likely the endpoint closed an idle connection just as it was taken from the pool; if it did see the
+      // request after all, it knows the repetition by its webhook-id.
+      const stale = sent.reusedSocket && error.code === 'ECONNRESET' && !options.signal?.aborted;
+      if (stale) post(target, options, body).then(resolve, reject);
+      else reject(error);
+    });
+    sent.end(body);
+  });
+}
+
+async function readExcerpt(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= MAX_RESPONSE_EXCERPT_BYTES) break;
+    }
+  } catch {
+    // The status has arrived and decides; what was read so far is excerpt enough.
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_RESPONSE_EXCERPT_BYTES).toString();
+}
+
+function failure(
+  answer: { response: IncomingMessage; host: string; excerpt: string },
+  status: number,
+  permanent: readonly number[],
+  nowMs: number,
+): JetfleetError {
+  const { response, host, excerpt } = answer;
+  const redirect = status >= 300 && status < 400;
+  const message = `the endpoint at ${host} answered ${status}${redirect ? '; redirects are not followed' : ''}`;
+  if (status === 410) return new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_GONE', excerpt });
+  if (permanent.includes(status)) {
+    return new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_FAILED', excerpt });
+  }
+  const retryAfterMs = parseRetryAfter(response.headers['retry-after'], nowMs);
+  return undelivered(message, { excerpt, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}
+
+/** Seconds or an HTTP date (RFC 9110, 10.2.3) as a delay of 0 to 24 hours; undefined when it is neither. */
+function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  if (!/^(\d+$|[A-Z][a-z]{2})/.test(value) || Number.isNaN(delay)) return undefined;
+  return Math.min(Math.max(delay, 0), MAX_RETRY_AFTER_MS);
+}
+
+function undelivered(message: string, options: ConstructorParameters<typeof RetryableError>[1] = {}) {
+  return new RetryableError(message, { ...options, code: 'JETFLEET_WEBHOOK_FAILED' });
+}

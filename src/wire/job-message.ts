@@ -1,0 +1,225 @@
+/** A job as a work message: what a producer in any language publishes. */
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { assertCallerId, isJobId, sequenceId, sequenceOf } from '../jobs/job-id.js';
+import type { JobRequest } from '../jobs/job-record.js';
+import {
+  EXCERPT_LENGTH,
+  MAX_DERIVED_ID_LENGTH,
+  MAX_MAX_ATTEMPTS,
+  MAX_PAYLOAD_BYTES,
+  MAX_TIMEOUT_MS,
+} from '../jobs/limits.js';
+import { assertPayloadDepth, assertPayloadSize, encodePayload } from '../jobs/validation.js';
+import { Header, type HeaderList, type HeaderReader } from './headers.js';
+import type { Subjects, WorkAddress } from './subjects.js';
+
+/** A message as it came from a work stream. */
+export interface WorkMessage {
+  subject: string;
+  headers: HeaderReader;
+  data: Uint8Array;
+  /** Sequence in its stream. */
+  seq: number;
+  /** When the stream stored it, milliseconds since the epoch. */
+  timeMs: number;
+}
+
+/** What a work message asks for; `error` tells why it cannot be run, and then the payload is null. */
+export interface DecodedJob {
+  request: JobRequest;
+  address: WorkAddress & { id: string };
+  error?: ValidationError;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const lenientUtf8 = new TextDecoder('utf-8');
+const utf8Encoder = new TextEncoder();
+
+/** The headers that carry a job's options. */
+export function optionHeaders(request: JobRequest): [string, string][] {
+  const headers: [string, string][] = [];
+  const add = (name: string, value: string | number | undefined) => {
+    if (value !== undefined) headers.push([name, String(value)]);
+  };
+  add(Header.MAX_ATTEMPTS, request.maxAttempts);
+  add(Header.TIMEOUT_MS, request.timeoutMs);
+  add(Header.WEBHOOK_URL, request.webhookUrl);
+  add(Header.TRACEPARENT, request.traceparent);
+  add(Header.TRACESTATE, request.tracestate);
+  add(Header.PARENT_ID, request.parentId);
+  return headers;
+}
+
+/**
+ * The body of a job's message.
+ * @throws ValidationError when the payload has no JSON form, is too deep or over the size limit
+ */
+export function encodeBody(payload: unknown): Uint8Array {
+  return utf8Encoder.encode(encodePayload(payload));
+}
+
+/** The headers of a message that fires another one at `atMs`; the server rounds up to its 250 ms tick. */
+export function scheduleHeaders(atMs: number, target: string): HeaderList {
+  return [
+    [Header.SCHEDULE, `@at ${new Date(atMs).toISOString()}`],
+    [Header.SCHEDULE_TARGET, target],
+  ];
+}
+
+/** True for a message that a timer put into the stream. */
+export function isScheduled(message: Pick<WorkMessage, 'headers'>): boolean {
+  return message.headers.get(Header.SCHEDULER) !== '';
+}
+
+/**
+ * Reads a work message. It never throws for what a producer sent: a message that cannot be run comes back with
+ * its error, so that it can be recorded as FAILED instead of being lost.
+ * @throws JetfleetError when the subject is no work subject at all, which no consumer can deliver
+ */
+export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob {
+  const parsed = subjects.parseWork(message.subject);
+  if (!parsed) {
+    throw new JetfleetError('JETFLEET_PAYLOAD_INVALID', `${message.subject} is no work subject`);
+  }
+  const badId = idProblem(parsed.id, message);
+  const id = parsed.id === undefined || badId ? sequenceId(message.seq) : parsed.id;
+  const address = { ...parsed, id };
+  const request: JobRequest = {
+    id,
+    type: parsed.type,
+    priority: parsed.priority,
+    payload: null,
+    createdAt: new Date(message.timeMs).toISOString(),
+  };
+  try {
+    if (badId) throw badId;
+    readOptions(request, message.headers);
+    request.payload = decodeBody(message.data);
+    return { request, address };
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    return { request, address, error };
+  }
+}
+
+/** Only a timer may name a job `seq-<n>`: it brings back one that was published without an id. */
+function idProblem(id: string | undefined, message: WorkMessage): ValidationError | undefined {
+  if (id === undefined) return undefined;
+  if (!isJobId(id)) {
+    return new ValidationError(
+      'JETFLEET_ID_INVALID',
+      `job id ${JSON.stringify(id.slice(0, 140))} must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
+      { excerpt: excerptOfBytes(message.data) },
+    );
+  }
+  if (sequenceOf(id) === undefined || isScheduled(message)) return undefined;
+  try {
+    assertCallerId(id);
+    return undefined;
+  } catch (error) {
+    return error as ValidationError;
+  }
+}
+
+/** @throws ValidationError `JETFLEET_HEADER_INVALID` that lists every unreadable header */
+function readOptions(request: JobRequest, headers: HeaderReader): void {
+  const problems: { path: string; message: string }[] = [];
+  const maxAttempts = integerHeader(headers, Header.MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, problems);
+  const timeoutMs = integerHeader(headers, Header.TIMEOUT_MS, MAX_TIMEOUT_MS, problems);
+  const webhookUrl = headers.get(Header.WEBHOOK_URL);
+  if (webhookUrl && !isHttpUrl(webhookUrl)) {
+    problems.push({ path: Header.WEBHOOK_URL, message: `${excerptOf(webhookUrl)} is no http or https URL` });
+  }
+  const createdAt = headers.get(Header.CREATED_AT);
+  if (createdAt && !Number.isNaN(Date.parse(createdAt)))
+    request.createdAt = new Date(createdAt).toISOString();
+  if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
+  if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
+  if (webhookUrl) request.webhookUrl = webhookUrl;
+  copyHeader(headers, Header.TRACEPARENT, (value) => {
+    request.traceparent = value;
+  });
+  copyHeader(headers, Header.TRACESTATE, (value) => {
+    request.tracestate = value;
+  });
+  copyHeader(headers, Header.PARENT_ID, (value) => {
+    request.parentId = value;
+  });
+  if (problems.length === 0) return;
+  const list = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new ValidationError('JETFLEET_HEADER_INVALID', `option headers cannot be read: ${list}`, {
+    problems,
+  });
+}
+
+function copyHeader(headers: HeaderReader, name: string, set: (value: string) => void): void {
+  const value = headers.get(name);
+  if (value) set(value.slice(0, 512));
+}
+
+function integerHeader(
+  headers: HeaderReader,
+  name: string,
+  max: number,
+  problems: { path: string; message: string }[],
+): number | undefined {
+  const text = headers.get(name).trim();
+  if (text === '') return undefined;
+  const value = Number(text);
+  if (/^\d{1,12}$/.test(text) && value >= 1 && value <= max) return value;
+  problems.push({ path: name, message: `${excerptOf(text)} is no integer from 1 to ${max}` });
+  return undefined;
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+/** @throws ValidationError for a body that is too large, no UTF-8 or no JSON, or whose JSON grows past the limits */
+function decodeBody(data: Uint8Array): unknown {
+  assertBodySize(data);
+  let text: string;
+  try {
+    text = utf8.decode(data);
+  } catch (cause) {
+    throw new ValidationError('JETFLEET_BODY_NOT_UTF8', 'the body is not valid UTF-8; send JSON as UTF-8', {
+      cause,
+      excerpt: excerptOfBytes(data),
+    });
+  }
+  let payload: unknown;
+  try {
+    payload = JSON.parse(text);
+  } catch (cause) {
+    throw new ValidationError(
+      'JETFLEET_BODY_NOT_JSON',
+      `the body is not valid JSON: ${(cause as Error).message}`,
+      {
+        cause,
+        excerpt: text.slice(0, EXCERPT_LENGTH),
+      },
+    );
+  }
+  assertPayloadDepth(payload);
+  // Written again, `1e20` has 21 digits: the record must still fit.
+  if (data.length * 6 > MAX_PAYLOAD_BYTES) encodePayload(payload);
+  return payload;
+}
+
+function assertBodySize(data: Uint8Array): void {
+  try {
+    assertPayloadSize(data.length);
+  } catch (error) {
+    throw new ValidationError('JETFLEET_PAYLOAD_TOO_LARGE', (error as Error).message, {
+      excerpt: excerptOfBytes(data),
+    });
+  }
+}
+
+function excerptOf(text: string): string {
+  return JSON.stringify(text.slice(0, EXCERPT_LENGTH));
+}
+
+function excerptOfBytes(data: Uint8Array): string {
+  return lenientUtf8.decode(data.subarray(0, EXCERPT_LENGTH * 4)).slice(0, EXCERPT_LENGTH);
+}

@@ -1,0 +1,133 @@
+/**
+ * The subjects and names of the wire contract. Everything that names a subject, a stream or a consumer does it here.
+ */
+import { JetfleetError } from '../jobs/errors.js';
+import { isPriority, isStatus, type JobPriority, type JobStatus, JobType } from '../jobs/vocabulary.js';
+
+/** The two work streams: instance work, and webhooks, so that a dead endpoint never competes with instances. */
+export const WORK_KINDS = ['jobs', 'webhooks'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
+
+/** Why Jetfleet set a timer: the next attempt of a retrying job, or the next look of a waiting one. */
+export type TimerReason = 'retrying' | 'waiting';
+
+/** What a work subject says. Without an id the stream's sequence names the job. */
+export interface WorkAddress {
+  kind: WorkKind;
+  priority: JobPriority;
+  type: string;
+  id?: string;
+}
+
+/** What an event subject says. */
+export interface EventAddress {
+  type: string;
+  status: JobStatus;
+  id: string;
+}
+
+const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
+
+/** The work stream that a type's jobs go to. */
+export function workKindOf(type: string): WorkKind {
+  return type === JobType.SEND_WEBHOOK ? 'webhooks' : 'jobs';
+}
+
+/**
+ * The work streams that a worker of a type listens on. Webhooks are taken from both, so that a producer who
+ * publishes `jobs.<priority>.send_webhook` by hand is served too.
+ */
+export function workKindsFor(type: string): WorkKind[] {
+  return type === JobType.SEND_WEBHOOK ? ['jobs', 'webhooks'] : ['jobs'];
+}
+
+/** Subjects, streams and consumers of one namespace: `acme` makes `acme.jobs.>` and `ACME_JOBS`. */
+export class Subjects {
+  /** `''` or `'acme.'`. */
+  readonly prefix: string;
+  readonly namespace: string;
+
+  /**
+   * @param namespace lower case, 1 to 32 of `[a-z0-9_]`, starting with a letter; empty (default) for none
+   * @throws JetfleetError `JETFLEET_OPTION_INVALID`
+   */
+  constructor(namespace = '') {
+    if (namespace !== '' && !NAMESPACE.test(namespace)) {
+      throw new JetfleetError(
+        'JETFLEET_OPTION_INVALID',
+        `namespace ${JSON.stringify(namespace)} must be 1 to 32 of a-z 0-9 _ and start with a letter`,
+      );
+    }
+    this.namespace = namespace;
+    this.prefix = namespace === '' ? '' : `${namespace}.`;
+  }
+
+  streamName(kind: WorkKind | 'events'): string {
+    const name = kind.toUpperCase();
+    return this.namespace === '' ? name : `${this.namespace.toUpperCase()}_${name}`;
+  }
+
+  /** `jobs.<priority>.<type>.<id>`; without an id the three-token form. */
+  work(address: WorkAddress): string {
+    const subject = `${this.prefix}${address.kind}.${address.priority}.${address.type}`;
+    return address.id === undefined ? subject : `${subject}.${address.id}`;
+  }
+
+  /** Both forms of one type and priority: what a consumer filters on. */
+  workFilters(kind: WorkKind, priority: JobPriority | '*', type: string): string[] {
+    const subject = `${this.prefix}${kind}.${priority}.${type}`;
+    return [subject, `${subject}.*`];
+  }
+
+  /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */
+  schedule(kind: WorkKind, id: string): string {
+    return `${this.prefix}schedules.${kind}.${id}`;
+  }
+
+  /** `schedules.jobs.<reason>.<priority>.<type>.<id>`: a timer that Jetfleet set itself, countable by what it is for. */
+  timer(reason: TimerReason, address: WorkAddress & { id: string }): string {
+    return `${this.prefix}schedules.${address.kind}.${reason}.${address.priority}.${address.type}.${address.id}`;
+  }
+
+  /** `events.<type>.<status>.<id>`; each part may be `*`. */
+  event(type: string, status: JobStatus | '*', id: string): string {
+    return `${this.prefix}events.${type}.${status}.${id}`;
+  }
+
+  /** The one filter that fences a job's transitions. Always this string: the server compares filters by their text. */
+  eventsOf(id: string): string {
+    return this.event('*', '*', id);
+  }
+
+  /** Where workers answer what they hold right now (core NATS, no stream). */
+  workerQuery(): string {
+    return `${this.prefix}jetfleet.workers.jobs`;
+  }
+
+  consumerName(type: string, priority: JobPriority): string {
+    return `${type}-${priority}`;
+  }
+
+  /** The parts of a work subject, or undefined when it is none. */
+  parseWork(subject: string): WorkAddress | undefined {
+    const [kind, priority, type, id, ...rest] = this.#tokens(subject);
+    if (!isWorkKind(kind) || !priority || !isPriority(priority) || !type || rest.length > 0) return undefined;
+    return id === undefined ? { kind, priority, type } : { kind, priority, type, id };
+  }
+
+  /** The parts of an event subject, or undefined when it is none. */
+  parseEvent(subject: string): EventAddress | undefined {
+    const [root, type, status, id, ...rest] = this.#tokens(subject);
+    if (root !== 'events' || !type || !status || !isStatus(status) || !id || rest.length > 0)
+      return undefined;
+    return { type, status, id };
+  }
+
+  #tokens(subject: string): string[] {
+    return subject.startsWith(this.prefix) ? subject.slice(this.prefix.length).split('.') : [];
+  }
+}
+
+function isWorkKind(value: string | undefined): value is WorkKind {
+  return (WORK_KINDS as readonly (string | undefined)[]).includes(value);
+}

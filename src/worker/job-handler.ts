@@ -1,0 +1,111 @@
+import type { AnyActorLogic } from 'xstate';
+import type { z } from 'zod';
+import { ValidationError } from '../jobs/errors.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
+import type { JobOutcome } from '../jobs/outcome.js';
+import type { RetryPolicy } from '../jobs/retry-policy.js';
+import type { JobPriority } from '../jobs/vocabulary.js';
+import type { Logger } from '../telemetry/logger.js';
+
+/** What a handler is given. */
+export interface JobContext<P = unknown> {
+  readonly id: string;
+  readonly type: string;
+  readonly priority: JobPriority;
+  readonly payload: P;
+  /** From 1. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** What an earlier run left by `snooze` or `saveCheckpoint`. */
+  readonly checkpoint: unknown;
+  /** The whole record, as the claim wrote it. */
+  readonly record: JobRecord;
+  /** Aborts when the job times out, is cancelled, was lost to another worker, or must be handed back: see `reason`. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /**
+   * Makes something durable for later runs of this job. Resolves once it is.
+   * @throws ConflictError when another worker has taken the job over: stop at once
+   * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB
+   */
+  saveCheckpoint(value: unknown): Promise<void>;
+}
+
+/**
+ * Runs a job. What it returns becomes the job's result, unless it is `snooze(...)` or `complete(...)`. Any error is
+ * retried with backoff; `NonRetryableError` and `ValidationError` fail the job at once.
+ */
+export type JobHandler<P = unknown> = (job: JobContext<P>) => unknown | Promise<unknown>;
+
+/** How a worker runs one job type. */
+export interface HandlerOptions<P = unknown> {
+  /** Checks each payload before the handler sees it; an invalid one fails the job at once. Defaults to none. */
+  payload?: z.ZodType<P>;
+  /** A function. Exactly one of `handler` and `chart` is given. */
+  handler?: JobHandler<P>;
+  /** XState logic with a `RunInput` as input and a `JobOutcome` as output. */
+  chart?: AnyActorLogic;
+  /** Jobs of this type that run at once in this worker. Defaults to 10. */
+  concurrency?: number;
+  /** Delays between attempts. Defaults to full jitter over 1 s doubling up to 5 minutes. */
+  retry?: RetryPolicy;
+  /** Attempts when the job does not say. Defaults to 3. */
+  maxAttempts?: number;
+  /** Limit for one attempt in milliseconds when the job does not say. Defaults to 24 hours. */
+  timeoutMs?: number;
+}
+
+/** A handler whose options are checked and filled in. */
+export interface RegisteredHandler {
+  type: string;
+  payload?: z.ZodType;
+  run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
+  concurrency: number;
+  retry: RetryPolicy;
+  maxAttempts: number;
+  timeoutMs?: number;
+}
+
+export const DEFAULT_CONCURRENCY = 10;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkHandler<P>(
+  type: string,
+  options: HandlerOptions<P>,
+  defaultMaxAttempts: number,
+): RegisteredHandler {
+  const { handler, chart, payload, concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs } = options;
+  const maxAttempts = options.maxAttempts ?? defaultMaxAttempts;
+  if ((handler === undefined) === (chart === undefined)) {
+    throw invalid(type, 'needs either a handler or a chart');
+  }
+  if (!inRange(concurrency, 10_000))
+    throw invalid(type, `concurrency ${concurrency} must be an integer from 1 to 10000`);
+  if (!inRange(maxAttempts, MAX_MAX_ATTEMPTS)) {
+    throw invalid(type, `maxAttempts ${maxAttempts} must be an integer from 1 to ${MAX_MAX_ATTEMPTS}`);
+  }
+  if (timeoutMs !== undefined && !inRange(timeoutMs, MAX_TIMEOUT_MS)) {
+    throw invalid(type, `timeoutMs ${timeoutMs} must be an integer from 1 to ${MAX_TIMEOUT_MS}`);
+  }
+  return {
+    type,
+    ...(payload && { payload: payload as z.ZodType }),
+    run: chart ? { kind: 'chart', logic: chart } : { kind: 'function', handler: handler as JobHandler },
+    concurrency,
+    retry,
+    maxAttempts,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  };
+}
+
+function inRange(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= max;
+}
+
+function invalid(type: string, problem: string): ValidationError {
+  return new ValidationError('JETFLEET_OPTION_INVALID', `handler of ${type} ${problem}`);
+}
+
+/** What a chart ends with; re-exported so that charts need one import. */
+export type { JobOutcome };

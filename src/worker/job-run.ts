@@ -1,0 +1,312 @@
+import { type Actor, createActor } from 'xstate';
+import {
+  type JobContext as ChartContext,
+  type JobEvent,
+  type JobMachine,
+  type JobSnapshot,
+  jobStateOf,
+} from '../../machines/index.js';
+import type { Delivery } from '../broker/delivery.js';
+import {
+  type AbortReason,
+  ConflictError,
+  JetfleetError,
+  JobAborted,
+  toJobError,
+  ValidationError,
+} from '../jobs/errors.js';
+import type { FollowUp, JobRecord } from '../jobs/job-record.js';
+import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../jobs/limits.js';
+import { retryDelayMs } from '../jobs/retry-policy.js';
+import { isJobType, isTerminal, type JobState } from '../jobs/vocabulary.js';
+import type { Logger } from '../telemetry/logger.js';
+import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
+import { encodeBody } from '../wire/job-message.js';
+import type { WorkKind } from '../wire/subjects.js';
+import type { JobContext, RegisteredHandler } from './job-handler.js';
+import type { Leased } from './lease-keeper.js';
+import {
+  type HeldJob,
+  persistently,
+  publishFollowUps,
+  type RunServices,
+  setJobTimer,
+} from './run-services.js';
+import { followUps, transitionRecord } from './transition-record.js';
+
+/** What a claim hands to a run. */
+export interface ClaimedJob {
+  /** The record that the claim wrote, and its sequence: the fence of the next write. */
+  record: JobRecord;
+  seq: number;
+  /** The payload as the type's schema gives it. */
+  payload: unknown;
+  delivery: Delivery;
+  kind: WorkKind;
+  machine: JobMachine;
+  /** The chart's state before the claim, and the event that the claim stands for. */
+  snapshot: JobSnapshot;
+  event: JobEvent;
+  handler: RegisteredHandler;
+}
+
+/**
+ * One job in this worker's hands, from its claim to the acknowledgement: its state machine as a root actor, the lease
+ * on its message, and the fence around what it writes.
+ */
+export class JobRun implements Leased, HeldJob {
+  readonly #services: RunServices;
+  readonly #claimed: ClaimedJob;
+  readonly #abort = new AbortController();
+  readonly #actor: Actor<JobMachine>;
+  readonly #finished: Promise<void>;
+  #finish: () => void = () => {};
+  readonly logger: Logger;
+  readonly context: JobContext;
+  #delivery: Delivery;
+  #record: JobRecord;
+  #seq: number;
+  /** Writes of one job go one after the other: each is fenced by the one before. */
+  #writes: Promise<unknown> = Promise.resolve();
+  #begun = false;
+  #ended = false;
+
+  constructor(services: RunServices, claimed: ClaimedJob) {
+    this.#services = services;
+    this.#claimed = claimed;
+    this.#delivery = claimed.delivery;
+    this.#record = claimed.record;
+    this.#seq = claimed.seq;
+    this.#finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    const { id, type, attempt } = claimed.record;
+    this.logger = services.logger.child({ jobId: id, type, attempt });
+    this.context = this.#makeContext();
+    this.#actor = createActor(claimed.machine, {
+      id,
+      // It goes on from the snapshot, which holds what an input would have given.
+      input: undefined,
+      snapshot: claimed.snapshot,
+      ...(services.inspect && { inspect: services.inspect }),
+    });
+  }
+
+  /** Runs the job; resolves when its message is acknowledged, handed back or lost. */
+  begin(): Promise<void> {
+    const { leases, runs } = this.#services;
+    runs.set(this.#record.id, this);
+    leases.add(this);
+    this.#actor.subscribe({
+      next: (snapshot) => {
+        if (this.#begun && jobStateOf(snapshot) !== 'running') void this.#settle(snapshot);
+      },
+      error: (error) => {
+        this.logger.error({ err: error }, 'the state machine of the job failed; its lease runs out');
+        this.#end();
+      },
+    });
+    this.#actor.start();
+    this.#begun = true;
+    this.#actor.send(this.#claimed.event);
+    return this.#finished;
+  }
+
+  /** What the handler sees: the same object for the whole run, its record as of the last write. */
+  #makeContext(): JobContext {
+    const run = this;
+    const { id, type, priority, attempt, maxAttempts } = this.#record;
+    return {
+      id,
+      type,
+      priority,
+      attempt,
+      maxAttempts,
+      payload: this.#claimed.payload,
+      signal: this.#abort.signal,
+      logger: this.logger,
+      get record() {
+        return run.#record;
+      },
+      get checkpoint() {
+        return run.#record.checkpoint;
+      },
+      saveCheckpoint: (value) => this.#saveCheckpoint(value),
+    };
+  }
+
+  async #saveCheckpoint(checkpoint: unknown): Promise<void> {
+    assertResultSize('checkpoint', checkpoint);
+    await this.#exclusively(async () => {
+      this.#abort.signal.throwIfAborted();
+      await this.#append({ ...this.#record, checkpoint, updatedAt: new Date().toISOString() });
+      this.#actor.send({ type: 'CHECKPOINT', checkpoint });
+    });
+  }
+
+  /** The same message again: its redelivery crossed a heartbeat. True when this run goes on with it. */
+  adopt(delivery: Delivery): boolean {
+    if (this.#ended || delivery.seq !== this.#delivery.seq) return false;
+    this.#delivery = delivery;
+    delivery.working();
+    return true;
+  }
+
+  heartbeat(): void {
+    this.#delivery.working();
+  }
+
+  async verify(): Promise<void> {
+    await this.#exclusively(async () => {
+      if (this.#ended) return;
+      const last = await this.#services.broker.lastEvent(this.#record.id);
+      if (last && last.seq !== this.#seq) this.#lose('another worker took it over in the meantime');
+    }).catch((error) => this.logger.warn({ err: error }, 'cannot verify the lease'));
+  }
+
+  /** Hands the job back without using up its attempt; another worker can take it at once. */
+  release(): void {
+    this.#actor.send({ type: 'RELEASE' });
+    this.#cancel('draining', 'the worker shuts down');
+  }
+
+  /** Writes what the chart decided, does what follows, and lets go of the message. */
+  async #settle(snapshot: JobSnapshot): Promise<void> {
+    this.#begun = false;
+    const state = jobStateOf(snapshot);
+    if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
+    try {
+      await this.#exclusively(async () => {
+        if (this.#ended) return;
+        await this.#append(this.#outcomeRecord(state, snapshot.context));
+        await this.#followThrough();
+        this.#end();
+      });
+    } catch (error) {
+      if (error instanceof ConflictError) return;
+      this.logger.error({ err: error }, 'the outcome cannot be written; the lease of the job runs out');
+      this.#end();
+    }
+  }
+
+  #outcomeRecord(state: JobState, context: ChartContext): JobRecord {
+    try {
+      assertResultSize('result', context.outcome?.kind === 'completed' ? context.outcome.result : undefined);
+      assertResultSize('checkpoint', context.checkpoint);
+      const record = this.#transition(state, context, this.#delayMs(state, context));
+      return isTerminal(record.status) ? withFollowUps(record, context) : record;
+    } catch (error) {
+      // What the handler returned cannot be kept, so the job fails for good: another attempt would return the same.
+      const { checkpoint: _tooLarge, ...kept } = context;
+      const failed = { ...kept, outcome: undefined, error: toJobError(error) };
+      return withFollowUps(this.#transition('rejected', failed as unknown as ChartContext), failed);
+    }
+  }
+
+  #transition(state: JobState, context: ChartContext, delayMs?: number): JobRecord {
+    const workSeq = this.#delivery.seq;
+    const facts = { worker: this.#services.worker, workSeq, nowMs: Date.now() };
+    return transitionRecord(this.#record, state, context, {
+      ...facts,
+      ...(delayMs !== undefined && { delayMs }),
+    });
+  }
+
+  #delayMs(state: JobState, { outcome, attempt, error }: ChartContext): number | undefined {
+    if (state === 'waiting' && outcome?.kind === 'snoozed')
+      return Math.min(Math.max(outcome.delayMs, 0), MAX_DELAY_MS);
+    if (state !== 'retrying') return undefined;
+    return Math.min(retryDelayMs(attempt, this.#claimed.handler.retry, error?.retryAfterMs), MAX_DELAY_MS);
+  }
+
+  /** After the record: the timer or the jobs that follow, then the message. A crash in between repeats the rest. */
+  async #followThrough(): Promise<void> {
+    const record = this.#record;
+    if (record.state === 'queued') {
+      this.#delivery.nak();
+      return;
+    }
+    if (isTerminal(record.status)) await publishFollowUps(this.#services, record);
+    else await setJobTimer(this.#services, record, this.#claimed.kind);
+    this.#delivery.ack();
+    this.logger.debug({ state: record.state }, 'job settled');
+  }
+
+  /** @throws ConflictError after letting go of a job that another worker owns */
+  async #append(record: JobRecord): Promise<void> {
+    const { broker } = this.#services;
+    try {
+      this.#seq = await persistently(this.logger, () => broker.appendEvent(record, this.#seq));
+      this.#record = record;
+    } catch (error) {
+      if (error instanceof ConflictError) this.#lose(`its ${record.state} record came too late`);
+      throw error;
+    }
+  }
+
+  #lose(why: string): void {
+    this.logger.warn(
+      { code: 'JETFLEET_LEASE_LOST', lastSeq: this.#seq },
+      `lost the job: ${why}; the late result is refused`,
+    );
+    this.#cancel('lease_lost', why);
+    this.#end();
+  }
+
+  #cancel(reason: AbortReason, why: string): void {
+    this.#abort.abort(new JobAborted(reason, `job ${this.#record.id}: ${why}`));
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#begun = false;
+    const { leases, runs } = this.#services;
+    leases.delete(this);
+    if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
+    this.#actor.stop();
+    this.#finish();
+  }
+
+  #exclusively<T>(write: () => Promise<T>): Promise<T> {
+    const result = this.#writes.then(write);
+    this.#writes = result.catch(() => {});
+    return result;
+  }
+}
+
+function withFollowUps(record: JobRecord, { outcome }: Pick<ChartContext, 'outcome'>): JobRecord {
+  const webhook = lifecycleWebhook(record);
+  const next = [...followUps(record, outcome), ...(webhook ? [webhook] : [])];
+  for (const followUp of next) assertFollowUp(followUp);
+  return next.length === 0 ? record : { ...record, next };
+}
+
+function assertFollowUp({ type, payload }: FollowUp): void {
+  if (!isJobType(type)) {
+    throw new ValidationError(
+      'JETFLEET_TYPE_INVALID',
+      `next job has the type ${JSON.stringify(type)}, which is not snake_case`,
+    );
+  }
+  encodeBody(payload);
+}
+
+function assertResultSize(what: string, value: unknown): void {
+  if (value === undefined) return;
+  let bytes: number;
+  try {
+    bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
+  } catch (cause) {
+    throw new JetfleetError(
+      'JETFLEET_RESULT_TOO_LARGE',
+      `the ${what} has no JSON form: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  if (bytes <= MAX_RESULT_BYTES) return;
+  throw new ValidationError(
+    'JETFLEET_RESULT_TOO_LARGE',
+    `the ${what} has ${bytes} bytes, the limit is ${MAX_RESULT_BYTES}; store large data elsewhere and keep a reference`,
+  );
+}

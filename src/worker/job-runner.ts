@@ -1,0 +1,194 @@
+import { type AnyActorLogic, fromPromise } from 'xstate';
+import {
+  type JobMachine,
+  type JobMachineInput,
+  jobMachine,
+  nextJobState,
+  type RunInput,
+  resolveJobState,
+} from '../../machines/index.js';
+import type { LastEvent } from '../broker/broker.js';
+import type { Delivery } from '../broker/delivery.js';
+import { ConflictError, JetfleetError, toJobError, ValidationError } from '../jobs/errors.js';
+import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
+import { toOutcome } from '../jobs/outcome.js';
+import { parsePayload } from '../jobs/validation.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
+import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
+import { type ClaimEvent, decideClaim } from './claim.js';
+import type { RegisteredHandler } from './job-handler.js';
+import { JobRun } from './job-run.js';
+import { persistently, publishFollowUps, type RunServices, setJobTimer } from './run-services.js';
+import { transitionRecord } from './transition-record.js';
+
+/** A delivered job, read and looked up. */
+interface Candidate {
+  delivery: Delivery;
+  job: DecodedJob;
+}
+
+const NAK_MS = 1_000;
+
+/** Takes the deliveries of one job type through claim, run and acknowledgement. */
+export class JobRunner {
+  readonly #services: RunServices;
+  readonly #handler: RegisteredHandler;
+  readonly #machine: JobMachine;
+
+  constructor(services: RunServices, handler: RegisteredHandler) {
+    this.#services = services;
+    this.#handler = handler;
+    this.#machine = jobMachine.provide({ actors: { run: runLogic(services, handler) } });
+  }
+
+  /** Handles one delivery to its end. Never rejects: what goes wrong here comes again. */
+  async process(delivery: Delivery): Promise<void> {
+    const { broker, runs, logger } = this.#services;
+    try {
+      const job = decodeJob(broker.subjects, delivery);
+      if (runs.get(job.request.id)?.adopt(delivery)) return;
+      await this.#take({ delivery, job });
+    } catch (error) {
+      logger.error(
+        { err: error, subject: delivery.subject, seq: delivery.seq },
+        'cannot take the job; it comes again',
+      );
+      delivery.nak(NAK_MS);
+    }
+  }
+
+  async #take(candidate: Candidate): Promise<void> {
+    const { broker } = this.#services;
+    const { delivery, job } = candidate;
+    const id = job.request.id;
+    const mayHaveHistory = delivery.deliveryCount > 1 || isScheduled(delivery);
+    let last = mayHaveHistory ? await broker.lastEvent(id) : undefined;
+    for (let read = mayHaveHistory; ; read = true) {
+      try {
+        return await this.#decide(candidate, last);
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        // Somebody wrote after what we read: they hold the job, and will settle its message.
+        if (read) return;
+        last = await broker.lastEvent(id);
+      }
+    }
+  }
+
+  async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<void> {
+    const { delivery, job } = candidate;
+    const { logger } = this.#services;
+    const redelivered = delivery.deliveryCount > 1;
+    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs: Date.now() });
+    switch (decision.kind) {
+      case 'claim':
+        return this.#claim(candidate, last, decision.event);
+      case 'ended':
+        await publishFollowUps(this.#services, decision.record);
+        return delivery.ack();
+      case 'rearm':
+        return this.#rearm(candidate, decision.record, decision.lastSeq);
+      case 'duplicate':
+        logger.debug({ jobId: job.request.id, reason: decision.reason }, 'duplicate message dropped');
+        return delivery.ack();
+      case 'held':
+        return undefined;
+    }
+  }
+
+  /** Writes the claim, then runs the job. */
+  async #claim(candidate: Candidate, last: LastEvent | undefined, event: ClaimEvent): Promise<void> {
+    const { broker, logger } = this.#services;
+    const { delivery, job } = candidate;
+    const before = last?.record ?? pendingRecord(job.request, this.#handler.maxAttempts);
+    const { payload, error } = this.#checkPayload(job, before);
+    if (error && before.status === 'pending') return this.#reject(candidate, before, last?.seq ?? 0, error);
+
+    const snapshot = resolveJobState(before.state, this.#machineInput(before, payload), this.#machine);
+    const next = nextJobState(this.#machine, snapshot, event);
+    const record = transitionRecord(before, next.state, next.context, this.#facts(delivery));
+    const seq = await persistently(logger, () => broker.appendEvent(record, last?.seq ?? 0));
+    if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
+    const { kind } = job.address;
+    const claimed = { record, seq, payload, delivery, kind, snapshot, event };
+    await new JobRun(this.#services, { ...claimed, machine: this.#machine, handler: this.#handler }).begin();
+  }
+
+  /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */
+  #checkPayload(job: DecodedJob, before: JobRecord): { payload: unknown; error?: ValidationError } {
+    if (job.error) return { payload: null, error: job.error };
+    const { type, payload: schema } = this.#handler;
+    if (!schema) return { payload: before.payload };
+    try {
+      return { payload: parsePayload(type, schema, before.payload) };
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+      return { payload: before.payload, error };
+    }
+  }
+
+  #machineInput(record: JobRecord, payload: unknown): JobMachineInput {
+    const { id, type, attempt, maxAttempts, checkpoint, webhookUrl } = record;
+    const timeoutMs = record.timeoutMs ?? this.#handler.timeoutMs;
+    return {
+      jobId: id,
+      type,
+      payload,
+      attempt,
+      maxAttempts,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(checkpoint !== undefined && { checkpoint }),
+      ...(webhookUrl !== undefined && { webhookUrl }),
+    };
+  }
+
+  async #reject(
+    candidate: Candidate,
+    before: JobRecord,
+    lastSeq: number,
+    error: ValidationError,
+  ): Promise<void> {
+    const { broker, logger } = this.#services;
+    const info = toJobError(error);
+    const context = { attempt: before.attempt, checkpoint: before.checkpoint, error: info };
+    const rejected = transitionRecord(before, 'rejected', context, this.#facts(candidate.delivery));
+    const webhook = lifecycleWebhook(rejected);
+    const record = webhook ? { ...rejected, next: [webhook] } : rejected;
+    await persistently(logger, () => broker.appendEvent(record, lastSeq));
+    logger.warn(
+      { jobId: record.id, type: record.type, code: info.code, problems: info.problems },
+      info.message,
+    );
+    await this.#endWithoutRun(candidate.delivery, record);
+  }
+
+  async #endWithoutRun(delivery: Delivery, record: JobRecord): Promise<void> {
+    await publishFollowUps(this.#services, record);
+    delivery.ack();
+  }
+
+  /** Sets the timer of a job again that is not due, and keeps its record from expiring meanwhile. */
+  async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
+    const { broker, logger, eventsMaxAgeMs } = this.#services;
+    const ageMs = Date.now() - Date.parse(record.updatedAt);
+    const kept = { ...record, updatedAt: new Date().toISOString() };
+    if (ageMs > eventsMaxAgeMs / 4) await persistently(logger, () => broker.appendEvent(kept, lastSeq));
+    await setJobTimer(this.#services, record, job.address.kind);
+    delivery.ack();
+  }
+
+  #facts(delivery: Delivery) {
+    return { worker: this.#services.worker, workSeq: delivery.seq, nowMs: Date.now() };
+  }
+}
+
+/** The logic that the job chart invokes while it runs: a handler as a promise, or the chart itself. */
+function runLogic({ runs }: RunServices, { run }: RegisteredHandler): AnyActorLogic {
+  if (run.kind === 'chart') return run.logic;
+  return fromPromise(async ({ input }: { input: RunInput }) => {
+    const held = runs.get(input.jobId);
+    if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${input.jobId} is not held any more`);
+    return toOutcome(await run.handler(held.context));
+  });
+}

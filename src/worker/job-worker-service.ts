@@ -1,0 +1,278 @@
+import { hostname } from 'node:os';
+import { type Actor, createActor, fromPromise, type InspectionEvent, waitFor } from 'xstate';
+import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
+import type { Broker } from '../broker/broker.js';
+import { assertSafe } from '../broker/topology.js';
+import type { GpuProvider } from '../gpu/provider.js';
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { DEFAULT_ACK_WAIT_MS, DEFAULT_EVENTS_MAX_AGE_MS } from '../jobs/limits.js';
+import { defaultMaxAttempts } from '../jobs/retry-policy.js';
+import { isJobType, JobType } from '../jobs/vocabulary.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
+import { parseWebhookSecret } from '../webhooks/signature.js';
+import { createInstanceHandler } from './built-in/create-instance.js';
+import { monitorInstanceHandler } from './built-in/monitor-instance.js';
+import { sendWebhookHandler } from './built-in/send-webhook.js';
+import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
+import { JobRunner } from './job-runner.js';
+import { Lane } from './lane.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import type { HeldJob, RunServices } from './run-services.js';
+
+export interface JobWorkerOptions {
+  /** With a provider, the worker handles `create_instance` and `monitor_instance`. Defaults to none. */
+  provider?: GpuProvider;
+  /** With this, the worker handles `send_webhook`. Defaults to none. */
+  webhooks?: WebhookClientOptions & {
+    /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */
+    secret?: string | string[];
+  };
+  /** Jobs that run at once, by type; overrides what the handler says. */
+  concurrency?: Readonly<Record<string, number>>;
+  /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
+  pollIntervalMs?: number;
+  /** Pause before an uncertain create is looked up again, in milliseconds. Defaults to 2,000. */
+  settleDelayMs?: number;
+  /** Written on every record. Defaults to `<host>-<pid>-<random>`. */
+  name?: string;
+  /** Defaults to the queue's logger. */
+  logger?: Logger;
+  /** Sees every step of every state machine (XState's inspection events). */
+  inspect?: (event: InspectionEvent) => void;
+}
+
+/** What became of the running jobs in a shutdown. */
+export interface ShutdownResult {
+  /** Jobs that were still running when the time was up, and went back to the queue. */
+  released: number;
+}
+
+const DEFAULT_SHUTDOWN_MS = 30_000;
+/** How long handing back may take after the drain's own time. */
+const RELEASE_MS = 5_000;
+
+/**
+ * Runs jobs. It handles the types it has handlers for, each with its own slots, and leaves all others alone.
+ *
+ * `start` and `stop` may follow each other; after `shutdown` the worker is done. The queue stays open.
+ */
+export class JobWorkerService implements AsyncDisposable {
+  readonly #queue: JobQueueService;
+  readonly #options: JobWorkerOptions;
+  readonly #handlers = new Map<string, RegisteredHandler>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #runs = new Map<string, HeldJob>();
+  readonly #logger: Logger;
+  readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
+  readonly #webhookClient: WebhookClient | undefined;
+  #services: RunServices | undefined;
+  #released = 0;
+  #detach: (() => void)[] = [];
+  readonly name: string;
+
+  /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
+  constructor(queue: JobQueueService, options: JobWorkerOptions = {}) {
+    this.#queue = queue;
+    this.#options = options;
+    this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
+    this.#logger = (options.logger ?? queue.logger).child({ worker: this.name });
+    this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
+    this.#lifecycle = createActor(this.lifecycleLogic(), options.inspect ? { inspect: options.inspect } : {});
+    this.#lifecycle.start();
+    this.#registerBuiltIn();
+  }
+
+  /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */
+  get state(): WorkerLifecycleState {
+    return this.#lifecycle.getSnapshot().value;
+  }
+
+  /** Ids of the jobs that run in this worker now. */
+  get running(): string[] {
+    return [...this.#runs.keys()];
+  }
+
+  /**
+   * Says how to run a type, before or after `start`; the last one for a type wins until it starts.
+   * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
+   */
+  registerHandler<P>(type: string, options: HandlerOptions<P>): this {
+    if (!isJobType(type)) {
+      throw new ValidationError(
+        'JETFLEET_TYPE_INVALID',
+        `job type ${JSON.stringify(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
+      );
+    }
+    if (this.#lanes.has(type)) {
+      throw new ValidationError(
+        'JETFLEET_OPTION_INVALID',
+        `a handler of ${type} runs already; register before start`,
+      );
+    }
+    const concurrency = this.#options.concurrency?.[type] ?? options.concurrency;
+    const wanted = { ...options, ...(concurrency !== undefined && { concurrency }) };
+    this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
+    if (this.#services && (this.state === 'running' || this.state === 'paused')) {
+      void this.#openLane(type).catch((err) => this.#logger.error({ err, type }, 'cannot start the handler'));
+    }
+    return this;
+  }
+
+  /**
+   * Connects, makes sure of the streams and consumers, and begins to claim. Idempotent.
+   * @throws BrokerError, JetfleetError `JETFLEET_STREAM_DRIFT`: see the queue
+   */
+  async start(): Promise<void> {
+    if (this.state === 'stopped' || this.state === 'draining') {
+      throw new JetfleetError('JETFLEET_CLOSED', 'the worker is shut down; make a new one');
+    }
+    this.#lifecycle.send({ type: 'START' });
+    for (const lane of this.#lanes.values()) lane.start();
+    const reached = await waitFor(this.#lifecycle, (snapshot) => !snapshot.matches('starting'));
+    if (reached.matches('failed')) throw this.#startError;
+  }
+
+  /** Claims nothing more. Jobs that run go on; `start` resumes. */
+  async stop(): Promise<void> {
+    this.#lifecycle.send({ type: 'STOP' });
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
+  }
+
+  /**
+   * Claims nothing more, waits for running jobs, and hands back those that still run after `timeoutMs`: they lose no
+   * attempt, and another worker can take them at once.
+   * @param timeoutMs defaults to 30,000
+   */
+  async shutdown(timeoutMs: number = DEFAULT_SHUTDOWN_MS): Promise<ShutdownResult> {
+    this.#lifecycle.send({ type: 'SHUTDOWN', timeoutMs });
+    await waitFor(this.#lifecycle, (snapshot) => snapshot.matches('stopped'));
+    return { released: this.#released };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  #startError: unknown;
+
+  /** The lifecycle chart with this worker's work in it. */
+  private lifecycleLogic() {
+    return workerLifecycleMachine.provide({
+      actors: {
+        startUp: fromPromise(async () => {
+          try {
+            await this.#startUp();
+          } catch (error) {
+            this.#startError = error;
+            throw error;
+          }
+        }),
+        drain: fromPromise(({ input }: { input: { timeoutMs: number } }) => this.#drain(input.timeoutMs)),
+      },
+    });
+  }
+
+  #registerBuiltIn(): void {
+    const { provider, webhooks, pollIntervalMs, settleDelayMs } = this.#options;
+    const heldJob = (id: string): JobContext => {
+      const held = this.#runs.get(id);
+      if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
+      return held.context;
+    };
+    if (provider) {
+      const namespace = this.#queue.namespace;
+      const settling = settleDelayMs === undefined ? {} : { settleDelayMs };
+      this.registerHandler(
+        JobType.CREATE_INSTANCE,
+        createInstanceHandler({ provider, namespace, heldJob, ...settling }),
+      );
+      const polling = pollIntervalMs === undefined ? {} : { pollIntervalMs };
+      this.registerHandler(
+        JobType.MONITOR_INSTANCE,
+        monitorInstanceHandler({ provider, heldJob, ...polling }),
+      );
+    }
+    if (this.#webhookClient) {
+      const secrets = [webhooks?.secret ?? []].flat();
+      for (const secret of secrets) parseWebhookSecret(secret);
+      this.registerHandler(
+        JobType.SEND_WEBHOOK,
+        sendWebhookHandler({ client: this.#webhookClient, secrets, heldJob }),
+      );
+    }
+  }
+
+  async #startUp(): Promise<void> {
+    const broker = await this.#queue.broker();
+    const { ackWaitMs = DEFAULT_ACK_WAIT_MS, eventsMaxAgeMs = DEFAULT_EVENTS_MAX_AGE_MS } =
+      this.#queue.topology;
+    const { inspect } = this.#options;
+    this.#services ??= {
+      broker,
+      worker: this.name,
+      leases: new LeaseKeeper(ackWaitMs),
+      runs: this.#runs,
+      eventsMaxAgeMs,
+      logger: this.#logger,
+      ...(inspect && { inspect }),
+    };
+    assertSafe(await broker.topology.ensure([...this.#handlers.keys()]), this.#logger);
+    await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, broker)));
+    this.#detach.push(
+      broker.serve(broker.subjects.workerQuery(), () => this.running),
+      broker.onReconnect(() => this.#afterReconnect()),
+    );
+    this.#logger.info({ types: [...this.#handlers.keys()] }, 'worker started');
+  }
+
+  async #openLane(type: string, broker?: Broker): Promise<void> {
+    const services = this.#services as RunServices;
+    const handler = this.#handlers.get(type) as RegisteredHandler;
+    if (!broker) assertSafe(await services.broker.topology.ensure([type]), this.#logger);
+    const runner = new JobRunner(services, handler);
+    const lane = new Lane({
+      broker: services.broker,
+      type,
+      concurrency: handler.concurrency,
+      onDelivery: (delivery) => runner.process(delivery),
+      logger: this.#logger,
+    });
+    this.#lanes.set(type, lane);
+    if (this.state === 'starting' || this.state === 'running') lane.start();
+  }
+
+  #afterReconnect(): void {
+    for (const lane of this.#lanes.values()) lane.reset();
+    this.#services?.leases.verifyAll();
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
+    await this.#idleWithin(timeoutMs);
+    const left = [...this.#runs.values()];
+    this.#released = left.length;
+    if (left.length > 0) {
+      this.#logger.warn({ jobs: this.running }, 'time is up; handing running jobs back to the queue');
+      for (const run of left) run.release();
+      await this.#idleWithin(RELEASE_MS);
+    }
+    for (const detach of this.#detach) detach();
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
+    await this.#webhookClient?.close();
+    // What was written last must have left before the connection may close.
+    await this.#services?.broker.connection.flush().catch(() => {});
+    this.#logger.info({ released: this.#released }, 'worker stopped');
+  }
+
+  /** Waits until no delivery is under way, at most `timeoutMs`. */
+  async #idleWithin(timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    await Promise.race([timeUp, Promise.all([...this.#lanes.values()].map((lane) => lane.idle()))]);
+    clearTimeout(timer);
+  }
+}

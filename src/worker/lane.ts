@@ -1,0 +1,155 @@
+import type { Broker } from '../broker/broker.js';
+import type { Delivery } from '../broker/delivery.js';
+import type { PullSource } from '../broker/pull-source.js';
+import { PRIORITIES } from '../jobs/vocabulary.js';
+import type { Logger } from '../telemetry/logger.js';
+import { workKindsFor } from '../wire/subjects.js';
+
+export interface LaneOptions {
+  broker: Broker;
+  type: string;
+  concurrency: number;
+  /** Handles one delivery; its slot is free again when the promise settles. Never rejects. */
+  onDelivery: (delivery: Delivery) => Promise<void>;
+  logger: Logger;
+}
+
+const RECOVER_MS = 1_000;
+
+/**
+ * Feeds the slots of one job type. It asks for as many messages as it has free slots, critical first, and goes down
+ * a priority only when the one above is empty; with nothing there it leaves one request at each consumer. It never
+ * fetches ahead, and what arrives beyond its slots goes straight back for another worker.
+ */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #sources: PullSource[];
+  readonly #running = new Set<Promise<void>>();
+  #active = false;
+  #looping: Promise<void> | undefined;
+  #wake: () => void = () => {};
+  #woken = false;
+  #missing: string | undefined;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    const { broker, type } = options;
+    this.#sources = PRIORITIES.flatMap((priority) =>
+      workKindsFor(type).map((kind) =>
+        broker.pull({
+          stream: broker.subjects.streamName(kind),
+          consumer: broker.subjects.consumerName(type, priority),
+          onDelivery: (delivery) => this.#receive(delivery),
+          onWaitEnd: () => this.#signal(),
+          onMissing: (reason) => {
+            this.#missing = reason;
+          },
+        }),
+      ),
+    );
+  }
+
+  /** Resolves when no delivery is under way. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  start(): void {
+    this.#active = true;
+    this.#looping ??= this.#loop().finally(() => {
+      this.#looping = undefined;
+    });
+  }
+
+  /** Takes nothing more; what arrives goes back. */
+  async pause(): Promise<void> {
+    this.#active = false;
+    this.#signal();
+    await this.#looping;
+  }
+
+  /** Asks again at once, as after a reconnect, when the server has forgotten what waited. */
+  reset(): void {
+    for (const source of this.#sources) source.reset();
+    this.#signal();
+  }
+
+  async close(): Promise<void> {
+    this.#active = false;
+    for (const source of this.#sources) source.close();
+    this.#signal();
+    await this.#looping;
+  }
+
+  get #free(): number {
+    return this.#options.concurrency - this.#running.size;
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#active) {
+      if (this.#missing !== undefined) await this.#recover(this.#missing);
+      else if (this.#free === 0) await this.#sleep();
+      else if ((await this.#takeAll()) === 0 && this.#active && this.#missing === undefined) {
+        for (const source of this.#sources) source.wait();
+        await this.#sleep();
+      }
+    }
+  }
+
+  /** One round over the priorities, highest first. */
+  async #takeAll(): Promise<number> {
+    let got = 0;
+    for (const source of this.#sources) {
+      if (!this.#active || this.#free === 0) break;
+      got += await source.take(this.#free);
+    }
+    return got;
+  }
+
+  #receive(delivery: Delivery): void {
+    if (!this.#active || this.#free === 0) {
+      delivery.nak();
+      return;
+    }
+    const running = this.#options.onDelivery(delivery).finally(() => {
+      this.#running.delete(running);
+      this.#signal();
+    });
+    this.#running.add(running);
+    this.#signal();
+  }
+
+  #signal(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  #sleep(): Promise<void> {
+    if (this.#woken) {
+      this.#woken = false;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#woken = false;
+        this.#wake = () => {};
+        resolve();
+      };
+    });
+  }
+
+  /** Somebody deleted the consumer or its stream, or no leader answers: make it again, until it holds. */
+  async #recover(reason: string): Promise<void> {
+    const { broker, type, logger } = this.#options;
+    logger.warn({ type, reason }, 'consumer does not answer; checking streams and consumers');
+    try {
+      const { created } = await broker.topology.ensure([type]);
+      if (created.length > 0) logger.warn({ type, created }, 'created what was missing');
+      this.#missing = undefined;
+    } catch (error) {
+      logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
+    }
+    setTimeout(() => this.#signal(), RECOVER_MS);
+    await this.#sleep();
+  }
+}

@@ -1,0 +1,83 @@
+import type { InspectionEvent } from 'xstate';
+import type { Broker } from '../broker/broker.js';
+import type { Delivery } from '../broker/delivery.js';
+import { BrokerError } from '../jobs/errors.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { JobContext } from './job-handler.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+
+/** A job that this worker runs, as the rest of the worker sees it. */
+export interface HeldJob {
+  readonly context: JobContext;
+  /** Takes on a redelivery of the job's own message; false when the message is another one. */
+  adopt(delivery: Delivery): boolean;
+  /** Hands the job back without using up its attempt. */
+  release(): void;
+}
+
+/** What every run of a worker shares. */
+export interface RunServices {
+  broker: Broker;
+  /** Name of the worker, written on each record. */
+  worker: string;
+  leases: LeaseKeeper;
+  /** The jobs that run in this worker, by id. */
+  runs: Map<string, HeldJob>;
+  /** How long EVENTS keeps a record. */
+  eventsMaxAgeMs: number;
+  logger: Logger;
+  /** Sees every step of every state machine. */
+  inspect?: (event: InspectionEvent) => void;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * Does a broker write until it is done: what a worker has begun must not be left half way because the broker is
+ * away for a while. Only errors that may pass are tried again.
+ */
+export async function persistently<T>(logger: Logger, write: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.retryable)) throw error;
+      logger.warn({ err: error }, 'the broker did not take a write; trying again');
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/**
+ * Publishes what follows from a job that has ended. The ids are derived and the record lists them, so doing it again
+ * after a crash adds nothing twice.
+ */
+export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
+  const createdAt = record.finishedAt ?? record.updatedAt;
+  const trace = {
+    ...(record.traceparent !== undefined && { traceparent: record.traceparent }),
+    ...(record.tracestate !== undefined && { tracestate: record.tracestate }),
+  };
+  await Promise.all(
+    (record.next ?? []).map((next) =>
+      persistently(logger, () => broker.enqueue({ ...next, ...trace, parentId: record.id, createdAt })),
+    ),
+  );
+}
+
+/**
+ * Sets the timer of a retrying or waiting job. One that waits longer than half of what EVENTS keeps comes back early,
+ * so that its record can be written again before it expires.
+ */
+export async function setJobTimer(
+  services: RunServices,
+  record: JobRecord,
+  kind: 'jobs' | 'webhooks',
+): Promise<void> {
+  if (record.state !== 'retrying' && record.state !== 'waiting' && record.state !== 'scheduled') return;
+  const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
+  const due = Date.parse(record.nextRunAt ?? record.updatedAt);
+  const at = Math.min(due, Date.now() + services.eventsMaxAgeMs / 2);
+  await persistently(services.logger, () => services.broker.setTimer(reason, kind, record, at));
+}
