@@ -154,11 +154,9 @@ class GuardedServer implements EmbeddedServer {
   }
 
   #watch(): void {
-    const { guard, pid } = this.#running;
-    void guard.exited.then(({ signal }) => {
+    const { guard } = this.#running;
+    void guard.exited.then(() => {
       if (this.#running.guard === guard) this.#ended = true;
-      // A guard that was killed itself leaves its server behind.
-      if (signal === 'SIGKILL') killQuietly(pid, 'SIGKILL');
     });
   }
 }

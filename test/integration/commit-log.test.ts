@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Broker } from '../../src/broker/broker.js';
+import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/commit-log.js';
+import type { NatsConnection } from '../../src/broker/connection.js';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { ReplyInbox } from '../../src/broker/reply-inbox.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { startNats } from '../support/nats.js';
+
+const encoder = new TextEncoder();
+let nats: EmbeddedServer;
+let broker: Broker;
+let inbox: ReplyInbox;
+let test = 0;
+
+beforeAll(async () => {
+  nats = await startNats();
+  ({ broker } = await Broker.open({ servers: nats.url, logger: silentLogger }));
+  inbox = new ReplyInbox(broker.connection);
+});
+afterAll(async () => {
+  inbox.close();
+  await broker.close();
+  await nats.stop();
+});
+beforeEach(() => {
+  test++;
+});
+
+/** Counts what goes over the wire, to tell batches from single writes. */
+function spied(options: CommitLogOptions = {}) {
+  const sent = { messages: 0, commits: 0 };
+  const connection = Object.create(broker.connection) as NatsConnection;
+  connection.publish = (subject, payload, publishOptions) => {
+    sent.messages++;
+    if (publishOptions?.headers?.has('Nats-Batch-Commit')) sent.commits++;
+    broker.connection.publish(subject, payload, publishOptions);
+  };
+  const log = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), options);
+  return { log, sent };
+}
+
+function event(id: string, lastSeq?: number, body = id): Append {
+  return {
+    subject: `events.test${test}.processing.${id}`,
+    data: encoder.encode(body),
+    ...(lastSeq !== undefined && { expect: { filter: `events.*.*.${id}`, lastSeq } }),
+  };
+}
+
+describe('commit log', () => {
+  it('sends a lone write as a plain publish', async () => {
+    const { log, sent } = spied();
+    const { seq } = await log.append(event(`lone-${test}`));
+    expect(seq).toBeGreaterThan(0);
+    expect(sent).toEqual({ messages: 1, commits: 0 });
+  });
+
+  it('gathers concurrent writes into batches, and tells each caller its own sequence', async () => {
+    const { log, sent } = spied();
+    const ids = Array.from({ length: 600 }, (_, index) => `many-${test}-${index}`);
+    const appended = await Promise.all(ids.map((id) => log.append(event(id, 0))));
+    expect(sent.commits).toBe(3);
+    expect(sent.messages).toBe(600);
+    for (const [index, { seq }] of appended.entries()) {
+      const stored = await broker.read.bySequence('EVENTS', seq);
+      expect(stored?.subject).toContain(ids[index]);
+    }
+  });
+
+  it('gives each caller its own answer when one write spoils the batch', async () => {
+    const { log, sent } = spied();
+    const taken = `taken-${test}`;
+    await log.append(event(taken, 0));
+    const writes = Array.from({ length: 20 }, (_, index) => event(`good-${test}-${index}`, 0));
+    const results = await Promise.allSettled([...writes, event(taken, 0)].map((write) => log.append(write)));
+    expect(sent.commits).toBe(1);
+    expect(results.map(({ status }) => status)).toEqual([...writes.map(() => 'fulfilled'), 'rejected']);
+    expect(results.at(-1)).toMatchObject({ reason: { code: 'JETFLEET_CONFLICT' } });
+    expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(21);
+  });
+
+  it('keeps two expectations about one job out of the same batch', async () => {
+    const { log } = spied();
+    const id = `twice-${test}`;
+    const others = Array.from({ length: 6 }, (_, index) => event(`other-${test}-${index}`, 0));
+    const results = await Promise.allSettled(
+      [event(id, 0, 'first'), event(id, 0, 'second'), ...others].map((write) => log.append(write)),
+    );
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    expect(await broker.read.count('EVENTS', `events.test${test}.processing.${id}`)).toBe(1);
+  });
+
+  it('knows its own write again after a lost answer', async () => {
+    const { log } = spied({ confirmTimeoutMs: 300 });
+    const id = `lost-${test}`;
+    let swallowed = 0;
+    const connection = Object.create(broker.connection) as NatsConnection;
+    connection.publish = (subject, payload, options) => {
+      // The first answer goes nowhere, as when the connection breaks after the write.
+      const reply = swallowed++ === 0 ? '_INBOX.nobody' : options?.reply;
+      broker.connection.publish(subject, payload, { ...options, ...(reply && { reply }) });
+    };
+    const deaf = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), {
+      confirmTimeoutMs: 300,
+    });
+    const { seq } = await deaf.append(event(id, 0));
+    expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
+    // A write that really comes second is still refused.
+    await expect(log.append(event(id, 0))).rejects.toMatchObject({ code: 'JETFLEET_CONFLICT' });
+    await expect(log.append(event(id, seq, 'next'))).resolves.toMatchObject({ duplicate: false });
+  });
+
+  it('refuses more than may wait, with a coded error', async () => {
+    const { log } = spied({ maxWaiting: 10 });
+    const writes = Array.from({ length: 30 }, (_, index) => log.append(event(`full-${test}-${index}`)));
+    const results = await Promise.allSettled(writes);
+    const refused = results.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(20);
+    expect(refused[0]).toMatchObject({ reason: { code: 'JETFLEET_BACKPRESSURE', retryable: true } });
+    expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(10);
+  });
+
+  it('says so when no stream takes the subject, alone and in a batch', async () => {
+    const { log } = spied();
+    const append = (index: number) => log.append({ subject: `nowhere.${index}`, data: encoder.encode('x') });
+    await expect(append(0)).rejects.toMatchObject({ code: 'JETFLEET_NO_STREAM' });
+    const results = await Promise.allSettled([...Array(8).keys()].map(append));
+    expect(results.every((result) => result.status === 'rejected')).toBe(true);
+  });
+
+  it('fails what waits, and what comes later, once it is closed', async () => {
+    const { log } = spied();
+    const waiting = log.append(event(`late-${test}`));
+    log.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+    await expect(log.append(event('later'))).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+  });
+});

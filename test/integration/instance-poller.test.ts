@@ -1,0 +1,144 @@
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  createNovitaProvider,
+  type GpuProvider,
+  InstancePoller,
+  type InstancePollerOptions,
+  type Simulator,
+  startSimulator,
+} from '../../src/gpu/index.js';
+import { errorClassOf, eventually, specFor } from '../support/gpu-provider-conformance.js';
+
+const GET = 'GET /gpu/instance';
+const LIST = 'GET /gpu/instances';
+
+interface Setup {
+  simulator: Simulator;
+  provider: GpuProvider;
+  poller: InstancePoller;
+  rent(...names: string[]): Promise<string[]>;
+}
+
+async function setup(options?: InstancePollerOptions): Promise<Setup> {
+  const simulator = await startSimulator();
+  onTestFinished(() => simulator.stop());
+  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
+  const query = { productName: 'RTX 4090 24GB', region: 'CN-HK-01', gpuNum: 1, billingMode: 'spot' } as const;
+  const spec = await specFor({ provider, query, templateId: 'template-123' }, '');
+  const rent = async (...names: string[]) => {
+    const created = names.map((name) => provider.create({ ...spec, name }));
+    return (await Promise.all(created)).map(({ providerInstanceId }) => providerInstanceId);
+  };
+  return { simulator, provider, poller: new InstancePoller(provider, options), rent };
+}
+
+test('three instances or more are read with one list call', async () => {
+  const { simulator, poller, rent } = await setup();
+  const ids = await rent('jetfleet-1', 'jetfleet-2', 'jetfleet-3', 'jetfleet-4');
+  const instances = await Promise.all(ids.map((id) => poller.get(id)));
+  expect(instances.map((instance) => instance?.id)).toEqual(ids);
+  expect(simulator.requests.count(LIST)).toBe(1);
+  expect(simulator.requests.count(GET)).toBe(0);
+});
+
+test('two instances are read singly, each once however many ask', async () => {
+  const { simulator, poller, rent } = await setup();
+  const [a = '', b = ''] = await rent('jetfleet-1', 'jetfleet-2');
+  const instances = await Promise.all([a, a, b, a, b].map((id) => poller.get(id)));
+  expect(instances.map((instance) => instance?.id)).toEqual([a, a, b, a, b]);
+  expect(simulator.requests.count(LIST)).toBe(0);
+  expect(simulator.requests.count(GET)).toBe(2);
+});
+
+test('null comes from a read of the instance itself, never from a list that does not show it', async () => {
+  const { simulator, poller, rent } = await setup();
+  simulator.faults.add({ kind: 'list_lag', lagMs: 60_000, match: 'jetfleet-lagging' });
+  const ids = await rent('jetfleet-1', 'jetfleet-lagging', 'foreign-name');
+  const instances = await Promise.all([...ids, 'unknown'].map((id) => poller.get(id)));
+  expect(instances.map((instance) => instance?.id)).toEqual([...ids, undefined]);
+  expect(instances[3]).toBeNull();
+  expect(simulator.requests.count(LIST)).toBe(1);
+  expect(simulator.requests.count(GET)).toBe(3);
+});
+
+test('calls of a later window are read anew', async () => {
+  const { simulator, poller, rent } = await setup({ windowMs: 5 });
+  const [id = ''] = await rent('jetfleet-1');
+  await poller.get(id);
+  await poller.get(id);
+  expect(simulator.requests.count(GET)).toBe(2);
+});
+
+test('one caller that aborts fails alone, before the read and during it', async () => {
+  const { simulator, poller, rent } = await setup({ windowMs: 5 });
+  const ids = await rent('jetfleet-1', 'jetfleet-2', 'jetfleet-3');
+  for (const during of [false, true]) {
+    const controller = new AbortController();
+    const reason = new Error('left');
+    simulator.faults.add({ kind: 'slow', route: LIST, delayMs: 500, times: 1 });
+    const before = simulator.requests.count(LIST);
+    const calls = ids.map((id) => poller.get(id));
+    const aborted = poller.get(ids[0] ?? '', controller.signal);
+    if (during) await eventually(() => expect(simulator.requests.count(LIST)).toBe(before + 1));
+    controller.abort(reason);
+    await expect(aborted).rejects.toBe(reason);
+    expect((await Promise.all(calls)).map((instance) => instance?.id)).toEqual(ids);
+  }
+});
+
+test('callers that join after everybody else has left are served', async () => {
+  const { poller, rent } = await setup();
+  const [id = ''] = await rent('jetfleet-1');
+  const controller = new AbortController();
+  const left = poller.get(id, controller.signal);
+  controller.abort(new Error('left'));
+  await expect(left).rejects.toThrow('left');
+  expect(await poller.get(id)).toMatchObject({ id });
+});
+
+test('a call that has been aborted already never waits', async () => {
+  const { simulator, poller } = await setup();
+  await expect(poller.get('x', AbortSignal.abort(new Error('left')))).rejects.toThrow('left');
+  expect(simulator.requests.count(GET)).toBe(0);
+});
+
+test('a failed list fails all who wait for it, without single reads on top', async () => {
+  const { simulator, poller, rent } = await setup();
+  const ids = await rent('jetfleet-1', 'jetfleet-2', 'jetfleet-3');
+  simulator.faults.add({ kind: 'rate_limited', times: 1 });
+  const classes = await Promise.all(ids.map((id) => errorClassOf(poller.get(id))));
+  expect(classes).toEqual(['rate_limited', 'rate_limited', 'rate_limited']);
+  expect(simulator.requests.count(GET)).toBe(0);
+});
+
+test('a failed single read fails its own callers only', async () => {
+  const { simulator, poller, rent } = await setup();
+  const [a = '', b = ''] = await rent('jetfleet-1', 'jetfleet-2');
+  simulator.faults.add({ kind: 'error', match: 'jetfleet-1', times: 1 });
+  const [failed, read] = await Promise.allSettled([poller.get(a), poller.get(b)]);
+  expect(failed).toMatchObject({ status: 'rejected', reason: { class: 'transient' } });
+  expect(read).toMatchObject({ status: 'fulfilled', value: { id: b } });
+});
+
+test('many that the list does not show are all read, a few at a time', async () => {
+  const { simulator, provider, rent } = await setup();
+  simulator.faults.add({ kind: 'list_lag', lagMs: 60_000 });
+  const ids = await rent(...Array.from({ length: 30 }, (_, index) => `jetfleet-${index}`));
+  let atOnce = 0;
+  let most = 0;
+  const get: GpuProvider['get'] = async (id, signal) => {
+    atOnce += 1;
+    most = Math.max(most, atOnce);
+    return provider.get(id, signal).finally(() => {
+      atOnce -= 1;
+    });
+  };
+  const counted: GpuProvider = Object.assign(Object.create(provider) as GpuProvider, {
+    get,
+    list: provider.list.bind(provider),
+  });
+  const poller = new InstancePoller(counted);
+  const instances = await Promise.all(ids.map((id) => poller.get(id)));
+  expect(instances.map((instance) => instance?.id)).toEqual(ids);
+  expect(most).toBe(8);
+});

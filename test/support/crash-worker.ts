@@ -1,0 +1,30 @@
+/**
+ * A worker process for tests that kill or freeze it. It handles `crashy`: prints `running <id> <attempt>`, and ends
+ * after as many milliseconds as the payload's `runMs` says.
+ *
+ *     node --import tsx crash-worker.ts <NATS URL> <namespace> <ack wait ms> <name>
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLogger, JobQueueService, JobWorkerService } from '../../src/index.js';
+
+const [servers = '', namespace = '', ackWaitMs = '1000', name = 'crashy'] = process.argv.slice(2);
+const queue = new JobQueueService({
+  servers,
+  namespace,
+  ackWaitMs: Number(ackWaitMs),
+  logger: createLogger('debug'),
+});
+const worker = new JobWorkerService(queue, { name });
+worker.registerHandler<{ runMs: number }>('crashy', {
+  handler: async ({ id, attempt, payload }) => {
+    process.stdout.write(`running ${id} ${attempt}\n`);
+    await delay(payload.runMs);
+    return { by: name };
+  },
+});
+await worker.start();
+process.stdout.write('ready\n');
+process.on('SIGTERM', async () => {
+  await worker.shutdown(5_000);
+  await queue.close();
+});

@@ -1,0 +1,7 @@
+import { startEmbeddedServer } from '../../src/broker/embedded/index.js';
+
+/** A program that starts an embedded server, says where, and then waits to be killed. */
+const [storeDir] = process.argv.slice(2);
+const server = await startEmbeddedServer({ storeDir });
+const { pid, guardPid, url } = server;
+process.stdout.write(`${JSON.stringify({ pid, guardPid, url, storeDir: server.storeDir })}\n`);

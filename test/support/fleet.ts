@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { createNovitaProvider, type NovitaProvider, type Simulator, startSimulator } from '../../src/gpu/index.js';
+import {
+  type HandlerOptions,
+  type JobHandler,
+  type JobQueueOptions,
+  JobQueueService,
+  type JobRecord,
+  type JobState,
+  type JobWorkerOptions,
+  JobWorkerService,
+} from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { decodeRecord } from '../../src/wire/record-message.js';
+import { startNats } from './nats.js';
+import { QUICK } from './simulated-novita.js';
+import { startReceiver, type WebhookReceiver } from './webhook-receiver.js';
+
+export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+export interface FleetOptions {
+  /** A server to share with other fleets, each in a namespace of its own. Defaults to one that ends with the fleet. */
+  nats?: EmbeddedServer;
+  /** Defaults to a new one. */
+  namespace?: string;
+  queue?: JobQueueOptions;
+  /** How many workers are started. Defaults to 1. */
+  workers?: number;
+  /** Each worker's types besides the built-in ones. */
+  handlers?: Record<string, JobHandler | HandlerOptions>;
+  /** Whether workers handle the built-in types as well. Defaults to false when there are `handlers`, else to true. */
+  builtIn?: boolean;
+  worker?: JobWorkerOptions;
+}
+
+/** A queue, its workers and everything around them, all real. */
+export interface Fleet extends AsyncDisposable {
+  nats: EmbeddedServer;
+  url: string;
+  namespace: string;
+  queue: JobQueueService;
+  workers: JobWorkerService[];
+  simulator: Simulator;
+  provider: NovitaProvider;
+  receiver: WebhookReceiver;
+  /** Starts one more worker, with handlers of its own or those of the fleet. */
+  addWorker(handlers?: FleetOptions['handlers'], options?: JobWorkerOptions): Promise<JobWorkerService>;
+  /** Resolves with the record once it fits; rejects when the job ends otherwise, or after 10 s. */
+  waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)): Promise<JobRecord>;
+  /** All records of a job that EVENTS holds, oldest first. */
+  history(id: string): Promise<JobRecord[]>;
+  close(): Promise<void>;
+}
+
+let count = 0;
+
+/**
+ * Starts a fleet with a quick simulated provider and a webhook receiver.
+ *
+ *     await using fleet = await startFleet({ nats, handlers: { greet: () => 'hello' } });
+ */
+export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
+  const nats = options.nats ?? (await startNats());
+  const namespace = options.namespace ?? `t${++count}`;
+  const simulator = await startSimulator({ timings: QUICK });
+  const receiver = await startReceiver({ secret: WEBHOOK_SECRET });
+  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
+  const queue = new JobQueueService({ servers: nats.url, namespace, ...options.queue });
+  const workers: JobWorkerService[] = [];
+  const builtIn: JobWorkerOptions = {
+    provider,
+    pollIntervalMs: 100,
+    settleDelayMs: 50,
+    webhooks: { secret: WEBHOOK_SECRET, guard: { allowHttp: true, allowPrivate: ['127.0.0.1/32'] } },
+  };
+
+  async function addWorker(handlers = options.handlers, more: JobWorkerOptions = {}) {
+    const withBuiltIn = options.builtIn ?? handlers === undefined;
+    const worker = new JobWorkerService(queue, { ...(withBuiltIn && builtIn), ...options.worker, ...more });
+    for (const [type, handler] of Object.entries(handlers ?? {})) {
+      worker.registerHandler(type, typeof handler === 'function' ? { handler } : handler);
+    }
+    workers.push(worker);
+    await worker.start();
+    return worker;
+  }
+
+  async function waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)) {
+    const fits = typeof until === 'function' ? until : (job: JobRecord) => job.state === until;
+    for (const end = Date.now() + 10_000; ; await delay(10)) {
+      const job = await queue.getJob(id);
+      if (job && fits(job)) return job;
+      if ((job && isTerminal(job.status)) || Date.now() > end) {
+        throw new Error(`job ${id} does not become what was awaited (${until}): ${JSON.stringify(job)}`);
+      }
+    }
+  }
+
+  async function history(id: string): Promise<JobRecord[]> {
+    const { subjects, read } = await queue.broker();
+    const stored = await read.page(subjects.streamName('events'), subjects.eventsOf(id), 1, 1_000);
+    return stored.map(({ data }) => decodeRecord(data));
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(workers.map((worker) => worker.shutdown(200)));
+    await queue.close();
+    await Promise.all([simulator.stop(), receiver.stop()]);
+    if (!options.nats) await nats.stop();
+  }
+
+  for (let index = 0; index < (options.workers ?? 1); index++) await addWorker();
+  return {
+    nats,
+    url: nats.url,
+    namespace,
+    queue,
+    workers,
+    simulator,
+    provider,
+    receiver,
+    addWorker,
+    waitForJob,
+    history,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+
+const SCRIPT = fileURLToPath(new URL('crash-worker.ts', import.meta.url));
+
+/** A worker in a process of its own; see `crash-worker.ts`. */
+export class WorkerProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  stdout = '';
+  stderr = '';
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.on('data', (chunk: Buffer) => {
+      this.stdout += String(chunk);
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.stderr += String(chunk);
+    });
+  }
+
+  /** Starts one and waits until it claims. */
+  static async start(
+    url: string,
+    namespace: string,
+    ackWaitMs: number,
+    name: string,
+  ): Promise<WorkerProcess> {
+    const args = ['--import', 'tsx', SCRIPT, url, namespace, String(ackWaitMs), name];
+    const worker = new WorkerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+    await worker.prints('ready');
+    return worker;
+  }
+
+  /** Waits for a line that contains `text`, on stdout or in the log. */
+  async prints(text: string): Promise<void> {
+    await vi.waitFor(
+      () => {
+        if (!this.stdout.includes(text) && !this.stderr.includes(text)) {
+          throw new Error(`no ${JSON.stringify(text)} in:\n${this.stdout}${this.stderr}`);
+        }
+      },
+      { timeout: 15_000, interval: 20 },
+    );
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+}

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { createActor, SimulatedClock, waitFor } from 'xstate';
+import type { Offer } from '../../../machines/index.js';
+import { toJobError } from '../../../src/jobs/errors.js';
+import { monitorInstancePayload } from '../../../src/jobs/payloads.js';
+import {
+  ambiguous,
+  capacity,
+  type Fakes,
+  fail,
+  input,
+  intent,
+  payload,
+  refused,
+  run,
+  start,
+  times,
+} from './create-instance-fixture.js';
+
+describe('renting an instance', () => {
+  it('records the intent, looks the name up, and only then creates', async () => {
+    const { outcome, calls } = await run({});
+    expect(calls).toEqual(['offers', 'intent', 'find', 'create p1']);
+    expect(outcome).toEqual({
+      kind: 'completed',
+      result: { novitaInstanceId: 'new-1', region: 'CN-HK-01', productId: 'p1', adopted: false },
+      next: [
+        {
+          type: 'monitor_instance',
+          idSuffix: 'monitor',
+          payload: {
+            instanceId: 'i-1',
+            novitaInstanceId: 'new-1',
+            startTime: input.now,
+            maxWaitTime: 5_000,
+            webhookUrl: 'https://e.test/hook',
+            onTimeout: 'stop',
+          },
+        },
+      ],
+    });
+    const next = outcome.kind === 'completed' ? outcome.next : undefined;
+    expect(() => monitorInstancePayload.parse(next?.[0]?.payload)).not.toThrow();
+  });
+
+  it("prefers the payload's own webhook, and leaves out what was not given", async () => {
+    const { maxWaitTime: _, onTimeout: __, ...bare } = payload;
+    const { outcome } = await run({}, { payload: { ...bare, webhookUrl: 'https://own.test/' } });
+    expect(outcome).toMatchObject({ next: [{ payload: { webhookUrl: 'https://own.test/' } }] });
+    const next = outcome.kind === 'completed' ? outcome.next : undefined;
+    expect(Object.keys(next?.[0]?.payload as object).sort()).toEqual(
+      ['instanceId', 'novitaInstanceId', 'startTime', 'webhookUrl'].sort(),
+    );
+  });
+
+  it('takes the next offer when one has no capacity', async () => {
+    const create = (offer: Offer) => (offer.productId === 'p1' ? fail(capacity())() : 'new-2');
+    const { outcome, calls } = await run({ create });
+    expect(calls.slice(3)).toEqual(['create p1', 'create p2']);
+    expect(outcome).toMatchObject({
+      result: { novitaInstanceId: 'new-2', region: 'US-01', productId: 'p2' },
+    });
+  });
+
+  it('fails retryably when no offer has capacity, or none was found', async () => {
+    const error = { code: 'JETFLEET_PROVIDER_CAPACITY', retryable: true };
+    const soldOut = await run({ create: fail(capacity()) });
+    expect(soldOut.outcome).toMatchObject({ kind: 'failed', error });
+    expect(soldOut.calls.slice(3)).toEqual(['create p1', 'create p2']);
+    const none = await run({ offers: () => [] });
+    expect(none.outcome).toMatchObject({ kind: 'failed', error });
+    expect(none.calls).toEqual(['offers']);
+  });
+
+  it.each<[string, Fakes]>([
+    ['resolving offers', { offers: fail(refused()) }],
+    ['looking up', { find: fail(refused()) }],
+    ['creating', { create: fail(refused()) }],
+  ])('fails with the error itself when %s is refused', async (_, fakes) => {
+    expect((await run(fakes)).outcome).toEqual({ kind: 'failed', error: toJobError(refused()) });
+  });
+});
+
+describe('an earlier create may have been carried out', () => {
+  const prior = { checkpoint: intent };
+
+  it('adopts what an earlier attempt rented, before anything else', async () => {
+    const { outcome, calls } = await run({ find: () => [{ id: 'old-1' }], offers: fail(refused()) }, prior);
+    expect(calls).toEqual(['find']);
+    expect(outcome).toMatchObject({
+      kind: 'completed',
+      result: { novitaInstanceId: 'old-1', adopted: true },
+    });
+  });
+
+  it('looks five times before it creates again', async () => {
+    const { outcome, calls } = await run({}, prior);
+    expect(calls).toEqual([...times(5, 'find'), 'offers', 'create p1']);
+    expect(outcome).toMatchObject({ result: { adopted: false } });
+  });
+
+  it('adopts an instance that shows late', async () => {
+    const { calls } = await run({ find: (n) => (n < 5 ? [] : [{ id: 'late' }]) }, prior);
+    expect(calls).toEqual(times(5, 'find'));
+  });
+
+  it.each([ambiguous(), new TypeError('fetch failed')])('looks again after %s', async (error) => {
+    const find = (n: number) => (n < 3 ? [] : [{ id: 'maybe' }]);
+    const { outcome, calls } = await run({ find, create: fail(error) });
+    expect(calls).toEqual(['offers', 'intent', 'find', 'create p1', 'find', 'find']);
+    expect(outcome).toMatchObject({
+      kind: 'completed',
+      result: { novitaInstanceId: 'maybe', adopted: true },
+    });
+  });
+
+  it('gives up after three unknown outcomes, so that a broken provider does not hold it for ever', async () => {
+    const { outcome, calls } = await run({ create: fail(ambiguous()) });
+    const round = ['create p1', ...times(5, 'find')];
+    expect(calls).toEqual(['offers', 'intent', 'find', ...round, ...round, ...round]);
+    expect(outcome).toEqual({ kind: 'failed', error: toJobError(ambiguous()) });
+  });
+
+  it('keeps the oldest of several and removes the others', async () => {
+    const find = () => [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
+    const { outcome, calls } = await run({ find }, prior);
+    expect(calls).toEqual(['find', 'remove b,c']);
+    expect(outcome).toMatchObject({ result: { novitaInstanceId: 'a', adopted: true } });
+    expect(outcome).not.toMatchObject({ result: { duplicatesLeft: expect.anything() } });
+  });
+
+  it('keeps the adoption when the duplicates cannot be removed, and names them', async () => {
+    const { outcome } = await run({ find: () => [{ id: 'a' }, { id: 'b' }], remove: fail(refused()) }, prior);
+    expect(outcome).toMatchObject({
+      kind: 'completed',
+      result: { novitaInstanceId: 'a', duplicatesLeft: ['b'] },
+    });
+  });
+
+  it('waits for the settle delay between look-ups', async () => {
+    const clock = new SimulatedClock();
+    const { machine, calls, input: given } = start({}, prior, { settleDelayMs: 300 });
+    const actor = createActor(machine, { input: given, clock }).start();
+    await waitFor(actor, (snapshot) => snapshot.matches('settling'));
+    clock.increment(299);
+    expect(actor.getSnapshot().value).toBe('settling');
+    clock.increment(1);
+    expect(actor.getSnapshot().value).toBe('lookingUp');
+    expect(calls).toEqual(['find', 'find']);
+    actor.stop();
+  });
+});

@@ -1,0 +1,199 @@
+import fc from 'fast-check';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it } from 'vitest';
+import { ValidationError } from '../../src/jobs/errors.js';
+import {
+  generateWebhookSecret,
+  parseWebhookSecret,
+  signWebhook,
+  verifyWebhook,
+  WebhookVerificationError,
+} from '../../src/webhooks/index.js';
+
+const SECRET = generateWebhookSecret();
+const OTHER = generateWebhookSecret();
+const BODY = JSON.stringify({ type: 'instance.running', data: { name: 'żółw 🐢' } });
+const nowSeconds = () => Math.floor(Date.now() / 1000);
+const sign = (over: Partial<Parameters<typeof signWebhook>[0]> = {}) =>
+  signWebhook({ id: 'order-42', timestamp: nowSeconds(), body: BODY, secrets: [SECRET], ...over });
+const whsec = (bytes: number) => `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`;
+
+function refusal(received: Parameters<typeof verifyWebhook>[0]): unknown {
+  try {
+    return verifyWebhook(received);
+  } catch (error) {
+    return error instanceof WebhookVerificationError ? error.reason : error;
+  }
+}
+
+describe('webhook secrets', () => {
+  it('are generated anew each time, with 32 bytes', () => {
+    expect(SECRET).not.toBe(OTHER);
+    expect(parseWebhookSecret(SECRET)).toHaveLength(32);
+  });
+
+  it.each([24, 64])('may have %i bytes', (bytes) => {
+    expect(parseWebhookSecret(whsec(bytes))).toHaveLength(bytes);
+  });
+
+  it.each([
+    ['too short', whsec(23)],
+    ['too long', whsec(65)],
+    ['without prefix', whsec(32).slice('whsec_'.length)],
+    ['empty', 'whsec_'],
+    ['not base64', `whsec_${'*'.repeat(44)}`],
+    ['base64 with junk inside', whsec(32).replace('Bw', 'B w')],
+  ])('are refused when %s, without being quoted', (_, secret) => {
+    const parse = () => parseWebhookSecret(secret);
+    expect(parse).toThrow(expect.objectContaining({ code: 'JETFLEET_WEBHOOK_SECRET_INVALID' }));
+    expect(parse).toThrow(ValidationError);
+    expect(parse).toThrow(expect.not.objectContaining({ message: expect.stringContaining('BwcH') }));
+  });
+});
+
+describe('signWebhook', () => {
+  it('makes the signature of the Standard Webhooks specification', () => {
+    const headers = signWebhook({
+      id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      timestamp: 1614265330,
+      body: '{"test": 2432232314}',
+      secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+    });
+    expect(headers).toEqual({
+      'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      'webhook-timestamp': '1614265330',
+      'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+    });
+  });
+
+  it('is accepted by the reference library', () => {
+    expect(new Webhook(SECRET).verify(BODY, { ...sign() })).toEqual(JSON.parse(BODY));
+  });
+
+  it('signs with the new and the old secret while one is being replaced', () => {
+    const headers = sign({ secrets: [OTHER, SECRET] });
+    expect(headers['webhook-signature']).toMatch(/^v1,\S{44} v1,\S{44}$/);
+    for (const secret of [OTHER, SECRET]) {
+      expect(new Webhook(secret).verify(BODY, { ...headers })).toBeTruthy();
+      expect(verifyWebhook({ headers: { ...headers }, body: BODY, secrets: [secret] }).id).toBe('order-42');
+    }
+  });
+
+  it.each([
+    ['an id with a dot', { id: 'order.42' }, 'JETFLEET_ID_INVALID'],
+    ['an id with a line break', { id: 'order\n42' }, 'JETFLEET_ID_INVALID'],
+    ['an empty id', { id: '' }, 'JETFLEET_ID_INVALID'],
+    ['a fraction of a second', { timestamp: 1.5 }, 'JETFLEET_OPTION_INVALID'],
+    ['no secret', { secrets: [] }, 'JETFLEET_OPTION_INVALID'],
+  ])('refuses %s', (_, over, code) => {
+    expect(() => sign(over)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe('verifyWebhook', () => {
+  it('accepts what the reference library signed', () => {
+    const headers = {
+      'webhook-id': 'evt_1',
+      'webhook-timestamp': String(nowSeconds()),
+      'webhook-signature': new Webhook(SECRET).sign('evt_1', new Date(), BODY),
+    };
+    expect(verifyWebhook({ headers, body: BODY, secrets: [SECRET] }).id).toBe('evt_1');
+  });
+
+  it('reads fetch headers, header names in any case and raw bytes', () => {
+    const headers = sign();
+    const shouted = Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toUpperCase(), v]));
+    for (const received of [new Headers({ ...headers }), shouted]) {
+      expect(verifyWebhook({ headers: received, body: Buffer.from(BODY), secrets: [SECRET] }).id).toBe(
+        'order-42',
+      );
+    }
+  });
+
+  it.each([
+    ['the body', {}, `${BODY} `],
+    ['the id', { 'webhook-id': 'order-43' }, BODY],
+    ['the timestamp', { 'webhook-timestamp': String(nowSeconds() + 1) }, BODY],
+    ['the signature', { 'webhook-signature': `v1,${'A'.repeat(43)}=` }, BODY],
+    ['the length of the signature', { 'webhook-signature': 'v1,AAAA' }, BODY],
+    [
+      'the version of the signature',
+      { 'webhook-signature': sign()['webhook-signature'].replace('v1', 'v2') },
+      BODY,
+    ],
+  ])('refuses a change of %s', (_, over, body) => {
+    expect(refusal({ headers: { ...sign(), ...over }, body, secrets: [SECRET] })).toBe('signature_mismatch');
+  });
+
+  it('refuses another secret', () => {
+    expect(refusal({ headers: { ...sign() }, body: BODY, secrets: [OTHER] })).toBe('signature_mismatch');
+  });
+
+  it('finds the right signature among others', () => {
+    const headers = { ...sign() };
+    headers['webhook-signature'] = `v1a,xyz v1,AAAA ${headers['webhook-signature']}`;
+    expect(verifyWebhook({ headers, body: BODY, secrets: [OTHER, SECRET] }).id).toBe('order-42');
+  });
+
+  it.each([
+    [-300, undefined],
+    [300, undefined],
+    [-301, 'too_old'],
+    [301, 'too_new'],
+  ])('judges a webhook %i s off the clock as %s', (offsetSeconds, reason) => {
+    const received = {
+      headers: { ...sign({ timestamp: 1_000_000 + offsetSeconds }) },
+      body: BODY,
+      secrets: [SECRET],
+    };
+    const outcome = refusal({ ...received, now: () => 1_000_000_000 });
+    expect(outcome).toEqual(reason ?? { id: 'order-42', timestamp: 1_000_000 + offsetSeconds });
+  });
+
+  it('takes another tolerance', () => {
+    const headers = { ...sign({ timestamp: 1_000 }) };
+    const received = { headers, body: BODY, secrets: [SECRET], now: () => 1_011_000 };
+    expect(refusal({ ...received, toleranceSeconds: 10 })).toBe('too_old');
+    expect(refusal({ ...received, toleranceSeconds: 11 })).toHaveProperty('timestamp', 1_000);
+  });
+
+  it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const)(
+    'refuses a request without %s',
+    (name) => {
+      const headers: Record<string, string | undefined> = { ...sign(), [name]: undefined };
+      expect(refusal({ headers, body: BODY, secrets: [SECRET] })).toBe('missing_header');
+    },
+  );
+
+  it.each(['soon', '-5', '1e9', '1.5'])('refuses the timestamp %s', (timestamp) => {
+    const headers = { ...sign(), 'webhook-timestamp': timestamp };
+    expect(refusal({ headers, body: BODY, secrets: [SECRET] })).toBe('invalid_timestamp');
+  });
+
+  it('refuses to verify without a secret', () => {
+    const verify = () => verifyWebhook({ headers: { ...sign() }, body: BODY, secrets: [] });
+    expect(verify).toThrow(expect.objectContaining({ code: 'JETFLEET_OPTION_INVALID' }));
+  });
+
+  it('accepts every webhook that was signed, and none with another body', () => {
+    const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,128}$/);
+    const secret = fc
+      .uint8Array({ minLength: 24, maxLength: 64 })
+      .map((b) => `whsec_${Buffer.from(b).toString('base64')}`);
+    fc.assert(
+      fc.property(
+        id,
+        secret,
+        fc.string({ unit: 'grapheme' }),
+        fc.string({ unit: 'grapheme' }),
+        (id, secret, body, other) => {
+          const headers = { ...sign({ id, body, secrets: [secret] }) };
+          expect(verifyWebhook({ headers, body, secrets: [secret] }).id).toBe(id);
+          expect(refusal({ headers, body: other, secrets: [secret] }) === 'signature_mismatch').toBe(
+            body !== other,
+          );
+        },
+      ),
+    );
+  });
+});
