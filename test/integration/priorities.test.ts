@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { JobQueueService, JobWorkerService, type NewJob } from '../../src/index.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+let queue: JobQueueService;
+let test = 0;
+
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+beforeEach(() => {
+  queue = new JobQueueService({ servers: nats.url, namespace: `priority${test++}` });
+  return () => queue.close();
+});
+
+/** A worker whose jobs run until they are told to end. */
+function gatedWorker(name: string, concurrency: number) {
+  const started: { id: string; at: number }[] = [];
+  const gates: (() => void)[] = [];
+  const worker = new JobWorkerService(queue, { name }).registerHandler('gated', {
+    concurrency,
+    handler: ({ id }) => {
+      started.push({ id, at: performance.now() });
+      return new Promise<void>((resolve) => gates.push(resolve));
+    },
+  });
+  const openOne = () => gates.shift()?.();
+  const openAll = () => {
+    for (const open of gates.splice(0)) open();
+  };
+  return { worker, started, openOne, openAll };
+}
+
+describe('priorities', () => {
+  it('with 5,000 LOW jobs waiting and every slot busy, let a CRITICAL job start next', async () => {
+    const { worker, started, openOne, openAll } = gatedWorker('busy', 4);
+    const low: NewJob[] = Array.from({ length: 5_000 }, () => ({
+      type: 'gated',
+      payload: {},
+      priority: 'low',
+    }));
+    await queue.addJobs(low);
+    await worker.start();
+    await vi.waitFor(() => expect(started).toHaveLength(4));
+    const [normal, high, critical] = await Promise.all(
+      (['normal', 'high', 'critical'] as const).map((priority) => queue.addJob('gated', {}, priority)),
+    );
+    for (const expected of [critical, high, normal]) {
+      const before = started.length;
+      openOne();
+      await vi.waitFor(() => expect(started).toHaveLength(before + 1), { interval: 5 });
+      expect(started.at(-1)?.id).toBe(expected);
+    }
+    expect((await queue.getStats()).byPriority.low.pending).toBe(4_996);
+    const drained = worker.shutdown(5_000);
+    openAll();
+    await drained;
+  });
+
+  it('start jobs of one priority in the order they came', async () => {
+    const { worker, started, openAll } = gatedWorker('ordered', 1);
+    const ids = await queue.addJobs(Array.from({ length: 20 }, () => ({ type: 'gated', payload: {} })));
+    await worker.start();
+    await vi.waitFor(
+      () => {
+        openAll();
+        expect(started).toHaveLength(ids.length);
+      },
+      { timeout: 5_000, interval: 5 },
+    );
+    expect(started.map(({ id }) => id)).toEqual(ids);
+    openAll();
+    await worker.shutdown();
+  });
+});
+
+describe('two workers', () => {
+  it('leave no job in the hands of a saturated one for more than 250 ms while the other is idle', async () => {
+    const busy = gatedWorker('saturated', 2);
+    await busy.worker.start();
+    await queue.addJobs(Array.from({ length: 2 }, () => ({ type: 'gated', payload: {} })));
+    await vi.waitFor(() => expect(busy.started).toHaveLength(2));
+
+    const idle = gatedWorker('idle', 50);
+    await idle.worker.start();
+    const waits: number[] = [];
+    for (const priority of [
+      'critical',
+      'high',
+      'normal',
+      'low',
+      'low',
+      'normal',
+      'high',
+      'critical',
+    ] as const) {
+      const addedAt = performance.now();
+      const id = await queue.addJob('gated', {}, priority);
+      await vi.waitFor(() => expect(idle.started.map((start) => start.id)).toContain(id), { interval: 2 });
+      waits.push((idle.started.find((start) => start.id === id)?.at ?? Number.NaN) - addedAt);
+    }
+    expect(busy.started).toHaveLength(2);
+    expect(Math.max(...waits)).toBeLessThan(250);
+    const drained = Promise.all([busy.worker.shutdown(5_000), idle.worker.shutdown(5_000)]);
+    busy.openAll();
+    idle.openAll();
+    await drained;
+  });
+
+  it('share the work, each job running once', async () => {
+    const runs = new Map<string, number>();
+    const workers = ['a', 'b'].map((name) =>
+      new JobWorkerService(queue, { name }).registerHandler('gated', {
+        concurrency: 5,
+        handler: ({ id }) => {
+          runs.set(id, (runs.get(id) ?? 0) + 1);
+        },
+      }),
+    );
+    await Promise.all(workers.map((worker) => worker.start()));
+    const ids = await queue.addJobs(Array.from({ length: 500 }, () => ({ type: 'gated', payload: {} })));
+    await vi.waitFor(async () => expect((await queue.getStats()).completedJobs).toBe(ids.length), {
+      timeout: 15_000,
+    });
+    expect([...runs.values()].every((count) => count === 1)).toBe(true);
+    expect(runs.size).toBe(ids.length);
+    await Promise.all(workers.map((worker) => worker.shutdown()));
+  });
+});
