@@ -1,6 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { createNovitaProvider, type NovitaProvider, type Simulator, startSimulator } from '../../src/gpu/index.js';
+import {
+  createNovitaProvider,
+  type NovitaProvider,
+  type Simulator,
+  startSimulator,
+} from '../../src/gpu/index.js';
 import {
   type HandlerOptions,
   type JobHandler,
@@ -72,7 +77,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     provider,
     pollIntervalMs: 100,
     settleDelayMs: 50,
-    webhooks: { secret: WEBHOOK_SECRET, guard: { allowHttp: true, allowPrivate: ['127.0.0.1/32'] } },
+    webhooks: { secret: WEBHOOK_SECRET, guard: { allowPrivate: true } },
   };
 
   async function addWorker(handlers = options.handlers, more: JobWorkerOptions = {}) {
