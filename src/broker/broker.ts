@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection } from '@nats-io/transport-node';
+import { createInbox, type NatsConnection, type Status } from '@nats-io/transport-node';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { assertPayloadSize } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -48,6 +48,7 @@ export class Broker {
   readonly #logs: Record<WorkKind | 'events', CommitLog>;
   readonly #ownsConnection: boolean;
   readonly #onReconnect = new Set<() => void>();
+  readonly #status: AsyncIterable<Status> & { stop?: () => void };
   readonly #logger: Logger;
 
   private constructor(
@@ -71,6 +72,7 @@ export class Broker {
         options.commit,
       );
     this.#logs = { jobs: log('jobs'), webhooks: log('webhooks'), events: log('events') };
+    this.#status = connection.status();
     void this.#watchStatus();
   }
 
@@ -208,11 +210,13 @@ export class Broker {
     for (const kind of [...WORK_KINDS, 'events'] as const) this.#logs[kind].close();
     if (!this.connection.isClosed()) await this.connection.flush().catch(() => {});
     this.#inbox.close();
+    // A lent connection lives on; its status must not keep this broker alive.
+    this.#status.stop?.();
     if (this.#ownsConnection) await this.connection.close();
   }
 
   async #watchStatus(): Promise<void> {
-    for await (const status of this.connection.status()) {
+    for await (const status of this.#status) {
       if (status.type === 'disconnect') this.#logger.warn('connection to the broker lost; reconnecting');
       if (status.type === 'error') this.#logger.warn({ err: status.error }, 'broker reported an error');
       if (status.type !== 'reconnect') continue;

@@ -88,9 +88,10 @@ export class PullSource {
     this.#endWait();
   }
 
-  close(): void {
+  /** Ends the pulls. What the server has sent meanwhile is still handed on, so that it can go back. */
+  async close(): Promise<void> {
     this.reset();
-    this.#subscription.unsubscribe();
+    if (!this.#options.connection.isClosed()) await this.#subscription.drain();
   }
 
   #request(query: object): string {

@@ -183,11 +183,18 @@ export function toJobError(thrown: unknown): JobErrorInfo {
       ...(thrown.retryAfterMs !== undefined && { retryAfterMs: thrown.retryAfterMs }),
     };
   }
-  const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  const message = thrown instanceof Error ? thrown.message || thrown.name : thrown;
   return { code: 'JETFLEET_HANDLER_FAILED', message: clip(message), retryable: true };
 }
 
-function clip(message: string): string {
+/** Never throws, since a handler may throw anything: objects that cannot be printed too. */
+function clip(value: unknown): string {
+  let message: string;
+  try {
+    message = String(value);
+  } catch {
+    message = '[unprintable]';
+  }
   return message.length <= MAX_ERROR_MESSAGE_LENGTH
     ? message
     : `${message.slice(0, MAX_ERROR_MESSAGE_LENGTH)}…`;

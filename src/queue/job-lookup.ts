@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
-import { sequenceOf } from '../jobs/job-id.js';
+import { isJobId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { Header } from '../wire/headers.js';
@@ -12,6 +12,8 @@ import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
  * @returns undefined for an id that nobody used, or whose record has expired
  */
 export async function findJob(broker: Broker, id: string): Promise<JobRecord | undefined> {
+  // Anything else would be read as a pattern, or as more tokens.
+  if (!isJobId(id)) return undefined;
   const touched = await broker.lastEvent(id);
   if (touched) return touched.record;
   for (const kind of WORK_KINDS) {
@@ -27,7 +29,7 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
   const stream = subjects.streamName(kind);
   const sequence = sequenceOf(id);
   if (sequence !== undefined) {
-    const message = await read.bySequence(stream, sequence);
+    const message = sequence === 0 ? undefined : await read.bySequence(stream, sequence);
     const record = message && pendingRecordOf(broker, message);
     return record?.id === id ? record : undefined;
   }

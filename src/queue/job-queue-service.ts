@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Broker, type BrokerOptions } from '../broker/broker.js';
 import type { EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
 import type { TopologyOptions } from '../broker/stream-config.js';
 import { assertSafe, type TopologyReport } from '../broker/topology.js';
-import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
@@ -10,7 +11,7 @@ import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { cleanupJobs } from './job-cleanup.js';
 import { type JobFilter, type JobPage, listJobs } from './job-lists.js';
 import { findJob } from './job-lookup.js';
-import { checkJob, type JobOptions } from './job-request.js';
+import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 
 /** How to reach the broker; everything is optional. */
@@ -103,7 +104,7 @@ export class JobQueueService implements AsyncDisposable {
     const ids: string[] = [];
     for (let start = 0; start < checked.length; start += ADD_AT_ONCE) {
       const part = checked.slice(start, start + ADD_AT_ONCE);
-      await Promise.all(part.map(({ request, runAtMs }) => broker.enqueue(request, runAtMs)));
+      await Promise.all(part.map((job) => enqueuePatiently(broker, job)));
       ids.push(...part.map(({ request }) => request.id));
     }
     return ids;
@@ -190,6 +191,20 @@ export class JobQueueService implements AsyncDisposable {
 
 /** Below the commit log's bound, so that a long list does not run into its own backpressure. */
 const ADD_AT_ONCE = 5_000;
+const BACKPRESSURE_PAUSE_MS = 20;
+
+/** A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
+async function enqueuePatiently(broker: Broker, { request, runAtMs }: CheckedJob): Promise<void> {
+  for (;;) {
+    try {
+      await broker.enqueue(request, runAtMs);
+      return;
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE')) throw error;
+      await delay(BACKPRESSURE_PAUSE_MS);
+    }
+  }
+}
 
 function atIndex(error: unknown, index: number): unknown {
   if (!(error instanceof ValidationError)) return error;

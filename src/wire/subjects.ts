@@ -28,6 +28,9 @@ export interface EventAddress {
 
 const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
+/** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
+const RESERVED: ReadonlySet<string> = new Set(['jobs', 'webhooks', 'schedules', 'events', 'jetfleet']);
+
 /** The work stream that a type's jobs go to. */
 export function workKindOf(type: string): WorkKind {
   return type === JobType.SEND_WEBHOOK ? 'webhooks' : 'jobs';
@@ -52,10 +55,10 @@ export class Subjects {
    * @throws JetfleetError `JETFLEET_OPTION_INVALID`
    */
   constructor(namespace = '') {
-    if (namespace !== '' && !NAMESPACE.test(namespace)) {
+    if (namespace !== '' && (!NAMESPACE.test(namespace) || RESERVED.has(namespace))) {
       throw new JetfleetError(
         'JETFLEET_OPTION_INVALID',
-        `namespace ${JSON.stringify(namespace)} must be 1 to 32 of a-z 0-9 _ and start with a letter`,
+        `namespace ${JSON.stringify(namespace)} must be 1 to 32 of a-z 0-9 _, start with a letter, and be none of ${[...RESERVED].join(', ')}`,
       );
     }
     this.namespace = namespace;

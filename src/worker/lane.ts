@@ -76,8 +76,8 @@ export class Lane {
 
   async close(): Promise<void> {
     this.#active = false;
-    for (const source of this.#sources) source.close();
     this.#signal();
+    await Promise.all(this.#sources.map((source) => source.close()));
     await this.#looping;
   }
 

@@ -1,0 +1,183 @@
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
+import type { EventSubscription } from '../broker/event-consumer.js';
+import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { Logger } from '../telemetry/logger.js';
+import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
+import { JobWorkerService } from '../worker/job-worker-service.js';
+import { transitionLine } from './job-text.js';
+import {
+  cliLogger,
+  type GlobalOptions,
+  openQueue,
+  parsePort,
+  refuseBrokerFlags,
+  withExamples,
+} from './options.js';
+import { note, paint, printJson } from './output.js';
+import { shutdownSignal } from './signals.js';
+import { packageVersion } from './version.js';
+
+interface DevOptions extends GlobalOptions {
+  natsPort: number;
+  httpPort: number;
+  storeDir: string;
+}
+
+const POLL_INTERVAL_MS = 1_000;
+/** A creation takes about three seconds: long enough to watch, short enough to wait for. */
+const TIMINGS = {
+  creatingAfterMs: 300,
+  pullingAfterMs: 1_000,
+  runningAfterMs: 3_000,
+  stoppedAfterMs: 1_000,
+  removedAfterMs: 1_000,
+  forgottenAfterMs: 2_000,
+};
+
+/** `jetfleet dev`. */
+export function devCommand(program: Command): void {
+  const command = program
+    .command('dev')
+    .description('run everything in one process: broker, simulated GPU provider, worker, webhooks')
+    .option('--nats-port <port>', 'port of the broker; 0 takes a free one', parsePort, 4222)
+    .option('--http-port <port>', 'reserved for the HTTP API of a later release', parsePort, 8080)
+    .option('--store-dir <folder>', 'where the broker keeps its streams', '.jetfleet')
+    .addHelpText(
+      'after',
+      '\nThe signing secret of webhooks is JETFLEET_WEBHOOK_SECRET, or a new one that is shown.\n' +
+        'With --json it prints one line: {"natsUrl","simulatorUrl","storeDir","webhookSecret"?,"version"}.',
+    )
+    .action(async () => {
+      refuseBrokerFlags(command);
+      await dev(command.optsWithGlobals<DevOptions>());
+    });
+  withExamples(command, 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
+}
+
+/** What runs, in the order in which it was started. */
+interface Running {
+  server: EmbeddedServer;
+  simulator: Simulator;
+  queue: JobQueueService;
+  worker: JobWorkerService;
+  events: EventSubscription;
+}
+
+async function dev(options: DevOptions): Promise<void> {
+  const logger = cliLogger('warn');
+  const given = process.env.JETFLEET_WEBHOOK_SECRET;
+  if (given) parseWebhookSecret(given);
+  const secret = given || generateWebhookSecret();
+  const stopping = shutdownSignal(() => note('second signal: ending at once'));
+  const running = await start(options, secret, logger);
+  const { server, simulator } = running;
+  const generated = given ? {} : { webhookSecret: secret };
+  if (options.json) {
+    const { url: natsUrl, storeDir } = server;
+    printJson({ natsUrl, simulatorUrl: simulator.url, storeDir, ...generated, version: packageVersion() });
+  }
+  note(startScreen(running, options, generated.webhookSecret));
+  const ended = server.exited.then(
+    ({ code, signal }) => `nats-server ended with ${signal ?? `code ${code}`}`,
+  );
+  const reason = await Promise.race([ended, stopping.then(() => undefined)]);
+  if (reason === undefined) return drain(running);
+  logger.error({ reason }, 'the broker is gone; ending');
+  note(`jetfleet: ${reason}; the jobs are safe in ${server.storeDir}, start again to go on`);
+  await server.stop();
+  process.exit(1);
+}
+
+async function start(options: DevOptions, secret: string, logger: Logger): Promise<Running> {
+  await using undo = new AsyncDisposableList();
+  const server = undo.add(
+    await startEmbeddedServer({ port: options.natsPort, storeDir: options.storeDir, logger }),
+  );
+  const simulator = undo.add(await startSimulator({ timings: TIMINGS, logger }));
+  const { namespace } = options;
+  const queue = undo.add(openQueue({ natsUrl: server.url, ...(namespace && { namespace }) }, logger));
+  const worker = new JobWorkerService(queue, {
+    provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger }),
+    webhooks: { secret, guard: { allowPrivate: true } },
+    pollIntervalMs: POLL_INTERVAL_MS,
+    name: 'dev',
+    logger,
+  });
+  const events = undo.add(await queue.events({}, (record) => note(transitionLine(record, process.stderr))));
+  await worker.start();
+  undo.keep();
+  return { server, simulator, queue, worker, events };
+}
+
+async function drain({ worker, events, queue, simulator, server }: Running): Promise<void> {
+  note('draining: running jobs may end; a second Ctrl-C ends at once');
+  const { released } = await worker.shutdown();
+  await events.close();
+  await queue.close();
+  await simulator.stop();
+  await server.stop();
+  note(released > 0 ? `stopped; ${released} running jobs went back to the queue` : 'stopped');
+}
+
+function startScreen(
+  { server, simulator }: Running,
+  options: DevOptions,
+  secret: string | undefined,
+): string {
+  const storeDir = relative(process.cwd(), server.storeDir) || '.';
+  const flags = [
+    ...(server.port === 4222 ? [] : [`--nats-url ${server.url}`]),
+    ...(options.namespace ? [`--namespace ${options.namespace}`] : []),
+  ].join(' ');
+  const payload = JSON.stringify({
+    instanceId: 'my-first',
+    name: 'my-first',
+    productName: 'RTX 4090 24GB',
+    templateId: 'template-123',
+    gpuNum: 1,
+    rootfsSize: 60,
+    region: 'CN-HK-01',
+  });
+  const rows = [
+    ['broker', `${server.url}  (nats-server ${server.version}, process ${server.pid})`],
+    ['store', `${storeDir.startsWith('..') ? server.storeDir : storeDir}  (jobs survive a restart)`],
+    ['GPU provider', `${simulator.url}  (simulated, key ${simulator.apiKey})`],
+    ['worker', 'create_instance, monitor_instance, send_webhook'],
+    ['webhooks', `signed with ${secret ?? 'JETFLEET_WEBHOOK_SECRET'}; private addresses allowed`],
+  ] as const;
+  return [
+    '',
+    `  ${paint('bold', `Jetfleet ${packageVersion()}`, process.stderr)}  everything in one process; Ctrl-C drains and stops`,
+    '',
+    ...rows.map(([name, text]) => `  ${paint('dim', name.padEnd(13), process.stderr)} ${text}`),
+    '',
+    '  Add a job, then look at it:',
+    '',
+    `    npx jetfleet job add create_instance --id my-first${flags && ` ${flags}`} --data '${payload}'`,
+    `    npx jetfleet job get my-first-monitor${flags && ` ${flags}`}`,
+    '',
+    '  What happens appears here:',
+    '',
+  ].join('\n');
+}
+
+/** Closes what was started, last first, unless all of it is kept. `AsyncDisposableStack` needs Node 24. */
+class AsyncDisposableList implements AsyncDisposable {
+  #opened: AsyncDisposable[] = [];
+
+  add<T extends AsyncDisposable>(resource: T): T {
+    this.#opened.push(resource);
+    return resource;
+  }
+
+  keep(): void {
+    this.#opened = [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const resource of this.#opened.reverse()) await resource[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,57 @@
+import { CommanderError } from 'commander';
+import { JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
+
+/** What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h. */
+export const ExitCode = {
+  OK: 0,
+  FAILURE: 1,
+  USAGE: 2,
+  NOT_FOUND: 3,
+  CONFLICT: 4,
+  UNREACHABLE: 69,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+const CODES: Readonly<Record<string, ExitCode>> = {
+  JETFLEET_OPTION_INVALID: ExitCode.USAGE,
+  JETFLEET_NOT_FOUND: ExitCode.NOT_FOUND,
+  JETFLEET_CONFLICT: ExitCode.CONFLICT,
+  JETFLEET_STREAM_DRIFT: ExitCode.CONFLICT,
+  JETFLEET_BROKER_UNREACHABLE: ExitCode.UNREACHABLE,
+};
+
+/** The command was called in a way that cannot work; ends with 2. */
+export function usageError(message: string, code = 'JETFLEET_OPTION_INVALID'): ValidationError {
+  return new ValidationError(code, message);
+}
+
+/** The answer to an id that nobody used, or whose record has expired. */
+export function noSuchJob(id: string): JetfleetError {
+  return new JetfleetError(
+    'JETFLEET_NOT_FOUND',
+    `there is no job ${JSON.stringify(id)}; its record may have expired, or it is in another namespace`,
+  );
+}
+
+/** An error as the command line reports it. */
+export interface Report {
+  exitCode: ExitCode;
+  code: string;
+  message: string;
+  problems?: Problem[];
+}
+
+/** How to report what a command threw. Wrong input is a usage error wherever it was noticed. */
+export function reportOf(thrown: unknown): Report {
+  if (thrown instanceof CommanderError) {
+    const message = thrown.message.replace(/^error: /, '');
+    return { exitCode: ExitCode.USAGE, code: 'JETFLEET_OPTION_INVALID', message };
+  }
+  if (JetfleetError.is(thrown)) {
+    const { code, message, problems } = thrown;
+    const fallback = thrown instanceof ValidationError ? ExitCode.USAGE : ExitCode.FAILURE;
+    return { exitCode: CODES[code] ?? fallback, code, message, ...(problems && { problems }) };
+  }
+  const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  return { exitCode: ExitCode.FAILURE, code: 'JETFLEET_FAILED', message };
+}

@@ -1,0 +1,104 @@
+/** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
+import type { JobRecord } from '../jobs/job-record.js';
+import { clip, paintStatus } from './output.js';
+
+/** `completed`, or `failed·timed_out` where the state says more than the status. */
+export function stateOf({ status, state }: JobRecord): string {
+  return status === state ? status : `${status}·${state}`;
+}
+
+const WIDTH = { id: 32, type: 16, state: 20 };
+
+/** One transition on one aligned line: time, id, type, state, attempt, what happened. */
+export function transitionLine(record: JobRecord, stream: NodeJS.WriteStream = process.stdout): string {
+  const state = paintStatus(record.status, stateOf(record).padEnd(WIDTH.state), stream);
+  const line = [
+    record.updatedAt.slice(11, 23),
+    clip(record.id, WIDTH.id).padEnd(WIDTH.id),
+    clip(record.type, WIDTH.type).padEnd(WIDTH.type),
+    state,
+    `${record.attempt}/${record.maxAttempts}`.padEnd(5),
+  ].join('  ');
+  return `${line}  ${whatHappened(record)}`.trimEnd();
+}
+
+/** What a transition means, in a few words. */
+export function whatHappened(record: JobRecord): string {
+  const { state, error, result } = record;
+  const instance = field(result, 'novitaInstanceId') ?? field(record.payload, 'novitaInstanceId');
+  switch (state) {
+    case 'queued':
+      return 'waits in the queue';
+    case 'scheduled':
+      return `starts at ${record.nextRunAt?.slice(11, 23)}`;
+    case 'retrying':
+      return `${error?.message ?? 'failed'}; again at ${record.nextRunAt?.slice(11, 23)}`;
+    case 'waiting':
+      return `looks again at ${record.nextRunAt?.slice(11, 23)}`;
+    case 'running':
+      return running(record, instance);
+    case 'completed':
+      return instance ? `instance ${instance}` : clip(result === undefined ? '' : JSON.stringify(result), 60);
+    default:
+      return error ? `${error.code}: ${error.message}` : '';
+  }
+}
+
+function running(
+  { checkpoint, startedAt, updatedAt, payload }: JobRecord,
+  instance: string | undefined,
+): string {
+  const intent = field(checkpoint, 'instanceName');
+  if (intent) return `will rent ${intent}`;
+  if (instance) return `looks at ${instance}`;
+  const url = field(payload, 'url');
+  if (url) return `delivers to ${url}`;
+  return startedAt === updatedAt ? 'begins' : 'begins again';
+}
+
+function field(value: unknown, name: string): string | undefined {
+  const found =
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
+
+export const LIST_HEADING = ['ID', 'TYPE', 'PRIORITY', 'STATUS', 'ATTEMPT', 'UPDATED'];
+
+/** A job as a row under {@link LIST_HEADING}. */
+export function listRow(record: JobRecord): string[] {
+  const { id, type, priority, attempt, maxAttempts, updatedAt } = record;
+  return [id, type, priority, stateOf(record), `${attempt}/${maxAttempts}`, updatedAt];
+}
+
+/** Everything about one job that a person asks for. */
+export function jobBlock(record: JobRecord): string {
+  const { id, type, priority, status, attempt, maxAttempts, error, next = [] } = record;
+  const lines: [string, string | undefined][] = [
+    ['id', id],
+    ['type', `${type} (${priority})`],
+    ['status', paintStatus(status, stateOf(record))],
+    ['attempt', `${attempt} of ${maxAttempts}`],
+    ['created', record.createdAt],
+    ['started', record.startedAt],
+    ['finished', record.finishedAt],
+    ['due', record.nextRunAt],
+    ['worker', record.worker],
+    ['parent', record.parentId],
+    ['webhook', record.webhookUrl],
+    ['payload', json(record.payload)],
+    ['checkpoint', json(record.checkpoint)],
+    ['result', json(record.result)],
+    ['error', error && `${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`],
+    ['excerpt', error?.excerpt],
+    ...(error?.problems ?? []).map(({ path, message }): [string, string] => [
+      'problem',
+      `${path || '(whole)'}: ${message}`,
+    ]),
+    ...next.map((job): [string, string] => ['next', `${job.id} (${job.type}, ${job.priority})`]),
+  ];
+  return lines.flatMap(([name, text]) => (text === undefined ? [] : `${name.padEnd(11)} ${text}`)).join('\n');
+}
+
+function json(value: unknown): string | undefined {
+  return value === undefined ? undefined : JSON.stringify(value);
+}

@@ -1,0 +1,65 @@
+import { type Command, Option } from 'commander';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
+import { noSuchJob } from './exit-code.js';
+import { transitionLine } from './job-text.js';
+import { cliLogger, type GlobalOptions, openQueue, parseStatus, withExamples } from './options.js';
+import { print, printJson } from './output.js';
+import { shutdownSignal } from './signals.js';
+
+interface WatchOptions extends GlobalOptions {
+  type?: string;
+  status?: JobStatus;
+  from?: 'new' | 'all';
+}
+
+/** `jetfleet job watch`. */
+export function jobWatchCommand(job: Command): void {
+  const command = job
+    .command('watch')
+    .description('print each transition as it happens, until Ctrl-C; of one job, until it ends')
+    .argument('[id]', 'only this job, its history included')
+    .option('--type <type>', 'only this job type')
+    .option('--status <status>', 'only transitions to this status', parseStatus)
+    .addOption(
+      new Option(
+        '--from <start>',
+        'begin now, or with all that is kept (default: new; of one job all)',
+      ).choices(['new', 'all']),
+    )
+    .action((id: string | undefined) => watch(id, command.optsWithGlobals<WatchOptions>()));
+  withExamples(
+    command,
+    'job watch',
+    'job watch order-42',
+    'job watch --type create_instance --status failed --json',
+  );
+}
+
+async function watch(id: string | undefined, options: WatchOptions): Promise<void> {
+  const interrupted = shutdownSignal();
+  const { type, status, json } = options;
+  const show = (record: JobRecord) => (json ? printJson(record) : print(transitionLine(record)));
+  await using queue = openQueue(options, cliLogger('warn'));
+  const job = id === undefined ? undefined : await queue.getJob(id);
+  if (id !== undefined && !job) throw noSuchJob(id);
+  // The state of a job that nobody has claimed is its message, which is no event.
+  if (job && ['queued', 'scheduled'].includes(job.state)) show(job);
+  let onEnd: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    onEnd = resolve;
+  });
+  // Every event of the one job, whatever is shown of it: its end must not be missed.
+  const filter = { ...(id && { id }), ...(type && { type }), ...(status && !id && { status }) };
+  const from = options.from ?? (id ? 'all' : 'new');
+  const events = await queue.events({ filter, from }, (record) => {
+    if (!status || record.status === status) show(record);
+    if (id && isTerminal(record.status)) onEnd();
+  });
+  try {
+    if (job && from === 'new' && isTerminal(job.status)) onEnd();
+    await Promise.race([ended, interrupted, events.closed]);
+  } finally {
+    await events.close();
+  }
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
+import { noSuchJob } from './exit-code.js';
+import { jobAddCommand } from './job-add.js';
+import { jobBlock, LIST_HEADING, listRow } from './job-text.js';
+import { jobWatchCommand } from './job-watch.js';
+import {
+  type GlobalOptions,
+  integer,
+  openQueue,
+  parsePriority,
+  parseStatus,
+  withExamples,
+} from './options.js';
+import { note, print, printJson, table } from './output.js';
+
+/** `jetfleet job`: add, get, list and watch. */
+export function jobCommand(program: Command): void {
+  const job = program.command('job').description('add jobs and look at them');
+  withExamples(job, 'job get order-42', 'job list --status failed');
+  jobAddCommand(job);
+  getCommand(job);
+  listCommand(job);
+  jobWatchCommand(job);
+}
+
+function getCommand(job: Command): void {
+  const command = job
+    .command('get')
+    .description('show one job; ends with 3 when there is none')
+    .argument('<id>', 'the id of the job')
+    .action(async (id: string) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openQueue(options);
+      const record = await queue.getJob(id);
+      if (!record) throw noSuchJob(id);
+      if (options.json) printJson(record);
+      else print(jobBlock(record));
+    });
+  withExamples(command, 'job get order-42', 'job get order-42 --json | jq .status');
+}
+
+interface ListOptions extends GlobalOptions {
+  type?: string;
+  status?: JobStatus;
+  priority?: JobPriority;
+  limit: number;
+  cursor?: string;
+}
+
+function listCommand(job: Command): void {
+  const command = job
+    .command('list')
+    .description('list jobs: those that run, then waiting, completed and failed ones')
+    .option('--type <type>', 'only this job type')
+    .option('--status <status>', 'only pending, processing, completed or failed', parseStatus)
+    .option('--priority <priority>', 'only critical, high, normal or low', parsePriority)
+    .option('--limit <n>', 'most jobs on a page', integer(1, 1_000), 100)
+    .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
+    .action(async () => {
+      const { json, type, status, priority, limit, cursor, ...rest } = command.optsWithGlobals<ListOptions>();
+      await using queue = openQueue(rest);
+      const page = await queue.getJobs({
+        limit,
+        ...(type && { type }),
+        ...(status && { status }),
+        ...(priority && { priority }),
+        ...(cursor && { cursor }),
+      });
+      if (json) return printJson(page);
+      if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
+      else note('no jobs');
+      if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
+    });
+  withExamples(command, 'job list --status failed --limit 20', 'job list --json | jq -r ".jobs[].id"');
+}

@@ -1,0 +1,105 @@
+/** The options that several commands share, and how their values are read. */
+import { existsSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  isPriority,
+  isStatus,
+  type JobPriority,
+  type JobStatus,
+  PRIORITIES,
+  STATUSES,
+} from '../jobs/vocabulary.js';
+import { JobQueueService } from '../queue/job-queue-service.js';
+import { createLogger, type Logger } from '../telemetry/logger.js';
+import { usageError } from './exit-code.js';
+
+/** What every command is given. */
+export interface GlobalOptions {
+  json?: boolean;
+  natsUrl: string;
+  creds?: string;
+  namespace?: string;
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** The options that stand on the program itself. */
+export function globalOptions(): Option[] {
+  return [
+    new Option('--json', 'print data as JSON, and errors as {"error":{"code","message","problems"}}'),
+    new Option('--nats-url <url>', 'the broker; several with commas')
+      .env('NATS_URL')
+      .default('nats://127.0.0.1:4222'),
+    new Option('--creds <file>', 'credentials for the broker').env('NATS_CREDS'),
+    new Option('--namespace <name>', 'prefix of subjects and streams').env('JETFLEET_NAMESPACE'),
+  ];
+}
+
+/** A queue for one command, closed when the command ends. */
+export function openQueue(options: GlobalOptions, logger: Logger = cliLogger('error')): JobQueueService {
+  const { natsUrl, creds, namespace } = options;
+  if (creds && !existsSync(creds)) throw usageError(`there is no credentials file ${creds}`);
+  return new JobQueueService({
+    name: 'jetfleet-cli',
+    servers: natsUrl || 'nats://127.0.0.1:4222',
+    // Empty instead of left out: the environment has been looked at already.
+    credsFile: creds ?? '',
+    namespace: namespace ?? '',
+    logger,
+  });
+}
+
+/** The logger of a command: `level` unless LOG_LEVEL says otherwise. */
+export function cliLogger(level: string): Logger {
+  const wanted = process.env.LOG_LEVEL || level;
+  if (LEVELS.includes(wanted)) return createLogger(wanted);
+  throw usageError(`LOG_LEVEL ${JSON.stringify(wanted)} must be one of ${LEVELS.join(', ')}`);
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `1500`, `1500ms`, `30s`, `5m`, `2h` or `1d` in milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
+  if (!match)
+    throw new InvalidArgumentError('It must be milliseconds, or a number with ms, s, m, h or d: 30s.');
+  return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] ?? 1));
+}
+
+/** A reader of whole numbers from `min` to `max`. */
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+export const parsePort = integer(0, 65_535);
+
+export function parsePriority(text: string): JobPriority {
+  const value = text.toLowerCase();
+  if (isPriority(value)) return value;
+  throw new InvalidArgumentError(`It must be one of ${PRIORITIES.join(', ')}.`);
+}
+
+export function parseStatus(text: string): JobStatus {
+  const value = text.toLowerCase();
+  if (isStatus(value)) return value;
+  throw new InvalidArgumentError(`It must be one of ${STATUSES.join(', ')}.`);
+}
+
+/** Adds examples to a command's help. */
+export function withExamples(command: Command, ...examples: string[]): Command {
+  const lines = examples.map((example) => `  $ jetfleet ${example}`);
+  return command.addHelpText('after', `\nExample${examples.length > 1 ? 's' : ''}:\n${lines.join('\n')}`);
+}
+
+/** For a command that brings its own broker: refuses the flags that name another. */
+export function refuseBrokerFlags(command: Command): void {
+  for (const name of ['natsUrl', 'creds'] as const) {
+    if (command.parent?.getOptionValueSource(name) !== 'cli') continue;
+    const flag = name === 'creds' ? '--creds' : '--nats-url';
+    throw usageError(`${flag} does not go with "${command.name()}", which starts a broker of its own`);
+  }
+}

@@ -1,0 +1,69 @@
+/** What the commands write: data on stdout, everything else on stderr. */
+import { styleText } from 'node:util';
+import type { JobStatus } from '../jobs/vocabulary.js';
+
+/** One line of data. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** One JSON document on one line of stdout. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value));
+}
+
+/** One line for the person in front of it. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+type Stream = NodeJS.WriteStream;
+type Style = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
+
+/** Text in a colour, where the stream shows colours: NO_COLOR, pipes and dumb terminals get none. */
+export function paint(style: Style, text: string, stream: Stream = process.stdout): string {
+  return styleText(style, text, { stream });
+}
+
+const STATUS_STYLE: Record<JobStatus, Style> = {
+  pending: 'yellow',
+  processing: 'cyan',
+  completed: 'green',
+  failed: 'red',
+};
+
+/** Text in the colour of a status. */
+export function paintStatus(status: JobStatus, text: string, stream?: Stream): string {
+  return paint(STATUS_STYLE[status], text, stream);
+}
+
+/** Rows in columns as wide as their widest cell; the first row is the heading. Numbers stand to the right. */
+export function table(rows: readonly (readonly (string | number)[])[]): string {
+  const [heading = []] = rows;
+  const widths = heading.map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
+  const line = (row: readonly (string | number)[]) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        const toRight = typeof (rows[1]?.[column] ?? '') === 'number';
+        return toRight ? String(cell).padStart(width) : String(cell).padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return rows.map(line).join('\n');
+}
+
+/** Text in at most `width` characters. */
+export function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
+}
+
+/** A reader of our output that leaves early, such as `head`, is no error. */
+export function endQuietlyWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(0);
+    });
+  }
+}

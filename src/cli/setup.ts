@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { formatDrift } from '../broker/drift.js';
+import { JobType } from '../jobs/vocabulary.js';
+import { ExitCode } from './exit-code.js';
+import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { note, print, printJson } from './output.js';
+
+/** `jetfleet setup`. */
+export function setupCommand(program: Command): void {
+  const command = program
+    .command('setup')
+    .description(
+      'create the streams and the consumers of the built-in types; what exists is compared, never changed',
+    )
+    .action(async () => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openQueue(options);
+      const report = await queue.setup(Object.values(JobType));
+      if (options.json) {
+        printJson(report);
+      } else {
+        for (const target of report.created) print(`created    ${target}`);
+        for (const target of report.unchanged) print(`unchanged  ${target}`);
+        if (report.drift.length > 0) print(formatDrift(report.drift));
+      }
+      if (report.drift.length === 0) return;
+      const danger = report.drift.filter(({ severity }) => severity === 'danger').length;
+      note(
+        `jetfleet: ${report.drift.length} settings differ, ${danger} of them dangerous; change them with the nats ` +
+          'command, or delete what differs and run setup again',
+      );
+      process.exitCode = ExitCode.CONFLICT;
+    });
+  withExamples(command, 'setup', 'setup --nats-url nats://broker:4222 --namespace acme');
+}

@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
+import type { JobQueueStats } from '../queue/job-stats.js';
+import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { paint, print, printJson, table } from './output.js';
+
+/** `jetfleet stats`. */
+export function statsCommand(program: Command): void {
+  const command = program
+    .command('stats')
+    .description('count jobs by type, status and priority')
+    .action(async () => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openQueue(options);
+      const stats = await queue.getStats();
+      if (options.json) printJson(stats);
+      else print(statsText(stats));
+    });
+  withExamples(command, 'stats', 'stats --json | jq .pendingJobs');
+}
+
+/** The counts as tables, and which types nobody handles. */
+export function statsText(stats: JobQueueStats): string {
+  const { byType, byPriority, unhandledTypes } = stats;
+  const total = [stats.pendingJobs, stats.processingJobs, stats.completedJobs, stats.failedJobs];
+  const types = Object.entries(byType).map(([type, counts]) => [
+    type,
+    ...STATUSES.map((status) => counts[status]),
+  ]);
+  const priorities = PRIORITIES.map((name) => [name, byPriority[name].pending, byPriority[name].processing]);
+  const parts = [
+    table([['TYPE', ...STATUSES.map((status) => status.toUpperCase())], ...types, ['all', ...total]]),
+    table([['PRIORITY', 'PENDING', 'PROCESSING'], ...priorities]),
+    `scheduled ${stats.scheduledJobs}, retrying ${stats.retryingJobs} (pending); waiting ${stats.waitingJobs} (processing)`,
+  ];
+  if (unhandledTypes.length > 0) {
+    const names = unhandledTypes.join(', ');
+    parts.push(
+      paint('yellow', `Nobody handles ${names}: these jobs stay pending until a worker for them starts.`),
+    );
+  }
+  return parts.join('\n\n');
+}
