@@ -1,0 +1,53 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const readme = readFileSync('README.md', 'utf8');
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** Type-checks code as a user of the package would write it, without writing output. */
+function typeErrors(blocks: string[]): string[] {
+  const folder = join('dist', '.readme');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const files = blocks.map((block, index) => {
+    const file = join(folder, `block-${index}.mts`);
+    writeFileSync(file, block);
+    return file;
+  });
+  const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.');
+  // The package's own name leads to its built types, as for a user.
+  const program = ts.createProgram(files, { ...options, noEmit: true });
+  const diagnostics = ts.getPreEmitDiagnostics(program);
+  rmSync(folder, { recursive: true });
+  return diagnostics.map(({ file, messageText }) => {
+    return `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
+  });
+}
+
+describe('README', () => {
+  it('has the two commands on its first screen, and they exist', () => {
+    const firstScreen = readme.split('\n').slice(0, 25).join('\n');
+    expect(firstScreen).toContain('npm ci && npm run demo');
+    expect(firstScreen).toContain('npm ci && npm test');
+    expect(Object.keys(manifest.scripts)).toEqual(
+      expect.arrayContaining(['demo', 'test', 'start', 'prepare']),
+    );
+  });
+
+  it('has code that compiles against the package as it is', () => {
+    const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+    expect(blocks.length).toBeGreaterThanOrEqual(3);
+    expect(typeErrors(blocks)).toEqual([]);
+  }, 60_000);
+
+  it('links only to files that exist', () => {
+    const targets = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, target]) => target as string);
+    expect(targets.length).toBeGreaterThan(5);
+    expect(targets.filter((target) => !ts.sys.fileExists(target) && !ts.sys.directoryExists(target))).toEqual(
+      [],
+    );
+  });
+});
