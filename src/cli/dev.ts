@@ -8,9 +8,11 @@ import type { Logger } from '../telemetry/logger.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { transitionLine } from './job-text.js';
+import { natsServerPath } from './nats-server.js';
 import {
   cliLogger,
   type GlobalOptions,
+  hideBrokerFlags,
   openQueue,
   parsePort,
   refuseBrokerFlags,
@@ -54,7 +56,7 @@ export function devCommand(program: Command): void {
       refuseBrokerFlags(command);
       await dev(command.optsWithGlobals<DevOptions>());
     });
-  withExamples(command, 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
+  withExamples(hideBrokerFlags(command), 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
 }
 
 /** What runs, in the order in which it was started. */
@@ -93,9 +95,9 @@ async function dev(options: DevOptions): Promise<void> {
 
 async function start(options: DevOptions, secret: string, logger: Logger): Promise<Running> {
   await using undo = new AsyncDisposableList();
-  const server = undo.add(
-    await startEmbeddedServer({ port: options.natsPort, storeDir: options.storeDir, logger }),
-  );
+  const { natsPort: port, storeDir } = options;
+  const binary = await natsServerPath();
+  const server = undo.add(await startEmbeddedServer({ binary, port, storeDir, logger }));
   const simulator = undo.add(await startSimulator({ timings: TIMINGS, logger }));
   const { namespace } = options;
   const queue = undo.add(openQueue({ natsUrl: server.url, ...(namespace && { namespace }) }, logger));

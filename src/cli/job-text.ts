@@ -44,16 +44,13 @@ export function whatHappened(record: JobRecord): string {
   }
 }
 
-function running(
-  { checkpoint, startedAt, updatedAt, payload }: JobRecord,
-  instance: string | undefined,
-): string {
+function running({ checkpoint, attempt, payload }: JobRecord, instance: string | undefined): string {
   const intent = field(checkpoint, 'instanceName');
   if (intent) return `will rent ${intent}`;
   if (instance) return `looks at ${instance}`;
   const url = field(payload, 'url');
   if (url) return `delivers to ${url}`;
-  return startedAt === updatedAt ? 'begins' : 'begins again';
+  return attempt <= 1 ? 'begins' : `begins attempt ${attempt}`;
 }
 
 function field(value: unknown, name: string): string | undefined {

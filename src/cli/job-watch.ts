@@ -3,7 +3,15 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from './exit-code.js';
 import { transitionLine } from './job-text.js';
-import { cliLogger, type GlobalOptions, openQueue, parseStatus, withExamples } from './options.js';
+import {
+  cliLogger,
+  type GlobalOptions,
+  openQueue,
+  parseId,
+  parseStatus,
+  parseType,
+  withExamples,
+} from './options.js';
 import { print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 
@@ -18,8 +26,8 @@ export function jobWatchCommand(job: Command): void {
   const command = job
     .command('watch')
     .description('print each transition as it happens, until Ctrl-C; of one job, until it ends')
-    .argument('[id]', 'only this job, its history included')
-    .option('--type <type>', 'only this job type')
+    .argument('[id]', 'only this job, its history included', parseId)
+    .option('--type <type>', 'only this job type', parseType)
     .option('--status <status>', 'only transitions to this status', parseStatus)
     .addOption(
       new Option(

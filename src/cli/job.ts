@@ -8,8 +8,10 @@ import {
   type GlobalOptions,
   integer,
   openQueue,
+  parseId,
   parsePriority,
   parseStatus,
+  parseType,
   withExamples,
 } from './options.js';
 import { note, print, printJson, table } from './output.js';
@@ -28,7 +30,7 @@ function getCommand(job: Command): void {
   const command = job
     .command('get')
     .description('show one job; ends with 3 when there is none')
-    .argument('<id>', 'the id of the job')
+    .argument('<id>', 'the id of the job', parseId)
     .action(async (id: string) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       await using queue = openQueue(options);
@@ -52,7 +54,7 @@ function listCommand(job: Command): void {
   const command = job
     .command('list')
     .description('list jobs: those that run, then waiting, completed and failed ones')
-    .option('--type <type>', 'only this job type')
+    .option('--type <type>', 'only this job type', parseType)
     .option('--status <status>', 'only pending, processing, completed or failed', parseStatus)
     .option('--priority <priority>', 'only critical, high, normal or low', parsePriority)
     .option('--limit <n>', 'most jobs on a page', integer(1, 1_000), 100)

@@ -1,7 +1,10 @@
 /** The options that several commands share, and how their values are read. */
 import { existsSync } from 'node:fs';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Help, InvalidArgumentError, Option } from 'commander';
+import { isJobId } from '../jobs/job-id.js';
+import { MAX_DERIVED_ID_LENGTH } from '../jobs/limits.js';
 import {
+  isJobType,
   isPriority,
   isStatus,
   type JobPriority,
@@ -26,7 +29,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 /** The options that stand on the program itself. */
 export function globalOptions(): Option[] {
   return [
-    new Option('--json', 'print data as JSON, and errors as {"error":{"code","message","problems"}}'),
+    new Option('--json', 'print JSON, errors included'),
     new Option('--nats-url <url>', 'the broker; several with commas')
       .env('NATS_URL')
       .default('nats://127.0.0.1:4222'),
@@ -83,6 +86,16 @@ export function parsePriority(text: string): JobPriority {
   throw new InvalidArgumentError(`It must be one of ${PRIORITIES.join(', ')}.`);
 }
 
+export function parseType(text: string): string {
+  if (isJobType(text)) return text;
+  throw new InvalidArgumentError('It must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter.');
+}
+
+export function parseId(text: string): string {
+  if (isJobId(text)) return text;
+  throw new InvalidArgumentError(`It must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -.`);
+}
+
 export function parseStatus(text: string): JobStatus {
   const value = text.toLowerCase();
   if (isStatus(value)) return value;
@@ -95,11 +108,30 @@ export function withExamples(command: Command, ...examples: string[]): Command {
   return command.addHelpText('after', `\nExample${examples.length > 1 ? 's' : ''}:\n${lines.join('\n')}`);
 }
 
-/** For a command that brings its own broker: refuses the flags that name another. */
+/** An option that is a duration: milliseconds, or a number with a unit. */
+export function durationOption(flags: string, description: string, byDefault?: string): Option {
+  const option = new Option(flags, description).argParser(parseDuration);
+  return byDefault === undefined ? option : option.default(parseDuration(byDefault), byDefault);
+}
+
+const BROKER_FLAGS = ['--nats-url', '--creds'];
+
+/** For a command that brings its own broker: hides the flags that name another one. */
+export function hideBrokerFlags(command: Command): Command {
+  const help = new Help();
+  help.showGlobalOptions = true;
+  return command.configureHelp({
+    showGlobalOptions: true,
+    visibleGlobalOptions: (shown) =>
+      help.visibleGlobalOptions(shown).filter(({ long }) => !BROKER_FLAGS.includes(long ?? '')),
+  });
+}
+
+/** For a command that brings its own broker: refuses the flags that name another one. */
 export function refuseBrokerFlags(command: Command): void {
-  for (const name of ['natsUrl', 'creds'] as const) {
+  for (const flag of BROKER_FLAGS) {
+    const name = flag === '--creds' ? 'creds' : 'natsUrl';
     if (command.parent?.getOptionValueSource(name) !== 'cli') continue;
-    const flag = name === 'creds' ? '--creds' : '--nats-url';
     throw usageError(`${flag} does not go with "${command.name()}", which starts a broker of its own`);
   }
 }

@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import { createNovitaProvider, type GpuProvider, ProviderError } from '../gpu/index.js';
 import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
-import { isJobType } from '../jobs/vocabulary.js';
+import { JobType } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseWebhookSecret } from '../webhooks/index.js';
 import { type JobWorkerOptions, JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
-import { cliLogger, type GlobalOptions, openQueue, parseDuration, withExamples } from './options.js';
+import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { shutdownSignal } from './signals.js';
+
+const BUILT_IN: readonly string[] = Object.values(JobType);
 
 type Environment = Record<string, string | undefined>;
 
@@ -31,8 +33,10 @@ export function workerCommand(program: Command): void {
     .command('worker')
     .description('run jobs of the built-in types until SIGTERM or Ctrl-C, then drain; logs JSON on stderr')
     .option('--concurrency <type=n...>', 'jobs of a type that run at once')
-    .option('--shutdown-timeout <duration>', 'how long running jobs may take to end', parseDuration, 30_000)
-    .option('--poll-interval <duration>', 'pause between two looks at an instance', parseDuration, 10_000)
+    .addOption(
+      durationOption('--shutdown-timeout <duration>', 'how long running jobs may take to end', '30s'),
+    )
+    .addOption(durationOption('--poll-interval <duration>', 'pause between two looks at an instance', '10s'))
     .action(() => work(command.optsWithGlobals<WorkerCommandOptions>()));
   withExamples(
     command,
@@ -110,8 +114,11 @@ function webhooksFrom(env: Environment, logger: Logger): NonNullable<JobWorkerOp
 export function parseConcurrency(pairs: readonly string[]): Record<string, number> {
   const entries = pairs.map((pair): [string, number] => {
     const [type = '', count = '', ...rest] = pair.split('=');
-    if (isJobType(type) && /^[1-9]\d{0,3}$/.test(count) && rest.length === 0) return [type, Number(count)];
-    throw usageError(`--concurrency ${JSON.stringify(pair)} must read type=n, such as create_instance=20`);
+    if (BUILT_IN.includes(type) && /^[1-9]\d{0,3}$/.test(count) && rest.length === 0)
+      return [type, Number(count)];
+    throw usageError(
+      `--concurrency ${JSON.stringify(pair)} must read type=n, with a type of ${BUILT_IN.join(', ')}`,
+    );
   });
   return Object.fromEntries(entries);
 }

@@ -15,10 +15,11 @@ import {
   toJobError,
   ValidationError,
 } from '../jobs/errors.js';
+import { isJobId } from '../jobs/job-id.js';
 import type { FollowUp, JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../jobs/limits.js';
 import { retryDelayMs } from '../jobs/retry-policy.js';
-import { isJobType, isTerminal, type JobState } from '../jobs/vocabulary.js';
+import { isJobType, isPriority, isTerminal, type JobState, PRIORITIES } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
 import { encodeBody } from '../wire/job-message.js';
@@ -166,7 +167,8 @@ export class JobRun implements Leased, HeldJob {
 
   /** Hands the job back without using up its attempt; another worker can take it at once. */
   release(): void {
-    this.#actor.send({ type: 'RELEASE' });
+    // An attempt that has ended already is only being written.
+    if (this.#begun) this.#actor.send({ type: 'RELEASE' });
     this.#cancel('draining', 'the worker shuts down');
   }
 
@@ -282,7 +284,20 @@ function withFollowUps(record: JobRecord, { outcome }: Pick<ChartContext, 'outco
   return next.length === 0 ? record : { ...record, next };
 }
 
-function assertFollowUp({ type, payload }: FollowUp): void {
+/** What fits no subject would be published for ever. */
+function assertFollowUp({ id, type, priority, payload }: FollowUp): void {
+  if (!isJobId(id)) {
+    throw new ValidationError(
+      'JETFLEET_ID_INVALID',
+      `next job has the id ${JSON.stringify(id)}; its idSuffix may have A-Z a-z 0-9 _ - only`,
+    );
+  }
+  if (!isPriority(priority)) {
+    throw new ValidationError(
+      'JETFLEET_PRIORITY_INVALID',
+      `next job has the priority ${JSON.stringify(priority)}, which is none of ${PRIORITIES.join(', ')}`,
+    );
+  }
   if (!isJobType(type)) {
     throw new ValidationError(
       'JETFLEET_TYPE_INVALID',

@@ -136,6 +136,7 @@ export class JobWorkerService implements AsyncDisposable {
 
   /** Claims nothing more. Jobs that run go on; `start` resumes. */
   async stop(): Promise<void> {
+    if (this.state === 'stopped') return;
     this.#lifecycle.send({ type: 'STOP' });
     await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
   }
@@ -146,7 +147,8 @@ export class JobWorkerService implements AsyncDisposable {
    * @param timeoutMs defaults to 30,000
    */
   async shutdown(timeoutMs: number = DEFAULT_SHUTDOWN_MS): Promise<ShutdownResult> {
-    this.#lifecycle.send({ type: 'SHUTDOWN', timeoutMs });
+    // XState complains on the console of events to an actor that has ended.
+    if (this.state !== 'stopped') this.#lifecycle.send({ type: 'SHUTDOWN', timeoutMs });
     await waitFor(this.#lifecycle, (snapshot) => snapshot.matches('stopped'));
     return { released: this.#released };
   }

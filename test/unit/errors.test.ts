@@ -39,7 +39,7 @@ describe('what a handler throws stands on the record', () => {
     ['a string', 'oops', 'oops'],
     ['nothing', undefined, 'undefined'],
     ['null', null, 'null'],
-    ['an object', { toString: () => 'an object' }, 'an object'],
+    ['an object', { toString: (): string => 'an object' }, 'an object'],
   ])('as a retryable failure of the handler: %s', (_, thrown, message) => {
     expect(toJobError(thrown)).toEqual({ code: 'JETFLEET_HANDLER_FAILED', message, retryable: true });
   });
@@ -50,7 +50,7 @@ describe('what a handler throws stands on the record', () => {
     [
       'an object that cannot be printed',
       {
-        toString() {
+        toString(): string {
           throw new Error('no');
         },
       },

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { startSimulator } from '../../src/gpu/index.js';
+import { cli, instancePayload, killAtTheEnd, startCli } from '../support/cli.js';
+import { startNats } from '../support/nats.js';
+
+/** A wrong call must be refused before anybody asks for the broker. */
+const env = { NATS_URL: 'nats://127.0.0.1:1' };
+
+const COMMANDS = [
+  '',
+  'dev',
+  'worker',
+  'job',
+  'job add',
+  'job get',
+  'job list',
+  'job watch',
+  'stats',
+  'setup',
+  'demo',
+];
+
+test.concurrent.for(COMMANDS)(
+  '"jetfleet %s --help" explains itself with an example and ends with 0',
+  async (command, { expect }) => {
+    const { code, stdout, stderr } = await cli([...command.split(' ').filter(Boolean), '--help']);
+    expect(stdout).toContain(`Usage: jetfleet ${command}`);
+    expect(stdout).toMatch(/Examples?:\n {2}\$ jetfleet /);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  },
+);
+
+test('--version prints the version of the package', async () => {
+  expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+});
+
+test.concurrent.for([
+  ['frobnicate'],
+  ['job', 'gett', 'x'],
+  ['job', 'get'],
+  ['stats', '--bogus'],
+  ['job', 'add', 'report'],
+  ['job', 'add', 'report', '--data', '1', '--priority', 'urgent'],
+  ['job', 'add', 'report', '--data', '1', '--delay', 'soon'],
+  ['job', 'add', 'report', '--data', '1', '--data-file', 'x.json'],
+  ['job', 'add', 'report', '--data-file', '/no/such/file'],
+  ['job', 'add', 'Not-A-Type', '--data', '1'],
+  ['job', 'add', 'report', '--data', '1', '--id', 'a.b'],
+  ['job', 'add', 'report', '--data', '1', '--run-at', 'whenever'],
+  ['job', 'get', '*'],
+  ['job', 'list', '--limit', '0'],
+  ['job', 'watch', '--from', 'yesterday'],
+  ['stats', '--creds', '/no/such/file'],
+  ['stats', '--namespace', 'Not A Name'],
+  ['dev', '--nats-port', '70000'],
+  ['dev', '--nats-url', 'nats://127.0.0.1:4222'],
+])('a call that cannot work, %j, ends with 2 and one sentence', async (args, { expect }) => {
+  const { code, stdout, stderr } = await cli(args, { env });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^jetfleet: .+ \(JETFLEET_[A-Z_]+\)$/ms);
+  expect(stderr).not.toMatch(/^ {4}at /m);
+});
+
+test('"jetfleet" alone shows the help on stderr and ends with 2', async () => {
+  const { code, stdout, stderr } = await cli([]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toContain('Usage: jetfleet');
+});
+
+test('a worker without a usable configuration ends with 2 and says what is missing', async () => {
+  const refused = async (extra: Record<string, string>, ...args: string[]) => {
+    const { code, stdout, stderr } = await cli(['worker', ...args], { env: { ...env, ...extra } });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    return stderr;
+  };
+  expect(await refused({})).toContain('NOVITA_API_KEY');
+  expect(await refused({ JETFLEET_PROVIDER: 'novita' })).toContain('NOVITA_API_KEY');
+  expect(await refused({ JETFLEET_PROVIDER: 'simulator' })).toContain('NOVITA_API_BASE_URL');
+  expect(await refused({ JETFLEET_PROVIDER: 'acme' })).toContain('must be novita or simulator');
+  const key = { NOVITA_API_KEY: 'some-key' };
+  expect(await refused({ ...key, NOVITA_API_BASE_URL: 'not a url' })).toContain('base URL');
+  expect(await refused({ ...key, JETFLEET_WEBHOOK_SECRET: 'secret' })).toContain('whsec_');
+  expect(await refused(key, '--concurrency', 'create_instance=many')).toContain('type=n');
+});
+
+test('a worker runs jobs with the provider of the environment, logs JSON, and drains on SIGTERM', async () => {
+  await using nats = await startNats();
+  const there = { NATS_URL: nats.url };
+  await using simulator = await startSimulator();
+  const provider = { JETFLEET_PROVIDER: 'simulator', NOVITA_API_BASE_URL: simulator.url };
+  const args = ['worker', '--poll-interval', '200ms', '--concurrency', 'create_instance=2'];
+  const worker = killAtTheEnd(startCli(args, { ...there, ...provider }));
+  const data = JSON.stringify(instancePayload('w'));
+  const added = await cli(
+    ['job', 'add', 'create_instance', '--id', 'w', '--data', data, '--wait', '20s', '--json'],
+    { env: there },
+  );
+  expect(JSON.parse(added.stdout)).toMatchObject({ id: 'w', status: 'completed' });
+  worker.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await worker.ended;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ msg }) => msg)).toEqual(
+    expect.arrayContaining([expect.stringContaining('unsigned'), 'worker started', 'worker stopped']),
+  );
+});

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { JobQueueService } from '../../src/index.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+interface Example {
+  child: ChildProcess;
+  lines: string[];
+  /** Resolves with the first line that fits, once it is printed. */
+  line(pattern: RegExp): Promise<string>;
+  /** Resolves with the exit code once everything is printed. */
+  ended: Promise<number | null>;
+}
+
+/** Runs an example as its reader would, in a process of its own, against the built package. */
+function run(name: string, args: string[] = [], env: Record<string, string> = {}): Example {
+  const { NATS_URL: _url, JETFLEET_NAMESPACE: _namespace, ...clean } = process.env;
+  const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`, ...args], {
+    env: { ...clean, LOG_LEVEL: 'silent', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const lines: string[] = [];
+  const output = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  output.on('line', (line) => lines.push(line));
+  const line = (pattern: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const check = (text: string) => pattern.test(text) && resolve(text);
+      lines.forEach(check);
+      output.on('line', check);
+      output.on('close', () => reject(new Error(`no line fits ${pattern}:\n${lines.join('\n')}`)));
+    });
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  return { child, lines, line, ended };
+}
+
+/** The pattern of lines of which each must be there. */
+function expectLines(lines: string[], patterns: RegExp[]): void {
+  for (const pattern of patterns) expect(lines).toContainEqual(expect.stringMatching(pattern));
+}
+
+test('job-queue-example runs the jobs of all three types, tells of them and cleans up', async () => {
+  const { lines, ended } = run('job-queue-example');
+  expect(await ended).toBe(0);
+  expectLines(lines, [
+    /^Job [0-9A-Z]{26} \(create_instance\) is completed after 1 attempt/,
+    /^Job [0-9A-Z]{26} \(monitor_instance\) is completed after 1 attempt/,
+    /^Job [0-9A-Z]{26} \(send_webhook\) is completed after 1 attempt/,
+    /^Job [0-9A-Z]{26}-monitor-webhook-running \(send_webhook\) is completed/,
+    /^webhook \/status: \{"instanceId":"my-instance","status":"running"/,
+    /^webhook \/webhook: \{"type":"instance.running".*"novitaInstanceId":"sim-/,
+    /^Queue has 0 pending and 5 completed jobs$/,
+    /^By type: \{"create_instance":1,"monitor_instance":2,"send_webhook":2\}$/,
+    /^Completed create jobs: [0-9A-Z]{26}$/,
+    /^Removed 0 old jobs$/,
+    /^Removed 5 finished jobs$/,
+    /^Worker stopped, 0 jobs handed back$/,
+  ]);
+});
+
+test('embedded-service renders, retries, hibernates and refuses reports, and bills the completed ones', async () => {
+  const { lines, ended } = run('embedded-service');
+  expect(await ended).toBe(0);
+  const outcomes = lines.filter((line) => /: (completed|failed|pending)/.test(line));
+  expect(outcomes).toEqual([
+    expect.stringMatching(/: completed, attempt 1, .*acme\/1\.pdf","pages":3\}$/),
+    expect.stringMatching(/: completed, attempt 2, .*flaky\/2\.pdf/),
+    expect.stringMatching(/: completed, attempt 1, .*busy\/3\.pdf/),
+    expect.stringMatching(/: failed, attempt 1, JETFLEET_NON_RETRYABLE: there is no account unknown$/),
+    expect.stringMatching(/: failed, attempt 0, JETFLEET_PAYLOAD_INVALID: .*month: .*pages: /),
+    expect.stringMatching(/: pending, for send_invoice is another service's$/),
+  ]);
+  const pages = lines.filter((line) => line.includes('renders page'));
+  // 3 of acme, 2 of flaky over two attempts, 2 of busy around its nap: none twice.
+  expect(pages).toHaveLength(7);
+  expect(new Set(pages.map((line) => line.replace(/attempt \d/, ''))).size).toBe(7);
+  expect(lines.filter((line) => /^billing: .* has \d pages$/.test(line))).toHaveLength(3);
+  expect(lines.at(-1)).toBe('stopped');
+});
+
+test('embedded-service shares the server of NATS_URL, and a SIGTERM ends it in order', async () => {
+  const namespace = 'reports';
+  await using queue = new JobQueueService({ servers: nats.url, namespace });
+  const example = run('embedded-service', ['--serve'], { NATS_URL: nats.url, JETFLEET_NAMESPACE: namespace });
+  expect(await example.line(/^serving/)).toBe(`serving render_report on ${nats.url}`);
+  const id = await queue.addJob('render_report', { account: 'acme', month: 5, pages: 1 });
+  await example.line(new RegExp(`^billing: ${id} has 1 pages$`));
+  example.child.kill('SIGTERM');
+  expect(await example.ended).toBe(0);
+  expect(example.lines.at(-1)).toBe('stopped');
+  expect(await queue.getJob(id)).toMatchObject({
+    state: 'completed',
+    worker: expect.stringMatching(/^reports-/),
+  });
+  await queue.addJob('render_report', { account: 'acme', month: 6 });
+  expect(await queue.getStats()).toMatchObject({ pendingJobs: 1, processingJobs: 0, completedJobs: 1 });
+});
