@@ -31,10 +31,12 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
 }
 
 const NO_RESPONDERS = 503;
+const EVENTS_PAGE = 200;
 
 /** A job's last event: its record, and the sequence that fences the next transition. */
 export interface LastEvent {
-  record: JobRecord;
+  /** Absent when a stranger wrote on the job's subjects and nobody else did. */
+  record?: JobRecord;
   seq: number;
 }
 
@@ -152,7 +154,32 @@ export class Broker {
   /** The last event of a job, or undefined when no worker has touched it. */
   async lastEvent(id: string): Promise<LastEvent | undefined> {
     const stored = await this.read.last(this.subjects.streamName('events'), this.subjects.eventsOf(id));
-    return stored && { record: decodeRecord(stored.data), seq: stored.seq };
+    if (!stored) return undefined;
+    try {
+      return { record: decodeRecord(stored.data), seq: stored.seq };
+    } catch (error) {
+      this.#logger.warn(
+        { err: error, subject: stored.subject, seq: stored.seq },
+        'not a job record; looking before it',
+      );
+      return { ...(await this.#lastReadable(id)), seq: stored.seq };
+    }
+  }
+
+  /** A stranger's message among a job's events must not stop the job: what the last record says still holds. */
+  async #lastReadable(id: string): Promise<{ record?: JobRecord }> {
+    const filter = this.subjects.eventsOf(id);
+    let last: { record?: JobRecord } = {};
+    for (let seq = 1; ; ) {
+      const page = await this.read.page(this.subjects.streamName('events'), filter, seq, EVENTS_PAGE);
+      for (const { data } of page) {
+        const record = tryDecode(data);
+        if (record) last = { record };
+      }
+      const end = page.at(-1);
+      if (!end) return last;
+      seq = end.seq + 1;
+    }
   }
 
   /** Pulls from one consumer; see {@link PullSource}. */
@@ -223,5 +250,13 @@ export class Broker {
       this.#logger.info('connection to the broker is back');
       for (const listener of this.#onReconnect) listener();
     }
+  }
+}
+
+function tryDecode(data: Uint8Array): JobRecord | undefined {
+  try {
+    return decodeRecord(data);
+  } catch {
+    return undefined;
   }
 }

@@ -72,6 +72,7 @@ export async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
   const startedAt = performance.now();
   const deadline = delay(DEADLINE_MS, undefined, { ref: false });
   await using server = await startEmbeddedServer({ binary, logger });
+  const ending = endWithBroker(server);
   await using simulator = await startSimulator({ timings: TIMINGS, logger });
   await using receiver = await startWebhookReceiver(secret);
   await using queue = openQueue({ natsUrl: server.url }, logger);
@@ -93,9 +94,29 @@ export async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
     screen.line(conclusion(verdict, performance.now() - startedAt, stream));
     return verdict;
   } finally {
-    setTimeout(() => process.exit(ExitCode.FAILURE), CLEAN_UP_MS).unref();
+    ending.expected();
+    setTimeout(() => void giveUp(server, 'cleaning up takes too long'), CLEAN_UP_MS).unref();
     await worker.shutdown(1_000);
   }
+}
+
+/** Without its broker the demo can neither go on nor clean up, for everything in it waits for the broker to return. */
+function endWithBroker(server: EmbeddedServer): { expected(): void } {
+  let isExpected = false;
+  void server.exited.then(({ code, signal }) => {
+    if (!isExpected) void giveUp(server, `nats-server ended with ${signal ?? `code ${code}`}`);
+  });
+  return {
+    expected: () => {
+      isExpected = true;
+    },
+  };
+}
+
+async function giveUp(server: EmbeddedServer, reason: string): Promise<never> {
+  note(`jetfleet: the demo cannot go on: ${reason}`);
+  await server.stop();
+  process.exit(ExitCode.FAILURE);
 }
 
 /** What the library has to say would drown the demo; for debugging its warnings are wanted. */

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 import { ValidationError } from './errors.js';
 import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
 
 const ID = /^[A-Za-z0-9_-]+$/;
+const DERIVED_HASH_LENGTH = 16;
 const SEQUENCE_ID = /^seq-(\d{1,16})$/;
 
 /** A new id that sorts by time (ULID), unique across processes. */
@@ -43,7 +45,13 @@ export function sequenceOf(id: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-/** The id of what follows from a job: the same for every repetition, so that repeating it is harmless. */
+/**
+ * The id of what follows from a job: the same for every repetition, so that repeating it is harmless. One that would
+ * be too long ends with a hash of the whole instead, so that different ones stay different.
+ */
 export function derivedId(id: string, suffix: string): string {
-  return `${id}-${suffix}`.slice(0, MAX_DERIVED_ID_LENGTH);
+  const whole = `${id}-${suffix}`;
+  if (whole.length <= MAX_DERIVED_ID_LENGTH) return whole;
+  const hash = createHash('sha256').update(whole).digest('hex').slice(0, DERIVED_HASH_LENGTH);
+  return `${whole.slice(0, MAX_DERIVED_ID_LENGTH - DERIVED_HASH_LENGTH - 1)}-${hash}`;
 }

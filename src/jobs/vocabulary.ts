@@ -69,7 +69,7 @@ const STATUS_OF: Record<JobState, JobStatus> = {
   cancelled: 'failed',
 };
 
-/** The status that a nested state belongs to. */
+/** The status that a nested state belongs to; undefined for a word that is no state. */
 export function statusOf(state: JobState): JobStatus {
   return STATUS_OF[state];
 }

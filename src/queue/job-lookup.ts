@@ -15,7 +15,7 @@ export async function findJob(broker: Broker, id: string): Promise<JobRecord | u
   // Anything else would be read as a pattern, or as more tokens.
   if (!isJobId(id)) return undefined;
   const touched = await broker.lastEvent(id);
-  if (touched) return touched.record;
+  if (touched?.record) return touched.record;
   for (const kind of WORK_KINDS) {
     const pending = await findPending(broker, kind, id);
     if (pending) return pending;

@@ -1,7 +1,7 @@
 /** A job record as the body of an event. */
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { isStatus } from '../jobs/vocabulary.js';
+import { statusOf } from '../jobs/vocabulary.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -23,9 +23,21 @@ export function decodeRecord(data: Uint8Array): JobRecord {
       cause,
     });
   }
-  const record = value as Partial<JobRecord> | null;
-  if (typeof record?.id !== 'string' || typeof record.status !== 'string' || !isStatus(record.status)) {
+  if (!isRecord(value)) {
     throw new JetfleetError('JETFLEET_PAYLOAD_INVALID', 'the event is JSON, but no job record');
   }
-  return record as JobRecord;
+  return value;
+}
+
+/** Enough to go on from: who it is, where it stands, and how often it was tried. */
+function isRecord(value: unknown): value is JobRecord {
+  const record = value as Partial<JobRecord> | null;
+  return (
+    typeof record?.id === 'string' &&
+    typeof record.type === 'string' &&
+    typeof record.state === 'string' &&
+    statusOf(record.state) === record.status &&
+    Number.isInteger(record.attempt) &&
+    Number.isInteger(record.maxAttempts)
+  );
 }

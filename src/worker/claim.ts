@@ -12,8 +12,8 @@ export interface ClaimInput {
   seq: number;
   /** Whether the message was handed out before: then its earlier holder has fallen silent, or let go of it. */
   redelivered: boolean;
-  /** The job's last event, if it has any. */
-  last: { record: JobRecord; seq: number } | undefined;
+  /** The job's last event, if it has any; without a record when only a stranger wrote there. */
+  last: { record?: JobRecord; seq: number } | undefined;
   nowMs: number;
 }
 
@@ -36,8 +36,8 @@ const CLOCK_SKEW_MS = 1_000;
 
 export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): ClaimDecision {
   const now = new Date(nowMs).toISOString();
-  if (!last) return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq: 0 };
-  const { record, seq: lastSeq } = last;
+  const { record, seq: lastSeq } = last ?? { seq: 0 };
+  if (!record) return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
   if (isTerminal(record.status)) return { kind: 'ended', record };
   const own = record.workSeq === seq;
   switch (record.state) {

@@ -88,6 +88,7 @@ export function checkHandler<P>(
   if (timeoutMs !== undefined && !inRange(timeoutMs, MAX_TIMEOUT_MS)) {
     throw invalid(type, `timeoutMs ${timeoutMs} must be an integer from 1 to ${MAX_TIMEOUT_MS}`);
   }
+  checkRetry(type, retry);
   return {
     type,
     ...(payload && { payload: payload as z.ZodType }),
@@ -97,6 +98,16 @@ export function checkHandler<P>(
     maxAttempts,
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
+}
+
+function checkRetry(
+  type: string,
+  { baseMs = 0, maxRetryDelay = 0, jitter = 0, delaysMs = [] }: RetryPolicy,
+): void {
+  for (const [name, value] of Object.entries({ baseMs, maxRetryDelay, delaysMs: Math.min(0, ...delaysMs) })) {
+    if (!(value >= 0)) throw invalid(type, `retry.${name} must be 0 or more milliseconds, not ${value}`);
+  }
+  if (!(jitter >= 0 && jitter <= 1)) throw invalid(type, `retry.jitter ${jitter} must be from 0 to 1`);
 }
 
 function inRange(value: number, max: number): boolean {

@@ -89,6 +89,14 @@ describe('registering a handler', () => {
     ['no concurrency', 'demo', { handler, concurrency: 0 }, 'JETFLEET_OPTION_INVALID'],
     ['half a slot', 'demo', { handler, concurrency: 1.5 }, 'JETFLEET_OPTION_INVALID'],
     ['too many attempts', 'demo', { handler, maxAttempts: 101 }, 'JETFLEET_OPTION_INVALID'],
+    ['a negative delay', 'demo', { handler, retry: { baseMs: -1 } }, 'JETFLEET_OPTION_INVALID'],
+    [
+      'a delay that is no number',
+      'demo',
+      { handler, retry: { delaysMs: [Number.NaN] } },
+      'JETFLEET_OPTION_INVALID',
+    ],
+    ['more jitter than delay', 'demo', { handler, retry: { jitter: 2 } }, 'JETFLEET_OPTION_INVALID'],
     ['no time', 'demo', { handler, timeoutMs: 0 }, 'JETFLEET_OPTION_INVALID'],
   ])('is refused for %s', (_, type, options, code) => {
     const worker = new JobWorkerService(new JobQueueService());
