@@ -6,6 +6,7 @@ import { Header, type HeaderList } from '../wire/headers.js';
 import { encodeBody, optionHeaders, scheduleHeaders } from '../wire/job-message.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
+import { atMost } from './bounded.js';
 import { CommitLog, type CommitLogOptions } from './commit-log.js';
 import { assertServer, type ConnectOptions, openConnection } from './connection.js';
 import type { Delivery } from './delivery.js';
@@ -32,6 +33,7 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
 
 const NO_RESPONDERS = 503;
 const EVENTS_PAGE = 200;
+const FLUSH_MS = 2_000;
 
 /** A job's last event: its record, and the sequence that fences the next transition. */
 export interface LastEvent {
@@ -232,10 +234,15 @@ export class Broker {
     return () => this.#onReconnect.delete(listener);
   }
 
+  /** Sends what is buffered. Gives up after two seconds: a broker that is away must not hold up an ending process. */
+  async flush(): Promise<void> {
+    if (!this.connection.isClosed()) await atMost(FLUSH_MS, this.connection.flush());
+  }
+
   /** Sends what is buffered, and closes the connection unless it was lent. */
   async close(): Promise<void> {
     for (const kind of [...WORK_KINDS, 'events'] as const) this.#logs[kind].close();
-    if (!this.connection.isClosed()) await this.connection.flush().catch(() => {});
+    await this.flush();
     this.#inbox.close();
     // A lent connection lives on; its status must not keep this broker alive.
     this.#status.stop?.();

@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { atMost } from './bounded.js';
 import { Delivery } from './delivery.js';
 
 export interface PullSourceOptions {
@@ -18,6 +19,8 @@ const IDLE_HEARTBEAT_MS = 1_000;
 /** Silence after which a waiting pull counts as lost. */
 const SILENCE_MS = 2_500;
 const NO_WAIT_TIMEOUT_MS = 2_000;
+/** How long a broker that is away may hold up the end. */
+const CLOSE_MS = 1_000;
 const NANOS_PER_MS = 1_000_000;
 
 const IDLE_HEARTBEAT = 100;
@@ -91,7 +94,7 @@ export class PullSource {
   /** Ends the pulls. What the server has sent meanwhile is still handed on, so that it can go back. */
   async close(): Promise<void> {
     this.reset();
-    if (!this.#options.connection.isClosed()) await this.#subscription.drain();
+    if (!this.#options.connection.isClosed()) await atMost(CLOSE_MS, this.#subscription.drain());
   }
 
   #request(query: object): string {

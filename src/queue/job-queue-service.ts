@@ -151,8 +151,12 @@ export class JobQueueService implements AsyncDisposable {
 
   /** Compares the streams, and the consumers of `types`, with what is needed, and creates what is missing. */
   async setup(types: readonly string[] = []): Promise<TopologyReport> {
-    const { broker } = await this.#open();
-    return broker.topology.ensure(types);
+    const { broker, report } = await this.#open();
+    const now = await broker.topology.ensure(types);
+    // Opening the queue has made the streams that were missing; the first one to ask hears of it.
+    const created = report.created.splice(0);
+    const unchanged = now.unchanged.filter((target) => !created.includes(target));
+    return { ...now, created: [...created, ...now.created], unchanged };
   }
 
   /**

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { type Actor, createActor, fromPromise, type InspectionEvent, waitFor } from 'xstate';
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
+import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import { assertSafe } from '../broker/topology.js';
 import type { GpuProvider } from '../gpu/provider.js';
@@ -264,17 +265,12 @@ export class JobWorkerService implements AsyncDisposable {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();
     // What was written last must have left before the connection may close.
-    await this.#services?.broker.connection.flush().catch(() => {});
+    await this.#services?.broker.flush();
     this.#logger.info({ released: this.#released }, 'worker stopped');
   }
 
   /** Waits until no delivery is under way, at most `timeoutMs`. */
   async #idleWithin(timeoutMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
-    await Promise.race([timeUp, Promise.all([...this.#lanes.values()].map((lane) => lane.idle()))]);
-    clearTimeout(timer);
+    await atMost(timeoutMs, Promise.all([...this.#lanes.values()].map((lane) => lane.idle())));
   }
 }

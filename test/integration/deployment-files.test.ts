@@ -6,6 +6,7 @@ import { Ajv2019, type AnySchemaObject } from 'ajv/dist/2019.js';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { natsConfig } from '../../src/broker/embedded/index.js';
+import { providerFrom } from '../../src/cli/worker.js';
 import { natsServerBinary } from '../support/nats.js';
 
 const run = promisify(execFile);
@@ -91,12 +92,16 @@ test('every environment variable of the files is one that Jetfleet knows', () =>
   const inImage = instruction('ENV').map((line) => line.split('=')[0]);
   const unknown = [...set, ...filledIn, ...inImage].filter((name) => !ENVIRONMENT.includes(name ?? ''));
   expect(unknown).toEqual([]);
-  expect(compose.services.worker?.environment).toMatchObject({
-    NATS_URL: 'nats://nats:4222',
-    JETFLEET_PROVIDER: expect.any(String),
-    NOVITA_API_KEY: null,
-    JETFLEET_WEBHOOK_SECRET: null,
+});
+
+test('the worker has a provider once the one setting that is asked for is given', () => {
+  const environment = compose.services.worker?.environment ?? {};
+  expect(environment).toMatchObject({ NATS_URL: 'nats://nats:4222', JETFLEET_WEBHOOK_SECRET: null });
+  const filledIn = Object.entries(environment).flatMap(([name, value]) => {
+    const text = value?.replace(/\$\{\w+:-(\w*)\}/, '$1').replace(/\$\{NOVITA_API_KEY:\?[^}]+\}/, 'a-key');
+    return text == null ? [] : [[name, text] as const];
   });
+  expect(providerFrom(Object.fromEntries(filledIn))).toMatchObject({ name: 'novita' });
 });
 
 test('the image runs a supported Node as an ordinary user, from files that exist', () => {

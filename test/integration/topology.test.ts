@@ -24,8 +24,9 @@ describe('streams and consumers', () => {
   it('are created once and found unchanged by everyone after', async () => {
     await using queue = open('once');
     const first = await queue.setup(['create_instance', 'send_webhook']);
-    // Four priorities each, and webhooks on both work streams.
-    expect(first.created).toHaveLength(12);
+    // Three streams; four priorities for each type, and webhooks on both work streams.
+    expect(first.created).toHaveLength(15);
+    expect(first.created).toContain('stream ONCE_EVENTS');
     const again = await queue.setup(['create_instance', 'send_webhook']);
     expect(again).toMatchObject({ created: [], drift: [] });
     expect(again.unchanged).toHaveLength(15);

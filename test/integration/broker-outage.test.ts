@@ -1,0 +1,77 @@
+import { describe, expect, it, vi } from 'vitest';
+import { startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+describe('a broker that is killed', () => {
+  it('and comes back loses no job: those that run go on, those that wait follow, nothing is done twice', async () => {
+    await using nats = await startNats();
+    const runs = new Map<string, number>();
+    let finish = () => {};
+    const held = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    await using fleet = await startFleet({
+      nats,
+      handlers: {
+        demo: {
+          concurrency: 5,
+          handler: async ({ id }) => {
+            runs.set(id, (runs.get(id) ?? 0) + 1);
+            await held;
+          },
+        },
+      },
+    });
+    const ids = await fleet.queue.addJobs(Array.from({ length: 20 }, () => ({ type: 'demo', payload: {} })));
+    await vi.waitFor(() => expect(runs.size).toBe(5));
+
+    nats.kill('SIGKILL');
+    await nats.exited;
+    finish();
+    await nats.restart();
+    await vi.waitFor(async () => expect(await fleet.queue.getStats()).toMatchObject({ completedJobs: 20 }), {
+      timeout: 20_000,
+      interval: 200,
+    });
+    expect([...runs.keys()].sort()).toEqual([...ids].sort());
+    expect([...runs.values()].every((count) => count === 1)).toBe(true);
+    for (const id of ids) expect(await fleet.history(id)).toHaveLength(2);
+  });
+
+  it('holds up neither a shutdown nor a close', async () => {
+    await using nats = await startNats();
+    const fleet = await startFleet({ nats, handlers: { demo: () => new Promise(() => {}) } });
+    const [worker] = fleet.workers;
+    await fleet.queue.addJob('demo', {});
+    await vi.waitFor(() => expect(worker?.running).toHaveLength(1));
+    nats.kill('SIGKILL');
+    await nats.exited;
+    const startedAt = performance.now();
+    expect(await worker?.shutdown(100)).toEqual({ released: 1 });
+    await fleet.queue.close();
+    expect(performance.now() - startedAt).toBeLessThan(12_000);
+    await fleet.close();
+  });
+
+  it('refuses what is added meanwhile with a coded error, and takes it again afterwards', async () => {
+    await using nats = await startNats();
+    await using fleet = await startFleet({
+      nats,
+      handlers: { demo: () => 'ok' },
+      queue: { commit: { confirmTimeoutMs: 200, giveUpMs: 600 } },
+    });
+    nats.kill('SIGKILL');
+    await nats.exited;
+    const add = () => fleet.queue.addJob('demo', {}, 'normal', { id: 'patient' });
+    await expect(add()).rejects.toMatchObject({ code: 'JETFLEET_PUBLISH_TIMEOUT', retryable: true });
+    const { connection } = await fleet.queue.broker();
+    const reconnected = (async () => {
+      for await (const status of connection.status()) if (status.type === 'reconnect') return;
+    })();
+    await nats.restart();
+    await reconnected;
+    await add();
+    expect(await fleet.waitForJob('patient', 'completed')).toMatchObject({ attempt: 1 });
+    expect(await fleet.history('patient')).toHaveLength(2);
+  });
+});
