@@ -1,4 +1,5 @@
 import { createInbox, type NatsConnection, type Status } from '@nats-io/transport-node';
+import { ConflictError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { assertPayloadSize } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -10,7 +11,7 @@ import { atMost } from './bounded.js';
 import { CommitLog, type CommitLogOptions } from './commit-log.js';
 import { assertServer, type ConnectOptions, openConnection } from './connection.js';
 import type { Delivery } from './delivery.js';
-import { DirectRead } from './direct-read.js';
+import { DirectRead, type StoredMessage } from './direct-read.js';
 import {
   consumeEvents,
   type EventHandler,
@@ -35,6 +36,9 @@ const NO_RESPONDERS = 503;
 const EVENTS_PAGE = 200;
 const FLUSH_MS = 2_000;
 
+/** What happens to a connection that reconnects by itself. */
+export type ConnectionChange = 'lost' | 'back';
+
 /** A job's last event: its record, and the sequence that fences the next transition. */
 export interface LastEvent {
   /** Absent when a stranger wrote on the job's subjects and nobody else did. */
@@ -51,9 +55,10 @@ export class Broker {
   readonly #inbox: ReplyInbox;
   readonly #logs: Record<WorkKind | 'events', CommitLog>;
   readonly #ownsConnection: boolean;
-  readonly #onReconnect = new Set<() => void>();
+  readonly #listeners = new Set<(change: ConnectionChange) => void>();
   readonly #status: AsyncIterable<Status> & { stop?: () => void };
   readonly #logger: Logger;
+  #closed = false;
 
   private constructor(
     connection: NatsConnection,
@@ -122,7 +127,19 @@ export class Broker {
       [Header.CREATED_AT, request.createdAt],
       ...scheduleHeaders(runAtMs, subject),
     ];
-    return log.append({ subject: this.subjects.schedule(address.kind, request.id), data, headers: timed });
+    const timer = this.subjects.schedule(address.kind, request.id);
+    try {
+      return await log.append({
+        subject: timer,
+        data,
+        headers: timed,
+        expect: { filter: timer, lastSeq: 0 },
+      });
+    } catch (error) {
+      // The same id waits already; a second timer on its subject would replace the first.
+      if (error instanceof ConflictError) return { seq: 0, duplicate: true };
+      throw error;
+    }
   }
 
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
@@ -142,10 +159,12 @@ export class Broker {
   /**
    * Writes a transition, fenced by the job's last event.
    * @param lastSeq sequence of the job's last event, 0 when there must be none
+   * @param maybeStored whether the same write was tried before, without an answer
    * @throws ConflictError when somebody else wrote in the meantime
    */
-  async appendEvent(record: JobRecord, lastSeq: number): Promise<number> {
+  async appendEvent(record: JobRecord, lastSeq: number, maybeStored = false): Promise<number> {
     const { seq } = await this.#logs.events.append({
+      maybeStored,
       subject: this.subjects.event(record.type, record.status, record.id),
       data: encodeRecord(record),
       expect: { filter: this.subjects.eventsOf(record.id), lastSeq },
@@ -157,15 +176,21 @@ export class Broker {
   async lastEvent(id: string): Promise<LastEvent | undefined> {
     const stored = await this.read.last(this.subjects.streamName('events'), this.subjects.eventsOf(id));
     if (!stored) return undefined;
+    const record = this.#tryDecode(stored);
+    if (record) return { record, seq: stored.seq };
+    return { ...(await this.#lastReadable(id)), seq: stored.seq };
+  }
+
+  /** The record of an event, or undefined for a stranger's message; a record stands on its own subject only. */
+  #tryDecode({ subject, seq, data }: StoredMessage): JobRecord | undefined {
     try {
-      return { record: decodeRecord(stored.data), seq: stored.seq };
-    } catch (error) {
-      this.#logger.warn(
-        { err: error, subject: stored.subject, seq: stored.seq },
-        'not a job record; looking before it',
-      );
-      return { ...(await this.#lastReadable(id)), seq: stored.seq };
+      const record = decodeRecord(data);
+      if (this.subjects.event(record.type, record.status, record.id) === subject) return record;
+      this.#logger.warn({ subject, seq }, 'a job record on the subject of another; passed over');
+    } catch (err) {
+      this.#logger.warn({ err, subject, seq }, 'not a job record; passed over');
     }
+    return undefined;
   }
 
   /** A stranger's message among a job's events must not stop the job: what the last record says still holds. */
@@ -174,8 +199,8 @@ export class Broker {
     let last: { record?: JobRecord } = {};
     for (let seq = 1; ; ) {
       const page = await this.read.page(this.subjects.streamName('events'), filter, seq, EVENTS_PAGE);
-      for (const { data } of page) {
-        const record = tryDecode(data);
+      for (const stored of page) {
+        const record = this.#tryDecode(stored);
         if (record) last = { record };
       }
       const end = page.at(-1);
@@ -217,21 +242,21 @@ export class Broker {
         subscription.unsubscribe();
         resolve(answers);
       };
-      const timer = setTimeout(finish, waitMs);
       const subscription = this.connection.subscribe(inbox, {
         callback: (_, msg) => {
           if (msg.headers?.code === NO_RESPONDERS) finish();
           else answers.push(msg.json<T>());
         },
       });
+      const timer = setTimeout(finish, waitMs);
       this.connection.publish(subject, undefined, { reply: inbox });
     });
   }
 
-  /** Runs `listener` after each reconnect; returns how to stop. */
-  onReconnect(listener: () => void): () => void {
-    this.#onReconnect.add(listener);
-    return () => this.#onReconnect.delete(listener);
+  /** Tells `listener` when the broker goes away and comes back; returns how to stop. */
+  onConnection(listener: (change: ConnectionChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Sends what is buffered. Gives up after two seconds: a broker that is away must not hold up an ending process. */
@@ -241,6 +266,7 @@ export class Broker {
 
   /** Sends what is buffered, and closes the connection unless it was lent. */
   async close(): Promise<void> {
+    this.#closed = true;
     for (const kind of [...WORK_KINDS, 'events'] as const) this.#logs[kind].close();
     await this.flush();
     this.#inbox.close();
@@ -251,19 +277,20 @@ export class Broker {
 
   async #watchStatus(): Promise<void> {
     for await (const status of this.#status) {
-      if (status.type === 'disconnect') this.#logger.warn('connection to the broker lost; reconnecting');
       if (status.type === 'error') this.#logger.warn({ err: status.error }, 'broker reported an error');
-      if (status.type !== 'reconnect') continue;
-      this.#logger.info('connection to the broker is back');
-      for (const listener of this.#onReconnect) listener();
+      if (status.type === 'disconnect') {
+        this.#logger.warn('connection to the broker lost; reconnecting');
+        this.#tell('lost');
+      }
+      if (status.type === 'reconnect') {
+        this.#logger.info('connection to the broker is back');
+        this.#tell('back');
+      }
     }
+    if (!this.#closed) this.#logger.error('the connection to the broker is closed for good');
   }
-}
 
-function tryDecode(data: Uint8Array): JobRecord | undefined {
-  try {
-    return decodeRecord(data);
-  } catch {
-    return undefined;
+  #tell(change: ConnectionChange): void {
+    for (const listener of this.#listeners) listener(change);
   }
 }

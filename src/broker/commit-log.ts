@@ -11,6 +11,8 @@ export interface Append {
   headers?: HeaderList;
   /** Store it only while the last message on `filter` has the sequence `lastSeq`; 0 for none at all. */
   expect?: { filter: string; lastSeq: number };
+  /** It was sent before, and may be stored already: a conflict may be with itself. */
+  maybeStored?: boolean;
 }
 
 export interface Appended {
@@ -41,6 +43,7 @@ export interface CommitLogOptions {
 
 interface Waiting {
   append: Append;
+  headers: MsgHdrs;
   resolve: (appended: Appended) => void;
   reject: (error: Error) => void;
   enqueuedAt: number;
@@ -54,6 +57,8 @@ export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Arr
 /** Wrong last sequence, in its two forms (the second while another write on the subject is in flight on R3). */
 const CONFLICT_CODES = new Set([10071, 10164]);
 const NO_RESPONDERS = 503;
+/** Bytes of headers that any message of Jetfleet stays below. */
+const HEADER_ROOM = 8 * 1024;
 
 /**
  * Group commit into one stream. Writes that wait together go as one atomic batch, which the server flushes to disk
@@ -106,11 +111,23 @@ export class CommitLog {
   append(append: Append): Promise<Appended> {
     if (this.#closed) return Promise.reject(closedError());
     const { maxWaiting, maxWaitingBytes } = this.#limits;
+    let headers: MsgHdrs;
+    try {
+      headers = toHeaders(append);
+    } catch (error) {
+      return Promise.reject(unsendable(append, (error as Error).message));
+    }
+    const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (append.data.length + HEADER_ROOM > maxPayload) {
+      const size = `${append.data.length} bytes are over the server's max_payload of ${maxPayload}`;
+      return Promise.reject(unsendable(append, size));
+    }
     if (this.#queue.length >= maxWaiting || this.#queuedBytes + append.data.length > maxWaitingBytes) {
       return Promise.reject(this.#backpressure());
     }
     return new Promise((resolve, reject) => {
-      this.#enqueue({ append, resolve, reject, enqueuedAt: performance.now(), maybeStored: false });
+      const { maybeStored = false } = append;
+      this.#enqueue({ append, headers, resolve, reject, enqueuedAt: performance.now(), maybeStored });
     });
   }
 
@@ -174,8 +191,7 @@ export class CommitLog {
       this.#onBatchAnswer(batch, msg);
       this.#flush();
     });
-    batch.forEach(({ append }, index) => {
-      const headers = toHeaders(append);
+    batch.forEach(({ append, headers }, index) => {
       headers.append('Nats-Batch-Id', id);
       headers.append('Nats-Batch-Sequence', String(index + 1));
       const last = index === batch.length - 1;
@@ -195,8 +211,9 @@ export class CommitLog {
     }
     // One message spoils its batch; alone, each caller gets its own answer.
     for (const waiting of batch) {
-      if (answer.kind === 'silent') waiting.maybeStored = true;
-      this.#sendSingle(waiting);
+      waiting.headers = toHeaders(waiting.append);
+      if (answer.kind === 'silent') this.#again(waiting);
+      else this.#sendSingle(waiting);
     }
   }
 
@@ -207,7 +224,7 @@ export class CommitLog {
       void this.#onSingleAnswer(waiting, msg);
       this.#flush();
     });
-    this.#publish(waiting.append, toHeaders(waiting.append), reply);
+    this.#publish(waiting.append, waiting.headers, reply);
   }
 
   async #onSingleAnswer(waiting: Waiting, msg: Msg | undefined): Promise<void> {
@@ -216,8 +233,14 @@ export class CommitLog {
     if (answer.kind === 'stored') return resolve(answer);
     if (answer.kind === 'silent') return this.#again(waiting);
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
-      const own = waiting.maybeStored ? await this.#findOwn(append) : undefined;
-      return own === undefined ? reject(conflict(append, answer.description)) : resolve(own);
+      if (!waiting.maybeStored) return reject(conflict(append, answer.description));
+      try {
+        const own = await this.#findOwn(append);
+        return own ? resolve(own) : reject(conflict(append, answer.description));
+      } catch {
+        // Whose write it is stays unknown while the last message cannot be read.
+        return this.#again(waiting);
+      }
     }
     reject(answer.kind === 'nobody' ? noStream(append) : refused(append, answer));
   }
@@ -233,7 +256,7 @@ export class CommitLog {
 
   /** After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes. */
   async #findOwn(append: Append): Promise<Appended | undefined> {
-    const last = append.expect && (await this.#readLast(append.expect.filter).catch(() => undefined));
+    const last = append.expect && (await this.#readLast(append.expect.filter));
     if (!last || Buffer.compare(last.data, append.data) !== 0) return undefined;
     return { seq: last.seq, duplicate: true };
   }
@@ -242,7 +265,7 @@ export class CommitLog {
     try {
       this.#connection.publish(append.subject, append.data, { headers, ...(reply && { reply }) });
     } catch {
-      // A closed connection: the inbox is closed with it and tells the caller.
+      // A closed connection: no answer comes, and the sweep of the inbox tells the caller.
     }
   }
 
@@ -291,6 +314,10 @@ function toHeaders({ headers = [], expect }: Append): MsgHdrs {
     out.append('Nats-Expected-Last-Subject-Sequence-Subject', expect.filter);
   }
   return out;
+}
+
+function unsendable({ subject }: Append, why: string): BrokerError {
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', `${subject} cannot be sent: ${why}`);
 }
 
 function conflict({ subject }: Append, description: string): ConflictError {

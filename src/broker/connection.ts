@@ -34,6 +34,8 @@ export async function openConnection(options: ConnectOptions = {}): Promise<Nats
       name: options.name ?? 'jetfleet',
       timeout: options.connectTimeoutMs ?? 5_000,
       maxReconnectAttempts: -1,
+      // A server that is being set up anew may refuse everybody for a while.
+      ignoreAuthErrorAbort: true,
       reconnectTimeWait: 250,
       // A dead peer without a closed socket is noticed after two missed pings.
       pingInterval: 5_000,

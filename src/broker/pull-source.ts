@@ -107,10 +107,13 @@ export class PullSource {
   }
 
   #receive(msg: Msg): void {
+    // A job comes with a reply for its acknowledgement. Its headers are a stranger's and may be unreadable.
+    if (msg.reply?.startsWith('$JS.ACK.')) {
+      this.#deliver(msg);
+      return;
+    }
     const status = msg.headers?.code ?? 0;
-    // Job messages come with their own subject; only statuses come on the request's.
-    if (status === 0 || msg.reply?.startsWith('$JS.ACK.')) this.#deliver(msg);
-    else if (status === IDLE_HEARTBEAT) this.#listen();
+    if (status === IDLE_HEARTBEAT) this.#listen();
     else this.#endPull(status, msg);
   }
 

@@ -7,6 +7,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Subjects } from '../wire/subjects.js';
 import { type Drift, findDrift, formatDrift } from './drift.js';
@@ -27,6 +28,7 @@ export interface TopologyReport {
   drift: Drift[];
 }
 
+const NANOS_PER_MS = 1_000_000;
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 
@@ -60,6 +62,23 @@ export class Topology {
     const found: ConsumerInfo[] = [];
     for await (const info of this.#jsm.consumers.list(this.#subjects.streamName(kind))) found.push(info);
     return found;
+  }
+
+  /**
+   * What the server really does, whatever was asked for: the shortest lease among the consumers, and how long records
+   * are kept (infinite without a limit). Milliseconds.
+   */
+  async effective(): Promise<{ ackWaitMs: number; eventsMaxAgeMs: number }> {
+    const [jobs, webhooks, events] = await Promise.all([
+      this.consumers('jobs'),
+      this.consumers('webhooks'),
+      this.streamInfo('events'),
+    ]);
+    const leases = [...jobs, ...webhooks].map(({ config }) => (config.ack_wait ?? 0) / NANOS_PER_MS);
+    return {
+      ackWaitMs: Math.min(...leases.filter((ms) => ms > 0), DEFAULT_ACK_WAIT_MS),
+      eventsMaxAgeMs: events.config.max_age / NANOS_PER_MS || Number.POSITIVE_INFINITY,
+    };
   }
 
   streamInfo(kind: 'jobs' | 'webhooks' | 'events', subjectsFilter?: string): Promise<StreamInfo> {

@@ -5,7 +5,7 @@ import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
 
 const ID = /^[A-Za-z0-9_-]+$/;
 const DERIVED_HASH_LENGTH = 16;
-const SEQUENCE_ID = /^seq-(\d{1,16})$/;
+const SEQUENCE_ID = /^(webhook-)?seq-(\d{1,16})$/;
 
 /** A new id that sorts by time (ULID), unique across processes. */
 export const generateJobId: () => string = monotonicFactory();
@@ -29,20 +29,26 @@ export function assertCallerId(id: string): void {
   if (SEQUENCE_ID.test(id)) {
     throw new ValidationError(
       'JETFLEET_ID_INVALID',
-      `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> name jobs that were published without one`,
+      `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> and webhook-seq-<n> name jobs that were published without one`,
     );
   }
 }
 
-/** The id of a job published on the three-token form, from its sequence in the stream. */
-export function sequenceId(sequence: number): string {
-  return `seq-${sequence}`;
+/** Where a job that was published without an id lies: each work stream counts for itself. */
+export interface SequencePosition {
+  kind: 'jobs' | 'webhooks';
+  seq: number;
 }
 
-/** The stream sequence that a `seq-<n>` id names, or undefined for any other id. */
-export function sequenceOf(id: string): number | undefined {
+/** The id of a job published without one: `seq-<n>`, and `webhook-seq-<n>` for one on the webhooks' own stream. */
+export function sequenceId({ kind, seq }: SequencePosition): string {
+  return kind === 'jobs' ? `seq-${seq}` : `webhook-seq-${seq}`;
+}
+
+/** The position that such an id names, or undefined for any other id. */
+export function sequenceOf(id: string): SequencePosition | undefined {
   const match = SEQUENCE_ID.exec(id);
-  return match ? Number(match[1]) : undefined;
+  return match ? { kind: match[1] ? 'webhooks' : 'jobs', seq: Number(match[2]) } : undefined;
 }
 
 /**

@@ -2,8 +2,14 @@
 
 /** Largest body of a work message, and largest payload once parsed and written again. */
 export const MAX_PAYLOAD_BYTES = 512 * 1024;
-/** Room for headers on top of the body; the stream refuses anything larger than body plus this. */
-export const MAX_HEADER_BYTES = 4 * 1024;
+/** Room for headers on top of the body: options, and those of a timer. The stream refuses what is larger. */
+export const MAX_HEADER_BYTES = 8 * 1024;
+/** Longest URL of a webhook, so that the headers of a job's timer always have room. */
+export const MAX_URL_LENGTH = 2_048;
+/** Largest record: below the 1 MB that a nats-server takes by default. */
+export const MAX_RECORD_BYTES = 960 * 1024;
+/** Longest path and message of one problem, in characters: a hostile key can be as long as a payload. */
+export const MAX_PROBLEM_LENGTH = 300;
 /** Deepest nesting of a payload. */
 export const MAX_PAYLOAD_DEPTH = 100;
 /** Largest result or checkpoint that a handler may leave on its record. */

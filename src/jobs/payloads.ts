@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { DEFAULT_MAX_WAIT_TIME_MS } from './limits.js';
+import { DEFAULT_MAX_WAIT_TIME_MS, MAX_URL_LENGTH } from './limits.js';
+import { isHttpUrl } from './validation.js';
 import { JobType } from './vocabulary.js';
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const httpUrl = z.string().max(MAX_URL_LENGTH).refine(isHttpUrl, 'must be an http or https URL');
 const text = (max: number) => z.string().min(1).max(max);
 /** ISO 8601 with a zone; a Date is accepted in process and travels as such a string. */
 const isoTime = z.preprocess(

@@ -1,6 +1,13 @@
 import type { z } from 'zod';
 import { type Problem, ValidationError } from './errors.js';
-import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_PROBLEMS } from './limits.js';
+import {
+  EXCERPT_LENGTH,
+  MAX_PAYLOAD_BYTES,
+  MAX_PAYLOAD_DEPTH,
+  MAX_PROBLEM_LENGTH,
+  MAX_PROBLEMS,
+  MAX_URL_LENGTH,
+} from './limits.js';
 
 /**
  * Checks a payload against the schema of its type and gives it back with defaults filled in.
@@ -22,8 +29,12 @@ export function parsePayload<T>(type: string, schema: z.ZodType<T>, payload: unk
 
 function toProblems(issue: z.core.$ZodIssue): Problem[] {
   const path = formatPath(issue.path);
-  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-  return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
+  if (issue.code !== 'unrecognized_keys') return [clip({ path, message: issue.message })];
+  return issue.keys.map((key) => clip({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
+}
+
+function clip({ path, message }: Problem): Problem {
+  return { path: path.slice(0, MAX_PROBLEM_LENGTH), message: message.slice(0, MAX_PROBLEM_LENGTH) };
 }
 
 function describe({ path, message }: Problem): string {
@@ -36,6 +47,11 @@ function formatPath(path: readonly PropertyKey[]): string {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text ? `${text}.${String(key)}` : String(key);
   }, '');
+}
+
+/** True for an http or https URL of at most 2,048 characters, without blanks and line breaks. */
+export function isHttpUrl(text: string): boolean {
+  return text.length <= MAX_URL_LENGTH && /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text);
 }
 
 /** The beginning of a value as text, for error reports. Never throws. */

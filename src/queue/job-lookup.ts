@@ -29,7 +29,8 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
   const stream = subjects.streamName(kind);
   const sequence = sequenceOf(id);
   if (sequence !== undefined) {
-    const message = sequence === 0 ? undefined : await read.bySequence(stream, sequence);
+    if (sequence.kind !== kind || sequence.seq === 0) return undefined;
+    const message = await read.bySequence(stream, sequence.seq);
     const record = message && pendingRecordOf(broker, message);
     return record?.id === id ? record : undefined;
   }

@@ -1,9 +1,9 @@
 import { ValidationError } from '../jobs/errors.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
-import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
+import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS, MAX_URL_LENGTH } from '../jobs/limits.js';
 import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
-import { parsePayload } from '../jobs/validation.js';
+import { isHttpUrl, parsePayload } from '../jobs/validation.js';
 import { isJobType, isPriority, type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
 
 /** What a caller may say about a job besides its payload. */
@@ -59,7 +59,7 @@ export function checkJob(
   checkInteger('maxAttempts', options.maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger('timeoutMs', options.timeoutMs, 1, MAX_TIMEOUT_MS);
   checkUrl('webhookUrl', options.webhookUrl);
-  const schema = BUILT_IN_SCHEMAS[type];
+  const schema = Object.hasOwn(BUILT_IN_SCHEMAS, type) ? BUILT_IN_SCHEMAS[type] : undefined;
   const checked = schema ? parsePayload(type, schema, payload) : payload;
   const { maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
   const request: JobRequest = {
@@ -97,8 +97,9 @@ function checkInteger(name: string, value: number | undefined, min: number, max:
 }
 
 function checkUrl(name: string, value: string | undefined): void {
-  if (value === undefined || (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))) return;
-  throw invalid(`${name} ${JSON.stringify(value)} must be an http or https URL`);
+  if (value === undefined || isHttpUrl(value)) return;
+  const shown = JSON.stringify(String(value).slice(0, 200));
+  throw invalid(`${name} ${shown} must be an http or https URL of at most ${MAX_URL_LENGTH} characters`);
 }
 
 function checkHeader(name: string, value: string): string {

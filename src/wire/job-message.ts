@@ -9,7 +9,7 @@ import {
   MAX_PAYLOAD_BYTES,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
-import { assertPayloadDepth, assertPayloadSize, encodePayload } from '../jobs/validation.js';
+import { assertPayloadDepth, assertPayloadSize, encodePayload, isHttpUrl } from '../jobs/validation.js';
 import { Header, type HeaderList, type HeaderReader } from './headers.js';
 import type { Subjects, WorkAddress } from './subjects.js';
 
@@ -22,12 +22,16 @@ export interface WorkMessage {
   seq: number;
   /** When the stream stored it, milliseconds since the epoch. */
   timeMs: number;
+  /** The headers break the protocol, so that `headers` is empty. */
+  headersUnreadable?: boolean;
 }
 
 /** What a work message asks for; `error` tells why it cannot be run, and then the payload is null. */
 export interface DecodedJob {
   request: JobRequest;
   address: WorkAddress & { id: string };
+  /** Published without an id of its own. */
+  bare: boolean;
   error?: ValidationError;
 }
 
@@ -82,8 +86,10 @@ export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob 
     throw new JetfleetError('JETFLEET_PAYLOAD_INVALID', `${message.subject} is no work subject`);
   }
   const badId = idProblem(parsed.id, message);
-  const id = parsed.id === undefined || badId ? sequenceId(message.seq) : parsed.id;
+  const id =
+    parsed.id === undefined || badId ? sequenceId({ kind: parsed.kind, seq: message.seq }) : parsed.id;
   const address = { ...parsed, id };
+  const bare = parsed.id === undefined;
   const request: JobRequest = {
     id,
     type: parsed.type,
@@ -93,12 +99,21 @@ export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob 
   };
   try {
     if (badId) throw badId;
+    if (message.headersUnreadable) {
+      throw new ValidationError(
+        'JETFLEET_HEADER_INVALID',
+        'the headers cannot be read: a value has a line break',
+        {
+          excerpt: excerptOfBytes(message.data),
+        },
+      );
+    }
     readOptions(request, message.headers);
     request.payload = decodeBody(message.data);
-    return { request, address };
+    return { request, address, bare };
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
-    return { request, address, error };
+    return { request, address, bare, error };
   }
 }
 
@@ -169,10 +184,6 @@ function integerHeader(
   if (/^\d{1,12}$/.test(text) && value >= 1 && value <= max) return value;
   problems.push({ path: name, message: `${excerptOf(text)} is no integer from 1 to ${max}` });
   return undefined;
-}
-
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 /** @throws ValidationError for a body that is too large, no UTF-8 or no JSON, or whose JSON grows past the limits */

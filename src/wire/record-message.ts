@@ -33,10 +33,12 @@ export function decodeRecord(data: Uint8Array): JobRecord {
 function isRecord(value: unknown): value is JobRecord {
   const record = value as Partial<JobRecord> | null;
   return (
-    typeof record?.id === 'string' &&
+    record?.v === 1 &&
+    typeof record.id === 'string' &&
     typeof record.type === 'string' &&
     typeof record.state === 'string' &&
     statusOf(record.state) === record.status &&
+    (record.next === undefined || Array.isArray(record.next)) &&
     Number.isInteger(record.attempt) &&
     Number.isInteger(record.maxAttempts)
   );

@@ -15,14 +15,11 @@ import {
   toJobError,
   ValidationError,
 } from '../jobs/errors.js';
-import { isJobId } from '../jobs/job-id.js';
-import type { FollowUp, JobRecord } from '../jobs/job-record.js';
+import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../jobs/limits.js';
 import { retryDelayMs } from '../jobs/retry-policy.js';
-import { isJobType, isPriority, isTerminal, type JobState, PRIORITIES } from '../jobs/vocabulary.js';
+import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
-import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
-import { encodeBody } from '../wire/job-message.js';
 import type { WorkKind } from '../wire/subjects.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
@@ -33,7 +30,7 @@ import {
   type RunServices,
   setJobTimer,
 } from './run-services.js';
-import { followUps, transitionRecord } from './transition-record.js';
+import { transitionRecord, withFollowUps } from './transition-record.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob {
@@ -140,6 +137,7 @@ export class JobRun implements Leased, HeldJob {
     assertResultSize('checkpoint', checkpoint);
     await this.#exclusively(async () => {
       this.#abort.signal.throwIfAborted();
+      if (!this.#begun) throw new ConflictError(`the attempt of job ${this.#record.id} has ended already`);
       await this.#append({ ...this.#record, checkpoint, updatedAt: new Date().toISOString() });
       this.#actor.send({ type: 'CHECKPOINT', checkpoint });
     });
@@ -196,12 +194,12 @@ export class JobRun implements Leased, HeldJob {
       assertResultSize('result', context.outcome?.kind === 'completed' ? context.outcome.result : undefined);
       assertResultSize('checkpoint', context.checkpoint);
       const record = this.#transition(state, context, this.#delayMs(state, context));
-      return isTerminal(record.status) ? withFollowUps(record, context) : record;
+      return isTerminal(record.status) ? withFollowUps(record, context.outcome) : record;
     } catch (error) {
       // What the handler returned cannot be kept, so the job fails for good: another attempt would return the same.
       const { checkpoint: _tooLarge, ...kept } = context;
       const failed = { ...kept, outcome: undefined, error: toJobError(error) };
-      return withFollowUps(this.#transition('rejected', failed as unknown as ChartContext), failed);
+      return withFollowUps(this.#transition('rejected', failed as unknown as ChartContext));
     }
   }
 
@@ -238,7 +236,7 @@ export class JobRun implements Leased, HeldJob {
   async #append(record: JobRecord): Promise<void> {
     const { broker } = this.#services;
     try {
-      this.#seq = await persistently(this.logger, () => broker.appendEvent(record, this.#seq));
+      this.#seq = await persistently(this.logger, (again) => broker.appendEvent(record, this.#seq, again));
       this.#record = record;
     } catch (error) {
       if (error instanceof ConflictError) this.#lose(`its ${record.state} record came too late`);
@@ -275,36 +273,6 @@ export class JobRun implements Leased, HeldJob {
     this.#writes = result.catch(() => {});
     return result;
   }
-}
-
-function withFollowUps(record: JobRecord, { outcome }: Pick<ChartContext, 'outcome'>): JobRecord {
-  const webhook = lifecycleWebhook(record);
-  const next = [...followUps(record, outcome), ...(webhook ? [webhook] : [])];
-  for (const followUp of next) assertFollowUp(followUp);
-  return next.length === 0 ? record : { ...record, next };
-}
-
-/** What fits no subject would be published for ever. */
-function assertFollowUp({ id, type, priority, payload }: FollowUp): void {
-  if (!isJobId(id)) {
-    throw new ValidationError(
-      'JETFLEET_ID_INVALID',
-      `next job has the id ${JSON.stringify(id)}; its idSuffix may have A-Z a-z 0-9 _ - only`,
-    );
-  }
-  if (!isPriority(priority)) {
-    throw new ValidationError(
-      'JETFLEET_PRIORITY_INVALID',
-      `next job has the priority ${JSON.stringify(priority)}, which is none of ${PRIORITIES.join(', ')}`,
-    );
-  }
-  if (!isJobType(type)) {
-    throw new ValidationError(
-      'JETFLEET_TYPE_INVALID',
-      `next job has the type ${JSON.stringify(type)}, which is not snake_case`,
-    );
-  }
-  encodeBody(payload);
 }
 
 function assertResultSize(what: string, value: unknown): void {

@@ -10,17 +10,17 @@ import {
 import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { ConflictError, JetfleetError, toJobError, ValidationError } from '../jobs/errors.js';
+import { derivedId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { toOutcome } from '../jobs/outcome.js';
 import { parsePayload } from '../jobs/validation.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
 import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
 import { type ClaimEvent, decideClaim } from './claim.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
 import { persistently, publishFollowUps, type RunServices, setJobTimer } from './run-services.js';
-import { transitionRecord } from './transition-record.js';
+import { transitionRecord, withFollowUps } from './transition-record.js';
 
 /** A delivered job, read and looked up. */
 interface Candidate {
@@ -78,6 +78,7 @@ export class JobRunner {
 
   async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<void> {
     const { delivery, job } = candidate;
+    if (last?.record && isNamesake(job, last.record)) return this.#take(renamed(candidate));
     const { logger } = this.#services;
     const redelivered = delivery.deliveryCount > 1;
     const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs: Date.now() });
@@ -107,8 +108,9 @@ export class JobRunner {
 
     const snapshot = resolveJobState(before.state, this.#machineInput(before, payload), this.#machine);
     const next = nextJobState(this.#machine, snapshot, event);
-    const record = transitionRecord(before, next.state, next.context, this.#facts(delivery));
-    const seq = await persistently(logger, () => broker.appendEvent(record, last?.seq ?? 0));
+    const moved = transitionRecord(before, next.state, next.context, this.#facts(delivery));
+    const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
+    const seq = await persistently(logger, (again) => broker.appendEvent(record, last?.seq ?? 0, again));
     if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
     const { kind } = job.address;
     const claimed = { record, seq, payload, delivery, kind, snapshot, event };
@@ -152,10 +154,9 @@ export class JobRunner {
     const { broker, logger } = this.#services;
     const info = toJobError(error);
     const context = { attempt: before.attempt, checkpoint: before.checkpoint, error: info };
-    const rejected = transitionRecord(before, 'rejected', context, this.#facts(candidate.delivery));
-    const webhook = lifecycleWebhook(rejected);
-    const record = webhook ? { ...rejected, next: [webhook] } : rejected;
-    await persistently(logger, () => broker.appendEvent(record, lastSeq));
+    const facts = this.#facts(candidate.delivery);
+    const record = withFollowUps(transitionRecord(before, 'rejected', context, facts));
+    await persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
     logger.warn(
       { jobId: record.id, type: record.type, code: info.code, problems: info.problems },
       info.message,
@@ -173,7 +174,8 @@ export class JobRunner {
     const { broker, logger, eventsMaxAgeMs } = this.#services;
     const ageMs = Date.now() - Date.parse(record.updatedAt);
     const kept = { ...record, updatedAt: new Date().toISOString() };
-    if (ageMs > eventsMaxAgeMs / 4) await persistently(logger, () => broker.appendEvent(kept, lastSeq));
+    if (ageMs > eventsMaxAgeMs / 4)
+      await persistently(logger, (again) => broker.appendEvent(kept, lastSeq, again));
     await setJobTimer(this.#services, record, job.address.kind);
     delivery.ack();
   }
@@ -191,4 +193,21 @@ function runLogic({ runs }: RunServices, { run }: RegisteredHandler): AnyActorLo
     if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${input.jobId} is not held any more`);
     return toOutcome(await run.handler(held.context));
   });
+}
+
+/**
+ * Whether a job that was published without an id meets the record of an older one under its number: the stream was
+ * deleted and made again, and counts from 1 once more.
+ */
+function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
+  return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
+}
+
+/** The job under an id of its own: its number, and its time, so that every delivery finds the same. */
+function renamed({ delivery, job }: Candidate): Candidate {
+  const id = derivedId(job.request.id, delivery.timeMs.toString(36));
+  return {
+    delivery,
+    job: { ...job, request: { ...job.request, id }, address: { ...job.address, id } },
+  };
 }

@@ -2,11 +2,10 @@ import { hostname } from 'node:os';
 import { type Actor, createActor, fromPromise, type InspectionEvent, waitFor } from 'xstate';
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import { atMost } from '../broker/bounded.js';
-import type { Broker } from '../broker/broker.js';
+import type { ConnectionChange } from '../broker/broker.js';
 import { assertSafe } from '../broker/topology.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { DEFAULT_ACK_WAIT_MS, DEFAULT_EVENTS_MAX_AGE_MS } from '../jobs/limits.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { isJobType, JobType } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -64,6 +63,9 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #options: JobWorkerOptions;
   readonly #handlers = new Map<string, RegisteredHandler>();
   readonly #lanes = new Map<string, Lane>();
+  /** The start of each lane, from the moment on when its type is taken. */
+  readonly #opening = new Map<string, Promise<void>>();
+  #starting: Promise<void> = Promise.resolve();
   readonly #runs = new Map<string, HeldJob>();
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
@@ -106,17 +108,18 @@ export class JobWorkerService implements AsyncDisposable {
         `job type ${JSON.stringify(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
       );
     }
-    if (this.#lanes.has(type)) {
+    if (this.#opening.has(type)) {
       throw new ValidationError(
         'JETFLEET_OPTION_INVALID',
         `a handler of ${type} runs already; register before start`,
       );
     }
-    const concurrency = this.#options.concurrency?.[type] ?? options.concurrency;
+    const own = this.#options.concurrency ?? {};
+    const concurrency = Object.hasOwn(own, type) ? own[type] : options.concurrency;
     const wanted = { ...options, ...(concurrency !== undefined && { concurrency }) };
     this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
-    if (this.#services && (this.state === 'running' || this.state === 'paused')) {
-      void this.#openLane(type).catch((err) => this.#logger.error({ err, type }, 'cannot start the handler'));
+    if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
+      this.#openLane(type).catch((err) => this.#logger.error({ err, type }, 'cannot start the handler'));
     }
     return this;
   }
@@ -133,12 +136,16 @@ export class JobWorkerService implements AsyncDisposable {
     for (const lane of this.#lanes.values()) lane.start();
     const reached = await waitFor(this.#lifecycle, (snapshot) => !snapshot.matches('starting'));
     if (reached.matches('failed')) throw this.#startError;
+    if (reached.matches('idle') || reached.matches('draining') || reached.matches('stopped')) {
+      throw new JetfleetError('JETFLEET_CLOSED', 'the worker was stopped while it started');
+    }
   }
 
   /** Claims nothing more. Jobs that run go on; `start` resumes. */
   async stop(): Promise<void> {
     if (this.state === 'stopped') return;
     this.#lifecycle.send({ type: 'STOP' });
+    await this.#opened();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
   }
 
@@ -166,8 +173,11 @@ export class JobWorkerService implements AsyncDisposable {
       actors: {
         startUp: fromPromise(async () => {
           try {
-            await this.#startUp();
+            // A start that was stopped half way may still be under way.
+            this.#starting = this.#starting.then(() => this.#startUp());
+            await this.#starting;
           } catch (error) {
+            this.#starting = Promise.resolve();
             this.#startError = error;
             throw error;
           }
@@ -209,8 +219,9 @@ export class JobWorkerService implements AsyncDisposable {
 
   async #startUp(): Promise<void> {
     const broker = await this.#queue.broker();
-    const { ackWaitMs = DEFAULT_ACK_WAIT_MS, eventsMaxAgeMs = DEFAULT_EVENTS_MAX_AGE_MS } =
-      this.#queue.topology;
+    const types = [...this.#handlers.keys()];
+    assertSafe(await broker.topology.ensure(types), this.#logger);
+    const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
     const { inspect } = this.#options;
     this.#services ??= {
       broker,
@@ -221,19 +232,28 @@ export class JobWorkerService implements AsyncDisposable {
       logger: this.#logger,
       ...(inspect && { inspect }),
     };
-    assertSafe(await broker.topology.ensure([...this.#handlers.keys()]), this.#logger);
-    await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, broker)));
-    this.#detach.push(
-      broker.serve(broker.subjects.workerQuery(), () => this.running),
-      broker.onReconnect(() => this.#afterReconnect()),
-    );
-    this.#logger.info({ types: [...this.#handlers.keys()] }, 'worker started');
+    await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type)));
+    if (this.#detach.length === 0) {
+      this.#detach = [broker.onConnection((change) => this.#onConnection(change))];
+    }
+    this.#logger.info({ types, ackWaitMs }, 'worker started');
   }
 
-  async #openLane(type: string, broker?: Broker): Promise<void> {
+  /** Makes sure of the type's consumers and begins to claim; once for each type. */
+  #openLane(type: string): Promise<void> {
+    const opening = this.#opening.get(type) ?? this.#makeLane(type);
+    this.#opening.set(type, opening);
+    // What failed may be tried again by the next start.
+    opening.catch(() => this.#opening.delete(type));
+    return opening.then(() => {
+      if (['starting', 'running', 'disconnected'].includes(this.state)) this.#lanes.get(type)?.start();
+    });
+  }
+
+  async #makeLane(type: string): Promise<void> {
     const services = this.#services as RunServices;
     const handler = this.#handlers.get(type) as RegisteredHandler;
-    if (!broker) assertSafe(await services.broker.topology.ensure([type]), this.#logger);
+    assertSafe(await services.broker.topology.ensure([type]), this.#logger);
     const runner = new JobRunner(services, handler);
     const lane = new Lane({
       broker: services.broker,
@@ -243,7 +263,17 @@ export class JobWorkerService implements AsyncDisposable {
       logger: this.#logger,
     });
     this.#lanes.set(type, lane);
-    if (this.state === 'starting' || this.state === 'running') lane.start();
+  }
+
+  /** Resolves when no lane is being opened any more. */
+  async #opened(): Promise<void> {
+    await this.#starting.catch(() => {});
+    await Promise.allSettled(this.#opening.values());
+  }
+
+  #onConnection(change: ConnectionChange): void {
+    this.#lifecycle.send({ type: change === 'lost' ? 'BROKER_LOST' : 'BROKER_BACK' });
+    if (change === 'back') this.#afterReconnect();
   }
 
   #afterReconnect(): void {
@@ -252,6 +282,7 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   async #drain(timeoutMs: number): Promise<void> {
+    await this.#opened();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
     await this.#idleWithin(timeoutMs);
     const left = [...this.#runs.values()];

@@ -35,12 +35,12 @@ const RETRY_MS = 1_000;
 
 /**
  * Does a broker write until it is done: what a worker has begun must not be left half way because the broker is
- * away for a while. Only errors that may pass are tried again.
+ * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
  */
-export async function persistently<T>(logger: Logger, write: () => Promise<T>): Promise<T> {
-  for (;;) {
+export async function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
+  for (let again = false; ; again = true) {
     try {
-      return await write();
+      return await write(again);
     } catch (error) {
       if (!(error instanceof BrokerError && error.retryable)) throw error;
       logger.warn({ err: error }, 'the broker did not take a write; trying again');
