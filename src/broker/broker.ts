@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection, type Status } from '@nats-io/transport-node';
+import type { NatsConnection, Status } from '@nats-io/transport-node';
 import { ConflictError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { assertPayloadSize } from '../jobs/validation.js';
@@ -32,7 +32,6 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   logger: Logger;
 }
 
-const NO_RESPONDERS = 503;
 const EVENTS_PAGE = 200;
 const FLUSH_MS = 2_000;
 
@@ -222,35 +221,6 @@ export class Broker {
 
   events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
     return consumeEvents(this.connection, this.subjects, options, handler, this.#logger);
-  }
-
-  /** Answers every query on a subject with JSON; returns how to stop. */
-  serve(subject: string, answer: () => unknown): () => void {
-    const subscription = this.connection.subscribe(subject, {
-      callback: (_, msg) => void msg.respond(JSON.stringify(answer())),
-    });
-    return () => subscription.unsubscribe();
-  }
-
-  /** Asks everyone who serves a subject, and gathers what they answer within `waitMs`; nobody there ends it at once. */
-  ask<T>(subject: string, waitMs: number): Promise<T[]> {
-    const answers: T[] = [];
-    const inbox = createInbox();
-    return new Promise((resolve) => {
-      const finish = () => {
-        clearTimeout(timer);
-        subscription.unsubscribe();
-        resolve(answers);
-      };
-      const subscription = this.connection.subscribe(inbox, {
-        callback: (_, msg) => {
-          if (msg.headers?.code === NO_RESPONDERS) finish();
-          else answers.push(msg.json<T>());
-        },
-      });
-      const timer = setTimeout(finish, waitMs);
-      this.connection.publish(subject, undefined, { reply: inbox });
-    });
   }
 
   /** Tells `listener` when the broker goes away and comes back; returns how to stop. */

@@ -1,6 +1,6 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { BrokerError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
 /** A message as its stream holds it. */
@@ -17,6 +17,7 @@ const TIMEOUT_MS = 5_000;
 const NOT_FOUND = 404;
 const NO_RESPONDERS = 503;
 const END_OF_BATCH = 204;
+const TOO_MANY_RESULTS = 413;
 /** The server answers at most this many subjects of a `multi_last`. */
 const MAX_MULTI_LAST = 256;
 
@@ -40,79 +41,159 @@ export class DirectRead {
 
   /** How many messages a filter matches, without reading them: the first one says how many follow. */
   async count(stream: string, filter: string): Promise<number> {
-    const reply = await this.#request(stream, { batch: 1, seq: 1, next_by_subj: filter });
-    if (isStatus(reply, NOT_FOUND)) return 0;
-    return 1 + Number(reply.headers?.get('Nats-Num-Pending') || 0);
+    const query = { batch: 1, seq: 1, next_by_subj: filter };
+    try {
+      const { headers } = await this.#request(stream, query);
+      return headers?.code === NOT_FOUND ? 0 : 1 + pendingIn(headers);
+    } catch (error) {
+      if (!(error instanceof UnreadableHeadersError)) throw error;
+      // The end of the batch says the same, in headers that the server wrote.
+      return 1 + pendingIn((await this.#many(stream, query)).end);
+    }
   }
 
-  /** Up to `limit` messages on a filter from `seq` on, oldest first. */
-  page(stream: string, filter: string, seq: number, limit: number): Promise<StoredMessage[]> {
-    return this.#many(stream, { batch: limit, seq: Math.max(seq, 1), next_by_subj: filter });
-  }
-
-  /** The last message on each filter, in no particular order. */
-  async lastOfEach(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+  /**
+   * Up to `limit` messages on a filter from `seq` on, oldest first. Fewer only when there are no more: the server ends
+   * a batch early by its bytes, and then the rest is asked for.
+   */
+  async page(stream: string, filter: string, seq: number, limit: number): Promise<StoredMessage[]> {
     const found: StoredMessage[] = [];
-    for (let start = 0; start < filters.length; start += MAX_MULTI_LAST) {
-      const part = filters.slice(start, start + MAX_MULTI_LAST);
-      // A job leaves up to four subjects, one for each status it had.
-      found.push(...(await this.#many(stream, { multi_last: part, batch: part.length * 4 })));
+    for (let next = Math.max(seq, 1); found.length < limit; ) {
+      const query = { batch: limit - found.length, seq: next, next_by_subj: filter };
+      const { messages, end } = await this.#many(stream, query);
+      found.push(...messages);
+      const last = lastSequence(messages, end);
+      if (pendingIn(end) === 0 || last < next) break;
+      next = last + 1;
     }
     return found;
   }
 
-  async #one(stream: string, query: object): Promise<StoredMessage | undefined> {
-    const reply = await this.#request(stream, query);
-    return isStatus(reply, NOT_FOUND) ? undefined : toStored(reply);
+  /** The last message on each subject of each filter, in no particular order. */
+  async lastOfEach(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+    const found: StoredMessage[] = [];
+    for (let start = 0; start < filters.length; start += MAX_MULTI_LAST) {
+      found.push(...(await this.#multiLast(stream, filters.slice(start, start + MAX_MULTI_LAST))));
+    }
+    return found;
   }
 
-  #request(stream: string, query: object): Promise<Msg> {
+  /** Goes on where the server cut an answer short, and as of the same moment, so that no subject is passed over. */
+  async #multiLast(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+    const found: StoredMessage[] = [];
+    // A job leaves up to four subjects, one for each status it had.
+    const query = { multi_last: filters, batch: filters.length * 4 };
+    for (let next = 1, upTo = 0; ; ) {
+      const more = upTo === 0 ? {} : { seq: next, up_to_seq: upTo };
+      const { messages, end } = await this.#many(stream, { ...query, ...more });
+      if (end?.code === TOO_MANY_RESULTS && filters.length > 1) return this.#inHalves(stream, filters);
+      if (end?.code === TOO_MANY_RESULTS) throw refused(stream, end.description);
+      found.push(...messages);
+      const last = lastSequence(messages, end);
+      if (pendingIn(end) === 0 || last < next) return found;
+      upTo ||= Number(end?.get('Nats-UpTo-Sequence') || 0);
+      next = last + 1;
+    }
+  }
+
+  /** Strangers' subjects under a job's filter can take an answer over the server's limit. */
+  async #inHalves(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+    const middle = Math.ceil(filters.length / 2);
+    const first = await this.#multiLast(stream, filters.slice(0, middle));
+    return [...first, ...(await this.#multiLast(stream, filters.slice(middle)))];
+  }
+
+  async #one(stream: string, query: object): Promise<StoredMessage | undefined> {
+    const { msg, headers } = await this.#request(stream, query);
+    return headers === undefined || headers.code === NOT_FOUND ? undefined : toStored(msg, headers);
+  }
+
+  async #request(stream: string, query: object): Promise<{ msg: Msg; headers: MsgHdrs | undefined }> {
+    this.#assertOpen();
     return new Promise((resolve, reject) => {
       const reply = this.#inbox.expect(TIMEOUT_MS, (msg) => {
-        if (!msg) reject(unanswered(stream));
-        else if (isStatus(msg, NO_RESPONDERS)) reject(noStream(stream));
-        else if (msg.headers && msg.headers.code >= 400 && msg.headers.code !== NOT_FOUND) {
-          reject(
-            new BrokerError('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: ${msg.headers.description}`),
-          );
-        } else resolve(msg);
+        if (!msg) return reject(this.#connection.isClosed() ? closed() : unanswered(stream));
+        const read = readHeaders(msg);
+        if (!read.ok) return reject(new UnreadableHeadersError(stream));
+        const { headers } = read;
+        if (headers?.code === NO_RESPONDERS) reject(noStream(stream));
+        else if (headers && headers.code >= 400 && headers.code !== NOT_FOUND) {
+          reject(refused(stream, headers.description));
+        } else resolve({ msg, headers });
       });
       this.#connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply });
     });
   }
 
-  #many(stream: string, query: object): Promise<StoredMessage[]> {
-    const found: StoredMessage[] = [];
+  /** A batch, and the headers of the status that ended it. Messages whose headers cannot be read are left out. */
+  async #many(
+    stream: string,
+    query: object,
+  ): Promise<{ messages: StoredMessage[]; end: MsgHdrs | undefined }> {
+    this.#assertOpen();
+    const messages: StoredMessage[] = [];
     const inbox = createInbox();
     return new Promise((resolve, reject) => {
-      const finish = (error?: Error) => {
+      const finish = (settle: () => void) => {
         clearTimeout(timer);
         subscription.unsubscribe();
-        if (error) reject(error);
-        else resolve(found);
+        settle();
       };
-      const timer = setTimeout(() => finish(unanswered(stream)), TIMEOUT_MS);
       const subscription = this.#connection.subscribe(inbox, {
         callback: (_, msg) => {
-          if (isStatus(msg, END_OF_BATCH) || isStatus(msg, NOT_FOUND)) finish();
-          else if (isStatus(msg, NO_RESPONDERS)) finish(noStream(stream));
-          else if (msg.headers && msg.headers.code >= 400) {
-            finish(
-              new BrokerError(
-                'JETFLEET_PUBLISH_REFUSED',
-                `cannot read ${stream}: ${msg.headers.description}`,
-              ),
-            );
-          } else found.push(toStored(msg));
+          const read = readHeaders(msg);
+          // Nothing may be thrown here: it would end the connection's reader.
+          if (!read.ok) return;
+          const { headers } = read;
+          const code = headers?.code ?? 0;
+          if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
+            finish(() => resolve({ messages, end: headers }));
+          } else if (code === NO_RESPONDERS) finish(() => reject(noStream(stream)));
+          else if (code >= 400) finish(() => reject(refused(stream, headers?.description)));
+          else if (headers) messages.push(toStored(msg, headers));
         },
       });
-      this.#connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply: inbox });
+      const timer = setTimeout(() => finish(() => reject(unanswered(stream))), TIMEOUT_MS);
+      try {
+        this.#connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply: inbox });
+      } catch (error) {
+        finish(() => reject(error));
+      }
     });
+  }
+
+  #assertOpen(): void {
+    if (this.#connection.isClosed() || this.#connection.isDraining()) throw closed();
   }
 }
 
-function toStored(msg: Msg): StoredMessage {
-  const headers = msg.headers as MsgHdrs;
+/** A stored message of a stranger, with a header that the client refuses to parse. */
+class UnreadableHeadersError extends BrokerError {
+  constructor(stream: string) {
+    super('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: a message with unreadable headers`);
+  }
+}
+
+/** The client parses headers when they are first asked for, and throws for a bare newline in a value. */
+function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined } | { ok: false } {
+  try {
+    return { ok: true, headers: msg.headers };
+  } catch {
+    return { ok: false };
+  }
+}
+
+/** How many more messages match than were sent. */
+function pendingIn(headers: MsgHdrs | undefined): number {
+  return Number(headers?.get('Nats-Num-Pending') || 0);
+}
+
+/** How far a batch came, with the messages that were left out. */
+function lastSequence(messages: readonly StoredMessage[], end: MsgHdrs | undefined): number {
+  return Number(end?.get('Nats-Last-Sequence') || messages.at(-1)?.seq || 0);
+}
+
+function toStored(msg: Msg, headers: MsgHdrs): StoredMessage {
   return {
     subject: headers.get('Nats-Subject'),
     seq: Number(headers.get('Nats-Sequence')),
@@ -122,8 +203,12 @@ function toStored(msg: Msg): StoredMessage {
   };
 }
 
-function isStatus(msg: Msg, code: number): boolean {
-  return msg.headers?.code === code;
+function closed(): JetfleetError {
+  return new JetfleetError('JETFLEET_CLOSED', 'the connection to the broker is closed');
+}
+
+function refused(stream: string, why: string | undefined): BrokerError {
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: ${why}`);
 }
 
 function unanswered(stream: string): BrokerError {

@@ -8,9 +8,10 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { JetfleetError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import type { JobStatus } from '../jobs/vocabulary.js';
+import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { decodeRecord } from '../wire/record-message.js';
 import type { Subjects } from '../wire/subjects.js';
@@ -50,7 +51,10 @@ export type EventHandler = (record: JobRecord, meta: EventMeta) => void | Promis
 export interface EventSubscription extends AsyncDisposable {
   /** Stops and waits for the handlers that still run. */
   close(): Promise<void>;
-  /** Resolves when the consumer has ended, rejects when it ended by an error. */
+  /**
+   * Resolves when the consumer has ended, rejects when it ended by an error: BrokerError `JETFLEET_NO_STREAM` when
+   * somebody deleted the consumer or its stream.
+   */
   readonly closed: Promise<void>;
 }
 
@@ -63,6 +67,7 @@ const EPHEMERAL_INACTIVE_MS = 60_000;
  * Reads EVENTS, oldest first. An event is acknowledged when its handler has returned; one whose handler throws comes
  * again after a second.
  * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when the durable name exists with another filter
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing
  */
 export async function consumeEvents(
   connection: NatsConnection,
@@ -71,6 +76,7 @@ export async function consumeEvents(
   handler: EventHandler,
   logger: Logger,
 ): Promise<EventSubscription> {
+  assertFilter(options.filter ?? {});
   const stream = subjects.streamName('events');
   const name = await ensureConsumer(connection, stream, wantedConsumer(subjects, options));
   const consumer = await jetstream(connection).consumers.get(stream, name);
@@ -80,14 +86,26 @@ export async function consumeEvents(
     max_messages: concurrency,
     expires: 5_000,
     idle_heartbeat: 1_000,
+    // A consumer that is gone would else be waited for, and its reader be deaf without a word.
+    abort_on_missing_resource: true,
   });
   const closed = (async () => {
-    for await (const msg of messages) {
-      const task: Promise<void> = handle(msg, handler, logger).finally(() => running.delete(task));
-      running.add(task);
-      if (running.size >= concurrency) await Promise.race(running);
+    try {
+      for await (const msg of messages) {
+        const task: Promise<void> = handle(msg, handler, logger).finally(() => running.delete(task));
+        running.add(task);
+        if (running.size >= concurrency) await Promise.race(running);
+      }
+    } catch (cause) {
+      logger.error({ err: cause, consumer: name }, 'event consumer ended');
+      throw new BrokerError(
+        'JETFLEET_NO_STREAM',
+        `event consumer ${name} of ${stream} was deleted, or its stream was: ${(cause as Error).message}`,
+        { cause },
+      );
+    } finally {
+      await Promise.all(running);
     }
-    await Promise.all(running);
   })();
   closed.catch(() => {});
   return {
@@ -99,7 +117,8 @@ export async function consumeEvents(
 
 async function closeConsumer(messages: ConsumerMessages, closed: Promise<void>): Promise<void> {
   messages.stop();
-  await closed;
+  // Why it ended earlier is told by `closed`; closing has nothing left to do then.
+  await closed.catch(() => {});
 }
 
 async function handle(msg: JsMsg, handler: EventHandler, logger: Logger): Promise<void> {
@@ -128,6 +147,19 @@ function readRecord(msg: JsMsg, logger: Logger): JobRecord | undefined {
     logger.warn({ err: error, subject: msg.subject, seq: msg.seq }, 'not a job record; passed over');
     return undefined;
   }
+}
+
+function assertFilter({ type, status, id }: EventFilter): void {
+  const refuse = (what: string) => {
+    throw new ValidationError('JETFLEET_OPTION_INVALID', `event filter: ${what}`);
+  };
+  const types = type === undefined ? ['any'] : [type].flat();
+  const statuses = status === undefined ? ['pending'] : [status].flat();
+  if (types.length === 0) refuse('type is an empty list; leave it out to see every type');
+  if (statuses.length === 0) refuse('status is an empty list; leave it out to see every status');
+  for (const each of types) if (!isJobType(each)) refuse(`type ${JSON.stringify(each)} is not snake_case`);
+  for (const each of statuses) if (!isStatus(each)) refuse(`there is no status ${JSON.stringify(each)}`);
+  if (id !== undefined && !isJobId(id)) refuse(`${JSON.stringify(id)} is no job id`);
 }
 
 function wantedConsumer(subjects: Subjects, options: EventOptions): Partial<ConsumerConfig> {

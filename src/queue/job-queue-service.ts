@@ -116,14 +116,18 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
-   * A page of jobs: those that run, then waiting ones by priority and age, then finished ones, oldest first.
-   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a limit or cursor that cannot be used
+   * A page of jobs: those that run, then waiting ones by priority and age, then finished ones, oldest first. A page may
+   * hold fewer than `limit` and still have a cursor: follow it to the end.
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
     return listJobs(await this.broker(), filter);
   }
 
-  /** Counts by type, priority and status, at a cost that does not grow with the number of jobs. */
+  /**
+   * Counts by type, priority and status. The cost does not grow with the jobs, save while a type waits that no worker
+   * has ever registered: then the waiting subjects are listed to name it.
+   */
   async getStats(): Promise<JobQueueStats> {
     return readStats(await this.broker());
   }
@@ -143,6 +147,7 @@ export class JobQueueService implements AsyncDisposable {
   /**
    * Follows the transitions of jobs: each is the whole record after it. Delivered at least once, in order.
    * @example await queue.events({filter: {type: 'create_instance', status: 'completed'}, durable: 'billing'}, bill)
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
    * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when `durable` exists with another filter
    */
   async events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {

@@ -102,11 +102,6 @@ export class Subjects {
     return this.event('*', '*', id);
   }
 
-  /** Where workers answer what they hold right now (core NATS, no stream). */
-  workerQuery(): string {
-    return `${this.prefix}jetfleet.workers.jobs`;
-  }
-
   consumerName(type: string, priority: JobPriority): string {
     return `${type}-${priority}`;
   }

@@ -53,7 +53,6 @@ describe('in a namespace', () => {
       subjects.timer('waiting', ADDRESS),
       subjects.event('*', 'failed', '*'),
       subjects.eventsOf('a'),
-      subjects.workerQuery(),
       ...subjects.workFilters('jobs', '*', '*'),
     ];
     for (const subject of all) expect(subject).toMatch(/^acme\.[a-z]/);

@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { type JobRecord, snooze } from '../../src/index.js';
+import { encodeRecord } from '../../src/wire/record-message.js';
+import { startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+const eventually = (check: () => void | Promise<void>) =>
+  vi.waitFor(check, { timeout: 10_000, interval: 10 });
+const hold = ({ signal }: { signal: AbortSignal }) =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+
+/** Publishes bytes that the client would refuse to send. */
+async function publishRaw(url: string, subject: string, header: string, body: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const head = `NATS/1.0\r\n${header}\r\n\r\n`;
+  socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
+  socket.write(`HPUB ${subject} ${head.length} ${head.length + body.length}\r\n${head}${body}\r\nPING\r\n`);
+  for (let seen = ''; !seen.includes('PONG'); ) seen += String((await once(socket, 'data'))[0]);
+  socket.destroy();
+}
+
+test('a read on a closed connection is refused, and leaves no timer behind', async () => {
+  const fleet = await startFleet({ nats, workers: 0 });
+  const { read, subjects } = await fleet.queue.broker();
+  await fleet.close();
+  const stream = subjects.streamName('jobs');
+  await expect(read.page(stream, '>', 1, 10)).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+  await expect(read.count(stream, '>')).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+});
+
+test('large payloads that fill a batch early are all listed', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const payload = 'x'.repeat(500_000);
+  const added = await fleet.queue.addJobs(Array.from({ length: 160 }, () => ({ type: 'big', payload })));
+  const { read, subjects } = await fleet.queue.broker();
+  expect(await read.page(subjects.streamName('jobs'), `${subjects.prefix}jobs.>`, 1, 300)).toHaveLength(160);
+  const ids: string[] = [];
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const page = await fleet.queue.getJobs({ status: 'pending', limit: 300, ...(cursor && { cursor }) });
+    ids.push(...page.jobs.map(({ id }) => id));
+    cursor = page.cursor;
+  }
+  expect(ids).toEqual(added);
+}, 30_000);
+
+test('the last events of many jobs are all found when the broker cuts its answer short', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const broker = await fleet.queue.broker();
+  const ids = Array.from({ length: 160 }, (_, index) => `large-${index}`);
+  for (const id of ids) {
+    const record = {
+      id,
+      type: 'big',
+      priority: 'low',
+      status: 'completed',
+      state: 'completed',
+      attempt: 1,
+      maxAttempts: 1,
+      result: 'x'.repeat(500_000),
+    };
+    encodeRecord(record as JobRecord);
+    await broker.appendEvent(record as JobRecord, 0);
+  }
+  const last = await broker.read.lastOfEach(
+    broker.subjects.streamName('events'),
+    ids.map((id) => broker.subjects.eventsOf(id)),
+  );
+  expect(last).toHaveLength(160);
+  expect(new Set(last.map(({ seq }) => seq)).size).toBe(160);
+}, 30_000);
+
+test('a message with unreadable headers is passed over, and the connection lives on', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { subjects, read } = await fleet.queue.broker();
+  const evil = subjects.work({ kind: 'jobs', priority: 'normal', type: 'x', id: 'evil' });
+  await publishRaw(nats.url, evil, 'foo: a\nb', '{}');
+  const good = await fleet.queue.addJob('x', null);
+  expect((await fleet.queue.getJobs()).jobs.map(({ id }) => id)).toEqual([good]);
+  expect(await read.count(subjects.streamName('jobs'), `${subjects.prefix}jobs.>`)).toBe(2);
+  await expect(read.last(subjects.streamName('jobs'), evil)).rejects.toMatchObject({
+    code: 'JETFLEET_PUBLISH_REFUSED',
+    message: expect.stringContaining('unreadable headers'),
+  });
+  expect(await fleet.queue.getJob(good)).toMatchObject({ state: 'queued' });
+});
+
+test('a waiting job that is due but has no free slot is listed as processing, once', async () => {
+  await using fleet = await startFleet({
+    nats,
+    handlers: { mixed: (context) => (context.payload === 'snooze' ? snooze(300) : hold(context)) },
+    worker: { concurrency: { mixed: 1 } },
+  });
+  const { queue, waitForJob } = fleet;
+  const waiting = await queue.addJob('mixed', 'snooze');
+  await waitForJob(waiting, 'waiting');
+  const running = await queue.addJob('mixed', 'hold');
+  await waitForJob(running, 'running');
+  const { subjects, read } = await queue.broker();
+  await eventually(async () =>
+    expect(await read.count(subjects.streamName('jobs'), `${subjects.prefix}schedules.>`)).toBe(0),
+  );
+  expect(await queue.getJob(waiting)).toMatchObject({ state: 'waiting' });
+  for (const limit of [1, 100]) {
+    const ids: string[] = [];
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const page = await queue.getJobs({ status: 'processing', limit, ...(cursor && { cursor }) });
+      expect(page.jobs.length).toBeLessThanOrEqual(limit);
+      ids.push(...page.jobs.map(({ id }) => id));
+      cursor = page.cursor;
+    }
+    expect(ids.sort()).toEqual([waiting, running].sort());
+  }
+  expect((await queue.getJobs()).jobs.map(({ id }) => id).sort()).toEqual([waiting, running].sort());
+  expect((await queue.getJobs({ status: 'pending' })).jobs).toEqual([]);
+});
+
+test('an event consumer that somebody deleted rejects closed', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const subscription = await fleet.queue.events({ durable: 'billing' }, () => {});
+  const { connection, subjects } = await fleet.queue.broker();
+  await connection.request(`$JS.API.CONSUMER.DELETE.${subjects.streamName('events')}.billing`);
+  await expect(subscription.closed).rejects.toMatchObject({
+    code: 'JETFLEET_NO_STREAM',
+    message: expect.stringContaining('deleted'),
+  });
+  await subscription.close();
+}, 15_000);
+
+test.each([
+  { type: [] },
+  { status: [] },
+  { type: '>' },
+  { type: ['ok', 'a.b'] },
+  { status: 'gone' },
+  { id: '*' },
+])('an event filter of %j is refused', async (filter) => {
+  await using fleet = await startFleet({ nats, namespace: 'refused', workers: 0 });
+  const events = fleet.queue.events({ filter: filter as object }, () => {});
+  await expect(events).rejects.toMatchObject({ code: 'JETFLEET_OPTION_INVALID' });
+});
+
+test.each([{ type: '*' }, { type: '' }, { status: 'gone' }, { priority: 'urgent' }])(
+  'a job filter of %j is refused',
+  async (filter) => {
+    await using fleet = await startFleet({ nats, namespace: 'refused', workers: 0 });
+    const jobs = fleet.queue.getJobs(filter as object);
+    await expect(jobs).rejects.toMatchObject({ code: 'JETFLEET_OPTION_INVALID' });
+  },
+);
