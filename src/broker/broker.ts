@@ -1,7 +1,6 @@
 import type { NatsConnection, Status } from '@nats-io/transport-node';
 import { ConflictError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
-import { assertPayloadSize } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Header, type HeaderList } from '../wire/headers.js';
 import { encodeBody, optionHeaders, scheduleHeaders } from '../wire/job-message.js';
@@ -116,22 +115,15 @@ export class Broker {
     };
     const subject = this.subjects.work(address);
     const data = encodeBody(request.payload);
-    assertPayloadSize(data.length);
     const headers: HeaderList = [[Header.MSG_ID, request.id], ...optionHeaders(request)];
     const log = this.#logs[address.kind];
     if (runAtMs === undefined) return log.append({ subject, data, headers });
-    // The timer's message goes out without the id: the stream would take the fired one for a duplicate.
-    const timed: HeaderList = [
-      ...optionHeaders(request),
-      [Header.CREATED_AT, request.createdAt],
-      ...scheduleHeaders(runAtMs, subject),
-    ];
     const timer = this.subjects.schedule(address.kind, request.id);
     try {
       return await log.append({
         subject: timer,
         data,
-        headers: timed,
+        headers: timerHeaders(request, runAtMs, subject),
         expect: { filter: timer, lastSeq: 0 },
       });
     } catch (error) {
@@ -147,11 +139,7 @@ export class Broker {
     await this.#logs[kind].append({
       subject: this.subjects.timer(reason, address),
       data: encodeBody(request.payload),
-      headers: [
-        ...optionHeaders(request),
-        [Header.CREATED_AT, request.createdAt],
-        ...scheduleHeaders(runAtMs, this.subjects.work(address)),
-      ],
+      headers: timerHeaders(request, runAtMs, this.subjects.work(address)),
     });
   }
 
@@ -175,13 +163,13 @@ export class Broker {
   async lastEvent(id: string): Promise<LastEvent | undefined> {
     const stored = await this.read.last(this.subjects.streamName('events'), this.subjects.eventsOf(id));
     if (!stored) return undefined;
-    const record = this.#tryDecode(stored);
+    const record = this.recordOf(stored);
     if (record) return { record, seq: stored.seq };
     return { ...(await this.#lastReadable(id)), seq: stored.seq };
   }
 
   /** The record of an event, or undefined for a stranger's message; a record stands on its own subject only. */
-  #tryDecode({ subject, seq, data }: StoredMessage): JobRecord | undefined {
+  recordOf({ subject, seq, data }: StoredMessage): JobRecord | undefined {
     try {
       const record = decodeRecord(data);
       if (this.subjects.event(record.type, record.status, record.id) === subject) return record;
@@ -199,7 +187,7 @@ export class Broker {
     for (let seq = 1; ; ) {
       const page = await this.read.page(this.subjects.streamName('events'), filter, seq, EVENTS_PAGE);
       for (const stored of page) {
-        const record = this.#tryDecode(stored);
+        const record = this.recordOf(stored);
         if (record) last = { record };
       }
       const end = page.at(-1);
@@ -263,4 +251,13 @@ export class Broker {
   #tell(change: ConnectionChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
+function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {
+  return [
+    ...optionHeaders(request),
+    [Header.CREATED_AT, request.createdAt],
+    ...scheduleHeaders(atMs, target),
+  ];
 }

@@ -1,8 +1,8 @@
-import { headers, type Msg } from '@nats-io/transport-node';
-import type { HeaderReader } from '../wire/headers.js';
+import type { Msg } from '@nats-io/transport-node';
+import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 import type { WorkMessage } from '../wire/job-message.js';
+import { readHeaders } from './message-headers.js';
 
-const NO_HEADERS: HeaderReader = headers();
 const ACK = '+ACK';
 const NAK = '-NAK';
 const WORKING = '+WPI';
@@ -14,6 +14,7 @@ export class Delivery implements WorkMessage {
   readonly timeMs: number;
   /** How often the stream has handed it out, from 1. */
   readonly deliveryCount: number;
+  readonly headers: HeaderReader;
   readonly headersUnreadable: boolean;
 
   /** @param msg with a reply `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<time ns>.<pending>` */
@@ -25,14 +26,13 @@ export class Delivery implements WorkMessage {
     this.deliveryCount = Number(tokens[start + 2]);
     this.seq = Number(tokens[start + 3]);
     this.timeMs = Math.floor(Number(tokens[start + 5]) / 1_000_000);
-    this.headersUnreadable = !hasReadableHeaders(msg);
+    const read = readHeaders(msg);
+    this.headersUnreadable = !read.ok;
+    this.headers = (read.ok && read.headers) || NO_HEADERS;
   }
 
   get subject(): string {
     return this.#msg.subject;
-  }
-  get headers(): HeaderReader {
-    return this.headersUnreadable ? NO_HEADERS : (this.#msg.headers ?? NO_HEADERS);
   }
   get data(): Uint8Array {
     return this.#msg.data;
@@ -51,14 +51,5 @@ export class Delivery implements WorkMessage {
   /** Restarts the time that the message may stay unacknowledged. */
   working(): void {
     this.#msg.respond(WORKING);
-  }
-}
-
-/** The client parses headers when they are first read, and throws on what a raw client may have sent. */
-function hasReadableHeaders(msg: Msg): boolean {
-  try {
-    return msg.headers !== null;
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,7 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { readHeaders } from './message-headers.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
 /** A message as its stream holds it. */
@@ -171,15 +172,6 @@ export class DirectRead {
 class UnreadableHeadersError extends BrokerError {
   constructor(stream: string) {
     super('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: a message with unreadable headers`);
-  }
-}
-
-/** The client parses headers when they are first asked for, and throws for a bare newline in a value. */
-function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined } | { ok: false } {
-  try {
-    return { ok: true, headers: msg.headers };
-  } catch {
-    return { ok: false };
   }
 }
 

@@ -8,6 +8,7 @@ import {
   MAX_PROBLEMS,
   MAX_URL_LENGTH,
 } from './limits.js';
+import { isJobType } from './vocabulary.js';
 
 /**
  * Checks a payload against the schema of its type and gives it back with defaults filled in.
@@ -47,6 +48,15 @@ function formatPath(path: readonly PropertyKey[]): string {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text ? `${text}.${String(key)}` : String(key);
   }, '');
+}
+
+/** @throws ValidationError `JETFLEET_TYPE_INVALID` */
+export function assertJobType(type: string): void {
+  if (isJobType(type)) return;
+  throw new ValidationError(
+    'JETFLEET_TYPE_INVALID',
+    `job type ${JSON.stringify(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
+  );
 }
 
 /** True for an http or https URL of at most 2,048 characters, without blanks and line breaks. */

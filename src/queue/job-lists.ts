@@ -11,7 +11,6 @@ import {
   PRIORITIES,
   STATUSES,
 } from '../jobs/vocabulary.js';
-import { decodeRecord } from '../wire/record-message.js';
 import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
@@ -91,17 +90,19 @@ export async function listJobs(broker: Broker, filter: JobFilter): Promise<JobPa
 }
 
 function assertFilter({ type, status, priority, limit = 100 }: JobFilter): void {
-  const problem =
-    type !== undefined && !isJobType(type)
-      ? `type ${JSON.stringify(type)} is not snake_case`
-      : status !== undefined && !isStatus(status)
-        ? `status ${JSON.stringify(status)} is none of ${STATUSES.join(', ')}`
-        : priority !== undefined && !isPriority(priority)
-          ? `priority ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}`
-          : !Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT
-            ? `limit ${limit} must be an integer from 1 to ${MAX_LIMIT}`
-            : undefined;
-  if (problem) throw new ValidationError('JETFLEET_OPTION_INVALID', problem);
+  const refuse = (problem: string) => {
+    throw new ValidationError('JETFLEET_OPTION_INVALID', problem);
+  };
+  if (type !== undefined && !isJobType(type)) refuse(`type ${JSON.stringify(type)} is not snake_case`);
+  if (status !== undefined && !isStatus(status)) {
+    refuse(`status ${JSON.stringify(status)} is none of ${STATUSES.join(', ')}`);
+  }
+  if (priority !== undefined && !isPriority(priority)) {
+    refuse(`priority ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}`);
+  }
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    refuse(`limit ${limit} must be an integer from 1 to ${MAX_LIMIT}`);
+  }
 }
 
 function parseCursor(cursor: string | undefined, stages: number): { stage: number; position: number } {
@@ -123,8 +124,14 @@ function stagesFor(broker: Broker, filter: JobFilter): Stage[] {
   return statuses.flatMap((status) => {
     if (status === 'processing') return processingStages(broker, filter, bounds);
     if (status === 'pending') return pendingStages(broker, filter, bounds);
-    return [scan(broker, 'events', broker.subjects.event(filter.type ?? '*', status, '*'), recordsOf)];
+    return [finishedStage(broker, filter, status)];
   });
+}
+
+function finishedStage(broker: Broker, filter: JobFilter, status: JobStatus): Stage {
+  return scan(broker, 'events', broker.subjects.event(filter.type ?? '*', status, '*'), (messages) =>
+    messages.flatMap((message) => found(message.seq, broker.recordOf(message))),
+  );
 }
 
 /** The last sequence that any consumer of a priority has delivered; read once, when a stage first needs it. */
@@ -193,10 +200,11 @@ async function touchedJobs(
   fits: (job: JobRecord, seq: number) => boolean,
   untouched = false,
 ): Promise<Found[]> {
-  const last = await lastRecords(broker, messages);
+  const requests = messages.map((message) => pendingRecordOf(broker, message));
+  const last = await recordsById(broker, idsOf(requests));
   const jobs = await Promise.all(
-    messages.map(async (message) => {
-      const request = pendingRecordOf(broker, message);
+    messages.map(async (message, index) => {
+      const request = requests[index];
       const record = request && last.get(request.id);
       if (!record) return untouched ? found(message.seq, request) : [];
       if (!fits(record, message.seq) || !(await standsFor(broker, kind, message, record))) return [];
@@ -278,11 +286,11 @@ function timerStages(broker: Broker, filter: JobFilter, reason: 'retrying' | 'wa
     WORK_KINDS.map((kind) => {
       const timers = broker.subjects.timer(reason, { kind, priority, type, id: '*' });
       return scan(broker, kind, timers, async (messages) => {
-        const last = await lastRecords(broker, messages);
-        return messages.flatMap((message) => {
-          const id = pendingRecordOf(broker, message)?.id;
-          const record = id === undefined ? undefined : last.get(id);
-          return record?.state === reason ? found(message.seq, record) : [];
+        const requests = messages.map((message) => pendingRecordOf(broker, message));
+        const last = await recordsById(broker, idsOf(requests));
+        return messages.flatMap(({ seq }, index) => {
+          const record = last.get(requests[index]?.id ?? '');
+          return record?.state === reason ? found(seq, record) : [];
         });
       });
     }),
@@ -293,14 +301,11 @@ function found(seq: number, job: JobRecord | undefined): Found[] {
   return job ? [{ seq, job }] : [];
 }
 
-/** The records of jobs that a worker has touched, by id; the ids are those of work messages or timers. */
-async function lastRecords(broker: Broker, messages: StoredMessage[]): Promise<Map<string, JobRecord>> {
-  return recordsById(
-    broker,
-    messages.flatMap((message) => pendingRecordOf(broker, message)?.id ?? []),
-  );
+function idsOf(requests: readonly (JobRecord | undefined)[]): string[] {
+  return requests.flatMap((request) => request?.id ?? []);
 }
 
+/** The last records of jobs that a worker has touched, by id. */
 async function recordsById(broker: Broker, ids: string[]): Promise<Map<string, JobRecord>> {
   const { subjects } = broker;
   if (ids.length === 0) return new Map();
@@ -310,20 +315,9 @@ async function recordsById(broker: Broker, ids: string[]): Promise<Map<string, J
   );
   const latest = new Map<string, { seq: number; record: JobRecord }>();
   for (const message of stored) {
-    const record = recordsOf([message])[0]?.job;
+    const record = broker.recordOf(message);
     if (record && (latest.get(record.id)?.seq ?? 0) < message.seq)
       latest.set(record.id, { seq: message.seq, record });
   }
   return new Map([...latest].map(([id, { record }]) => [id, record]));
-}
-
-/** The records among events; a stranger's message on EVENTS is none. */
-function recordsOf(messages: StoredMessage[]): Found[] {
-  return messages.flatMap((message) => {
-    try {
-      return found(message.seq, decodeRecord(message.data));
-    } catch {
-      return [];
-    }
-  });
 }

@@ -3,8 +3,8 @@ import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS, MAX_URL_LENGTH } from '../jobs/limits.js';
 import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
-import { isHttpUrl, parsePayload } from '../jobs/validation.js';
-import { isJobType, isPriority, type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
+import { assertJobType, isHttpUrl, parsePayload } from '../jobs/validation.js';
+import { isPriority, type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
 
 /** What a caller may say about a job besides its payload. */
 export interface JobOptions {
@@ -43,12 +43,7 @@ export function checkJob(
   options: JobOptions,
   nowMs: number,
 ): CheckedJob {
-  if (!isJobType(type)) {
-    throw new ValidationError(
-      'JETFLEET_TYPE_INVALID',
-      `job type ${JSON.stringify(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
-    );
-  }
+  assertJobType(type);
   if (!isPriority(priority)) {
     throw new ValidationError(
       'JETFLEET_PRIORITY_INVALID',

@@ -23,14 +23,8 @@ import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
-import {
-  type HeldJob,
-  persistently,
-  publishFollowUps,
-  type RunServices,
-  setJobTimer,
-} from './run-services.js';
-import { transitionRecord, withFollowUps } from './transition-record.js';
+import { type HeldJob, publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
+import { type Transition, transitionRecord, withFollowUps } from './transition-record.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob {
@@ -197,13 +191,12 @@ export class JobRun implements Leased, HeldJob {
       return isTerminal(record.status) ? withFollowUps(record, context.outcome) : record;
     } catch (error) {
       // What the handler returned cannot be kept, so the job fails for good: another attempt would return the same.
-      const { checkpoint: _tooLarge, ...kept } = context;
-      const failed = { ...kept, outcome: undefined, error: toJobError(error) };
-      return withFollowUps(this.#transition('rejected', failed as unknown as ChartContext));
+      const refused = { attempt: context.attempt, error: toJobError(error) };
+      return withFollowUps(this.#transition('rejected', refused));
     }
   }
 
-  #transition(state: JobState, context: ChartContext, delayMs?: number): JobRecord {
+  #transition(state: JobState, context: Transition, delayMs?: number): JobRecord {
     const workSeq = this.#delivery.seq;
     const facts = { worker: this.#services.worker, workSeq, nowMs: Date.now() };
     return transitionRecord(this.#record, state, context, {
@@ -236,7 +229,7 @@ export class JobRun implements Leased, HeldJob {
   async #append(record: JobRecord): Promise<void> {
     const { broker } = this.#services;
     try {
-      this.#seq = await persistently(this.logger, (again) => broker.appendEvent(record, this.#seq, again));
+      this.#seq = await writeEvent({ broker, logger: this.logger }, record, this.#seq);
       this.#record = record;
     } catch (error) {
       if (error instanceof ConflictError) this.#lose(`its ${record.state} record came too late`);

@@ -19,7 +19,7 @@ import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js'
 import { type ClaimEvent, decideClaim } from './claim.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
-import { persistently, publishFollowUps, type RunServices, setJobTimer } from './run-services.js';
+import { publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
 import { transitionRecord, withFollowUps } from './transition-record.js';
 
 /** A delivered job, read and looked up. */
@@ -100,7 +100,6 @@ export class JobRunner {
 
   /** Writes the claim, then runs the job. */
   async #claim(candidate: Candidate, last: LastEvent | undefined, event: ClaimEvent): Promise<void> {
-    const { broker, logger } = this.#services;
     const { delivery, job } = candidate;
     const before = last?.record ?? pendingRecord(job.request, this.#handler.maxAttempts);
     const { payload, error } = this.#checkPayload(job, before);
@@ -110,7 +109,7 @@ export class JobRunner {
     const next = nextJobState(this.#machine, snapshot, event);
     const moved = transitionRecord(before, next.state, next.context, this.#facts(delivery));
     const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
-    const seq = await persistently(logger, (again) => broker.appendEvent(record, last?.seq ?? 0, again));
+    const seq = await writeEvent(this.#services, record, last?.seq ?? 0);
     if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
     const { kind } = job.address;
     const claimed = { record, seq, payload, delivery, kind, snapshot, event };
@@ -151,13 +150,12 @@ export class JobRunner {
     lastSeq: number,
     error: ValidationError,
   ): Promise<void> {
-    const { broker, logger } = this.#services;
     const info = toJobError(error);
     const context = { attempt: before.attempt, checkpoint: before.checkpoint, error: info };
     const facts = this.#facts(candidate.delivery);
     const record = withFollowUps(transitionRecord(before, 'rejected', context, facts));
-    await persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
-    logger.warn(
+    await writeEvent(this.#services, record, lastSeq);
+    this.#services.logger.warn(
       { jobId: record.id, type: record.type, code: info.code, problems: info.problems },
       info.message,
     );
@@ -171,11 +169,9 @@ export class JobRunner {
 
   /** Sets the timer of a job again that is not due, and keeps its record from expiring meanwhile. */
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
-    const { broker, logger, eventsMaxAgeMs } = this.#services;
     const ageMs = Date.now() - Date.parse(record.updatedAt);
     const kept = { ...record, updatedAt: new Date().toISOString() };
-    if (ageMs > eventsMaxAgeMs / 4)
-      await persistently(logger, (again) => broker.appendEvent(kept, lastSeq, again));
+    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
     await setJobTimer(this.#services, record, job.address.kind);
     delivery.ack();
   }

@@ -7,7 +7,8 @@ import { assertSafe } from '../broker/topology.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
-import { isJobType, JobType } from '../jobs/vocabulary.js';
+import { assertJobType } from '../jobs/validation.js';
+import { JobType } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
@@ -72,7 +73,7 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #webhookClient: WebhookClient | undefined;
   #services: RunServices | undefined;
   #released = 0;
-  #detach: (() => void)[] = [];
+  #detach: (() => void) | undefined;
   readonly name: string;
 
   /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
@@ -102,12 +103,7 @@ export class JobWorkerService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
    */
   registerHandler<P>(type: string, options: HandlerOptions<P>): this {
-    if (!isJobType(type)) {
-      throw new ValidationError(
-        'JETFLEET_TYPE_INVALID',
-        `job type ${JSON.stringify(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
-      );
-    }
+    assertJobType(type);
     if (this.#opening.has(type)) {
       throw new ValidationError(
         'JETFLEET_OPTION_INVALID',
@@ -119,7 +115,9 @@ export class JobWorkerService implements AsyncDisposable {
     const wanted = { ...options, ...(concurrency !== undefined && { concurrency }) };
     this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
     if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
-      this.#openLane(type).catch((err) => this.#logger.error({ err, type }, 'cannot start the handler'));
+      this.#openLane(type, this.#ensure([type])).catch((err) =>
+        this.#logger.error({ err, type }, 'cannot start the handler'),
+      );
     }
     return this;
   }
@@ -220,7 +218,7 @@ export class JobWorkerService implements AsyncDisposable {
   async #startUp(): Promise<void> {
     const broker = await this.#queue.broker();
     const types = [...this.#handlers.keys()];
-    assertSafe(await broker.topology.ensure(types), this.#logger);
+    await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
     const { inspect } = this.#options;
     this.#services ??= {
@@ -232,16 +230,22 @@ export class JobWorkerService implements AsyncDisposable {
       logger: this.#logger,
       ...(inspect && { inspect }),
     };
-    await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type)));
-    if (this.#detach.length === 0) {
-      this.#detach = [broker.onConnection((change) => this.#onConnection(change))];
-    }
+    const ensured = Promise.resolve();
+    // A type that was registered in the meantime is opened too.
+    const ready = (type: string) => (types.includes(type) ? ensured : this.#ensure([type]));
+    await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, ready(type))));
+    this.#detach ??= broker.onConnection((change) => this.#onConnection(change));
     this.#logger.info({ types, ackWaitMs }, 'worker started');
   }
 
-  /** Makes sure of the type's consumers and begins to claim; once for each type. */
-  #openLane(type: string): Promise<void> {
-    const opening = this.#opening.get(type) ?? this.#makeLane(type);
+  async #ensure(types: string[]): Promise<void> {
+    const { topology } = await this.#queue.broker();
+    assertSafe(await topology.ensure(types), this.#logger);
+  }
+
+  /** Begins to claim once the type's consumers are `ready`. A type is opened once, however often it is asked for. */
+  #openLane(type: string, ready: Promise<void>): Promise<void> {
+    const opening = this.#opening.get(type) ?? ready.then(() => this.#makeLane(type));
     this.#opening.set(type, opening);
     // What failed may be tried again by the next start.
     opening.catch(() => this.#opening.delete(type));
@@ -250,10 +254,9 @@ export class JobWorkerService implements AsyncDisposable {
     });
   }
 
-  async #makeLane(type: string): Promise<void> {
+  #makeLane(type: string): void {
     const services = this.#services as RunServices;
     const handler = this.#handlers.get(type) as RegisteredHandler;
-    assertSafe(await services.broker.topology.ensure([type]), this.#logger);
     const runner = new JobRunner(services, handler);
     const lane = new Lane({
       broker: services.broker,
@@ -273,10 +276,8 @@ export class JobWorkerService implements AsyncDisposable {
 
   #onConnection(change: ConnectionChange): void {
     this.#lifecycle.send({ type: change === 'lost' ? 'BROKER_LOST' : 'BROKER_BACK' });
-    if (change === 'back') this.#afterReconnect();
-  }
-
-  #afterReconnect(): void {
+    if (change === 'lost') return;
+    // The server has forgotten what waited there, and leases may have run out.
     for (const lane of this.#lanes.values()) lane.reset();
     this.#services?.leases.verifyAll();
   }
@@ -292,7 +293,7 @@ export class JobWorkerService implements AsyncDisposable {
       for (const run of left) run.release();
       await this.#idleWithin(RELEASE_MS);
     }
-    for (const detach of this.#detach) detach();
+    this.#detach?.();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();
     // What was written last must have left before the connection may close.

@@ -37,7 +37,7 @@ const RETRY_MS = 1_000;
  * Does a broker write until it is done: what a worker has begun must not be left half way because the broker is
  * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
  */
-export async function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
+async function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
   for (let again = false; ; again = true) {
     try {
       return await write(again);
@@ -47,6 +47,18 @@ export async function persistently<T>(logger: Logger, write: (again: boolean) =>
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
+}
+
+/**
+ * Writes a transition, however long the broker takes; returns its sequence.
+ * @throws ConflictError when somebody else wrote after the event `lastSeq`
+ */
+export function writeEvent(
+  { broker, logger }: Pick<RunServices, 'broker' | 'logger'>,
+  record: JobRecord,
+  lastSeq: number,
+): Promise<number> {
+  return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
 }
 
 /**

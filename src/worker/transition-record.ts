@@ -26,11 +26,14 @@ export interface TransitionFacts {
   delayMs?: number;
 }
 
+/** What a transition takes from the chart. */
+export type Transition = Pick<JobContext, 'attempt' | 'checkpoint' | 'error' | 'outcome'>;
+
 /** The record of `state`. What belonged to the state before (due time, old error) is left behind. */
 export function transitionRecord(
   before: JobRecord,
   state: JobState,
-  context: Pick<JobContext, 'attempt' | 'checkpoint' | 'error' | 'outcome'>,
+  context: Transition,
   { worker, workSeq, nowMs, delayMs }: TransitionFacts,
 ): JobRecord {
   const { nextRunAt: _due, error: _error, finishedAt: _finished, ...kept } = before;

@@ -1,44 +1,7 @@
 import { Agent } from 'node:https';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createWebhookClient,
-  generateWebhookSecret,
-  type WebhookClient,
-  type WebhookClientOptions,
-  type WebhookDelivery,
-} from '../../src/webhooks/index.js';
-import { startReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
-
-const SECRET = generateWebhookSecret();
-const LOCAL: WebhookClientOptions = { guard: { allowPrivate: true } };
-const FAILED = { name: 'RetryableError', code: 'JETFLEET_WEBHOOK_FAILED', retryable: true };
-
-let receiver: WebhookReceiver;
-let clients: WebhookClient[];
-beforeEach(async () => {
-  clients = [];
-  receiver = await startReceiver({ secret: SECRET });
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  await receiver.stop();
-});
-
-function clientWith(options: WebhookClientOptions): WebhookClient {
-  const client = createWebhookClient(options);
-  clients.push(client);
-  return client;
-}
-
-function deliver(over: Partial<WebhookDelivery> = {}, client = clientWith(LOCAL)) {
-  return client.deliver({
-    url: `${receiver.url}/hook`,
-    body: '{}',
-    id: 'order-42',
-    secrets: [SECRET],
-    ...over,
-  });
-}
+import { describe, expect, it } from 'vitest';
+import { clientWith, deliver, FAILED, LOCAL, receiver, SECRET } from '../support/webhook-clients.js';
+import { startReceiver } from '../support/webhook-receiver.js';
 
 describe('a webhook that is not sent, or not to its end', () => {
   it('throws the reason of its signal, whether that fires before or during the attempt', async () => {

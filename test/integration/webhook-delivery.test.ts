@@ -1,51 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { WebhookDelivery } from '../../src/webhooks/index.js';
 import {
-  createWebhookClient,
-  generateWebhookSecret,
-  type WebhookClient,
-  type WebhookClientOptions,
-  type WebhookDelivery,
-} from '../../src/webhooks/index.js';
-import { type Respond, startReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
+  clientWith,
+  deliver as deliverTo,
+  FAILED,
+  LOCAL,
+  receiver,
+  SECRET,
+} from '../support/webhook-clients.js';
+import type { Respond } from '../support/webhook-receiver.js';
 
-const SECRET = generateWebhookSecret();
 const BODY = JSON.stringify({
   type: 'instance.running',
   timestamp: '2026-01-01T00:00:00Z',
   data: { name: 'żółw' },
 });
-const LOCAL: WebhookClientOptions = { guard: { allowPrivate: true } };
-const FAILED = { name: 'RetryableError', code: 'JETFLEET_WEBHOOK_FAILED', retryable: true };
 
-let receiver: WebhookReceiver;
-let clients: WebhookClient[];
-beforeEach(async () => {
-  clients = [];
-  receiver = await startReceiver({ secret: SECRET });
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  await receiver.stop();
-});
-
-function clientWith(options: WebhookClientOptions): WebhookClient {
-  const client = createWebhookClient(options);
-  clients.push(client);
-  return client;
-}
-
-function deliver(over: Partial<WebhookDelivery> = {}, client = clientWith(LOCAL)) {
-  return client.deliver({
-    url: `${receiver.url}/hook`,
-    body: BODY,
-    id: 'order-42',
-    secrets: [SECRET],
-    ...over,
-  });
-}
+/** Delivers a whole event. */
+const deliver = (over: Partial<WebhookDelivery> = {}, client = clientWith(LOCAL)) =>
+  deliverTo({ body: BODY, ...over }, client);
 
 describe('an accepted webhook', () => {
   it('arrives byte for byte, signed so that the reference library accepts it', async () => {
