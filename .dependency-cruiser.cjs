@@ -6,7 +6,7 @@ const layers = {
   machines: ['machines', 'src/jobs'],
   'src/wire': ['src/wire', 'src/jobs'],
   'src/broker': ['src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
-  'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
+  'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/webhooks'],
   'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
   'src/webhooks': ['src/webhooks', 'src/jobs', 'src/telemetry'],
   'src/worker': [

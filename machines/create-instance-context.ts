@@ -22,8 +22,8 @@ export interface CreateInstanceResult {
   productId?: string;
   /** Whether an earlier attempt had rented the instance. */
   adopted: boolean;
-  /** Instances of the same name that could not be removed and still cost money. */
-  duplicatesLeft?: string[];
+  /** Other instances of the same name: the oldest was kept, and a `delete_instance` job removes each of these. */
+  duplicates?: string[];
 }
 
 export interface CreateInstanceContext {
@@ -37,7 +37,6 @@ export interface CreateInstanceContext {
   /** Offers not yet refused, the present one first; undefined until resolved. */
   offers?: Offer[];
   found: string[];
-  duplicatesFailed: boolean;
   created?: string;
   error?: JobErrorInfo;
 }
@@ -53,7 +52,6 @@ export function contextOf(input: RunInput<CreateInstancePayload> | undefined): C
     lookUps: 0,
     unknownCreates: 0,
     found: [],
-    duplicatesFailed: false,
   };
 }
 
@@ -71,11 +69,12 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   const { instanceId, maxWaitTime, onTimeout } = input.payload;
   const webhookUrl = input.payload.webhookUrl ?? input.webhookUrl;
   const offer = created === undefined ? undefined : offers?.[0];
+  const duplicates = created === undefined ? found.slice(1) : [];
   const result: CreateInstanceResult = {
     novitaInstanceId,
     ...(offer && { region: offer.region, productId: offer.productId }),
     adopted: created === undefined,
-    ...(context.duplicatesFailed && { duplicatesLeft: found.slice(1) }),
+    ...(duplicates.length > 0 && { duplicates }),
   };
   const payload = {
     instanceId,
@@ -85,9 +84,14 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     ...(webhookUrl !== undefined && { webhookUrl }),
     ...(onTimeout !== undefined && { onTimeout }),
   };
+  const deletes = duplicates.map((id, index) => ({
+    type: JobType.DELETE_INSTANCE,
+    idSuffix: `delete-${index + 1}`,
+    payload: { instanceId, novitaInstanceId: id },
+  }));
   return {
     kind: 'completed',
     result,
-    next: [{ type: JobType.MONITOR_INSTANCE, idSuffix: 'monitor', payload }],
+    next: [{ type: JobType.MONITOR_INSTANCE, idSuffix: 'monitor', payload }, ...deletes],
   };
 }

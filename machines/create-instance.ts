@@ -21,6 +21,13 @@ export interface CreateInstanceSettings {
   maxCreates?: number;
 }
 
+/** The defaults of {@link CreateInstanceSettings}. */
+export const DEFAULT_SETTLE_DELAY_MS = 2_000;
+export const MAX_LOOK_UPS = 5;
+
+/** After these the name may belong to an instance: a conflict is how a provider refuses one that is taken. */
+const UNCLEAR_CODES: readonly string[] = ['JETFLEET_PROVIDER_AMBIGUOUS', 'JETFLEET_PROVIDER_CONFLICT'];
+
 type Thrown = { error: unknown };
 type Found = { found: FoundInstance[] };
 type Offers = { offers: Offer[] };
@@ -37,7 +44,7 @@ const fail = { target: 'failed', actions: { type: 'saveError', params: thrown } 
  * identity that survives a crash: it is recorded before the first create, and looked up before any other.
  */
 export function createInstanceChart(settings: CreateInstanceSettings = {}) {
-  const { settleDelayMs = 2_000, maxLookUps = 5, maxCreates = 3 } = settings;
+  const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS, maxCreates = 3 } = settings;
   return setup({
     types: {
       context: {} as CreateInstanceContext,
@@ -52,21 +59,18 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         { providerInstanceId: string },
         { jobId: string; instanceName: string; offer: Offer }
       >(),
-      removeDuplicates: notProvided<void, { jobId: string; instanceIds: string[] }>(),
     },
     guards: {
       hasIntent: ({ context }) => context.instanceName !== '',
       hasOffersAndIntent: ({ context }, { offers }: Offers) =>
         offers.length > 0 && context.instanceName !== '',
       hasOffers: (_, { offers }: Offers) => offers.length > 0,
-      foundSeveral: (_, { found }: Found) => found.length > 1,
-      foundOne: (_, { found }: Found) => found.length === 1,
+      foundSome: (_, { found }: Found) => found.length > 0,
       mayStillShow: ({ context }) => context.outcomeUnknown && context.lookUps + 1 < maxLookUps,
       createdTooOften: ({ context }) => context.unknownCreates >= maxCreates,
       needsOffers: ({ context }) => context.offers === undefined,
       // What is no error of ours came from below the adapter, after the request may have left.
-      isAmbiguous: (_, { error }: Thrown) =>
-        !JetfleetError.is(error) || error.code === 'JETFLEET_PROVIDER_AMBIGUOUS',
+      isAmbiguous: (_, { error }: Thrown) => !JetfleetError.is(error) || UNCLEAR_CODES.includes(error.code),
       canTryNextOffer: ({ context }, { error }: Thrown) =>
         JetfleetError.is(error) &&
         error.code === 'JETFLEET_PROVIDER_CAPACITY' &&
@@ -91,7 +95,6 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         lookUps: 0,
         error: toJobError(error),
       })),
-      noteDuplicatesLeft: assign({ duplicatesFailed: true }),
       saveNoCapacity: assign(({ context }) => ({ error: noCapacity(context.input.payload) })),
       saveError: assign((_, { error }: Thrown) => ({ error: toJobError(error) })),
     },
@@ -146,12 +149,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
           src: 'findInstances',
           input: ({ context }) => ({ jobId: context.input.jobId, instanceName: context.instanceName }),
           onDone: [
-            {
-              guard: { type: 'foundSeveral', params: looked },
-              target: 'removingDuplicates',
-              actions: saveFound,
-            },
-            { guard: { type: 'foundOne', params: looked }, target: 'completed', actions: saveFound },
+            { guard: { type: 'foundSome', params: looked }, target: 'completed', actions: saveFound },
             { guard: 'mayStillShow', target: 'settling', actions: 'countLookUp' },
             { guard: 'createdTooOften', target: 'failed' },
             { guard: 'needsOffers', target: 'resolvingOffers' },
@@ -196,19 +194,15 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
           ],
         },
       },
-      removingDuplicates: {
-        description: 'Keeps the oldest instance of the name and removes the others.',
-        invoke: {
-          src: 'removeDuplicates',
-          input: ({ context }) => ({ jobId: context.input.jobId, instanceIds: context.found.slice(1) }),
-          onDone: 'completed',
-          onError: { target: 'completed', actions: 'noteDuplicatesLeft' },
-        },
+      completed: {
+        type: 'final',
+        description:
+          'One instance is rented, and its monitor job follows; others of its name are deleted by jobs.',
       },
-      completed: { type: 'final', description: 'One instance is rented, and its monitor job follows.' },
       failed: {
         type: 'final',
-        description: 'Nothing was rented as far as is known; the error says what helps.',
+        description:
+          'Nothing was rented as far as is known; once the job has failed, its name is looked up to delete.',
       },
     },
   });

@@ -1,13 +1,25 @@
 /** The statecharts of Jetfleet: pure, drawn in `docs/machines.md`, and given their I/O by the worker. */
 
 export type { CreateInstanceSettings } from './create-instance.js';
-export { createInstanceChart, createInstanceMachine } from './create-instance.js';
+export {
+  createInstanceChart,
+  createInstanceMachine,
+  DEFAULT_SETTLE_DELAY_MS,
+  MAX_LOOK_UPS,
+} from './create-instance.js';
 export type {
   CreateInstanceContext,
   CreateInstanceResult,
   FoundInstance,
   Offer,
 } from './create-instance-context.js';
+export type { DeleteInstanceSettings } from './delete-instance.js';
+export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
+export type {
+  DeleteCheckpoint,
+  DeleteInstanceContext,
+  DeleteInstanceResult,
+} from './delete-instance-context.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobContext, JobEvent, JobMachineInput } from './job-context.js';

@@ -1,8 +1,9 @@
-import { type JobErrorInfo, toJobError } from '../src/jobs/errors.js';
+import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../src/jobs/limits.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
 import { emptyInput, type RunInput } from './run-input.js';
+import { sinceMs } from './time.js';
 
 /** What a check found; null when the provider does not know the instance. */
 export type InstanceCheck = { status: string; healthy: boolean; reason?: string } | null;
@@ -54,12 +55,6 @@ export function contextOf(
   };
 }
 
-/** Zero where a time cannot be read: what is unknown must not remove an instance. */
-export function sinceMs(from: string | undefined, now: string): number {
-  const ms = Date.parse(now) - Date.parse(from ?? '');
-  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
-}
-
 export function removingForMs({ removal: begun, input }: MonitorInstanceContext): number {
   return sinceMs(begun?.since, input.now);
 }
@@ -70,11 +65,6 @@ export function removal({ input, lastStatus }: MonitorInstanceContext, phase: Mo
 
 export function isGone(check: InstanceCheck): boolean {
   return check === null || check.status === 'terminated';
-}
-
-export function retryDelayMs(error: unknown, intervalMs: number, leftMs: number): number {
-  const wantedMs = Math.max(toJobError(error).retryAfterMs ?? 0, intervalMs);
-  return Math.min(wantedMs, Math.max(leftMs, intervalMs));
 }
 
 export function snoozed(delayMs: number, checkpoint?: MonitorCheckpoint): { outcome: JobOutcome } {

@@ -14,11 +14,11 @@ import {
   readyOutcome,
   removal,
   removingForMs,
-  retryDelayMs,
   snoozed,
   timedOut,
 } from './monitor-instance-context.js';
 import { notProvided, type RunInput } from './run-input.js';
+import { retryDelayMs } from './time.js';
 
 export interface MonitorInstanceSettings {
   /** Pause between two checks. Defaults to 10 seconds. */

@@ -21,6 +21,10 @@ const MACHINES: readonly [AnyStateMachine, string][] = [
     charts.monitorInstanceMachine,
     'One run is one check. Between runs the job hibernates on a broker timer and holds nothing.',
   ],
+  [
+    charts.deleteInstanceMachine,
+    'Follows from a create or monitor job that failed or was cancelled: what it rented must not stay rented.',
+  ],
   [charts.sendWebhookMachine, 'One run is one delivery. The retry schedule of the job makes the next.'],
   [charts.workerLifecycleMachine, 'The worker itself.'],
 ];

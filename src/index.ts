@@ -30,12 +30,14 @@ export {
   TimeoutError,
   ValidationError,
 } from './jobs/errors.js';
-export type { FollowUp, JobRecord } from './jobs/job-record.js';
+export type { FollowUp, JobRecord, PastFailure } from './jobs/job-record.js';
 export { complete, type JobOutcome, type NextJob, snooze } from './jobs/outcome.js';
 export {
   type BuiltInPayloads,
   type CreateInstancePayload,
   createInstancePayload,
+  type DeleteInstancePayload,
+  deleteInstancePayload,
   type MonitorInstancePayload,
   monitorInstancePayload,
   type OnTimeout,
@@ -46,6 +48,7 @@ export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-poli
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
 export type { JobFilter, JobPage } from './queue/job-lists.js';
 export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
+export type { RedriveFilter } from './queue/job-redrive.js';
 export type { JobOptions } from './queue/job-request.js';
 export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';

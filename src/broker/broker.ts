@@ -133,6 +133,20 @@ export class Broker {
     }
   }
 
+  /**
+   * Publishes the message of a job that has a record already, once more: for its event `eventSeq`, so that repeating
+   * the call adds nothing.
+   */
+  async enqueueAgain(request: JobRequest, eventSeq: number): Promise<void> {
+    const { id, type, priority, payload } = request;
+    const kind = workKindOf(type);
+    await this.#logs[kind].append({
+      subject: this.subjects.work({ kind, priority, type, id }),
+      data: encodeBody(payload),
+      headers: [[Header.MSG_ID, `${id}:${eventSeq}`], ...optionHeaders(request)],
+    });
+  }
+
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
   async setTimer(reason: TimerReason, kind: WorkKind, request: JobRequest, runAtMs: number): Promise<void> {
     const address = { kind, priority: request.priority, type: request.type, id: request.id };
@@ -211,6 +225,22 @@ export class Broker {
     return consumeEvents(this.connection, this.subjects, options, handler, this.#logger);
   }
 
+  /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
+  announceCancelled(id: string, seq: number): void {
+    this.connection.publish(this.subjects.cancelled(), JSON.stringify({ id, seq }));
+  }
+
+  /** Hears of cancelled jobs; returns how to stop. */
+  onCancelled(listener: (id: string, seq: number) => void): () => void {
+    const subscription = this.connection.subscribe(this.subjects.cancelled(), {
+      callback: (_, msg) => {
+        const notice = readNotice(msg.data);
+        if (notice) listener(notice.id, notice.seq);
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
   /** Tells `listener` when the broker goes away and comes back; returns how to stop. */
   onConnection(listener: (change: ConnectionChange) => void): () => void {
     this.#listeners.add(listener);
@@ -260,4 +290,15 @@ function timerHeaders(request: JobRequest, atMs: number, target: string): Header
     [Header.CREATED_AT, request.createdAt],
     ...scheduleHeaders(atMs, target),
   ];
+}
+
+/** A notice of {@link Broker.announceCancelled}; undefined for a stranger's bytes, which must not end the reader. */
+function readNotice(data: Uint8Array): { id: string; seq: number } | undefined {
+  try {
+    const notice = JSON.parse(new TextDecoder().decode(data)) as { id: unknown; seq: unknown } | null;
+    const { id, seq } = notice ?? {};
+    return typeof id === 'string' && typeof seq === 'number' ? { id, seq } : undefined;
+  } catch {
+    return undefined;
+  }
 }

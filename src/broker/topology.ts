@@ -31,6 +31,8 @@ export interface TopologyReport {
 const NANOS_PER_MS = 1_000_000;
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
+/** No message found, and sequence not found, as the server answers for one that was deleted. */
+const MESSAGE_GONE: readonly number[] = [10037, 10043];
 
 /** Creates the streams and consumers where they are missing; what exists is compared, never changed. */
 export class Topology {
@@ -86,10 +88,20 @@ export class Topology {
     return this.#jsm.streams.info(this.#subjects.streamName(kind), filter);
   }
 
-  /** Removes every message of the subject; returns how many. */
-  async purge(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
-    const { purged } = await this.#jsm.streams.purge(this.#subjects.streamName(kind), { filter });
+  /** Removes every message of the subject, at most up to the sequence `upTo`; returns how many. */
+  async purge(kind: 'jobs' | 'webhooks' | 'events', filter: string, upTo?: number): Promise<number> {
+    const bound = upTo === undefined ? {} : { seq: upTo + 1 };
+    const { purged } = await this.#jsm.streams.purge(this.#subjects.streamName(kind), { filter, ...bound });
     return purged;
+  }
+
+  /** Removes one message; one that is gone already is a success. */
+  async deleteMessage(kind: 'jobs' | 'webhooks' | 'events', seq: number): Promise<void> {
+    try {
+      await this.#jsm.streams.deleteMessage(this.#subjects.streamName(kind), seq, false);
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && MESSAGE_GONE.includes(error.code))) throw error;
+    }
   }
 
   async #ensureStream(want: WantedStream, report: TopologyReport): Promise<void> {

@@ -1,5 +1,5 @@
 /** The jobs of the demo, and what must become of each. */
-import { instanceNameFor, type Simulator } from '../gpu/index.js';
+import { instanceNameStem, type Simulator } from '../gpu/index.js';
 import type { JobState, JobStatus } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { LifecycleStatus } from '../webhooks/index.js';
@@ -26,7 +26,7 @@ export interface ExpectedOperation {
   /** The one webhook that tells how it ended. */
   webhook: LifecycleStatus;
   /** Name of the instance that it must have rented, exactly once; none for an operation that must not rent. */
-  instanceName?: string;
+  instanceStem?: string;
   /** Whether the instance must be deleted and gone in the end. Defaults to false. */
   deleted?: boolean;
 }
@@ -56,8 +56,8 @@ export function registerReport(worker: JobWorkerService): void {
 
 /** Lets one instance never start, and the answer to one create get lost after it was carried out. */
 export function injectFaults({ faults }: Simulator): void {
-  faults.add({ kind: 'stuck_pulling', match: instanceNameFor('stuck') });
-  faults.add({ kind: 'reset_after_create', match: instanceNameFor('notebook'), times: 1 });
+  faults.add({ kind: 'stuck_pulling', match: instanceNameStem('stuck') });
+  faults.add({ kind: 'reset_after_create', match: instanceNameStem('notebook'), times: 1 });
 }
 
 /** Adds every job, and says what must become of them. */
@@ -120,7 +120,7 @@ export function planFor(nameless: string): Plan {
       completed('hello'),
     ],
     operations: [
-      ...created.map((id) => ({ id, instanceName: instanceNameFor(id), ...endOf(id) })),
+      ...created.map((id) => ({ id, instanceStem: instanceNameStem(id), ...endOf(id) })),
       { id: 'broken', webhook: 'failed' },
       { id: 'gone', webhook: 'failed' },
     ],

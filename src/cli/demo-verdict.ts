@@ -103,13 +103,13 @@ function receivedText(received: readonly ReceivedWebhook[]): string {
 }
 
 function instanceRow(
-  { id, instanceName, deleted = false }: ExpectedOperation,
+  { id, instanceStem, deleted = false }: ExpectedOperation,
   evidence: Evidence,
 ): Row | undefined {
-  if (instanceName === undefined) return undefined;
+  if (instanceStem === undefined) return undefined;
   const count = (action: string) =>
-    evidence.ledger.filter((entry) => entry.name === instanceName && entry.action === action).length;
-  const isLive = evidence.live.includes(instanceName);
+    evidence.ledger.filter((entry) => entry.name.startsWith(instanceStem) && entry.action === action).length;
+  const isLive = evidence.live.some((name) => name.startsWith(instanceStem));
   return row(
     `instance of ${id}`,
     deleted ? 'rented 1 ×, deleted, gone' : 'rented 1 ×, runs',
@@ -127,7 +127,7 @@ function sumRows(
     return ends === 1 && isTerminal(history.at(-1)?.status ?? 'pending');
   });
   const rented = evidence.ledger.filter(({ action }) => action === 'create').length;
-  const mayRent = plan.operations.filter(({ instanceName }) => instanceName !== undefined).length;
+  const mayRent = plan.operations.filter(({ instanceStem }) => instanceStem !== undefined).length;
   const webhooks = plan.operations.length + plan.webhooks.length;
   const count = (number: number, noun: string) => `${number} ${noun}`;
   return [

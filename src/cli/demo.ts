@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
-import { instanceNameFor } from '../gpu/instance-name.js';
+import { instanceNameStem } from '../gpu/instance-name.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -198,8 +198,8 @@ async function readHistory(queue: JobQueueService, lastSeq: number): Promise<Job
 function introduction(server: EmbeddedServer, simulator: Simulator, receiver: WebhookReceiver): string {
   return [
     `broker       ${server.url}  (nats-server ${server.version}, temporary store)`,
-    `GPU provider ${simulator.url}  (simulated: ${instanceNameFor('stuck')} never starts,`,
-    `             and the answer to the create of ${instanceNameFor('notebook')} gets lost)`,
+    `GPU provider ${simulator.url}  (simulated: ${instanceNameStem('stuck')}… never starts,`,
+    `             and the answer to the create of ${instanceNameStem('notebook')}… gets lost)`,
     `webhooks     ${receiver.url}`,
     '',
   ].join('\n');

@@ -25,14 +25,6 @@ export function usageError(message: string, code = 'JETFLEET_OPTION_INVALID'): V
   return new ValidationError(code, message);
 }
 
-/** The answer to an id that nobody used, or whose record has expired. */
-export function noSuchJob(id: string): JetfleetError {
-  return new JetfleetError(
-    'JETFLEET_NOT_FOUND',
-    `there is no job ${JSON.stringify(id)}; its record may have expired, or it is in another namespace`,
-  );
-}
-
 /** An error as the command line reports it. */
 export interface Report {
   exitCode: ExitCode;

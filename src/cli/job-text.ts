@@ -1,5 +1,5 @@
 /** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
-import type { JobRecord } from '../jobs/job-record.js';
+import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { clip, paintStatus } from './output.js';
 
 /** `completed`, or `failed·timed_out` where the state says more than the status. */
@@ -69,7 +69,7 @@ export function listRow(record: JobRecord): string[] {
 
 /** Everything about one job that a person asks for. */
 export function jobBlock(record: JobRecord): string {
-  const { id, type, priority, status, attempt, maxAttempts, error, next = [] } = record;
+  const { id, type, priority, status, attempt, maxAttempts, error, next = [], failures = [] } = record;
   const lines: [string, string | undefined][] = [
     ['id', id],
     ['type', `${type} (${priority})`],
@@ -91,9 +91,15 @@ export function jobBlock(record: JobRecord): string {
       'problem',
       `${path || '(whole)'}: ${message}`,
     ]),
+    ...failures.map((failure): [string, string] => ['failed', pastFailure(failure)]),
     ...next.map((job): [string, string] => ['next', `${job.id} (${job.type}, ${job.priority})`]),
   ];
   return lines.flatMap(([name, text]) => (text === undefined ? [] : `${name.padEnd(11)} ${text}`)).join('\n');
+}
+
+/** One line on an earlier life of a job that was retried. */
+function pastFailure({ state, attempt, finishedAt = '', code = '', message = '' }: PastFailure): string {
+  return `${finishedAt} ${state} in attempt ${attempt}: ${code}: ${message}`;
 }
 
 function json(value: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
-import { noSuchJob } from './exit-code.js';
+import { noSuchJob } from '../queue/job-lookup.js';
 import { transitionLine } from './job-text.js';
 import {
   cliLogger,

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
-import { noSuchJob } from './exit-code.js';
+import { noSuchJob } from '../queue/job-lookup.js';
 import { jobAddCommand } from './job-add.js';
+import { jobCancelCommand } from './job-cancel.js';
+import { jobRetryCommand } from './job-retry.js';
 import { jobBlock, LIST_HEADING, listRow } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
@@ -16,14 +18,16 @@ import {
 } from './options.js';
 import { note, print, printJson, table } from './output.js';
 
-/** `jetfleet job`: add, get, list and watch. */
+/** `jetfleet job`: add, get, list, watch, cancel and retry. */
 export function jobCommand(program: Command): void {
-  const job = program.command('job').description('add jobs and look at them');
+  const job = program.command('job').description('add jobs, look at them, cancel and retry them');
   withExamples(job, 'job get order-42', 'job list --status failed');
   jobAddCommand(job);
   getCommand(job);
   listCommand(job);
   jobWatchCommand(job);
+  jobCancelCommand(job);
+  jobRetryCommand(job);
 }
 
 function getCommand(job: Command): void {

@@ -69,6 +69,13 @@ export function parseDuration(text: string): number {
   return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] ?? 1));
 }
 
+/** How long ago, such as `2h`, or an ISO 8601 time. */
+export function parseSince(text: string): Date {
+  const time = /^\d{4}-/.test(text) ? new Date(text) : new Date(Date.now() - parseDuration(text));
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new InvalidArgumentError('It must be a duration such as 2h, or a time such as 2026-01-01T00:00:00Z.');
+}
+
 /** A reader of whole numbers from `min` to `max`. */
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {

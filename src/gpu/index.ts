@@ -1,5 +1,10 @@
 /** GPU providers: the interface, Novita's adapter, and a simulated provider for tests and development. */
-export { INSTANCE_NAME_PREFIX, instanceNameFor } from './instance-name.js';
+export {
+  INSTANCE_NAME_PREFIX,
+  instanceNameFor,
+  instanceNameStem,
+  type NamedJob,
+} from './instance-name.js';
 export { InstancePoller, type InstancePollerOptions } from './instance-poller.js';
 export {
   createNovitaProvider,

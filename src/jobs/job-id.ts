@@ -61,3 +61,11 @@ export function derivedId(id: string, suffix: string): string {
   const hash = createHash('sha256').update(whole).digest('hex').slice(0, DERIVED_HASH_LENGTH);
   return `${whole.slice(0, MAX_DERIVED_ID_LENGTH - DERIVED_HASH_LENGTH - 1)}-${hash}`;
 }
+
+/**
+ * The id of what follows from the failure of a job. Each time that a job is taken out of the dead letters, its failure
+ * is another one, with follow-ups of its own.
+ */
+export function failureId({ id, redrives }: { id: string; redrives?: number }, suffix: string): string {
+  return derivedId(id, redrives ? `${suffix}-${redrives + 1}` : suffix);
+}

@@ -11,6 +11,16 @@ export interface FollowUp {
   webhookUrl?: string;
 }
 
+/** How a job ended before it was taken out of the dead letters. */
+export interface PastFailure {
+  state: JobState;
+  /** Attempts that it had used. */
+  attempt: number;
+  finishedAt?: string;
+  code?: string;
+  message?: string;
+}
+
 /**
  * The whole state of a job. Each transition appends one of these to EVENTS on
  * `events.<type>.<status>.<id>`; the last one for an id is the job, all of them are its history.
@@ -53,6 +63,10 @@ export interface JobRecord<P = unknown, R = unknown> {
   next?: FollowUp[];
   /** The job that this one followed from. */
   parentId?: string;
+  /** How often the job was taken back out of the dead letters; each time its attempts count from 1 again. */
+  redrives?: number;
+  /** How its earlier lives ended, oldest first; the last 10. */
+  failures?: PastFailure[];
   /** W3C trace context of the producer. */
   traceparent?: string;
   tracestate?: string;

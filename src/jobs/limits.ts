@@ -14,6 +14,8 @@ export const MAX_PROBLEM_LENGTH = 300;
 export const MAX_PAYLOAD_DEPTH = 100;
 /** Largest result or checkpoint that a handler may leave on its record. */
 export const MAX_RESULT_BYTES = 128 * 1024;
+/** How many failures a job that was redriven remembers, the last ones. */
+export const MAX_PAST_FAILURES = 10;
 /** Largest error message kept on a record, in characters. */
 export const MAX_ERROR_MESSAGE_LENGTH = 2_000;
 /** How much of a broken body is kept with the error, in characters. */
@@ -34,6 +36,9 @@ export const MAX_MAX_ATTEMPTS = 100;
 export const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** Longest delay of a scheduled job: 366 days. */
 export const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
+
+/** An instance that is to be deleted costs money until it is gone: only time ends that, not lost workers. */
+export const DELETE_MAX_ATTEMPTS = MAX_MAX_ATTEMPTS;
 
 export const DEFAULT_RETRY_BASE_MS = 1_000;
 export const DEFAULT_MAX_RETRY_DELAY_MS = 300_000;

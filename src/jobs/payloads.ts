@@ -52,6 +52,22 @@ export const monitorInstancePayload = z.strictObject({
 });
 export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
 
+/**
+ * `delete_instance`: deletes what a job has rented, until the provider says that it is gone: one instance by the
+ * provider's id, or every instance of a name that was recorded before a create.
+ */
+export const deleteInstancePayload = z
+  .strictObject({
+    instanceId: text(100),
+    novitaInstanceId: text(200).optional(),
+    instanceName: text(100).optional(),
+  })
+  .refine(
+    ({ novitaInstanceId, instanceName }) => novitaInstanceId !== undefined || instanceName !== undefined,
+    'needs novitaInstanceId or instanceName',
+  );
+export type DeleteInstancePayload = z.infer<typeof deleteInstancePayload>;
+
 /** `send_webhook`: delivers `payload` to `url`, signed, until it is accepted. */
 export const sendWebhookPayload = z.strictObject({
   url: httpUrl,
@@ -66,6 +82,7 @@ export type SendWebhookPayload = z.infer<typeof sendWebhookPayload>;
 export interface BuiltInPayloads {
   create_instance: z.input<typeof createInstancePayload>;
   monitor_instance: Omit<z.input<typeof monitorInstancePayload>, 'startTime'> & { startTime: string | Date };
+  delete_instance: DeleteInstancePayload;
   send_webhook: Omit<SendWebhookPayload, 'payload'> & { payload: unknown };
 }
 
@@ -73,5 +90,6 @@ export interface BuiltInPayloads {
 export const BUILT_IN_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   [JobType.CREATE_INSTANCE]: createInstancePayload,
   [JobType.MONITOR_INSTANCE]: monitorInstancePayload,
+  [JobType.DELETE_INSTANCE]: deleteInstancePayload,
   [JobType.SEND_WEBHOOK]: sendWebhookPayload,
 };

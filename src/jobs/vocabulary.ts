@@ -7,6 +7,7 @@
 export const JobType = {
   CREATE_INSTANCE: 'create_instance',
   MONITOR_INSTANCE: 'monitor_instance',
+  DELETE_INSTANCE: 'delete_instance',
   SEND_WEBHOOK: 'send_webhook',
 } as const;
 export type BuiltInJobType = (typeof JobType)[keyof typeof JobType];

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
+import { JetfleetError } from '../jobs/errors.js';
 import { isJobId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
@@ -52,4 +53,12 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
 function dueTime(schedule: string): string | undefined {
   const time = Date.parse(schedule.replace(/^@at /, ''));
   return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+}
+
+/** The answer to an id that nobody used, or whose record has expired. */
+export function noSuchJob(id: string): JetfleetError {
+  return new JetfleetError(
+    'JETFLEET_NOT_FOUND',
+    `there is no job ${JSON.stringify(id)}; its record may have expired, or it is in another namespace`,
+  );
 }

@@ -8,9 +8,11 @@ import type { JobRecord } from '../jobs/job-record.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
+import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import { type JobFilter, type JobPage, listJobs } from './job-lists.js';
 import { findJob } from './job-lookup.js';
+import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
 import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 
@@ -142,6 +144,35 @@ export class JobQueueService implements AsyncDisposable {
       throw new ValidationError('JETFLEET_OPTION_INVALID', `olderThanMs ${olderThanMs} must be 0 or more`);
     }
     return cleanupJobs(await this.broker(), olderThanMs, Date.now());
+  }
+
+  /**
+   * Cancels a job that is queued, scheduled, retrying, waiting, or running in any process: its handler's AbortSignal
+   * fires with the reason `cancelled`, and what an instance job has rented is deleted.
+   * @param reason shown in the job's error
+   * @returns the FAILED record
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job has ended already
+   */
+  async cancel(id: string, reason?: string): Promise<JobRecord> {
+    return cancelJob(await this.broker(), id, reason);
+  }
+
+  /**
+   * Runs a FAILED job again, with its attempts counted from 1. Its record keeps what went wrong before in `failures`.
+   * @returns the PENDING record
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job is not FAILED, or its body could not be read
+   */
+  async retry(id: string): Promise<JobRecord> {
+    return redriveJob(await this.broker(), id);
+  }
+
+  /**
+   * Runs every FAILED job again that fits, oldest first.
+   * @returns the ids of those jobs
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
+   */
+  async retryAll(filter: RedriveFilter = {}): Promise<string[]> {
+    return redriveJobs(await this.broker(), filter);
   }
 
   /**

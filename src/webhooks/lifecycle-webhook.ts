@@ -1,4 +1,4 @@
-import { derivedId } from '../jobs/job-id.js';
+import { failureId } from '../jobs/job-id.js';
 import type { FollowUp, JobRecord } from '../jobs/job-record.js';
 import { DEFAULT_WEBHOOK_MAX_ATTEMPTS } from '../jobs/limits.js';
 import { sendWebhookPayload } from '../jobs/payloads.js';
@@ -45,7 +45,7 @@ export function lifecycleWebhook(record: JobRecord): FollowUp | undefined {
   if (url === undefined) return undefined;
   return {
     type: JobType.SEND_WEBHOOK,
-    id: derivedId(record.id, `webhook-${status}`),
+    id: failureId(record, `webhook-${status}`),
     payload: { url, payload: webhookBody(record, status, payload) },
     priority: record.priority,
     maxAttempts: DEFAULT_WEBHOOK_MAX_ATTEMPTS,

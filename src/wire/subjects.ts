@@ -102,6 +102,11 @@ export class Subjects {
     return this.event('*', '*', id);
   }
 
+  /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */
+  cancelled(): string {
+    return `${this.prefix}jetfleet.cancelled`;
+  }
+
   consumerName(type: string, priority: JobPriority): string {
     return `${type}-${priority}`;
   }

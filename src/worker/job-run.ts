@@ -19,12 +19,12 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../jobs/limits.js';
 import { retryDelayMs } from '../jobs/retry-policy.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
+import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
 import { type HeldJob, publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
-import { type Transition, transitionRecord, withFollowUps } from './transition-record.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob {
@@ -133,6 +133,7 @@ export class JobRun implements Leased, HeldJob {
       this.#abort.signal.throwIfAborted();
       if (!this.#begun) throw new ConflictError(`the attempt of job ${this.#record.id} has ended already`);
       await this.#append({ ...this.#record, checkpoint, updatedAt: new Date().toISOString() });
+      await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
       this.#actor.send({ type: 'CHECKPOINT', checkpoint });
     });
   }
@@ -153,8 +154,19 @@ export class JobRun implements Leased, HeldJob {
     await this.#exclusively(async () => {
       if (this.#ended) return;
       const last = await this.#services.broker.lastEvent(this.#record.id);
-      if (last && last.seq !== this.#seq) this.#lose('another worker took it over in the meantime');
+      if (!last || last.seq === this.#seq) return;
+      if (last.record?.state === 'cancelled') this.cancelled(last.seq);
+      else this.#lose('another worker took it over in the meantime');
     }).catch((error) => this.logger.warn({ err: error }, 'cannot verify the lease'));
+  }
+
+  /** The record is written already, and its message belongs to whoever cancelled: nothing is left but to stop. */
+  cancelled(seq: number): void {
+    // An older notice is of an earlier life of the job.
+    if (this.#ended || seq <= this.#seq) return;
+    this.logger.info('the job was cancelled while it ran');
+    this.#cancel('cancelled', 'it was cancelled');
+    this.#end();
   }
 
   /** Hands the job back without using up its attempt; another worker can take it at once. */
@@ -172,6 +184,7 @@ export class JobRun implements Leased, HeldJob {
     try {
       await this.#exclusively(async () => {
         if (this.#ended) return;
+        await this.#services.onFailpoint?.('run.ended', this.#record.id);
         await this.#append(this.#outcomeRecord(state, snapshot.context));
         await this.#followThrough();
         this.#end();
@@ -219,8 +232,16 @@ export class JobRun implements Leased, HeldJob {
       this.#delivery.nak();
       return;
     }
-    if (isTerminal(record.status)) await publishFollowUps(this.#services, record);
-    else await setJobTimer(this.#services, record, this.#claimed.kind);
+    const { onFailpoint } = this.#services;
+    if (isTerminal(record.status)) {
+      await onFailpoint?.('finish.written', record.id);
+      await publishFollowUps(this.#services, record);
+      await onFailpoint?.('finish.followed', record.id);
+    } else {
+      await onFailpoint?.('retry.written', record.id);
+      await setJobTimer(this.#services, record, this.#claimed.kind);
+      await onFailpoint?.('retry.timer-set', record.id);
+    }
     this.#delivery.ack();
     this.logger.debug({ state: record.state }, 'job settled');
   }
@@ -232,7 +253,8 @@ export class JobRun implements Leased, HeldJob {
       this.#seq = await writeEvent({ broker, logger: this.logger }, record, this.#seq);
       this.#record = record;
     } catch (error) {
-      if (error instanceof ConflictError) this.#lose(`its ${record.state} record came too late`);
+      if (error instanceof ConflictError && !this.#ended)
+        this.#lose(`its ${record.state} record came too late`);
       throw error;
     }
   }

@@ -15,12 +15,12 @@ import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { toOutcome } from '../jobs/outcome.js';
 import { parsePayload } from '../jobs/validation.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
 import { type ClaimEvent, decideClaim } from './claim.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
 import { publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
-import { transitionRecord, withFollowUps } from './transition-record.js';
 
 /** A delivered job, read and looked up. */
 interface Candidate {
@@ -48,6 +48,7 @@ export class JobRunner {
     try {
       const job = decodeJob(broker.subjects, delivery);
       if (runs.get(job.request.id)?.adopt(delivery)) return;
+      await this.#services.onFailpoint?.('claim.delivered', job.request.id);
       await this.#take({ delivery, job });
     } catch (error) {
       logger.error(
@@ -111,6 +112,7 @@ export class JobRunner {
     const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
     const seq = await writeEvent(this.#services, record, last?.seq ?? 0);
     if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
+    await this.#services.onFailpoint?.('claim.written', record.id);
     const { kind } = job.address;
     const claimed = { record, seq, payload, delivery, kind, snapshot, event };
     await new JobRun(this.#services, { ...claimed, machine: this.#machine, handler: this.#handler }).begin();
@@ -163,7 +165,10 @@ export class JobRunner {
   }
 
   async #endWithoutRun(delivery: Delivery, record: JobRecord): Promise<void> {
+    const { onFailpoint } = this.#services;
+    await onFailpoint?.('finish.written', record.id);
     await publishFollowUps(this.#services, record);
+    await onFailpoint?.('finish.followed', record.id);
     delivery.ack();
   }
 
@@ -173,6 +178,7 @@ export class JobRunner {
     const kept = { ...record, updatedAt: new Date().toISOString() };
     if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
     await setJobTimer(this.#services, record, job.address.kind);
+    await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
   }
 

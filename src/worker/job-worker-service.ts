@@ -6,16 +6,13 @@ import type { ConnectionChange } from '../broker/broker.js';
 import { assertSafe } from '../broker/topology.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { defaultMaxAttempts } from '../jobs/retry-policy.js';
+import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
 import { assertJobType } from '../jobs/validation.js';
-import { JobType } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
-import { parseWebhookSecret } from '../webhooks/signature.js';
-import { createInstanceHandler } from './built-in/create-instance.js';
-import { monitorInstanceHandler } from './built-in/monitor-instance.js';
-import { sendWebhookHandler } from './built-in/send-webhook.js';
+import { builtInHandlers } from './built-in/built-in-handlers.js';
+import type { OnFailpoint } from './failpoint.js';
 import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
@@ -32,9 +29,14 @@ export interface JobWorkerOptions {
   };
   /** Jobs that run at once, by type; overrides what the handler says. */
   concurrency?: Readonly<Record<string, number>>;
+  /** Delays between attempts, by type; overrides what the handler says. */
+  retry?: Readonly<Record<string, RetryPolicy>>;
   /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
   pollIntervalMs?: number;
-  /** Pause before an uncertain create is looked up again, in milliseconds. Defaults to 2,000. */
+  /**
+   * Pause before an uncertain create is looked up again, and between looks whether a deleted instance is gone, in
+   * milliseconds. Five times this long a create of unknown outcome may take to show. Defaults to 2,000.
+   */
   settleDelayMs?: number;
   /** Written on every record. Defaults to `<host>-<pid>-<random>`. */
   name?: string;
@@ -42,6 +44,11 @@ export interface JobWorkerOptions {
   logger?: Logger;
   /** Sees every step of every state machine (XState's inspection events). */
   inspect?: (event: InspectionEvent) => void;
+  /**
+   * For tests that stop a worker between two steps.
+   * @internal
+   */
+  onFailpoint?: OnFailpoint;
 }
 
 /** What became of the running jobs in a shutdown. */
@@ -73,7 +80,7 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #webhookClient: WebhookClient | undefined;
   #services: RunServices | undefined;
   #released = 0;
-  #detach: (() => void) | undefined;
+  readonly #detach: (() => void)[] = [];
   readonly name: string;
 
   /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
@@ -110,9 +117,13 @@ export class JobWorkerService implements AsyncDisposable {
         `a handler of ${type} runs already; register before start`,
       );
     }
-    const own = this.#options.concurrency ?? {};
-    const concurrency = Object.hasOwn(own, type) ? own[type] : options.concurrency;
-    const wanted = { ...options, ...(concurrency !== undefined && { concurrency }) };
+    const concurrency = ownOf(this.#options.concurrency, type) ?? options.concurrency;
+    const retry = ownOf(this.#options.retry, type) ?? options.retry;
+    const wanted = {
+      ...options,
+      ...(concurrency !== undefined && { concurrency }),
+      ...(retry !== undefined && { retry }),
+    };
     this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
     if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
       this.#openLane(type, this.#ensure([type])).catch((err) =>
@@ -192,27 +203,17 @@ export class JobWorkerService implements AsyncDisposable {
       if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
       return held.context;
     };
-    if (provider) {
-      const namespace = this.#queue.namespace;
-      const settling = settleDelayMs === undefined ? {} : { settleDelayMs };
-      this.registerHandler(
-        JobType.CREATE_INSTANCE,
-        createInstanceHandler({ provider, namespace, heldJob, ...settling }),
-      );
-      const polling = pollIntervalMs === undefined ? {} : { pollIntervalMs };
-      this.registerHandler(
-        JobType.MONITOR_INSTANCE,
-        monitorInstanceHandler({ provider, heldJob, ...polling }),
-      );
-    }
-    if (this.#webhookClient) {
-      const secrets = [webhooks?.secret ?? []].flat();
-      for (const secret of secrets) parseWebhookSecret(secret);
-      this.registerHandler(
-        JobType.SEND_WEBHOOK,
-        sendWebhookHandler({ client: this.#webhookClient, secrets, heldJob }),
-      );
-    }
+    const handlers = builtInHandlers({
+      namespace: this.#queue.namespace,
+      heldJob,
+      ...(provider && { provider }),
+      ...(this.#webhookClient && {
+        webhooks: { client: this.#webhookClient, secrets: [webhooks?.secret ?? []].flat() },
+      }),
+      ...(pollIntervalMs !== undefined && { pollIntervalMs }),
+      ...(settleDelayMs !== undefined && { settleDelayMs }),
+    });
+    for (const [type, handler] of handlers) this.registerHandler(type, handler);
   }
 
   async #startUp(): Promise<void> {
@@ -220,7 +221,7 @@ export class JobWorkerService implements AsyncDisposable {
     const types = [...this.#handlers.keys()];
     await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
-    const { inspect } = this.#options;
+    const { inspect, onFailpoint } = this.#options;
     this.#services ??= {
       broker,
       worker: this.name,
@@ -229,12 +230,18 @@ export class JobWorkerService implements AsyncDisposable {
       eventsMaxAgeMs,
       logger: this.#logger,
       ...(inspect && { inspect }),
+      ...(onFailpoint && { onFailpoint }),
     };
     const ensured = Promise.resolve();
     // A type that was registered in the meantime is opened too.
     const ready = (type: string) => (types.includes(type) ? ensured : this.#ensure([type]));
     await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, ready(type))));
-    this.#detach ??= broker.onConnection((change) => this.#onConnection(change));
+    if (this.#detach.length === 0) {
+      this.#detach.push(
+        broker.onConnection((change) => this.#onConnection(change)),
+        broker.onCancelled((id, seq) => this.#runs.get(id)?.cancelled(seq)),
+      );
+    }
     this.#logger.info({ types, ackWaitMs }, 'worker started');
   }
 
@@ -293,7 +300,7 @@ export class JobWorkerService implements AsyncDisposable {
       for (const run of left) run.release();
       await this.#idleWithin(RELEASE_MS);
     }
-    this.#detach?.();
+    for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();
     // What was written last must have left before the connection may close.
@@ -305,4 +312,9 @@ export class JobWorkerService implements AsyncDisposable {
   async #idleWithin(timeoutMs: number): Promise<void> {
     await atMost(timeoutMs, Promise.all([...this.#lanes.values()].map((lane) => lane.idle())));
   }
+}
+
+/** A name such as `constructor` is a legal type, and no setting. */
+function ownOf<T>(settings: Readonly<Record<string, T>> | undefined, type: string): T | undefined {
+  return settings && Object.hasOwn(settings, type) ? settings[type] : undefined;
 }

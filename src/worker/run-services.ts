@@ -3,7 +3,9 @@ import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { followUpRequests } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { OnFailpoint } from './failpoint.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
@@ -14,6 +16,8 @@ export interface HeldJob {
   adopt(delivery: Delivery): boolean;
   /** Hands the job back without using up its attempt. */
   release(): void;
+  /** Stops the handler: the job was cancelled by the event `seq`. */
+  cancelled(seq: number): void;
 }
 
 /** What every run of a worker shares. */
@@ -27,6 +31,8 @@ export interface RunServices {
   /** How long EVENTS keeps a record. */
   eventsMaxAgeMs: number;
   logger: Logger;
+  /** Called between the steps of each job. */
+  onFailpoint?: OnFailpoint;
   /** Sees every step of every state machine. */
   inspect?: (event: InspectionEvent) => void;
 }
@@ -61,21 +67,10 @@ export function writeEvent(
   return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
 }
 
-/**
- * Publishes what follows from a job that has ended. The ids are derived and the record lists them, so doing it again
- * after a crash adds nothing twice.
- */
+/** Publishes what follows from a job that has ended; doing it again adds nothing twice. */
 export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
-  const createdAt = record.finishedAt ?? record.updatedAt;
-  const trace = {
-    ...(record.traceparent !== undefined && { traceparent: record.traceparent }),
-    ...(record.tracestate !== undefined && { tracestate: record.tracestate }),
-  };
-  await Promise.all(
-    (record.next ?? []).map((next) =>
-      persistently(logger, () => broker.enqueue({ ...next, ...trace, parentId: record.id, createdAt })),
-    ),
-  );
+  const requests = followUpRequests(record);
+  await Promise.all(requests.map((request) => persistently(logger, () => broker.enqueue(request))));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
-import type { CreateInstancePayload } from '../../src/index.js';
+import type { CreateInstancePayload, JobRecord } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -55,7 +55,9 @@ describe('an instance', () => {
       data: { instanceId: 'my-instance', status: 'running', novitaInstanceId: creates()[0]?.instanceId },
     });
     await fleet.waitForJob('order-1-monitor-webhook-running', 'completed');
+    // Claimed, the name recorded, the create announced, done.
     expect((await fleet.history('order-1')).map(({ state }) => state)).toEqual([
+      'running',
       'running',
       'running',
       'completed',
@@ -72,8 +74,9 @@ describe('an instance', () => {
     fleet.simulator.faults.add({ kind: 'slow', delayMs: 400, when: 'before', route: '/gpu/instance/create' });
     await add('order-2');
     await vi.waitFor(() => expect(fleet.simulator.requests.count('POST /gpu/instance/create')).toBe(1));
-    const name = instanceNameFor('order-2', fleet.namespace);
-    expect(await fleet.queue.getJob('order-2')).toMatchObject({ checkpoint: { instanceName: name } });
+    const record = (await fleet.queue.getJob('order-2')) as JobRecord;
+    const name = instanceNameFor(record, fleet.namespace);
+    expect(record).toMatchObject({ checkpoint: { instanceName: name } });
     expect(creates()).toHaveLength(0);
     await fleet.waitForJob('order-2', 'completed');
     expect(creates()).toMatchObject([{ name }]);

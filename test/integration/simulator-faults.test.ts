@@ -30,6 +30,8 @@ describe('faults', () => {
     [{ kind: 'error', status: 200 }],
     [{ kind: 'vanish', times: 0 }],
     [{ kind: 'list_lag', lag: 5 }],
+    [{ kind: 'unhealthy', state: '' }],
+    [{ kind: 'name_taken', status: 200 }],
   ])('%j is refused over HTTP and in process', async (fault) => {
     const simulator = await setup();
     const reply = await call(simulator, 'POST /_simulator/faults', fault);

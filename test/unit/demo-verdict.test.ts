@@ -23,7 +23,7 @@ const plan = planFor('seq-3');
 
 /** Evidence of a run in which everything went by the plan. */
 function flawless(): { [K in keyof Evidence]: Evidence[K][number][] } {
-  const rented = plan.operations.filter(({ instanceName }) => instanceName !== undefined);
+  const rented = plan.operations.filter(({ instanceStem }) => instanceStem !== undefined);
   return {
     history: plan.jobs.flatMap((job) =>
       (job.states ?? ['running', job.state]).map((state) => record(job, state)),
@@ -37,11 +37,11 @@ function flawless(): { [K in keyof Evidence]: Evidence[K][number][] } {
       })),
       ...plan.webhooks.map((id) => ({ id, verified: true })),
     ],
-    ledger: rented.flatMap(({ instanceName = '', deleted }) => [
-      entry('create', instanceName),
-      ...(deleted ? [entry('delete', instanceName)] : []),
+    ledger: rented.flatMap(({ instanceStem = '', deleted }) => [
+      entry('create', instanceStem),
+      ...(deleted ? [entry('delete', instanceStem)] : []),
     ]),
-    live: rented.filter(({ deleted }) => !deleted).map(({ instanceName = '' }) => instanceName),
+    live: rented.filter(({ deleted }) => !deleted).map(({ instanceStem = '' }) => instanceStem),
   };
 }
 
@@ -52,7 +52,7 @@ function failuresOf(evidence: Evidence, of: Plan = plan): string[] {
   return failed;
 }
 
-const nameOf = (id: string) => plan.operations.find((operation) => operation.id === id)?.instanceName ?? '';
+const nameOf = (id: string) => plan.operations.find((operation) => operation.id === id)?.instanceStem ?? '';
 
 describe('the verdict of the demo', () => {
   test('passes a run in which everything went by the plan', () => {

@@ -171,6 +171,8 @@ export class SimulatedApi {
     );
     if (!cluster) return noCapacity();
     const target = targetOf({ name: spec.name, product, cluster });
+    const taken = this.#isTaken(spec.name) ? this.#faults.take('name_taken', target) : undefined;
+    if (taken) return refuse(taken.status, 'CONFLICT', `the name ${spec.name} is taken`);
     if (this.#faults.take('no_capacity', target)) return noCapacity();
     const instance = this.#instances.create({
       ...spec,
@@ -179,11 +181,16 @@ export class SimulatedApi {
       ports: parsePorts(spec.ports),
       stuckPulling: this.#faults.take('stuck_pulling', target) !== undefined,
       startFailure: this.#faults.take('start_failed', target)?.message,
+      unhealthy: this.#faults.take('unhealthy', target),
       listLagMs: this.#faults.take('list_lag', target)?.lagMs ?? 0,
     });
     if (this.#faults.take('reset_after_create', target)) return RESET;
     const error = this.#faults.take('error_after_create', target);
     return error ? refuse(error.status, 'UNKNOWN', 'internal error') : ok({ id: instance.id });
+  }
+
+  #isTaken(name: string): boolean {
+    return this.#instances.live().some((instance) => instance.name === name);
   }
 
   #act({ route, body }: RequestRecord): Answer {
@@ -194,7 +201,11 @@ export class SimulatedApi {
     const instance = this.#instances.find(instanceId);
     if (!instance) return unknownInstance();
     if (action === 'delete') {
-      if (instance.order !== 'delete') this.#instances.order(instance, 'delete');
+      if (instance.order !== 'delete') {
+        const lag = this.#faults.take('delete_lag', targetOf(instance));
+        if (lag) this.#instances.deleteLater(instance, lag.lagMs);
+        else this.#instances.order(instance, 'delete');
+      }
       return { status: 200 };
     }
     const status = this.#instances.status(instance) ?? '';

@@ -20,6 +20,10 @@ const delayMs = z.int().min(0).max(MAX_DELAY_MS);
 const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('error_after_create'), status: status.default(500), ...common }),
   z.strictObject({ kind: z.literal('reset_after_create'), ...common }),
+  /** The connection breaks before anything is carried out. */
+  z.strictObject({ kind: z.literal('reset'), route, ...common }),
+  /** Create refuses a name that an instance has which is not removed yet. Without it names may repeat. */
+  z.strictObject({ kind: z.literal('name_taken'), status: status.default(409), ...common }),
   z.strictObject({
     kind: z.literal('error'),
     status: status.default(500),
@@ -41,6 +45,19 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('start_failed'),
     message: z.string().min(1).default('failed to pull the image'),
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('unhealthy'),
+    /** Time from `running` on for which the state is reported. Defaults to no limit. */
+    forMs: delayMs.optional(),
+    state: z.string().min(1).default('unhealthy'),
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('delete_lag'),
+    /** Time from the answer to the removal. Another delete that no such fault holds back is carried out at once. */
+    lagMs: delayMs.default(1_000),
     ...common,
   }),
   z.strictObject({
@@ -67,8 +84,8 @@ const faultSchema = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * A fault to switch on. `stuck_pulling`, `start_failed` and `list_lag` are decided when an instance is created;
- * the others act on each request.
+ * A fault to switch on. `stuck_pulling`, `start_failed`, `unhealthy` and `list_lag` are decided when an instance is
+ * created; the others act on each request.
  */
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = z.output<typeof faultSchema> & { id: string; hits: number };

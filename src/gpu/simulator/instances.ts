@@ -51,6 +51,8 @@ export interface InstanceSpec {
   /** Decided by faults when the instance is made. */
   stuckPulling: boolean;
   startFailure?: string;
+  /** What is reported while it runs, for a time or for ever. */
+  unhealthy?: { state: string; forMs?: number };
   listLagMs: number;
 }
 
@@ -72,12 +74,20 @@ const MAX_LEDGER_ENTRIES = 100_000;
 
 /** The instances of one simulator. Nothing ticks: every status is computed from timestamps when it is asked for. */
 export class SimulatedInstances {
-  readonly ledger: LedgerEntry[] = [];
+  readonly #ledger: LedgerEntry[] = [];
+  /** Deletes that were answered, and when each is carried out. */
+  readonly #lateDeletes = new Map<SimulatedInstance, number>();
   readonly #instances = new Map<string, SimulatedInstance>();
   readonly #timings: SimulatorTimings;
 
   constructor(timings: Partial<SimulatorTimings> = {}) {
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
+  }
+
+  /** Every action carried out, oldest first. */
+  get ledger(): readonly LedgerEntry[] {
+    this.#carryOutLateDeletes();
+    return this.#ledger;
   }
 
   create(spec: InstanceSpec): SimulatedInstance {
@@ -93,18 +103,20 @@ export class SimulatedInstances {
       vanished: false,
     };
     this.#instances.set(instance.id, instance);
-    this.#record('create', instance);
+    this.#record('create', instance, now);
     return instance;
   }
 
   /** An instance that the provider still knows, removed ones of the last moments included. */
   find(id: string): SimulatedInstance | undefined {
+    this.#carryOutLateDeletes();
     const instance = this.#instances.get(id);
     return instance && this.status(instance) ? instance : undefined;
   }
 
   /** Every instance that the provider still knows, newest first. */
   all(): SimulatedInstance[] {
+    this.#carryOutLateDeletes();
     for (const [id, instance] of this.#instances) if (!this.status(instance)) this.#instances.delete(id);
     return [...this.#instances.values()].reverse();
   }
@@ -147,19 +159,32 @@ export class SimulatedInstances {
   }
 
   /** Carries out an order. The caller has checked that the present status allows it. */
-  order(instance: SimulatedInstance, order: 'start' | 'restart' | 'stop' | 'delete'): void {
-    const now = Date.now();
+  order(instance: SimulatedInstance, order: 'start' | 'restart' | 'stop' | 'delete', now = Date.now()): void {
     instance.startedAtMs = this.#startedAtMs(instance);
     instance.order = order;
     instance.orderedAtMs = now;
     if (order === 'stop') instance.stoppedAtMs = now;
+    if (order === 'delete') this.#lateDeletes.delete(instance);
     if (order === 'restart') return;
-    this.#record(order, instance);
+    this.#record(order, instance, now);
+  }
+
+  /** Accepts a delete that is carried out `lagMs` from now. Saying it again does not put it off. */
+  deleteLater(instance: SimulatedInstance, lagMs: number): void {
+    const atMs = this.#lateDeletes.get(instance) ?? Number.POSITIVE_INFINITY;
+    this.#lateDeletes.set(instance, Math.min(atMs, Date.now() + lagMs));
+  }
+
+  /** As nothing ticks, these are caught up with before anybody looks or acts. */
+  #carryOutLateDeletes(): void {
+    const due = [...this.#lateDeletes].filter(([, atMs]) => atMs <= Date.now()).sort((a, b) => a[1] - b[1]);
+    for (const [instance, atMs] of due) this.order(instance, 'delete', atMs);
   }
 
   /** Takes an instance away from outside. It is no action of the API's caller, so it is not in the ledger. */
   vanish(instance: SimulatedInstance): void {
     instance.vanished = true;
+    this.#lateDeletes.delete(instance);
   }
 
   #startedAtMs(instance: SimulatedInstance): number {
@@ -175,6 +200,7 @@ export class SimulatedInstances {
     const status = this.status(instance);
     const failed = status === 'pulling' && Date.now() - instance.orderedAtMs >= this.#timings.runningAfterMs;
     const message = (failed && instance.startFailure) || '';
+    const state = message ? 'pulling' : this.#unhealthyState(instance);
     return {
       id: instance.id,
       name: instance.name,
@@ -194,7 +220,7 @@ export class SimulatedInstances {
       })),
       productId: product.id,
       productName: product.name,
-      statusError: { state: message && 'pulling', message },
+      statusError: { state, message },
       envs: instance.envs,
       kind: 'gpu',
       billingMode: instance.billingMode,
@@ -207,9 +233,16 @@ export class SimulatedInstances {
     };
   }
 
-  #record(action: LedgerAction, { id, name }: SimulatedInstance): void {
-    if (this.ledger.length >= MAX_LEDGER_ENTRIES) this.ledger.shift();
-    this.ledger.push({ at: new Date().toISOString(), action, instanceId: id, name });
+  /** A state without a message, which Novita's words leave `running`. */
+  #unhealthyState(instance: SimulatedInstance): string {
+    if (!instance.unhealthy || this.status(instance) !== 'running') return '';
+    const { state, forMs = Number.POSITIVE_INFINITY } = instance.unhealthy;
+    return Date.now() < this.#startedAtMs(instance) + forMs ? state : '';
+  }
+
+  #record(action: LedgerAction, { id, name }: SimulatedInstance, atMs: number): void {
+    if (this.#ledger.length >= MAX_LEDGER_ENTRIES) this.#ledger.shift();
+    this.#ledger.push({ at: new Date(atMs).toISOString(), action, instanceId: id, name });
   }
 }
 

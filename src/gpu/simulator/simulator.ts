@@ -167,6 +167,7 @@ class SimulatorServer implements Simulator {
     const target = this.#api.targetOf(request);
     const slow = this.faults.take('slow', target);
     if (slow?.when === 'before') await this.#delay(slow.delayMs);
+    if (this.faults.take('reset', target)) return RESET;
     const limited = this.faults.take('rate_limited', target);
     const error = limited ? undefined : this.faults.take('error', target);
     let reply: Reply;

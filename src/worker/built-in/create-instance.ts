@@ -35,8 +35,9 @@ export function createInstanceHandler(
         return listOffers(provider, payload, job.signal);
       }),
       recordIntent: fromPromise(async ({ input: { jobId } }) => {
-        const instanceName = instanceNameFor(jobId, namespace);
-        await heldJob(jobId).saveCheckpoint({ instanceName });
+        const job = heldJob(jobId);
+        const instanceName = instanceNameFor(job.record, namespace);
+        await job.saveCheckpoint({ instanceName });
         return { instanceName };
       }),
       findInstances: fromPromise(({ input }) =>
@@ -47,12 +48,9 @@ export function createInstanceHandler(
         const { gpuNum, rootfsSize, templateId } = payloadOf(job);
         const template = await templateOf(job, templateId);
         const spec = { name: instanceName, offer: offer as Offer, template, gpuNum, rootfsSize };
+        // The fence: a worker that stood still until another one took the job over is refused here, before it pays.
+        await job.saveCheckpoint({ instanceName, region: offer.region, productId: offer.productId });
         return provider.create(spec, job.signal);
-      }),
-      removeDuplicates: fromPromise(async ({ input: { jobId, instanceIds } }) => {
-        const { signal, logger } = heldJob(jobId);
-        logger.warn({ instanceIds }, 'several instances of one name; removing all but the oldest');
-        await Promise.all(instanceIds.map((id) => provider.delete(id, signal)));
       }),
     },
   });

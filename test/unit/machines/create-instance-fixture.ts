@@ -52,7 +52,6 @@ export interface Fakes {
   offers?: () => Offer[];
   find?: (lookUp: number) => FoundInstance[];
   create?: (offer: Offer) => string;
-  remove?: (ids: string[]) => void;
 }
 
 /** Runs the chart against fakes; `calls` has what it asked for, in order. */
@@ -77,10 +76,6 @@ export function start(fakes: Fakes, more: Partial<typeof input> = {}, settings: 
       createInstance: fromPromise(async (args) => {
         calls.push(`create ${args.input.offer.productId}`);
         return { providerInstanceId: fakes.create?.(args.input.offer) ?? 'new-1' };
-      }),
-      removeDuplicates: fromPromise(async (args) => {
-        calls.push(`remove ${args.input.instanceIds}`);
-        fakes.remove?.(args.input.instanceIds);
       }),
     },
   });

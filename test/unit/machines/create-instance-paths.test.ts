@@ -20,14 +20,12 @@ describe('every path through the chart', () => {
     done('lookingUp', [{ id: 'a' }]),
     done('lookingUp', [{ id: 'a' }, { id: 'b' }]),
     done('creating', { providerInstanceId: 'n' }),
-    done('removingDuplicates', undefined),
     error('resolvingOffers', refused()),
     error('recordingIntent', refused()),
     error('lookingUp', refused()),
     error('creating', capacity()),
     error('creating', ambiguous()),
     error('creating', refused()),
-    error('removingDuplicates', refused()),
     { type: 'xstate.after.settleDelay.create_instance.settling' } as unknown as Event,
   ];
   const machine = createInstanceChart({ maxLookUps: 2, maxCreates: 2 });
@@ -110,7 +108,6 @@ describe('against a provider that lags, loses answers and is crashed at', () => 
               findInstances: fromPromise(async () =>
                 owned.filter((one) => one.shownAfter-- <= 0).map(({ id }) => ({ id })),
               ),
-              removeDuplicates: fromPromise(async () => {}),
               createInstance: fromPromise(async () => {
                 const next = answers.shift() ?? 'ok';
                 if (next === 'capacity') throw capacity();

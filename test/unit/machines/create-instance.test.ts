@@ -121,20 +121,24 @@ describe('an earlier create may have been carried out', () => {
     expect(outcome).toEqual({ kind: 'failed', error: toJobError(ambiguous()) });
   });
 
-  it('keeps the oldest of several and removes the others', async () => {
+  it('keeps the oldest of several, and asks for a job that deletes each of the others', async () => {
     const find = () => [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
     const { outcome, calls } = await run({ find }, prior);
-    expect(calls).toEqual(['find', 'remove b,c']);
-    expect(outcome).toMatchObject({ result: { novitaInstanceId: 'a', adopted: true } });
-    expect(outcome).not.toMatchObject({ result: { duplicatesLeft: expect.anything() } });
+    expect(calls).toEqual(['find']);
+    const deletes = (n: number, novitaInstanceId: string) => ({
+      type: 'delete_instance',
+      idSuffix: `delete-${n}`,
+      payload: { instanceId: input.payload.instanceId, novitaInstanceId },
+    });
+    expect(outcome).toMatchObject({
+      result: { novitaInstanceId: 'a', adopted: true, duplicates: ['b', 'c'] },
+      next: [{ type: 'monitor_instance' }, deletes(1, 'b'), deletes(2, 'c')],
+    });
   });
 
-  it('keeps the adoption when the duplicates cannot be removed, and names them', async () => {
-    const { outcome } = await run({ find: () => [{ id: 'a' }, { id: 'b' }], remove: fail(refused()) }, prior);
-    expect(outcome).toMatchObject({
-      kind: 'completed',
-      result: { novitaInstanceId: 'a', duplicatesLeft: ['b'] },
-    });
+  it('has no duplicates to name when it found one', async () => {
+    const { outcome } = await run({ find: () => [{ id: 'a' }] }, prior);
+    expect(outcome).not.toMatchObject({ result: { duplicates: expect.anything() } });
   });
 
   it('waits for the settle delay between look-ups', async () => {

@@ -1,8 +1,8 @@
 /** The record that a transition writes: pure functions from the record before, and what the chart decided. */
-import type { JobContext } from '../../machines/index.js';
-import { ValidationError } from '../jobs/errors.js';
+import { compensationFor } from '../jobs/compensation.js';
+import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
 import { derivedId, isJobId } from '../jobs/job-id.js';
-import type { FollowUp, JobRecord } from '../jobs/job-record.js';
+import type { FollowUp, JobRecord, JobRequest } from '../jobs/job-record.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import {
@@ -19,15 +19,21 @@ import { encodeRecord } from '../wire/record-message.js';
 
 /** What only the worker knows about a transition. */
 export interface TransitionFacts {
-  worker: string;
-  workSeq: number;
+  /** Absent when no worker makes it: a queue cancels or redrives. */
+  worker?: string;
+  workSeq?: number;
   nowMs: number;
   /** Of a job that will wait: how long. */
   delayMs?: number;
 }
 
 /** What a transition takes from the chart. */
-export type Transition = Pick<JobContext, 'attempt' | 'checkpoint' | 'error' | 'outcome'>;
+export interface Transition {
+  attempt: number;
+  checkpoint?: unknown;
+  error?: JobErrorInfo;
+  outcome?: JobOutcome;
+}
 
 /** The record of `state`. What belonged to the state before (due time, old error) is left behind. */
 export function transitionRecord(
@@ -49,8 +55,8 @@ export function transitionRecord(
     ...(state === 'running' && !before.startedAt && { startedAt: now }),
     ...(isTerminal(status) && { finishedAt: now }),
     ...(delayMs !== undefined && { nextRunAt: new Date(nowMs + delayMs).toISOString() }),
-    worker,
-    workSeq,
+    ...(worker !== undefined && { worker }),
+    ...(workSeq !== undefined && { workSeq }),
     ...(context.checkpoint !== undefined && { checkpoint: context.checkpoint }),
     ...(outcome?.kind === 'completed' && outcome.result !== undefined && { result: outcome.result }),
     ...(context.error && { error: context.error }),
@@ -58,12 +64,13 @@ export function transitionRecord(
 }
 
 /**
- * A terminal record with the jobs that follow from it: those its handler asked for, and its lifecycle webhook.
+ * A terminal record with the jobs that follow from it: those its handler asked for, its lifecycle webhook, and the
+ * removal of what a failed job has rented.
  * @throws ValidationError when one of them can never be published, or the record would not fit into a message
  */
 export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecord {
-  const webhook = lifecycleWebhook(record);
-  const next = [...followUps(record, outcome), ...(webhook ? [webhook] : [])];
+  const own = [compensationFor(record), lifecycleWebhook(record)].filter((each) => each !== undefined);
+  const next = [...followUps(record, outcome), ...own];
   for (const followUp of next) assertFollowUp(followUp);
   const whole = next.length === 0 ? record : { ...record, next };
   const bytes = encodeRecord(whole).length;
@@ -105,4 +112,36 @@ function assertFollowUp({ id, type, priority, payload }: FollowUp): void {
     );
   }
   encodeBody(payload);
+}
+
+/**
+ * What follows from a job that has ended, ready to publish. The ids are derived and the record lists them, so doing
+ * it again after a crash adds nothing twice.
+ */
+export function followUpRequests(record: JobRecord): JobRequest[] {
+  const createdAt = record.finishedAt ?? record.updatedAt;
+  const trace = {
+    ...(record.traceparent !== undefined && { traceparent: record.traceparent }),
+    ...(record.tracestate !== undefined && { tracestate: record.tracestate }),
+  };
+  return (record.next ?? []).map((next) => ({ ...next, ...trace, parentId: record.id, createdAt }));
+}
+
+/** The work message that a record stands for, to be published again. */
+export function requestOf(record: JobRecord): JobRequest {
+  const { id, type, priority, payload, createdAt, maxAttempts } = record;
+  const { timeoutMs, webhookUrl, parentId, traceparent, tracestate } = record;
+  return {
+    id,
+    type,
+    priority,
+    payload,
+    createdAt,
+    maxAttempts,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(webhookUrl !== undefined && { webhookUrl }),
+    ...(parentId !== undefined && { parentId }),
+    ...(traceparent !== undefined && { traceparent }),
+    ...(tracestate !== undefined && { tracestate }),
+  };
 }

@@ -1,0 +1,92 @@
+import { toJobError } from '../src/jobs/errors.js';
+import type { JobOutcome } from '../src/jobs/outcome.js';
+import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
+import type { FoundInstance } from './create-instance-context.js';
+import { emptyInput, type RunInput } from './run-input.js';
+import { retryDelayMs, sinceMs } from './time.js';
+
+/** The `result` of a completed `delete_instance`. */
+export interface DeleteInstanceResult {
+  /** The provider's ids of what was there and is gone now; empty when nothing was found. */
+  deleted: string[];
+}
+
+/** What one look leaves for the next. */
+export interface DeleteCheckpoint {
+  /** ISO time of the first look. */
+  since: string;
+  /** ISO time from which on nothing was found; absent while something is there. */
+  quietSince?: string;
+  /** Ids of all that was found so far. */
+  found: string[];
+  /** Looks so far: the pause between them grows. */
+  looks: number;
+}
+
+export interface DeleteInstanceContext {
+  input: RunInput<DeleteInstancePayload>;
+  checkpoint: DeleteCheckpoint;
+  /** What the provider shows now. */
+  present: string[];
+  outcome: JobOutcome;
+}
+
+export function contextOf(input: RunInput<DeleteInstancePayload> | undefined): DeleteInstanceContext {
+  const given = input ?? emptyInput<DeleteInstancePayload>();
+  const before = given.checkpoint as DeleteCheckpoint | null | undefined;
+  const checkpoint = before ?? { since: given.now, found: [], looks: 0 };
+  return {
+    input: given,
+    checkpoint: { ...checkpoint, looks: checkpoint.looks + 1 },
+    present: [],
+    outcome: { kind: 'snoozed', delayMs: 0 },
+  };
+}
+
+/** What a look found, kept for the next one. */
+export function noted({ checkpoint, input }: DeleteInstanceContext, found: FoundInstance[]) {
+  const present = found.map(({ id }) => id);
+  const { quietSince, ...rest } = checkpoint;
+  const quiet = present.length > 0 ? {} : { quietSince: quietSince ?? input.now };
+  return {
+    present,
+    checkpoint: { ...rest, ...quiet, found: [...new Set([...checkpoint.found, ...present])] },
+  };
+}
+
+/** A name can belong to an instance that does not show yet; an id belongs to one that was seen. */
+export function isQuiet({ input, checkpoint }: DeleteInstanceContext, settleMs: number): boolean {
+  const { instanceName } = input.payload;
+  return instanceName === undefined || sinceMs(checkpoint.quietSince, input.now) >= settleMs;
+}
+
+/** Until the next look: twice as long each time, up to a minute, or what the provider asked for. */
+export function snoozed(
+  { checkpoint }: DeleteInstanceContext,
+  intervalMs: number,
+  error?: unknown,
+): { outcome: JobOutcome } {
+  const growing = Math.min(intervalMs * 2 ** Math.min(checkpoint.looks - 1, 20), MAX_PAUSE_MS);
+  const delayMs = error === undefined ? growing : retryDelayMs(error, growing, MAX_PAUSE_MS);
+  return { outcome: { kind: 'snoozed', delayMs, checkpoint } };
+}
+
+const MAX_PAUSE_MS = 60_000;
+
+export function deletedOutcome({ checkpoint }: DeleteInstanceContext): { outcome: JobOutcome } {
+  const result: DeleteInstanceResult = { deleted: checkpoint.found };
+  return { outcome: { kind: 'completed', result } };
+}
+
+export function notDeleted(
+  { input, checkpoint }: DeleteInstanceContext,
+  error?: unknown,
+): { outcome: JobOutcome } {
+  const { novitaInstanceId, instanceName } = input.payload;
+  const what = novitaInstanceId ? `instance ${novitaInstanceId}` : `the instances named ${instanceName}`;
+  const cause = error === undefined ? 'the provider still reports it' : toJobError(error).message;
+  const message = `${what} could not be shown to be gone since ${checkpoint.since} and may still cost money: ${cause}`;
+  return {
+    outcome: { kind: 'failed', error: { code: 'JETFLEET_INSTANCE_NOT_DELETED', message, retryable: false } },
+  };
+}

@@ -1,0 +1,115 @@
+import { assign, setup } from 'xstate';
+import type { JobOutcome } from '../src/jobs/outcome.js';
+import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
+import type { FoundInstance } from './create-instance-context.js';
+import {
+  contextOf,
+  type DeleteInstanceContext,
+  deletedOutcome,
+  isQuiet,
+  notDeleted,
+  noted,
+  snoozed,
+} from './delete-instance-context.js';
+import { notProvided, type RunInput } from './run-input.js';
+import { sinceMs } from './time.js';
+
+export interface DeleteInstanceSettings {
+  /** Pause before the second look; it doubles up to a minute. Defaults to 2 seconds. */
+  verifyIntervalMs?: number;
+  /** How long nothing of a name must be found: a create may still be under way. Defaults to 10 seconds. */
+  settleMs?: number;
+  /** How long deleting may take altogether. Defaults to 24 hours. */
+  giveUpAfterMs?: number;
+}
+
+type Looked = { found: FoundInstance[] };
+type Thrown = { error: unknown };
+const looked = ({ event }: { event: { output: FoundInstance[] } }): Looked => ({ found: event.output });
+const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
+
+/** Deletes what a failed job has rented. One run is one look; between runs the job hibernates. */
+export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
+  const { verifyIntervalMs = 2_000, settleMs = 10_000, giveUpAfterMs = 86_400_000 } = settings;
+  const onError = [
+    { guard: 'overdue', target: 'failed', actions: { type: 'noteError', params: thrown } },
+    { target: 'snoozed', actions: { type: 'snoozeAfterError', params: thrown } },
+  ] as const;
+  return setup({
+    types: {
+      context: {} as DeleteInstanceContext,
+      input: {} as RunInput<DeleteInstancePayload>,
+      output: {} as JobOutcome,
+    },
+    actors: {
+      findInstances: notProvided<FoundInstance[], { jobId: string; payload: DeleteInstancePayload }>(),
+      deleteInstances: notProvided<void, { jobId: string; instanceIds: string[] }>(),
+    },
+    guards: {
+      foundSome: (_, { found }: Looked) => found.length > 0,
+      stayedQuiet: ({ context }, { found }: Looked) =>
+        found.length === 0 && isQuiet({ ...context, ...noted(context, found) }, settleMs),
+      overdue: ({ context }) => sinceMs(context.checkpoint.since, context.input.now) > giveUpAfterMs,
+    },
+    actions: {
+      noteLook: assign(({ context }, { found }: Looked) => noted(context, found)),
+      noteDeleted: assign(({ context }) => deletedOutcome(context)),
+      noteStillThere: assign(({ context }) => notDeleted(context)),
+      noteError: assign(({ context }, { error }: Thrown) => notDeleted(context, error)),
+      snoozeUntilNextLook: assign(({ context }) => snoozed(context, verifyIntervalMs)),
+      snoozeAfterError: assign(({ context }, { error }: Thrown) => snoozed(context, verifyIntervalMs, error)),
+    },
+  }).createMachine({
+    id: 'delete_instance',
+    version: '1',
+    description: 'Deletes what a failed job has rented, until the provider says that it is gone.',
+    context: ({ input }) => contextOf(input),
+    initial: 'looking',
+    output: ({ context }) => context.outcome,
+    states: {
+      looking: {
+        description: 'Asks the provider what is left.',
+        invoke: {
+          src: 'findInstances',
+          input: ({ context: { input } }) => ({ jobId: input.jobId, payload: input.payload }),
+          onDone: [
+            {
+              guard: { type: 'foundSome', params: looked },
+              target: 'deleting',
+              actions: { type: 'noteLook', params: looked },
+            },
+            {
+              guard: { type: 'stayedQuiet', params: looked },
+              target: 'completed',
+              actions: [{ type: 'noteLook', params: looked }, 'noteDeleted'],
+            },
+            {
+              target: 'snoozed',
+              actions: [{ type: 'noteLook', params: looked }, 'snoozeUntilNextLook'],
+            },
+          ],
+          onError,
+        },
+      },
+      deleting: {
+        description:
+          'Deletes all of it; repeating that does no harm. The next look shows whether it is gone.',
+        invoke: {
+          src: 'deleteInstances',
+          input: ({ context }) => ({ jobId: context.input.jobId, instanceIds: context.present }),
+          onDone: [
+            { guard: 'overdue', target: 'failed', actions: 'noteStillThere' },
+            { target: 'snoozed', actions: 'snoozeUntilNextLook' },
+          ],
+          onError,
+        },
+      },
+      completed: { type: 'final', description: 'Nothing is left.' },
+      snoozed: { type: 'final', description: 'The job hibernates until the next look.' },
+      failed: { type: 'final', description: 'It could not be shown to be gone in all that time.' },
+    },
+  });
+}
+
+/** The chart of `delete_instance` with its default settings. */
+export const deleteInstanceMachine = deleteInstanceChart();

@@ -1,0 +1,13 @@
+import { toJobError } from '../src/jobs/errors.js';
+
+/** Zero where a time cannot be read: what is unknown must not remove an instance. */
+export function sinceMs(from: string | undefined, now: string): number {
+  const ms = Date.parse(now) - Date.parse(from ?? '');
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+/** The pause after a failed call: what the provider asked for, at least `intervalMs`, and no longer than `leftMs`. */
+export function retryDelayMs(error: unknown, intervalMs: number, leftMs: number): number {
+  const wantedMs = Math.max(toJobError(error).retryAfterMs ?? 0, intervalMs);
+  return Math.min(wantedMs, Math.max(leftMs, intervalMs));
+}

@@ -1,0 +1,79 @@
+import type { Broker } from '../broker/broker.js';
+import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
+import { sequenceOf } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import { type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { findJob, noSuchJob, pendingRecordOf } from './job-lookup.js';
+import { followUpRequests, transitionRecord, withFollowUps } from './transition-record.js';
+
+/**
+ * Cancels a job, wherever it is. The FAILED record decides: it is fenced like every transition, so of a cancellation
+ * and a completion that race one wins. What comes after it is repeated by whoever meets the job's message or timer
+ * next, should this process die.
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job has ended already
+ */
+export async function cancelJob(broker: Broker, id: string, reason?: string): Promise<JobRecord> {
+  for (;;) {
+    const last = await broker.lastEvent(id);
+    const before = last?.record ?? (await findJob(broker, id));
+    if (!before) throw noSuchJob(id);
+    if (isTerminal(before.status)) {
+      throw new ConflictError(`job ${id} is ${before.state} already, so it cannot be cancelled`);
+    }
+    const marks = await endsOf(broker, before);
+    const record = cancelledRecord(before, reason, Date.now());
+    try {
+      broker.announceCancelled(id, await broker.appendEvent(record, last?.seq ?? 0));
+    } catch (error) {
+      if (error instanceof ConflictError) continue;
+      throw error;
+    }
+    await Promise.all(followUpRequests(record).map((request) => broker.enqueue(request)));
+    await removeMessages(broker, record, marks);
+    return record;
+  }
+}
+
+/** The record of a job that somebody cancelled, from whatever it was before. */
+export function cancelledRecord(before: JobRecord, reason: string | undefined, nowMs: number): JobRecord {
+  const message = reason ? `The job was cancelled: ${reason}` : 'The job was cancelled';
+  const error: JobErrorInfo = { code: 'JETFLEET_CANCELLED', message, retryable: false };
+  const { attempt, checkpoint } = before;
+  return withFollowUps(transitionRecord(before, 'cancelled', { attempt, checkpoint, error }, { nowMs }));
+}
+
+/** Where the job's work streams end now: what comes later is not ours to remove. */
+async function endsOf(broker: Broker, { type }: JobRecord): Promise<Map<WorkKind, number>> {
+  const ends = workKindsFor(type).map(async (kind): Promise<[WorkKind, number]> => {
+    const { state } = await broker.topology.streamInfo(kind);
+    return [kind, state.last_seq];
+  });
+  return new Map(await Promise.all(ends));
+}
+
+/** Removes what would bring the job back, up to `ends`: nobody has to be woken for a job that is over. */
+async function removeMessages(
+  broker: Broker,
+  { id, type, priority }: JobRecord,
+  ends: Map<WorkKind, number>,
+): Promise<void> {
+  const { subjects, topology, read } = broker;
+  const position = sequenceOf(id);
+  for (const [kind, end] of ends) {
+    const address = { kind, priority, type, id };
+    const places = [
+      subjects.work(address),
+      subjects.schedule(kind, id),
+      subjects.timer('retrying', address),
+      subjects.timer('waiting', address),
+    ];
+    await Promise.all(places.map((place) => topology.purge(kind, place, end)));
+    if (position?.kind !== kind) continue;
+    // Published without an id, so its subject is shared with others.
+    const message = await read.bySequence(subjects.streamName(kind), position.seq);
+    if (message && pendingRecordOf(broker, message)?.id === id) {
+      await topology.deleteMessage(kind, position.seq);
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Broker, LastEvent } from '../broker/broker.js';
+import { ConflictError, ValidationError } from '../jobs/errors.js';
+import type { JobRecord, PastFailure } from '../jobs/job-record.js';
+import { MAX_PAST_FAILURES } from '../jobs/limits.js';
+import { isJobType } from '../jobs/vocabulary.js';
+import { listJobs } from './job-lists.js';
+import { findJob, noSuchJob } from './job-lookup.js';
+import { requestOf } from './transition-record.js';
+
+/** Which of the dead letters to take. */
+export interface RedriveFilter {
+  /** Defaults to all types. */
+  type?: string;
+  /** Only those that failed at this time or later. Defaults to all that are kept. */
+  since?: Date | string;
+}
+
+/**
+ * Takes a FAILED job out of the dead letters: it is queued again with its attempts counted from 1, and keeps what
+ * went wrong before in `failures`. What its first life rented is deleted by a job of its own, and never adopted.
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job is not FAILED, or has no payload to run
+ */
+export async function redriveJob(broker: Broker, id: string): Promise<JobRecord> {
+  const last = await broker.lastEvent(id);
+  const before = last?.record ?? (await findJob(broker, id));
+  if (!before) throw noSuchJob(id);
+  if (before.status !== 'failed' || !last) {
+    throw new ConflictError(`job ${id} is ${before.state}, and only a FAILED job can be retried`);
+  }
+  if (before.payload === null) {
+    throw new ConflictError(`the body of job ${id} could not be read, so there is nothing to run again`);
+  }
+  const record = redrivenRecord(before, Date.now());
+  const seq = await broker.appendEvent(record, last.seq);
+  await broker.enqueueAgain(requestOf(record), seq);
+  await forgetFailure(broker, last);
+  return record;
+}
+
+/** Redrives every dead letter that fits, oldest first; one that somebody else took meanwhile is passed over. */
+export async function redriveJobs(broker: Broker, filter: RedriveFilter = {}): Promise<string[]> {
+  const sinceMs = timeOf(filter.since);
+  if (filter.type !== undefined && !isJobType(filter.type)) {
+    throw new ValidationError(
+      'JETFLEET_OPTION_INVALID',
+      `type ${JSON.stringify(filter.type)} is not snake_case`,
+    );
+  }
+  const redriven: string[] = [];
+  const failed = { status: 'failed', ...(filter.type && { type: filter.type }), limit: 200 } as const;
+  // What fails again while this runs belongs to the next call.
+  const startedMs = Date.now();
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const page = await listJobs(broker, { ...failed, ...(cursor && { cursor }) });
+    cursor = page.cursor;
+    for (const { id, finishedAt = '' } of page.jobs) {
+      const failedMs = Date.parse(finishedAt);
+      if (failedMs < sinceMs || failedMs > startedMs) continue;
+      const record = await redriveJob(broker, id).catch(passOver);
+      if (record) redriven.push(record.id);
+    }
+  }
+  return redriven;
+}
+
+function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
+  const { error, finishedAt, attempt, state } = before;
+  // What belongs to the life that failed: its outcome, its progress, and what followed from it.
+  const { error: _, finishedAt: __, result, checkpoint, next, workSeq, worker, startedAt, ...kept } = before;
+  const failure: PastFailure = {
+    state,
+    attempt,
+    ...(finishedAt !== undefined && { finishedAt }),
+    ...(error && { code: error.code, message: error.message }),
+  };
+  return {
+    ...kept,
+    status: 'pending',
+    state: 'queued',
+    attempt: 0,
+    updatedAt: new Date(nowMs).toISOString(),
+    redrives: (before.redrives ?? 0) + 1,
+    failures: [...(before.failures ?? []), failure].slice(-MAX_PAST_FAILURES),
+  };
+}
+
+/** A job has one terminal event at most, so that counts and lists need no look at what came after it. */
+async function forgetFailure(broker: Broker, { seq }: LastEvent): Promise<void> {
+  await broker.topology.deleteMessage('events', seq);
+}
+
+function passOver(error: unknown): undefined {
+  if (!(error instanceof ConflictError)) throw error;
+}
+
+function timeOf(since: Date | string | undefined): number {
+  if (since === undefined) return 0;
+  const ms = new Date(since).getTime();
+  if (!Number.isNaN(ms)) return ms;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `since ${JSON.stringify(String(since))} must be a Date or an ISO 8601 time`,
+  );
+}

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { type JobAborted, JobQueueService, snooze } from '../../src/index.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+let fleet: Fleet;
+/** When each handler's signal fired, and why. */
+const aborted = new Map<string, { at: number; reason: string }>();
+
+const untilAborted = (id: string, signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => {
+      aborted.set(id, { at: performance.now(), reason: (signal.reason as JobAborted).reason });
+      resolve();
+    });
+  });
+
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+beforeEach(async () => {
+  aborted.clear();
+  fleet = await startFleet({
+    nats,
+    handlers: {
+      hang: ({ id, signal }) => untilAborted(id, signal),
+      fail: { handler: () => Promise.reject(new Error('no')), retry: { baseMs: 60_000, jitter: 0 } },
+      nap: () => snooze(60_000),
+      quick: () => 'done',
+    },
+  });
+  return () => fleet.close();
+});
+
+async function left(): Promise<number> {
+  const { topology } = await fleet.queue.broker();
+  return (await topology.streamInfo('jobs')).state.messages;
+}
+
+/** A queue of another process, as far as the broker can tell. */
+const otherQueue = () => new JobQueueService({ servers: fleet.url, namespace: fleet.namespace });
+
+describe('cancel', () => {
+  it('ends a queued job before any worker takes it', async () => {
+    const id = await fleet.queue.addJob('nobody_handles', {});
+    expect(await fleet.queue.cancel(id, 'not wanted')).toMatchObject({
+      status: 'failed',
+      state: 'cancelled',
+      attempt: 0,
+      error: { code: 'JETFLEET_CANCELLED', message: 'The job was cancelled: not wanted' },
+    });
+    expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled' });
+    expect(await left()).toBe(0);
+  });
+
+  it('ends a job that was published without an id, and no other one on its subject', async () => {
+    const { connection, subjects } = await fleet.queue.broker();
+    const subject = subjects.work({ kind: 'jobs', priority: 'low', type: 'nobody_handles' });
+    for (const n of [1, 2]) await connection.request(subject, JSON.stringify({ n }));
+    await fleet.queue.cancel('seq-1');
+    expect(await fleet.queue.getJob('seq-1')).toMatchObject({ state: 'cancelled' });
+    expect(await fleet.queue.getJob('seq-2')).toMatchObject({ state: 'queued' });
+    expect(await left()).toBe(1);
+  });
+
+  it('ends a scheduled job and removes its timer', async () => {
+    const id = await fleet.queue.addJob('quick', {}, 'normal', { delayMs: 60_000 });
+    await fleet.queue.cancel(id);
+    expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled' });
+    expect(await left()).toBe(0);
+  });
+
+  it.each([
+    ['fail', 'retrying'],
+    ['nap', 'waiting'],
+  ] as const)('ends a job (%s) that is %s and removes its timer', async (type, state) => {
+    const id = await fleet.queue.addJob(type, {});
+    await fleet.waitForJob(id, state);
+    await vi.waitFor(async () => expect(await left()).toBe(1));
+    await fleet.queue.cancel(id);
+    expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled', attempt: 1 });
+    expect(await left()).toBe(0);
+  });
+
+  it('aborts a running handler of another process within 200 ms, and the record is there within 1 s', async () => {
+    const id = await fleet.queue.addJob('hang', {});
+    await fleet.waitForJob(id, 'running');
+    await using other = otherQueue();
+    await other.connect();
+    const start = performance.now();
+    await other.cancel(id);
+    const recordedMs = performance.now() - start;
+    await vi.waitFor(() => expect(aborted.get(id)).toMatchObject({ reason: 'cancelled' }), { interval: 5 });
+    expect((aborted.get(id)?.at ?? Number.POSITIVE_INFINITY) - start).toBeLessThan(200);
+    expect(recordedMs).toBeLessThan(1_000);
+    expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled' });
+    expect(await left()).toBe(0);
+    await vi.waitFor(() => expect(fleet.workers[0]?.running).toEqual([]));
+    const states = (await fleet.history(id)).map(({ state }) => state);
+    expect(states).toEqual(['running', 'cancelled']);
+  });
+
+  it('stops a handler after a reconnect when the notice was missed', async () => {
+    const id = await fleet.queue.addJob('hang', {});
+    const before = await fleet.waitForJob(id, 'running');
+    const broker = await fleet.queue.broker();
+    const last = await broker.lastEvent(id);
+    const error = { code: 'JETFLEET_CANCELLED', message: 'x', retryable: false };
+    await broker.appendEvent({ ...before, status: 'failed', state: 'cancelled', error }, last?.seq ?? 0);
+    await broker.connection.reconnect();
+    await vi.waitFor(() => expect(aborted.get(id)).toMatchObject({ reason: 'cancelled' }));
+  });
+
+  it('has one winner when it races with completion', async () => {
+    const ids = await fleet.queue.addJobs(
+      Array.from({ length: 40 }, (_, n) => ({ type: 'quick', payload: { n } })),
+    );
+    const results = await Promise.allSettled(ids.map((id) => fleet.queue.cancel(id)));
+    const codes = results.map((result) =>
+      result.status === 'fulfilled' ? 'cancelled' : (result.reason as { code: string }).code,
+    );
+    for (const [index, id] of ids.entries()) {
+      const wanted = codes[index] === 'cancelled' ? 'cancelled' : 'completed';
+      expect(['cancelled', 'JETFLEET_CONFLICT']).toContain(codes[index]);
+      const ends = (await fleet.history(id)).map(({ state }) => state).filter((state) => state !== 'running');
+      expect(ends).toEqual([wanted]);
+    }
+    await vi.waitFor(async () => expect(await left()).toBe(0));
+  });
+
+  it('refuses a job that has ended, and one that nobody knows', async () => {
+    const id = await fleet.queue.addJob('quick', {});
+    await fleet.waitForJob(id, 'completed');
+    await expect(fleet.queue.cancel(id)).rejects.toMatchObject({ code: 'JETFLEET_CONFLICT' });
+    await expect(fleet.queue.cancel('nobody')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+  });
+});
