@@ -143,7 +143,11 @@ export class Broker {
     await this.#logs[kind].append({
       subject: this.subjects.work({ kind, priority, type, id }),
       data: encodeBody(payload),
-      headers: [[Header.MSG_ID, `${id}:${eventSeq}`], ...optionHeaders(request)],
+      headers: [
+        [Header.MSG_ID, `${id}:${eventSeq}`],
+        [Header.EVENT_SEQ, String(eventSeq)],
+        ...optionHeaders(request),
+      ],
     });
   }
 

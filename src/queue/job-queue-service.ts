@@ -45,7 +45,7 @@ export class JobQueueService implements AsyncDisposable {
   readonly #options: JobQueueOptions;
   readonly logger: Logger;
   #opening: Promise<{ broker: Broker; report: TopologyReport }> | undefined;
-  #checked = false;
+  #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closed = false;
 
   constructor(options: JobQueueOptions = {}) {
@@ -201,8 +201,12 @@ export class JobQueueService implements AsyncDisposable {
    */
   async broker(): Promise<Broker> {
     const { broker, report } = await this.#open();
-    if (!this.#checked) assertSafe(report, this.logger);
-    this.#checked = true;
+    if (this.#streams === 'safe') return broker;
+    // After a refusal somebody may have mended the streams: they are looked at anew.
+    const now = this.#streams === 'refused' ? await broker.topology.ensure() : report;
+    this.#streams = 'refused';
+    assertSafe(now, this.logger);
+    this.#streams = 'safe';
     return broker;
   }
 

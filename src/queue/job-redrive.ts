@@ -27,7 +27,7 @@ export async function redriveJob(broker: Broker, id: string): Promise<JobRecord>
   if (before.status !== 'failed' || !last) {
     throw new ConflictError(`job ${id} is ${before.state}, and only a FAILED job can be retried`);
   }
-  if (before.payload === null) {
+  if (before.payload === null && UNREADABLE.test(before.error?.code ?? '')) {
     throw new ConflictError(`the body of job ${id} could not be read, so there is nothing to run again`);
   }
   const record = redrivenRecord(before, Date.now());
@@ -88,6 +88,9 @@ function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
 async function forgetFailure(broker: Broker, { seq }: LastEvent): Promise<void> {
   await broker.topology.deleteMessage('events', seq);
 }
+
+/** How a job failed whose message held no payload that could be kept. */
+const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|HEADER_INVALID|ID_INVALID)/;
 
 function passOver(error: unknown): undefined {
   if (!(error instanceof ConflictError)) throw error;

@@ -12,6 +12,9 @@ export const Header = {
   /** The job that this one follows from. Set by Jetfleet. */
   PARENT_ID: 'Jetfleet-Parent-Id',
 
+  /** The event that the message was published again for: the job has a record already. Set by Jetfleet. */
+  EVENT_SEQ: 'Jetfleet-Event-Seq',
+
   /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
   SCHEDULE: 'Nats-Schedule',
   SCHEDULE_TARGET: 'Nats-Schedule-Target',

@@ -117,7 +117,7 @@ export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob 
   }
 }
 
-/** Only a timer may name a job `seq-<n>`: it brings back one that was published without an id. */
+/** Only Jetfleet may name a job `seq-<n>`: it brings back one that was published without an id. */
 function idProblem(id: string | undefined, message: WorkMessage): ValidationError | undefined {
   if (id === undefined) return undefined;
   if (!isJobId(id)) {
@@ -127,7 +127,8 @@ function idProblem(id: string | undefined, message: WorkMessage): ValidationErro
       { excerpt: excerptOfBytes(message.data) },
     );
   }
-  if (sequenceOf(id) === undefined || isScheduled(message)) return undefined;
+  const isBroughtBack = isScheduled(message) || message.headers.get(Header.EVENT_SEQ) !== '';
+  if (sequenceOf(id) === undefined || isBroughtBack) return undefined;
   try {
     assertCallerId(id);
     return undefined;
