@@ -1,0 +1,78 @@
+/** Everything around the workers of one run, and the means to break it. */
+
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import {
+  createNovitaProvider,
+  type GpuProvider,
+  type Simulator,
+  startSimulator,
+} from '../../src/gpu/index.js';
+import { JobQueueService } from '../../src/index.js';
+import type { Cluster } from '../support/cluster.js';
+import { QUICK } from '../support/simulated-novita.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { ACK_WAIT_MS } from './plan.js';
+import { FaultReceiver } from './receiver.js';
+
+/** The broker of a lane: one node, or three. It outlives a run, each in a namespace of its own. */
+export type LaneBroker = { kind: 'single'; server: EmbeddedServer } | { kind: 'cluster'; cluster: Cluster };
+
+export interface Arena extends AsyncDisposable {
+  broker: LaneBroker;
+  namespace: string;
+  replicas: number;
+  simulator: Simulator;
+  provider: GpuProvider;
+  receiver: FaultReceiver;
+  /** Straight to the broker: it watches, and takes no part. */
+  observer: JobQueueService;
+  /** Adds the jobs, over a connection that faults can meet. */
+  producer: JobQueueService;
+  /** One for each client that network faults can meet, the producer's last; none on a cluster. */
+  proxies: TcpProxy[];
+  /** What client `index` connects to. */
+  serversFor(index: number): string[];
+}
+
+export async function openArena(
+  broker: LaneBroker,
+  namespace: string,
+  workers: number,
+  simulatorTimings = QUICK,
+): Promise<Arena> {
+  const replicas = broker.kind === 'cluster' ? 3 : 1;
+  const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
+  const simulator = await startSimulator({ timings: simulatorTimings });
+  const receiver = await FaultReceiver.start();
+  const proxies: TcpProxy[] = [];
+  if (broker.kind === 'single') {
+    const target = { host: '127.0.0.1', port: broker.server.port };
+    for (let n = 0; n <= workers; n++) proxies.push(await startTcpProxy({ targets: target }));
+  }
+  const serversFor = (index: number) => (proxies[index] ? [proxies[index].url] : urls);
+  const shared = { namespace, replicas, ackWaitMs: ACK_WAIT_MS };
+  const observer = new JobQueueService({ servers: urls, name: 'observer', ...shared });
+  await observer.connect();
+  const commit = { confirmTimeoutMs: 500, giveUpMs: 1_500 };
+  const producer = new JobQueueService({ servers: serversFor(workers), name: 'producer', commit, ...shared });
+  await producer.connect();
+  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
+  return {
+    broker,
+    namespace,
+    replicas,
+    simulator,
+    provider,
+    receiver,
+    observer,
+    producer,
+    proxies,
+    serversFor,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([producer.close(), observer.close()]);
+      await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+      await receiver[Symbol.asyncDispose]();
+      await simulator.stop();
+    },
+  };
+}

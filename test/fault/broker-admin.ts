@@ -1,0 +1,48 @@
+/** What the harness does to the broker as its operator would. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DiscardPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { Arena } from './arena.js';
+
+const PATIENCE_MS = 20_000;
+const PAUSE_MS = 100;
+
+/**
+ * Lets EVENTS refuse what is published, as when the disk is full: its limit is what it holds already. The work
+ * streams cannot be limited so: a stream with schedules takes no `discard: new`, and would drop jobs instead.
+ * @returns whether the limit could be set
+ */
+export async function diskFull(arena: Arena, forMs: number): Promise<boolean> {
+  const { subjects } = await arena.observer.broker();
+  const name = subjects.streamName('events');
+  await administer(arena, async (jsm) => {
+    const { state } = await jsm.streams.info(name);
+    await jsm.streams.update(name, { max_bytes: Math.max(state.bytes, 1), discard: DiscardPolicy.New });
+  });
+  await delay(forMs);
+  await administer(arena, (jsm) => jsm.streams.update(name, { max_bytes: -1, discard: DiscardPolicy.Old }));
+  return true;
+}
+
+/** Removes what a run has stored. */
+export async function removeStreams(arena: Arena): Promise<void> {
+  const { subjects } = await arena.observer.broker();
+  for (const kind of ['jobs', 'webhooks', 'events'] as const) {
+    await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
+  }
+}
+
+/** The broker may be away for another fault of the same run. */
+async function administer(
+  { observer }: Arena,
+  call: (jsm: JetStreamManager) => Promise<unknown>,
+): Promise<void> {
+  const { connection } = await observer.broker();
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(PAUSE_MS)) {
+    try {
+      await call(await jetstreamManager(connection, { checkAPI: false }));
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/** Many runs side by side, and their sum. */
+import { startCluster } from '../support/cluster.js';
+import { startNats } from '../support/nats.js';
+import type { LaneBroker } from './arena.js';
+import type { ViolationKind } from './invariants.js';
+import { type RunResult, runOne } from './run-one.js';
+import type { Sabotage } from './sabotage.js';
+import { drawPlan } from './scenarios.js';
+import { WorkerPool } from './worker-pool.js';
+
+export interface CampaignOptions {
+  seed: string;
+  runs: number;
+  /** Number of the first run, to repeat one of a campaign. Defaults to 0. */
+  from?: number;
+  /** Runs at a time, each with a broker of its own. */
+  lanes: number;
+  cluster: boolean;
+  scenario?: string;
+  sabotage?: Sabotage;
+  /** Gets one line for each run and violation. */
+  report?: (line: string) => void;
+}
+
+/** The last line of a campaign. */
+export interface Summary {
+  seed: string;
+  runs: number;
+  faultsInjected: number;
+  jobs: number;
+  violations: number;
+  lost: number;
+  duplicatedInstances: number;
+  orphanedInstances: number;
+  undeliveredWebhooks: number;
+}
+
+export async function runFaults(options: CampaignOptions): Promise<Summary> {
+  const { seed, runs, from = 0, lanes, report = () => {} } = options;
+  report(`seed ${seed}: ${runs} runs${options.cluster ? ' on three nodes' : ''}`);
+  await using pool = new WorkerPool(2);
+  const results: RunResult[] = [];
+  let next = from;
+  const lane = async () => {
+    await using broker = await openBroker(options.cluster);
+    while (next < from + runs) {
+      const result = await runGuarded(next++, broker.lane, pool, options);
+      results.push(result);
+      reportRun(result, report);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, runs) }, lane));
+  return sum(seed, results);
+}
+
+async function openBroker(cluster: boolean): Promise<AsyncDisposable & { lane: LaneBroker }> {
+  const opened = cluster ? await startCluster({ size: 3 }) : await startNats();
+  const lane: LaneBroker =
+    'nodes' in opened ? { kind: 'cluster', cluster: opened } : { kind: 'single', server: opened };
+  return { lane, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+/** A run that the harness itself cannot finish counts as a violation: silence would hide it. */
+async function runGuarded(
+  run: number,
+  broker: LaneBroker,
+  pool: WorkerPool,
+  { seed, cluster, scenario, sabotage }: CampaignOptions,
+): Promise<RunResult> {
+  const plan = drawPlan(seed, run, cluster, scenario);
+  try {
+    return await runOne(plan, { broker, pool, namespace: `run${run}`, ...(sabotage && { sabotage }) });
+  } catch (error) {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const violations = [{ kind: 'harness', about: plan.name, detail }] as const;
+    return { plan, jobs: plan.jobs.length, faultsInjected: 0, violations: [...violations], ms: 0 };
+  }
+}
+
+function reportRun(
+  { plan, jobs, faultsInjected, violations, ms }: RunResult,
+  report: (line: string) => void,
+): void {
+  const verdict = violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS`;
+  report(`${plan.name} ${plan.scenario}: ${jobs} jobs, ${faultsInjected} faults, ${ms} ms, ${verdict}`);
+  for (const { kind, about, detail } of violations) report(`  ${kind}: ${about}: ${detail}`);
+}
+
+function sum(seed: string, results: readonly RunResult[]): Summary {
+  const violations = results.flatMap((result) => result.violations);
+  const of = (...kinds: ViolationKind[]) => violations.filter(({ kind }) => kinds.includes(kind)).length;
+  return {
+    seed,
+    runs: results.length,
+    faultsInjected: results.reduce((total, { faultsInjected }) => total + faultsInjected, 0),
+    jobs: results.reduce((total, { jobs }) => total + jobs, 0),
+    violations: violations.length,
+    lost: of('lost'),
+    duplicatedInstances: of('duplicated-instance'),
+    orphanedInstances: of('orphaned-instance'),
+    undeliveredWebhooks: of('undelivered-webhook'),
+  };
+}

@@ -1,0 +1,137 @@
+import type { Arena } from './arena.js';
+import type { ArmedFailpoint, WorkerConfig } from './protocol.js';
+import type { Sabotage } from './sabotage.js';
+import type { WorkerPool, WorkerProcess } from './worker-pool.js';
+
+const RESPAWN_MS = 100;
+
+interface Seat {
+  worker?: WorkerProcess;
+  /** How many sat here. */
+  generation: number;
+  frozen: boolean;
+  /** Failpoints that the present process has not passed yet: its successor takes them over. */
+  armed: ArmedFailpoint[];
+}
+
+/** The workers of one run. Each seat has a process at all times: one that dies is replaced, as by a supervisor. */
+export class Crew implements AsyncDisposable {
+  readonly #arena: Arena;
+  readonly #pool: WorkerPool;
+  readonly #secret: string;
+  readonly #sabotage: Sabotage | undefined;
+  readonly #seats: Seat[];
+  #over = false;
+  /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
+  onHit: (hit: ArmedFailpoint, thaw: () => void) => void = () => {};
+
+  constructor(arena: Arena, pool: WorkerPool, seats: number, secret: string, sabotage?: Sabotage) {
+    this.#arena = arena;
+    this.#pool = pool;
+    this.#secret = secret;
+    this.#sabotage = sabotage;
+    this.#seats = Array.from({ length: seats }, () => ({ generation: 0, frozen: false, armed: [] }));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#seats.map((_, index) => this.#fill(index)));
+  }
+
+  arm(index: number, armed: ArmedFailpoint): void {
+    const seat = this.#seat(index);
+    seat.armed.push(armed);
+    seat.worker?.send({ type: 'arm', armed });
+  }
+
+  /** @returns whether there was somebody to hit */
+  kill(index: number): boolean {
+    return this.#signal(index, 'SIGKILL');
+  }
+
+  terminate(index: number): boolean {
+    return this.#signal(index, 'SIGTERM');
+  }
+
+  freeze(index: number): boolean {
+    const seat = this.#seat(index);
+    seat.frozen = this.#signal(index, 'SIGSTOP');
+    return seat.frozen;
+  }
+
+  thaw(index: number): void {
+    const seat = this.#seat(index);
+    seat.frozen = false;
+    seat.worker?.signal('SIGCONT');
+  }
+
+  block(index: number, forMs: number): boolean {
+    const { worker } = this.#seat(index);
+    worker?.send({ type: 'block', forMs });
+    return worker !== undefined && !worker.ended;
+  }
+
+  /** Ends every fault at the workers. */
+  heal(): void {
+    for (const [index, seat] of this.#seats.entries()) {
+      seat.armed = [];
+      this.thaw(index);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over = true;
+    const workers = this.#seats.flatMap(({ worker }) => worker ?? []);
+    await Promise.all(workers.map((worker) => this.#pool.giveBack(worker)));
+  }
+
+  #seat(index: number): Seat {
+    return this.#seats[index] as Seat;
+  }
+
+  #signal(index: number, signal: NodeJS.Signals): boolean {
+    const { worker } = this.#seat(index);
+    if (!worker || worker.ended) return false;
+    worker.signal(signal);
+    // One that is frozen takes no other signal before it goes on.
+    if (signal === 'SIGTERM') worker.signal('SIGCONT');
+    return true;
+  }
+
+  async #fill(index: number): Promise<void> {
+    const seat = this.#seat(index);
+    const worker = await this.#pool.take();
+    if (this.#over) return worker.kill();
+    seat.worker = worker;
+    seat.generation += 1;
+    worker.onMessage((message) => {
+      if (message.type !== 'hit') return;
+      seat.armed = seat.armed.filter(({ failpoint }) => failpoint !== message.armed.failpoint);
+      this.onHit(message.armed, () => worker.signal('SIGCONT'));
+    });
+    void worker.exited.then(() => {
+      if (seat.worker === worker) void this.#replace(index);
+    });
+    worker.send({ type: 'start', config: this.#config(index, seat) });
+    for (const armed of seat.armed) worker.send({ type: 'arm', armed });
+  }
+
+  async #replace(index: number): Promise<void> {
+    if (this.#over) return;
+    delete this.#seat(index).worker;
+    await new Promise((resolve) => setTimeout(resolve, RESPAWN_MS));
+    if (!this.#over) await this.#fill(index);
+  }
+
+  #config(index: number, { generation }: Seat): WorkerConfig {
+    const { namespace, replicas, simulator } = this.#arena;
+    return {
+      name: `worker-${index}-${generation}`,
+      servers: this.#arena.serversFor(index),
+      namespace,
+      replicas,
+      simulatorUrl: simulator.url,
+      secret: this.#secret,
+      ...(this.#sabotage && { sabotage: this.#sabotage }),
+    };
+  }
+}

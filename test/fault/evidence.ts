@@ -1,0 +1,64 @@
+/** What a run has left behind, read from the streams, the provider's ledger and the receiver's log. */
+import type { LedgerEntry } from '../../src/gpu/index.js';
+import type { JobRecord } from '../../src/index.js';
+import type { Arena } from './arena.js';
+import type { RunPlan } from './plan.js';
+import type { Hit } from './receiver.js';
+
+export interface Evidence {
+  plan: RunPlan;
+  /** Ids of the jobs that the broker has confirmed. */
+  accepted: readonly string[];
+  /** Ids of the jobs whose cancellation was confirmed. */
+  cancelled: readonly string[];
+  /** All records of each job, oldest first. */
+  histories: ReadonlyMap<string, readonly JobRecord[]>;
+  ledger: readonly LedgerEntry[];
+  live: readonly { id: string; name: string; status: string }[];
+  hits: readonly Hit[];
+  /** Messages and timers that are left in the work streams, by subject. */
+  leftOver: readonly string[];
+}
+
+const PAGE = 500;
+
+export async function collect(
+  arena: Arena,
+  plan: RunPlan,
+  accepted: readonly string[],
+  cancelled: readonly string[],
+): Promise<Evidence> {
+  const { simulator, receiver } = arena;
+  return {
+    plan,
+    accepted,
+    cancelled,
+    histories: await readHistories(arena),
+    ledger: [...simulator.ledger],
+    live: simulator.live(),
+    hits: [...receiver.hits],
+    leftOver: [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))],
+  };
+}
+
+async function readHistories({ observer }: Arena): Promise<Map<string, JobRecord[]>> {
+  const broker = await observer.broker();
+  const histories = new Map<string, JobRecord[]>();
+  const stream = broker.subjects.streamName('events');
+  for (let seq = 1; ; ) {
+    const page = await broker.read.page(stream, broker.subjects.event('*', '*', '*'), seq, PAGE);
+    for (const message of page) {
+      const record = broker.recordOf(message);
+      if (record) histories.set(record.id, [...(histories.get(record.id) ?? []), record]);
+    }
+    const last = page.at(-1);
+    if (!last || page.length < PAGE) return histories;
+    seq = last.seq + 1;
+  }
+}
+
+export async function subjectsLeft({ observer }: Arena, kind: 'jobs' | 'webhooks'): Promise<string[]> {
+  const { topology } = await observer.broker();
+  const { state } = await topology.streamInfo(kind, '>');
+  return Object.keys(state.subjects ?? {});
+}

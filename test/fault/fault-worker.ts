@@ -1,0 +1,162 @@
+/**
+ * A worker process of the fault harness: it does as it is told over the channel to its parent, and ends with it.
+ * Tasks do what the plan of the run says; instances and webhooks are real, over HTTP.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { createNovitaProvider, type GpuProvider } from '../../src/gpu/index.js';
+import {
+  complete,
+  type JobContext,
+  JobQueueService,
+  JobWorkerService,
+  NonRetryableError,
+  snooze,
+} from '../../src/index.js';
+import { createLogger } from '../../src/telemetry/logger.js';
+import {
+  ACK_WAIT_MS,
+  type AnyFailpoint,
+  PROVIDER_TIMEOUT_MS,
+  SETTLE_DELAY_MS,
+  type TaskStep,
+  WEBHOOK_TIMEOUT_MS,
+} from './plan.js';
+import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
+import { withCreate } from './provider-wrap.js';
+import { createBlindly, sabotage } from './sabotage.js';
+
+const SHUTDOWN_MS = 500;
+
+const armed: ArmedFailpoint[] = [];
+let sabotaged = false;
+let running: { worker: JobWorkerService; queue: JobQueueService } | undefined;
+
+function tell(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => {
+    process.send?.(message, undefined, undefined, () => resolve());
+  });
+}
+
+/** Dies or freezes here, if the harness said so. */
+async function pass(failpoint: AnyFailpoint, jobId: string): Promise<void> {
+  const here = armed.find((each) => each.failpoint === failpoint);
+  if (!here || --here.nth > 0) return;
+  armed.splice(armed.indexOf(here), 1);
+  await tell({ type: 'hit', armed: here, jobId });
+  process.kill(process.pid, here.action === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+}
+
+/** Lets a worker die on either side of the call that spends money. */
+function withFailpoints(provider: GpuProvider): GpuProvider {
+  return withCreate(provider, (create) => async (spec, signal) => {
+    await pass('create.sending', spec.name);
+    const created = await create(spec, signal);
+    await pass('create.answered', spec.name);
+    return created;
+  });
+}
+
+async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown> {
+  const { steps } = job.payload;
+  const step = steps[Math.min(job.attempt, steps.length) - 1] as TaskStep;
+  await delay(step.ms, undefined, { signal: job.signal });
+  switch (step.end) {
+    case 'throw':
+      throw new Error('as planned');
+    case 'fatal':
+      throw new NonRetryableError('as planned');
+    case 'nap':
+      return job.checkpoint === 'napped' ? 'rested' : snooze(step.ms, 'napped');
+    case 'checkpoint':
+      await job.saveCheckpoint({ attempt: job.attempt });
+      return 'noted';
+    case 'next':
+      return complete('begun', [
+        { type: 'task', idSuffix: 'next', payload: { steps: [{ ms: 10, end: 'ok' }] } },
+      ]);
+    case 'hang':
+      await delay(60_000, undefined, { signal: job.signal });
+      return 'never';
+    default:
+      return { by: process.pid };
+  }
+}
+
+async function start(config: WorkerConfig): Promise<void> {
+  const { name, servers, namespace, replicas, simulatorUrl, secret } = config;
+  if (config.sabotage && !sabotaged) sabotage(config.sabotage);
+  sabotaged = true;
+  const logger = createLogger(process.env.FAULT_LOG || 'silent');
+  const novita = createNovitaProvider({
+    apiKey: 'simulator-key',
+    baseUrl: simulatorUrl,
+    timeoutMs: PROVIDER_TIMEOUT_MS,
+  });
+  const provider = withFailpoints(config.sabotage === 'blind-create' ? createBlindly(novita) : novita);
+  const commit = { confirmTimeoutMs: 700 };
+  const queue = new JobQueueService({
+    servers,
+    namespace,
+    replicas,
+    ackWaitMs: ACK_WAIT_MS,
+    name,
+    commit,
+    logger,
+  });
+  const quick = { baseMs: 20, maxRetryDelay: 400 };
+  const worker = new JobWorkerService(queue, {
+    name,
+    provider,
+    webhooks: { secret, guard: { allowPrivate: true }, timeoutMs: WEBHOOK_TIMEOUT_MS },
+    pollIntervalMs: 100,
+    settleDelayMs: SETTLE_DELAY_MS,
+    retry: { create_instance: quick, monitor_instance: quick, delete_instance: quick, send_webhook: quick },
+    onFailpoint: pass,
+    logger,
+  });
+  worker.registerHandler<{ steps: TaskStep[] }>('task', { handler: runTask, retry: quick });
+  running = { worker, queue };
+  for (;;) {
+    try {
+      await worker.start();
+      return;
+    } catch (error) {
+      // The broker may be away while a worker comes up: what supervises it would start it again.
+      logger.warn({ err: error }, 'cannot start yet');
+      await delay(100);
+    }
+  }
+}
+
+async function stop(drainMs: number): Promise<void> {
+  await running?.worker.shutdown(drainMs);
+  await running?.queue.close();
+  running = undefined;
+  armed.length = 0;
+}
+
+function block(forMs: number): void {
+  const until = performance.now() + forMs;
+  while (performance.now() < until);
+}
+
+process.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'start':
+      start(message.config).then(
+        () => tell({ type: 'started' }),
+        (error: unknown) => tell({ type: 'failed', error: String(error) }),
+      );
+      return;
+    case 'arm':
+      armed.push(message.armed);
+      return;
+    case 'block':
+      return block(message.forMs);
+    case 'stop':
+      void stop(0).then(() => tell({ type: 'idle' }));
+  }
+});
+process.on('SIGTERM', () => void stop(SHUTDOWN_MS).finally(() => process.exit(0)));
+process.on('disconnect', () => process.exit(1));
+void tell({ type: 'idle' });

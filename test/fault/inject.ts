@@ -1,0 +1,106 @@
+/** Lets the faults of a plan strike, and ends them. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Arena } from './arena.js';
+import { diskFull } from './broker-admin.js';
+import type { Crew } from './crew.js';
+import type { PlannedFault } from './plan.js';
+
+export interface Injection {
+  /** Faults that met somebody so far. */
+  count: number;
+  /** Resolves when every fault has struck and is over. */
+  done: Promise<void>;
+}
+
+/** Starts the clock of every fault. */
+export function inject(faults: readonly PlannedFault[], arena: Arena, crew: Crew): Injection {
+  const injection: Injection = { count: 0, done: Promise.resolve() };
+  crew.onHit = ({ action }, thaw) => {
+    injection.count += 1;
+    const forMs = faults.find((fault) => fault.kind === 'failpoint')?.forMs ?? 0;
+    if (action === 'freeze') setTimeout(thaw, forMs);
+  };
+  injection.done = Promise.all(
+    faults.map(async (fault) => {
+      await delay(fault.atMs);
+      if (await strike(fault, arena, crew)) injection.count += 1;
+    }),
+  ).then(() => {});
+  return injection;
+}
+
+/** One fault from its beginning to its end. @returns whether it met anything */
+async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<boolean> {
+  switch (fault.kind) {
+    case 'kill':
+      return crew.kill(fault.worker);
+    case 'term':
+      return crew.terminate(fault.worker);
+    case 'block':
+      return crew.block(fault.worker, fault.forMs);
+    case 'failpoint':
+      crew.arm(fault.worker, fault);
+      // It counts when it is passed.
+      return false;
+    case 'freeze': {
+      const met = crew.freeze(fault.worker);
+      await delay(fault.forMs);
+      crew.thaw(fault.worker);
+      return met;
+    }
+    case 'cut':
+      arena.proxies[fault.client]?.cut();
+      return true;
+    case 'delay':
+      return during(fault.forMs, (on) => arena.proxies[fault.client]?.delay(on ? fault.delayMs : 0));
+    case 'half-open':
+      return during(fault.forMs, (on) => arena.proxies[fault.client]?.halfOpen(on));
+    case 'disk-full':
+      return diskFull(arena, fault.forMs);
+    case 'broker-kill':
+      return killServer(arena, fault.forMs);
+    default:
+      return strikeCluster(fault, arena);
+  }
+}
+
+async function during(forMs: number, set: (on: boolean) => void): Promise<boolean> {
+  set(true);
+  await delay(forMs);
+  set(false);
+  return true;
+}
+
+async function killServer({ broker }: Arena, forMs: number): Promise<boolean> {
+  if (broker.kind !== 'single') return false;
+  broker.server.kill('SIGKILL');
+  await broker.server.exited;
+  await delay(forMs);
+  await broker.server.restart();
+  return true;
+}
+
+type ClusterFault = Extract<
+  PlannedFault,
+  { kind: 'leader-kill' | 'consumer-leader-kill' | 'follower-freeze' }
+>;
+
+async function strikeCluster(fault: ClusterFault, { broker, observer }: Arena): Promise<boolean> {
+  if (broker.kind !== 'cluster') return false;
+  const { cluster } = broker;
+  const { subjects } = await observer.broker();
+  const jobs = subjects.streamName('jobs');
+  const leader =
+    fault.kind === 'consumer-leader-kill'
+      ? await cluster.consumerLeaderOf(jobs, subjects.consumerName('task', 'normal'))
+      : await cluster.leaderOf(subjects.streamName(fault.kind === 'leader-kill' ? fault.stream : 'jobs'));
+  const node = fault.kind === 'follower-freeze' ? cluster.nodes.find((each) => each !== leader) : leader;
+  if (!node) return false;
+  if (fault.kind === 'follower-freeze') {
+    return during(fault.forMs, (on) => (on ? node.freeze() : node.thaw()));
+  }
+  await node.kill();
+  await delay(fault.forMs);
+  await node.restart();
+  return true;
+}

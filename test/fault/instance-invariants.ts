@@ -1,0 +1,93 @@
+import type { JobRecord } from '../../src/index.js';
+import { JobType } from '../../src/jobs/vocabulary.js';
+import type { Evidence } from './evidence.js';
+import type { Violation } from './invariants.js';
+import type { PlannedJob } from './plan.js';
+
+/** Every instance that lives has one job that owns it, and every create job at most one instance, or none if it failed. */
+export function instanceViolations(evidence: Evidence): Violation[] {
+  const creates = [...evidence.histories.values()].filter(
+    ([first]) => first?.type === JobType.CREATE_INSTANCE,
+  );
+  const owners = new Map(
+    creates.flatMap((history) => namesOf(history).map((name) => [name, history] as const)),
+  );
+  return [
+    ...evidence.live.flatMap((instance) => ownerViolations(instance, owners.get(instance.name), evidence)),
+    ...[...owners].flatMap(([name, history]) => countViolations(name, history, evidence)),
+    ...creates.flatMap((history) => missing(history, evidence)),
+  ];
+}
+
+/** Every name that the job has recorded, in all of its lives. */
+function namesOf(history: readonly JobRecord[]): string[] {
+  const names = history.map(
+    ({ checkpoint }) => (checkpoint as { instanceName?: string } | undefined)?.instanceName,
+  );
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+function ownerViolations(
+  instance: { id: string; name: string; status: string },
+  history: readonly JobRecord[] | undefined,
+  { histories }: Evidence,
+): Violation[] {
+  const orphaned = (why: string): Violation[] => [
+    { kind: 'orphaned-instance', about: `${instance.name} ${instance.id}`, detail: why },
+  ];
+  const owner = history?.at(-1);
+  if (!owner) return orphaned('no job has recorded this name');
+  if (owner.status !== 'completed') return orphaned(`${owner.id} is ${owner.state}`);
+  if (instanceIdOf(owner) !== instance.id) return orphaned(`${owner.id} has ${instanceIdOf(owner)}`);
+  const monitor = histories.get(`${owner.id}-monitor`)?.at(-1);
+  if (monitor?.status !== 'failed') return [];
+  return mayStay(owner, monitor, instance.status) ? [] : orphaned(`${monitor.id} is ${monitor.state}`);
+}
+
+/** A failed operation leaves an instance only where its order says so. */
+function mayStay({ payload }: JobRecord, monitor: JobRecord, status: string): boolean {
+  const { onTimeout } = payload as { onTimeout?: string };
+  if (onTimeout === 'keep') return monitor.state !== 'cancelled';
+  return onTimeout === 'stop' && monitor.state === 'timed_out' && status === 'exited';
+}
+
+/** More than one create for a name is right only where the first may have come too late to be seen. */
+function countViolations(name: string, history: readonly JobRecord[], evidence: Evidence): Violation[] {
+  const id = history[0]?.id ?? '';
+  const live = evidence.live.filter((instance) => instance.name === name).length;
+  const creates = evidence.ledger.filter((entry) => entry.name === name && entry.action === 'create').length;
+  if (live <= 1 && (creates <= 1 || mayCreateTwice(id, evidence))) return [];
+  return [{ kind: 'duplicated-instance', about: id, detail: `${creates} creates, ${live} live of ${name}` }];
+}
+
+/** A worker that stands still between the fence and the call cannot be told from one that is about to call. */
+function mayCreateTwice(id: string, { plan }: Evidence): boolean {
+  const stoodStill = plan.faults.some(
+    (fault) =>
+      ['freeze', 'block'].includes(fault.kind) || (fault.kind === 'failpoint' && fault.action === 'freeze'),
+  );
+  const job = plan.jobs.find((each): each is Extract<PlannedJob, { kind: 'create' }> => each.id === id);
+  return stoodStill || (job?.kind === 'create' && job.mayCreateTwice);
+}
+
+/** A job that says its instance runs must be right, unless something outside took the instance away. */
+function missing(history: readonly JobRecord[], { histories, live, plan }: Evidence): Violation[] {
+  const owner = history.at(-1);
+  const monitor = owner && histories.get(`${owner.id}-monitor`)?.at(-1);
+  if (monitor?.status !== 'completed') return [];
+  const planned = plan.jobs.find(({ id }) => id === owner?.id);
+  const vanishes = planned?.kind === 'create' && planned.faults.some(({ kind }) => kind === 'vanish');
+  const id = instanceIdOf(owner as JobRecord);
+  if (vanishes || live.some((instance) => instance.id === id)) return [];
+  return [
+    {
+      kind: 'missing-instance',
+      about: owner?.id ?? '',
+      detail: `${id} is gone though its monitor completed`,
+    },
+  ];
+}
+
+function instanceIdOf({ result }: JobRecord): string | undefined {
+  return (result as { novitaInstanceId?: string } | undefined)?.novitaInstanceId;
+}

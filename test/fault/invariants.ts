@@ -1,0 +1,124 @@
+/** What must hold after every run, whatever struck. */
+import type { JobRecord } from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { chartEdges } from './chart-edges.js';
+import type { Evidence } from './evidence.js';
+import { instanceViolations } from './instance-invariants.js';
+import type { PlannedJob } from './plan.js';
+import { webhookViolations } from './webhook-invariants.js';
+
+export type ViolationKind =
+  | 'lost'
+  | 'ended-twice'
+  | 'attempts'
+  | 'path'
+  | 'cancel'
+  | 'duplicated-instance'
+  | 'orphaned-instance'
+  | 'missing-instance'
+  | 'undelivered-webhook'
+  | 'webhook-id'
+  | 'unexpected-failure'
+  | 'left-over'
+  | 'finding'
+  | 'harness';
+
+export interface Violation {
+  kind: ViolationKind;
+  /** The job, instance or webhook that it is about. */
+  about: string;
+  detail: string;
+}
+
+const EDGES = chartEdges();
+
+export function violationsOf(evidence: Evidence): Violation[] {
+  const { histories, accepted, cancelled, leftOver, plan } = evidence;
+  const expected = new Set([...accepted, ...followers(evidence), ...histories.keys()]);
+  return [
+    ...[...expected].flatMap((id) => endOf(id, histories.get(id) ?? [])),
+    ...[...histories.values()].flatMap(pathOf),
+    ...cancelled.flatMap((id) => cancelOf(id, histories.get(id) ?? [])),
+    ...plan.jobs.flatMap((job) => failureOf(job, histories)),
+    ...leftOver.map((subject): Violation => ({ kind: 'left-over', about: subject, detail: 'still stored' })),
+    ...instanceViolations(evidence),
+    ...webhookViolations(evidence),
+  ];
+}
+
+/** What a record promises to follow was accepted with it. */
+function followers({ histories }: Evidence): string[] {
+  return [...histories.values()].flatMap((history) => (history.at(-1)?.next ?? []).map(({ id }) => id));
+}
+
+function endOf(id: string, history: readonly JobRecord[]): Violation[] {
+  const ends = history.filter(({ status }) => isTerminal(status));
+  const last = history.at(-1);
+  if (!last || !isTerminal(last.status)) {
+    return [
+      { kind: 'lost', about: id, detail: `last seen ${last ? last.state : 'never'}: ${statesOf(history)}` },
+    ];
+  }
+  if (ends.length === 1) return [];
+  return [{ kind: 'ended-twice', about: id, detail: statesOf(history) }];
+}
+
+/** Each record follows from the one before by a transition of the chart, and attempts are counted. */
+function pathOf(history: readonly JobRecord[]): Violation[] {
+  const found: Violation[] = [];
+  let before: Pick<JobRecord, 'state' | 'attempt' | 'redrives'> = { state: 'queued', attempt: 0 };
+  for (const record of history) {
+    const { id, attempt, maxAttempts, state } = record;
+    const detail = statesOf(history);
+    // A redrive begins another life, in which the chart starts anew.
+    const redriven = (record.redrives ?? 0) > (before.redrives ?? 0);
+    if (redriven) before = { state: 'queued', attempt: 0 };
+    if (attempt > maxAttempts) found.push({ kind: 'attempts', about: id, detail });
+    const edge = `${before.state} -> ${state}`;
+    const stays = before.state === state && attempt === before.attempt;
+    if (!redriven && !stays && !EDGES.has(edge))
+      found.push({ kind: 'path', about: id, detail: `${edge} in ${detail}` });
+    if (!attemptFits(before, record)) found.push({ kind: 'attempts', about: id, detail });
+    before = record;
+  }
+  return found;
+}
+
+/** A claim and a takeover count one more; a job that is handed back counts one less; nothing else counts. */
+function attemptFits(
+  before: Pick<JobRecord, 'state' | 'attempt'>,
+  { state, attempt }: Pick<JobRecord, 'state' | 'attempt'>,
+): boolean {
+  if (state === 'queued') return attempt === before.attempt || attempt === before.attempt - 1;
+  if (state !== 'running') return attempt === before.attempt;
+  if (before.state === 'waiting') return attempt === before.attempt;
+  if (before.state === 'running') return attempt === before.attempt || attempt === before.attempt + 1;
+  return attempt === before.attempt + 1;
+}
+
+/** Who was told that a job is cancelled must find it so. */
+function cancelOf(id: string, history: readonly JobRecord[]): Violation[] {
+  const wasCancelled = history.some(
+    ({ state, failures = [] }) =>
+      state === 'cancelled' || failures.some((past) => past.state === 'cancelled'),
+  );
+  return wasCancelled ? [] : [{ kind: 'cancel', about: id, detail: statesOf(history) }];
+}
+
+/** How a job may fail whose provider and endpoint behave: its workers died, a call timed out, or it was cancelled. */
+const EXPLAINED = /^JETFLEET_(STALLED|CANCELLED|PROVIDER_AMBIGUOUS|PROVIDER_TRANSIENT)$/;
+
+function failureOf(job: PlannedJob, histories: Evidence['histories']): Violation[] {
+  if (job.kind !== 'create' || job.faults.length > 0) return [];
+  return [job.id, `${job.id}-monitor`].flatMap((id): Violation[] => {
+    const last = histories.get(id)?.at(-1);
+    if (last?.status !== 'failed' || EXPLAINED.test(last.error?.code ?? '')) return [];
+    return [{ kind: 'unexpected-failure', about: id, detail: `${last.error?.code}: ${last.error?.message}` }];
+  });
+}
+
+export function statesOf(history: readonly JobRecord[]): string {
+  return history
+    .map(({ state, attempt, worker }) => `${state}(${attempt}${worker ? ` ${worker}` : ''})`)
+    .join(' ');
+}

@@ -1,0 +1,84 @@
+/** What one run does: its jobs and its faults, drawn from a seed before anything starts. */
+import type { FaultInput } from '../../src/gpu/index.js';
+import type { CreateInstancePayload, JobPriority } from '../../src/index.js';
+import type { Failpoint } from '../../src/worker/failpoint.js';
+
+/** What a task does in an attempt; the last step repeats. */
+export interface TaskStep {
+  ms: number;
+  end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next';
+}
+
+interface PlannedJobBase {
+  id: string;
+  /** When it is added, after the start of the run. */
+  atMs: number;
+  priority: JobPriority;
+  maxAttempts: number;
+  delayMs?: number;
+  /** How its endpoint answers, one word for each request; `ok` when they are used up. */
+  endpoint?: Answer[];
+}
+
+export type PlannedJob =
+  | (PlannedJobBase & { kind: 'task'; steps: TaskStep[]; timeoutMs?: number })
+  | (PlannedJobBase & {
+      kind: 'create';
+      payload: Omit<CreateInstancePayload, 'webhookUrl'>;
+      faults: FaultInput[];
+      /** A second create can be right: the first may be carried out after everybody stopped looking for it. */
+      mayCreateTwice: boolean;
+    })
+  | (PlannedJobBase & { kind: 'webhook' })
+  /** A message as another language would publish it, valid or not; without an id in its subject when `bare`. */
+  | (PlannedJobBase & { kind: 'raw'; type: string; body: string; bare: boolean });
+
+/** What a webhook endpoint does with a request. */
+export type Answer = 'ok' | '500' | '410' | '429' | 'reset' | 'slow';
+
+/** Steps around the call that spends money, beside those of the worker. */
+export const PROVIDER_FAILPOINTS = ['create.sending', 'create.answered'] as const;
+export type AnyFailpoint = Failpoint | (typeof PROVIDER_FAILPOINTS)[number];
+
+export type PlannedFault =
+  | { kind: 'kill'; worker: number; atMs: number }
+  | { kind: 'term'; worker: number; atMs: number }
+  | { kind: 'freeze'; worker: number; atMs: number; forMs: number }
+  | { kind: 'block'; worker: number; atMs: number; forMs: number }
+  | {
+      kind: 'failpoint';
+      worker: number;
+      atMs: number;
+      failpoint: AnyFailpoint;
+      /** The how-manieth time that it is passed. */
+      nth: number;
+      action: 'kill' | 'freeze';
+      forMs: number;
+    }
+  | { kind: 'broker-kill'; atMs: number; forMs: number }
+  | { kind: 'leader-kill'; stream: 'jobs' | 'events'; atMs: number; forMs: number }
+  | { kind: 'consumer-leader-kill'; atMs: number; forMs: number }
+  | { kind: 'follower-freeze'; atMs: number; forMs: number }
+  | { kind: 'cut'; client: number; atMs: number }
+  | { kind: 'delay'; client: number; atMs: number; forMs: number; delayMs: number }
+  | { kind: 'half-open'; client: number; atMs: number; forMs: number }
+  | { kind: 'disk-full'; atMs: number; forMs: number };
+
+export interface RunPlan {
+  /** `<seed>/<run>`: what it was drawn from. */
+  name: string;
+  scenario: string;
+  workers: number;
+  jobs: PlannedJob[];
+  cancels: { id: string; atMs: number }[];
+  faults: PlannedFault[];
+  /** Whether the dead letters are redriven once all is quiet. */
+  redrive: boolean;
+}
+
+/** How long a silent worker keeps a job. Everything else in a run is measured against it. */
+export const ACK_WAIT_MS = 1_000;
+/** The pause between look-ups after an uncertain create; five of them must see what a provider hides for a while. */
+export const SETTLE_DELAY_MS = 60;
+export const PROVIDER_TIMEOUT_MS = 400;
+export const WEBHOOK_TIMEOUT_MS = 300;

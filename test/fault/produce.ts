@@ -1,0 +1,91 @@
+/** Adds the jobs of a plan and does what its users do. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConflictError, JetfleetError } from '../../src/index.js';
+import type { Arena } from './arena.js';
+import type { PlannedJob, RunPlan } from './plan.js';
+
+export interface Produced {
+  accepted: string[];
+  cancelled: string[];
+}
+
+/** How long a user goes on trying to get one call through. */
+const PATIENCE_MS = 20_000;
+const PAUSE_MS = 50;
+
+/** Resolves when all is added and cancelled. A call without an answer is repeated, as the documentation says. */
+export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
+  const produced: Produced = { accepted: [], cancelled: [] };
+  for (const job of plan.jobs) {
+    if (job.kind === 'create') for (const fault of job.faults) arena.simulator.faults.add(fault);
+  }
+  await Promise.all([
+    ...plan.jobs.map(async (job) => {
+      await delay(job.atMs);
+      produced.accepted.push(await patiently(() => add(job, arena)));
+    }),
+    ...plan.cancels.map(async ({ id, atMs }) => {
+      await delay(atMs);
+      if (await patiently(() => cancel(id, arena))) produced.cancelled.push(id);
+    }),
+  ]);
+  return produced;
+}
+
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(PAUSE_MS)) {
+    try {
+      return await call();
+    } catch (error) {
+      const permanent = JetfleetError.is(error) && !error.retryable;
+      if (permanent || Date.now() > end) throw error;
+    }
+  }
+}
+
+async function add(job: PlannedJob, arena: Arena): Promise<string> {
+  const { producer, receiver } = arena;
+  const { id, priority, maxAttempts, delayMs, endpoint } = job;
+  const url = endpoint && receiver.endpoint(id, endpoint);
+  const options = { id, maxAttempts, ...(delayMs !== undefined && { delayMs }) };
+  switch (job.kind) {
+    case 'task': {
+      const { steps, timeoutMs } = job;
+      return producer.addJob('task', { steps }, priority, { ...options, ...(timeoutMs && { timeoutMs }) });
+    }
+    case 'create': {
+      const payload = { ...job.payload, ...(url && { webhookUrl: url }) };
+      return producer.addJob('create_instance', payload, priority, options);
+    }
+    case 'webhook':
+      return producer.addJob('send_webhook', { url: url ?? '', payload: { id } }, priority, {
+        ...options,
+        maxAttempts: 8,
+      });
+    case 'raw':
+      return publish(job, arena);
+  }
+}
+
+async function publish(job: Extract<PlannedJob, { kind: 'raw' }>, { producer }: Arena): Promise<string> {
+  const { connection, subjects } = await producer.broker();
+  const { type, priority, id, bare, body } = job;
+  const subject = subjects.work({ kind: 'jobs', priority, type, ...(!bare && { id }) });
+  const answer = await connection.request(subject, body, { timeout: 1_000 });
+  const { seq, error } = answer.json<{ seq?: number; error?: { description: string } }>();
+  if (seq === undefined) throw new Error(error?.description);
+  return bare ? `seq-${seq}` : id;
+}
+
+/** @returns whether the job is cancelled by this; one that has ended, or is not there yet, is left alone */
+async function cancel(id: string, { producer }: Arena): Promise<boolean> {
+  try {
+    await producer.cancel(id);
+    return true;
+  } catch (error) {
+    const refused =
+      error instanceof ConflictError || (JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND');
+    if (refused) return false;
+    throw error;
+  }
+}

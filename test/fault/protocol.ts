@@ -1,0 +1,34 @@
+/** What the harness and its worker processes tell each other. */
+import type { AnyFailpoint } from './plan.js';
+import type { Sabotage } from './sabotage.js';
+
+export interface WorkerConfig {
+  name: string;
+  servers: string[];
+  namespace: string;
+  replicas: number;
+  simulatorUrl: string;
+  secret: string;
+  sabotage?: Sabotage;
+}
+
+export interface ArmedFailpoint {
+  failpoint: AnyFailpoint;
+  nth: number;
+  action: 'kill' | 'freeze';
+}
+
+export type ToWorker =
+  | { type: 'start'; config: WorkerConfig }
+  | { type: 'arm'; armed: ArmedFailpoint }
+  | { type: 'block'; forMs: number }
+  | { type: 'stop' };
+
+export type FromWorker =
+  /** The code is loaded; a `start` is awaited. */
+  | { type: 'idle' }
+  | { type: 'started' }
+  | { type: 'failed'; error: string }
+  /** An armed failpoint was passed; the process dies or freezes next. */
+  | { type: 'hit'; armed: ArmedFailpoint; jobId: string }
+  | { type: 'log'; line: string };

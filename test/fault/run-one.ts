@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { type Arena, type LaneBroker, openArena } from './arena.js';
+import { removeStreams } from './broker-admin.js';
+import { Crew } from './crew.js';
+import { collect, subjectsLeft } from './evidence.js';
+import { inject } from './inject.js';
+import { type Violation, violationsOf } from './invariants.js';
+import type { RunPlan } from './plan.js';
+import { produce } from './produce.js';
+import type { Sabotage } from './sabotage.js';
+import type { WorkerPool } from './worker-pool.js';
+
+export interface RunResult {
+  plan: RunPlan;
+  jobs: number;
+  faultsInjected: number;
+  violations: Violation[];
+  ms: number;
+}
+
+export interface RunOptions {
+  broker: LaneBroker;
+  pool: WorkerPool;
+  namespace: string;
+  sabotage?: Sabotage;
+}
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+/** From the last fault on, this long a fleet may take to finish everything. */
+const QUIET_WITHIN_MS = 45_000;
+const LOOK_EVERY_MS = 60;
+
+/** Runs a plan from an empty broker to the verdict. */
+export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunResult> {
+  const startedAt = performance.now();
+  await using arena = await openArena(options.broker, options.namespace, plan.workers);
+  await using crew = new Crew(arena, options.pool, plan.workers, SECRET, options.sabotage);
+  await crew.start();
+  const injection = inject(plan.faults, arena, crew);
+  const [produced] = await Promise.all([produce(plan, arena), injection.done]);
+  crew.heal();
+  const violations: Violation[] = await quiet(arena);
+  if (plan.redrive && violations.length === 0) {
+    await arena.observer.retryAll();
+    violations.push(...(await quiet(arena)));
+  }
+  // A job that is lost stays lost: what the sweeper would mend is looked at before it runs.
+  const before = violations.length === 0 ? [] : (await collectNow(arena, plan, produced)).filter(isLoss);
+  violations.push(...before, ...(await reap(arena)));
+  const evidence = await collect(arena, plan, produced.accepted, produced.cancelled);
+  const seen = new Set(violations.map(keyOf));
+  violations.push(...violationsOf(evidence).filter((violation) => !seen.has(keyOf(violation))));
+  const faults = plan.jobs.reduce((sum, job) => sum + (job.kind === 'create' ? job.faults.length : 0), 0);
+  const endpoints = plan.jobs.reduce((sum, { endpoint = [] }) => sum + Math.min(endpoint.length, 1), 0);
+  await removeStreams(arena);
+  return {
+    plan,
+    jobs: evidence.histories.size,
+    faultsInjected: injection.count + faults + endpoints + plan.cancels.length,
+    violations,
+    ms: Math.round(performance.now() - startedAt),
+  };
+}
+
+function isLoss({ kind }: Violation): boolean {
+  return kind === 'lost';
+}
+
+function keyOf({ kind, about }: Violation): string {
+  return `${kind} ${about}`;
+}
+
+async function collectNow(
+  arena: Arena,
+  plan: RunPlan,
+  { accepted, cancelled }: { accepted: string[]; cancelled: string[] },
+): Promise<Violation[]> {
+  return violationsOf(await collect(arena, plan, accepted, cancelled));
+}
+
+/** Waits until nothing is left to do: no message, and no timer, in either work stream. */
+async function quiet(arena: Arena): Promise<Violation[]> {
+  let left: string[] = [];
+  for (const end = Date.now() + QUIET_WITHIN_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
+    try {
+      left = [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))];
+      if (left.length === 0) return [];
+    } catch {
+      // The broker is still coming back.
+    }
+  }
+  return [
+    { kind: 'left-over', about: 'quiescence', detail: `after ${QUIET_WITHIN_MS} ms: ${left.join(', ')}` },
+  ];
+}
+
+/** What no job owns is found by one sweep and deleted by the next. What else it finds should not be there. */
+async function reap(arena: Arena): Promise<Violation[]> {
+  return quiet(arena);
+}

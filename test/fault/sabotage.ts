@@ -1,0 +1,76 @@
+/**
+ * Ways to break the product on purpose: a harness that cannot see these proves nothing. Each reaches into a worker
+ * process and undoes one safeguard.
+ */
+import { Broker } from '../../src/broker/broker.js';
+import type { Delivery } from '../../src/broker/delivery.js';
+import type { GpuProvider } from '../../src/gpu/index.js';
+import type { JobRecord } from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { JobRunner } from '../../src/worker/job-runner.js';
+import { withCreate } from './provider-wrap.js';
+
+export const SABOTAGES = {
+  /** Transitions are written whatever the last event is. */
+  'no-cas': withoutFence,
+  /** A create of unknown outcome is sent again without a look. */
+  'blind-create': undefined,
+  /** The message is acknowledged before the terminal record is written. */
+  'early-ack': withEarlyAck,
+  /** The name of an instance is not recorded before the create. */
+  'no-intent': withoutIntent,
+} as const;
+export type Sabotage = keyof typeof SABOTAGES;
+
+/** Undoes the safeguard for this whole process. */
+export function sabotage(which: Sabotage): void {
+  SABOTAGES[which]?.();
+}
+
+function withoutFence(): void {
+  const append = Broker.prototype.appendEvent;
+  Broker.prototype.appendEvent = async function (record, _lastSeq, maybeStored) {
+    for (;;) {
+      const last = await this.lastEvent(record.id);
+      try {
+        return await append.call(this, record, last?.seq ?? 0, maybeStored);
+      } catch {
+        // Written over whatever somebody else wrote.
+      }
+    }
+  };
+}
+
+function withEarlyAck(): void {
+  const held = new Map<number, Delivery>();
+  const process = JobRunner.prototype.process;
+  JobRunner.prototype.process = function (delivery) {
+    held.set(delivery.seq, delivery);
+    return process.call(this, delivery);
+  };
+  const append = Broker.prototype.appendEvent;
+  Broker.prototype.appendEvent = async function (record, ...rest) {
+    if (isTerminal(record.status)) {
+      held.get(record.workSeq ?? 0)?.ack();
+      await this.flush();
+    }
+    return append.call(this, record, ...rest);
+  };
+}
+
+function withoutIntent(): void {
+  const append = Broker.prototype.appendEvent;
+  Broker.prototype.appendEvent = function (record, ...rest) {
+    if (record.type !== 'create_instance') return append.call(this, record, ...rest);
+    const { checkpoint: _, ...forgetful } = record;
+    return append.call(this, forgetful as JobRecord, ...rest);
+  };
+}
+
+/** A provider whose create is simply tried again when it fails. */
+export function createBlindly(provider: GpuProvider): GpuProvider {
+  return withCreate(
+    provider,
+    (create) => (spec, signal) => create(spec, signal).catch(() => create(spec, signal)),
+  );
+}

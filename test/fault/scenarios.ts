@@ -1,0 +1,189 @@
+/** Which jobs meet which faults. Each scenario is one kind of trouble; `mixed` draws several. */
+import { instanceNameStem } from '../../src/gpu/index.js';
+import { FAILPOINTS } from '../../src/worker/failpoint.js';
+import {
+  ACK_WAIT_MS,
+  type PlannedFault,
+  type PlannedJob,
+  PROVIDER_FAILPOINTS,
+  type RunPlan,
+} from './plan.js';
+import { Random } from './random.js';
+import {
+  ADDING_MS,
+  BAD_ENDPOINTS,
+  hopelessTask,
+  PROVIDER_FAULTS,
+  plainCreate,
+  raw,
+  task,
+  webhook,
+} from './workload.js';
+
+/** A plan while it is drawn. */
+interface Draft extends RunPlan {
+  /** Distinguishes the ids of jobs. */
+  serial: number;
+}
+
+type Scenario = (random: Random, draft: Draft) => void;
+
+const STALE_MS = ACK_WAIT_MS * 1.6;
+/** Faults strike while jobs are added, and a little longer. */
+const when = (random: Random) => random.int(50, ADDING_MS + 600);
+const worker = (random: Random, draft: Draft) => random.int(0, draft.workers - 1);
+
+function addFault(draft: Draft, ...faults: PlannedFault[]): void {
+  draft.faults.push(...faults);
+}
+
+function nextId(draft: Draft, kind: string): string {
+  draft.serial += 1;
+  return `${kind}-${draft.serial}`;
+}
+
+function addCreate(random: Random, draft: Draft, faultNames: readonly string[] = []): void {
+  const job = plainCreate(random, nextId(draft, 'order'));
+  for (const name of faultNames) PROVIDER_FAULTS[name]?.(random, job, instanceNameStem(job.id));
+  draft.jobs.push(job);
+}
+
+/** Faults at the worker, the broker, the network. */
+const SINGLE: Readonly<Record<string, Scenario>> = {
+  'worker-kill': (random, draft) => {
+    for (let n = random.int(1, 3); n > 0; n--) {
+      addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: when(random) });
+    }
+  },
+  failpoints: (random, draft) => {
+    const names = [...FAILPOINTS, ...PROVIDER_FAILPOINTS];
+    for (const failpoint of random.sample(names, random.int(2, 4))) {
+      const action = random.chance(0.75) ? 'kill' : 'freeze';
+      const common = { worker: worker(random, draft), atMs: 0, nth: random.int(1, 3), forMs: STALE_MS };
+      addFault(draft, { kind: 'failpoint', failpoint, action, ...common });
+    }
+  },
+  'dies-while-creating': (random, draft) => {
+    for (let index = 0; index < draft.workers; index++) {
+      const failpoint = random.pick([...PROVIDER_FAILPOINTS, 'create.answered'] as const);
+      const common = { worker: index, atMs: 0, nth: 1, forMs: STALE_MS };
+      addFault(draft, { kind: 'failpoint', failpoint, action: 'kill', ...common });
+      addCreate(random, draft, ['hidden for a moment']);
+      // The last life of such a job ends with its worker.
+      if (random.chance(0.5)) Object.assign(draft.jobs.at(-1) as PlannedJob, { maxAttempts: 1 });
+    }
+  },
+  'stale-owner': (random, draft) => {
+    for (const index of random.sample([...Array(draft.workers).keys()], random.int(1, 2))) {
+      addFault(draft, { kind: 'freeze', worker: index, atMs: when(random), forMs: STALE_MS });
+    }
+  },
+  'blocked-loop': (random, draft) => {
+    addFault(draft, { kind: 'block', worker: worker(random, draft), atMs: when(random), forMs: STALE_MS });
+  },
+  drain: (random, draft) => {
+    for (let n = random.int(1, 2); n > 0; n--) {
+      addFault(draft, { kind: 'term', worker: worker(random, draft), atMs: when(random) });
+    }
+  },
+  'broker-restart': (random, draft) => {
+    addFault(draft, { kind: 'broker-kill', atMs: when(random), forMs: random.int(0, 800) });
+  },
+  network: (random, draft) => {
+    // The client after the last worker is the producer.
+    const client = () => random.int(0, draft.workers);
+    for (let n = random.int(1, 3); n > 0; n--) {
+      const forMs = random.int(300, 1_800);
+      const kind = random.pick(['cut', 'delay', 'half-open'] as const);
+      const base = { client: client(), atMs: when(random) };
+      if (kind === 'cut') addFault(draft, { kind, ...base });
+      else if (kind === 'delay') addFault(draft, { kind, ...base, forMs, delayMs: random.int(20, 250) });
+      else addFault(draft, { kind, ...base, forMs });
+    }
+  },
+  'disk-full': (random, draft) => {
+    addFault(draft, { kind: 'disk-full', atMs: when(random), forMs: random.int(200, 1_200) });
+  },
+};
+
+/** Faults outside of Jetfleet, and what users do. */
+const OUTSIDE: Readonly<Record<string, Scenario>> = {
+  provider: (random, draft) => {
+    const names = Object.keys(PROVIDER_FAULTS);
+    for (const name of random.sample(names, random.int(3, 5))) addCreate(random, draft, [name]);
+  },
+  receiver: (random, draft) => {
+    for (const name of random.sample(Object.keys(BAD_ENDPOINTS), random.int(2, 4))) {
+      const endpoint = BAD_ENDPOINTS[name]?.(random) ?? [];
+      if (random.chance(0.5)) draft.jobs.push(webhook(random, nextId(draft, 'hook'), endpoint));
+      else {
+        addCreate(random, draft, random.chance(0.3) ? ['fails to start'] : []);
+        Object.assign(draft.jobs.at(-1) as PlannedJob, { endpoint });
+      }
+    }
+  },
+  cancel: (random, draft) => {
+    draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
+    addCreate(random, draft, [
+      random.pick(['timeout after create', 'stuck in pulling', 'list lag and a lost answer']),
+    ]);
+    for (const { id, kind, atMs } of random.sample(draft.jobs, random.int(2, 4))) {
+      const target = kind === 'create' && random.chance(0.4) ? `${id}-monitor` : id;
+      draft.cancels.push({ id: target, atMs: atMs + random.int(0, 700) });
+    }
+  },
+  redrive: (random, draft) => {
+    draft.redrive = true;
+    for (let n = random.int(1, 3); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
+    addCreate(random, draft, ['no capacity anywhere']);
+    addCreate(random, draft, ['fails to start']);
+  },
+  hostile: (random, draft) => {
+    for (let n = random.int(3, 8); n > 0; n--) draft.jobs.push(raw(random, nextId(draft, 'raw')));
+  },
+};
+
+/** Faults that need three nodes. */
+const CLUSTER: Readonly<Record<string, Scenario>> = {
+  'leader-kill': (random, draft) => {
+    const stream = random.pick(['jobs', 'events'] as const);
+    addFault(draft, { kind: 'leader-kill', stream, atMs: when(random), forMs: random.int(500, 2_000) });
+  },
+  'consumer-leader-kill': (random, draft) => {
+    addFault(draft, { kind: 'consumer-leader-kill', atMs: when(random), forMs: random.int(500, 2_000) });
+  },
+  'follower-cut-off': (random, draft) => {
+    addFault(draft, { kind: 'follower-freeze', atMs: when(random), forMs: random.int(500, 3_000) });
+  },
+};
+
+/** Those that work alike on one node and on three. */
+const PORTABLE = ['worker-kill', 'failpoints', 'dies-while-creating', 'stale-owner', 'blocked-loop', 'drain'];
+
+/** The scenarios by name, for one node or for three. */
+export function scenariosFor(cluster: boolean): Readonly<Record<string, Scenario>> {
+  const portable = Object.entries(SINGLE).filter(([name]) => !cluster || PORTABLE.includes(name));
+  const own = { ...Object.fromEntries(portable), ...(cluster ? CLUSTER : {}), ...OUTSIDE };
+  const mixed: Scenario = (random, draft) => {
+    for (const name of random.sample(Object.keys(own), random.int(2, 4))) own[name]?.(random, draft);
+  };
+  return { ...own, mixed };
+}
+
+/** Draws one run. Without a scenario they take turns, every third run being mixed. */
+export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: string): RunPlan {
+  const scenarios = scenariosFor(cluster);
+  const names = Object.keys(scenarios).filter((name) => name !== 'mixed');
+  const turn = run % 3 === 2 ? 'mixed' : (names[(run - Math.floor(run / 3)) % names.length] as string);
+  const scenario = wanted ?? turn;
+  const name = `${seed}/${run}`;
+  const random = new Random(`${name}/${cluster ? 'cluster' : 'single'}`);
+  const plan = { name, scenario, workers: random.int(2, 3), redrive: false };
+  const draft: Draft = { ...plan, jobs: [], cancels: [], faults: [], serial: 0 };
+  for (let n = random.int(1, 3); n > 0; n--) addCreate(random, draft);
+  for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(task(random, nextId(draft, 'task')));
+  draft.jobs.push(webhook(random, nextId(draft, 'hook')));
+  scenarios[scenario]?.(random, draft);
+  const { serial: _, ...drawn } = draft;
+  return drawn;
+}

@@ -1,0 +1,170 @@
+/** The jobs of a run. */
+import type { FaultInput } from '../../src/gpu/index.js';
+import { PRIORITIES } from '../../src/jobs/vocabulary.js';
+import { type Answer, type PlannedJob, PROVIDER_TIMEOUT_MS, type TaskStep } from './plan.js';
+import type { Random } from './random.js';
+
+/** During this time the jobs of a run are added. */
+export const ADDING_MS = 900;
+
+type Create = Extract<PlannedJob, { kind: 'create' }>;
+type Task = Extract<PlannedJob, { kind: 'task' }>;
+
+function base(random: Random, id: string, maxAttempts = random.int(2, 4)) {
+  return { id, atMs: random.int(0, ADDING_MS), priority: random.pick(PRIORITIES), maxAttempts };
+}
+
+/** A create job whose provider behaves. */
+export function plainCreate(random: Random, id: string): Create {
+  return {
+    kind: 'create',
+    ...base(random, id),
+    payload: {
+      instanceId: id,
+      name: id,
+      productName: 'RTX 4090 24GB',
+      templateId: 'template-123',
+      gpuNum: 1,
+      rootfsSize: 60,
+      region: 'CN-HK-01',
+      maxWaitTime: 20_000,
+    },
+    faults: [],
+    mayCreateTwice: false,
+    endpoint: [],
+  };
+}
+
+/** Longest that a list may hide a new instance and still be seen by the look-ups after an uncertain create. */
+const VISIBLE_LAG_MS = 150;
+
+/** What can go wrong at the provider with one create, each with the job that it goes wrong for. */
+export const PROVIDER_FAULTS: Readonly<Record<string, (random: Random, job: Create, match: string) => void>> =
+  {
+    '500 after create': (_, job, match) => {
+      job.faults.push({ kind: 'error_after_create', match, times: 1 });
+    },
+    'timeout after create': (_, job, match) => {
+      const delayMs = PROVIDER_TIMEOUT_MS * 2;
+      job.faults.push({ kind: 'slow', when: 'after', delayMs, match, route: CREATE, times: 1 });
+    },
+    'create carried out late': (_, job, match) => {
+      const delayMs = PROVIDER_TIMEOUT_MS * 2;
+      job.faults.push({ kind: 'slow', when: 'before', delayMs, match, route: CREATE, times: 1 });
+      job.mayCreateTwice = true;
+    },
+    'reset during create, carried out': (_, job, match) => {
+      job.faults.push({ kind: 'reset_after_create', match, times: 1 });
+    },
+    'reset during create, not carried out': (_, job, match) => {
+      job.faults.push({ kind: 'reset', match, route: CREATE, times: 1 });
+    },
+    'hidden for a moment': (_, job, match) => {
+      job.faults.push({ kind: 'list_lag', lagMs: VISIBLE_LAG_MS, match });
+    },
+    'list lag and a lost answer': (_, job, match) => {
+      job.faults.push({ kind: 'list_lag', lagMs: VISIBLE_LAG_MS, match });
+      job.faults.push({ kind: 'error_after_create', match, times: 1 });
+    },
+    'long list lag and a lost answer': (_, job, match) => {
+      job.faults.push({ kind: 'list_lag', lagMs: 1_500, match });
+      job.faults.push({ kind: 'error_after_create', match, times: 1 });
+      job.mayCreateTwice = true;
+    },
+    'duplicate name refused': (_, job, match) => {
+      job.faults.push({ kind: 'name_taken', match });
+      job.faults.push({ kind: 'list_lag', lagMs: 700, match });
+      job.faults.push({ kind: 'error_after_create', match, times: 1 });
+    },
+    'no capacity in the first region': (_, job, match) => {
+      job.payload.regions = ['US-CA-06'];
+      job.faults.push({ kind: 'no_capacity', advertised: true, match, times: 1 });
+    },
+    'no capacity anywhere': (random, job, match) => {
+      const times = random.int(1, 8);
+      job.faults.push({ kind: 'no_capacity', advertised: true, match, times });
+    },
+    'rate limited': (random, job, match) => {
+      job.faults.push({ kind: 'rate_limited', retryAfter: 1, match, times: random.int(1, 2) });
+    },
+    'stuck in pulling': (random, job, match) => {
+      job.payload.maxWaitTime = random.int(300, 900);
+      job.payload.onTimeout = random.pick(['delete', 'stop', 'keep'] as const);
+      job.faults.push({ kind: 'stuck_pulling', match });
+    },
+    'stuck, and the delete fails twice': (_, job, match) => {
+      job.payload.maxWaitTime = 400;
+      job.faults.push({ kind: 'stuck_pulling', match });
+      job.faults.push({ kind: 'error', status: 503, route: DELETE, match, times: 2 });
+    },
+    'stuck, and the delete is carried out late': (_, job, match) => {
+      job.payload.maxWaitTime = 400;
+      job.faults.push({ kind: 'stuck_pulling', match }, { kind: 'delete_lag', lagMs: 500, match });
+    },
+    'running but unhealthy': (random, job, match) => {
+      job.payload.maxWaitTime = 800;
+      const forMs = random.chance(0.5) ? { forMs: 300 } : {};
+      job.faults.push({ kind: 'unhealthy', match, ...forMs });
+    },
+    'fails to start': (random, job, match) => {
+      if (random.chance(0.3)) job.payload.onTimeout = 'keep';
+      job.faults.push({ kind: 'start_failed', match });
+    },
+    vanishes: (random, job, match) => {
+      job.faults.push({ kind: 'stuck_pulling', match });
+      job.faults.push({ kind: 'vanish', afterMs: random.int(50, 400), match, times: 1 });
+    },
+    'reads fail for a while': (random, job, match) => {
+      job.faults.push({ kind: 'error', status: 502, match, times: random.int(1, 4) } satisfies FaultInput);
+    },
+  };
+
+const CREATE = '/gpu/instance/create';
+const DELETE = '/gpu/instance/delete';
+
+const STEP_ENDS: readonly TaskStep['end'][] = ['ok', 'ok', 'ok', 'throw', 'nap', 'checkpoint', 'next'];
+
+export function task(random: Random, id: string): Task {
+  const steps = Array.from({ length: random.int(1, 3) }, () => ({
+    ms: random.int(0, 300),
+    end: random.pick(STEP_ENDS),
+  }));
+  return {
+    kind: 'task',
+    ...base(random, id),
+    steps,
+    ...(random.chance(0.15) && { delayMs: random.int(100, 800) }),
+  };
+}
+
+/** A task that never succeeds. */
+export function hopelessTask(random: Random, id: string): Task {
+  const end = random.pick(['throw', 'fatal', 'hang'] as const);
+  return { ...task(random, id), steps: [{ ms: random.int(0, 50), end }], timeoutMs: 400 };
+}
+
+export const BAD_ENDPOINTS: Readonly<Record<string, (random: Random) => Answer[]>> = {
+  down: (random) => many('reset', random.int(2, 5)),
+  slow: (random) => many('slow', random.int(1, 3)),
+  broken: (random) => many('500', random.int(1, 4)),
+  gone: () => ['410'],
+  busy: (random) => many('429', random.int(1, 2)),
+  resets: (random) => many('reset', random.int(1, 2)),
+  'broken for good': () => many('500', 50),
+};
+
+function many(answer: Answer, count: number): Answer[] {
+  return Array.from({ length: count }, () => answer);
+}
+
+export function webhook(random: Random, id: string, endpoint: Answer[] = []): PlannedJob {
+  return { kind: 'webhook', ...base(random, id), endpoint };
+}
+
+/** Bodies that no worker can run, and one that it can. */
+const BODIES = ['{', 'null', '[]', '"text"', '{"gpuNum":"many"}', '\u0000', '{"__proto__":{"x":1}}', '1e999'];
+
+export function raw(random: Random, id: string): PlannedJob {
+  const type = random.pick(['create_instance', 'send_webhook', 'task']);
+  return { kind: 'raw', ...base(random, id), type, body: random.pick(BODIES), bare: random.chance(0.5) };
+}
