@@ -9,7 +9,9 @@ const layers = {
   'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/webhooks'],
   'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
   'src/webhooks': ['src/webhooks', 'src/jobs', 'src/telemetry'],
+  'src/doctor': ['src/doctor', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/gpu'],
   'src/worker': [
+    'src/doctor',
     'src/worker',
     'src/queue',
     'src/broker',

@@ -1,12 +1,35 @@
 import { defineConfig } from 'vitest/config';
 
+const shared = {
+  globalSetup: ['test/support/global-setup.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    // Process and timing tests share two cores in CI; more workers only make them wait for each other.
-    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'suite',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/fault/**'],
+          // Process and timing tests share two cores in CI; more workers only make them wait for each other.
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'faults',
+          include: ['test/fault/**/*.test.ts'],
+          testTimeout: 120_000,
+          maxWorkers: 1,
+          // After the others: it needs both cores for processes of its own.
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

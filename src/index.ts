@@ -15,6 +15,9 @@ export type {
   EventSubscription,
 } from './broker/event-consumer.js';
 export type { TopologyReport } from './broker/topology.js';
+export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
+export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './doctor/finding.js';
+export type { SweepOptions } from './doctor/sweeper.js';
 export {
   type AbortReason,
   BrokerError,

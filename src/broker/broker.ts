@@ -28,6 +28,8 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
   namespace?: string;
   commit?: CommitLogOptions;
+  /** Only look whether the streams are there. Defaults to false: missing ones are made. */
+  lookOnly?: boolean;
   logger: Logger;
 }
 
@@ -84,7 +86,7 @@ export class Broker {
   }
 
   /**
-   * Connects, and creates the streams where they are missing.
+   * Connects, and creates the streams where they are missing, unless it shall only look.
    * @returns the broker, and what was found
    * @throws BrokerError when the server cannot be reached or cannot hold jobs
    */
@@ -94,7 +96,7 @@ export class Broker {
     try {
       await assertServer(connection);
       const topology = await Topology.open(connection, subjects, options);
-      const report = await topology.ensure();
+      const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
       return { broker: new Broker(connection, topology, subjects, options), report };
     } catch (error) {
       if (!options.connection) await connection.close();
@@ -232,6 +234,17 @@ export class Broker {
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
   announceCancelled(id: string, seq: number): void {
     this.connection.publish(this.subjects.cancelled(), JSON.stringify({ id, seq }));
+  }
+
+  /** Tells the other workers that this one has swept, so that they need not for a while. */
+  announceSwept(): void {
+    this.connection.publish(this.subjects.swept());
+  }
+
+  /** Hears when another worker has swept; returns how to stop. */
+  onSwept(listener: () => void): () => void {
+    const subscription = this.connection.subscribe(this.subjects.swept(), { callback: listener });
+    return () => subscription.unsubscribe();
   }
 
   /** Hears of cancelled jobs; returns how to stop. */

@@ -25,8 +25,13 @@ export interface TopologyReport {
   created: string[];
   /** Names of what was there and fits. */
   unchanged: string[];
+  /** Names of what is missing still; only {@link Topology.inspect} leaves any. */
+  missing: string[];
   drift: Drift[];
 }
+
+/** What to do about what is not there. */
+type OnMissing = (target: string, report: TopologyReport, make: () => Promise<unknown>) => Promise<void>;
 
 const NANOS_PER_MS = 1_000_000;
 const STREAM_NOT_FOUND = 10059;
@@ -51,11 +56,40 @@ export class Topology {
   }
 
   /** The streams, and the consumers of `types`. Safe to run from many processes at once. */
-  async ensure(types: readonly string[] = []): Promise<TopologyReport> {
-    const report: TopologyReport = { created: [], unchanged: [], drift: [] };
-    for (const want of wantedStreams(this.#subjects, this.#options)) await this.#ensureStream(want, report);
+  ensure(types: readonly string[] = []): Promise<TopologyReport> {
+    return this.#compareAll(types, (target, report, make) => this.#create(target, report, make));
+  }
+
+  /** What `ensure` would find, without making anything. */
+  inspect(types: readonly string[] = []): Promise<TopologyReport> {
+    return this.#compareAll(types, async (target, report) => {
+      report.missing.push(target);
+    });
+  }
+
+  /**
+   * Gives a stream or consumer the setting that it lacks.
+   * @throws BrokerError `JETFLEET_STREAM_DRIFT` when the server does not let it be changed
+   */
+  async apply({ target, field, want }: Drift): Promise<void> {
+    const [, name = '', , stream = ''] = target.split(' ');
+    const change = { [field]: want };
+    try {
+      if (target.startsWith('stream')) await this.#jsm.streams.update(name, change);
+      else await this.#jsm.consumers.update(stream, name, change);
+    } catch (cause) {
+      const why = `${target}: ${field} cannot be changed: ${(cause as Error).message}; drain it, delete it, and let "jetfleet setup" make it again`;
+      throw new BrokerError('JETFLEET_STREAM_DRIFT', why, { cause });
+    }
+  }
+
+  async #compareAll(types: readonly string[], onMissing: OnMissing): Promise<TopologyReport> {
+    const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [] };
+    for (const want of wantedStreams(this.#subjects, this.#options)) {
+      await this.#compareStream(want, report, onMissing);
+    }
     const consumers = types.flatMap((type) => wantedConsumers(this.#subjects, type, this.#options));
-    await Promise.all(consumers.map((want) => this.#ensureConsumer(want, report)));
+    await Promise.all(consumers.map((want) => this.#compareConsumer(want, report, onMissing)));
     return report;
   }
 
@@ -104,33 +138,33 @@ export class Topology {
     }
   }
 
-  async #ensureStream(want: WantedStream, report: TopologyReport): Promise<void> {
+  async #compareStream(want: WantedStream, report: TopologyReport, onMissing: OnMissing): Promise<void> {
     const target = `stream ${want.name}`;
-    const have = await this.#missing(STREAM_NOT_FOUND, () => this.#jsm.streams.info(want.name));
+    const have = await this.#missing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
     if (!have) {
-      await this.#create(target, report, () => this.#jsm.streams.add(want));
+      await onMissing(target, report, () => this.#jsm.streams.add(want));
     } else {
       compare(target, have.config, want, report);
     }
   }
 
-  async #ensureConsumer(want: WantedConsumer, report: TopologyReport): Promise<void> {
+  async #compareConsumer(want: WantedConsumer, report: TopologyReport, onMissing: OnMissing): Promise<void> {
     const target = `consumer ${want.config.durable_name} of ${want.stream}`;
-    const have = await this.#missing(CONSUMER_NOT_FOUND, () =>
+    const have = await this.#missing([CONSUMER_NOT_FOUND, STREAM_NOT_FOUND], () =>
       this.#jsm.consumers.info(want.stream, want.config.durable_name),
     );
     if (!have) {
-      await this.#create(target, report, () => this.#jsm.consumers.add(want.stream, want.config));
+      await onMissing(target, report, () => this.#jsm.consumers.add(want.stream, want.config));
     } else {
       compare(target, have.config, want.config, report);
     }
   }
 
-  async #missing<T>(notFound: number, read: () => Promise<T>): Promise<T | undefined> {
+  async #missing<T>(notFound: readonly number[], read: () => Promise<T>): Promise<T | undefined> {
     try {
       return await read();
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === notFound) return undefined;
+      if (error instanceof JetStreamApiError && notFound.includes(error.code)) return undefined;
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
+import { doctorCommand } from './doctor.js';
 import { ExitCode, reportOf } from './exit-code.js';
 import { jobCommand } from './job.js';
 import { globalOptions, withExamples } from './options.js';
@@ -45,7 +46,15 @@ export function buildProgram(): Command {
     'after',
     '\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable',
   );
-  for (const add of [devCommand, workerCommand, jobCommand, statsCommand, setupCommand, demoCommand])
+  for (const add of [
+    devCommand,
+    workerCommand,
+    jobCommand,
+    statsCommand,
+    setupCommand,
+    doctorCommand,
+    demoCommand,
+  ])
     add(program);
   return program;
 }

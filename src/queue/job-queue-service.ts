@@ -17,7 +17,7 @@ import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 
 /** How to reach the broker; everything is optional. */
-export interface JobQueueOptions extends Omit<BrokerOptions, 'logger'> {
+export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
   /** A pino logger, or anything of its shape. Defaults to silence. */
   logger?: Logger;
 }
@@ -203,10 +203,20 @@ export class JobQueueService implements AsyncDisposable {
     const { broker, report } = await this.#open();
     if (this.#streams === 'safe') return broker;
     // After a refusal somebody may have mended the streams: they are looked at anew.
-    const now = this.#streams === 'refused' ? await broker.topology.ensure() : report;
+    const isOld = this.#streams === 'refused' || report.missing.length > 0;
+    const now = isOld ? await broker.topology.ensure() : report;
     this.#streams = 'refused';
     assertSafe(now, this.logger);
     this.#streams = 'safe';
+    return broker;
+  }
+
+  /**
+   * The broker, whatever state its streams are in: nothing is made, and nothing refused.
+   * @internal
+   */
+  async brokerAsItIs(): Promise<Broker> {
+    const { broker } = await this.#open(true);
     return broker;
   }
 
@@ -222,9 +232,9 @@ export class JobQueueService implements AsyncDisposable {
     await this.close();
   }
 
-  #open(): Promise<{ broker: Broker; report: TopologyReport }> {
+  #open(lookOnly = false): Promise<{ broker: Broker; report: TopologyReport }> {
     if (this.#closed) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
-    this.#opening ??= Broker.open({ ...this.#options, logger: this.logger });
+    this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
     // A failed start must not stick: the server may come up later.
     this.#opening.catch(() => {
       this.#opening = undefined;

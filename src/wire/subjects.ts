@@ -107,6 +107,11 @@ export class Subjects {
     return `${this.prefix}jetfleet.cancelled`;
   }
 
+  /** `jetfleet.swept`: tells workers that one of them has swept, without being stored. */
+  swept(): string {
+    return `${this.prefix}jetfleet.swept`;
+  }
+
   consumerName(type: string, priority: JobPriority): string {
     return `${type}-${priority}`;
   }

@@ -4,6 +4,7 @@ import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machine
 import { atMost } from '../broker/bounded.js';
 import type { ConnectionChange } from '../broker/broker.js';
 import { assertSafe } from '../broker/topology.js';
+import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
@@ -42,6 +43,8 @@ export interface JobWorkerOptions {
   name?: string;
   /** Defaults to the queue's logger. */
   logger?: Logger;
+  /** Looks for stuck jobs and orphaned instances now and then, and mends them; see {@link SweepOptions}. `false`: never. */
+  sweep?: SweepOptions | false;
   /** Sees every step of every state machine (XState's inspection events). */
   inspect?: (event: InspectionEvent) => void;
   /**
@@ -78,6 +81,7 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
   readonly #webhookClient: WebhookClient | undefined;
+  readonly #sweeper: Sweeper | undefined;
   #services: RunServices | undefined;
   #released = 0;
   readonly #detach: (() => void)[] = [];
@@ -90,6 +94,11 @@ export class JobWorkerService implements AsyncDisposable {
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#logger = (options.logger ?? queue.logger).child({ worker: this.name });
     this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
+    const { sweep, provider } = options;
+    this.#sweeper =
+      sweep === false
+        ? undefined
+        : new Sweeper({ ...sweep, queue, logger: this.#logger, ...(provider && { provider }) });
     this.#lifecycle = createActor(this.lifecycleLogic(), options.inspect ? { inspect: options.inspect } : {});
     this.#lifecycle.start();
     this.#registerBuiltIn();
@@ -242,6 +251,7 @@ export class JobWorkerService implements AsyncDisposable {
         broker.onCancelled((id, seq) => this.#runs.get(id)?.cancelled(seq)),
       );
     }
+    await this.#sweeper?.start();
     this.#logger.info({ types, ackWaitMs }, 'worker started');
   }
 
@@ -300,6 +310,7 @@ export class JobWorkerService implements AsyncDisposable {
       for (const run of left) run.release();
       await this.#idleWithin(RELEASE_MS);
     }
+    await this.#sweeper?.stop();
     for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();

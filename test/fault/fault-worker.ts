@@ -111,6 +111,8 @@ async function start(config: WorkerConfig): Promise<void> {
     pollIntervalMs: 100,
     settleDelayMs: SETTLE_DELAY_MS,
     retry: { create_instance: quick, monitor_instance: quick, delete_instance: quick, send_webhook: quick },
+    // What a sweeper would mend must not hide what the protocol lost.
+    sweep: false,
     onFailpoint: pass,
     logger,
   });

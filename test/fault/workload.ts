@@ -35,6 +35,8 @@ export function plainCreate(random: Random, id: string): Create {
   };
 }
 
+/** How long a list hides an instance from every look-up of its job: only the sweeper, much later, can see it. */
+export const HIDDEN_MS = 1_500;
 /** Longest that a list may hide a new instance and still be seen by the look-ups after an uncertain create. */
 const VISIBLE_LAG_MS = 150;
 
@@ -67,7 +69,7 @@ export const PROVIDER_FAULTS: Readonly<Record<string, (random: Random, job: Crea
       job.faults.push({ kind: 'error_after_create', match, times: 1 });
     },
     'long list lag and a lost answer': (_, job, match) => {
-      job.faults.push({ kind: 'list_lag', lagMs: 1_500, match });
+      job.faults.push({ kind: 'list_lag', lagMs: HIDDEN_MS, match });
       job.faults.push({ kind: 'error_after_create', match, times: 1 });
       job.mayCreateTwice = true;
     },
@@ -113,6 +115,8 @@ export const PROVIDER_FAULTS: Readonly<Record<string, (random: Random, job: Crea
     vanishes: (random, job, match) => {
       job.faults.push({ kind: 'stuck_pulling', match });
       job.faults.push({ kind: 'vanish', afterMs: random.int(50, 400), match, times: 1 });
+      // It may be gone before a worker that took the job over could see it.
+      job.mayCreateTwice = true;
     },
     'reads fail for a while': (random, job, match) => {
       job.faults.push({ kind: 'error', status: 502, match, times: random.int(1, 4) } satisfies FaultInput);

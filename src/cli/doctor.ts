@@ -1,0 +1,79 @@
+import type { Command } from 'commander';
+import { examine } from '../doctor/doctor.js';
+import { FINDINGS, type Finding, type Mended, type Severity } from '../doctor/finding.js';
+import type { GpuProvider } from '../gpu/index.js';
+import { ExitCode } from './exit-code.js';
+import { durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
+import { note, paint, print, printJson } from './output.js';
+import { providerFrom } from './worker.js';
+
+interface DoctorCommandOptions extends GlobalOptions {
+  fix?: boolean;
+  monitorUrl?: string;
+  grace?: number;
+}
+
+const ORDER: readonly Severity[] = ['danger', 'warning', 'info'];
+const STYLE = { danger: 'red', warning: 'yellow', info: 'dim' } as const;
+
+/** `jetfleet doctor`. */
+export function doctorCommand(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description(
+      'find what is stuck, left over or badly set up; with --fix, mend it. Ends with 1 when anything is',
+    )
+    .option('--fix', 'mend what can be mended')
+    .option('--monitor-url <url>', "the server's monitoring page (default: NATS_MONITOR_URL, else none)")
+    .addOption(
+      durationOption('--grace <duration>', 'how long something may be overdue (default: 1m, instances 10m)'),
+    )
+    .action(() => doctor(command.optsWithGlobals<DoctorCommandOptions>()));
+  withExamples(command, 'doctor', 'doctor --monitor-url http://127.0.0.1:8222 --fix');
+}
+
+async function doctor({ fix, json, monitorUrl, grace, ...options }: DoctorCommandOptions): Promise<void> {
+  const provider = configuredProvider();
+  const page = monitorUrl ?? process.env.NATS_MONITOR_URL;
+  await using queue = openQueue(options);
+  const examination = await examine(queue, {
+    ...(provider && { provider }),
+    ...(page && { monitorUrl: page }),
+    ...(grace !== undefined && { graceMs: grace }),
+  });
+  const { findings } = examination;
+  const fixed = fix ? await examination.mend() : [];
+  if (json) printJson({ findings, fixed });
+  else show(findings, fixed);
+  if (!provider) note('instances were not looked at: no GPU provider is configured (NOVITA_API_KEY)');
+  const mended = new Set(fixed.filter(({ ok }) => ok).map(keyOf));
+  const left = findings.filter((finding) => finding.severity !== 'info' && !mended.has(keyOf(finding)));
+  if (left.length > 0) process.exitCode = ExitCode.FAILURE;
+}
+
+function keyOf({ code, target }: Pick<Finding, 'code' | 'target'>): string {
+  return `${code} ${target}`;
+}
+
+/** Without one, the rest can be examined still. A provider that is named and cannot be used is an error. */
+function configuredProvider(): GpuProvider | undefined {
+  const { JETFLEET_PROVIDER, NOVITA_API_KEY } = process.env;
+  return JETFLEET_PROVIDER || NOVITA_API_KEY ? providerFrom(process.env) : undefined;
+}
+
+function show(findings: readonly Finding[], fixed: readonly Mended[]): void {
+  if (findings.length === 0) return note('nothing found');
+  for (const severity of ORDER) {
+    for (const finding of findings.filter((each) => each.severity === severity)) showOne(finding, fixed);
+  }
+}
+
+function showOne(finding: Finding, fixed: readonly Mended[]): void {
+  const { code, severity, target, message, fixable } = finding;
+  print(`${paint(STYLE[severity], severity.padEnd(8))} ${code}  ${target}`);
+  print(`         ${FINDINGS[code].explanation}`);
+  print(`         ${message}`);
+  const mended = fixed.find((each) => keyOf(each) === keyOf(finding));
+  if (mended) print(`         ${mended.ok ? 'fixed' : 'not fixed'}: ${mended.result}`);
+  else if (fixable) print(`         --fix ${FINDINGS[code].fix}`);
+}

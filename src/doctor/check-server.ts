@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { BrokerError, ValidationError } from '../jobs/errors.js';
+import { type Diagnosis, diagnose } from './finding.js';
+
+const TIMEOUT_MS = 5_000;
+
+/** What the monitoring page says about flushing (nats-server, `GET /varz`). */
+const varzSchema = z.object({
+  version: z.string(),
+  cluster: z.object({ name: z.string().optional() }).optional(),
+  jetstream: z
+    .object({
+      config: z
+        .object({ sync_always: z.boolean().optional(), sync_interval: z.number().optional() })
+        .optional(),
+    })
+    .optional(),
+});
+
+/** A server that cannot be opened, as findings; any other error is the caller's. */
+export function diagnoseServerError(error: unknown): Diagnosis {
+  if (error instanceof BrokerError) {
+    if (error.code === 'JETFLEET_SERVER_TOO_OLD')
+      return diagnose('server_too_old', 'nats-server', error.message);
+    if (error.code === 'JETFLEET_JETSTREAM_DISABLED') {
+      return diagnose('jetstream_disabled', 'nats-server', error.message);
+    }
+  }
+  throw error;
+}
+
+/**
+ * When the server flushes to disk. Replicas on other nodes make up for a late flush; a single node has none.
+ * @param monitorUrl the server's monitoring page, such as `http://127.0.0.1:8222`
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` when the page cannot be read
+ */
+export async function checkSync(monitorUrl: string | undefined): Promise<Diagnosis[]> {
+  if (!monitorUrl) {
+    const how = 'name the monitoring page with --monitor-url or NATS_MONITOR_URL';
+    return [diagnose('sync_interval_unknown', 'nats-server', how)];
+  }
+  const { version, cluster, jetstream } = await readVarz(monitorUrl);
+  const { sync_always: always = false, sync_interval: nanos = 0 } = jetstream?.config ?? {};
+  if (always || cluster?.name) return [];
+  const message = `nats-server ${version} flushes every ${nanos / 1_000_000_000} s; set sync_interval: always in its jetstream block`;
+  return [diagnose('sync_interval_not_always', 'nats-server', message)];
+}
+
+async function readVarz(monitorUrl: string): Promise<z.infer<typeof varzSchema>> {
+  try {
+    const url = new URL('/varz', monitorUrl);
+    const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return varzSchema.parse(await answer.json());
+  } catch (cause) {
+    throw new ValidationError(
+      'JETFLEET_OPTION_INVALID',
+      `${monitorUrl} is no monitoring page of a nats-server: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,69 @@
+import type { Broker } from '../broker/broker.js';
+import type { GpuProvider } from '../gpu/provider.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import { readStats } from '../queue/job-stats.js';
+import { checkInstances, DEFAULT_INSTANCE_GRACE_MS } from './check-instances.js';
+import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
+import { checkSync, diagnoseServerError } from './check-server.js';
+import { checkStreams } from './check-streams.js';
+import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from './finding.js';
+
+export interface DoctorOptions {
+  /** The account whose instances are looked at. Defaults to none: instances are not examined. */
+  provider?: GpuProvider;
+  /** Monitoring page of the nats-server, such as `http://127.0.0.1:8222`. Defaults to none. */
+  monitorUrl?: string;
+  /**
+   * How long something may be overdue, or an instance exist, before it is looked into, in milliseconds. Defaults to
+   * one minute for jobs and ten for instances.
+   */
+  graceMs?: number;
+}
+
+/** What an examination found. */
+export interface Examination {
+  findings: Finding[];
+  /** Mends what can be mended, and tells what became of it. */
+  mend(): Promise<Mended[]>;
+}
+
+/**
+ * Looks at everything that can go wrong around a queue: the server, its streams, jobs that nothing brings on, and
+ * instances that belong to nobody. Changes nothing unless `mend` is called.
+ * @throws BrokerError `JETFLEET_BROKER_UNREACHABLE`
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` when `monitorUrl` is no monitoring page
+ */
+export async function examine(queue: JobQueueService, options: DoctorOptions = {}): Promise<Examination> {
+  const diagnoses = await diagnoseAll(queue, options);
+  return { findings: diagnoses.map(({ finding }) => finding), mend: () => mendAll(diagnoses) };
+}
+
+async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Promise<Diagnosis[]> {
+  const { monitorUrl } = options;
+  let broker: Broker;
+  try {
+    broker = await queue.brokerAsItIs();
+  } catch (error) {
+    return [diagnoseServerError(error)];
+  }
+  const found = [...(await checkSync(monitorUrl)), ...(await checkStreams(broker))];
+  // What lies in streams can only be read where they are.
+  if (found.some(({ finding }) => finding.code === 'stream_missing')) return found;
+  return [...found, ...(await checkContents(broker, options))];
+}
+
+async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
+  const { unhandledTypes, byType } = await readStats(broker);
+  const unhandled = unhandledTypes.map((type) => {
+    const waiting = byType[type]?.pending ?? 0;
+    return diagnose(
+      'type_unhandled',
+      type,
+      `${waiting} jobs wait; start a worker with a handler, or cancel them`,
+    );
+  });
+  const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
+  const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
+  const instances = provider ? await checkInstances(broker, provider, instanceGrace) : [];
+  return [...unhandled, ...jobs, ...instances];
+}

@@ -1,0 +1,149 @@
+/** What a doctor looks for. `docs/doctor.md` explains each one; a test holds the two together. */
+
+/** `danger` can lose, repeat or cost; `warning` is stuck or left over; `info` is worth knowing. */
+export type Severity = 'danger' | 'warning' | 'info';
+
+interface FindingKind {
+  severity: Severity;
+  explanation: string;
+  /** What `--fix` does about it; null when only a person can. */
+  fix: string | null;
+}
+
+export const FINDINGS = {
+  server_too_old: {
+    severity: 'danger',
+    explanation: 'The nats-server is older than Jetfleet needs.',
+    fix: null,
+  },
+  jetstream_disabled: {
+    severity: 'danger',
+    explanation: 'The nats-server runs without JetStream, so it cannot keep jobs.',
+    fix: null,
+  },
+  sync_interval_not_always: {
+    severity: 'danger',
+    explanation: 'A single node confirms messages before they are on disk: a power cut loses accepted jobs.',
+    fix: null,
+  },
+  sync_interval_unknown: {
+    severity: 'info',
+    explanation:
+      'Only the monitoring page of the server tells when it flushes to disk, and it was not asked.',
+    fix: null,
+  },
+  stream_missing: {
+    severity: 'danger',
+    explanation: 'A stream does not exist, so its messages are refused.',
+    fix: 'creates it',
+  },
+  consumer_missing: {
+    severity: 'warning',
+    explanation: 'A type that workers handle lacks the consumer of one priority, so those jobs wait.',
+    fix: 'creates it',
+  },
+  stream_drift: {
+    severity: 'danger',
+    explanation: 'A stream has a setting that can lose or repeat jobs.',
+    fix: 'sets it, where the server lets it be changed',
+  },
+  consumer_drift: {
+    severity: 'danger',
+    explanation: 'A consumer has a setting that can lose or repeat jobs.',
+    fix: 'sets it, where the server lets it be changed',
+  },
+  setting_drift: {
+    severity: 'info',
+    explanation: 'A setting differs from what Jetfleet would choose, which costs comfort, not jobs.',
+    fix: null,
+  },
+  type_unhandled: {
+    severity: 'warning',
+    explanation: 'Jobs of a type wait that no worker has ever registered a handler for.',
+    fix: null,
+  },
+  job_without_timer: {
+    severity: 'danger',
+    explanation: 'A job waits for its time, is overdue, and no timer will bring it back.',
+    fix: 'sets its timer again, for now',
+  },
+  job_without_message: {
+    severity: 'danger',
+    explanation: 'A queued job has no work message, so no worker will ever see it.',
+    fix: 'publishes its message again',
+  },
+  processing_stale: {
+    severity: 'danger',
+    explanation: 'A job was being worked on, and its message is gone: no worker will take it over.',
+    fix: 'queues it again, the lost attempt being counted; without one left it fails as stalled',
+  },
+  failure_left_over: {
+    severity: 'warning',
+    explanation: 'A job that was retried still counts as a dead letter.',
+    fix: 'removes the event of the old failure',
+  },
+  instance_orphaned: {
+    severity: 'danger',
+    explanation: 'An instance costs money and belongs to no job: its job failed, or has another instance.',
+    fix: 'adds a delete_instance job for it',
+  },
+  instance_unknown: {
+    severity: 'info',
+    explanation:
+      'An instance has a name of Jetfleet, and no record knows it: its record has expired, or another Jetfleet owns it.',
+    fix: null,
+  },
+} as const satisfies Record<string, FindingKind>;
+export type FindingCode = keyof typeof FINDINGS;
+
+/** One thing that is wrong, or worth knowing. */
+export interface Finding {
+  code: FindingCode;
+  severity: Severity;
+  /** The stream, consumer, job, type or instance that it is about. */
+  target: string;
+  /** What is wrong with it, in a sentence. */
+  message: string;
+  /** Whether `mend` can do something about it. */
+  fixable: boolean;
+}
+
+/** What became of a finding that was to be mended. */
+export interface Mended {
+  code: FindingCode;
+  target: string;
+  /** What was done, or why nothing could be. */
+  result: string;
+  ok: boolean;
+}
+
+/** A finding together with the way to mend it. */
+export interface Diagnosis {
+  finding: Finding;
+  mend?: () => Promise<string>;
+}
+
+export function diagnose(
+  code: FindingCode,
+  target: string,
+  message: string,
+  mend?: () => Promise<string>,
+): Diagnosis {
+  const finding = { code, severity: FINDINGS[code].severity, target, message, fixable: mend !== undefined };
+  return mend ? { finding, mend } : { finding };
+}
+
+/** Mends what can be, one after the other; what fails is told, and does not stop the rest. */
+export async function mendAll(diagnoses: readonly Diagnosis[]): Promise<Mended[]> {
+  const mended: Mended[] = [];
+  for (const { finding, mend } of diagnoses) {
+    if (!mend) continue;
+    const { code, target } = finding;
+    try {
+      mended.push({ code, target, result: await mend(), ok: true });
+    } catch (error) {
+      mended.push({ code, target, result: (error as Error).message, ok: false });
+    }
+  }
+  return mended;
+}

@@ -1,0 +1,51 @@
+/** How a job is brought on again. Each is fenced by the job's last event, or harmless when somebody was faster. */
+import type { Broker } from '../broker/broker.js';
+import type { JobErrorInfo } from '../jobs/errors.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { followUpRequests, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
+import { workKindOf } from '../wire/subjects.js';
+import type { OpenJob } from './open-job.js';
+
+/** The claim of the fired message decides what the job does; a second timer would change nothing. */
+export async function setTimerAgain(broker: Broker, { record }: OpenJob): Promise<string> {
+  const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
+  await broker.setTimer(reason, workKindOf(record.type), requestOf(record), Date.now());
+  return 'its timer is set for now';
+}
+
+export async function publishAgain(broker: Broker, { record, seq }: OpenJob): Promise<string> {
+  await broker.enqueueAgain(requestOf(record), seq);
+  return 'its message is published again';
+}
+
+/** The attempt that was lost with its message counts. */
+export async function queueAgain(broker: Broker, job: OpenJob): Promise<string> {
+  const { record, seq } = job;
+  if (record.attempt >= record.maxAttempts) return failStalled(broker, job);
+  const { attempt, checkpoint } = record;
+  const queued = transitionRecord(record, 'queued', { attempt, checkpoint }, { nowMs: Date.now() });
+  const { workSeq: _, ...free } = queued;
+  await broker.enqueueAgain(requestOf(free), await broker.appendEvent(free, seq));
+  return 'it is queued again';
+}
+
+async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<string> {
+  const { attempt, checkpoint } = record;
+  const error: JobErrorInfo = {
+    code: 'JETFLEET_STALLED',
+    message: `worker ${record.worker ?? 'unknown'} fell silent in attempt ${attempt} of ${record.maxAttempts}, and the message of the job is gone`,
+    retryable: false,
+  };
+  const facts = { nowMs: Date.now() };
+  const failed: JobRecord = withFollowUps(
+    transitionRecord(record, 'exhausted', { attempt, checkpoint, error }, facts),
+  );
+  await broker.appendEvent(failed, seq);
+  await Promise.all(followUpRequests(failed).map((request) => broker.enqueue(request)));
+  return 'it has failed as stalled: no attempt is left';
+}
+
+export async function removeFailure({ topology }: Broker, seq: number): Promise<string> {
+  await topology.deleteMessage('events', seq);
+  return `event ${seq} is removed`;
+}
