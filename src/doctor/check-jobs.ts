@@ -1,7 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
-import { pendingRecordOf } from '../queue/job-lookup.js';
 import { type WorkKind, workKindsFor } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-job.js';
@@ -116,23 +115,33 @@ export class JobCheck {
     return false;
   }
 
-  async #isCarriedBy(kind: WorkKind, { id, type, priority, state, workSeq }: JobRecord): Promise<boolean> {
+  /** The message is looked for before and after the timer, which may fire, or be set, between two looks. */
+  async #isCarriedBy(kind: WorkKind, record: JobRecord): Promise<boolean> {
+    if (await this.#hasMessage(kind, record)) return true;
+    if (!TIMED.has(record.state)) return false;
+    return (await this.#hasTimer(kind, record)) || (await this.#hasMessage(kind, record));
+  }
+
+  async #hasMessage(kind: WorkKind, { id, type, priority, workSeq }: JobRecord): Promise<boolean> {
     const { subjects, read } = this.#broker;
     const stream = subjects.streamName(kind);
+    if (await read.last(stream, subjects.work({ kind, priority, type, id }))) return true;
+    if (workSeq === undefined) return false;
+    // Published without an id, so that its subject does not name it.
+    const message = await read.bySequence(stream, workSeq);
+    return message?.subject === subjects.work({ kind, priority, type });
+  }
+
+  async #hasTimer(kind: WorkKind, { id, type, priority }: JobRecord): Promise<boolean> {
+    const { subjects, read } = this.#broker;
     const address = { kind, priority, type, id };
-    if (await read.last(stream, subjects.work(address))) return true;
-    if (workSeq !== undefined) {
-      // Published without an id, so that its subject does not name it.
-      const message = await read.bySequence(stream, workSeq);
-      const carried = message && pendingRecordOf(this.#broker, message);
-      if (carried && carried.type === type && message.subject === subjects.work({ kind, priority, type }))
-        return true;
-    }
-    const timers = TIMED.has(state)
-      ? [subjects.timer('retrying', address), subjects.timer('waiting', address), subjects.schedule(kind, id)]
-      : [];
-    for (const timer of timers) if (await read.last(stream, timer)) return true;
-    return false;
+    const timers = [
+      subjects.timer('retrying', address),
+      subjects.timer('waiting', address),
+      subjects.schedule(kind, id),
+    ];
+    const found = await Promise.all(timers.map((timer) => read.last(subjects.streamName(kind), timer)));
+    return found.some((timer) => timer !== undefined);
   }
 }
 

@@ -8,7 +8,7 @@ import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 
 export interface SweepOptions {
-  /** Time between two sweeps of the whole fleet, in milliseconds. Defaults to five minutes. */
+  /** Least time between two sweeps of the whole fleet, in milliseconds; half as long again at most. Defaults to five minutes. */
   intervalMs?: number;
   /**
    * How long something may be overdue, or an instance exist and be reported, before it is mended, in milliseconds.
@@ -64,7 +64,7 @@ export class Sweeper {
   async start(): Promise<void> {
     if (this.#detach || this.#abort.signal.aborted) return;
     const broker = await this.#options.queue.broker();
-    this.#detach ??= broker.onSwept(() => this.#plan(this.#intervalMs));
+    this.#detach ??= broker.onSwept(() => this.#planNext());
     this.#plan(this.#intervalMs * Math.random());
   }
 
@@ -90,6 +90,11 @@ export class Sweeper {
     return { findings: all.map(({ finding }) => finding), mended };
   }
 
+  /** Each worker waits for another time, so that the first of them can tell the others in time. */
+  #planNext(): void {
+    this.#plan(this.#intervalMs * (1 + Math.random() / 2));
+  }
+
   #plan(inMs: number): void {
     clearTimeout(this.#timer);
     if (this.#abort.signal.aborted) return;
@@ -107,8 +112,7 @@ export class Sweeper {
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');
     }
-    // A little longer than the others, so that the one that swept last is not always the first.
-    this.#plan(this.#intervalMs * (1 + Math.random() / 10));
+    this.#planNext();
   }
 
   #sweepJobs(broker: Broker): Promise<Diagnosis[]> {

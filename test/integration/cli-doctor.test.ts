@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { cli } from '../support/cli.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+let fleet: Fleet;
+
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+beforeEach(async () => {
+  fleet = await startFleet({
+    nats,
+    handlers: { fails: { handler: () => Promise.reject(new Error('no')), maxAttempts: 1 } },
+  });
+  return () => fleet.close();
+});
+
+const run = (args: string[], more: Record<string, string> = {}) =>
+  cli(args, { env: { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace, ...more } });
+
+test('doctor has nothing to say about a healthy queue, and ends with 0', async () => {
+  const { code, stdout, stderr } = await run(['doctor', '--monitor-url', nats.monitorUrl]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toContain('nothing found');
+  expect(stderr).toContain('no GPU provider is configured');
+});
+
+test('doctor shows what is missing and ends with 1, --fix makes it and ends with 0', async () => {
+  const { topology } = await fleet.queue.broker();
+  const empty = { JETFLEET_NAMESPACE: `${fleet.namespace}_new` };
+  const shown = await run(['doctor', '--json'], empty);
+  expect(shown.code).toBe(1);
+  const { findings } = JSON.parse(shown.stdout);
+  expect(findings.map(({ code }: { code: string }) => code)).toEqual([
+    'sync_interval_unknown',
+    'stream_missing',
+    'stream_missing',
+    'stream_missing',
+  ]);
+  const text = await run(['doctor'], empty);
+  expect(text.stdout).toMatch(/danger +stream_missing {2}stream \w+_JOBS\n.*\n.*\n +--fix creates it/);
+  const fixed = await run(['doctor', '--fix'], empty);
+  expect(fixed.code).toBe(0);
+  expect(fixed.stdout).toContain('fixed: created');
+  expect((await run(['doctor', '--json'], empty)).code).toBe(0);
+  expect((await topology.streamInfo('jobs')).state.messages).toBe(0);
+});
+
+test('doctor looks at instances when a provider is configured', async () => {
+  const provider = { JETFLEET_PROVIDER: 'simulator', NOVITA_API_BASE_URL: fleet.simulator.url };
+  const { code, stderr } = await run(['doctor'], provider);
+  expect(code).toBe(0);
+  expect(stderr).not.toContain('no GPU provider');
+  expect(fleet.simulator.requests.count('GET /gpu/instances')).toBeGreaterThan(0);
+});
+
+test('job cancel ends a job, with 4 when it has ended already and 3 when there is none', async () => {
+  const id = await fleet.queue.addJob('nobody_handles', {});
+  const { code, stdout } = await run(['job', 'cancel', id, '--reason', 'typo', '--json']);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    state: 'cancelled',
+    error: { message: 'The job was cancelled: typo' },
+  });
+  expect((await run(['job', 'cancel', id])).code).toBe(4);
+  expect((await run(['job', 'cancel', 'nobody'])).code).toBe(3);
+  expect((await run(['job', 'get', id])).stdout).toContain('failed·cancelled');
+});
+
+test('job retry runs dead letters again, one by its id or all by type and time', async () => {
+  for (const id of ['a', 'b']) {
+    await fleet.queue.addJob('fails', {}, 'normal', { id });
+    await fleet.waitForJob(id, 'exhausted');
+  }
+  const one = await run(['job', 'retry', 'a']);
+  expect(one).toMatchObject({ code: 0, stdout: 'a  pending·queued\n' });
+  await fleet.waitForJob('a', (job) => job.state === 'exhausted' && job.redrives === 1);
+  expect((await run(['job', 'get', 'a'])).stdout).toMatch(
+    /failed +\S+Z exhausted in attempt 1: JETFLEET_HANDLER_FAILED/,
+  );
+  const all = await run(['job', 'retry', '--all', '--type', 'fails', '--since', '1h', '--json']);
+  expect(JSON.parse(all.stdout).retried.sort()).toEqual(['a', 'b']);
+  const none = await run(['job', 'retry', '--all', '--since', '2100-01-01T00:00:00Z', '--json']);
+  expect(JSON.parse(none.stdout)).toEqual({ retried: [] });
+});
+
+test('job retry says what is wrong with how it was called', async () => {
+  expect((await run(['job', 'retry'])).code).toBe(2);
+  expect((await run(['job', 'retry', 'x', '--all'])).code).toBe(2);
+  expect((await run(['job', 'retry', '--all', '--since', 'soon'])).code).toBe(2);
+  expect((await run(['job', 'retry', 'nobody'])).code).toBe(3);
+  const id = await fleet.queue.addJob('nobody_handles', {});
+  expect((await run(['job', 'retry', id])).code).toBe(4);
+});

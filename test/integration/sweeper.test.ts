@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { Sweeper } from '../../src/doctor/sweeper.js';
+import type { JobRecord } from '../../src/index.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+let fleet: Fleet;
+
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+beforeEach(async () => {
+  fleet = await startFleet({ nats, workers: 0, handlers: { step: () => 'done' } });
+  await fleet.queue.setup(['step']);
+  return () => fleet.close();
+});
+
+/** A retrying job whose timer got lost. */
+async function strand(id: string): Promise<void> {
+  await fleet.queue.addJob('step', {}, 'normal', { id });
+  const broker = await fleet.queue.broker();
+  const pending = (await fleet.queue.getJob(id)) as JobRecord;
+  const nextRunAt = new Date(Date.now() - 1_000).toISOString();
+  await broker.appendEvent({ ...pending, status: 'pending', state: 'retrying', attempt: 1, nextRunAt }, 0);
+  await broker.topology.purge('jobs', '>');
+}
+
+/** An instance whose job has failed. */
+async function orphan(): Promise<string> {
+  const broker = await fleet.queue.broker();
+  await fleet.queue.addJob('step', {}, 'normal', { id: 'failed' });
+  const pending = (await fleet.queue.getJob('failed')) as JobRecord;
+  const checkpoint = { instanceName: 'jetfleet-failed-0123456789ab' };
+  const job: JobRecord = { ...pending, type: 'create_instance', attempt: 1, checkpoint };
+  const seq = await broker.appendEvent({ ...job, status: 'processing', state: 'running' }, 0);
+  await broker.appendEvent({ ...job, status: 'failed', state: 'exhausted' }, seq);
+  await broker.topology.purge('jobs', '>');
+  const query = { productName: 'RTX 4090 24GB', region: 'CN-HK-01', gpuNum: 1, billingMode: 'spot' } as const;
+  const [offer] = await fleet.provider.listOffers(query);
+  if (!offer) throw new Error('no offer');
+  const template = await fleet.provider.getTemplate('template-123');
+  const spec = { name: checkpoint.instanceName, offer, template, gpuNum: 1, rootfsSize: 60 };
+  return (await fleet.provider.create(spec)).providerInstanceId;
+}
+
+it('a worker sweeps by itself: what is stuck goes on, what nobody owns is deleted', async () => {
+  await strand('stuck');
+  await orphan();
+  await fleet.addWorker(
+    { step: () => 'done' },
+    { provider: fleet.provider, settleDelayMs: 20, sweep: { intervalMs: 150, graceMs: 0 } },
+  );
+  expect(await fleet.waitForJob('stuck', 'completed')).toMatchObject({ attempt: 2 });
+  await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]), { timeout: 10_000 });
+});
+
+it('an orphan is reported by the first sweep, and deleted only by a later one', async () => {
+  const id = await orphan();
+  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
+  const first = await sweeper.sweep();
+  expect(first.findings).toMatchObject([{ code: 'instance_orphaned', target: id }]);
+  expect(first.mended).toEqual([]);
+  const second = await sweeper.sweep();
+  expect(second.mended).toMatchObject([{ code: 'instance_orphaned', target: id, ok: true }]);
+  await sweeper.stop();
+});
+
+it('an orphan that is reported stays until its grace is over', async () => {
+  await orphan();
+  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 60_000 });
+  await sweeper.sweep();
+  expect((await sweeper.sweep()).mended).toEqual([]);
+  await sweeper.stop();
+});
+
+it('workers sweep about once in each interval together', async () => {
+  const { subjects, connection } = await fleet.queue.broker();
+  let sweeps = 0;
+  connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
+  for (let n = 0; n < 4; n++) await fleet.addWorker(undefined, { sweep: { intervalMs: 400 } });
+  const start = performance.now();
+  await vi.waitFor(() => expect(sweeps).toBeGreaterThanOrEqual(4), { timeout: 10_000, interval: 10 });
+  // Four workers that did not hear each other would need one interval for it.
+  expect(performance.now() - start).toBeGreaterThan(1_000);
+});
+
+it('can be switched off', async () => {
+  const { subjects, connection } = await fleet.queue.broker();
+  let sweeps = 0;
+  connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
+  const [off, on] = [false, { intervalMs: 50 }] as const;
+  const silent = await fleet.addWorker(undefined, { sweep: off });
+  await fleet.queue.addJob('step', {}, 'normal', { id: 'shown' });
+  await fleet.waitForJob('shown', 'completed');
+  expect(sweeps).toBe(0);
+  await silent.shutdown();
+  await fleet.addWorker(undefined, { sweep: on });
+  await vi.waitFor(() => expect(sweeps).toBeGreaterThan(0));
+});
+
+it('a sweep that the broker cannot answer does no harm', async () => {
+  await using own = await startNats();
+  const lonely = await startFleet({
+    nats: own,
+    handlers: { step: () => 'done' },
+    worker: { sweep: { intervalMs: 30 } },
+  });
+  own.kill('SIGKILL');
+  await own.exited;
+  await own.restart();
+  await lonely.queue.addJob('step', {}, 'normal', { id: 'after' });
+  await lonely.waitForJob('after', 'completed');
+  await lonely.close();
+});
