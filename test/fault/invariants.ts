@@ -112,7 +112,9 @@ function failureOf(job: PlannedJob, histories: Evidence['histories']): Violation
   if (job.kind !== 'create' || job.faults.length > 0) return [];
   return [job.id, `${job.id}-monitor`].flatMap((id): Violation[] => {
     const last = histories.get(id)?.at(-1);
-    if (last?.status !== 'failed' || EXPLAINED.test(last.error?.code ?? '')) return [];
+    // A job that is redriven finds what its failure has left: its instance is deleted.
+    const code = last?.failures?.[0]?.code ?? last?.error?.code ?? '';
+    if (last?.status !== 'failed' || EXPLAINED.test(code)) return [];
     return [{ kind: 'unexpected-failure', about: id, detail: `${last.error?.code}: ${last.error?.message}` }];
   });
 }

@@ -79,6 +79,6 @@ export interface RunPlan {
 /** How long a silent worker keeps a job. Everything else in a run is measured against it. */
 export const ACK_WAIT_MS = 1_000;
 /** The pause between look-ups after an uncertain create; five of them must see what a provider hides for a while. */
-export const SETTLE_DELAY_MS = 60;
+export const SETTLE_DELAY_MS = 120;
 export const PROVIDER_TIMEOUT_MS = 400;
 export const WEBHOOK_TIMEOUT_MS = 300;

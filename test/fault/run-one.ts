@@ -94,9 +94,28 @@ async function quiet(arena: Arena): Promise<Violation[]> {
       // The broker is still coming back.
     }
   }
-  return [
-    { kind: 'left-over', about: 'quiescence', detail: `after ${QUIET_WITHIN_MS} ms: ${left.join(', ')}` },
-  ];
+  const detail = `after ${QUIET_WITHIN_MS} ms: ${left.join(', ')}; ${await consumersOf(arena)}`;
+  return [{ kind: 'left-over', about: 'quiescence', detail }];
+}
+
+/** What the consumers with unfinished work say of it: whether it is held, handed out again, or asked for by nobody. */
+async function consumersOf({ observer }: Arena): Promise<string> {
+  const { topology } = await observer.broker();
+  const all = [...(await topology.consumers('jobs')), ...(await topology.consumers('webhooks'))];
+  return all
+    .filter(({ num_ack_pending: held, num_pending: pending }) => held + pending > 0)
+    .map(({ name, num_ack_pending, num_pending, num_redelivered, num_waiting, delivered, ack_floor }) =>
+      JSON.stringify({
+        name,
+        num_ack_pending,
+        num_pending,
+        num_redelivered,
+        num_waiting,
+        delivered,
+        ack_floor,
+      }),
+    )
+    .join(' ');
 }
 
 /** A sweep comes minutes later than this; here it waits only until the provider hides nothing any more. */
