@@ -46,6 +46,14 @@ export interface LastEvent {
   seq: number;
 }
 
+/** What a sweep tells the other workers. */
+export interface SweptNotice {
+  /** Whether instances are looked at too: a worker without a provider cannot. */
+  instances: boolean;
+  /** Ids at the provider of instances that were found orphaned, and when each was first, in ms since the epoch. */
+  orphans: [id: string, sinceMs: number][];
+}
+
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
 export class Broker {
   readonly subjects: Subjects;
@@ -236,14 +244,19 @@ export class Broker {
     this.connection.publish(this.subjects.cancelled(), JSON.stringify({ id, seq }));
   }
 
-  /** Tells the other workers that this one has swept, so that they need not for a while. */
-  announceSwept(): void {
-    this.connection.publish(this.subjects.swept());
+  /** Tells the other workers that this one sweeps, so that they need not for a while. */
+  announceSwept(notice: SweptNotice): void {
+    this.connection.publish(this.subjects.swept(), JSON.stringify(notice));
   }
 
-  /** Hears when another worker has swept; returns how to stop. */
-  onSwept(listener: () => void): () => void {
-    const subscription = this.connection.subscribe(this.subjects.swept(), { callback: listener });
+  /** Hears when a worker sweeps, this one included; returns how to stop. */
+  onSwept(listener: (notice: SweptNotice) => void): () => void {
+    const subscription = this.connection.subscribe(this.subjects.swept(), {
+      callback: (_, msg) => {
+        const notice = readSwept(msg.data);
+        if (notice) listener(notice);
+      },
+    });
     return () => subscription.unsubscribe();
   }
 
@@ -289,6 +302,7 @@ export class Broker {
       }
       if (status.type === 'reconnect') {
         this.#logger.info('connection to the broker is back');
+        this.#inbox.giveUp();
         this.#tell('back');
       }
     }
@@ -311,11 +325,25 @@ function timerHeaders(request: JobRequest, atMs: number, target: string): Header
 
 /** A notice of {@link Broker.announceCancelled}; undefined for a stranger's bytes, which must not end the reader. */
 function readNotice(data: Uint8Array): { id: string; seq: number } | undefined {
+  const { id, seq } = readObject(data);
+  return typeof id === 'string' && typeof seq === 'number' ? { id, seq } : undefined;
+}
+
+/** A notice of {@link Broker.announceSwept}; undefined for a stranger's bytes. */
+function readSwept(data: Uint8Array): SweptNotice | undefined {
+  const { instances, orphans } = readObject(data);
+  if (typeof instances !== 'boolean' || !Array.isArray(orphans)) return undefined;
+  return { instances, orphans: orphans.filter(isOrphan) };
+}
+
+function isOrphan(value: unknown): value is [string, number] {
+  return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number';
+}
+
+function readObject(data: Uint8Array): Record<string, unknown> {
   try {
-    const notice = JSON.parse(new TextDecoder().decode(data)) as { id: unknown; seq: unknown } | null;
-    const { id, seq } = notice ?? {};
-    return typeof id === 'string' && typeof seq === 'number' ? { id, seq } : undefined;
+    return { ...(JSON.parse(new TextDecoder().decode(data)) as object) };
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -35,7 +35,7 @@ export interface CommitLogOptions {
   maxWaiting?: number;
   /** Bytes that may wait; more are refused. Defaults to 64 MiB. */
   maxWaitingBytes?: number;
-  /** How long the broker has to confirm a write before it is sent again. Defaults to 5,000. */
+  /** How long the broker has to confirm a write before it is sent again. Defaults to 2,000. */
   confirmTimeoutMs?: number;
   /** When to give up on a write that nobody confirms. Defaults to 30,000. */
   giveUpMs?: number;
@@ -95,7 +95,7 @@ export class CommitLog {
       maxInFlight: 4,
       maxWaiting: 20_000,
       maxWaitingBytes: 64 * 1024 * 1024,
-      confirmTimeoutMs: 5_000,
+      confirmTimeoutMs: 2_000,
       giveUpMs: 30_000,
       ...options,
     };

@@ -177,7 +177,7 @@ class UnreadableHeadersError extends BrokerError {
 
 /** How many more messages match than were sent. */
 function pendingIn(headers: MsgHdrs | undefined): number {
-  return Number(headers?.get('Nats-Num-Pending') || 0);
+  return Number(serverHeader(headers, 'Nats-Num-Pending') || 0);
 }
 
 /** How far a batch came, with the messages that were left out. */
@@ -185,14 +185,19 @@ function lastSequence(messages: readonly StoredMessage[], end: MsgHdrs | undefin
   return Number(end?.get('Nats-Last-Sequence') || messages.at(-1)?.seq || 0);
 }
 
+/** What the server says of a message stands after the headers of its publisher, who may have written the same names. */
 function toStored(msg: Msg, headers: MsgHdrs): StoredMessage {
   return {
-    subject: headers.get('Nats-Subject'),
-    seq: Number(headers.get('Nats-Sequence')),
+    subject: serverHeader(headers, 'Nats-Subject'),
+    seq: Number(serverHeader(headers, 'Nats-Sequence')),
     data: msg.data,
     headers,
-    timeMs: Date.parse(headers.get('Nats-Time-Stamp')),
+    timeMs: Date.parse(serverHeader(headers, 'Nats-Time-Stamp')),
   };
+}
+
+function serverHeader(headers: MsgHdrs | undefined, name: string): string {
+  return headers?.last(name) ?? '';
 }
 
 function closed(): JetfleetError {

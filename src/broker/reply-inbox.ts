@@ -40,6 +40,13 @@ export class ReplyInbox {
     for (const { onReply } of waiting) onReply(undefined);
   }
 
+  /** Tells everybody who waits that no answer comes, as after a reconnect: it went to a connection that is gone. */
+  giveUp(): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { onReply } of waiting) onReply(undefined);
+  }
+
   #receive(msg: Msg): void {
     const token = msg.subject.slice(this.#prefix.length);
     const waiter = this.#waiting.get(token);

@@ -100,6 +100,13 @@ export class Topology {
     return found;
   }
 
+  /** Whether a consumer hands out the messages of a type and priority. */
+  async hasConsumer(kind: 'jobs' | 'webhooks', name: string): Promise<boolean> {
+    const stream = this.#subjects.streamName(kind);
+    const found = await this.#missing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
+    return found !== undefined;
+  }
+
   /**
    * What the server really does, whatever was asked for: the shortest lease among the consumers, and how long records
    * are kept (infinite without a limit). Milliseconds.

@@ -62,7 +62,7 @@ function configuredProvider(): GpuProvider | undefined {
 }
 
 function show(findings: readonly Finding[], fixed: readonly Mended[]): void {
-  if (findings.length === 0) return note('nothing found');
+  if (findings.length === 0) note('nothing found');
   for (const severity of ORDER) {
     for (const finding of findings.filter((each) => each.severity === severity)) showOne(finding, fixed);
   }

@@ -30,20 +30,26 @@ export function diagnoseServerError(error: unknown): Diagnosis {
 }
 
 /**
- * When the server flushes to disk. Replicas on other nodes make up for a late flush; a single node has none.
+ * When the server flushes to disk. Replicas on other nodes make up for a late flush; a single one has none.
  * @param monitorUrl the server's monitoring page, such as `http://127.0.0.1:8222`
+ * @param replicas copies of each stream, where the streams can be looked at; else a cluster is taken for safe
  * @throws ValidationError `JETFLEET_OPTION_INVALID` when the page cannot be read
  */
-export async function checkSync(monitorUrl: string | undefined): Promise<Diagnosis[]> {
+export async function checkSync(monitorUrl: string | undefined, replicas?: number): Promise<Diagnosis[]> {
   if (!monitorUrl) {
     const how = 'name the monitoring page with --monitor-url or NATS_MONITOR_URL';
     return [diagnose('sync_interval_unknown', 'nats-server', how)];
   }
   const { version, cluster, jetstream } = await readVarz(monitorUrl);
   const { sync_always: always = false, sync_interval: nanos = 0 } = jetstream?.config ?? {};
-  if (always || cluster?.name) return [];
-  const message = `nats-server ${version} flushes every ${nanos / 1_000_000_000} s; set sync_interval: always in its jetstream block`;
-  return [diagnose('sync_interval_not_always', 'nats-server', message)];
+  if (!jetstream?.config || always) return [];
+  const isCopied = replicas === undefined ? cluster?.name !== undefined : replicas > 1;
+  const late = `nats-server ${version} flushes every ${nanos / 1_000_000_000} s`;
+  const message = isCopied
+    ? `${late}; other nodes have copies, so that only a power cut of most of them at once loses jobs`
+    : `${late}; set sync_interval: always in its jetstream block`;
+  const severity = isCopied ? 'info' : 'danger';
+  return [diagnose('sync_interval_not_always', 'nats-server', message, undefined, { severity })];
 }
 
 async function readVarz(monitorUrl: string): Promise<z.infer<typeof varzSchema>> {

@@ -3,6 +3,9 @@ import type { Drift } from '../broker/drift.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
+/** What the server refuses to change on a stream or consumer that exists (measured with nats-server 2.15). */
+const FIXED: ReadonlySet<string> = new Set(['storage', 'deliver_policy', 'ack_policy']);
+
 /** Streams and consumers that are missing or differ, without changing any. */
 export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
   const { topology } = broker;
@@ -43,8 +46,17 @@ function driftOf({ topology }: Broker, drift: Drift): Diagnosis {
   // Somebody's own choice of retention or replicas is not ours to undo.
   if (severity === 'advice') return diagnose('setting_drift', target, what);
   const code = target.startsWith('stream') ? 'stream_drift' : 'consumer_drift';
+  if (isFixed(drift)) {
+    const way = `cannot be changed in place: drain it, delete it, and let "jetfleet setup" make it again`;
+    return diagnose(code, target, `${what}, which ${way}`);
+  }
   return diagnose(code, target, what, async () => {
     await topology.apply(drift);
     return `${field} set to ${JSON.stringify(want)}`;
   });
+}
+
+function isFixed({ field, have, want }: Drift): boolean {
+  if (field === 'retention') return have === 'workqueue' || want === 'workqueue';
+  return FIXED.has(field);
 }

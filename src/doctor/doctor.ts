@@ -2,7 +2,8 @@ import type { Broker } from '../broker/broker.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
-import { checkInstances, DEFAULT_INSTANCE_GRACE_MS } from './check-instances.js';
+import { WORK_KINDS } from '../wire/subjects.js';
+import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStreams } from './check-streams.js';
@@ -44,12 +45,24 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
   try {
     broker = await queue.brokerAsItIs();
   } catch (error) {
-    return [diagnoseServerError(error)];
+    return [diagnoseServerError(error), ...(await checkSync(monitorUrl))];
   }
-  const found = [...(await checkSync(monitorUrl)), ...(await checkStreams(broker))];
+  const sync = await checkSync(monitorUrl, await fewestReplicas(broker));
+  const found = [...sync, ...(await checkStreams(broker))];
   // What lies in streams can only be read where they are.
   if (found.some(({ finding }) => finding.code === 'stream_missing')) return found;
   return [...found, ...(await checkContents(broker, options))];
+}
+
+/** How many copies the least copied stream has; undefined while there is none. */
+async function fewestReplicas({ topology }: Broker): Promise<number | undefined> {
+  const infos = await Promise.allSettled(
+    ([...WORK_KINDS, 'events'] as const).map((kind) => topology.streamInfo(kind)),
+  );
+  const replicas = infos.flatMap((info) =>
+    info.status === 'fulfilled' ? info.value.config.num_replicas : [],
+  );
+  return replicas.length > 0 ? Math.min(...replicas) : undefined;
 }
 
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
@@ -64,6 +77,6 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   });
   const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
   const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
-  const instances = provider ? await checkInstances(broker, provider, instanceGrace) : [];
+  const instances = provider ? await new InstanceCheck(broker, provider, instanceGrace).look() : [];
   return [...unhandled, ...jobs, ...instances];
 }

@@ -77,6 +77,12 @@ export const FINDINGS = {
     explanation: 'A job was being worked on, and its message is gone: no worker will take it over.',
     fix: 'queues it again, the lost attempt being counted; without one left it fails as stalled',
   },
+  message_left_over: {
+    severity: 'warning',
+    explanation:
+      'A message or timer of a job is left that has ended; what follows from the job may be missing.',
+    fix: 'publishes what follows from the job again, then removes the message',
+  },
   failure_left_over: {
     severity: 'warning',
     explanation: 'A job that was retried still counts as a dead letter.',
@@ -86,6 +92,11 @@ export const FINDINGS = {
     severity: 'danger',
     explanation: 'An instance costs money and belongs to no job: its job failed, or has another instance.',
     fix: 'adds a delete_instance job for it',
+  },
+  provider_unreachable: {
+    severity: 'warning',
+    explanation: 'The GPU provider could not be asked, so instances were not looked at.',
+    fix: null,
   },
   instance_unknown: {
     severity: 'info',
@@ -106,6 +117,8 @@ export interface Finding {
   message: string;
   /** Whether `mend` can do something about it. */
   fixable: boolean;
+  /** Since when it is so, where that is known; ISO 8601. */
+  since?: string;
 }
 
 /** What became of a finding that was to be mended. */
@@ -123,13 +136,21 @@ export interface Diagnosis {
   mend?: () => Promise<string>;
 }
 
+export interface DiagnosisDetails {
+  /** Defaults to that of the code. */
+  severity?: Severity;
+  since?: string;
+}
+
 export function diagnose(
   code: FindingCode,
   target: string,
   message: string,
   mend?: () => Promise<string>,
+  { severity = FINDINGS[code].severity, since }: DiagnosisDetails = {},
 ): Diagnosis {
-  const finding = { code, severity: FINDINGS[code].severity, target, message, fixable: mend !== undefined };
+  const fixable = mend !== undefined;
+  const finding = { code, severity, target, message, fixable, ...(since !== undefined && { since }) };
   return mend ? { finding, mend } : { finding };
 }
 

@@ -1,19 +1,24 @@
 /** How a job is brought on again. Each is fenced by the job's last event, or harmless when somebody was faster. */
 import type { Broker } from '../broker/broker.js';
-import type { JobErrorInfo } from '../jobs/errors.js';
+import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
 import { followUpRequests, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
-import { workKindOf } from '../wire/subjects.js';
-import type { OpenJob } from './open-job.js';
+import { type WorkKind, workKindOf } from '../wire/subjects.js';
+import type { OpenJob } from './open-jobs.js';
 
 /** The claim of the fired message decides what the job does; a second timer would change nothing. */
-export async function setTimerAgain(broker: Broker, { record }: OpenJob): Promise<string> {
+export async function setTimerAgain(broker: Broker, job: OpenJob): Promise<string> {
+  await assertUnchanged(broker, job);
+  const { record } = job;
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
   await broker.setTimer(reason, workKindOf(record.type), requestOf(record), Date.now());
   return 'its timer is set for now';
 }
 
-export async function publishAgain(broker: Broker, { record, seq }: OpenJob): Promise<string> {
+export async function publishAgain(broker: Broker, job: OpenJob): Promise<string> {
+  await assertUnchanged(broker, job);
+  const { record, seq } = job;
   await broker.enqueueAgain(requestOf(record), seq);
   return 'its message is published again';
 }
@@ -48,4 +53,30 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
 export async function removeFailure({ topology }: Broker, seq: number): Promise<string> {
   await topology.deleteMessage('events', seq);
   return `event ${seq} is removed`;
+}
+
+/** What follows from the job goes first: the message may be all that still tells a worker to publish it. */
+export async function removeMessage(
+  broker: Broker,
+  kind: WorkKind,
+  seq: number,
+  id: string,
+): Promise<string> {
+  const record = (await broker.lastEvent(id))?.record;
+  if (!record || !isTerminal(record.status)) throw movedOn(id);
+  const requests = followUpRequests(record);
+  await Promise.all(requests.map((request) => broker.enqueue(request)));
+  await broker.topology.deleteMessage(kind, seq);
+  const followed =
+    requests.length > 0 ? `, ${requests.map((request) => request.id).join(', ')} published` : '';
+  return `message ${seq} is removed${followed}`;
+}
+
+/** Not a fence, only a look: what it guards does no harm to a job that moves on just then. */
+async function assertUnchanged(broker: Broker, { record, seq }: OpenJob): Promise<void> {
+  if ((await broker.lastEvent(record.id))?.seq !== seq) throw movedOn(record.id);
+}
+
+function movedOn(id: string): ConflictError {
+  return new ConflictError(`job ${id} has moved on meanwhile`);
 }

@@ -6,57 +6,94 @@ import { JobType } from '../jobs/vocabulary.js';
 const PAGE = 500;
 /** Most events of create jobs that one search reads. */
 const MAX_SCANNED = 200_000;
+/** Owners that are read at once. */
+const PARALLEL = 32;
 /** The hash at the end of a name, with the dash before it. */
 const HASH = /-?[0-9a-f]{12}$/;
 
 /**
  * Finds the create jobs that instances were rented for. The name of an instance shows the beginning of its job's id,
- * which is tried first; what that does not find is searched for in the records of create jobs.
+ * which is tried first; what that does not find is searched for in the records of create jobs, once: a name is
+ * recorded before its instance is made, so what no record knows now none will know later.
  */
 export class OwnerSearch {
   readonly #broker: Broker;
+  readonly #jobIds = new Map<string, string>();
+  readonly #unknown = new Set<string>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
   }
 
-  /** The latest record of each name's job; names that no record knows are left out. */
-  async find(names: readonly string[]): Promise<Map<string, JobRecord>> {
+  /** The latest record of each name's job, read now; names that no record knows are left out. */
+  async find(names: ReadonlySet<string>): Promise<Map<string, JobRecord>> {
+    this.#forgetAllBut(names);
+    await this.#identify([...names].filter((name) => !this.#jobIds.has(name) && !this.#unknown.has(name)));
+    const known = [...this.#jobIds];
     const owners = new Map<string, JobRecord>();
-    const missing = new Set<string>();
-    for (const name of names) {
-      const owner = await this.#byReadablePart(name);
-      if (owner) owners.set(name, owner);
-      else missing.add(name);
-    }
-    for (const [name, id] of await this.#scan(missing)) {
-      const owner = (await this.#broker.lastEvent(id))?.record;
-      if (owner) owners.set(name, owner);
+    for (let start = 0; start < known.length; start += PARALLEL) {
+      await Promise.all(
+        known.slice(start, start + PARALLEL).map(async ([name, id]) => {
+          const owner = await this.#ownerNow(name, id);
+          if (owner) owners.set(name, owner);
+        }),
+      );
     }
     return owners;
   }
 
-  async #byReadablePart(name: string): Promise<JobRecord | undefined> {
+  /** A job whose records were removed may be followed by another one of the same id, which never had this name. */
+  async #ownerNow(name: string, id: string): Promise<JobRecord | undefined> {
+    const owner = (await this.#broker.lastEvent(id))?.record;
+    if (owner?.type !== JobType.CREATE_INSTANCE) return undefined;
+    const isOwner = instanceNameOf(owner) === name || (await this.#hasRecorded(id, name));
+    return isOwner ? owner : undefined;
+  }
+
+  #forgetAllBut(names: ReadonlySet<string>): void {
+    for (const name of this.#jobIds.keys()) if (!names.has(name)) this.#jobIds.delete(name);
+    for (const name of this.#unknown) if (!names.has(name)) this.#unknown.delete(name);
+  }
+
+  async #identify(names: readonly string[]): Promise<void> {
+    const missing = new Set<string>();
+    for (const name of names) {
+      const id = await this.#byReadablePart(name);
+      if (id === undefined) missing.add(name);
+      else this.#jobIds.set(name, id);
+    }
+    if (missing.size === 0) return;
+    const scanned = await this.#scan(missing);
+    for (const name of missing) {
+      const id = scanned.get(name);
+      if (id === undefined) this.#unknown.add(name);
+      else this.#jobIds.set(name, id);
+    }
+  }
+
+  async #byReadablePart(name: string): Promise<string | undefined> {
     const readable = name.slice(INSTANCE_NAME_PREFIX.length).replace(HASH, '');
     if (!readable) return undefined;
     // Generated ids are upper case.
     for (const id of new Set([readable, readable.toUpperCase(), readable.replaceAll('-', '_')])) {
       if (!name.startsWith(instanceNameStem(id))) continue;
-      const history = await this.#history(id);
-      if (history.some((record) => hasName(record, name))) return history.at(-1);
+      if (await this.#hasRecorded(id, name)) return id;
     }
     return undefined;
   }
 
-  async #history(id: string): Promise<JobRecord[]> {
+  async #hasRecorded(id: string, name: string): Promise<boolean> {
     const { subjects, read } = this.#broker;
     const filter = subjects.event(JobType.CREATE_INSTANCE, '*', id);
     const page = await read.page(subjects.streamName('events'), filter, 1, PAGE);
-    return page.flatMap((message) => this.#broker.recordOf(message) ?? []);
+    return page.some((message) => {
+      const record = this.#broker.recordOf(message);
+      return record !== undefined && instanceNameOf(record) === name;
+    });
   }
 
   /** Which job has recorded each of the names. */
-  async #scan(missing: Set<string>): Promise<Map<string, string>> {
+  async #scan(missing: ReadonlySet<string>): Promise<Map<string, string>> {
     const { subjects, read } = this.#broker;
     const found = new Map<string, string>();
     const filter = subjects.event(JobType.CREATE_INSTANCE, 'processing', '*');
@@ -64,8 +101,8 @@ export class OwnerSearch {
       const page = await read.page(subjects.streamName('events'), filter, seq, PAGE);
       for (const message of page) {
         const record = this.#broker.recordOf(message);
-        const name = record && recordedName(record);
-        if (name !== undefined && missing.has(name)) found.set(name, (record as JobRecord).id);
+        const name = record && instanceNameOf(record);
+        if (record && name !== undefined && missing.has(name)) found.set(name, record.id);
       }
       const last = page.at(-1);
       if (!last || page.length < PAGE) break;
@@ -76,11 +113,8 @@ export class OwnerSearch {
   }
 }
 
-function recordedName({ checkpoint }: JobRecord): string | undefined {
+/** The name under which a create job rents, or rented, as far as its record tells. */
+export function instanceNameOf({ checkpoint }: JobRecord): string | undefined {
   const { instanceName } = (checkpoint ?? {}) as { instanceName?: unknown };
   return typeof instanceName === 'string' ? instanceName : undefined;
-}
-
-function hasName(record: JobRecord, name: string): boolean {
-  return recordedName(record) === name;
 }

@@ -1,15 +1,18 @@
 import { atMost } from '../broker/bounded.js';
-import type { Broker } from '../broker/broker.js';
+import type { Broker, SweptNotice } from '../broker/broker.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
-import { checkInstances, DEFAULT_INSTANCE_GRACE_MS } from './check-instances.js';
+import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
+import { ReportedOrphans } from './reported-orphans.js';
 
 export interface SweepOptions {
-  /** Least time between two sweeps of the whole fleet, in milliseconds; half as long again at most. Defaults to five minutes. */
+  /** Least time between two sweeps of the whole fleet, in milliseconds. Defaults to five minutes. */
   intervalMs?: number;
+  /** How much longer than that a worker may wait, as a part of it. Defaults to 0.5. */
+  jitter?: number;
   /**
    * How long something may be overdue, or an instance exist and be reported, before it is mended, in milliseconds.
    * Defaults to one minute for jobs and ten for instances.
@@ -21,6 +24,8 @@ export interface SweeperOptions extends SweepOptions {
   queue: JobQueueService;
   /** Defaults to none: instances are not looked at. */
   provider?: GpuProvider;
+  /** Asked before each sweep: false puts it off. Defaults to always. */
+  isActive?: () => boolean;
   /** Defaults to silence. */
   logger?: Logger;
 }
@@ -31,24 +36,25 @@ export interface SweepResult {
 }
 
 export const DEFAULT_SWEEP_INTERVAL_MS = 300_000;
+const DEFAULT_JITTER = 0.5;
 /** Events that one sweep reads at most: what is older is the doctor's. */
 const LOOK_BACK = 50_000;
+/** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
+const MAX_MESSAGES = 10_000;
 const STOP_MS = 5_000;
 
 /**
  * Looks now and then for jobs that nothing brings on and instances that belong to nobody, and mends them. Every worker
  * has one; the first to sweep tells the others, so that the fleet sweeps about once in each interval. An instance is
- * reported first, and deleted only when a later sweep finds it orphaned still.
+ * reported first, and deleted only when a later sweep of any worker finds it orphaned still.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #logger: Logger;
   readonly #intervalMs: number;
-  readonly #instanceGraceMs: number;
-  /** When each orphan was reported first, by its id at the provider. */
-  readonly #reported = new Map<string, number>();
+  readonly #reported: ReportedOrphans;
   readonly #abort = new AbortController();
-  #jobs: JobCheck | undefined;
+  #checks: { jobs: JobCheck; instances: InstanceCheck | undefined } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #detach: (() => void) | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
@@ -57,14 +63,14 @@ export class Sweeper {
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
     this.#intervalMs = options.intervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;
-    this.#instanceGraceMs = options.graceMs ?? DEFAULT_INSTANCE_GRACE_MS;
+    this.#reported = new ReportedOrphans(options.graceMs ?? DEFAULT_INSTANCE_GRACE_MS);
   }
 
   /** Sweeps from now on, for the first time after a random part of the interval: workers start together. */
   async start(): Promise<void> {
     if (this.#detach || this.#abort.signal.aborted) return;
     const broker = await this.#options.queue.broker();
-    this.#detach ??= broker.onSwept(() => this.#planNext());
+    this.#detach ??= broker.onSwept((notice) => this.#heard(notice));
     this.#plan(this.#intervalMs * Math.random());
   }
 
@@ -76,68 +82,75 @@ export class Sweeper {
     await atMost(STOP_MS, this.#sweeping);
   }
 
-  /** One sweep, now. */
+  /**
+   * One sweep, now. A provider that cannot be asked is a finding, and does not hold up the jobs.
+   * @throws BrokerError when the broker cannot be asked
+   */
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
-    const jobs = await this.#sweepJobs(broker);
-    const instances = await this.#sweepInstances(broker);
-    const all = [...jobs, ...instances];
-    for (const { finding } of all) {
+    this.#checks ??= this.#makeChecks(broker);
+    const jobs = await this.#checks.jobs.look();
+    const mended = await this.#mend(jobs, jobs);
+    const { signal } = this.#abort;
+    if (signal.aborted || !this.#checks.instances) return { findings: jobs.map(findingOf), mended };
+    const instances = await this.#checks.instances.look(signal);
+    const { due, news } = this.#reported.take(instances);
+    if (news.length > 0) broker.announceSwept({ instances: true, orphans: news });
+    mended.push(...(await this.#mend(instances, due)));
+    return { findings: [...jobs, ...instances].map(findingOf), mended };
+  }
+
+  async #mend(found: readonly Diagnosis[], due: readonly Diagnosis[]): Promise<Mended[]> {
+    for (const { finding } of found) {
       if (finding.severity !== 'info') this.#logger.warn({ ...finding }, 'the sweep found something');
     }
-    const mended = await mendAll([...jobs, ...this.#due(instances)]);
+    const mended = await mendAll(due);
     for (const each of mended) this.#logger.warn({ ...each }, each.ok ? 'mended' : 'cannot be mended yet');
-    return { findings: all.map(({ finding }) => finding), mended };
+    return mended;
+  }
+
+  #makeChecks(broker: Broker) {
+    const { provider, graceMs } = this.#options;
+    const bounds = { lookBack: LOOK_BACK, maxMessages: MAX_MESSAGES };
+    const jobs = new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS, ...bounds });
+    const patience = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
+    return { jobs, instances: provider && new InstanceCheck(broker, provider, patience) };
+  }
+
+  /** The sweep of a worker without a provider is no reason to leave instances alone. */
+  #heard({ instances, orphans }: SweptNotice): void {
+    this.#reported.hear(orphans);
+    if (instances || !this.#options.provider) this.#planNext();
   }
 
   /** Each worker waits for another time, so that the first of them can tell the others in time. */
   #planNext(): void {
-    this.#plan(this.#intervalMs * (1 + Math.random() / 2));
+    this.#plan(this.#intervalMs * (1 + (this.#options.jitter ?? DEFAULT_JITTER) * Math.random()));
   }
 
   #plan(inMs: number): void {
     clearTimeout(this.#timer);
     if (this.#abort.signal.aborted) return;
     this.#timer = setTimeout(() => {
-      this.#sweeping = this.#sweepQuietly();
+      this.#sweeping = this.#sweeping.then(() => this.#sweepQuietly());
     }, inMs);
     this.#timer.unref();
   }
 
   async #sweepQuietly(): Promise<void> {
+    const { queue, provider, isActive = () => true } = this.#options;
     try {
-      const broker = await this.#options.queue.broker();
-      broker.announceSwept();
+      if (this.#abort.signal.aborted || !isActive()) return;
+      (await queue.broker()).announceSwept({ instances: provider !== undefined, orphans: [] });
       await this.sweep();
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');
+    } finally {
+      this.#planNext();
     }
-    this.#planNext();
   }
+}
 
-  #sweepJobs(broker: Broker): Promise<Diagnosis[]> {
-    const graceMs = this.#options.graceMs ?? DEFAULT_JOB_GRACE_MS;
-    this.#jobs ??= new JobCheck(broker, { graceMs, lookBack: LOOK_BACK });
-    return this.#jobs.look();
-  }
-
-  async #sweepInstances(broker: Broker): Promise<Diagnosis[]> {
-    const { provider } = this.#options;
-    if (!provider) return [];
-    const { signal } = this.#abort;
-    return checkInstances(broker, provider, { graceMs: this.#instanceGraceMs, signal });
-  }
-
-  /** The orphans that an earlier sweep has reported; forgets those that are gone. */
-  #due(instances: readonly Diagnosis[]): Diagnosis[] {
-    const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
-    const present = new Set(orphans.map(({ finding }) => finding.target));
-    for (const id of this.#reported.keys()) if (!present.has(id)) this.#reported.delete(id);
-    const now = Date.now();
-    return orphans.filter(({ finding: { target } }) => {
-      const since = this.#reported.get(target);
-      if (since === undefined) this.#reported.set(target, now);
-      return since !== undefined && now - since >= this.#instanceGraceMs;
-    });
-  }
+function findingOf({ finding }: Diagnosis): Finding {
+  return finding;
 }

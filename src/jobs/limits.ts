@@ -4,7 +4,7 @@
 export const MAX_PAYLOAD_BYTES = 512 * 1024;
 /** Room for headers on top of the body: options, and those of a timer. The stream refuses what is larger. */
 export const MAX_HEADER_BYTES = 8 * 1024;
-/** Longest URL of a webhook, so that the headers of a job's timer always have room. */
+/** Longest URL of a webhook in bytes, so that the headers of a job's timer always have room. */
 export const MAX_URL_LENGTH = 2_048;
 /** Largest record: below the 1 MB that a nats-server takes by default. */
 export const MAX_RECORD_BYTES = 960 * 1024;

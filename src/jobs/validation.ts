@@ -61,7 +61,11 @@ export function assertJobType(type: string): void {
 
 /** True for an http or https URL of at most 2,048 characters, without blanks and line breaks. */
 export function isHttpUrl(text: string): boolean {
-  return text.length <= MAX_URL_LENGTH && /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text);
+  return (
+    Buffer.byteLength(text) <= MAX_URL_LENGTH &&
+    /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) &&
+    URL.canParse(text)
+  );
 }
 
 /** The beginning of a value as text, for error reports. Never throws. */

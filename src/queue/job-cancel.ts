@@ -52,28 +52,38 @@ async function endsOf(broker: Broker, { type }: JobRecord): Promise<Map<WorkKind
   return new Map(await Promise.all(ends));
 }
 
-/** Removes what would bring the job back, up to `ends`: nobody has to be woken for a job that is over. */
+/**
+ * Removes what would bring the job back, up to `ends`. A message that some consumer covers is left to the workers:
+ * whoever meets it finds the job ended, and acknowledges. Taking messages away from under a consumer can make
+ * nats-server forget others that it must hand out again (see decision 15).
+ */
 async function removeMessages(
   broker: Broker,
   { id, type, priority }: JobRecord,
   ends: Map<WorkKind, number>,
 ): Promise<void> {
-  const { subjects, topology, read } = broker;
-  const position = sequenceOf(id);
+  const { subjects, topology } = broker;
   for (const [kind, end] of ends) {
     const address = { kind, priority, type, id };
-    const places = [
-      subjects.work(address),
+    const timers = [
       subjects.schedule(kind, id),
       subjects.timer('retrying', address),
       subjects.timer('waiting', address),
     ];
-    await Promise.all(places.map((place) => topology.purge(kind, place, end)));
-    if (position?.kind !== kind) continue;
-    // Published without an id, so its subject is shared with others.
-    const message = await read.bySequence(subjects.streamName(kind), position.seq);
-    if (message && pendingRecordOf(broker, message)?.id === id) {
-      await topology.deleteMessage(kind, position.seq);
-    }
+    await Promise.all(timers.map((timer) => topology.purge(kind, timer, end)));
+    if (await topology.hasConsumer(kind, subjects.consumerName(type, priority))) continue;
+    await topology.purge(kind, subjects.work(address), end);
+    await removeBare(broker, kind, id);
+  }
+}
+
+/** A job that was published without an id shares its subject with others. */
+async function removeBare(broker: Broker, kind: WorkKind, id: string): Promise<void> {
+  const { subjects, topology, read } = broker;
+  const position = sequenceOf(id);
+  if (position?.kind !== kind) return;
+  const message = await read.bySequence(subjects.streamName(kind), position.seq);
+  if (message && pendingRecordOf(broker, message)?.id === id) {
+    await topology.deleteMessage(kind, position.seq);
   }
 }

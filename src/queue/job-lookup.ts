@@ -42,7 +42,9 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
 
 /** The PENDING record that a work message or a producer's timer is, or undefined for any other message. */
 export function pendingRecordOf(broker: Broker, message: StoredMessage): JobRecord | undefined {
-  const target = message.headers.get(Header.SCHEDULE_TARGET);
+  // On any other subject the header is a stranger's.
+  const isTimer = message.subject.startsWith(`${broker.subjects.prefix}schedules.`);
+  const target = isTimer ? message.headers.get(Header.SCHEDULE_TARGET) : '';
   const subject = target || message.subject;
   if (!broker.subjects.parseWork(subject)) return undefined;
   const { request } = decodeJob(broker.subjects, { ...message, subject });

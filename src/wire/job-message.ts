@@ -7,6 +7,7 @@ import {
   MAX_DERIVED_ID_LENGTH,
   MAX_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,
+  MAX_PROBLEM_LENGTH,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
 import { assertPayloadDepth, assertPayloadSize, encodePayload, isHttpUrl } from '../jobs/validation.js';
@@ -164,13 +165,14 @@ function readOptions(request: JobRequest, headers: HeaderReader): void {
   if (problems.length === 0) return;
   const list = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw new ValidationError('JETFLEET_HEADER_INVALID', `option headers cannot be read: ${list}`, {
-    problems,
+    problems: problems.map(({ path, message }) => ({ path, message: message.slice(0, MAX_PROBLEM_LENGTH) })),
   });
 }
 
+/** What is no printable ASCII is no trace context or id, and would be longer on the wire than it looks. */
 function copyHeader(headers: HeaderReader, name: string, set: (value: string) => void): void {
   const value = headers.get(name);
-  if (value) set(value.slice(0, 512));
+  if (/^[\x20-\x7e]+$/.test(value)) set(value.slice(0, 512));
 }
 
 function integerHeader(

@@ -37,6 +37,7 @@ function isRecord(value: unknown): value is JobRecord {
     typeof record.id === 'string' &&
     typeof record.type === 'string' &&
     typeof record.state === 'string' &&
+    record.status !== undefined &&
     statusOf(record.state) === record.status &&
     (record.next === undefined || Array.isArray(record.next)) &&
     Number.isInteger(record.attempt) &&

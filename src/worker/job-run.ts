@@ -154,19 +154,29 @@ export class JobRun implements Leased, HeldJob {
     await this.#exclusively(async () => {
       if (this.#ended) return;
       const last = await this.#services.broker.lastEvent(this.#record.id);
-      if (!last || last.seq === this.#seq) return;
+      // A replica may lag behind what this run wrote itself.
+      if (!last || last.seq <= this.#seq) return;
       if (last.record?.state === 'cancelled') this.cancelled(last.seq);
       else this.#lose('another worker took it over in the meantime');
     }).catch((error) => this.logger.warn({ err: error }, 'cannot verify the lease'));
   }
 
-  /** The record is written already, and its message belongs to whoever cancelled: nothing is left but to stop. */
+  /** The record is written already: the handler is stopped, and the message is let go of. */
   cancelled(seq: number): void {
     // An older notice is of an earlier life of the job.
     if (this.#ended || seq <= this.#seq) return;
     this.logger.info('the job was cancelled while it ran');
     this.#cancel('cancelled', 'it was cancelled');
     this.#end();
+    this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a cancelled job comes again'));
+  }
+
+  /** Whoever cancelled may have died before what follows was published. */
+  async #letGo(): Promise<void> {
+    const last = await this.#services.broker.lastEvent(this.#record.id);
+    if (!last?.record || !isTerminal(last.record.status)) return;
+    await publishFollowUps(this.#services, last.record);
+    this.#delivery.ack();
   }
 
   /** Hands the job back without using up its attempt; another worker can take it at once. */

@@ -98,7 +98,13 @@ export class JobWorkerService implements AsyncDisposable {
     this.#sweeper =
       sweep === false
         ? undefined
-        : new Sweeper({ ...sweep, queue, logger: this.#logger, ...(provider && { provider }) });
+        : new Sweeper({
+            ...sweep,
+            queue,
+            isActive: () => this.state === 'running',
+            logger: this.#logger,
+            ...(provider && { provider }),
+          });
     this.#lifecycle = createActor(this.lifecycleLogic(), options.inspect ? { inspect: options.inspect } : {});
     this.#lifecycle.start();
     this.#registerBuiltIn();

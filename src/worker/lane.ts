@@ -14,7 +14,7 @@ export interface LaneOptions {
   logger: Logger;
 }
 
-const RECOVER_MS = 1_000;
+const RECOVER_MS = 500;
 
 /**
  * Feeds the slots of one job type. It asks for as many messages as it has free slots, critical first, and goes down
@@ -30,6 +30,7 @@ export class Lane {
   #wake: () => void = () => {};
   #woken = false;
   #missing: string | undefined;
+  #restoring: Promise<void> | undefined;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -138,18 +139,27 @@ export class Lane {
     });
   }
 
-  /** Somebody deleted the consumer or its stream, or no leader answers: make it again, until it holds. */
+  /**
+   * Somebody deleted the consumer or its stream, or no leader answers. What is missing is made again aside from the
+   * pulls: a request to a stream without a leader takes seconds to fail, and the leader may be there long before.
+   */
   async #recover(reason: string): Promise<void> {
+    this.#missing = undefined;
+    this.#restoring ??= this.#restore(reason).finally(() => {
+      this.#restoring = undefined;
+    });
+    setTimeout(() => this.#signal(), RECOVER_MS);
+    await this.#sleep();
+  }
+
+  async #restore(reason: string): Promise<void> {
     const { broker, type, logger } = this.#options;
     logger.warn({ type, reason }, 'consumer does not answer; checking streams and consumers');
     try {
       const { created } = await broker.topology.ensure([type]);
       if (created.length > 0) logger.warn({ type, created }, 'created what was missing');
-      this.#missing = undefined;
     } catch (error) {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
     }
-    setTimeout(() => this.#signal(), RECOVER_MS);
-    await this.#sleep();
   }
 }

@@ -16,6 +16,8 @@ export interface Evidence {
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
   hits: readonly Hit[];
+  /** Longest that this process, and so the provider in it, stood still: the machine was too busy. */
+  lagMs: number;
   /** Messages and timers that are left in the work streams, by subject. */
   leftOver: readonly string[];
 }
@@ -27,6 +29,7 @@ export async function collect(
   plan: RunPlan,
   accepted: readonly string[],
   cancelled: readonly string[],
+  lagMs: number,
 ): Promise<Evidence> {
   const { simulator, receiver } = arena;
   return {
@@ -37,6 +40,7 @@ export async function collect(
     ledger: [...simulator.ledger],
     live: simulator.live(),
     hits: [...receiver.hits],
+    lagMs,
     leftOver: [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))],
   };
 }

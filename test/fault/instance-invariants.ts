@@ -1,8 +1,12 @@
+import { MAX_LOOK_UPS } from '../../machines/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { JobType } from '../../src/jobs/vocabulary.js';
 import type { Evidence } from './evidence.js';
 import type { Violation } from './invariants.js';
-import type { PlannedJob } from './plan.js';
+import { type PlannedJob, SETTLE_DELAY_MS } from './plan.js';
+
+/** How long a job of unknown outcome looks for its instance. */
+const LOOK_UPS_MS = SETTLE_DELAY_MS * MAX_LOOK_UPS;
 
 /** Every instance that lives has one job that owns it, and every create job at most one instance, or none if it failed. */
 export function instanceViolations(evidence: Evidence): Violation[] {
@@ -61,7 +65,9 @@ function countViolations(name: string, history: readonly JobRecord[], evidence: 
 }
 
 /** A worker that stands still between the fence and the call cannot be told from one that is about to call. */
-function mayCreateTwice(id: string, { plan }: Evidence): boolean {
+function mayCreateTwice(id: string, { plan, lagMs }: Evidence): boolean {
+  // A provider that takes longer to carry out a create than its look-ups take to find nothing.
+  if (lagMs > LOOK_UPS_MS / 2) return true;
   const stoodStill = plan.faults.some(
     (fault) =>
       ['freeze', 'block'].includes(fault.kind) || (fault.kind === 'failpoint' && fault.action === 'freeze'),

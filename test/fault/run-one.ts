@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Finding } from '../../src/doctor/finding.js';
 import { Sweeper } from '../../src/doctor/sweeper.js';
@@ -37,6 +38,8 @@ const LOOK_EVERY_MS = 60;
 /** Runs a plan from an empty broker to the verdict. */
 export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunResult> {
   const startedAt = performance.now();
+  const lag = monitorEventLoopDelay({ resolution: 20 });
+  lag.enable();
   await using arena = await openArena(options.broker, options.namespace, plan.workers);
   await using crew = new Crew(arena, options.pool, plan.workers, SECRET, options.sabotage);
   await crew.start();
@@ -52,7 +55,9 @@ export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunRes
   const before = violations.length === 0 ? [] : (await collectNow(arena, plan, produced)).filter(isLoss);
   await allShown(arena, plan);
   violations.push(...before, ...(await reap(arena)));
-  const evidence = await collect(arena, plan, produced.accepted, produced.cancelled);
+  lag.disable();
+  const lagMs = lag.max / 1_000_000;
+  const evidence = await collect(arena, plan, produced.accepted, produced.cancelled, lagMs);
   const seen = new Set(violations.map(keyOf));
   violations.push(...violationsOf(evidence).filter((violation) => !seen.has(keyOf(violation))));
   const faults = plan.jobs.reduce((sum, job) => sum + (job.kind === 'create' ? job.faults.length : 0), 0);
@@ -80,7 +85,7 @@ async function collectNow(
   plan: RunPlan,
   { accepted, cancelled }: { accepted: string[]; cancelled: string[] },
 ): Promise<Violation[]> {
-  return violationsOf(await collect(arena, plan, accepted, cancelled));
+  return violationsOf(await collect(arena, plan, accepted, cancelled, 0));
 }
 
 /** Waits until nothing is left to do: no message, and no timer, in either work stream. */

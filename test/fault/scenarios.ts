@@ -132,6 +132,15 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
       draft.cancels.push({ id: target, atMs: atMs + random.int(0, 700) });
     }
   },
+  'cancel-while-dying': (random, draft) => {
+    for (let n = 0; n < 12; n++) draft.jobs.push(task(random, nextId(draft, 'task')));
+    for (let n = 0; n < 4; n++) {
+      addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: random.int(200, 2_500) });
+    }
+    for (const { id, atMs } of random.sample(draft.jobs, 12)) {
+      draft.cancels.push({ id, atMs: atMs + random.int(0, ADDING_MS + 600) });
+    }
+  },
   redrive: (random, draft) => {
     draft.redrive = true;
     for (let n = random.int(1, 3); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));

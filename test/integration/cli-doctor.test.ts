@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { Finding } from '../../src/index.js';
 import { cli } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -56,6 +57,31 @@ test('doctor looks at instances when a provider is configured', async () => {
   expect(code).toBe(0);
   expect(stderr).not.toContain('no GPU provider');
   expect(fleet.simulator.requests.count('GET /gpu/instances')).toBeGreaterThan(0);
+});
+
+test('doctor --fix tells what it did, and ends with 1 for what only a person can mend', async () => {
+  await fleet.queue.addJob('nobody_handles', {});
+  await fleet.queue.addJob('fails', {}, 'normal', { id: 'stuck', delayMs: 60_000 });
+  const broker = await fleet.queue.broker();
+  const scheduled = await fleet.queue.getJob('stuck');
+  if (!scheduled) throw new Error('no job');
+  await broker.appendEvent({ ...scheduled, nextRunAt: scheduled.createdAt }, 0);
+  await broker.topology.purge('jobs', broker.subjects.schedule('jobs', 'stuck'));
+  const shown = await run(['doctor', '--grace', '0s', '--monitor-url', nats.monitorUrl]);
+  expect(shown.code).toBe(1);
+  expect(shown.stdout).toMatch(
+    /^danger +job_without_timer {2}stuck\n.*\n.*\n +--fix sets its timer again, for now\nwarning +type_unhandled/,
+  );
+  const page = { NATS_MONITOR_URL: nats.monitorUrl };
+  const fixed = await run(['doctor', '--fix', '--grace', '0s', '--json'], page);
+  expect(fixed.code).toBe(1);
+  const { findings, fixed: mended } = JSON.parse(fixed.stdout);
+  expect(findings.map(({ code, fixable }: Finding) => [code, fixable])).toEqual([
+    ['type_unhandled', false],
+    ['job_without_timer', true],
+  ]);
+  expect(mended).toMatchObject([{ code: 'job_without_timer', target: 'stuck', ok: true }]);
+  await fleet.waitForJob('stuck', 'exhausted');
 });
 
 test('job cancel ends a job, with 4 when it has ended already and 3 when there is none', async () => {

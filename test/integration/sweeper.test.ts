@@ -115,3 +115,72 @@ it('a sweep that the broker cannot answer does no harm', async () => {
   await lonely.waitForJob('after', 'completed');
   await lonely.close();
 });
+
+it('a provider that cannot be asked is told, and does not hold up the jobs', async () => {
+  await strand('stuck');
+  fleet.simulator.faults.add({ kind: 'error', status: 500, route: '/gpu/instances' });
+  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
+  const { findings, mended } = await sweeper.sweep();
+  expect(findings.map(({ code }) => code)).toEqual(['job_without_timer', 'provider_unreachable']);
+  expect(mended).toMatchObject([{ target: 'stuck', ok: true }]);
+  await sweeper.stop();
+});
+
+it('an orphan that one worker has reported is deleted by the next one that finds it', async () => {
+  const id = await orphan();
+  const options = { queue: fleet.queue, provider: fleet.provider, graceMs: 0, intervalMs: 3_600_000 };
+  const [one, other] = [new Sweeper(options), new Sweeper(options)];
+  await other.start();
+  expect((await one.sweep()).mended).toEqual([]);
+  await (await fleet.queue.broker()).flush();
+  expect((await other.sweep()).mended).toMatchObject([{ code: 'instance_orphaned', target: id, ok: true }]);
+  await Promise.all([one.stop(), other.stop()]);
+});
+
+it('is put off by a worker that looks at instances too, not by one that cannot', async () => {
+  await orphan();
+  const broker = await fleet.queue.broker();
+  const listed = () => fleet.simulator.requests.count('GET /gpu/instances');
+  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, intervalMs: 120 });
+  await sweeper.start();
+  const announcing = setInterval(() => broker.announceSwept({ instances: false, orphans: [] }), 10);
+  await vi.waitFor(() => expect(listed()).toBeGreaterThan(1), { timeout: 5_000 });
+  clearInterval(announcing);
+  await sweeper.stop();
+});
+
+it('a stranger on the subject of the notices is passed over, and one notice holds what can be read of it', async () => {
+  const id = await orphan();
+  const { subjects, connection } = await fleet.queue.broker();
+  const sweeper = new Sweeper({
+    queue: fleet.queue,
+    provider: fleet.provider,
+    intervalMs: 3_600_000,
+    graceMs: 0,
+  });
+  await sweeper.start();
+  for (const text of ['', 'null', '[]', '{"instances":1}', '{"instances":true,"orphans":{}}']) {
+    connection.publish(subjects.swept(), text);
+  }
+  const orphans = [1, null, ['a'], [2, 3], [id, 1]];
+  connection.publish(subjects.swept(), JSON.stringify({ instances: true, orphans }));
+  await connection.flush();
+  expect((await sweeper.sweep()).mended).toMatchObject([{ target: id, ok: true }]);
+  await sweeper.stop();
+});
+
+it('a worker that is paused does not sweep, and goes on when it is resumed', async () => {
+  const { subjects, connection } = await fleet.queue.broker();
+  const worker = await fleet.addWorker(undefined, { sweep: { intervalMs: 30, jitter: 0 } });
+  let sweeps = 0;
+  connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
+  await vi.waitFor(() => expect(sweeps).toBeGreaterThan(0));
+  await worker.stop();
+  await connection.flush();
+  const before = sweeps;
+  const paused = performance.now();
+  await vi.waitFor(() => expect(performance.now() - paused).toBeGreaterThan(90), { interval: 20 });
+  expect(sweeps).toBe(before);
+  await worker.start();
+  await vi.waitFor(() => expect(sweeps).toBeGreaterThan(before));
+});

@@ -1,0 +1,124 @@
+import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
+import { sequenceOf } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import { pendingRecordOf } from '../queue/job-lookup.js';
+import { Header } from '../wire/headers.js';
+import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type Diagnosis, diagnose } from './finding.js';
+import { removeMessage } from './mend-job.js';
+
+/** As many jobs as the broker tells the last events of in one request. */
+const PAGE = 256;
+/** Bodies of one look that has a limit; an accepted payload may have half a megabyte. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** A message, and the job that it would bring to a worker. */
+interface Carried {
+  kind: WorkKind;
+  message: StoredMessage;
+  job: JobRecord;
+}
+
+/**
+ * Finds messages and timers of jobs that have ended. A worker removes those that it is handed; nobody is handed a timer
+ * before its time, or a message of a type without a worker. A look goes on where the last one ended, and begins anew
+ * at the end of the stream: what is left over does not move.
+ */
+export class MessageCheck {
+  readonly #broker: Broker;
+  readonly #limit: number;
+  readonly #next: Record<WorkKind, number> = { jobs: 1, webhooks: 1 };
+
+  /** @param limit how many messages of a stream one look reads at most */
+  constructor(broker: Broker, limit: number) {
+    this.#broker = broker;
+    this.#limit = limit;
+  }
+
+  /** @param graceMs how long a job must have ended, and its message have been there */
+  async look(graceMs: number): Promise<Diagnosis[]> {
+    const found: Diagnosis[] = [];
+    for (const kind of WORK_KINDS) found.push(...(await this.#lookAt(kind, Date.now() - graceMs)));
+    return found;
+  }
+
+  async #lookAt(kind: WorkKind, beforeMs: number): Promise<Diagnosis[]> {
+    const { subjects, read } = this.#broker;
+    const found: Diagnosis[] = [];
+    const maxBytes = Number.isFinite(this.#limit) ? MAX_BYTES : Number.POSITIVE_INFINITY;
+    for (let count = 0, bytes = 0; count < this.#limit && bytes < maxBytes; ) {
+      const page = await read.page(subjects.streamName(kind), '>', this.#next[kind], PAGE);
+      found.push(...(await this.#ofEndedJobs(kind, page, beforeMs)));
+      const last = page.at(-1);
+      this.#next[kind] = !last || page.length < PAGE ? 1 : last.seq + 1;
+      if (this.#next[kind] === 1) break;
+      count += page.length;
+      bytes += page.reduce((sum, { data }) => sum + data.length, 0);
+    }
+    return found;
+  }
+
+  async #ofEndedJobs(kind: WorkKind, page: StoredMessage[], beforeMs: number): Promise<Diagnosis[]> {
+    const old = page.filter(({ timeMs }) => timeMs <= beforeMs);
+    const carried = old.flatMap((message) => {
+      const job = isRecurring(this.#broker, message) ? undefined : pendingRecordOf(this.#broker, message);
+      return job ? [{ kind, message, job }] : [];
+    });
+    if (carried.length === 0) return [];
+    const ended = await this.#ended(
+      carried.map(({ job }) => job.id),
+      beforeMs,
+    );
+    return carried.flatMap((each) => {
+      const record = ended.get(each.job.id);
+      return record && !this.#isNamesake(each, record) ? [this.#diagnosis(each, record)] : [];
+    });
+  }
+
+  /** The last records of those of the jobs that ended at `beforeMs` at the latest. */
+  async #ended(ids: readonly string[], beforeMs: number): Promise<Map<string, JobRecord>> {
+    const { subjects, read } = this.#broker;
+    const filters = [...new Set(ids)].map((id) => subjects.eventsOf(id));
+    const events = await read.lastOfEach(subjects.streamName('events'), filters);
+    const last = new Map<string, { seq: number; record: JobRecord }>();
+    for (const event of events) {
+      const record = this.#broker.recordOf(event);
+      if (record && event.seq > (last.get(record.id)?.seq ?? 0))
+        last.set(record.id, { seq: event.seq, record });
+    }
+    const isEnded = ({ status, finishedAt, updatedAt }: JobRecord) =>
+      isTerminal(status) && Date.parse(finishedAt ?? updatedAt) <= beforeMs;
+    return new Map([...last].flatMap(([id, { record }]) => (isEnded(record) ? [[id, record]] : [])));
+  }
+
+  /** Numbers begin anew with a stream that was made again: a job without an id then meets the record of another. */
+  #isNamesake({ message, job }: Carried, record: JobRecord): boolean {
+    const isBare = this.#broker.subjects.parseWork(message.subject)?.id === undefined;
+    const isNumbered = sequenceOf(job.id) !== undefined && !message.headers.get(Header.SCHEDULE_TARGET);
+    return isBare && isNumbered && job.createdAt !== record.createdAt;
+  }
+
+  #diagnosis({ kind, message, job }: Carried, record: JobRecord): Diagnosis {
+    const { seq, subject } = message;
+    const since = record.finishedAt ?? record.updatedAt;
+    const what = `${subject} (message ${seq}) is still there, the job is ${record.state} since ${since}`;
+    return diagnose(
+      'message_left_over',
+      job.id,
+      what,
+      () => removeMessage(this.#broker, kind, seq, record.id),
+      {
+        since,
+      },
+    );
+  }
+}
+
+/** A timer that fires again and again, or whose message gets an id of its own, belongs to no single job. */
+function isRecurring({ subjects }: Broker, { headers }: StoredMessage): boolean {
+  const target = headers.get(Header.SCHEDULE_TARGET);
+  if (!target) return false;
+  return !headers.get(Header.SCHEDULE).startsWith('@at ') || subjects.parseWork(target)?.id === undefined;
+}

@@ -1,0 +1,79 @@
+/** The job that deletes an orphaned instance, and whether one is at work already. */
+import { createHash } from 'node:crypto';
+import type { Broker } from '../broker/broker.js';
+import type { Instance } from '../gpu/provider.js';
+import { derivedId, failureId } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { DELETE_MAX_ATTEMPTS } from '../jobs/limits.js';
+import type { DeleteInstancePayload } from '../jobs/payloads.js';
+import { isTerminal, JobType } from '../jobs/vocabulary.js';
+import { findJob } from '../queue/job-lookup.js';
+import { redriveJob } from '../queue/job-redrive.js';
+
+/** How often an instance may come back after it was shown to be gone. */
+const MAX_DELETES = 20;
+
+/** Whether some job deletes the instance already: one that followed from a failure, or one of an earlier look. */
+export async function isBeingDeleted(
+  broker: Broker,
+  { id, name }: Instance,
+  candidates: readonly string[],
+): Promise<boolean> {
+  for (const candidate of [orphanJobId(id), ...candidates]) {
+    const job = await findJob(broker, candidate);
+    if (job?.type !== JobType.DELETE_INSTANCE || isTerminal(job.status)) continue;
+    const { novitaInstanceId, instanceName } = (job.payload ?? {}) as Partial<DeleteInstancePayload>;
+    if (novitaInstanceId === id || (novitaInstanceId === undefined && instanceName === name)) return true;
+  }
+  return false;
+}
+
+/** Ids of the delete jobs that may have followed from a job, in any of its lives. */
+export function deletesAfter(job: JobRecord): string[] {
+  const now = (job.next ?? []).filter(({ type }) => type === JobType.DELETE_INSTANCE).map(({ id }) => id);
+  const before = Array.from({ length: job.redrives ?? 0 }, (_, redrives) =>
+    failureId({ id: job.id, redrives }, 'delete'),
+  );
+  return [...now, ...before];
+}
+
+/** Adds a job that deletes the instance, or revives the one that gave up; returns what was done. */
+export async function deleteOrphan(broker: Broker, instance: Instance, owner: JobRecord): Promise<string> {
+  for (let count = 1; count <= MAX_DELETES; count++) {
+    const id = count === 1 ? orphanJobId(instance.id) : derivedId(orphanJobId(instance.id), String(count));
+    const job = await findJob(broker, id);
+    // Shown to be gone, and listed again: that is another deletion.
+    if (job?.status === 'completed') continue;
+    if (job?.status === 'failed') await redriveJob(broker, id);
+    if (!job) await enqueueDelete(broker, id, instance, owner);
+    return `job ${id} deletes it`;
+  }
+  throw new Error(`the provider has shown instance ${instance.id} again after ${MAX_DELETES} deletions`);
+}
+
+async function enqueueDelete(
+  broker: Broker,
+  id: string,
+  { id: novitaInstanceId, name }: Instance,
+  owner: JobRecord,
+) {
+  const { instanceId } = (owner.payload ?? {}) as { instanceId?: unknown };
+  const payload: DeleteInstancePayload = {
+    instanceId: typeof instanceId === 'string' ? instanceId : name,
+    novitaInstanceId,
+  };
+  await broker.enqueue({
+    id,
+    type: JobType.DELETE_INSTANCE,
+    priority: 'normal',
+    payload,
+    maxAttempts: DELETE_MAX_ATTEMPTS,
+    parentId: owner.id,
+    createdAt: new Date().toISOString(),
+  });
+}
+
+/** The provider may choose any characters for its ids, a job may not. */
+function orphanJobId(instanceId: string): string {
+  return `orphan-${createHash('sha256').update(instanceId).digest('hex').slice(0, 24)}`;
+}

@@ -1,0 +1,113 @@
+import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+
+/** A job that had not ended when its last event was read. */
+export interface OpenJob {
+  record: JobRecord;
+  /** Sequence of its last event. */
+  seq: number;
+}
+
+/** What is kept of an open job: the place to look for its message. Payloads of many waiting jobs would fill the memory. */
+export type OpenJobNote = Pick<
+  JobRecord,
+  'id' | 'type' | 'priority' | 'state' | 'updatedAt' | 'nextRunAt' | 'workSeq'
+> & { seq: number };
+
+/** The event by which a job was taken out of the dead letters. */
+export interface Redrive {
+  id: string;
+  type: string;
+  seq: number;
+  at: string;
+}
+
+const PAGE = 500;
+
+/** Follows EVENTS, each event once and in order, and so knows which jobs are open. */
+export class OpenJobs {
+  readonly #broker: Broker;
+  readonly #lookBack: number;
+  readonly #open = new Map<string, OpenJobNote>();
+  readonly #redrives = new Map<string, Redrive>();
+  #next = 1;
+
+  /** @param lookBack how many events are read at once at most, the latest ones */
+  constructor(broker: Broker, lookBack: number) {
+    this.#broker = broker;
+    this.#lookBack = lookBack;
+  }
+
+  /** The open jobs as of the last look. One whose end was skipped stands here until {@link note} says better. */
+  get open(): OpenJobNote[] {
+    return [...this.#open.values()];
+  }
+
+  /** Redrives that nobody has called {@link settled} yet. */
+  get redrives(): Redrive[] {
+    return [...this.#redrives.values()];
+  }
+
+  async readOn(): Promise<void> {
+    const { subjects, read, topology } = this.#broker;
+    const { state } = await topology.streamInfo('events');
+    const latest = state.last_seq - this.#lookBack + 1;
+    // A stream that was made anew counts from 1 again.
+    if (this.#next > state.last_seq + 1) this.#forget();
+    this.#next = Math.max(this.#next, state.first_seq, latest);
+    for (;;) {
+      const page = await read.page(
+        subjects.streamName('events'),
+        subjects.event('*', '*', '*'),
+        this.#next,
+        PAGE,
+      );
+      for (const message of page) this.#take(message);
+      const last = page.at(-1);
+      if (!last || page.length < PAGE) return;
+    }
+  }
+
+  /** What a later look at one job has shown; without a record, that nothing is known of it any more. */
+  note(id: string, last: { record?: JobRecord; seq: number } | undefined): void {
+    if (!last?.record || isTerminal(last.record.status)) this.#open.delete(id);
+    else this.#open.set(id, noteOf(last.record, last.seq));
+  }
+
+  /** Nothing is left over of the redrive. */
+  settled({ id, seq }: Redrive): void {
+    if (this.#redrives.get(id)?.seq === seq) this.#redrives.delete(id);
+  }
+
+  #take(message: StoredMessage): void {
+    const { seq } = message;
+    this.#next = seq + 1;
+    const record = this.#broker.recordOf(message);
+    if (!record) return;
+    const { id, type, state, redrives, updatedAt } = record;
+    this.note(id, { record, seq });
+    if (state === 'queued' && redrives) this.#redrives.set(id, { id, type, seq, at: updatedAt });
+  }
+
+  #forget(): void {
+    this.#next = 1;
+    this.#open.clear();
+    this.#redrives.clear();
+  }
+}
+
+function noteOf(record: JobRecord, seq: number): OpenJobNote {
+  const { id, type, priority, state, updatedAt, nextRunAt, workSeq } = record;
+  return {
+    id,
+    type,
+    priority,
+    state,
+    updatedAt,
+    seq,
+    ...(nextRunAt !== undefined && { nextRunAt }),
+    ...(workSeq !== undefined && { workSeq }),
+  };
+}
