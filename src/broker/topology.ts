@@ -36,6 +36,8 @@ type OnMissing = (target: string, report: TopologyReport, make: () => Promise<un
 const NANOS_PER_MS = 1_000_000;
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
+/** How long a stream or consumer may take to be made; each try ends after five seconds without an answer. */
+const CREATE_WITHIN_MS = 20_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 
@@ -177,14 +179,17 @@ export class Topology {
   }
 
   async #create(target: string, report: TopologyReport, make: () => Promise<unknown>): Promise<void> {
-    try {
-      await make();
-      report.created.push(target);
-    } catch (cause) {
-      throw new BrokerError('JETFLEET_NO_STREAM', `cannot create ${target}: ${(cause as Error).message}`, {
-        cause,
-        retryable: true,
-      });
+    for (const end = Date.now() + CREATE_WITHIN_MS; ; ) {
+      try {
+        await make();
+        report.created.push(target);
+        return;
+      } catch (cause) {
+        // A cluster that elects a leader answers late, or not at all; making it twice makes it once.
+        if (isTimeout(cause) && Date.now() < end) continue;
+        const why = `cannot create ${target}: ${(cause as Error).message}`;
+        throw new BrokerError('JETFLEET_NO_STREAM', why, { cause, retryable: true });
+      }
     }
   }
 }
@@ -208,4 +213,8 @@ function compare(target: string, have: object, want: object, report: TopologyRep
   const drift = findDrift(target, have, want);
   if (drift.length === 0) report.unchanged.push(target);
   report.drift.push(...drift);
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
 }

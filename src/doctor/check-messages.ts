@@ -5,7 +5,7 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
 import { Header } from '../wire/headers.js';
-import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { removeMessage } from './mend-job.js';
 
@@ -22,9 +22,9 @@ interface Carried {
 }
 
 /**
- * Finds messages and timers of jobs that have ended. A worker removes those that it is handed; nobody is handed a timer
- * before its time, or a message of a type without a worker. A look goes on where the last one ended, and begins anew
- * at the end of the stream: what is left over does not move.
+ * Finds timers of jobs that have ended, and messages that no consumer covers. What a consumer covers is left to the
+ * workers, which acknowledge it: taking it away could make nats-server forget others (decision 15). A look goes on
+ * where the last one ended, and begins anew at the end of the stream: what is left over does not move.
  */
 export class MessageCheck {
   readonly #broker: Broker;
@@ -47,10 +47,12 @@ export class MessageCheck {
   async #lookAt(kind: WorkKind, beforeMs: number): Promise<Diagnosis[]> {
     const { subjects, read } = this.#broker;
     const found: Diagnosis[] = [];
+    const consumers = new Set((await this.#broker.topology.consumers(kind)).map(({ name }) => name));
     const maxBytes = Number.isFinite(this.#limit) ? MAX_BYTES : Number.POSITIVE_INFINITY;
     for (let count = 0, bytes = 0; count < this.#limit && bytes < maxBytes; ) {
       const page = await read.page(subjects.streamName(kind), '>', this.#next[kind], PAGE);
-      found.push(...(await this.#ofEndedJobs(kind, page, beforeMs)));
+      const unwatched = page.filter(({ subject }) => !isCovered(subjects, subject, consumers));
+      found.push(...(await this.#ofEndedJobs(kind, unwatched, beforeMs)));
       const last = page.at(-1);
       this.#next[kind] = !last || page.length < PAGE ? 1 : last.seq + 1;
       if (this.#next[kind] === 1) break;
@@ -95,29 +97,30 @@ export class MessageCheck {
 
   /** Numbers begin anew with a stream that was made again: a job without an id then meets the record of another. */
   #isNamesake({ message, job }: Carried, record: JobRecord): boolean {
-    const isBare = this.#broker.subjects.parseWork(message.subject)?.id === undefined;
-    const isNumbered = sequenceOf(job.id) !== undefined && !message.headers.get(Header.SCHEDULE_TARGET);
-    return isBare && isNumbered && job.createdAt !== record.createdAt;
+    const work = this.#broker.subjects.parseWork(message.subject);
+    const isNumbered = work !== undefined && work.id === undefined && sequenceOf(job.id) !== undefined;
+    return isNumbered && job.createdAt !== record.createdAt;
   }
 
   #diagnosis({ kind, message, job }: Carried, record: JobRecord): Diagnosis {
     const { seq, subject } = message;
     const since = record.finishedAt ?? record.updatedAt;
     const what = `${subject} (message ${seq}) is still there, the job is ${record.state} since ${since}`;
-    return diagnose(
-      'message_left_over',
-      job.id,
-      what,
-      () => removeMessage(this.#broker, kind, seq, record.id),
-      {
-        since,
-      },
-    );
+    const mend = () => removeMessage(this.#broker, { kind, seq, subject }, record.id);
+    return diagnose('message_left_over', job.id, what, mend, { since });
   }
 }
 
+/** Whether some consumer hands the message out; none covers timers. */
+function isCovered(subjects: Subjects, subject: string, consumers: ReadonlySet<string>): boolean {
+  const work = subjects.parseWork(subject);
+  return work !== undefined && consumers.has(subjects.consumerName(work.type, work.priority));
+}
+
 /** A timer that fires again and again, or whose message gets an id of its own, belongs to no single job. */
-function isRecurring({ subjects }: Broker, { headers }: StoredMessage): boolean {
+function isRecurring({ subjects }: Broker, { subject, headers }: StoredMessage): boolean {
+  // On a work subject the header is a stranger's.
+  if (subjects.parseWork(subject)) return false;
   const target = headers.get(Header.SCHEDULE_TARGET);
   if (!target) return false;
   return !headers.get(Header.SCHEDULE).startsWith('@at ') || subjects.parseWork(target)?.id === undefined;

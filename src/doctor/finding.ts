@@ -80,7 +80,7 @@ export const FINDINGS = {
   message_left_over: {
     severity: 'warning',
     explanation:
-      'A message or timer of a job is left that has ended; what follows from the job may be missing.',
+      'A timer, or a message of a type without workers, is left of a job that has ended; what follows may be missing.',
     fix: 'publishes what follows from the job again, then removes the message',
   },
   failure_left_over: {

@@ -55,21 +55,39 @@ export async function removeFailure({ topology }: Broker, seq: number): Promise<
   return `event ${seq} is removed`;
 }
 
+/** A message of a work stream. */
+export interface Placed {
+  kind: WorkKind;
+  seq: number;
+  subject: string;
+}
+
 /** What follows from the job goes first: the message may be all that still tells a worker to publish it. */
 export async function removeMessage(
   broker: Broker,
-  kind: WorkKind,
-  seq: number,
+  { kind, seq, subject }: Placed,
   id: string,
 ): Promise<string> {
   const record = (await broker.lastEvent(id))?.record;
   if (!record || !isTerminal(record.status)) throw movedOn(id);
   const requests = followUpRequests(record);
   await Promise.all(requests.map((request) => broker.enqueue(request)));
+  await assertUncovered(broker, kind, subject);
   await broker.topology.deleteMessage(kind, seq);
   const followed =
     requests.length > 0 ? `, ${requests.map((request) => request.id).join(', ')} published` : '';
   return `message ${seq} is removed${followed}`;
+}
+
+/** Nothing is taken away from under a consumer: nats-server could forget messages that it must hand out again. */
+async function assertUncovered(
+  { subjects, topology }: Broker,
+  kind: WorkKind,
+  subject: string,
+): Promise<void> {
+  const work = subjects.parseWork(subject);
+  if (!work || !(await topology.hasConsumer(kind, subjects.consumerName(work.type, work.priority)))) return;
+  throw new ConflictError(`${subject} has a consumer now: its workers remove the message`);
 }
 
 /** Not a fence, only a look: what it guards does no harm to a job that moves on just then. */

@@ -40,7 +40,7 @@ async function failAfterCreate(id: string): Promise<void> {
   fleet.simulator.faults.add({ kind: 'error_after_create', times: 1 });
   fleet.simulator.faults.add({ kind: 'slow', delayMs: 200, when: 'after', route: CREATE, times: 1 });
   await order(id);
-  await vi.waitFor(() => expect(created()).toBe(1));
+  await vi.waitFor(() => expect(created()).toBe(1), { timeout: 5_000, interval: 10 });
   fleet.simulator.faults.add({ kind: 'error', status: 500, route: '/gpu/instances' });
   await fleet.waitForJob(id, 'exhausted');
 }
@@ -63,7 +63,7 @@ describe('what a failed job has rented', () => {
   it('is deleted when the job is cancelled while the create is under way', async () => {
     fleet.simulator.faults.add({ kind: 'slow', delayMs: 800, when: 'after', route: CREATE });
     await order('cancelled');
-    await vi.waitFor(() => expect(created()).toBe(1));
+    await vi.waitFor(() => expect(created()).toBe(1), { timeout: 5_000 });
     expect(await fleet.queue.cancel('cancelled')).toMatchObject({ state: 'cancelled' });
     await fleet.waitForJob('cancelled-delete', 'completed');
     await nothingLives();
@@ -114,7 +114,7 @@ it('keeps the oldest of several instances of one name, and a job deletes each of
   fleet.simulator.faults.add({ kind: 'slow', delayMs: 600, when: 'after', route: CREATE, times: 1 });
   fleet.simulator.faults.add({ kind: 'reset_after_create', times: 1 });
   await order('twins');
-  await vi.waitFor(() => expect(created()).toBe(1));
+  await vi.waitFor(() => expect(created()).toBe(1), { timeout: 5_000 });
   const name = fleet.simulator.live()[0]?.name ?? '';
   const [offer] = await fleet.provider.listOffers(QUERY);
   const template = await fleet.provider.getTemplate('template-123');

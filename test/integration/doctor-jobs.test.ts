@@ -116,6 +116,21 @@ describe('a message of a job that has ended', () => {
     expect(await mendAll(found)).toMatchObject([{ ok: false, result: expect.stringContaining('moved on') }]);
   });
 
+  it('is left to the workers where a consumer covers it, also one that was made meanwhile', async () => {
+    await fleet.queue.addJob('step', {}, 'normal', { id: 'covered' });
+    await endOf('covered');
+    await fleet.queue.addJob('nobody_handles', {}, 'normal', { id: 'ended' });
+    await endOf('ended');
+    const found = await eventually(1);
+    expect(found[0]?.finding.target).toBe('ended');
+    await fleet.queue.setup(['nobody_handles']);
+    expect(await mendAll(found)).toMatchObject([
+      { ok: false, result: expect.stringContaining('has a consumer') },
+    ]);
+    expect(await check().look()).toEqual([]);
+    expect(await left()).toBe(2);
+  });
+
   it('is nothing to tell of while a worker may be about to remove it', async () => {
     await fleet.queue.addJob('nobody_handles', {}, 'normal', { id: 'young' });
     await endOf('young');
@@ -146,12 +161,12 @@ describe('a message of a job that has ended', () => {
     const address = { kind: 'jobs', priority: 'low', type: 'step', id: 'ended' } as const;
     hourly.set('Nats-Schedule-Target', subjects.work(address));
     await connection.request(subjects.schedule('jobs', 'hourly'), '{}', { headers: hourly, timeout: 2_000 });
-    await fleet.queue.addJob('step', {}, 'normal', { id: 'ended' });
+    await fleet.queue.addJob('nobody_handles', {}, 'normal', { id: 'ended' });
     await endOf('ended');
     expect(await left()).toBe(3);
     const found = await eventually(1);
     expect(found[0]?.finding.message).toContain(
-      `${subjects.work({ kind: 'jobs', priority: 'normal', type: 'step', id: 'ended' })} `,
+      `${subjects.work({ kind: 'jobs', priority: 'normal', type: 'nobody_handles', id: 'ended' })} `,
     );
   });
 
