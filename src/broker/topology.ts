@@ -102,11 +102,16 @@ export class Topology {
     return found;
   }
 
-  /** Whether a consumer hands out the messages of a type and priority. */
-  async hasConsumer(kind: 'jobs' | 'webhooks', name: string): Promise<boolean> {
+  /** One consumer, or undefined when there is none of this name. */
+  consumer(kind: 'jobs' | 'webhooks', name: string): Promise<ConsumerInfo | undefined> {
     const stream = this.#subjects.streamName(kind);
-    const found = await this.#missing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
-    return found !== undefined;
+    return this.#missing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
+  }
+
+  /** Removes a consumer; what it has not seen acknowledged is handed out again by one that is made anew. */
+  async deleteConsumer(kind: 'jobs' | 'webhooks', name: string): Promise<void> {
+    const stream = this.#subjects.streamName(kind);
+    await this.#missing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.delete(stream, name));
   }
 
   /**

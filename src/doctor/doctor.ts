@@ -3,6 +3,7 @@ import type { GpuProvider } from '../gpu/provider.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
 import { WORK_KINDS } from '../wire/subjects.js';
+import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
@@ -75,8 +76,9 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
       `${waiting} jobs wait; start a worker with a handler, or cancel them`,
     );
   });
+  const unowned = await checkConsumers(broker);
   const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
   const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
   const instances = provider ? await new InstanceCheck(broker, provider, instanceGrace).look() : [];
-  return [...unhandled, ...jobs, ...instances];
+  return [...unhandled, ...unowned, ...jobs, ...instances];
 }

@@ -77,6 +77,11 @@ export const FINDINGS = {
     explanation: 'A job was being worked on, and its message is gone: no worker will take it over.',
     fix: 'queues it again, the lost attempt being counted; without one left it fails as stalled',
   },
+  message_unowned: {
+    severity: 'danger',
+    explanation: 'A consumer has lost sight of messages that are stored: no worker gets those jobs.',
+    fix: 'makes the consumer anew, once it has nothing handed out; it then hands out all that is stored',
+  },
   message_left_over: {
     severity: 'warning',
     explanation:

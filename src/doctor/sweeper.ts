@@ -3,6 +3,7 @@ import type { Broker, SweptNotice } from '../broker/broker.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
+import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
@@ -89,7 +90,7 @@ export class Sweeper {
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
     this.#checks ??= this.#makeChecks(broker);
-    const jobs = await this.#checks.jobs.look();
+    const jobs = [...(await checkConsumers(broker)), ...(await this.#checks.jobs.look())];
     const mended = await this.#mend(jobs, jobs);
     const { signal } = this.#abort;
     if (signal.aborted || !this.#checks.instances) return { findings: jobs.map(findingOf), mended };

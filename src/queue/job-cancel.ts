@@ -71,7 +71,7 @@ async function removeMessages(
       subjects.timer('waiting', address),
     ];
     await Promise.all(timers.map((timer) => topology.purge(kind, timer, end)));
-    if (await topology.hasConsumer(kind, subjects.consumerName(type, priority))) continue;
+    if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
     await topology.purge(kind, subjects.work(address), end);
     await removeBare(broker, kind, id);
   }

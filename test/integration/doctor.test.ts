@@ -112,13 +112,13 @@ it('a busy queue has no findings: jobs that run, wait, retry, are scheduled, can
     },
   });
   try {
-    for (let n = 0; n < 30; n++) {
+    for (let n = 0; n < 12; n++) {
       await busy.queue.addJob('quick', { n });
       await busy.queue.addJob('fails', { n }, 'low', { id: `fails-${n}` });
     }
     await busy.queue.addJob('slow', {}, 'high', { id: 'slow' });
     await busy.queue.addJob('quick', {}, 'high', { delayMs: 60_000 });
-    for (let n = 0; n < 10; n++) {
+    for (let n = 0; n < 5; n++) {
       const { findings } = await examine(busy.queue, { graceMs: 0 });
       expect(findings.map(({ code }) => code)).toEqual(['sync_interval_unknown']);
       await busy.queue.cancel(`fails-${n}`).catch(() => undefined);

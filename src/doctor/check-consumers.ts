@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Broker } from '../broker/broker.js';
+import { PRIORITIES } from '../jobs/vocabulary.js';
+import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type Diagnosis, diagnose } from './finding.js';
+
+/** Numbers that are read one after the other differ by what moves meanwhile; what is lost stays lost. */
+const LOOKS = 3;
+const PAUSE_MS = 50;
+
+interface Covered {
+  kind: WorkKind;
+  consumer: string;
+  type: string;
+  filters: string[];
+}
+
+/**
+ * Finds consumers that have lost sight of messages: stored under their subjects, but neither waiting for delivery nor
+ * handed out. nats-server has known faults that end so (its issues 4736 and 7680), and then nobody gets the jobs.
+ */
+export async function checkConsumers(broker: Broker): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for (const kind of WORK_KINDS) {
+    for (const covered of await consumersOf(broker, kind)) {
+      const lost = await lostBy(broker, covered);
+      if (lost > 0) found.push(diagnosisOf(broker, covered, lost));
+    }
+  }
+  return found;
+}
+
+async function consumersOf({ topology, subjects }: Broker, kind: WorkKind): Promise<Covered[]> {
+  return (await topology.consumers(kind)).flatMap(({ name }) => {
+    const priority = PRIORITIES.find((each) => name.endsWith(`-${each}`));
+    if (!priority) return [];
+    const type = name.slice(0, -priority.length - 1);
+    return [{ kind, consumer: name, type, filters: subjects.workFilters(kind, priority, type) }];
+  });
+}
+
+/** The least that any of a few looks finds: no message that merely moves is counted. */
+async function lostBy(broker: Broker, covered: Covered): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < LOOKS && least > 0; look++) {
+    if (look > 0) await delay(PAUSE_MS);
+    const before = await ownedBy(broker, covered);
+    const stored = await storedFor(broker, covered);
+    least = Math.min(least, stored - Math.max(before, await ownedBy(broker, covered)));
+  }
+  return least;
+}
+
+async function ownedBy({ topology }: Broker, { kind, consumer }: Covered): Promise<number> {
+  const info = await topology.consumer(kind, consumer);
+  // One that is gone is made anew by the workers, and then has everything.
+  return info ? info.num_pending + info.num_ack_pending : Number.POSITIVE_INFINITY;
+}
+
+async function storedFor({ read, subjects }: Broker, { kind, filters }: Covered): Promise<number> {
+  const stream = subjects.streamName(kind);
+  const counts = await Promise.all(filters.map((filter) => read.count(stream, filter)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function diagnosisOf(broker: Broker, covered: Covered, lost: number): Diagnosis {
+  const { kind, consumer, type } = covered;
+  const target = `consumer ${consumer} of ${broker.subjects.streamName(kind)}`;
+  return diagnose(
+    'message_unowned',
+    target,
+    `${lost} messages are stored that it does not hand out`,
+    async () => {
+      const info = await broker.topology.consumer(kind, consumer);
+      if (info && info.num_ack_pending > 0) {
+        throw new Error(`it has ${info.num_ack_pending} jobs handed out; mend it when they have ended`);
+      }
+      await broker.topology.deleteConsumer(kind, consumer);
+      await broker.topology.ensure([type]);
+      return 'made anew: it hands out everything that is stored';
+    },
+  );
+}
