@@ -22,6 +22,9 @@ export const SABOTAGES = {
 } as const;
 export type Sabotage = keyof typeof SABOTAGES;
 
+/** Each worker dies at the moment between its acknowledgement and its record, with every third job. */
+const DIES_AT = 3;
+
 /** Undoes the safeguard for this whole process. */
 export function sabotage(which: Sabotage): void {
   SABOTAGES[which]?.();
@@ -43,16 +46,19 @@ function withoutFence(): void {
 
 function withEarlyAck(): void {
   const held = new Map<number, Delivery>();
-  const process = JobRunner.prototype.process;
+  const take = JobRunner.prototype.process;
+  let ended = 0;
   JobRunner.prototype.process = function (delivery) {
     held.set(delivery.seq, delivery);
-    return process.call(this, delivery);
+    return take.call(this, delivery);
   };
   const append = Broker.prototype.appendEvent;
   Broker.prototype.appendEvent = async function (record, ...rest) {
     if (isTerminal(record.status)) {
       held.get(record.workSeq ?? 0)?.ack();
       await this.flush();
+      // The moment that this order makes deadly.
+      if (++ended % DIES_AT === 0) process.kill(process.pid, 'SIGKILL');
     }
     return append.call(this, record, ...rest);
   };

@@ -179,11 +179,14 @@ export function scenariosFor(cluster: boolean): Readonly<Record<string, Scenario
   return { ...own, mixed };
 }
 
-/** Draws one run. Without a scenario they take turns, every third run being mixed. */
+/** In a round every scenario has its turn, and then `mixed` has several. */
+const MIXED_IN_A_ROUND = 5;
+
+/** Draws one run. Without a scenario they take turns. */
 export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: string): RunPlan {
   const scenarios = scenariosFor(cluster);
   const names = Object.keys(scenarios).filter((name) => name !== 'mixed');
-  const turn = run % 3 === 2 ? 'mixed' : (names[(run - Math.floor(run / 3)) % names.length] as string);
+  const turn = names[run % (names.length + MIXED_IN_A_ROUND)] ?? 'mixed';
   const scenario = wanted ?? turn;
   const name = `${seed}/${run}`;
   const random = new Random(`${name}/${cluster ? 'cluster' : 'single'}`);
