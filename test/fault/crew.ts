@@ -22,6 +22,8 @@ export class Crew implements AsyncDisposable {
   readonly #sabotage: Sabotage | undefined;
   readonly #seats: Seat[];
   #over = false;
+  /** Longest that a worker got no turn, faults included. */
+  stalledMs = 0;
   /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
   onHit: (hit: ArmedFailpoint, thaw: () => void) => void = () => {};
 
@@ -104,6 +106,7 @@ export class Crew implements AsyncDisposable {
     seat.worker = worker;
     seat.generation += 1;
     worker.onMessage((message) => {
+      if (message.type === 'stalled') this.stalledMs = Math.max(this.stalledMs, message.ms);
       if (message.type !== 'hit') return;
       seat.armed = seat.armed.filter(({ failpoint }) => failpoint !== message.armed.failpoint);
       this.onHit(message.armed, () => worker.signal('SIGCONT'));

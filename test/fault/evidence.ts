@@ -16,7 +16,7 @@ export interface Evidence {
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
   hits: readonly Hit[];
-  /** Longest that this process, and so the provider in it, stood still: the machine was too busy. */
+  /** Longest that this process, the provider in it, or a worker got no turn: the machine was too busy. */
   lagMs: number;
   /** Messages and timers that are left in the work streams, by subject. */
   leftOver: readonly string[];

@@ -159,6 +159,13 @@ process.on('message', (message: ToWorker) => {
       void stop(0).then(() => tell({ type: 'idle' }));
   }
 });
+const TICK_MS = 100;
+let lastTick = performance.now();
+setInterval(() => {
+  const ms = performance.now() - lastTick - TICK_MS;
+  lastTick += ms + TICK_MS;
+  if (ms > TICK_MS) void tell({ type: 'stalled', ms });
+}, TICK_MS);
 process.on('SIGTERM', () => void stop(SHUTDOWN_MS).finally(() => process.exit(0)));
 process.on('disconnect', () => process.exit(1));
 void tell({ type: 'idle' });

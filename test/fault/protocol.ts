@@ -31,4 +31,5 @@ export type FromWorker =
   | { type: 'failed'; error: string }
   /** An armed failpoint was passed; the process dies or freezes next. */
   | { type: 'hit'; armed: ArmedFailpoint; jobId: string }
-  | { type: 'log'; line: string };
+  /** The process got no turn for so long, though nobody froze it: the machine was too busy. */
+  | { type: 'stalled'; ms: number };

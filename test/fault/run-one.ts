@@ -56,7 +56,7 @@ export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunRes
   await allShown(arena, plan);
   violations.push(...before, ...(await reap(arena)));
   lag.disable();
-  const lagMs = lag.max / 1_000_000;
+  const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
   const evidence = await collect(arena, plan, produced.accepted, produced.cancelled, lagMs);
   const seen = new Set(violations.map(keyOf));
   violations.push(...violationsOf(evidence).filter((violation) => !seen.has(keyOf(violation))));
