@@ -35,9 +35,7 @@ export class ReplyInbox {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
     this.#subscription.unsubscribe();
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { onReply } of waiting) onReply(undefined);
+    this.giveUp();
   }
 
   /** Tells everybody who waits that no answer comes, as after a reconnect: it went to a connection that is gone. */

@@ -145,11 +145,8 @@ export class Topology {
 
   /** Removes one message; one that is gone already is a success. */
   async deleteMessage(kind: 'jobs' | 'webhooks' | 'events', seq: number): Promise<void> {
-    try {
-      await this.#jsm.streams.deleteMessage(this.#subjects.streamName(kind), seq, false);
-    } catch (error) {
-      if (!(error instanceof JetStreamApiError && MESSAGE_GONE.includes(error.code))) throw error;
-    }
+    const stream = this.#subjects.streamName(kind);
+    await this.#missing(MESSAGE_GONE, () => this.#jsm.streams.deleteMessage(stream, seq, false));
   }
 
   async #compareStream(want: WantedStream, report: TopologyReport, onMissing: OnMissing): Promise<void> {

@@ -3,6 +3,7 @@ import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { recordsById } from '../queue/job-lists.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
 import { Header } from '../wire/headers.js';
 import { type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
@@ -81,18 +82,10 @@ export class MessageCheck {
 
   /** The last records of those of the jobs that ended at `beforeMs` at the latest. */
   async #ended(ids: readonly string[], beforeMs: number): Promise<Map<string, JobRecord>> {
-    const { subjects, read } = this.#broker;
-    const filters = [...new Set(ids)].map((id) => subjects.eventsOf(id));
-    const events = await read.lastOfEach(subjects.streamName('events'), filters);
-    const last = new Map<string, { seq: number; record: JobRecord }>();
-    for (const event of events) {
-      const record = this.#broker.recordOf(event);
-      if (record && event.seq > (last.get(record.id)?.seq ?? 0))
-        last.set(record.id, { seq: event.seq, record });
-    }
+    const last = await recordsById(this.#broker, [...new Set(ids)]);
     const isEnded = ({ status, finishedAt, updatedAt }: JobRecord) =>
       isTerminal(status) && Date.parse(finishedAt ?? updatedAt) <= beforeMs;
-    return new Map([...last].flatMap(([id, { record }]) => (isEnded(record) ? [[id, record]] : [])));
+    return new Map([...last].filter(([, record]) => isEnded(record)));
   }
 
   /** Numbers begin anew with a stream that was made again: a job without an id then meets the record of another. */

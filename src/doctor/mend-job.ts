@@ -3,7 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { followUpRequests, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
+import { enqueueFollowUps, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import { type WorkKind, workKindOf } from '../wire/subjects.js';
 import type { OpenJob } from './open-jobs.js';
 
@@ -46,7 +46,7 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
     transitionRecord(record, 'exhausted', { attempt, checkpoint, error }, facts),
   );
   await broker.appendEvent(failed, seq);
-  await Promise.all(followUpRequests(failed).map((request) => broker.enqueue(request)));
+  await enqueueFollowUps(broker, failed);
   return 'it has failed as stalled: no attempt is left';
 }
 
@@ -70,12 +70,10 @@ export async function removeMessage(
 ): Promise<string> {
   const record = (await broker.lastEvent(id))?.record;
   if (!record || !isTerminal(record.status)) throw movedOn(id);
-  const requests = followUpRequests(record);
-  await Promise.all(requests.map((request) => broker.enqueue(request)));
+  const published = await enqueueFollowUps(broker, record);
   await assertUncovered(broker, kind, subject);
   await broker.topology.deleteMessage(kind, seq);
-  const followed =
-    requests.length > 0 ? `, ${requests.map((request) => request.id).join(', ')} published` : '';
+  const followed = published.length > 0 ? `, ${published.join(', ')} published` : '';
   return `message ${seq} is removed${followed}`;
 }
 

@@ -5,7 +5,7 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { type WorkKind, workKindsFor } from '../wire/subjects.js';
 import { findJob, noSuchJob, pendingRecordOf } from './job-lookup.js';
-import { followUpRequests, transitionRecord, withFollowUps } from './transition-record.js';
+import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 
 /**
  * Cancels a job, wherever it is. The FAILED record decides: it is fenced like every transition, so of a cancellation
@@ -29,7 +29,7 @@ export async function cancelJob(broker: Broker, id: string, reason?: string): Pr
       if (error instanceof ConflictError) continue;
       throw error;
     }
-    await Promise.all(followUpRequests(record).map((request) => broker.enqueue(request)));
+    await enqueueFollowUps(broker, record);
     await removeMessages(broker, record, marks);
     return record;
   }

@@ -306,7 +306,7 @@ function idsOf(requests: readonly (JobRecord | undefined)[]): string[] {
 }
 
 /** The last records of jobs that a worker has touched, by id. */
-async function recordsById(broker: Broker, ids: string[]): Promise<Map<string, JobRecord>> {
+export async function recordsById(broker: Broker, ids: readonly string[]): Promise<Map<string, JobRecord>> {
   const { subjects } = broker;
   if (ids.length === 0) return new Map();
   const stored = await broker.read.lastOfEach(

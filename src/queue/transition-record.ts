@@ -1,4 +1,5 @@
 /** The record that a transition writes: pure functions from the record before, and what the chart decided. */
+import type { Broker } from '../broker/broker.js';
 import { compensationFor } from '../jobs/compensation.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
 import { derivedId, isJobId } from '../jobs/job-id.js';
@@ -125,6 +126,13 @@ export function followUpRequests(record: JobRecord): JobRequest[] {
     ...(record.tracestate !== undefined && { tracestate: record.tracestate }),
   };
   return (record.next ?? []).map((next) => ({ ...next, ...trace, parentId: record.id, createdAt }));
+}
+
+/** Publishes what follows from a job that has ended; doing it again adds nothing twice. Returns the ids. */
+export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
+  const requests = followUpRequests(record);
+  await Promise.all(requests.map((request) => broker.enqueue(request)));
+  return requests.map(({ id }) => id);
 }
 
 /** The work message that a record stands for, to be published again. */
