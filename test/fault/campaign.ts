@@ -18,8 +18,8 @@ export interface CampaignOptions {
   cluster: boolean;
   scenario?: string;
   sabotage?: Sabotage;
-  /** Gets one line for each run and violation. */
-  report?: (line: string) => void;
+  /** Gets a line for each run, and after the line of one that went wrong a line for each of its violations. */
+  report?: (line: string, violated: boolean) => void;
 }
 
 /** The last line of a campaign. */
@@ -37,7 +37,7 @@ export interface Summary {
 
 export async function runFaults(options: CampaignOptions): Promise<Summary> {
   const { seed, runs, from = 0, lanes, report = () => {} } = options;
-  report(`seed ${seed}: ${runs} runs${options.cluster ? ' on three nodes' : ''}`);
+  report(`seed ${seed}: ${runs} runs${options.cluster ? ' on three nodes' : ''}`, false);
   await using pool = new WorkerPool(2);
   const results: RunResult[] = [];
   let next = from;
@@ -79,11 +79,13 @@ async function runGuarded(
 
 function reportRun(
   { plan, jobs, faultsInjected, violations, ms }: RunResult,
-  report: (line: string) => void,
+  report: (line: string, violated: boolean) => void,
 ): void {
-  const verdict = violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS`;
-  report(`${plan.name} ${plan.scenario}: ${jobs} jobs, ${faultsInjected} faults, ${ms} ms, ${verdict}`);
-  for (const { kind, about, detail } of violations) report(`  ${kind}: ${about}: ${detail}`);
+  const violated = violations.length > 0;
+  const verdict = violated ? `${violations.length} VIOLATIONS` : 'ok';
+  const figures = `${jobs} jobs, ${faultsInjected} faults, ${ms} ms`;
+  report(`${plan.name} ${plan.scenario}: ${figures}, ${verdict}`, violated);
+  for (const { kind, about, detail } of violations) report(`  ${kind}: ${about}: ${detail}`, true);
 }
 
 function sum(seed: string, results: readonly RunResult[]): Summary {

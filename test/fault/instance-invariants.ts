@@ -59,9 +59,15 @@ function mayStay({ payload }: JobRecord, monitor: JobRecord, status: string): bo
 function countViolations(name: string, history: readonly JobRecord[], evidence: Evidence): Violation[] {
   const id = history[0]?.id ?? '';
   const live = evidence.live.filter((instance) => instance.name === name).length;
-  const creates = evidence.ledger.filter((entry) => entry.name === name && entry.action === 'create').length;
+  const calls = evidence.ledger.filter((entry) => entry.name === name);
+  const creates = calls.filter(({ action }) => action === 'create').length;
   if (live <= 1 && (creates <= 1 || mayCreateTwice(id, evidence))) return [];
-  return [{ kind: 'duplicated-instance', about: id, detail: `${creates} creates, ${live} live of ${name}` }];
+  const told = [
+    ...calls.map(({ at, action }) => `${at} ${action}`),
+    ...history.map(({ updatedAt, state, attempt, worker }) => `${updatedAt} ${state} ${attempt} by ${worker}`),
+  ];
+  const detail = `${creates} creates, ${live} live of ${name}: ${told.sort().join(', ')}`;
+  return [{ kind: 'duplicated-instance', about: id, detail }];
 }
 
 /** A worker that stands still between the fence and the call cannot be told from one that is about to call. */

@@ -55,8 +55,8 @@ const summary = await runFaults({
   cluster,
   ...(scenario !== undefined && { scenario }),
   ...(broken !== undefined && { sabotage: broken as Sabotage }),
-  report: (line) => {
-    if (!json) process.stderr.write(`${line}\n`);
+  report: (line, violated) => {
+    if (violated || !json) process.stderr.write(`${line}\n`);
   },
 });
 process.stdout.write(`${JSON.stringify(summary)}\n`);
