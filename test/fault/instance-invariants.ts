@@ -64,19 +64,22 @@ function countViolations(name: string, history: readonly JobRecord[], evidence: 
   if (live <= 1 && (creates <= 1 || mayCreateTwice(id, evidence))) return [];
   const told = [
     ...calls.map(({ at, action }) => `${at} ${action}`),
-    ...history.map(({ updatedAt, state, attempt, worker }) => `${updatedAt} ${state} ${attempt} by ${worker}`),
+    ...history.map(
+      ({ updatedAt, state, attempt, worker }) => `${updatedAt} ${state} ${attempt} by ${worker}`,
+    ),
   ];
   const detail = `${creates} creates, ${live} live of ${name}: ${told.sort().join(', ')}`;
   return [{ kind: 'duplicated-instance', about: id, detail }];
 }
 
-/** A worker that stands still between the fence and the call cannot be told from one that is about to call. */
+/** A worker that stands still after the answer to its fence cannot be told from one that is about to call. */
 function mayCreateTwice(id: string, { plan, lagMs }: Evidence): boolean {
   // A provider that takes longer to carry out a create than its look-ups take to find nothing.
   if (lagMs > LOOK_UPS_MS / 2) return true;
   const stoodStill = plan.faults.some(
     (fault) =>
-      ['freeze', 'block'].includes(fault.kind) || (fault.kind === 'failpoint' && fault.action === 'freeze'),
+      ['freeze', 'block'].includes(fault.kind) ||
+      (fault.kind === 'failpoint' && fault.action === 'freeze' && fault.failpoint === 'create.sending'),
   );
   const job = plan.jobs.find((each): each is Extract<PlannedJob, { kind: 'create' }> => each.id === id);
   return stoodStill || (job?.kind === 'create' && job.mayCreateTwice);

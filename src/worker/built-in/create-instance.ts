@@ -1,7 +1,13 @@
 import { fromPromise } from 'xstate';
-import { type CreateInstanceSettings, createInstanceChart } from '../../../machines/index.js';
+import {
+  type CreateInstanceSettings,
+  createInstanceChart,
+  DEFAULT_SETTLE_DELAY_MS,
+  MAX_LOOK_UPS,
+} from '../../../machines/index.js';
 import { instanceNameFor } from '../../gpu/instance-name.js';
 import type { GpuProvider, Offer, Template } from '../../gpu/provider.js';
+import { BrokerError } from '../../jobs/errors.js';
 import { type CreateInstancePayload, createInstancePayload } from '../../jobs/payloads.js';
 import type { HandlerOptions, JobContext } from '../job-handler.js';
 
@@ -15,11 +21,18 @@ export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   heldJob: HeldJobOf;
 }
 
+const MAX_FENCES = 3;
+/** However short the look-ups are set: no broker answers faster than this on every machine. */
+const MIN_FENCE_MS = 250;
+
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceHandler(
   options: CreateInstanceHandlerOptions,
 ): HandlerOptions<CreateInstancePayload> {
   const { provider, namespace, heldJob, ...settings } = options;
+  const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
+  // Half of what another worker waits for this create to show: the other half is the provider's.
+  const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
   const templates = new WeakMap<JobContext, Template>();
   const templateOf = async (job: JobContext, id: string): Promise<Template> => {
     const template = templates.get(job) ?? (await provider.getTemplate(id, job.signal));
@@ -48,13 +61,30 @@ export function createInstanceHandler(
         const { gpuNum, rootfsSize, templateId } = payloadOf(job);
         const template = await templateOf(job, templateId);
         const spec = { name: instanceName, offer: offer as Offer, template, gpuNum, rootfsSize };
-        // The fence: a worker that stood still until another one took the job over is refused here, before it pays.
-        await job.saveCheckpoint({ instanceName, region: offer.region, productId: offer.productId });
+        await fence(job, { instanceName, region: offer.region, productId: offer.productId }, freshMs);
         return provider.create(spec, job.signal);
       }),
     },
   });
   return { payload: createInstancePayload, chart };
+}
+
+/**
+ * A worker that stood still until another one took the job over is refused here, before it pays. That holds for the
+ * moment of the write, so one that was answered late, by a slow broker or to a process that stood still, is repeated.
+ * @throws BrokerError `JETFLEET_PUBLISH_TIMEOUT` when no answer is fresh; nothing was rented then
+ */
+async function fence(job: JobContext, checkpoint: unknown, freshMs: number): Promise<void> {
+  for (let tries = 0; tries < MAX_FENCES; tries++) {
+    const sentAt = performance.now();
+    await job.saveCheckpoint(checkpoint);
+    if (performance.now() - sentAt <= freshMs) return;
+  }
+  throw new BrokerError(
+    'JETFLEET_PUBLISH_TIMEOUT',
+    `the broker confirmed none of ${MAX_FENCES} writes of job ${job.id} within ${freshMs} ms; nothing is rented on a claim that may be lost`,
+    { retryable: true },
+  );
 }
 
 /** Offers of every region in the order given, the cheapest of each first. */
