@@ -1,7 +1,8 @@
-import { type Msg, type MsgHdrs, type NatsConnection, headers as newHeaders } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
 import { BrokerError, ConflictError, JetfleetError } from '../jobs/errors.js';
 import type { HeaderList } from '../wire/headers.js';
+import { headerLines, outgoing } from './outgoing-headers.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
 /** One message to be stored. */
@@ -25,12 +26,14 @@ export interface Appended {
 export interface CommitLogOptions {
   /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 4. */
   batchFrom?: number;
-  /** Most messages in a batch. Defaults to 250; the server's limit is 1,000. */
+  /** Most messages in a batch. Defaults to 1,000, the server's limit. */
   maxBatch?: number;
   /** Most bytes in a batch. Defaults to 4 MiB. */
   maxBatchBytes?: number;
   /** Batches and single writes that wait for their answer at once. Defaults to 4. */
   maxInFlight?: number;
+  /** While an answer is awaited, writes gather until they are so many, or the answer comes. Defaults to 64. */
+  gather?: number;
   /** Writes that may wait; one more is refused. Defaults to 20,000. */
   maxWaiting?: number;
   /** Bytes that may wait; more are refused. Defaults to 64 MiB. */
@@ -42,8 +45,11 @@ export interface CommitLogOptions {
 }
 
 interface Waiting {
-  append: Append;
-  headers: MsgHdrs;
+  /** Stored together, one after the other, or not at all. Only the first has an expectation. */
+  group: readonly Append[];
+  /** The header lines of each. */
+  lines: readonly string[];
+  bytes: number;
   resolve: (appended: Appended) => void;
   reject: (error: Error) => void;
   enqueuedAt: number;
@@ -90,9 +96,10 @@ export class CommitLog {
     this.#readLast = readLast;
     this.#limits = {
       batchFrom: 4,
-      maxBatch: 250,
+      maxBatch: 1_000,
       maxBatchBytes: 4 * 1024 * 1024,
       maxInFlight: 4,
+      gather: 64,
       maxWaiting: 20_000,
       maxWaitingBytes: 64 * 1024 * 1024,
       confirmTimeoutMs: 2_000,
@@ -109,25 +116,39 @@ export class CommitLog {
    * @throws JetfleetError `JETFLEET_CLOSED`
    */
   append(append: Append): Promise<Appended> {
+    return this.appendTogether([append]);
+  }
+
+  /**
+   * Appends messages that are stored one after the other, or not at all. Only the first may have an expectation: it
+   * stands for all of them.
+   * @returns the sequence of the last one
+   * @throws as {@link append} does
+   */
+  appendTogether(group: readonly Append[]): Promise<Appended> {
     if (this.#closed) return Promise.reject(closedError());
     const { maxWaiting, maxWaitingBytes } = this.#limits;
-    let headers: MsgHdrs;
-    try {
-      headers = toHeaders(append);
-    } catch (error) {
-      return Promise.reject(unsendable(append, (error as Error).message));
-    }
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    if (append.data.length + HEADER_ROOM > maxPayload) {
-      const size = `${append.data.length} bytes are over the server's max_payload of ${maxPayload}`;
-      return Promise.reject(unsendable(append, size));
+    const lines: string[] = [];
+    let bytes = 0;
+    for (const append of group) {
+      try {
+        lines.push(linesOf(append));
+      } catch (error) {
+        return Promise.reject(unsendable(append, (error as Error).message));
+      }
+      if (append.data.length + HEADER_ROOM > maxPayload) {
+        const size = `${append.data.length} bytes are over the server's max_payload of ${maxPayload}`;
+        return Promise.reject(unsendable(append, size));
+      }
+      bytes += append.data.length;
     }
-    if (this.#queue.length >= maxWaiting || this.#queuedBytes + append.data.length > maxWaitingBytes) {
+    if (this.#queue.length >= maxWaiting || this.#queuedBytes + bytes > maxWaitingBytes) {
       return Promise.reject(this.#backpressure());
     }
     return new Promise((resolve, reject) => {
-      const { maybeStored = false } = append;
-      this.#enqueue({ append, headers, resolve, reject, enqueuedAt: performance.now(), maybeStored });
+      const maybeStored = group.some((append) => append.maybeStored);
+      this.#enqueue({ group, lines, bytes, resolve, reject, enqueuedAt: performance.now(), maybeStored });
     });
   }
 
@@ -141,7 +162,7 @@ export class CommitLog {
 
   #enqueue(waiting: Waiting): void {
     this.#queue.push(waiting);
-    this.#queuedBytes += waiting.append.data.length;
+    this.#queuedBytes += waiting.bytes;
     if (this.#flushing) return;
     this.#flushing = true;
     // One turn of the event loop lets the writes of everything that just arrived gather.
@@ -151,11 +172,11 @@ export class CommitLog {
     });
   }
 
+  /** A batch costs the server the same whatever its size, so a second one goes only when it is worth it. */
   #flush(): void {
-    while (this.#queue.length > 0 && this.#inFlight < this.#limits.maxInFlight) {
-      const taken = this.#take();
-      if (taken.length >= this.#limits.batchFrom) this.#sendBatch(taken);
-      else for (const waiting of taken) this.#sendSingle(waiting);
+    const { maxInFlight, gather } = this.#limits;
+    while (this.#queue.length >= (this.#inFlight === 0 ? 1 : gather) && this.#inFlight < maxInFlight) {
+      this.#sendParts(this.#take());
     }
   }
 
@@ -166,16 +187,19 @@ export class CommitLog {
     const left: Waiting[] = [];
     const filters = new Set<string>();
     let bytes = 0;
+    let messages = 0;
     let index = 0;
-    for (; index < this.#queue.length && taken.length < maxBatch && bytes < maxBatchBytes; index++) {
+    for (; index < this.#queue.length && bytes < maxBatchBytes; index++) {
       const waiting = this.#queue[index] as Waiting;
-      const filter = waiting.append.expect?.filter;
+      if (messages + waiting.group.length > maxBatch) break;
+      const filter = waiting.group[0]?.expect?.filter;
       if (filter !== undefined && filters.has(filter)) {
         left.push(waiting);
         continue;
       }
       if (filter !== undefined) filters.add(filter);
-      bytes += waiting.append.data.length;
+      bytes += waiting.bytes;
+      messages += waiting.group.length;
       taken.push(waiting);
     }
     this.#queue = left.length === 0 ? this.#queue.slice(index) : [...left, ...this.#queue.slice(index)];
@@ -183,66 +207,77 @@ export class CommitLog {
     return taken;
   }
 
-  #sendBatch(batch: Waiting[]): void {
-    this.#inFlight++;
-    const id = ulid();
-    const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
-      this.#inFlight--;
-      this.#onBatchAnswer(batch, msg);
-      this.#flush();
-    });
-    batch.forEach(({ append, headers }, index) => {
-      headers.append('Nats-Batch-Id', id);
-      headers.append('Nats-Batch-Sequence', String(index + 1));
-      const last = index === batch.length - 1;
-      if (last) headers.append('Nats-Batch-Commit', '1');
-      this.#publish(append, headers, last ? reply : undefined);
-    });
+  /** Sends all of them as one atomic batch. */
+  #sendBatch(batch: readonly Waiting[], onAnswer: (answer: Answer) => void): void {
+    const reply = this.#expectAnswer(onAnswer);
+    const mark = `Nats-Batch-Id: ${ulid()}\r\nNats-Batch-Sequence: `;
+    const size = batch.reduce((sum, { group }) => sum + group.length, 0);
+    let sequence = 0;
+    for (const { group, lines } of batch) {
+      for (const [index, append] of group.entries()) {
+        const isLast = ++sequence === size;
+        const marks = `${mark}${sequence}\r\n${isLast ? 'Nats-Batch-Commit: 1\r\n' : ''}`;
+        this.#publish(append, lines[index] + marks, isLast ? reply : undefined);
+      }
+    }
   }
 
-  #onBatchAnswer(batch: Waiting[], msg: Msg | undefined): void {
-    const answer = readAnswer(msg);
+  #sendParts(batch: readonly Waiting[]): void {
+    if (batch.length < this.#limits.batchFrom) {
+      for (const waiting of batch) this.#sendAlone(waiting);
+    } else this.#sendBatch(batch, (answer) => this.#onBatchAnswer(batch, answer));
+  }
+
+  #onBatchAnswer(batch: readonly Waiting[], answer: Answer): void {
     if (answer.kind === 'stored') {
-      const first = answer.seq - batch.length + 1;
-      batch.forEach(({ resolve }, index) => {
-        resolve({ seq: first + index, duplicate: false });
-      });
-      return;
-    }
-    // One message spoils its batch; alone, each caller gets its own answer.
-    for (const waiting of batch) {
-      waiting.headers = toHeaders(waiting.append);
-      if (answer.kind === 'silent') this.#again(waiting);
-      else this.#sendSingle(waiting);
+      let { seq } = answer;
+      for (const { group, resolve } of batch.toReversed()) {
+        resolve({ seq, duplicate: false });
+        seq -= group.length;
+      }
+    } else if (answer.kind === 'silent') {
+      for (const waiting of batch) this.#again(waiting);
+    } else {
+      // One message spoils its batch. Halving it finds the one, and each caller gets its own answer.
+      const half = Math.ceil(batch.length / 2);
+      this.#sendParts(batch.slice(0, half));
+      this.#sendParts(batch.slice(half));
     }
   }
 
-  #sendSingle(waiting: Waiting): void {
+  /** Sends a write by itself; a group is a batch of its own. */
+  #sendAlone(waiting: Waiting): void {
+    const { group, lines } = waiting;
+    const onAnswer = (answer: Answer) => void this.#onAnswer(waiting, answer);
+    if (group.length > 1) this.#sendBatch([waiting], onAnswer);
+    else this.#publish(group[0] as Append, lines[0] as string, this.#expectAnswer(onAnswer));
+  }
+
+  #expectAnswer(onAnswer: (answer: Answer) => void): string {
     this.#inFlight++;
-    const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
+    return this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
       this.#inFlight--;
-      void this.#onSingleAnswer(waiting, msg);
+      onAnswer(readAnswer(msg));
       this.#flush();
     });
-    this.#publish(waiting.append, waiting.headers, reply);
   }
 
-  async #onSingleAnswer(waiting: Waiting, msg: Msg | undefined): Promise<void> {
-    const { append, resolve, reject } = waiting;
-    const answer = readAnswer(msg);
+  async #onAnswer(waiting: Waiting, answer: Answer): Promise<void> {
+    const { group, resolve, reject } = waiting;
+    const first = group[0] as Append;
     if (answer.kind === 'stored') return resolve(answer);
     if (answer.kind === 'silent') return this.#again(waiting);
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
-      if (!waiting.maybeStored) return reject(conflict(append, answer.description));
+      if (!waiting.maybeStored) return reject(conflict(first, answer.description));
       try {
-        const own = await this.#findOwn(append);
-        return own ? resolve(own) : reject(conflict(append, answer.description));
+        const own = await this.#findOwn(group);
+        return own ? resolve(own) : reject(conflict(first, answer.description));
       } catch {
         // Whose write it is stays unknown while the last message cannot be read.
         return this.#again(waiting);
       }
     }
-    reject(answer.kind === 'nobody' ? noStream(append) : refused(append, answer));
+    reject(answer.kind === 'nobody' ? noStream(first) : refused(first, answer));
   }
 
   /** No answer: the message may be stored or not. De-duplication and the expectation make sending it again safe. */
@@ -250,20 +285,22 @@ export class CommitLog {
     waiting.maybeStored = true;
     const { giveUpMs } = this.#limits;
     if (this.#closed || this.#connection.isClosed()) waiting.reject(closedError());
-    else if (performance.now() - waiting.enqueuedAt < giveUpMs) this.#sendSingle(waiting);
-    else waiting.reject(unconfirmed(waiting.append, giveUpMs));
+    else if (performance.now() - waiting.enqueuedAt < giveUpMs) this.#sendAlone(waiting);
+    else waiting.reject(unconfirmed(waiting.group[0] as Append, giveUpMs));
   }
 
   /** After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes. */
-  async #findOwn(append: Append): Promise<Appended | undefined> {
-    const last = append.expect && (await this.#readLast(append.expect.filter));
-    if (!last || Buffer.compare(last.data, append.data) !== 0) return undefined;
+  async #findOwn(group: readonly Append[]): Promise<Appended | undefined> {
+    const expect = group[0]?.expect;
+    const last = expect && (await this.#readLast(expect.filter));
+    if (!last || Buffer.compare(last.data, group.at(-1)?.data ?? new Uint8Array()) !== 0) return undefined;
     return { seq: last.seq, duplicate: true };
   }
 
-  #publish(append: Append, headers: MsgHdrs, reply: string | undefined): void {
+  #publish({ subject, data }: Append, lines: string, reply: string | undefined): void {
     try {
-      this.#connection.publish(append.subject, append.data, { headers, ...(reply && { reply }) });
+      const headers = outgoing(lines);
+      this.#connection.publish(subject, data, reply === undefined ? { headers } : { headers, reply });
     } catch {
       // A closed connection: no answer comes, and the sweep of the inbox tells the caller.
     }
@@ -306,14 +343,11 @@ interface ApiError {
   description?: string;
 }
 
-function toHeaders({ headers = [], expect }: Append): MsgHdrs {
-  const out = newHeaders();
-  for (const [name, value] of headers) out.append(name, value);
-  if (expect) {
-    out.append('Nats-Expected-Last-Subject-Sequence', String(expect.lastSeq));
-    out.append('Nats-Expected-Last-Subject-Sequence-Subject', expect.filter);
-  }
-  return out;
+function linesOf({ headers = [], expect }: Append): string {
+  const lines = headerLines(headers);
+  if (!expect) return lines;
+  const { filter, lastSeq } = expect;
+  return `${lines}Nats-Expected-Last-Subject-Sequence: ${lastSeq}\r\nNats-Expected-Last-Subject-Sequence-Subject: ${filter}\r\n`;
 }
 
 function unsendable({ subject }: Append, why: string): BrokerError {
