@@ -35,6 +35,7 @@ export type {
 export type { RunInput } from './run-input.js';
 export type { Delivery, SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';
+export { claimedAttempt } from './short-path.js';
 export type {
   WorkerLifecycleContext,
   WorkerLifecycleEvent,

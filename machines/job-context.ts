@@ -50,7 +50,10 @@ export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: 
   return input;
 }
 
-export function hasAttemptsLeft({ attempt, maxAttempts }: JobContext): boolean {
+export function hasAttemptsLeft({
+  attempt,
+  maxAttempts,
+}: Pick<JobMachineInput, 'attempt' | 'maxAttempts'>): boolean {
   return attempt < maxAttempts;
 }
 

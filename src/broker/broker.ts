@@ -7,7 +7,7 @@ import { encodeBody, optionHeaders, scheduleHeaders } from '../wire/job-message.
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
 import { atMost } from './bounded.js';
-import { CommitLog, type CommitLogOptions } from './commit-log.js';
+import { type Append, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { assertServer, type ConnectOptions, openConnection } from './connection.js';
 import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
@@ -18,6 +18,7 @@ import {
   type EventSubscription,
 } from './event-consumer.js';
 import { PullSource } from './pull-source.js';
+import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
 import type { TopologyOptions } from './stream-config.js';
 import { Topology, type TopologyReport } from './topology.js';
@@ -61,6 +62,7 @@ export class Broker {
   readonly topology: Topology;
   readonly read: DirectRead;
   readonly #inbox: ReplyInbox;
+  readonly #replies: Replies;
   readonly #logs: Record<WorkKind | 'events', CommitLog>;
   readonly #ownsConnection: boolean;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
@@ -80,6 +82,7 @@ export class Broker {
     this.#logger = options.logger;
     this.#ownsConnection = options.connection === undefined;
     this.#inbox = new ReplyInbox(connection);
+    this.#replies = new Replies(connection);
     this.read = new DirectRead(connection, this.#inbox);
     const log = (kind: WorkKind | 'events') =>
       new CommitLog(
@@ -171,20 +174,26 @@ export class Broker {
     });
   }
 
+  /** Writes one transition; see {@link appendEvents}. */
+  appendEvent(record: JobRecord, lastSeq: number): Promise<number> {
+    return this.appendEvents([record], lastSeq);
+  }
+
   /**
-   * Writes a transition, fenced by the job's last event.
+   * Writes transitions of one job, all of them or none, fenced by the job's last event.
    * @param lastSeq sequence of the job's last event, 0 when there must be none
    * @param maybeStored whether the same write was tried before, without an answer
+   * @returns the sequence of the last one
    * @throws ConflictError when somebody else wrote in the meantime
    */
-  async appendEvent(record: JobRecord, lastSeq: number, maybeStored = false): Promise<number> {
-    const { seq } = await this.#logs.events.append({
-      maybeStored,
-      subject: this.subjects.event(record.type, record.status, record.id),
-      data: encodeRecord(record),
-      expect: { filter: this.subjects.eventsOf(record.id), lastSeq },
+  appendEvents(records: readonly JobRecord[], lastSeq: number, maybeStored = false): Promise<number> {
+    const group = records.map((record): Append => {
+      const subject = this.subjects.event(record.type, record.status, record.id);
+      return { subject, data: encodeRecord(record), maybeStored };
     });
-    return seq;
+    const [first] = group;
+    if (first) first.expect = { filter: this.subjects.eventsOf(records[0]?.id ?? ''), lastSeq };
+    return this.#logs.events.appendTogether(group).then(({ seq }) => seq);
   }
 
   /** The last event of a job, or undefined when no worker has touched it. */
@@ -232,7 +241,7 @@ export class Broker {
     onWaitEnd: () => void;
     onMissing: (reason: string) => void;
   }): PullSource {
-    return new PullSource({ connection: this.connection, ...options });
+    return new PullSource({ connection: this.connection, replies: this.#replies, ...options });
   }
 
   events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
@@ -279,6 +288,7 @@ export class Broker {
 
   /** Sends what is buffered. Gives up after two seconds: a broker that is away must not hold up an ending process. */
   async flush(): Promise<void> {
+    this.#replies.flush();
     if (!this.connection.isClosed()) await atMost(FLUSH_MS, this.connection.flush());
   }
 

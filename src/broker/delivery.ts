@@ -2,6 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 import type { WorkMessage } from '../wire/job-message.js';
 import { readHeaders } from './message-headers.js';
+import type { Replies } from './replies.js';
 
 const ACK = '+ACK';
 const NAK = '-NAK';
@@ -10,6 +11,7 @@ const WORKING = '+WPI';
 /** A message that a consumer handed out; it comes again unless it is acknowledged in time. */
 export class Delivery implements WorkMessage {
   readonly #msg: Msg;
+  readonly #replies: Replies;
   readonly seq: number;
   readonly timeMs: number;
   /** How often the stream has handed it out, from 1. */
@@ -18,8 +20,9 @@ export class Delivery implements WorkMessage {
   readonly headersUnreadable: boolean;
 
   /** @param msg with a reply `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<time ns>.<pending>` */
-  constructor(msg: Msg) {
+  constructor(msg: Msg, replies: Replies) {
     this.#msg = msg;
+    this.#replies = replies;
     const tokens = (msg.reply ?? '').split('.');
     // With a domain and account, two tokens stand before the stream and a random one at the end.
     const start = tokens.length > 9 ? 4 : 2;
@@ -40,16 +43,20 @@ export class Delivery implements WorkMessage {
 
   /** The job is settled; the stream forgets the message. */
   ack(): void {
-    this.#msg.respond(ACK);
+    this.#reply(ACK);
   }
 
   /** Hands the message back, to be delivered again at once or after `delayMs`. */
   nak(delayMs = 0): void {
-    this.#msg.respond(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: delayMs * 1_000_000 })}` : NAK);
+    this.#reply(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: delayMs * 1_000_000 })}` : NAK);
   }
 
   /** Restarts the time that the message may stay unacknowledged. */
   working(): void {
-    this.#msg.respond(WORKING);
+    this.#reply(WORKING);
+  }
+
+  #reply(body: string): void {
+    this.#replies.send(this.#msg.reply as string, body);
   }
 }

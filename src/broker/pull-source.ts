@@ -1,9 +1,11 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { atMost } from './bounded.js';
 import { Delivery } from './delivery.js';
+import type { Replies } from './replies.js';
 
 export interface PullSourceOptions {
   connection: NatsConnection;
+  replies: Replies;
   stream: string;
   consumer: string;
   onDelivery: (delivery: Delivery) => void;
@@ -137,7 +139,7 @@ export class PullSource {
       take.got++;
       take.left--;
     }
-    this.#options.onDelivery(new Delivery(msg));
+    this.#options.onDelivery(new Delivery(msg, this.#options.replies));
     if (take && take.left === 0) take.finish();
   }
 

@@ -14,7 +14,7 @@ import {
   MAX_HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
 } from '../jobs/limits.js';
-import { type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
+import { PRIORITIES } from '../jobs/vocabulary.js';
 import { type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 
 export interface TopologyOptions {
@@ -28,12 +28,9 @@ export interface TopologyOptions {
 
 export type WantedStream = Partial<StreamConfig> & { name: string };
 
-/** One consumer of one type and priority, and the stream it reads. */
+/** One consumer, and the stream it reads. */
 export interface WantedConsumer {
   stream: string;
-  kind: WorkKind;
-  type: string;
-  priority: JobPriority;
   config: Partial<ConsumerConfig> & { durable_name: string };
 }
 
@@ -79,26 +76,23 @@ function workStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
   return [...forms, `${subjects.prefix}schedules.${kind}.>`];
 }
 
-/** The consumers of one job type: one for each priority, on each stream that may hold the type. */
+/** The consumers of one job type: two for each priority, on each stream that may hold the type. */
 export function wantedConsumers(
   subjects: Subjects,
   type: string,
   options: TopologyOptions = {},
 ): WantedConsumer[] {
   return workKindsFor(type).flatMap((kind) =>
-    PRIORITIES.map((priority) => ({
+    PRIORITIES.flatMap((priority) => subjects.consumersFor(kind, priority, type)).map(({ name, filter }) => ({
       stream: subjects.streamName(kind),
-      kind,
-      type,
-      priority,
       config: {
-        durable_name: subjects.consumerName(type, priority),
+        durable_name: name,
         ack_policy: AckPolicy.Explicit,
         deliver_policy: DeliverPolicy.All,
         ack_wait: (options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS,
         max_ack_pending: -1,
         max_deliver: -1,
-        filter_subjects: subjects.workFilters(kind, priority, type),
+        filter_subject: filter,
       },
     })),
   );

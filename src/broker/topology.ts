@@ -41,7 +41,10 @@ const CREATE_WITHIN_MS = 20_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 
-/** Creates the streams and consumers where they are missing; what exists is compared, never changed. */
+/**
+ * Creates the streams and consumers where they are missing; what exists is compared, and only changed where an earlier
+ * version made it.
+ */
 export class Topology {
   readonly #subjects: Subjects;
   readonly #options: TopologyOptions;
@@ -58,7 +61,10 @@ export class Topology {
   }
 
   /** The streams, and the consumers of `types`. Safe to run from many processes at once. */
-  ensure(types: readonly string[] = []): Promise<TopologyReport> {
+  async ensure(types: readonly string[] = []): Promise<TopologyReport> {
+    await Promise.all(
+      types.flatMap((type) => wantedConsumers(this.#subjects, type)).map((want) => this.#narrow(want)),
+    );
     return this.#compareAll(types, (target, report, make) => this.#create(target, report, make));
   }
 
@@ -169,6 +175,19 @@ export class Topology {
     } else {
       compare(target, have.config, want.config, report);
     }
+  }
+
+  /**
+   * A consumer of an earlier version takes the jobs without an id as well, and stands in the way of the one that they
+   * have now. What it has handed out stays handed out.
+   */
+  async #narrow({ stream, config }: WantedConsumer): Promise<void> {
+    const { durable_name: name, filter_subject: filter = '' } = config;
+    const have = await this.#missing([CONSUMER_NOT_FOUND, STREAM_NOT_FOUND], () =>
+      this.#jsm.consumers.info(stream, name),
+    );
+    if (!have?.config.filter_subjects) return;
+    await this.#jsm.consumers.update(stream, name, { filter_subject: filter, filter_subjects: [] });
   }
 
   async #missing<T>(notFound: readonly number[], read: () => Promise<T>): Promise<T | undefined> {

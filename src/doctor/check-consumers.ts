@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { PRIORITIES } from '../jobs/vocabulary.js';
 import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
@@ -12,7 +11,7 @@ interface Covered {
   kind: WorkKind;
   consumer: string;
   type: string;
-  filters: string[];
+  filter: string;
 }
 
 /**
@@ -32,10 +31,11 @@ export async function checkConsumers(broker: Broker): Promise<Diagnosis[]> {
 
 async function consumersOf({ topology, subjects }: Broker, kind: WorkKind): Promise<Covered[]> {
   return (await topology.consumers(kind)).flatMap(({ name }) => {
-    const priority = PRIORITIES.find((each) => name.endsWith(`-${each}`));
-    if (!priority) return [];
-    const type = name.slice(0, -priority.length - 1);
-    return [{ kind, consumer: name, type, filters: subjects.workFilters(kind, priority, type) }];
+    const parsed = subjects.parseConsumer(name);
+    if (!parsed) return [];
+    const { type, priority } = parsed;
+    const own = subjects.consumersFor(kind, priority, type).find((each) => each.name === name);
+    return own ? [{ kind, consumer: name, type, filter: own.filter }] : [];
   });
 }
 
@@ -57,10 +57,8 @@ async function ownedBy({ topology }: Broker, { kind, consumer }: Covered): Promi
   return info ? info.num_pending + info.num_ack_pending : Number.POSITIVE_INFINITY;
 }
 
-async function storedFor({ read, subjects }: Broker, { kind, filters }: Covered): Promise<number> {
-  const stream = subjects.streamName(kind);
-  const counts = await Promise.all(filters.map((filter) => read.count(stream, filter)));
-  return counts.reduce((sum, count) => sum + count, 0);
+function storedFor({ read, subjects }: Broker, { kind, filter }: Covered): Promise<number> {
+  return read.count(subjects.streamName(kind), filter);
 }
 
 function diagnosisOf(broker: Broker, covered: Covered, lost: number): Diagnosis {

@@ -107,7 +107,7 @@ export class MessageCheck {
 /** Whether some consumer hands the message out; none covers timers. */
 function isCovered(subjects: Subjects, subject: string, consumers: ReadonlySet<string>): boolean {
   const work = subjects.parseWork(subject);
-  return work !== undefined && consumers.has(subjects.consumerName(work.type, work.priority));
+  return work !== undefined && consumers.has(subjects.consumerOf(work));
 }
 
 /** A timer that fires again and again, or whose message gets an id of its own, belongs to no single job. */

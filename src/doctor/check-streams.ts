@@ -1,6 +1,5 @@
 import type { Broker } from '../broker/broker.js';
 import type { Drift } from '../broker/drift.js';
-import { PRIORITIES } from '../jobs/vocabulary.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** What the server refuses to change on a stream or consumer that exists (measured with nats-server 2.15). */
@@ -28,16 +27,13 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
 }
 
 /** The types that some worker has registered: those that have a consumer. */
-export async function handledTypes({ topology }: Broker): Promise<string[]> {
+export async function handledTypes({ topology, subjects }: Broker): Promise<string[]> {
   const consumers = await Promise.all([
     topology.consumers('jobs').catch(() => []),
     topology.consumers('webhooks').catch(() => []),
   ]);
-  const types = consumers.flat().flatMap(({ name }) => {
-    const priority = PRIORITIES.find((each) => name.endsWith(`-${each}`));
-    return priority ? [name.slice(0, -priority.length - 1)] : [];
-  });
-  return [...new Set(types)];
+  const types = consumers.flat().map(({ name }) => subjects.parseConsumer(name)?.type);
+  return [...new Set(types.filter((type) => type !== undefined))];
 }
 
 function driftOf({ topology }: Broker, drift: Drift): Diagnosis {

@@ -84,7 +84,7 @@ async function assertUncovered(
   subject: string,
 ): Promise<void> {
   const work = subjects.parseWork(subject);
-  if (!work || !(await topology.consumer(kind, subjects.consumerName(work.type, work.priority)))) return;
+  if (!work || !(await topology.consumer(kind, subjects.consumerOf(work)))) return;
   throw new ConflictError(`${subject} has a consumer now: its workers remove the message`);
 }
 

@@ -77,6 +77,8 @@ export interface JobRecord<P = unknown, R = unknown> {
 /** What a queue knows of a job that no worker has touched yet: its message is the record. */
 export interface JobRequest {
   id: string;
+  /** The id was made for this message, so that no other one carries it. */
+  isNew?: true;
   type: JobType;
   priority: JobPriority;
   payload: unknown;

@@ -143,11 +143,10 @@ function deliveredBounds(broker: Broker, filter: JobFilter): Bounds {
     const consumers = asked.get(kind) ?? broker.topology.consumers(kind);
     asked.set(kind, consumers);
     const ends = (await consumers)
-      .filter(({ name }) =>
-        filter.type
-          ? name === broker.subjects.consumerName(filter.type, priority)
-          : name.endsWith(`-${priority}`),
-      )
+      .filter(({ name }) => {
+        const consumer = broker.subjects.parseConsumer(name);
+        return consumer?.priority === priority && (!filter.type || consumer.type === filter.type);
+      })
       .map(({ delivered }) => delivered.stream_seq);
     return Math.max(0, ...ends);
   };

@@ -58,7 +58,7 @@ export function checkJob(
   const checked = schema ? parsePayload(type, schema, payload) : payload;
   const { maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
   const request: JobRequest = {
-    id: options.id ?? generateJobId(),
+    ...(options.id === undefined ? { id: generateJobId(), isNew: true } : { id: options.id }),
     type,
     priority,
     payload: checked === undefined ? null : checked,

@@ -101,9 +101,9 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   const handled = new Set<string>();
   let covered = 0;
   for (const { name, num_pending: pending, num_ack_pending: held } of consumers) {
-    const priority = PRIORITIES.find((each) => name.endsWith(`-${each}`));
-    if (!priority) continue;
-    const type = name.slice(0, -priority.length - 1);
+    const consumer = subjects.parseConsumer(name);
+    if (!consumer) continue;
+    const { type, priority } = consumer;
     handled.add(type);
     tally.types.add(type);
     tally.add(type, 'pending', pending, priority);

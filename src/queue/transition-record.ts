@@ -40,28 +40,22 @@ export interface Transition {
 export function transitionRecord(
   before: JobRecord,
   state: JobState,
-  context: Transition,
+  { attempt, checkpoint, error, outcome }: Transition,
   { worker, workSeq, nowMs, delayMs }: TransitionFacts,
 ): JobRecord {
-  const { nextRunAt: _due, error: _error, finishedAt: _finished, ...kept } = before;
   const now = new Date(nowMs).toISOString();
   const status = statusOf(state);
-  const outcome = context.outcome;
-  return {
-    ...kept,
-    status,
-    state,
-    attempt: context.attempt,
-    updatedAt: now,
-    ...(state === 'running' && !before.startedAt && { startedAt: now }),
-    ...(isTerminal(status) && { finishedAt: now }),
-    ...(delayMs !== undefined && { nextRunAt: new Date(nowMs + delayMs).toISOString() }),
-    ...(worker !== undefined && { worker }),
-    ...(workSeq !== undefined && { workSeq }),
-    ...(context.checkpoint !== undefined && { checkpoint: context.checkpoint }),
-    ...(outcome?.kind === 'completed' && outcome.result !== undefined && { result: outcome.result }),
-    ...(context.error && { error: context.error }),
-  };
+  const record: JobRecord = { ...before, status, state, attempt, updatedAt: now };
+  // What is undefined is not written: JSON leaves it out, and deleting keys would slow every later step down.
+  record.nextRunAt = delayMs === undefined ? undefined : new Date(nowMs + delayMs).toISOString();
+  record.finishedAt = isTerminal(status) ? now : undefined;
+  record.error = error;
+  if (state === 'running') record.startedAt ??= now;
+  if (worker !== undefined) record.worker = worker;
+  if (workSeq !== undefined) record.workSeq = workSeq;
+  if (checkpoint !== undefined) record.checkpoint = checkpoint;
+  if (outcome?.kind === 'completed' && outcome.result !== undefined) record.result = outcome.result;
+  return record;
 }
 
 /**
@@ -72,8 +66,10 @@ export function transitionRecord(
 export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecord {
   const own = [compensationFor(record), lifecycleWebhook(record)].filter((each) => each !== undefined);
   const next = [...followUps(record, outcome), ...own];
+  // Without any, the limits of payload, checkpoint and result keep the record below its own.
+  if (next.length === 0) return record;
   for (const followUp of next) assertFollowUp(followUp);
-  const whole = next.length === 0 ? record : { ...record, next };
+  const whole = { ...record, next };
   const bytes = encodeRecord(whole).length;
   if (bytes <= MAX_RECORD_BYTES) return whole;
   throw new ValidationError(

@@ -6,6 +6,8 @@ export const Header = {
   WEBHOOK_URL: 'Jetfleet-Webhook-Url',
   TRACEPARENT: 'traceparent',
   TRACESTATE: 'tracestate',
+  /** `1`: the id was made for this message, so that no other one carries it, and a worker need not make sure first. */
+  NEW_ID: 'Jetfleet-New-Id',
 
   /** ISO 8601: when the job was first asked for, kept through timers. Set by Jetfleet. */
   CREATED_AT: 'Jetfleet-Created-At',

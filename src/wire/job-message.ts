@@ -38,7 +38,6 @@ export interface DecodedJob {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const lenientUtf8 = new TextDecoder('utf-8');
-const utf8Encoder = new TextEncoder();
 
 /** The headers that carry a job's options. */
 export function optionHeaders(request: JobRequest): [string, string][] {
@@ -52,6 +51,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   add(Header.TRACEPARENT, request.traceparent);
   add(Header.TRACESTATE, request.tracestate);
   add(Header.PARENT_ID, request.parentId);
+  if (request.isNew) add(Header.NEW_ID, 1);
   return headers;
 }
 
@@ -60,7 +60,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
  * @throws ValidationError when the payload has no JSON form, is too deep or over the size limit
  */
 export function encodeBody(payload: unknown): Uint8Array {
-  return utf8Encoder.encode(encodePayload(payload));
+  return Buffer.from(encodePayload(payload));
 }
 
 /** The headers of a message that fires another one at `atMs`; the server rounds up to its 250 ms tick. */
@@ -153,6 +153,7 @@ function readOptions(request: JobRequest, headers: HeaderReader): void {
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
   if (webhookUrl) request.webhookUrl = webhookUrl;
+  if (headers.get(Header.NEW_ID) === '1') request.isNew = true;
   copyHeader(headers, Header.TRACEPARENT, (value) => {
     request.traceparent = value;
   });

@@ -3,11 +3,10 @@ import { JetfleetError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { statusOf } from '../jobs/vocabulary.js';
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export function encodeRecord(record: JobRecord): Uint8Array {
-  return encoder.encode(JSON.stringify(record));
+  return Buffer.from(JSON.stringify(record));
 }
 
 /**

@@ -76,7 +76,7 @@ export class Subjects {
     return address.id === undefined ? subject : `${subject}.${address.id}`;
   }
 
-  /** Both forms of one type and priority: what a consumer filters on. */
+  /** Both forms of one type and priority: without an id, and with one. */
   workFilters(kind: WorkKind, priority: JobPriority | '*', type: string): string[] {
     const subject = `${this.prefix}${kind}.${priority}.${type}`;
     return [subject, `${subject}.*`];
@@ -112,8 +112,34 @@ export class Subjects {
     return `${this.prefix}jetfleet.swept`;
   }
 
-  consumerName(type: string, priority: JobPriority): string {
-    return `${type}-${priority}`;
+  /**
+   * Jobs with an id and jobs without have a consumer each: with two filters, the server compares every subject of a
+   * block for each message that it hands out.
+   */
+  consumerName(type: string, priority: JobPriority, isBare = false): string {
+    return isBare ? `${type}-${priority}-bare` : `${type}-${priority}`;
+  }
+
+  /** The consumer that hands out what stands on a work subject. */
+  consumerOf({ type, priority, id }: WorkAddress): string {
+    return this.consumerName(type, priority, id === undefined);
+  }
+
+  /** The consumers of one type and priority, each with the only subject that it filters on. */
+  consumersFor(kind: WorkKind, priority: JobPriority, type: string): { name: string; filter: string }[] {
+    const bare = this.work({ kind, priority, type });
+    return [
+      // Not `*`, which the server does not match with a stranger's id of `>`.
+      { name: this.consumerName(type, priority), filter: `${bare}.>` },
+      { name: this.consumerName(type, priority, true), filter: bare },
+    ];
+  }
+
+  /** What the name of a consumer says, or undefined for a stranger's. */
+  parseConsumer(name: string): { type: string; priority: JobPriority; isBare: boolean } | undefined {
+    const [type = '', priority = '', form, ...rest] = name.split('-');
+    if (!isPriority(priority) || (form !== undefined && form !== 'bare') || rest.length > 0) return undefined;
+    return { type, priority, isBare: form === 'bare' };
   }
 
   /** The parts of a work subject, or undefined when it is none. */

@@ -1,10 +1,11 @@
 import { type Actor, createActor } from 'xstate';
 import {
-  type JobContext as ChartContext,
   type JobEvent,
   type JobMachine,
+  type JobMachineInput,
   type JobSnapshot,
   jobStateOf,
+  resolveJobState,
 } from '../../machines/index.js';
 import type { Delivery } from '../broker/delivery.js';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../jobs/limits.js';
+import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
 import { retryDelayMs } from '../jobs/retry-policy.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
@@ -24,20 +26,32 @@ import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
-import { type HeldJob, publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
+import {
+  type HeldJob,
+  publishFollowUps,
+  type RunServices,
+  setJobTimer,
+  writeEvents,
+} from './run-services.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob {
-  /** The record that the claim wrote, and its sequence: the fence of the next write. */
+  /** The record of the claim. */
   record: JobRecord;
+  /** Whether the record is durable. If not, the handler begins all the same, and the run writes the record. */
+  isWritten: boolean;
+  /** Sequence of the job's last event, the claim's own once it is written: the fence of the next write. */
   seq: number;
   /** The payload as the type's schema gives it. */
   payload: unknown;
   delivery: Delivery;
+  /** Called once the handler has ended and only its outcome is left to write. */
+  onHandled: () => void;
   kind: WorkKind;
   machine: JobMachine;
-  /** The chart's state before the claim, and the event that the claim stands for. */
-  snapshot: JobSnapshot;
+  /** The chart's state before the claim, what it knew then, and the event that the claim stands for. */
+  from: JobState;
+  input: JobMachineInput;
   event: JobEvent;
   handler: RegisteredHandler;
 }
@@ -49,12 +63,15 @@ export interface ClaimedJob {
 export class JobRun implements Leased, HeldJob {
   readonly #services: RunServices;
   readonly #claimed: ClaimedJob;
-  readonly #abort = new AbortController();
-  readonly #actor: Actor<JobMachine>;
   readonly #finished: Promise<void>;
   #finish: () => void = () => {};
-  readonly logger: Logger;
   readonly context: JobContext;
+  // Most jobs end without ever asking for these.
+  #logger: Logger | undefined;
+  #abort: AbortController | undefined;
+  #actor: Actor<JobMachine> | undefined;
+  #outcome: Promise<JobOutcome> | undefined;
+  #released = false;
   #delivery: Delivery;
   #record: JobRecord;
   #seq: number;
@@ -72,16 +89,18 @@ export class JobRun implements Leased, HeldJob {
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    const { id, type, attempt } = claimed.record;
-    this.logger = services.logger.child({ jobId: id, type, attempt });
     this.context = this.#makeContext();
-    this.#actor = createActor(claimed.machine, {
-      id,
-      // It goes on from the snapshot, which holds what an input would have given.
-      input: undefined,
-      snapshot: claimed.snapshot,
-      ...(services.inspect && { inspect: services.inspect }),
-    });
+  }
+
+  get logger(): Logger {
+    const { id, type, attempt } = this.#record;
+    this.#logger ??= this.#services.logger.child({ jobId: id, type, attempt });
+    return this.#logger;
+  }
+
+  get #aborting(): AbortController {
+    this.#abort ??= new AbortController();
+    return this.#abort;
   }
 
   /** Runs the job; resolves when its message is acknowledged, handed back or lost. */
@@ -89,19 +108,85 @@ export class JobRun implements Leased, HeldJob {
     const { leases, runs } = this.#services;
     runs.set(this.#record.id, this);
     leases.add(this);
-    this.#actor.subscribe({
+    this.#begun = true;
+    if (this.#claimed.isWritten) this.#startActor();
+    else this.#beginEarly();
+    return this.#finished;
+  }
+
+  run(): Promise<JobOutcome> {
+    this.#outcome ??= this.#runHandler();
+    return this.#outcome;
+  }
+
+  async #runHandler(): Promise<JobOutcome> {
+    const { run } = this.#claimed.handler;
+    if (run.kind === 'chart') throw new JetfleetError('JETFLEET_LEASE_LOST', 'a chart runs in its own actor');
+    return toOutcome(await run.handler(this.context));
+  }
+
+  /**
+   * Before the claim is written: the handler begins, and at the end of this turn of the event loop the claim is
+   * written, together with the outcome if that is known by then. What the chart would make of a job that completes
+   * is known without an actor (machines/short-path.ts); every other job gets its actor now.
+   */
+  #beginEarly(): void {
+    let early: JobOutcome | undefined;
+    const turnEnded = new Promise<void>((resolve) => setImmediate(resolve));
+    // Before the handler begins: what it saves comes after its claim.
+    this.#writes = turnEnded.then(() => this.#writeEarly(early)).catch((error) => this.#giveUp(error));
+    this.run().then(
+      (outcome) => {
+        early = outcome;
+      },
+      () => {},
+    );
+  }
+
+  async #writeEarly(outcome: JobOutcome | undefined): Promise<void> {
+    if (this.#ended) return;
+    const { onFailpoint } = this.#services;
+    const claim = this.#record;
+    if (outcome?.kind !== 'completed' || this.#released) {
+      this.#startActor();
+      await this.#append(claim);
+      if (onFailpoint) await onFailpoint('claim.written', claim.id);
+      return;
+    }
+    this.#begun = false;
+    this.#claimed.onHandled();
+    const ended = { attempt: claim.attempt, checkpoint: claim.checkpoint, outcome };
+    if (onFailpoint) await onFailpoint('run.ended', claim.id);
+    await this.#append(claim, this.#outcomeRecord('completed', ended));
+    await this.#followThrough();
+    this.#end();
+  }
+
+  #startActor(): void {
+    const { machine, from, input, event } = this.#claimed;
+    const { inspect } = this.#services;
+    const actor = createActor(machine, {
+      id: this.#record.id,
+      // It goes on from the snapshot, which holds what an input would have given.
+      input: undefined,
+      snapshot: resolveJobState(from, input, machine),
+      ...(inspect && { inspect }),
+    });
+    this.#actor = actor;
+    let isRunning = false;
+    actor.subscribe({
       next: (snapshot) => {
-        if (this.#begun && jobStateOf(snapshot) !== 'running') void this.#settle(snapshot);
+        isRunning ||= jobStateOf(snapshot) === 'running';
+        if (isRunning && this.#begun && jobStateOf(snapshot) !== 'running') void this.#settle(snapshot);
       },
       error: (error) => {
         this.logger.error({ err: error }, 'the state machine of the job failed; its lease runs out');
         this.#end();
       },
     });
-    this.#actor.start();
-    this.#begun = true;
-    this.#actor.send(this.#claimed.event);
-    return this.#finished;
+    actor.start();
+    actor.send(event);
+    if (this.#released && this.#begun) actor.send({ type: 'RELEASE' });
   }
 
   /** What the handler sees: the same object for the whole run, its record as of the last write. */
@@ -115,8 +200,12 @@ export class JobRun implements Leased, HeldJob {
       attempt,
       maxAttempts,
       payload: this.#claimed.payload,
-      signal: this.#abort.signal,
-      logger: this.logger,
+      get signal() {
+        return run.#aborting.signal;
+      },
+      get logger() {
+        return run.logger;
+      },
       get record() {
         return run.#record;
       },
@@ -130,11 +219,11 @@ export class JobRun implements Leased, HeldJob {
   async #saveCheckpoint(checkpoint: unknown): Promise<void> {
     assertResultSize('checkpoint', checkpoint);
     await this.#exclusively(async () => {
-      this.#abort.signal.throwIfAborted();
+      this.#abort?.signal.throwIfAborted();
       if (!this.#begun) throw new ConflictError(`the attempt of job ${this.#record.id} has ended already`);
       await this.#append({ ...this.#record, checkpoint, updatedAt: new Date().toISOString() });
       await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
-      this.#actor.send({ type: 'CHECKPOINT', checkpoint });
+      this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
     });
   }
 
@@ -181,32 +270,40 @@ export class JobRun implements Leased, HeldJob {
 
   /** Hands the job back without using up its attempt; another worker can take it at once. */
   release(): void {
+    this.#released = true;
     // An attempt that has ended already is only being written.
-    if (this.#begun) this.#actor.send({ type: 'RELEASE' });
+    if (this.#begun) this.#actor?.send({ type: 'RELEASE' });
     this.#cancel('draining', 'the worker shuts down');
   }
 
   /** Writes what the chart decided, does what follows, and lets go of the message. */
   async #settle(snapshot: JobSnapshot): Promise<void> {
     this.#begun = false;
+    this.#claimed.onHandled();
     const state = jobStateOf(snapshot);
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
     try {
       await this.#exclusively(async () => {
         if (this.#ended) return;
-        await this.#services.onFailpoint?.('run.ended', this.#record.id);
+        const { onFailpoint } = this.#services;
+        if (onFailpoint) await onFailpoint('run.ended', this.#record.id);
         await this.#append(this.#outcomeRecord(state, snapshot.context));
         await this.#followThrough();
         this.#end();
       });
     } catch (error) {
-      if (error instanceof ConflictError) return;
-      this.logger.error({ err: error }, 'the outcome cannot be written; the lease of the job runs out');
-      this.#end();
+      this.#giveUp(error);
     }
   }
 
-  #outcomeRecord(state: JobState, context: ChartContext): JobRecord {
+  #giveUp(error: unknown): void {
+    // The job was lost, which is told and done already.
+    if (error instanceof ConflictError) return;
+    this.logger.error({ err: error }, 'the record cannot be written; the lease of the job runs out');
+    this.#end();
+  }
+
+  #outcomeRecord(state: JobState, context: Transition): JobRecord {
     try {
       assertResultSize('result', context.outcome?.kind === 'completed' ? context.outcome.result : undefined);
       assertResultSize('checkpoint', context.checkpoint);
@@ -228,7 +325,7 @@ export class JobRun implements Leased, HeldJob {
     });
   }
 
-  #delayMs(state: JobState, { outcome, attempt, error }: ChartContext): number | undefined {
+  #delayMs(state: JobState, { outcome, attempt, error }: Transition): number | undefined {
     if (state === 'waiting' && outcome?.kind === 'snoozed')
       return Math.min(Math.max(outcome.delayMs, 0), MAX_DELAY_MS);
     if (state !== 'retrying') return undefined;
@@ -244,27 +341,27 @@ export class JobRun implements Leased, HeldJob {
     }
     const { onFailpoint } = this.#services;
     if (isTerminal(record.status)) {
-      await onFailpoint?.('finish.written', record.id);
-      await publishFollowUps(this.#services, record);
-      await onFailpoint?.('finish.followed', record.id);
+      if (onFailpoint) await onFailpoint('finish.written', record.id);
+      if (record.next) await publishFollowUps(this.#services, record);
+      if (onFailpoint) await onFailpoint('finish.followed', record.id);
     } else {
-      await onFailpoint?.('retry.written', record.id);
+      if (onFailpoint) await onFailpoint('retry.written', record.id);
       await setJobTimer(this.#services, record, this.#claimed.kind);
-      await onFailpoint?.('retry.timer-set', record.id);
+      if (onFailpoint) await onFailpoint('retry.timer-set', record.id);
     }
     this.#delivery.ack();
-    this.logger.debug({ state: record.state }, 'job settled');
+    this.#services.logger.debug({ jobId: record.id, state: record.state }, 'job settled');
   }
 
   /** @throws ConflictError after letting go of a job that another worker owns */
-  async #append(record: JobRecord): Promise<void> {
-    const { broker } = this.#services;
+  async #append(...records: [JobRecord, ...JobRecord[]]): Promise<void> {
+    const last = records.at(-1) as JobRecord;
     try {
-      this.#seq = await writeEvent({ broker, logger: this.logger }, record, this.#seq);
-      this.#record = record;
+      this.#seq = await writeEvents(this.#services, records, this.#seq);
+      this.#record = last;
     } catch (error) {
       if (error instanceof ConflictError && !this.#ended)
-        this.#lose(`its ${record.state} record came too late`);
+        this.#lose(`its ${last.state} record came too late`);
       throw error;
     }
   }
@@ -279,7 +376,7 @@ export class JobRun implements Leased, HeldJob {
   }
 
   #cancel(reason: AbortReason, why: string): void {
-    this.#abort.abort(new JobAborted(reason, `job ${this.#record.id}: ${why}`));
+    this.#aborting.abort(new JobAborted(reason, `job ${this.#record.id}: ${why}`));
   }
 
   #end(): void {
@@ -289,7 +386,7 @@ export class JobRun implements Leased, HeldJob {
     const { leases, runs } = this.#services;
     leases.delete(this);
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
-    this.#actor.stop();
+    this.#actor?.stop();
     this.#finish();
   }
 

@@ -1,5 +1,6 @@
 import { type AnyActorLogic, fromPromise } from 'xstate';
 import {
+  claimedAttempt,
   type JobMachine,
   type JobMachineInput,
   jobMachine,
@@ -12,20 +13,20 @@ import type { Delivery } from '../broker/delivery.js';
 import { ConflictError, JetfleetError, toJobError, ValidationError } from '../jobs/errors.js';
 import { derivedId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
-import { toOutcome } from '../jobs/outcome.js';
 import { parsePayload } from '../jobs/validation.js';
-import { isTerminal } from '../jobs/vocabulary.js';
-import { transitionRecord, withFollowUps } from '../queue/transition-record.js';
+import { isTerminal, type JobState } from '../jobs/vocabulary.js';
+import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
 import { type ClaimEvent, decideClaim } from './claim.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
-import { publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
+import { publishFollowUps, type RunServices, setJobTimer, writeEvents } from './run-services.js';
 
 /** A delivered job, read and looked up. */
 interface Candidate {
   delivery: Delivery;
   job: DecodedJob;
+  onHandled: () => void;
 }
 
 const NAK_MS = 1_000;
@@ -42,14 +43,17 @@ export class JobRunner {
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services, handler) } });
   }
 
-  /** Handles one delivery to its end. Never rejects: what goes wrong here comes again. */
-  async process(delivery: Delivery): Promise<void> {
-    const { broker, runs, logger } = this.#services;
+  /**
+   * Handles one delivery to its end. Never rejects: what goes wrong here comes again.
+   * @param onHandled called once the handler has ended and only its outcome is left to write
+   */
+  async process(delivery: Delivery, onHandled: () => void): Promise<void> {
+    const { broker, runs, logger, onFailpoint } = this.#services;
     try {
       const job = decodeJob(broker.subjects, delivery);
       if (runs.get(job.request.id)?.adopt(delivery)) return;
-      await this.#services.onFailpoint?.('claim.delivered', job.request.id);
-      await this.#take({ delivery, job });
+      if (onFailpoint) await onFailpoint('claim.delivered', job.request.id);
+      await this.#take({ delivery, job, onHandled });
     } catch (error) {
       logger.error(
         { err: error, subject: delivery.subject, seq: delivery.seq },
@@ -101,21 +105,45 @@ export class JobRunner {
 
   /** Writes the claim, then runs the job. */
   async #claim(candidate: Candidate, last: LastEvent | undefined, event: ClaimEvent): Promise<void> {
-    const { delivery, job } = candidate;
+    const { delivery, job, onHandled } = candidate;
     const before = last?.record ?? pendingRecord(job.request, this.#handler.maxAttempts);
     const { payload, error } = this.#checkPayload(job, before);
     if (error && before.status === 'pending') return this.#reject(candidate, before, last?.seq ?? 0, error);
 
-    const snapshot = resolveJobState(before.state, this.#machineInput(before, payload), this.#machine);
-    const next = nextJobState(this.#machine, snapshot, event);
-    const moved = transitionRecord(before, next.state, next.context, this.#facts(delivery));
+    const input = this.#machineInput(before, payload);
+    const { state, context } = this.#next(before.state, input, event);
+    const moved = transitionRecord(before, state, context, this.#facts(delivery));
     const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
-    const seq = await writeEvent(this.#services, record, last?.seq ?? 0);
+    const isWritten = isTerminal(record.status) || last !== undefined || !this.#mayBeginEarly(candidate);
+    const seq = isWritten ? await writeEvents(this.#services, [record], last?.seq ?? 0) : 0;
     if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
-    await this.#services.onFailpoint?.('claim.written', record.id);
+    const { onFailpoint } = this.#services;
+    if (isWritten && onFailpoint) await onFailpoint('claim.written', record.id);
     const { kind } = job.address;
-    const claimed = { record, seq, payload, delivery, kind, snapshot, event };
+    const from = before.state;
+    const claimed = { record, isWritten, seq, payload, delivery, onHandled, kind, from, input, event };
     await new JobRun(this.#services, { ...claimed, machine: this.#machine, handler: this.#handler }).begin();
+  }
+
+  /** Where the claim leads. The chart is asked only for what is not always the same. */
+  #next(from: JobState, input: JobMachineInput, event: ClaimEvent): { state: JobState; context: Transition } {
+    const attempt = claimedAttempt(from, event, input);
+    if (attempt !== undefined)
+      return { state: 'running', context: { attempt, checkpoint: input.checkpoint } };
+    return nextJobState(this.#machine, resolveJobState(from, input, this.#machine), event);
+  }
+
+  /**
+   * Whether the handler may begin before the claim is durable: nobody else can hold the job, since this is the first
+   * delivery of the only message that carries it.
+   */
+  #mayBeginEarly({ delivery, job }: Candidate): boolean {
+    const { claim, run } = this.#handler;
+    const isOnlyMessage = job.request.isNew === true;
+    const isFirst = delivery.deliveryCount === 1 && !isScheduled(delivery);
+    return (
+      claim === 'early' && run.kind === 'function' && isOnlyMessage && isFirst && !this.#services.inspect
+    );
   }
 
   /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */
@@ -156,7 +184,7 @@ export class JobRunner {
     const context = { attempt: before.attempt, checkpoint: before.checkpoint, error: info };
     const facts = this.#facts(candidate.delivery);
     const record = withFollowUps(transitionRecord(before, 'rejected', context, facts));
-    await writeEvent(this.#services, record, lastSeq);
+    await writeEvents(this.#services, [record], lastSeq);
     this.#services.logger.warn(
       { jobId: record.id, type: record.type, code: info.code, problems: info.problems },
       info.message,
@@ -166,9 +194,9 @@ export class JobRunner {
 
   async #endWithoutRun(delivery: Delivery, record: JobRecord): Promise<void> {
     const { onFailpoint } = this.#services;
-    await onFailpoint?.('finish.written', record.id);
+    if (onFailpoint) await onFailpoint('finish.written', record.id);
     await publishFollowUps(this.#services, record);
-    await onFailpoint?.('finish.followed', record.id);
+    if (onFailpoint) await onFailpoint('finish.followed', record.id);
     delivery.ack();
   }
 
@@ -176,7 +204,7 @@ export class JobRunner {
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
     const ageMs = Date.now() - Date.parse(record.updatedAt);
     const kept = { ...record, updatedAt: new Date().toISOString() };
-    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
+    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvents(this.#services, [kept], lastSeq);
     await setJobTimer(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
@@ -193,7 +221,7 @@ function runLogic({ runs }: RunServices, { run }: RegisteredHandler): AnyActorLo
   return fromPromise(async ({ input }: { input: RunInput }) => {
     const held = runs.get(input.jobId);
     if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${input.jobId} is not held any more`);
-    return toOutcome(await run.handler(held.context));
+    return held.run();
   });
 }
 
@@ -206,10 +234,11 @@ function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
 }
 
 /** The job under an id of its own: its number, and its time, so that every delivery finds the same. */
-function renamed({ delivery, job }: Candidate): Candidate {
+function renamed(candidate: Candidate): Candidate {
+  const { delivery, job } = candidate;
   const id = derivedId(job.request.id, delivery.timeMs.toString(36));
   return {
-    delivery,
+    ...candidate,
     job: { ...job, request: { ...job.request, id }, address: { ...job.address, id } },
   };
 }

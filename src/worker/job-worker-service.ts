@@ -285,7 +285,7 @@ export class JobWorkerService implements AsyncDisposable {
       broker: services.broker,
       type,
       concurrency: handler.concurrency,
-      onDelivery: (delivery) => runner.process(delivery),
+      onDelivery: (delivery, freeSlot) => runner.process(delivery, freeSlot),
       logger: this.#logger,
     });
     this.#lanes.set(type, lane);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { PullSource } from '../broker/pull-source.js';
@@ -9,8 +10,11 @@ export interface LaneOptions {
   broker: Broker;
   type: string;
   concurrency: number;
-  /** Handles one delivery; its slot is free again when the promise settles. Never rejects. */
-  onDelivery: (delivery: Delivery) => Promise<void>;
+  /**
+   * Handles one delivery; resolves when all is written, and never rejects. `freeSlot` says that the handler has ended:
+   * its outcome is written while another job has its slot.
+   */
+  onDelivery: (delivery: Delivery, freeSlot: () => void) => Promise<void>;
   logger: Logger;
 }
 
@@ -25,6 +29,8 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #sources: PullSource[];
   readonly #running = new Set<Promise<void>>();
+  /** Jobs whose handlers have not ended. */
+  #handling = 0;
   #active = false;
   #looping: Promise<void> | undefined;
   #wake: () => void = () => {};
@@ -36,16 +42,18 @@ export class Lane {
     this.#options = options;
     const { broker, type } = options;
     this.#sources = PRIORITIES.flatMap((priority) =>
-      workKindsFor(type).map((kind) =>
-        broker.pull({
-          stream: broker.subjects.streamName(kind),
-          consumer: broker.subjects.consumerName(type, priority),
-          onDelivery: (delivery) => this.#receive(delivery),
-          onWaitEnd: () => this.#signal(),
-          onMissing: (reason) => {
-            this.#missing = reason;
-          },
-        }),
+      workKindsFor(type).flatMap((kind) =>
+        broker.subjects.consumersFor(kind, priority, type).map(({ name }) =>
+          broker.pull({
+            stream: broker.subjects.streamName(kind),
+            consumer: name,
+            onDelivery: (delivery) => this.#receive(delivery),
+            onWaitEnd: () => this.#signal(),
+            onMissing: (reason) => {
+              this.#missing = reason;
+            },
+          }),
+        ),
       ),
     );
   }
@@ -82,14 +90,16 @@ export class Lane {
     await this.#looping;
   }
 
+  /** Handlers are at most as many as the slots, and as many outcomes again may be on their way to the broker. */
   get #free(): number {
-    return this.#options.concurrency - this.#running.size;
+    const { concurrency } = this.#options;
+    return Math.min(concurrency - this.#handling, 2 * concurrency - this.#running.size);
   }
 
   async #loop(): Promise<void> {
     while (this.#active) {
       if (this.#missing !== undefined) await this.#recover(this.#missing);
-      else if (this.#free === 0) await this.#sleep();
+      else if (this.#free <= 0) await this.#sleep();
       else if ((await this.#takeAll()) === 0 && this.#active && this.#missing === undefined) {
         for (const source of this.#sources) source.wait();
         await this.#sleep();
@@ -100,21 +110,30 @@ export class Lane {
   /** One round over the priorities, highest first. */
   async #takeAll(): Promise<number> {
     let got = 0;
+    // Slots that come free in the same turn of the event loop are filled by one request.
+    await setImmediate();
     for (const source of this.#sources) {
-      if (!this.#active || this.#free === 0) break;
+      if (!this.#active || this.#free <= 0) break;
       got += await source.take(this.#free);
     }
     return got;
   }
 
   #receive(delivery: Delivery): void {
-    if (!this.#active || this.#free === 0) {
+    if (!this.#active || this.#free <= 0) {
       delivery.nak();
       return;
     }
-    const running = this.#options.onDelivery(delivery).finally(() => {
-      this.#running.delete(running);
+    this.#handling++;
+    let hasSlot = true;
+    const freeSlot = () => {
+      if (hasSlot) this.#handling--;
+      hasSlot = false;
       this.#signal();
+    };
+    const running = this.#options.onDelivery(delivery, freeSlot).finally(() => {
+      this.#running.delete(running);
+      freeSlot();
     });
     this.#running.add(running);
     this.#signal();

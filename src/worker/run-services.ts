@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import type { JobOutcome } from '../jobs/outcome.js';
 import { followUpRequests } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { OnFailpoint } from './failpoint.js';
@@ -12,6 +13,8 @@ import type { LeaseKeeper } from './lease-keeper.js';
 /** A job that this worker runs, as the rest of the worker sees it. */
 export interface HeldJob {
   readonly context: JobContext;
+  /** Calls the handler, once for the whole run. */
+  run(): Promise<JobOutcome>;
   /** Takes on a redelivery of the job's own message; false when the message is another one. */
   adopt(delivery: Delivery): boolean;
   /** Hands the job back without using up its attempt. */
@@ -43,28 +46,27 @@ const RETRY_MS = 1_000;
  * Does a broker write until it is done: what a worker has begun must not be left half way because the broker is
  * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
  */
-async function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
-  for (let again = false; ; again = true) {
-    try {
-      return await write(again);
-    } catch (error) {
-      if (!(error instanceof BrokerError && error.retryable)) throw error;
-      logger.warn({ err: error }, 'the broker did not take a write; trying again');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
+function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
+  const again = async (error: unknown): Promise<T> => {
+    if (!(error instanceof BrokerError && error.retryable)) throw error;
+    logger.warn({ err: error }, 'the broker did not take a write; trying again');
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return write(true).catch(again);
+  };
+  return write(false).catch(again);
 }
 
 /**
- * Writes a transition, however long the broker takes; returns its sequence.
+ * Writes the transitions of a job, all of them or none, however long the broker takes.
+ * @returns the sequence of the last one
  * @throws ConflictError when somebody else wrote after the event `lastSeq`
  */
-export function writeEvent(
-  { broker, logger }: Pick<RunServices, 'broker' | 'logger'>,
-  record: JobRecord,
+export function writeEvents(
+  { broker, logger }: RunServices,
+  records: readonly JobRecord[],
   lastSeq: number,
 ): Promise<number> {
-  return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
+  return persistently(logger, (again) => broker.appendEvents(records, lastSeq, again));
 }
 
 /** Publishes what follows from a job that has ended; doing it again adds nothing twice. */

@@ -31,12 +31,12 @@ export function sabotage(which: Sabotage): void {
 }
 
 function withoutFence(): void {
-  const append = Broker.prototype.appendEvent;
-  Broker.prototype.appendEvent = async function (record, _lastSeq, maybeStored) {
+  const append = Broker.prototype.appendEvents;
+  Broker.prototype.appendEvents = async function (records, _lastSeq, maybeStored) {
     for (;;) {
-      const last = await this.lastEvent(record.id);
+      const last = await this.lastEvent(records[0]?.id ?? '');
       try {
-        return await append.call(this, record, last?.seq ?? 0, maybeStored);
+        return await append.call(this, records, last?.seq ?? 0, maybeStored);
       } catch {
         // Written over whatever somebody else wrote.
       }
@@ -48,28 +48,32 @@ function withEarlyAck(): void {
   const held = new Map<number, Delivery>();
   const take = JobRunner.prototype.process;
   let ended = 0;
-  JobRunner.prototype.process = function (delivery) {
+  JobRunner.prototype.process = function (delivery, onHandled) {
     held.set(delivery.seq, delivery);
-    return take.call(this, delivery);
+    return take.call(this, delivery, onHandled);
   };
-  const append = Broker.prototype.appendEvent;
-  Broker.prototype.appendEvent = async function (record, ...rest) {
+  const append = Broker.prototype.appendEvents;
+  Broker.prototype.appendEvents = async function (records, ...rest) {
+    const record = records.at(-1) as JobRecord;
     if (isTerminal(record.status)) {
       held.get(record.workSeq ?? 0)?.ack();
       await this.flush();
       // The moment that this order makes deadly.
       if (++ended % DIES_AT === 0) process.kill(process.pid, 'SIGKILL');
     }
-    return append.call(this, record, ...rest);
+    return append.call(this, records, ...rest);
   };
 }
 
 function withoutIntent(): void {
-  const append = Broker.prototype.appendEvent;
-  Broker.prototype.appendEvent = function (record, ...rest) {
-    if (record.type !== 'create_instance') return append.call(this, record, ...rest);
-    const { checkpoint: _, ...forgetful } = record;
-    return append.call(this, forgetful as JobRecord, ...rest);
+  const append = Broker.prototype.appendEvents;
+  Broker.prototype.appendEvents = function (records, ...rest) {
+    const forgetful = records.map((record) => {
+      if (record.type !== 'create_instance') return record;
+      const { checkpoint: _, ...rest } = record;
+      return rest as JobRecord;
+    });
+    return append.call(this, forgetful, ...rest);
   };
 }
 

@@ -159,7 +159,7 @@ function longestGap(times: Iterable<number>): number {
 }
 
 describe('a cluster of three', () => {
-  const consumers = PRIORITIES.map((priority) => `${TYPE}-${priority}`);
+  const consumers = PRIORITIES.flatMap((priority) => [`${TYPE}-${priority}`, `${TYPE}-${priority}-bare`]);
   let cluster: Cluster;
   let admin: JobQueueService;
 

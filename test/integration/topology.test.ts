@@ -24,12 +24,12 @@ describe('streams and consumers', () => {
   it('are created once and found unchanged by everyone after', async () => {
     await using queue = open('once');
     const first = await queue.setup(['create_instance', 'send_webhook']);
-    // Three streams; four priorities for each type, and webhooks on both work streams.
-    expect(first.created).toHaveLength(15);
+    // Three streams; two consumers for each of four priorities of each type, and webhooks on both work streams.
+    expect(first.created).toHaveLength(3 + 3 * 4 * 2);
     expect(first.created).toContain('stream ONCE_EVENTS');
     const again = await queue.setup(['create_instance', 'send_webhook']);
     expect(again).toMatchObject({ created: [], drift: [] });
-    expect(again.unchanged).toHaveLength(15);
+    expect(again.unchanged).toHaveLength(3 + 3 * 4 * 2);
   });
 
   it('can be created by many processes at once', async () => {

@@ -157,7 +157,7 @@ describe('shutdown', () => {
     const { topology } = await fleet.queue.broker();
     await vi.waitFor(async () => {
       const consumers = await topology.consumers('jobs');
-      expect(consumers.map(({ num_ack_pending }) => num_ack_pending)).toEqual([0, 0, 0, 0]);
+      expect(consumers.filter(({ num_ack_pending }) => num_ack_pending > 0)).toEqual([]);
       expect(consumers.reduce((sum, { num_pending }) => sum + num_pending, 0)).toBe(1);
     });
   });

@@ -1,0 +1,28 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+
+/**
+ * What a worker answers to its deliveries. The answers of one turn of the event loop leave together: each would be a
+ * write to the socket of its own otherwise, which is most of what an acknowledgement costs.
+ */
+export class Replies {
+  readonly #connection: NatsConnection;
+  #waiting: { subject: string; body: string }[] = [];
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+  }
+
+  /** Sends `body` at the end of this turn; answers leave in their order. */
+  send(subject: string, body: string): void {
+    this.#waiting.push({ subject, body });
+    if (this.#waiting.length === 1) setImmediate(() => this.flush());
+  }
+
+  /** Sends what waits now. What a closed connection takes no more comes again by itself. */
+  flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (this.#connection.isClosed()) return;
+    for (const { subject, body } of waiting) this.#connection.publish(subject, body);
+  }
+}
