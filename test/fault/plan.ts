@@ -21,7 +21,8 @@ interface PlannedJobBase {
 }
 
 export type PlannedJob =
-  | (PlannedJobBase & { kind: 'task'; steps: TaskStep[]; timeoutMs?: number })
+  /** `isNew`: no other message carries its id, so that its handler may begin before its claim is written. */
+  | (PlannedJobBase & { kind: 'task'; steps: TaskStep[]; timeoutMs?: number; isNew: boolean })
   | (PlannedJobBase & {
       kind: 'create';
       payload: Omit<CreateInstancePayload, 'webhookUrl'>;

@@ -137,6 +137,7 @@ export function task(random: Random, id: string): Task {
     kind: 'task',
     ...base(random, id),
     steps,
+    isNew: random.chance(0.5),
     ...(random.chance(0.15) && { delayMs: random.int(100, 800) }),
   };
 }
