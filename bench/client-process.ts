@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Answer, Assignment } from './unit.js';
+
+const CLIENT = fileURLToPath(new URL('client.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const TIME_LIMIT_MS = { quick: 90_000, full: 45 * 60_000 } as const;
+
+/**
+ * Carries out a unit in a fresh process of `node`.
+ * @throws Error when it fails, ends early or takes too long
+ * @throws the reason of `signal`
+ */
+export async function measureInProcess(
+  node: string,
+  assignment: Assignment,
+  signal: AbortSignal,
+): Promise<Extract<Answer, { figures: object }>> {
+  signal.throwIfAborted();
+  const child = spawn(node, ['--import', 'tsx', CLIENT], {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // What would lend the client a setting that is not the product's default.
+    env: withoutSettings(process.env),
+  });
+  const exited = once(child, 'exit');
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIME_LIMIT_MS[assignment.mode])]);
+  const kill = () => child.kill('SIGKILL');
+  limit.addEventListener('abort', kill);
+  try {
+    child.send(assignment);
+    const answered = once(child, 'message').then(([answer]) => answer as Answer);
+    const answer = await Promise.race([answered, exited.then(() => undefined)]);
+    limit.throwIfAborted();
+    if (!answer)
+      throw new Error(`the client ended without an answer (${child.signalCode ?? child.exitCode})`);
+    if ('error' in answer) throw new Error(answer.error);
+    return answer;
+  } finally {
+    kill();
+    await exited;
+    limit.removeEventListener('abort', kill);
+  }
+}
+
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(JETFLEET_|NATS_(?!SERVER_BIN)|PG)/.test(name)),
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * Measures Jetfleet, the bare client below it and its peers, each with a server of its own on this machine.
+ *
+ *     npm run bench [-- --quick] [--only NAME]... [--rounds N] [--json] [--write] [--render]
+ *
+ * `--only` takes a system, a measure or a durability. A full run of everything, and `--write`, store the figures in
+ * docs/benchmarks.json and make docs/benchmarks.md from them; `--render` only makes the page again.
+ */
+import { parseArgs } from 'node:util';
+import packageJson from '../package.json' with { type: 'json' };
+import { runCampaign } from './campaign.js';
+import { thisMachine } from './machine.js';
+import { clientNode, installPeers, peerVersions } from './peers/peers.js';
+import { unitsOfRound } from './plan.js';
+import { ratiosOf } from './ratios.js';
+import { renderStoredPage, writePage } from './report/page-files.js';
+import { resultTable } from './report/table.js';
+import type { BenchResult } from './result.js';
+import { selectUnits } from './selection.js';
+import { SIZES } from './sizes.js';
+
+const NEEDS_PEERS = ['bullmq', 'graphile-worker', 'pg-boss'];
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    rounds: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    render: { type: 'boolean', default: false },
+  },
+});
+
+function report(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function usage(problem: string): never {
+  report(`bench: ${problem}`);
+  process.exit(2);
+}
+
+function roundsFrom(text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^[1-9]\d{0,2}$/.test(text)) usage(`--rounds ${text} must be a whole number from 1 to 999`);
+  return Number(text);
+}
+
+async function measure(signal: AbortSignal): Promise<BenchResult> {
+  const { only } = values;
+  const mode = values.quick ? 'quick' : 'full';
+  const sizes = SIZES[mode];
+  const rounds = roundsFrom(values.rounds, sizes.rounds);
+  const units = selectUnits(unitsOfRound(0, sizes), only);
+  if (units.length === 0) usage(`nothing is measured of ${only.join(' and ')}`);
+  if (units.some(({ system }) => NEEDS_PEERS.includes(system))) await installPeers(report);
+  const node = clientNode(report);
+  const { figures, failures, versions } = await runCampaign({ mode, rounds, only, node, signal, report });
+  return {
+    mode,
+    date: new Date().toISOString().slice(0, 10),
+    machine: thisMachine(),
+    versions: { jetfleet: packageJson.version, ...versions, ...peerVersions() },
+    rounds,
+    sizes,
+    figures,
+    ratios: ratiosOf(figures, sizes),
+    failures,
+  };
+}
+
+async function main(): Promise<number> {
+  if (values.render) {
+    await renderStoredPage();
+    return 0;
+  }
+  const interrupted = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => interrupted.abort(new Error(`ended by ${name}`)));
+  }
+  const result = await measure(interrupted.signal);
+  const isWhole = !values.quick && values.only.length === 0;
+  if (isWhole || values.write) await writePage(result);
+  process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : resultTable(result));
+  return result.failures.length === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof RangeError) usage(error.message);
+  report(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

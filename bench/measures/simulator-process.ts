@@ -1,0 +1,34 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** What the process answers once its instances exist. */
+export interface SimulatorReady {
+  url: string;
+  apiKey: string;
+  instanceIds: string[];
+}
+
+export interface SimulatorProcess extends SimulatorReady, Disposable {
+  /** API calls since the start. */
+  calls(): Promise<number>;
+}
+
+/** Starts a simulated provider with instances that never come to run. */
+export async function startSimulatorProcess(instances: number): Promise<SimulatorProcess> {
+  const child = fork(fileURLToPath(new URL('../simulator.ts', import.meta.url)));
+  const ask = async (message: number): Promise<unknown> => {
+    child.send(message);
+    const ended = once(child, 'exit').then(() => {
+      throw new Error('the simulated provider has ended');
+    });
+    const [answer] = await Promise.race([once(child, 'message'), ended]);
+    return answer;
+  };
+  const ready = (await ask(instances)) as SimulatorReady;
+  return {
+    ...ready,
+    calls: async () => Number(await ask(0)),
+    [Symbol.dispose]: () => child.disconnect(),
+  };
+}

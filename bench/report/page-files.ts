@@ -1,0 +1,3 @@
+import type { BenchResult } from '../result.js';
+export async function renderStoredPage(): Promise<void> {}
+export async function writePage(_result: BenchResult): Promise<void> {}

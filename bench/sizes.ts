@@ -1,0 +1,67 @@
+import type { Mode, SystemName } from './unit.js';
+
+/** How much each measure does. Times are milliseconds. */
+export interface Sizes {
+  rounds: number;
+  addJobs: number;
+  addBulkJobs: number;
+  processJobs: number;
+  rawJobs: number;
+  /** Of `startLatency`, before its measured time. */
+  warmUpMs: number;
+  latencyMs: number;
+  /** Jobs that wait, ascending. */
+  backlogs: readonly [number, number, number];
+  /** Jobs that are added, and processed, on top of a backlog. */
+  backlogJobs: number;
+  monitors: number;
+  pollMs: number;
+  /** Polls of each monitor that are measured. */
+  polls: number;
+  criticalJobs: number;
+  /** More than can be done before the last CRITICAL job is added. */
+  lowJobs: number;
+}
+
+export const SIZES: Readonly<Record<Mode, Sizes>> = {
+  full: {
+    rounds: 5,
+    addJobs: 40_000,
+    addBulkJobs: 60_000,
+    processJobs: 60_000,
+    rawJobs: 60_000,
+    warmUpMs: 1_000,
+    latencyMs: 10_000,
+    backlogs: [1_000, 100_000, 1_000_000],
+    backlogJobs: 20_000,
+    monitors: 100_000,
+    pollMs: 30_000,
+    polls: 3,
+    criticalJobs: 100,
+    lowJobs: 30_000,
+  },
+  quick: {
+    rounds: 1,
+    addJobs: 1_000,
+    addBulkJobs: 1_000,
+    processJobs: 1_000,
+    rawJobs: 2_000,
+    warmUpMs: 200,
+    latencyMs: 1_000,
+    backlogs: [100, 1_000, 5_000],
+    backlogJobs: 500,
+    monitors: 500,
+    pollMs: 1_000,
+    polls: 2,
+    criticalJobs: 20,
+    lowJobs: 3_000,
+  },
+};
+
+/** A system too slow for the full number of jobs is given fewer: rates are compared, not times. */
+export function processJobsOf(system: SystemName, { processJobs }: Sizes): number {
+  return system === 'pg-boss' ? Math.min(processJobs, 10_000) : processJobs;
+}
+
+/** Callers of `add` at once, and jobs that a worker runs at once. */
+export const CONCURRENCY = 256;

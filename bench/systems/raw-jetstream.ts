@@ -1,0 +1,86 @@
+import {
+  AckPolicy,
+  type JetStreamManager,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { BatchPublisher } from './batch-publisher.js';
+import { type BenchPayload, makeJobs } from './system.js';
+
+const WORK_STREAM = 'RAW_WORK';
+const EVENT_STREAM = 'RAW_EVENTS';
+const CONSUMER = 'raw';
+/** What the server may send ahead: here nothing is kept for other workers. */
+const PREFETCH = 2_000;
+
+/**
+ * The least that any durable queue does for a job on JetStream, with nothing around it: one message stored, consumed and
+ * acknowledged, and one event stored before the acknowledgement. Writes go in atomic batches.
+ */
+export interface RawJetStream {
+  publish(count: number): Promise<void>;
+  /** Consumes, writes an event for each and acknowledges, until `count` are done. */
+  process(count: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openRawJetStream(url: string): Promise<RawJetStream> {
+  const connection = await connect({ servers: url, noAsyncTraces: true });
+  await makeStreams(await jetstreamManager(connection));
+  const work = new BatchPublisher(connection);
+  const events = new BatchPublisher(connection);
+  return {
+    async publish(count) {
+      await Promise.all(
+        makeJobs(count).map(({ payload }) => work.publish('raw.work', JSON.stringify(payload))),
+      );
+    },
+    process: (count) => processJobs(connection, events, count),
+    close: () => connection.close(),
+  };
+}
+
+async function makeStreams({ streams, consumers }: JetStreamManager): Promise<void> {
+  const shared = { storage: StorageType.File, allow_atomic: true };
+  await streams.add({
+    ...shared,
+    name: WORK_STREAM,
+    subjects: ['raw.work'],
+    retention: RetentionPolicy.Workqueue,
+  });
+  await streams.add({
+    ...shared,
+    name: EVENT_STREAM,
+    subjects: ['raw.events'],
+    retention: RetentionPolicy.Limits,
+  });
+  await consumers.add(WORK_STREAM, {
+    durable_name: CONSUMER,
+    ack_policy: AckPolicy.Explicit,
+    max_ack_pending: -1,
+  });
+}
+
+async function processJobs(connection: NatsConnection, events: BatchPublisher, count: number): Promise<void> {
+  const consumer = await jetstream(connection).consumers.get(WORK_STREAM, CONSUMER);
+  let left = count;
+  const allDone = new Promise<void>((resolve, reject) => {
+    const finish = async (message: JsMsg) => {
+      const { n } = message.json<BenchPayload>();
+      await events.publish('raw.events', JSON.stringify({ n, status: 'completed' }));
+      message.ack();
+      if (--left === 0) resolve();
+    };
+    consumer
+      .consume({ max_messages: PREFETCH, callback: (message) => void finish(message).catch(reject) })
+      .then((messages) => allDone.finally(() => messages.stop()))
+      .catch(reject);
+  });
+  await allDone;
+  // Acknowledgements are not answered: they have arrived once the server answers what was sent after them.
+  await connection.flush();
+}
