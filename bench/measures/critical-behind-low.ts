@@ -14,7 +14,7 @@ export const measureCriticalBehindLow: Measure = async ({
   server,
   sizes: { lowJobs, criticalJobs },
 }) => {
-  const session = await openSession(unit.system, server.url);
+  const session = await openSession(unit.system, server.url, 'latency');
   await session.addBulk(makeJobs(lowJobs, 'low'));
   const starts = new StartTimes();
   const critical = makeJobs(criticalJobs, 'critical', lowJobs);

@@ -13,7 +13,7 @@ const LAST_START_MS = 30_000;
 
 /** The start of a job's handler minus the call that adds it, in one process, at 200 jobs a second. */
 export const measureStartLatency: Measure = async ({ unit, server, sizes }) => {
-  const session = await openSession(unit.system, server.url);
+  const session = await openSession(unit.system, server.url, 'latency');
   const starts = new StartTimes();
   const worker = await session.startWorker(CONCURRENCY, async ({ n }) => starts.started(n));
   const warmUp = makeJobs((sizes.warmUpMs / 1_000) * JOBS_PER_SECOND);

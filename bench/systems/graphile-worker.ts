@@ -1,4 +1,5 @@
 import { importPeer } from '../peers/import-peer.js';
+import { openAll } from './connection-pool.js';
 import { type BenchPayload, chunksOf, rankOf, type Session } from './system.js';
 
 interface GraphileWorker {
@@ -39,6 +40,7 @@ export async function openGraphileWorker(url: string): Promise<Session> {
   const logger = new Logger(() => () => {});
   const utils = await makeWorkerUtils({ pgPool, logger });
   await utils.migrate();
+  await openAll(POOL, (sql) => pgPool.query(sql));
   const count = async (sql: string) => Number((await pgPool.query(sql)).rows[0]?.count);
   return {
     async add({ payload, priority }) {

@@ -3,7 +3,7 @@ import { openBullMq } from './bullmq.js';
 import { openGraphileWorker } from './graphile-worker.js';
 import { openJetfleet } from './jetfleet.js';
 import { openPgBoss } from './pg-boss.js';
-import type { OpenSession, Session } from './system.js';
+import type { OpenSession, Purpose, Session } from './system.js';
 
 const OPENERS: Partial<Record<SystemName, OpenSession>> = {
   jetfleet: openJetfleet,
@@ -13,8 +13,12 @@ const OPENERS: Partial<Record<SystemName, OpenSession>> = {
 };
 
 /** @throws RangeError for a system that is no queue */
-export async function openSession(system: SystemName, url: string): Promise<Session> {
+export async function openSession(
+  system: SystemName,
+  url: string,
+  purpose: Purpose = 'throughput',
+): Promise<Session> {
   const open = OPENERS[system];
   if (!open) throw new RangeError(`${system} has no jobs to add or process`);
-  return open(url);
+  return open(url, purpose);
 }
