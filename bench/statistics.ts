@@ -32,7 +32,8 @@ export function median(values: readonly number[]): number {
  */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = ascending(values);
-  const rank = Math.ceil((percent / 100) * sorted.length);
+  // 99.9 % of 1,000 is 999, and a hair more in binary fractions.
+  const rank = Math.ceil(Number(((percent * sorted.length) / 100).toFixed(6)));
   return sorted[Math.min(Math.max(rank, 1), sorted.length) - 1] as number;
 }
 

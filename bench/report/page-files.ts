@@ -1,3 +1,24 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { BenchResult } from '../result.js';
-export async function renderStoredPage(): Promise<void> {}
-export async function writePage(_result: BenchResult): Promise<void> {}
+import { pageFiles } from './page.js';
+
+const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
+const STORED = join(DOCS, 'benchmarks.json');
+
+/** Keeps the result, and makes the page and its charts from it. */
+export async function writePage(result: BenchResult): Promise<void> {
+  await writeFile(STORED, `${JSON.stringify(result, undefined, 2)}\n`);
+  await renderStoredPage();
+}
+
+/** @throws Error when no result was ever stored */
+export async function renderStoredPage(): Promise<void> {
+  const result = JSON.parse(await readFile(STORED, 'utf8')) as BenchResult;
+  for (const [path, content] of pageFiles(result)) {
+    const file = join(DOCS, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+}

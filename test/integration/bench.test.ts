@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it, onTestFinished } from 'vitest';
+import type { BenchResult } from '../../bench/result.js';
+
+const run = promisify(execFile);
+const MEASURES = ['add', 'addBulk', 'process', 'startLatency', 'waiting', 'monitors', 'criticalBehindLow'];
+
+/** Ids of the processes whose environment or command line names a folder. */
+function processesWith(folder: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return ['environ', 'cmdline'].some((file) =>
+        readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(folder),
+      );
+    } catch {
+      return false;
+    }
+  });
+}
+
+it('measures Jetfleet without any peer, and leaves no process and no file behind', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'jetfleet-bench-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const args = ['--import', 'tsx', 'bench/main.ts', '--quick', '--only', 'jetfleet', '--json'];
+  const { stdout } = await run(process.execPath, args, { env: { ...process.env, TMPDIR: folder } });
+  const result = JSON.parse(stdout) as BenchResult;
+  expect(result.failures).toEqual([]);
+  const measured = new Set(Object.keys(result.figures).map((name) => name.split('.')[2]));
+  expect([...measured].sort()).toEqual([...MEASURES].sort());
+  expect(result.ratios).toHaveProperty('rateAt1MVsAt1k');
+  expect(processesWith(folder)).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('jetfleet-'))).toEqual([]);
+}, 60_000);

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { pageFiles } from '../../bench/report/page.js';
+import { resultTable } from '../../bench/report/table.js';
+import { benchResult } from '../support/bench-result.js';
+
+/** The tags of a text in XML, closed in the order in which they were opened, or an error that says where not. */
+function openTags(xml: string): string[] {
+  const open: string[] = [];
+  for (const [tag, closing, name, , selfClosing] of xml.matchAll(
+    /<(\/?)([\w-]+)((?:\s+[\w:-]+="[^"<&]*(?:&\w+;[^"<&]*)*")*)\s*(\/?)>/g,
+  )) {
+    if (closing && open.pop() !== name) throw new Error(`${tag} closes what is not open`);
+    if (!closing && !selfClosing) open.push(name as string);
+  }
+  return open;
+}
+
+describe('the page of the benchmark', () => {
+  const result = benchResult();
+  const files = pageFiles(result);
+  const page = files.get('benchmarks.md') ?? '';
+
+  it('shows every ratio', () => {
+    const names = Object.keys(result.ratios);
+    expect(names).toHaveLength(17);
+    expect(names.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([]);
+  });
+
+  it('shows medians with the smallest and largest run', () => {
+    expect(page).toContain('| fsync | Jetfleet | 12,345 (11,111 to 14,814) |');
+  });
+
+  it('says what was not measured, in one line', () => {
+    expect(page).toContain('- `fsync.jetfleet.monitors`: too slow\n');
+  });
+
+  it('links every chart that it has, and no other', () => {
+    const linked = [...page.matchAll(/\]\((images\/[^)]+)\)/g)].map(([, path]) => path);
+    expect(linked.length).toBeGreaterThan(4);
+    expect(linked.sort()).toEqual([...files.keys()].filter((path) => path.endsWith('.svg')).sort());
+  });
+
+  it('draws well-formed SVG', () => {
+    const charts = [...files].filter(([path]) => path.endsWith('.svg')).map(([, svg]) => svg);
+    for (const svg of charts) {
+      expect(openTags(svg)).toEqual([]);
+      expect(svg).toMatch(/^<svg [^>]*viewBox="0 0 \d+ \d+"[^>]*>\n<title>[^<]+<\/title>/);
+      expect(svg.replaceAll(/<[^<>]*>/g, '')).not.toMatch(/[<>]|&(?!\w+;)/);
+      expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+    }
+  });
+
+  it('is printed as a table with every figure and ratio', () => {
+    const table = resultTable(result);
+    const names = [...Object.keys(result.figures), ...Object.keys(result.ratios)];
+    expect(names.filter((name) => !table.includes(name))).toEqual([]);
+  });
+});
+
+describe.skipIf(!existsSync('docs/benchmarks.json'))('docs/benchmarks.md', () => {
+  it('shows the figures of docs/benchmarks.json', () => {
+    const stored = JSON.parse(readFileSync('docs/benchmarks.json', 'utf8'));
+    const stale = [...pageFiles(stored)].filter(([path, content]) => {
+      const file = join('docs', path);
+      return !existsSync(file) || readFileSync(file, 'utf8') !== content;
+    });
+    // Make it again with `npm run bench -- --render`.
+    expect(stale.map(([path]) => path)).toEqual([]);
+  });
+});
