@@ -51,7 +51,7 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     backlogs: [100, 1_000, 5_000],
     backlogJobs: 500,
     monitors: 500,
-    pollMs: 1_000,
+    pollMs: 500,
     polls: 2,
     criticalJobs: 20,
     lowJobs: 3_000,

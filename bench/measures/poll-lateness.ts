@@ -7,7 +7,7 @@ export interface Span {
   untilMs: number;
 }
 
-const QUIET_MS = 1_000;
+const QUIET_MS = 500;
 const EVENTS_AT_ONCE = 500;
 
 /**
