@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { JobQueueService } from 'jetfleet';
+import { type JobQueueService, type JobRecord, JobType } from 'jetfleet';
 
 /** A span of time, in milliseconds since the epoch. */
 export interface Span {
@@ -7,31 +6,41 @@ export interface Span {
   untilMs: number;
 }
 
-const QUIET_MS = 500;
+const END_TYPE = 'bench_end';
 const EVENTS_AT_ONCE = 500;
 
 /**
- * How late each poll that fell due in the span was: the time of the record with which a worker took the job up, minus the
- * `nextRunAt` of the record before. A poll that has not come by the end of the span is as late as it is then.
+ * How late each poll was that was taken up in the span, or was overdue when it ended: the time of the record with which
+ * a worker took the job up, or else the end, minus the `nextRunAt` of the record before.
  */
 export async function pollLateness(queue: JobQueueService, { fromMs, untilMs }: Span): Promise<number[]> {
   const dueMs = new Map<string, number>();
   const latenessMs: number[] = [];
-  const inSpan = (timeMs: number) => timeMs >= fromMs && timeMs < untilMs;
-  let lastEventAt = Date.now();
-  const filter = { type: 'monitor_instance' };
-  const reading = await queue.events({ filter, from: 'all', concurrency: EVENTS_AT_ONCE }, (job) => {
-    lastEventAt = Date.now();
-    const due = dueMs.get(job.id);
-    if (job.state === 'waiting') dueMs.set(job.id, Date.parse(job.nextRunAt as string));
-    else dueMs.delete(job.id);
-    if (due !== undefined && inSpan(due) && job.state === 'running') {
-      latenessMs.push(Math.min(Date.parse(job.updatedAt), untilMs) - due);
-    }
+  const note = (due: number, takenUpMs: number) => {
+    if (due < untilMs && takenUpMs >= fromMs) latenessMs.push(Math.min(takenUpMs, untilMs) - due);
+  };
+  await readMonitorEvents(queue, ({ id, state, nextRunAt, updatedAt }) => {
+    const due = dueMs.get(id);
+    if (due !== undefined && state === 'running') note(due, Date.parse(updatedAt));
+    if (state === 'waiting' && nextRunAt !== undefined) dueMs.set(id, Date.parse(nextRunAt));
+    else dueMs.delete(id);
   });
-  // Nobody writes any more: the end is where nothing comes.
-  while (Date.now() - lastEventAt < QUIET_MS) await delay(100);
-  await reading.close();
-  for (const due of dueMs.values()) if (inSpan(due)) latenessMs.push(untilMs - due);
+  for (const due of dueMs.values()) note(due, untilMs);
   return latenessMs;
+}
+
+/** Reads every event of the monitors up to now. The event of a job that is cancelled now marks the end. */
+async function readMonitorEvents(queue: JobQueueService, onEvent: (job: JobRecord) => void): Promise<void> {
+  const endId = await queue.addJob(END_TYPE, {});
+  await queue.cancel(endId);
+  await new Promise<void>((resolve, reject) => {
+    const filter = { type: [JobType.MONITOR_INSTANCE, END_TYPE] };
+    queue
+      .events({ filter, from: 'all', concurrency: EVENTS_AT_ONCE }, (job) => {
+        if (job.id === endId) resolve();
+        else onEvent(job);
+      })
+      .then((reading) => reading.closed)
+      .catch(reject);
+  });
 }
