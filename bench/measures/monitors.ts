@@ -30,7 +30,6 @@ export const measureMonitors: Measure = async ({ server, sizes: { monitors, poll
   await addMonitors(queue, simulator.instanceIds);
   await worker.start();
   await firstPolls(queue, monitors, pollMs);
-  await delay(pollMs);
 
   const load = sampleLoad(worker, server.pid);
   const callsBefore = await simulator.calls();
