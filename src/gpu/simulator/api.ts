@@ -97,6 +97,8 @@ export class SimulatedApi {
   }
 
   #applyVanish(): void {
+    // Looking at every instance for each request would make many instances slow.
+    if (!this.#faults.has('vanish')) return;
     for (const instance of this.#instances.all()) {
       const ageMs = Date.now() - instance.createdAtMs;
       const fault = this.#faults.take('vanish', targetOf(instance), ({ afterMs }) => ageMs >= afterMs);
@@ -171,7 +173,8 @@ export class SimulatedApi {
     );
     if (!cluster) return noCapacity();
     const target = targetOf({ name: spec.name, product, cluster });
-    const taken = this.#isTaken(spec.name) ? this.#faults.take('name_taken', target) : undefined;
+    const mayBeTaken = this.#faults.has('name_taken') && this.#isTaken(spec.name);
+    const taken = mayBeTaken ? this.#faults.take('name_taken', target) : undefined;
     if (taken) return refuse(taken.status, 'CONFLICT', `the name ${spec.name} is taken`);
     if (this.#faults.take('no_capacity', target)) return noCapacity();
     const instance = this.#instances.create({

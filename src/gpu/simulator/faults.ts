@@ -119,6 +119,11 @@ export class Faults {
     return [...this.#faults];
   }
 
+  /** Whether any fault of this kind is on. */
+  has(kind: FaultKind): boolean {
+    return this.#faults.some((fault) => fault.kind === kind);
+  }
+
   /** Switches off one fault, or all. Gives the number switched off. */
   clear(id?: string): number {
     const before = this.#faults.length;
