@@ -9,7 +9,7 @@ const COUNT_LAG_MS = 5_000;
 
 /**
  * Jobs that wait already, over four priorities. The clock runs from the call that starts the worker until the call that
- * stops it has returned, which is made when the last handler has: by then every system has made all completions durable.
+ * stops it has returned, which is made when the last handler has: by then every system has stored all completions.
  * @throws Error when a job is left over, since its rate would be a lie
  */
 export const measureProcess: Measure = async ({ unit, server, sizes }) => {

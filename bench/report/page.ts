@@ -126,7 +126,7 @@ function method({ sizes }: BenchResult): string {
 
 function strengths(): string {
   const items = PEER_STRENGTHS.map(([peer, text]) => `- **${peer}**: ${text}`);
-  return ['## What each peer is better at', items.join('\n')].join('\n\n');
+  return ['## What each peer is better at', 'Besides what the tables show:', items.join('\n')].join('\n\n');
 }
 
 function markdownTable(head: readonly string[], rows: readonly string[][]): string {

@@ -56,7 +56,7 @@ export const SECTIONS: readonly Section[] = [
   {
     measure: 'process',
     title: 'Processing',
-    text: 'Jobs that do nothing and wait already, evenly over four priorities, run by one worker with 256 at once. The clock runs from the call that starts the worker until the call that stops it has returned, made when the last handler has: by then every completion is durable. pg-boss gets fewer jobs in a full run; rates are compared.',
+    text: 'Jobs that do nothing and wait already, evenly over four priorities, run by one worker with 256 at once. The clock runs from the call that starts the worker until the call that stops it has returned, made when the last handler has: by then every completion is stored, as durably as the server's setting makes it. pg-boss gets fewer jobs in a full run; rates are compared.',
     columns: RATE,
   },
   {
