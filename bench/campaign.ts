@@ -22,8 +22,8 @@ export interface CampaignOptions {
 export type Findings = Pick<BenchResult, 'figures' | 'failures' | 'versions'>;
 
 /**
- * Measures every selected unit once a round, each with an empty server of its own. One that fails is reported and the
- * others go on.
+ * Measures every selected unit once a round, each with an empty server of its own. One that fails is reported
+ * and the others go on.
  * @throws MissingServer, and the reason of `signal`
  */
 export async function runCampaign(options: CampaignOptions): Promise<Findings> {

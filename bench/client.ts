@@ -1,6 +1,6 @@
 /**
- * The client of one unit: a process of its own, so that no unit inherits another's heap or compiled code. It is sent an
- * `Assignment` and answers with an `Answer`.
+ * The client of one unit: a process of its own, so that no unit inherits another's heap or compiled code. It is
+ * sent an `Assignment` and answers with an `Answer`.
  */
 import { MEASURE_OF } from './measures/measures.js';
 import { SIZES } from './sizes.js';

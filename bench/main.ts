@@ -3,8 +3,8 @@
  *
  *     npm run bench [-- --quick] [--only NAME]... [--rounds N] [--json] [--write] [--render]
  *
- * `--only` takes a system, a measure or a durability. A full run of everything, and `--write`, store the figures in
- * docs/benchmarks.json and make docs/benchmarks.md from them; `--render` only makes the page again.
+ * `--only` takes a system, a measure or a durability. A full run of everything, and `--write`, store the
+ * figures in docs/benchmarks.json and make docs/benchmarks.md from them; `--render` only makes the page again.
  */
 import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };

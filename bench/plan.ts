@@ -17,8 +17,8 @@ const COMPARISONS: readonly MeasureName[] = ['add', 'addBulk', 'process', 'start
 const MOST_ROUNDS: Partial<Record<MeasureName, number>> = { waiting: 3, criticalBehindLow: 3, monitors: 1 };
 
 /**
- * Everything that is measured in one round. The order is turned by one pair a round, so that no system always follows
- * the same other one.
+ * Everything that is measured in one round. The order is turned by one pair a round, so that no system always
+ * follows the same other one.
  * @param round from 0
  */
 export function unitsOfRound(round: number, sizes: Sizes): Unit[] {

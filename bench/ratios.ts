@@ -29,8 +29,9 @@ const RATES: readonly [Durability, 'add' | 'addBulk' | 'process', SystemName][] 
 ];
 
 /**
- * Jetfleet's median rate over the other's, and the other's median latency over Jetfleet's: above 1, Jetfleet is better.
- * The raw limit stands for what JetStream gives to anybody, so that ratio stays below 1. What was not measured is left out.
+ * Jetfleet's median rate over the other's, and the other's median latency over Jetfleet's: above 1, Jetfleet is
+ * better. The raw limit stands for what JetStream gives to anybody, so that ratio stays below 1. What was not
+ * measured is left out.
  */
 export function ratiosOf(figures: Record<string, Summary>, sizes: Sizes): Record<string, number> {
   const found = allRatios(sizes).flatMap(({ name, over, under }) => {

@@ -1,7 +1,7 @@
 /**
- * A simulated provider in a process of its own, so that its work is not counted as the worker's. It is sent how many
- * instances to make, and answers with a `SimulatorReady`; then, to any message, with the number of API calls so far. It
- * ends with the process that started it.
+ * A simulated provider in a process of its own, so that its work is not counted as the worker's. It is sent how
+ * many instances to make, and answers with a `SimulatorReady`; then, to any message, with the number of API
+ * calls so far. It ends with the process that started it.
  */
 import { createNovitaProvider, INSTANCE_NAME_PREFIX, startSimulator } from 'jetfleet/gpu';
 import type { SimulatorReady } from './measures/simulator-process.js';

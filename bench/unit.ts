@@ -1,4 +1,6 @@
-/** The vocabulary of the benchmark: what is measured, of which system, and how the two processes speak of it. */
+/**
+ * The vocabulary of the benchmark: what is measured, of which system, and how the two processes speak of it.
+ */
 
 /** `fsync`: flushed to disk before it is confirmed. `periodic`: flushed about once a second. */
 export const DURABILITIES = ['fsync', 'periodic'] as const;

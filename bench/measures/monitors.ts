@@ -69,7 +69,10 @@ async function addMonitors(queue: JobQueueService, instanceIds: readonly string[
   }
 }
 
-/** Waits until every monitor has been polled once, or for ten poll intervals: then the figures show what is overdue. */
+/**
+ * Waits until every monitor has been polled once, or for ten poll intervals: then the figures show what is
+ * overdue.
+ */
 async function firstPolls(queue: JobQueueService, monitors: number, pollMs: number): Promise<void> {
   const end = Date.now() + MOST_WARM_UP_POLLS * pollMs;
   for (; Date.now() < end; await delay(pollMs / 10)) {

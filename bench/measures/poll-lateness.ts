@@ -10,8 +10,8 @@ const END_TYPE = 'bench_end';
 const EVENTS_AT_ONCE = 500;
 
 /**
- * How late each poll was that was taken up in the span, or was overdue when it ended: the time of the record with which
- * a worker took the job up, or else the end, minus the `nextRunAt` of the record before.
+ * How late each poll was that was taken up in the span, or was overdue when it ended: the time of the record
+ * with which a worker took the job up, or else the end, minus the `nextRunAt` of the record before.
  */
 export async function pollLateness(queue: JobQueueService, { fromMs, untilMs }: Span): Promise<number[]> {
   const dueMs = new Map<string, number>();

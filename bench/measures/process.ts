@@ -8,8 +8,9 @@ import { perJob, timed } from './window.js';
 const COUNT_LAG_MS = 5_000;
 
 /**
- * Jobs that wait already, over four priorities. The clock runs from the call that starts the worker until the call that
- * stops it has returned, which is made when the last handler has: by then every system has stored all completions.
+ * Jobs that wait already, over four priorities. The clock runs from the call that starts the worker until the
+ * call that stops it has returned, which is made when the last handler has: by then every system has stored all
+ * completions.
  * @throws Error when a job is left over, since its rate would be a lie
  */
 export const measureProcess: Measure = async ({ unit, server, sizes }) => {
@@ -35,7 +36,10 @@ async function assertAllFinished(session: Session, count: number): Promise<void>
   }
 }
 
-/** Runs a worker until `count` handlers have returned and it has stopped. Gives the number that have returned then. */
+/**
+ * Runs a worker until `count` handlers have returned and it has stopped. Gives the number that have returned
+ * then.
+ */
 export async function processUntil(session: Session, count: number): Promise<number> {
   let handled = 0;
   let reached = () => {};

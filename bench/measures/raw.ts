@@ -4,8 +4,8 @@ import type { Measure } from './measure.js';
 import { perJob, timed } from './window.js';
 
 /**
- * What the same client reaches without a queue around it. `all` publishes, consumes, writes an event and acknowledges at
- * once: the raw limit. `publish` and `process` are its halves, each on its own.
+ * What the same client reaches without a queue around it. `all` publishes, consumes, writes an event and
+ * acknowledges at once: the raw limit. `publish` and `process` are its halves, each on its own.
  */
 export const measureRaw: Measure = async ({ server, sizes: { rawJobs } }) => {
   const raw = await openRawJetStream(server.url);

@@ -9,8 +9,8 @@ import { perJob, timed } from './window.js';
 const PORTION = 20_000;
 
 /**
- * Rates behind a backlog of one priority: jobs are added on top of it, and as many are processed. The backlog is what is
- * there besides those jobs, so it is at its named size when the last of them ends.
+ * Rates behind a backlog of one priority: jobs are added on top of it, and as many are processed. The backlog
+ * is what is there besides those jobs, so it is at its named size when the last of them ends.
  */
 export const measureWaiting: Measure = async ({ unit, server, sizes: { backlogJobs } }) => {
   const session = await openSession(unit.system, server.url);

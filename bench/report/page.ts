@@ -38,11 +38,13 @@ function heading({ mode, date, rounds, machine, versions }: BenchResult): string
   return [
     '<!-- Made by `npm run bench` from docs/benchmarks.json; `npm run bench -- --render` makes it again. -->',
     '# Benchmarks',
-    `Measured on ${date} in ${rounds} ${rounds === 1 ? 'round' : 'rounds'} on ${cpus} cores (${model}), ${memoryGiB} GiB of memory, ${kernel}. Versions: ${versionList.join(', ')}.`,
+    `Measured on ${date} in ${rounds} ${rounds === 1 ? 'round' : 'rounds'} on ${cpus} cores ` +
+      `(${model}), ${memoryGiB} GiB of memory, ${kernel}. Versions: ${versionList.join(', ')}.`,
     ...(mode === 'quick'
       ? ['**These are sizes for trying out the benchmark: too small to compare by.**']
       : []),
-    'Server, client and, where there is one, simulated provider share those cores. Figures are medians, with the smallest and largest run in brackets. `npm run bench` makes them anew.',
+    'Server, client and, where there is one, simulated provider share those cores. Figures are ' +
+      'medians, with the smallest and largest run in brackets. `npm run bench` makes them anew.',
   ].join('\n\n');
 }
 
@@ -50,7 +52,10 @@ function ratioTable({ ratios }: BenchResult): string {
   const rows = Object.entries(ratios).map(([name, ratio]) => [`\`${name}\``, inDigits(ratio)]);
   return [
     '## In short',
-    "Jetfleet's median rate over the other's, and the other's median latency over Jetfleet's: above 1, Jetfleet is better. `VsRawJetStream` is the share of the raw limit, `rateAt1MVsAt1k` the processing rate with the most jobs waiting over that with the fewest. Compared is only what is equally durable.",
+    "Jetfleet's median rate over the other's, and the other's median latency over Jetfleet's: " +
+      'above 1, Jetfleet is better. `VsRawJetStream` is the share of the raw limit, `rateAt1MVsAt1k` ' +
+      'the processing rate with the most jobs waiting over that with the fewest. Compared is only ' +
+      'what is equally durable.',
     markdownTable(['ratio', 'value'], rows),
   ].join('\n\n');
 }
@@ -115,11 +120,24 @@ function method({ sizes }: BenchResult): string {
   );
   return [
     '## Method',
-    `Every measurement has an empty server and a client process of its own; a round goes once over all of them, in an order that turns with the round. Jetfleet is measured as it is built and with its defaults, except for the worker's concurrency. Payloads are about 200 bytes of JSON, jobs may be tried three times, priorities are used evenly.`,
-    `Jobs: ${count(addJobs)} added one at a time, ${count(addBulkJobs)} in bulk, ${count(processJobs)} processed, ${count(rawJobs)} for the raw limit, ${count(latencyMs / 1_000)} s of start latency, ${count(backlogJobs)} on top of backlogs of ${backlogs.map(count).join(', ')}, ${count(criticalJobs)} CRITICAL before ${count(lowJobs)} LOW, ${count(monitors)} monitors with ${polls} polls of ${count(pollMs / 1_000)} s each.`,
-    'Peers have the settings that suit them best here: BullMQ removes completed jobs; graphile-worker has a local queue of 500, completes in batches and has 50 connections, opened before; pg-boss has 50 connections, four loops of 64 jobs that fetch again at once, and notifies only where latency is measured, because that halves its adds. Every system keeps priorities; in BullMQ a prioritised add costs O(log n), a plain one does not.',
-    'CPU of the client is that of its process; CPU of the server that of its process tree, ended processes included, read from `/proc` with a grain of 10 ms.',
-    '`fsync` is flushed to disk before it is confirmed, `periodic` about once a second, so that a power cut may take what was confirmed last.',
+    'Every measurement has an empty server and a client process of its own; a round goes once over ' +
+      'all of them, in an order that turns with the round. Jetfleet is measured as it is built and ' +
+      "with its defaults, except for the worker's concurrency. Payloads are about 200 bytes of JSON, " +
+      'jobs may be tried three times, priorities are used evenly.',
+    `Jobs: ${count(addJobs)} added one at a time, ${count(addBulkJobs)} in bulk, ` +
+      `${count(processJobs)} processed, ${count(rawJobs)} for the raw limit, ${count(latencyMs / 1_000)} ` +
+      `s of start latency, ${count(backlogJobs)} on top of backlogs of ${backlogs.map(count).join(', ')}, ` +
+      `${count(criticalJobs)} CRITICAL before ${count(lowJobs)} LOW, ${count(monitors)} monitors ` +
+      `with ${polls} polls of ${count(pollMs / 1_000)} s each.`,
+    'Peers have the settings that suit them best here: BullMQ removes completed jobs; ' +
+      'graphile-worker has a local queue of 500, completes in batches and has 50 connections, opened ' +
+      'before; pg-boss has 50 connections, four loops of 64 jobs that fetch again at once, and ' +
+      'notifies only where latency is measured, because that halves its adds. Every system keeps ' +
+      'priorities; in BullMQ a prioritised add costs O(log n), a plain one does not.',
+    'CPU of the client is that of its process; CPU of the server that of its process tree, ended ' +
+      'processes included, read from `/proc` with a grain of 10 ms.',
+    '`fsync` is flushed to disk before it is confirmed, `periodic` about once a second, so that a ' +
+      'power cut may take what was confirmed last.',
     markdownTable(['durability', 'system', 'setting'], durabilities),
   ].join('\n\n');
 }

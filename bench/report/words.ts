@@ -50,25 +50,37 @@ export const SECTIONS: readonly Section[] = [
   {
     measure: 'addBulk',
     title: 'Adding in bulk',
-    text: "Each system's call for many jobs at once, in the portions that suit it: 10,000 for Jetfleet, which splits them further by itself, 1,000 for the others.",
+    text:
+      "Each system's call for many jobs at once, in the portions that suit it: 10,000 for Jetfleet, " +
+      'which splits them further by itself, 1,000 for the others.',
     columns: RATE,
   },
   {
     measure: 'process',
     title: 'Processing',
-    text: 'Jobs that do nothing and wait already, evenly over four priorities, run by one worker with 256 at once. The clock runs from the call that starts the worker until the call that stops it has returned, made when the last handler has: by then every completion is stored, as durably as the server's setting makes it. pg-boss gets fewer jobs in a full run; rates are compared.',
+    text:
+      'Jobs that do nothing and wait already, evenly over four priorities, run by one worker with ' +
+      '256 at once. The clock runs from the call that starts the worker until the call that stops it ' +
+      'has returned, made when the last handler has: by then every completion is stored, as durably ' +
+      'as the settings of its server make it. pg-boss gets fewer jobs in a full run; rates are ' +
+      'compared.',
     columns: RATE,
   },
   {
     measure: 'startLatency',
     title: 'Start latency',
-    text: 'An idle worker, 200 jobs a second: the start of the handler minus the call that adds the job, on one clock.',
+    text:
+      'An idle worker, 200 jobs a second: the start of the handler minus the call that adds the job, ' +
+      'on one clock.',
     columns: [['p50Ms', 'p50, ms'], ['p99Ms', 'p99, ms'], ['p999Ms', 'p99.9, ms'], ...CPU],
   },
   {
     measure: 'criticalBehindLow',
     title: 'CRITICAL behind LOW',
-    text: 'LOW jobs of 5 ms each fill 64 slots, with more waiting than can be done, while one CRITICAL job is added every 20 ms: the start latency of the CRITICAL ones. The last column shows that LOW jobs were left to the end.',
+    text:
+      'LOW jobs of 5 ms each fill 64 slots, with more waiting than can be done, while one CRITICAL ' +
+      'job is added every 20 ms: the start latency of the CRITICAL ones. The last column shows that ' +
+      'LOW jobs were left to the end.',
     columns: [
       ['p50Ms', 'p50, ms'],
       ['p99Ms', 'p99, ms'],
@@ -78,14 +90,20 @@ export const SECTIONS: readonly Section[] = [
   {
     measure: 'raw',
     title: 'The raw limit',
-    text: 'The same NATS client without Jetfleet: for each job one message stored, consumed and acknowledged, and one event stored before the acknowledgement, writes in atomic batches of 250 with 4 in flight. `all` does everything at once and is the raw limit; `publish` and `process` are its halves, each on its own. Jetfleet writes two events for each job.',
+    text:
+      'The same NATS client without Jetfleet: for each job one message stored, consumed and ' +
+      'acknowledged, and one event stored before the acknowledgement, writes in atomic batches of ' +
+      '250 with 4 in flight. `all` does everything at once and is the raw limit; `publish` and ' +
+      '`process` are its halves, each on its own. Jetfleet writes two events for each job.',
     columns: RATE,
     partHeading: 'what',
   },
   {
     measure: 'waiting',
     title: 'With jobs waiting',
-    text: 'Jobs of one priority are added on top of a backlog, one at a time from 256 callers, and then as many are processed, so that the backlog is what waits besides them.',
+    text:
+      'Jobs of one priority are added on top of a backlog, one at a time from 256 callers, and then ' +
+      'as many are processed, so that the backlog is what waits besides them.',
     columns: [
       ['processJobsPerSecond', 'processed, jobs/s'],
       ['addJobsPerSecond', 'added, jobs/s'],
@@ -95,7 +113,12 @@ export const SECTIONS: readonly Section[] = [
   {
     measure: 'monitors',
     title: 'Many monitors',
-    text: 'Instances that do not come to run, each watched by a `monitor_instance` job in one worker with 1,000 polls at once, against the simulated provider in a process of its own. A poll is late by the time of the record with which the worker took it up minus its `nextRunAt`; one that has not come by the end counts as late as it is then. Memory is the highest that was seen, the server with its whole process tree.',
+    text:
+      'Instances that do not come to run, each watched by a `monitor_instance` job in one worker ' +
+      'with 1,000 polls at once, against the simulated provider in a process of its own. A poll is ' +
+      'late by the time of the record with which the worker took it up minus its `nextRunAt`; one ' +
+      'that has not come by the end counts as late as it is then. Memory is the highest that was ' +
+      'seen, the server with its whole process tree.',
     columns: [
       ['latenessP50Ms', 'late p50, ms'],
       ['latenessP99Ms', 'late p99, ms'],
@@ -115,14 +138,21 @@ export const SECTIONS: readonly Section[] = [
 export const PEER_STRENGTHS: readonly (readonly [peer: string, text: string])[] = [
   [
     'BullMQ',
-    'rate limits over all workers, flows of parent and child jobs, de-duplication with debounce and throttle, sandboxed processors in processes or threads, clients for several languages, dashboards, and years of use in many products. With Redis in memory and no disk to wait for, its single adds need no batching to be fast.',
+    'rate limits over all workers, flows of parent and child jobs, de-duplication with debounce ' +
+      'and throttle, sandboxed processors in processes or threads, clients for several languages, ' +
+      'dashboards, and years of use in many products. With Redis in memory and no disk to wait for, ' +
+      'its single adds need no batching to be fast.',
   ],
   [
     'graphile-worker',
-    'a job can be added in the same transaction as the data that it is about, from SQL and from triggers; one PostgreSQL, which is there already, is all that must be run and backed up. Its local queue takes jobs off the database by the hundred, which Jetfleet does not do: a job that one worker holds in advance is out of reach for a more urgent one, and for other workers.',
+    'a job can be added in the same transaction as the data that it is about, from SQL and from ' +
+      'triggers; one PostgreSQL, which is there already, is all that must be run and backed up. Its ' +
+      'local queue takes jobs off the database by the hundred, which Jetfleet does not do: a job ' +
+      'that one worker holds in advance is out of reach for a more urgent one, and for other workers.',
   ],
   [
     'pg-boss',
-    'jobs in the transaction of your data as well, with adapters for common ORMs, queue policies, flows, cron and RRULE schedules, a dashboard, and every job as a row that SQL can look at.',
+    'jobs in the transaction of your data as well, with adapters for common ORMs, queue policies, ' +
+      'flows, cron and RRULE schedules, a dashboard, and every job as a row that SQL can look at.',
   ],
 ];

@@ -5,7 +5,10 @@ import { type BenchServer, MissingServer } from './server.js';
 
 const DEBIAN_ROOT = '/usr/lib/postgresql';
 
-/** What a careful operator sets on a small machine. Durability is PostgreSQL's own default: flushed at each commit. */
+/**
+ * What a careful operator sets on a small machine. Durability is PostgreSQL's own default: flushed at each
+ * commit.
+ */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',

@@ -18,8 +18,8 @@ const CONSUMER = 'raw';
 const PREFETCH = 2_000;
 
 /**
- * The least that any durable queue does for a job on JetStream, with nothing around it: one message stored, consumed and
- * acknowledged, and one event stored before the acknowledgement. Writes go in atomic batches.
+ * The least that any durable queue does for a job on JetStream, with nothing around it: one message stored,
+ * consumed and acknowledged, and one event stored before the acknowledgement. Writes go in atomic batches.
  */
 export interface RawJetStream {
   publish(count: number): Promise<void>;

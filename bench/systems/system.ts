@@ -34,7 +34,10 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Some systems have settings that shorten the way to the handler and cost throughput: each measure gets its better one. */
+/**
+ * Some systems have settings that shorten the way to the handler and cost throughput: each measure gets its
+ * better one.
+ */
 export type Purpose = 'throughput' | 'latency';
 
 export type OpenSession = (url: string, purpose: Purpose) => Promise<Session>;

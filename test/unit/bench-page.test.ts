@@ -5,7 +5,9 @@ import { pageFiles } from '../../bench/report/page.js';
 import { resultTable } from '../../bench/report/table.js';
 import { benchResult } from '../support/bench-result.js';
 
-/** The tags of a text in XML, closed in the order in which they were opened, or an error that says where not. */
+/**
+ * The tags of a text in XML, closed in the order in which they were opened, or an error that says where not.
+ */
 function openTags(xml: string): string[] {
   const open: string[] = [];
   for (const [tag, closing, name, , selfClosing] of xml.matchAll(
