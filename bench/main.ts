@@ -77,7 +77,8 @@ async function main(): Promise<number> {
   }
   const interrupted = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => interrupted.abort(new Error(`ended by ${name}`)));
+    // Not once: a second signal would end the harness before its servers have ended.
+    process.on(name, () => interrupted.abort(new Error(`ended by ${name}`)));
   }
   const result = await measure(interrupted.signal);
   const isWhole = !values.quick && values.only.length === 0;
