@@ -60,10 +60,10 @@ export const SECTIONS: readonly Section[] = [
     title: 'Processing',
     text:
       'Jobs that do nothing and wait already, evenly over four priorities, run by one worker with ' +
-      '256 at once. The clock runs from the call that starts the worker until the call that stops it ' +
-      'has returned, made when the last handler has: by then every completion is stored, as durably ' +
-      'as the settings of its server make it. pg-boss gets fewer jobs in a full run; rates are ' +
-      'compared.',
+      '256 at once. The clock runs from the call that starts the worker until it has stopped after ' +
+      'the last handler and the system counts no unfinished job: by then every completion is stored, ' +
+      'as durably as the settings of its server make it, and the server has removed what it was told ' +
+      'to. pg-boss gets fewer jobs in a full run; rates are compared.',
     columns: RATE,
   },
   {
@@ -93,8 +93,9 @@ export const SECTIONS: readonly Section[] = [
     text:
       'The same NATS client without Jetfleet: for each job one message stored, consumed and ' +
       'acknowledged, and one event stored before the acknowledgement, writes in atomic batches of ' +
-      '250 with 4 in flight. `all` does everything at once and is the raw limit; `publish` and ' +
-      '`process` are its halves, each on its own. Jetfleet writes two events for each job.',
+      '250 with 4 in flight, until the work stream is empty. `all` does everything at once and is the ' +
+      'raw limit; `publish` and `process` are its halves, each on its own. Jetfleet writes two events ' +
+      'for each job.',
     columns: RATE,
     partHeading: 'what',
   },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AckPolicy,
   type JetStreamManager,
@@ -14,6 +15,7 @@ import { type BenchPayload, makeJobs } from './system.js';
 const WORK_STREAM = 'RAW_WORK';
 const EVENT_STREAM = 'RAW_EVENTS';
 const CONSUMER = 'raw';
+const LOOK_EVERY_MS = 5;
 /** What the server may send ahead: here nothing is kept for other workers. */
 const PREFETCH = 2_000;
 
@@ -81,6 +83,7 @@ async function processJobs(connection: NatsConnection, events: BatchPublisher, c
       .catch(reject);
   });
   await allDone;
-  // Acknowledgements are not answered: they have arrived once the server answers what was sent after them.
-  await connection.flush();
+  // Acknowledgements are not answered: they are carried out once their messages are gone.
+  const { streams } = await jetstreamManager(connection);
+  while ((await streams.info(WORK_STREAM)).state.messages > 0) await delay(LOOK_EVERY_MS);
 }

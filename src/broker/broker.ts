@@ -239,9 +239,11 @@ export class Broker {
     consumer: string;
     onDelivery: (delivery: Delivery) => void;
     onWaitEnd: () => void;
+    onRoom: () => void;
     onMissing: (reason: string) => void;
   }): PullSource {
-    return new PullSource({ connection: this.connection, replies: this.#replies, ...options });
+    const own = { connection: this.connection, replies: this.#replies, inbox: this.#inbox };
+    return new PullSource({ ...own, ...options });
   }
 
   events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {

@@ -1,10 +1,10 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 import type { WorkMessage } from '../wire/job-message.js';
+import type { AckWindow } from './ack-window.js';
 import { readHeaders } from './message-headers.js';
 import type { Replies } from './replies.js';
 
-const ACK = '+ACK';
 const NAK = '-NAK';
 const WORKING = '+WPI';
 
@@ -12,6 +12,7 @@ const WORKING = '+WPI';
 export class Delivery implements WorkMessage {
   readonly #msg: Msg;
   readonly #replies: Replies;
+  readonly #acks: AckWindow;
   readonly seq: number;
   readonly timeMs: number;
   /** How often the stream has handed it out, from 1. */
@@ -20,9 +21,10 @@ export class Delivery implements WorkMessage {
   readonly headersUnreadable: boolean;
 
   /** @param msg with a reply `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<time ns>.<pending>` */
-  constructor(msg: Msg, replies: Replies) {
+  constructor(msg: Msg, replies: Replies, acks: AckWindow) {
     this.#msg = msg;
     this.#replies = replies;
+    this.#acks = acks;
     const tokens = (msg.reply ?? '').split('.');
     // With a domain and account, two tokens stand before the stream and a random one at the end.
     const start = tokens.length > 9 ? 4 : 2;
@@ -43,7 +45,7 @@ export class Delivery implements WorkMessage {
 
   /** The job is settled; the stream forgets the message. */
   ack(): void {
-    this.#reply(ACK);
+    this.#acks.ack(this.#msg.reply as string);
   }
 
   /** Hands the message back, to be delivered again at once or after `delayMs`. */

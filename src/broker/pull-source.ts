@@ -1,16 +1,21 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { AckWindow } from './ack-window.js';
 import { atMost } from './bounded.js';
 import { Delivery } from './delivery.js';
 import type { Replies } from './replies.js';
+import type { ReplyInbox } from './reply-inbox.js';
 
 export interface PullSourceOptions {
   connection: NatsConnection;
   replies: Replies;
+  inbox: ReplyInbox;
   stream: string;
   consumer: string;
   onDelivery: (delivery: Delivery) => void;
   /** The request that waited has ended: it was served, expired or got lost. */
   onWaitEnd: () => void;
+  /** Acknowledgements were carried out, so that more may be taken. */
+  onRoom: () => void;
   /** The consumer or its stream is gone. */
   onMissing: (reason: string) => void;
 }
@@ -38,6 +43,7 @@ export class PullSource {
   readonly #options: PullSourceOptions;
   readonly #subject: string;
   readonly #inbox = createInbox();
+  readonly #acks: AckWindow;
   readonly #subscription: Subscription;
   #take: { left: number; got: number; token: string; finish: () => void } | undefined;
   #waitToken: string | undefined;
@@ -46,10 +52,16 @@ export class PullSource {
 
   constructor(options: PullSourceOptions) {
     this.#options = options;
+    this.#acks = new AckWindow(options.replies, options.inbox, options.onRoom);
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
     this.#subscription = options.connection.subscribe(`${this.#inbox}.*`, {
       callback: (_, msg) => this.#receive(msg),
     });
+  }
+
+  /** True while the server has too many acknowledgements to carry out: nothing more should be taken. */
+  get isFull(): boolean {
+    return this.#acks.isFull;
   }
 
   /** True while a request waits at the server. */
@@ -139,7 +151,7 @@ export class PullSource {
       take.got++;
       take.left--;
     }
-    this.#options.onDelivery(new Delivery(msg, this.#options.replies));
+    this.#options.onDelivery(new Delivery(msg, this.#options.replies, this.#acks));
     if (take && take.left === 0) take.finish();
   }
 

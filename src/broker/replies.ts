@@ -6,15 +6,18 @@ import type { NatsConnection } from '@nats-io/transport-node';
  */
 export class Replies {
   readonly #connection: NatsConnection;
-  #waiting: { subject: string; body: string }[] = [];
+  #waiting: { subject: string; body: string; reply: string | undefined }[] = [];
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
   }
 
-  /** Sends `body` at the end of this turn; answers leave in their order. */
-  send(subject: string, body: string): void {
-    this.#waiting.push({ subject, body });
+  /**
+   * Sends `body` at the end of this turn; answers leave in their order.
+   * @param reply where the server says that it has carried it out; defaults to nowhere
+   */
+  send(subject: string, body: string, reply?: string): void {
+    this.#waiting.push({ subject, body, reply });
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 
@@ -23,6 +26,8 @@ export class Replies {
     const waiting = this.#waiting;
     this.#waiting = [];
     if (this.#connection.isClosed()) return;
-    for (const { subject, body } of waiting) this.#connection.publish(subject, body);
+    for (const { subject, body, reply } of waiting) {
+      this.#connection.publish(subject, body, reply === undefined ? {} : { reply });
+    }
   }
 }

@@ -49,6 +49,7 @@ export class Lane {
             consumer: name,
             onDelivery: (delivery) => this.#receive(delivery),
             onWaitEnd: () => this.#signal(),
+            onRoom: () => this.#signal(),
             onMissing: (reason) => {
               this.#missing = reason;
             },
@@ -101,9 +102,16 @@ export class Lane {
       if (this.#missing !== undefined) await this.#recover(this.#missing);
       else if (this.#free <= 0) await this.#sleep();
       else if ((await this.#takeAll()) === 0 && this.#active && this.#missing === undefined) {
-        for (const source of this.#sources) source.wait();
+        this.#waitForAny();
         await this.#sleep();
       }
+    }
+  }
+
+  #waitForAny(): void {
+    for (const source of this.#sources) {
+      if (source.isFull) return;
+      source.wait();
     }
   }
 
@@ -113,7 +121,8 @@ export class Lane {
     // Slots that come free in the same turn of the event loop are filled by one request.
     await setImmediate();
     for (const source of this.#sources) {
-      if (!this.#active || this.#free <= 0) break;
+      // Behind a higher priority that is held up, a lower one must wait too.
+      if (!this.#active || this.#free <= 0 || source.isFull) break;
       got += await source.take(this.#free);
     }
     return got;

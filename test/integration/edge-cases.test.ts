@@ -127,6 +127,7 @@ describe('a job', () => {
         consumer: broker.subjects.consumerName('monitor_instance', 'normal'),
         onDelivery: (delivery) => resolve(delivery.seq),
         onWaitEnd: () => {},
+        onRoom: () => {},
         onMissing: () => {},
       });
       source.wait();
