@@ -50,10 +50,10 @@ export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: 
   return input;
 }
 
-export function hasAttemptsLeft({
-  attempt,
-  maxAttempts,
-}: Pick<JobMachineInput, 'attempt' | 'maxAttempts'>): boolean {
+/** How many attempts a job has used, and may use. */
+export type Attempts = Pick<JobMachineInput, 'attempt' | 'maxAttempts'>;
+
+export function hasAttemptsLeft({ attempt, maxAttempts }: Attempts): boolean {
   return attempt < maxAttempts;
 }
 

@@ -1,5 +1,5 @@
 import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
-import { hasAttemptsLeft, type JobEvent, type JobMachineInput } from './job-context.js';
+import { type Attempts, hasAttemptsLeft, type JobEvent } from './job-context.js';
 
 /**
  * The way that most jobs take through the chart: claimed with attempts left, and then completed. Asking the chart costs
@@ -7,7 +7,7 @@ import { hasAttemptsLeft, type JobEvent, type JobMachineInput } from './job-cont
  *
  * @returns the attempt that a claim begins, its next state being `running`; undefined where the chart must be asked
  */
-export function claimedAttempt(from: JobState, event: JobEvent, input: JobMachineInput): number | undefined {
+export function claimedAttempt(from: JobState, event: JobEvent, attempts: Attempts): number | undefined {
   const isClaim = event.type === 'CLAIM' && statusOf(from) === 'pending';
-  return isClaim && hasAttemptsLeft(input) ? input.attempt + 1 : undefined;
+  return isClaim && hasAttemptsLeft(attempts) ? attempts.attempt + 1 : undefined;
 }

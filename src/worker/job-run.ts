@@ -51,7 +51,7 @@ export interface ClaimedJob {
   machine: JobMachine;
   /** The chart's state before the claim, what it knew then, and the event that the claim stands for. */
   from: JobState;
-  input: JobMachineInput;
+  input: () => JobMachineInput;
   event: JobEvent;
   handler: RegisteredHandler;
 }
@@ -89,13 +89,21 @@ export class JobRun implements Leased, HeldJob {
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.context = this.#makeContext();
+    this.context = new RunContext(claimed, this);
   }
 
   get logger(): Logger {
     const { id, type, attempt } = this.#record;
     this.#logger ??= this.#services.logger.child({ jobId: id, type, attempt });
     return this.#logger;
+  }
+
+  get record(): JobRecord {
+    return this.#record;
+  }
+
+  get signal(): AbortSignal {
+    return this.#aborting.signal;
   }
 
   get #aborting(): AbortController {
@@ -169,7 +177,7 @@ export class JobRun implements Leased, HeldJob {
       id: this.#record.id,
       // It goes on from the snapshot, which holds what an input would have given.
       input: undefined,
-      snapshot: resolveJobState(from, input, machine),
+      snapshot: resolveJobState(from, input(), machine),
       ...(inspect && { inspect }),
     });
     this.#actor = actor;
@@ -189,34 +197,7 @@ export class JobRun implements Leased, HeldJob {
     if (this.#released && this.#begun) actor.send({ type: 'RELEASE' });
   }
 
-  /** What the handler sees: the same object for the whole run, its record as of the last write. */
-  #makeContext(): JobContext {
-    const run = this;
-    const { id, type, priority, attempt, maxAttempts } = this.#record;
-    return {
-      id,
-      type,
-      priority,
-      attempt,
-      maxAttempts,
-      payload: this.#claimed.payload,
-      get signal() {
-        return run.#aborting.signal;
-      },
-      get logger() {
-        return run.logger;
-      },
-      get record() {
-        return run.#record;
-      },
-      get checkpoint() {
-        return run.#record.checkpoint;
-      },
-      saveCheckpoint: (value) => this.#saveCheckpoint(value),
-    };
-  }
-
-  async #saveCheckpoint(checkpoint: unknown): Promise<void> {
+  async saveCheckpoint(checkpoint: unknown): Promise<void> {
     assertResultSize('checkpoint', checkpoint);
     await this.#exclusively(async () => {
       this.#abort?.signal.throwIfAborted();
@@ -394,6 +375,46 @@ export class JobRun implements Leased, HeldJob {
     const result = this.#writes.then(write);
     this.#writes = result.catch(() => {});
     return result;
+  }
+}
+
+/** What the handler sees: the same object for the whole run, its record as of the last write. */
+class RunContext implements JobContext {
+  readonly id: string;
+  readonly type: string;
+  readonly priority: JobContext['priority'];
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly payload: unknown;
+  /** Bound, since a handler may take it out of its context. */
+  readonly saveCheckpoint: JobContext['saveCheckpoint'];
+  readonly #run: JobRun;
+
+  constructor({ record, payload }: ClaimedJob, run: JobRun) {
+    this.id = record.id;
+    this.type = record.type;
+    this.priority = record.priority;
+    this.attempt = record.attempt;
+    this.maxAttempts = record.maxAttempts;
+    this.payload = payload;
+    this.saveCheckpoint = (value) => run.saveCheckpoint(value);
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  get logger(): Logger {
+    return this.#run.logger;
+  }
+
+  get record(): JobRecord {
+    return this.#run.record;
+  }
+
+  get checkpoint(): unknown {
+    return this.#run.record.checkpoint;
   }
 }
 

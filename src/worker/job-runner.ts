@@ -110,8 +110,8 @@ export class JobRunner {
     const { payload, error } = this.#checkPayload(job, before);
     if (error && before.status === 'pending') return this.#reject(candidate, before, last?.seq ?? 0, error);
 
-    const input = this.#machineInput(before, payload);
-    const { state, context } = this.#next(before.state, input, event);
+    const input = () => this.#machineInput(before, payload);
+    const { state, context } = this.#next(before, input, event);
     const moved = transitionRecord(before, state, context, this.#facts(delivery));
     const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
     const isWritten = isTerminal(record.status) || last !== undefined || !this.#mayBeginEarly(candidate);
@@ -126,11 +126,14 @@ export class JobRunner {
   }
 
   /** Where the claim leads. The chart is asked only for what is not always the same. */
-  #next(from: JobState, input: JobMachineInput, event: ClaimEvent): { state: JobState; context: Transition } {
-    const attempt = claimedAttempt(from, event, input);
-    if (attempt !== undefined)
-      return { state: 'running', context: { attempt, checkpoint: input.checkpoint } };
-    return nextJobState(this.#machine, resolveJobState(from, input, this.#machine), event);
+  #next(
+    { state, attempt, maxAttempts, checkpoint }: JobRecord,
+    input: () => JobMachineInput,
+    event: ClaimEvent,
+  ): { state: JobState; context: Transition } {
+    const next = claimedAttempt(state, event, { attempt, maxAttempts });
+    if (next !== undefined) return { state: 'running', context: { attempt: next, checkpoint } };
+    return nextJobState(this.#machine, resolveJobState(state, input(), this.#machine), event);
   }
 
   /**

@@ -19,6 +19,8 @@ export interface LaneOptions {
 }
 
 const RECOVER_MS = 500;
+/** Jobs that a slot may have under way: one that is handled, the others being written. */
+const MAX_UNSETTLED = 4;
 
 /**
  * Feeds the slots of one job type. It asks for as many messages as it has free slots, critical first, and goes down
@@ -91,10 +93,10 @@ export class Lane {
     await this.#looping;
   }
 
-  /** Handlers are at most as many as the slots, and as many outcomes again may be on their way to the broker. */
+  /** Handlers are at most as many as the slots; a few times as many outcomes may be on their way to the broker. */
   get #free(): number {
     const { concurrency } = this.#options;
-    return Math.min(concurrency - this.#handling, 2 * concurrency - this.#running.size);
+    return Math.min(concurrency - this.#handling, MAX_UNSETTLED * concurrency - this.#running.size);
   }
 
   async #loop(): Promise<void> {
