@@ -14,7 +14,7 @@ const COMPARED: readonly [Durability, SystemName][] = [
 const COMPARISONS: readonly MeasureName[] = ['add', 'addBulk', 'process', 'startLatency'];
 
 /** Long measures, and those that hardly vary, are not repeated in every round. */
-const MOST_ROUNDS: Partial<Record<MeasureName, number>> = { waiting: 3, criticalBehindLow: 3, monitors: 1 };
+const MOST_ROUNDS: Partial<Record<MeasureName, number>> = { waiting: 1, criticalBehindLow: 3, monitors: 1 };
 
 /**
  * Everything that is measured in one round. The order is turned by one pair a round, so that no system always

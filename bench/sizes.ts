@@ -58,9 +58,16 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
   },
 };
 
+const ON_POSTGRES: readonly SystemName[] = ['graphile-worker', 'pg-boss'];
+
 /** A system too slow for the full number of jobs is given fewer: rates are compared, not times. */
 export function processJobsOf(system: SystemName, { processJobs }: Sizes): number {
   return system === 'pg-boss' ? Math.min(processJobs, 10_000) : processJobs;
+}
+
+/** One transaction for each job takes PostgreSQL long. */
+export function addJobsOf(system: SystemName, { addJobs }: Sizes): number {
+  return ON_POSTGRES.includes(system) ? Math.min(addJobs, 5_000) : addJobs;
 }
 
 /** Callers of `add` at once, and jobs that a worker runs at once. */

@@ -1,4 +1,4 @@
-import { CONCURRENCY } from '../sizes.js';
+import { addJobsOf, CONCURRENCY } from '../sizes.js';
 import { openSession } from '../systems/open-session.js';
 import { type BenchJob, makeJobs, type Session } from '../systems/system.js';
 import type { Measure } from './measure.js';
@@ -7,7 +7,7 @@ import { perJob, timed } from './window.js';
 /** One job at a time from each of 256 callers, who await theirs before the next. */
 export const measureAdd: Measure = async ({ unit, server, sizes }) => {
   const session = await openSession(unit.system, server.url);
-  const jobs = makeJobs(sizes.addJobs);
+  const jobs = makeJobs(addJobsOf(unit.system, sizes));
   const window = await timed(server.pid, () => addFromCallers(session, jobs));
   await session.close();
   return perJob(window, jobs.length);

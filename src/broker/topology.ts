@@ -61,18 +61,15 @@ export class Topology {
   }
 
   /** The streams, and the consumers of `types`. Safe to run from many processes at once. */
-  async ensure(types: readonly string[] = []): Promise<TopologyReport> {
-    await Promise.all(
-      types.flatMap((type) => wantedConsumers(this.#subjects, type)).map((want) => this.#narrow(want)),
-    );
-    return this.#compareAll(types, (target, report, make) => this.#create(target, report, make));
+  ensure(types: readonly string[] = []): Promise<TopologyReport> {
+    const create: OnMissing = (target, report, make) => this.#create(target, report, make);
+    return this.#compareAll(types, create, true);
   }
 
   /** What `ensure` would find, without making anything. */
   inspect(types: readonly string[] = []): Promise<TopologyReport> {
-    return this.#compareAll(types, async (target, report) => {
-      report.missing.push(target);
-    });
+    const note: OnMissing = async (target, report) => void report.missing.push(target);
+    return this.#compareAll(types, note, false);
   }
 
   /**
@@ -91,13 +88,23 @@ export class Topology {
     }
   }
 
-  async #compareAll(types: readonly string[], onMissing: OnMissing): Promise<TopologyReport> {
+  async #compareAll(
+    types: readonly string[],
+    onMissing: OnMissing,
+    mayChange: boolean,
+  ): Promise<TopologyReport> {
     const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [] };
     for (const want of wantedStreams(this.#subjects, this.#options)) {
       await this.#compareStream(want, report, onMissing);
     }
     const consumers = types.flatMap((type) => wantedConsumers(this.#subjects, type, this.#options));
-    await Promise.all(consumers.map((want) => this.#compareConsumer(want, report, onMissing)));
+    const present = await this.#presentConsumers(consumers);
+    const each = consumers.map((want) => ({
+      want,
+      have: present.get(keyOf(want.stream, want.config.durable_name)),
+    }));
+    if (mayChange) await Promise.all(each.map(({ want, have }) => this.#narrow(want, have)));
+    await Promise.all(each.map(({ want, have }) => this.#compareConsumer(want, have, report, onMissing)));
     return report;
   }
 
@@ -165,29 +172,39 @@ export class Topology {
     }
   }
 
-  async #compareConsumer(want: WantedConsumer, report: TopologyReport, onMissing: OnMissing): Promise<void> {
-    const target = `consumer ${want.config.durable_name} of ${want.stream}`;
-    const have = await this.#missing([CONSUMER_NOT_FOUND, STREAM_NOT_FOUND], () =>
-      this.#jsm.consumers.info(want.stream, want.config.durable_name),
-    );
-    if (!have) {
-      await onMissing(target, report, () => this.#jsm.consumers.add(want.stream, want.config));
-    } else {
-      compare(target, have.config, want.config, report);
+  async #compareConsumer(
+    { stream, config }: WantedConsumer,
+    have: ConsumerInfo | undefined,
+    report: TopologyReport,
+    onMissing: OnMissing,
+  ): Promise<void> {
+    const target = `consumer ${config.durable_name} of ${stream}`;
+    if (have) compare(target, have.config, config, report);
+    else await onMissing(target, report, () => this.#jsm.consumers.add(stream, config));
+  }
+
+  /** What is there of the wanted consumers, by stream and name. */
+  async #presentConsumers(wanted: readonly WantedConsumer[]): Promise<Map<string, ConsumerInfo>> {
+    const present = new Map<string, ConsumerInfo>();
+    for (const stream of new Set(wanted.map((want) => want.stream))) {
+      await this.#missing([STREAM_NOT_FOUND], async () => {
+        for await (const info of this.#jsm.consumers.list(stream))
+          present.set(keyOf(stream, info.name), info);
+      });
     }
+    return present;
   }
 
   /**
    * A consumer of an earlier version takes the jobs without an id as well, and stands in the way of the one that they
    * have now. What it has handed out stays handed out.
    */
-  async #narrow({ stream, config }: WantedConsumer): Promise<void> {
+  async #narrow({ stream, config }: WantedConsumer, have: ConsumerInfo | undefined): Promise<void> {
     const { durable_name: name, filter_subject: filter = '' } = config;
-    const have = await this.#missing([CONSUMER_NOT_FOUND, STREAM_NOT_FOUND], () =>
-      this.#jsm.consumers.info(stream, name),
-    );
     if (!have?.config.filter_subjects) return;
-    await this.#jsm.consumers.update(stream, name, { filter_subject: filter, filter_subjects: [] });
+    have.config = (
+      await this.#jsm.consumers.update(stream, name, { filter_subject: filter, filter_subjects: [] })
+    ).config;
   }
 
   async #missing<T>(notFound: readonly number[], read: () => Promise<T>): Promise<T | undefined> {
@@ -228,6 +245,10 @@ export function assertSafe(report: TopologyReport, logger: Logger): void {
     'JETFLEET_STREAM_DRIFT',
     `the broker differs from what Jetfleet needs to keep jobs safe; change it, or delete and let "jetfleet setup" make it again:\n${formatDrift(danger)}`,
   );
+}
+
+function keyOf(stream: string, consumer: string): string {
+  return `${stream} ${consumer}`;
 }
 
 function compare(target: string, have: object, want: object, report: TopologyReport): void {

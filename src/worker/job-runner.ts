@@ -141,12 +141,12 @@ export class JobRunner {
    * delivery of the only message that carries it.
    */
   #mayBeginEarly({ delivery, job }: Candidate): boolean {
+    const { inspect, firstDeliveries } = this.#services;
     const { claim, run } = this.#handler;
-    const isOnlyMessage = job.request.isNew === true;
-    const isFirst = delivery.deliveryCount === 1 && !isScheduled(delivery);
-    return (
-      claim === 'early' && run.kind === 'function' && isOnlyMessage && isFirst && !this.#services.inspect
-    );
+    const isOnlyMessage = job.request.isNew === true && job.address.kind === 'jobs';
+    const isFirst =
+      delivery.deliveryCount === 1 && !isScheduled(delivery) && firstDeliveries.has(delivery.seq);
+    return claim === 'early' && run.kind === 'function' && isOnlyMessage && isFirst && !inspect;
   }
 
   /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */

@@ -14,6 +14,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
 import { builtInHandlers } from './built-in/built-in-handlers.js';
 import type { OnFailpoint } from './failpoint.js';
+import { FirstDeliveries } from './first-deliveries.js';
 import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
@@ -237,8 +238,11 @@ export class JobWorkerService implements AsyncDisposable {
     await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
     const { inspect, onFailpoint } = this.#options;
+    const firstDeliveries = this.#services?.firstDeliveries ?? new FirstDeliveries(broker, this.#logger);
+    if (!this.#services) await firstDeliveries.begin();
     this.#services ??= {
       broker,
+      firstDeliveries,
       worker: this.name,
       leases: new LeaseKeeper(ackWaitMs),
       runs: this.#runs,
@@ -299,8 +303,12 @@ export class JobWorkerService implements AsyncDisposable {
 
   #onConnection(change: ConnectionChange): void {
     this.#lifecycle.send({ type: change === 'lost' ? 'BROKER_LOST' : 'BROKER_BACK' });
-    if (change === 'lost') return;
-    // The server has forgotten what waited there, and leases may have run out.
+    if (change === 'lost') {
+      this.#services?.firstDeliveries.distrust();
+      return;
+    }
+    // The server has forgotten what waited there and what it handed out last, and leases may have run out.
+    void this.#services?.firstDeliveries.renew();
     for (const lane of this.#lanes.values()) lane.reset();
     this.#services?.leases.verifyAll();
   }

@@ -7,6 +7,7 @@ import type { JobOutcome } from '../jobs/outcome.js';
 import { followUpRequests } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { OnFailpoint } from './failpoint.js';
+import type { FirstDeliveries } from './first-deliveries.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
@@ -29,6 +30,7 @@ export interface RunServices {
   /** Name of the worker, written on each record. */
   worker: string;
   leases: LeaseKeeper;
+  firstDeliveries: FirstDeliveries;
   /** The jobs that run in this worker, by id. */
   runs: Map<string, HeldJob>;
   /** How long EVENTS keeps a record. */

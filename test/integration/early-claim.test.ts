@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { JobContext } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
@@ -83,6 +83,19 @@ describe('a handler finds its job claimed', () => {
     });
     const id = await fleet.queue.addJob('careful', null);
     expect((await fleet.waitForJob(id, 'completed')).result).toBe('running');
+  });
+
+  it('when its message was stored before the broker went away, and may have been handed out then', async () => {
+    await using own = await startNats();
+    await using fleet: Fleet = await startFleet({ nats: own, handlers: { old: seesItself(() => fleet) } });
+    const [worker] = fleet.workers;
+    await worker?.stop();
+    const ids = await fleet.queue.addJobs(Array.from({ length: 8 }, () => ({ type: 'old', payload: null })));
+    await own.restart();
+    await fleet.queue.connect();
+    await vi.waitFor(() => fleet.queue.getStats(), { timeout: 10_000 });
+    await worker?.start();
+    for (const id of ids) expect((await fleet.waitForJob(id, 'completed')).result).toBe('running');
   });
 
   it('when the caller chose the id, which another message may carry too', async () => {
