@@ -21,6 +21,8 @@ export interface LaneOptions {
 const RECOVER_MS = 500;
 /** Jobs that a slot may have under way: one that is handled, the others being written. */
 const MAX_UNSETTLED = 4;
+/** Jobs without an id are rare: while others keep the worker busy, it asks for them no more often than this. */
+const BARE_PAUSE_MS = 20;
 
 /**
  * Feeds the slots of one job type. It asks for as many messages as it has free slots, critical first, and goes down
@@ -29,7 +31,7 @@ const MAX_UNSETTLED = 4;
  */
 export class Lane {
   readonly #options: LaneOptions;
-  readonly #sources: PullSource[];
+  readonly #sources: { source: PullSource; isBare: boolean; emptyAt: number }[];
   readonly #running = new Set<Promise<void>>();
   /** Jobs whose handlers have not ended. */
   #handling = 0;
@@ -45,8 +47,10 @@ export class Lane {
     const { broker, type } = options;
     this.#sources = PRIORITIES.flatMap((priority) =>
       workKindsFor(type).flatMap((kind) =>
-        broker.subjects.consumersFor(kind, priority, type).map(({ name }) =>
-          broker.pull({
+        broker.subjects.consumersFor(kind, priority, type).map(({ name, isBare }) => ({
+          isBare,
+          emptyAt: Number.NEGATIVE_INFINITY,
+          source: broker.pull({
             stream: broker.subjects.streamName(kind),
             consumer: name,
             onDelivery: (delivery) => this.#receive(delivery),
@@ -56,7 +60,7 @@ export class Lane {
               this.#missing = reason;
             },
           }),
-        ),
+        })),
       ),
     );
   }
@@ -82,14 +86,14 @@ export class Lane {
 
   /** Asks again at once, as after a reconnect, when the server has forgotten what waited. */
   reset(): void {
-    for (const source of this.#sources) source.reset();
+    for (const { source } of this.#sources) source.reset();
     this.#signal();
   }
 
   async close(): Promise<void> {
     this.#active = false;
     this.#signal();
-    await Promise.all(this.#sources.map((source) => source.close()));
+    await Promise.all(this.#sources.map(({ source }) => source.close()));
     await this.#looping;
   }
 
@@ -111,7 +115,7 @@ export class Lane {
   }
 
   #waitForAny(): void {
-    for (const source of this.#sources) {
+    for (const { source } of this.#sources) {
       if (source.isFull) return;
       source.wait();
     }
@@ -122,10 +126,13 @@ export class Lane {
     let got = 0;
     // Slots that come free in the same turn of the event loop are filled by one request.
     await setImmediate();
-    for (const source of this.#sources) {
+    for (const each of this.#sources) {
       // Behind a higher priority that is held up, a lower one must wait too.
-      if (!this.#active || this.#free <= 0 || source.isFull) break;
-      got += await source.take(this.#free);
+      if (!this.#active || this.#free <= 0 || each.source.isFull) break;
+      if (each.isBare && performance.now() - each.emptyAt < BARE_PAUSE_MS) continue;
+      const taken = await each.source.take(this.#free);
+      if (taken === 0) each.emptyAt = performance.now();
+      got += taken;
     }
     return got;
   }
