@@ -62,6 +62,9 @@ export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Arr
 
 /** Wrong last sequence, in its two forms (the second while another write on the subject is in flight on R3). */
 const CONFLICT_CODES = new Set([10071, 10164]);
+/** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
+const ID_IN_PROCESS = 10158;
+const IN_PROCESS_PAUSE_MS = 100;
 const NO_RESPONDERS = 503;
 /** Bytes of headers that any message of Jetfleet stays below. */
 const HEADER_ROOM = 8 * 1024;
@@ -267,6 +270,10 @@ export class CommitLog {
     const first = group[0] as Append;
     if (answer.kind === 'stored') return resolve(answer);
     if (answer.kind === 'silent') return this.#again(waiting);
+    if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) {
+      setTimeout(() => this.#again(waiting), IN_PROCESS_PAUSE_MS);
+      return;
+    }
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
       if (!waiting.maybeStored) return reject(conflict(first, answer.description));
       try {

@@ -150,6 +150,22 @@ describe('commit log', () => {
     await expect(log.append(event(id, seq, 'next'))).resolves.toMatchObject({ duplicate: false });
   });
 
+  it('asks again while its own message is on its way through the replicas', async () => {
+    const id = `slow-${test}`;
+    let asked = 0;
+    const connection = Object.create(broker.connection) as NatsConnection;
+    connection.publish = (subject, payload, options) => {
+      if (++asked > 2) return broker.connection.publish(subject, payload, options);
+      // As three nodes answer that have yet to agree on the first copy.
+      const error = { code: 409, err_code: 10158, description: 'duplicate message id is in process' };
+      broker.connection.publish(options?.reply ?? '', JSON.stringify({ error }));
+    };
+    const log = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter));
+    await expect(log.append(event(id, 0))).resolves.toMatchObject({ duplicate: false });
+    expect(asked).toBe(3);
+    expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
+  });
+
   it('refuses more than may wait, with a coded error', async () => {
     const { log } = spied({ maxWaiting: 10 });
     const writes = Array.from({ length: 30 }, (_, index) => log.append(event(`full-${test}-${index}`)));
