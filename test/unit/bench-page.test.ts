@@ -71,4 +71,11 @@ describe.skipIf(!existsSync('docs/benchmarks.json'))('docs/benchmarks.md', () =>
     // Make it again with `npm run bench -- --render`.
     expect(stale.map(([path]) => path)).toEqual([]);
   });
+
+  it('has every ratio that the README quotes', () => {
+    const page = readFileSync('docs/benchmarks.md', 'utf8');
+    const quoted = readFileSync('README.md', 'utf8').match(/^\| `\w+\.\w+Vs\w+` \| .*$/gm) ?? [];
+    expect(quoted.length).toBeGreaterThan(5);
+    expect(quoted.filter((row) => !page.includes(row))).toEqual([]);
+  });
 });
