@@ -142,7 +142,7 @@ export class JobRun implements Leased, HeldJob {
     let early: JobOutcome | undefined;
     const turnEnded = new Promise<void>((resolve) => setImmediate(resolve));
     // Before the handler begins: what it saves comes after its claim.
-    this.#writes = turnEnded.then(() => this.#writeEarly(early)).catch((error) => this.#giveUp(error));
+    this.#writes = turnEnded.then(() => this.#writeEarly(early)).catch((error) => this.#giveUpEarly(error));
     this.run().then(
       (outcome) => {
         early = outcome;
@@ -282,6 +282,13 @@ export class JobRun implements Leased, HeldJob {
     if (error instanceof ConflictError) return;
     this.logger.error({ err: error }, 'the record cannot be written; the lease of the job runs out');
     this.#end();
+  }
+
+  /** Somebody wrote before the claim: mostly a cancellation, after which the message has to go. */
+  async #giveUpEarly(error: unknown): Promise<void> {
+    this.#giveUp(error);
+    if (!(error instanceof ConflictError)) return;
+    await this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));
   }
 
   #outcomeRecord(state: JobState, context: Transition): JobRecord {

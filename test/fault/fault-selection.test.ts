@@ -26,11 +26,6 @@ describe('under faults', () => {
     expect(summary.faultsInjected).toBeGreaterThan(runs);
     expect(summary.jobs).toBeGreaterThan(runs * 5);
   });
-
-  it('the same holds on three nodes whose leader is killed', async () => {
-    const { summary, lines } = await campaign({ runs: 1, cluster: true, scenario: 'leader-kill' });
-    expect(summary, lines.join('\n')).toMatchObject({ violations: 0, faultsInjected: 1 });
-  });
 });
 
 describe('the harness sees a product that is broken on purpose', () => {

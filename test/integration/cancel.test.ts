@@ -97,7 +97,7 @@ describe('cancel', () => {
     expect((aborted.get(id)?.at ?? Number.POSITIVE_INFINITY) - start).toBeLessThan(200);
     expect(recordedMs).toBeLessThan(1_000);
     expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled' });
-    expect(await left()).toBe(0);
+    await vi.waitFor(async () => expect(await left()).toBe(0));
     await vi.waitFor(() => expect(fleet.workers[0]?.running).toEqual([]));
     const states = (await fleet.history(id)).map(({ state }) => state);
     expect(states).toEqual(['running', 'cancelled']);
