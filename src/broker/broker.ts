@@ -288,6 +288,11 @@ export class Broker {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Sends the acknowledgements of this turn of the event loop now. */
+  sendAnswers(): void {
+    this.#replies.flush();
+  }
+
   /** Sends what is buffered. Gives up after two seconds: a broker that is away must not hold up an ending process. */
   async flush(): Promise<void> {
     this.#replies.flush();

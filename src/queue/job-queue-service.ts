@@ -131,7 +131,10 @@ export class JobQueueService implements AsyncDisposable {
    * has ever registered: then the waiting subjects are listed to name it.
    */
   async getStats(): Promise<JobQueueStats> {
-    return readStats(await this.broker());
+    const broker = await this.broker();
+    // A job whose end is known here shall not be counted among those that run.
+    broker.sendAnswers();
+    return readStats(broker);
   }
 
   /**

@@ -36,7 +36,7 @@ describe('the harness sees a product that is broken on purpose', () => {
     ['no-intent', 'dies-while-creating', /orphaned-instance: /],
   ];
   it.each(cases)('%s, in %s', async (sabotage, scenario, sees) => {
-    const { summary, lines } = await campaign({ seed: 'sabotage', runs: 3, scenario, sabotage });
+    const { summary, lines } = await campaign({ seed: 'sabotage', runs: 5, scenario, sabotage });
     expect(summary.violations).toBeGreaterThan(0);
     expect(lines.join('\n')).toMatch(sees);
   });

@@ -16,6 +16,8 @@ const queue = new JobQueueService({
 });
 const worker = new JobWorkerService(queue, { name });
 worker.registerHandler<{ runMs: number }>('crashy', {
+  // A crash counts as an attempt from the moment on when the claim is written.
+  claim: 'durable',
   handler: async ({ id, attempt, payload }) => {
     process.stdout.write(`running ${id} ${attempt}\n`);
     await delay(payload.runMs);
