@@ -164,10 +164,7 @@ export class JobRun implements Leased, HeldJob {
     this.#begun = false;
     this.#claimed.onHandled();
     const ended = { attempt: claim.attempt, checkpoint: claim.checkpoint, outcome };
-    if (onFailpoint) await onFailpoint('run.ended', claim.id);
-    await this.#append(claim, this.#outcomeRecord('completed', ended));
-    await this.#followThrough();
-    this.#end();
+    await this.#conclude('completed', ended, claim);
   }
 
   #startActor(): void {
@@ -265,16 +262,21 @@ export class JobRun implements Leased, HeldJob {
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
     try {
       await this.#exclusively(async () => {
-        if (this.#ended) return;
-        const { onFailpoint } = this.#services;
-        if (onFailpoint) await onFailpoint('run.ended', this.#record.id);
-        await this.#append(this.#outcomeRecord(state, snapshot.context));
-        await this.#followThrough();
-        this.#end();
+        if (!this.#ended) await this.#conclude(state, snapshot.context);
       });
     } catch (error) {
       this.#giveUp(error);
     }
+  }
+
+  /** @param claim written along where it is not durable yet */
+  async #conclude(state: JobState, context: Transition, claim?: JobRecord): Promise<void> {
+    const { onFailpoint } = this.#services;
+    if (onFailpoint) await onFailpoint('run.ended', this.#record.id);
+    const outcome = this.#outcomeRecord(state, context);
+    await (claim ? this.#append(claim, outcome) : this.#append(outcome));
+    await this.#followThrough();
+    this.#end();
   }
 
   #giveUp(error: unknown): void {
