@@ -140,10 +140,10 @@ export class Subjects {
   }
 
   /** What the name of a consumer says, or undefined for a stranger's. */
-  parseConsumer(name: string): { type: string; priority: JobPriority; isBare: boolean } | undefined {
+  parseConsumer(name: string): { type: string; priority: JobPriority } | undefined {
     const [type = '', priority = '', form, ...rest] = name.split('-');
     if (!isPriority(priority) || (form !== undefined && form !== 'bare') || rest.length > 0) return undefined;
-    return { type, priority, isBare: form === 'bare' };
+    return { type, priority };
   }
 
   /** The parts of a work subject, or undefined when it is none. */
