@@ -37,7 +37,12 @@ export interface MonitorInstanceContext {
 }
 
 /** The input of each actor of the chart. */
-export type MonitorActorInput = { jobId: string; novitaInstanceId: string };
+export type MonitorActorInput = {
+  jobId: string;
+  novitaInstanceId: string;
+  /** Whether an answer of a moment ago will not do, since the instance may be deleted on the strength of it. */
+  isLastLook: boolean;
+};
 
 export function contextOf(
   input: RunInput<MonitorInstancePayload> | undefined,
@@ -71,8 +76,9 @@ export function snoozed(delayMs: number, checkpoint?: MonitorCheckpoint): { outc
   return { outcome: { kind: 'snoozed', delayMs, ...(checkpoint && { checkpoint }) } };
 }
 
-export function actorInput({ input }: MonitorInstanceContext): MonitorActorInput {
-  return { jobId: input.jobId, novitaInstanceId: input.payload.novitaInstanceId };
+export function actorInput({ input, elapsedMs, maxWaitMs }: MonitorInstanceContext): MonitorActorInput {
+  const isLastLook = elapsedMs > maxWaitMs;
+  return { jobId: input.jobId, novitaInstanceId: input.payload.novitaInstanceId, isLastLook };
 }
 
 export function readyOutcome({ input, elapsedMs }: MonitorInstanceContext): JobOutcome {

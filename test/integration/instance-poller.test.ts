@@ -1,4 +1,5 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   createNovitaProvider,
   type GpuProvider,
@@ -141,4 +142,60 @@ test('many that the list does not show are all read, a few at a time', async () 
   const instances = await Promise.all(ids.map((id) => poller.get(id)));
   expect(instances.map((instance) => instance?.id)).toEqual(ids);
   expect(most).toBe(8);
+});
+
+describe('a fleet of a thousand and more', () => {
+  const FLEET = 1_200;
+  const CALLS = FLEET / 100;
+
+  async function fleet(options?: InstancePollerOptions) {
+    const { rent, ...all } = await setup({ windowMs: 5, callSpacingMs: 50, ...options });
+    const ids: string[] = [];
+    for (let from = 0; from < FLEET; from += 50) {
+      ids.push(...(await rent(...Array.from({ length: 50 }, (_, index) => `jetfleet-${from + index}`))));
+    }
+    return { ...all, ids };
+  }
+
+  test('costs one walk through the list, however many ask one after the other', async () => {
+    const { simulator, poller, ids } = await fleet();
+    for (let from = 0; from < FLEET; from += 100) {
+      const some = ids.slice(from, from + 100);
+      const read = await Promise.all(some.map((id) => poller.get(id)));
+      expect(read.map((instance) => instance?.id)).toEqual(some);
+    }
+    expect(simulator.requests.count(GET)).toBe(0);
+    expect(simulator.requests.count(LIST)).toBeLessThanOrEqual(2 * CALLS);
+  });
+
+  test('is read again at an even pace while somebody asks, so that changes show', async () => {
+    const { simulator, provider, poller, ids } = await fleet();
+    await Promise.all(ids.slice(0, 20).map((id) => poller.get(id)));
+    const [gone = ''] = ids;
+    await provider.delete(gone);
+    const before = simulator.requests.count(LIST);
+    const startMs = performance.now();
+    await eventually(async () => expect(await poller.get(gone)).toBeNull());
+    const walks = (simulator.requests.count(LIST) - before) / CALLS;
+    const paceMs = CALLS * 50;
+    expect(walks).toBeLessThanOrEqual((performance.now() - startMs) / paceMs + 1);
+  });
+
+  test('is not trusted where the answer must be of now', async () => {
+    const { provider, poller, ids } = await fleet({ callSpacingMs: 10_000 });
+    await Promise.all(ids.slice(0, 20).map((id) => poller.get(id)));
+    const [gone = ''] = ids;
+    await provider.delete(gone);
+    await eventually(async () => expect(await poller.getFresh(gone)).toBeNull());
+    expect(await poller.get(gone)).toMatchObject({ id: gone });
+  });
+
+  test('that nobody asked about for a while is read anew', async () => {
+    const { simulator, poller, ids } = await fleet({ callSpacingMs: 1 });
+    await Promise.all(ids.slice(0, 20).map((id) => poller.get(id)));
+    await delay(1_000);
+    const before = simulator.requests.count(LIST);
+    await Promise.all(ids.slice(0, 20).map((id) => poller.get(id)));
+    expect(simulator.requests.count(LIST) + simulator.requests.count(GET)).toBeGreaterThan(before);
+  });
 });

@@ -48,6 +48,9 @@ const createSchema = z.looseObject({
 export class SimulatedApi {
   readonly #instances: SimulatedInstances;
   readonly #faults: Faults;
+  #lastNamed:
+    | { all: readonly SimulatedInstance[]; name: string; productName: string; found: SimulatedInstance[] }
+    | undefined;
 
   constructor(instances: SimulatedInstances, faults: Faults) {
     this.#instances = instances;
@@ -147,13 +150,23 @@ export class SimulatedApi {
 
   #list(query: Record<string, string>): Answer {
     const now = Date.now();
-    const instances = this.#instances
-      .all()
+    const instances = this.#named(query.name, query.productName)
       .filter(({ createdAtMs, listLagMs }) => now - createdAtMs >= listLagMs)
-      .filter(({ name, product }) => includes(name, query.name) && includes(product.name, query.productName))
       .filter((instance) => !query.status || this.#instances.status(instance) === query.status);
     const wire = page(instances, query).map((instance) => this.#instances.toWire(instance));
     return ok({ instances: wire, total: instances.length });
+  }
+
+  /** Remembers its last answer: page after page of a long list asks the same. */
+  #named(name = '', productName = ''): readonly SimulatedInstance[] {
+    const all = this.#instances.all();
+    const last = this.#lastNamed;
+    if (last?.all === all && last.name === name && last.productName === productName) return last.found;
+    const found = all.filter(
+      (instance) => includes(instance.name, name) && includes(instance.product.name, productName),
+    );
+    this.#lastNamed = { all, name, productName, found };
+    return found;
   }
 
   #create({ body }: RequestRecord): Reply {

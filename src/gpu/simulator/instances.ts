@@ -78,6 +78,10 @@ export class SimulatedInstances {
   /** Deletes that were answered, and when each is carried out. */
   readonly #lateDeletes = new Map<SimulatedInstance, number>();
   readonly #instances = new Map<string, SimulatedInstance>();
+  /** Those that were deleted or taken away: only these can be forgotten. */
+  readonly #leaving = new Set<SimulatedInstance>();
+  /** Every instance, newest first; undefined when one came or went. */
+  #newestFirst: readonly SimulatedInstance[] | undefined;
   readonly #timings: SimulatorTimings;
 
   constructor(timings: Partial<SimulatorTimings> = {}) {
@@ -103,6 +107,7 @@ export class SimulatedInstances {
       vanished: false,
     };
     this.#instances.set(instance.id, instance);
+    this.#newestFirst = undefined;
     this.#record('create', instance, now);
     return instance;
   }
@@ -114,11 +119,17 @@ export class SimulatedInstances {
     return instance && this.status(instance) ? instance : undefined;
   }
 
-  /** Every instance that the provider still knows, newest first. */
-  all(): SimulatedInstance[] {
+  /** Every instance that the provider still knows, newest first: the same array for as long as none comes or goes. */
+  all(): readonly SimulatedInstance[] {
     this.#carryOutLateDeletes();
-    for (const [id, instance] of this.#instances) if (!this.status(instance)) this.#instances.delete(id);
-    return [...this.#instances.values()].reverse();
+    for (const instance of this.#leaving) {
+      if (this.status(instance)) continue;
+      this.#leaving.delete(instance);
+      this.#instances.delete(instance.id);
+      this.#newestFirst = undefined;
+    }
+    this.#newestFirst ??= [...this.#instances.values()].reverse();
+    return this.#newestFirst;
   }
 
   /** Those that still cost money: neither removed nor vanished. */
@@ -164,7 +175,10 @@ export class SimulatedInstances {
     instance.order = order;
     instance.orderedAtMs = now;
     if (order === 'stop') instance.stoppedAtMs = now;
-    if (order === 'delete') this.#lateDeletes.delete(instance);
+    if (order === 'delete') {
+      this.#lateDeletes.delete(instance);
+      this.#leaving.add(instance);
+    }
     if (order === 'restart') return;
     this.#record(order, instance, now);
   }
@@ -184,6 +198,7 @@ export class SimulatedInstances {
   /** Takes an instance away from outside. It is no action of the API's caller, so it is not in the ledger. */
   vanish(instance: SimulatedInstance): void {
     instance.vanished = true;
+    this.#leaving.add(instance);
     this.#lateDeletes.delete(instance);
   }
 

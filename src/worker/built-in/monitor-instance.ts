@@ -22,8 +22,11 @@ export function monitorInstanceHandler(
   const poller = new InstancePoller(provider);
   const chart = monitorInstanceChart(settings).provide({
     actors: {
-      checkInstance: fromPromise(async ({ input: { jobId, novitaInstanceId } }) => {
-        const instance = await poller.get(novitaInstanceId, heldJob(jobId).signal);
+      checkInstance: fromPromise(async ({ input: { jobId, novitaInstanceId, isLastLook } }) => {
+        const { signal } = heldJob(jobId);
+        const instance = isLastLook
+          ? await poller.getFresh(novitaInstanceId, signal)
+          : await poller.get(novitaInstanceId, signal);
         if (!instance) return null;
         const { status, healthy, reason } = instance;
         return { status, healthy, ...(reason !== undefined && { reason }) };

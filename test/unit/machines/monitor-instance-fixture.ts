@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { createActor, fromPromise, toPromise } from 'xstate';
 import {
   type InstanceCheck,
+  type MonitorActorInput,
   type MonitorInstanceSettings,
   monitorInstanceChart,
   type RunInput,
@@ -48,9 +49,9 @@ export async function run(
 ) {
   const calls: string[] = [];
   const called = <T>(name: string, fake: () => T) =>
-    fromPromise<T, { jobId: string; novitaInstanceId: string }>(async (args) => {
-      calls.push(name);
-      expect(args.input).toEqual({ jobId: input.jobId, novitaInstanceId: 'n-1' });
+    fromPromise<T, MonitorActorInput>(async ({ input: { jobId, novitaInstanceId, isLastLook } }) => {
+      calls.push(isLastLook && name === 'check' ? 'last look' : name);
+      expect({ jobId, novitaInstanceId }).toEqual({ jobId: input.jobId, novitaInstanceId: 'n-1' });
       return fake();
     });
   const machine = monitorInstanceChart(settings).provide({
