@@ -1,4 +1,4 @@
-// The import arrows: jobs <- wire <- broker <- queue <- worker <- http <- cli; machines stands on jobs alone.
+// The import arrows: jobs <- wire <- broker <- queue <- inspect <- worker and http <- cli; machines stands on jobs alone.
 // Each layer lists what it may import; anything else inside the repository is an error.
 const layers = {
   'src/jobs': ['src/jobs'],
@@ -10,7 +10,18 @@ const layers = {
   'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
   'src/webhooks': ['src/webhooks', 'src/jobs', 'src/telemetry'],
   'src/doctor': ['src/doctor', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/gpu'],
+  'src/inspect': [
+    'src/inspect',
+    'src/queue',
+    'src/broker',
+    'src/wire',
+    'src/jobs',
+    'src/telemetry',
+    'machines',
+  ],
+  'src/http': ['src/http', 'src/inspect', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
   'src/worker': [
+    'src/inspect',
     'src/doctor',
     'src/worker',
     'src/queue',

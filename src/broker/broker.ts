@@ -17,6 +17,7 @@ import {
   type EventOptions,
   type EventSubscription,
 } from './event-consumer.js';
+import { Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
@@ -61,6 +62,7 @@ export class Broker {
   readonly connection: NatsConnection;
   readonly topology: Topology;
   readonly read: DirectRead;
+  readonly notices: Notices;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
   readonly #logs: Record<WorkKind | 'events', CommitLog>;
@@ -83,6 +85,7 @@ export class Broker {
     this.#ownsConnection = options.connection === undefined;
     this.#inbox = new ReplyInbox(connection);
     this.#replies = new Replies(connection);
+    this.notices = new Notices(connection);
     this.read = new DirectRead(connection, this.#inbox);
     const log = (kind: WorkKind | 'events') =>
       new CommitLog(
@@ -252,34 +255,27 @@ export class Broker {
 
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
   announceCancelled(id: string, seq: number): void {
-    this.connection.publish(this.subjects.cancelled(), JSON.stringify({ id, seq }));
-  }
-
-  /** Tells the other workers that this one sweeps, so that they need not for a while. */
-  announceSwept(notice: SweptNotice): void {
-    this.connection.publish(this.subjects.swept(), JSON.stringify(notice));
-  }
-
-  /** Hears when a worker sweeps, this one included; returns how to stop. */
-  onSwept(listener: (notice: SweptNotice) => void): () => void {
-    const subscription = this.connection.subscribe(this.subjects.swept(), {
-      callback: (_, msg) => {
-        const notice = readSwept(msg.data);
-        if (notice) listener(notice);
-      },
-    });
-    return () => subscription.unsubscribe();
+    this.notices.tell(this.subjects.cancelled(), { id, seq });
   }
 
   /** Hears of cancelled jobs; returns how to stop. */
   onCancelled(listener: (id: string, seq: number) => void): () => void {
-    const subscription = this.connection.subscribe(this.subjects.cancelled(), {
-      callback: (_, msg) => {
-        const notice = readNotice(msg.data);
-        if (notice) listener(notice.id, notice.seq);
-      },
+    return this.notices.hear(this.subjects.cancelled(), ({ id, seq }) => {
+      if (typeof id === 'string' && typeof seq === 'number') listener(id, seq);
     });
-    return () => subscription.unsubscribe();
+  }
+
+  /** Tells the other workers that this one sweeps, so that they need not for a while. */
+  announceSwept(notice: SweptNotice): void {
+    this.notices.tell(this.subjects.swept(), notice);
+  }
+
+  /** Hears when a worker sweeps, this one included; returns how to stop. */
+  onSwept(listener: (notice: SweptNotice) => void): () => void {
+    return this.notices.hear(this.subjects.swept(), ({ instances, orphans }) => {
+      if (typeof instances !== 'boolean' || !Array.isArray(orphans)) return;
+      listener({ instances, orphans: orphans.filter(isOrphan) });
+    });
   }
 
   /** Tells `listener` when the broker goes away and comes back; returns how to stop. */
@@ -340,27 +336,6 @@ function timerHeaders(request: JobRequest, atMs: number, target: string): Header
   ];
 }
 
-/** A notice of {@link Broker.announceCancelled}; undefined for a stranger's bytes, which must not end the reader. */
-function readNotice(data: Uint8Array): { id: string; seq: number } | undefined {
-  const { id, seq } = readObject(data);
-  return typeof id === 'string' && typeof seq === 'number' ? { id, seq } : undefined;
-}
-
-/** A notice of {@link Broker.announceSwept}; undefined for a stranger's bytes. */
-function readSwept(data: Uint8Array): SweptNotice | undefined {
-  const { instances, orphans } = readObject(data);
-  if (typeof instances !== 'boolean' || !Array.isArray(orphans)) return undefined;
-  return { instances, orphans: orphans.filter(isOrphan) };
-}
-
 function isOrphan(value: unknown): value is [string, number] {
   return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number';
-}
-
-function readObject(data: Uint8Array): Record<string, unknown> {
-  try {
-    return { ...(JSON.parse(new TextDecoder().decode(data)) as object) };
-  } catch {
-    return {};
-  }
 }

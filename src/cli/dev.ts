@@ -20,7 +20,7 @@ import {
 } from './options.js';
 import { note, paint, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../telemetry/version.js';
 
 interface DevOptions extends GlobalOptions {
   natsPort: number;

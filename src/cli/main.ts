@@ -8,7 +8,7 @@ import { globalOptions, withExamples } from './options.js';
 import { endQuietlyWhenNobodyReads, note, paint } from './output.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../telemetry/version.js';
 import { workerCommand } from './worker.js';
 
 /**

@@ -11,6 +11,7 @@ import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import { type JobFilter, type JobPage, listJobs } from './job-lists.js';
+import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob } from './job-lookup.js';
 import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
 import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
@@ -115,6 +116,14 @@ export class JobQueueService implements AsyncDisposable {
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
   async getJob(id: string): Promise<JobRecord | undefined> {
     return findJob(await this.broker(), id);
+  }
+
+  /**
+   * Every record of a job that EVENTS still keeps, oldest first, each with its sequence there. Empty for a job that no
+   * worker has touched yet, whose message is its only record.
+   */
+  async history(id: string): Promise<RecordedTransition[]> {
+    return readHistory(await this.broker(), id);
   }
 
   /**

@@ -29,7 +29,14 @@ export interface EventAddress {
 const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
-const RESERVED: ReadonlySet<string> = new Set(['jobs', 'webhooks', 'schedules', 'events', 'jetfleet']);
+const RESERVED: ReadonlySet<string> = new Set([
+  'jobs',
+  'webhooks',
+  'schedules',
+  'events',
+  'jetfleet',
+  'inspect',
+]);
 
 /** The work stream that a type's jobs go to. */
 export function workKindOf(type: string): WorkKind {
@@ -112,6 +119,31 @@ export class Subjects {
     return `${this.prefix}jetfleet.swept`;
   }
 
+  /** `jetfleet.workers`: asks every worker what it does. */
+  workersAsked(): string {
+    return `${this.prefix}jetfleet.workers`;
+  }
+
+  /** `jetfleet.charts`: asks every worker for the charts that its handlers run. */
+  chartsAsked(): string {
+    return `${this.prefix}jetfleet.charts`;
+  }
+
+  /** `jetfleet.drain`: tells one worker, by its name in the body, to take no more jobs, or to take them again. */
+  drainOrdered(): string {
+    return `${this.prefix}jetfleet.drain`;
+  }
+
+  /** `jetfleet.watch`: somebody watches a job, or all, and goes on saying so. */
+  watched(): string {
+    return `${this.prefix}jetfleet.watch`;
+  }
+
+  /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; `*` for any worker or job. */
+  inspection(worker: string, jobId: string): string {
+    return `${this.prefix}inspect.${worker === '*' ? worker : token(worker)}.${jobId}`;
+  }
+
   /**
    * Jobs with an id and jobs without have a consumer each: with two filters, the server compares every subject of a
    * block for each message that it hands out.
@@ -168,4 +200,9 @@ export class Subjects {
 
 function isWorkKind(value: string | undefined): value is WorkKind {
   return (WORK_KINDS as readonly (string | undefined)[]).includes(value);
+}
+
+/** A name of any characters as one token of a subject. */
+function token(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_-]/g, '_') || '_';
 }

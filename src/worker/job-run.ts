@@ -70,6 +70,7 @@ export class JobRun implements Leased, HeldJob {
   #logger: Logger | undefined;
   #abort: AbortController | undefined;
   #actor: Actor<JobMachine> | undefined;
+  #isObserved = false;
   #outcome: Promise<JobOutcome> | undefined;
   #released = false;
   #delivery: Delivery;
@@ -169,7 +170,8 @@ export class JobRun implements Leased, HeldJob {
 
   #startActor(): void {
     const { machine, from, input, event } = this.#claimed;
-    const { inspect } = this.#services;
+    const inspect = this.#services.inspection.observer(this.#record.id);
+    this.#isObserved = inspect !== undefined;
     const actor = createActor(machine, {
       id: this.#record.id,
       // It goes on from the snapshot, which holds what an input would have given.
@@ -244,6 +246,12 @@ export class JobRun implements Leased, HeldJob {
     if (!last?.record || !isTerminal(last.record.status)) return;
     await publishFollowUps(this.#services, last.record);
     this.#delivery.ack();
+  }
+
+  watched(): void {
+    if (!this.#actor) return;
+    this.#services.inspection.join(this.#actor, this.#record.id, this.#isObserved);
+    this.#isObserved = true;
   }
 
   /** Hands the job back without using up its attempt; another worker can take it at once. */

@@ -141,12 +141,18 @@ export class JobRunner {
    * delivery of the only message that carries it.
    */
   #mayBeginEarly({ delivery, job }: Candidate): boolean {
-    const { inspect, firstDeliveries } = this.#services;
+    const { inspection, firstDeliveries } = this.#services;
     const { claim, run } = this.#handler;
     const isOnlyMessage = job.request.isNew === true && job.address.kind === 'jobs';
     const isFirst =
       delivery.deliveryCount === 1 && !isScheduled(delivery) && firstDeliveries.has(delivery.seq);
-    return claim === 'early' && run.kind === 'function' && isOnlyMessage && isFirst && !inspect;
+    return (
+      claim === 'early' &&
+      run.kind === 'function' &&
+      isOnlyMessage &&
+      isFirst &&
+      !inspection.applies(job.request.id)
+    );
   }
 
   /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */

@@ -2,13 +2,14 @@ import { hostname } from 'node:os';
 import { type Actor, createActor, fromPromise, type InspectionEvent, waitFor } from 'xstate';
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import { atMost } from '../broker/bounded.js';
-import type { ConnectionChange } from '../broker/broker.js';
+import type { Broker, ConnectionChange } from '../broker/broker.js';
 import { assertSafe } from '../broker/topology.js';
 import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
 import { assertJobType } from '../jobs/validation.js';
+import { Inspector } from '../inspect/inspector.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
@@ -19,6 +20,8 @@ import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHand
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { Presence } from './presence.js';
+import { harmless, type Observer, RunInspection } from './run-inspection.js';
 import type { HeldJob, RunServices } from './run-services.js';
 
 export interface JobWorkerOptions {
@@ -46,7 +49,7 @@ export interface JobWorkerOptions {
   logger?: Logger;
   /** Looks for stuck jobs and orphaned instances now and then, and mends them; see {@link SweepOptions}. `false`: never. */
   sweep?: SweepOptions | false;
-  /** Sees every step of every state machine (XState's inspection events). */
+  /** Sees every step of every state machine (XState's inspection events). What it throws is logged. */
   inspect?: (event: InspectionEvent) => void;
   /**
    * For tests that stop a worker between two steps.
@@ -83,6 +86,9 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
   readonly #webhookClient: WebhookClient | undefined;
   readonly #sweeper: Sweeper | undefined;
+  readonly #inspect: Observer | undefined;
+  #inspector: Inspector | undefined;
+  #presence: Presence | undefined;
   #services: RunServices | undefined;
   #released = 0;
   readonly #detach: (() => void)[] = [];
@@ -106,7 +112,13 @@ export class JobWorkerService implements AsyncDisposable {
             logger: this.#logger,
             ...(provider && { provider }),
           });
-    this.#lifecycle = createActor(this.lifecycleLogic(), options.inspect ? { inspect: options.inspect } : {});
+    this.#inspect = options.inspect && harmless(options.inspect, this.#logger);
+    this.#lifecycle = createActor(this.lifecycleLogic(), {
+      inspect: (event) => {
+        this.#inspect?.(event);
+        this.#inspector?.observer()(event);
+      },
+    });
     this.#lifecycle.start();
     this.#registerBuiltIn();
   }
@@ -237,7 +249,8 @@ export class JobWorkerService implements AsyncDisposable {
     const types = [...this.#handlers.keys()];
     await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
-    const { inspect, onFailpoint } = this.#options;
+    const { onFailpoint } = this.#options;
+    const inspector = this.#makeKnown(broker);
     const firstDeliveries = this.#services?.firstDeliveries ?? new FirstDeliveries(broker, this.#logger);
     if (!this.#services) await firstDeliveries.begin();
     this.#services ??= {
@@ -248,7 +261,7 @@ export class JobWorkerService implements AsyncDisposable {
       runs: this.#runs,
       eventsMaxAgeMs,
       logger: this.#logger,
-      ...(inspect && { inspect }),
+      inspection: new RunInspection(inspector, this.#inspect),
       ...(onFailpoint && { onFailpoint }),
     };
     const ensured = Promise.resolve();
@@ -263,6 +276,38 @@ export class JobWorkerService implements AsyncDisposable {
     }
     await this.#sweeper?.start();
     this.#logger.info({ types, ackWaitMs }, 'worker started');
+  }
+
+  /** From here on the worker shows up where its fleet is looked at. */
+  #makeKnown(broker: Broker): Inspector {
+    this.#inspector ??= new Inspector(broker, this.name, (jobId) => this.#onWatched(jobId));
+    this.#presence ??= new Presence({
+      broker,
+      worker: this.name,
+      state: () => this.state,
+      lanes: () => [...this.#lanes.values()].map(({ load }) => load),
+      runs: this.#runs,
+      onDrain: (drain) => this.#onDrain(drain),
+    });
+    this.#inspector.open();
+    this.#presence.open();
+    return this.#inspector;
+  }
+
+  #onWatched(jobId: string | undefined): void {
+    if (jobId !== undefined) {
+      this.#runs.get(jobId)?.watched();
+      return;
+    }
+    this.#inspector?.showStanding(this.#lifecycle);
+    for (const run of this.#runs.values()) run.watched();
+  }
+
+  #onDrain(drain: boolean): void {
+    this.#logger.info({ drain }, drain ? 'told to take no more jobs' : 'told to take jobs again');
+    if (drain) void this.stop();
+    else if (this.state === 'paused')
+      this.start().catch((err) => this.#logger.error({ err }, 'cannot take jobs again'));
   }
 
   async #ensure(types: string[]): Promise<void> {
@@ -328,6 +373,8 @@ export class JobWorkerService implements AsyncDisposable {
     for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();
+    this.#presence?.close();
+    this.#inspector?.close();
     // What was written last must have left before the connection may close.
     await this.#services?.broker.flush();
     this.#logger.info({ released: this.#released }, 'worker stopped');

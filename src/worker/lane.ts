@@ -65,6 +65,12 @@ export class Lane {
     );
   }
 
+  /** Its type, its slots, and how many of them are taken. */
+  get load(): { type: string; concurrency: number; running: number } {
+    const { type, concurrency } = this.#options;
+    return { type, concurrency, running: this.#handling };
+  }
+
   /** Resolves when no delivery is under way. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);

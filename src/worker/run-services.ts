@@ -1,4 +1,3 @@
-import type { InspectionEvent } from 'xstate';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { BrokerError } from '../jobs/errors.js';
@@ -10,6 +9,7 @@ import type { OnFailpoint } from './failpoint.js';
 import type { FirstDeliveries } from './first-deliveries.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import type { RunInspection } from './run-inspection.js';
 
 /** A job that this worker runs, as the rest of the worker sees it. */
 export interface HeldJob {
@@ -22,6 +22,8 @@ export interface HeldJob {
   release(): void;
   /** Stops the handler: the job was cancelled by the event `seq`. */
   cancelled(seq: number): void;
+  /** Somebody has begun to watch the job. */
+  watched(): void;
 }
 
 /** What every run of a worker shares. */
@@ -38,8 +40,7 @@ export interface RunServices {
   logger: Logger;
   /** Called between the steps of each job. */
   onFailpoint?: OnFailpoint;
-  /** Sees every step of every state machine. */
-  inspect?: (event: InspectionEvent) => void;
+  inspection: RunInspection;
 }
 
 const RETRY_MS = 1_000;

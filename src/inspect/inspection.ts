@@ -1,0 +1,99 @@
+import type { AnyActorRef, AnyStateMachine, InspectionEvent, StateValue } from 'xstate';
+import type { InspectionRecord, TakenEdge } from '../wire/inspection.js';
+import { maskSecrets } from './mask.js';
+
+/** What a step says by itself; who took it, where and when is added by whoever sends it. */
+export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId'>;
+
+type ActorFacts = Pick<InspectionRecord, 'actor' | 'machine' | 'machineVersion'>;
+
+/** XState's account of a step in Jetfleet's own words, or undefined for what nobody needs to see. */
+export function stepOf(event: InspectionEvent): Step | undefined {
+  const { actorRef } = event;
+  switch (event.type) {
+    case '@xstate.actor':
+      return { ...factsOf(actorRef), kind: 'actor' };
+    case '@xstate.event': {
+      const { sourceRef } = event;
+      return {
+        ...factsOf(actorRef),
+        kind: 'event',
+        event: event.event.type,
+        ...(sourceRef && { sentBy: factsOf(sourceRef).actor }),
+      };
+    }
+    case '@xstate.microstep':
+      return {
+        ...factsOf(actorRef),
+        kind: 'transition',
+        event: event.event.type,
+        edges: event._transitions.flatMap(takenEdges),
+        ...standing(event.snapshot),
+      };
+    case '@xstate.snapshot':
+      if (event.snapshot.status === 'active') return undefined;
+      return { ...factsOf(actorRef), kind: 'done', ...standing(event.snapshot) };
+    default:
+      return undefined;
+  }
+}
+
+/** Where an actor and those that it invokes stand now, for somebody who begins to watch. */
+export function stepsSoFar(actor: AnyActorRef): Step[] {
+  const snapshot = actor.getSnapshot() as { children?: Record<string, AnyActorRef> };
+  const own: Step = { ...factsOf(actor), kind: 'snapshot', ...standing(snapshot) };
+  return [own, ...Object.values(snapshot.children ?? {}).flatMap(stepsSoFar)];
+}
+
+function factsOf(actor: object): ActorFacts {
+  const { logic, src, id } = actor as { logic?: unknown; src?: unknown; id: string };
+  if (isMachine(logic)) {
+    return { actor: logic.id, machine: logic.id, machineVersion: String(logic.version ?? '') };
+  }
+  return { actor: typeof src === 'string' ? src : id };
+}
+
+function isMachine(logic: unknown): logic is AnyStateMachine {
+  return typeof logic === 'object' && logic !== null && 'root' in logic && 'id' in logic;
+}
+
+type Transition = Extract<InspectionEvent, { type: '@xstate.microstep' }>['_transitions'][number];
+
+function takenEdges({ source, target, eventType, guard }: Transition): TakenEdge[] {
+  const from = source.path.join('.');
+  return (target ?? [source]).map((node) => ({
+    from,
+    to: node.path.join('.'),
+    event: eventType,
+    ...(guard !== undefined && { guard: guardName(guard) }),
+  }));
+}
+
+function guardName(guard: unknown): string {
+  if (typeof guard === 'string') return guard;
+  const { type } = Object(guard) as { type?: unknown };
+  return typeof type === 'string' ? type : 'guard';
+}
+
+function standing(snapshot: object): Pick<Step, 'active' | 'status' | 'context'> {
+  const { value, status, context } = snapshot as {
+    value?: StateValue;
+    status?: InspectionRecord['status'];
+    context?: unknown;
+  };
+  return {
+    ...(value !== undefined && { active: innermost(value) }),
+    ...(status !== undefined && { status }),
+    ...(context !== undefined && { context: maskSecrets(context) }),
+  };
+}
+
+/** The ids of the innermost states of a state value: `{pending: 'queued'}` is `pending.queued`. */
+export function innermost(value: StateValue, within = ''): string[] {
+  if (typeof value === 'string') return [within + value];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (inner === undefined) return [];
+    const isLeaf = typeof inner === 'object' && Object.keys(inner).length === 0;
+    return isLeaf ? [within + key] : innermost(inner, `${within}${key}.`);
+  });
+}

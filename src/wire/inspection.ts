@@ -1,0 +1,59 @@
+/** What watchers hear on `inspect.<worker>.<job id>`, and what workers say of themselves. Nothing of it is stored. */
+
+/** An arrow that a machine took, by the ids of its states: `pending.queued`. */
+export interface TakenEdge {
+  from: string;
+  to: string;
+  event: string;
+  guard?: string;
+}
+
+/** One step of one actor. Unknown kinds are to be passed over. */
+export interface InspectionRecord {
+  v: 1;
+  /** Grows by one with each record of a worker: a gap is a record that was lost. */
+  seq: number;
+  /** ISO 8601. */
+  at: string;
+  worker: string;
+  /** Absent for the worker's own machine. */
+  jobId?: string;
+  /** `job`, `worker_lifecycle`, the id of an invoked chart, or the name of any other invoked actor. */
+  actor: string;
+  /** The chart that the actor runs; absent for one that runs none. */
+  machine?: string;
+  machineVersion?: string;
+  /**
+   * - `actor`: it was made
+   * - `event`: it was sent `event`, by `sentBy`
+   * - `transition`: it took `edges`
+   * - `snapshot`: where it stood when somebody began to watch
+   * - `done`: it ended, with `status`
+   */
+  kind: 'actor' | 'event' | 'transition' | 'snapshot' | 'done';
+  event?: string;
+  sentBy?: string;
+  edges?: TakenEdge[];
+  /** Ids of the innermost states that it is in afterwards. */
+  active?: string[];
+  status?: 'active' | 'done' | 'error' | 'stopped';
+  /** What it knows, with secrets masked and long values cut. */
+  context?: unknown;
+}
+
+/** A worker, as it answers on `jetfleet.workers`. Times are ISO 8601. */
+export interface WorkerInfo {
+  name: string;
+  /** A state of the `worker_lifecycle` chart. */
+  state: string;
+  startedAt: string;
+  host: string;
+  pid: number;
+  version: string;
+  /** Its job types, each with its slots. */
+  lanes: { type: string; concurrency: number; running: number }[];
+  /** The jobs that it runs, at most 100. */
+  running: { id: string; type: string; attempt: number; startedAt: string }[];
+  /** How many it runs. */
+  runningCount: number;
+}

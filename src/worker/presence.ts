@@ -1,0 +1,67 @@
+import { hostname } from 'node:os';
+import type { Broker } from '../broker/broker.js';
+import { packageVersion } from '../telemetry/version.js';
+import type { WorkerInfo } from '../wire/inspection.js';
+import type { HeldJob } from './run-services.js';
+
+/** What a worker tells those who ask, and who may give it orders. */
+export interface PresenceOptions {
+  broker: Broker;
+  worker: string;
+  state: () => string;
+  lanes: () => WorkerInfo['lanes'];
+  runs: ReadonlyMap<string, HeldJob>;
+  /** Told to take no more jobs, or to take them again. */
+  onDrain: (drain: boolean) => void;
+}
+
+const MAX_SHOWN = 100;
+
+/** Makes a worker known to those who ask who is there. */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #startedAt = new Date().toISOString();
+  #detach: (() => void)[] = [];
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    if (this.#detach.length > 0) return;
+    const { worker, onDrain } = this.#options;
+    const { notices, subjects } = this.#options.broker;
+    this.#detach = [
+      notices.answer(subjects.workersAsked(), () => this.#info()),
+      notices.hear(subjects.drainOrdered(), ({ worker: name, drain }) => {
+        if (name === worker && typeof drain === 'boolean') onDrain(drain);
+      }),
+    ];
+  }
+
+  close(): void {
+    for (const detach of this.#detach) detach();
+    this.#detach = [];
+  }
+
+  #info(): WorkerInfo {
+    const { worker, state, lanes, runs } = this.#options;
+    const shown = [...runs.values()].slice(0, MAX_SHOWN).map(({ context: { record } }) => ({
+      id: record.id,
+      type: record.type,
+      attempt: record.attempt,
+      startedAt: record.updatedAt,
+    }));
+    return {
+      name: worker,
+      state: state(),
+      startedAt: this.#startedAt,
+      host: hostname(),
+      pid: process.pid,
+      version: packageVersion(),
+      lanes: lanes(),
+      running: shown,
+      runningCount: runs.size,
+    };
+  }
+}
