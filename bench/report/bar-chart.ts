@@ -16,7 +16,8 @@ export interface BarChart {
 }
 
 const WIDTH = 720;
-const LABEL_WIDTH = 210;
+/** Fits the longest label, `bare NATS client, periodic, publish`, with room for a wider font. */
+const LABEL_WIDTH = 270;
 const VALUE_WIDTH = 90;
 const PLOT_WIDTH = WIDTH - LABEL_WIDTH - VALUE_WIDTH;
 const TOP = 40;
