@@ -8,16 +8,9 @@ import {
   resolveJobState,
 } from '../../machines/index.js';
 import type { Delivery } from '../broker/delivery.js';
-import {
-  type AbortReason,
-  ConflictError,
-  JetfleetError,
-  JobAborted,
-  toJobError,
-  ValidationError,
-} from '../jobs/errors.js';
+import { type AbortReason, ConflictError, JetfleetError, JobAborted, toJobError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../jobs/limits.js';
+import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
 import { retryDelayMs } from '../jobs/retry-policy.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
@@ -26,6 +19,8 @@ import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
+import { assertResultSize } from './result-size.js';
+import { RunContext } from './run-context.js';
 import {
   type HeldJob,
   publishFollowUps,
@@ -90,7 +85,7 @@ export class JobRun implements Leased, HeldJob {
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.context = new RunContext(claimed, this);
+    this.context = new RunContext(claimed.record, claimed.payload, this);
   }
 
   get logger(): Logger {
@@ -393,63 +388,4 @@ export class JobRun implements Leased, HeldJob {
     this.#writes = result.catch(() => {});
     return result;
   }
-}
-
-/** What the handler sees: the same object for the whole run, its record as of the last write. */
-class RunContext implements JobContext {
-  readonly id: string;
-  readonly type: string;
-  readonly priority: JobContext['priority'];
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  readonly payload: unknown;
-  /** Bound, since a handler may take it out of its context. */
-  readonly saveCheckpoint: JobContext['saveCheckpoint'];
-  readonly #run: JobRun;
-
-  constructor({ record, payload }: ClaimedJob, run: JobRun) {
-    this.id = record.id;
-    this.type = record.type;
-    this.priority = record.priority;
-    this.attempt = record.attempt;
-    this.maxAttempts = record.maxAttempts;
-    this.payload = payload;
-    this.saveCheckpoint = (value) => run.saveCheckpoint(value);
-    this.#run = run;
-  }
-
-  get signal(): AbortSignal {
-    return this.#run.signal;
-  }
-
-  get logger(): Logger {
-    return this.#run.logger;
-  }
-
-  get record(): JobRecord {
-    return this.#run.record;
-  }
-
-  get checkpoint(): unknown {
-    return this.#run.record.checkpoint;
-  }
-}
-
-function assertResultSize(what: string, value: unknown): void {
-  if (value === undefined) return;
-  let bytes: number;
-  try {
-    bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
-  } catch (cause) {
-    throw new JetfleetError(
-      'JETFLEET_RESULT_TOO_LARGE',
-      `the ${what} has no JSON form: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
-  if (bytes <= MAX_RESULT_BYTES) return;
-  throw new ValidationError(
-    'JETFLEET_RESULT_TOO_LARGE',
-    `the ${what} has ${bytes} bytes, the limit is ${MAX_RESULT_BYTES}; store large data elsewhere and keep a reference`,
-  );
 }
