@@ -38,7 +38,7 @@ export interface Summary {
 export async function runFaults(options: CampaignOptions): Promise<Summary> {
   const { seed, runs, from = 0, lanes, report = () => {} } = options;
   report(`seed ${seed}: ${runs} runs${options.cluster ? ' on three nodes' : ''}`, false);
-  await using pool = new WorkerPool(2);
+  await using pool = await WorkerPool.open(2);
   const results: RunResult[] = [];
   let next = from;
   const lane = async () => {

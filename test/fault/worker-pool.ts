@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { atMost } from '../../src/broker/bounded.js';
+import { type Bundle, bundleScript } from '../support/bundle.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
-const SCRIPT = fileURLToPath(new URL('fault-worker.ts', import.meta.url));
 const STOP_WITHIN_MS = 3_000;
 const MOST_WAITING = 12;
 
@@ -18,11 +17,8 @@ export class WorkerProcess {
   #listener: (message: FromWorker) => void = () => {};
   #onIdle: () => void = () => {};
 
-  constructor() {
-    this.#child = fork(SCRIPT, {
-      execArgv: ['--import', 'tsx'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+  constructor(script: string) {
+    this.#child = fork(script, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'idle') {
         this.#isIdle = true;
@@ -73,18 +69,24 @@ export class WorkerProcess {
 
 /** Keeps a few processes loaded, so that a run does not wait for Node to start. */
 export class WorkerPool implements AsyncDisposable {
+  readonly #script: Bundle;
   readonly #spare: number;
   readonly #waiting: WorkerProcess[] = [];
   #closed = false;
 
-  constructor(spare: number) {
+  private constructor(script: Bundle, spare: number) {
+    this.#script = script;
     this.#spare = spare;
     this.#fill();
   }
 
+  static async open(spare: number): Promise<WorkerPool> {
+    return new WorkerPool(await bundleScript('fault/fault-worker.ts'), spare);
+  }
+
   async take(): Promise<WorkerProcess> {
     for (;;) {
-      const worker = this.#waiting.shift() ?? new WorkerProcess();
+      const worker = this.#waiting.shift() ?? new WorkerProcess(this.#script.path);
       this.#fill();
       await worker.idle();
       if (!worker.ended) return worker;
@@ -101,11 +103,13 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #fill(): void {
-    while (!this.#closed && this.#waiting.length < this.#spare) this.#waiting.push(new WorkerProcess());
+    while (!this.#closed && this.#waiting.length < this.#spare)
+      this.#waiting.push(new WorkerProcess(this.#script.path));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#waiting.splice(0).map((worker) => worker.kill()));
+    await this.#script[Symbol.asyncDispose]();
   }
 }
