@@ -110,6 +110,8 @@ export class JobRun implements Leased, HeldJob {
   /** Runs the job; resolves when its message is acknowledged, handed back or lost. */
   begin(): Promise<void> {
     const { leases, runs } = this.#services;
+    // What runs for a job finds its run by the id: two of them would write in each other's name.
+    runs.get(this.#record.id)?.superseded();
     runs.set(this.#record.id, this);
     leases.add(this);
     this.#begun = true;
@@ -223,6 +225,10 @@ export class JobRun implements Leased, HeldJob {
       if (last.record?.state === 'cancelled') this.cancelled(last.seq);
       else this.#lose('another worker took it over in the meantime');
     }).catch((error) => this.logger.warn({ err: error }, 'cannot verify the lease'));
+  }
+
+  superseded(): void {
+    if (!this.#ended) this.#lose('this worker has claimed it anew');
   }
 
   /** The record is written already: the handler is stopped, and the message is let go of. */

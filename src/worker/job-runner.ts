@@ -36,6 +36,8 @@ export class JobRunner {
   readonly #services: RunServices;
   readonly #handler: RegisteredHandler;
   readonly #machine: JobMachine;
+  /** What is on its way from its delivery to its run, by job id. */
+  readonly #taking = new Map<string, Candidate>();
 
   constructor(services: RunServices, handler: RegisteredHandler) {
     this.#services = services;
@@ -51,9 +53,16 @@ export class JobRunner {
     const { broker, runs, logger, onFailpoint } = this.#services;
     try {
       const job = decodeJob(broker.subjects, delivery);
-      if (runs.get(job.request.id)?.adopt(delivery)) return;
-      if (onFailpoint) await onFailpoint('claim.delivered', job.request.id);
-      await this.#take({ delivery, job, onHandled });
+      const { id } = job.request;
+      if (runs.get(id)?.adopt(delivery) || this.#isTaking(id, delivery)) return;
+      const candidate = { delivery, job, onHandled };
+      this.#taking.set(id, candidate);
+      try {
+        if (onFailpoint) await onFailpoint('claim.delivered', id);
+        await this.#take(candidate);
+      } finally {
+        if (this.#taking.get(id) === candidate) this.#taking.delete(id);
+      }
     } catch (error) {
       logger.error(
         { err: error, subject: delivery.subject, seq: delivery.seq },
@@ -61,6 +70,18 @@ export class JobRunner {
       );
       delivery.nak(NAK_MS);
     }
+  }
+
+  /**
+   * Whether this worker is about to claim the job by the same message: a broker that is slow to take the claim hands the
+   * message out again meanwhile. To claim it once more would be to take the job over from oneself.
+   */
+  #isTaking(id: string, delivery: Delivery): boolean {
+    const candidate = this.#taking.get(id);
+    if (candidate?.delivery.seq !== delivery.seq) return false;
+    candidate.delivery = delivery;
+    delivery.working();
+    return true;
   }
 
   async #take(candidate: Candidate): Promise<void> {
@@ -121,8 +142,10 @@ export class JobRunner {
     if (isWritten && onFailpoint) await onFailpoint('claim.written', record.id);
     const { kind } = job.address;
     const from = before.state;
-    const claimed = { record, isWritten, seq, payload, delivery, onHandled, kind, from, input, event };
-    await new JobRun(this.#services, { ...claimed, machine: this.#machine, handler: this.#handler }).begin();
+    const claimed = { record, isWritten, seq, payload, onHandled, kind, from, input, event };
+    const { delivery: newest } = candidate;
+    const run = { ...claimed, delivery: newest, machine: this.#machine, handler: this.#handler };
+    await new JobRun(this.#services, run).begin();
   }
 
   /** Where the claim leads. The chart is asked only for what is not always the same. */

@@ -22,6 +22,8 @@ export interface HeldJob {
   release(): void;
   /** Stops the handler: the job was cancelled by the event `seq`. */
   cancelled(seq: number): void;
+  /** This worker has claimed the job anew: the earlier claim is void, and its handler is stopped. */
+  superseded(): void;
   /** Somebody has begun to watch the job. */
   watched(): void;
 }

@@ -61,7 +61,7 @@ function countViolations(name: string, history: readonly JobRecord[], evidence: 
   const live = evidence.live.filter((instance) => instance.name === name).length;
   const calls = evidence.ledger.filter((entry) => entry.name === name);
   const creates = calls.filter(({ action }) => action === 'create').length;
-  if (live <= 1 && (creates <= 1 || mayCreateTwice(id, evidence))) return [];
+  if (live <= 1 && (creates <= 1 || mayCreateTwice(id, history, evidence))) return [];
   const told = [
     ...calls.map(({ at, action }) => `${at} ${action}`),
     ...history.map(
@@ -73,16 +73,18 @@ function countViolations(name: string, history: readonly JobRecord[], evidence: 
 }
 
 /** A worker that stands still after the answer to its fence cannot be told from one that is about to call. */
-function mayCreateTwice(id: string, { plan, lagMs }: Evidence): boolean {
+function mayCreateTwice(id: string, history: readonly JobRecord[], { plan, lagMs }: Evidence): boolean {
+  const planned = plan.jobs.find((job): job is Extract<PlannedJob, { kind: 'create' }> => job.id === id);
+  if (planned?.mayCreateTwice) return true;
+  // Within one attempt nothing excuses it: every create is followed by look-ups, which wait their turn behind it.
+  if (new Set(history.map(({ attempt }) => attempt)).size < 2) return false;
   // A provider that takes longer to carry out a create than its look-ups take to find nothing.
   if (lagMs > LOOK_UPS_MS / 2) return true;
-  const stoodStill = plan.faults.some(
+  return plan.faults.some(
     (fault) =>
       ['freeze', 'block'].includes(fault.kind) ||
       (fault.kind === 'failpoint' && fault.action === 'freeze' && fault.failpoint === 'create.sending'),
   );
-  const job = plan.jobs.find((each): each is Extract<PlannedJob, { kind: 'create' }> => each.id === id);
-  return stoodStill || (job?.kind === 'create' && job.mayCreateTwice);
 }
 
 /** A job that says its instance runs must be right, unless something outside took the instance away. */
