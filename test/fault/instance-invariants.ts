@@ -76,8 +76,8 @@ function countViolations(name: string, history: readonly JobRecord[], evidence: 
 function mayCreateTwice(id: string, history: readonly JobRecord[], { plan, lagMs }: Evidence): boolean {
   const planned = plan.jobs.find((job): job is Extract<PlannedJob, { kind: 'create' }> => job.id === id);
   if (planned?.mayCreateTwice) return true;
-  // Within one attempt nothing excuses it: every create is followed by look-ups, which wait their turn behind it.
-  if (new Set(history.map(({ attempt }) => attempt)).size < 2) return false;
+  // Within one claim nothing excuses it: every create is followed by look-ups, which wait their turn behind it.
+  if (claimsOf(history) < 2) return false;
   // A provider that takes longer to carry out a create than its look-ups take to find nothing.
   if (lagMs > LOOK_UPS_MS / 2) return true;
   return plan.faults.some(
@@ -85,6 +85,17 @@ function mayCreateTwice(id: string, history: readonly JobRecord[], { plan, lagMs
       ['freeze', 'block'].includes(fault.kind) ||
       (fault.kind === 'failpoint' && fault.action === 'freeze' && fault.failpoint === 'create.sending'),
   );
+}
+
+/** Records of a run go on from one another: any other one that runs is a claim. */
+function claimsOf(history: readonly JobRecord[]): number {
+  return history.filter(({ state, attempt, worker }, index) => {
+    const before = history[index - 1];
+    return (
+      state === 'running' &&
+      !(before?.state === 'running' && before.attempt === attempt && before.worker === worker)
+    );
+  }).length;
 }
 
 /** A job that says its instance runs must be right, unless something outside took the instance away. */

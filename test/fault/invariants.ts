@@ -105,8 +105,11 @@ function cancelOf(id: string, history: readonly JobRecord[]): Violation[] {
   return wasCancelled ? [] : [{ kind: 'cancel', about: id, detail: statesOf(history) }];
 }
 
-/** How a job may fail whose provider and endpoint behave: its workers died, a call timed out, or it was cancelled. */
-const EXPLAINED = /^JETFLEET_(STALLED|CANCELLED|PROVIDER_AMBIGUOUS|PROVIDER_TRANSIENT)$/;
+/**
+ * How a job may fail whose provider and endpoint behave: its workers died, a call to the provider timed out, the broker
+ * answered every fence too late, or it was cancelled.
+ */
+const EXPLAINED = /^JETFLEET_(STALLED|CANCELLED|PROVIDER_AMBIGUOUS|PROVIDER_TRANSIENT|PUBLISH_TIMEOUT)$/;
 
 function failureOf(job: PlannedJob, histories: Evidence['histories']): Violation[] {
   if (job.kind !== 'create' || job.faults.length > 0) return [];
