@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   JETFLEET_CANCELLED: 'The job was cancelled.',
   JETFLEET_CONFLICT: 'The job changed in the meantime, so the write was refused.',
   JETFLEET_NOT_FOUND: 'There is no job with this id.',
+  JETFLEET_MACHINE_NOT_FOUND: 'There is no state machine of this name.',
   JETFLEET_CLOSED: 'The queue, worker or connection is closed.',
   JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.',
   JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.',
