@@ -2,8 +2,8 @@
  * Jetfleet: a durable, priority-ordered job queue for GPU instance operations on NATS JetStream.
  *
  * `JobQueueService` adds jobs and tells about them, `JobWorkerService` runs them. Providers are in `jetfleet/gpu`,
- * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, and a nats-server
- * for development and tests in `jetfleet/embedded`.
+ * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, their
+ * drawings and who runs them in `jetfleet/inspect`, and a nats-server for development and tests in `jetfleet/embedded`.
  */
 export type { NatsConnection } from './broker/connection.js';
 export { type Drift, formatDrift } from './broker/drift.js';
@@ -49,7 +49,7 @@ export {
 } from './jobs/payloads.js';
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
-export type { JobFilter, JobPage } from './queue/job-lists.js';
+export type { JobFilter, JobPage } from './queue/job-filter.js';
 export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
 export type { RedriveFilter } from './queue/job-redrive.js';
 export type { JobOptions } from './queue/job-request.js';

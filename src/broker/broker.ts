@@ -13,10 +13,12 @@ import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
 import {
   consumeEvents,
+  type EventFilter,
   type EventHandler,
   type EventOptions,
   type EventSubscription,
 } from './event-consumer.js';
+import { type EventFeed, feedEvents } from './event-feed.js';
 import { Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
@@ -71,6 +73,7 @@ export class Broker {
   readonly #status: AsyncIterable<Status> & { stop?: () => void };
   readonly #logger: Logger;
   #closed = false;
+  #isConnected = true;
 
   private constructor(
     connection: NatsConnection,
@@ -209,7 +212,7 @@ export class Broker {
   }
 
   /** The record of an event, or undefined for a stranger's message; a record stands on its own subject only. */
-  recordOf({ subject, seq, data }: StoredMessage): JobRecord | undefined {
+  recordOf({ subject, seq, data }: Pick<StoredMessage, 'subject' | 'seq' | 'data'>): JobRecord | undefined {
     try {
       const record = decodeRecord(data);
       if (this.subjects.event(record.type, record.status, record.id) === subject) return record;
@@ -253,6 +256,11 @@ export class Broker {
     return consumeEvents(this.connection, this.subjects, options, handler, this.#logger);
   }
 
+  /** Events to look at, from a sequence on, or from now on; see {@link feedEvents}. */
+  feed(options: { filter?: EventFilter; fromSeq?: number }): Promise<EventFeed> {
+    return feedEvents(this.connection, this.subjects, options, (message) => this.recordOf(message));
+  }
+
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
   announceCancelled(id: string, seq: number): void {
     this.notices.tell(this.subjects.cancelled(), { id, seq });
@@ -276,6 +284,11 @@ export class Broker {
       if (typeof instances !== 'boolean' || !Array.isArray(orphans)) return;
       listener({ instances, orphans: orphans.filter(isOrphan) });
     });
+  }
+
+  /** Whether the server is there now, as far as this side knows. */
+  get isConnected(): boolean {
+    return this.#isConnected && !this.connection.isClosed();
   }
 
   /** Tells `listener` when the broker goes away and comes back; returns how to stop. */
@@ -323,6 +336,7 @@ export class Broker {
   }
 
   #tell(change: ConnectionChange): void {
+    this.#isConnected = change === 'back';
     for (const listener of this.#listeners) listener(change);
   }
 }

@@ -1,6 +1,8 @@
-import type { AnyActorRef, AnyStateMachine, InspectionEvent, StateValue } from 'xstate';
+import type { AnyActorRef, InspectionEvent, StateValue } from 'xstate';
 import type { InspectionRecord, TakenEdge } from '../wire/inspection.js';
+import { guardName } from './element-names.js';
 import { maskSecrets } from './mask.js';
+import { isMachine } from './worker-charts.js';
 
 /** What a step says by itself; who took it, where and when is added by whoever sends it. */
 export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId'>;
@@ -53,10 +55,6 @@ function factsOf(actor: object): ActorFacts {
   return { actor: typeof src === 'string' ? src : id };
 }
 
-function isMachine(logic: unknown): logic is AnyStateMachine {
-  return typeof logic === 'object' && logic !== null && 'root' in logic && 'id' in logic;
-}
-
 type Transition = Extract<InspectionEvent, { type: '@xstate.microstep' }>['_transitions'][number];
 
 function takenEdges({ source, target, eventType, guard }: Transition): TakenEdge[] {
@@ -67,12 +65,6 @@ function takenEdges({ source, target, eventType, guard }: Transition): TakenEdge
     event: eventType,
     ...(guard !== undefined && { guard: guardName(guard) }),
   }));
-}
-
-function guardName(guard: unknown): string {
-  if (typeof guard === 'string') return guard;
-  const { type } = Object(guard) as { type?: unknown };
-  return typeof type === 'string' ? type : 'guard';
 }
 
 function standing(snapshot: object): Pick<Step, 'active' | 'status' | 'context'> {
