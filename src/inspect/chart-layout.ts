@@ -21,8 +21,17 @@ const BORDER = 12;
 /** Width over height of a drawing that fits a page. */
 const ASPECT = 1.5;
 
-/** Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. */
+/** Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. Made once for each chart object. */
 export function layOutChart(chart: Chart): ChartLayout {
+  const known = layouts.get(chart) ?? fittingLayout(chart);
+  layouts.set(chart, known);
+  return known;
+}
+
+/** A page draws the same chart again and again, with other states lit. */
+const layouts = new WeakMap<Chart, ChartLayout>();
+
+function fittingLayout(chart: Chart): ChartLayout {
   const down = layOutAlong(chart, 'TB');
   const right = layOutAlong(chart, 'LR');
   const needed = ({ width, height }: ChartLayout) => Math.max(width / ASPECT, height);

@@ -4,6 +4,9 @@ import { BUILT_IN_CHARTS } from './built-in-charts.js';
 import { type Chart, chartOf } from './chart.js';
 
 const GATHER_MS = 500;
+/** What is larger can be seen by nobody, and takes long to lay out. */
+const MAX_STATES = 200;
+const MAX_EDGES = 600;
 
 /** A chart, and where it is from: the package, or a worker that answered. */
 export type KnownChart = Chart & { source: 'built-in' | 'worker' };
@@ -47,10 +50,23 @@ function keyOf({ id, version }: Chart): string {
   return JSON.stringify([id, version]);
 }
 
-/** Whether an answer can be drawn: anybody on the broker can answer. */
+/** Whether an answer can be drawn, and in reasonable time: anybody on the broker can answer. */
 function isChart(value: unknown): value is Chart {
   const { id, version, description, states, edges } = Object(value) as Partial<Record<keyof Chart, unknown>>;
-  return areTexts([id, version, description]) && areAll(states, isState) && areAll(edges, isEdge);
+  if (!areTexts([id, version, description])) return false;
+  if (!areAll(states, MAX_STATES, isState) || !areAll(edges, MAX_EDGES, isEdge)) return false;
+  return isConnected(value as Chart);
+}
+
+/** Every parent comes before its children, and every edge joins states that there are. */
+function isConnected({ states, edges }: Chart): boolean {
+  const ids = new Set(['']);
+  for (const { id, key, parent } of states) {
+    const isInPlace = parent === undefined ? id === key : ids.has(parent) && id === `${parent}.${key}`;
+    if (!isInPlace || ids.has(id)) return false;
+    ids.add(id);
+  }
+  return edges.every(({ from, to }) => ids.has(from) && ids.has(to));
 }
 
 function isState(value: Record<string, unknown>): boolean {
@@ -71,6 +87,7 @@ function isTextList(value: unknown): boolean {
   return Array.isArray(value) && areTexts(value);
 }
 
-function areAll(value: unknown, isOne: (item: Record<string, unknown>) => boolean): boolean {
-  return Array.isArray(value) && value.every((item) => isOne(Object(item) as Record<string, unknown>));
+function areAll(value: unknown, max: number, isOne: (item: Record<string, unknown>) => boolean): boolean {
+  if (!Array.isArray(value) || value.length > max) return false;
+  return value.every((item) => isOne(Object(item) as Record<string, unknown>));
 }

@@ -168,6 +168,34 @@ describe('workers', () => {
     });
   });
 
+  test('are not believed when a chart cannot be drawn', async () => {
+    await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' } });
+    const { notices, subjects } = await fleet.queue.broker();
+    const text = { id: 'evil', version: '1', description: '' };
+    const state = { kind: 'atomic', isInitial: false, description: '', invokes: [] };
+    const circle = [
+      { ...state, id: 'a', key: 'a', parent: 'b' },
+      { ...state, id: 'b', key: 'b', parent: 'a' },
+    ];
+    const many = Array.from({ length: 10_000 }, (_, index) => ({
+      ...state,
+      id: `s${index}`,
+      key: `s${index}`,
+    }));
+    const edge = { id: '#0', from: '', to: 'nowhere', event: 'X', label: 'X', actions: [] };
+    const charts = [
+      { ...text, states: circle, edges: [] },
+      { ...text, states: many, edges: [] },
+      { ...text, states: [], edges: [edge] },
+      { ...text, states: [{}], edges: [] },
+      null,
+      'chart',
+    ];
+    onTestFinished(notices.answer(subjects.chartsAsked(), () => ({ charts })));
+    onTestFinished(notices.answer(subjects.chartsAsked(), () => ({ charts: 'none' })));
+    expect((await listCharts(fleet.queue)).filter(({ source }) => source === 'worker')).toEqual([]);
+  });
+
   test('answer with what fits into a message, and say how much did not', async () => {
     const states = Object.fromEntries(
       Array.from({ length: 400 }, (_, index) => [`s${index}`, { description: 'x'.repeat(1_000) }]),

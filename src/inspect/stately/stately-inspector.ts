@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
 import type { InspectionRecord } from '../../wire/inspection.js';
 import type { Chart } from '../chart.js';
@@ -40,6 +40,8 @@ const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 export async function startStatelyInspector(options: StatelyInspectorOptions): Promise<StatelyInspector> {
   const { queue, port = 0, host = '127.0.0.1', allowedOrigins = [] } = options;
   await queue.connect();
+  // Loaded here: whoever wants a chart or a command line shall not wait for it.
+  const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({
     host,
     port,
