@@ -14,7 +14,13 @@ const COMPARED: readonly [Durability, SystemName][] = [
 const COMPARISONS: readonly MeasureName[] = ['add', 'addBulk', 'process', 'startLatency'];
 
 /** Long measures, and those that hardly vary, are not repeated in every round. */
-const MOST_ROUNDS: Partial<Record<MeasureName, number>> = { waiting: 1, criticalBehindLow: 3, monitors: 1 };
+const MOST_ROUNDS: Partial<Record<MeasureName, number>> = {
+  waiting: 1,
+  criticalBehindLow: 3,
+  monitors: 1,
+  lists: 1,
+  unwatchedServer: 3,
+};
 
 /**
  * Everything that is measured in one round. The order is turned by one pair a round, so that no system always
@@ -36,6 +42,7 @@ function unitsOf(durability: Durability, system: SystemName, { backlogs }: Sizes
   if (system === 'jetfleet' || system === 'bullmq') units.push(unit('criticalBehindLow'));
   if (system === 'jetfleet' && durability === 'fsync') {
     units.push(...backlogs.map((backlog) => ({ ...unit('waiting'), backlog })), unit('monitors'));
+    units.push(unit('lists'), unit('unwatchedServer'));
   }
   return units;
 }

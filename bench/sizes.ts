@@ -18,6 +18,8 @@ export interface Sizes {
   pollMs: number;
   /** Polls of each monitor that are measured. */
   polls: number;
+  /** Finished jobs behind the lists. */
+  listJobs: number;
   criticalJobs: number;
   /** More than can be done before the last CRITICAL job is added. */
   lowJobs: number;
@@ -37,6 +39,7 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     monitors: 100_000,
     pollMs: 30_000,
     polls: 3,
+    listJobs: 1_000_000,
     criticalJobs: 100,
     lowJobs: 30_000,
   },
@@ -53,6 +56,7 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     monitors: 500,
     pollMs: 2_000,
     polls: 1,
+    listJobs: 2_000,
     criticalJobs: 20,
     lowJobs: 3_000,
   },

@@ -17,6 +17,8 @@ export const MEASURES = [
   'raw',
   'waiting',
   'monitors',
+  'lists',
+  'unwatchedServer',
   'criticalBehindLow',
 ] as const;
 export type MeasureName = (typeof MEASURES)[number];

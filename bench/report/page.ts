@@ -109,7 +109,7 @@ function failures({ failures: failed }: BenchResult): string {
 
 function method({ sizes }: BenchResult): string {
   const { addJobs, addBulkJobs, processJobs, rawJobs, latencyMs, backlogs, backlogJobs } = sizes;
-  const { monitors, pollMs, polls, criticalJobs, lowJobs } = sizes;
+  const { monitors, pollMs, polls, listJobs, criticalJobs, lowJobs } = sizes;
   const count = (value: number) => value.toLocaleString('en');
   const durabilities = Object.entries(DURABILITY_OF).flatMap(([durability, systems]) =>
     Object.entries(systems).map(([system, setting]) => [
@@ -128,7 +128,7 @@ function method({ sizes }: BenchResult): string {
       `${count(processJobs)} processed, ${count(rawJobs)} for the raw limit, ${count(latencyMs / 1_000)} ` +
       `s of start latency, ${count(backlogJobs)} on top of backlogs of ${backlogs.map(count).join(', ')}, ` +
       `${count(criticalJobs)} CRITICAL before ${count(lowJobs)} LOW, ${count(monitors)} monitors ` +
-      `with ${polls} polls of ${count(pollMs / 1_000)} s each.`,
+      `with ${polls} polls of ${count(pollMs / 1_000)} s each, ${count(listJobs)} finished jobs to list.`,
     'Peers have the settings that suit them best here: BullMQ removes completed jobs; ' +
       'graphile-worker has a local queue of 500, completes in batches and has 50 connections, opened ' +
       'before; pg-boss has 50 connections, four loops of 64 jobs that fetch again at once, and ' +

@@ -136,6 +136,31 @@ export const SECTIONS: readonly Section[] = [
       ['serverCpuPercent', 'server CPU, %'],
     ],
   },
+  {
+    measure: 'lists',
+    title: 'Lists over HTTP',
+    text:
+      'Pages of 50 finished jobs, one in ten of them failed, newest and oldest first, by status, type, ' +
+      'priority, time and id, each followed by its cursor for up to 20 pages. One client, one page at a time.',
+    columns: [
+      ['pageP50Ms', 'page p50, ms'],
+      ['pageP99Ms', 'page p99, ms'],
+      ['pageMaxMs', 'page max, ms'],
+      ['pages', 'pages'],
+    ],
+  },
+  {
+    measure: 'unwatchedServer',
+    title: 'The HTTP server when nobody looks',
+    text:
+      'A `jetfleet server` beside a worker that processes jobs that do nothing, without a client: its CPU ' +
+      'time beside that of the worker and of nats-server.',
+    columns: [
+      ['sharePercent', 'share, %'],
+      ['httpCpuMicrosPerJob', 'HTTP server CPU, us/job'],
+      ['jobCpuMicrosPerJob', 'job CPU, us/job'],
+    ],
+  },
 ];
 
 export const PEER_STRENGTHS: readonly (readonly [peer: string, text: string])[] = [
