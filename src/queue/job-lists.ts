@@ -7,6 +7,7 @@ import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { assertFilter, type JobFilter, type JobPage } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { listByTime } from './job-order.js';
+import { ScanBudget } from './scan-budget.js';
 import { type Bounds, deliveredBounds, timerJobs, touchedJobs } from './work-jobs.js';
 
 /** A job of a listing, and the sequence of the message that it was found by. */
@@ -29,9 +30,6 @@ type ToJobs = (messages: StoredMessage[]) => Found[] | Promise<Found[]>;
 
 /** Messages read at once at most; the broker tells the last events of as many jobs in one request. */
 const READ = 256;
-/** What one page may cost: a filter that few messages fit ends its page short, with a cursor. */
-const MAX_SCANNED = 10_000;
-const MAX_SCANNED_BYTES = 64 * 1024 * 1024;
 const LIST_ORDER: readonly JobStatus[] = ['processing', 'pending', 'completed', 'failed'];
 
 /**
@@ -50,7 +48,8 @@ export async function listJobs(broker: Broker, filter: JobFilter): Promise<JobPa
   const stages = stagesFor(broker, filter);
   let { stage, position } = parseCursor(filter.cursor, stages.length);
   const pageUpTo = (cursor: string): JobPage => ({ jobs: [...jobs.values()], cursor });
-  for (let scanned = 0, bytes = 0, size = Math.min(READ, limit); stage < stages.length; ) {
+  const budget = new ScanBudget();
+  for (let size = Math.min(READ, limit); stage < stages.length; ) {
     const part = await (stages[stage] as Stage).read(position, size);
     for (const { seq, job } of part.found) {
       if (!fits(job) || jobs.has(job.id)) continue;
@@ -60,11 +59,10 @@ export async function listJobs(broker: Broker, filter: JobFilter): Promise<JobPa
     }
     if (part.next === undefined) stage++;
     position = part.next ?? 0;
-    scanned += part.read;
-    bytes += part.bytes;
+    budget.spend(part.read, part.bytes);
     size = Math.min(READ, size * 2);
-    const full = jobs.size >= limit || scanned >= MAX_SCANNED || bytes >= MAX_SCANNED_BYTES;
-    if (full && stage < stages.length) return pageUpTo(`${stage}.${position}`);
+    if ((jobs.size >= limit || budget.isSpent) && stage < stages.length)
+      return pageUpTo(`${stage}.${position}`);
   }
   return { jobs: [...jobs.values()] };
 }

@@ -7,6 +7,7 @@ import { statusOf } from '../jobs/vocabulary.js';
 import type { JobFilter, JobPage } from './job-filter.js';
 import { findJob } from './job-lookup.js';
 import { type OrderedSource, orderedSources, type TimeRange } from './job-order-sources.js';
+import { ScanBudget } from './scan-budget.js';
 
 type Order = 'newest' | 'oldest';
 
@@ -20,9 +21,6 @@ interface Placed {
 const READ = 256;
 /** The same for a search by id, which passes over most of them by their subjects. */
 const SEARCH_READ = 1_024;
-/** What one page may cost: a filter that few jobs fit ends its page short, with a cursor. */
-const MAX_SCANNED = 10_000;
-const MAX_SCANNED_BYTES = 64 * 1024 * 1024;
 /** How the ids of jobs begin that were published without one, on the stream of webhooks; else without `webhook-`. */
 const SEQUENCE_ID = 'webhook-seq-';
 /** In the place of a position: nothing is left. */
@@ -47,10 +45,9 @@ export async function listByTime(broker: Broker, filter: JobFilter): Promise<Job
     if (exact && fits(exact)) return { jobs: [exact], cursor: cursorOf(order, readers) };
   }
   const jobs = new Map<string, JobRecord>();
-  const budget = { scanned: 0, bytes: 0 };
-  const isSpent = () => budget.scanned >= MAX_SCANNED || budget.bytes >= MAX_SCANNED_BYTES;
+  const budget = new ScanBudget();
   for (;;) {
-    await Promise.all(readers.map((reader) => reader.fill(fits, budget, isSpent)));
+    await Promise.all(readers.map((reader) => reader.fill(fits, budget)));
     // A source that is not read to its next job may hold the one that comes first.
     if (readers.some((reader) => reader.isBehind)) break;
     const next = firstOf(readers, order);
@@ -79,11 +76,6 @@ function firstOf(readers: readonly Reader[], order: Order): Reader | undefined {
     if (isEarlier) first = reader;
   }
   return first;
-}
-
-interface Budget {
-  scanned: number;
-  bytes: number;
 }
 
 /** Reads one source in order, a part at a time. */
@@ -143,11 +135,11 @@ class Reader {
   }
 
   /** Reads until there is a job, the end, or nothing left to spend. */
-  async fill(fits: (job: JobRecord) => boolean, budget: Budget, isSpent: () => boolean): Promise<void> {
-    for (let size = this.#size; this.isBehind && !isSpent(); size = Math.min(this.#maxSize, size * 2)) {
+  async fill(fits: (job: JobRecord) => boolean, budget: ScanBudget): Promise<void> {
+    for (let size = this.#size; this.isBehind && !budget.isSpent; size = Math.min(this.#maxSize, size * 2)) {
       const { messages, next } = await this.#source.read(this.#order, this.#next, size);
-      budget.scanned += messages.length;
-      for (const { data } of messages) budget.bytes += data.length;
+      const bytes = messages.reduce((sum, { data }) => sum + data.length, 0);
+      budget.spend(messages.length, bytes);
       if (next === undefined) this.#isDone = true;
       this.#next = next;
       const candidates = messages.filter(({ subject }) => this.#mayFit(subject));
