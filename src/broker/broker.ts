@@ -71,6 +71,7 @@ export class Broker {
   readonly #status: AsyncIterable<Status> & { stop?: () => void };
   readonly #logger: Logger;
   #closed = false;
+  #isConnected = true;
 
   private constructor(
     connection: NatsConnection,
@@ -278,6 +279,11 @@ export class Broker {
     });
   }
 
+  /** Whether the server is there now, as far as this side knows. */
+  get isConnected(): boolean {
+    return this.#isConnected && !this.connection.isClosed();
+  }
+
   /** Tells `listener` when the broker goes away and comes back; returns how to stop. */
   onConnection(listener: (change: ConnectionChange) => void): () => void {
     this.#listeners.add(listener);
@@ -323,6 +329,7 @@ export class Broker {
   }
 
   #tell(change: ConnectionChange): void {
+    this.#isConnected = change === 'back';
     for (const listener of this.#listeners) listener(change);
   }
 }

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   JETFLEET_DRAINING: 'The worker is shutting down and handed the job back.',
   JETFLEET_CANCELLED: 'The job was cancelled.',
   JETFLEET_CONFLICT: 'The job changed in the meantime, so the write was refused.',
+  JETFLEET_VERSION_MISMATCH: 'The job has moved on from the version that the caller named.',
   JETFLEET_NOT_FOUND: 'There is no job with this id.',
   JETFLEET_CLOSED: 'The queue, worker or connection is closed.',
   JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.',
@@ -57,6 +58,17 @@ export const ERROR_CODES = {
   JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',
   JETFLEET_WEBHOOK_FAILED: 'The endpoint did not accept the webhook.',
   JETFLEET_WEBHOOK_GONE: 'The endpoint answered 410: it wants no more webhooks.',
+  JETFLEET_HTTP_UNAUTHORIZED: 'The request has no valid token.',
+  JETFLEET_HTTP_FORBIDDEN: 'The role of the token does not cover the request.',
+  JETFLEET_HTTP_FOREIGN: 'The request comes from a page of another site, or names another host.',
+  JETFLEET_HTTP_NOT_FOUND: 'The HTTP API has nothing at this path.',
+  JETFLEET_HTTP_METHOD: 'The HTTP API has this path, but not for this method.',
+  JETFLEET_HTTP_INVALID: 'A part of the request does not fit what the OpenAPI document says.',
+  JETFLEET_HTTP_BODY_TOO_LARGE: 'The body of the request is over the limit of its path.',
+  JETFLEET_HTTP_MEDIA_TYPE: 'The body of the request is not declared as application/json.',
+  JETFLEET_HTTP_KEY_REUSED: 'The Idempotency-Key was used for another job.',
+  JETFLEET_HTTP_ADDRESS: 'The HTTP server cannot listen at the address.',
+  JETFLEET_HTTP_FAILED: 'The HTTP server failed for a reason of its own.',
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

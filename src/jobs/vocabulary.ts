@@ -70,6 +70,8 @@ const STATUS_OF: Record<JobState, JobStatus> = {
   cancelled: 'failed',
 };
 
+export const STATES = Object.keys(STATUS_OF) as readonly JobState[];
+
 /** The status that a nested state belongs to; undefined for a word that is no state. */
 export function statusOf(state: JobState): JobStatus {
   return STATUS_OF[state];
@@ -89,6 +91,10 @@ export function isJobType(value: string): boolean {
 
 export function isPriority(value: string): value is JobPriority {
   return (PRIORITIES as readonly string[]).includes(value);
+}
+
+export function isState(value: string): value is JobState {
+  return Object.hasOwn(STATUS_OF, value);
 }
 
 export function isStatus(value: string): value is JobStatus {

@@ -4,20 +4,26 @@ import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { type WorkKind, workKindsFor } from '../wire/subjects.js';
-import { findJob, noSuchJob, pendingRecordOf } from './job-lookup.js';
+import { assertVersion, findJob, noSuchJob, pendingRecordOf, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 
 /**
  * Cancels a job, wherever it is. The FAILED record decides: it is fenced like every transition, so of a cancellation
  * and a completion that race one wins. What comes after it is repeated by whoever meets the job's message or timer
  * next, should this process die.
- * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job has ended already
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job has ended already
  */
-export async function cancelJob(broker: Broker, id: string, reason?: string): Promise<JobRecord> {
+export async function cancelJob(
+  broker: Broker,
+  id: string,
+  reason?: string,
+  options: VersionOptions = {},
+): Promise<JobRecord> {
   for (;;) {
     const last = await broker.lastEvent(id);
     const before = last?.record ?? (await findJob(broker, id));
     if (!before) throw noSuchJob(id);
+    assertVersion(id, last?.seq ?? 0, options);
     if (isTerminal(before.status)) {
       throw new ConflictError(`job ${id} is ${before.state} already, so it cannot be cancelled`);
     }

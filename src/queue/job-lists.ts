@@ -7,6 +7,7 @@ import {
   isPriority,
   isStatus,
   type JobPriority,
+  type JobState,
   type JobStatus,
   PRIORITIES,
   STATUSES,
@@ -18,6 +19,19 @@ export interface JobFilter {
   type?: string;
   status?: JobStatus;
   priority?: JobPriority;
+  /** One of the nested states: `retrying`. */
+  state?: JobState;
+  /** An id, or the beginning of one. */
+  id?: string;
+  /** Only jobs that changed (`updatedAt`) at this time or later. */
+  since?: Date | string;
+  /** Only jobs that changed (`updatedAt`) at this time or earlier. */
+  until?: Date | string;
+  /**
+   * By the time of the last change, all statuses together. Defaults to `oldest` with `state`, `id`, `since` or `until`,
+   * else to processing, pending in the order in which they will start, completed, failed.
+   */
+  order?: 'oldest' | 'newest';
   /** Most jobs on a page, 1 to 1,000. Defaults to 100. */
   limit?: number;
   /** Where the page before ended. */

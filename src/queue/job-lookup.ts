@@ -8,6 +8,40 @@ import { Header } from '../wire/headers.js';
 import { decodeJob } from '../wire/job-message.js';
 import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 
+/** A job as it stands, and what that is called. */
+export interface JobVersion {
+  job: JobRecord;
+  /** Sequence of its last record in EVENTS; 0 for a job that no worker has touched. */
+  seq: number;
+}
+
+/** For changes that shall only be made to the job that the caller has seen. */
+export interface VersionOptions {
+  /** The sequence that {@link JobVersion} told. Defaults to any. */
+  ifSeq?: number;
+}
+
+/** @throws JetfleetError `JETFLEET_VERSION_MISMATCH` when the job has moved on from the version that is asked for */
+export function assertVersion(id: string, seq: number, { ifSeq }: VersionOptions): void {
+  if (ifSeq === undefined || ifSeq === seq) return;
+  throw new JetfleetError(
+    'JETFLEET_VERSION_MISMATCH',
+    `job ${id} is at version ${seq} now, not at ${ifSeq}; read it again`,
+  );
+}
+
+/** As {@link findJob}, with the job's version. */
+export async function findVersion(broker: Broker, id: string): Promise<JobVersion | undefined> {
+  if (!isJobId(id)) return undefined;
+  const touched = await broker.lastEvent(id);
+  if (touched?.record) return { job: touched.record, seq: touched.seq };
+  const job = await findJob(broker, id);
+  if (!job) return undefined;
+  // It may have been touched between the two reads.
+  const now = await broker.lastEvent(id);
+  return now?.record ? { job: now.record, seq: now.seq } : { job, seq: 0 };
+}
+
 /**
  * Finds one job without an index: its last event; else its work message, which is its PENDING record; else its timer.
  * @returns undefined for an id that nobody used, or whose record has expired

@@ -12,10 +12,11 @@ import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import { type JobFilter, type JobPage, listJobs } from './job-lists.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
-import { findJob } from './job-lookup.js';
+import { findJob, findVersion, type JobVersion, type VersionOptions } from './job-lookup.js';
 import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
 import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
+import { oldestPending } from './oldest-pending.js';
 
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
@@ -46,6 +47,7 @@ export class JobQueueService implements AsyncDisposable {
   readonly #options: JobQueueOptions;
   readonly logger: Logger;
   #opening: Promise<{ broker: Broker; report: TopologyReport }> | undefined;
+  #opened: Broker | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closed = false;
 
@@ -62,6 +64,11 @@ export class JobQueueService implements AsyncDisposable {
   /** How this queue makes its streams and consumers; workers on it go by the same. */
   get topology(): TopologyOptions {
     return this.#options;
+  }
+
+  /** Whether the broker is there now; undefined before the first use. */
+  get isConnected(): boolean | undefined {
+    return this.#opened?.isConnected;
   }
 
   /** Connects now instead of on first use, and creates the streams where they are missing. */
@@ -118,6 +125,11 @@ export class JobQueueService implements AsyncDisposable {
     return findJob(await this.broker(), id);
   }
 
+  /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
+  async getVersion(id: string): Promise<JobVersion | undefined> {
+    return findVersion(await this.broker(), id);
+  }
+
   /**
    * Every record of a job that EVENTS still keeps, oldest first, each with its sequence there. Empty for a job that no
    * worker has touched yet, whose message is its only record.
@@ -147,6 +159,14 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
+   * Since when the queued job has waited that has waited longest, ISO 8601, among the types that somebody handles;
+   * undefined when none waits.
+   */
+  async oldestPendingAt(): Promise<string | undefined> {
+    return oldestPending(await this.broker());
+  }
+
+  /**
    * Removes the records of jobs that finished more than `olderThanMs` ago.
    * @param olderThanMs defaults to 24 hours
    * @returns how many jobs were removed
@@ -163,19 +183,20 @@ export class JobQueueService implements AsyncDisposable {
    * fires with the reason `cancelled`, and what an instance job has rented is deleted.
    * @param reason shown in the job's error
    * @returns the FAILED record
-   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job has ended already
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job has ended already
    */
-  async cancel(id: string, reason?: string): Promise<JobRecord> {
-    return cancelJob(await this.broker(), id, reason);
+  async cancel(id: string, reason?: string, options: VersionOptions = {}): Promise<JobRecord> {
+    return cancelJob(await this.broker(), id, reason, options);
   }
 
   /**
    * Runs a FAILED job again, with its attempts counted from 1. Its record keeps what went wrong before in `failures`.
    * @returns the PENDING record
-   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job is not FAILED, or its body could not be read
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job is not FAILED, or
+   *   its body could not be read
    */
-  async retry(id: string): Promise<JobRecord> {
-    return redriveJob(await this.broker(), id);
+  async retry(id: string, options: VersionOptions = {}): Promise<JobRecord> {
+    return redriveJob(await this.broker(), id, options);
   }
 
   /**
@@ -247,10 +268,15 @@ export class JobQueueService implements AsyncDisposable {
   #open(lookOnly = false): Promise<{ broker: Broker; report: TopologyReport }> {
     if (this.#closed) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
     this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
-    // A failed start must not stick: the server may come up later.
-    this.#opening.catch(() => {
-      this.#opening = undefined;
-    });
+    this.#opening.then(
+      ({ broker }) => {
+        this.#opened = broker;
+      },
+      // A failed start must not stick: the server may come up later.
+      () => {
+        this.#opening = undefined;
+      },
+    );
     return this.#opening;
   }
 }

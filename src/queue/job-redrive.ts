@@ -4,7 +4,7 @@ import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { listJobs } from './job-lists.js';
-import { findJob, noSuchJob } from './job-lookup.js';
+import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
 
 /** Which of the dead letters to take. */
@@ -20,10 +20,15 @@ export interface RedriveFilter {
  * went wrong before in `failures`. What its first life rented is deleted by a job of its own, and never adopted.
  * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job is not FAILED, or has no payload to run
  */
-export async function redriveJob(broker: Broker, id: string): Promise<JobRecord> {
+export async function redriveJob(
+  broker: Broker,
+  id: string,
+  options: VersionOptions = {},
+): Promise<JobRecord> {
   const last = await broker.lastEvent(id);
   const before = last?.record ?? (await findJob(broker, id));
   if (!before) throw noSuchJob(id);
+  assertVersion(id, last?.seq ?? 0, options);
   if (before.status !== 'failed' || !last) {
     throw new ConflictError(`job ${id} is ${before.state}, and only a FAILED job can be retried`);
   }

@@ -1,0 +1,88 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { covers, type Role } from './role.js';
+import { assertTokens, type HttpToken, roleFinder } from './tokens.js';
+
+/** What a middleware leaves for the routes after it. */
+export interface ApiEnv {
+  Variables: { role: Role };
+}
+
+export interface AccessOptions {
+  tokens: readonly HttpToken[];
+  /** Whether everybody who can connect is an admin, as on a loopback address. */
+  local: boolean;
+  /** Names by which this machine may be addressed besides `localhost`, `127.0.0.1` and `[::1]`, without tokens. */
+  allowedHosts: readonly string[];
+}
+
+const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
+
+/** Decides over requests by their headers alone; nothing of a body is read before. */
+export class Access {
+  readonly #roleOf: (token: string) => Role | undefined;
+  readonly #isOpen: boolean;
+  readonly #hosts: ReadonlySet<string>;
+
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` without any token, unless it is said to be local */
+  constructor({ tokens, local, allowedHosts }: AccessOptions) {
+    assertTokens(tokens);
+    if (tokens.length === 0 && !local) {
+      throw new ValidationError(
+        'JETFLEET_OPTION_INVALID',
+        'the HTTP API has no tokens, so anybody could use it: give some, set JETFLEET_HTTP_TOKEN, or say "local: true" where only this machine can connect',
+      );
+    }
+    this.#isOpen = tokens.length === 0;
+    this.#roleOf = roleFinder(tokens);
+    this.#hosts = new Set([...LOOPBACK_NAMES, ...allowedHosts]);
+  }
+
+  /** Refuses what a page of another site makes a browser send, where no token protects. */
+  guard(): MiddlewareHandler<ApiEnv> {
+    return async (c, next) => {
+      if (this.#isOpen) this.#assertOwn(c);
+      await next();
+    };
+  }
+
+  /** Lets through who may do what needs `role`. */
+  needs(role: Role): MiddlewareHandler<ApiEnv> {
+    return async (c, next) => {
+      const has = this.#isOpen ? 'admin' : this.#tokenRole(c);
+      if (!covers(has, role)) {
+        throw new JetfleetError(
+          'JETFLEET_HTTP_FORBIDDEN',
+          `this needs the role ${role}, the token has ${has}`,
+        );
+      }
+      c.set('role', has);
+      await next();
+    };
+  }
+
+  #tokenRole(c: Context): Role {
+    const [, token] = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    const role = token === undefined ? undefined : this.#roleOf(token);
+    if (role) return role;
+    throw new JetfleetError(
+      'JETFLEET_HTTP_UNAUTHORIZED',
+      'this needs a valid token: "Authorization: Bearer <token>"',
+    );
+  }
+
+  #assertOwn(c: Context): void {
+    const host = c.req.header('host') ?? new URL(c.req.url).host;
+    const name = host.toLowerCase().replace(/:\d+$/, '');
+    const origin = c.req.header('origin');
+    const isForeign =
+      !this.#hosts.has(name) ||
+      (origin !== undefined && origin.toLowerCase().replace(/^https?:\/\//, '') !== host.toLowerCase()) ||
+      (c.req.header('sec-fetch-site') === 'cross-site' && c.req.header('sec-fetch-mode') !== 'navigate');
+    if (!isForeign) return;
+    throw new JetfleetError(
+      'JETFLEET_HTTP_FOREIGN',
+      'without tokens only pages and programs of this machine are served: the Host or Origin of the request is another',
+    );
+  }
+}

@@ -1,0 +1,96 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { JetfleetError } from '../jobs/errors.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Access, type ApiEnv } from './access.js';
+import { refuseInvalid } from './invalid-request.js';
+import { openApiRoute } from './openapi.js';
+import { problemOf, problemResponse } from './problem.js';
+import type { Routes } from './route.js';
+import { bulkRoutes } from './routes/bulk.js';
+import { jobRoutes } from './routes/jobs.js';
+import { statsRoutes } from './routes/stats.js';
+import { workerRoutes } from './routes/workers.js';
+import { securityHeaders } from './security-headers.js';
+import { type HttpToken, parseTokens } from './tokens.js';
+
+export interface HttpApiOptions {
+  /** Who may do what. Defaults to those of JETFLEET_HTTP_TOKEN. */
+  tokens?: readonly HttpToken[];
+  /**
+   * Whether everybody who can connect may do everything, when there are no tokens: only where nobody but this machine
+   * can. Requests that name another host, or come from another site's page, are refused then. Defaults to false.
+   */
+  local?: boolean;
+  /** Names of this machine besides `localhost`, `127.0.0.1` and `[::1]`, where no tokens are needed. */
+  allowedHosts?: readonly string[];
+  /** What the dashboard calls this queue, such as `production`. */
+  environment?: string;
+  /** Whether the dashboard is served on the paths that the API does not have. Defaults to true. */
+  dashboard?: boolean;
+  /** A pino logger, or anything of its shape. Defaults to the queue's. */
+  logger?: Logger;
+}
+
+/** The API of one queue, for any server that speaks the Fetch API's `Request` and `Response`. */
+export interface HttpApi {
+  fetch(request: Request): Promise<Response>;
+  /** From now on `/readyz` answers 503, so that balancers send nobody here any more. */
+  drain(): void;
+  /** Ends the streams that are open. The queue stays open: it is the caller's. */
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTP API of a queue, to be mounted in any app at its root.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` without any token, unless it is `local`
+ */
+export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = {}): HttpApi {
+  const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
+  const logger = options.logger ?? queue.logger;
+  const access = new Access({ tokens, local, allowedHosts });
+  const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid as never });
+  app.use(securityHeaders());
+  app.use(access.guard());
+  app.onError((thrown, c) => {
+    const problem = problemOf(thrown);
+    if (problem.status >= 500) logger.warn({ err: thrown, code: problem.code }, 'a request failed');
+    return problemResponse(problem, closing(c));
+  });
+  const routes: Routes = { app, access, queue };
+  jobRoutes(routes);
+  bulkRoutes(routes);
+  statsRoutes({ ...routes, environment: options.environment });
+  workerRoutes(routes);
+  openApiRoute(routes);
+  app.notFound((c) => {
+    const methods = methodsAt(app, c.req.path).filter((method) => method !== c.req.method);
+    if (methods.length === 0) {
+      const nothing = new JetfleetError('JETFLEET_HTTP_NOT_FOUND', 'there is nothing at this path');
+      return problemResponse(problemOf(nothing), closing(c));
+    }
+    const wrong = new JetfleetError('JETFLEET_HTTP_METHOD', `this path takes ${methods.join(', ')}`);
+    return problemResponse(problemOf(wrong), { allow: methods.join(', '), ...closing(c) });
+  });
+  return {
+    fetch: async (request) => app.fetch(request),
+    drain: () => {},
+    close: async () => {},
+  };
+}
+
+/** The rest of a body that nobody reads would stand before the next request of its connection. */
+function closing(c: Context): Record<string, string> {
+  const length = c.req.header('content-length') ?? '0';
+  const hasBody = length !== '0' || c.req.header('transfer-encoding') !== undefined;
+  return hasBody && !c.req.raw.bodyUsed ? { connection: 'close' } : {};
+}
+
+/** The methods that some route has for a path. */
+function methodsAt(app: OpenAPIHono<ApiEnv>, path: string): string[] {
+  const fits = (pattern: string) =>
+    new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`).test(path);
+  const methods = app.routes.filter((route) => route.method !== 'ALL' && fits(route.path));
+  return [...new Set(methods.map(({ method }) => method))];
+}

@@ -1,0 +1,6 @@
+/** The HTTP API of Jetfleet, and a server for it. */
+export { createHttpApi, type HttpApi, type HttpApiOptions } from './api.js';
+export type { ProblemBody } from './problem.js';
+export type { Role } from './role.js';
+export { type HttpServer, type HttpServerOptions, startHttpServer } from './server.js';
+export { type HttpToken, parseTokens } from './tokens.js';

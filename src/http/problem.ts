@@ -1,0 +1,98 @@
+import { HTTPException } from 'hono/http-exception';
+import { isBrokerFailure } from '../broker/failure.js';
+import { type ErrorCode, JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
+
+/** An error as RFC 9457 says it, with a code of `docs/errors.md`. */
+export interface ProblemBody {
+  type: 'about:blank';
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  problems?: Problem[];
+}
+
+/** The status of each code; of any other, see {@link problemOf}. */
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  JETFLEET_NOT_FOUND: 404,
+  JETFLEET_CONFLICT: 409,
+  JETFLEET_VERSION_MISMATCH: 412,
+  JETFLEET_PAYLOAD_INVALID: 422,
+  JETFLEET_PAYLOAD_UNKNOWN_KEY: 422,
+  JETFLEET_PAYLOAD_TOO_DEEP: 422,
+  JETFLEET_PAYLOAD_TOO_LARGE: 413,
+  JETFLEET_RESULT_TOO_LARGE: 413,
+  JETFLEET_CLOSED: 503,
+  JETFLEET_BACKPRESSURE: 503,
+  JETFLEET_BROKER_UNREACHABLE: 503,
+  JETFLEET_JETSTREAM_DISABLED: 503,
+  JETFLEET_SERVER_TOO_OLD: 503,
+  JETFLEET_STREAM_DRIFT: 503,
+  JETFLEET_NO_STREAM: 503,
+  JETFLEET_PUBLISH_REFUSED: 503,
+  JETFLEET_PUBLISH_TIMEOUT: 503,
+  JETFLEET_HTTP_UNAUTHORIZED: 401,
+  JETFLEET_HTTP_FORBIDDEN: 403,
+  JETFLEET_HTTP_FOREIGN: 403,
+  JETFLEET_HTTP_NOT_FOUND: 404,
+  JETFLEET_HTTP_METHOD: 405,
+  JETFLEET_HTTP_BODY_TOO_LARGE: 413,
+  JETFLEET_HTTP_MEDIA_TYPE: 415,
+  JETFLEET_HTTP_KEY_REUSED: 422,
+};
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** What Hono throws by itself, before a route is asked. */
+const OF_HONO: Readonly<Record<number, [code: ErrorCode, detail: string]>> = {
+  400: ['JETFLEET_BODY_NOT_JSON', 'the body of the request is not valid JSON'],
+  413: ['JETFLEET_HTTP_BODY_TOO_LARGE', 'the body of the request is too large'],
+  415: ['JETFLEET_HTTP_MEDIA_TYPE', 'the body of the request must be application/json'],
+};
+
+/** Anything thrown as a problem. What is nobody's business, such as the words of an unknown error, stays inside. */
+export function problemOf(thrown: unknown): ProblemBody {
+  if (thrown instanceof HTTPException) {
+    const [code, detail] = OF_HONO[thrown.status] ?? ['JETFLEET_HTTP_INVALID', thrown.message];
+    return bodyOf(thrown.status, code, detail);
+  }
+  if (JetfleetError.is(thrown)) {
+    const fallback = thrown instanceof ValidationError ? 400 : 500;
+    const status = STATUS[thrown.code as ErrorCode] ?? fallback;
+    return bodyOf(status, thrown.code, thrown.message, thrown.problems);
+  }
+  if (isBrokerFailure(thrown)) {
+    return bodyOf(503, 'JETFLEET_BROKER_UNREACHABLE', 'the broker does not answer; try again');
+  }
+  return bodyOf(500, 'JETFLEET_HTTP_FAILED', 'the server failed; its log says why');
+}
+
+export function problemResponse(body: ProblemBody, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status: body.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(body.status === 401 && { 'www-authenticate': 'Bearer realm="jetfleet"' }),
+      ...(body.status === 503 && { 'retry-after': '1' }),
+      ...headers,
+    },
+  });
+}
+
+function bodyOf(status: number, code: string, detail: string, problems?: Problem[]): ProblemBody {
+  const title = TITLES[status] ?? 'Error';
+  return { type: 'about:blank', title, status, code, detail, ...(problems && { problems }) };
+}

@@ -1,0 +1,242 @@
+import { z } from '@hono/zod-openapi';
+import { isJobId } from '../../jobs/job-id.js';
+import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
+import type { NewJob } from '../../queue/job-queue-service.js';
+import { noSuchJob } from '../../queue/job-lookup.js';
+import { etagOf, isKnown, wantedVersion } from '../etag.js';
+import { idOfKey, isRepeated } from '../idempotency.js';
+import { addRoute, type Routes } from '../route.js';
+import {
+  idParams,
+  jobRecordSchema,
+  newJobSchema,
+  prioritySchema,
+  stateSchema,
+  statusSchema,
+  timeSchema,
+  typeSchema,
+} from '../schemas/job.js';
+import { shownJob } from '../shown-job.js';
+import { defined } from '../defined.js';
+
+const KIB = 1024;
+/** Escapes can make JSON longer than the payload that it stands for. */
+const MAX_JOB_BYTES = 2 * MAX_PAYLOAD_BYTES;
+const MAX_BATCH_BYTES = 16 * KIB * KIB;
+const MAX_BATCH = 1_000;
+const tag = 'Jobs';
+
+/** `/api/v1/jobs` and `/api/v1/jobs/{id}`. */
+export function jobRoutes(routes: Routes): void {
+  listRoute(routes);
+  addRoutes(routes);
+  oneJobRoutes(routes);
+  changeRoutes(routes);
+}
+
+function listRoute(routes: Routes): void {
+  const { queue } = routes;
+  addRoute(
+    routes,
+    {
+      method: 'get',
+      path: '/api/v1/jobs',
+      tag,
+      summary: 'A page of jobs; follow the cursor to the end',
+      role: 'observer',
+      query: z.object({
+        type: typeSchema.optional(),
+        status: statusSchema.optional(),
+        state: stateSchema.optional(),
+        priority: prioritySchema.optional(),
+        id: z
+          .string()
+          .refine((id) => isJobId(id), 'must be a job id, or the beginning of one')
+          .optional()
+          .openapi({ description: 'An id, or the beginning of one' }),
+        since: timeSchema.optional().openapi({ description: 'Only jobs that changed then or later' }),
+        until: timeSchema.optional().openapi({ description: 'Only jobs that changed then or earlier' }),
+        order: z.enum(['newest', 'oldest']).default('newest'),
+        limit: z.coerce.number().int().min(1).max(1_000).default(100),
+        cursor: z.string().max(1_000).optional(),
+      }),
+      answers: {
+        200: {
+          description: 'The jobs, and where the next page begins',
+          schema: z.object({ jobs: z.array(jobRecordSchema), cursor: z.string().optional() }),
+        },
+      },
+    },
+    async ({ c, query }) => {
+      const { jobs, cursor } = await queue.getJobs(defined(query));
+      return c.json({ jobs: jobs.map(shownJob), ...(cursor !== undefined && { cursor }) });
+    },
+  );
+}
+
+function addRoutes(routes: Routes): void {
+  const { queue } = routes;
+  const key = z.string().optional().openapi({
+    description: 'The same key is the same job: repeat the request with it when the answer was lost',
+  });
+  addRoute(
+    routes,
+    {
+      method: 'post',
+      path: '/api/v1/jobs',
+      tag,
+      summary: 'Add a job',
+      role: 'operator',
+      headers: z.object({ 'idempotency-key': key }),
+      body: { schema: newJobSchema, maxBytes: MAX_JOB_BYTES },
+      answers: {
+        201: { description: 'It is durable', schema: z.object({ id: z.string() }) },
+      },
+    },
+    async ({ c, body }) => {
+      const job = defined(body) as NewJob;
+      const key = c.req.header('idempotency-key');
+      const id = job.id ?? (key === undefined ? undefined : idOfKey(key));
+      const isKnown = key !== undefined && id !== undefined && (await isRepeated(queue, id, job));
+      if (isKnown) c.header('idempotency-replayed', 'true');
+      const added = isKnown ? id : await addOne({ ...job, ...(id !== undefined && { id }) });
+      c.header('location', `/api/v1/jobs/${added}`);
+      return c.json({ id: added }, 201);
+    },
+  );
+  const addOne = ({ type, payload, priority, ...options }: NewJob) =>
+    queue.addJob(type, payload, priority, options);
+  addRoute(
+    routes,
+    {
+      method: 'post',
+      path: '/api/v1/jobs/batch',
+      tag,
+      summary: 'Add up to 1,000 jobs; all are checked before the first is sent',
+      role: 'operator',
+      body: {
+        schema: z.strictObject({ jobs: z.array(newJobSchema).min(1).max(MAX_BATCH) }),
+        maxBytes: MAX_BATCH_BYTES,
+      },
+      answers: {
+        201: {
+          description: 'They are durable; the ids are in the order of the jobs',
+          schema: z.object({ ids: z.array(z.string()) }),
+        },
+      },
+    },
+    async ({ c, body }) => c.json({ ids: await queue.addJobs(body.jobs.map(defined) as NewJob[]) }, 201),
+  );
+}
+
+function oneJobRoutes(routes: Routes): void {
+  const { queue } = routes;
+  const ofJob = { method: 'get', tag, role: 'observer', params: idParams } as const;
+  addRoute(
+    routes,
+    {
+      ...ofJob,
+      path: '/api/v1/jobs/{id}',
+      summary: 'One job, with its version as ETag',
+      headers: z.object({ 'if-none-match': z.string().optional() }),
+      answers: {
+        200: { description: 'The job', schema: jobRecordSchema },
+        304: { description: 'The caller has this version already' },
+      },
+    },
+    async ({ c, params: { id } }) => {
+      const version = await queue.getVersion(id);
+      if (!version) throw noSuchJob(id);
+      const etag = etagOf(version);
+      c.header('etag', etag);
+      c.header('cache-control', 'private, no-cache');
+      return isKnown(c, etag) ? c.body(null, 304) : c.json(shownJob(version.job));
+    },
+  );
+  addRoute(
+    routes,
+    {
+      ...ofJob,
+      path: '/api/v1/jobs/{id}/history',
+      summary: 'Every record of a job that is kept, oldest first',
+      answers: {
+        200: {
+          description: 'The records; none of a job that no worker has touched',
+          schema: z.object({
+            records: z.array(z.object({ seq: z.number().int(), record: jobRecordSchema })),
+          }),
+        },
+      },
+    },
+    async ({ c, params: { id } }) => {
+      const records = await queue.history(id);
+      if (records.length === 0 && !(await queue.getJob(id))) throw noSuchJob(id);
+      return c.json({ records: records.map(({ seq, record }) => ({ seq, record: shownJob(record) })) });
+    },
+  );
+  addRoute(
+    routes,
+    {
+      ...ofJob,
+      path: '/api/v1/jobs/{id}/related',
+      summary: 'The job that it followed from, and those that followed from it',
+      answers: {
+        200: {
+          description: 'Jobs whose records are still kept',
+          schema: z.object({
+            parent: jobRecordSchema.optional(),
+            followUps: z.array(jobRecordSchema),
+            webhooks: z.array(jobRecordSchema),
+          }),
+        },
+      },
+    },
+    async ({ c, params: { id } }) => {
+      const job = await queue.getJob(id);
+      if (!job) throw noSuchJob(id);
+      const ids = (job.next ?? []).map((next) => next.id);
+      const [parent, ...next] = await Promise.all([
+        job.parentId === undefined ? undefined : queue.getJob(job.parentId),
+        ...ids.map((nextId) => queue.getJob(nextId)),
+      ]);
+      const followed = next.filter((each) => each !== undefined).map(shownJob);
+      return c.json({
+        ...(parent && { parent: shownJob(parent) }),
+        followUps: followed.filter(({ type }) => type !== 'send_webhook'),
+        webhooks: followed.filter(({ type }) => type === 'send_webhook'),
+      });
+    },
+  );
+}
+
+function changeRoutes(routes: Routes): void {
+  const { queue } = routes;
+  const change = {
+    method: 'post',
+    tag,
+    role: 'operator',
+    params: idParams,
+    headers: z.object({ 'if-match': z.string().optional() }),
+    answers: { 200: { description: 'The job afterwards', schema: jobRecordSchema } },
+  } as const;
+  addRoute(
+    routes,
+    {
+      ...change,
+      path: '/api/v1/jobs/{id}/cancel',
+      summary: 'End a job wherever it is',
+      body: {
+        schema: z.strictObject({ reason: z.string().max(1_000).optional() }),
+        maxBytes: 16 * KIB,
+        required: false,
+      },
+    },
+    async ({ c, params: { id }, body }) =>
+      c.json(shownJob(await queue.cancel(id, body?.reason, wantedVersion(c)))),
+  );
+  addRoute(
+    routes,
+    { ...change, path: '/api/v1/jobs/{id}/retry', summary: 'Run a failed job again' },
+    async ({ c, params: { id } }) => c.json(shownJob(await queue.retry(id, wantedVersion(c)))),
+  );
+}

@@ -1,0 +1,108 @@
+import { z } from '@hono/zod-openapi';
+import { isJobId } from '../../jobs/job-id.js';
+import {
+  MAX_DELAY_MS,
+  MAX_DERIVED_ID_LENGTH,
+  MAX_ID_LENGTH,
+  MAX_MAX_ATTEMPTS,
+  MAX_TIMEOUT_MS,
+} from '../../jobs/limits.js';
+import type { JobPriority, JobState, JobStatus } from '../../jobs/vocabulary.js';
+import { PRIORITIES, STATES, STATUSES } from '../../jobs/vocabulary.js';
+
+export const statusSchema = z.enum(STATUSES as [JobStatus, ...JobStatus[]]);
+export const prioritySchema = z.enum(PRIORITIES as [JobPriority, ...JobPriority[]]);
+export const stateSchema = z.enum(STATES as [JobState, ...JobState[]]);
+export const typeSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter');
+export const timeSchema = z.iso.datetime({ offset: true }).openapi({ example: '2026-01-01T00:00:00.000Z' });
+
+/** An id in a path. */
+export const idParams = z.object({
+  id: z
+    .string()
+    .refine((id) => isJobId(id), `must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`)
+    .openapi({ param: { name: 'id', in: 'path' }, example: 'order-42' }),
+});
+
+const problem = z.object({ path: z.string(), message: z.string() });
+
+export const jobErrorSchema = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    retryable: z.boolean(),
+    problems: z.array(problem).optional(),
+    excerpt: z.string().optional(),
+    retryAfterMs: z.number().optional(),
+  })
+  .openapi('JobError');
+
+export const jobRecordSchema = z
+  .object({
+    v: z.literal(1),
+    id: z.string(),
+    type: z.string(),
+    priority: prioritySchema,
+    status: statusSchema,
+    state: stateSchema,
+    payload: z.any(),
+    attempt: z.number().int(),
+    maxAttempts: z.number().int(),
+    timeoutMs: z.number().optional(),
+    webhookUrl: z.string().optional(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+    startedAt: z.string().optional(),
+    finishedAt: z.string().optional(),
+    nextRunAt: z.string().optional(),
+    worker: z.string().optional(),
+    workSeq: z.number().optional(),
+    checkpoint: z.any().optional(),
+    result: z.any().optional(),
+    error: jobErrorSchema.optional(),
+    next: z
+      .array(
+        z.object({
+          type: z.string(),
+          id: z.string(),
+          payload: z.any(),
+          priority: prioritySchema,
+          maxAttempts: z.number().optional(),
+          webhookUrl: z.string().optional(),
+        }),
+      )
+      .optional(),
+    parentId: z.string().optional(),
+    redrives: z.number().optional(),
+    failures: z
+      .array(
+        z.object({
+          state: stateSchema,
+          attempt: z.number(),
+          finishedAt: z.string().optional(),
+          code: z.string().optional(),
+          message: z.string().optional(),
+        }),
+      )
+      .optional(),
+    traceparent: z.string().optional(),
+    tracestate: z.string().optional(),
+    machine: z.object({ id: z.string(), version: z.number() }),
+  })
+  .openapi('JobRecord');
+
+/** What a caller may say of a new job. */
+export const newJobSchema = z
+  .strictObject({
+    type: typeSchema.openapi({ example: 'create_instance' }),
+    payload: z.any().openapi({ description: 'Any JSON; the built-in types have schemas of their own' }),
+    priority: prioritySchema.optional(),
+    id: z.string().min(1).max(MAX_ID_LENGTH).optional(),
+    delayMs: z.number().int().min(0).max(MAX_DELAY_MS).optional(),
+    maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
+    timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
+    webhookUrl: z.string().optional(),
+  })
+  .openapi('NewJob');

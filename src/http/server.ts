@@ -1,0 +1,78 @@
+import { isIP } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { JetfleetError } from '../jobs/errors.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import { createHttpApi, type HttpApiOptions } from './api.js';
+import { parseTokens } from './tokens.js';
+
+export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
+  /** Address to listen at. Defaults to `127.0.0.1`; any but this machine's own needs tokens. */
+  host?: string;
+  /** 0 takes a free one. Defaults to 8080. */
+  port?: number;
+  /** How long `close` waits for requests that are under way. Defaults to 5,000. */
+  closeTimeoutMs?: number;
+}
+
+/** A server that listens. */
+export interface HttpServer extends AsyncDisposable {
+  url: string;
+  port: number;
+  /** From now on `/readyz` answers 503. */
+  drain(): void;
+  /** Ends streams, lets requests that are under way end, and stops listening. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the API and the dashboard of a queue. The queue stays the caller's to close.
+ * @throws JetfleetError `JETFLEET_HTTP_ADDRESS` when it cannot listen there, or may not without tokens
+ */
+export async function startHttpServer(
+  queue: JobQueueService,
+  options: HttpServerOptions = {},
+): Promise<HttpServer> {
+  const { host = '127.0.0.1', port = 8080, closeTimeoutMs = 5_000 } = options;
+  const tokens = options.tokens ?? parseTokens(process.env.JETFLEET_HTTP_TOKEN);
+  if (tokens.length === 0 && !isLoopback(host)) {
+    throw new JetfleetError(
+      'JETFLEET_HTTP_ADDRESS',
+      `without tokens only this machine is served, and ${host} is not a loopback address; set JETFLEET_HTTP_TOKEN, or listen at 127.0.0.1`,
+    );
+  }
+  const api = createHttpApi(queue, { ...options, tokens, local: true });
+  const server = createAdaptorServer({
+    fetch: (request) => api.fetch(request),
+  }) as import('node:http').Server;
+  // A request whose headers or body never end must not hold a connection.
+  server.requestTimeout = 60_000;
+  server.headersTimeout = 20_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = `cannot listen at ${host}:${port}: ${cause.code ?? cause.message}`;
+      reject(new JetfleetError('JETFLEET_HTTP_ADDRESS', why, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+  const bound = (server.address() as import('node:net').AddressInfo).port;
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      api.drain();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await api.close();
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), closeTimeoutMs);
+      await closed;
+      clearTimeout(timer);
+    })();
+    return closing;
+  };
+  const url = `http://${isIP(host) === 6 ? `[${host}]` : host}:${bound}`;
+  return { url, port: bound, drain: () => api.drain(), close, [Symbol.asyncDispose]: close };
+}
+
+/** Whether only this machine can connect to an address. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

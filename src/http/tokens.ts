@@ -1,0 +1,60 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ValidationError } from '../jobs/errors.js';
+import { isRole, type Role } from './role.js';
+
+/** A secret that whoever holds it sends as `Authorization: Bearer <token>`. */
+export interface HttpToken {
+  token: string;
+  role: Role;
+}
+
+const MIN_LENGTH = 8;
+/** What may stand in an `Authorization` header (RFC 6750), but for `:` and `,`, which divide the list. */
+const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+/**
+ * Reads `JETFLEET_HTTP_TOKEN`: one token, which is an admin's, or `observer:abc...,operator:def...,admin:ghi...`.
+ * @returns none for an empty text
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`; the message never repeats a token
+ */
+export function parseTokens(text: string | undefined): HttpToken[] {
+  if (!text) return [];
+  const tokens = text.split(',').map((part): HttpToken => {
+    const [role = '', token, ...rest] = part.trim().split(':');
+    if (token === undefined) return { role: 'admin', token: role };
+    if (isRole(role) && rest.length === 0) return { role, token };
+    throw invalid('each part must be <role>:<token>, with a role of observer, operator or admin');
+  });
+  if (tokens.length > 1 && !text.includes(':')) throw invalid('several tokens need a role each');
+  assertTokens(tokens);
+  return tokens;
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` for a token that is too short, or that no header can carry */
+export function assertTokens(tokens: readonly HttpToken[]): void {
+  for (const { token, role } of tokens) {
+    if (!isRole(role)) throw invalid('there is a role besides observer, operator and admin');
+    if (token.length < MIN_LENGTH || !TOKEN.test(token)) {
+      throw invalid(`a token must be ${MIN_LENGTH} or more of A-Z a-z 0-9 - . _ ~ + /`);
+    }
+  }
+}
+
+/** Tells the role of a token; how long it takes does not depend on which bytes are right. */
+export function roleFinder(tokens: readonly HttpToken[]): (token: string) => Role | undefined {
+  const known = tokens.map(({ token, role }) => ({ role, digest: digestOf(token) }));
+  return (token) => {
+    const digest = digestOf(token);
+    let found: Role | undefined;
+    for (const each of known) if (timingSafeEqual(each.digest, digest)) found = each.role;
+    return found;
+  };
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function invalid(why: string): ValidationError {
+  return new ValidationError('JETFLEET_OPTION_INVALID', `the tokens of the HTTP API: ${why}`);
+}
