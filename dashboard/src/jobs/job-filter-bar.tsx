@@ -33,7 +33,7 @@ export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
       <Choice label="Priority" name="priority" options={PRIORITIES} place={place} />
       <IdField id={query.get('id') ?? ''} onId={(id) => set({ id })} />
       <label>
-        Created
+        Changed
         <select
           value={range}
           onChange={({ currentTarget: { value } }) =>

@@ -20,7 +20,7 @@ export interface JobList extends Resource<JobPage> {
 
 /** The jobs that a query finds, newest first, page by page. */
 export function useJobList(query: JobListQuery, isLive: boolean): JobList {
-  const base = queryOf({ ...query, limit: PAGE_SIZE });
+  const base = queryOf({ ...query, order: 'newest', limit: PAGE_SIZE });
   // Cursors belong to the query that they came from.
   const [pages, setPages] = useState<{ base: string; cursors: string[] }>({ base, cursors: [] });
   const cursors = pages.base === base ? pages.cursors : [];

@@ -13,7 +13,7 @@ import { BrokerPanels } from './broker-panels.js';
 
 export function OverviewPage() {
   const tick = useStore(lastTick);
-  const first = useResource<Stats & { oldestPendingAt?: string }>(tick ? undefined : '/stats');
+  const first = useResource<Stats & { oldestPendingAt?: string }>('/stats', { isLive: false });
   const stats = tick?.stats ?? first.data;
   const oldest = tick ? tick.oldestPendingAt : first.data?.oldestPendingAt;
   return (
@@ -68,14 +68,18 @@ function Tiles({ stats, oldest }: { stats: Stats; oldest: string | undefined }) 
             oldest from <Time at={oldest} />
           </>
         ) : (
-          parts([scheduledJobs, 'scheduled'], [retryingJobs, 'retrying']) || 'nothing waits'
+          parts(
+            [pendingJobs - scheduledJobs - retryingJobs, 'queued'],
+            [scheduledJobs, 'scheduled'],
+            [retryingJobs, 'retrying'],
+          ) || 'nothing waits'
         )}
       </Tile>
       <Tile status="processing" count={processingJobs}>
         {parts([processingJobs - waitingJobs, 'running'], [waitingJobs, 'waiting']) || 'nothing runs'}
       </Tile>
       <Tile status="completed" count={completedJobs}>
-        as long as they are kept
+        of those still kept
       </Tile>
       <Tile status="failed" count={failedJobs} to="/dead-letters">
         {failedJobs > 0 ? 'look at the dead letters' : 'no dead letters'}
