@@ -13,10 +13,12 @@ import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
 import {
   consumeEvents,
+  type EventFilter,
   type EventHandler,
   type EventOptions,
   type EventSubscription,
 } from './event-consumer.js';
+import { type EventFeed, feedEvents } from './event-feed.js';
 import { Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
@@ -210,7 +212,7 @@ export class Broker {
   }
 
   /** The record of an event, or undefined for a stranger's message; a record stands on its own subject only. */
-  recordOf({ subject, seq, data }: StoredMessage): JobRecord | undefined {
+  recordOf({ subject, seq, data }: Pick<StoredMessage, 'subject' | 'seq' | 'data'>): JobRecord | undefined {
     try {
       const record = decodeRecord(data);
       if (this.subjects.event(record.type, record.status, record.id) === subject) return record;
@@ -252,6 +254,11 @@ export class Broker {
 
   events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
     return consumeEvents(this.connection, this.subjects, options, handler, this.#logger);
+  }
+
+  /** Events to look at, from a sequence on, or from now on; see {@link feedEvents}. */
+  feed(options: { filter?: EventFilter; fromSeq?: number }): Promise<EventFeed> {
+    return feedEvents(this.connection, this.subjects, options, (message) => this.recordOf(message));
   }
 
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */

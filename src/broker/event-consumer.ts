@@ -149,7 +149,8 @@ function readRecord(msg: JsMsg, logger: Logger): JobRecord | undefined {
   }
 }
 
-function assertFilter({ type, status, id }: EventFilter): void {
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing */
+export function assertFilter({ type, status, id }: EventFilter): void {
   const refuse = (what: string) => {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `event filter: ${what}`);
   };
@@ -162,18 +163,20 @@ function assertFilter({ type, status, id }: EventFilter): void {
   if (id !== undefined && !isJobId(id)) refuse(`${JSON.stringify(id)} is no job id`);
 }
 
+/** The subjects that a filter stands for. */
+export function filterSubjects(subjects: Subjects, { type, status, id = '*' }: EventFilter): string[] {
+  const statuses = [status ?? ('*' as const)].flat();
+  return [type ?? '*'].flat().flatMap((each) => statuses.map((one) => subjects.event(each, one, id)));
+}
+
 function wantedConsumer(subjects: Subjects, options: EventOptions): Partial<ConsumerConfig> {
   const { filter = {}, durable, from = 'new', concurrency = 1 } = options;
-  const types = [filter.type ?? '*'].flat();
-  const statuses = [filter.status ?? ('*' as const)].flat();
   return {
     ...(durable ? { durable_name: durable } : { inactive_threshold: EPHEMERAL_INACTIVE_MS * NANOS_PER_MS }),
     ack_policy: AckPolicy.Explicit,
     ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
     max_ack_pending: concurrency,
-    filter_subjects: types.flatMap((type) =>
-      statuses.map((status) => subjects.event(type, status, filter.id ?? '*')),
-    ),
+    filter_subjects: filterSubjects(subjects, filter),
     ...startingAt(from),
   };
 }

@@ -4,13 +4,21 @@ import { JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Access, type ApiEnv } from './access.js';
+import { EventStreams } from './event-streams.js';
 import { refuseInvalid } from './invalid-request.js';
+import { LiveCollector } from './live-collector.js';
+import { Metrics } from './metrics.js';
 import { openApiRoute } from './openapi.js';
 import { problemOf, problemResponse } from './problem.js';
+import { Readiness } from './readiness.js';
 import type { Routes } from './route.js';
 import { bulkRoutes } from './routes/bulk.js';
 import { jobRoutes } from './routes/jobs.js';
+import { healthRoutes } from './routes/health.js';
+import { liveRoutes } from './routes/live.js';
 import { statsRoutes } from './routes/stats.js';
+import { streamRoutes } from './routes/streams.js';
+import { webhookRoutes } from './routes/webhooks.js';
 import { workerRoutes } from './routes/workers.js';
 import { securityHeaders } from './security-headers.js';
 import { type HttpToken, parseTokens } from './tokens.js';
@@ -59,10 +67,18 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
     return problemResponse(problem, closing(c));
   });
   const routes: Routes = { app, access, queue };
+  const streams = new EventStreams();
+  const metrics = new Metrics(queue, logger);
+  const collector = new LiveCollector(queue, logger, (record, times) => metrics.observe(record, times));
+  const readiness = new Readiness(queue);
   jobRoutes(routes);
   bulkRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
   workerRoutes(routes);
+  webhookRoutes(routes);
+  streamRoutes(routes);
+  liveRoutes({ ...routes, streams, collector });
+  healthRoutes({ ...routes, readiness, metrics, collector });
   openApiRoute(routes);
   app.notFound((c) => {
     const methods = methodsAt(app, c.req.path).filter((method) => method !== c.req.method);
@@ -75,8 +91,13 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   });
   return {
     fetch: async (request) => app.fetch(request),
-    drain: () => {},
-    close: async () => {},
+    drain: () => {
+      readiness.isDraining = true;
+    },
+    close: async () => {
+      collector.close();
+      streams.close();
+    },
   };
 }
 

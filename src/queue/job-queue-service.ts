@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Broker, type BrokerOptions } from '../broker/broker.js';
-import type { EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
+import type { EventFilter, EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
+import type { EventFeed } from '../broker/event-feed.js';
 import type { TopologyOptions } from '../broker/stream-config.js';
 import { assertSafe, type TopologyReport } from '../broker/topology.js';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
@@ -17,6 +18,8 @@ import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
 import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending } from './oldest-pending.js';
+import { type BrokerHealth, readBrokerHealth } from './stream-health.js';
+import { redeliverWebhook } from './webhook-redelivery.js';
 
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
@@ -166,6 +169,11 @@ export class JobQueueService implements AsyncDisposable {
     return oldestPending(await this.broker());
   }
 
+  /** The broker, its streams and their consumers, in whatever state they are. */
+  async health(): Promise<BrokerHealth> {
+    return readBrokerHealth(await this.brokerAsItIs());
+  }
+
   /**
    * Removes the records of jobs that finished more than `olderThanMs` ago.
    * @param olderThanMs defaults to 24 hours
@@ -209,6 +217,15 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
+   * Sends a webhook once more: a failed one under its own id, a delivered one under a new one.
+   * @returns the id of the job that delivers it
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when it is still being delivered
+   */
+  async redeliver(id: string): Promise<string> {
+    return redeliverWebhook(await this.broker(), id);
+  }
+
+  /**
    * Follows the transitions of jobs: each is the whole record after it. Delivered at least once, in order.
    * @example await queue.events({filter: {type: 'create_instance', status: 'completed'}, durable: 'billing'}, bill)
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
@@ -216,6 +233,14 @@ export class JobQueueService implements AsyncDisposable {
    */
   async events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
     return (await this.broker()).events(options, handler);
+  }
+
+  /**
+   * Transitions to look at, in order: nothing is acknowledged, so one that is missed does not come again.
+   * @param options.fromSeq where in EVENTS to begin. Defaults to what comes from now on
+   */
+  async feed(options: { filter?: EventFilter; fromSeq?: number } = {}): Promise<EventFeed> {
+    return (await this.broker()).feed(options);
   }
 
   /** Compares the streams, and the consumers of `types`, with what is needed, and creates what is missing. */

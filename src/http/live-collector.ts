@@ -1,0 +1,186 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EventFeed } from '../broker/event-feed.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { JobQueueStats } from '../queue/job-stats.js';
+import type { Logger } from '../telemetry/logger.js';
+import { JobTimes, type Percentiles, percentiles, type Times } from './live-samples.js';
+
+/** What changed in about a second. */
+export interface Tick {
+  at: string;
+  /** The last that are known; null when none were ever read. */
+  stats: JobQueueStats | null;
+  oldestPendingAt?: string;
+  /** Jobs since the tick before. */
+  throughput: { completed: number; failed: number; added: number };
+  waitMs: Percentiles | null;
+  runMs: Percentiles | null;
+  brokerConnected: boolean;
+  /** Ids of jobs that changed, at most 200. */
+  changed: string[];
+  changedMore: boolean;
+}
+
+const TICK_MS = 1_000;
+const MAX_CHANGED = 200;
+/** Samples of one tick; a busier second is told by its first ones. */
+const MAX_SAMPLES = 5_000;
+/** How long a scrape keeps the collector at work. */
+const SCRAPED_MS = 60_000;
+const RETRY_MS = 1_000;
+
+type Listener = (tick: Tick) => void;
+
+/**
+ * Follows EVENTS once for everybody who watches, and only while somebody does: a listener, or a scrape in the last
+ * minute.
+ */
+export class LiveCollector {
+  readonly #queue: JobQueueService;
+  readonly #logger: Logger;
+  readonly #onRecord: (record: JobRecord, times: Times) => void;
+  readonly #listeners = new Set<Listener>();
+  #scrapedUntilMs = 0;
+  #following: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isTicking = false;
+  #stats: JobQueueStats | undefined;
+  #oldestPendingAt: string | undefined;
+  #since = newWindow();
+
+  constructor(queue: JobQueueService, logger: Logger, onRecord: (record: JobRecord, times: Times) => void) {
+    this.#queue = queue;
+    this.#logger = logger;
+    this.#onRecord = onRecord;
+  }
+
+  /** Whether EVENTS are read now. */
+  get isActive(): boolean {
+    return this.#following !== undefined;
+  }
+
+  /** Hears a tick now, and one each second; returns how to stop. */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    this.#begin();
+    void this.#tick();
+    return () => {
+      this.#listeners.delete(listener);
+      this.#endWhenIdle();
+    };
+  }
+
+  /** Keeps the collector at work for a minute, so that the next scrape finds what happened until then. */
+  noteScrape(): void {
+    this.#scrapedUntilMs = performance.now() + SCRAPED_MS;
+    this.#begin();
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    this.#scrapedUntilMs = 0;
+    this.#endWhenIdle();
+  }
+
+  #begin(): void {
+    if (this.#following) return;
+    this.#since = newWindow();
+    this.#following = new AbortController();
+    void this.#follow(this.#following.signal);
+    this.#timer = setInterval(() => {
+      this.#endWhenIdle();
+      if (this.#listeners.size > 0) void this.#tick();
+    }, TICK_MS);
+    this.#timer.unref();
+  }
+
+  #endWhenIdle(): void {
+    if (this.#listeners.size > 0 || performance.now() < this.#scrapedUntilMs) return;
+    clearInterval(this.#timer);
+    this.#following?.abort();
+    this.#following = undefined;
+    this.#stats = undefined;
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const times = new JobTimes();
+    for (let nextSeq: number | undefined; !signal.aborted; ) {
+      let feed: EventFeed | undefined;
+      try {
+        feed = await this.#queue.feed(nextSeq === undefined ? {} : { fromSeq: nextSeq });
+        signal.addEventListener('abort', () => void feed?.close(), { once: true });
+        if (signal.aborted) await feed.close();
+        for await (const { seq, record } of feed) {
+          nextSeq = seq + 1;
+          this.#note(record, times.of(record));
+        }
+      } catch (err) {
+        this.#logger.debug({ err }, 'cannot follow the events now; trying again');
+      }
+      await delay(RETRY_MS, undefined, { ref: false });
+    }
+  }
+
+  #note(record: JobRecord, times: Times): void {
+    this.#onRecord(record, times);
+    const since = this.#since;
+    const { waitMs, runMs } = times;
+    if (record.status === 'completed') since.completed++;
+    if (record.status === 'failed') since.failed++;
+    if (waitMs !== undefined && since.waits.length < MAX_SAMPLES) since.waits.push(waitMs);
+    if (runMs !== undefined && since.runs.length < MAX_SAMPLES) since.runs.push(runMs);
+    if (since.changed.size < MAX_CHANGED) since.changed.add(record.id);
+    else since.changedMore ||= !since.changed.has(record.id);
+  }
+
+  async #tick(): Promise<void> {
+    // A broker that is slow must not be asked the same twice.
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    const before = this.#stats?.totalJobs;
+    const isRead = await this.#readStats();
+    this.#isTicking = false;
+    const { completed, failed, waits, runs, changed, changedMore } = this.#since;
+    this.#since = newWindow();
+    const total = this.#stats?.totalJobs ?? 0;
+    const tick: Tick = {
+      at: new Date().toISOString(),
+      stats: this.#stats ?? null,
+      ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
+      throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },
+      waitMs: percentiles(waits),
+      runMs: percentiles(runs),
+      brokerConnected: isRead,
+      changed: [...changed],
+      changedMore,
+    };
+    for (const listener of this.#listeners) listener(tick);
+  }
+
+  /** @returns whether the broker answered */
+  async #readStats(): Promise<boolean> {
+    if (this.#queue.isConnected === false) return false;
+    try {
+      [this.#stats, this.#oldestPendingAt] = await Promise.all([
+        this.#queue.getStats(),
+        this.#queue.oldestPendingAt(),
+      ]);
+      return true;
+    } catch (err) {
+      this.#logger.debug({ err }, 'cannot count the jobs now');
+      return false;
+    }
+  }
+}
+
+function newWindow() {
+  return {
+    completed: 0,
+    failed: 0,
+    waits: [] as number[],
+    runs: [] as number[],
+    changed: new Set<string>(),
+    changedMore: false,
+  };
+}

@@ -1,0 +1,107 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { listWorkers } from '../inspect/fleet.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Times } from './live-samples.js';
+
+const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
+const RUN_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 7_200];
+
+/** What Prometheus is told. No label holds an id or an address, so that their number stays small. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #queue: JobQueueService;
+  readonly #logger: Logger;
+  readonly #connected = this.#gauge('jetfleet_broker_connected', 'Whether the broker answers', []);
+  readonly #jobs = this.#gauge('jetfleet_jobs', 'Jobs, by type and status', ['type', 'status']);
+  readonly #oldest = this.#gauge(
+    'jetfleet_oldest_pending_age_seconds',
+    'How long the queued job has waited that has waited longest',
+    [],
+  );
+  readonly #pending = this.#gauge(
+    'jetfleet_consumer_pending',
+    'Messages that a consumer has not handed out yet',
+    ['consumer'],
+  );
+  readonly #ackPending = this.#gauge('jetfleet_consumer_ack_pending', 'Messages that workers hold', [
+    'consumer',
+  ]);
+  readonly #workers = this.#gauge('jetfleet_workers', 'Workers that answer, by state', ['state']);
+  readonly #finished = new Counter({
+    name: 'jetfleet_jobs_finished_total',
+    help: 'Jobs that ended while this server collected metrics',
+    labelNames: ['type', 'state'],
+    registers: [this.#registry],
+  });
+  readonly #wait = new Histogram({
+    name: 'jetfleet_job_wait_seconds',
+    help: 'From when a job could start to when it did',
+    labelNames: ['type'],
+    buckets: WAIT_SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #run = new Histogram({
+    name: 'jetfleet_job_run_seconds',
+    help: 'From the first start of a job to its end',
+    labelNames: ['type', 'status'],
+    buckets: RUN_SECONDS,
+    registers: [this.#registry],
+  });
+
+  constructor(queue: JobQueueService, logger: Logger) {
+    this.#queue = queue;
+    this.#logger = logger;
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Takes in one transition. */
+  observe({ type, status, state }: JobRecord, { waitMs, runMs }: Times): void {
+    if (isTerminal(status)) this.#finished.inc({ type, state });
+    if (waitMs !== undefined) this.#wait.observe({ type }, waitMs / 1_000);
+    if (runMs !== undefined) this.#run.observe({ type, status }, runMs / 1_000);
+  }
+
+  /** The text format. While the broker is away, what only it knows is left out. */
+  async text(): Promise<string> {
+    for (const gauge of [this.#jobs, this.#oldest, this.#pending, this.#ackPending, this.#workers]) {
+      gauge.reset();
+    }
+    const isThere = this.#queue.isConnected !== false && (await this.#read());
+    this.#connected.set(isThere ? 1 : 0);
+    return this.#registry.metrics();
+  }
+
+  async #read(): Promise<boolean> {
+    try {
+      const [stats, oldest, health, workers] = await Promise.all([
+        this.#queue.getStats(),
+        this.#queue.oldestPendingAt(),
+        this.#queue.health(),
+        listWorkers(this.#queue),
+      ]);
+      for (const [type, counts] of Object.entries(stats.byType)) {
+        for (const status of STATUSES) this.#jobs.set({ type, status }, counts[status]);
+      }
+      this.#oldest.set(oldest ? Math.max(0, Date.now() - Date.parse(oldest)) / 1_000 : 0);
+      for (const { name, pending, ackPending } of health.consumers) {
+        this.#pending.set({ consumer: name }, pending);
+        this.#ackPending.set({ consumer: name }, ackPending);
+      }
+      for (const { state } of workers) this.#workers.inc({ state });
+      return true;
+    } catch (err) {
+      this.#logger.warn({ err }, 'cannot read the metrics of the broker');
+      return false;
+    }
+  }
+
+  #gauge(name: string, help: string, labelNames: string[]): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  }
+}

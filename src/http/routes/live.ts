@@ -1,0 +1,99 @@
+import { z } from '@hono/zod-openapi';
+import { watchMachines } from '../../inspect/fleet.js';
+import { isJobId } from '../../jobs/job-id.js';
+import { ValidationError } from '../../jobs/errors.js';
+import { defined } from '../defined.js';
+import type { EventStream, EventStreams } from '../event-streams.js';
+import type { LiveCollector } from '../live-collector.js';
+import { addRoute, type Routes } from '../route.js';
+import { statusSchema, typeSchema } from '../schemas/job.js';
+import { shownJob } from '../shown-job.js';
+
+const mediaType = 'text/event-stream';
+const tag = 'Live';
+const jobId = z.string().refine((id) => isJobId(id), 'must be a job id');
+
+/** The streams of server-sent events: `/api/v1/live`, `/events` and `/inspect`. */
+export function liveRoutes(routes: Routes & { streams: EventStreams; collector: LiveCollector }): void {
+  const { queue, streams, collector } = routes;
+  const stream = { method: 'get', tag, role: 'observer' } as const;
+  addRoute(
+    routes,
+    {
+      ...stream,
+      path: '/api/v1/live',
+      summary: 'Counts and rates, each second: events of the name tick',
+      needsBroker: false,
+      answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    },
+    ({ c }) =>
+      streams.respond(c, (to) => {
+        const stop = collector.listen((data) => to.send({ event: 'tick', data }));
+        to.signal.addEventListener('abort', stop);
+      }),
+  );
+  addRoute(
+    routes,
+    {
+      ...stream,
+      path: '/api/v1/events',
+      summary:
+        'Every transition: events of the name job, with the sequence as id, to resume by Last-Event-ID',
+      query: z.object({ type: typeSchema.optional(), status: statusSchema.optional(), id: jobId.optional() }),
+      headers: z.object({ 'last-event-id': z.string().optional() }),
+      answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    },
+    async ({ c, query }) => {
+      const fromSeq = resumeAt(c.req.header('last-event-id'));
+      const feed = await queue.feed({ filter: defined(query), ...(fromSeq !== undefined && { fromSeq }) });
+      return streams.respond(c, (to) => {
+        to.signal.addEventListener('abort', () => void feed.close());
+        void sendAll(feed, to);
+      });
+    },
+  );
+  addRoute(
+    routes,
+    {
+      ...stream,
+      path: '/api/v1/inspect',
+      summary: 'What state machines do, of one job or of all: events of the name inspection',
+      query: z.object({ job: jobId.optional() }),
+      answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    },
+    async ({ c, query: { job } }) => {
+      let to: EventStream | undefined;
+      // Records that come before the stream stands are those that it begins with.
+      const early: unknown[] = [];
+      const send = (data: unknown) => (to ? to.send({ event: 'inspection', data }) : early.push(data));
+      const watch = await watchMachines(queue, defined({ jobId: job }), send);
+      const response = streams.respond(c, (opened) => {
+        to = opened;
+        for (const data of early) send(data);
+        opened.signal.addEventListener('abort', () => void watch.close());
+      });
+      // A HEAD request opens none.
+      if (!to) await watch.close();
+      return response;
+    },
+  );
+}
+
+async function sendAll(feed: Awaited<ReturnType<Routes['queue']['feed']>>, to: EventStream): Promise<void> {
+  try {
+    for await (const { seq, record } of feed) {
+      to.send({ event: 'job', id: seq, data: shownJob(record) });
+      await to.ready();
+      if (to.signal.aborted) break;
+    }
+  } finally {
+    to.end();
+    await feed.close();
+  }
+}
+
+function resumeAt(lastEventId: string | undefined): number | undefined {
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  if (/^\d{1,15}$/.test(lastEventId)) return Number(lastEventId) + 1;
+  throw new ValidationError('JETFLEET_HTTP_INVALID', 'Last-Event-ID must be the id of an event before');
+}

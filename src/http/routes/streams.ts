@@ -1,0 +1,48 @@
+import { z } from '@hono/zod-openapi';
+import { addRoute, type Routes } from '../route.js';
+
+const count = z.number().int().min(0);
+
+/** `/api/v1/streams`. */
+export function streamRoutes(routes: Routes): void {
+  const { queue } = routes;
+  addRoute(
+    routes,
+    {
+      method: 'get',
+      path: '/api/v1/streams',
+      tag: 'Queue',
+      summary: 'The broker, its streams and their consumers',
+      role: 'observer',
+      answers: {
+        200: {
+          description: 'How they stand',
+          schema: z.object({
+            broker: z.object({ connected: z.boolean(), url: z.string(), version: z.string() }),
+            streams: z.array(
+              z.object({
+                name: z.string(),
+                messages: count,
+                bytes: count,
+                replicas: count,
+                leader: z.string().optional(),
+                ok: z.boolean(),
+                drift: z.array(z.string()),
+              }),
+            ),
+            consumers: z.array(
+              z.object({
+                name: z.string(),
+                pending: count,
+                ackPending: count,
+                redelivered: count,
+                waiting: count,
+              }),
+            ),
+          }),
+        },
+      },
+    },
+    async ({ c }) => c.json(await queue.health()),
+  );
+}
