@@ -97,7 +97,14 @@ function options(
       y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, ticks: { show: false }, space: 70, size: 28, values: '{HH}:{mm}:{ss}' },
+      {
+        ...axis,
+        grid: { show: false },
+        ticks: { show: false },
+        space: 70,
+        size: 28,
+        values: '{HH}:{mm}:{ss}',
+      },
       { ...axis, grid, ticks: { show: false }, size: 58, space: 36, values: (_, ticks) => ticks.map(format) },
     ],
     series: [

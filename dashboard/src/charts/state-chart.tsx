@@ -4,6 +4,9 @@ import { messageOf } from '../api/client.js';
 import { formatCount } from '../ui/format.js';
 import { drawingOf, importDrawing, withParents } from './chart-source.js';
 
+/** A drawing is not made smaller than this part of itself; beyond that it scrolls. */
+const READABLE = 0.55;
+
 interface StateChartProps {
   chart: Chart;
   /** Ids of the innermost states that are active. */
@@ -51,6 +54,7 @@ export function StateChart({ chart, lit = [], taken = [], counts }: StateChartPr
     for (const edge of drawing.querySelectorAll<SVGGElement>('[data-edge]')) {
       edge.classList.toggle('lit', taken.includes(edge.dataset.edge ?? ''));
     }
+    showLit(drawing);
   }, [drawing, lit.join(), taken.join()]);
 
   useEffect(() => {
@@ -75,10 +79,31 @@ export function StateChart({ chart, lit = [], taken = [], counts }: StateChartPr
   );
 }
 
+/** Brings the state that is lit into view where the drawing scrolls. */
+function showLit(drawing: SVGSVGElement): void {
+  const scroller = drawing.closest('.state-chart');
+  const state = drawing.querySelector('.state.lit');
+  if (!scroller || !state) return;
+  const [outer, inner] = [scroller.getBoundingClientRect(), state.getBoundingClientRect()];
+  if (
+    inner.left >= outer.left &&
+    inner.right <= outer.right &&
+    inner.top >= outer.top &&
+    inner.bottom <= outer.bottom
+  )
+    return;
+  scroller.scrollBy({
+    left: inner.left - outer.left - (outer.width - inner.width) / 2,
+    top: inner.top - outer.top - (outer.height - inner.height) / 2,
+    behavior: 'smooth',
+  });
+}
+
 function prepare(svg: SVGSVGElement, chart: Chart): void {
   const { width, height } = svg.viewBox.baseVal;
   svg.setAttribute('width', String(width));
   svg.setAttribute('height', String(height));
+  svg.style.setProperty('min-width', `${Math.round(width * READABLE)}px`);
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', `Drawing of the machine ${chart.id}`);
 }

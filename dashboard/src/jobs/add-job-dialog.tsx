@@ -48,6 +48,7 @@ export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
             Type
             <input
               name="type"
+              autofocus={!like}
               list="job-types"
               required
               pattern="[a-z][a-z0-9_]*"
