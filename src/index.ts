@@ -49,7 +49,7 @@ export {
 } from './jobs/payloads.js';
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
-export type { JobFilter, JobPage } from './queue/job-lists.js';
+export type { JobFilter, JobPage } from './queue/job-filter.js';
 export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
 export type { RedriveFilter } from './queue/job-redrive.js';
 export type { JobOptions } from './queue/job-request.js';

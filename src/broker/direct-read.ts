@@ -40,9 +40,9 @@ export class DirectRead {
     return this.#one(stream, { seq });
   }
 
-  /** How many messages a filter matches, without reading them: the first one says how many follow. */
-  async count(stream: string, filter: string): Promise<number> {
-    const query = { batch: 1, seq: 1, next_by_subj: filter };
+  /** How many messages from `seq` on a filter matches, without reading them: the first one says how many follow. */
+  async count(stream: string, filter: string, seq = 1): Promise<number> {
+    const query = { batch: 1, seq: Math.max(seq, 1), next_by_subj: filter };
     try {
       const { headers } = await this.#request(stream, query);
       return headers?.code === NOT_FOUND ? 0 : 1 + pendingIn(headers);
@@ -68,6 +68,67 @@ export class DirectRead {
       next = last + 1;
     }
     return found;
+  }
+
+  /**
+   * Up to `limit` messages on a filter from `seq` down to `first`, newest first. Fewer only when there are no more. What
+   * lies between is not read: counts tell how far back to begin.
+   * @param seq may be infinite, for the last message
+   */
+  async pageBefore(
+    stream: string,
+    filter: string,
+    seq: number,
+    limit: number,
+    first = 1,
+  ): Promise<StoredMessage[]> {
+    let end = seq;
+    let after = 0;
+    if (Number.isFinite(seq)) after = await this.count(stream, filter, seq + 1);
+    else end = (await this.last(stream, filter))?.seq ?? 0;
+    if (end < first) return [];
+    const start = await this.#startOf(stream, filter, { first, end, limit, after });
+    const found = await this.page(stream, filter, start.seq, start.matches);
+    return found
+      .filter((message) => message.seq <= end)
+      .reverse()
+      .slice(0, limit);
+  }
+
+  /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
+  async sequenceAt(stream: string, timeMs: number): Promise<number> {
+    const query = { batch: 1, next_by_subj: '>', start_time: new Date(Math.max(timeMs, 0)).toISOString() };
+    const { messages, end } = await this.#many(stream, query);
+    const [found] = messages;
+    if (found) return found.seq;
+    return end?.code === NOT_FOUND ? Number.POSITIVE_INFINITY : lastSequence(messages, end) + 1;
+  }
+
+  /** A sequence from which `limit` matches remain up to `end`, or a few more; `after` matches lie beyond it. */
+  async #startOf(
+    stream: string,
+    filter: string,
+    { first, end, limit, after }: { first: number; end: number; limit: number; after: number },
+  ): Promise<{ seq: number; matches: number }> {
+    const matchesFrom = async (seq: number) => (await this.count(stream, filter, seq)) - after;
+    let tooLate = end + 1;
+    for (let width = limit; ; width *= 4) {
+      const seq = Math.max(first, end - width + 1);
+      let matches = await matchesFrom(seq);
+      if (matches < limit && seq > first) {
+        tooLate = seq;
+        continue;
+      }
+      let start = seq;
+      // A window that is far too rich: halve what lies between it and the one that was too poor.
+      while (matches > limit * 4 && tooLate - start > 1) {
+        const middle = Math.floor((start + tooLate) / 2);
+        const inMiddle = await matchesFrom(middle);
+        if (inMiddle < limit) tooLate = middle;
+        else [start, matches] = [middle, inMiddle];
+      }
+      return { seq: start, matches };
+    }
   }
 
   /** The last message on each subject of each filter, in no particular order. */

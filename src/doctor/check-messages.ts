@@ -3,7 +3,7 @@ import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { recordsById } from '../queue/job-lists.js';
+import { recordsById } from '../queue/work-jobs.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
 import { Header } from '../wire/headers.js';
 import { type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';

@@ -2,47 +2,12 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import {
-  isJobType,
-  isPriority,
-  isStatus,
-  type JobPriority,
-  type JobState,
-  type JobStatus,
-  PRIORITIES,
-  STATUSES,
-} from '../jobs/vocabulary.js';
+import { type JobPriority, type JobStatus, PRIORITIES } from '../jobs/vocabulary.js';
 import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { assertFilter, type JobFilter, type JobPage } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
-
-export interface JobFilter {
-  type?: string;
-  status?: JobStatus;
-  priority?: JobPriority;
-  /** One of the nested states: `retrying`. */
-  state?: JobState;
-  /** An id, or the beginning of one. */
-  id?: string;
-  /** Only jobs that changed (`updatedAt`) at this time or later. */
-  since?: Date | string;
-  /** Only jobs that changed (`updatedAt`) at this time or earlier. */
-  until?: Date | string;
-  /**
-   * By the time of the last change, all statuses together. Defaults to `oldest` with `state`, `id`, `since` or `until`,
-   * else to processing, pending in the order in which they will start, completed, failed.
-   */
-  order?: 'oldest' | 'newest';
-  /** Most jobs on a page, 1 to 1,000. Defaults to 100. */
-  limit?: number;
-  /** Where the page before ended. */
-  cursor?: string;
-}
-
-export interface JobPage {
-  jobs: JobRecord[];
-  /** Pass it on for the next page, also after one that is not full; absent on the last one. */
-  cursor?: string;
-}
+import { listByTime } from './job-order.js';
+import { type Bounds, deliveredBounds, timerJobs, touchedJobs } from './work-jobs.js';
 
 /** A job of a listing, and the sequence of the message that it was found by. */
 interface Found {
@@ -62,7 +27,6 @@ interface Stage {
 /** Turns messages of a stream into the jobs that belong in the list. */
 type ToJobs = (messages: StoredMessage[]) => Found[] | Promise<Found[]>;
 
-const MAX_LIMIT = 1_000;
 /** Messages read at once at most; the broker tells the last events of as many jobs in one request. */
 const READ = 256;
 /** What one page may cost: a filter that few messages fit ends its page short, with a cursor. */
@@ -77,6 +41,8 @@ const LIST_ORDER: readonly JobStatus[] = ['processing', 'pending', 'completed', 
  */
 export async function listJobs(broker: Broker, filter: JobFilter): Promise<JobPage> {
   assertFilter(filter);
+  const { order, state, id, since, until } = filter;
+  if ([order, state, id, since, until].some((each) => each !== undefined)) return listByTime(broker, filter);
   const limit = filter.limit ?? 100;
   const jobs = new Map<string, JobRecord>();
   const fits = (job: JobRecord) =>
@@ -101,22 +67,6 @@ export async function listJobs(broker: Broker, filter: JobFilter): Promise<JobPa
     if (full && stage < stages.length) return pageUpTo(`${stage}.${position}`);
   }
   return { jobs: [...jobs.values()] };
-}
-
-function assertFilter({ type, status, priority, limit = 100 }: JobFilter): void {
-  const refuse = (problem: string) => {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', problem);
-  };
-  if (type !== undefined && !isJobType(type)) refuse(`type ${JSON.stringify(type)} is not snake_case`);
-  if (status !== undefined && !isStatus(status)) {
-    refuse(`status ${JSON.stringify(status)} is none of ${STATUSES.join(', ')}`);
-  }
-  if (priority !== undefined && !isPriority(priority)) {
-    refuse(`priority ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}`);
-  }
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    refuse(`limit ${limit} must be an integer from 1 to ${MAX_LIMIT}`);
-  }
 }
 
 function parseCursor(cursor: string | undefined, stages: number): { stage: number; position: number } {
@@ -148,24 +98,6 @@ function finishedStage(broker: Broker, filter: JobFilter, status: JobStatus): St
   );
 }
 
-/** The last sequence that any consumer of a priority has delivered; read once, when a stage first needs it. */
-type Bounds = (kind: WorkKind, priority: JobPriority) => Promise<number>;
-
-function deliveredBounds(broker: Broker, filter: JobFilter): Bounds {
-  const asked = new Map<WorkKind, ReturnType<typeof broker.topology.consumers>>();
-  return async (kind, priority) => {
-    const consumers = asked.get(kind) ?? broker.topology.consumers(kind);
-    asked.set(kind, consumers);
-    const ends = (await consumers)
-      .filter(({ name }) => {
-        const consumer = broker.subjects.parseConsumer(name);
-        return consumer?.priority === priority && (!filter.type || consumer.type === filter.type);
-      })
-      .map(({ delivered }) => delivered.stream_seq);
-    return Math.max(0, ...ends);
-  };
-}
-
 /**
  * Jobs among the delivered messages, whether their worker lives or not, then those that hibernate. With this status
  * alone, also those whose timer has fired and that wait behind the backlog; else the pending stages find them there.
@@ -173,11 +105,13 @@ function deliveredBounds(broker: Broker, filter: JobFilter): Bounds {
 function processingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage[] {
   const isProcessing = ({ status }: JobRecord) => status === 'processing';
   const delivered = workStages(broker, filter, (work) => ({
-    toJobs: (messages) => touchedJobs(broker, work.kind, messages, isProcessing),
+    toJobs: async (messages) =>
+      foundIn(messages, await touchedJobs(broker, work.kind, messages, isProcessing)),
     last: () => bounds(work.kind, work.priority),
   }));
   const backlog = workStages(broker, filter, (work) => ({
-    toJobs: (messages) => touchedJobs(broker, work.kind, messages, isProcessing),
+    toJobs: async (messages) =>
+      foundIn(messages, await touchedJobs(broker, work.kind, messages, isProcessing)),
     first: async () => (await bounds(work.kind, work.priority)) + 1,
   }));
   return [
@@ -194,7 +128,7 @@ function pendingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage
       const end = filter.status ? Number.POSITIVE_INFINITY : await bounds(kind, priority);
       const fits = (job: JobRecord, seq: number) =>
         job.status === 'pending' || (job.status === 'processing' && seq > end);
-      return touchedJobs(broker, kind, messages, fits, true);
+      return foundIn(messages, await touchedJobs(broker, kind, messages, fits, true));
     },
   }));
   const scheduled = WORK_KINDS.map((kind) =>
@@ -203,49 +137,6 @@ function pendingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage
     ),
   );
   return [...queued, ...scheduled, ...timerStages(broker, filter, 'retrying')];
-}
-
-/** The jobs of work messages by their last record; `untouched` takes in those that no worker has claimed yet. */
-async function touchedJobs(
-  broker: Broker,
-  kind: WorkKind,
-  messages: StoredMessage[],
-  fits: (job: JobRecord, seq: number) => boolean,
-  untouched = false,
-): Promise<Found[]> {
-  const requests = messages.map((message) => pendingRecordOf(broker, message));
-  const last = await recordsById(broker, idsOf(requests));
-  const jobs = await Promise.all(
-    messages.map(async (message, index) => {
-      const request = requests[index];
-      const record = request && last.get(request.id);
-      if (!record) return untouched ? found(message.seq, request) : [];
-      if (!fits(record, message.seq) || !(await standsFor(broker, kind, message, record))) return [];
-      return found(message.seq, record);
-    }),
-  );
-  return jobs.flat();
-}
-
-/**
- * Whether a work message is the one to list its job by. A worker that died in between can leave a timer beside the
- * message that it should have acknowledged, or two messages of one job.
- */
-async function standsFor(
-  broker: Broker,
-  kind: WorkKind,
-  { seq }: StoredMessage,
-  record: JobRecord,
-): Promise<boolean> {
-  const { subjects, read } = broker;
-  const { id, type, priority, state, workSeq } = record;
-  const stream = subjects.streamName(kind);
-  if (workSeq !== undefined && workSeq !== seq) {
-    const owner = await read.bySequence(stream, workSeq).catch(() => undefined);
-    return (owner && pendingRecordOf(broker, owner)?.id) !== id;
-  }
-  if (state !== 'waiting' && state !== 'retrying') return true;
-  return (await read.last(stream, subjects.timer(state, { kind, priority, type, id }))) === undefined;
 }
 
 /** A stage that reads the messages of a filter; its position is a sequence. */
@@ -298,14 +189,9 @@ function timerStages(broker: Broker, filter: JobFilter, reason: 'retrying' | 'wa
   return priorities.flatMap((priority) =>
     WORK_KINDS.map((kind) => {
       const timers = broker.subjects.timer(reason, { kind, priority, type, id: '*' });
-      return scan(broker, kind, timers, async (messages) => {
-        const requests = messages.map((message) => pendingRecordOf(broker, message));
-        const last = await recordsById(broker, idsOf(requests));
-        return messages.flatMap(({ seq }, index) => {
-          const record = last.get(requests[index]?.id ?? '');
-          return record?.state === reason ? found(seq, record) : [];
-        });
-      });
+      return scan(broker, kind, timers, async (messages) =>
+        foundIn(messages, await timerJobs(broker, messages, reason)),
+      );
     }),
   );
 }
@@ -314,23 +200,6 @@ function found(seq: number, job: JobRecord | undefined): Found[] {
   return job ? [{ seq, job }] : [];
 }
 
-function idsOf(requests: readonly (JobRecord | undefined)[]): string[] {
-  return requests.flatMap((request) => request?.id ?? []);
-}
-
-/** The last records of jobs that a worker has touched, by id. */
-export async function recordsById(broker: Broker, ids: readonly string[]): Promise<Map<string, JobRecord>> {
-  const { subjects } = broker;
-  if (ids.length === 0) return new Map();
-  const stored = await broker.read.lastOfEach(
-    subjects.streamName('events'),
-    ids.map((id) => subjects.eventsOf(id)),
-  );
-  const latest = new Map<string, { seq: number; record: JobRecord }>();
-  for (const message of stored) {
-    const record = broker.recordOf(message);
-    if (record && (latest.get(record.id)?.seq ?? 0) < message.seq)
-      latest.set(record.id, { seq: message.seq, record });
-  }
-  return new Map([...latest].map(([id, { record }]) => [id, record]));
+function foundIn(messages: readonly StoredMessage[], jobs: readonly (JobRecord | undefined)[]): Found[] {
+  return messages.flatMap(({ seq }, index) => found(seq, jobs[index]));
 }

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { isJobId } from '../../jobs/job-id.js';
-import type { JobFilter } from '../../queue/job-lists.js';
+import type { JobFilter } from '../../queue/job-filter.js';
 import { problemOf } from '../problem.js';
 import { addRoute, type Routes } from '../route.js';
 import { prioritySchema, statusSchema, timeSchema, typeSchema } from '../schemas/job.js';
