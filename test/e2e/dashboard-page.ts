@@ -6,9 +6,6 @@ import { expect, inject } from 'vitest';
 export type Theme = 'light' | 'dark';
 
 export interface OpenOptions {
-  theme?: Theme;
-  /** In pixels. Defaults to 1360. */
-  width?: number;
   /** Statuses that the server may answer with; any other from 400 on is a failure. */
   expectedStatuses?: readonly number[];
 }
@@ -53,22 +50,18 @@ export class DashboardPage implements AsyncDisposable {
 
   /** Opens a path of the dashboard in a tab and a session of its own. */
   static async open(base: string, path: string, options: OpenOptions = {}): Promise<DashboardPage> {
-    const { theme = 'light', width = 1360, expectedStatuses = [] } = options;
+    const { expectedStatuses = [] } = options;
     const browser = await connect({ browserWSEndpoint: inject('chromium'), defaultViewport: null });
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
-    const height = width < 500 ? 800 : 900;
-    await page.setViewport({ width, height });
-    await page.emulateMediaFeatures([
-      { name: 'prefers-color-scheme', value: theme },
-      { name: 'prefers-reduced-motion', value: 'reduce' },
-    ]);
     page.setDefaultTimeout(PATIENCE_MS);
     const disconnect = async () => {
       await context.close();
       await browser.disconnect();
     };
     const tab = new DashboardPage(page, base, disconnect, expectedStatuses);
+    await tab.resize(1360);
+    await tab.wear('light');
     await page.goto(base + path);
     return tab;
   }
@@ -80,6 +73,19 @@ export class DashboardPage implements AsyncDisposable {
   /** Forgets what went wrong, where that was the point. */
   forgive(): void {
     this.#problems.length = 0;
+  }
+
+  /** What the system of the viewer prefers. */
+  wear(theme: Theme): Promise<void> {
+    return this.page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: theme },
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ]);
+  }
+
+  /** @param width in pixels; less than 500 is a phone */
+  resize(width: number): Promise<void> {
+    return this.page.setViewport({ width, height: width < 500 ? 800 : 900 });
   }
 
   async goto(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DashboardPage, type Theme } from './dashboard-page.js';
+import { DashboardPage } from './dashboard-page.js';
 import { eventually, type LiveSystem, order, startLiveSystem } from './live-system.js';
 
 let system: LiveSystem;
@@ -42,20 +42,17 @@ beforeAll(async () => {
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
-describe.each(PAGES)('the %s page', (name, path, ready) => {
-  it.each<Theme>(['light', 'dark'])('shuts nobody out in %s', async (theme) => {
-    await using tab = await DashboardPage.open(system.http.url, path, { theme });
-    await tab.see(ready);
+it.each(PAGES)('the %s page shuts nobody out, light or dark, and fits a phone', async (name, path, ready) => {
+  await using tab = await DashboardPage.open(system.http.url, path);
+  await tab.see(ready);
+  for (const theme of ['light', 'dark'] as const) {
+    await tab.wear(theme);
     expect(await tab.violations()).toEqual([]);
     await tab.picture(`${name}-${theme}`);
-  });
-
-  it('fits a phone', async () => {
-    await using tab = await DashboardPage.open(system.http.url, path, { width: 360 });
-    await tab.see(ready);
-    expect(await tab.overflow()).toBeLessThanOrEqual(0);
-    await tab.picture(`${name}-phone`);
-  });
+  }
+  await tab.resize(360);
+  expect(await tab.overflow()).toBeLessThanOrEqual(0);
+  await tab.picture(`${name}-phone`);
 });
 
 describe('the overview', () => {

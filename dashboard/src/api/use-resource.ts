@@ -50,7 +50,12 @@ export function useResource<T>(path: string | undefined, options: ResourceOption
       running.current = undefined;
     };
   }, [load]);
-  useEffect(() => (isLive ? onChanges(load) : undefined), [isLive, load]);
+  useEffect(() => {
+    if (!isLive) return;
+    // What changed while nobody listened.
+    load();
+    return onChanges(load);
+  }, [isLive, load]);
   useEffect(() => {
     if (everyMs === undefined) return;
     const timer = setInterval(() => {

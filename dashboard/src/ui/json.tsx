@@ -59,14 +59,16 @@ interface JsonPanelProps {
 /** A titled JSON value that folds away, with a button that copies all of it. */
 export function JsonPanel({ title, value, isOpen = true }: JsonPanelProps) {
   return (
-    <details class="panel json-panel" open={isOpen}>
-      <summary>
-        <h2>{title}</h2>
-        <CopyButton text={() => JSON.stringify(value, null, 2)} what={title.toLowerCase()} />
-      </summary>
-      <div class="json">
-        <JsonView value={value} />
-      </div>
-    </details>
+    <div class="panel json-panel">
+      <details open={isOpen}>
+        <summary>
+          <h2>{title}</h2>
+        </summary>
+        <div class="json">
+          <JsonView value={value} />
+        </div>
+      </details>
+      <CopyButton text={() => JSON.stringify(value, null, 2)} what={title.toLowerCase()} />
+    </div>
   );
 }
