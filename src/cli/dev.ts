@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
 import type { EventSubscription } from '../broker/event-consumer.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
+import { type HttpServer, startHttpServer } from '../http/index.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
@@ -43,14 +44,19 @@ const TIMINGS = {
 export function devCommand(program: Command): void {
   const command = program
     .command('dev')
-    .description('run everything in one process: broker, simulated GPU provider, worker, webhooks')
+    .description('run everything in one process: broker, simulated GPU provider, worker, webhooks, dashboard')
     .option('--nats-port <port>', 'port of the broker; 0 takes a free one', parsePort, 4222)
-    .option('--http-port <port>', 'reserved for the HTTP API of a later release', parsePort, 8080)
+    .option(
+      '--http-port <port>',
+      'port of the dashboard and the HTTP API; 0 takes a free one',
+      parsePort,
+      8080,
+    )
     .option('--store-dir <folder>', 'where the broker keeps its streams', '.jetfleet')
     .addHelpText(
       'after',
       '\nThe signing secret of webhooks is JETFLEET_WEBHOOK_SECRET, or a new one that is shown.\n' +
-        'With --json it prints one line: {"natsUrl","simulatorUrl","storeDir","webhookSecret"?,"version"}.',
+        'With --json it prints one line: {"natsUrl","httpUrl","simulatorUrl","storeDir","webhookSecret"?,"version"}.',
     )
     .action(async () => {
       refuseBrokerFlags(command);
@@ -66,6 +72,7 @@ interface Running {
   queue: JobQueueService;
   worker: JobWorkerService;
   events: EventSubscription;
+  http: HttpServer;
 }
 
 async function dev(options: DevOptions): Promise<void> {
@@ -79,7 +86,8 @@ async function dev(options: DevOptions): Promise<void> {
   const generated = given ? {} : { webhookSecret: secret };
   if (options.json) {
     const { url: natsUrl, storeDir } = server;
-    printJson({ natsUrl, simulatorUrl: simulator.url, storeDir, ...generated, version: packageVersion() });
+    const urls = { natsUrl, httpUrl: running.http.url, simulatorUrl: simulator.url };
+    printJson({ ...urls, storeDir, ...generated, version: packageVersion() });
   }
   note(startScreen(running, options, generated.webhookSecret));
   const ended = server.exited.then(
@@ -109,13 +117,15 @@ async function start(options: DevOptions, secret: string, logger: Logger): Promi
     logger,
   });
   const events = undo.add(await queue.events({}, (record) => note(transitionLine(record, process.stderr))));
+  const http = undo.add(await startHttpServer(queue, { port: options.httpPort, logger }));
   await worker.start();
   undo.keep();
-  return { server, simulator, queue, worker, events };
+  return { server, simulator, queue, worker, events, http };
 }
 
-async function drain({ worker, events, queue, simulator, server }: Running): Promise<void> {
+async function drain({ http, worker, events, queue, simulator, server }: Running): Promise<void> {
   note('draining: running jobs may end; a second Ctrl-C ends at once');
+  await http.close();
   const { released } = await worker.shutdown();
   await events.close();
   await queue.close();
@@ -125,7 +135,7 @@ async function drain({ worker, events, queue, simulator, server }: Running): Pro
 }
 
 function startScreen(
-  { server, simulator }: Running,
+  { server, simulator, http }: Running,
   options: DevOptions,
   secret: string | undefined,
 ): string {
@@ -144,6 +154,7 @@ function startScreen(
     region: 'CN-HK-01',
   });
   const rows = [
+    ['dashboard', `${http.url}  (HTTP API: ${http.url}/openapi.json)`],
     ['broker', `${server.url}  (nats-server ${server.version}, process ${server.pid})`],
     ['store', `${storeDir.startsWith('..') ? server.storeDir : storeDir}  (jobs survive a restart)`],
     ['GPU provider', `${simulator.url}  (simulated, key ${simulator.apiKey})`],

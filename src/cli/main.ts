@@ -6,6 +6,7 @@ import { ExitCode, reportOf } from './exit-code.js';
 import { jobCommand } from './job.js';
 import { globalOptions, withExamples } from './options.js';
 import { endQuietlyWhenNobodyReads, note, paint } from './output.js';
+import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
 import { packageVersion } from '../telemetry/version.js';
@@ -49,6 +50,7 @@ export function buildProgram(): Command {
   for (const add of [
     devCommand,
     workerCommand,
+    serverCommand,
     jobCommand,
     statsCommand,
     setupCommand,

@@ -4,6 +4,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Access, type ApiEnv } from './access.js';
+import { DashboardFiles } from './dashboard-files.js';
 import { EventStreams } from './event-streams.js';
 import { refuseInvalid } from './invalid-request.js';
 import { LiveCollector } from './live-collector.js';
@@ -80,7 +81,10 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   liveRoutes({ ...routes, streams, collector });
   healthRoutes({ ...routes, readiness, metrics, collector });
   openApiRoute(routes);
+  const files = options.dashboard === false ? undefined : new DashboardFiles();
   app.notFound((c) => {
+    const page = files?.respond(c);
+    if (page) return page;
     const methods = methodsAt(app, c.req.path).filter((method) => method !== c.req.method);
     if (methods.length === 0) {
       const nothing = new JetfleetError('JETFLEET_HTTP_NOT_FOUND', 'there is nothing at this path');

@@ -49,7 +49,7 @@ export async function startHttpServer(
   server.headersTimeout = 20_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const why = `cannot listen at ${host}:${port}: ${cause.code ?? cause.message}`;
+      const why = `cannot listen at ${host}:${port}: ${cause.code ?? cause.message}; choose another port with --http-port, 0 takes a free one`;
       reject(new JetfleetError('JETFLEET_HTTP_ADDRESS', why, { cause }));
     });
     server.listen(port, host, resolve);

@@ -1,5 +1,6 @@
 import type { AnyActorRef, AnyStateMachine, InspectionEvent, StateValue } from 'xstate';
 import type { InspectionRecord, TakenEdge } from '../wire/inspection.js';
+import { guardName } from './element-names.js';
 import { maskSecrets } from './mask.js';
 
 /** What a step says by itself; who took it, where and when is added by whoever sends it. */
@@ -67,12 +68,6 @@ function takenEdges({ source, target, eventType, guard }: Transition): TakenEdge
     event: eventType,
     ...(guard !== undefined && { guard: guardName(guard) }),
   }));
-}
-
-function guardName(guard: unknown): string {
-  if (typeof guard === 'string') return guard;
-  const { type } = Object(guard) as { type?: unknown };
-  return typeof type === 'string' ? type : 'guard';
 }
 
 function standing(snapshot: object): Pick<Step, 'active' | 'status' | 'context'> {

@@ -16,15 +16,24 @@ import { isRunning } from '../support/nats.js';
 import { startReceiver } from '../support/webhook-receiver.js';
 
 interface Dev extends RunningCli {
-  ready: { natsUrl: string; simulatorUrl: string; storeDir: string; webhookSecret?: string; version: string };
+  ready: {
+    natsUrl: string;
+    httpUrl: string;
+    simulatorUrl: string;
+    storeDir: string;
+    webhookSecret?: string;
+    version: string;
+  };
   natsPid: number;
   folder: string;
 }
 
+const FREE_PORTS = ['dev', '--nats-port', '0', '--http-port', '0'];
+
 /** Starts `jetfleet dev` on free ports and a folder of its own, and waits until all of it runs. */
 async function startDev(env: Record<string, string> = {}): Promise<Dev> {
   const folder = await mkdtemp(join(tmpdir(), 'jetfleet-dev-'));
-  const args = ['dev', '--nats-port', '0', '--http-port', '0', '--store-dir', folder, '--json'];
+  const args = [...FREE_PORTS, '--store-dir', folder, '--json'];
   const running = startCli(args, env);
   const screen = await running.until('stderr', /What happens appears here/);
   const ready = JSON.parse(await running.until('stdout', /\n/));
@@ -61,6 +70,7 @@ afterAll(async () => {
 test('dev prints one JSON line with where everything runs, and a screen for people on stderr', () => {
   expect(dev.ready).toEqual({
     natsUrl: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/),
+    httpUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     simulatorUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     storeDir: dev.folder,
     webhookSecret: expect.stringMatching(/^whsec_/),
@@ -70,6 +80,13 @@ test('dev prints one JSON line with where everything runs, and a screen for peop
   expect(dev.stderr()).toMatch(
     /npx jetfleet job add create_instance .*--data '\{.*\}'\n {4}npx jetfleet job get /,
   );
+});
+
+test('dev serves the HTTP API, and its screen says where', async () => {
+  const { httpUrl } = dev.ready;
+  expect(dev.stderr()).toMatch(new RegExp(`dashboard +${httpUrl}`));
+  expect(await (await fetch(`${httpUrl}/api/v1/session`)).json()).toMatchObject({ role: 'admin' });
+  expect((await fetch(`${httpUrl}/readyz`)).status).toBe(200);
 });
 
 test('a job from a bare socket is COMPLETED, and so is the monitor job that follows', async () => {
@@ -153,7 +170,7 @@ test('SIGTERM drains: dev ends with 0, the broker is gone, and the jobs are stil
   const { code, stdout } = await own.ended;
   expect({ code, lines: stdout.split('\n').length }).toEqual({ code: 0, lines: 2 });
   await isGone(own.natsPid);
-  const again = killAtTheEnd(startCli(['dev', '--nats-port', '0', '--store-dir', own.folder, '--json']));
+  const again = killAtTheEnd(startCli([...FREE_PORTS, '--store-dir', own.folder, '--json']));
   const { natsUrl } = JSON.parse(await again.until('stdout', /\n/));
   expect((await cli(['job', 'get', 'kept', '--nats-url', natsUrl])).code).toBe(0);
   again.child.kill('SIGINT');

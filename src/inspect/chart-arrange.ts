@@ -1,0 +1,227 @@
+import { Graph, layout } from '@dagrejs/dagre';
+import type { Chart, ChartState } from './chart.js';
+import type { Block, Line } from './chart-blocks.js';
+import { backwardEdges } from './chart-order.js';
+import type { Direction, Point, Rect } from './chart-geometry.js';
+
+/** Room beside a box for the loop of a line that leads back to it. */
+export const LOOP_ROOM = 30;
+const DOT = 12;
+/** Keeps things in order and is not drawn. */
+const GUIDE = { weight: 0, minlen: 1, width: 0, height: 0 };
+
+/** What dagre made of a chart: where each thing stands, before the parents get their boxes. */
+export interface Arrangement {
+  /** Boxes of states without children, by id. */
+  boxes: Map<string, Rect>;
+  /** Inside a parent, what stands at its beginning and is the end of its lines. */
+  heads: Map<string, Rect>;
+  tails: Map<string, Rect>;
+  dots: Map<string, Rect>;
+  /** The bends of a line from `from` to `to`, without its ends. */
+  bends: Map<Line, Point[]>;
+  labels: Map<Line, Rect>;
+  /** How far the widest thing of a rank reaches from the middle of the rank, by that middle. */
+  ranks: ReadonlyMap<number, number>;
+}
+
+/**
+ * Gives everything its place. Dagre cannot end a line at a parent, so a parent has a head before all that is in it, where
+ * lines to it end, and a tail behind, where lines from it begin.
+ */
+export function arrange(
+  chart: Chart,
+  blocks: readonly Block[],
+  lines: readonly Line[],
+  direction: Direction,
+): Arrangement {
+  for (const care of ['guided', 'nested'] as const) {
+    try {
+      return arrangeWith(care, chart, blocks, lines, direction);
+    } catch {
+      // Dagre gives up on some graphs with boxes in boxes; with less to heed it copes.
+    }
+  }
+  return arrangeWith('flat', chart, blocks, lines, direction);
+}
+
+/** How much dagre has to heed: heads first and tails last in boxes, boxes, or neither. */
+type Care = 'guided' | 'nested' | 'flat';
+
+function arrangeWith(
+  care: Care,
+  chart: Chart,
+  blocks: readonly Block[],
+  lines: readonly Line[],
+  direction: Direction,
+): Arrangement {
+  const graph = new Graph({ multigraph: true, compound: true });
+  graph.setGraph({ rankdir: direction, nodesep: 26, edgesep: 18, ranksep: direction === 'TB' ? 52 : 72 });
+  const parents = new Set(blocks.filter(({ isParent }) => isParent).map(({ state }) => state.id));
+  const loops = new Map(lines.filter(({ from, to }) => from === to).map((line) => [line.from, line]));
+  const end = (line: Line, id: string) => {
+    if (!parents.has(id)) return name('state', id);
+    const leadsOut = id === line.from && line.to !== id && !isInside(line.to, id);
+    return name(leadsOut ? 'tail' : 'head', id);
+  };
+  const isBackward = backwardEdges(chart);
+  // Against the order of things, an edge is laid out from its target to its source.
+  const asDrawn = (line: Line): [string, string] => {
+    const ends: [string, string] = [end(line, line.from), end(line, line.to)];
+    return isBackward(line.from, line.to) ? [ends[1], ends[0]] : ends;
+  };
+  const dots = enteredParents(chart, lines);
+  const needed = new Set(lines.flatMap((line) => [end(line, line.from), end(line, line.to)]));
+  for (const { id, isInitial } of chart.states) if (isInitial) needed.add(name('head', id));
+  for (const dot of dots) graph.setNode(name('dot', dot), { width: DOT, height: DOT });
+  for (const block of blocks) addBlock(graph, block, loops.get(block.state.id), needed);
+  for (const { state } of blocks) {
+    if (state.parent !== undefined) graph.setParent(name('state', state.id), name('state', state.parent));
+  }
+  for (const dot of dots) if (dot !== '') graph.setParent(name('dot', dot), name('state', dot));
+  const leaves = blocks.filter(({ isParent }) => !isParent).map(({ state }) => state.id);
+  for (const parent of care === 'guided' ? parents : []) {
+    const inside = leaves.filter((id) => isInside(id, parent)).map((id) => name('state', id));
+    for (const leaf of inside) {
+      if (needed.has(name('head', parent))) graph.setEdge(name('head', parent), leaf, { ...GUIDE }, 'guide');
+      if (needed.has(name('tail', parent))) graph.setEdge(leaf, name('tail', parent), { ...GUIDE }, 'guide');
+    }
+  }
+  for (const { id, parent = '', isInitial } of chart.states) {
+    if (!isInitial || !dots.has(parent)) continue;
+    graph.setEdge(name('dot', parent), name(parents.has(id) ? 'head' : 'state', id), { ...GUIDE, weight: 3 });
+  }
+  lines.forEach((line, index) => {
+    if (line.from === line.to) return;
+    const size = { width: line.width, height: line.height, labelpos: 'c' as const, weight: 1 };
+    graph.setEdge(...asDrawn(line), size, String(index));
+  });
+  if (care === 'flat') for (const id of graph.nodes() as string[]) graph.setParent(id);
+  layout(graph);
+  const found = { ...readBack(graph, blocks, loops), ranks: ranksOf(graph, direction) };
+  lines.forEach((line, index) => {
+    if (line.from === line.to) return;
+    const { points = [], x = 0, y = 0 } = graph.edge(...asDrawn(line), String(index));
+    const inOrder = isBackward(line.from, line.to) ? points.toReversed() : points;
+    found.bends.set(line, inOrder.slice(1, -1));
+    const { width, height } = line;
+    if (height > 0) found.labels.set(line, { x: x - width / 2, y: y - height / 2, width, height });
+  });
+  return found;
+}
+
+/** Whether a state is in another, however deep. */
+export function isInside(id: string, parent: string): boolean {
+  return id.startsWith(`${parent}.`);
+}
+
+type Drawn = InstanceType<typeof Graph>;
+
+function name(kind: 'state' | 'head' | 'tail' | 'dot', id: string): string {
+  return `${kind}:${id}`;
+}
+
+function addBlock(
+  graph: Drawn,
+  { state, isParent, width, height }: Block,
+  loop: Line | undefined,
+  needed: ReadonlySet<string>,
+): void {
+  const { id } = state;
+  if (isParent) {
+    graph.setNode(name('state', id), {});
+    for (const kind of ['head', 'tail'] as const) {
+      if (!needed.has(name(kind, id))) continue;
+      const size = kind === 'head' && loop ? loop : { width: 2, height: 2 };
+      graph.setNode(name(kind, id), { width: size.width, height: size.height });
+      graph.setParent(name(kind, id), name('state', id));
+    }
+    return;
+  }
+  graph.setNode(name('state', id), withLoop({ width, height }, loop, graph.graph().rankdir as Direction));
+}
+
+/** The room of a box with its loop: beside it where lines come from above, below it where they come from the left. */
+function withLoop(
+  { width, height }: { width: number; height: number },
+  loop: Line | undefined,
+  direction: Direction,
+): { width: number; height: number } {
+  if (!loop) return { width, height };
+  return direction === 'TB'
+    ? { width: width + LOOP_ROOM + loop.width, height: Math.max(height, loop.height) }
+    : { width: Math.max(width, loop.width), height: height + LOOP_ROOM + loop.height };
+}
+
+/** The parents, and the machine itself, that are entered without saying which of their states: they show a dot. */
+function enteredParents(chart: Chart, lines: readonly Line[]): Set<string> {
+  const isEntered = ({ id, parent, isInitial }: ChartState) =>
+    isInitial || parent !== undefined || lines.some((line) => line.to === id && line.from !== id);
+  const entered = new Set(chart.states.filter(isEntered).map(({ id }) => id));
+  const parents = chart.states.filter(({ isInitial }) => isInitial).map(({ parent = '' }) => parent);
+  return new Set(parents.filter((parent) => parent === '' || entered.has(parent)));
+}
+
+function readBack(
+  graph: Drawn,
+  blocks: readonly Block[],
+  loops: ReadonlyMap<string, Line>,
+): Omit<Arrangement, 'ranks'> {
+  const found: Omit<Arrangement, 'ranks'> = {
+    boxes: new Map(),
+    heads: new Map(),
+    tails: new Map(),
+    dots: new Map(),
+    bends: new Map(),
+    labels: new Map(),
+  };
+  for (const { state, isParent, width, height } of blocks) {
+    const { id } = state;
+    for (const kind of ['head', 'tail'] as const) {
+      const port = graph.node(name(kind, id));
+      if (port) found[`${kind}s`].set(id, rectOf(port));
+    }
+    const node = isParent ? found.heads.get(id) : rectOf(graph.node(name('state', id)));
+    if (!node) continue;
+    const isDown = graph.graph().rankdir === 'TB';
+    const box = isDown
+      ? { x: node.x, y: node.y + (node.height - height) / 2, width, height }
+      : { x: node.x + (node.width - width) / 2, y: node.y, width, height };
+    if (!isParent) found.boxes.set(id, box);
+    const loop = loops.get(id);
+    if (!loop) continue;
+    const { width: wide, height: high } = loop;
+    const beside = { x: box.x + width + LOOP_ROOM, y: node.y + (node.height - high) / 2 };
+    const below = { x: node.x + (node.width - wide) / 2, y: box.y + height + LOOP_ROOM };
+    const place = isParent ? node : isDown ? beside : below;
+    found.labels.set(loop, { x: place.x, y: place.y, width: wide, height: high });
+  }
+  for (const dot of (graph.nodes() as string[]).filter((id) => id.startsWith('dot:'))) {
+    found.dots.set(dot.slice('dot:'.length), rectOf(graph.node(dot)));
+  }
+  return found;
+}
+
+function ranksOf(graph: Drawn, direction: Direction): Map<number, number> {
+  const ranks = new Map<number, number>();
+  const widen = (middle: number, half: number) => {
+    const key = Math.round(middle);
+    ranks.set(key, Math.max(ranks.get(key) ?? 0, half));
+  };
+  const isDown = direction === 'TB';
+  for (const id of graph.nodes() as string[]) {
+    if (graph.children(id).length > 0) continue;
+    const { x = 0, y = 0, width, height } = graph.node(id);
+    widen(isDown ? y : x, (isDown ? height : width) / 2);
+  }
+  for (const edge of graph.edges()) {
+    const { x, y, width = 0, height = 0 } = graph.edge(edge);
+    if (x !== undefined && y !== undefined) widen(isDown ? y : x, (isDown ? height : width) / 2);
+  }
+  return ranks;
+}
+
+function rectOf(node: { x?: number; y?: number; width: number; height: number }): Rect {
+  const { x = 0, y = 0, width, height } = node;
+  return { x: x - width / 2, y: y - height / 2, width, height };
+}

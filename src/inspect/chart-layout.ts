@@ -1,0 +1,248 @@
+import type { Chart } from './chart.js';
+import { type Arrangement, arrange, isInside, LOOP_ROOM } from './chart-arrange.js';
+import { type Block, blocksOf, type Line, linesOf, stacked, TITLE_HEIGHT } from './chart-blocks.js';
+import {
+  around,
+  type Bend,
+  type ChartLayout,
+  centreOf,
+  type Direction,
+  isOverlapping,
+  type LaidOutLine,
+  type Point,
+  type Rect,
+} from './chart-geometry.js';
+import { routeLines } from './chart-routes.js';
+import { LINE_HEIGHT } from './chart-text.js';
+
+const MARGIN = 20;
+/** Between the border of a parent and what is in it. */
+const BORDER = 12;
+/** Width over height of a drawing that fits a page. */
+const ASPECT = 1.5;
+
+/** Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. */
+export function layOutChart(chart: Chart): ChartLayout {
+  const down = layOutAlong(chart, 'TB');
+  const right = layOutAlong(chart, 'LR');
+  const needed = ({ width, height }: ChartLayout) => Math.max(width / ASPECT, height);
+  return needed(down) <= needed(right) ? down : right;
+}
+
+function layOutAlong(chart: Chart, direction: Direction): ChartLayout {
+  const blocks = blocksOf(chart);
+  const lines = linesOf(chart);
+  const arrangement = arrange(chart, blocks, lines, direction);
+  const boxes = withParents(blocks, lines, arrangement, direction);
+  const boxOf = (id: string) => boxes.get(id) as Rect;
+  const drawn = drawnLines(lines, arrangement, boxOf, direction);
+  const starts = chart.states
+    .filter(({ isInitial, parent }) => isInitial && arrangement.dots.has(parent ?? ''))
+    .map(({ id, parent }) => ({
+      state: id,
+      points: startOf(arrangement.dots.get(parent ?? '') as Rect, boxOf(id), direction),
+    }));
+  const states = blocks.map(({ state, details }) => ({ state, details, ...boxOf(state.id) }));
+  return moved({ width: 0, height: 0, direction, states, lines: drawn, starts });
+}
+
+/** The boxes of all states: a parent's is drawn around what is in it. */
+function withParents(
+  blocks: readonly Block[],
+  lines: readonly Line[],
+  { boxes, heads, tails, dots, labels, ranks }: Arrangement,
+  direction: Direction,
+): Map<string, Rect> {
+  const all = new Map(boxes);
+  for (const { state, isParent, details, width } of blocks.toReversed()) {
+    if (!isParent) continue;
+    const children = blocks.filter(({ state: { parent } }) => parent === state.id);
+    const within = (id: string) => id === state.id || isInside(id, state.id);
+    const things = [
+      ...children.map((child) => all.get(child.state.id) as Rect),
+      ...[heads, tails, dots].flatMap((ports) => ports.get(state.id) ?? []),
+      ...lines.flatMap((line) => (within(line.from) && within(line.to) ? (labels.get(line) ?? []) : [])),
+    ];
+    let box = padded(
+      around(things.map((thing) => alongRank(thing, ranks, direction))),
+      details.length,
+      width,
+    );
+    // Texts of lines that lead out are in the box or outside, and never on its border.
+    for (const line of lines) {
+      const label = labels.get(line);
+      const isOurs = within(line.from) !== within(line.to);
+      if (label && isOurs && isOverlapping(label, box)) {
+        const { x, y, width, height } = label;
+        box = around([
+          box,
+          {
+            x: x - BORDER,
+            y: y - TITLE_HEIGHT,
+            width: width + 2 * BORDER,
+            height: height + TITLE_HEIGHT + BORDER,
+          },
+        ]);
+      }
+    }
+    all.set(state.id, box);
+  }
+  return all;
+}
+
+/** The box of a parent around what is in it: at least as wide as its title, which stands above. */
+function padded(content: Rect, details: number, minWidth: number): Rect {
+  const above = TITLE_HEIGHT + BORDER / 2 + details * LINE_HEIGHT;
+  const width = Math.max(content.width + 2 * BORDER, minWidth);
+  return {
+    x: content.x + content.width / 2 - width / 2,
+    y: content.y - above,
+    width,
+    height: content.height + above + BORDER,
+  };
+}
+
+/** A thing as long as the rank that it stands in. */
+function alongRank(thing: Rect, ranks: Arrangement['ranks'], direction: Direction): Rect {
+  const { x, y } = centreOf(thing);
+  const half = ranks.get(Math.round(direction === 'TB' ? y : x));
+  if (half === undefined) return thing;
+  return direction === 'TB'
+    ? { ...thing, y: y - half, height: 2 * half }
+    : { ...thing, x: x - half, width: 2 * half };
+}
+
+function drawnLines(
+  lines: readonly Line[],
+  { bends, labels, boxes, ranks }: Arrangement,
+  boxOf: (id: string) => Rect,
+  direction: Direction,
+): LaidOutLine[] {
+  const routed = lines.filter((line) => line.from !== line.to);
+  const paths = routeLines(
+    routed.map((line) => ({ from: boxOf(line.from), to: boxOf(line.to), bends: bends.get(line) ?? [] })),
+    direction,
+  );
+  return lines.map((line) => {
+    const { from, to } = line;
+    const place = labels.get(line);
+    const texts = place ? stacked(line, place.x, place.y) : stacked(line, 0, 0);
+    const isLoop = from === to;
+    const loop = isLoop && boxes.has(from) ? loopPoints(boxOf(from), direction) : [];
+    return {
+      from,
+      to,
+      points: isLoop
+        ? loop
+        : withGap(straightened(paths[routed.indexOf(line)] ?? [], ranks, direction), place, direction),
+      isLoop,
+      labels: texts,
+    };
+  });
+}
+
+/** A line bends only between the ranks, where nothing stands, and goes straight through each of them. */
+function straightened(points: readonly Point[], ranks: Arrangement['ranks'], direction: Direction): Point[] {
+  const along = ({ x, y }: Point) => (direction === 'TB' ? y : x);
+  const moved = (point: Point, to: number) =>
+    direction === 'TB' ? { ...point, y: to } : { ...point, x: to };
+  return points.flatMap((point, index) => {
+    const isEnd = index === 0 || index === points.length - 1;
+    const [last, next] = [points[index - 1] ?? point, points[index + 1] ?? point];
+    const sign = Math.sign(along(next) - along(last)) || 1;
+    const [middle, half] = isEnd
+      ? rankAround(along(point), ranks)
+      : [along(point), ranks.get(Math.round(along(point))) ?? 0];
+    const before = moved(point, middle - sign * half);
+    const behind = moved(point, middle + sign * half);
+    if (index === 0) return isBetween(along(behind), along(point), along(next)) ? [point, behind] : [point];
+    if (isEnd) return isBetween(along(before), along(last), along(point)) ? [before, point] : [point];
+    return half < 1 ? [point] : [before, point, behind];
+  });
+}
+
+function isBetween(value: number, a: number, b: number): boolean {
+  return value > Math.min(a, b) + 1 && value < Math.max(a, b) - 1;
+}
+
+/** The rank that something stands in, by its middle, and half its size. */
+function rankAround(at: number, ranks: Arrangement['ranks']): [number, number] {
+  for (const [middle, half] of ranks) if (Math.abs(at - middle) <= half + 0.5) return [middle, half];
+  return [at, 0];
+}
+
+/** A line stops before its text and goes on behind it. */
+function withGap(points: readonly Point[], label: Rect | undefined, direction: Direction): Bend[] {
+  if (!label) return [...points];
+  const { x, y } = centreOf(label);
+  const index = points.findIndex((point) => Math.abs(point.x - x) < 1 && Math.abs(point.y - y) < 1);
+  const [last, next] = [points[index - 1], points[index + 1]];
+  if (!last || !next) return [...points];
+  const { width, height } = label;
+  const ends =
+    direction === 'TB'
+      ? [
+          { x, y: label.y - 1 },
+          { x, y: label.y + height + 1 },
+        ]
+      : [
+          { x: label.x - 1, y },
+          { x: label.x + width + 1, y },
+        ];
+  const isBackwards = direction === 'TB' ? next.y < last.y : next.x < last.x;
+  const [before, behind] = (isBackwards ? ends.toReversed() : ends) as [Point, Point];
+  return [...points.slice(0, index), before, { ...behind, afterGap: true }, ...points.slice(index + 1)];
+}
+
+/** Out of a side of a box that other lines do not use, and back into it. */
+function loopPoints({ x, y, width, height }: Rect, direction: Direction): Point[] {
+  const [right, bottom, room] = [x + width, y + height, LOOP_ROOM - 8];
+  if (direction === 'TB') {
+    const [upper, lower] = [y + height * 0.28, y + height * 0.72];
+    return [
+      { x: right, y: upper },
+      { x: right + room, y: upper },
+      { x: right + room, y: lower },
+      { x: right, y: lower },
+    ];
+  }
+  const middle = x + width / 2;
+  return [
+    { x: middle + 16, y: bottom },
+    { x: middle + 16, y: bottom + room },
+    { x: middle - 16, y: bottom + room },
+    { x: middle - 16, y: bottom },
+  ];
+}
+
+function startOf(dot: Rect, box: Rect, direction: Direction): [Point, Point] {
+  const at = centreOf(dot);
+  const { x, y, width, height } = box;
+  if (direction === 'TB') return [at, { x: Math.min(Math.max(at.x, x + 8), x + width - 8), y }];
+  return [at, { x, y: Math.min(Math.max(at.y, y + 8), y + height - 8) }];
+}
+
+/** The drawing with its left upper corner at the origin. */
+function moved(layout: ChartLayout): ChartLayout {
+  const { states, lines, starts } = layout;
+  const points = [...lines.flatMap((line) => line.points), ...starts.flatMap((start) => start.points)];
+  const all = around([
+    { x: 0, y: 0, width: 0, height: 0 },
+    ...states,
+    ...lines.flatMap(({ labels }) => labels),
+    ...points.map((point) => ({ ...point, width: 0, height: 0 })),
+  ]);
+  const by = <T extends Point>(thing: T): T => ({
+    ...thing,
+    x: thing.x - all.x + MARGIN,
+    y: thing.y - all.y + MARGIN,
+  });
+  return {
+    ...layout,
+    width: Math.ceil(all.width + 2 * MARGIN),
+    height: Math.ceil(all.height + 2 * MARGIN),
+    states: states.map(by),
+    lines: lines.map((line) => ({ ...line, points: line.points.map(by), labels: line.labels.map(by) })),
+    starts: starts.map((start) => ({ ...start, points: [by(start.points[0]), by(start.points[1])] })),
+  };
+}
