@@ -37,7 +37,7 @@ describe('the webhooks page', () => {
     await fleet.queue.addJob('create_instance', payload, 'normal', { id: 'rent-7' });
     await eventually(async () => fleet.receiver.requests.length === 1, 'the webhook arrives');
     await using tab = await DashboardPage.open(http.url, '/webhooks');
-    await tab.click('rent-7-monitor-webhook');
+    await tab.click('rent-7-monitor-webhook-running');
     await tab.seeText('HTTP 204', '.attempts');
     await tab.click('Deliver again');
     await eventually(async () => fleet.receiver.requests.length === 2, 'the webhook arrives again');

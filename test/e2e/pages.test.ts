@@ -13,7 +13,7 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['machine', '/machines/job', '.drawing .state'],
   ['workers', '/workers', '.worker .bars'],
   ['webhooks', '/webhooks', '.data tbody tr'],
-  ['webhook', '/webhooks/order-1-monitor-webhook', '.attempts'],
+  ['webhook', '/webhooks/order-1-monitor-webhook-running', '.attempts'],
   ['dead-letters', '/dead-letters', '.error-text'],
   ['api', '/api', '.route'],
 ];

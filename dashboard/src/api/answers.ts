@@ -121,7 +121,7 @@ export interface Delivery {
   id: string;
   parentId?: string;
   url: string;
-  event: string;
+  event?: string;
   status: JobStatus;
   state: JobRecord['state'];
   attempt: number;

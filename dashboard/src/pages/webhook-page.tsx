@@ -64,7 +64,7 @@ function Details({ delivery }: { delivery: DeliveryDetail }) {
   return (
     <>
       <dl class="facts">
-        <Fact name="Event">{event}</Fact>
+        {event && <Fact name="Event">{event}</Fact>}
         <Fact name="Created">
           <Time at={createdAt} />
         </Fact>

@@ -98,7 +98,7 @@ function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }) {
             <th scope="row" class="id">
               <Link to={`/webhooks/${encodeURIComponent(delivery.id)}`}>{delivery.id}</Link>
             </th>
-            <td data-label="event">{delivery.event}</td>
+            <td data-label="event">{delivery.event ?? <span class="quiet">–</span>}</td>
             <td data-label="endpoint" class="url">
               {delivery.url}
             </td>

@@ -1,9 +1,11 @@
+import { useMemo } from 'preact/hooks';
 import type { WorkerInfo } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { Fact } from '../job/facts.js';
 import { Link } from '../router.js';
+import { clock } from '../ui/clock.js';
 import { confirm } from '../ui/confirm.js';
 import { formatCount } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
@@ -38,6 +40,8 @@ export function WorkersPage() {
 
 function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
   const { name, state, startedAt, host, pid, version, lanes, running, runningCount } = worker;
+  // Asked anew every two seconds: each answer is another object.
+  const answeredAt = useMemo(() => new Date(clock.get()).toISOString(), [worker]);
   const slots = lanes.reduce((sum, { concurrency }) => sum + concurrency, 0);
   return (
     <section class="panel worker" aria-label={`Worker ${name}`}>
@@ -52,6 +56,9 @@ function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
         </Fact>
         <Fact name="Started">
           <Time at={startedAt} />
+        </Fact>
+        <Fact name="Answered">
+          <Time at={answeredAt} />
         </Fact>
         <Fact name="Process">
           {pid} on {host}
