@@ -17,6 +17,7 @@ import { bulkRoutes } from './routes/bulk.js';
 import { jobRoutes } from './routes/jobs.js';
 import { healthRoutes } from './routes/health.js';
 import { liveRoutes } from './routes/live.js';
+import { machineRoutes } from './routes/machines.js';
 import { statsRoutes } from './routes/stats.js';
 import { streamRoutes } from './routes/streams.js';
 import { webhookRoutes } from './routes/webhooks.js';
@@ -77,6 +78,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   statsRoutes({ ...routes, environment: options.environment });
   workerRoutes(routes);
   webhookRoutes(routes);
+  machineRoutes(routes);
   streamRoutes(routes);
   liveRoutes({ ...routes, streams, collector });
   healthRoutes({ ...routes, readiness, metrics, collector });

@@ -46,10 +46,15 @@ export function liveRoutes(routes: Routes & { streams: EventStreams; collector: 
     async ({ c, query }) => {
       const fromSeq = resumeAt(c.req.header('last-event-id'));
       const feed = await queue.feed({ filter: defined(query), ...(fromSeq !== undefined && { fromSeq }) });
-      return streams.respond(c, (to) => {
+      let isOpen = false;
+      const response = streams.respond(c, (to) => {
+        isOpen = true;
         to.signal.addEventListener('abort', () => void feed.close());
         void sendAll(feed, to);
       });
+      // A HEAD request opens none.
+      if (!isOpen) await feed.close();
+      return response;
     },
   );
   addRoute(

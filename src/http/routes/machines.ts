@@ -1,0 +1,156 @@
+import { z } from '@hono/zod-openapi';
+import { BUILT_IN_CHARTS } from '../../inspect/built-in-charts.js';
+import { type Chart, chartOf } from '../../inspect/chart.js';
+import { chartToMermaid } from '../../inspect/chart-mermaid.js';
+import { chartToSvg } from '../../inspect/chart-svg.js';
+import { chartToXState } from '../../inspect/machine-json.js';
+import { JetfleetError } from '../../jobs/errors.js';
+import { defined } from '../defined.js';
+import { stateCounts } from '../state-counts.js';
+import { addRoute, type Routes } from '../route.js';
+import { chartSchema } from '../schemas/chart.js';
+
+const tag = 'Machines';
+const params = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(200)
+    .openapi({ param: { name: 'id', in: 'path' }, example: 'job' }),
+});
+/** A drawing that is looked at by itself brings its own colours, which the page's policy would refuse. */
+const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+interface KnownChart {
+  chart: Chart;
+  source: 'built-in' | 'worker';
+}
+
+/** `/api/v1/machines`: the charts that jobs and workers run. */
+export function machineRoutes(routes: Routes): void {
+  const { queue } = routes;
+  const one = { method: 'get', tag, role: 'observer', params, needsBroker: false } as const;
+  addRoute(
+    routes,
+    {
+      method: 'get',
+      path: '/api/v1/machines',
+      tag,
+      summary: 'The state machines that come with Jetfleet, and those of the workers',
+      role: 'observer',
+      needsBroker: false,
+      answers: {
+        200: {
+          description: 'By id',
+          schema: z.object({
+            machines: z.array(
+              z.object({
+                id: z.string(),
+                version: z.string(),
+                description: z.string(),
+                source: z.enum(['built-in', 'worker']),
+                states: z.number().int(),
+              }),
+            ),
+          }),
+        },
+      },
+    },
+    async ({ c }) => {
+      const machines = (await knownCharts(queue)).map(({ chart, source }) => {
+        const { id, version, description, states } = chart;
+        return { id, version, description, source, states: states.length };
+      });
+      return c.json({ machines });
+    },
+  );
+  addRoute(
+    routes,
+    {
+      ...one,
+      path: '/api/v1/machines/{id}',
+      summary: 'One machine, and how many stand in each of its states, where that is known',
+      answers: {
+        200: {
+          description: 'The chart',
+          schema: z.object({ chart: chartSchema, counts: z.record(z.string(), z.number().int()) }),
+        },
+      },
+    },
+    async ({ c, params: { id } }) => {
+      const chart = await findChart(queue, id);
+      return c.json({ chart, counts: await stateCounts(queue, id) });
+    },
+  );
+  addRoute(
+    routes,
+    {
+      ...one,
+      path: '/api/v1/machines/{id}/svg',
+      summary: 'A drawing of a machine',
+      query: z.object({
+        standalone: z.enum(['true', 'false']).default('true').openapi({
+          description: 'Whether it brings its own colours',
+        }),
+        lit: z
+          .string()
+          .max(4_000)
+          .optional()
+          .openapi({ description: 'Ids of states and edges, with commas' }),
+        theme: z.enum(['light', 'dark']).optional(),
+        counts: z.enum(['true', 'false']).default('false'),
+      }),
+      answers: { 200: { description: 'SVG', schema: z.string(), mediaType: 'image/svg+xml' } },
+    },
+    async ({ c, params: { id }, query }) => {
+      const chart = await findChart(queue, id);
+      const svg = chartToSvg(
+        chart,
+        defined({
+          standalone: query.standalone === 'true',
+          lit: query.lit?.split(','),
+          theme: query.theme,
+          counts: query.counts === 'true' ? await stateCounts(queue, id) : undefined,
+        }),
+      );
+      return c.body(svg, 200, { 'content-type': 'image/svg+xml', 'content-security-policy': SVG_POLICY });
+    },
+  );
+  addRoute(
+    routes,
+    {
+      ...one,
+      path: '/api/v1/machines/{id}/mermaid',
+      summary: 'A machine as a Mermaid state diagram',
+      answers: { 200: { description: 'Text', schema: z.string(), mediaType: 'text/plain' } },
+    },
+    async ({ c, params: { id } }) => c.text(chartToMermaid(await findChart(queue, id))),
+  );
+  addRoute(
+    routes,
+    {
+      ...one,
+      path: '/api/v1/machines/{id}/xstate',
+      summary: "A machine as XState's JSON, for Stately's editor",
+      answers: {
+        200: { description: 'The definition', schema: z.record(z.string(), z.unknown()) },
+      },
+    },
+    async ({ c, params: { id } }) => c.json(chartToXState(await findChart(queue, id))),
+  );
+}
+
+async function findChart(queue: Routes['queue'], id: string): Promise<Chart> {
+  const known = (await knownCharts(queue)).find(({ chart }) => chart.id === id);
+  if (known) return known.chart;
+  throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no machine ${JSON.stringify(id)}`);
+}
+
+const BUILT_IN: readonly KnownChart[] = [...BUILT_IN_CHARTS.values()].map((machine) => ({
+  chart: chartOf(machine),
+  source: 'built-in',
+}));
+
+async function knownCharts(_queue: Routes['queue']): Promise<KnownChart[]> {
+  return [...BUILT_IN];
+}

@@ -1,0 +1,183 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NonRetryableError } from '../../src/index.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startHttp } from '../support/http.js';
+
+let fleet: Fleet;
+let http: Awaited<ReturnType<typeof startHttp>>;
+// biome-ignore lint/suspicious/noExplicitAny: the document is what is tested here.
+let document: any;
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+(addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+
+beforeAll(async () => {
+  const broken = () => Promise.reject(new NonRetryableError('no'));
+  fleet = await startFleet({
+    handlers: { demo: () => 'ok', broken },
+    builtIn: true,
+    worker: { name: 'w-1' },
+  });
+  http = await startHttp(fleet.queue);
+  document = (await http.call('/openapi.json', { token: null })).json;
+  ajv.addSchema(document, 'openapi.json');
+  const { queue, receiver } = fleet;
+  const hook = { url: `${receiver.url}/hook`, payload: { type: 'a.b' }, headers: { 'x-a': 'b' } };
+  await queue.addJob('demo', 1, 'normal', { id: 'done' });
+  await queue.addJob('broken', 1, 'normal', { id: 'failed' });
+  await queue.addJob('send_webhook', hook, 'normal', { id: 'hook' });
+  await queue.addJob('nobody_runs_it', 1, 'normal', { id: 'waits' });
+  await queue.addJob('demo', 1, 'normal', { id: 'later', delayMs: 86_400_000 });
+  await Promise.all(
+    (
+      [
+        ['done', 'completed'],
+        ['failed', 'rejected'],
+        ['hook', 'completed'],
+      ] as const
+    ).map(([id, state]) => fleet.waitForJob(id, state)),
+  );
+});
+afterAll(async () => {
+  await http.server.close();
+  await fleet.close();
+});
+
+interface Operation {
+  path: string;
+  method: string;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  operation: any;
+}
+
+function operations(): Operation[] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods as object).map(([method, operation]) => ({ path, method, operation })),
+  );
+}
+
+test('the document is OpenAPI 3.1: every operation is named, secured and described once', () => {
+  expect(document).toMatchObject({
+    openapi: expect.stringMatching(/^3\.1\./),
+    info: { title: 'Jetfleet', version: expect.any(String) },
+    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  });
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { path, method, operation } of operations()) {
+    expect(['get', 'post']).toContain(method);
+    expect(operation.summary).toEqual(expect.any(String));
+    expect(operation.tags).toHaveLength(1);
+    const isOpen = operation['x-role'] === 'open';
+    expect(operation.security).toEqual(isOpen ? [] : [{ bearer: [] }]);
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const parameters = operation.parameters ?? [];
+    const declared = parameters.filter((each: { in: string }) => each.in === 'path');
+    expect(declared.map(({ name }: { name: string }) => name)).toEqual(inPath);
+    for (const each of parameters) {
+      expect(each).toMatchObject({ name: expect.any(String), schema: expect.any(Object) });
+      if (each.in === 'path') expect(each.required).toBe(true);
+    }
+    expect(operation.responses.default.content).toHaveProperty(['application/problem+json']);
+    for (const response of Object.values<{ description: string }>(operation.responses)) {
+      expect(response.description).not.toBe('');
+    }
+  }
+});
+
+test('every schema of the document compiles, and every reference leads somewhere', () => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, ref]) => ref);
+  expect(references.length).toBeGreaterThan(10);
+  for (const name of Object.keys(document.components.schemas)) {
+    expect(() => ajv.compile({ $ref: `openapi.json#/components/schemas/${name}` })).not.toThrow();
+  }
+  for (const reference of new Set(references)) {
+    const found = (reference ?? '')
+      .slice(2)
+      .split('/')
+      .reduce((at, key) => at?.[key], document);
+    expect(found, reference).toBeDefined();
+  }
+});
+
+const CALLS: [
+  path: string,
+  options?: { body?: unknown; method?: string; headers?: Record<string, string> },
+][] = [
+  ['/api/v1/jobs'],
+  ['/api/v1/jobs?limit=1&order=oldest'],
+  ['/api/v1/jobs', { body: { type: 'demo', payload: null } }],
+  ['/api/v1/jobs/batch', { body: { jobs: [{ type: 'demo', payload: null }] } }],
+  ['/api/v1/jobs/done'],
+  ['/api/v1/jobs/failed'],
+  ['/api/v1/jobs/later'],
+  ['/api/v1/jobs/hook'],
+  ['/api/v1/jobs/unheard-of'],
+  ['/api/v1/jobs/failed/history'],
+  ['/api/v1/jobs/done/related'],
+  ['/api/v1/jobs/waits/cancel', { body: {} }],
+  ['/api/v1/jobs/done/cancel', { body: {} }],
+  ['/api/v1/jobs/failed/retry', { method: 'POST' }],
+  ['/api/v1/jobs/cancel', { body: { ids: ['later', 'nobody'] } }],
+  ['/api/v1/jobs/retry', { body: { filter: { type: 'unheard_of' } } }],
+  ['/api/v1/jobs/retry', { body: { nothing: 1 } }],
+  ['/api/v1/stats'],
+  ['/api/v1/session'],
+  ['/api/v1/workers'],
+  ['/api/v1/workers/w-1/drain', { body: { drain: false } }],
+  ['/api/v1/webhooks'],
+  ['/api/v1/webhooks/hook'],
+  ['/api/v1/webhooks/hook/redeliver', { method: 'POST' }],
+  ['/api/v1/machines'],
+  ['/api/v1/machines/job'],
+  ['/api/v1/machines/create_instance'],
+  ['/api/v1/machines/job/svg?lit=completed&counts=true'],
+  ['/api/v1/machines/job/mermaid'],
+  ['/api/v1/machines/job/xstate'],
+  ['/api/v1/machines/unheard_of'],
+  ['/api/v1/streams'],
+  ['/livez'],
+  ['/readyz'],
+  ['/metrics'],
+];
+
+function operationOf(path: string, method: string): Operation {
+  const found = operations().find(
+    (each) =>
+      each.method === method &&
+      // A literal path is declared as itself; `{id}` must not stand for `cancel`.
+      new RegExp(`^${each.path.replaceAll(/\{\w+\}/g, '(?!cancel$|retry$|batch$)[^/]+')}$`).test(path),
+  );
+  if (!found) throw new Error(`${method} ${path} is not in the document`);
+  return found;
+}
+
+test.each(CALLS)('%s %j answers as the document says', async (url, options = {}) => {
+  const answer = await http.call(url, options);
+  const method = (options.method ?? (options.body === undefined ? 'GET' : 'POST')).toLowerCase();
+  const { path, operation } = operationOf(url.replace(/\?.*/, ''), method);
+  const key = operation.responses[answer.status] ? String(answer.status) : 'default';
+  if (key === 'default') expect(answer.status).toBeGreaterThanOrEqual(400);
+  const [mediaType = ''] = Object.keys(operation.responses[key].content);
+  expect(answer.headers.get('content-type')?.split(';')[0]).toBe(mediaType);
+  if (!/json/.test(mediaType)) return;
+  const at = ['paths', path, method, 'responses', key, 'content', mediaType, 'schema'];
+  const pointer = at.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')));
+  const validate = ajv.compile({ $ref: `openapi.json#/${pointer.join('/')}` });
+  expect(validate(answer.json), ajv.errorsText(validate.errors)).toBe(true);
+});
+
+test('every route that is no stream is called above', () => {
+  const called = new Set(
+    CALLS.map(([url, options = {}]) => {
+      const method = (options.method ?? (options.body === undefined ? 'GET' : 'POST')).toLowerCase();
+      return `${method} ${operationOf(url.replace(/\?.*/, ''), method).path}`;
+    }),
+  );
+  const missing = operations()
+    .filter(({ operation }) => !operation.responses[200]?.content?.['text/event-stream'])
+    .map(({ method, path }) => `${method} ${path}`)
+    .filter((each) => !called.has(each) && each !== 'get /openapi.json');
+  expect(missing).toEqual([]);
+});
