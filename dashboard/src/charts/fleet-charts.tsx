@@ -28,7 +28,16 @@ function useColumns(pick: (moment: Moment) => (number | undefined)[]) {
 /** Jobs added, completed and failed in each of the last seconds. */
 export function RatesChart() {
   const data = useColumns(({ completed, added, failed }) => [completed, added, failed]);
-  return <LineChart title="Jobs per second" lines={RATES} data={data} format={formatRate} spanS={MOMENTS} />;
+  return (
+    <LineChart
+      title="Jobs per second"
+      lines={RATES}
+      data={data}
+      format={formatRate}
+      spanS={MOMENTS}
+      least={4}
+    />
+  );
 }
 
 /** How long jobs waited that started in each of the last seconds. */
@@ -41,6 +50,7 @@ export function WaitChart() {
       data={data}
       format={formatDuration}
       spanS={MOMENTS}
+      least={10}
     />
   );
 }

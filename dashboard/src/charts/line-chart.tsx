@@ -17,12 +17,14 @@ interface LineChartProps {
   format(value: number): string;
   /** Seconds that the axis spans. */
   spanS: number;
+  /** What the other axis reaches at least, so that small numbers look small. */
+  least: number;
 }
 
 const HEIGHT_PX = 170;
 
 /** Lines over time on a canvas; new data is drawn once a frame at most. */
-export function LineChart({ title, lines, data, format, spanS }: LineChartProps) {
+export function LineChart({ title, lines, data, format, spanS, least }: LineChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(data);
@@ -31,7 +33,7 @@ export function LineChart({ title, lines, data, format, spanS }: LineChartProps)
 
   useEffect(() => {
     const element = box.current as HTMLDivElement;
-    const made = new uPlot(options(element, lines, format, spanS), latest.current, element);
+    const made = new uPlot(options(element, lines, format, spanS, least), latest.current, element);
     plot.current = made;
     const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
     resize.observe(element);
@@ -39,7 +41,7 @@ export function LineChart({ title, lines, data, format, spanS }: LineChartProps)
       resize.disconnect();
       made.destroy();
     };
-  }, [revision, lines, format, spanS]);
+  }, [revision, lines, format, spanS, least]);
 
   useEffect(() => {
     const frame = requestAnimationFrame(() => plot.current?.setData(data));
@@ -80,6 +82,7 @@ function options(
   lines: readonly Line[],
   format: (value: number) => string,
   spanS: number,
+  least: number,
 ): uPlot.Options {
   const axis = { stroke: colourOf(element, 'tone-axis'), font: '11px system-ui, sans-serif' };
   const grid = { stroke: colourOf(element, 'tone-grid'), width: 1 };
@@ -94,7 +97,7 @@ function options(
         time: true,
         range: (_, __, max) => [(max ?? Date.now() / 1_000) - spanS, max ?? Date.now() / 1_000],
       },
-      y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] },
+      y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.15)] },
     },
     axes: [
       {

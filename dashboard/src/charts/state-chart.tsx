@@ -4,8 +4,8 @@ import { messageOf } from '../api/client.js';
 import { formatCount } from '../ui/format.js';
 import { drawingOf, importDrawing, withParents } from './chart-source.js';
 
-/** A drawing is not made smaller than this part of itself; beyond that it scrolls. */
-const READABLE = 0.55;
+/** Where there is little room, a drawing is not made smaller than this part of itself: it scrolls. */
+const READABLE = 0.5;
 
 interface StateChartProps {
   chart: Chart;
@@ -21,6 +21,7 @@ export function StateChart({ chart, lit = [], taken = [], counts }: StateChartPr
   const box = useRef<HTMLDivElement>(null);
   const [drawing, setDrawing] = useState<SVGSVGElement | undefined>(undefined);
   const [error, setError] = useState('');
+  const [isWhole, setWhole] = useState(false);
 
   useEffect(() => {
     let isStale = false;
@@ -55,7 +56,7 @@ export function StateChart({ chart, lit = [], taken = [], counts }: StateChartPr
       edge.classList.toggle('lit', taken.includes(edge.dataset.edge ?? ''));
     }
     showLit(drawing);
-  }, [drawing, lit.join(), taken.join()]);
+  }, [drawing, lit.join(), taken.join(), isWhole]);
 
   useEffect(() => {
     if (!drawing || !counts) return;
@@ -69,13 +70,18 @@ export function StateChart({ chart, lit = [], taken = [], counts }: StateChartPr
 
   if (error) return <p class="quiet">{error}</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section class="state-chart" tabIndex={0} aria-label={`State chart of ${chart.id}`}>
-      <div ref={box} class="drawing" />
-      <p class="off-screen" aria-live="polite">
-        {lit.length > 0 ? `State of ${chart.id}: ${lit.join(', ')}` : ''}
-      </p>
-    </section>
+    <div class="state-chart-frame">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section class="state-chart" tabIndex={0} aria-label={`State chart of ${chart.id}`}>
+        <div ref={box} class={isWhole ? 'drawing whole' : 'drawing'} />
+        <p class="off-screen" aria-live="polite">
+          {lit.length > 0 ? `State of ${chart.id}: ${lit.join(', ')}` : ''}
+        </p>
+      </section>
+      <button type="button" class="small" aria-pressed={isWhole} onClick={() => setWhole(!isWhole)}>
+        {isWhole ? 'Fit' : 'Full size'}
+      </button>
+    </div>
   );
 }
 
@@ -95,7 +101,6 @@ function showLit(drawing: SVGSVGElement): void {
   scroller.scrollBy({
     left: inner.left - outer.left - (outer.width - inner.width) / 2,
     top: inner.top - outer.top - (outer.height - inner.height) / 2,
-    behavior: 'smooth',
   });
 }
 
@@ -103,7 +108,8 @@ function prepare(svg: SVGSVGElement, chart: Chart): void {
   const { width, height } = svg.viewBox.baseVal;
   svg.setAttribute('width', String(width));
   svg.setAttribute('height', String(height));
-  svg.style.setProperty('min-width', `${Math.round(width * READABLE)}px`);
+  svg.style.setProperty('--whole', `${width}px`);
+  svg.style.setProperty('--readable', `${Math.round(width * READABLE)}px`);
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', `Drawing of the machine ${chart.id}`);
 }
