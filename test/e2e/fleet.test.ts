@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHttpServer } from '../../src/http/index.js';
 import { DashboardPage } from './dashboard-page.js';
 import { eventually, type LiveSystem, order, startLiveSystem } from './live-system.js';
@@ -9,10 +9,10 @@ const TOKENS = [
   { token: 'does-things', role: 'operator' },
 ] as const;
 
-beforeEach(async () => {
+beforeAll(async () => {
   system = await startLiveSystem();
 });
-afterEach(() => system[Symbol.asyncDispose]());
+afterAll(() => system[Symbol.asyncDispose]());
 
 describe('the workers page', () => {
   it('shows what each runs, and drains and resumes it', async () => {

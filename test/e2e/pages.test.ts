@@ -52,11 +52,6 @@ it.each(PAGES)('the %s page shuts nobody out, light or dark, and fits a phone', 
   }
   await tab.resize(360);
   expect(await tab.overflow()).toBeLessThanOrEqual(0);
-  if (process.env.JETFLEET_SCREENSHOTS === '1') {
-    await tab.goto(path);
-    await tab.see(ready);
-    await tab.picture(`${name}-phone`);
-  }
 });
 
 describe('the overview', () => {

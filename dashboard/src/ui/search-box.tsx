@@ -23,7 +23,7 @@ export function SearchBox() {
           ref={input}
           id={SEARCH_ID}
           type="search"
-          placeholder="Job id, or how it begins"
+          placeholder="Find a job by id"
           aria-label="Find a job by its id"
           autocomplete="off"
           spellcheck={false}
