@@ -60,6 +60,13 @@ module.exports = {
       to: { path: 'node_modules\\/xstate\\/' },
     },
     {
+      name: 'hono-only-in-http',
+      severity: 'error',
+      comment: 'Only src/http knows how requests are served.',
+      from: { pathNot: '^src\\/http\\/' },
+      to: { path: 'node_modules\\/(hono|@hono)\\/' },
+    },
+    {
       name: 'machines-without-io',
       severity: 'error',
       comment: 'Charts are pure: no Node built-ins.',

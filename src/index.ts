@@ -2,8 +2,8 @@
  * Jetfleet: a durable, priority-ordered job queue for GPU instance operations on NATS JetStream.
  *
  * `JobQueueService` adds jobs and tells about them, `JobWorkerService` runs them. Providers are in `jetfleet/gpu`,
- * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, and a nats-server
- * for development and tests in `jetfleet/embedded`.
+ * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, their
+ * drawings and who runs them in `jetfleet/inspect`, and a nats-server for development and tests in `jetfleet/embedded`.
  */
 export type { NatsConnection } from './broker/connection.js';
 export { type Drift, formatDrift } from './broker/drift.js';

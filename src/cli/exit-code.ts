@@ -15,6 +15,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 const CODES: Readonly<Record<string, ExitCode>> = {
   JETFLEET_OPTION_INVALID: ExitCode.USAGE,
   JETFLEET_NOT_FOUND: ExitCode.NOT_FOUND,
+  JETFLEET_MACHINE_NOT_FOUND: ExitCode.NOT_FOUND,
   JETFLEET_CONFLICT: ExitCode.CONFLICT,
   JETFLEET_STREAM_DRIFT: ExitCode.CONFLICT,
   JETFLEET_BROKER_UNREACHABLE: ExitCode.UNREACHABLE,

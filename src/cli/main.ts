@@ -3,12 +3,15 @@ import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
 import { doctorCommand } from './doctor.js';
 import { ExitCode, reportOf } from './exit-code.js';
+import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
+import { machineCommand } from './machine.js';
 import { globalOptions, withExamples } from './options.js';
 import { endQuietlyWhenNobodyReads, note, paint } from './output.js';
 import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
+import { topCommand } from './top.js';
 import { packageVersion } from '../telemetry/version.js';
 import { workerCommand } from './worker.js';
 
@@ -53,6 +56,9 @@ export function buildProgram(): Command {
     serverCommand,
     jobCommand,
     statsCommand,
+    topCommand,
+    machineCommand,
+    inspectCommand,
     setupCommand,
     doctorCommand,
     demoCommand,

@@ -139,7 +139,7 @@ export class LiveCollector {
     if (this.#isTicking) return;
     this.#isTicking = true;
     const before = this.#stats?.totalJobs;
-    const isRead = await this.#readStats();
+    await this.#readStats();
     this.#isTicking = false;
     const { completed, failed, waits, runs, changed, changedMore } = this.#since;
     this.#since = newWindow();
@@ -151,25 +151,22 @@ export class LiveCollector {
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },
       waitMs: percentiles(waits),
       runMs: percentiles(runs),
-      brokerConnected: isRead,
+      brokerConnected: this.#queue.isConnected === true,
       changed: [...changed],
       changedMore,
     };
     for (const listener of this.#listeners) listener(tick);
   }
 
-  /** @returns whether the broker answered */
-  async #readStats(): Promise<boolean> {
-    if (this.#queue.isConnected === false) return false;
+  async #readStats(): Promise<void> {
+    if (this.#queue.isConnected === false) return;
     try {
       [this.#stats, this.#oldestPendingAt] = await Promise.all([
         this.#queue.getStats(),
         this.#queue.oldestPendingAt(),
       ]);
-      return true;
     } catch (err) {
       this.#logger.debug({ err }, 'cannot count the jobs now');
-      return false;
     }
   }
 }

@@ -15,6 +15,7 @@ export interface ProblemBody {
 /** The status of each code; of any other, see {@link problemOf}. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   JETFLEET_NOT_FOUND: 404,
+  JETFLEET_MACHINE_NOT_FOUND: 404,
   JETFLEET_CONFLICT: 409,
   JETFLEET_VERSION_MISMATCH: 412,
   JETFLEET_PAYLOAD_INVALID: 422,

@@ -1,6 +1,8 @@
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 
+export { type KnownChart, listCharts } from './known-charts.js';
+
 const GATHER_MS = 500;
 /** Well below the time after which a worker takes it that nobody watches. */
 const REPEAT_MS = 2_000;

@@ -1,7 +1,8 @@
-import type { AnyActorRef, AnyStateMachine, InspectionEvent, StateValue } from 'xstate';
+import type { AnyActorRef, InspectionEvent, StateValue } from 'xstate';
 import type { InspectionRecord, TakenEdge } from '../wire/inspection.js';
 import { guardName } from './element-names.js';
 import { maskSecrets } from './mask.js';
+import { isMachine } from './worker-charts.js';
 
 /** What a step says by itself; who took it, where and when is added by whoever sends it. */
 export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId'>;
@@ -52,10 +53,6 @@ function factsOf(actor: object): ActorFacts {
     return { actor: logic.id, machine: logic.id, machineVersion: String(logic.version ?? '') };
   }
   return { actor: typeof src === 'string' ? src : id };
-}
-
-function isMachine(logic: unknown): logic is AnyStateMachine {
-  return typeof logic === 'object' && logic !== null && 'root' in logic && 'id' in logic;
 }
 
 type Transition = Extract<InspectionEvent, { type: '@xstate.microstep' }>['_transitions'][number];

@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   JETFLEET_CONFLICT: 'The job changed in the meantime, so the write was refused.',
   JETFLEET_VERSION_MISMATCH: 'The job has moved on from the version that the caller named.',
   JETFLEET_NOT_FOUND: 'There is no job with this id.',
+  JETFLEET_MACHINE_NOT_FOUND: 'There is no state machine of this name.',
   JETFLEET_CLOSED: 'The queue, worker or connection is closed.',
   JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.',
   JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.',

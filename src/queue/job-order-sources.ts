@@ -29,7 +29,7 @@ export interface OrderedSource {
 }
 
 /** A message is stored a little after the time on its record, and clocks differ. */
-const SLACK_MS = 5_000;
+const SLACK_MS = 250;
 
 /** Sources that hold every job of the filter once. */
 export function orderedSources(broker: Broker, filter: JobFilter, range: TimeRange): OrderedSource[] {

@@ -16,11 +16,15 @@ interface Placed {
   job: JobRecord;
 }
 
-/** Messages read at once at most. */
+/** Messages read at once at most: as many as the broker tells the last events of in one request. */
 const READ = 256;
+/** The same for a search by id, which passes over most of them by their subjects. */
+const SEARCH_READ = 1_024;
 /** What one page may cost: a filter that few jobs fit ends its page short, with a cursor. */
 const MAX_SCANNED = 10_000;
 const MAX_SCANNED_BYTES = 64 * 1024 * 1024;
+/** How the ids of jobs begin that were published without one, on the stream of webhooks; else without `webhook-`. */
+const SEQUENCE_ID = 'webhook-seq-';
 /** In the place of a position: nothing is left. */
 const END = 'e';
 
@@ -35,13 +39,14 @@ export async function listByTime(broker: Broker, filter: JobFilter): Promise<Job
   if (filter.state && status !== statusOf(filter.state)) return { jobs: [] };
   const fits = fitting(filter, range);
   const sources = orderedSources(broker, { ...filter, ...(status && { status }) }, range);
-  const readers = sources.map((source) => new Reader(source, order, Math.min(READ, limit)));
+  const readers = sources.map((source) => new Reader(source, order, limit, id));
   placeReaders(readers, filter.cursor, order);
-  const jobs = new Map<string, JobRecord>();
   if (id !== undefined && filter.cursor === undefined) {
     const exact = await findJob(broker, id);
-    if (exact && fits(exact)) jobs.set(id, exact);
+    // Whoever named a whole id should not wait for the others that begin with it.
+    if (exact && fits(exact)) return { jobs: [exact], cursor: cursorOf(order, readers) };
   }
+  const jobs = new Map<string, JobRecord>();
   const budget = { scanned: 0, bytes: 0 };
   const isSpent = () => budget.scanned >= MAX_SCANNED || budget.bytes >= MAX_SCANNED_BYTES;
   for (;;) {
@@ -58,8 +63,11 @@ export async function listByTime(broker: Broker, filter: JobFilter): Promise<Job
     if (jobs.size === limit && readers.every((reader) => reader.isFilled)) break;
   }
   const isEnd = readers.every((reader) => reader.position === END);
-  const cursor = [order.charAt(0), ...readers.map((reader) => reader.position)].join('.');
-  return { jobs: [...jobs.values()], ...(!isEnd && { cursor }) };
+  return { jobs: [...jobs.values()], ...(!isEnd && { cursor: cursorOf(order, readers) }) };
+}
+
+function cursorOf(order: Order, readers: readonly Reader[]): string {
+  return [order.charAt(0), ...readers.map((reader) => reader.position)].join('.');
 }
 
 function firstOf(readers: readonly Reader[], order: Order): Reader | undefined {
@@ -83,15 +91,20 @@ class Reader {
   readonly #source: OrderedSource;
   readonly #order: Order;
   readonly #size: number;
+  readonly #maxSize: number;
+  readonly #id: string | undefined;
   #buffer: Placed[] = [];
   /** The next sequence to look at; undefined for where the source begins. */
   #next: number | undefined;
   #isDone = false;
 
-  constructor(source: OrderedSource, order: Order, size: number) {
+  /** @param id how the ids begin that are looked for */
+  constructor(source: OrderedSource, order: Order, limit: number, id: string | undefined) {
     this.#source = source;
     this.#order = order;
-    this.#size = size;
+    this.#id = id;
+    this.#maxSize = id === undefined ? READ : SEARCH_READ;
+    this.#size = id === undefined ? Math.min(READ, limit) : SEARCH_READ;
   }
 
   get head(): Placed | undefined {
@@ -122,16 +135,24 @@ class Reader {
     this.#buffer.shift();
   }
 
+  /** By the last part of a subject, which is the id but for jobs without one. */
+  #mayFit(subject: string): boolean {
+    const id = this.#id;
+    if (id === undefined || SEQUENCE_ID.startsWith(id) || /^(webhook-)?se?q?(-|$)/.test(id)) return true;
+    return subject.slice(subject.lastIndexOf('.') + 1).startsWith(id);
+  }
+
   /** Reads until there is a job, the end, or nothing left to spend. */
   async fill(fits: (job: JobRecord) => boolean, budget: Budget, isSpent: () => boolean): Promise<void> {
-    for (let size = this.#size; this.isBehind && !isSpent(); size = Math.min(READ, size * 2)) {
+    for (let size = this.#size; this.isBehind && !isSpent(); size = Math.min(this.#maxSize, size * 2)) {
       const { messages, next } = await this.#source.read(this.#order, this.#next, size);
       budget.scanned += messages.length;
       for (const { data } of messages) budget.bytes += data.length;
       if (next === undefined) this.#isDone = true;
       this.#next = next;
-      const jobs = await this.#source.toJobs(messages);
-      this.#buffer = messages.flatMap((message, index) => {
+      const candidates = messages.filter(({ subject }) => this.#mayFit(subject));
+      const jobs = candidates.length > 0 ? await this.#source.toJobs(candidates) : [];
+      this.#buffer = candidates.flatMap((message, index) => {
         const job = jobs[index];
         return job && fits(job) ? [{ message, job }] : [];
       });

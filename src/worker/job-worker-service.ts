@@ -287,6 +287,8 @@ export class JobWorkerService implements AsyncDisposable {
       state: () => this.state,
       lanes: () => [...this.#lanes.values()].map(({ load }) => load),
       runs: this.#runs,
+      logics: () =>
+        [...this.#handlers.values()].map(({ run }) => (run.kind === 'chart' ? run.logic : undefined)),
       onDrain: (drain) => this.#onDrain(drain),
     });
     this.#inspector.open();

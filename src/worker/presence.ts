@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
+import { chartsAnswer } from '../inspect/worker-charts.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
 import type { HeldJob } from './run-services.js';
@@ -11,6 +12,8 @@ export interface PresenceOptions {
   state: () => string;
   lanes: () => WorkerInfo['lanes'];
   runs: ReadonlyMap<string, HeldJob>;
+  /** What the handlers run: state machines, and other logic that has no chart. */
+  logics: () => readonly unknown[];
   /** Told to take no more jobs, or to take them again. */
   onDrain: (drain: boolean) => void;
 }
@@ -29,10 +32,13 @@ export class Presence {
 
   open(): void {
     if (this.#detach.length > 0) return;
-    const { worker, onDrain } = this.#options;
+    const { worker, logics, onDrain } = this.#options;
     const { notices, subjects } = this.#options.broker;
     this.#detach = [
       notices.answer(subjects.workersAsked(), () => this.#info()),
+      notices.answer(subjects.chartsAsked(), ({ machine }) =>
+        chartsAnswer(logics(), typeof machine === 'string' ? machine : undefined),
+      ),
       notices.hear(subjects.drainOrdered(), ({ worker: name, drain }) => {
         if (name === worker && typeof drain === 'boolean') onDrain(drain);
       }),

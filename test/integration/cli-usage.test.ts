@@ -17,6 +17,11 @@ const COMMANDS = [
   'job list',
   'job watch',
   'stats',
+  'top',
+  'machine',
+  'machine list',
+  'machine show',
+  'inspect',
   'setup',
   'demo',
 ];
@@ -53,6 +58,9 @@ test.concurrent.for([
   ['job', 'watch', '--from', 'yesterday'],
   ['stats', '--creds', '/no/such/file'],
   ['stats', '--namespace', 'Not A Name'],
+  ['machine', 'show', 'job', '--svg', '--mermaid'],
+  ['inspect', '--port', '80'],
+  ['top', '--interval', 'often'],
   ['dev', '--nats-port', '70000'],
   ['dev', '--nats-url', 'nats://127.0.0.1:4222'],
 ])('a call that cannot work, %j, ends with 2 and one sentence', async (args, { expect }) => {

@@ -104,3 +104,21 @@ test('embedded-service shares the server of NATS_URL, and a SIGTERM ends it in o
   await queue.addJob('render_report', { account: 'acme', month: 6 });
   expect(await queue.getStats()).toMatchObject({ pendingJobs: 1, processingJobs: 0, completedJobs: 1 });
 });
+
+test('http-api mounts the API in an app of its own, beside its routes', async () => {
+  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: 'mounted' };
+  const { lines, ended } = run('http-api', [], env);
+  expect(await ended).toBe(0);
+  expectLines(lines, [
+    /^serving on http:\/\/127\.0\.0\.1:\d+$/,
+    /^\/hello: the app itself$/,
+    /^the events say: completed$/,
+    /^1 completed$/,
+    /^without a token: 401 JETFLEET_HTTP_UNAUTHORIZED$/,
+    /^stopped$/,
+  ]);
+  const [first, second] = lines
+    .filter((line) => line.startsWith('request '))
+    .map((line) => line.split(' ').at(-1));
+  expect(second).toBe(first);
+});

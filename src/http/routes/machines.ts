@@ -1,10 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { BUILT_IN_CHARTS } from '../../inspect/built-in-charts.js';
-import { type Chart, chartOf } from '../../inspect/chart.js';
 import { chartToMermaid } from '../../inspect/chart-mermaid.js';
 import { chartToSvg } from '../../inspect/chart-svg.js';
+import { builtInCharts, findChart, listCharts } from '../../inspect/known-charts.js';
 import { chartToXState } from '../../inspect/machine-json.js';
-import { JetfleetError } from '../../jobs/errors.js';
 import { defined } from '../defined.js';
 import { stateCounts } from '../state-counts.js';
 import { addRoute, type Routes } from '../route.js';
@@ -20,11 +18,6 @@ const params = z.object({
 });
 /** A drawing that is looked at by itself brings its own colours, which the page's policy would refuse. */
 const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-
-interface KnownChart {
-  chart: Chart;
-  source: 'built-in' | 'worker';
-}
 
 /** `/api/v1/machines`: the charts that jobs and workers run. */
 export function machineRoutes(routes: Routes): void {
@@ -57,10 +50,15 @@ export function machineRoutes(routes: Routes): void {
       },
     },
     async ({ c }) => {
-      const machines = (await knownCharts(queue)).map(({ chart, source }) => {
-        const { id, version, description, states } = chart;
-        return { id, version, description, source, states: states.length };
-      });
+      // Those of the package are there without a broker.
+      const charts = queue.isConnected === false ? builtInCharts() : await listCharts(queue);
+      const machines = charts.map(({ id, version, description, source, states }) => ({
+        id,
+        version,
+        description,
+        source,
+        states: states.length,
+      }));
       return c.json({ machines });
     },
   );
@@ -78,7 +76,7 @@ export function machineRoutes(routes: Routes): void {
       },
     },
     async ({ c, params: { id } }) => {
-      const chart = await findChart(queue, id);
+      const { source: _, ...chart } = await findChart(queue, id);
       return c.json({ chart, counts: await stateCounts(queue, id) });
     },
   );
@@ -138,19 +136,4 @@ export function machineRoutes(routes: Routes): void {
     },
     async ({ c, params: { id } }) => c.json(chartToXState(await findChart(queue, id))),
   );
-}
-
-async function findChart(queue: Routes['queue'], id: string): Promise<Chart> {
-  const known = (await knownCharts(queue)).find(({ chart }) => chart.id === id);
-  if (known) return known.chart;
-  throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no machine ${JSON.stringify(id)}`);
-}
-
-const BUILT_IN: readonly KnownChart[] = [...BUILT_IN_CHARTS.values()].map((machine) => ({
-  chart: chartOf(machine),
-  source: 'built-in',
-}));
-
-async function knownCharts(_queue: Routes['queue']): Promise<KnownChart[]> {
-  return [...BUILT_IN];
 }

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { type InspectionRecord, startStatelyInspector, watchMachines } from '../inspect/index.js';
+import { plain } from './machine-text.js';
+import { cliLogger, type GlobalOptions, openQueue, parseId, parsePort, withExamples } from './options.js';
+import { clip, note, print, printJson } from './output.js';
+import { usageError } from './exit-code.js';
+import { shutdownSignal } from './signals.js';
+
+interface InspectOptions extends GlobalOptions {
+  stately?: boolean;
+  port?: number;
+  allowOrigin?: string[];
+}
+
+/** `jetfleet inspect`. */
+export function inspectCommand(program: Command): void {
+  const command = program
+    .command('inspect')
+    .description('print each step of the state machines of jobs and workers as it happens, until Ctrl-C')
+    .argument('[id]', 'only this job', parseId)
+    .option(
+      '--stately',
+      'instead, serve the steps over WebSocket to a Stately inspector, on this machine only',
+    )
+    .option('--port <port>', 'of the WebSocket (default: a free one)', parsePort)
+    .option('--allow-origin <origin...>', 'web pages that may connect besides those of this machine')
+    .action((id: string | undefined) => inspect(id, command.optsWithGlobals<InspectOptions>()));
+  withExamples(
+    command,
+    'inspect',
+    'inspect order-42 --json',
+    'inspect --stately --port 8081 --allow-origin https://stately.ai',
+  );
+}
+
+async function inspect(id: string | undefined, options: InspectOptions): Promise<void> {
+  const { stately, port, allowOrigin, json } = options;
+  if (!stately && (port !== undefined || allowOrigin)) {
+    throw usageError('--port and --allow-origin go with --stately');
+  }
+  const interrupted = shutdownSignal();
+  const about = id === undefined ? {} : { jobId: id };
+  await using queue = openQueue(options, cliLogger('warn'));
+  if (stately) {
+    await using inspector = await startStatelyInspector({
+      queue,
+      ...about,
+      ...(port !== undefined && { port }),
+      ...(allowOrigin && { allowedOrigins: allowOrigin }),
+    });
+    if (json) printJson({ url: inspector.url });
+    else print(inspector.url);
+    note('a Stately inspector can connect there, for example createWebSocketReceiver; Ctrl-C ends it');
+    await interrupted;
+    return;
+  }
+  await using _watch = await watchMachines(queue, about, (record) => {
+    if (json) printJson(record);
+    else print(stepLine(record));
+  });
+  await interrupted;
+}
+
+/** One step on one line: when, whose, and what. */
+export function stepLine(record: InspectionRecord): string {
+  const { at, jobId, worker, actor } = record;
+  const who = clip(plain(jobId ?? worker), 32).padEnd(32);
+  return `${at.slice(11, 23)}  ${who}  ${plain(actor).padEnd(18)}  ${plain(whatHappened(record))}`.trimEnd();
+}
+
+function whatHappened({ kind, event, edges = [], active = [], status, sentBy }: InspectionRecord): string {
+  switch (kind) {
+    case 'actor':
+      return 'is made';
+    case 'event':
+      return `hears ${event}${sentBy === undefined ? '' : ` from ${sentBy}`}`;
+    case 'transition': {
+      const guards = edges.flatMap(({ guard }) => (guard === undefined ? [] : [`[${guard}]`]));
+      return [event, ...guards, '->', active.join(', ')].filter(Boolean).join(' ');
+    }
+    case 'snapshot':
+      return active.length > 0 ? `stands in ${active.join(', ')}` : 'runs';
+    case 'done':
+      return `ends: ${status}`;
+    default:
+      return '';
+  }
+}

@@ -1,0 +1,97 @@
+import { type Command, Option } from 'commander';
+import {
+  builtInCharts,
+  chartToMermaid,
+  chartToSvg,
+  chartToXState,
+  findChart,
+  type KnownChart,
+  listCharts,
+} from '../inspect/index.js';
+import { BrokerError } from '../jobs/errors.js';
+import { chartText, plain } from './machine-text.js';
+import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { clip, note, print, printJson, table } from './output.js';
+
+/** `jetfleet machine`: list and show. */
+export function machineCommand(program: Command): void {
+  const machine = program
+    .command('machine')
+    .description('show the state machines that jobs and workers run, as text, Mermaid, SVG or XState JSON');
+  withExamples(machine, 'machine list', 'machine show job');
+  listCommand(machine);
+  showCommand(machine);
+}
+
+function listCommand(machine: Command): void {
+  const command = machine
+    .command('list')
+    .description('list the machines that come with Jetfleet and those that live workers run')
+    .action(async () => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const charts = await knownCharts(options);
+      const rows = charts.map(({ id, version, source, description, states, edges }) => {
+        return { id, version, source, description, states: states.length, edges: edges.length };
+      });
+      if (options.json) return printJson({ machines: rows });
+      const cells = rows.map(({ id, version, source, states, edges, description }) => {
+        return [plain(id), plain(version), source, states, edges, clip(plain(description), 60)];
+      });
+      print(table([['MACHINE', 'VERSION', 'FROM', 'STATES', 'EDGES', 'WHAT IT IS'], ...cells]));
+    });
+  withExamples(command, 'machine list', 'machine list --json | jq -r ".machines[].id"');
+}
+
+/** Without a broker, the package's own. */
+async function knownCharts(options: GlobalOptions): Promise<KnownChart[]> {
+  await using queue = openQueue(options);
+  try {
+    return await listCharts(queue);
+  } catch (error) {
+    if (!(error instanceof BrokerError && error.code === 'JETFLEET_BROKER_UNREACHABLE')) throw error;
+    note(`only the machines of Jetfleet itself: ${error.message}`);
+    return builtInCharts();
+  }
+}
+
+interface ShowOptions extends GlobalOptions {
+  mermaid?: boolean;
+  svg?: boolean;
+  xstate?: boolean;
+  theme?: 'light' | 'dark';
+}
+
+function showCommand(machine: Command): void {
+  const command = machine
+    .command('show')
+    .description('show one machine; ends with 3 when neither Jetfleet nor a live worker has it')
+    .argument('<name>', 'the id of the machine')
+    .addOption(new Option('--mermaid', 'as a Mermaid stateDiagram-v2').conflicts(['svg', 'xstate']))
+    .addOption(new Option('--svg', 'as a drawing that stands by itself').conflicts(['xstate']))
+    .addOption(new Option('--xstate', "as XState's JSON, for Stately's editor"))
+    .addOption(
+      new Option('--theme <theme>', "of the drawing (default: the viewer's)").choices(['light', 'dark']),
+    )
+    .action((name: string) => show(name, command.optsWithGlobals<ShowOptions>()));
+  withExamples(
+    command,
+    'machine show job',
+    'machine show create_instance --svg > create-instance.svg',
+    'machine show job --mermaid',
+  );
+}
+
+async function show(name: string, options: ShowOptions): Promise<void> {
+  const { mermaid, svg, xstate, theme, json } = options;
+  const chart = builtInCharts().find(({ id }) => id === name) ?? (await askedFor(name, options));
+  if (mermaid) print(chartToMermaid(chart));
+  else if (svg) print(chartToSvg(chart, theme && { theme }));
+  else if (xstate) print(JSON.stringify(chartToXState(chart), null, json ? 0 : 2));
+  else if (json) printJson(chart);
+  else print(chartText(chart));
+}
+
+async function askedFor(name: string, options: GlobalOptions): Promise<KnownChart> {
+  await using queue = openQueue(options);
+  return findChart(queue, name);
+}

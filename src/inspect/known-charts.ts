@@ -1,0 +1,76 @@
+import { JetfleetError } from '../jobs/errors.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import { BUILT_IN_CHARTS } from './built-in-charts.js';
+import { type Chart, chartOf } from './chart.js';
+
+const GATHER_MS = 500;
+
+/** A chart, and where it is from: the package, or a worker that answered. */
+export type KnownChart = Chart & { source: 'built-in' | 'worker' };
+
+/** The charts that come with Jetfleet; no broker is asked. */
+export function builtInCharts(): KnownChart[] {
+  return [...BUILT_IN_CHARTS.values()].map((machine) => ({ ...chartOf(machine), source: 'built-in' }));
+}
+
+/**
+ * The charts that come with Jetfleet, and those of the machines that live workers run, each id and version once.
+ * @param id only the charts of this id
+ */
+export async function listCharts(queue: JobQueueService, id?: string): Promise<KnownChart[]> {
+  const { notices, subjects } = await queue.broker();
+  const about = id === undefined ? {} : { machine: id };
+  const answers = await notices.ask(subjects.chartsAsked(), about, GATHER_MS);
+  const known = new Map(builtInCharts().map((chart) => [keyOf(chart), chart]));
+  for (const chart of answers.flatMap(({ charts }) => (Array.isArray(charts) ? charts : []))) {
+    if (isChart(chart) && !known.has(keyOf(chart))) known.set(keyOf(chart), { ...chart, source: 'worker' });
+  }
+  return [...known.values()].filter((chart) => id === undefined || chart.id === id);
+}
+
+/**
+ * One chart by its id, the package's own before those of workers.
+ * @throws JetfleetError `JETFLEET_MACHINE_NOT_FOUND` when neither the package nor a live worker has it
+ */
+export async function findChart(queue: JobQueueService, id: string): Promise<KnownChart> {
+  const builtIn = builtInCharts().find((chart) => chart.id === id);
+  const chart = builtIn ?? (await listCharts(queue, id))[0];
+  if (chart) return chart;
+  const known = [...BUILT_IN_CHARTS.keys()].join(', ');
+  throw new JetfleetError(
+    'JETFLEET_MACHINE_NOT_FOUND',
+    `no machine ${JSON.stringify(id)}: it is none of ${known}, and no live worker runs it`,
+  );
+}
+
+function keyOf({ id, version }: Chart): string {
+  return JSON.stringify([id, version]);
+}
+
+/** Whether an answer can be drawn: anybody on the broker can answer. */
+function isChart(value: unknown): value is Chart {
+  const { id, version, description, states, edges } = Object(value) as Partial<Record<keyof Chart, unknown>>;
+  return areTexts([id, version, description]) && areAll(states, isState) && areAll(edges, isEdge);
+}
+
+function isState(value: Record<string, unknown>): boolean {
+  const { id, key, kind, description, invokes, entry = [], exit = [], parent = '' } = value;
+  return areTexts([id, key, kind, description, parent]) && [invokes, entry, exit].every(isTextList);
+}
+
+function isEdge(value: Record<string, unknown>): boolean {
+  const { id, from, to, event, label, guard = '', actions } = value;
+  return areTexts([id, from, to, event, label, guard]) && isTextList(actions);
+}
+
+function areTexts(values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'string');
+}
+
+function isTextList(value: unknown): boolean {
+  return Array.isArray(value) && areTexts(value);
+}
+
+function areAll(value: unknown, isOne: (item: Record<string, unknown>) => boolean): boolean {
+  return Array.isArray(value) && value.every((item) => isOne(Object(item) as Record<string, unknown>));
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { JobQueueService } from '../../queue/job-queue-service.js';
+import type { InspectionRecord } from '../../wire/inspection.js';
+import type { Chart } from '../chart.js';
+import { watchMachines } from '../fleet.js';
+import { listCharts } from '../known-charts.js';
+import { StatelyMessages } from './stately-messages.js';
+
+export interface StatelyInspectorOptions {
+  queue: JobQueueService;
+  /** Defaults to 0: any free port. */
+  port?: number;
+  /** Defaults to `127.0.0.1`. Whoever reaches another address sees every job: there is no password. */
+  host?: string;
+  /** Only this job. Defaults to all jobs, and the workers themselves. */
+  jobId?: string;
+  /** Origins of web pages that may connect besides those of this machine: `https://stately.ai`. Defaults to none. */
+  allowedOrigins?: readonly string[];
+}
+
+/** A running adapter. */
+export interface StatelyInspector extends AsyncDisposable {
+  /** Where an inspector connects: `ws://127.0.0.1:<port>`. */
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A listener that falls behind this far misses records, instead of filling the memory. */
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Serves the state machines of all workers over WebSocket in the format of `@statelyai/inspect`, whose receivers and
+ * viewers then show them. Workers report only while somebody is connected; contexts come masked, and definitions
+ * without one. Browser pages of other origins are refused with 401.
+ * @throws Error of Node when the port cannot be opened
+ */
+export async function startStatelyInspector(options: StatelyInspectorOptions): Promise<StatelyInspector> {
+  const { queue, port = 0, host = '127.0.0.1', allowedOrigins = [] } = options;
+  await queue.connect();
+  const server = new WebSocketServer({
+    host,
+    port,
+    maxPayload: 4_096,
+    verifyClient: ({ req }: { req: IncomingMessage }) => isWelcome(req.headers.origin, allowedOrigins),
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', reject);
+  });
+  server.on('connection', (socket) => {
+    socket.on('error', () => socket.terminate());
+    serve(socket, options).catch((err) => {
+      queue.logger.error({ err }, 'cannot show the state machines to a Stately inspector');
+      socket.close(1011);
+    });
+  });
+  const { port: opened } = server.address() as AddressInfo;
+  const close = async () => {
+    for (const socket of server.clients) socket.terminate();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  };
+  const name = host.includes(':') ? `[${host}]` : host;
+  return { url: `ws://${name}:${opened}`, port: opened, close, [Symbol.asyncDispose]: close };
+}
+
+async function serve(socket: WebSocket, { queue, jobId }: StatelyInspectorOptions): Promise<void> {
+  const charts = new Charts(queue);
+  await charts.load();
+  const messages = new StatelyMessages((record) => charts.of(record));
+  const watch = await watchMachines(queue, jobId === undefined ? {} : { jobId }, (record) => {
+    if (socket.readyState !== socket.OPEN || socket.bufferedAmount > MAX_BUFFERED_BYTES) return;
+    for (const message of messages.of(record)) socket.send(JSON.stringify(message));
+  });
+  socket.once('close', () => void watch.close());
+  if (socket.readyState !== socket.OPEN) await watch.close();
+}
+
+/** The charts to define actors by, as they were when the listener came. */
+class Charts {
+  readonly #queue: JobQueueService;
+  #known = new Map<string, Chart>();
+
+  constructor(queue: JobQueueService) {
+    this.#queue = queue;
+  }
+
+  async load(): Promise<void> {
+    const charts = await listCharts(this.#queue);
+    this.#known = new Map(charts.map((chart) => [keyOf(chart.id, chart.version), chart]));
+  }
+
+  of({ machine, machineVersion = '' }: InspectionRecord): Chart | undefined {
+    return machine === undefined ? undefined : this.#known.get(keyOf(machine, machineVersion));
+  }
+}
+
+function keyOf(id: string, version: string): string {
+  return JSON.stringify([id, version]);
+}
+
+/** Programs send no origin. A page does, and cannot lie about it. */
+function isWelcome(origin: string | undefined, allowed: readonly string[]): boolean {
+  if (origin === undefined || allowed.includes(origin)) return true;
+  if (!URL.canParse(origin)) return false;
+  const { protocol, hostname } = new URL(origin);
+  return ['http:', 'https:'].includes(protocol) && ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { type AnyStateMachine, setup } from 'xstate';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { cli, killAtTheEnd, startCli } from '../support/cli.js';
+import { startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+/** Nobody listens there: a built-in machine must be shown without asking. */
+const NOWHERE = { NATS_URL: 'nats://127.0.0.1:1' };
+
+test('machine show has a built-in machine in four forms, without a broker', async () => {
+  const show = (...args: string[]) => cli(['machine', 'show', 'job', ...args], { env: NOWHERE });
+  const [text, mermaid, svg, xstate, json] = await Promise.all([
+    show(),
+    show('--mermaid'),
+    show('--svg', '--theme', 'dark'),
+    show('--xstate'),
+    show('--json'),
+  ]);
+  expect(text.code).toBe(0);
+  expect(text.stdout).toMatch(/^job version 1: A job/);
+  expect(text.stdout).toMatch(/^> pending +compound +No worker holds the job\.\n {2}> queued /m);
+  expect(text.stdout).toMatch(/^pending +CLAIM +\[attemptsLeft\] +processing\.running +beginAttempt$/m);
+  expect(mermaid.stdout).toMatch(/^stateDiagram-v2\n/);
+  expect(svg.stdout).toMatch(/^<svg [\s\S]+data-state="pending\.queued"[\s\S]+<\/svg>\n$/);
+  expect(JSON.parse(xstate.stdout)).toMatchObject({ id: 'job', initial: 'pending' });
+  expect(JSON.parse(json.stdout)).toMatchObject({ id: 'job', source: 'built-in' });
+});
+
+test('machine list has the machines of Jetfleet, with or without a broker', async () => {
+  const { code, stdout, stderr } = await cli(['machine', 'list'], { env: NOWHERE });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^job +1 +built-in +13 +\d+ +A job/m);
+  expect(stderr).toContain('only the machines of Jetfleet itself');
+  const asked = await cli(['machine', 'list', '--json'], { env: { NATS_URL: nats.url } });
+  expect(JSON.parse(asked.stdout).machines[0]).toMatchObject({ id: 'job', states: 13 });
+});
+
+test('machine show asks the live workers for another name, and ends with 3 when none has it', async () => {
+  const states = { a: { on: { GO: 'b' } }, b: { type: 'final' as const, description: 'red \u001b[31m' } };
+  const chart = setup({}).createMachine({ id: 'mine', initial: 'a', states }) as unknown as AnyStateMachine;
+  await using fleet = await startFleet({ nats, handlers: { mine: { chart } } });
+  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
+  const shown = await cli(['machine', 'show', 'mine'], { env });
+  expect(shown.stdout).toMatch(/^a +GO +b$/m);
+  expect(shown.stdout).not.toContain('\u001b');
+  const unknown = await cli(['machine', 'show', 'nope', '--json'], { env });
+  expect(unknown.code).toBe(3);
+  expect(JSON.parse(unknown.stderr).error.code).toBe('JETFLEET_MACHINE_NOT_FOUND');
+});
+
+test('top shows counts, rates and what runs, once or again and again', async () => {
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  await using fleet = await startFleet({ nats, handlers: { demo: () => finished }, worker: { name: 'w1' } });
+  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
+  await fleet.queue.addJob('demo', null, 'normal', { id: 'held' });
+  await fleet.waitForJob('held', 'running');
+  const once = await cli(['top', '--once'], { env });
+  expect(once).toMatchObject({ code: 0, stderr: '' });
+  expect(once.stdout).toMatch(/^demo +0 +1 +0 +0$/m);
+  expect(once.stdout).toMatch(/^w1 +running +1 +10 +demo 1\/10$/m);
+  expect(once.stdout).toMatch(/^held +demo +1 +\d+ s +w1$/m);
+  expect(once.stdout).not.toContain('\u001b');
+
+  const top = killAtTheEnd(startCli(['top', '--json', '--interval', '100ms'], env));
+  await top.until('stdout', /"rates":\{/);
+  finish();
+  await top.until('stdout', /"completedJobs":1/);
+  await top.until('stdout', /"completed":(?!0[,}])[\d.]+,"failed":0,"retried":0/);
+  top.child.kill('SIGINT');
+  const { code, stdout } = await top.ended;
+  expect(code).toBe(0);
+  const snapshots = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(snapshots[0]).toMatchObject({ rates: null, workers: [{ name: 'w1', runningCount: 1 }] });
+});
+
+test('inspect prints the steps of a job, and serves them to a Stately inspector', async () => {
+  await using fleet = await startFleet({
+    nats,
+    handlers: { demo: { handler: () => 'ok', claim: 'durable' } },
+  });
+  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
+  const steps = killAtTheEnd(startCli(['inspect'], env));
+  await steps.until('stdout', /worker_lifecycle +stands in running/);
+  await fleet.queue.addJob('demo', null, 'normal', { id: 'seen' });
+  await steps.until('stdout', /seen +job +CLAIM \[attemptsLeft\] -> processing\.running/);
+  await steps.until('stdout', /seen +job +ends: done/);
+  steps.child.kill('SIGINT');
+  expect((await steps.ended).code).toBe(0);
+
+  const stately = killAtTheEnd(startCli(['inspect', '--stately', '--json'], env));
+  const { url } = JSON.parse(await stately.until('stdout', /\n/));
+  const socket = new WebSocket(url);
+  const messages: string[] = [];
+  socket.addEventListener('message', ({ data }) => messages.push(JSON.parse(String(data)).type));
+  await vi.waitFor(() => expect(messages).toContain('@xstate.snapshot'));
+  socket.close();
+  stately.child.kill('SIGTERM');
+  expect((await stately.ended).code).toBe(0);
+});

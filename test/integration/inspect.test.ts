@@ -1,0 +1,243 @@
+import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type AnyStateMachine, assign, fromPromise, setup } from 'xstate';
+import { WebSocket } from 'ws';
+import type { RunInput } from '../../machines/index.js';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { JobOutcome } from '../../src/index.js';
+import {
+  drainWorker,
+  findChart,
+  type InspectionRecord,
+  listCharts,
+  listWorkers,
+  startStatelyInspector,
+  watchMachines,
+} from '../../src/inspect/index.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+/** A job that runs until the test lets it end. */
+function gate() {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+/** A user's machine, with parts that have no name. */
+function reportMachine(until: Promise<void>) {
+  return setup({
+    types: { context: {} as { apiKey: string }, input: {} as RunInput, output: {} as JobOutcome },
+    actors: { render: fromPromise(() => until) },
+  }).createMachine({
+    id: 'report',
+    version: '3',
+    context: { apiKey: 'hunter2' },
+    initial: 'rendering',
+    output: { kind: 'completed', result: 'done' },
+    states: {
+      rendering: {
+        invoke: {
+          src: 'render',
+          onDone: { guard: () => true, target: 'over', actions: assign({ apiKey: 'other' }) },
+          onError: 'over',
+        },
+      },
+      over: { type: 'final' },
+    },
+  });
+}
+
+async function heard(fleet: Fleet, jobId?: string) {
+  const records: InspectionRecord[] = [];
+  const watch = await watchMachines(fleet.queue, jobId === undefined ? {} : { jobId }, (record) =>
+    records.push(record),
+  );
+  onTestFinished(() => watch.close());
+  await (await fleet.queue.broker()).flush();
+  return records;
+}
+
+describe('watching', () => {
+  test('hears the transitions of a job in order, with their edges, and masks secrets', async () => {
+    await using fleet = await startFleet({
+      nats,
+      handlers: { demo: { handler: () => 'ok', claim: 'durable' } },
+    });
+    const records = await heard(fleet, 'one');
+    await vi.waitFor(() => expect(fleet.workers[0]?.state).toBe('running'));
+    await fleet.queue.addJob('demo', { password: 'hunter2', month: 1 }, 'normal', { id: 'one' });
+    await fleet.waitForJob('one', 'completed');
+    await vi.waitFor(() => expect(records.some(({ kind }) => kind === 'done')).toBe(true));
+    const steps = records.filter(({ kind, actor }) => kind === 'transition' && actor === 'job');
+    expect(steps.flatMap(({ edges = [] }) => edges)).toMatchObject([
+      { from: 'pending', to: 'processing.running', event: 'CLAIM', guard: 'attemptsLeft' },
+      { from: 'processing.running', to: 'completed', event: 'xstate.done.actor.run', guard: 'isCompleted' },
+    ]);
+    expect(records.map(({ seq }) => seq)).toEqual(records.map(({ seq }) => seq).toSorted((a, b) => a - b));
+    expect(JSON.stringify(records)).toContain('[masked]');
+    expect(JSON.stringify(records)).not.toContain('hunter2');
+  });
+
+  test('joins a job that runs already with where it stands', async () => {
+    const { open, opened } = gate();
+    await using fleet = await startFleet({ nats, handlers: { demo: () => opened } });
+    await fleet.queue.addJob('demo', null, 'normal', { id: 'long' });
+    await fleet.waitForJob('long', 'running');
+    const records = await heard(fleet, 'long');
+    await vi.waitFor(() =>
+      expect(records.find(({ kind }) => kind === 'snapshot')).toMatchObject({
+        active: ['processing.running'],
+      }),
+    );
+    open();
+    await fleet.waitForJob('long', 'completed');
+    await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ kind: 'done' }));
+  });
+
+  test('is not heard by anybody before somebody watches', async () => {
+    await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' } });
+    const { notices, subjects } = await fleet.queue.broker();
+    const records: unknown[] = [];
+    onTestFinished(notices.hear(subjects.inspection('*', '*'), (body) => records.push(body)));
+    await fleet.waitForJob(await fleet.queue.addJob('demo', null), 'completed');
+    await (await fleet.queue.broker()).flush();
+    expect(records).toEqual([]);
+  });
+
+  test('does not touch a job whose own inspector throws', async () => {
+    const inspect = () => {
+      throw new Error('broken inspector');
+    };
+    await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' }, worker: { inspect } });
+    expect(await fleet.waitForJob(await fleet.queue.addJob('demo', null), 'completed')).toMatchObject({
+      attempt: 1,
+      result: 'ok',
+    });
+  });
+});
+
+describe('workers', () => {
+  test('tell what they run, and drain and go on when they are told to', async () => {
+    const { open, opened } = gate();
+    await using fleet = await startFleet({ nats, handlers: { demo: () => opened }, worker: { name: 'w 1' } });
+    const { queue } = fleet;
+    await queue.addJob('demo', null, 'normal', { id: 'held' });
+    await fleet.waitForJob('held', 'running');
+    expect(await listWorkers(queue)).toMatchObject([
+      { name: 'w 1', state: 'running', runningCount: 1, running: [{ id: 'held', type: 'demo', attempt: 1 }] },
+    ]);
+    await drainWorker(queue, 'w 1');
+    await vi.waitFor(async () => expect(await listWorkers(queue)).toMatchObject([{ state: 'paused' }]));
+    open();
+    await fleet.waitForJob('held', 'completed');
+    await queue.addJob('demo', null, 'normal', { id: 'next' });
+    expect((await queue.getJob('next'))?.state).toBe('queued');
+    await drainWorker(queue, 'w 1', false);
+    await fleet.waitForJob('next', 'completed');
+  });
+
+  test('answer with the charts of their own machines', async () => {
+    const { open, opened } = gate();
+    open();
+    const chart = reportMachine(opened) as unknown as AnyStateMachine;
+    await using fleet = await startFleet({ nats, handlers: { render_report: { chart } } });
+    const charts = await listCharts(fleet.queue);
+    expect(charts.map(({ id, source }) => [id, source])).toEqual([
+      ['job', 'built-in'],
+      ['create_instance', 'built-in'],
+      ['monitor_instance', 'built-in'],
+      ['delete_instance', 'built-in'],
+      ['send_webhook', 'built-in'],
+      ['worker_lifecycle', 'built-in'],
+      ['report', 'worker'],
+    ]);
+    const report = await findChart(fleet.queue, 'report');
+    expect(report).toMatchObject({ version: '3', edges: [{ guard: 'guard', actions: ['assign'] }, {}] });
+    expect(JSON.stringify(report)).not.toContain('hunter2');
+    await expect(findChart(fleet.queue, 'nope')).rejects.toMatchObject({
+      code: 'JETFLEET_MACHINE_NOT_FOUND',
+    });
+  });
+
+  test('answer with what fits into a message, and say how much did not', async () => {
+    const states = Object.fromEntries(
+      Array.from({ length: 400 }, (_, index) => [`s${index}`, { description: 'x'.repeat(1_000) }]),
+    );
+    const chart = setup({}).createMachine({
+      id: 'huge',
+      initial: 's0',
+      states,
+    }) as unknown as AnyStateMachine;
+    await using fleet = await startFleet({ nats, handlers: { huge: { chart } } });
+    const { notices, subjects } = await fleet.queue.broker();
+    expect(await notices.ask(subjects.chartsAsked(), {}, 500)).toEqual([{ charts: [], left: 1 }]);
+  });
+});
+
+describe('a Stately inspector', () => {
+  test('hears actors, events and snapshots in its own words, and no secret', async () => {
+    const { open, opened } = gate();
+    const chart = reportMachine(opened) as unknown as AnyStateMachine;
+    await using fleet = await startFleet({ nats, handlers: { render_report: { chart } } });
+    await using inspector = await startStatelyInspector({ queue: fleet.queue });
+    const events: StatelyInspectionEvent[] = [];
+    createWebSocketReceiver({ server: inspector.url }).subscribe((event) => void events.push(event));
+    await vi.waitFor(() =>
+      expect(events.some(({ sessionId }) => sessionId.endsWith('worker_lifecycle'))).toBe(true),
+    );
+    await fleet.queue.addJob('render_report', null, 'normal', { id: 'r1' });
+    await fleet.waitForJob('r1', 'running');
+    open();
+    await fleet.waitForJob('r1', 'completed');
+    const own = () => events.filter(({ sessionId }) => sessionId.endsWith('/r1/report'));
+    await vi.waitFor(() =>
+      expect(own().some((event) => 'snapshot' in event && event.snapshot.status === 'done')).toBe(true),
+    );
+    const actor = own()[0] as Extract<StatelyInspectionEvent, { type: '@xstate.actor' }>;
+    expect(actor).toMatchObject({ type: '@xstate.actor', name: 'report', _version: expect.any(String) });
+    expect(JSON.parse(actor.definition ?? '')).toMatchObject({
+      id: 'report',
+      initial: 'rendering',
+      states: { rendering: { invoke: [{ src: 'render', onDone: [{ target: '#report.over' }] }] } },
+    });
+    expect(actor.parentId).toBe(actor.rootId);
+    const job = events.filter(({ sessionId }) => sessionId === actor.rootId);
+    const snapshots = job.flatMap((event) =>
+      'snapshot' in event ? [(event.snapshot as { value?: unknown }).value] : [],
+    );
+    expect(snapshots).toContainEqual({ processing: 'running' });
+    expect(snapshots.at(-1)).toBe('completed');
+    expect(own().map(({ type }) => type)).toContain('@xstate.event');
+    expect(JSON.stringify(events)).not.toContain('hunter2');
+  });
+
+  test('may be a page of this machine or of an allowed origin, and no other', async () => {
+    await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' } });
+    const { queue } = fleet;
+    await using inspector = await startStatelyInspector({ queue, allowedOrigins: ['https://stately.ai'] });
+    const connects = (origin?: string) =>
+      new Promise<boolean>((resolve) => {
+        const socket = new WebSocket(inspector.url, origin === undefined ? {} : { origin });
+        socket.once('open', () => {
+          socket.terminate();
+          resolve(true);
+        });
+        socket.once('error', () => resolve(false));
+      });
+    expect(await connects()).toBe(true);
+    expect(await connects('http://localhost:3000')).toBe(true);
+    expect(await connects('https://stately.ai')).toBe(true);
+    for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example', 'file://']) {
+      expect(await connects(origin), origin).toBe(false);
+    }
+  });
+});
