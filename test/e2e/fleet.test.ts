@@ -48,7 +48,7 @@ describe('a server with tokens', () => {
   it('asks for one, keeps it for the tab, and hides what its role may not do', async () => {
     const { fleet } = system;
     await fleet.queue.addJob('greet', {}, 'normal', { id: 'seen-1' });
-    await using http = await startHttpServer(fleet.queue, { port: 0, tokens: TOKENS });
+    await using http = await startHttpServer(fleet.queue, { port: 0, tokens: TOKENS, closeTimeoutMs: 100 });
     await using tab = await DashboardPage.open(http.url, '/jobs/seen-1', { expectedStatuses: [401] });
     await tab.seeText('Sign in to Jetfleet');
     expect(await tab.violations()).toEqual([]);
@@ -114,7 +114,7 @@ describe('the keyboard', () => {
 describe('the live connection', () => {
   it('says so when the server is gone, and comes back by itself', async () => {
     const { fleet } = system;
-    const first = await startHttpServer(fleet.queue, { port: 0, tokens: [] });
+    const first = await startHttpServer(fleet.queue, { port: 0, tokens: [], closeTimeoutMs: 100 });
     await using tab = await DashboardPage.open(first.url, '/');
     await tab.see('.live.open');
     await first.close();

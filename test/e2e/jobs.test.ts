@@ -110,7 +110,7 @@ describe('the jobs page', () => {
     await tab.page.$eval('.data.jobs tbody input', (box) => (box as HTMLElement).click());
     await queue.addJob('greet', {}, 'normal', { id: 'live-3' });
     const ticked = tab.page.waitForResponse((response) => response.url().includes('/api/v1/'), {
-      timeout: 3_000,
+      timeout: 1_500,
     });
     await expect(ticked).rejects.toThrow();
     expect(await rows(tab)).toBe(2);

@@ -40,7 +40,7 @@ export async function startLiveSystem(
     },
     ...fleetOptions,
   });
-  const http = await startHttpServer(fleet.queue, { port: 0, tokens: [], ...options });
+  const http = await startHttpServer(fleet.queue, { port: 0, tokens: [], closeTimeoutMs: 100, ...options });
   return {
     fleet,
     http,
