@@ -15,13 +15,14 @@ interface LineChartProps {
   /** Seconds since 1970, then the values of each line. */
   data: uPlot.AlignedData;
   format(value: number): string;
-  /** Seconds that the axis spans. */
+  /** Seconds that the axis spans at most. */
   spanS: number;
   /** What the other axis reaches at least, so that small numbers look small. */
   least: number;
 }
 
 const HEIGHT_PX = 170;
+const LEAST_SPAN_S = 60;
 
 /** Lines over time on a canvas; new data is drawn once a frame at most. */
 export function LineChart({ title, lines, data, format, spanS, least }: LineChartProps) {
@@ -67,6 +68,12 @@ export function LineChart({ title, lines, data, format, spanS, least }: LineChar
   );
 }
 
+/** Shows what there is, at least a minute and at most the whole span. */
+function windowOf(min: number | null, max: number | null, spanS: number): [number, number] {
+  const end = max ?? Date.now() / 1_000;
+  return [end - Math.min(spanS, Math.max(LEAST_SPAN_S, end - (min ?? end))), end];
+}
+
 /** A canvas knows no CSS variables, so each colour is asked of an element that has it. */
 function colourOf(near: HTMLElement, className: string): string {
   const probe = document.createElement('span');
@@ -95,7 +102,7 @@ function options(
     scales: {
       x: {
         time: true,
-        range: (_, __, max) => [(max ?? Date.now() / 1_000) - spanS, max ?? Date.now() / 1_000],
+        range: (_, min, max) => windowOf(min, max, spanS),
       },
       y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.15)] },
     },

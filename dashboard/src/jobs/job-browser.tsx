@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
 import { useMay } from '../api/session.js';
 import { type Place, usePlace } from '../router.js';
-import { Loaded } from '../ui/page.js';
+import { Empty, Loaded } from '../ui/page.js';
 import { BulkBar } from './bulk-bar.js';
 import type { JobFilter } from './job-actions.js';
 import { JobFilterBar } from './job-filter-bar.js';
@@ -53,11 +53,16 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
       />
       <Loaded of={list}>
         {() =>
-          jobs.length === 0 && list.pageNumber === 1 ? (
+          jobs.length === 0 && list.pageNumber === 1 && !list.next ? (
             <div class="panel">{empty(isFiltered)}</div>
           ) : (
             <section class="panel flush" aria-label="Jobs" aria-busy={list.isLoading}>
-              <JobTable jobs={jobs} selection={selection} withErrors={isDeadLetters} />
+              {jobs.length > 0 ? (
+                <JobTable jobs={jobs} selection={selection} withErrors={isDeadLetters} />
+              ) : (
+                // The server looks at so many jobs for each page, of which none may fit.
+                <Empty title="Nothing on this page; older ones may match." />
+              )}
               <Pager list={list} />
             </section>
           )
