@@ -82,11 +82,14 @@ export class DirectRead {
     limit: number,
     first = 1,
   ): Promise<StoredMessage[]> {
-    let end = seq;
-    let after = 0;
-    if (Number.isFinite(seq)) after = await this.count(stream, filter, seq + 1);
-    else end = (await this.last(stream, filter))?.seq ?? 0;
+    const isLast = !Number.isFinite(seq);
+    const end = isLast ? ((await this.last(stream, filter))?.seq ?? 0) : seq;
     if (end < first) return [];
+    // Where most messages match, those right before the end are enough, and counting costs more than reading.
+    const near = Math.max(first, end - limit + 1);
+    const nearby = (await this.page(stream, filter, near, limit)).filter((message) => message.seq <= end);
+    if (nearby.length === limit || near === first) return nearby.reverse();
+    const after = isLast ? 0 : await this.count(stream, filter, end + 1);
     const start = await this.#startOf(stream, filter, { first, end, limit, after });
     const found = await this.page(stream, filter, start.seq, start.matches);
     return found

@@ -30,10 +30,13 @@ export interface JobQueueStats {
 /** Delayed jobs are told apart by type up to this many; beyond it only their sum is known. */
 const MAX_SCHEDULED_READ = 10_000;
 const PAGE = 500;
+/** Messages looked at from each end of a stream for types that nobody handles. */
+const PROBE = 50;
 
 /**
  * Counts from consumers and subjects; no job is read, except delayed ones for their type. The cost does not grow with
- * the jobs, save for jobs of a type that no worker ever registered: while one waits, every waiting subject is listed.
+ * the jobs, save for jobs of a type that no worker ever registered and that waits in the middle of others: while one does,
+ * every waiting subject is listed.
  */
 export async function readStats(broker: Broker): Promise<JobQueueStats> {
   const tally = new Tally();
@@ -115,14 +118,47 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   if (state.messages <= covered + timers) return;
   // A job that came between two of these reads looks like one that nobody handles; counting tells them apart.
   if (await allHandled(broker, kind, handled)) return;
+  const probed = await probeTypes(broker, kind, handled);
+  const rest = new Set([...handled, ...probed]);
+  for (const type of probed) {
+    for (const priority of PRIORITIES) {
+      const filters = subjects.workFilters(kind, priority, type);
+      const counts = await Promise.all(
+        filters.map((filter) => broker.read.count(subjects.streamName(kind), filter)),
+      );
+      for (const count of counts) addUnhandled(tally, type, count, priority);
+    }
+  }
+  if (await allHandled(broker, kind, rest)) return;
   const info = await topology.streamInfo(kind, `${subjects.prefix}${kind}.>`);
   for (const [subject, count] of Object.entries(info.state.subjects ?? {})) {
     const address = subjects.parseWork(subject);
-    if (!address || handled.has(address.type)) continue;
-    tally.unhandled.add(address.type);
-    tally.types.add(address.type);
-    tally.add(address.type, 'pending', count, address.priority);
+    if (!address || rest.has(address.type)) continue;
+    addUnhandled(tally, address.type, count, address.priority);
   }
+}
+
+function addUnhandled(tally: Tally, type: string, count: number, priority: JobPriority): void {
+  tally.unhandled.add(type);
+  tally.types.add(type);
+  tally.add(type, 'pending', count, priority);
+}
+
+/** Types among the oldest and the newest messages that nobody handles: as a rule these are all that there are. */
+async function probeTypes(
+  broker: Broker,
+  kind: WorkKind,
+  handled: ReadonlySet<string>,
+): Promise<Set<string>> {
+  const { subjects, read } = broker;
+  const stream = subjects.streamName(kind);
+  const all = `${subjects.prefix}${kind}.>`;
+  const [oldest, newest] = await Promise.all([
+    read.page(stream, all, 1, PROBE),
+    read.pageBefore(stream, all, Number.POSITIVE_INFINITY, PROBE),
+  ]);
+  const types = [...oldest, ...newest].map(({ subject }) => subjects.parseWork(subject)?.type);
+  return new Set(types.filter((type) => type !== undefined && !handled.has(type)) as string[]);
 }
 
 /** The total is read first: what arrives afterwards can only add to the parts. */

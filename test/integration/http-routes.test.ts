@@ -69,17 +69,16 @@ describe('adding jobs', () => {
   });
 
   test('twenty requests at once with one key make one job', async () => {
-    const before = (await fleet.queue.getStats()).totalJobs;
     const answers = await Promise.all(
       Array.from({ length: 20 }, () =>
         http.call('/api/v1/jobs', {
-          body: { type: 'nobody_runs_it', payload: null },
+          body: { type: 'added_at_once', payload: null },
           headers: { 'idempotency-key': 'all-at-once' },
         }),
       ),
     );
     expect(new Set(answers.map(({ json }) => json.id)).size).toBe(1);
-    expect((await fleet.queue.getStats()).totalJobs).toBe(before + 1);
+    expect((await fleet.queue.getJobs({ type: 'added_at_once' })).jobs).toHaveLength(1);
   });
 
   test('a batch is added in its order; one that is wrong stops all of them', async () => {
@@ -377,5 +376,34 @@ describe('the rest', () => {
     expect(ready).toMatchObject({ status: 200, json: { ok: true } });
     const verbose = await http.call('/readyz?verbose', { token: null });
     expect(verbose.text).toBe('[+]draining ok\n[+]broker ok\n[+]streams ok\n[+]consumers ok\nready\n');
+  });
+});
+
+describe('machines', () => {
+  test('are listed with those of the workers, drawn and exported', async () => {
+    const { json } = await http.call('/api/v1/machines');
+    expect(json.machines).toContainEqual({
+      id: 'create_instance',
+      version: expect.any(String),
+      description: expect.any(String),
+      source: 'built-in',
+      states: expect.any(Number),
+    });
+    const svg = await http.call('/api/v1/machines/job/svg?lit=processing.running');
+    expect(svg.headers.get('content-type')).toBe('image/svg+xml');
+    expect(svg.text).toContain('data-state="processing.running"');
+    const bare = await http.call('/api/v1/machines/job/svg?standalone=false');
+    expect([svg.text.includes('<style'), bare.text.includes('<style')]).toEqual([true, false]);
+    expect((await http.call('/api/v1/machines/job/mermaid')).text).toMatch(/^stateDiagram-v2/m);
+    expect((await http.call('/api/v1/machines/job/xstate')).json).toMatchObject({ id: 'job' });
+    expectProblem(await http.call('/api/v1/machines/unheard_of'), 404, 'JETFLEET_MACHINE_NOT_FOUND');
+  });
+
+  test('say how many jobs and workers stand in which state', async () => {
+    const job = await http.call('/api/v1/machines/job');
+    expect(job.json.chart.states).toContainEqual(expect.objectContaining({ id: 'pending.queued' }));
+    expect(job.json.counts).toMatchObject({ 'pending.scheduled': 1, completed: expect.any(Number) });
+    const worker = await http.call('/api/v1/machines/worker_lifecycle');
+    expect(worker.json.counts).toEqual({ running: 1 });
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import {
   type JobFilter,
@@ -72,6 +72,9 @@ beforeAll(async () => {
     ...(added.waiting ?? []).map((id) => fleet.waitForJob(id, 'waiting')),
     ...(added.retrying ?? []).map((id) => fleet.waitForJob(id, 'retrying')),
   ]);
+  // A record comes before its timer, and the message is acknowledged after both: until then a job moves.
+  const settled = { processingJobs: 10, waitingJobs: 6, pendingJobs: 31, retryingJobs: 6 };
+  await vi.waitFor(async () => expect(await queue.getStats()).toMatchObject(settled), { timeout: 10_000 });
 }, 30_000);
 afterAll(async () => {
   await fleet.close();

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { JobTimes, percentiles } from '../../src/http/live-samples.js';
+import type { JobRecord, JobState } from '../../src/index.js';
+import { statusOf } from '../../src/jobs/vocabulary.js';
+
+const at = (ms: number) => new Date(ms).toISOString();
+
+function record(state: JobState, more: Partial<JobRecord>): JobRecord {
+  const machine = { id: 'job', version: 1 };
+  const base = {
+    v: 1,
+    id: 'a',
+    type: 'demo',
+    priority: 'normal',
+    payload: null,
+    maxAttempts: 3,
+    machine,
+  } as const;
+  const times = { createdAt: at(0), updatedAt: at(0) };
+  return { ...base, ...times, attempt: 1, status: statusOf(state), state, ...more };
+}
+
+describe('times of jobs', () => {
+  it('a job with a claim and an end: it waited until the claim, and ran until the end', () => {
+    const times = new JobTimes();
+    const startedAt = at(40);
+    expect(times.of(record('running', { startedAt, updatedAt: startedAt }))).toEqual({ waitMs: 40 });
+    expect(times.of(record('completed', { startedAt, finishedAt: at(100) }))).toEqual({ runMs: 60 });
+  });
+
+  it('a short job has one record, which tells both', () => {
+    const end = record('completed', { startedAt: at(5), finishedAt: at(7) });
+    expect(new JobTimes().of(end)).toEqual({ waitMs: 5, runMs: 2 });
+  });
+
+  it('a job that is tried again waits from when it was due', () => {
+    const times = new JobTimes();
+    times.of(record('running', { startedAt: at(1), updatedAt: at(1) }));
+    expect(times.of(record('retrying', { startedAt: at(1), nextRunAt: at(1_000) }))).toEqual({});
+    expect(times.of(record('running', { startedAt: at(1), updatedAt: at(1_300) }))).toEqual({ waitMs: 300 });
+    expect(times.of(record('exhausted', { startedAt: at(1), finishedAt: at(2_001) }))).toEqual({
+      runMs: 2_000,
+    });
+  });
+
+  it('a job that never started tells nothing', () => {
+    expect(new JobTimes().of(record('cancelled', { finishedAt: at(9) }))).toEqual({});
+  });
+});
+
+describe('percentiles', () => {
+  it.each([
+    [[], null],
+    [[7], { p50: 7, p95: 7 }],
+    [[3, 1, 2], { p50: 2, p95: 3 }],
+    [Array.from({ length: 100 }, (_, index) => 100 - index), { p50: 50, p95: 95 }],
+  ])('of %j are %j', (samples, expected) => {
+    expect(percentiles(samples)).toEqual(expected);
+  });
+});
