@@ -4,6 +4,7 @@ const layers = {
   'src/jobs': ['src/jobs'],
   'src/telemetry': ['src/telemetry', 'src/jobs'],
   machines: ['machines', 'src/jobs'],
+  dashboard: ['dashboard', 'src/jobs', 'src/wire'],
   'src/wire': ['src/wire', 'src/jobs'],
   'src/broker': ['src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
   'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/webhooks'],
@@ -44,7 +45,7 @@ module.exports = {
       severity: 'error',
       comment: `${layer} may import only ${allowed.join(', ')}`,
       from: { path: inside([layer]) },
-      to: { path: '^(src|machines|test|examples)\\/', pathNot: inside(allowed) },
+      to: { path: '^(src|machines|dashboard|test|examples)\\/', pathNot: inside(allowed) },
     })),
     {
       name: 'nats-only-in-broker',

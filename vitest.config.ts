@@ -14,9 +14,20 @@ export default defineConfig({
           ...shared,
           name: 'suite',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/fault/**'],
+          exclude: ['test/fault/**', 'test/e2e/**'],
           // Process and timing tests share two cores in CI; more workers only make them wait for each other.
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'e2e',
+          globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
+          include: ['test/e2e/**/*.test.ts'],
+          maxWorkers: 1,
+          // Chromium and a whole system at once need the cores that the suite would take.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -27,7 +38,7 @@ export default defineConfig({
           testTimeout: 120_000,
           maxWorkers: 1,
           // After the others: it needs both cores for processes of its own.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -23,8 +23,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 const INDEX = 'index.html';
-/** Paths of programs: a wrong one is an error there, and no page. */
-const NOT_A_PAGE = /^\/(api|assets)(\/|$)/;
+/** Paths of programs: a wrong one is an error there, and no page. `/api` itself is the page with the reference. */
+const NOT_A_PAGE = /^\/(api\/|assets(\/|$))/;
 
 /** The built dashboard, held in memory: a path is looked up, never opened. */
 export class DashboardFiles {

@@ -1,0 +1,159 @@
+/** What the API answers, as far as the dashboard reads it. */
+import type { JobRecord } from '../../../src/jobs/job-record.js';
+import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
+import type { WorkerInfo } from '../../../src/wire/inspection.js';
+
+export type { JobRecord, JobPriority, JobStatus, WorkerInfo };
+export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
+
+export type Role = 'observer' | 'operator' | 'admin';
+
+export interface Session {
+  role: Role;
+  version: string;
+  namespace?: string;
+  /** Such as `production`; shown so that nobody mistakes one for another. */
+  environment?: string;
+}
+
+export type StatusCounts = Record<JobStatus, number>;
+
+export interface Stats {
+  totalJobs: number;
+  pendingJobs: number;
+  processingJobs: number;
+  completedJobs: number;
+  failedJobs: number;
+  byType: Record<string, StatusCounts>;
+  byPriority: Record<JobPriority, { pending: number; processing: number }>;
+  scheduledJobs: number;
+  retryingJobs: number;
+  waitingJobs: number;
+  unhandledTypes: string[];
+}
+
+export interface Quantiles {
+  p50: number;
+  p95: number;
+}
+
+/** One a second on `/live`. */
+export interface Tick {
+  at: string;
+  stats: Stats;
+  oldestPendingAt?: string;
+  /** Since the last tick. */
+  throughput: { completed: number; failed: number; added: number };
+  waitMs: Quantiles | null;
+  runMs: Quantiles | null;
+  brokerConnected: boolean;
+  changed: string[];
+  changedMore: boolean;
+}
+
+export interface JobPage {
+  jobs: JobRecord[];
+  cursor?: string;
+}
+
+export interface HistoryItem {
+  seq: number;
+  record: JobRecord;
+}
+
+export interface Related {
+  parent?: JobRecord;
+  followUps: JobRecord[];
+  webhooks: JobRecord[];
+}
+
+export interface BulkAnswer {
+  done: string[];
+  failed: { id: string; code: string; detail: string }[];
+  more: boolean;
+}
+
+export interface Chart {
+  id: string;
+  version: string;
+  description: string;
+  states: {
+    id: string;
+    key: string;
+    parent?: string;
+    kind: 'atomic' | 'compound' | 'parallel' | 'final' | 'history';
+    isInitial: boolean;
+    description: string;
+    invokes: string[];
+  }[];
+  edges: ChartEdge[];
+}
+
+export interface ChartEdge {
+  id: string;
+  from: string;
+  to: string;
+  event: string;
+  label: string;
+  guard?: string;
+  actions: string[];
+}
+
+export interface MachineAnswer {
+  chart: Chart;
+  counts: Record<string, number>;
+}
+
+export interface MachineSummary {
+  id: string;
+  version: string;
+  description: string;
+  source: 'built-in' | 'worker';
+  states: number;
+}
+
+export interface WebhookResponse {
+  status?: number;
+  [name: string]: unknown;
+}
+
+export interface Delivery {
+  id: string;
+  parentId?: string;
+  url: string;
+  event?: string;
+  status: JobStatus;
+  state: JobRecord['state'];
+  attempt: number;
+  maxAttempts: number;
+  createdAt: string;
+  updatedAt: string;
+  nextRunAt?: string;
+  response?: WebhookResponse;
+  error?: { code?: string; message?: string };
+}
+
+export interface DeliveryDetail extends Delivery {
+  attempts: {
+    attempt: number;
+    at: string;
+    durationMs?: number;
+    response?: WebhookResponse;
+    error?: { code?: string; message?: string };
+  }[];
+  payload?: unknown;
+}
+
+export interface StreamHealth {
+  broker: { connected: boolean; url: string; version?: string };
+  streams: {
+    name: string;
+    messages: number;
+    bytes: number;
+    replicas: number;
+    leader?: string;
+    ok: boolean;
+    drift: string[];
+  }[];
+  consumers: { name: string; pending: number; ackPending: number; redelivered: number; waiting: number }[];
+}

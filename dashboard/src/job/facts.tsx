@@ -1,0 +1,56 @@
+import type { ComponentChildren } from 'preact';
+import type { JobRecord } from '../api/answers.js';
+import { Link } from '../router.js';
+import { formatDuration } from '../ui/format.js';
+import { Time } from '../ui/time.js';
+
+/** What a record says of a job besides its payload; what it does not say is left out. */
+export function JobFacts({ job }: { job: JobRecord }) {
+  const ran = job.startedAt && job.finishedAt && Date.parse(job.finishedAt) - Date.parse(job.startedAt);
+  const waited = job.startedAt && Date.parse(job.startedAt) - Date.parse(job.createdAt);
+  return (
+    <dl class="facts">
+      <Fact name="Created">
+        <Time at={job.createdAt} />
+      </Fact>
+      {job.startedAt && (
+        <Fact name="Started">
+          <Time at={job.startedAt} />
+        </Fact>
+      )}
+      {typeof waited === 'number' && <Fact name="Waited">{formatDuration(Math.max(0, waited))}</Fact>}
+      {job.finishedAt && (
+        <Fact name="Finished">
+          <Time at={job.finishedAt} />
+        </Fact>
+      )}
+      {typeof ran === 'number' && <Fact name="Took">{formatDuration(ran)}</Fact>}
+      {job.nextRunAt && (
+        <Fact name="Next run">
+          <Time at={job.nextRunAt} />
+        </Fact>
+      )}
+      <Fact name="Attempt">
+        {job.attempt} of {job.maxAttempts}
+      </Fact>
+      {job.timeoutMs !== undefined && <Fact name="Timeout">{formatDuration(job.timeoutMs)}</Fact>}
+      {job.worker && <Fact name="Worker">{job.worker}</Fact>}
+      {job.redrives !== undefined && job.redrives > 0 && <Fact name="Redriven">{job.redrives} times</Fact>}
+      {job.parentId && (
+        <Fact name="Follows">
+          <Link to={`/jobs/${encodeURIComponent(job.parentId)}`}>{job.parentId}</Link>
+        </Fact>
+      )}
+      {job.webhookUrl && <Fact name="Webhook">{job.webhookUrl}</Fact>}
+    </dl>
+  );
+}
+
+export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,97 @@
+import type { ComponentChildren } from 'preact';
+import { useMemo, useRef } from 'preact/hooks';
+import { useMay } from '../api/session.js';
+import { type Place, usePlace } from '../router.js';
+import { Empty, Loaded } from '../ui/page.js';
+import { BulkBar } from './bulk-bar.js';
+import type { JobFilter } from './job-actions.js';
+import { JobFilterBar } from './job-filter-bar.js';
+import { type JobListQuery, useJobList } from './job-list.js';
+import { JobTable } from './job-table.js';
+import { useSelection } from './selection.js';
+import { sinceOf } from './time-range.js';
+
+interface JobBrowserProps {
+  /** Shows FAILED jobs only, with their errors. */
+  isDeadLetters?: boolean;
+  /** What to say when there is nothing; it is told whether a filter is set. */
+  empty(isFiltered: boolean): ComponentChildren;
+}
+
+const FILTERS = ['type', 'status', 'priority', 'id', 'state', 'since', 'until'] as const;
+
+function useQuery({ query }: Place, status: string | undefined): JobListQuery {
+  return useMemo(() => {
+    const found = FILTERS.flatMap((name) => {
+      const value = query.get(name);
+      return value ? [[name, value] as const] : [];
+    });
+    const since = sinceOf(query.get('range') ?? '');
+    return { ...Object.fromEntries(found), ...(since && { since }), ...(status && { status }) };
+  }, [query.toString(), status]);
+}
+
+/** A filter, the jobs that it finds, and what can be done with them. */
+export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
+  const place = usePlace();
+  const query = useQuery(place, isDeadLetters ? 'failed' : undefined);
+  const isOperator = useMay('operator');
+  const [selected, list] = useSelectedList(query);
+  const { id, state, ...filter } = query;
+  const jobs = list.data?.jobs ?? [];
+  const selection = isOperator ? selected : undefined;
+  const isFiltered = Object.keys(query).length > (isDeadLetters ? 1 : 0);
+  return (
+    <>
+      <JobFilterBar place={place} hasStatus={!isDeadLetters} />
+      <BulkBar
+        jobs={jobs}
+        selection={selected}
+        filter={id === undefined && state === undefined ? (filter satisfies JobFilter) : undefined}
+        hasMore={list.next !== undefined || list.previous !== undefined}
+        onDone={list.reload}
+      />
+      <Loaded of={list}>
+        {() =>
+          jobs.length === 0 && list.pageNumber === 1 && !list.next ? (
+            <div class="panel">{empty(isFiltered)}</div>
+          ) : (
+            <section class="panel flush" aria-label="Jobs" aria-busy={list.isLoading}>
+              {jobs.length > 0 ? (
+                <JobTable jobs={jobs} selection={selection} withErrors={isDeadLetters} />
+              ) : (
+                // The server looks at so many jobs for each page, of which none may fit.
+                <Empty title="Nothing on this page; older ones may match." />
+              )}
+              <Pager list={list} />
+            </section>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+/** The list stands still while somebody selects in it. */
+function useSelectedList(query: JobListQuery) {
+  const rows = useRef<readonly string[]>([]);
+  const selection = useSelection(rows);
+  const list = useJobList(query, selection.ids.size === 0);
+  rows.current = list.data?.jobs.map(({ id }) => id) ?? [];
+  return [selection, list] as const;
+}
+
+function Pager({ list }: { list: ReturnType<typeof useJobList> }) {
+  if (!list.next && !list.previous) return null;
+  return (
+    <nav class="pager" aria-label="Pages of jobs">
+      <button type="button" disabled={!list.previous} onClick={list.previous}>
+        Newer
+      </button>
+      <span class="quiet">page {list.pageNumber}</span>
+      <button type="button" disabled={!list.next} onClick={list.next}>
+        Older
+      </button>
+    </nav>
+  );
+}

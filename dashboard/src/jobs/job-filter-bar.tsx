@@ -1,0 +1,125 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { PRIORITIES, STATUSES } from '../../../src/jobs/vocabulary.js';
+import { lastTick } from '../live/live.js';
+import { navigate, type Place, withQuery } from '../router.js';
+import { useStore } from '../store.js';
+import { CUSTOM, fromLocalInput, RANGES, toLocalInput } from './time-range.js';
+
+interface FilterBarProps {
+  place: Place;
+  /** Leaves the status out, where the page has chosen it. */
+  hasStatus?: boolean;
+}
+
+const TYPING_MS = 250;
+
+/** The filter of a list of jobs; it lives in the address, so that a link shows the same. */
+export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
+  const { query } = place;
+  const stats = useStore(lastTick)?.stats;
+  const types = [...new Set([...Object.keys(stats?.byType ?? {}), query.get('type') ?? ''])]
+    .filter(Boolean)
+    .sort();
+  const set = (changes: Record<string, string | undefined>) =>
+    navigate(withQuery(place, changes), { replace: true });
+  const range = query.get('range') ?? (query.get('since') || query.get('until') ? CUSTOM : '');
+  const isFiltered = ['type', 'status', 'priority', 'id', 'range', 'since', 'until', 'state'].some((name) =>
+    query.has(name),
+  );
+  return (
+    <fieldset class="filters" aria-label="Filter">
+      <Choice label="Type" name="type" options={types} place={place} />
+      {hasStatus && <Choice label="Status" name="status" options={STATUSES} place={place} />}
+      <Choice label="Priority" name="priority" options={PRIORITIES} place={place} />
+      <IdField id={query.get('id') ?? ''} onId={(id) => set({ id })} />
+      <label>
+        Changed
+        <select
+          value={range}
+          onChange={({ currentTarget: { value } }) =>
+            set({ range: value, since: undefined, until: undefined })
+          }
+        >
+          <option value="">any time</option>
+          {Object.entries(RANGES).map(([name, [label]]) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+          <option value={CUSTOM}>from … to …</option>
+        </select>
+      </label>
+      {range === CUSTOM &&
+        (['since', 'until'] as const).map((end) => (
+          <label key={end}>
+            {end === 'since' ? 'From' : 'To'}
+            <input
+              type="datetime-local"
+              value={toLocalInput(query.get(end) ?? undefined)}
+              onChange={({ currentTarget }) =>
+                set({ range: CUSTOM, [end]: fromLocalInput(currentTarget.value) })
+              }
+            />
+          </label>
+        ))}
+      {isFiltered && (
+        <button type="button" class="link" onClick={() => navigate(place.path, { replace: true })}>
+          Clear
+        </button>
+      )}
+    </fieldset>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  name: string;
+  options: readonly string[];
+  place: Place;
+}
+
+function Choice({ label, name, options, place }: ChoiceProps) {
+  return (
+    <label>
+      {label}
+      <select
+        value={place.query.get(name) ?? ''}
+        onChange={({ currentTarget: { value } }) =>
+          navigate(withQuery(place, { [name]: value }), { replace: true })
+        }
+      >
+        <option value="">all</option>
+        {options.map((option) => (
+          <option key={option} value={option}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function IdField({ id, onId }: { id: string; onId(id: string): void }) {
+  const input = useRef<HTMLInputElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => {
+    if (input.current && document.activeElement !== input.current) input.current.value = id;
+  }, [id]);
+  const onInput = () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onId(input.current?.value.trim() ?? ''), TYPING_MS);
+  };
+  return (
+    <label class="grow">
+      Id begins with
+      <input
+        ref={input}
+        type="search"
+        defaultValue={id}
+        onInput={onInput}
+        autocomplete="off"
+        spellcheck={false}
+      />
+    </label>
+  );
+}

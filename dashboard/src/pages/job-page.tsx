@@ -1,0 +1,153 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { JobRecord, MachineAnswer, MachineSummary } from '../api/answers.js';
+import { useMay } from '../api/session.js';
+import { useResource } from '../api/use-resource.js';
+import { StateChart } from '../charts/state-chart.js';
+import { Attempts } from '../job/attempts.js';
+import { JobFacts } from '../job/facts.js';
+import { Inside } from '../job/inside.js';
+import { useJobFeed, type JobFeed } from '../job/job-feed.js';
+import { litByStage, litBySteps, litNow } from '../job/lit.js';
+import { RelatedJobs } from '../job/related-jobs.js';
+import { ReplayBar, useReplay } from '../job/replay.js';
+import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
+import { Timeline } from '../job/timeline.js';
+import { AddJobDialog } from '../jobs/add-job-dialog.js';
+import { canCancel, canRetry, cancelJob, retryJob } from '../jobs/job-actions.js';
+import { Link } from '../router.js';
+import { JsonPanel } from '../ui/json.js';
+import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { PriorityBadge, StatusBadge } from '../ui/status.js';
+
+export function JobPage({ id }: { id: string }) {
+  const feed = useJobFeed(id);
+  const { job, error, reload } = feed;
+  const missing = (
+    <div class="panel">
+      <Empty title={`There is no job ${id}.`}>
+        <p>It may have been cleaned up. </p>
+        <Link to={`/jobs?${new URLSearchParams({ id })}`}>Find jobs whose id begins like this</Link>
+      </Empty>
+    </div>
+  );
+  return (
+    <Page
+      title={id}
+      about={
+        job && (
+          <span class="badges">
+            <StatusBadge status={job.status} state={job.state} />
+            <PriorityBadge priority={job.priority} />
+            <Link to={`/jobs?type=${job.type}`}>{job.type}</Link>
+          </span>
+        )
+      }
+      actions={job && <Actions job={job} />}
+    >
+      <Loaded of={{ data: job, error, isLoading: !job, reload }} missing={missing}>
+        {(loaded) => <Life job={loaded} feed={feed} />}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Actions({ job }: { job: JobRecord }) {
+  const isOperator = useMay('operator');
+  const [isCopying, setCopying] = useState(false);
+  if (!isOperator) return null;
+  return (
+    <>
+      <button type="button" onClick={() => setCopying(true)}>
+        Run again like this
+      </button>
+      {canRetry(job) && (
+        <button type="button" class="primary" onClick={() => retryJob(job.id)}>
+          Retry
+        </button>
+      )}
+      {canCancel(job) && (
+        <button type="button" class="danger" onClick={() => cancelJob(job.id)}>
+          Cancel
+        </button>
+      )}
+      {isCopying && <AddJobDialog like={job} onClose={() => setCopying(false)} />}
+    </>
+  );
+}
+
+/** A job that waits in the queue has no record in its history yet. */
+function useStages(job: JobRecord, history: JobFeed['history']): readonly Stage[] {
+  return useMemo(() => stagesOf(history.length > 0 ? history : [{ seq: 0, record: job }]), [job, history]);
+}
+
+function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed }) {
+  const stages = useStages(job, history);
+  const replay = useReplay(stages);
+  const machine = useResource<MachineAnswer>('/machines/job', { isLive: false });
+  const isOver = job.status === 'completed' || job.status === 'failed';
+  const shown = replay.isNow ? job : (stages[replay.index]?.record ?? job);
+  return (
+    <>
+      {shown.error && (
+        <div class={shown.status === 'failed' ? 'callout failed' : 'callout pending'}>
+          <code>{shown.error.code}</code>
+          <p>{shown.error.message}</p>
+        </div>
+      )}
+      <JobFacts job={shown} />
+      <Panel title="Where it stands">
+        <Loaded of={machine}>
+          {({ chart }) => {
+            const lit = replay.isNow ? litNow(chart, stages, steps) : litByStage(chart, stages, replay.index);
+            return <StateChart chart={chart} lit={lit.states} taken={lit.edges} />;
+          }}
+        </Loaded>
+        <ReplayBar stages={stages} replay={replay} />
+      </Panel>
+      <OwnChart type={job.type} steps={steps} />
+      <div class="grid two">
+        <div class="stack">
+          <Panel title="Timeline">
+            <Timeline stages={stages} shown={replay.index} onShow={replay.show} />
+          </Panel>
+          <Panel title="Attempts">
+            <Attempts attempts={attemptsOf(stages)} />
+          </Panel>
+          <RelatedJobs id={job.id} />
+        </div>
+        <div class="stack">
+          <JsonPanel title="Payload" value={shown.payload} />
+          {shown.result !== undefined && <JsonPanel title="Result" value={shown.result} />}
+          {shown.checkpoint !== undefined && <JsonPanel title="Checkpoint" value={shown.checkpoint} />}
+          {shown.error !== undefined && <JsonPanel title="Error" value={shown.error} />}
+          <JsonPanel title="Record" value={shown} isOpen={false} />
+        </div>
+      </div>
+      <Inside steps={steps} isOver={isOver} />
+    </>
+  );
+}
+
+/** The chart that a type runs inside `running`, where it runs one. */
+function OwnChart({ type, steps }: { type: string; steps: JobFeed['steps'] }) {
+  const machines = useResource<{ machines: MachineSummary[] }>('/machines', { isLive: false });
+  const told = steps.find(({ machine }) => machine !== undefined && machine !== 'job')?.machine;
+  const id = machines.data?.machines.find((one) => one.id === (told ?? type))?.id;
+  const machine = useResource<MachineAnswer>(
+    id && id !== 'job' ? `/machines/${encodeURIComponent(id)}` : undefined,
+    {
+      isLive: false,
+    },
+  );
+  if (!id || !machine.data) return null;
+  const { chart } = machine.data;
+  const lit = litBySteps(chart, steps);
+  return (
+    <Panel
+      title={`Inside running: ${chart.id}`}
+      actions={<Link to={`/machines/${encodeURIComponent(id)}`}>This machine</Link>}
+    >
+      <StateChart chart={chart} lit={lit?.states ?? []} taken={lit?.edges ?? []} />
+    </Panel>
+  );
+}

@@ -1,0 +1,48 @@
+import { useState } from 'preact/hooks';
+import { useMay } from '../api/session.js';
+import { AddJobDialog } from '../jobs/add-job-dialog.js';
+import { JobBrowser } from '../jobs/job-browser.js';
+import { navigate, usePlace, withQuery } from '../router.js';
+import { Icon } from '../ui/icons.js';
+import { Empty, Page } from '../ui/page.js';
+
+export function JobsPage() {
+  const place = usePlace();
+  const isOperator = useMay('operator');
+  const [isAdding, setAdding] = useState(place.query.has('add'));
+  const close = () => {
+    setAdding(false);
+    navigate(withQuery(place, { add: undefined }), { replace: true });
+  };
+  return (
+    <Page
+      title="Jobs"
+      actions={
+        isOperator && (
+          <button type="button" class="primary" onClick={() => setAdding(true)}>
+            <Icon name="plus" /> Add a job
+          </button>
+        )
+      }
+    >
+      <JobBrowser empty={(isFiltered) => <NoJobs isFiltered={isFiltered} />} />
+      {isAdding && isOperator && <AddJobDialog onClose={close} />}
+    </Page>
+  );
+}
+
+function NoJobs({ isFiltered }: { isFiltered: boolean }) {
+  if (isFiltered) {
+    return (
+      <Empty title="No job matches this filter.">
+        <p>Clear the filter, or widen the time.</p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No jobs yet.">
+      <p>Add one with the button above, or from a shell:</p>
+      <pre>npx jetfleet job add create_instance --data '{'{…}'}'</pre>
+    </Empty>
+  );
+}

@@ -1,0 +1,142 @@
+import type { Chart, MachineAnswer } from '../api/answers.js';
+import { call, messageOf } from '../api/client.js';
+import { useResource } from '../api/use-resource.js';
+import { StateChart } from '../charts/state-chart.js';
+import { Link } from '../router.js';
+import { copyText } from '../ui/copy.js';
+import { formatCount } from '../ui/format.js';
+import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { say } from '../ui/toasts.js';
+
+export function MachinePage({ id }: { id: string }) {
+  const path = `/machines/${encodeURIComponent(id)}`;
+  const machine = useResource<MachineAnswer>(path);
+  const missing = (
+    <div class="panel">
+      <Empty title={`There is no machine ${id}.`}>
+        <p>Charts of a worker are known while it runs.</p>
+        <Link to="/machines">All machines</Link>
+      </Empty>
+    </div>
+  );
+  return (
+    <Page title={id} about={machine.data?.chart.description} actions={<Exports id={id} path={path} />}>
+      <Loaded of={machine} missing={missing}>
+        {({ chart, counts }) => (
+          <>
+            <Panel title="Chart" actions={<span class="quiet">version {chart.version || '–'}</span>}>
+              <StateChart chart={chart} counts={counts} />
+            </Panel>
+            <div class="grid two">
+              <Panel title="States">
+                <States chart={chart} counts={counts} />
+              </Panel>
+              <Panel title="Transitions">
+                <Transitions chart={chart} />
+              </Panel>
+            </div>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+const EXPORTS = [
+  ['svg', 'SVG', 'svg'],
+  ['xstate', 'XState JSON', 'json'],
+  ['mermaid', 'Mermaid', 'mmd'],
+] as const;
+
+/** Downloads, which a plain link could not do with a token; Mermaid can be copied as well. */
+function Exports({ id, path }: { id: string; path: string }) {
+  const textOf = async (kind: string) => (await call(`${path}/${kind}`)).text();
+  const download = async (kind: string, ending: string) => {
+    try {
+      const url = URL.createObjectURL(new Blob([await textOf(kind)], { type: 'application/octet-stream' }));
+      const link = Object.assign(document.createElement('a'), { href: url, download: `${id}.${ending}` });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(url), 1_000);
+    } catch (error) {
+      say(messageOf(error), 'bad');
+    }
+  };
+  const copyMermaid = async () => {
+    try {
+      const isCopied = await copyText(await textOf('mermaid'));
+      say(
+        isCopied ? 'Mermaid is on the clipboard.' : 'The browser does not let this page copy.',
+        isCopied ? 'good' : 'bad',
+      );
+    } catch (error) {
+      say(messageOf(error), 'bad');
+    }
+  };
+  return (
+    <>
+      {EXPORTS.map(([kind, label, ending]) => (
+        <button key={kind} type="button" onClick={() => download(kind, ending)}>
+          {label}
+        </button>
+      ))}
+      <button type="button" onClick={copyMermaid}>
+        Copy Mermaid
+      </button>
+    </>
+  );
+}
+
+function States({ chart, counts }: MachineAnswer) {
+  return (
+    <table class="data">
+      <thead>
+        <tr>
+          <th>State</th>
+          <th>What it means</th>
+          <th class="number">Jobs</th>
+        </tr>
+      </thead>
+      <tbody>
+        {chart.states.map(({ id, kind, description, invokes }) => (
+          <tr key={id}>
+            <th scope="row">{id}</th>
+            <td data-label="means">
+              {description || kind}
+              {invokes.length > 0 && <span class="quiet"> Runs {invokes.join(', ')}.</span>}
+            </td>
+            <td class="number" data-label="jobs">
+              {counts[id] === undefined ? <span class="quiet">–</span> : formatCount(counts[id])}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Transitions({ chart }: { chart: Chart }) {
+  return (
+    <table class="data">
+      <thead>
+        <tr>
+          <th>From</th>
+          <th>On</th>
+          <th>To</th>
+        </tr>
+      </thead>
+      <tbody>
+        {chart.edges.map(({ id, from, to, label, guard, actions }) => (
+          <tr key={id}>
+            <th scope="row">{from || 'anywhere'}</th>
+            <td data-label="on">
+              {label || 'at once'}
+              {guard && <span class="quiet"> if {guard}</span>}
+              {actions.length > 0 && <span class="quiet"> / {actions.join(', ')}</span>}
+            </td>
+            <td data-label="to">{to}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

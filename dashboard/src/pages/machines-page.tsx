@@ -1,0 +1,40 @@
+import type { MachineSummary } from '../api/answers.js';
+import { useResource } from '../api/use-resource.js';
+import { Link } from '../router.js';
+import { Empty, Loaded, Page } from '../ui/page.js';
+
+export function MachinesPage() {
+  const machines = useResource<{ machines: MachineSummary[] }>('/machines', { isLive: false });
+  return (
+    <Page
+      title="Machines"
+      about="The state charts that jobs and workers run, with how many jobs stand where."
+    >
+      <Loaded of={machines}>
+        {({ machines: all }) =>
+          all.length === 0 ? (
+            <div class="panel">
+              <Empty title="No machine is known." />
+            </div>
+          ) : (
+            <ul class="cards">
+              {all.map((machine) => (
+                <li key={`${machine.source}-${machine.id}`}>
+                  <Link to={`/machines/${encodeURIComponent(machine.id)}`} class="card">
+                    <strong class="id">{machine.id}</strong>
+                    <span class="quiet">{machine.description || 'It has no description.'}</span>
+                    <span class="card-foot">
+                      <span class="chip">{machine.states} states</span>
+                      {machine.version && <span class="chip">version {machine.version}</span>}
+                      <span class="chip">{machine.source === 'worker' ? 'from a worker' : 'built in'}</span>
+                    </span>
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}

@@ -1,0 +1,220 @@
+import type { ComponentChildren } from 'preact';
+import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
+import type { Stats, WorkerInfo } from '../api/answers.js';
+import { useResource } from '../api/use-resource.js';
+import { RatesChart, WaitChart } from '../charts/fleet-charts.js';
+import { lastTick } from '../live/live.js';
+import { Link } from '../router.js';
+import { useStore } from '../store.js';
+import { formatCount } from '../ui/format.js';
+import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { Time } from '../ui/time.js';
+import { BrokerPanels } from './broker-panels.js';
+
+export function OverviewPage() {
+  const tick = useStore(lastTick);
+  const first = useResource<Stats & { oldestPendingAt?: string }>('/stats', { isLive: false });
+  const stats = tick?.stats ?? first.data;
+  const oldest = tick ? tick.oldestPendingAt : first.data?.oldestPendingAt;
+  return (
+    <Page title="Overview">
+      <Loaded of={{ ...first, data: stats }}>
+        {(now) => (
+          <>
+            <Unhandled types={now.unhandledTypes} />
+            <Tiles stats={now} oldest={oldest} />
+            <div class="grid two">
+              <section class="panel">
+                <RatesChart />
+              </section>
+              <section class="panel">
+                <WaitChart />
+              </section>
+            </div>
+            <div class="grid two">
+              <Types stats={now} />
+              <div class="stack">
+                <Priorities stats={now} />
+                <Workers />
+              </div>
+            </div>
+          </>
+        )}
+      </Loaded>
+      <BrokerPanels />
+    </Page>
+  );
+}
+
+function Unhandled({ types }: { types: string[] }) {
+  if (types.length === 0) return null;
+  return (
+    <div class="banner warn" role="status">
+      <strong>No worker handles {types.join(', ')}.</strong> Jobs of{' '}
+      {types.length === 1 ? 'this type' : 'these types'} wait until one registers a handler.{' '}
+      <Link to={`/jobs?${new URLSearchParams({ type: types[0] ?? '', status: 'pending' })}`}>Show them</Link>
+    </div>
+  );
+}
+
+function Tiles({ stats, oldest }: { stats: Stats; oldest: string | undefined }) {
+  const { pendingJobs, processingJobs, completedJobs, failedJobs, scheduledJobs, retryingJobs, waitingJobs } =
+    stats;
+  return (
+    <div class="tiles">
+      <Tile status="pending" count={pendingJobs}>
+        {oldest ? (
+          <>
+            oldest from <Time at={oldest} />
+          </>
+        ) : (
+          parts(
+            [pendingJobs - scheduledJobs - retryingJobs, 'queued'],
+            [scheduledJobs, 'scheduled'],
+            [retryingJobs, 'retrying'],
+          ) || 'nothing waits'
+        )}
+      </Tile>
+      <Tile status="processing" count={processingJobs}>
+        {parts([processingJobs - waitingJobs, 'running'], [waitingJobs, 'waiting']) || 'nothing runs'}
+      </Tile>
+      <Tile status="completed" count={completedJobs}>
+        of those still kept
+      </Tile>
+      <Tile status="failed" count={failedJobs} to="/dead-letters">
+        {failedJobs > 0 ? 'look at the dead letters' : 'no dead letters'}
+      </Tile>
+    </div>
+  );
+}
+
+function parts(...given: [count: number, word: string][]): string {
+  return given
+    .filter(([count]) => count > 0)
+    .map(([count, word]) => `${formatCount(count)} ${word}`)
+    .join(' · ');
+}
+
+interface TileProps {
+  status: 'pending' | 'processing' | 'completed' | 'failed';
+  count: number;
+  to?: string;
+  children: ComponentChildren;
+}
+
+function Tile({ status, count, to = `/jobs?status=${status}`, children }: TileProps) {
+  return (
+    <Link to={to} class={`tile ${status}`}>
+      <span class="tile-label">{status}</span>
+      <span class="tile-count">{formatCount(count)}</span>
+      <span class="tile-about">{children}</span>
+    </Link>
+  );
+}
+
+function Types({ stats }: { stats: Stats }) {
+  const types = Object.entries(stats.byType);
+  return (
+    <Panel title="Types">
+      {types.length === 0 ? (
+        <Empty title="No jobs yet.">
+          <p>
+            Add one on the <Link to="/jobs?add=1">jobs page</Link>, or publish to{' '}
+            <code>jobs.normal.your_type</code>.
+          </p>
+        </Empty>
+      ) : (
+        <table class="data">
+          <thead>
+            <tr>
+              <th>Type</th>
+              <th class="number">Pending</th>
+              <th class="number">Processing</th>
+              <th class="number">Completed</th>
+              <th class="number">Failed</th>
+            </tr>
+          </thead>
+          <tbody>
+            {types.map(([type, counts]) => (
+              <tr key={type}>
+                <th scope="row">
+                  <Link to={`/jobs?type=${type}`}>{type}</Link>
+                </th>
+                {(['pending', 'processing', 'completed', 'failed'] as const).map((status) => (
+                  <td
+                    key={status}
+                    class={counts[status] ? `number ${status}` : 'number quiet'}
+                    data-label={status}
+                  >
+                    {formatCount(counts[status])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Panel>
+  );
+}
+
+function Priorities({ stats: { byPriority } }: { stats: Stats }) {
+  const most = Math.max(
+    1,
+    ...PRIORITIES.map((name) => byPriority[name].pending + byPriority[name].processing),
+  );
+  return (
+    <Panel title="Unfinished by priority">
+      <ul class="bars">
+        {PRIORITIES.map((name) => {
+          const { pending, processing } = byPriority[name];
+          return (
+            <li key={name}>
+              <Link to={`/jobs?priority=${name}`}>{name}</Link>
+              <span class="bar" aria-hidden="true">
+                <span class="part processing" style={{ width: `${(100 * processing) / most}%` }} />
+                <span class="part pending" style={{ width: `${(100 * pending) / most}%` }} />
+              </span>
+              <span class="bar-text">
+                {formatCount(pending)} pending, {formatCount(processing)} processing
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </Panel>
+  );
+}
+
+function Workers() {
+  const workers = useResource<{ workers: WorkerInfo[] }>('/workers', { isLive: false, everyMs: 3_000 });
+  return (
+    <Panel title="Workers" actions={<Link to="/workers">All workers</Link>}>
+      <Loaded of={workers}>
+        {({ workers: all }) =>
+          all.length === 0 ? (
+            <Empty title="No worker answers.">
+              <p>
+                Start one with <code>npx jetfleet worker</code>; jobs wait for it.
+              </p>
+            </Empty>
+          ) : (
+            <ul class="lines">
+              {all.slice(0, 6).map((worker) => (
+                <li key={worker.name}>
+                  <strong>{worker.name}</strong>
+                  <span class={`badge worker-${worker.state}`}>{worker.state}</span>
+                  <span class="quiet end">
+                    {worker.runningCount} of{' '}
+                    {worker.lanes.reduce((sum, { concurrency }) => sum + concurrency, 0)} slots
+                  </span>
+                </li>
+              ))}
+              {all.length > 6 && <li class="quiet">and {all.length - 6} more</li>}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}

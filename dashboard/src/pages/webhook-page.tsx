@@ -1,0 +1,123 @@
+import type { DeliveryDetail } from '../api/answers.js';
+import { post } from '../api/client.js';
+import { useMay } from '../api/session.js';
+import { useResource } from '../api/use-resource.js';
+import { Fact } from '../job/facts.js';
+import { Link } from '../router.js';
+import { formatDuration } from '../ui/format.js';
+import { JsonPanel, JsonView } from '../ui/json.js';
+import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { StatusBadge } from '../ui/status.js';
+import { Time } from '../ui/time.js';
+import { attempt } from '../ui/toasts.js';
+
+export function WebhookPage({ id }: { id: string }) {
+  const path = `/webhooks/${encodeURIComponent(id)}`;
+  const delivery = useResource<DeliveryDetail>(path);
+  const missing = (
+    <div class="panel">
+      <Empty title={`There is no delivery ${id}.`}>
+        <Link to="/webhooks">All deliveries</Link>
+      </Empty>
+    </div>
+  );
+  const redeliver = async () => {
+    await attempt(
+      () => post(`${path}/redeliver`),
+      () => 'It is delivered again.',
+    );
+    delivery.reload();
+  };
+  return (
+    <Page
+      title={id}
+      about={
+        delivery.data && (
+          <span class="badges">
+            <StatusBadge status={delivery.data.status} state={delivery.data.state} />
+            <span class="url">{delivery.data.url}</span>
+          </span>
+        )
+      }
+      actions={delivery.data && <Redeliver delivery={delivery.data} onRedeliver={redeliver} />}
+    >
+      <Loaded of={delivery} missing={missing}>
+        {(loaded) => <Details delivery={loaded} />}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Redeliver({ delivery, onRedeliver }: { delivery: DeliveryDetail; onRedeliver(): void }) {
+  const isOperator = useMay('operator');
+  if (!isOperator) return null;
+  const isOver = delivery.status === 'completed' || delivery.status === 'failed';
+  return (
+    <button type="button" class="primary" disabled={!isOver} onClick={onRedeliver}>
+      Deliver again
+    </button>
+  );
+}
+
+function Details({ delivery }: { delivery: DeliveryDetail }) {
+  const { event, parentId, attempts, payload, createdAt, nextRunAt, maxAttempts } = delivery;
+  return (
+    <>
+      <dl class="facts">
+        {event && <Fact name="Event">{event}</Fact>}
+        <Fact name="Created">
+          <Time at={createdAt} />
+        </Fact>
+        {nextRunAt && (
+          <Fact name="Next try">
+            <Time at={nextRunAt} />
+          </Fact>
+        )}
+        <Fact name="Tries">
+          {attempts.length} of {maxAttempts}
+        </Fact>
+        {parentId && (
+          <Fact name="Tells of">
+            <Link to={`/jobs/${encodeURIComponent(parentId)}`}>{parentId}</Link>
+          </Fact>
+        )}
+        <Fact name="Job">
+          <Link to={`/jobs/${encodeURIComponent(delivery.id)}`}>its chart and history</Link>
+        </Fact>
+      </dl>
+      <div class="grid two">
+        <Panel title="Attempts">
+          {attempts.length === 0 ? <Empty title="Not tried yet." /> : <Tries attempts={attempts} />}
+        </Panel>
+        {payload !== undefined && <JsonPanel title="Payload" value={payload} />}
+      </div>
+    </>
+  );
+}
+
+function Tries({ attempts }: Pick<DeliveryDetail, 'attempts'>) {
+  return (
+    <ol class="attempts">
+      {[...attempts].reverse().map(({ attempt: number, at, durationMs, response, error }) => (
+        <li key={`${number}-${at}`}>
+          <div class="attempt-head">
+            <strong>Attempt {number}</strong>
+            <span class={error ? 'badge failed' : 'badge completed'}>
+              {response?.status === undefined ? (error?.code ?? 'sent') : `HTTP ${response.status}`}
+            </span>
+            <span class="quiet end">
+              <Time at={at} />
+              {durationMs !== undefined && ` · ${formatDuration(durationMs)}`}
+            </span>
+          </div>
+          {error && <p class="error-line">{error.message}</p>}
+          {response && (
+            <div class="json">
+              <JsonView value={response} depth={1} />
+            </div>
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,125 @@
+import { useState } from 'preact/hooks';
+import { STATUSES } from '../../../src/jobs/vocabulary.js';
+import type { Delivery } from '../api/answers.js';
+import { queryOf } from '../api/client.js';
+import { useResource } from '../api/use-resource.js';
+import { Link, navigate, usePlace, withQuery } from '../router.js';
+import { Empty, Loaded, Page } from '../ui/page.js';
+import { StatusBadge } from '../ui/status.js';
+import { Time } from '../ui/time.js';
+
+const PAGE_SIZE = 50;
+
+export function WebhooksPage() {
+  const place = usePlace();
+  const status = place.query.get('status') ?? '';
+  const [pages, setPages] = useState<{ status: string; cursors: string[] }>({ status, cursors: [] });
+  const cursors = pages.status === status ? pages.cursors : [];
+  const path = `/webhooks${queryOf({ status, limit: PAGE_SIZE, cursor: cursors.at(-1) })}`;
+  const list = useResource<{ deliveries: Delivery[]; cursor?: string }>(path);
+  return (
+    <Page
+      title="Webhooks"
+      about="One signed delivery for each operation, tried until its endpoint accepts it."
+    >
+      <fieldset class="filters" aria-label="Filter">
+        <label>
+          Status
+          <select
+            value={status}
+            onChange={({ currentTarget: { value } }) =>
+              navigate(withQuery(place, { status: value }), { replace: true })
+            }
+          >
+            <option value="">all</option>
+            {STATUSES.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+      </fieldset>
+      <Loaded of={list}>
+        {({ deliveries, cursor }) =>
+          deliveries.length === 0 ? (
+            <div class="panel">
+              <Empty title={status ? `No ${status} delivery.` : 'No webhooks yet.'}>
+                <p>
+                  Give a job a <code>webhookUrl</code>, and Jetfleet tells that address how it went.
+                </p>
+              </Empty>
+            </div>
+          ) : (
+            <section class="panel flush" aria-label="Deliveries">
+              <Deliveries deliveries={deliveries} />
+              {(cursor || cursors.length > 0) && (
+                <nav class="pager" aria-label="Pages of deliveries">
+                  <button
+                    type="button"
+                    disabled={cursors.length === 0}
+                    onClick={() => setPages({ status, cursors: cursors.slice(0, -1) })}
+                  >
+                    Newer
+                  </button>
+                  <span class="quiet">page {cursors.length + 1}</span>
+                  <button
+                    type="button"
+                    disabled={!cursor}
+                    onClick={() => cursor && setPages({ status, cursors: [...cursors, cursor] })}
+                  >
+                    Older
+                  </button>
+                </nav>
+              )}
+            </section>
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }) {
+  return (
+    <table class="data">
+      <thead>
+        <tr>
+          <th>Delivery</th>
+          <th>Event</th>
+          <th>Endpoint</th>
+          <th>Status</th>
+          <th>Answer</th>
+          <th class="number">Attempt</th>
+          <th>Changed</th>
+        </tr>
+      </thead>
+      <tbody>
+        {deliveries.map((delivery) => (
+          <tr key={delivery.id}>
+            <th scope="row" class="id">
+              <Link to={`/webhooks/${encodeURIComponent(delivery.id)}`}>{delivery.id}</Link>
+            </th>
+            <td data-label="event">{delivery.event ?? <span class="quiet">–</span>}</td>
+            <td data-label="endpoint" class="url">
+              {delivery.url}
+            </td>
+            <td data-label="status">
+              <StatusBadge status={delivery.status} state={delivery.state} />
+            </td>
+            <td data-label="answer">{answerOf(delivery)}</td>
+            <td class="number" data-label="attempt">
+              {delivery.attempt}/{delivery.maxAttempts}
+            </td>
+            <td data-label="changed">
+              <Time at={delivery.updatedAt} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function answerOf({ response, error }: Delivery): string {
+  if (response?.status !== undefined) return `HTTP ${response.status}`;
+  return error?.message ?? '–';
+}

@@ -1,0 +1,85 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { ApiError, messageOf } from '../api/client.js';
+import type { Resource } from '../api/use-resource.js';
+
+interface PageProps {
+  title: string;
+  /** Beside the title: what can be done here. */
+  actions?: ComponentChildren;
+  /** Below the title, in a sentence. */
+  about?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+export function Page({ title, actions, about, children }: PageProps) {
+  useEffect(() => {
+    document.title = title === 'Overview' ? 'Jetfleet' : `${title} · Jetfleet`;
+  }, [title]);
+  return (
+    <div class="page">
+      <div class="page-head">
+        <div>
+          <h1>{title}</h1>
+          {about && <p class="quiet">{about}</p>}
+        </div>
+        {actions && <div class="actions">{actions}</div>}
+      </div>
+      {children}
+    </div>
+  );
+}
+
+export function Panel({ title, actions, children }: Omit<PageProps, 'about'>) {
+  return (
+    <section class="panel">
+      <div class="panel-head">
+        <h2>{title}</h2>
+        {actions}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+/** What stands where there is nothing yet, and what to do about it. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children && <div class="quiet">{children}</div>}
+    </div>
+  );
+}
+
+interface LoadedProps<T> {
+  of: Resource<T>;
+  /** What the page cannot find when the server answers 404. */
+  missing?: ComponentChildren;
+  children(data: T): ComponentChildren;
+}
+
+/** Shows what was loaded, that it is loading, or why it could not be. */
+export function Loaded<T>({ of: { data, error, isLoading, reload }, missing, children }: LoadedProps<T>) {
+  if (error instanceof ApiError && error.status === 404 && missing) return <>{missing}</>;
+  if (data === undefined && error !== undefined) {
+    return (
+      <div class="panel">
+        <Empty title="This could not be loaded.">
+          <p>{messageOf(error)}</p>
+          <button type="button" onClick={reload}>
+            Try again
+          </button>
+        </Empty>
+      </div>
+    );
+  }
+  if (data === undefined) {
+    return (
+      <div class="loading" aria-busy="true">
+        {isLoading ? 'Loading …' : ''}
+      </div>
+    );
+  }
+  return <>{children(data)}</>;
+}

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DashboardPage } from './dashboard-page.js';
+import { type LiveSystem, order, startLiveSystem } from './live-system.js';
+
+let system: LiveSystem;
+const open = (path: string) => DashboardPage.open(system.http.url, path);
+const lit = (state: string) => `.state.lit[data-state="${state}"]`;
+/** The worker takes no job until `resume`, so that a page is open before the job begins. */
+const pause = async () => system.fleet.workers[0]?.stop();
+const resume = async () => system.fleet.workers[0]?.start();
+/** A transition must show on the chart within this time. */
+const FOLLOWS_WITHIN_MS = 500;
+
+beforeAll(async () => {
+  system = await startLiveSystem();
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+describe('the chart of a job', () => {
+  it('follows each transition within half a second', async () => {
+    const { queue } = system.fleet;
+    await pause();
+    await queue.addJob('held', {}, 'normal', { id: 'follow-1' });
+    await using tab = await open('/jobs/follow-1');
+    await tab.see(lit('pending.queued'));
+    await resume();
+    // When the page lit a state, and when its record says that the job came there.
+    const litAt = (state: string) => tab.see(lit(state)).then(() => Date.now());
+    const running = await litAt('processing.running');
+    const started = Date.parse((await system.fleet.waitForJob('follow-1', 'running')).updatedAt);
+    expect(running - started).toBeLessThan(FOLLOWS_WITHIN_MS);
+    system.release('follow-1');
+    const completed = await litAt('completed');
+    const finished = Date.parse((await system.fleet.waitForJob('follow-1', 'completed')).updatedAt);
+    expect(completed - finished).toBeLessThan(FOLLOWS_WITHIN_MS);
+    await tab.see('.edge.lit');
+  });
+
+  it('has the chart that its type runs below it, and both move', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('create_instance', order('gpu-9'), 'normal', {
+      id: 'rent-9',
+      delayMs: 1_000,
+    });
+    await using tab = await open('/jobs/rent-9');
+    await tab.seeText('Inside running: create_instance');
+    await tab.see(lit('completed'));
+    await tab.seeText('lookingUp', '.log');
+    await tab.click('Sequence');
+    await tab.see('.sequence .message');
+    await tab.click('Context');
+    await tab.seeText('instanceName', '.contexts');
+    expect(await tab.violations()).toEqual([]);
+  });
+});
+
+describe('a finished job', () => {
+  it('replays its life, by mouse and by keyboard', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('broken', {}, 'normal', { id: 'replay-1', maxAttempts: 2 });
+    await system.fleet.waitForJob('replay-1', 'exhausted');
+    await using tab = await open('/jobs/replay-1');
+    await tab.see(lit('failed.exhausted'));
+    await tab.press('ArrowLeft');
+    await tab.see(lit('processing.running'));
+    await tab.press('ArrowLeft');
+    await tab.see(lit('pending.retrying'));
+    await tab.click('Back to now');
+    await tab.see(lit('failed.exhausted'));
+    await tab.press('Tab');
+    await tab.page.evaluate(() => (document.activeElement as HTMLElement).blur());
+    await tab.press('Space');
+    await tab.see(lit('pending.queued'));
+    await tab.see(lit('processing.running'));
+    await tab.click('Pause the replay');
+    await tab.see('[aria-label="Replay the job"]');
+  });
+
+  it('names each attempt with its error', async () => {
+    await using tab = await open('/jobs/replay-1');
+    await tab.seeText('Attempt 2', '.attempts');
+    await tab.seeText('the printer is out of <b>paper</b>', '.attempts');
+    await tab.seeText('queued', '.timeline');
+  });
+
+  it('runs again, as it is or like it', async () => {
+    await using tab = await open('/jobs/replay-1');
+    await tab.click('Retry');
+    await tab.seeText('replay-1 runs again', '.toasts');
+    await system.fleet.waitForJob('replay-1', (job) => job.redrives === 1);
+    await tab.click('Run again like this');
+    await tab.click('Add the job', 'dialog');
+    await tab.page.waitForFunction(() => !document.querySelector('h1')?.innerText.startsWith('replay-1'));
+    await tab.seeText('broken', '.badges');
+  });
+});
+
+it('cancels a job that runs', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('held', {}, 'normal', { id: 'stop-1' });
+  await system.fleet.waitForJob('stop-1', 'running');
+  await using tab = await open('/jobs/stop-1');
+  await tab.see(lit('processing.running'));
+  await tab.click('Cancel');
+  await tab.click('Cancel the job', 'dialog');
+  await tab.see(lit('failed.cancelled'));
+  expect((await queue.getJob('stop-1'))?.state).toBe('cancelled');
+});
+
+it('links the jobs that followed, and their webhooks', async () => {
+  const { queue, receiver } = system.fleet;
+  const payload = order('gpu-8', receiver.url);
+  await queue.addJob('create_instance', payload, 'normal', { id: 'rent-8' });
+  await system.fleet.waitForJob('rent-8', 'completed');
+  await using tab = await open('/jobs/rent-8');
+  await tab.click('rent-8-monitor');
+  await tab.seeText('rent-8-monitor', 'h1');
+  await tab.seeText('rent-8', '.facts');
+  await tab.seeText('tells of it', '.lines');
+});

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DashboardPage } from './dashboard-page.js';
+import { eventually, type LiveSystem, startLiveSystem } from './live-system.js';
+
+let system: LiveSystem;
+const open = (path: string) => DashboardPage.open(system.http.url, path);
+const stateOf = async (id: string) => (await system.fleet.queue.getJob(id))?.state;
+const rows = (tab: DashboardPage) => tab.page.$$eval('.data.jobs tbody tr', (all) => all.length);
+
+beforeAll(async () => {
+  system = await startLiveSystem();
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+describe('the jobs page', () => {
+  it('keeps its filter in the address and finds jobs by how their id begins', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('greet', {}, 'low', { id: 'find-a' });
+    await queue.addJob('greet', {}, 'high', { id: 'find-b' });
+    await using tab = await open('/jobs?id=find-&priority=low');
+    await tab.seeText('find-a', '.data.jobs');
+    expect(await rows(tab)).toBe(1);
+    await tab.page.evaluate(() => {
+      const select = [...document.querySelectorAll('select')].find((one) => one.value === 'low');
+      if (!select) throw new Error('no filter is set to low');
+      select.value = 'high';
+      select.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+    await tab.seeText('find-b', '.data.jobs');
+    expect(tab.page.url()).toContain('priority=high');
+    await tab.click('Clear');
+    await tab.page.waitForFunction(() => window.location.search === '');
+  });
+
+  it('pages through many jobs, newest first', async () => {
+    const { queue } = system.fleet;
+    await queue.addJobs(Array.from({ length: 60 }, (_, number) => ({ type: 'later', payload: { number } })));
+    await using tab = await open('/jobs?type=later');
+    await tab.see('.pager');
+    expect(await rows(tab)).toBe(50);
+    await tab.click('Older');
+    await tab.seeText('page 2', '.pager');
+    await tab.page.waitForFunction(() => document.querySelectorAll('.data.jobs tbody tr').length === 10);
+    await tab.click('Newer');
+    await tab.page.waitForFunction(() => document.querySelectorAll('.data.jobs tbody tr').length === 50);
+  });
+
+  it('adds a job, and says what is wrong with one', async () => {
+    await using tab = await open('/jobs');
+    await tab.click('Add a job');
+    await tab.type('dialog input[name=type]', 'greet');
+    await tab.type('dialog textarea', '{oops');
+    await tab.click('Add the job', 'dialog');
+    await tab.seeText('The payload is not JSON', 'dialog');
+    await tab.type('dialog textarea', '{"name":"Ada"}');
+    await tab.click('More options', 'dialog');
+    await tab.type('dialog input[name=id]', 'added-1');
+    await tab.click('Add the job', 'dialog');
+    await tab.seeText('added-1', 'h1');
+    await tab.seeText('"Ada"', '.json');
+    expect((await system.fleet.waitForJob('added-1', 'completed')).result).toEqual({
+      hello: { name: 'Ada' },
+    });
+  });
+
+  it('cancels the selected jobs after asking', async () => {
+    const { queue } = system.fleet;
+    for (const number of [1, 2, 3, 4])
+      await queue.addJob('unhandled', {}, 'normal', { id: `bulk-${number}` });
+    await using tab = await open('/jobs?id=bulk-');
+    await tab.seeText('bulk-4', '.data.jobs');
+    const pick = (row: number, modifiers: { shiftKey?: boolean } = {}) =>
+      tab.page.$$eval(
+        '.data.jobs tbody input',
+        (boxes, index, keys) =>
+          boxes[index]?.dispatchEvent(new MouseEvent('click', { bubbles: true, ...keys })),
+        row,
+        modifiers,
+      );
+    await pick(0);
+    await pick(2, { shiftKey: true });
+    await tab.seeText('3 selected', '.bulk');
+    await tab.click('Cancel jobs');
+    await tab.click('Cancel 3 jobs', 'dialog');
+    await tab.seeText('3 jobs cancelled', '.toasts');
+    const states = await Promise.all([1, 2, 3, 4].map((number) => stateOf(`bulk-${number}`)));
+    expect(states.filter((state) => state === 'cancelled')).toHaveLength(3);
+  });
+
+  it('cancels all that match the filter, also those on other pages', async () => {
+    const { queue } = system.fleet;
+    await queue.addJobs(Array.from({ length: 70 }, () => ({ type: 'flood', payload: {} })));
+    await using tab = await open('/jobs?type=flood&status=pending');
+    await tab.see('.data.jobs tbody tr');
+    await tab.page.$eval('.data.jobs thead input', (box) => (box as HTMLElement).click());
+    await tab.click('Select all that match the filter');
+    await tab.click('Cancel jobs');
+    await tab.click('Cancel all that match', 'dialog');
+    await tab.seeText('70 jobs cancelled', '.toasts');
+    expect((await queue.getJobs({ type: 'flood', status: 'pending' })).jobs).toHaveLength(0);
+  });
+
+  it('shows what comes while it is open, but stands still while somebody selects', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('greet', {}, 'normal', { id: 'live-1' });
+    await using tab = await open('/jobs?id=live-');
+    await tab.seeText('live-1', '.data.jobs');
+    await queue.addJob('greet', {}, 'normal', { id: 'live-2' });
+    await tab.seeText('live-2', '.data.jobs');
+    await tab.page.$eval('.data.jobs tbody input', (box) => (box as HTMLElement).click());
+    await queue.addJob('greet', {}, 'normal', { id: 'live-3' });
+    const ticked = tab.page.waitForResponse((response) => response.url().includes('/api/v1/'), {
+      timeout: 1_500,
+    });
+    await expect(ticked).rejects.toThrow();
+    expect(await rows(tab)).toBe(2);
+    await tab.click('Clear selection');
+    await tab.seeText('live-3', '.data.jobs');
+  });
+});
+
+describe('the dead letters', () => {
+  it('show why each failed, and run one again', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('broken', {}, 'normal', { id: 'dead-1', maxAttempts: 1 });
+    await system.fleet.waitForJob('dead-1', 'exhausted');
+    await using tab = await open('/dead-letters?type=broken');
+    await tab.seeText('the printer is out of <b>paper</b>', '.error-text');
+    await tab.page.$eval('.data.jobs tbody input', (box) => (box as HTMLElement).click());
+    await tab.click('Retry', '.bulk');
+    await tab.click('Retry 1 job', 'dialog');
+    await tab.seeText('taken back into the queue', '.toasts');
+    await eventually(async () => (await queue.getJob('dead-1'))?.redrives === 1, 'the job runs again');
+  });
+
+  it('run all again', async () => {
+    const { queue } = system.fleet;
+    for (const number of [1, 2, 3])
+      await queue.addJob('broken', {}, 'normal', { id: `all-${number}`, maxAttempts: 1 });
+    for (const number of [1, 2, 3]) await system.fleet.waitForJob(`all-${number}`, 'exhausted');
+    await using tab = await open('/dead-letters?type=broken');
+    await tab.click('Retry all of broken');
+    await tab.click('Retry all failed broken jobs', 'dialog');
+    await tab.seeText('taken back into the queue', '.toasts');
+    for (const number of [1, 2, 3]) {
+      await eventually(async () => (await queue.getJob(`all-${number}`))?.redrives === 1, 'all run again');
+    }
+  });
+});
+
+it('shows what jobs carry as text and never as markup', async () => {
+  const attack = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
+  const { queue } = system.fleet;
+  await queue.addJob('greet', { [attack]: attack }, 'normal', { id: 'attack-1' });
+  await system.fleet.waitForJob('attack-1', 'completed');
+  await using tab = await open('/jobs/attack-1');
+  await tab.seeText('onerror', '.json');
+  const inserted = await tab.page.$$eval('.json img, .json script', (found) => found.length);
+  expect(inserted).toBe(0);
+  expect(await tab.page.title()).toBe('attack-1 · Jetfleet');
+});

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DashboardPage } from './dashboard-page.js';
+import { eventually, type LiveSystem, order, startLiveSystem } from './live-system.js';
+
+let system: LiveSystem;
+
+/** Each page, with what shows that it has loaded. */
+const PAGES: [name: string, path: string, ready: string][] = [
+  ['overview', '/', '.panel .data'],
+  ['jobs', '/jobs', '.data.jobs tbody tr'],
+  ['job', '/jobs/order-1', '.drawing .state.lit'],
+  ['machines', '/machines', '.card'],
+  ['machine', '/machines/job', '.drawing .state'],
+  ['workers', '/workers', '.worker .bars'],
+  ['webhooks', '/webhooks', '.data tbody tr'],
+  ['webhook', '/webhooks/order-1-monitor-webhook-running', '.attempts'],
+  ['dead-letters', '/dead-letters', '.error-text'],
+  ['api', '/api', '.route'],
+];
+
+beforeAll(async () => {
+  system = await startLiveSystem({ environment: 'staging' });
+  const { fleet } = system;
+  const { queue, receiver } = fleet;
+  const payload = order('gpu-1', receiver.url);
+  await queue.addJob('create_instance', payload, 'high', { id: 'order-1' });
+  await queue.addJobs(
+    Array.from({ length: 30 }, (_, number) => ({
+      type: 'greet',
+      payload: { name: `customer ${number}` },
+      priority: (['critical', 'high', 'normal', 'low'] as const)[number % 4],
+    })),
+  );
+  for (const id of ['invoice-1', 'invoice-2', 'invoice-3']) {
+    await queue.addJob('broken', { id }, 'normal', { id, maxAttempts: 1 });
+  }
+  for (const id of ['video-1', 'video-2']) await queue.addJob('held', { id }, 'normal', { id });
+  await queue.addJob('transcribe', { file: 'a.wav' }, 'low', { id: 'nobody-1' });
+  await fleet.waitForJob('order-1', 'completed');
+  await fleet.waitForJob('order-1-monitor', 'completed');
+  await eventually(async () => receiver.requests.length > 0, 'the webhook arrives');
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+/** Something to see on the charts: 45 seconds of work, in waves. */
+async function bustle(): Promise<void> {
+  for (let second = 0; second < 45; second++) {
+    const count = Math.round(12 + 8 * Math.sin(second / 5));
+    await system.fleet.queue.addJobs(Array.from({ length: count }, () => ({ type: 'greet', payload: {} })));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+}
+
+it.each(PAGES)(
+  'the %s page shuts nobody out, light or dark, and fits a phone',
+  async (name, path, ready) => {
+    await using tab = await DashboardPage.open(system.http.url, path);
+    await tab.see(ready);
+    if (name === 'overview' && process.env.JETFLEET_SCREENSHOTS === '1') await bustle();
+    for (const theme of ['light', 'dark'] as const) {
+      await tab.wear(theme);
+      expect(await tab.violations()).toEqual([]);
+      await tab.picture(`${name}-${theme}`);
+    }
+    await tab.resize(360);
+    expect(await tab.overflow()).toBeLessThanOrEqual(0);
+  },
+  90_000,
+);
+
+describe('the overview', () => {
+  it('counts by status and warns of types that nobody handles', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/');
+    await tab.seeText('No worker handles transcribe', '.banner');
+    await tab.seeText('3', '.tile.failed');
+    await tab.seeText('staging', '.environment');
+    await tab.seeText('greet', '.data');
+  });
+
+  it('follows what happens without being asked to', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/');
+    await tab.seeText('3', '.tile.failed');
+    await system.fleet.queue.addJob('broken', {}, 'normal', { id: 'invoice-4', maxAttempts: 1 });
+    await tab.seeText('4', '.tile.failed');
+  });
+});
+
+describe('the machines', () => {
+  it('count live how many jobs stand in each state', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/machines/job');
+    await tab.see('.drawing .state');
+    const count = () =>
+      tab.page.$eval('[data-count-of="processing.running"]', ({ textContent }) => textContent);
+    await eventually(async () => (await count()) === '2', 'two jobs run');
+    await system.fleet.queue.addJob('held', {}, 'normal', { id: 'video-3' });
+    await eventually(async () => (await count()) === '3', 'a third job runs');
+    system.release('video-3');
+    await eventually(async () => (await count()) === '2', 'two jobs run again');
+  });
+
+  it('name every transition in a table', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/machines/create_instance');
+    await tab.see('.drawing .state');
+    await tab.seeText('lookingUp', '.data');
+  });
+});
+
+describe('the API page', () => {
+  it('shows the routes, their roles and an example', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/api');
+    await tab.see('.route');
+    await tab.type('.filters input', 'cancel');
+    await tab.seeText('/api/v1/jobs/{id}/cancel', '.route-path');
+    await tab.page.$eval('.route summary', (element) => (element as HTMLElement).click());
+    await tab.seeText('curl -X POST', '.route pre');
+    await tab.seeText('operator', '.role');
+  });
+});
+
+it('says so where there is no page or no job', async () => {
+  await using tab = await DashboardPage.open(system.http.url, '/nowhere', { expectedStatuses: [404] });
+  await tab.seeText('There is no page at this address');
+  await tab.goto('/jobs/missing-1');
+  await tab.seeText('There is no job missing-1');
+});
