@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node';
 import { startChromium } from './chromium.js';
+import { ensureChromium } from './install-chromium.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,6 +12,7 @@ declare module 'vitest' {
 
 /** Bundles the dashboard and starts the browser, once for all files. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  ensureChromium();
   execFileSync(process.execPath, ['scripts/build-dashboard.mjs'], { stdio: 'inherit' });
   const { browser, close } = await startChromium();
   project.provide('chromium', browser.wsEndpoint());
