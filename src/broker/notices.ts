@@ -4,7 +4,7 @@ import { createInbox, type NatsConnection } from '@nats-io/transport-node';
 export type NoticeBody = Record<string, unknown>;
 
 /** An answer comes from as many processes as listen; when none has come for this long, all have. */
-const QUIET_MS = 100;
+const QUIET_MS = 250;
 
 /** Messages between processes that are not stored: whoever does not listen at that moment never hears of them. */
 export class Notices {

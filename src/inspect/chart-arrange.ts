@@ -1,8 +1,8 @@
 import { Graph, layout } from '@dagrejs/dagre';
 import type { Chart, ChartState } from './chart.js';
 import type { Block, Line } from './chart-blocks.js';
-import { backwardEdges } from './chart-order.js';
 import type { Direction, Point, Rect } from './chart-geometry.js';
+import { backwardEdges } from './chart-order.js';
 
 /** Room beside a box for the loop of a line that leads back to it. */
 export const LOOP_ROOM = 30;

@@ -3,11 +3,12 @@ import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 
 export { type KnownChart, listCharts } from './known-charts.js';
 
-const GATHER_MS = 500;
+/** A worker that is busy may take so long to answer. */
+const GATHER_MS = 2_000;
 /** Well below the time after which a worker takes it that nobody watches. */
 const REPEAT_MS = 2_000;
 
-/** Every worker that answers within half a second, by name. */
+/** Every worker that answers within two seconds, by name. */
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
   const { notices, subjects } = await queue.broker();
   const answers = await notices.ask(subjects.workersAsked(), {}, GATHER_MS);

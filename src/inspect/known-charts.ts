@@ -3,7 +3,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { BUILT_IN_CHARTS } from './built-in-charts.js';
 import { type Chart, chartOf } from './chart.js';
 
-const GATHER_MS = 500;
+const GATHER_MS = 2_000;
 /** What is larger can be seen by nobody, and takes long to lay out. */
 const MAX_STATES = 200;
 const MAX_EDGES = 600;

@@ -156,15 +156,16 @@ test('a port in use is refused with the end of the log and the way out', async (
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void listener.close());
   const { port } = listener.address() as { port: number };
-  const before = await runFolders();
+  // Other tests have servers of their own in the folder that all share.
+  const folder = await temporaryFolder();
+  vi.stubEnv('TMPDIR', folder);
+  onTestFinished(() => void vi.unstubAllEnvs());
   await expect(startNats({ port })).rejects.toMatchObject({
     code: 'JETFLEET_NATS_SERVER_FAILED',
     message: expect.stringMatching(/port is already in use.*--nats-port 0.*address already in use/s),
   });
-  expect((await runFolders()).filter((name) => !before.includes(name))).toEqual([]);
+  expect(await readdir(folder)).toEqual([]);
 });
-
-const runFolders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('jetfleet-nats-'));
 
 test('a store in use is refused, and the server that uses it is left alone', async () => {
   const storeDir = await temporaryFolder();

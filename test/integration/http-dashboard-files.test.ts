@@ -36,7 +36,7 @@ test('an asset is kept for ever, and known by its ETag', async () => {
   expect((await get('/assets/app-1a2b.js', { headers: { 'if-none-match': etag } })).status).toBe(304);
 });
 
-test.each(['/assets/gone.js', '/api/v1/nothing', '/api'])('%s is not the page', async (path) => {
+test.each(['/assets/gone.js', '/api/v1/nothing', '/api/'])('%s is not the page', async (path) => {
   expect((await get(path)).status).toBe(404);
 });
 

@@ -1,7 +1,7 @@
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type AnyStateMachine, assign, fromPromise, setup } from 'xstate';
 import { WebSocket } from 'ws';
+import { type AnyStateMachine, assign, fromPromise, setup } from 'xstate';
 import type { RunInput } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { JobOutcome } from '../../src/index.js';

@@ -1,7 +1,17 @@
 import { Agent } from 'node:https';
 import { describe, expect, it } from 'vitest';
-import { clientWith, deliver, FAILED, LOCAL, receiver, SECRET } from '../support/webhook-clients.js';
+import {
+  clientWith,
+  deliver,
+  FAILED,
+  LOCAL,
+  receiver,
+  SECRET,
+  useReceiver,
+} from '../support/webhook-clients.js';
 import { startReceiver } from '../support/webhook-receiver.js';
+
+useReceiver();
 
 describe('a webhook that is not sent, or not to its end', () => {
   it('throws the reason of its signal, whether that fires before or during the attempt', async () => {

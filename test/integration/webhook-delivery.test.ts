@@ -10,8 +10,11 @@ import {
   LOCAL,
   receiver,
   SECRET,
+  useReceiver,
 } from '../support/webhook-clients.js';
 import type { Respond } from '../support/webhook-receiver.js';
+
+useReceiver();
 
 const BODY = JSON.stringify({
   type: 'instance.running',

@@ -18,14 +18,17 @@ export const FAILED = { name: 'RetryableError', code: 'JETFLEET_WEBHOOK_FAILED',
 export let receiver: WebhookReceiver;
 let clients: WebhookClient[] = [];
 
-beforeEach(async () => {
-  receiver = await startReceiver({ secret: SECRET });
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  clients = [];
-  await receiver.stop();
-});
+/** Called by each file: what a module does when it is loaded happens for the first of them only. */
+export function useReceiver(): void {
+  beforeEach(async () => {
+    receiver = await startReceiver({ secret: SECRET });
+  });
+  afterEach(async () => {
+    for (const client of clients) client.close();
+    clients = [];
+    await receiver.stop();
+  });
+}
 
 /** A client that is closed after the test. */
 export function clientWith(options: WebhookClientOptions): WebhookClient {
