@@ -20,7 +20,7 @@ interface Placed {
 /** Messages read at once at most: as many as the broker tells the last events of in one request. */
 const READ = 256;
 /** The same for a search by id, which passes over most of them by their subjects. */
-const SEARCH_READ = 1_024;
+const SEARCH_READ = 512;
 /** How the ids of jobs begin that were published without one, on the stream of webhooks; else without `webhook-`. */
 const SEQUENCE_ID = 'webhook-seq-';
 /** In the place of a position: nothing is left. */

@@ -1,5 +1,5 @@
 /** Messages that one page may read, however long it takes. */
-const MIN_SCANNED = 1_000;
+const MIN_SCANNED = 500;
 const MAX_SCANNED = 10_000;
 const MAX_SCANNED_BYTES = 64 * 1024 * 1024;
 /** Between the two, a page goes on reading for so long. */
