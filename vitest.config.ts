@@ -27,9 +27,8 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
+          // One browser for all files.
           maxWorkers: 1,
-          // Chromium and a whole system at once need the cores that the suite would take.
-          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -40,7 +39,7 @@ export default defineConfig({
           testTimeout: 120_000,
           maxWorkers: 1,
           // After the others: it needs both cores for processes of its own.
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -1,12 +1,19 @@
 /**
- * Puts the command line and all that it imports into one file, dist/cli/jetfleet.js: Node reads one file instead of some
- * six hundred, and `jetfleet` starts in less than half the time. The library in dist/src is left as it is.
+ * Puts the command line and all that it imports into few files, dist/cli/jetfleet.js first: Node reads these instead of
+ * some six hundred, and `jetfleet` starts in less than half the time. The library in dist/src is left as it is.
  */
+import { rm } from 'node:fs/promises';
 import { build } from 'esbuild';
+
+await rm('dist/cli', { recursive: true, force: true });
 
 await build({
   entryPoints: ['dist/src/cli/main.js'],
-  outfile: 'dist/cli/jetfleet.js',
+  outdir: 'dist/cli',
+  entryNames: 'jetfleet',
+  chunkNames: 'chunk-[hash]',
+  // What a command loads by itself, such as the web server, stays a file of its own.
+  splitting: true,
   bundle: true,
   platform: 'node',
   format: 'esm',

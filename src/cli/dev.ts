@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
 import type { EventSubscription } from '../broker/event-consumer.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
-import { type HttpServer, startHttpServer } from '../http/index.js';
+import type { HttpServer } from '../http/index.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
+import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { transitionLine } from './job-text.js';
@@ -21,7 +22,6 @@ import {
 } from './options.js';
 import { note, paint, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
-import { packageVersion } from '../telemetry/version.js';
 
 interface DevOptions extends GlobalOptions {
   natsPort: number;
@@ -117,6 +117,8 @@ async function start(options: DevOptions, secret: string, logger: Logger): Promi
     logger,
   });
   const events = undo.add(await queue.events({}, (record) => note(transitionLine(record, process.stderr))));
+  // Other commands shall not wait for a web server to load.
+  const { startHttpServer } = await import('../http/index.js');
   const http = undo.add(await startHttpServer(queue, { port: options.httpPort, logger }));
   await worker.start();
   undo.keep();

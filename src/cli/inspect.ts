@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { type InspectionRecord, startStatelyInspector, watchMachines } from '../inspect/index.js';
+import { usageError } from './exit-code.js';
 import { plain } from './machine-text.js';
 import { cliLogger, type GlobalOptions, openQueue, parseId, parsePort, withExamples } from './options.js';
 import { clip, note, print, printJson } from './output.js';
-import { usageError } from './exit-code.js';
 import { shutdownSignal } from './signals.js';
 
 interface InspectOptions extends GlobalOptions {

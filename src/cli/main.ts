@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../telemetry/version.js';
 import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
 import { doctorCommand } from './doctor.js';
@@ -12,7 +13,6 @@ import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
 import { topCommand } from './top.js';
-import { packageVersion } from '../telemetry/version.js';
 import { workerCommand } from './worker.js';
 
 /**

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import { parseTokens, startHttpServer } from '../http/index.js';
 import {
   cliLogger,
   durationOption,
@@ -61,6 +60,8 @@ export function serverCommand(program: Command): void {
 async function serve(options: ServerCommandOptions): Promise<void> {
   const logger = cliLogger('info');
   const { httpHost: host, httpPort: port, environment, drainDelay } = options;
+  // Other commands shall not wait for a web server to load.
+  const { parseTokens, startHttpServer } = await import('../http/index.js');
   const tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger);

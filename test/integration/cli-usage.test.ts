@@ -1,5 +1,7 @@
+import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
+import { buildProgram } from '../../src/cli/main.js';
 import { startSimulator } from '../../src/gpu/index.js';
 import { cli, instancePayload, killAtTheEnd, startCli } from '../support/cli.js';
 import { startNats } from '../support/nats.js';
@@ -7,34 +9,37 @@ import { startNats } from '../support/nats.js';
 /** A wrong call must be refused before anybody asks for the broker. */
 const env = { NATS_URL: 'nats://127.0.0.1:1' };
 
-const COMMANDS = [
-  '',
-  'dev',
-  'worker',
-  'job',
-  'job add',
-  'job get',
-  'job list',
-  'job watch',
-  'stats',
-  'top',
-  'machine',
-  'machine list',
-  'machine show',
-  'inspect',
-  'setup',
-  'demo',
-];
+interface Shown {
+  name: string;
+  command: Command;
+}
 
-test.concurrent.for(COMMANDS)(
-  '"jetfleet %s --help" explains itself with an example and ends with 0',
-  async (command, { expect }) => {
-    const { code, stdout, stderr } = await cli([...command.split(' ').filter(Boolean), '--help']);
-    expect(stdout).toContain(`Usage: jetfleet ${command}`);
-    expect(stdout).toMatch(/Examples?:\n {2}\$ jetfleet /);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+/** A command and all below it, by the words that call it. */
+function commandTree(command: Command, words: string[] = []): Shown[] {
+  const below = command.commands.flatMap((child) => commandTree(child, [...words, child.name()]));
+  return [{ name: words.join(' '), command }, ...below];
+}
+
+test.each(commandTree(buildProgram()))(
+  '"jetfleet $name" explains itself with an example',
+  ({ name, command }) => {
+    let shown = '';
+    command.configureOutput({
+      writeOut: (text) => {
+        shown += text;
+      },
+    });
+    command.outputHelp();
+    expect(shown).toContain(`Usage: jetfleet ${name}`.trimEnd());
+    expect(shown).toMatch(/Examples?:\n {2}\$ jetfleet /);
   },
 );
+
+test.concurrent.for(['', 'job add'])('"jetfleet %s --help" ends with 0', async (command, { expect }) => {
+  const { code, stdout, stderr } = await cli([...command.split(' ').filter(Boolean), '--help']);
+  expect(stdout).toContain(`Usage: jetfleet ${command}`);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
 
 test('--version prints the version of the package', async () => {
   expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' });
