@@ -27,8 +27,9 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
-          // One browser for all files.
-          maxWorkers: 1,
+          // One browser for all files, and the same workers as the suite, so that both run side by side.
+          maxWorkers: 3,
+          isolate: false,
         },
       },
       {

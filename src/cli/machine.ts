@@ -93,5 +93,6 @@ async function show(name: string, options: ShowOptions): Promise<void> {
 
 async function askedFor(name: string, options: GlobalOptions): Promise<KnownChart> {
   await using queue = openQueue(options);
-  return findChart(queue, name);
+  // Awaited here, since the queue is closed when this returns.
+  return await findChart(queue, name);
 }

@@ -49,6 +49,7 @@ test('machine show asks the live workers for another name, and ends with 3 when 
   await using fleet = await startFleet({ nats, handlers: { mine: { chart } } });
   const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
   const shown = await cli(['machine', 'show', 'mine'], { env });
+  expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout).toMatch(/^a +GO +b$/m);
   expect(shown.stdout).not.toContain('\u001b');
   const unknown = await cli(['machine', 'show', 'nope', '--json'], { env });
