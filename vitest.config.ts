@@ -27,9 +27,10 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
-          // One browser for all files, and the same workers as the suite, so that both run side by side.
-          maxWorkers: 3,
+          maxWorkers: 1,
           isolate: false,
+          // After the others: a browser takes both cores.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -40,7 +41,7 @@ export default defineConfig({
           testTimeout: 120_000,
           maxWorkers: 1,
           // After the others: it needs both cores for processes of its own.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

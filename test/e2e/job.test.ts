@@ -37,13 +37,15 @@ describe('the chart of a job', () => {
   });
 
   it('has the chart that its type runs below it, and both move', async () => {
-    const { queue } = system.fleet;
-    await queue.addJob('create_instance', order('gpu-9'), 'normal', {
-      id: 'rent-9',
-      delayMs: 1_000,
-    });
+    const { queue, workers, simulator } = system.fleet;
+    // It begins when the page looks, and takes its time with the first step.
+    await workers[0]?.stop();
+    simulator.faults.add({ kind: 'slow', route: 'GET /products', delayMs: 1_000, times: 1 });
+    await queue.addJob('create_instance', order('gpu-9'), 'normal', { id: 'rent-9' });
     await using tab = await open('/jobs/rent-9');
     await tab.seeText('Inside running: create_instance');
+    await tab.see(lit('pending.queued'));
+    await workers[0]?.start();
     await tab.see(lit('completed'));
     await tab.seeText('lookingUp', '.log');
     await tab.click('Sequence');
