@@ -148,6 +148,20 @@ describe('the dead letters', () => {
   });
 });
 
+it('runs again those dead letters alone that the filter shows', async () => {
+  const { queue } = system.fleet;
+  for (const priority of ['low', 'critical'] as const) {
+    await queue.addJob('broken', {}, priority, { id: `only-${priority}`, maxAttempts: 1 });
+    await system.fleet.waitForJob(`only-${priority}`, 'exhausted');
+  }
+  await using tab = await open('/dead-letters?type=broken&priority=critical');
+  await tab.click('Retry all that match');
+  await tab.click('Retry all that match', 'dialog');
+  await tab.seeText('taken back into the queue', '.toasts');
+  await eventually(async () => (await queue.getJob('only-critical'))?.redrives === 1, 'the job runs again');
+  expect((await queue.getJob('only-low'))?.redrives).toBeUndefined();
+});
+
 it('shows what jobs carry as text and never as markup', async () => {
   const attack = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
   const { queue } = system.fleet;

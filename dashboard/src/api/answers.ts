@@ -3,8 +3,8 @@ import type { JobRecord } from '../../../src/jobs/job-record.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { WorkerInfo } from '../../../src/wire/inspection.js';
 
-export type { JobRecord, JobPriority, JobStatus, WorkerInfo };
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
+export type { JobPriority, JobRecord, JobStatus, WorkerInfo };
 
 export type Role = 'observer' | 'operator' | 'admin';
 

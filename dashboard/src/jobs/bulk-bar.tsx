@@ -1,5 +1,5 @@
-import { useMay } from '../api/session.js';
 import type { JobRecord } from '../api/answers.js';
+import { useMay } from '../api/session.js';
 import { bulk, canCancel, canRetry, type JobAction, type JobFilter } from './job-actions.js';
 import type { Selection } from './selection.js';
 

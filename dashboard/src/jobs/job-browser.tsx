@@ -20,24 +20,29 @@ interface JobBrowserProps {
 
 const FILTERS = ['type', 'status', 'priority', 'id', 'state', 'since', 'until'] as const;
 
-function useQuery({ query }: Place, status: string | undefined): JobListQuery {
-  return useMemo(() => {
-    const found = FILTERS.flatMap((name) => {
-      const value = query.get(name);
-      return value ? [[name, value] as const] : [];
-    });
-    const since = sinceOf(query.get('range') ?? '');
-    return { ...Object.fromEntries(found), ...(since && { since }), ...(status && { status }) };
-  }, [query.toString(), status]);
+/** What the address asks for. */
+function queryOf({ query }: Place, status: string | undefined): JobListQuery {
+  const found = FILTERS.flatMap((name) => {
+    const value = query.get(name);
+    return value ? [[name, value] as const] : [];
+  });
+  const since = sinceOf(query.get('range') ?? '');
+  return { ...Object.fromEntries(found), ...(since && { since }), ...(status && { status }) };
+}
+
+/** The filter of a page, as far as the server can act on all that match it; undefined where it cannot. */
+export function bulkFilterOf(place: Place, status?: string): JobFilter | undefined {
+  const { id, state, ...filter } = queryOf(place, status);
+  return id === undefined && state === undefined ? filter : undefined;
 }
 
 /** A filter, the jobs that it finds, and what can be done with them. */
 export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
   const place = usePlace();
-  const query = useQuery(place, isDeadLetters ? 'failed' : undefined);
+  const status = isDeadLetters ? 'failed' : undefined;
+  const query = useMemo(() => queryOf(place, status), [place.query.toString(), status]);
   const isOperator = useMay('operator');
   const [selected, list] = useSelectedList(query);
-  const { id, state, ...filter } = query;
   const jobs = list.data?.jobs ?? [];
   const selection = isOperator ? selected : undefined;
   const isFiltered = Object.keys(query).length > (isDeadLetters ? 1 : 0);
@@ -47,7 +52,7 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
       <BulkBar
         jobs={jobs}
         selection={selected}
-        filter={id === undefined && state === undefined ? (filter satisfies JobFilter) : undefined}
+        filter={bulkFilterOf(place, status)}
         hasMore={list.next !== undefined || list.previous !== undefined}
         onDone={list.reload}
       />

@@ -1,24 +1,26 @@
 import { useMay } from '../api/session.js';
 import { bulk } from '../jobs/job-actions.js';
-import { JobBrowser } from '../jobs/job-browser.js';
+import { bulkFilterOf, JobBrowser } from '../jobs/job-browser.js';
 import { usePlace } from '../router.js';
 import { Icon } from '../ui/icons.js';
 import { Empty, Page } from '../ui/page.js';
 
 export function DeadLettersPage() {
   const isOperator = useMay('operator');
-  const { query } = usePlace();
-  const type = query.get('type') ?? undefined;
-  const what = type ? `all failed ${type} jobs` : 'all failed jobs';
-  const retryAll = () => bulk('retry', { filter: { status: 'failed', ...(type && { type }) } }, what);
+  const filter = bulkFilterOf(usePlace(), 'failed');
+  const { type, status, ...more } = filter ?? {};
+  const isNarrower = Object.keys(more).length > 0;
+  const what = isNarrower ? 'all that match' : type ? `all failed ${type} jobs` : 'all failed jobs';
+  const whose = isNarrower ? ' that match' : type ? ` of ${type}` : '';
   return (
     <Page
       title="Dead letters"
       about="Jobs that ended without success. Retrying one takes it back into the queue with a fresh count of attempts."
       actions={
-        isOperator && (
-          <button type="button" onClick={retryAll}>
-            <Icon name="retry" /> Retry all{type && ` of ${type}`}
+        isOperator &&
+        filter && (
+          <button type="button" onClick={() => bulk('retry', { filter }, what)}>
+            <Icon name="retry" /> Retry all{whose}
           </button>
         )
       }
