@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { DashboardPage } from './dashboard-page.js';
+import { type LiveSystem, startLiveSystem } from './live-system.js';
+
+let system: LiveSystem;
+const open = (path: string, options = {}) => DashboardPage.open(system.http.url, path, options);
+
+beforeAll(async () => {
+  system = await startLiveSystem();
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+describe('a machine is taken along', () => {
+  it.each([
+    ['SVG', 'job.svg', '<svg'],
+    ['Mermaid', 'job.mmd', 'stateDiagram-v2'],
+    ['XState JSON', 'job.json', '"initial"'],
+  ])('as %s', async (format, file, beginning) => {
+    const downloadPath = await mkdtemp(join(tmpdir(), 'jetfleet-downloads-'));
+    onTestFinished(() => rm(downloadPath, { recursive: true, force: true }));
+    await using tab = await open('/machines/job');
+    const client = await tab.page.createCDPSession();
+    await client.send('Browser.setDownloadBehavior', {
+      behavior: 'allow',
+      downloadPath,
+      browserContextId: tab.page.browserContext().id as string,
+    });
+    await tab.click(format);
+    await vi.waitFor(async () => expect(await readdir(downloadPath)).toEqual([file]), { timeout: 8_000 });
+    expect(await readFile(join(downloadPath, file), 'utf8')).toContain(beginning);
+  });
+
+  it('as Mermaid on the clipboard', async () => {
+    await using tab = await open('/machines/job');
+    await tab.page
+      .browserContext()
+      .overridePermissions(system.http.url, ['clipboard-read', 'clipboard-write']);
+    await tab.click('Copy Mermaid');
+    await tab.seeText('Mermaid is on the clipboard', '.toasts');
+    expect(await tab.page.evaluate(() => navigator.clipboard.readText())).toMatch(/^stateDiagram-v2/);
+  });
+});
+
+it('a job is added with everything that can be said of it', async () => {
+  const { queue, receiver } = system.fleet;
+  await using tab = await open('/jobs');
+  await tab.click('Add a job');
+  await tab.type('dialog input[name=type]', 'greet');
+  await tab.page.select('dialog select[name=priority]', 'critical');
+  await tab.click('More options', 'dialog');
+  await tab.type('dialog input[name=id]', 'full-1');
+  await tab.type('dialog input[name=delay]', '3600');
+  await tab.type('dialog input[name=maxAttempts]', '7');
+  await tab.type('dialog input[name=webhookUrl]', receiver.url);
+  await tab.click('Add the job', 'dialog');
+  await tab.seeText('full-1', 'h1');
+  const { url } = receiver;
+  expect(await queue.getJob('full-1')).toMatchObject({
+    state: 'scheduled',
+    priority: 'critical',
+    maxAttempts: 7,
+    webhookUrl: expect.stringContaining(url),
+  });
+});
+
+it('what a job holds goes onto the clipboard', async () => {
+  await system.fleet.queue.addJob('greet', { name: 'Grace' }, 'normal', { id: 'copied-1' });
+  await system.fleet.waitForJob('copied-1', 'completed');
+  await using tab = await open('/jobs/copied-1');
+  await tab.page.browserContext().overridePermissions(system.http.url, ['clipboard-read', 'clipboard-write']);
+  await tab.seeText('"Grace"', '.json');
+  await tab.click('Copy payload');
+  await vi.waitFor(async () => {
+    const text = await tab.page.evaluate(() => navigator.clipboard.readText());
+    expect(JSON.parse(text)).toEqual({ name: 'Grace' });
+  });
+});
+
+it('jobs are found by when they changed', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('greet', {}, 'normal', { id: 'timed-1' });
+  const { updatedAt } = await system.fleet.waitForJob('timed-1', 'completed');
+  await using tab = await open('/jobs?id=timed-&range=15m');
+  await tab.seeText('timed-1', '.data.jobs');
+  const before = new Date(Date.parse(updatedAt) - 60_000).toISOString();
+  await tab.goto(`/jobs?id=timed-&until=${before}`);
+  await tab.see('.filters input[type=datetime-local]');
+  await tab.seeText('No job matches this filter');
+});
+
+it('keys lead to the pages', async () => {
+  await using tab = await open('/');
+  await tab.seeText('Overview', 'h1');
+  for (const [key, title] of [
+    ['j', 'Jobs'],
+    ['m', 'Machines'],
+    ['w', 'Workers'],
+    ['h', 'Webhooks'],
+    ['d', 'Dead letters'],
+    ['a', 'API'],
+    ['o', 'Overview'],
+  ] as const) {
+    await tab.press('g', key);
+    await tab.seeText(title, 'h1');
+  }
+});
+
+it('a page that nobody sees asks for nothing, and goes on when it is seen again', async () => {
+  await using tab = await open('/');
+  await tab.see('.live.open');
+  const show = (state: 'hidden' | 'visible') =>
+    tab.page.evaluate((visibility) => {
+      Object.defineProperty(document, 'visibilityState', { value: visibility, configurable: true });
+      Object.defineProperty(document, 'hidden', { value: visibility === 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+  await show('hidden');
+  await tab.see('.live.paused');
+  await show('visible');
+  await tab.see('.live.open');
+});
