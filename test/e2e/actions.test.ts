@@ -91,23 +91,6 @@ it('jobs are found by when they changed', async () => {
   await tab.seeText('No job matches this filter');
 });
 
-it('keys lead to the pages', async () => {
-  await using tab = await open('/');
-  await tab.seeText('Overview', 'h1');
-  for (const [key, title] of [
-    ['j', 'Jobs'],
-    ['m', 'Machines'],
-    ['w', 'Workers'],
-    ['h', 'Webhooks'],
-    ['d', 'Dead letters'],
-    ['a', 'API'],
-    ['o', 'Overview'],
-  ] as const) {
-    await tab.press('g', key);
-    await tab.seeText(title, 'h1');
-  }
-});
-
 it('a page that nobody sees asks for nothing, and goes on when it is seen again', async () => {
   await using tab = await open('/');
   await tab.see('.live.open');

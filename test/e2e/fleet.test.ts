@@ -77,13 +77,16 @@ describe('the keyboard', () => {
       ['j', 'Jobs'],
       ['m', 'Machines'],
       ['w', 'Workers'],
+      ['h', 'Webhooks'],
       ['d', 'Dead letters'],
+      ['a', 'API'],
       ['o', 'Overview'],
     ] as const) {
       await tab.press('g', key);
       await tab.seeText(title, 'h1');
     }
     await tab.press('?');
+    await tab.see('dialog[open]');
     await tab.seeText('Keyboard shortcuts', 'dialog');
     await tab.press('Escape');
     await tab.seeNoMore('dialog');
