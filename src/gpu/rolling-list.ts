@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GpuProvider, Instance } from './provider.js';
 
 /** Instances that one list call shows: the page size of the providers, and what a walk is counted in. */
-export const INSTANCES_PER_CALL = 100;
+const INSTANCES_PER_CALL = 100;
 /** A shorter list is read anew for everybody who asks. */
 const MIN_INSTANCES = 10 * INSTANCES_PER_CALL;
 

@@ -1,4 +1,5 @@
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/http/index.js';
+import { instancePayload } from '../support/cli.js';
 import { type Fleet, type FleetOptions, startFleet } from '../support/fleet.js';
 
 /** Everything that a dashboard looks at. */
@@ -69,15 +70,7 @@ function withResolvers(): PromiseWithResolversLike {
 
 /** What rents a simulated instance. */
 export function order(instanceId: string, webhookUrl?: string) {
-  const ask = {
-    instanceId,
-    name: instanceId,
-    productName: 'RTX 4090 24GB',
-    templateId: 'template-123',
-    gpuNum: 1,
-    rootfsSize: 60,
-    region: 'CN-HK-01',
-  };
+  const ask = instancePayload(instanceId);
   return webhookUrl === undefined ? ask : { ...ask, webhookUrl };
 }
 

@@ -87,7 +87,7 @@ export async function publishByHand(url: string, subject: string, body: string):
 }
 
 /** A payload of `create_instance` that the simulated provider can serve. */
-export function instancePayload(instanceId: string): Record<string, unknown> {
+export function instancePayload(instanceId: string) {
   return {
     instanceId,
     name: instanceId,
