@@ -40,7 +40,8 @@ export interface Quantiles {
 /** One a second on `/live`. */
 export interface Tick {
   at: string;
-  stats: Stats;
+  /** Null until the server has read them once. */
+  stats: Stats | null;
   oldestPendingAt?: string;
   /** Since the last tick. */
   throughput: { completed: number; failed: number; added: number };

@@ -19,7 +19,7 @@ const BUILT_IN = ['create_instance', 'monitor_instance', 'delete_instance', 'sen
 export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
   const [error, setError] = useState('');
   const [isBusy, setBusy] = useState(false);
-  const types = [...new Set([...Object.keys(lastTick.get()?.stats.byType ?? {}), ...BUILT_IN])].sort();
+  const types = [...new Set([...Object.keys(lastTick.get()?.stats?.byType ?? {}), ...BUILT_IN])].sort();
 
   const add = async (event: SubmitEvent) => {
     event.preventDefault();

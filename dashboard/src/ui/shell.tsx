@@ -122,7 +122,7 @@ function isWithin(path: string, link: string): boolean {
 }
 
 function FailedCount() {
-  const failed = useStore(lastTick)?.stats.failedJobs ?? 0;
+  const failed = useStore(lastTick)?.stats?.failedJobs ?? 0;
   return failed > 0 ? <span class="nav-count">{formatCount(failed)}</span> : null;
 }
 
