@@ -23,6 +23,7 @@ export type {
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobContext, JobEvent, JobMachineInput } from './job-context.js';
+export { timeoutError, timeoutOf } from './job-context.js';
 export type { MonitorInstanceSettings } from './monitor-instance.js';
 export { monitorInstanceChart, monitorInstanceMachine } from './monitor-instance.js';
 export type {

@@ -57,11 +57,12 @@ export function hasAttemptsLeft({ attempt, maxAttempts }: Attempts): boolean {
   return attempt < maxAttempts;
 }
 
-export function timeoutOf({ timeoutMs }: JobContext): number {
+/** How long an attempt may take, ms. */
+export function timeoutOf({ timeoutMs }: Pick<JobMachineInput, 'timeoutMs'>): number {
   return Math.min(timeoutMs ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS);
 }
 
-export function timeoutError(context: JobContext): JobErrorInfo {
+export function timeoutError(context: Pick<JobMachineInput, 'timeoutMs'>): JobErrorInfo {
   const message = `The attempt ran longer than ${timeoutOf(context)} ms`;
   return { code: 'JETFLEET_TIMEOUT', message, retryable: false };
 }

@@ -1,26 +1,20 @@
-import { type Actor, createActor } from 'xstate';
-import {
-  type JobEvent,
-  type JobMachine,
-  type JobMachineInput,
-  type JobSnapshot,
-  jobStateOf,
-  resolveJobState,
-} from '../../machines/index.js';
+import type { Actor } from 'xstate';
+import { type JobMachine, timeoutError, timeoutOf } from '../../machines/index.js';
 import type { Delivery } from '../broker/delivery.js';
-import { type AbortReason, ConflictError, JetfleetError, JobAborted, toJobError } from '../jobs/errors.js';
+import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
-import { retryDelayMs } from '../jobs/retry-policy.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
-import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
+import type { Transition } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
+import { type ActorClaim, startJobActor } from './job-actor.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
+import { outcomeRecord } from './outcome-record.js';
 import { assertResultSize } from './result-size.js';
 import { RunContext } from './run-context.js';
+import type { Observer } from './run-inspection.js';
 import {
   type HeldJob,
   publishFollowUps,
@@ -30,9 +24,7 @@ import {
 } from './run-services.js';
 
 /** What a claim hands to a run. */
-export interface ClaimedJob {
-  /** The record of the claim. */
-  record: JobRecord;
+export interface ClaimedJob extends ActorClaim {
   /** Whether the record is durable. If not, the handler begins all the same, and the run writes the record. */
   isWritten: boolean;
   /** Sequence of the job's last event, the claim's own once it is written: the fence of the next write. */
@@ -43,17 +35,15 @@ export interface ClaimedJob {
   /** Called once the handler has ended and only its outcome is left to write. */
   onHandled: () => void;
   kind: WorkKind;
-  machine: JobMachine;
-  /** The chart's state before the claim, what it knew then, and the event that the claim stands for. */
-  from: JobState;
-  input: () => JobMachineInput;
-  event: JobEvent;
   handler: RegisteredHandler;
 }
 
 /**
  * One job in this worker's hands, from its claim to the acknowledgement: its state machine as a root actor, the lease
  * on its message, and the fence around what it writes.
+ *
+ * An actor costs more than all the rest of a short job. So the actor of a function that nobody watches starts once
+ * something else happens than that it completes, which leads to the same record without one (machines/short-path.ts).
  */
 export class JobRun implements Leased, HeldJob {
   readonly #services: RunServices;
@@ -66,6 +56,8 @@ export class JobRun implements Leased, HeldJob {
   #abort: AbortController | undefined;
   #actor: Actor<JobMachine> | undefined;
   #isObserved = false;
+  /** Of an attempt that runs without its actor. */
+  #timeout: NodeJS.Timeout | undefined;
   #outcome: Promise<JobOutcome> | undefined;
   #released = false;
   #delivery: Delivery;
@@ -115,9 +107,15 @@ export class JobRun implements Leased, HeldJob {
     runs.set(this.#record.id, this);
     leases.add(this);
     this.#begun = true;
-    if (this.#claimed.isWritten) this.#startActor();
-    else this.#beginEarly();
+    if (!this.#claimed.isWritten) this.#beginEarly();
+    else if (this.#needsActor) this.#startObserved();
+    else this.#follow();
     return this.#finished;
+  }
+
+  get #needsActor(): boolean {
+    const { handler, record } = this.#claimed;
+    return handler.run.kind === 'chart' || this.#services.inspection.applies(record.id);
   }
 
   run(): Promise<JobOutcome> {
@@ -133,8 +131,7 @@ export class JobRun implements Leased, HeldJob {
 
   /**
    * Before the claim is written: the handler begins, and at the end of this turn of the event loop the claim is
-   * written, together with the outcome if that is known by then. What the chart would make of a job that completes
-   * is known without an actor (machines/short-path.ts); every other job gets its actor now.
+   * written, together with the outcome if that is known by then.
    */
   #beginEarly(): void {
     let early: JobOutcome | undefined;
@@ -154,7 +151,7 @@ export class JobRun implements Leased, HeldJob {
     const { onFailpoint } = this.#services;
     const claim = this.#record;
     if (outcome?.kind !== 'completed' || this.#released) {
-      this.#startActor();
+      this.#follow();
       await this.#append(claim);
       if (onFailpoint) await onFailpoint('claim.written', claim.id);
       return;
@@ -165,32 +162,47 @@ export class JobRun implements Leased, HeldJob {
     await this.#conclude('completed', ended, claim);
   }
 
-  #startActor(): void {
-    const { machine, from, input, event } = this.#claimed;
+  /** Sees the handler to its end without an actor. */
+  #follow(): void {
+    if (this.#actor) return;
+    const limit = timeoutOf(this.#claimed.input());
+    this.#timeout = setTimeout(() => this.#outOfTime(), limit);
+    this.run().then(
+      (outcome) => (outcome.kind === 'completed' ? this.#complete(outcome) : this.#startActor()),
+      () => this.#startActor(),
+    );
+  }
+
+  #complete(outcome: JobOutcome): void {
+    if (this.#actor || !this.#begun) return;
+    const { attempt } = this.#record;
+    void this.#settle('completed', () => ({ attempt, checkpoint: this.#record.checkpoint, outcome }));
+  }
+
+  #outOfTime(): void {
+    this.#startActor();
+    this.#actor?.send({ type: 'TIMEOUT', error: timeoutError(this.#claimed.input()) });
+  }
+
+  #startObserved(): void {
     const inspect = this.#services.inspection.observer(this.#record.id);
     this.#isObserved = inspect !== undefined;
-    const actor = createActor(machine, {
-      id: this.#record.id,
-      // It goes on from the snapshot, which holds what an input would have given.
-      input: undefined,
-      snapshot: resolveJobState(from, input(), machine),
-      ...(inspect && { inspect }),
-    });
-    this.#actor = actor;
-    let isRunning = false;
-    actor.subscribe({
-      next: (snapshot) => {
-        isRunning ||= jobStateOf(snapshot) === 'running';
-        if (isRunning && this.#begun && jobStateOf(snapshot) !== 'running') void this.#settle(snapshot);
+    this.#startActor(inspect);
+  }
+
+  #startActor(inspect?: Observer): void {
+    if (this.#actor || !this.#begun) return;
+    this.#actor = startJobActor(this.#claimed, this.#record, {
+      onLeft: (state, context) => {
+        if (this.#begun) void this.#settle(state, () => context);
       },
-      error: (error) => {
+      onError: (error) => {
         this.logger.error({ err: error }, 'the state machine of the job failed; its lease runs out');
         this.#end();
       },
+      ...(inspect && { inspect }),
     });
-    actor.start();
-    actor.send(event);
-    if (this.#released && this.#begun) actor.send({ type: 'RELEASE' });
+    if (this.#released && this.#begun) this.#actor.send({ type: 'RELEASE' });
   }
 
   async saveCheckpoint(checkpoint: unknown): Promise<void> {
@@ -250,6 +262,7 @@ export class JobRun implements Leased, HeldJob {
   }
 
   watched(): void {
+    this.#startActor();
     if (!this.#actor) return;
     this.#services.inspection.join(this.#actor, this.#record.id, this.#isObserved);
     this.#isObserved = true;
@@ -259,19 +272,20 @@ export class JobRun implements Leased, HeldJob {
   release(): void {
     this.#released = true;
     // An attempt that has ended already is only being written.
-    if (this.#begun) this.#actor?.send({ type: 'RELEASE' });
+    if (this.#actor && this.#begun) this.#actor.send({ type: 'RELEASE' });
+    else this.#startActor();
     this.#cancel('draining', 'the worker shuts down');
   }
 
   /** Writes what the chart decided, does what follows, and lets go of the message. */
-  async #settle(snapshot: JobSnapshot): Promise<void> {
+  async #settle(state: JobState, context: () => Transition): Promise<void> {
     this.#begun = false;
+    clearTimeout(this.#timeout);
     this.#claimed.onHandled();
-    const state = jobStateOf(snapshot);
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
     try {
       await this.#exclusively(async () => {
-        if (!this.#ended) await this.#conclude(state, snapshot.context);
+        if (!this.#ended) await this.#conclude(state, context());
       });
     } catch (error) {
       this.#giveUp(error);
@@ -282,7 +296,13 @@ export class JobRun implements Leased, HeldJob {
   async #conclude(state: JobState, context: Transition, claim?: JobRecord): Promise<void> {
     const { onFailpoint } = this.#services;
     if (onFailpoint) await onFailpoint('run.ended', this.#record.id);
-    const outcome = this.#outcomeRecord(state, context);
+    const { worker } = this.#services;
+    const { retry } = this.#claimed.handler;
+    const outcome = outcomeRecord(this.#record, state, context, retry, {
+      worker,
+      workSeq: this.#delivery.seq,
+      nowMs: Date.now(),
+    });
     await (claim ? this.#append(claim, outcome) : this.#append(outcome));
     await this.#followThrough();
     this.#end();
@@ -300,35 +320,6 @@ export class JobRun implements Leased, HeldJob {
     this.#giveUp(error);
     if (!(error instanceof ConflictError)) return;
     await this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));
-  }
-
-  #outcomeRecord(state: JobState, context: Transition): JobRecord {
-    try {
-      assertResultSize('result', context.outcome?.kind === 'completed' ? context.outcome.result : undefined);
-      assertResultSize('checkpoint', context.checkpoint);
-      const record = this.#transition(state, context, this.#delayMs(state, context));
-      return isTerminal(record.status) ? withFollowUps(record, context.outcome) : record;
-    } catch (error) {
-      // What the handler returned cannot be kept, so the job fails for good: another attempt would return the same.
-      const refused = { attempt: context.attempt, error: toJobError(error) };
-      return withFollowUps(this.#transition('rejected', refused));
-    }
-  }
-
-  #transition(state: JobState, context: Transition, delayMs?: number): JobRecord {
-    const workSeq = this.#delivery.seq;
-    const facts = { worker: this.#services.worker, workSeq, nowMs: Date.now() };
-    return transitionRecord(this.#record, state, context, {
-      ...facts,
-      ...(delayMs !== undefined && { delayMs }),
-    });
-  }
-
-  #delayMs(state: JobState, { outcome, attempt, error }: Transition): number | undefined {
-    if (state === 'waiting' && outcome?.kind === 'snoozed')
-      return Math.min(Math.max(outcome.delayMs, 0), MAX_DELAY_MS);
-    if (state !== 'retrying') return undefined;
-    return Math.min(retryDelayMs(attempt, this.#claimed.handler.retry, error?.retryAfterMs), MAX_DELAY_MS);
   }
 
   /** After the record: the timer or the jobs that follow, then the message. A crash in between repeats the rest. */
@@ -385,6 +376,7 @@ export class JobRun implements Leased, HeldJob {
     const { leases, runs } = this.#services;
     leases.delete(this);
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
+    clearTimeout(this.#timeout);
     this.#actor?.stop();
     this.#finish();
   }

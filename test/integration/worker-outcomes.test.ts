@@ -149,16 +149,16 @@ describe('a retry', () => {
     const seen: unknown[] = [];
     const handler = async (job: JobContext) => {
       seen.push(job.checkpoint);
-      if (job.attempt > 1) return job.checkpoint;
-      await job.saveCheckpoint({ page: 1 });
-      await job.saveCheckpoint({ page: 2 });
-      expect(job.checkpoint).toEqual({ page: 2 });
+      if (job.attempt === 3) return job.checkpoint;
+      await job.saveCheckpoint({ page: job.attempt * 10 });
+      await job.saveCheckpoint({ page: job.attempt * 10 + 1 });
+      expect(job.checkpoint).toEqual({ page: job.attempt * 10 + 1 });
       throw new Error('half way');
     };
     await using fleet = await startFleet({ nats, handlers: { demo: { handler, retry: AT_ONCE } } });
     const job = await fleet.waitForJob(await fleet.queue.addJob('demo', null), 'completed');
-    expect(job.result).toEqual({ page: 2 });
-    expect(seen).toEqual([undefined, { page: 2 }]);
+    expect(job.result).toEqual({ page: 21 });
+    expect(seen).toEqual([undefined, { page: 11 }, { page: 21 }]);
   });
 });
 
