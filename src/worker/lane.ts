@@ -5,6 +5,7 @@ import type { PullSource } from '../broker/pull-source.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { workKindsFor } from '../wire/subjects.js';
+import { HeldDeliveries, HOLD_MS } from './held-deliveries.js';
 
 export interface LaneOptions {
   broker: Broker;
@@ -21,20 +22,36 @@ export interface LaneOptions {
 const RECOVER_MS = 500;
 /** Jobs that a slot may have under way: one that is handled, the others being written. */
 const MAX_UNSETTLED = 4;
-/** Jobs without an id are rare: while others keep the worker busy, it asks for them no more often than this. */
-const BARE_PAUSE_MS = 20;
+/** And more for each step up in priority, so that outcomes of lower ones never keep a higher one from starting. */
+const MAX_UNSETTLED_ABOVE = 0.25;
+const LOWEST = PRIORITIES.length - 1;
+
+interface Source {
+  pull: PullSource;
+  /** Jobs under way from which on no more of it are taken. */
+  maxRunning: number;
+}
 
 /**
  * Feeds the slots of one job type. It asks for as many messages as it has free slots, critical first, and goes down
  * a priority only when the one above is empty; with nothing there it leaves one request at each consumer. It never
  * fetches ahead, and what arrives beyond its slots goes straight back for another worker.
+ *
+ * Where slots change hands quickly it saves round trips: a request stays at each consumer that was empty, which is not
+ * asked again before that is served, and what arrives beyond the slots waits a moment for one. A job of higher priority
+ * that comes in the same moment as a slot may miss it then, and gets the next.
  */
 export class Lane {
   readonly #options: LaneOptions;
-  readonly #sources: { source: PullSource; isBare: boolean; emptyAt: number }[];
+  /** Highest priority first. */
+  readonly #sources: readonly Source[];
+  readonly #held = new HeldDeliveries<Source>();
   readonly #running = new Set<Promise<void>>();
   /** Jobs whose handlers have not ended. */
   #handling = 0;
+  #slotFreedAt = Number.NEGATIVE_INFINITY;
+  /** Between the last two slots that came free, ms. */
+  #turnoverMs = Number.POSITIVE_INFINITY;
   #active = false;
   #looping: Promise<void> | undefined;
   #wake: () => void = () => {};
@@ -45,22 +62,24 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     const { broker, type } = options;
-    this.#sources = PRIORITIES.flatMap((priority) =>
+    this.#sources = PRIORITIES.flatMap((priority, step) =>
       workKindsFor(type).flatMap((kind) =>
-        broker.subjects.consumersFor(kind, priority, type).map(({ name, isBare }) => ({
-          isBare,
-          emptyAt: Number.NEGATIVE_INFINITY,
-          source: broker.pull({
-            stream: broker.subjects.streamName(kind),
-            consumer: name,
-            onDelivery: (delivery) => this.#receive(delivery),
-            onWaitEnd: () => this.#signal(),
-            onRoom: () => this.#signal(),
-            onMissing: (reason) => {
-              this.#missing = reason;
-            },
-          }),
-        })),
+        broker.subjects.consumersFor(kind, priority, type).map(({ name }) => {
+          const source: Source = {
+            maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
+            pull: broker.pull({
+              stream: broker.subjects.streamName(kind),
+              consumer: name,
+              onDelivery: (delivery) => this.#receive(delivery, source),
+              onWaitEnd: () => this.#signal(),
+              onRoom: () => this.#signal(),
+              onMissing: (reason) => {
+                this.#missing = reason;
+              },
+            }),
+          };
+          return source;
+        }),
       ),
     );
   }
@@ -86,44 +105,49 @@ export class Lane {
   /** Takes nothing more; what arrives goes back. */
   async pause(): Promise<void> {
     this.#active = false;
+    this.#held.handBack();
     this.#signal();
     await this.#looping;
   }
 
   /** Asks again at once, as after a reconnect, when the server has forgotten what waited. */
   reset(): void {
-    for (const { source } of this.#sources) source.reset();
+    for (const { pull } of this.#sources) pull.reset();
     this.#signal();
   }
 
   async close(): Promise<void> {
     this.#active = false;
+    this.#held.handBack();
     this.#signal();
-    await Promise.all(this.#sources.map(({ source }) => source.close()));
+    await Promise.all(this.#sources.map(({ pull }) => pull.close()));
     await this.#looping;
   }
 
   /** Handlers are at most as many as the slots; a few times as many outcomes may be on their way to the broker. */
-  get #free(): number {
-    const { concurrency } = this.#options;
-    return Math.min(concurrency - this.#handling, MAX_UNSETTLED * concurrency - this.#running.size);
+  #freeFor({ maxRunning }: Source): number {
+    return Math.min(this.#options.concurrency - this.#handling, Math.ceil(maxRunning - this.#running.size));
   }
 
   async #loop(): Promise<void> {
     while (this.#active) {
       if (this.#missing !== undefined) await this.#recover(this.#missing);
-      else if (this.#free <= 0) await this.#sleep();
-      else if ((await this.#takeAll()) === 0 && this.#active && this.#missing === undefined) {
+      else if (!this.#sources.some((source) => this.#freeFor(source) > 0)) await this.#sleep();
+      else if ((await this.#takeAll()) === 0 && this.#mayAsk) {
         this.#waitForAny();
         await this.#sleep();
       }
     }
   }
 
+  get #mayAsk(): boolean {
+    return this.#active && this.#missing === undefined;
+  }
+
   #waitForAny(): void {
-    for (const { source } of this.#sources) {
-      if (source.isFull) return;
-      source.wait();
+    for (const { pull } of this.#sources) {
+      if (pull.isFull) return;
+      pull.wait();
     }
   }
 
@@ -132,27 +156,38 @@ export class Lane {
     let got = 0;
     // Slots that come free in the same turn of the event loop are filled by one request.
     await setImmediate();
-    for (const each of this.#sources) {
+    const isQuick = this.#turnoverMs < HOLD_MS;
+    const maySkip = isQuick || this.#handling * 2 < this.#options.concurrency;
+    for (const source of this.#sources) {
+      const { pull } = source;
+      const free = this.#freeFor(source);
       // Behind a higher priority that is held up, a lower one must wait too.
-      if (!this.#active || this.#free <= 0 || each.source.isFull) break;
-      if (each.isBare && performance.now() - each.emptyAt < BARE_PAUSE_MS) continue;
-      const taken = await each.source.take(this.#free);
-      if (taken === 0) each.emptyAt = performance.now();
+      if (!this.#mayAsk || free <= 0 || pull.isFull) break;
+      if (maySkip && pull.isWaiting) continue;
+      const taken = await pull.take(free);
       got += taken;
+      if (isQuick && taken < free && this.#mayAsk) pull.wait();
     }
     return got;
   }
 
-  #receive(delivery: Delivery): void {
-    if (!this.#active || this.#free <= 0) {
-      delivery.nak();
-      return;
-    }
+  #receive(delivery: Delivery, source: Source): void {
+    if (this.#active && this.#freeFor(source) > 0) this.#handle(delivery);
+    else if (this.#active && performance.now() - this.#slotFreedAt < HOLD_MS)
+      this.#held.hold(delivery, source);
+    else delivery.nak();
+  }
+
+  #handle(delivery: Delivery): void {
     this.#handling++;
     let hasSlot = true;
     const freeSlot = () => {
       if (hasSlot) this.#handling--;
       hasSlot = false;
+      const now = performance.now();
+      this.#turnoverMs = now - this.#slotFreedAt;
+      this.#slotFreedAt = now;
+      this.#handleHeld();
       this.#signal();
     };
     const running = this.#options.onDelivery(delivery, freeSlot).finally(() => {
@@ -161,6 +196,11 @@ export class Lane {
     });
     this.#running.add(running);
     this.#signal();
+  }
+
+  #handleHeld(): void {
+    const isFree = (source: Source) => this.#freeFor(source) > 0;
+    for (let next = this.#held.take(isFree); next; next = this.#held.take(isFree)) this.#handle(next);
   }
 
   #signal(): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { JobQueueService, JobWorkerService, type NewJob } from '../../src/index.js';
@@ -58,6 +59,30 @@ describe('priorities', () => {
     const drained = worker.shutdown(5_000);
     openAll();
     await drained;
+  });
+
+  it('hand no CRITICAL job back while LOW jobs of a few milliseconds pass every slot on', async () => {
+    const worker = new JobWorkerService(queue).registerHandler('short', {
+      concurrency: 8,
+      handler: () => delay(3),
+    });
+    await queue.addJobs(
+      Array.from({ length: 4_000 }, () => ({ type: 'short', payload: {}, priority: 'low' as const })),
+    );
+    await worker.start();
+    for (let n = 0; n < 150; n++) {
+      await queue.addJob('short', {}, 'critical');
+      await delay(3);
+    }
+    const { topology } = await queue.broker();
+    const deliveries = async () => {
+      const consumers = await topology.consumers('jobs');
+      return consumers.find(({ name }) => name === 'short-critical')?.delivered.consumer_seq ?? 0;
+    };
+    await vi.waitFor(async () => expect(await deliveries()).toBeGreaterThanOrEqual(150), { timeout: 5_000 });
+    // A machine that stands still for longer than a job may be held hands a few back.
+    expect(await deliveries()).toBeLessThan(157);
+    await worker.shutdown();
   });
 
   it('start jobs of one priority in the order they came', async () => {
