@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 
 /**
  * The headers of a message that a stranger may have sent. The client parses headers when they are first asked for, and
@@ -10,4 +11,12 @@ export function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined 
   } catch {
     return { ok: false };
   }
+}
+
+/** For look-ups of many names: each look-up of the client's own copies all names and walks through them. */
+export function headerReader(headers: MsgHdrs | undefined): HeaderReader {
+  if (!headers) return NO_HEADERS;
+  const values = new Map<string, string>();
+  for (const [name, [first = '']] of headers) values.set(name, first);
+  return { get: (name) => values.get(name) ?? '' };
 }
