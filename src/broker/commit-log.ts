@@ -1,9 +1,12 @@
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
-import { BrokerError, ConflictError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError } from '../jobs/errors.js';
 import type { HeaderList } from '../wire/headers.js';
 import { headerLines, outgoing } from './outgoing-headers.js';
+import { type Answer, readAnswer } from './publish-answer.js';
 import type { ReplyInbox } from './reply-inbox.js';
+import { PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
+import { closedError, conflict, noStream, refused, unconfirmed, unsendable } from './write-errors.js';
 
 /** One message to be stored. */
 export interface Append {
@@ -34,6 +37,8 @@ export interface CommitLogOptions {
   maxInFlight?: number;
   /** While an answer is awaited, writes gather until they are so many, or the answer comes. Defaults to 64. */
   gather?: number;
+  /** Writes go one by one while the server takes each in less than this; 0 for never. Defaults to 0.1. */
+  cheapSingleMs?: number;
   /** Writes that may wait; one more is refused. Defaults to 20,000. */
   maxWaiting?: number;
   /** Bytes that may wait; more are refused. Defaults to 64 MiB. */
@@ -65,14 +70,14 @@ const CONFLICT_CODES = new Set([10071, 10164]);
 /** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
 const ID_IN_PROCESS = 10158;
 const IN_PROCESS_PAUSE_MS = 100;
-const NO_RESPONDERS = 503;
 /** Bytes of headers that any message of Jetfleet stays below. */
 const HEADER_ROOM = 8 * 1024;
 
 /**
  * Group commit into one stream. Writes that wait together go as one atomic batch, which the server flushes to disk
  * once; a lone write goes as a plain publish. While `maxInFlight` sends wait for their answer, further writes gather,
- * so the batch grows with the load. Each caller gets its own answer: a rejected batch is sent again one by one.
+ * so the batch grows with the load. Each caller gets its own answer: a rejected batch is sent again one by one. To a
+ * server that takes single writes quickly, hundreds of them go at once, and only what comes on top goes in batches.
  *
  * The batch headers are set by hand: the client's own batch drops expectations of every message but the first.
  * Source: nats-server ADR-50, and the measurements in docs/decisions.
@@ -82,6 +87,9 @@ export class CommitLog {
   readonly #inbox: ReplyInbox;
   readonly #readLast: ReadLast;
   readonly #limits: Required<CommitLogOptions>;
+  readonly #singles: SingleWriteGauge;
+  /** What goes one by one at the end of this turn, and what goes in batches. */
+  #alone: Waiting[] = [];
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #inFlight = 0;
@@ -103,12 +111,14 @@ export class CommitLog {
       maxBatchBytes: 4 * 1024 * 1024,
       maxInFlight: 4,
       gather: 64,
+      cheapSingleMs: 0.1,
       maxWaiting: 20_000,
       maxWaitingBytes: 64 * 1024 * 1024,
       confirmTimeoutMs: 2_000,
       giveUpMs: 30_000,
       ...options,
     };
+    this.#singles = new SingleWriteGauge(this.#limits.cheapSingleMs);
   }
 
   /**
@@ -158,25 +168,55 @@ export class CommitLog {
   /** Refuses new writes; those that wait for an answer still get it while the connection lives. */
   close(): void {
     this.#closed = true;
-    const queue = this.#queue;
+    const queue = [...this.#alone, ...this.#queue];
+    this.#alone = [];
     this.#queue = [];
     for (const { reject } of queue) reject(closedError());
   }
 
   #enqueue(waiting: Waiting): void {
-    this.#queue.push(waiting);
-    this.#queuedBytes += waiting.bytes;
+    if (waiting.group.length === 1 && this.#singles.accepts) this.#alone.push(waiting);
+    else {
+      this.#queue.push(waiting);
+      this.#queuedBytes += waiting.bytes;
+    }
     if (this.#flushing) return;
     this.#flushing = true;
     // One turn of the event loop lets the writes of everything that just arrived gather.
     setImmediate(() => {
       this.#flushing = false;
+      this.#sendSingles();
       this.#flush();
     });
   }
 
+  #sendSingles(): void {
+    const alone = this.#alone;
+    this.#alone = [];
+    if (alone.length > 0) this.#sendSeparately(alone, this.#singles.begin(alone.length));
+    else if (this.#queue.length >= PROBE_SIZE && this.#singles.shouldProbe) {
+      const probe = this.#queue.slice(0, PROBE_SIZE);
+      if (probe.some(({ group }) => group.length > 1)) return;
+      this.#queue = this.#queue.slice(PROBE_SIZE);
+      for (const { bytes } of probe) this.#queuedBytes -= bytes;
+      this.#sendSeparately(probe, this.#singles.beginProbe());
+    }
+  }
+
+  #sendSeparately(writes: readonly Waiting[], onAnswered: () => void): void {
+    for (const waiting of writes) {
+      const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
+        onAnswered();
+        void this.#onAnswer(waiting, readAnswer(msg));
+        this.#flush();
+      });
+      this.#publish(waiting.group[0] as Append, waiting.lines[0] as string, reply);
+    }
+  }
+
   /** A batch costs the server the same whatever its size, so a second one goes only when it is worth it. */
   #flush(): void {
+    if (this.#singles.isProbing) return;
     const { maxInFlight, gather } = this.#limits;
     while (this.#queue.length >= (this.#inFlight === 0 ? 1 : gather) && this.#inFlight < maxInFlight) {
       this.#sendParts(this.#take());
@@ -322,76 +362,9 @@ export class CommitLog {
   }
 }
 
-type Answer =
-  | { kind: 'stored'; seq: number; duplicate: boolean }
-  | { kind: 'refused'; errCode: number; code: number; description: string }
-  | { kind: 'nobody' }
-  | { kind: 'silent' };
-
-function readAnswer(msg: Msg | undefined): Answer {
-  if (!msg) return { kind: 'silent' };
-  if (msg.headers?.code === NO_RESPONDERS) return { kind: 'nobody' };
-  let body: { seq?: number; duplicate?: boolean; error?: ApiError };
-  try {
-    body = msg.json();
-  } catch {
-    body = {
-      error: { code: 500, err_code: 0, description: `unreadable answer ${JSON.stringify(msg.string())}` },
-    };
-  }
-  if (!body.error) return { kind: 'stored', seq: body.seq ?? 0, duplicate: body.duplicate ?? false };
-  const { code, err_code: errCode = 0, description = 'unknown error' } = body.error;
-  return { kind: 'refused', errCode, code, description };
-}
-
-interface ApiError {
-  code: number;
-  err_code?: number;
-  description?: string;
-}
-
 function linesOf({ headers = [], expect }: Append): string {
   const lines = headerLines(headers);
   if (!expect) return lines;
   const { filter, lastSeq } = expect;
   return `${lines}Nats-Expected-Last-Subject-Sequence: ${lastSeq}\r\nNats-Expected-Last-Subject-Sequence-Subject: ${filter}\r\n`;
-}
-
-function unsendable({ subject }: Append, why: string): BrokerError {
-  return new BrokerError('JETFLEET_PUBLISH_REFUSED', `${subject} cannot be sent: ${why}`);
-}
-
-function conflict({ subject }: Append, description: string): ConflictError {
-  return new ConflictError(`somebody else wrote before ${subject}: ${description}`);
-}
-
-function noStream({ subject }: Append): BrokerError {
-  return new BrokerError(
-    'JETFLEET_NO_STREAM',
-    `no stream takes ${subject}; run "jetfleet setup", or check JETFLEET_NAMESPACE`,
-    { retryable: true },
-  );
-}
-
-function refused(
-  { subject }: Append,
-  answer: { code: number; errCode: number; description: string },
-): BrokerError {
-  return new BrokerError(
-    'JETFLEET_PUBLISH_REFUSED',
-    `the broker refused ${subject}: ${answer.description} (${answer.errCode})`,
-    { retryable: answer.code >= 500 },
-  );
-}
-
-function unconfirmed({ subject }: Append, giveUpMs: number): BrokerError {
-  return new BrokerError(
-    'JETFLEET_PUBLISH_TIMEOUT',
-    `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not`,
-    { retryable: true },
-  );
-}
-
-function closedError(): JetfleetError {
-  return new JetfleetError('JETFLEET_CLOSED', 'the connection to the broker is closed');
 }

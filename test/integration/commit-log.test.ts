@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Broker } from '../../src/broker/broker.js';
 import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/commit-log.js';
 import type { NatsConnection } from '../../src/broker/connection.js';
@@ -32,16 +32,17 @@ function textOf(headers: unknown): string {
   return Buffer.from((headers as { encode(): Uint8Array }).encode()).toString();
 }
 
-/** Counts what goes over the wire, to tell batches from single writes. */
-function spied(options: CommitLogOptions = {}) {
+/** Counts what goes over the wire, to tell batches from single writes; in batches, whatever this machine's disk does. */
+function spied(options: CommitLogOptions = { cheapSingleMs: 0 }, on = { broker, inbox }) {
   const sent = { messages: 0, commits: 0 };
-  const connection = Object.create(broker.connection) as NatsConnection;
+  const { read, connection: own } = on.broker;
+  const connection = Object.create(own) as NatsConnection;
   connection.publish = (subject, payload, publishOptions) => {
     sent.messages++;
     if (textOf(publishOptions?.headers).includes('Nats-Batch-Commit')) sent.commits++;
-    broker.connection.publish(subject, payload, publishOptions);
+    own.publish(subject, payload, publishOptions);
   };
-  const log = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), options);
+  const log = new CommitLog(connection, on.inbox, (filter) => read.last('EVENTS', filter), options);
   return { log, sent };
 }
 
@@ -62,7 +63,7 @@ describe('commit log', () => {
   });
 
   it('gathers concurrent writes into batches, and tells each caller its own sequence', async () => {
-    const { log, sent } = spied({ maxBatch: 250 });
+    const { log, sent } = spied({ maxBatch: 250, cheapSingleMs: 0 });
     const ids = Array.from({ length: 600 }, (_, index) => `many-${test}-${index}`);
     const appended = await Promise.all(ids.map((id) => log.append(event(id, 0))));
     expect(sent.commits).toBe(3);
@@ -104,6 +105,62 @@ describe('commit log', () => {
     }
     await expect(log.appendTogether(group(taken))).rejects.toMatchObject({ code: 'JETFLEET_CONFLICT' });
     expect(await broker.read.count('EVENTS', `events.*.*.${taken}`)).toBe(2);
+  });
+
+  describe('learns how long the server takes for a single write, and', () => {
+    const many = (log: CommitLog, name: string) =>
+      Promise.all(
+        Array.from({ length: 200 }, (_, index) => log.append(event(`${name}-${test}-${index}`, 0))),
+      );
+
+    it('sends hundreds at once where that is little', async () => {
+      const { log, sent } = spied({ cheapSingleMs: Number.POSITIVE_INFINITY });
+      await many(log, 'first');
+      expect(sent).toEqual({ messages: 200, commits: 1 });
+      const appended = await many(log, 'second');
+      expect(sent).toEqual({ messages: 400, commits: 1 });
+      for (const [index, { seq }] of appended.entries()) {
+        expect((await broker.read.bySequence('EVENTS', seq))?.subject).toContain(`second-${test}-${index}`);
+      }
+      await expect(log.append(event(`first-${test}-7`, 0))).rejects.toMatchObject({
+        code: 'JETFLEET_CONFLICT',
+      });
+    });
+
+    it('still stores what belongs together in one batch', async () => {
+      const { log, sent } = spied({ cheapSingleMs: Number.POSITIVE_INFINITY });
+      await many(log, 'single');
+      const pairs = Array.from({ length: 40 }, (_, index) => [
+        event(`pair-${test}-${index}`, 0, 'begun'),
+        event(`pair-${test}-${index}`, undefined, 'done'),
+      ]);
+      await Promise.all([...pairs.map((pair) => log.appendTogether(pair)), many(log, 'beside')]);
+      expect(sent).toEqual({ messages: 480, commits: 2 });
+    });
+
+    it('keeps to batches where it is much', async () => {
+      const { log, sent } = spied({ cheapSingleMs: Number.MIN_VALUE });
+      for (const name of ['first', 'second', 'third']) await many(log, name);
+      // Each of the three, and none beside the probes.
+      expect(sent).toEqual({ messages: 600, commits: 3 });
+    });
+
+    it('finds a server cheap that flushes now and then', async () => {
+      await using periodic = await startNats({ syncInterval: '1s' });
+      const other = await Broker.open({ servers: periodic.url, logger: silentLogger });
+      const answers = new ReplyInbox(other.broker.connection);
+      const { log, sent } = spied({}, { broker: other.broker, inbox: answers });
+      await vi.waitFor(
+        async () => {
+          const before = { ...sent };
+          await many(log, `${before.messages}`);
+          expect(sent).toEqual({ ...before, messages: before.messages + 200 });
+        },
+        { timeout: 20_000 },
+      );
+      answers.close();
+      await other.broker.close();
+    });
   });
 
   it('gathers what comes while an answer is awaited', async () => {
