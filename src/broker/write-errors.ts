@@ -1,16 +1,19 @@
 /** Why a write into a stream failed, in words that say what to do. */
 import { BrokerError, ConflictError, JetfleetError } from '../jobs/errors.js';
-import type { Append } from './commit-log.js';
 
-export function unsendable({ subject }: Append, why: string): BrokerError {
+interface Write {
+  subject: string;
+}
+
+export function unsendable({ subject }: Write, why: string): BrokerError {
   return new BrokerError('JETFLEET_PUBLISH_REFUSED', `${subject} cannot be sent: ${why}`);
 }
 
-export function conflict({ subject }: Append, description: string): ConflictError {
+export function conflict({ subject }: Write, description: string): ConflictError {
   return new ConflictError(`somebody else wrote before ${subject}: ${description}`);
 }
 
-export function noStream({ subject }: Append): BrokerError {
+export function noStream({ subject }: Write): BrokerError {
   return new BrokerError(
     'JETFLEET_NO_STREAM',
     `no stream takes ${subject}; run "jetfleet setup", or check JETFLEET_NAMESPACE`,
@@ -19,7 +22,7 @@ export function noStream({ subject }: Append): BrokerError {
 }
 
 export function refused(
-  { subject }: Append,
+  { subject }: Write,
   answer: { code: number; errCode: number; description: string },
 ): BrokerError {
   return new BrokerError(
@@ -29,7 +32,7 @@ export function refused(
   );
 }
 
-export function unconfirmed({ subject }: Append, giveUpMs: number): BrokerError {
+export function unconfirmed({ subject }: Write, giveUpMs: number): BrokerError {
   return new BrokerError(
     'JETFLEET_PUBLISH_TIMEOUT',
     `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not`,
