@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { SlotMap } from './slots.js';
 
 /** An answer, or undefined when none came in time. */
 type OnReply = (reply: Msg | undefined) => void;
@@ -12,7 +13,7 @@ const SWEEP_MS = 250;
 export class ReplyInbox {
   readonly #prefix: string;
   readonly #subscription: Subscription;
-  readonly #waiting = new Map<string, { onReply: OnReply; deadline: number }>();
+  readonly #waiting = new SlotMap<{ onReply: OnReply; deadline: number }>();
   #sweep: NodeJS.Timeout | undefined;
   #count = 0;
 
@@ -40,8 +41,8 @@ export class ReplyInbox {
 
   /** Tells everybody who waits that no answer comes, as after a reconnect: it went to a connection that is gone. */
   giveUp(): void {
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
+    const waiting = [...this.#waiting.entries()].map(([token, { onReply }]) => ({ token, onReply }));
+    for (const { token } of waiting) this.#waiting.delete(token);
     for (const { onReply } of waiting) onReply(undefined);
   }
 
@@ -55,7 +56,7 @@ export class ReplyInbox {
 
   #expire(): void {
     const now = performance.now();
-    for (const [token, { onReply, deadline }] of this.#waiting) {
+    for (const [token, { onReply, deadline }] of [...this.#waiting.entries()]) {
       if (deadline > now) continue;
       this.#waiting.delete(token);
       onReply(undefined);

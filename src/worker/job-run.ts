@@ -67,6 +67,7 @@ export class JobRun implements Leased, HeldJob {
   #writes: Promise<unknown> = Promise.resolve();
   #begun = false;
   #ended = false;
+  #lease = 0;
 
   constructor(services: RunServices, claimed: ClaimedJob) {
     this.#services = services;
@@ -105,7 +106,7 @@ export class JobRun implements Leased, HeldJob {
     // What runs for a job finds its run by the id: two of them would write in each other's name.
     runs.get(this.#record.id)?.superseded();
     runs.set(this.#record.id, this);
-    leases.add(this);
+    this.#lease = leases.add(this);
     this.#begun = true;
     if (!this.#claimed.isWritten) this.#beginEarly();
     else if (this.#needsActor) this.#startObserved();
@@ -374,7 +375,7 @@ export class JobRun implements Leased, HeldJob {
     this.#ended = true;
     this.#begun = false;
     const { leases, runs } = this.#services;
-    leases.delete(this);
+    leases.end(this.#lease);
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
     clearTimeout(this.#timeout);
     this.#actor?.stop();

@@ -10,6 +10,7 @@ import {
 } from '../../machines/index.js';
 import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
+import { SlotMap } from '../broker/slots.js';
 import { ConflictError, JetfleetError, toJobError, ValidationError } from '../jobs/errors.js';
 import { derivedId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
@@ -37,7 +38,7 @@ export class JobRunner {
   readonly #handler: RegisteredHandler;
   readonly #machine: JobMachine;
   /** What is on its way from its delivery to its run, by job id. */
-  readonly #taking = new Map<string, Candidate>();
+  readonly #taking = new SlotMap<Candidate>();
 
   constructor(services: RunServices, handler: RegisteredHandler) {
     this.#services = services;

@@ -3,6 +3,7 @@ import { type Actor, createActor, fromPromise, type InspectionEvent, waitFor } f
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import { atMost } from '../broker/bounded.js';
 import type { Broker, ConnectionChange } from '../broker/broker.js';
+import { SlotMap } from '../broker/slots.js';
 import { assertSafe } from '../broker/topology.js';
 import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
 import type { GpuProvider } from '../gpu/provider.js';
@@ -81,7 +82,7 @@ export class JobWorkerService implements AsyncDisposable {
   /** The start of each lane, from the moment on when its type is taken. */
   readonly #opening = new Map<string, Promise<void>>();
   #starting: Promise<void> = Promise.resolve();
-  readonly #runs = new Map<string, HeldJob>();
+  readonly #runs = new SlotMap<HeldJob>();
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
   readonly #webhookClient: WebhookClient | undefined;
@@ -130,7 +131,7 @@ export class JobWorkerService implements AsyncDisposable {
 
   /** Ids of the jobs that run in this worker now. */
   get running(): string[] {
-    return [...this.#runs.keys()];
+    return [...this.#runs.names()];
   }
 
   /**

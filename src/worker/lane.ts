@@ -46,7 +46,9 @@ export class Lane {
   /** Highest priority first. */
   readonly #sources: readonly Source[];
   readonly #held = new HeldDeliveries<Source>();
-  readonly #running = new Set<Promise<void>>();
+  /** Jobs that are not settled. */
+  #running = 0;
+  #onIdle: (() => void)[] = [];
   /** Jobs whose handlers have not ended. */
   #handling = 0;
   #slotFreedAt = Number.NEGATIVE_INFINITY;
@@ -92,7 +94,7 @@ export class Lane {
 
   /** Resolves when no delivery is under way. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#running > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   start(): void {
@@ -126,7 +128,7 @@ export class Lane {
 
   /** Handlers are at most as many as the slots; a few times as many outcomes may be on their way to the broker. */
   #freeFor({ maxRunning }: Source): number {
-    return Math.min(this.#options.concurrency - this.#handling, Math.ceil(maxRunning - this.#running.size));
+    return Math.min(this.#options.concurrency - this.#handling, Math.ceil(maxRunning - this.#running));
   }
 
   async #loop(): Promise<void> {
@@ -190,11 +192,12 @@ export class Lane {
       this.#handleHeld();
       this.#signal();
     };
-    const running = this.#options.onDelivery(delivery, freeSlot).finally(() => {
-      this.#running.delete(running);
+    this.#running++;
+    void this.#options.onDelivery(delivery, freeSlot).finally(() => {
+      this.#running--;
       freeSlot();
+      if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
-    this.#running.add(running);
     this.#signal();
   }
 

@@ -1,3 +1,5 @@
+import { Slots } from '../broker/slots.js';
+
 /** What a lease keeper needs of a job that runs. */
 export interface Leased {
   /** Tells the broker that the job is still worked on. */
@@ -12,7 +14,7 @@ export interface Leased {
  */
 export class LeaseKeeper {
   readonly #ackWaitMs: number;
-  readonly #leased = new Set<Leased>();
+  readonly #leased = new Slots<Leased>();
   #timer: NodeJS.Timeout | undefined;
   #lastBeat = 0;
 
@@ -20,15 +22,18 @@ export class LeaseKeeper {
     this.#ackWaitMs = ackWaitMs;
   }
 
-  add(leased: Leased): void {
-    this.#leased.add(leased);
-    if (this.#timer) return;
-    this.#lastBeat = performance.now();
-    this.#timer = setInterval(() => this.#beat(), this.#ackWaitMs / 3);
+  /** @returns the lease, to be ended once */
+  add(leased: Leased): number {
+    const lease = this.#leased.add(leased);
+    if (!this.#timer) {
+      this.#lastBeat = performance.now();
+      this.#timer = setInterval(() => this.#beat(), this.#ackWaitMs / 3);
+    }
+    return lease;
   }
 
-  delete(leased: Leased): void {
-    this.#leased.delete(leased);
+  end(lease: number): void {
+    this.#leased.delete(lease);
     if (this.#leased.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
+import type { SlotMap } from '../broker/slots.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
@@ -11,7 +12,7 @@ export interface PresenceOptions {
   worker: string;
   state: () => string;
   lanes: () => WorkerInfo['lanes'];
-  runs: ReadonlyMap<string, HeldJob>;
+  runs: SlotMap<HeldJob>;
   /** What the handlers run: state machines, and other logic that has no chart. */
   logics: () => readonly unknown[];
   /** Told to take no more jobs, or to take them again. */

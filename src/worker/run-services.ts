@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
+import type { SlotMap } from '../broker/slots.js';
 import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobOutcome } from '../jobs/outcome.js';
@@ -36,7 +37,7 @@ export interface RunServices {
   leases: LeaseKeeper;
   firstDeliveries: FirstDeliveries;
   /** The jobs that run in this worker, by id. */
-  runs: Map<string, HeldJob>;
+  runs: SlotMap<HeldJob>;
   /** How long EVENTS keeps a record. */
   eventsMaxAgeMs: number;
   logger: Logger;
