@@ -5,7 +5,7 @@ import type { HeaderList } from '../wire/headers.js';
 import { headerLines, outgoing } from './outgoing-headers.js';
 import { type Answer, readAnswer } from './publish-answer.js';
 import type { ReplyInbox } from './reply-inbox.js';
-import { PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
+import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
 import { closedError, conflict, noStream, refused, unconfirmed, unsendable } from './write-errors.js';
 
 /** One message to be stored. */
@@ -175,7 +175,9 @@ export class CommitLog {
   }
 
   #enqueue(waiting: Waiting): void {
-    if (waiting.group.length === 1 && this.#singles.accepts) this.#alone.push(waiting);
+    // In a row: none may overtake what waits for its batch.
+    const mayGoAlone = waiting.group.length === 1 && this.#queue.length === 0;
+    if (mayGoAlone && this.#singles.accepts(this.#alone.length)) this.#alone.push(waiting);
     else {
       this.#queue.push(waiting);
       this.#queuedBytes += waiting.bytes;
@@ -193,7 +195,10 @@ export class CommitLog {
   #sendSingles(): void {
     const alone = this.#alone;
     this.#alone = [];
-    if (alone.length > 0) this.#sendSeparately(alone, this.#singles.begin(alone.length));
+    if (alone.length > 0 && alone.length + this.#queue.length >= MAX_SINGLES) {
+      this.#queue = [...alone, ...this.#queue];
+      for (const { bytes } of alone) this.#queuedBytes += bytes;
+    } else if (alone.length > 0) this.#sendSeparately(alone, this.#singles.begin(alone.length));
     else if (this.#queue.length >= PROBE_SIZE && this.#singles.shouldProbe) {
       const probe = this.#queue.slice(0, PROBE_SIZE);
       if (probe.some(({ group }) => group.length > 1)) return;

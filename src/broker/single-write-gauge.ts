@@ -1,5 +1,5 @@
-/** Single writes that may be under way at once. */
-const MAX_UNDER_WAY = 512;
+/** Single writes that may be under way at once; so many and more at a time are quicker in a batch. */
+export const MAX_SINGLES = 512;
 /** So many are sent to find out; while the answer is no, after pauses that double. */
 export const PROBE_SIZE = 32;
 const FIRST_PAUSE_MS = 100;
@@ -26,9 +26,9 @@ export class SingleWriteGauge {
     this.#cheapMs = cheapMs;
   }
 
-  /** Whether one more write had better go by itself. */
-  get accepts(): boolean {
-    return this.#underWay < MAX_UNDER_WAY && this.#samples.some((ms) => ms < this.#cheapMs);
+  /** Whether one more write had better go by itself, beside `waiting` that will. */
+  accepts(waiting: number): boolean {
+    return this.#underWay + waiting < MAX_SINGLES && this.#samples.some((ms) => ms < this.#cheapMs);
   }
 
   /** While true nothing else should be sent: it would be measured along. */
@@ -39,7 +39,7 @@ export class SingleWriteGauge {
   /** Whether it is time to find out: then `PROBE_SIZE` writes go by themselves, and nothing else meanwhile. */
   get shouldProbe(): boolean {
     const isDue = performance.now() - this.#probedAt >= this.#pauseMs;
-    return this.#cheapMs > 0 && isDue && this.#underWay === 0 && !this.accepts;
+    return this.#cheapMs > 0 && isDue && this.#underWay === 0 && !this.accepts(0);
   }
 
   beginProbe(): () => void {

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { Broker, type BrokerOptions } from '../broker/broker.js';
 import type { EventFilter, EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
 import type { EventFeed } from '../broker/event-feed.js';
@@ -115,13 +115,16 @@ export class JobQueueService implements AsyncDisposable {
       }
     });
     const broker = await this.broker();
-    const ids: string[] = [];
-    for (let start = 0; start < checked.length; start += ADD_AT_ONCE) {
-      const part = checked.slice(start, start + ADD_AT_ONCE);
-      await Promise.all(part.map((job) => enqueuePatiently(broker, job)));
-      ids.push(...part.map(({ request }) => request.id));
+    const underWay: Promise<unknown>[] = [];
+    for (let start = 0; start < checked.length; start += PART) {
+      if (underWay.length === PARTS_AT_ONCE) await underWay.shift();
+      const part = checked.slice(start, start + PART).map((job) => enqueuePatiently(broker, job));
+      underWay.push(allOf(part));
+      // It leaves while the next one is made.
+      await setImmediate();
     }
-    return ids;
+    await Promise.all(underWay);
+    return checked.map(({ request }) => request.id);
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
@@ -307,9 +310,17 @@ export class JobQueueService implements AsyncDisposable {
   }
 }
 
-/** Below the commit log's bound, so that a long list does not run into its own backpressure. */
-const ADD_AT_ONCE = 5_000;
+/** A long list goes in parts of one batch each; together below the commit log's bound, against its own backpressure. */
+const PART = 1_000;
+const PARTS_AT_ONCE = 5;
 const BACKPRESSURE_PAUSE_MS = 20;
+
+/** As `Promise.all`, and may be waited for later. */
+function allOf(promises: readonly Promise<unknown>[]): Promise<unknown> {
+  const all = Promise.all(promises);
+  all.catch(() => {});
+  return all;
+}
 
 /** A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
 async function enqueuePatiently(broker: Broker, { request, runAtMs }: CheckedJob): Promise<void> {
