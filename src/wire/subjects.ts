@@ -158,16 +158,12 @@ export class Subjects {
   }
 
   /** The consumers of one type and priority, each with the only subject that it filters on. */
-  consumersFor(
-    kind: WorkKind,
-    priority: JobPriority,
-    type: string,
-  ): { name: string; filter: string; isBare: boolean }[] {
+  consumersFor(kind: WorkKind, priority: JobPriority, type: string): { name: string; filter: string }[] {
     const bare = this.work({ kind, priority, type });
     return [
       // Not `*`, which the server does not match with a stranger's id of `>`.
-      { name: this.consumerName(type, priority), filter: `${bare}.>`, isBare: false },
-      { name: this.consumerName(type, priority, true), filter: bare, isBare: true },
+      { name: this.consumerName(type, priority), filter: `${bare}.>` },
+      { name: this.consumerName(type, priority, true), filter: bare },
     ];
   }
 

@@ -184,11 +184,8 @@ export class Lane {
     this.#handling++;
     let hasSlot = true;
     const freeSlot = () => {
-      if (hasSlot) this.#handling--;
+      if (hasSlot) this.#noteFreed();
       hasSlot = false;
-      const now = performance.now();
-      this.#turnoverMs = now - this.#slotFreedAt;
-      this.#slotFreedAt = now;
       this.#handleHeld();
       this.#signal();
     };
@@ -199,6 +196,13 @@ export class Lane {
       if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
     this.#signal();
+  }
+
+  #noteFreed(): void {
+    this.#handling--;
+    const now = performance.now();
+    this.#turnoverMs = now - this.#slotFreedAt;
+    this.#slotFreedAt = now;
   }
 
   #handleHeld(): void {
