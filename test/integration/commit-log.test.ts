@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.js';
 import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/commit-log.js';
 import type { NatsConnection } from '../../src/broker/connection.js';
@@ -33,16 +33,16 @@ function textOf(headers: unknown): string {
 }
 
 /** Counts what goes over the wire, to tell batches from single writes; in batches, whatever this machine's disk does. */
-function spied(options: CommitLogOptions = { cheapSingleMs: 0 }, on = { broker, inbox }) {
+function spied(options: CommitLogOptions = { cheapSingleMs: 0 }) {
   const sent = { messages: 0, commits: 0 };
-  const { read, connection: own } = on.broker;
+  const { read, connection: own } = broker;
   const connection = Object.create(own) as NatsConnection;
   connection.publish = (subject, payload, publishOptions) => {
     sent.messages++;
     if (textOf(publishOptions?.headers).includes('Nats-Batch-Commit')) sent.commits++;
     own.publish(subject, payload, publishOptions);
   };
-  const log = new CommitLog(connection, on.inbox, (filter) => read.last('EVENTS', filter), options);
+  const log = new CommitLog(connection, inbox, (filter) => read.last('EVENTS', filter), options);
   return { log, sent };
 }
 
@@ -143,23 +143,6 @@ describe('commit log', () => {
       for (const name of ['first', 'second', 'third']) await many(log, name);
       // Each of the three, and none beside the probes.
       expect(sent).toEqual({ messages: 600, commits: 3 });
-    });
-
-    it('finds a server cheap that flushes now and then', async () => {
-      await using periodic = await startNats({ syncInterval: '1s' });
-      const other = await Broker.open({ servers: periodic.url, logger: silentLogger });
-      const answers = new ReplyInbox(other.broker.connection);
-      const { log, sent } = spied({}, { broker: other.broker, inbox: answers });
-      await vi.waitFor(
-        async () => {
-          const before = { ...sent };
-          await many(log, `${before.messages}`);
-          expect(sent).toEqual({ ...before, messages: before.messages + 200 });
-        },
-        { timeout: 20_000 },
-      );
-      answers.close();
-      await other.broker.close();
     });
   });
 
