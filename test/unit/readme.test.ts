@@ -18,8 +18,9 @@ function typeErrors(blocks: string[]): string[] {
   });
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.');
-  // The package's own name leads to its built types, as for a user.
-  const program = ts.createProgram(files, { ...options, noEmit: true });
+  // Without `outDir` the package's own name leads to its built types, as for a user, and not to its source.
+  const { rootDir: _, outDir: __, ...asAUser } = options;
+  const program = ts.createProgram(files, { ...asAUser, noEmit: true });
   const diagnostics = ts.getPreEmitDiagnostics(program);
   rmSync(folder, { recursive: true });
   return diagnostics.map(({ file, messageText }) => {
