@@ -25,7 +25,11 @@ export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js'
 export type { JobContext, JobEvent, JobMachineInput } from './job-context.js';
 export { timeoutError, timeoutOf } from './job-context.js';
 export type { MonitorInstanceSettings } from './monitor-instance.js';
-export { monitorInstanceChart, monitorInstanceMachine } from './monitor-instance.js';
+export {
+  DEFAULT_POLL_INTERVAL_MS,
+  monitorInstanceChart,
+  monitorInstanceMachine,
+} from './monitor-instance.js';
 export type {
   InstanceCheck,
   MonitorActorInput,
@@ -33,6 +37,7 @@ export type {
   MonitorInstanceContext,
   MonitorInstanceResult,
 } from './monitor-instance-context.js';
+export { endsTheWait } from './monitor-instance-context.js';
 export type { RunInput } from './run-input.js';
 export type { Delivery, SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';

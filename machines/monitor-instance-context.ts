@@ -5,8 +5,16 @@ import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
 import { emptyInput, type RunInput } from './run-input.js';
 import { sinceMs } from './time.js';
 
-/** What a check found; null when the provider does not know the instance. */
-export type InstanceCheck = { status: string; healthy: boolean; reason?: string } | null;
+/**
+ * What a check found; null when the provider does not know the instance. `nextPollMs` is how long the next poll may wait,
+ * where somebody looks at the instance in between.
+ */
+export type InstanceCheck = {
+  status: string;
+  healthy: boolean;
+  reason?: string;
+  nextPollMs?: number;
+} | null;
 
 /** The `result` of a completed `monitor_instance`. */
 export interface MonitorInstanceResult {
@@ -70,6 +78,19 @@ export function removal({ input, lastStatus }: MonitorInstanceContext, phase: Mo
 
 export function isGone(check: InstanceCheck): boolean {
   return check === null || check.status === 'terminated';
+}
+
+export function isBroken(check: InstanceCheck): boolean {
+  return check?.status === 'failed' || check?.status === 'preempted';
+}
+
+export function isReady(check: InstanceCheck): boolean {
+  return check?.status === 'running' && check.healthy;
+}
+
+/** Whether a monitor that is shown this waits no longer. */
+export function endsTheWait(check: InstanceCheck): boolean {
+  return isGone(check) || isBroken(check) || isReady(check);
 }
 
 export function snoozed(delayMs: number, checkpoint?: MonitorCheckpoint): { outcome: JobOutcome } {

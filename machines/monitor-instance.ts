@@ -7,7 +7,9 @@ import {
   contextOf,
   failure,
   type InstanceCheck,
+  isBroken,
   isGone,
+  isReady,
   type MonitorActorInput,
   type MonitorInstanceContext,
   notDeleted,
@@ -19,6 +21,8 @@ import {
 } from './monitor-instance-context.js';
 import { notProvided, type RunInput } from './run-input.js';
 import { retryDelayMs } from './time.js';
+
+export const DEFAULT_POLL_INTERVAL_MS = 10_000;
 
 export interface MonitorInstanceSettings {
   /** Pause between two checks. Defaults to 10 seconds. */
@@ -42,7 +46,7 @@ const MIN_POLL_MS = 100;
 
 /** Watches one instance by polls, one per run, and hibernates between them. */
 export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
-  const { pollIntervalMs = 10_000, verifyIntervalMs = 2_000 } = settings;
+  const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, verifyIntervalMs = 2_000 } = settings;
   const { deleteGraceMs = 1_200_000, transientGraceMs = 60_000 } = settings;
   const endRemoval = [
     { guard: { type: 'isGoneAlready', params: thrown }, target: 'timedOut', actions: 'noteGone' },
@@ -74,8 +78,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       wasDeleting: ({ context }) => context.removal?.phase === 'deleting',
       wasStopping: ({ context }) => context.removal?.phase === 'stopping',
       isGone: (_, { check }: Checked) => isGone(check),
-      isBroken: (_, { check }: Checked) => check?.status === 'failed' || check?.status === 'preempted',
-      isReady: (_, { check }: Checked) => check?.status === 'running' && check.healthy,
+      isBroken: (_, { check }: Checked) => isBroken(check),
+      isReady: (_, { check }: Checked) => isReady(check),
       overdue: ({ context }) => context.elapsedMs > context.maxWaitMs,
       outOfReachTooLong: ({ context }) => context.elapsedMs > context.maxWaitMs + transientGraceMs,
       keeps: ({ context }) => context.input.payload.onTimeout === 'keep',
@@ -102,9 +106,9 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       noteError: assign((_, { error }: Thrown) => ({
         outcome: { kind: 'failed' as const, error: toJobError(error) },
       })),
-      snoozeUntilNextPoll: assign(({ context }) => {
+      snoozeUntilNextPoll: assign(({ context }, { check }: Checked) => {
         const leftMs = context.maxWaitMs - context.elapsedMs + DEADLINE_MARGIN_MS;
-        return snoozed(Math.min(pollIntervalMs, Math.max(leftMs, MIN_POLL_MS)));
+        return snoozed(Math.min(check?.nextPollMs ?? pollIntervalMs, Math.max(leftMs, MIN_POLL_MS)));
       }),
       snoozeAfterError: assign(({ context }, { error }: Thrown) => {
         const leftMs = context.maxWaitMs + transientGraceMs - context.elapsedMs + DEADLINE_MARGIN_MS;
@@ -162,7 +166,7 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
               target: 'applyingTimeout',
               actions: { type: 'noteStatus', params: checked },
             },
-            { target: 'snoozed', actions: 'snoozeUntilNextPoll' },
+            { target: 'snoozed', actions: { type: 'snoozeUntilNextPoll', params: checked } },
           ],
           onError: [
             {

@@ -15,6 +15,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
 import { builtInHandlers } from './built-in/built-in-handlers.js';
+import { InstanceWatch } from './built-in/instance-watch.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
 import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
@@ -23,7 +24,7 @@ import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Presence } from './presence.js';
 import { harmless, type Observer, RunInspection } from './run-inspection.js';
-import type { HeldJob, RunServices } from './run-services.js';
+import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
 
 export interface JobWorkerOptions {
   /** With a provider, the worker handles `create_instance` and `monitor_instance`. Defaults to none. */
@@ -39,6 +40,11 @@ export interface JobWorkerOptions {
   retry?: Readonly<Record<string, RetryPolicy>>;
   /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
   pollIntervalMs?: number;
+  /**
+   * With more monitors than make so many polls in a second, they make their own ones less often, each a claim and a
+   * record, and their instances are looked at from memory in between. `Infinity`: never. Defaults to 200.
+   */
+  ownPollsPerSecond?: number;
   /**
    * Pause before an uncertain create is looked up again, and between looks whether a deleted instance is gone, in
    * milliseconds. Five times this long a create of unknown outcome may take to show. Defaults to 2,000.
@@ -86,6 +92,7 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
   readonly #webhookClient: WebhookClient | undefined;
+  readonly #watch: InstanceWatch | undefined;
   readonly #sweeper: Sweeper | undefined;
   readonly #inspect: Observer | undefined;
   #inspector: Inspector | undefined;
@@ -102,7 +109,16 @@ export class JobWorkerService implements AsyncDisposable {
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#logger = (options.logger ?? queue.logger).child({ worker: this.name });
     this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
-    const { sweep, provider } = options;
+    const { sweep, provider, pollIntervalMs, ownPollsPerSecond } = options;
+    this.#watch =
+      provider &&
+      new InstanceWatch({
+        provider,
+        reschedule: async (id, atMs) => rescheduleWaiting(await queue.broker(), id, atMs),
+        ...(pollIntervalMs !== undefined && { pollIntervalMs }),
+        ...(ownPollsPerSecond !== undefined && { ownPollsPerSecond }),
+        logger: this.#logger,
+      });
     this.#sweeper =
       sweep === false
         ? undefined
@@ -227,6 +243,7 @@ export class JobWorkerService implements AsyncDisposable {
 
   #registerBuiltIn(): void {
     const { provider, webhooks, pollIntervalMs, settleDelayMs } = this.#options;
+    const watch = this.#watch;
     const heldJob = (id: string): JobContext => {
       const held = this.#runs.get(id);
       if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
@@ -235,7 +252,7 @@ export class JobWorkerService implements AsyncDisposable {
     const handlers = builtInHandlers({
       namespace: this.#queue.namespace,
       heldJob,
-      ...(provider && { provider }),
+      ...(provider && watch && { instances: { provider, watch } }),
       ...(this.#webhookClient && {
         webhooks: { client: this.#webhookClient, secrets: [webhooks?.secret ?? []].flat() },
       }),
@@ -362,6 +379,7 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   async #drain(timeoutMs: number): Promise<void> {
+    const beganAt = performance.now();
     await this.#opened();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
     await this.#idleWithin(timeoutMs);
@@ -372,6 +390,7 @@ export class JobWorkerService implements AsyncDisposable {
       for (const run of left) run.release();
       await this.#idleWithin(RELEASE_MS);
     }
+    await this.#watch?.close(Math.max(beganAt + timeoutMs - performance.now(), RELEASE_MS));
     await this.#sweeper?.stop();
     for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));

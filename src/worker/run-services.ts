@@ -1,11 +1,12 @@
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { SlotMap } from '../broker/slots.js';
-import { BrokerError } from '../jobs/errors.js';
+import { BrokerError, ConflictError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import { followUpRequests } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
+import { workKindOf } from '../wire/subjects.js';
 import type { OnFailpoint } from './failpoint.js';
 import type { FirstDeliveries } from './first-deliveries.js';
 import type { JobContext } from './job-handler.js';
@@ -79,6 +80,25 @@ export function writeEvents(
 export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
   const requests = followUpRequests(record);
   await Promise.all(requests.map((request) => persistently(logger, () => broker.enqueue(request))));
+}
+
+/**
+ * Has a waiting job run at another time, in ms since the epoch. The write is tried once.
+ * @returns false while the job still runs, so that it may be about to wait
+ */
+export async function rescheduleWaiting(broker: Broker, id: string, atMs: number): Promise<boolean> {
+  const { record, seq = 0 } = (await broker.lastEvent(id)) ?? {};
+  if (record?.state === 'running') return false;
+  if (record?.state !== 'waiting') return true;
+  const moved = { ...record, nextRunAt: new Date(atMs).toISOString(), updatedAt: new Date().toISOString() };
+  try {
+    await broker.appendEvent(moved, seq);
+    await broker.setTimer('waiting', workKindOf(record.type), moved, atMs);
+  } catch (error) {
+    // Somebody has moved it on already.
+    if (!(error instanceof ConflictError)) throw error;
+  }
+  return true;
 }
 
 /**

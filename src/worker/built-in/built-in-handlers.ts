@@ -6,11 +6,12 @@ import { parseWebhookSecret } from '../../webhooks/signature.js';
 import type { HandlerOptions } from '../job-handler.js';
 import { createInstanceHandler, type HeldJobOf } from './create-instance.js';
 import { deleteInstanceHandler } from './delete-instance.js';
+import type { InstanceWatch } from './instance-watch.js';
 import { monitorInstanceHandler } from './monitor-instance.js';
 import { sendWebhookHandler } from './send-webhook.js';
 
 export interface BuiltInOptions {
-  provider?: GpuProvider;
+  instances?: { provider: GpuProvider; watch: InstanceWatch };
   webhooks?: { client: WebhookClient; secrets: string[] };
   namespace: string;
   heldJob: HeldJobOf;
@@ -26,8 +27,9 @@ export function builtInHandlers(options: BuiltInOptions): Map<string, HandlerOpt
 }
 
 function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
-  const { provider, namespace, heldJob, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
-  if (!provider) return [];
+  const { instances, namespace, heldJob, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
+  if (!instances) return [];
+  const { provider, watch } = instances;
   const shared = { provider, heldJob };
   const verifyIntervalMs = settleDelayMs;
   // A create of unknown outcome is waited for as long as before another create.
@@ -35,7 +37,7 @@ function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
   const polling = pollIntervalMs === undefined ? {} : { pollIntervalMs };
   return [
     [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, namespace, settleDelayMs })],
-    [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, verifyIntervalMs, ...polling })],
+    [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, watch, verifyIntervalMs, ...polling })],
     [JobType.DELETE_INSTANCE, deleteInstanceHandler({ ...shared, verifyIntervalMs, settleMs })],
   ];
 }

@@ -1,0 +1,192 @@
+import { channel } from 'node:diagnostics_channel';
+import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../../machines/index.js';
+import { atMost } from '../../broker/bounded.js';
+import { InstancePoller } from '../../gpu/instance-poller.js';
+import type { GpuProvider, Instance } from '../../gpu/provider.js';
+import { toJobError } from '../../jobs/errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+
+export interface InstanceWatchOptions {
+  provider: GpuProvider;
+  /**
+   * Has a waiting job run at a time, in ms since the epoch, instead of when it is due. False when it cannot be said
+   * yet: the job is still on its way into its wait.
+   */
+  reschedule: (jobId: string, atMs: number) => Promise<boolean>;
+  /** Pause between two looks at an instance. Defaults to 10 seconds. */
+  pollIntervalMs?: number;
+  /** So many polls of their own all jobs make in a second; more are looks. Defaults to 200. */
+  ownPollsPerSecond?: number;
+  logger: Logger;
+}
+
+/** A job that waits for its own next poll. */
+interface Watched {
+  jobId: string;
+  novitaInstanceId: string;
+  /** When it is looked at next, in ms since the epoch. */
+  dueMs: number;
+  /** When its own next poll is due. */
+  untilMs: number;
+}
+
+/** What the channel `jetfleet.instance.look` tells, of each look: milliseconds since the epoch. */
+export interface InstanceLook {
+  jobId: string;
+  dueMs: number;
+  doneMs: number;
+}
+
+const looks = channel('jetfleet.instance.look');
+
+const TICK_MS = 250;
+/** Looks that are made at once. */
+const LOOKS_AT_ONCE = 500;
+/** The longest a job waits for its own poll: so late it goes on when the process that looks at it is killed. */
+const LONGEST_WAIT_MS = 10 * 60_000;
+
+/**
+ * Watches the instances of many waiting jobs. A poll of its own costs a job a handful of durable writes, of which a
+ * server has hundreds a second, so a worker with thousands of monitors cannot poll them all in time like that. From so
+ * many on they make their own polls seldom, and are looked at in between: from memory, with nothing written, until an
+ * instance shows what ends the wait. Then the job's timer is brought forward, and it polls for itself.
+ *
+ * A job never depends on this: its timer is in the broker all the while.
+ */
+export class InstanceWatch {
+  readonly #options: Required<InstanceWatchOptions>;
+  readonly #poller: InstancePoller;
+  /** In the order in which they are due: each comes to the end with its next look. */
+  readonly #watched = new Map<string, Watched>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(options: InstanceWatchOptions) {
+    const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, ownPollsPerSecond = 200 } = options;
+    this.#options = { ...options, pollIntervalMs, ownPollsPerSecond };
+    this.#poller = new InstancePoller(options.provider);
+  }
+
+  /** Jobs that wait for their own poll. */
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  /**
+   * A job's own poll; polls that fall due together share one list call. A job that has to wait on is taken in.
+   * @param isLastLook whether an answer of a moment ago will not do
+   * @throws ProviderError; the reason of `signal`
+   */
+  async poll(
+    jobId: string,
+    novitaInstanceId: string,
+    isLastLook: boolean,
+    signal: AbortSignal,
+  ): Promise<InstanceCheck> {
+    if (isLastLook) return checkOf(await this.#poller.getFresh(novitaInstanceId, signal));
+    const check = checkOf(await this.#poller.get(novitaInstanceId, signal));
+    return check && !endsTheWait(check)
+      ? { ...check, nextPollMs: this.#add(jobId, novitaInstanceId) }
+      : check;
+  }
+
+  /** @returns how long the job may wait for its own next poll, in milliseconds */
+  #add(jobId: string, novitaInstanceId: string): number {
+    const { pollIntervalMs, ownPollsPerSecond } = this.#options;
+    const spreadMs = Math.min(((this.size + 1) / ownPollsPerSecond) * 1_000, LONGEST_WAIT_MS);
+    // Less than two intervals leave no room for a look.
+    const waitMs = spreadMs < 2 * pollIntervalMs ? pollIntervalMs : Math.round(spreadMs);
+    const nowMs = Date.now();
+    this.#watched.delete(jobId);
+    this.#watched.set(jobId, {
+      jobId,
+      novitaInstanceId,
+      dueMs: nowMs + pollIntervalMs,
+      untilMs: nowMs + waitMs,
+    });
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    return waitMs;
+  }
+
+  /**
+   * Ends the watch. What it looked at polls for itself again, from when its next look was due.
+   * @param timeoutMs how long this may take; jobs that are left wait for their own timers
+   */
+  async close(timeoutMs: number): Promise<void> {
+    clearInterval(this.#timer);
+    let left = this.size;
+    const handOver = async () => {
+      await this.#looking;
+      const watched = [...this.#watched.values()].filter(({ dueMs, untilMs }) => dueMs < untilMs);
+      for (left = watched.length; left > 0; left -= LOOKS_AT_ONCE) {
+        const some = watched.slice(-left).slice(0, LOOKS_AT_ONCE);
+        await Promise.all(some.map(({ jobId, dueMs }) => this.#reschedule(jobId, dueMs)));
+      }
+    };
+    await atMost(timeoutMs, handOver());
+    this.#watched.clear();
+    if (left > 0) this.#options.logger.warn({ left }, 'waiting jobs are polled later than usual');
+  }
+
+  #tick(): void {
+    this.#looking ??= this.#lookAtDue().finally(() => {
+      this.#looking = undefined;
+      if (this.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    });
+  }
+
+  async #lookAtDue(): Promise<void> {
+    for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {
+      await Promise.all(due.map((watched) => this.#lookAt(watched)));
+    }
+  }
+
+  #takeDue(): Watched[] {
+    const nowMs = Date.now();
+    const due: Watched[] = [];
+    for (const watched of this.#watched.values()) {
+      if (watched.dueMs > nowMs || due.length === LOOKS_AT_ONCE) break;
+      this.#watched.delete(watched.jobId);
+      if (watched.dueMs < watched.untilMs) due.push(watched);
+    }
+    return due;
+  }
+
+  async #lookAt(watched: Watched): Promise<void> {
+    const { jobId, dueMs, untilMs } = watched;
+    const isOver = (await this.#showsAnEnd(watched)) && (await this.#reschedule(jobId, Date.now()));
+    const doneMs = Date.now();
+    if (looks.hasSubscribers) looks.publish({ jobId, dueMs, doneMs } satisfies InstanceLook);
+    // A job that has polled for itself in the meantime stands there anew.
+    if (isOver || this.#watched.has(jobId)) return;
+    const nextMs = Math.max(dueMs + this.#options.pollIntervalMs, doneMs);
+    this.#watched.set(jobId, { ...watched, dueMs: Math.min(nextMs, untilMs) });
+  }
+
+  /** Of an error that no further look will mend the job itself can make the most. */
+  async #showsAnEnd({ jobId, novitaInstanceId }: Watched): Promise<boolean> {
+    try {
+      return endsTheWait(checkOf(await this.#poller.get(novitaInstanceId)));
+    } catch (error) {
+      this.#options.logger.debug({ err: error, jobId }, 'cannot look at the instance of a waiting job');
+      return !toJobError(error).retryable;
+    }
+  }
+
+  async #reschedule(jobId: string, atMs: number): Promise<boolean> {
+    try {
+      return await this.#options.reschedule(jobId, atMs);
+    } catch (err) {
+      this.#options.logger.debug({ err, jobId }, 'cannot bring forward the poll of a waiting job');
+      return false;
+    }
+  }
+}
+
+function checkOf(instance: Instance | null): InstanceCheck {
+  if (!instance) return null;
+  const { status, healthy, reason } = instance;
+  return { status, healthy, ...(reason !== undefined && { reason }) };
+}

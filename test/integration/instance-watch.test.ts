@@ -1,0 +1,136 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { FaultInput } from '../../src/gpu/index.js';
+import type { JobWorkerOptions } from '../../src/index.js';
+import type { InstanceLook } from '../../src/worker/built-in/instance-watch.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+const POLL_MS = 100;
+/** One own poll in 1,000 seconds, or as seldom as it gets: every ten minutes. */
+const SELDOM: JobWorkerOptions = { ownPollsPerSecond: 0.001, pollIntervalMs: POLL_MS };
+
+let nats: EmbeddedServer;
+let fleet: Fleet;
+let looks: InstanceLook[];
+
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+beforeEach(async () => {
+  fleet = await startFleet({ nats, worker: SELDOM });
+  looks = [];
+  const onLook = (look: unknown) => void looks.push(look as InstanceLook);
+  subscribe('jetfleet.instance.look', onLook);
+  return async () => {
+    unsubscribe('jetfleet.instance.look', onLook);
+    await fleet.close();
+  };
+});
+
+/** Rents an instance that does not start, and returns its id once its monitor waits and is looked at. */
+async function watched({
+  fault = { kind: 'stuck_pulling' } as FaultInput,
+  maxWaitTime = 60_000,
+} = {}): Promise<string> {
+  fleet.simulator.faults.add(fault);
+  const payload = {
+    instanceId: 'mine',
+    name: 'mine',
+    productName: 'RTX 4090 24GB',
+    templateId: 'template-123',
+    gpuNum: 1,
+    rootfsSize: 100,
+    region: 'CN-HK-01',
+    maxWaitTime,
+  };
+  await fleet.queue.addJob('create_instance', payload, 'high', { id: 'rent' });
+  const { result } = await fleet.waitForJob('rent', 'completed');
+  await fleet.waitForJob('rent-monitor', 'waiting');
+  return (result as { novitaInstanceId: string }).novitaInstanceId;
+}
+
+const looked = (times: number) => vi.waitFor(() => expect(looks.length).toBeGreaterThan(times), 5_000);
+const states = async () => (await fleet.history('rent-monitor')).map(({ state }) => state);
+const untilDueMs = async () => {
+  const job = await fleet.queue.getJob('rent-monitor');
+  return Date.parse(job?.nextRunAt ?? '') - Date.now();
+};
+
+describe('a monitor among very many', () => {
+  it('polls for itself seldom, and is looked at in each interval meanwhile, with nothing written', async () => {
+    await watched();
+    await looked(5);
+    expect(await states()).toEqual(['running', 'waiting']);
+    // Its own timer stands in the broker all the while, for the deadline at the latest.
+    expect(await untilDueMs()).toBeGreaterThan(30_000);
+    expect(fleet.workers[0]?.running).toEqual([]);
+    for (const [index, { jobId, dueMs, doneMs }] of looks.entries()) {
+      expect(jobId).toBe('rent-monitor');
+      expect(doneMs).toBeGreaterThanOrEqual(dueMs);
+      if (index > 0) expect(dueMs - (looks[index - 1]?.dueMs ?? 0)).toBeGreaterThanOrEqual(POLL_MS);
+    }
+  });
+
+  it('fails when its instance is gone, soon after', async () => {
+    const id = await watched();
+    await looked(1);
+    await fleet.provider.delete(id);
+    const { error } = await fleet.waitForJob('rent-monitor', 'rejected');
+    expect(error).toMatchObject({ code: 'JETFLEET_INSTANCE_VANISHED' });
+    // Its poll was brought forward, and it polled for itself.
+    expect(await states()).toEqual(['running', 'waiting', 'waiting', 'running', 'rejected']);
+  });
+
+  it('completes when its instance runs, soon after', async () => {
+    await watched({ fault: { kind: 'unhealthy', forMs: 1_500 } });
+    await fleet.waitForJob('rent-monitor', 'completed');
+    expect((await states()).filter((state) => state === 'running')).toHaveLength(2);
+  });
+
+  it('keeps its deadline', async () => {
+    await watched({ maxWaitTime: 700 });
+    await fleet.waitForJob('rent-monitor', 'timed_out');
+    expect(fleet.simulator.live()).toEqual([]);
+  });
+
+  it('that is cancelled stays so, and its instance is deleted', async () => {
+    await watched();
+    await fleet.queue.cancel('rent-monitor');
+    await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]), 5_000);
+    await delay(5 * POLL_MS);
+    expect((await states()).at(-1)).toBe('cancelled');
+  });
+
+  it('waits out a provider that is down, and tells its job of an error that will not pass', async () => {
+    await watched();
+    const route = 'GET /gpu/instance';
+    fleet.simulator.faults.add({ kind: 'error', status: 503, route, times: 3 });
+    await looked(8);
+    expect(await states()).toEqual(['running', 'waiting']);
+    fleet.simulator.faults.add({ kind: 'error', status: 401, route, times: 20 });
+    const { error } = await fleet.waitForJob('rent-monitor', 'rejected');
+    expect(error).toMatchObject({ code: 'JETFLEET_PROVIDER_AUTH' });
+  });
+
+  it('is polled as usual by another worker when the one that looks at it shuts down', async () => {
+    const id = await watched();
+    await looked(1);
+    await fleet.workers[0]?.shutdown();
+    expect(await untilDueMs()).toBeLessThan(2 * POLL_MS);
+    await fleet.addWorker(undefined, { ownPollsPerSecond: Number.POSITIVE_INFINITY });
+    await fleet.provider.delete(id);
+    await fleet.waitForJob('rent-monitor', 'rejected');
+  });
+});
+
+it('a monitor among few makes each poll itself', async () => {
+  await fleet.workers[0]?.shutdown();
+  await fleet.addWorker(undefined, { ownPollsPerSecond: 200 });
+  await watched();
+  await vi.waitFor(async () => expect((await states()).length).toBeGreaterThan(6), 5_000);
+  expect(looks).toEqual([]);
+});
