@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
-import { JobQueueService, JobType, JobWorkerService } from 'jetfleet';
+import { type InstanceLook, JobQueueService, JobType, JobWorkerService } from 'jetfleet';
 import { createNovitaProvider } from 'jetfleet/gpu';
 import { treeUsage } from '../servers/process-tree.js';
 import { percentile } from '../statistics.js';
@@ -12,12 +13,12 @@ import { timed } from './window.js';
 const BYTES_PER_MIB = 1024 * 1024;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1_000;
 /** Polls that a worker makes at once: each holds its slot for one call only. */
-const CONCURRENT_POLLS = 1_000;
+const CONCURRENT_POLLS = 256;
 const SAMPLE_MS = 50;
 /** How many poll intervals the first poll of every monitor may take. */
 const MOST_WARM_UP_POLLS = 10;
 
-/** Instances that do not come to run, each watched by a job that polls and sleeps in the broker between. */
+/** Instances that do not come to run, each watched by a job that sleeps in the broker between its polls. */
 export const measureMonitors: Measure = async ({ server, sizes: { monitors, pollMs, polls } }) => {
   using simulator = await startSimulatorProcess(monitors);
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
@@ -31,6 +32,7 @@ export const measureMonitors: Measure = async ({ server, sizes: { monitors, poll
   await worker.start();
   await firstPolls(queue, monitors, pollMs);
 
+  const looks = countLooks();
   const load = sampleLoad(worker, server.pid);
   const callsBefore = await simulator.calls();
   const fromMs = Date.now();
@@ -38,12 +40,15 @@ export const measureMonitors: Measure = async ({ server, sizes: { monitors, poll
   const span = { fromMs, untilMs: Date.now() };
   const calls = (await simulator.calls()) - callsBefore;
   const { workerRss, serverRss, slots } = load.end();
+  const looksLateMs = looks.end();
   await worker.shutdown(1_000);
 
-  const latenessMs = await pollLateness(queue, span);
+  const ownLateMs = await pollLateness(queue, span);
+  const latenessMs = [...looksLateMs, ...ownLateMs];
   await queue.close();
   return {
     polls: latenessMs.length,
+    ownPolls: ownLateMs.length,
     latenessP50Ms: percentile(latenessMs, 50),
     latenessP99Ms: percentile(latenessMs, 99),
     latenessMaxMs: percentile(latenessMs, 100),
@@ -79,6 +84,22 @@ async function firstPolls(queue: JobQueueService, monitors: number, pollMs: numb
     const { pendingJobs, processingJobs } = await queue.getStats();
     if (pendingJobs === 0 && processingJobs === monitors) return;
   }
+}
+
+/** How late each look was that the worker took between the polls of its jobs. */
+function countLooks() {
+  const latenessMs: number[] = [];
+  const onLook = (look: unknown) => {
+    const { dueMs, doneMs } = look as InstanceLook;
+    latenessMs.push(doneMs - dueMs);
+  };
+  subscribe('jetfleet.instance.look', onLook);
+  return {
+    end() {
+      unsubscribe('jetfleet.instance.look', onLook);
+      return latenessMs;
+    },
+  };
 }
 
 function sampleLoad(worker: JobWorkerService, serverPid: number) {

@@ -55,7 +55,7 @@ describe('priorities', () => {
       await vi.waitFor(() => expect(started).toHaveLength(before + 1), { interval: 5 });
       expect(started.at(-1)?.id).toBe(expected);
     }
-    expect((await queue.getStats()).byPriority.low.pending).toBe(4_996);
+    await vi.waitFor(async () => expect((await queue.getStats()).byPriority.low.pending).toBe(4_996));
     const drained = worker.shutdown(5_000);
     openAll();
     await drained;
