@@ -12,7 +12,7 @@ export interface InstancePollerOptions {
   shareFrom?: number;
   /**
    * For lists of 1,000 instances and more: milliseconds from one list call to the next, which bounds the calls that a
-   * large fleet costs and is how old an answer may be, at most about twice this for every 100 instances. Defaults to 15.
+   * large fleet costs and is how old an answer may be, at most about twice this for every 100 instances. Defaults to 20.
    */
   callSpacingMs?: number;
 }
@@ -92,7 +92,7 @@ export class InstancePoller {
 
   constructor(
     provider: GpuProvider,
-    { windowMs = 50, shareFrom = 3, callSpacingMs = 15 }: InstancePollerOptions = {},
+    { windowMs = 50, shareFrom = 3, callSpacingMs = 20 }: InstancePollerOptions = {},
   ) {
     this.#provider = provider;
     this.#windowMs = windowMs;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { GpuProvider, Instance } from './provider.js';
 
 /** Instances that one list call shows: the page size of the providers, and what a walk is counted in. */
@@ -101,7 +102,16 @@ export class RollingList {
   }
 
   #keep(walk: number, ...instances: Instance[]): void {
-    for (const instance of instances) this.#seen.set(instance.id, { instance, walk });
+    for (const instance of instances) {
+      const seen = this.#seen.get(instance.id);
+      if (!seen) this.#seen.set(instance.id, { instance, walk });
+      else {
+        seen.walk = walk;
+        // What looks as before stays the same object: a hundred thousand new ones a walk are much work for the collector.
+        if (isAsBefore(seen.instance, instance)) seen.instance.observedAt = instance.observedAt;
+        else seen.instance = instance;
+      }
+    }
   }
 
   #complete(walk: number, size: number, startMs: number): void {
@@ -112,8 +122,14 @@ export class RollingList {
     this.#expireIn(2 * Math.max(paceMs, performance.now() - startMs));
   }
 
+  /** What was seen is kept for as long as a walk shows it anew, however slow. */
   #expireIn(ms: number): void {
     clearTimeout(this.#expiry);
-    this.#expiry = setTimeout(() => this.#seen.clear(), ms).unref();
+    const expire = () => (this.#walking ? this.#expireIn(ms) : this.#seen.clear());
+    this.#expiry = setTimeout(expire, ms).unref();
   }
+}
+
+function isAsBefore(before: Instance, now: Instance): boolean {
+  return isDeepStrictEqual({ ...before, observedAt: now.observedAt }, now);
 }

@@ -4,6 +4,8 @@ import type { Sabotage } from './sabotage.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
 
 const RESPAWN_MS = 100;
+/** So that a worker looks at the instances of its monitors, of which a run has a few, between their own polls. */
+const SELDOM = 2;
 
 interface Seat {
   worker?: WorkerProcess;
@@ -129,6 +131,7 @@ export class Crew implements AsyncDisposable {
     const { namespace, replicas, simulator } = this.#arena;
     return {
       name: `worker-${index}-${generation}`,
+      ownPollsPerSecond: index % 2 === 0 ? SELDOM : Number.MAX_VALUE,
       servers: this.#arena.serversFor(index),
       namespace,
       replicas,

@@ -109,6 +109,7 @@ async function start(config: WorkerConfig): Promise<void> {
     provider,
     webhooks: { secret, guard: { allowPrivate: true }, timeoutMs: WEBHOOK_TIMEOUT_MS },
     pollIntervalMs: 100,
+    ownPollsPerSecond: config.ownPollsPerSecond,
     settleDelayMs: SETTLE_DELAY_MS,
     retry: { create_instance: quick, monitor_instance: quick, delete_instance: quick, send_webhook: quick },
     // What a sweeper would mend must not hide what the protocol lost.

@@ -9,6 +9,8 @@ export interface WorkerConfig {
   replicas: number;
   simulatorUrl: string;
   secret: string;
+  /** Monitors are looked at from memory between their own polls from so many a second on. */
+  ownPollsPerSecond: number;
   sabotage?: Sabotage;
 }
 

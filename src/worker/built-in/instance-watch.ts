@@ -161,8 +161,8 @@ export class InstanceWatch {
     if (looks.hasSubscribers) looks.publish({ jobId, dueMs, doneMs } satisfies InstanceLook);
     // A job that has polled for itself in the meantime stands there anew.
     if (isOver || this.#watched.has(jobId)) return;
-    const nextMs = Math.max(dueMs + this.#options.pollIntervalMs, doneMs);
-    this.#watched.set(jobId, { ...watched, dueMs: Math.min(nextMs, untilMs) });
+    watched.dueMs = Math.min(Math.max(dueMs + this.#options.pollIntervalMs, doneMs), untilMs);
+    this.#watched.set(jobId, watched);
   }
 
   /** Of an error that no further look will mend the job itself can make the most. */
