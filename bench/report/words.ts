@@ -122,7 +122,8 @@ export const SECTIONS: readonly Section[] = [
       "either the job's own, late by the time of the record with which the worker took it up minus its " +
       '`nextRunAt`, or a look that the worker takes from memory in between, late by when it was ' +
       'answered. An own poll that has not come by the end counts as late as it is then. Memory is the ' +
-      'highest that was seen, the server with its whole process tree.',
+      "highest that was seen, the server with its whole process tree; the worker's Node.js runs with " +
+      '`--max-old-space-size=176`, without which its heap grows to three times what it holds.',
     columns: [
       ['latenessP50Ms', 'late p50, ms'],
       ['latenessP99Ms', 'late p99, ms'],
