@@ -13,7 +13,7 @@ import { timed } from './window.js';
 const BYTES_PER_MIB = 1024 * 1024;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1_000;
 /** Polls that a worker makes at once: each holds its slot for one call only. */
-const CONCURRENT_POLLS = 256;
+const CONCURRENT_POLLS = 128;
 const SAMPLE_MS = 50;
 /** How many poll intervals the first poll of every monitor may take. */
 const MOST_WARM_UP_POLLS = 10;

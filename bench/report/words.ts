@@ -118,7 +118,7 @@ export const SECTIONS: readonly Section[] = [
     title: 'Many monitors',
     text:
       'Instances that do not come to run, each watched by a `monitor_instance` job in one worker ' +
-      'with 256 polls at once, against the simulated provider in a process of its own. A poll is ' +
+      'with 128 polls at once, against the simulated provider in a process of its own. A poll is ' +
       "either the job's own, late by the time of the record with which the worker took it up minus its " +
       '`nextRunAt`, or a look that the worker takes from memory in between, late by when it was ' +
       'answered. An own poll that has not come by the end counts as late as it is then. Memory is the ' +

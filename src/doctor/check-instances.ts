@@ -65,20 +65,24 @@ export class InstanceCheck {
 
   /** Those that cost money and are old enough to be judged. */
   async #list(signal?: AbortSignal): Promise<Instance[]> {
-    const there: Instance[] = [];
-    for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
-      if (instance.status !== 'terminated' && instance.status !== 'terminating') there.push(instance);
-    }
     const now = Date.now();
-    const ids = new Set(there.map(({ id }) => id));
-    for (const id of this.#firstSeen.keys()) if (!ids.has(id)) this.#firstSeen.delete(id);
-    for (const id of ids) if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, now);
-    return there.filter((instance) => now - this.#sinceMs(instance) >= this.#graceMs);
+    const old: Instance[] = [];
+    const undated = new Set<string>();
+    for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+      const { id, status } = instance;
+      if (status === 'terminated' || status === 'terminating') continue;
+      if (createdMs(instance) === undefined) {
+        undated.add(id);
+        if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, now);
+      }
+      if (now - this.#sinceMs(instance) >= this.#graceMs) old.push(instance);
+    }
+    for (const id of this.#firstSeen.keys()) if (!undated.has(id)) this.#firstSeen.delete(id);
+    return old;
   }
 
-  #sinceMs({ id, createdAt }: Instance): number {
-    const created = Date.parse(createdAt ?? '');
-    return Number.isNaN(created) ? (this.#firstSeen.get(id) ?? Date.now()) : created;
+  #sinceMs(instance: Instance): number {
+    return createdMs(instance) ?? this.#firstSeen.get(instance.id) ?? Date.now();
   }
 
   async #diagnose(instance: Instance, owner: JobRecord | undefined): Promise<Diagnosis | undefined> {
@@ -90,6 +94,11 @@ export class InstanceCheck {
     const mend = () => deleteOrphan(this.#broker, instance, owner);
     return diagnose('instance_orphaned', id, `${name}: ${verdict.why}`, mend, { since });
   }
+}
+
+function createdMs({ createdAt }: Instance): number | undefined {
+  const ms = Date.parse(createdAt ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** @returns undefined when the instance belongs to its owner */

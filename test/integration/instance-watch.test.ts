@@ -47,9 +47,9 @@ async function watched({
     region: 'CN-HK-01',
     maxWaitTime,
   };
-  await fleet.queue.addJob('create_instance', payload, 'high', { id: 'rent' });
-  const { result } = await fleet.waitForJob('rent', 'completed');
-  await fleet.waitForJob('rent-monitor', 'waiting');
+  await fleet.queue.addJob('create_instance', payload, 'high', { id });
+  const { result } = await fleet.waitForJob(id, 'completed');
+  await fleet.waitForJob(`${id}-monitor`, 'waiting');
   return (result as { novitaInstanceId: string }).novitaInstanceId;
 }
 
@@ -95,6 +95,18 @@ describe('a monitor among very many', () => {
     await watched({ maxWaitTime: 700 });
     await fleet.waitForJob('rent-monitor', 'timed_out');
     expect(fleet.simulator.live()).toEqual([]);
+  });
+
+  it('is looked at in time while the look at another one takes long', async () => {
+    await watched();
+    await watched({ id: 'other' });
+    await looked(4);
+    const route = 'GET /gpu/instance';
+    fleet.simulator.faults.add({ kind: 'slow', delayMs: 1_500, times: 1, route });
+    const before = looks.length;
+    await looked(before + 8);
+    const times = (jobId: string) => looks.slice(before).filter((look) => look.jobId === jobId).length;
+    expect(Math.min(times('rent-monitor'), times('other-monitor'))).toBeLessThan(3);
   });
 
   it('that is cancelled stays so, and its instance is deleted', async () => {

@@ -59,7 +59,8 @@ export class InstanceWatch {
   /** In the order in which they are due: each comes to the end with its next look. */
   readonly #watched = new Map<string, Watched>();
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
+  #isClosed = false;
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: InstanceWatchOptions) {
     const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, ownPollsPerSecond = 200 } = options;
@@ -93,6 +94,7 @@ export class InstanceWatch {
   /** @returns how long the job may wait for its own next poll, in milliseconds */
   #add(jobId: string, novitaInstanceId: string): number {
     const { pollIntervalMs, ownPollsPerSecond } = this.#options;
+    if (this.#isClosed) return pollIntervalMs;
     const spreadMs = Math.min(((this.size + 1) / ownPollsPerSecond) * 1_000, LONGEST_WAIT_MS);
     // Less than two intervals leave no room for a look.
     const waitMs = spreadMs < 2 * pollIntervalMs ? pollIntervalMs : Math.round(spreadMs);
@@ -104,7 +106,7 @@ export class InstanceWatch {
       dueMs: nowMs + pollIntervalMs,
       untilMs: nowMs + waitMs,
     });
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#timer ??= setInterval(() => this.#lookAtDue(), TICK_MS).unref();
     return waitMs;
   }
 
@@ -113,10 +115,11 @@ export class InstanceWatch {
    * @param timeoutMs how long this may take; jobs that are left wait for their own timers
    */
   async close(timeoutMs: number): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     let left = this.size;
     const handOver = async () => {
-      await this.#looking;
+      await Promise.all(this.#underWay);
       const watched = [...this.#watched.values()].filter(({ dueMs, untilMs }) => dueMs < untilMs);
       for (left = watched.length; left > 0; left -= LOOKS_AT_ONCE) {
         const some = watched.slice(-left).slice(0, LOOKS_AT_ONCE);
@@ -128,30 +131,20 @@ export class InstanceWatch {
     if (left > 0) this.#options.logger.warn({ left }, 'waiting jobs are polled later than usual');
   }
 
-  #tick(): void {
-    this.#looking ??= this.#lookAtDue().finally(() => {
-      this.#looking = undefined;
-      if (this.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    });
-  }
-
-  async #lookAtDue(): Promise<void> {
-    for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {
-      await Promise.all(due.map((watched) => this.#lookAt(watched)));
-    }
-  }
-
-  #takeDue(): Watched[] {
+  /** Begins the looks that are due. One that takes long, such as at an instance that the list lacks, holds up no other. */
+  #lookAtDue(): void {
+    if (this.#isClosed) return;
     const nowMs = Date.now();
-    const due: Watched[] = [];
     for (const watched of this.#watched.values()) {
-      if (watched.dueMs > nowMs || due.length === LOOKS_AT_ONCE) break;
+      if (watched.dueMs > nowMs || this.#underWay.size >= LOOKS_AT_ONCE) return;
       this.#watched.delete(watched.jobId);
-      if (watched.dueMs < watched.untilMs) due.push(watched);
+      if (watched.dueMs >= watched.untilMs) continue;
+      const look = this.#lookAt(watched).then(() => {
+        this.#underWay.delete(look);
+        this.#lookAtDue();
+      });
+      this.#underWay.add(look);
     }
-    return due;
   }
 
   async #lookAt(watched: Watched): Promise<void> {
