@@ -35,6 +35,7 @@ beforeEach(async () => {
 async function watched({
   fault = { kind: 'stuck_pulling' } as FaultInput,
   maxWaitTime = 60_000,
+  id = 'rent',
 } = {}): Promise<string> {
   fleet.simulator.faults.add(fault);
   const payload = {
