@@ -21,7 +21,8 @@ const PREFETCH = 2_000;
 
 /**
  * The least that any durable queue does for a job on JetStream, with nothing around it: one message stored,
- * consumed and acknowledged, and one event stored before the acknowledgement. Writes go in atomic batches.
+ * consumed and acknowledged, and one event stored before the acknowledgement. Writes go in atomic batches, and messages
+ * are removed all at once.
  */
 export interface RawJetStream {
   publish(count: number): Promise<void>;
@@ -52,7 +53,8 @@ async function makeStreams({ streams, consumers }: JetStreamManager): Promise<vo
     ...shared,
     name: WORK_STREAM,
     subjects: ['raw.work'],
-    retention: RetentionPolicy.Workqueue,
+    // A work queue removes, and flushes, each acknowledged message by itself.
+    retention: RetentionPolicy.Limits,
   });
   await streams.add({
     ...shared,
@@ -83,7 +85,8 @@ async function processJobs(connection: NatsConnection, events: BatchPublisher, c
       .catch(reject);
   });
   await allDone;
-  // Acknowledgements are not answered: they are carried out once their messages are gone.
-  const { streams } = await jetstreamManager(connection);
-  while ((await streams.info(WORK_STREAM)).state.messages > 0) await delay(LOOK_EVERY_MS);
+  // Acknowledgements are not answered.
+  const { streams, consumers } = await jetstreamManager(connection);
+  while ((await consumers.info(WORK_STREAM, CONSUMER)).num_ack_pending > 0) await delay(LOOK_EVERY_MS);
+  await streams.purge(WORK_STREAM);
 }

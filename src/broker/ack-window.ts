@@ -1,5 +1,6 @@
 import type { Replies } from './replies.js';
 import type { ReplyInbox } from './reply-inbox.js';
+import { SettledSequences } from './settled-sequences.js';
 
 const ACK = '+ACK';
 /** Every so many acknowledgements the server is asked to say when it has carried them out. */
@@ -16,6 +17,7 @@ export class AckWindow {
   readonly #replies: Replies;
   readonly #inbox: ReplyInbox;
   readonly #onRoom: () => void;
+  readonly settled = new SettledSequences();
   #sent = 0;
   #carriedOut = 0;
 
@@ -30,9 +32,10 @@ export class AckWindow {
     return this.#sent - this.#carriedOut >= MAX_OPEN;
   }
 
-  /** Acknowledges the message that is answered on `subject`. */
-  ack(subject: string): void {
+  /** Acknowledges the message `seq`, which is answered on `subject`. */
+  ack(subject: string, seq: number): void {
     const count = ++this.#sent;
+    this.settled.add(seq);
     if (count % ASK_EVERY !== 0) {
       this.#replies.send(subject, ACK);
       return;

@@ -246,6 +246,7 @@ export class Broker {
     onDelivery: (delivery: Delivery) => void;
     onWaitEnd: () => void;
     onRoom: () => void;
+    onRewound: () => void;
     onMissing: (reason: string) => void;
   }): PullSource {
     const own = { connection: this.connection, replies: this.#replies, inbox: this.#inbox };

@@ -17,6 +17,8 @@ export class Delivery implements WorkMessage {
   readonly timeMs: number;
   /** How often the stream has handed it out, from 1. */
   readonly deliveryCount: number;
+  /** How many deliveries its consumer had made with this one; a consumer that was made anew counts anew. */
+  readonly consumerSeq: number;
   readonly headers: HeaderReader;
   readonly headersUnreadable: boolean;
 
@@ -30,6 +32,7 @@ export class Delivery implements WorkMessage {
     const start = tokens.length > 9 ? 4 : 2;
     this.deliveryCount = Number(tokens[start + 2]);
     this.seq = Number(tokens[start + 3]);
+    this.consumerSeq = Number(tokens[start + 4]);
     this.timeMs = Math.floor(Number(tokens[start + 5]) / 1_000_000);
     const read = readHeaders(msg);
     this.headersUnreadable = !read.ok;
@@ -43,9 +46,9 @@ export class Delivery implements WorkMessage {
     return this.#msg.data;
   }
 
-  /** The job is settled; the stream forgets the message. */
+  /** The job is settled: the message does not come again, and is removed later. */
   ack(): void {
-    this.#acks.ack(this.#msg.reply as string);
+    this.#acks.ack(this.#msg.reply as string, this.seq);
   }
 
   /** Hands the message back, to be delivered again at once or after `delayMs`. */

@@ -26,8 +26,13 @@ export function findDrift(target: string, have: object, want: object): Drift[] {
       have: present[field],
       want: value,
       // Records that are dropped while their job waits would let it run twice.
-      severity: ADVICE.has(field) ? 'advice' : 'danger',
+      severity: ADVICE.has(field) || isEarlierRetention(target, field, present[field]) ? 'advice' : 'danger',
     }));
+}
+
+/** Work streams of earlier versions remove each message when it is acknowledged: slower, and as safe. */
+function isEarlierRetention(target: string, field: string, have: unknown): boolean {
+  return field === 'retention' && have === 'workqueue' && /^stream (.+_)?(JOBS|WEBHOOKS)$/.test(target);
 }
 
 /** The drift as a diff, one setting on three lines. */

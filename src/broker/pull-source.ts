@@ -4,6 +4,7 @@ import { atMost } from './bounded.js';
 import { Delivery } from './delivery.js';
 import type { Replies } from './replies.js';
 import type { ReplyInbox } from './reply-inbox.js';
+import type { SettledSequences } from './settled-sequences.js';
 
 export interface PullSourceOptions {
   connection: NatsConnection;
@@ -16,6 +17,8 @@ export interface PullSourceOptions {
   onWaitEnd: () => void;
   /** Acknowledgements were carried out, so that more may be taken. */
   onRoom: () => void;
+  /** The consumer has gone back: it was made anew, or came back from a crash without its last deliveries. */
+  onRewound: () => void;
   /** The consumer or its stream is gone. */
   onMissing: (reason: string) => void;
 }
@@ -49,6 +52,7 @@ export class PullSource {
   #waitToken: string | undefined;
   #silence: NodeJS.Timeout | undefined;
   #count = 0;
+  #consumerSeq = 0;
 
   constructor(options: PullSourceOptions) {
     this.#options = options;
@@ -62,6 +66,11 @@ export class PullSource {
   /** True while the server has too many acknowledgements to carry out: nothing more should be taken. */
   get isFull(): boolean {
     return this.#acks.isFull;
+  }
+
+  /** What this source has acknowledged and may still be stored. */
+  get settled(): SettledSequences {
+    return this.#acks.settled;
   }
 
   /** True while a request waits at the server. */
@@ -151,7 +160,10 @@ export class PullSource {
       take.got++;
       take.left--;
     }
-    this.#options.onDelivery(new Delivery(msg, this.#options.replies, this.#acks));
+    const delivery = new Delivery(msg, this.#options.replies, this.#acks);
+    if (delivery.consumerSeq <= this.#consumerSeq) this.#options.onRewound();
+    this.#consumerSeq = delivery.consumerSeq;
+    this.#options.onDelivery(delivery);
     if (take && take.left === 0) take.finish();
   }
 

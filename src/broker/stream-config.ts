@@ -53,7 +53,8 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     ...shared,
     name: subjects.streamName(kind),
     description: `Jetfleet: ${kind} that wait or run`,
-    retention: RetentionPolicy.Workqueue,
+    // With `workqueue` each acknowledgement removes its message by itself, and flushes that (decision 24).
+    retention: RetentionPolicy.Limits,
     subjects: workStreamSubjects(subjects, kind),
     max_age: 0,
     max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
+import { lostMessages, type WorkConsumer } from '../queue/settled-messages.js';
 import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
@@ -7,11 +8,8 @@ import { type Diagnosis, diagnose } from './finding.js';
 const LOOKS = 3;
 const PAUSE_MS = 50;
 
-interface Covered {
-  kind: WorkKind;
-  consumer: string;
+interface Covered extends WorkConsumer {
   type: string;
-  filter: string;
 }
 
 /**
@@ -35,7 +33,7 @@ async function consumersOf({ topology, subjects }: Broker, kind: WorkKind): Prom
     if (!parsed) return [];
     const { type, priority } = parsed;
     const own = subjects.consumersFor(kind, priority, type).find((each) => each.name === name);
-    return own ? [{ kind, consumer: name, type, filter: own.filter }] : [];
+    return own ? [{ kind, type, ...own }] : [];
   });
 }
 
@@ -46,13 +44,15 @@ async function lostBy(broker: Broker, covered: Covered): Promise<number> {
     if (look > 0) await delay(PAUSE_MS);
     const before = await ownedBy(broker, covered);
     const stored = await storedFor(broker, covered);
-    least = Math.min(least, stored - Math.max(before, await ownedBy(broker, covered)));
+    // More are stored while settled ones wait for their removal: only their records tell them from lost ones.
+    const isMore = stored > Math.max(before, await ownedBy(broker, covered));
+    least = Math.min(least, isMore ? (await lostMessages(broker, covered)).length : 0);
   }
   return least;
 }
 
-async function ownedBy({ topology }: Broker, { kind, consumer }: Covered): Promise<number> {
-  const info = await topology.consumer(kind, consumer);
+async function ownedBy({ topology }: Broker, { kind, name }: Covered): Promise<number> {
+  const info = await topology.consumer(kind, name);
   // One that is gone is made anew by the workers, and then has everything.
   return info ? info.num_pending + info.num_ack_pending : Number.POSITIVE_INFINITY;
 }
@@ -62,18 +62,18 @@ function storedFor({ read, subjects }: Broker, { kind, filter }: Covered): Promi
 }
 
 function diagnosisOf(broker: Broker, covered: Covered, lost: number): Diagnosis {
-  const { kind, consumer, type } = covered;
-  const target = `consumer ${consumer} of ${broker.subjects.streamName(kind)}`;
+  const { kind, name, type } = covered;
+  const target = `consumer ${name} of ${broker.subjects.streamName(kind)}`;
   return diagnose(
     'message_unowned',
     target,
     `${lost} messages are stored that it does not hand out`,
     async () => {
-      const info = await broker.topology.consumer(kind, consumer);
+      const info = await broker.topology.consumer(kind, name);
       if (info && info.num_ack_pending > 0) {
         throw new Error(`it has ${info.num_ack_pending} jobs handed out; mend it when they have ended`);
       }
-      await broker.topology.deleteConsumer(kind, consumer);
+      await broker.topology.deleteConsumer(kind, name);
       await broker.topology.ensure([type]);
       return 'made anew: it hands out everything that is stored';
     },

@@ -69,3 +69,11 @@ export function derivedId(id: string, suffix: string): string {
 export function failureId({ id, redrives }: { id: string; redrives?: number }, suffix: string): string {
   return derivedId(id, redrives ? `${suffix}-${redrives + 1}` : suffix);
 }
+
+/**
+ * The id of a job that was published without one, where the stream was made again and its number has a record already:
+ * the number, and when its message was stored, so that every delivery finds the same.
+ */
+export function namesakeId(id: string, storedMs: number): string {
+  return derivedId(id, storedMs.toString(36));
+}

@@ -83,8 +83,8 @@ async function removeMessages(
   }
 }
 
-/** A job that was published without an id shares its subject with others. */
-async function removeBare(broker: Broker, kind: WorkKind, id: string): Promise<void> {
+/** Removes the message of a job that was published without an id, whose subject others share. */
+export async function removeBare(broker: Broker, kind: WorkKind, id: string): Promise<void> {
   const { subjects, topology, read } = broker;
   const position = sequenceOf(id);
   if (position?.kind !== kind) return;

@@ -1,4 +1,7 @@
 import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
+import { workKindsFor } from '../wire/subjects.js';
+import { removeBare } from './job-cancel.js';
 
 const PAGE = 200;
 /** Purges at once; each one is a request of its own. */
@@ -21,9 +24,11 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: nu
       const old = page.filter(({ timeMs }) => timeMs <= cutoff);
       for (let start = 0; start < old.length; start += PARALLEL) {
         await Promise.all(
-          old.slice(start, start + PARALLEL).map(async ({ subject }) => {
-            const address = subjects.parseEvent(subject);
-            if (address && (await topology.purge('events', subjects.eventsOf(address.id))) > 0) removed++;
+          old.slice(start, start + PARALLEL).map(async (message) => {
+            const address = subjects.parseEvent(message.subject);
+            if (!address) return;
+            await removeMessages(broker, message);
+            if ((await topology.purge('events', subjects.eventsOf(address.id))) > 0) removed++;
           }),
         );
       }
@@ -33,4 +38,19 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: nu
     }
   }
   return removed;
+}
+
+/** Work messages of a finished job may be stored for a while yet; without its record, they would be a new job. */
+async function removeMessages(broker: Broker, event: StoredMessage): Promise<void> {
+  const record = broker.recordOf(event);
+  if (!record) return;
+  const { subjects, read, topology } = broker;
+  const { id, type, priority } = record;
+  for (const kind of workKindsFor(type)) {
+    const subject = subjects.work({ kind, priority, type, id });
+    const last = () => read.last(subjects.streamName(kind), subject);
+    for (let message = await last(); message; message = await last())
+      await topology.deleteMessage(kind, message.seq);
+    await removeBare(broker, kind, id);
+  }
 }

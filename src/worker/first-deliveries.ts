@@ -1,10 +1,26 @@
 import type { Broker } from '../broker/broker.js';
+import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
+import { workKindOf } from '../wire/subjects.js';
+
+/** A delivered message of JOBS. */
+interface Delivered {
+  seq: number;
+  type: string;
+  priority: JobPriority;
+}
+
+/**
+ * Records that a worker reads when it starts. A server that crashes has forgotten the deliveries of its last tenth of a
+ * second; this is more than one server can have written in that time.
+ */
+const LAST_RECORDS = 2_000;
 
 /**
  * Which messages of JOBS are surely handed out for the first time when they say so. A consumer that comes back after a
  * crash of its server has forgotten its last deliveries, and counts from 1 again: what was stored before that may have
- * run already. With replicas another node may take over as forgetfully, and unseen.
+ * run already. So may all that is stored when a consumer is made anew. With replicas another node may take over as
+ * forgetfully, and unseen.
  */
 export class FirstDeliveries {
   readonly #broker: Broker;
@@ -12,16 +28,42 @@ export class FirstDeliveries {
   /** Messages after this sequence are. */
   #after = Number.POSITIVE_INFINITY;
   #reconnects = 0;
+  /** By type and priority, which have a consumer each: the last message that was claimed before this worker started. */
+  readonly #claimed = new Map<string, number>();
 
   constructor(broker: Broker, logger: Logger) {
     this.#broker = broker;
     this.#logger = logger;
   }
 
-  /** Trusts everything that a single server hands out, until it goes away. */
+  /** Trusts what a single server hands out that was not claimed before, until it goes away. */
   async begin(): Promise<void> {
     const { config } = await this.#broker.topology.streamInfo('jobs');
-    if (config.num_replicas === 1) this.#after = 0;
+    if (config.num_replicas !== 1) return;
+    await this.#readClaims();
+    this.#after = 0;
+  }
+
+  async #readClaims(): Promise<void> {
+    const { read, subjects, topology } = this.#broker;
+    const { state } = await topology.streamInfo('events');
+    const first = state.last_seq - LAST_RECORDS + 1;
+    const all = subjects.event('*', '*', '*');
+    for (const message of await read.page(subjects.streamName('events'), all, first, LAST_RECORDS)) {
+      const record = this.#broker.recordOf(message);
+      if (record?.workSeq === undefined || workKindOf(record.type) !== 'jobs') continue;
+      const key = keyOf(record);
+      this.#claimed.set(key, Math.max(record.workSeq, this.#claimed.get(key) ?? 0));
+    }
+  }
+
+  /** Consumers were made for these types: they hand out all that is stored, also of jobs that have run. */
+  async consumersMade(types: readonly string[]): Promise<void> {
+    const { read, subjects } = this.#broker;
+    const counts = types.map((type) =>
+      read.count(subjects.streamName('events'), subjects.event(type, '*', '*')),
+    );
+    if ((await Promise.all(counts)).some((count) => count > 0)) await this.renew();
   }
 
   /** The server is away: whatever it hands out when it is back may have been handed out before. */
@@ -42,7 +84,11 @@ export class FirstDeliveries {
     }
   }
 
-  has(seq: number): boolean {
-    return seq > this.#after;
+  has(delivered: Delivered): boolean {
+    return delivered.seq > this.#after && delivered.seq > (this.#claimed.get(keyOf(delivered)) ?? 0);
   }
+}
+
+function keyOf({ type, priority }: Pick<Delivered, 'type' | 'priority'>): string {
+  return `${type} ${priority}`;
 }

@@ -12,7 +12,7 @@ import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { SlotMap } from '../broker/slots.js';
 import { ConflictError, JetfleetError, toJobError, ValidationError } from '../jobs/errors.js';
-import { derivedId, sequenceOf } from '../jobs/job-id.js';
+import { namesakeId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { parsePayload } from '../jobs/validation.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
@@ -168,8 +168,11 @@ export class JobRunner {
     const { inspection, firstDeliveries } = this.#services;
     const { claim, run } = this.#handler;
     const isOnlyMessage = job.request.isNew === true && job.address.kind === 'jobs';
+    const { type, priority } = job.address;
     const isFirst =
-      delivery.deliveryCount === 1 && !isScheduled(delivery) && firstDeliveries.has(delivery.seq);
+      delivery.deliveryCount === 1 &&
+      !isScheduled(delivery) &&
+      firstDeliveries.has({ seq: delivery.seq, type, priority });
     return (
       claim === 'early' &&
       run.kind === 'function' &&
@@ -266,10 +269,10 @@ function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
   return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
 }
 
-/** The job under an id of its own: its number, and its time, so that every delivery finds the same. */
+/** The job under an id of its own. */
 function renamed(candidate: Candidate): Candidate {
   const { delivery, job } = candidate;
-  const id = derivedId(job.request.id, delivery.timeMs.toString(36));
+  const id = namesakeId(job.request.id, delivery.timeMs);
   return {
     ...candidate,
     job: { ...job, request: { ...job.request, id }, address: { ...job.address, id } },

@@ -25,6 +25,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { Presence } from './presence.js';
 import { harmless, type Observer, RunInspection } from './run-inspection.js';
 import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
+import { Trimmer } from './trimmer.js';
 
 export interface JobWorkerOptions {
   /** With a provider, the worker handles `create_instance` and `monitor_instance`. Defaults to none. */
@@ -97,6 +98,8 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #inspect: Observer | undefined;
   #inspector: Inspector | undefined;
   #presence: Presence | undefined;
+  #trimmer: Trimmer | undefined;
+  #firstDeliveries: FirstDeliveries | undefined;
   #services: RunServices | undefined;
   #released = 0;
   readonly #detach: (() => void)[] = [];
@@ -265,12 +268,13 @@ export class JobWorkerService implements AsyncDisposable {
   async #startUp(): Promise<void> {
     const broker = await this.#queue.broker();
     const types = [...this.#handlers.keys()];
+    this.#firstDeliveries ??= new FirstDeliveries(broker, this.#logger);
+    const firstDeliveries = this.#firstDeliveries;
+    if (!this.#services) await firstDeliveries.begin();
     await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
     const { onFailpoint } = this.#options;
     const inspector = this.#makeKnown(broker);
-    const firstDeliveries = this.#services?.firstDeliveries ?? new FirstDeliveries(broker, this.#logger);
-    if (!this.#services) await firstDeliveries.begin();
     this.#services ??= {
       broker,
       firstDeliveries,
@@ -293,6 +297,12 @@ export class JobWorkerService implements AsyncDisposable {
       );
     }
     await this.#sweeper?.start();
+    this.#trimmer ??= new Trimmer({
+      broker,
+      sources: () => [...this.#lanes.values()].flatMap((lane) => lane.trimSources),
+      logger: this.#logger,
+    });
+    this.#trimmer.start();
     this.#logger.info({ types, ackWaitMs }, 'worker started');
   }
 
@@ -332,7 +342,10 @@ export class JobWorkerService implements AsyncDisposable {
 
   async #ensure(types: string[]): Promise<void> {
     const { topology } = await this.#queue.broker();
-    assertSafe(await topology.ensure(types), this.#logger);
+    const report = await topology.ensure(types);
+    assertSafe(report, this.#logger);
+    if (report.created.some((target) => target.startsWith('consumer')))
+      await this.#firstDeliveries?.consumersMade(types);
   }
 
   /** Begins to claim once the type's consumers are `ready`. A type is opened once, however often it is asked for. */
@@ -355,6 +368,7 @@ export class JobWorkerService implements AsyncDisposable {
       type,
       concurrency: handler.concurrency,
       onDelivery: (delivery, freeSlot) => runner.process(delivery, freeSlot),
+      onRewound: () => void services.firstDeliveries.renew(),
       logger: this.#logger,
     });
     this.#lanes.set(type, lane);
@@ -369,11 +383,11 @@ export class JobWorkerService implements AsyncDisposable {
   #onConnection(change: ConnectionChange): void {
     this.#lifecycle.send({ type: change === 'lost' ? 'BROKER_LOST' : 'BROKER_BACK' });
     if (change === 'lost') {
-      this.#services?.firstDeliveries.distrust();
+      this.#firstDeliveries?.distrust();
       return;
     }
     // The server has forgotten what waited there and what it handed out last, and leases may have run out.
-    void this.#services?.firstDeliveries.renew();
+    void this.#firstDeliveries?.renew();
     for (const lane of this.#lanes.values()) lane.reset();
     this.#services?.leases.verifyAll();
   }
@@ -392,6 +406,7 @@ export class JobWorkerService implements AsyncDisposable {
     }
     await this.#watch?.close(Math.max(beganAt + timeoutMs - performance.now(), RELEASE_MS));
     await this.#sweeper?.stop();
+    await this.#trimmer?.stop();
     for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();

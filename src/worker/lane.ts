@@ -5,7 +5,9 @@ import type { PullSource } from '../broker/pull-source.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { workKindsFor } from '../wire/subjects.js';
+import type { WorkConsumer } from '../queue/settled-messages.js';
 import { HeldDeliveries, HOLD_MS } from './held-deliveries.js';
+import type { TrimSource } from './trimmer.js';
 
 export interface LaneOptions {
   broker: Broker;
@@ -16,6 +18,8 @@ export interface LaneOptions {
    * its outcome is written while another job has its slot.
    */
   onDelivery: (delivery: Delivery, freeSlot: () => void) => Promise<void>;
+  /** A consumer hands out anew what it may have handed out before. */
+  onRewound: () => void;
   logger: Logger;
 }
 
@@ -26,7 +30,7 @@ const MAX_UNSETTLED = 4;
 const MAX_UNSETTLED_ABOVE = 0.25;
 const LOWEST = PRIORITIES.length - 1;
 
-interface Source {
+interface Source extends WorkConsumer {
   pull: PullSource;
   /** Jobs under way from which on no more of it are taken. */
   maxRunning: number;
@@ -66,8 +70,11 @@ export class Lane {
     const { broker, type } = options;
     this.#sources = PRIORITIES.flatMap((priority, step) =>
       workKindsFor(type).flatMap((kind) =>
-        broker.subjects.consumersFor(kind, priority, type).map(({ name }) => {
+        broker.subjects.consumersFor(kind, priority, type).map(({ name, filter }) => {
           const source: Source = {
+            kind,
+            name,
+            filter,
             maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
             pull: broker.pull({
               stream: broker.subjects.streamName(kind),
@@ -75,6 +82,7 @@ export class Lane {
               onDelivery: (delivery) => this.#receive(delivery, source),
               onWaitEnd: () => this.#signal(),
               onRoom: () => this.#signal(),
+              onRewound: options.onRewound,
               onMissing: (reason) => {
                 this.#missing = reason;
               },
@@ -90,6 +98,16 @@ export class Lane {
   get load(): { type: string; concurrency: number; running: number } {
     const { type, concurrency } = this.#options;
     return { type, concurrency, running: this.#handling };
+  }
+
+  /** Its consumers, and what it has acknowledged of each. */
+  get trimSources(): TrimSource[] {
+    return this.#sources.map(({ kind, name, filter, pull }) => ({
+      kind,
+      name,
+      filter,
+      settled: pull.settled,
+    }));
   }
 
   /** Resolves when no delivery is under way. */
@@ -247,6 +265,7 @@ export class Lane {
     logger.warn({ type, reason }, 'consumer does not answer; checking streams and consumers');
     try {
       const { created } = await broker.topology.ensure([type]);
+      if (created.length > 0) this.#options.onRewound();
       if (created.length > 0) logger.warn({ type, created }, 'created what was missing');
     } catch (error) {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');

@@ -79,7 +79,7 @@ describe('cancel', () => {
   ] as const)('ends a job (%s) that is %s and removes its timer', async (type, state) => {
     const id = await fleet.queue.addJob(type, {});
     await fleet.waitForJob(id, state);
-    await vi.waitFor(async () => expect(await left()).toBe(1));
+    await vi.waitFor(async () => expect(await left()).toBe(1), { timeout: 5_000 });
     await fleet.queue.cancel(id);
     expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled', attempt: 1 });
     expect(await left()).toBe(0);
@@ -97,7 +97,7 @@ describe('cancel', () => {
     expect((aborted.get(id)?.at ?? Number.POSITIVE_INFINITY) - start).toBeLessThan(200);
     expect(recordedMs).toBeLessThan(1_000);
     expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled' });
-    await vi.waitFor(async () => expect(await left()).toBe(0));
+    await vi.waitFor(async () => expect(await left()).toBe(0), { timeout: 5_000 });
     await vi.waitFor(() => expect(fleet.workers[0]?.running).toEqual([]));
     const states = (await fleet.history(id)).map(({ state }) => state);
     expect(states).toEqual(['running', 'cancelled']);
@@ -128,7 +128,7 @@ describe('cancel', () => {
       const ends = (await fleet.history(id)).map(({ state }) => state).filter((state) => state !== 'running');
       expect(ends).toEqual([wanted]);
     }
-    await vi.waitFor(async () => expect(await left()).toBe(0));
+    await vi.waitFor(async () => expect(await left()).toBe(0), { timeout: 5_000 });
   });
 
   it('refuses a job that has ended, and one that nobody knows', async () => {

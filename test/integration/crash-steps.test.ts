@@ -100,9 +100,8 @@ describe('a worker that dies', () => {
     await broker.enqueue({ ...next[0], createdAt: new Date().toISOString() } as never);
     await work();
     await fleet.waitForJob('f-next', 'completed');
-    await vi.waitFor(async () => {
-      expect((await broker.topology.streamInfo('jobs')).state.messages).toBe(0);
-    });
+    const left = async () => (await broker.topology.streamInfo('jobs')).state.messages;
+    await vi.waitFor(async () => expect(await left()).toBe(0), { timeout: 5_000 });
     expect(
       await broker.read.count(broker.subjects.streamName('events'), broker.subjects.eventsOf('f-next')),
     ).toBe(2);

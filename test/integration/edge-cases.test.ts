@@ -128,6 +128,7 @@ describe('a job', () => {
         onDelivery: (delivery) => resolve(delivery.seq),
         onWaitEnd: () => {},
         onRoom: () => {},
+        onRewound: () => {},
         onMissing: () => {},
       });
       source.wait();

@@ -1,0 +1,111 @@
+import { atMost } from '../broker/bounded.js';
+import type { Broker } from '../broker/broker.js';
+import type { SettledSequences } from '../broker/settled-sequences.js';
+import { floorOf, removeSettled, type WorkConsumer } from '../queue/settled-messages.js';
+import type { Logger } from '../telemetry/logger.js';
+
+/** A consumer, and what this worker has acknowledged of it. */
+export interface TrimSource extends WorkConsumer {
+  settled: SettledSequences;
+}
+
+export interface TrimmerOptions {
+  broker: Broker;
+  sources: () => Iterable<TrimSource>;
+  logger: Logger;
+}
+
+/** Least time between two removals from one consumer. */
+const PAUSE_MS = 1_000;
+/**
+ * And as a multiple of what the last one took. The server holds its stream meanwhile, for longer the more jobs wait: so
+ * it stands still for at most 5 % of the time.
+ */
+const PAUSE_FACTOR = 20;
+const MAX_PAUSE_MS = 30_000;
+/** How often to look for what other workers have left, which may be dead. */
+const LEFTOVERS_MS = 15_000;
+const STOP_MS = 5_000;
+
+interface Turn {
+  /** When the consumer's turn comes again, by `performance.now()`. */
+  atMs: number;
+  /** Nothing up to here is stored any more. */
+  doneUpTo: number;
+}
+
+/**
+ * Removes the messages that the worker has acknowledged, many at once. On disk, one at a time they cost the server as
+ * much as all the rest of a short job (decision 24). What a dead worker has left, the others remove.
+ */
+export class Trimmer {
+  readonly #options: TrimmerOptions;
+  readonly #turns = new Map<string, Turn>();
+  #leftoversAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #trimming: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: TrimmerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (!this.#timer) this.#plan();
+  }
+
+  /** Removes what can be removed now, and ends; gives up after a few seconds. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    const last = this.#trimming.then(() => this.#trim([...this.#options.sources()]));
+    await atMost(STOP_MS, last);
+  }
+
+  #plan(): void {
+    // Not all workers at once: what one removes, the others need not.
+    const inMs = PAUSE_MS * (0.75 + Math.random() / 2);
+    this.#timer = setTimeout(() => {
+      this.#trimming = this.#trim(this.#due()).catch((err) =>
+        this.#options.logger.debug({ err }, 'cannot remove settled messages yet'),
+      );
+      void this.#trimming.then(() => this.#stopped || this.#plan());
+    }, inMs);
+    this.#timer.unref();
+  }
+
+  #due(): TrimSource[] {
+    const now = performance.now();
+    const all = [...this.#options.sources()];
+    if (now >= this.#leftoversAtMs) {
+      this.#leftoversAtMs = now + LEFTOVERS_MS;
+      return all;
+    }
+    return all.filter(({ name, kind, settled }) => {
+      const turn = this.#turns.get(`${kind} ${name}`);
+      return !settled.isEmpty && now >= (turn?.atMs ?? 0);
+    });
+  }
+
+  async #trim(sources: readonly TrimSource[]): Promise<void> {
+    const { broker } = this.#options;
+    for (const kind of new Set(sources.map((source) => source.kind))) {
+      const infos = new Map((await broker.topology.consumers(kind)).map((info) => [info.name, info]));
+      for (const source of sources) {
+        if (source.kind === kind) await this.#trimOne(source, floorOf(infos.get(source.name)));
+      }
+    }
+  }
+
+  async #trimOne(source: TrimSource, floor: number): Promise<void> {
+    const { kind, name, settled } = source;
+    const key = `${kind} ${name}`;
+    const doneUpTo = this.#turns.get(key)?.doneUpTo ?? 0;
+    // A consumer that was made anew begins below what is gone.
+    if (floor <= doneUpTo) return settled.forget(floor);
+    const removed = await removeSettled(this.#options.broker, source, floor, settled.known());
+    settled.forget(removed.upTo);
+    const pauseMs = Math.min(PAUSE_FACTOR * removed.tookMs, MAX_PAUSE_MS);
+    this.#turns.set(key, { atMs: performance.now() + pauseMs, doneUpTo: removed.upTo });
+  }
+}

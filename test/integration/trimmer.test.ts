@@ -1,0 +1,152 @@
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+const WITHIN = { timeout: 5_000, interval: 50 };
+
+async function stored({ queue }: Fleet): Promise<string[]> {
+  const { topology } = await queue.broker();
+  return Object.keys((await topology.streamInfo('jobs', '>')).state.subjects ?? {}).sort();
+}
+
+/** A handler of jobs that end when they are told to. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, handler: () => opened };
+}
+
+describe('messages of jobs that have ended', () => {
+  it('are removed soon, and those that wait stay', async () => {
+    await using fleet = await startFleet({ nats, handlers: { quick: () => 1 } });
+    await fleet.queue.addJob('unhandled', null, 'low', { id: 'waits' });
+    const ids = await fleet.queue.addJobs(
+      (['low', 'critical', 'normal'] as const).map((priority) => ({ type: 'quick', payload: 1, priority })),
+    );
+    for (const id of ids) await fleet.waitForJob(id, 'completed');
+    const broker = await fleet.queue.broker();
+    broker.connection.publish(`${broker.subjects.prefix}jobs.high.quick`, '2');
+    const waiting = `${broker.subjects.prefix}jobs.low.unhandled.waits`;
+    await vi.waitFor(async () => expect(await stored(fleet)).toEqual([waiting]), WITHIN);
+  });
+
+  it('are removed by the worker that stops, at the latest', async () => {
+    await using fleet = await startFleet({ nats, handlers: { quick: () => 1 } });
+    const id = await fleet.queue.addJob('quick', 1);
+    await fleet.waitForJob(id, 'completed');
+    await fleet.workers[0]?.shutdown();
+    expect(await stored(fleet)).toEqual([]);
+  });
+
+  it('that another worker has acknowledged and left are removed by the next one', async () => {
+    await using fleet = await startFleet({ nats, handlers: { quick: () => 1 }, workers: 0 });
+    await fleet.queue.setup(['quick']);
+    const broker = await fleet.queue.broker();
+    const id = await fleet.queue.addJob('quick', 1, 'normal', { id: 'left' });
+    const [record] = [await fleet.queue.getJob(id)];
+    if (!record) throw new Error('the job is not there');
+    const consumer = await jetstream(broker.connection).consumers.get(
+      broker.subjects.streamName('jobs'),
+      broker.subjects.consumerName('quick', 'normal'),
+    );
+    const message = await consumer.next({ expires: 2_000 });
+    await broker.appendEvent({ ...record, status: 'completed', state: 'completed' }, 0);
+    await message?.ackAck();
+    expect(await stored(fleet)).toHaveLength(1);
+    await fleet.addWorker();
+    await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+  });
+
+  it('do not bring them back once their records are cleaned up', async () => {
+    const { open, handler } = gate();
+    await using fleet = await startFleet({ nats, handlers: { held: { handler, concurrency: 2 } } });
+    // It runs, so that nothing behind it is removed.
+    await fleet.queue.addJob('held', 'first', 'normal', { id: 'runs' });
+    await fleet.waitForJob('runs', 'running');
+    await fleet.queue.addJob('held', 'second', 'normal', { id: 'ends' });
+    await fleet.waitForJob('ends', 'running');
+    await fleet.queue.cancel('ends');
+    expect(await stored(fleet)).toHaveLength(2);
+    expect(await fleet.queue.cleanup(0)).toBe(1);
+    expect(await fleet.queue.getJob('ends')).toBeUndefined();
+    expect((await fleet.queue.getJobs({ status: 'pending' })).jobs).toEqual([]);
+    open();
+    await fleet.waitForJob('runs', 'completed');
+    await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+    expect(await fleet.queue.getJob('ends')).toBeUndefined();
+  });
+});
+
+it('a message that its consumer has lost sight of is not removed with those around it', async () => {
+  await using fleet = await startFleet({
+    nats,
+    workers: 0,
+    queue: { ackWaitMs: 300 },
+    handlers: { step: () => 1 },
+  });
+  await fleet.queue.setup(['step']);
+  const { connection, subjects } = await fleet.queue.broker();
+  const jsm = await jetstreamManager(connection);
+  await jsm.consumers.update(subjects.streamName('jobs'), 'step-normal', { max_deliver: 1 });
+  await fleet.queue.addJob('step', {}, 'normal', { id: 'lost' });
+  const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
+  await consumer.next({ expires: 2_000 });
+  await vi.waitFor(async () => expect((await consumer.info()).num_ack_pending).toBe(0), { timeout: 5_000 });
+  await jsm.consumers.update(subjects.streamName('jobs'), 'step-normal', { max_deliver: -1 });
+
+  await fleet.addWorker();
+  const id = await fleet.queue.addJob('step', {});
+  await fleet.waitForJob(id, 'completed');
+  await fleet.workers[0]?.shutdown();
+  expect(await stored(fleet)).toContain(`${subjects.prefix}jobs.normal.step.lost`);
+});
+
+it('jobs that have run do not run again when their consumer is made anew', async () => {
+  const { open, handler } = gate();
+  const runs: unknown[] = [];
+  const count = async (job: { id: string; payload: unknown }) => {
+    runs.push(job.payload);
+    if (job.payload === 'first') await handler();
+  };
+  await using fleet = await startFleet({ nats, handlers: { once: { handler: count, concurrency: 4 } } });
+  const first = await fleet.queue.addJob('once', 'first');
+  await fleet.waitForJob(first, 'running');
+  const second = await fleet.queue.addJob('once', 'second');
+  await fleet.waitForJob(second, 'completed');
+  expect(await stored(fleet)).toHaveLength(2);
+  const { topology } = await fleet.queue.broker();
+  await topology.deleteConsumer('jobs', 'once-normal');
+  const third = await fleet.queue.addJob('once', 'third');
+  await fleet.waitForJob(third, 'completed');
+  await fleet.addWorker();
+  const fourth = await fleet.queue.addJob('once', 'fourth');
+  await fleet.waitForJob(fourth, 'completed');
+  open();
+  await fleet.waitForJob(first, 'completed');
+  expect(runs).toEqual(['first', 'second', 'third', 'fourth']);
+});
+
+it('a work stream of an earlier version, which removes each message by itself, is used as it is', async () => {
+  await using own = await startNats();
+  await using fleet = await startFleet({ nats: own, workers: 0, handlers: { quick: () => 1 } });
+  const { connection, subjects } = await fleet.queue.broker();
+  const jsm = await jetstreamManager(connection);
+  const name = subjects.streamName('jobs');
+  const { config } = await jsm.streams.info(name);
+  await jsm.streams.delete(name);
+  await jsm.streams.add({ ...config, retention: 'workqueue' as never });
+  await fleet.addWorker();
+  const id = await fleet.queue.addJob('quick', 1);
+  await fleet.waitForJob(id, 'completed');
+  await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+});
