@@ -42,14 +42,21 @@ export class DirectRead {
 
   /** How many messages from `seq` on a filter matches, without reading them: the first one says how many follow. */
   async count(stream: string, filter: string, seq = 1): Promise<number> {
+    return (await this.extent(stream, filter, seq)).count;
+  }
+
+  /** How many messages from `seq` on a filter matches, and the sequence of the first one, as of one moment. */
+  async extent(stream: string, filter: string, seq = 1): Promise<{ count: number; firstSeq: number }> {
     const query = { batch: 1, seq: Math.max(seq, 1), next_by_subj: filter };
     try {
       const { headers } = await this.#request(stream, query);
-      return headers?.code === NOT_FOUND ? 0 : 1 + pendingIn(headers);
+      if (headers?.code === NOT_FOUND) return { count: 0, firstSeq: Number.POSITIVE_INFINITY };
+      return { count: 1 + pendingIn(headers), firstSeq: Number(serverHeader(headers, 'Nats-Sequence')) };
     } catch (error) {
       if (!(error instanceof UnreadableHeadersError)) throw error;
       // The end of the batch says the same, in headers that the server wrote.
-      return 1 + pendingIn((await this.#many(stream, query)).end);
+      const { end } = await this.#many(stream, query);
+      return { count: 1 + pendingIn(end), firstSeq: lastSequence([], end) };
     }
   }
 

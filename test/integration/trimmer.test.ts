@@ -87,28 +87,40 @@ describe('messages of jobs that have ended', () => {
   });
 });
 
-it('a message that its consumer has lost sight of is not removed with those around it', async () => {
-  await using fleet = await startFleet({
-    nats,
-    workers: 0,
-    queue: { ackWaitMs: 300 },
-    handlers: { step: () => 1 },
-  });
+it.each([
+  ['a few', 3],
+  ['many', 150],
+])('a message that its consumer has lost sight of is not removed with %s around it', async (_, around) => {
+  const handlers = { step: () => 1 };
+  await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: 300 }, handlers });
   await fleet.queue.setup(['step']);
   const { connection, subjects } = await fleet.queue.broker();
+  const stream = subjects.streamName('jobs');
   const jsm = await jetstreamManager(connection);
-  await jsm.consumers.update(subjects.streamName('jobs'), 'step-normal', { max_deliver: 1 });
+  await jsm.consumers.update(stream, 'step-normal', { max_deliver: 1 });
   await fleet.queue.addJob('step', {}, 'normal', { id: 'lost' });
-  const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
+  const consumer = await jetstream(connection).consumers.get(stream, 'step-normal');
   await consumer.next({ expires: 2_000 });
-  await vi.waitFor(async () => expect((await consumer.info()).num_ack_pending).toBe(0), { timeout: 5_000 });
-  await jsm.consumers.update(subjects.streamName('jobs'), 'step-normal', { max_deliver: -1 });
+  const isLost = async () => expect((await consumer.info()).num_ack_pending).toBe(0);
+  await vi.waitFor(isLost, { timeout: 5_000 });
+  await jsm.consumers.update(stream, 'step-normal', { max_deliver: -1 });
 
   await fleet.addWorker();
-  const id = await fleet.queue.addJob('step', {});
-  await fleet.waitForJob(id, 'completed');
+  const others = Array.from({ length: around }, () => ({ type: 'step', payload: {} }));
+  const ids = await fleet.queue.addJobs(others);
+  for (const id of ids) await fleet.waitForJob(id, 'completed');
   await fleet.workers[0]?.shutdown();
   expect(await stored(fleet)).toContain(`${subjects.prefix}jobs.normal.step.lost`);
+});
+
+it('many messages are removed at once, while others are added', async () => {
+  await using fleet = await startFleet({ nats, handlers: { step: { handler: () => 1, concurrency: 64 } } });
+  const batch = Array.from({ length: 200 }, () => ({ type: 'step', payload: {} }));
+  const ids: string[] = [];
+  for (let round = 0; round < 10; round++) ids.push(...(await fleet.queue.addJobs(batch)));
+  for (const id of ids) await fleet.waitForJob(id, 'completed');
+  await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+  expect((await fleet.queue.getStats()).completedJobs).toBe(ids.length);
 });
 
 it('jobs that have run do not run again when their consumer is made anew', async () => {
