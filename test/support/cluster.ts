@@ -257,11 +257,21 @@ async function firstNode(
   return nodes[fitting.indexOf(true)];
 }
 
+/** Pages that were asked for and have not come yet. Many wait for an election at once, and one answer serves all. */
+const asked = new Map<string, Promise<unknown>>();
+
 /** A monitoring page, or undefined while the node does not answer or is not well. */
 async function page<T>(node: ClusterNode, path: string): Promise<T | undefined> {
+  const url = `${node.monitorUrl}${path}`;
+  const underway = asked.get(url) ?? fetchPage(url).finally(() => asked.delete(url));
+  asked.set(url, underway);
+  return underway as Promise<T | undefined>;
+}
+
+async function fetchPage(url: string): Promise<unknown> {
   try {
-    const response = await fetch(`${node.monitorUrl}${path}`, { signal: AbortSignal.timeout(MONITOR_MS) });
-    const body = (await response.json()) as T;
+    const response = await fetch(url, { signal: AbortSignal.timeout(MONITOR_MS) });
+    const body = await response.json();
     return response.ok ? body : undefined;
   } catch {
     return undefined;
