@@ -2,25 +2,31 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { JobContext, JobRecord } from '../../src/index.js';
+import type { Bundle } from '../support/bundle.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
-import { WorkerProcess } from '../support/worker-process.js';
+import { bundleWorker, WorkerProcess } from '../support/worker-process.js';
 
 const ACK_WAIT_MS = 1_000;
 let nats: EmbeddedServer;
+let script: Bundle;
 let fleet: Fleet;
 
 beforeAll(async () => {
-  nats = await startNats();
+  [nats, script] = await Promise.all([startNats(), bundleWorker()]);
 });
-afterAll(() => nats.stop());
+afterAll(async () => {
+  await nats.stop();
+  await script[Symbol.asyncDispose]();
+});
 beforeEach(async () => {
   fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: ACK_WAIT_MS } });
   return () => fleet.close();
 });
 
 /** A worker in a process of its own, which the test may kill or freeze. */
-const startProcess = (name: string) => WorkerProcess.start(nats.url, fleet.namespace, ACK_WAIT_MS, name);
+const startProcess = (name: string) =>
+  WorkerProcess.start(script, nats.url, fleet.namespace, ACK_WAIT_MS, name);
 const add = (runMs: number, options = {}) => fleet.queue.addJob('crashy', { runMs }, 'normal', options);
 const steps = (records: JobRecord[]) =>
   records.map(({ state, attempt, worker }) => `${state} ${attempt} ${worker}`);

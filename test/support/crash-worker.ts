@@ -2,7 +2,7 @@
  * A worker process for tests that kill or freeze it. It handles `crashy`: prints `running <id> <attempt>`, and ends
  * after as many milliseconds as the payload's `runMs` says.
  *
- *     node --import tsx crash-worker.ts <NATS URL> <namespace> <ack wait ms> <name>
+ *     node <bundle of this> <NATS URL> <namespace> <ack wait ms> <name>
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger, JobQueueService, JobWorkerService } from '../../src/index.js';

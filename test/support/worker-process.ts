@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
+import { type Bundle, bundleScript } from './bundle.js';
 
-const SCRIPT = fileURLToPath(new URL('crash-worker.ts', import.meta.url));
+/** What `WorkerProcess.start` runs, made once for all processes of a test file. */
+export function bundleWorker(): Promise<Bundle> {
+  return bundleScript('support/crash-worker.ts');
+}
 
 /** A worker in a process of its own; see `crash-worker.ts`. */
 export class WorkerProcess implements AsyncDisposable {
@@ -23,12 +26,13 @@ export class WorkerProcess implements AsyncDisposable {
 
   /** Starts one and waits until it claims. */
   static async start(
+    script: Bundle,
     url: string,
     namespace: string,
     ackWaitMs: number,
     name: string,
   ): Promise<WorkerProcess> {
-    const args = ['--import', 'tsx', SCRIPT, url, namespace, String(ackWaitMs), name];
+    const args = [script.path, url, namespace, String(ackWaitMs), name];
     const worker = new WorkerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
     await worker.prints('ready');
     return worker;
