@@ -6,6 +6,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { JobQueueService } from '../../src/index.js';
 import { type CliResult, cli, instancePayload } from '../support/cli.js';
 import { startNats } from '../support/nats.js';
 
@@ -18,10 +19,13 @@ beforeAll(async () => {
 
 afterAll(() => nats.stop());
 
-/** An empty queue of the test's own. */
+/** An empty queue of the test's own; `queue` spares a process where the command line is not what is tested. */
 function freshQueue() {
-  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: `t${++namespaces}` };
-  return { env, run: (args: string[], input?: string) => cli(args, { env, ...(input && { input }) }) };
+  const namespace = `t${++namespaces}`;
+  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: namespace };
+  const queue = new JobQueueService({ servers: nats.url, namespace });
+  onTestFinished(() => queue.close());
+  return { env, queue, run: (args: string[], input?: string) => cli(args, { env, ...(input && { input }) }) };
 }
 
 function errorOf({ stdout, stderr }: CliResult): { code: string; message: string; problems?: unknown[] } {
@@ -53,21 +57,21 @@ test('a broker that nobody runs ends every command with 69', async () => {
 });
 
 test('a flag comes before the environment', async () => {
-  const { env } = freshQueue();
+  const { env, queue } = freshQueue();
   const wrong = { ...env, NATS_URL: 'nats://127.0.0.1:1' };
   expect((await cli(['stats', '--json'], { env: wrong })).code).toBe(69);
   expect((await cli(['stats', '--json', '--nats-url', nats.url], { env: wrong })).code).toBe(0);
-  await cli(['job', 'add', 'report', '--data', '1', '--id', 'one'], { env });
+  await queue.addJob('report', 1, 'normal', { id: 'one' });
   expect((await cli(['job', 'get', 'one', '--namespace', 'other'], { env })).code).toBe(3);
   expect((await cli(['job', 'get', 'one'], { env })).code).toBe(0);
 });
 
 test('broken JSON ends with 2 and nothing is queued', async () => {
-  const { run } = freshQueue();
+  const { run, queue } = freshQueue();
   const result = await run(['job', 'add', 'report', '--data', '{"a":', '--json']);
   expect(result.code).toBe(2);
   expect(errorOf(result).code).toBe('JETFLEET_BODY_NOT_JSON');
-  expect(JSON.parse((await run(['stats', '--json'])).stdout).totalJobs).toBe(0);
+  expect((await queue.getStats()).totalJobs).toBe(0);
 });
 
 test('an invalid payload ends with 2 and lists every problem by path', async () => {
@@ -104,31 +108,26 @@ test('job add prints the id, and job get shows all that was asked for', async ()
 });
 
 test('the payload comes from a file or from stdin too', async () => {
-  const { run } = freshQueue();
+  const { run, queue } = freshQueue();
   const folder = await mkdtemp(join(tmpdir(), 'jetfleet-cli-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'p.json'), '{"from":"file"}');
   await run(['job', 'add', 'report', '--data-file', join(folder, 'p.json'), '--id', 'file']);
   await run(['job', 'add', 'report', '-', '--id', 'dash'], '{"from":"stdin"}');
   await run(['job', 'add', 'report', '--data', '-', '--id', 'data'], '{"from":"stdin"}');
-  const payload = async (id: string) =>
-    JSON.parse((await run(['job', 'get', id, '--json'])).stdout).payload.from;
-  expect([await payload('file'), await payload('dash'), await payload('data')]).toEqual([
-    'file',
-    'stdin',
-    'stdin',
-  ]);
+  const payloads = ['file', 'dash', 'data'].map(async (id) => (await queue.getJob(id))?.payload);
+  expect(await Promise.all(payloads)).toEqual([{ from: 'file' }, { from: 'stdin' }, { from: 'stdin' }]);
 });
 
 test('--delay and --run-at schedule a job, and --wait gives up in time', async () => {
-  const { run } = freshQueue();
+  const { run, queue } = freshQueue();
   await run(['job', 'add', 'report', '--data', '1', '--id', 'later', '--delay', '1h']);
   const later = JSON.parse((await run(['job', 'get', 'later', '--json'])).stdout);
   expect(later.state).toBe('scheduled');
   expect(Date.parse(later.nextRunAt) - Date.now()).toBeGreaterThan(3_500_000);
   const at = new Date(Date.now() + 60_000).toISOString();
   await run(['job', 'add', 'report', '--data', '1', '--id', 'then', '--run-at', at]);
-  expect(JSON.parse((await run(['job', 'get', 'then', '--json'])).stdout).nextRunAt).toBe(at);
+  expect((await queue.getJob('then'))?.nextRunAt).toBe(at);
   const waited = await run([
     'job',
     'add',
@@ -158,9 +157,9 @@ test('an id that nobody used ends with 3', async () => {
 });
 
 test('job list filters, and pages with a cursor', async () => {
-  const { run } = freshQueue();
-  for (const id of ['a', 'b', 'c']) await run(['job', 'add', 'report', '--data', '1', '--id', id]);
-  await run(['job', 'add', 'other', '--data', '1', '--id', 'd', '--priority', 'low']);
+  const { run, queue } = freshQueue();
+  for (const id of ['a', 'b', 'c']) await queue.addJob('report', 1, 'normal', { id });
+  await queue.addJob('other', 1, 'low', { id: 'd' });
   const list = async (...args: string[]) =>
     JSON.parse((await run(['job', 'list', '--json', ...args])).stdout);
   const ids = ({ jobs }: { jobs: { id: string }[] }) => jobs.map(({ id }) => id);
@@ -179,8 +178,8 @@ test('job list filters, and pages with a cursor', async () => {
 });
 
 test('stats counts, and names the types that nobody handles', async () => {
-  const { run } = freshQueue();
-  await run(['job', 'add', 'report', '--data', '1', '--priority', 'low']);
+  const { run, queue } = freshQueue();
+  await queue.addJob('report', 1, 'low');
   const { stdout } = await run(['stats', '--json']);
   expect(JSON.parse(stdout)).toMatchObject({ totalJobs: 1, pendingJobs: 1, unhandledTypes: ['report'] });
   const human = (await run(['stats'])).stdout;
