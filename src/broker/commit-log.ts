@@ -2,7 +2,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
 import { BrokerError } from '../jobs/errors.js';
 import type { HeaderList } from '../wire/headers.js';
-import { headerLines, outgoing } from './outgoing-headers.js';
+import { headerLines } from './outgoing-headers.js';
+import { type OutgoingMessage, publishAll } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
 import type { ReplyInbox } from './reply-inbox.js';
 import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
@@ -209,14 +210,15 @@ export class CommitLog {
   }
 
   #sendSeparately(writes: readonly Waiting[], onAnswered: () => void): void {
-    for (const waiting of writes) {
+    const messages = writes.map((waiting) => {
       const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
         onAnswered();
         void this.#onAnswer(waiting, readAnswer(msg));
         this.#flush();
       });
-      this.#publish(waiting.group[0] as Append, waiting.lines[0] as string, reply);
-    }
+      return outgoingMessage(waiting.group[0] as Append, waiting.lines[0] as string, reply);
+    });
+    this.#publish(messages);
   }
 
   /** A batch costs the server the same whatever its size, so a second one goes only when it is worth it. */
@@ -260,14 +262,16 @@ export class CommitLog {
     const reply = this.#expectAnswer(onAnswer);
     const mark = `Nats-Batch-Id: ${ulid()}\r\nNats-Batch-Sequence: `;
     const size = batch.reduce((sum, { group }) => sum + group.length, 0);
-    let sequence = 0;
+    const messages: OutgoingMessage[] = [];
     for (const { group, lines } of batch) {
       for (const [index, append] of group.entries()) {
-        const isLast = ++sequence === size;
+        const sequence = messages.length + 1;
+        const isLast = sequence === size;
         const marks = `${mark}${sequence}\r\n${isLast ? 'Nats-Batch-Commit: 1\r\n' : ''}`;
-        this.#publish(append, lines[index] + marks, isLast ? reply : undefined);
+        messages.push(outgoingMessage(append, lines[index] + marks, isLast ? reply : undefined));
       }
     }
+    this.#publish(messages);
   }
 
   #sendParts(batch: readonly Waiting[]): void {
@@ -298,7 +302,10 @@ export class CommitLog {
     const { group, lines } = waiting;
     const onAnswer = (answer: Answer) => void this.#onAnswer(waiting, answer);
     if (group.length > 1) this.#sendBatch([waiting], onAnswer);
-    else this.#publish(group[0] as Append, lines[0] as string, this.#expectAnswer(onAnswer));
+    else {
+      const reply = this.#expectAnswer(onAnswer);
+      this.#publish([outgoingMessage(group[0] as Append, lines[0] as string, reply)]);
+    }
   }
 
   #expectAnswer(onAnswer: (answer: Answer) => void): string {
@@ -349,10 +356,9 @@ export class CommitLog {
     return { seq: last.seq, duplicate: true };
   }
 
-  #publish({ subject, data }: Append, lines: string, reply: string | undefined): void {
+  #publish(messages: readonly OutgoingMessage[]): void {
     try {
-      const headers = outgoing(lines);
-      this.#connection.publish(subject, data, reply === undefined ? { headers } : { headers, reply });
+      publishAll(this.#connection, messages);
     } catch {
       // A closed connection: no answer comes, and the sweep of the inbox tells the caller.
     }
@@ -365,6 +371,14 @@ export class CommitLog {
       { retryable: true },
     );
   }
+}
+
+function outgoingMessage(
+  { subject, data }: Append,
+  lines: string,
+  reply: string | undefined,
+): OutgoingMessage {
+  return { subject, reply, lines, data };
 }
 
 function linesOf({ headers = [], expect }: Append): string {

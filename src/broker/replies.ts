@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { type OutgoingMessage, publishAll } from './publish-all.js';
 
 /**
  * What a worker answers to its deliveries. The answers of one turn of the event loop leave together: each would be a
@@ -6,7 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
  */
 export class Replies {
   readonly #connection: NatsConnection;
-  #waiting: { subject: string; body: string; reply: string | undefined }[] = [];
+  #waiting: OutgoingMessage[] = [];
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
@@ -17,7 +18,7 @@ export class Replies {
    * @param reply where the server says that it has carried it out; defaults to nowhere
    */
   send(subject: string, body: string, reply?: string): void {
-    this.#waiting.push({ subject, body, reply });
+    this.#waiting.push({ subject, reply, data: Buffer.from(body) });
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 
@@ -25,9 +26,6 @@ export class Replies {
   flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (this.#connection.isClosed()) return;
-    for (const { subject, body, reply } of waiting) {
-      this.#connection.publish(subject, body, reply === undefined ? {} : { reply });
-    }
+    if (waiting.length > 0 && !this.#connection.isClosed()) publishAll(this.#connection, waiting);
   }
 }

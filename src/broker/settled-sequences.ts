@@ -5,8 +5,8 @@ const MAX_KEPT = 1_000_000;
 export class SettledSequences {
   #seqs: number[] = [];
 
-  get isEmpty(): boolean {
-    return this.#seqs.length === 0;
+  get size(): number {
+    return this.#seqs.length;
   }
 
   add(seq: number): void {

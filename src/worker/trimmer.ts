@@ -15,10 +15,13 @@ export interface TrimmerOptions {
   logger: Logger;
 }
 
-/** Least time between two removals from one consumer. */
-const PAUSE_MS = 1_000;
+/** How often to look whether there is something to remove. */
+const LOOK_MS = 1_000;
+/** A consumer at work is left alone for this long, or until so many messages have come together: a removal holds it up. */
+const BUSY_MS = 10_000;
+const MANY = 10_000;
 /**
- * And as a multiple of what the last one took. The server holds its stream meanwhile, for longer the more jobs wait: so
+ * Least time between two removals, as a multiple of what the last one took. The server holds its stream meanwhile, for longer the more jobs wait: so
  * it stands still for at most 5 % of the time.
  */
 const PAUSE_FACTOR = 20;
@@ -28,10 +31,13 @@ const LEFTOVERS_MS = 15_000;
 const STOP_MS = 5_000;
 
 interface Turn {
-  /** When the consumer's turn comes again, by `performance.now()`. */
-  atMs: number;
+  /** When the last removal ended, by `performance.now()`, and for how long there shall be none. */
+  endedMs: number;
+  pauseMs: number;
   /** Nothing up to here is stored any more. */
   doneUpTo: number;
+  /** How many messages were settled at the last look. */
+  seen: number;
 }
 
 /**
@@ -64,7 +70,7 @@ export class Trimmer {
 
   #plan(): void {
     // Not all workers at once: what one removes, the others need not.
-    const inMs = PAUSE_MS * (0.75 + Math.random() / 2);
+    const inMs = LOOK_MS * (0.75 + Math.random() / 2);
     this.#timer = setTimeout(() => {
       this.#trimming = this.#trim(this.#due()).catch((err) =>
         this.#options.logger.debug({ err }, 'cannot remove settled messages yet'),
@@ -81,10 +87,23 @@ export class Trimmer {
       this.#leftoversAtMs = now + LEFTOVERS_MS;
       return all;
     }
-    return all.filter(({ name, kind, settled }) => {
-      const turn = this.#turns.get(`${kind} ${name}`);
-      return !settled.isEmpty && now >= (turn?.atMs ?? 0);
-    });
+    return all.filter((source) => this.#isDue(source, now));
+  }
+
+  #isDue(source: TrimSource, now: number): boolean {
+    const { size } = source.settled;
+    const turn = this.#turnOf(source);
+    const isIdle = size === turn.seen;
+    turn.seen = size;
+    const sinceMs = now - turn.endedMs;
+    return size > 0 && sinceMs >= turn.pauseMs && (isIdle || size >= MANY || sinceMs >= BUSY_MS);
+  }
+
+  #turnOf({ kind, name }: TrimSource): Turn {
+    const key = `${kind} ${name}`;
+    const turn = this.#turns.get(key) ?? { endedMs: performance.now(), pauseMs: 0, doneUpTo: 0, seen: 0 };
+    this.#turns.set(key, turn);
+    return turn;
   }
 
   async #trim(sources: readonly TrimSource[]): Promise<void> {
@@ -98,14 +117,15 @@ export class Trimmer {
   }
 
   async #trimOne(source: TrimSource, floor: number): Promise<void> {
-    const { kind, name, settled } = source;
-    const key = `${kind} ${name}`;
-    const doneUpTo = this.#turns.get(key)?.doneUpTo ?? 0;
+    const { settled } = source;
+    const turn = this.#turnOf(source);
     // A consumer that was made anew begins below what is gone.
-    if (floor <= doneUpTo) return settled.forget(floor);
+    if (floor <= turn.doneUpTo) return settled.forget(floor);
     const removed = await removeSettled(this.#options.broker, source, floor, settled.known());
     settled.forget(removed.upTo);
-    const pauseMs = Math.min(PAUSE_FACTOR * removed.tookMs, MAX_PAUSE_MS);
-    this.#turns.set(key, { atMs: performance.now() + pauseMs, doneUpTo: removed.upTo });
+    turn.endedMs = performance.now();
+    turn.pauseMs = Math.min(PAUSE_FACTOR * removed.tookMs, MAX_PAUSE_MS);
+    turn.doneUpTo = removed.upTo;
+    turn.seen = settled.size;
   }
 }

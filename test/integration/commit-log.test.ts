@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.js';
 import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/commit-log.js';
-import type { NatsConnection } from '../../src/broker/connection.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { ReplyInbox } from '../../src/broker/reply-inbox.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startNats } from '../support/nats.js';
+import { publishingOnly } from '../support/publishing-only.js';
 
 const encoder = new TextEncoder();
 let nats: EmbeddedServer;
@@ -36,7 +36,7 @@ function textOf(headers: unknown): string {
 function spied(options: CommitLogOptions = { cheapSingleMs: 0 }, pass = (send: () => void) => send()) {
   const sent = { messages: 0, commits: 0 };
   const { read, connection: own } = broker;
-  const connection = Object.create(own) as NatsConnection;
+  const connection = publishingOnly(own);
   connection.publish = (subject, payload, publishOptions) => {
     sent.messages++;
     if (textOf(publishOptions?.headers).includes('Nats-Batch-Commit')) sent.commits++;
@@ -180,7 +180,7 @@ describe('commit log', () => {
     const { log } = spied({ confirmTimeoutMs: 300 });
     const id = `lost-${test}`;
     let swallowed = 0;
-    const connection = Object.create(broker.connection) as NatsConnection;
+    const connection = publishingOnly(broker.connection);
     connection.publish = (subject, payload, options) => {
       // The first answer goes nowhere, as when the connection breaks after the write.
       const reply = swallowed++ === 0 ? '_INBOX.nobody' : options?.reply;
@@ -199,7 +199,7 @@ describe('commit log', () => {
   it('asks again while its own message is on its way through the replicas', async () => {
     const id = `slow-${test}`;
     let asked = 0;
-    const connection = Object.create(broker.connection) as NatsConnection;
+    const connection = publishingOnly(broker.connection);
     connection.publish = (subject, payload, options) => {
       if (++asked > 2) return broker.connection.publish(subject, payload, options);
       // As three nodes answer that have yet to agree on the first copy.
