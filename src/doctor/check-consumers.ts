@@ -1,16 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { lostMessages, type WorkConsumer } from '../queue/settled-messages.js';
-import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type CoveringConsumer, coveringConsumers, lostMessages } from '../queue/settled-messages.js';
+import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** Numbers that are read one after the other differ by what moves meanwhile; what is lost stays lost. */
 const LOOKS = 3;
 const PAUSE_MS = 50;
-
-interface Covered extends WorkConsumer {
-  type: string;
-}
 
 /**
  * Finds consumers that have lost sight of messages: stored under their subjects, but neither waiting for delivery nor
@@ -19,7 +15,7 @@ interface Covered extends WorkConsumer {
 export async function checkConsumers(broker: Broker): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (const kind of WORK_KINDS) {
-    for (const covered of await consumersOf(broker, kind)) {
+    for (const covered of await coveringConsumers(broker, kind)) {
       const lost = await lostBy(broker, covered);
       if (lost > 0) found.push(diagnosisOf(broker, covered, lost));
     }
@@ -27,18 +23,8 @@ export async function checkConsumers(broker: Broker): Promise<Diagnosis[]> {
   return found;
 }
 
-async function consumersOf({ topology, subjects }: Broker, kind: WorkKind): Promise<Covered[]> {
-  return (await topology.consumers(kind)).flatMap(({ name }) => {
-    const parsed = subjects.parseConsumer(name);
-    if (!parsed) return [];
-    const { type, priority } = parsed;
-    const own = subjects.consumersFor(kind, priority, type).find((each) => each.name === name);
-    return own ? [{ kind, type, ...own }] : [];
-  });
-}
-
 /** The least that any of a few looks finds: no message that merely moves is counted. */
-async function lostBy(broker: Broker, covered: Covered): Promise<number> {
+async function lostBy(broker: Broker, covered: CoveringConsumer): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let look = 0; look < LOOKS && least > 0; look++) {
     if (look > 0) await delay(PAUSE_MS);
@@ -51,17 +37,17 @@ async function lostBy(broker: Broker, covered: Covered): Promise<number> {
   return least;
 }
 
-async function ownedBy({ topology }: Broker, { kind, name }: Covered): Promise<number> {
+async function ownedBy({ topology }: Broker, { kind, name }: CoveringConsumer): Promise<number> {
   const info = await topology.consumer(kind, name);
   // One that is gone is made anew by the workers, and then has everything.
   return info ? info.num_pending + info.num_ack_pending : Number.POSITIVE_INFINITY;
 }
 
-function storedFor({ read, subjects }: Broker, { kind, filter }: Covered): Promise<number> {
+function storedFor({ read, subjects }: Broker, { kind, filter }: CoveringConsumer): Promise<number> {
   return read.count(subjects.streamName(kind), filter);
 }
 
-function diagnosisOf(broker: Broker, covered: Covered, lost: number): Diagnosis {
+function diagnosisOf(broker: Broker, covered: CoveringConsumer, lost: number): Diagnosis {
   const { kind, name, type } = covered;
   const target = `consumer ${name} of ${broker.subjects.streamName(kind)}`;
   return diagnose(

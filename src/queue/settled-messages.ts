@@ -21,9 +21,29 @@ export interface ConsumerCounts {
   ack_floor: { stream_seq: number };
 }
 
+/** One that is there, for the jobs of its type. */
+export interface CoveringConsumer extends WorkConsumer {
+  type: string;
+  counts: ConsumerCounts & { num_pending: number };
+}
+
 const PAGE = 500;
 /** Fewer messages than this are read sooner than counted. */
 const WORTH_COUNTING = 100;
+
+/** The consumers of a work stream that hand out jobs. */
+export async function coveringConsumers(
+  { topology, subjects }: Broker,
+  kind: WorkKind,
+): Promise<CoveringConsumer[]> {
+  return (await topology.consumers(kind)).flatMap((counts) => {
+    const parsed = subjects.parseConsumer(counts.name);
+    if (!parsed) return [];
+    const { type, priority } = parsed;
+    const own = subjects.consumersFor(kind, priority, type).find(({ name }) => name === counts.name);
+    return own ? [{ kind, type, counts, ...own }] : [];
+  });
+}
 
 /**
  * Up to where everything is acknowledged that the consumer covers, as the server counts; 0 when there is no consumer.

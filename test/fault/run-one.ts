@@ -2,7 +2,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Finding } from '../../src/doctor/finding.js';
 import { Sweeper } from '../../src/doctor/sweeper.js';
-
+import { coveringConsumers, floorOf, removeSettled } from '../../src/queue/settled-messages.js';
+import { WORK_KINDS } from '../../src/wire/subjects.js';
 import { type Arena, type LaneBroker, openArena } from './arena.js';
 import { removeStreams } from './broker-admin.js';
 import { Crew } from './crew.js';
@@ -34,6 +35,8 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 /** From the last fault on, this long a fleet may take to finish everything. */
 const QUIET_WITHIN_MS = 45_000;
 const LOOK_EVERY_MS = 60;
+/** A replica may lag behind for some of these. */
+const LOOKS_UNTIL_LOST = 50;
 
 /** Runs a plan from an empty broker to the verdict. */
 export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunResult> {
@@ -88,19 +91,42 @@ async function collectNow(
   return violationsOf(await collect(arena, plan, accepted, cancelled, 0));
 }
 
-/** Waits until nothing is left to do: no message, and no timer, in either work stream. */
+/**
+ * Waits until nothing is left to do: no message, and no timer, in either work stream. Once the consumers have handed out
+ * everything and no timer is left, settled messages are removed as a worker would that ends; what stays then is lost.
+ */
 async function quiet(arena: Arena): Promise<Violation[]> {
   let left: string[] = [];
+  let looksWithoutWork = 0;
   for (const end = Date.now() + QUIET_WITHIN_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
     try {
       left = [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))];
       if (left.length === 0) return [];
+      looksWithoutWork = (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
+      if (looksWithoutWork > LOOKS_UNTIL_LOST) break;
+      if (looksWithoutWork > 1) await removeAllSettled(arena);
     } catch {
       // The broker is still coming back.
     }
   }
   const detail = `after ${QUIET_WITHIN_MS} ms: ${left.join(', ')}; ${await consumersOf(arena)}`;
   return [{ kind: 'left-over', about: 'quiescence', detail }];
+}
+
+async function hasWork({ observer }: Arena, left: readonly string[]): Promise<boolean> {
+  if (left.some((subject) => subject.includes('schedules.'))) return true;
+  const broker = await observer.broker();
+  const consumers = await Promise.all(WORK_KINDS.map((kind) => coveringConsumers(broker, kind)));
+  return consumers.flat().some(({ counts }) => counts.num_pending + counts.num_ack_pending > 0);
+}
+
+async function removeAllSettled({ observer }: Arena): Promise<void> {
+  const broker = await observer.broker();
+  for (const kind of WORK_KINDS) {
+    for (const consumer of await coveringConsumers(broker, kind)) {
+      await removeSettled(broker, consumer, floorOf(consumer.counts), new Set());
+    }
+  }
 }
 
 /** What the consumers with unfinished work say of it: whether it is held, handed out again, or asked for by nobody. */
