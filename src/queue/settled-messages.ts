@@ -56,22 +56,22 @@ export function floorOf(info: ConsumerCounts | undefined): number {
 
 /**
  * Removes what a consumer is done with, up to the first message that no record accounts for: that one, it may have lost.
- * @param floor see {@link floorOf}
+ * @param bound up to which sequence at most; no more than {@link floorOf} says
  * @param known messages that the caller has settled itself, for which no record is read
  * @returns up to which sequence nothing of it is stored any more, and what the removal took
  */
 export async function removeSettled(
   broker: Broker,
   consumer: WorkConsumer,
-  floor: number,
+  bound: number,
   known: ReadonlySet<number>,
 ): Promise<{ upTo: number; tookMs: number }> {
   const { kind } = consumer;
-  if (await isAllKnown(broker, consumer, floor, known))
-    return purge(broker, consumer, floor, lastOf(known, floor));
+  if (await isAllKnown(broker, consumer, bound, known))
+    return purge(broker, consumer, bound, lastOf(known, bound));
   let end = 0;
   let isAll = true;
-  for await (const page of belowFloor(broker, consumer, floor)) {
+  for await (const page of belowFloor(broker, consumer, bound)) {
     const unknown = page.filter(({ seq }) => !known.has(seq));
     const [lost] = await unsettledOf(broker, kind, unknown);
     isAll = lost === undefined;
@@ -79,15 +79,15 @@ export async function removeSettled(
     if (lost) break;
   }
   // A message with headers that cannot be read is on no page.
-  if (isAll) end = Math.max(end, lastOf(known, floor));
-  return purge(broker, consumer, isAll ? floor : end, end);
+  if (isAll) end = Math.max(end, lastOf(known, bound));
+  return purge(broker, consumer, isAll ? bound : end, end);
 }
 
-/** Whether what is stored up to the floor is what the caller has settled, and nothing else, by their numbers. */
+/** Whether what is stored up to the bound is what the caller has settled, and nothing else, by their numbers. */
 async function isAllKnown(
   { read, subjects, topology }: Broker,
   { kind, filter }: WorkConsumer,
-  floor: number,
+  bound: number,
   known: ReadonlySet<number>,
 ): Promise<boolean> {
   if (known.size < WORTH_COUNTING) return false;
@@ -95,10 +95,10 @@ async function isAllKnown(
   if ((await topology.streamInfo(kind)).config.num_replicas !== 1) return false;
   const stream = subjects.streamName(kind);
   // In this order: what comes in between makes it look like more, never like less.
-  const above = await read.count(stream, filter, floor + 1);
+  const above = await read.count(stream, filter, bound + 1);
   const { count, firstSeq } = await read.extent(stream, filter);
   let knownBelow = 0;
-  for (const seq of known) if (seq >= firstSeq && seq <= floor) knownBelow++;
+  for (const seq of known) if (seq >= firstSeq && seq <= bound) knownBelow++;
   return count - above === knownBelow;
 }
 

@@ -17,14 +17,13 @@ export interface TrimmerOptions {
 
 /** How often to look whether there is something to remove. */
 const LOOK_MS = 1_000;
-/** A consumer at work is left alone for this long, or until so many messages have come together: a removal holds it up. */
-const BUSY_MS = 10_000;
-const MANY = 10_000;
 /**
- * Least time between two removals, as a multiple of what the last one took. The server holds its stream meanwhile, for longer the more jobs wait: so
- * it stands still for at most 5 % of the time.
+ * A consumer at work is left alone for this long. The server holds its stream for some 20 ms in each removal, however few
+ * it removes, so few large ones hold up fewer jobs than many small ones.
  */
-const PAUSE_FACTOR = 20;
+const BUSY_MS = 10_000;
+/** Least time between two removals, as a multiple of what the last one took: the stream stands still for 1 % of the time. */
+const PAUSE_FACTOR = 100;
 const MAX_PAUSE_MS = 30_000;
 /** How often to look for what other workers have left, which may be dead. */
 const LEFTOVERS_MS = 15_000;
@@ -96,7 +95,7 @@ export class Trimmer {
     const isIdle = size === turn.seen;
     turn.seen = size;
     const sinceMs = now - turn.endedMs;
-    return size > 0 && sinceMs >= turn.pauseMs && (isIdle || size >= MANY || sinceMs >= BUSY_MS);
+    return size > 0 && sinceMs >= turn.pauseMs && (isIdle || sinceMs >= BUSY_MS);
   }
 
   #turnOf({ kind, name }: TrimSource): Turn {
