@@ -46,11 +46,10 @@ export async function coveringConsumers(
 }
 
 /**
- * Up to where everything is acknowledged that the consumer covers, as the server counts; 0 when there is no consumer.
+ * Up to where everything is acknowledged that the consumer covers, as the server counts.
  * The server can be wrong (its issues 4736 and 7680), so this alone is no proof that a message is settled.
  */
-export function floorOf(info: ConsumerCounts | undefined): number {
-  if (!info) return 0;
+export function floorOf(info: ConsumerCounts): number {
   return info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq;
 }
 
@@ -124,7 +123,7 @@ function lastOf(seqs: ReadonlySet<number>, bound: number): number {
 export async function lostMessages(broker: Broker, consumer: WorkConsumer): Promise<StoredMessage[]> {
   const lost: StoredMessage[] = [];
   const info = await broker.topology.consumer(consumer.kind, consumer.name);
-  for await (const page of belowFloor(broker, consumer, floorOf(info))) {
+  for await (const page of belowFloor(broker, consumer, info ? floorOf(info) : 0)) {
     lost.push(...(await unsettledOf(broker, consumer.kind, page)));
   }
   return lost;

@@ -59,7 +59,10 @@ export class Trimmer {
     if (!this.#timer) this.#plan();
   }
 
-  /** Removes what can be removed now, and ends; gives up after a few seconds. */
+  /**
+   * Removes what nobody else may come to remove, and ends; gives up after a few seconds. Where jobs wait still, whoever runs
+   * them removes the others too.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -110,7 +113,9 @@ export class Trimmer {
     for (const kind of new Set(sources.map((source) => source.kind))) {
       const infos = new Map((await broker.topology.consumers(kind)).map((info) => [info.name, info]));
       for (const source of sources) {
-        if (source.kind === kind) await this.#trimOne(source, floorOf(infos.get(source.name)));
+        const info = infos.get(source.name);
+        if (source.kind !== kind || !info || (this.#stopped && info.num_pending > 0)) continue;
+        await this.#trimOne(source, floorOf(info));
       }
     }
   }
