@@ -114,10 +114,10 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
     covered += pending + held;
   }
   const timers = await countTimers(broker, kind, handled, tally);
-  const { state } = await topology.streamInfo(kind);
+  const { state, created } = await topology.streamInfo(kind);
   if (state.messages <= covered + timers) return;
-  // A job that came between two of these reads looks like one that nobody handles; counting tells them apart.
-  if (await allHandled(broker, kind, handled)) return;
+  // A job that came between two of these reads, and one that has ended, look like one that nobody handles.
+  if (await allHandledSince(broker, kind, handled, { created, lastSeq: state.last_seq })) return;
   const probed = await probeTypes(broker, kind, handled);
   const rest = new Set([...handled, ...probed]);
   for (const type of probed) {
@@ -161,13 +161,45 @@ async function probeTypes(
   return new Set(types.filter((type) => type !== undefined && !handled.has(type)) as string[]);
 }
 
+/** Up to which sequence every message of a work stream was found to be of a handled type, and which types those were. */
+const foundHandled = new WeakMap<Broker, Map<WorkKind, Handled>>();
+
+interface Handled {
+  /** When the stream was made. */
+  created: string;
+  upTo: number;
+  types: ReadonlySet<string>;
+}
+
+/** Counts only what came since the last time: with a million jobs waiting, to count them all takes half a second. */
+async function allHandledSince(
+  broker: Broker,
+  kind: WorkKind,
+  handled: ReadonlySet<string>,
+  { created, lastSeq }: { created: string; lastSeq: number },
+): Promise<boolean> {
+  const found = foundHandled.get(broker) ?? new Map<WorkKind, Handled>();
+  foundHandled.set(broker, found);
+  const before = found.get(kind);
+  const holds = before?.created === created && [...before.types].every((type) => handled.has(type));
+  const from = before !== undefined && holds ? before.upTo + 1 : 1;
+  if (from <= lastSeq && !(await allHandled(broker, kind, handled, from))) return false;
+  found.set(kind, { created, upTo: lastSeq, types: handled });
+  return true;
+}
+
 /** The total is read first: what arrives afterwards can only add to the parts. */
-async function allHandled(broker: Broker, kind: WorkKind, handled: ReadonlySet<string>): Promise<boolean> {
+async function allHandled(
+  broker: Broker,
+  kind: WorkKind,
+  handled: ReadonlySet<string>,
+  from = 1,
+): Promise<boolean> {
   const { subjects, read } = broker;
   const stream = subjects.streamName(kind);
-  const total = await read.count(stream, `${subjects.prefix}${kind}.>`);
+  const total = await read.count(stream, `${subjects.prefix}${kind}.>`, from);
   const filters = [...handled].flatMap((type) => subjects.workFilters(kind, '*', type));
-  const counts = await Promise.all(filters.map((filter) => read.count(stream, filter)));
+  const counts = await Promise.all(filters.map((filter) => read.count(stream, filter, from)));
   return counts.reduce((sum, count) => sum + count, 0) >= total;
 }
 
