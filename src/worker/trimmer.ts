@@ -23,16 +23,17 @@ const LOOK_MS = 1_000;
  */
 const BUSY_MS = 10_000;
 /** Least time between two removals, as a multiple of what the last one took: the stream stands still for 1 % of the time. */
-const PAUSE_FACTOR = 100;
-const MAX_PAUSE_MS = 30_000;
+const BUSY_PAUSE = { factor: 100, maxMs: 30_000 };
+/** From an idle consumer there is but one more to come. */
+const IDLE_PAUSE = { factor: 20, maxMs: 5_000 };
 /** How often to look for what other workers have left, which may be dead. */
 const LEFTOVERS_MS = 15_000;
 const STOP_MS = 5_000;
 
 interface Turn {
-  /** When the last removal ended, by `performance.now()`, and for how long there shall be none. */
+  /** When the last removal ended, by `performance.now()`, and how long it took. */
   endedMs: number;
-  pauseMs: number;
+  tookMs: number;
   /** Nothing up to here is stored any more. */
   doneUpTo: number;
   /** How many messages were settled at the last look. */
@@ -98,12 +99,14 @@ export class Trimmer {
     const isIdle = size === turn.seen;
     turn.seen = size;
     const sinceMs = now - turn.endedMs;
-    return size > 0 && sinceMs >= turn.pauseMs && (isIdle || sinceMs >= BUSY_MS);
+    const { factor, maxMs } = isIdle ? IDLE_PAUSE : BUSY_PAUSE;
+    const pauseMs = Math.min(factor * turn.tookMs, maxMs);
+    return size > 0 && sinceMs >= (isIdle ? pauseMs : Math.max(pauseMs, BUSY_MS));
   }
 
   #turnOf({ kind, name }: TrimSource): Turn {
     const key = `${kind} ${name}`;
-    const turn = this.#turns.get(key) ?? { endedMs: performance.now(), pauseMs: 0, doneUpTo: 0, seen: 0 };
+    const turn = this.#turns.get(key) ?? { endedMs: performance.now(), tookMs: 0, doneUpTo: 0, seen: 0 };
     this.#turns.set(key, turn);
     return turn;
   }
@@ -128,7 +131,7 @@ export class Trimmer {
     const removed = await removeSettled(this.#options.broker, source, floor, settled.known());
     settled.forget(removed.upTo);
     turn.endedMs = performance.now();
-    turn.pauseMs = Math.min(PAUSE_FACTOR * removed.tookMs, MAX_PAUSE_MS);
+    turn.tookMs = removed.tookMs;
     turn.doneUpTo = removed.upTo;
     turn.seen = settled.size;
   }
