@@ -1,7 +1,7 @@
 import type { Machine } from './machine.js';
 import type { Sizes } from './sizes.js';
 import type { Summary } from './statistics.js';
-import type { Mode } from './unit.js';
+import type { MeasureName, Mode } from './unit.js';
 
 /** What one run of the benchmark has found: printed with `--json`, and kept in `docs/benchmarks.json`. */
 export interface BenchResult {
@@ -16,6 +16,8 @@ export interface BenchResult {
   figures: Record<string, Summary>;
   /** How often better Jetfleet's median is than another's; see `ratios.ts`. */
   ratios: Record<string, number>;
+  /** Measures whose figures are of an earlier run, and of which day. */
+  earlier?: { date: string; measures: MeasureName[] };
   /** Units that could not be measured. */
   failures: { unit: string; message: string }[];
 }

@@ -13,8 +13,10 @@ export function pageFiles(result: BenchResult): Map<string, string> {
     if (rows.length === 0) return '';
     const image = `images/bench-${section.measure}.svg`;
     files.set(image, barChart(chartOf(section, rows)));
+    const { date, measures = [] } = result.earlier ?? {};
     return [
       `## ${section.title}`,
+      ...(measures.includes(section.measure) ? [`*Of an earlier version, measured on ${date}.*`] : []),
       section.text,
       `![${section.title}](${image})`,
       tableOf(section, rows),

@@ -18,10 +18,11 @@ export interface TrimmerOptions {
 /** How often to look whether there is something to remove. */
 const LOOK_MS = 1_000;
 /**
- * A consumer at work is left alone for this long. The server holds its stream for some 20 ms in each removal, however few
- * it removes, so few large ones hold up fewer jobs than many small ones.
+ * A consumer at work is left alone for this long, or until so many have come together. The server holds its stream for some
+ * 20 ms in each removal, however few it removes, so few large ones hold up fewer jobs than many small ones.
  */
-const BUSY_MS = 10_000;
+const BUSY_MS = 30_000;
+const MANY = 100_000;
 /** Least time between two removals, as a multiple of what the last one took: the stream stands still for 1 % of the time. */
 const BUSY_PAUSE = { factor: 100, maxMs: 30_000 };
 /** From an idle consumer there is but one more to come. */
@@ -86,11 +87,9 @@ export class Trimmer {
   #due(): TrimSource[] {
     const now = performance.now();
     const all = [...this.#options.sources()];
-    if (now >= this.#leftoversAtMs) {
-      this.#leftoversAtMs = now + LEFTOVERS_MS;
-      return all;
-    }
-    return all.filter((source) => this.#isDue(source, now));
+    const looksForLeftovers = now >= this.#leftoversAtMs;
+    if (looksForLeftovers) this.#leftoversAtMs = now + LEFTOVERS_MS;
+    return all.filter((source) => (source.settled.size === 0 ? looksForLeftovers : this.#isDue(source, now)));
   }
 
   #isDue(source: TrimSource, now: number): boolean {
@@ -101,7 +100,8 @@ export class Trimmer {
     const sinceMs = now - turn.endedMs;
     const { factor, maxMs } = isIdle ? IDLE_PAUSE : BUSY_PAUSE;
     const pauseMs = Math.min(factor * turn.tookMs, maxMs);
-    return size > 0 && sinceMs >= (isIdle ? pauseMs : Math.max(pauseMs, BUSY_MS));
+    const mayWait = !isIdle && size < MANY;
+    return size > 0 && sinceMs >= (mayWait ? Math.max(pauseMs, BUSY_MS) : pauseMs);
   }
 
   #turnOf({ kind, name }: TrimSource): Turn {

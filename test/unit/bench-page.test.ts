@@ -34,6 +34,14 @@ describe('the page of the benchmark', () => {
     expect(page).toContain('| fsync | Jetfleet | 12,345 (11,111 to 14,814) |');
   });
 
+  it('says which figures are of an earlier run', () => {
+    const earlier = { date: '2026-01-02', measures: ['add' as const] };
+    const lines = (pageFiles({ ...result, earlier }).get('benchmarks.md') ?? '').split('\n');
+    const at = lines.indexOf('*Of an earlier version, measured on 2026-01-02.*');
+    expect(lines[at - 2]).toBe('## Adding one at a time');
+    expect(page).not.toContain('earlier version');
+  });
+
   it('says what was not measured, in one line', () => {
     expect(page).toContain('- `fsync.jetfleet.monitors`: too slow\n');
   });
