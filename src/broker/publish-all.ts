@@ -42,7 +42,7 @@ function senderOf(connection: NatsConnection): ByteSender | undefined {
 }
 
 /** The messages as the protocol has them: `HPUB <subject> [reply] <header bytes> <all bytes>`, headers, body. */
-export function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
+function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
   const heads = messages.map(headOf);
   const size = messages.reduce(
     (sum, { data }, index) => sum + Buffer.byteLength(heads[index] as string) + data.length + LINE_END.length,

@@ -1,8 +1,8 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { examine } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
+import { loseMessage } from '../support/lost-message.js';
 import { startNats } from '../support/nats.js';
 
 const ACK_WAIT_MS = 300;
@@ -17,15 +17,7 @@ it('a message that its consumer has lost sight of is found, and handed out again
   const handlers = { step: () => 'done' };
   await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: ACK_WAIT_MS }, handlers });
   await fleet.queue.setup(['step']);
-  const { connection, subjects } = await fleet.queue.broker();
-  const stream = subjects.streamName('jobs');
-  // After one delivery such a consumer gives a message up, and leaves it where it is.
-  const jsm = await jetstreamManager(connection);
-  await jsm.consumers.update(stream, 'step-normal', { max_deliver: 1 });
-  await fleet.queue.addJob('step', {}, 'normal', { id: 'lost' });
-  const consumer = await jetstream(connection).consumers.get(stream, 'step-normal');
-  await consumer.next({ expires: 2_000 });
-  await vi.waitFor(async () => expect((await consumer.info()).num_ack_pending).toBe(0), { timeout: 5_000 });
+  const { stream } = await loseMessage(fleet.queue);
 
   const examined = await examine(fleet.queue, { graceMs: 60_000 });
   const target = `consumer step-normal of ${stream}`;

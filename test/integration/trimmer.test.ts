@@ -2,6 +2,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { loseMessage } from '../support/lost-message.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -94,15 +95,7 @@ it.each([
   const handlers = { step: () => 1 };
   await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: 300 }, handlers });
   await fleet.queue.setup(['step']);
-  const { connection, subjects } = await fleet.queue.broker();
-  const stream = subjects.streamName('jobs');
-  const jsm = await jetstreamManager(connection);
-  await jsm.consumers.update(stream, 'step-normal', { max_deliver: 1 });
-  await fleet.queue.addJob('step', {}, 'normal', { id: 'lost' });
-  const consumer = await jetstream(connection).consumers.get(stream, 'step-normal');
-  await consumer.next({ expires: 2_000 });
-  const isLost = async () => expect((await consumer.info()).num_ack_pending).toBe(0);
-  await vi.waitFor(isLost, { timeout: 5_000 });
+  const { jsm, stream } = await loseMessage(fleet.queue);
   await jsm.consumers.update(stream, 'step-normal', { max_deliver: -1 });
 
   await fleet.addWorker();
@@ -110,6 +103,7 @@ it.each([
   const ids = await fleet.queue.addJobs(others);
   for (const id of ids) await fleet.waitForJob(id, 'completed');
   await fleet.workers[0]?.shutdown();
+  const { subjects } = await fleet.queue.broker();
   expect(await stored(fleet)).toContain(`${subjects.prefix}jobs.normal.step.lost`);
 });
 
