@@ -199,7 +199,7 @@ export class Broker {
     });
     const [first] = group;
     if (first) first.expect = { filter: this.subjects.eventsOf(records[0]?.id ?? ''), lastSeq };
-    return this.#logs.events.appendTogether(group).then(({ seq }) => seq);
+    return this.#logs.events.appendInOrder(group).then(({ seq }) => seq);
   }
 
   /** The last event of a job, or undefined when no worker has touched it. */

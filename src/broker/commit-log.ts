@@ -51,7 +51,7 @@ export interface CommitLogOptions {
 }
 
 interface Waiting {
-  /** Stored together, one after the other, or not at all. Only the first has an expectation. */
+  /** What is left to be stored, one after the other. Only the first has an expectation. */
   group: readonly Append[];
   /** The header lines of each. */
   lines: readonly string[];
@@ -76,7 +76,7 @@ const HEADER_ROOM = 8 * 1024;
 
 /**
  * Group commit into one stream. Writes that wait together go as one atomic batch, which the server flushes to disk
- * once; a lone write goes as a plain publish. While `maxInFlight` sends wait for their answer, further writes gather,
+ * once; few go as plain publishes, since a batch costs the server as much as dozens of them. While `maxInFlight` sends wait for their answer, further writes gather,
  * so the batch grows with the load. Each caller gets its own answer: a rejected batch is sent again one by one. To a
  * server that takes single writes quickly, hundreds of them go at once, and only what comes on top goes in batches.
  *
@@ -130,16 +130,17 @@ export class CommitLog {
    * @throws JetfleetError `JETFLEET_CLOSED`
    */
   append(append: Append): Promise<Appended> {
-    return this.appendTogether([append]);
+    return this.appendInOrder([append]);
   }
 
   /**
-   * Appends messages that are stored one after the other, or not at all. Only the first may have an expectation: it
-   * stands for all of them.
+   * Appends messages one after the other: none is stored unless the one before it is. Only the first may have an
+   * expectation. It stands for all of them: another write on its filter in between is a conflict, after which those
+   * before it stay.
    * @returns the sequence of the last one
    * @throws as {@link append} does
    */
-  appendTogether(group: readonly Append[]): Promise<Appended> {
+  appendInOrder(group: readonly Append[]): Promise<Appended> {
     if (this.#closed) return Promise.reject(closedError());
     const { maxWaiting, maxWaitingBytes } = this.#limits;
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
@@ -297,15 +298,22 @@ export class CommitLog {
     }
   }
 
-  /** Sends a write by itself; a group is a batch of its own. */
+  /** Sends a write by itself; of a group the first message, and the next ones as each is stored. */
   #sendAlone(waiting: Waiting): void {
-    const { group, lines } = waiting;
-    const onAnswer = (answer: Answer) => void this.#onAnswer(waiting, answer);
-    if (group.length > 1) this.#sendBatch([waiting], onAnswer);
-    else {
-      const reply = this.#expectAnswer(onAnswer);
-      this.#publish([outgoingMessage(group[0] as Append, lines[0] as string, reply)]);
-    }
+    const reply = this.#expectAnswer((answer) => void this.#onAnswer(waiting, answer));
+    this.#publish([outgoingMessage(waiting.group[0] as Append, waiting.lines[0] as string, reply)]);
+  }
+
+  /** The first `count` messages are stored, the last of them under the sequence of `appended`. */
+  #onStored(waiting: Waiting, appended: Appended, count = 1): void {
+    const { group, lines, resolve } = waiting;
+    const [next, ...rest] = group.slice(count);
+    if (!next) return resolve(appended);
+    const filter = group[0]?.expect?.filter;
+    const fenced = filter === undefined ? next : { ...next, expect: { filter, lastSeq: appended.seq } };
+    waiting.group = [fenced, ...rest];
+    waiting.lines = [linesOf(fenced), ...lines.slice(count + 1)];
+    this.#sendAlone(waiting);
   }
 
   #expectAnswer(onAnswer: (answer: Answer) => void): string {
@@ -318,9 +326,9 @@ export class CommitLog {
   }
 
   async #onAnswer(waiting: Waiting, answer: Answer): Promise<void> {
-    const { group, resolve, reject } = waiting;
+    const { group, reject } = waiting;
     const first = group[0] as Append;
-    if (answer.kind === 'stored') return resolve(answer);
+    if (answer.kind === 'stored') return this.#onStored(waiting, answer);
     if (answer.kind === 'silent') return this.#again(waiting);
     if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) {
       setTimeout(() => this.#again(waiting), IN_PROCESS_PAUSE_MS);
@@ -330,7 +338,9 @@ export class CommitLog {
       if (!waiting.maybeStored) return reject(conflict(first, answer.description));
       try {
         const own = await this.#findOwn(group);
-        return own ? resolve(own) : reject(conflict(first, answer.description));
+        return own
+          ? this.#onStored(waiting, own.appended, own.count)
+          : reject(conflict(first, answer.description));
       } catch {
         // Whose write it is stays unknown while the last message cannot be read.
         return this.#again(waiting);
@@ -348,12 +358,16 @@ export class CommitLog {
     else waiting.reject(unconfirmed(waiting.group[0] as Append, giveUpMs));
   }
 
-  /** After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes. */
-  async #findOwn(group: readonly Append[]): Promise<Appended | undefined> {
+  /**
+   * After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes.
+   * @returns how many of the group are stored, and the last of them
+   */
+  async #findOwn(group: readonly Append[]): Promise<{ appended: Appended; count: number } | undefined> {
     const expect = group[0]?.expect;
     const last = expect && (await this.#readLast(expect.filter));
-    if (!last || Buffer.compare(last.data, group.at(-1)?.data ?? new Uint8Array()) !== 0) return undefined;
-    return { seq: last.seq, duplicate: true };
+    if (!last) return undefined;
+    const index = group.findLastIndex(({ data }) => Buffer.compare(last.data, data) === 0);
+    return index < 0 ? undefined : { appended: { seq: last.seq, duplicate: true }, count: index + 1 };
   }
 
   #publish(messages: readonly OutgoingMessage[]): void {
