@@ -89,6 +89,8 @@ export class CommitLog {
   readonly #readLast: ReadLast;
   readonly #limits: Required<CommitLogOptions>;
   readonly #singles: SingleWriteGauge;
+  readonly #id = ulid();
+  #batches = 0;
   /** What goes one by one at the end of this turn, and what goes in batches. */
   #alone: Waiting[] = [];
   #queue: Waiting[] = [];
@@ -261,7 +263,7 @@ export class CommitLog {
   /** Sends all of them as one atomic batch. */
   #sendBatch(batch: readonly Waiting[], onAnswer: (answer: Answer) => void): void {
     const reply = this.#expectAnswer(onAnswer);
-    const mark = `Nats-Batch-Id: ${ulid()}\r\nNats-Batch-Sequence: `;
+    const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
     const size = batch.reduce((sum, { group }) => sum + group.length, 0);
     const messages: OutgoingMessage[] = [];
     for (const { group, lines } of batch) {
@@ -308,7 +310,10 @@ export class CommitLog {
   #onStored(waiting: Waiting, appended: Appended, count = 1): void {
     const { group, lines, resolve } = waiting;
     const [next, ...rest] = group.slice(count);
-    if (!next) return resolve(appended);
+    if (!next) {
+      resolve(appended);
+      return;
+    }
     const filter = group[0]?.expect?.filter;
     const fenced = filter === undefined ? next : { ...next, expect: { filter, lastSeq: appended.seq } };
     waiting.group = [fenced, ...rest];
