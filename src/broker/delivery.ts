@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 import type { WorkMessage } from '../wire/job-message.js';
 import type { AckWindow } from './ack-window.js';
-import { headerReader, readHeaders } from './message-headers.js';
+import { headerReader } from './message-headers.js';
 import type { Replies } from './replies.js';
 
 const NAK = '-NAK';
@@ -34,9 +34,9 @@ export class Delivery implements WorkMessage {
     this.seq = Number(tokens[start + 3]);
     this.consumerSeq = Number(tokens[start + 4]);
     this.timeMs = Math.floor(Number(tokens[start + 5]) / 1_000_000);
-    const read = readHeaders(msg);
-    this.headersUnreadable = !read.ok;
-    this.headers = read.ok ? headerReader(read.headers) : NO_HEADERS;
+    const headers = headerReader(msg);
+    this.headersUnreadable = headers === undefined;
+    this.headers = headers ?? NO_HEADERS;
   }
 
   get subject(): string {

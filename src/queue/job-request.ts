@@ -1,4 +1,5 @@
 import { ValidationError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS, MAX_URL_LENGTH } from '../jobs/limits.js';
@@ -62,7 +63,7 @@ export function checkJob(
     type,
     priority,
     payload: checked === undefined ? null : checked,
-    createdAt: new Date(nowMs).toISOString(),
+    createdAt: isoTime(nowMs),
     ...(maxAttempts !== undefined && { maxAttempts }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(webhookUrl !== undefined && { webhookUrl }),

@@ -2,6 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import { compensationFor } from '../jobs/compensation.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { derivedId, isJobId } from '../jobs/job-id.js';
 import type { FollowUp, JobRecord, JobRequest } from '../jobs/job-record.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
@@ -43,7 +44,7 @@ export function transitionRecord(
   { attempt, checkpoint, error, outcome }: Transition,
   { worker, workSeq, nowMs, delayMs }: TransitionFacts,
 ): JobRecord {
-  const now = new Date(nowMs).toISOString();
+  const now = isoTime(nowMs);
   const status = statusOf(state);
   const record: JobRecord = { ...before, status, state, attempt, updatedAt: now };
   // What is undefined is not written: JSON leaves it out, and deleting keys would slow every later step down.

@@ -1,5 +1,6 @@
 /** A job as a work message: what a producer in any language publishes. */
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { assertCallerId, isJobId, sequenceId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import {
@@ -96,7 +97,7 @@ export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob 
     type: parsed.type,
     priority: parsed.priority,
     payload: null,
-    createdAt: new Date(message.timeMs).toISOString(),
+    createdAt: isoTime(message.timeMs),
   };
   try {
     if (badId) throw badId;

@@ -4,6 +4,7 @@
  */
 import type { JobEvent } from '../../machines/index.js';
 import type { JobErrorInfo } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 
@@ -35,7 +36,7 @@ export type ClaimEvent = Extract<JobEvent, { type: 'CLAIM' | 'RESUME' | 'RECLAIM
 const CLOCK_SKEW_MS = 1_000;
 
 export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): ClaimDecision {
-  const now = new Date(nowMs).toISOString();
+  const now = isoTime(nowMs);
   const { record, seq: lastSeq } = last ?? { seq: 0 };
   if (!record) return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
   if (isTerminal(record.status)) return { kind: 'ended', record };

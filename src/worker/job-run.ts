@@ -22,6 +22,7 @@ import {
   setJobTimer,
   writeEvents,
 } from './run-services.js';
+import { turnEnd } from './turn-end.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob extends ActorClaim {
@@ -136,9 +137,10 @@ export class JobRun implements Leased, HeldJob {
    */
   #beginEarly(): void {
     let early: JobOutcome | undefined;
-    const turnEnded = new Promise<void>((resolve) => setImmediate(resolve));
     // Before the handler begins: what it saves comes after its claim.
-    this.#writes = turnEnded.then(() => this.#writeEarly(early)).catch((error) => this.#giveUpEarly(error));
+    this.#writes = turnEnd()
+      .then(() => this.#writeEarly(early))
+      .catch((error) => this.#giveUpEarly(error));
     this.run().then(
       (outcome) => {
         early = outcome;

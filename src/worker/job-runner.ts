@@ -141,12 +141,22 @@ export class JobRunner {
     if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
     const { onFailpoint } = this.#services;
     if (isWritten && onFailpoint) await onFailpoint('claim.written', record.id);
-    const { kind } = job.address;
-    const from = before.state;
-    const claimed = { record, isWritten, seq, payload, onHandled, kind, from, input, event };
-    const { delivery: newest } = candidate;
-    const run = { ...claimed, delivery: newest, machine: this.#machine, handler: this.#handler };
-    await new JobRun(this.#services, run).begin();
+    const run = new JobRun(this.#services, {
+      record,
+      isWritten,
+      seq,
+      payload,
+      onHandled,
+      kind: job.address.kind,
+      from: before.state,
+      input,
+      event,
+      // It may have come again while the claim was written.
+      delivery: candidate.delivery,
+      machine: this.#machine,
+      handler: this.#handler,
+    });
+    await run.begin();
   }
 
   /** Where the claim leads. The chart is asked only for what is not always the same. */
