@@ -17,7 +17,7 @@ export interface SimulatorProcess extends SimulatorReady, Disposable {
 /** Starts a simulated provider with instances that never come to run. */
 export async function startSimulatorProcess(instances: number): Promise<SimulatorProcess> {
   // Without the limit that is set to the worker's memory.
-  const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--max-old-space-size'));
+  const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--max-'));
   const child = fork(fileURLToPath(new URL('../simulator.ts', import.meta.url)), { execArgv });
   const ask = async (message: number): Promise<unknown> => {
     child.send(message);
