@@ -123,7 +123,8 @@ export const SECTIONS: readonly Section[] = [
       '`nextRunAt`, or a look that the worker takes from memory in between, late by when it was ' +
       'answered. An own poll that has not come by the end counts as late as it is then. Memory is the ' +
       "highest that was seen, the server with its whole process tree; the worker's Node.js runs with " +
-      '`--max-old-space-size=160 --max-semi-space-size=4`, without which its heap grows to three times what it holds.',
+      '`--max-old-space-size=160 --max-semi-space-size=4`, without which its heap grows to three ' +
+      'times what it holds.',
     columns: [
       ['latenessP50Ms', 'late p50, ms'],
       ['latenessP99Ms', 'late p99, ms'],

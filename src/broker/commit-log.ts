@@ -76,9 +76,10 @@ const HEADER_ROOM = 8 * 1024;
 
 /**
  * Group commit into one stream. Writes that wait together go as one atomic batch, which the server flushes to disk
- * once; few go as plain publishes, since a batch costs the server as much as dozens of them. While `maxInFlight` sends wait for their answer, further writes gather,
- * so the batch grows with the load. Each caller gets its own answer: a rejected batch is sent again one by one. To a
- * server that takes single writes quickly, hundreds of them go at once, and only what comes on top goes in batches.
+ * once; few go as plain publishes, since a batch costs the server as much as dozens of them. While `maxInFlight` sends
+ * wait for their answer, further writes gather, so the batch grows with the load. Each caller gets its own answer: a
+ * rejected batch is sent again one by one. To a server that takes single writes quickly, hundreds of them go at once,
+ * and only what comes on top goes in batches.
  *
  * The batch headers are set by hand: the client's own batch drops expectations of every message but the first.
  * Source: nats-server ADR-50, and the measurements in docs/decisions.
@@ -261,8 +262,8 @@ export class CommitLog {
   }
 
   /** Sends all of them as one atomic batch. */
-  #sendBatch(batch: readonly Waiting[], onAnswer: (answer: Answer) => void): void {
-    const reply = this.#expectAnswer(onAnswer);
+  #sendBatch(batch: readonly Waiting[]): void {
+    const reply = this.#expectAnswer((answer) => this.#onBatchAnswer(batch, answer));
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
     const size = batch.reduce((sum, { group }) => sum + group.length, 0);
     const messages: OutgoingMessage[] = [];
@@ -280,7 +281,7 @@ export class CommitLog {
   #sendParts(batch: readonly Waiting[]): void {
     if (batch.length < this.#limits.batchFrom) {
       for (const waiting of batch) this.#sendAlone(waiting);
-    } else this.#sendBatch(batch, (answer) => this.#onBatchAnswer(batch, answer));
+    } else this.#sendBatch(batch);
   }
 
   #onBatchAnswer(batch: readonly Waiting[], answer: Answer): void {
