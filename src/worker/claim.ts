@@ -35,10 +35,15 @@ export type ClaimEvent = Extract<JobEvent, { type: 'CLAIM' | 'RESUME' | 'RECLAIM
 /** A timer may fire this much before its time by the worker's clock. */
 const CLOCK_SKEW_MS = 1_000;
 
+/** The claim of a job that has no event. */
+export function claimOfNew(nowMs: number): ClaimEvent {
+  return { type: 'CLAIM', now: isoTime(nowMs) };
+}
+
 export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): ClaimDecision {
   const now = isoTime(nowMs);
   const { record, seq: lastSeq } = last ?? { seq: 0 };
-  if (!record) return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
+  if (!record) return { kind: 'claim', event: claimOfNew(nowMs), lastSeq };
   if (isTerminal(record.status)) return { kind: 'ended', record };
   const own = record.workSeq === seq;
   switch (record.state) {

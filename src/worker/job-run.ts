@@ -9,6 +9,7 @@ import type { Transition } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
 import { type ActorClaim, startJobActor } from './job-actor.js';
+import type { DeliveryProgress } from './delivery-progress.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
 import { outcomeRecord } from './outcome-record.js';
@@ -22,7 +23,7 @@ import {
   setJobTimer,
   writeEvents,
 } from './run-services.js';
-import { turnEnd } from './turn-end.js';
+import { atTurnEnd, type TurnEndListener } from './turn-end.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob extends ActorClaim {
@@ -33,8 +34,7 @@ export interface ClaimedJob extends ActorClaim {
   /** The payload as the type's schema gives it. */
   payload: unknown;
   delivery: Delivery;
-  /** Called once the handler has ended and only its outcome is left to write. */
-  onHandled: () => void;
+  progress: DeliveryProgress;
   kind: WorkKind;
   handler: RegisteredHandler;
 }
@@ -46,11 +46,9 @@ export interface ClaimedJob extends ActorClaim {
  * An actor costs more than all the rest of a short job. So the actor of a function that nobody watches starts once
  * something else happens than that it completes, which leads to the same record without one (machines/short-path.ts).
  */
-export class JobRun implements Leased, HeldJob {
+export class JobRun implements Leased, HeldJob, TurnEndListener {
   readonly #services: RunServices;
   readonly #claimed: ClaimedJob;
-  readonly #finished: Promise<void>;
-  #finish: () => void = () => {};
   readonly context: JobContext;
   // Most jobs end without ever asking for these.
   #logger: Logger | undefined;
@@ -60,6 +58,10 @@ export class JobRun implements Leased, HeldJob {
   /** Of an attempt that runs without its actor. */
   #timeout: NodeJS.Timeout | undefined;
   #outcome: Promise<JobOutcome> | undefined;
+  /** How a handler has ended in the turn in which it began, before the claim was written. */
+  #early: JobOutcome | undefined;
+  /** The claim of such a job on its way, with that outcome or alone; it never rejects. */
+  #earlyWrite: Promise<void> | undefined;
   #released = false;
   #delivery: Delivery;
   #record: JobRecord;
@@ -76,9 +78,6 @@ export class JobRun implements Leased, HeldJob {
     this.#delivery = claimed.delivery;
     this.#record = claimed.record;
     this.#seq = claimed.seq;
-    this.#finished = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
     this.context = new RunContext(claimed.record, claimed.payload, this);
   }
 
@@ -101,8 +100,8 @@ export class JobRun implements Leased, HeldJob {
     return this.#abort;
   }
 
-  /** Runs the job; resolves when its message is acknowledged, handed back or lost. */
-  begin(): Promise<void> {
+  /** Runs the job, until its message is acknowledged, handed back or lost. */
+  begin(): void {
     const { leases, runs } = this.#services;
     // What runs for a job finds its run by the id: two of them would write in each other's name.
     runs.get(this.#record.id)?.superseded();
@@ -112,7 +111,6 @@ export class JobRun implements Leased, HeldJob {
     if (!this.#claimed.isWritten) this.#beginEarly();
     else if (this.#needsActor) this.#startObserved();
     else this.#follow();
-    return this.#finished;
   }
 
   get #needsActor(): boolean {
@@ -125,10 +123,14 @@ export class JobRun implements Leased, HeldJob {
     return this.#outcome;
   }
 
-  async #runHandler(): Promise<JobOutcome> {
+  #runHandler(): Promise<JobOutcome> {
     const { run } = this.#claimed.handler;
-    if (run.kind === 'chart') throw new JetfleetError('JETFLEET_LEASE_LOST', 'a chart runs in its own actor');
-    return toOutcome(await run.handler(this.context));
+    try {
+      if (run.kind === 'function') return Promise.resolve(run.handler(this.context)).then(toOutcome);
+      throw new JetfleetError('JETFLEET_LEASE_LOST', 'a chart runs in its own actor');
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -136,33 +138,39 @@ export class JobRun implements Leased, HeldJob {
    * written, together with the outcome if that is known by then.
    */
   #beginEarly(): void {
-    let early: JobOutcome | undefined;
     // Before the handler begins: what it saves comes after its claim.
-    this.#writes = turnEnd()
-      .then(() => this.#writeEarly(early))
-      .catch((error) => this.#giveUpEarly(error));
+    this.#writes = atTurnEnd(this);
     this.run().then(
       (outcome) => {
-        early = outcome;
+        this.#early = outcome;
       },
       () => {},
     );
   }
 
-  async #writeEarly(outcome: JobOutcome | undefined): Promise<void> {
+  onTurnEnd(): void {
     if (this.#ended) return;
-    const { onFailpoint } = this.#services;
+    try {
+      this.#earlyWrite = this.#writeEarly().catch((error) => this.#giveUpEarly(error));
+    } catch (error) {
+      void this.#giveUpEarly(error);
+    }
+  }
+
+  #writeEarly(): Promise<void> {
     const claim = this.#record;
+    const outcome = this.#early;
     if (outcome?.kind !== 'completed' || this.#released) {
       this.#follow();
-      await this.#append(claim);
-      if (onFailpoint) await onFailpoint('claim.written', claim.id);
-      return;
+      return this.#append(claim).then(() => this.#services.onFailpoint?.('claim.written', claim.id));
     }
     this.#begun = false;
-    this.#claimed.onHandled();
-    const ended = { attempt: claim.attempt, checkpoint: claim.checkpoint, outcome };
-    await this.#conclude('completed', ended, claim);
+    this.#claimed.progress.handled();
+    return this.#conclude(
+      'completed',
+      { attempt: claim.attempt, checkpoint: claim.checkpoint, outcome },
+      claim,
+    );
   }
 
   /** Sees the handler to its end without an actor. */
@@ -179,7 +187,7 @@ export class JobRun implements Leased, HeldJob {
   #complete(outcome: JobOutcome): void {
     if (this.#actor || !this.#begun) return;
     const { attempt } = this.#record;
-    void this.#settle('completed', () => ({ attempt, checkpoint: this.#record.checkpoint, outcome }));
+    this.#settle('completed', () => ({ attempt, checkpoint: this.#record.checkpoint, outcome }));
   }
 
   #outOfTime(): void {
@@ -197,7 +205,7 @@ export class JobRun implements Leased, HeldJob {
     if (this.#actor || !this.#begun) return;
     this.#actor = startJobActor(this.#claimed, this.#record, {
       onLeft: (state, context) => {
-        if (this.#begun) void this.#settle(state, () => context);
+        if (this.#begun) this.#settle(state, () => context);
       },
       onError: (error) => {
         this.logger.error({ err: error }, 'the state machine of the job failed; its lease runs out');
@@ -281,24 +289,24 @@ export class JobRun implements Leased, HeldJob {
   }
 
   /** Writes what the chart decided, does what follows, and lets go of the message. */
-  async #settle(state: JobState, context: () => Transition): Promise<void> {
+  #settle(state: JobState, context: () => Transition): void {
     this.#begun = false;
     clearTimeout(this.#timeout);
-    this.#claimed.onHandled();
+    this.#claimed.progress.handled();
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
-    try {
-      await this.#exclusively(async () => {
-        if (!this.#ended) await this.#conclude(state, context());
-      });
-    } catch (error) {
-      this.#giveUp(error);
-    }
+    this.#exclusively(() => this.#conclude(state, context())).catch((error) => this.#giveUp(error));
   }
 
   /** @param claim written along where it is not durable yet */
-  async #conclude(state: JobState, context: Transition, claim?: JobRecord): Promise<void> {
+  #conclude(state: JobState, context: Transition, claim?: JobRecord): Promise<void> {
     const { onFailpoint } = this.#services;
-    if (onFailpoint) await onFailpoint('run.ended', this.#record.id);
+    if (!onFailpoint) return this.#writeOutcome(state, context, claim);
+    const reached = Promise.resolve(onFailpoint('run.ended', this.#record.id));
+    return reached.then(() => this.#writeOutcome(state, context, claim));
+  }
+
+  #writeOutcome(state: JobState, context: Transition, claim: JobRecord | undefined): Promise<void> {
+    if (this.#ended) return Promise.resolve();
     const { worker } = this.#services;
     const { retry } = this.#claimed.handler;
     const outcome = outcomeRecord(this.#record, state, context, retry, {
@@ -306,9 +314,8 @@ export class JobRun implements Leased, HeldJob {
       workSeq: this.#delivery.seq,
       nowMs: Date.now(),
     });
-    await (claim ? this.#append(claim, outcome) : this.#append(outcome));
-    await this.#followThrough();
-    this.#end();
+    const written = claim ? this.#append(claim, outcome) : this.#append(outcome);
+    return written.then(() => this.#followThrough());
   }
 
   #giveUp(error: unknown): void {
@@ -326,12 +333,20 @@ export class JobRun implements Leased, HeldJob {
   }
 
   /** After the record: the timer or the jobs that follow, then the message. A crash in between repeats the rest. */
-  async #followThrough(): Promise<void> {
+  #followThrough(): Promise<void> | undefined {
     const record = this.#record;
     if (record.state === 'queued') {
       this.#delivery.nak();
-      return;
+      this.#end();
+      return undefined;
     }
+    const isAll = isTerminal(record.status) && !record.next && !this.#services.onFailpoint;
+    if (!isAll) return this.#followInSteps(record).then(() => this.#acknowledge());
+    this.#acknowledge();
+    return undefined;
+  }
+
+  async #followInSteps(record: JobRecord): Promise<void> {
     const { onFailpoint } = this.#services;
     if (isTerminal(record.status)) {
       if (onFailpoint) await onFailpoint('finish.written', record.id);
@@ -342,21 +357,29 @@ export class JobRun implements Leased, HeldJob {
       await setJobTimer(this.#services, record, this.#claimed.kind);
       if (onFailpoint) await onFailpoint('retry.timer-set', record.id);
     }
+  }
+
+  #acknowledge(): void {
+    const { id, state } = this.#record;
     this.#delivery.ack();
-    this.#services.logger.debug({ jobId: record.id, state: record.state }, 'job settled');
+    this.#services.logger.debug({ jobId: id, state }, 'job settled');
+    this.#end();
   }
 
   /** @throws ConflictError after letting go of a job that another worker owns */
-  async #append(...records: [JobRecord, ...JobRecord[]]): Promise<void> {
+  #append(...records: [JobRecord, ...JobRecord[]]): Promise<void> {
     const last = records.at(-1) as JobRecord;
-    try {
-      this.#seq = await writeEvents(this.#services, records, this.#seq);
-      this.#record = last;
-    } catch (error) {
-      if (error instanceof ConflictError && !this.#ended)
-        this.#lose(`its ${last.state} record came too late`);
-      throw error;
-    }
+    return writeEvents(this.#services, records, this.#seq).then(
+      (seq) => {
+        this.#seq = seq;
+        this.#record = last;
+      },
+      (error) => {
+        if (error instanceof ConflictError && !this.#ended)
+          this.#lose(`its ${last.state} record came too late`);
+        throw error;
+      },
+    );
   }
 
   #lose(why: string): void {
@@ -381,11 +404,11 @@ export class JobRun implements Leased, HeldJob {
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
     clearTimeout(this.#timeout);
     this.#actor?.stop();
-    this.#finish();
+    this.#claimed.progress.settled();
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {
-    const result = this.#writes.then(write);
+    const result = this.#writes.then(() => this.#earlyWrite).then(write);
     this.#writes = result.catch(() => {});
     return result;
   }

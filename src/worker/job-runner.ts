@@ -18,7 +18,8 @@ import { parsePayload } from '../jobs/validation.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
-import { type ClaimEvent, decideClaim } from './claim.js';
+import { type ClaimEvent, claimOfNew, decideClaim } from './claim.js';
+import type { DeliveryProgress } from './delivery-progress.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
 import { publishFollowUps, type RunServices, setJobTimer, writeEvents } from './run-services.js';
@@ -27,7 +28,16 @@ import { publishFollowUps, type RunServices, setJobTimer, writeEvents } from './
 interface Candidate {
   delivery: Delivery;
   job: DecodedJob;
-  onHandled: () => void;
+  progress: DeliveryProgress;
+}
+
+/** A claim that is not written: the job as it was, and what the claim makes of it. */
+interface Draft {
+  before: JobRecord;
+  record: JobRecord;
+  payload: unknown;
+  input: () => JobMachineInput;
+  event: ClaimEvent;
 }
 
 const NAK_MS = 1_000;
@@ -46,31 +56,48 @@ export class JobRunner {
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services, handler) } });
   }
 
-  /**
-   * Handles one delivery to its end. Never rejects: what goes wrong here comes again.
-   * @param onHandled called once the handler has ended and only its outcome is left to write
-   */
-  async process(delivery: Delivery, onHandled: () => void): Promise<void> {
-    const { broker, runs, logger, onFailpoint } = this.#services;
+  /** Handles one delivery to its end. Never throws: what goes wrong here comes again. */
+  process(delivery: Delivery, progress: DeliveryProgress): void {
+    const { broker, runs, onFailpoint } = this.#services;
     try {
       const job = decodeJob(broker.subjects, delivery);
       const { id } = job.request;
-      if (runs.get(id)?.adopt(delivery) || this.#isTaking(id, delivery)) return;
-      const candidate = { delivery, job, onHandled };
-      this.#taking.set(id, candidate);
-      try {
-        if (onFailpoint) await onFailpoint('claim.delivered', id);
-        await this.#take(candidate);
-      } finally {
-        if (this.#taking.get(id) === candidate) this.#taking.delete(id);
+      if (runs.get(id)?.adopt(delivery) || this.#isTaking(id, delivery)) {
+        progress.settled();
+        return;
       }
+      const candidate = { delivery, job, progress };
+      const early = onFailpoint ? undefined : this.#takeEarly(candidate);
+      if (early) early.begin();
+      else void this.#takeInSteps(candidate);
     } catch (error) {
-      logger.error(
-        { err: error, subject: delivery.subject, seq: delivery.seq },
-        'cannot take the job; it comes again',
-      );
-      delivery.nak(NAK_MS);
+      this.#handBack(delivery, error);
+      progress.settled();
     }
+  }
+
+  /** The same where something is to be waited for before the job can begin. */
+  async #takeInSteps(candidate: Candidate): Promise<void> {
+    const { id } = candidate.job.request;
+    const { onFailpoint } = this.#services;
+    let isRunning = false;
+    this.#taking.set(id, candidate);
+    try {
+      if (onFailpoint) await onFailpoint('claim.delivered', id);
+      const run = this.#takeEarly(candidate) ?? (await this.#take(candidate));
+      run?.begin();
+      isRunning = run !== undefined;
+    } catch (error) {
+      this.#handBack(candidate.delivery, error);
+    }
+    if (this.#taking.get(id) === candidate) this.#taking.delete(id);
+    if (!isRunning) candidate.progress.settled();
+  }
+
+  #handBack(delivery: Delivery, err: unknown): void {
+    const { subject, seq } = delivery;
+    this.#services.logger.error({ err, subject, seq }, 'cannot take the job; it comes again');
+    delivery.nak(NAK_MS);
   }
 
   /**
@@ -85,7 +112,19 @@ export class JobRunner {
     return true;
   }
 
-  async #take(candidate: Candidate): Promise<void> {
+  /**
+   * The run of a job that may begin before its claim is durable: nobody else can hold it, since this is the first
+   * delivery of the only message that carries it.
+   */
+  #takeEarly(candidate: Candidate): JobRun | undefined {
+    if (!this.#mayBeginEarly(candidate)) return undefined;
+    const draft = this.#draft(candidate, undefined, claimOfNew(Date.now()));
+    if (draft instanceof ValidationError || isTerminal(draft.record.status)) return undefined;
+    return this.#runOf(candidate, draft);
+  }
+
+  /** @returns the run that the job's claim has led to, or undefined where the delivery is dealt with */
+  async #take(candidate: Candidate): Promise<JobRun | undefined> {
     const { broker } = this.#services;
     const { delivery, job } = candidate;
     const id = job.request.id;
@@ -97,13 +136,13 @@ export class JobRunner {
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
         // Somebody wrote after what we read: they hold the job, and will settle its message.
-        if (read) return;
+        if (read) return undefined;
         last = await broker.lastEvent(id);
       }
     }
   }
 
-  async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<void> {
+  async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<JobRun | undefined> {
     const { delivery, job } = candidate;
     if (last?.record && isNamesake(job, last.record)) return this.#take(renamed(candidate));
     const { logger } = this.#services;
@@ -114,49 +153,79 @@ export class JobRunner {
         return this.#claim(candidate, last, decision.event);
       case 'ended':
         await publishFollowUps(this.#services, decision.record);
-        return delivery.ack();
+        delivery.ack();
+        return undefined;
       case 'rearm':
-        return this.#rearm(candidate, decision.record, decision.lastSeq);
+        await this.#rearm(candidate, decision.record, decision.lastSeq);
+        return undefined;
       case 'duplicate':
         logger.debug({ jobId: job.request.id, reason: decision.reason }, 'duplicate message dropped');
-        return delivery.ack();
+        delivery.ack();
+        return undefined;
       case 'held':
         return undefined;
     }
   }
 
-  /** Writes the claim, then runs the job. */
-  async #claim(candidate: Candidate, last: LastEvent | undefined, event: ClaimEvent): Promise<void> {
-    const { delivery, job, onHandled } = candidate;
+  /** Writes the claim. */
+  async #claim(
+    candidate: Candidate,
+    last: LastEvent | undefined,
+    event: ClaimEvent,
+  ): Promise<JobRun | undefined> {
+    const draft = this.#draft(candidate, last, event);
+    if (draft instanceof ValidationError) {
+      await this.#reject(candidate, last, draft);
+      return undefined;
+    }
+    const { record } = draft;
+    const seq = await writeEvents(this.#services, [record], last?.seq ?? 0);
+    if (isTerminal(record.status)) {
+      await this.#endWithoutRun(candidate.delivery, record);
+      return undefined;
+    }
+    const { onFailpoint } = this.#services;
+    if (onFailpoint) await onFailpoint('claim.written', record.id);
+    return this.#runOf(candidate, draft, seq);
+  }
+
+  /** What a claim makes of the job, or why a new job cannot be claimed. */
+  #draft(
+    { delivery, job }: Candidate,
+    last: LastEvent | undefined,
+    event: ClaimEvent,
+  ): Draft | ValidationError {
     const before = last?.record ?? pendingRecord(job.request, this.#handler.maxAttempts);
     const { payload, error } = this.#checkPayload(job, before);
-    if (error && before.status === 'pending') return this.#reject(candidate, before, last?.seq ?? 0, error);
+    if (error && before.status === 'pending') return error;
 
     const input = () => this.#machineInput(before, payload);
     const { state, context } = this.#next(before, input, event);
     const moved = transitionRecord(before, state, context, this.#facts(delivery));
     const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
-    const isWritten = isTerminal(record.status) || last !== undefined || !this.#mayBeginEarly(candidate);
-    const seq = isWritten ? await writeEvents(this.#services, [record], last?.seq ?? 0) : 0;
-    if (isTerminal(record.status)) return this.#endWithoutRun(delivery, record);
-    const { onFailpoint } = this.#services;
-    if (isWritten && onFailpoint) await onFailpoint('claim.written', record.id);
-    const run = new JobRun(this.#services, {
+    return { before, record, payload, input, event };
+  }
+
+  /** @param seq of the claim; undefined while it is not written */
+  #runOf(
+    { delivery, job, progress }: Candidate,
+    { before, record, payload, input, event }: Draft,
+    seq?: number,
+  ): JobRun {
+    return new JobRun(this.#services, {
       record,
-      isWritten,
-      seq,
+      isWritten: seq !== undefined,
+      seq: seq ?? 0,
       payload,
-      onHandled,
+      progress,
       kind: job.address.kind,
       from: before.state,
       input,
       event,
-      // It may have come again while the claim was written.
-      delivery: candidate.delivery,
+      delivery,
       machine: this.#machine,
       handler: this.#handler,
     });
-    await run.begin();
   }
 
   /** Where the claim leads. The chart is asked only for what is not always the same. */
@@ -170,10 +239,6 @@ export class JobRunner {
     return nextJobState(this.#machine, resolveJobState(state, input(), this.#machine), event);
   }
 
-  /**
-   * Whether the handler may begin before the claim is durable: nobody else can hold the job, since this is the first
-   * delivery of the only message that carries it.
-   */
   #mayBeginEarly({ delivery, job }: Candidate): boolean {
     const { inspection, firstDeliveries } = this.#services;
     const { claim, run } = this.#handler;
@@ -220,17 +285,13 @@ export class JobRunner {
     };
   }
 
-  async #reject(
-    candidate: Candidate,
-    before: JobRecord,
-    lastSeq: number,
-    error: ValidationError,
-  ): Promise<void> {
+  async #reject(candidate: Candidate, last: LastEvent | undefined, error: ValidationError): Promise<void> {
+    const before = last?.record ?? pendingRecord(candidate.job.request, this.#handler.maxAttempts);
     const info = toJobError(error);
     const context = { attempt: before.attempt, checkpoint: before.checkpoint, error: info };
     const facts = this.#facts(candidate.delivery);
     const record = withFollowUps(transitionRecord(before, 'rejected', context, facts));
-    await writeEvents(this.#services, [record], lastSeq);
+    await writeEvents(this.#services, [record], last?.seq ?? 0);
     this.#services.logger.warn(
       { jobId: record.id, type: record.type, code: info.code, problems: info.problems },
       info.message,

@@ -367,7 +367,7 @@ export class JobWorkerService implements AsyncDisposable {
       broker: services.broker,
       type,
       concurrency: handler.concurrency,
-      onDelivery: (delivery, freeSlot) => runner.process(delivery, freeSlot),
+      onDelivery: (delivery, progress) => runner.process(delivery, progress),
       onRewound: () => void services.firstDeliveries.renew(),
       logger: this.#logger,
     });

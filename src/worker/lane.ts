@@ -6,6 +6,7 @@ import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { workKindsFor } from '../wire/subjects.js';
 import type { WorkConsumer } from '../queue/settled-messages.js';
+import type { DeliveryProgress } from './delivery-progress.js';
 import { HeldDeliveries, HOLD_MS } from './held-deliveries.js';
 import type { TrimSource } from './trimmer.js';
 
@@ -13,11 +14,8 @@ export interface LaneOptions {
   broker: Broker;
   type: string;
   concurrency: number;
-  /**
-   * Handles one delivery; resolves when all is written, and never rejects. `freeSlot` says that the handler has ended:
-   * its outcome is written while another job has its slot.
-   */
-  onDelivery: (delivery: Delivery, freeSlot: () => void) => Promise<void>;
+  /** Handles one delivery, and tells how far it is. Never throws. */
+  onDelivery: (delivery: Delivery, progress: DeliveryProgress) => void;
   /** A consumer hands out anew what it may have handed out before. */
   onRewound: () => void;
   logger: Logger;
@@ -64,6 +62,10 @@ export class Lane {
   #woken = false;
   #missing: string | undefined;
   #restoring: Promise<void> | undefined;
+  readonly #slots: SlotCounter = {
+    freed: () => this.#onFreed(),
+    settled: () => this.#onSettled(),
+  };
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -200,27 +202,25 @@ export class Lane {
 
   #handle(delivery: Delivery): void {
     this.#handling++;
-    let hasSlot = true;
-    const freeSlot = () => {
-      if (hasSlot) this.#noteFreed();
-      hasSlot = false;
-      this.#handleHeld();
-      this.#signal();
-    };
     this.#running++;
-    void this.#options.onDelivery(delivery, freeSlot).finally(() => {
-      this.#running--;
-      freeSlot();
-      if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
-    });
+    this.#options.onDelivery(delivery, new SlotProgress(this.#slots));
     this.#signal();
   }
 
-  #noteFreed(): void {
+  #onFreed(): void {
     this.#handling--;
     const now = performance.now();
     this.#turnoverMs = now - this.#slotFreedAt;
     this.#slotFreedAt = now;
+    this.#handleHeld();
+    this.#signal();
+  }
+
+  #onSettled(): void {
+    this.#running--;
+    this.#handleHeld();
+    this.#signal();
+    if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #handleHeld(): void {
@@ -270,5 +270,31 @@ export class Lane {
     } catch (error) {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
     }
+  }
+}
+
+interface SlotCounter {
+  freed(): void;
+  settled(): void;
+}
+
+/** A delivery in a slot of its lane. */
+class SlotProgress implements DeliveryProgress {
+  readonly #slots: SlotCounter;
+  #hasSlot = true;
+
+  constructor(slots: SlotCounter) {
+    this.#slots = slots;
+  }
+
+  handled(): void {
+    if (!this.#hasSlot) return;
+    this.#hasSlot = false;
+    this.#slots.freed();
+  }
+
+  settled(): void {
+    this.handled();
+    this.#slots.settled();
   }
 }

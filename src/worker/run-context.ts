@@ -18,8 +18,6 @@ export class RunContext implements JobContext {
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly payload: unknown;
-  /** Bound, since a handler may take it out of its context. */
-  readonly saveCheckpoint: JobContext['saveCheckpoint'];
   readonly #run: RunningJob;
 
   constructor(record: JobRecord, payload: unknown, run: RunningJob) {
@@ -29,8 +27,12 @@ export class RunContext implements JobContext {
     this.attempt = record.attempt;
     this.maxAttempts = record.maxAttempts;
     this.payload = payload;
-    this.saveCheckpoint = (value) => run.saveCheckpoint(value);
     this.#run = run;
+  }
+
+  /** Bound, since a handler may take it out of its context. */
+  get saveCheckpoint(): JobContext['saveCheckpoint'] {
+    return (value) => this.#run.saveCheckpoint(value);
   }
 
   get signal(): AbortSignal {

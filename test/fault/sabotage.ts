@@ -48,9 +48,9 @@ function withEarlyAck(): void {
   const held = new Map<number, Delivery>();
   const take = JobRunner.prototype.process;
   let ended = 0;
-  JobRunner.prototype.process = function (delivery, onHandled) {
+  JobRunner.prototype.process = function (delivery, progress) {
     held.set(delivery.seq, delivery);
-    return take.call(this, delivery, onHandled);
+    return take.call(this, delivery, progress);
   };
   const append = Broker.prototype.appendEvents;
   Broker.prototype.appendEvents = async function (records, ...rest) {
