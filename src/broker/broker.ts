@@ -193,10 +193,11 @@ export class Broker {
    * @throws ConflictError when somebody else wrote in the meantime
    */
   appendEvents(records: readonly JobRecord[], lastSeq: number, maybeStored = false): Promise<number> {
-    const group = records.map((record): Append => {
+    const group: Append[] = [];
+    for (const record of records) {
       const subject = this.subjects.event(record.type, record.status, record.id);
-      return { subject, data: encodeRecord(record), maybeStored };
-    });
+      group.push({ subject, data: encodeRecord(record), maybeStored });
+    }
     const [first] = group;
     if (first) first.expect = { filter: this.subjects.eventsOf(records[0]?.id ?? ''), lastSeq };
     return this.#logs.events.appendInOrder(group).then(({ seq }) => seq);

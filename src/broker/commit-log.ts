@@ -3,7 +3,7 @@ import { ulid } from 'ulid';
 import { BrokerError } from '../jobs/errors.js';
 import type { HeaderList } from '../wire/headers.js';
 import { headerLines } from './outgoing-headers.js';
-import { type OutgoingMessage, publishAll } from './publish-all.js';
+import { bytesOf, type OutgoingMessage, publishAll } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
 import type { ReplyInbox } from './reply-inbox.js';
 import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
@@ -12,7 +12,8 @@ import { closedError, conflict, noStream, refused, unconfirmed, unsendable } fro
 /** One message to be stored. */
 export interface Append {
   subject: string;
-  data: Uint8Array;
+  /** Text is stored as UTF-8. */
+  data: string | Uint8Array;
   headers?: HeaderList;
   /** Store it only while the last message on `filter` has the sequence `lastSeq`; 0 for none at all. */
   expect?: { filter: string; lastSeq: number };
@@ -36,7 +37,10 @@ export interface CommitLogOptions {
   maxBatchBytes?: number;
   /** Batches and single writes that wait for their answer at once. Defaults to 4. */
   maxInFlight?: number;
-  /** While an answer is awaited, writes gather until they are so many, or the answer comes. Defaults to 64. */
+  /**
+   * While one answer is awaited, writes gather until they are so many, or the answer comes; while several are, until
+   * they fill a batch. Defaults to 128.
+   */
   gather?: number;
   /** Writes go one by one while the server takes each in less than this; 0 for never. Defaults to 0.1. */
   cheapSingleMs?: number;
@@ -114,7 +118,7 @@ export class CommitLog {
       maxBatch: 1_000,
       maxBatchBytes: 4 * 1024 * 1024,
       maxInFlight: 4,
-      gather: 64,
+      gather: 128,
       cheapSingleMs: 0.1,
       maxWaiting: 20_000,
       maxWaitingBytes: 64 * 1024 * 1024,
@@ -155,11 +159,12 @@ export class CommitLog {
       } catch (error) {
         return Promise.reject(unsendable(append, (error as Error).message));
       }
-      if (append.data.length + HEADER_ROOM > maxPayload) {
-        const size = `${append.data.length} bytes are over the server's max_payload of ${maxPayload}`;
-        return Promise.reject(unsendable(append, size));
+      const size = bytesOf(append.data);
+      if (size + HEADER_ROOM > maxPayload) {
+        const why = `${size} bytes are over the server's max_payload of ${maxPayload}`;
+        return Promise.reject(unsendable(append, why));
       }
-      bytes += append.data.length;
+      bytes += size;
     }
     if (this.#queue.length >= maxWaiting || this.#queuedBytes + bytes > maxWaitingBytes) {
       return Promise.reject(this.#backpressure());
@@ -225,13 +230,20 @@ export class CommitLog {
     this.#publish(messages);
   }
 
-  /** A batch costs the server the same whatever its size, so a second one goes only when it is worth it. */
   #flush(): void {
     if (this.#singles.isProbing) return;
-    const { maxInFlight, gather } = this.#limits;
-    while (this.#queue.length >= (this.#inFlight === 0 ? 1 : gather) && this.#inFlight < maxInFlight) {
+    while (this.#queue.length >= this.#enough && this.#inFlight < this.#limits.maxInFlight) {
       this.#sendParts(this.#take());
     }
+  }
+
+  /**
+   * From how many waiting writes on another batch goes. It costs the server the same whatever its size, so one beside
+   * another goes only when it is worth it, and a third only when it is full.
+   */
+  get #enough(): number {
+    if (this.#inFlight === 0) return 1;
+    return this.#inFlight === 1 ? this.#limits.gather : this.#limits.maxBatch;
   }
 
   /** The next writes that may share a batch: never two expectations about the same job. */
@@ -265,16 +277,16 @@ export class CommitLog {
   #sendBatch(batch: readonly Waiting[]): void {
     const reply = this.#expectAnswer((answer) => this.#onBatchAnswer(batch, answer));
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
-    const size = batch.reduce((sum, { group }) => sum + group.length, 0);
     const messages: OutgoingMessage[] = [];
     for (const { group, lines } of batch) {
-      for (const [index, append] of group.entries()) {
-        const sequence = messages.length + 1;
-        const isLast = sequence === size;
-        const marks = `${mark}${sequence}\r\n${isLast ? 'Nats-Batch-Commit: 1\r\n' : ''}`;
-        messages.push(outgoingMessage(append, lines[index] + marks, isLast ? reply : undefined));
+      for (let index = 0; index < group.length; index++) {
+        const marks = `${mark}${messages.length + 1}\r\n`;
+        messages.push(outgoingMessage(group[index] as Append, lines[index] + marks, undefined));
       }
     }
+    const last = messages.at(-1) as OutgoingMessage;
+    last.reply = reply;
+    last.lines += 'Nats-Batch-Commit: 1\r\n';
     this.#publish(messages);
   }
 
@@ -372,7 +384,7 @@ export class CommitLog {
     const expect = group[0]?.expect;
     const last = expect && (await this.#readLast(expect.filter));
     if (!last) return undefined;
-    const index = group.findLastIndex(({ data }) => Buffer.compare(last.data, data) === 0);
+    const index = group.findLastIndex(({ data }) => Buffer.from(data as string).equals(last.data));
     return index < 0 ? undefined : { appended: { seq: last.seq, duplicate: true }, count: index + 1 };
   }
 

@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 import type { WorkMessage } from '../wire/job-message.js';
+import { parseAckSubject } from './ack-subject.js';
 import type { AckWindow } from './ack-window.js';
 import { headerReader } from './message-headers.js';
 import type { Replies } from './replies.js';
@@ -22,18 +23,16 @@ export class Delivery implements WorkMessage {
   readonly headers: HeaderReader;
   readonly headersUnreadable: boolean;
 
-  /** @param msg with a reply `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<time ns>.<pending>` */
+  /** @param msg with a reply for its acknowledgement; see {@link parseAckSubject} */
   constructor(msg: Msg, replies: Replies, acks: AckWindow) {
     this.#msg = msg;
     this.#replies = replies;
     this.#acks = acks;
-    const tokens = (msg.reply ?? '').split('.');
-    // With a domain and account, two tokens stand before the stream and a random one at the end.
-    const start = tokens.length > 9 ? 4 : 2;
-    this.deliveryCount = Number(tokens[start + 2]);
-    this.seq = Number(tokens[start + 3]);
-    this.consumerSeq = Number(tokens[start + 4]);
-    this.timeMs = Math.floor(Number(tokens[start + 5]) / 1_000_000);
+    const { deliveryCount, seq, consumerSeq, timeMs } = parseAckSubject(msg.reply ?? '');
+    this.deliveryCount = deliveryCount;
+    this.seq = seq;
+    this.consumerSeq = consumerSeq;
+    this.timeMs = timeMs;
     const headers = headerReader(msg);
     this.headersUnreadable = headers === undefined;
     this.headers = headers ?? NO_HEADERS;

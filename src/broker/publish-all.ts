@@ -8,7 +8,8 @@ export interface OutgoingMessage {
   reply?: string | undefined;
   /** Lines of headers, each with its end; without any the message has none. */
   lines?: string;
-  data: Uint8Array;
+  /** Text goes out as UTF-8. */
+  data: string | Uint8Array;
 }
 
 /** The part of the client that takes bytes of the protocol. It is not public, so a version may come without it. */
@@ -17,6 +18,7 @@ interface ByteSender {
 }
 
 const LINE_END = '\r\n';
+const VERSION = `NATS/1.0${LINE_END}`;
 
 /**
  * Publishes many messages at once. The client's `publish` encodes the parts of each message by itself and joins them
@@ -43,26 +45,38 @@ function senderOf(connection: NatsConnection): ByteSender | undefined {
 
 /** The messages as the protocol has them: `HPUB <subject> [reply] <header bytes> <all bytes>`, headers, body. */
 function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
-  const heads = messages.map(headOf);
-  const size = messages.reduce(
-    (sum, { data }, index) => sum + Buffer.byteLength(heads[index] as string) + data.length + LINE_END.length,
-    0,
-  );
+  const heads: string[] = [];
+  let size = 0;
+  for (const message of messages) {
+    const bodyBytes = bytesOf(message.data);
+    const head = headOf(message, bodyBytes);
+    heads.push(head);
+    size += Buffer.byteLength(head) + bodyBytes + LINE_END.length;
+  }
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
-  for (const [index, { data }] of messages.entries()) {
+  for (let index = 0; index < messages.length; index++) {
+    const { data } = messages[index] as OutgoingMessage;
     at += bytes.write(heads[index] as string, at);
-    bytes.set(data, at);
-    at += data.length;
-    at += bytes.write(LINE_END, at);
+    if (typeof data === 'string') at += bytes.write(data, at);
+    else {
+      bytes.set(data, at);
+      at += data.length;
+    }
+    at += bytes.write(LINE_END, at, 'latin1');
   }
   return bytes;
 }
 
-function headOf({ subject, reply, lines, data }: OutgoingMessage): string {
+/** How many bytes of a message a body is. */
+export function bytesOf(data: string | Uint8Array): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+}
+
+function headOf({ subject, reply, lines }: OutgoingMessage, bodyBytes: number): string {
   const to = reply === undefined ? subject : `${subject} ${reply}`;
-  if (lines === undefined) return `PUB ${to} ${data.length}${LINE_END}`;
-  const headers = `NATS/1.0${LINE_END}${lines}${LINE_END}`;
-  const headerBytes = Buffer.byteLength(headers);
-  return `HPUB ${to} ${headerBytes} ${headerBytes + data.length}${LINE_END}${headers}`;
+  if (lines === undefined) return `PUB ${to} ${bodyBytes}${LINE_END}`;
+  const headerBytes = VERSION.length + Buffer.byteLength(lines) + LINE_END.length;
+  const sizes = `${headerBytes} ${headerBytes + bodyBytes}`;
+  return `HPUB ${to} ${sizes}${LINE_END}${VERSION}${lines}${LINE_END}`;
 }

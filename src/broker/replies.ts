@@ -18,7 +18,7 @@ export class Replies {
    * @param reply where the server says that it has carried it out; defaults to nowhere
    */
   send(subject: string, body: string, reply?: string): void {
-    this.#waiting.push({ subject, reply, data: Buffer.from(body) });
+    this.#waiting.push({ subject, reply, data: body });
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 

@@ -71,7 +71,7 @@ export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecor
   if (next.length === 0) return record;
   for (const followUp of next) assertFollowUp(followUp);
   const whole = { ...record, next };
-  const bytes = encodeRecord(whole).length;
+  const bytes = Buffer.byteLength(encodeRecord(whole));
   if (bytes <= MAX_RECORD_BYTES) return whole;
   throw new ValidationError(
     'JETFLEET_RESULT_TOO_LARGE',

@@ -5,8 +5,9 @@ import { statusOf } from '../jobs/vocabulary.js';
 
 const decoder = new TextDecoder();
 
-export function encodeRecord(record: JobRecord): Uint8Array {
-  return Buffer.from(JSON.stringify(record));
+/** The text of its message, which goes out as UTF-8. */
+export function encodeRecord(record: JobRecord): string {
+  return JSON.stringify(record);
 }
 
 /**

@@ -69,7 +69,10 @@ describe('a valid message', () => {
 
   test('that Jetfleet wrote itself reads back the same', () => {
     const { request } = decode('{"a":1}', { [Header.MAX_ATTEMPTS]: '5', [Header.TRACEPARENT]: '00-1-2-01' });
-    const again = message(encodeBody(request.payload), Object.fromEntries(optionHeaders(request)));
+    const again = message(
+      Buffer.from(encodeBody(request.payload)),
+      Object.fromEntries(optionHeaders(request)),
+    );
     expect(decodeJob(subjects, again).request).toEqual(request);
   });
 });
