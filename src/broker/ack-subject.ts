@@ -6,6 +6,8 @@ export interface AckSubject {
   consumerSeq: number;
   /** When the message was stored, ms since the epoch. */
   timeMs: number;
+  /** Messages that the consumer had yet to hand out after this one. */
+  pending: number;
 }
 
 const DOT = 46;
@@ -25,12 +27,15 @@ export function parseAckSubject(subject: string): AckSubject {
     if (subject.charCodeAt(at) === DOT) dots[count++] = at;
   }
   const first = count + 1 > PLAIN_TOKENS ? 6 : 4;
-  const number = (token: number, cut = 0) =>
-    Number(subject.slice((dots[token - 1] ?? 0) + 1, (dots[token] ?? 0) - cut));
+  const number = (token: number, cut = 0) => {
+    const end = token < count ? (dots[token] as number) : subject.length;
+    return Number(subject.slice((dots[token - 1] as number) + 1, end - cut));
+  };
   return {
     deliveryCount: number(first),
     seq: number(first + 1),
     consumerSeq: number(first + 2),
     timeMs: number(first + 3, NANOSECOND_DIGITS),
+    pending: number(first + 4),
   };
 }

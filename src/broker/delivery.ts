@@ -20,6 +20,8 @@ export class Delivery implements WorkMessage {
   readonly deliveryCount: number;
   /** How many deliveries its consumer had made with this one; a consumer that was made anew counts anew. */
   readonly consumerSeq: number;
+  /** Messages that the consumer had yet to hand out after this one. */
+  readonly pending: number;
   readonly headers: HeaderReader;
   readonly headersUnreadable: boolean;
 
@@ -28,11 +30,12 @@ export class Delivery implements WorkMessage {
     this.#msg = msg;
     this.#replies = replies;
     this.#acks = acks;
-    const { deliveryCount, seq, consumerSeq, timeMs } = parseAckSubject(msg.reply ?? '');
+    const { deliveryCount, seq, consumerSeq, timeMs, pending } = parseAckSubject(msg.reply ?? '');
     this.deliveryCount = deliveryCount;
     this.seq = seq;
     this.consumerSeq = consumerSeq;
     this.timeMs = timeMs;
+    this.pending = pending;
     const headers = headerReader(msg);
     this.headersUnreadable = headers === undefined;
     this.headers = headers ?? NO_HEADERS;

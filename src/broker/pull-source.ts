@@ -53,6 +53,7 @@ export class PullSource {
   #silence: NodeJS.Timeout | undefined;
   #count = 0;
   #consumerSeq = 0;
+  #mayHaveMore = true;
 
   constructor(options: PullSourceOptions) {
     this.#options = options;
@@ -76,6 +77,11 @@ export class PullSource {
   /** True while a request waits at the server. */
   get isWaiting(): boolean {
     return this.#waitToken !== undefined;
+  }
+
+  /** False when there was nothing more to hand out after the last delivery: then it is no use to `take`. */
+  get mayHaveMore(): boolean {
+    return this.#mayHaveMore;
   }
 
   /** Takes up to `batch` messages that are there now; resolves to how many came. */
@@ -110,6 +116,7 @@ export class PullSource {
 
   /** Forgets the request that waits, as after a reconnect, when the server has forgotten it too. */
   reset(): void {
+    this.#mayHaveMore = true;
     this.#take?.finish();
     this.#endWait();
   }
@@ -163,6 +170,7 @@ export class PullSource {
     const delivery = new Delivery(msg, this.#options.replies, this.#acks);
     if (delivery.consumerSeq <= this.#consumerSeq) this.#options.onRewound();
     this.#consumerSeq = delivery.consumerSeq;
+    this.#mayHaveMore = delivery.pending !== 0;
     this.#options.onDelivery(delivery);
     if (take && take.left === 0) take.finish();
   }

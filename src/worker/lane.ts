@@ -3,9 +3,9 @@ import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { PullSource } from '../broker/pull-source.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
+import type { WorkConsumer } from '../queue/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
 import { workKindsFor } from '../wire/subjects.js';
-import type { WorkConsumer } from '../queue/settled-messages.js';
 import type { DeliveryProgress } from './delivery-progress.js';
 import { HeldDeliveries, HOLD_MS } from './held-deliveries.js';
 import type { TrimSource } from './trimmer.js';
@@ -39,9 +39,9 @@ interface Source extends WorkConsumer {
  * a priority only when the one above is empty; with nothing there it leaves one request at each consumer. It never
  * fetches ahead, and what arrives beyond its slots goes straight back for another worker.
  *
- * Where slots change hands quickly it saves round trips: a request stays at each consumer that was empty, which is not
- * asked again before that is served, and what arrives beyond the slots waits a moment for one. A job of higher priority
- * that comes in the same moment as a slot may miss it then, and gets the next.
+ * Where slots change hands quickly it saves round trips: a request stays at each consumer that is empty, as far as its
+ * last delivery told, and that consumer is not asked again before it is served; what arrives beyond the slots waits a
+ * moment for one. A job of higher priority that comes in the same moment as a slot may miss it then, and gets the next.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -186,6 +186,10 @@ export class Lane {
       // Behind a higher priority that is held up, a lower one must wait too.
       if (!this.#mayAsk || free <= 0 || pull.isFull) break;
       if (maySkip && pull.isWaiting) continue;
+      if (isQuick && !pull.mayHaveMore) {
+        pull.wait();
+        continue;
+      }
       const taken = await pull.take(free);
       got += taken;
       if (isQuick && taken < free && this.#mayAsk) pull.wait();

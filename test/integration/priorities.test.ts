@@ -102,6 +102,36 @@ describe('priorities', () => {
   });
 });
 
+describe('a worker with free slots', () => {
+  it('asks once for each job that comes alone while jobs are short', async () => {
+    const started: string[] = [];
+    const worker = new JobWorkerService(queue).registerHandler('alone', {
+      handler: ({ id }) => void started.push(id),
+    });
+    await worker.start();
+    const { connection, subjects } = await queue.broker();
+    let requests = 0;
+    connection.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${subjects.streamName('jobs')}.alone-normal`, {
+      callback: () => requests++,
+    });
+    const runOne = async () => {
+      const before = started.length;
+      await queue.addJob('alone', {});
+      await vi.waitFor(() => expect(started).toHaveLength(before + 1), { interval: 1 });
+    };
+    // Two for the worker to see that jobs are short.
+    for (let n = 0; n < 3; n++) await runOne();
+    await connection.flush();
+    const before = requests;
+    for (let n = 0; n < 30; n++) await runOne();
+    await connection.flush();
+    expect(requests - before).toBeGreaterThanOrEqual(29);
+    // A request that expires in this time is renewed, and a slow moment looks like a long job.
+    expect(requests - before).toBeLessThanOrEqual(40);
+    await worker.shutdown();
+  });
+});
+
 describe('two workers', () => {
   it('leave no job in the hands of a saturated one for more than 250 ms while the other is idle', async () => {
     const busy = gatedWorker('saturated', 2);

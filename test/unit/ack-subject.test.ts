@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { parseAckSubject } from '../../src/broker/ack-subject.js';
 
-const read = { deliveryCount: 3, seq: 1_234_567, consumerSeq: 98, timeMs: 1_795_662_000_123 };
+const read = { deliveryCount: 3, seq: 1_234_567, consumerSeq: 98, timeMs: 1_795_662_000_123, pending: 17 };
 
 describe('the subject of an acknowledgement', () => {
-  it('tells delivery, sequences and time', () => {
+  it('tells delivery, sequences, time and what is left', () => {
     expect(parseAckSubject('$JS.ACK.JOBS.noop-high.3.1234567.98.1795662000123456789.17')).toEqual(read);
   });
 
