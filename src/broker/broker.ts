@@ -7,7 +7,7 @@ import { encodeBody, optionHeaders, scheduleHeaders } from '../wire/job-message.
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
 import { atMost } from './bounded.js';
-import { type Append, CommitLog, type CommitLogOptions } from './commit-log.js';
+import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { assertServer, type ConnectOptions, openConnection } from './connection.js';
 import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
@@ -181,18 +181,19 @@ export class Broker {
   }
 
   /** Writes one transition; see {@link appendEvents}. */
-  appendEvent(record: JobRecord, lastSeq: number): Promise<number> {
-    return this.appendEvents([record], lastSeq);
+  async appendEvent(record: JobRecord, lastSeq: number): Promise<number> {
+    const { seq } = await this.appendEvents([record], lastSeq);
+    return seq;
   }
 
   /**
    * Writes transitions of one job, all of them or none, fenced by the job's last event.
    * @param lastSeq sequence of the job's last event, 0 when there must be none
    * @param maybeStored whether the same write was tried before, without an answer
-   * @returns the sequence of the last one
+   * @returns the last one, as it is stored
    * @throws ConflictError when somebody else wrote in the meantime
    */
-  appendEvents(records: readonly JobRecord[], lastSeq: number, maybeStored = false): Promise<number> {
+  appendEvents(records: readonly JobRecord[], lastSeq: number, maybeStored = false): Promise<Appended> {
     const group: Append[] = [];
     for (const record of records) {
       const subject = this.subjects.event(record.type, record.status, record.id);
@@ -200,7 +201,7 @@ export class Broker {
     }
     const [first] = group;
     if (first) first.expect = { filter: this.subjects.eventsOf(records[0]?.id ?? ''), lastSeq };
-    return this.#logs.events.appendInOrder(group).then(({ seq }) => seq);
+    return this.#logs.events.appendInOrder(group);
   }
 
   /** The last event of a job, or undefined when no worker has touched it. */

@@ -23,7 +23,7 @@ import {
   setJobTimer,
   writeEvents,
 } from './run-services.js';
-import { atTurnEnd, type TurnEndListener } from './turn-end.js';
+import { atTurnEnd, type TurnEndListener, turnEnd } from './turn-end.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob extends ActorClaim {
@@ -66,8 +66,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   #delivery: Delivery;
   #record: JobRecord;
   #seq: number;
-  /** Writes of one job go one after the other: each is fenced by the one before. */
-  #writes: Promise<unknown> = Promise.resolve();
+  /** Writes of one job go one after the other: each is fenced by the one before. Undefined until the first. */
+  #writes: Promise<unknown> | undefined;
   #begun = false;
   #ended = false;
   #lease = 0;
@@ -138,8 +138,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
    * written, together with the outcome if that is known by then.
    */
   #beginEarly(): void {
-    // Before the handler begins: what it saves comes after its claim.
-    this.#writes = atTurnEnd(this);
+    atTurnEnd(this);
     this.run().then(
       (outcome) => {
         this.#early = outcome;
@@ -152,6 +151,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (this.#ended) return;
     try {
       this.#earlyWrite = this.#writeEarly().catch((error) => this.#giveUpEarly(error));
+      this.#writes ??= this.#earlyWrite;
     } catch (error) {
       void this.#giveUpEarly(error);
     }
@@ -162,7 +162,9 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     const outcome = this.#early;
     if (outcome?.kind !== 'completed' || this.#released) {
       this.#follow();
-      return this.#append(claim).then(() => this.#services.onFailpoint?.('claim.written', claim.id));
+      const { onFailpoint } = this.#services;
+      const written = this.#append(claim);
+      return onFailpoint ? written.then(() => onFailpoint('claim.written', claim.id)) : written;
     }
     this.#begun = false;
     this.#claimed.progress.handled();
@@ -370,7 +372,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   #append(...records: [JobRecord, ...JobRecord[]]): Promise<void> {
     const last = records.at(-1) as JobRecord;
     return writeEvents(this.#services, records, this.#seq).then(
-      (seq) => {
+      ({ seq }) => {
         this.#seq = seq;
         this.#record = last;
       },
@@ -408,7 +410,10 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {
-    const result = this.#writes.then(() => this.#earlyWrite).then(write);
+    const isClaimed = this.#claimed.isWritten || this.#earlyWrite !== undefined;
+    // What a handler saves in the turn in which it began comes after its claim.
+    this.#writes ??= isClaimed ? Promise.resolve() : turnEnd().then(() => this.#earlyWrite);
+    const result = this.#writes.then(write);
     this.#writes = result.catch(() => {});
     return result;
   }

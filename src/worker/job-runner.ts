@@ -179,7 +179,7 @@ export class JobRunner {
       return undefined;
     }
     const { record } = draft;
-    const seq = await writeEvents(this.#services, [record], last?.seq ?? 0);
+    const { seq } = await writeEvents(this.#services, [record], last?.seq ?? 0);
     if (isTerminal(record.status)) {
       await this.#endWithoutRun(candidate.delivery, record);
       return undefined;

@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import type { Appended } from '../broker/commit-log.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { SlotMap } from '../broker/slots.js';
 import { BrokerError, ConflictError } from '../jobs/errors.js';
@@ -70,14 +71,14 @@ async function tryAgain<T>(
 
 /**
  * Writes the transitions of a job, all of them or none, however long the broker takes.
- * @returns the sequence of the last one
+ * @returns the last one, as it is stored
  * @throws ConflictError when somebody else wrote after the event `lastSeq`
  */
 export function writeEvents(
   { broker, logger }: RunServices,
   records: readonly JobRecord[],
   lastSeq: number,
-): Promise<number> {
+): Promise<Appended> {
   return persistently(logger, (again) => broker.appendEvents(records, lastSeq, again));
 }
 

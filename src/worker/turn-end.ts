@@ -6,12 +6,14 @@ export interface TurnEndListener {
 let waiting: TurnEndListener[] = [];
 let ending: Promise<void> | undefined;
 
-/**
- * Calls `listener` at the end of this turn of the event loop, after those that asked before it.
- * @returns a promise of that end, the same for all that wait for it; what was called has returned by then
- */
-export function atTurnEnd(listener: TurnEndListener): Promise<void> {
+/** Calls `listener` at the end of this turn of the event loop, after those that asked before it. */
+export function atTurnEnd(listener: TurnEndListener): void {
   waiting.push(listener);
+  turnEnd();
+}
+
+/** Resolves at the end of this turn, when all that was to be called has been: one promise for all that wait for it. */
+export function turnEnd(): Promise<void> {
   ending ??= new Promise((resolve) => {
     setImmediate(() => {
       const listeners = waiting;

@@ -112,7 +112,9 @@ describe('a worker with free slots', () => {
     const { connection, subjects } = await queue.broker();
     let requests = 0;
     connection.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${subjects.streamName('jobs')}.alone-normal`, {
-      callback: () => requests++,
+      callback: () => {
+        requests++;
+      },
     });
     const runOne = async () => {
       const before = started.length;
