@@ -1,6 +1,5 @@
 import type { Arena } from './arena.js';
 import type { ArmedFailpoint, WorkerConfig } from './protocol.js';
-import type { Sabotage } from './sabotage.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
 
 const RESPAWN_MS = 100;
@@ -21,7 +20,7 @@ export class Crew implements AsyncDisposable {
   readonly #arena: Arena;
   readonly #pool: WorkerPool;
   readonly #secret: string;
-  readonly #sabotage: Sabotage | undefined;
+  readonly #behaviour: Pick<WorkerConfig, 'stopsAtFailpoints' | 'sabotage'>;
   readonly #seats: Seat[];
   #over = false;
   /** Longest that a worker got no turn, faults included. */
@@ -29,11 +28,17 @@ export class Crew implements AsyncDisposable {
   /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
   onHit: (hit: ArmedFailpoint, thaw: () => void) => void = () => {};
 
-  constructor(arena: Arena, pool: WorkerPool, seats: number, secret: string, sabotage?: Sabotage) {
+  constructor(
+    arena: Arena,
+    pool: WorkerPool,
+    seats: number,
+    secret: string,
+    behaviour: Pick<WorkerConfig, 'stopsAtFailpoints' | 'sabotage'>,
+  ) {
     this.#arena = arena;
     this.#pool = pool;
     this.#secret = secret;
-    this.#sabotage = sabotage;
+    this.#behaviour = behaviour;
     this.#seats = Array.from({ length: seats }, () => ({ generation: 0, frozen: false, armed: [] }));
   }
 
@@ -137,7 +142,7 @@ export class Crew implements AsyncDisposable {
       replicas,
       simulatorUrl: simulator.url,
       secret: this.#secret,
-      ...(this.#sabotage && { sabotage: this.#sabotage }),
+      ...this.#behaviour,
     };
   }
 }

@@ -11,6 +11,8 @@ export interface WorkerConfig {
   secret: string;
   /** Monitors are looked at from memory between their own polls from so many a second on. */
   ownPollsPerSecond: number;
+  /** Whether it can be armed. If not, it goes the way that it goes in production, which waits nowhere that it need not. */
+  stopsAtFailpoints: boolean;
   sabotage?: Sabotage;
 }
 

@@ -44,7 +44,10 @@ export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunRes
   const lag = monitorEventLoopDelay({ resolution: 20 });
   lag.enable();
   await using arena = await openArena(options.broker, options.namespace, plan.workers);
-  await using crew = new Crew(arena, options.pool, plan.workers, SECRET, options.sabotage);
+  await using crew = new Crew(arena, options.pool, plan.workers, SECRET, {
+    stopsAtFailpoints: plan.faults.some(({ kind }) => kind === 'failpoint'),
+    ...(options.sabotage && { sabotage: options.sabotage }),
+  });
   await crew.start();
   const injection = inject(plan.faults, arena, crew);
   const [produced] = await Promise.all([produce(plan, arena), injection.done]);

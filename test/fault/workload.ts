@@ -130,7 +130,7 @@ const STEP_ENDS: readonly TaskStep['end'][] = ['ok', 'ok', 'ok', 'throw', 'nap',
 
 export function task(random: Random, id: string): Task {
   const steps = Array.from({ length: random.int(1, 3) }, () => ({
-    ms: random.int(0, 300),
+    ms: random.chance(0.3) ? 0 : random.int(1, 300),
     end: random.pick(STEP_ENDS),
   }));
   return {
