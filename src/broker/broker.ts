@@ -1,9 +1,10 @@
 import type { NatsConnection, Status } from '@nats-io/transport-node';
 import { ConflictError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
+import { encodePayload } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Header, type HeaderList } from '../wire/headers.js';
-import { encodeBody, optionHeaders, scheduleHeaders } from '../wire/job-message.js';
+import { optionHeaders, scheduleHeaders } from '../wire/job-message.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
 import { atMost } from './bounded.js';
@@ -133,7 +134,7 @@ export class Broker {
       id: request.id,
     };
     const subject = this.subjects.work(address);
-    const data = encodeBody(request.payload);
+    const data = encodePayload(request.payload);
     const headers: HeaderList = [[Header.MSG_ID, request.id], ...optionHeaders(request)];
     const log = this.#logs[address.kind];
     if (runAtMs === undefined) return log.append({ subject, data, headers });
@@ -161,7 +162,7 @@ export class Broker {
     const kind = workKindOf(type);
     await this.#logs[kind].append({
       subject: this.subjects.work({ kind, priority, type, id }),
-      data: encodeBody(payload),
+      data: encodePayload(payload),
       headers: [
         [Header.MSG_ID, `${id}:${eventSeq}`],
         [Header.EVENT_SEQ, String(eventSeq)],
@@ -175,7 +176,7 @@ export class Broker {
     const address = { kind, priority: request.priority, type: request.type, id: request.id };
     await this.#logs[kind].append({
       subject: this.subjects.timer(reason, address),
-      data: encodeBody(request.payload),
+      data: encodePayload(request.payload),
       headers: timerHeaders(request, runAtMs, this.subjects.work(address)),
     });
   }

@@ -384,7 +384,10 @@ export class CommitLog {
     const expect = group[0]?.expect;
     const last = expect && (await this.#readLast(expect.filter));
     if (!last) return undefined;
-    const index = group.findLastIndex(({ data }) => Buffer.from(data as string).equals(last.data));
+    const index = group.findLastIndex(({ data }) => {
+      const own = typeof data === 'string' ? Buffer.from(data) : data;
+      return Buffer.compare(last.data, own) === 0;
+    });
     return index < 0 ? undefined : { appended: { seq: last.seq, duplicate: true }, count: index + 1 };
   }
 

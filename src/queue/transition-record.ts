@@ -7,6 +7,7 @@ import { derivedId, isJobId } from '../jobs/job-id.js';
 import type { FollowUp, JobRecord, JobRequest } from '../jobs/job-record.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
 import type { JobOutcome } from '../jobs/outcome.js';
+import { encodePayload } from '../jobs/validation.js';
 import {
   isJobType,
   isPriority,
@@ -16,7 +17,6 @@ import {
   statusOf,
 } from '../jobs/vocabulary.js';
 import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
-import { encodeBody } from '../wire/job-message.js';
 import { encodeRecord } from '../wire/record-message.js';
 
 /** What only the worker knows about a transition. */
@@ -109,7 +109,7 @@ function assertFollowUp({ id, type, priority, payload }: FollowUp): void {
       `next job has the type ${JSON.stringify(type)}, which is not snake_case`,
     );
   }
-  encodeBody(payload);
+  encodePayload(payload);
 }
 
 /**

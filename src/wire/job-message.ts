@@ -56,14 +56,6 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   return headers;
 }
 
-/**
- * The body of a job's message, which goes out as UTF-8.
- * @throws ValidationError when the payload has no JSON form, is too deep or over the size limit
- */
-export function encodeBody(payload: unknown): string {
-  return encodePayload(payload);
-}
-
 /** The headers of a message that fires another one at `atMs`; the server rounds up to its 250 ms tick. */
 export function scheduleHeaders(atMs: number, target: string): HeaderList {
   return [

@@ -80,18 +80,22 @@ export class JobRunner {
   async #takeInSteps(candidate: Candidate): Promise<void> {
     const { id } = candidate.job.request;
     const { onFailpoint } = this.#services;
-    let isRunning = false;
     this.#taking.set(id, candidate);
     try {
-      if (onFailpoint) await onFailpoint('claim.delivered', id);
-      const run = this.#takeEarly(candidate) ?? (await this.#take(candidate));
-      run?.begin();
-      isRunning = run !== undefined;
+      let run: JobRun | undefined;
+      if (onFailpoint) {
+        await onFailpoint('claim.delivered', id);
+        run = this.#takeEarly(candidate);
+      }
+      run ??= await this.#take(candidate);
+      // From here on the run tells how far it is.
+      if (run) return run.begin();
     } catch (error) {
       this.#handBack(candidate.delivery, error);
+    } finally {
+      if (this.#taking.get(id) === candidate) this.#taking.delete(id);
     }
-    if (this.#taking.get(id) === candidate) this.#taking.delete(id);
-    if (!isRunning) candidate.progress.settled();
+    candidate.progress.settled();
   }
 
   #handBack(delivery: Delivery, err: unknown): void {

@@ -55,18 +55,13 @@ const RETRY_MS = 1_000;
  * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
  */
 function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
-  return write(false).catch((error) => tryAgain(logger, write, error));
-}
-
-async function tryAgain<T>(
-  logger: Logger,
-  write: (again: boolean) => Promise<T>,
-  error: unknown,
-): Promise<T> {
-  if (!(error instanceof BrokerError && error.retryable)) throw error;
-  logger.warn({ err: error }, 'the broker did not take a write; trying again');
-  await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  return write(true).catch((next) => tryAgain(logger, write, next));
+  const again = async (error: unknown): Promise<T> => {
+    if (!(error instanceof BrokerError && error.retryable)) throw error;
+    logger.warn({ err: error }, 'the broker did not take a write; trying again');
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return write(true).catch(again);
+  };
+  return write(false).catch(again);
 }
 
 /**

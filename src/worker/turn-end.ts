@@ -1,5 +1,6 @@
 /** What is called at the end of a turn. */
 export interface TurnEndListener {
+  /** Must not throw: others wait behind it. */
   onTurnEnd(): void;
 }
 

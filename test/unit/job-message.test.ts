@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { ValidationError } from '../../src/jobs/errors.js';
 import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES } from '../../src/jobs/limits.js';
 import { Header } from '../../src/wire/headers.js';
-import { decodeJob, encodeBody, optionHeaders, type WorkMessage } from '../../src/wire/job-message.js';
+import { encodePayload } from '../../src/jobs/validation.js';
+import { decodeJob, optionHeaders, type WorkMessage } from '../../src/wire/job-message.js';
 import { Subjects } from '../../src/wire/subjects.js';
 
 const subjects = new Subjects();
@@ -70,7 +71,7 @@ describe('a valid message', () => {
   test('that Jetfleet wrote itself reads back the same', () => {
     const { request } = decode('{"a":1}', { [Header.MAX_ATTEMPTS]: '5', [Header.TRACEPARENT]: '00-1-2-01' });
     const again = message(
-      Buffer.from(encodeBody(request.payload)),
+      Buffer.from(encodePayload(request.payload)),
       Object.fromEntries(optionHeaders(request)),
     );
     expect(decodeJob(subjects, again).request).toEqual(request);
