@@ -406,6 +406,8 @@ export class JobWorkerService implements AsyncDisposable {
     }
     await this.#watch?.close(Math.max(beganAt + timeoutMs - performance.now(), RELEASE_MS));
     await this.#sweeper?.stop();
+    // What ended last is acknowledged before the trimmer looks how far the server is.
+    this.#services?.broker.sendAnswers();
     await this.#trimmer?.stop();
     for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
