@@ -26,9 +26,11 @@ beforeEach(async () => {
   return () => fleet.close();
 });
 
-async function deadLetter(type: string, id: string): Promise<void> {
+/** @returns when it failed, in ms since the epoch */
+async function deadLetter(type: string, id: string): Promise<number> {
   await fleet.queue.addJob(type, { id }, 'high', { id, maxAttempts: 2 });
-  await fleet.waitForJob(id, 'exhausted');
+  const { finishedAt = '' } = await fleet.waitForJob(id, 'exhausted');
+  return Date.parse(finishedAt);
 }
 
 describe('retrying a dead letter', () => {
@@ -81,9 +83,10 @@ describe('retrying a dead letter', () => {
   });
 
   it('takes all that fit: by type and time', async () => {
-    await deadLetter('shaky', 'e1');
-    const between = new Date();
-    await deadLetter('shaky', 'e2');
+    const first = await deadLetter('shaky', 'e1');
+    // Two jobs may fail in one millisecond, and `since` includes its own.
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(first), { interval: 1 });
+    const between = new Date(await deadLetter('shaky', 'e2'));
     await deadLetter('other', 'e3');
     works = true;
     expect(await fleet.queue.retryAll({ type: 'shaky', since: between })).toEqual(['e2']);

@@ -78,16 +78,31 @@ describe('what a handler throws stands on the record', () => {
 });
 
 test.each([
-  [new NonRetryableError('no'), 'JETFLEET_NON_RETRYABLE', false],
-  [new NonRetryableError('no', { code: 'ACME_SOLD_OUT', retryable: true }), 'ACME_SOLD_OUT', false],
-  [new RetryableError('later'), 'JETFLEET_HANDLER_FAILED', true],
-  [new RetryableError('later', { code: 'ACME_BUSY', retryable: false }), 'ACME_BUSY', true],
-  [new TimeoutError('too long'), 'JETFLEET_TIMEOUT', false],
-  [new ValidationError('JETFLEET_PAYLOAD_INVALID', 'wrong'), 'JETFLEET_PAYLOAD_INVALID', false],
-  [new ConflictError('somebody else'), 'JETFLEET_CONFLICT', false],
-  [new BrokerError('JETFLEET_BACKPRESSURE', 'full', { retryable: true }), 'JETFLEET_BACKPRESSURE', true],
-])('%s has the code %s, retryable %s', (error, code, retryable) => {
-  expect(error).toMatchObject({ code, retryable, name: error.constructor.name });
+  ['NonRetryableError', new NonRetryableError('no'), 'JETFLEET_NON_RETRYABLE', false],
+  [
+    'NonRetryableError',
+    new NonRetryableError('no', { code: 'ACME_SOLD_OUT', retryable: true }),
+    'ACME_SOLD_OUT',
+    false,
+  ],
+  ['RetryableError', new RetryableError('later'), 'JETFLEET_HANDLER_FAILED', true],
+  ['RetryableError', new RetryableError('later', { code: 'ACME_BUSY', retryable: false }), 'ACME_BUSY', true],
+  ['TimeoutError', new TimeoutError('too long'), 'JETFLEET_TIMEOUT', false],
+  [
+    'ValidationError',
+    new ValidationError('JETFLEET_PAYLOAD_INVALID', 'wrong'),
+    'JETFLEET_PAYLOAD_INVALID',
+    false,
+  ],
+  ['ConflictError', new ConflictError('somebody else'), 'JETFLEET_CONFLICT', false],
+  [
+    'BrokerError',
+    new BrokerError('JETFLEET_BACKPRESSURE', 'full', { retryable: true }),
+    'JETFLEET_BACKPRESSURE',
+    true,
+  ],
+])('%s %s has the code %s, retryable %s', (name, error, code, retryable) => {
+  expect(error).toMatchObject({ code, retryable, name });
   expect(error).toBeInstanceOf(JetfleetError);
   expect(JetfleetError.is(error)).toBe(true);
 });
