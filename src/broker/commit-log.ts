@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
 import { BrokerError } from '../jobs/errors.js';
+import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { HeaderList } from '../wire/headers.js';
 import { headerLines } from './outgoing-headers.js';
 import { bytesOf, type OutgoingMessage, publishAll } from './publish-all.js';
@@ -52,6 +53,13 @@ export interface CommitLogOptions {
   confirmTimeoutMs?: number;
   /** When to give up on a write that nobody confirms. Defaults to 30,000. */
   giveUpMs?: number;
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkCommitOptions({ cheapSingleMs, ...whole }: CommitLogOptions = {}): void {
+  for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
+  checkInteger('commit.maxBatch', whole.maxBatch, 1, 1_000);
+  checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);
 }
 
 interface Waiting {

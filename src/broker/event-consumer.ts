@@ -11,6 +11,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { decodeRecord } from '../wire/record-message.js';
@@ -67,7 +68,7 @@ const EPHEMERAL_INACTIVE_MS = 60_000;
  * Reads EVENTS, oldest first. An event is acknowledged when its handler has returned; one whose handler throws comes
  * again after a second.
  * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when the durable name exists with another filter
- * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing, or an option out of its range
  */
 export async function consumeEvents(
   connection: NatsConnection,
@@ -77,6 +78,7 @@ export async function consumeEvents(
   logger: Logger,
 ): Promise<EventSubscription> {
   assertFilter(options.filter ?? {});
+  checkInteger('concurrency', options.concurrency, 1, 10_000);
   const stream = subjects.streamName('events');
   const name = await ensureConsumer(connection, stream, wantedConsumer(subjects, options));
   const consumer = await jetstream(connection).consumers.get(stream, name);
@@ -185,8 +187,11 @@ function startingAt(from: NonNullable<EventOptions['from']>): Partial<ConsumerCo
   if (from === 'all') return { deliver_policy: DeliverPolicy.All };
   if (from === 'new') return { deliver_policy: DeliverPolicy.New };
   if (from instanceof Date) {
-    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.toISOString() };
+    const start = new Date(checkedTime('from', from)).toISOString();
+    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: start };
   }
+  // Without a number the server would begin somewhere else.
+  checkInteger('from.seq', from?.seq ?? null, 1);
   return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from.seq };
 }
 

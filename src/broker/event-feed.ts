@@ -1,6 +1,7 @@
 import { DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { JobRecord } from '../jobs/job-record.js';
+import { checkInteger } from '../jobs/numbers.js';
 import type { Subjects } from '../wire/subjects.js';
 import type { StoredMessage } from './direct-read.js';
 import { assertFilter, type EventFilter, filterSubjects } from './event-consumer.js';
@@ -33,6 +34,7 @@ export async function feedEvents(
   recordOf: (message: Pick<StoredMessage, 'subject' | 'seq' | 'data'>) => JobRecord | undefined,
 ): Promise<EventFeed> {
   assertFilter(filter);
+  checkInteger('fromSeq', fromSeq, 0);
   const options: Partial<OrderedConsumerOptions> = {
     filter_subjects: filterSubjects(subjects, filter),
     ...(fromSeq === undefined

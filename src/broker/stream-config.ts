@@ -14,6 +14,7 @@ import {
   MAX_HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
 } from '../jobs/limits.js';
+import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import { type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 
@@ -35,6 +36,15 @@ export interface WantedConsumer {
 }
 
 const NANOS_PER_MS = 1_000_000;
+/** The server keeps its times in nanoseconds, which end after 292 years. */
+const MAX_MS = 100 * 365 * 24 * 60 * 60 * 1000;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkTopology({ replicas, eventsMaxAgeMs, ackWaitMs }: TopologyOptions): void {
+  checkInteger('replicas', replicas, 1, 5);
+  checkInteger('eventsMaxAgeMs', eventsMaxAgeMs, 1, MAX_MS);
+  checkInteger('ackWaitMs', ackWaitMs, 1, MAX_TIMER_MS);
+}
 
 /** JOBS, WEBHOOKS and EVENTS. */
 export function wantedStreams(subjects: Subjects, options: TopologyOptions = {}): WantedStream[] {

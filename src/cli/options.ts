@@ -66,7 +66,10 @@ export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
   if (!match)
     throw new InvalidArgumentError('It must be milliseconds, or a number with ms, s, m, h or d: 30s.');
-  return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] ?? 1));
+  const ms = Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] ?? 1));
+  if (!Number.isSafeInteger(ms))
+    throw new InvalidArgumentError('It is longer than any time that can be kept.');
+  return ms;
 }
 
 /** How long ago, such as `2h`, or an ISO 8601 time. */

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { GpuProvider } from '../gpu/provider.js';
+import { checkNumber } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
 import { WORK_KINDS } from '../wire/subjects.js';
@@ -33,9 +34,10 @@ export interface Examination {
  * Looks at everything that can go wrong around a queue: the server, its streams, jobs that nothing brings on, and
  * instances that belong to nobody. Changes nothing unless `mend` is called.
  * @throws BrokerError `JETFLEET_BROKER_UNREACHABLE`
- * @throws ValidationError `JETFLEET_OPTION_INVALID` when `monitorUrl` is no monitoring page
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` when `monitorUrl` is no monitoring page, or `graceMs` no number
  */
 export async function examine(queue: JobQueueService, options: DoctorOptions = {}): Promise<Examination> {
+  checkNumber('graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
   const diagnoses = await diagnoseAll(queue, options);
   return { findings: diagnoses.map(({ finding }) => finding), mend: () => mendAll(diagnoses) };
 }

@@ -1,6 +1,7 @@
 import { atMost } from '../broker/bounded.js';
 import type { Broker, SweptNotice } from '../broker/broker.js';
 import type { GpuProvider } from '../gpu/provider.js';
+import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { checkConsumers } from './check-consumers.js';
@@ -10,9 +11,9 @@ import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js
 import { ReportedOrphans } from './reported-orphans.js';
 
 export interface SweepOptions {
-  /** Least time between two sweeps of the whole fleet, in milliseconds. Defaults to five minutes. */
+  /** Least time between two sweeps of the whole fleet, in milliseconds, at most 12 days. Defaults to five minutes. */
   intervalMs?: number;
-  /** How much longer than that a worker may wait, as a part of it. Defaults to 0.5. */
+  /** How much longer than that a worker may wait, as a part of it, 0 to 1. Defaults to 0.5. */
   jitter?: number;
   /**
    * How long something may be overdue, or an instance exist and be reported, before it is mended, in milliseconds.
@@ -38,6 +39,8 @@ export interface SweepResult {
 
 export const DEFAULT_SWEEP_INTERVAL_MS = 300_000;
 const DEFAULT_JITTER = 0.5;
+/** With the whole of it as jitter, still a time that a timer can wait. */
+const MAX_INTERVAL_MS = MAX_TIMER_MS / 2;
 /** Events that one sweep reads at most: what is older is the doctor's. */
 const LOOK_BACK = 50_000;
 /** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
@@ -60,7 +63,11 @@ export class Sweeper {
   #detach: (() => void) | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
 
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: SweeperOptions) {
+    checkNumber('sweep.intervalMs', options.intervalMs, 1, MAX_INTERVAL_MS);
+    checkNumber('sweep.jitter', options.jitter, 0, 1);
+    checkNumber('sweep.graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
     this.#intervalMs = options.intervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;

@@ -1,3 +1,4 @@
+import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { INSTANCE_NAME_PREFIX } from './instance-name.js';
 import type { GpuProvider, Instance } from './provider.js';
 import { isLong, RollingList } from './rolling-list.js';
@@ -94,6 +95,9 @@ export class InstancePoller {
     provider: GpuProvider,
     { windowMs = 50, shareFrom = 3, callSpacingMs = 20 }: InstancePollerOptions = {},
   ) {
+    checkNumber('windowMs', windowMs, 0, MAX_TIMER_MS);
+    checkInteger('shareFrom', shareFrom, 1);
+    checkNumber('callSpacingMs', callSpacingMs, 0, MAX_TIMER_MS);
     this.#provider = provider;
     this.#windowMs = windowMs;
     this.#shareFrom = shareFrom;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { JetfleetError } from '../jobs/errors.js';
+import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { createHttpApi, type HttpApiOptions } from './api.js';
 import { parseTokens } from './tokens.js';
@@ -26,6 +27,7 @@ export interface HttpServer extends AsyncDisposable {
 
 /**
  * Serves the API and the dashboard of a queue. The queue stays the caller's to close.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for a port or a time that is none
  * @throws JetfleetError `JETFLEET_HTTP_ADDRESS` when it cannot listen there, or may not without tokens
  */
 export async function startHttpServer(
@@ -33,6 +35,8 @@ export async function startHttpServer(
   options: HttpServerOptions = {},
 ): Promise<HttpServer> {
   const { host = '127.0.0.1', port = 8080, closeTimeoutMs = 5_000 } = options;
+  checkInteger('port', port, 0, 65_535);
+  checkInteger('closeTimeoutMs', closeTimeoutMs, 0, MAX_TIMER_MS);
   const tokens = options.tokens ?? parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   if (tokens.length === 0 && !isLoopback(host)) {
     throw new JetfleetError(

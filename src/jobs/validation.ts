@@ -71,7 +71,8 @@ export function isHttpUrl(text: string): boolean {
 /** The beginning of a value as text, for error reports. Never throws. */
 export function excerptOf(value: unknown): string {
   try {
-    return String(typeof value === 'string' ? value : JSON.stringify(value)).slice(0, EXCERPT_LENGTH);
+    const isJson = typeof value === 'object' && value !== null;
+    return (isJson ? (JSON.stringify(value) ?? '') : String(value)).slice(0, EXCERPT_LENGTH);
   } catch {
     return '[unprintable]';
   }

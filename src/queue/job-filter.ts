@@ -1,6 +1,7 @@
 import { ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { checkInteger } from '../jobs/numbers.js';
 import {
   isJobType,
   isPriority,
@@ -63,7 +64,5 @@ export function assertFilter({ type, status, priority, state, id, order, limit =
   if (order !== undefined && order !== 'oldest' && order !== 'newest') {
     refuse(`order ${JSON.stringify(order)} is neither oldest nor newest`);
   }
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    refuse(`limit ${limit} must be an integer from 1 to ${MAX_LIMIT}`);
-  }
+  checkInteger('limit', limit, 1, MAX_LIMIT);
 }

@@ -3,6 +3,7 @@ import type { StoredMessage } from '../broker/direct-read.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
+import { checkInteger } from '../jobs/numbers.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { Header } from '../wire/headers.js';
 import { decodeJob } from '../wire/job-message.js';
@@ -21,8 +22,12 @@ export interface VersionOptions {
   ifSeq?: number;
 }
 
-/** @throws JetfleetError `JETFLEET_VERSION_MISMATCH` when the job has moved on from the version that is asked for */
+/**
+ * @throws JetfleetError `JETFLEET_VERSION_MISMATCH` when the job has moved on from the version that is asked for
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
+ */
 export function assertVersion(id: string, seq: number, { ifSeq }: VersionOptions): void {
+  checkInteger('ifSeq', ifSeq, 0);
   if (ifSeq === undefined || ifSeq === seq) return;
   throw new JetfleetError(
     'JETFLEET_VERSION_MISMATCH',

@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { checkedTime } from '../jobs/numbers.js';
 import { statusOf } from '../jobs/vocabulary.js';
 import type { JobFilter, JobPage } from './job-filter.js';
 import { findJob } from './job-lookup.js';
@@ -178,13 +179,7 @@ function rangeOf({ since, until }: JobFilter): TimeRange {
 }
 
 function timeOf(name: string, time: Date | string | undefined): number | undefined {
-  if (time === undefined) return undefined;
-  const ms = new Date(time).getTime();
-  if (!Number.isNaN(ms)) return ms;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `${name} ${JSON.stringify(String(time).slice(0, 100))} must be a Date or an ISO 8601 time`,
-  );
+  return time === undefined ? undefined : checkedTime(name, time);
 }
 
 function fitting(filter: JobFilter, { sinceMs, untilMs }: TimeRange): (job: JobRecord) => boolean {

@@ -1,11 +1,13 @@
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { Broker, type BrokerOptions } from '../broker/broker.js';
+import { checkCommitOptions } from '../broker/commit-log.js';
 import type { EventFilter, EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
 import type { EventFeed } from '../broker/event-feed.js';
-import type { TopologyOptions } from '../broker/stream-config.js';
+import { checkTopology, type TopologyOptions } from '../broker/stream-config.js';
 import { assertSafe, type TopologyReport } from '../broker/topology.js';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
@@ -55,7 +57,11 @@ export class JobQueueService implements AsyncDisposable {
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closed = false;
 
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
+    checkTopology(options);
+    checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
+    checkCommitOptions(options.commit);
     this.#options = options;
     this.logger = options.logger ?? silentLogger;
   }
@@ -185,9 +191,7 @@ export class JobQueueService implements AsyncDisposable {
    * @returns how many jobs were removed
    */
   async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS): Promise<number> {
-    if (!Number.isFinite(olderThanMs) || olderThanMs < 0) {
-      throw new ValidationError('JETFLEET_OPTION_INVALID', `olderThanMs ${olderThanMs} must be 0 or more`);
-    }
+    checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
     return cleanupJobs(await this.broker(), olderThanMs, Date.now());
   }
 

@@ -2,6 +2,7 @@ import type { Broker, LastEvent } from '../broker/broker.js';
 import { ConflictError, ValidationError } from '../jobs/errors.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
+import { checkedTime } from '../jobs/numbers.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { listJobs } from './job-lists.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
@@ -102,11 +103,5 @@ function passOver(error: unknown): undefined {
 }
 
 function timeOf(since: Date | string | undefined): number {
-  if (since === undefined) return 0;
-  const ms = new Date(since).getTime();
-  if (!Number.isNaN(ms)) return ms;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `since ${JSON.stringify(String(since))} must be a Date or an ISO 8601 time`,
-  );
+  return since === undefined ? 0 : checkedTime('since', since);
 }

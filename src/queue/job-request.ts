@@ -3,6 +3,7 @@ import { isoTime } from '../jobs/iso-time.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS, MAX_URL_LENGTH } from '../jobs/limits.js';
+import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
 import { assertJobType, isHttpUrl, parsePayload } from '../jobs/validation.js';
 import { isPriority, type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
@@ -81,15 +82,9 @@ function startTime({ delayMs, runAt }: JobOptions, nowMs: number): number | unde
   checkInteger('delayMs', delayMs, 0, MAX_DELAY_MS);
   if (delayMs !== undefined) return delayMs === 0 ? undefined : nowMs + delayMs;
   if (runAt === undefined) return undefined;
-  const at = new Date(runAt).getTime();
-  if (Number.isNaN(at)) throw invalid(`runAt ${JSON.stringify(runAt)} must be a Date or an ISO 8601 time`);
+  const at = checkedTime('runAt', runAt);
   if (at - nowMs > MAX_DELAY_MS) throw invalid(`runAt ${JSON.stringify(runAt)} is more than 366 days away`);
   return at <= nowMs ? undefined : at;
-}
-
-function checkInteger(name: string, value: number | undefined, min: number, max: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;
-  throw invalid(`${name} ${JSON.stringify(value)} must be an integer from ${min} to ${max}`);
 }
 
 function checkUrl(name: string, value: string | undefined): void {

@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { JetfleetError, NonRetryableError, RetryableError, ValidationError } from '../jobs/errors.js';
+import { checkNumber, hintedMs, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './guard.js';
 import { signWebhook } from './signature.js';
 
@@ -73,6 +74,7 @@ export interface WebhookClient {
 
 /** A client that keeps connections to endpoints alive between deliveries. One for the whole process is enough. */
 export function createWebhookClient(options: WebhookClientOptions = {}): WebhookClient {
+  checkNumber('webhooks.timeoutMs', options.timeoutMs, 1, MAX_TIMER_MS);
   const guard = createWebhookGuard(options.guard);
   const pool = { keepAlive: true, maxFreeSockets: 4 };
   const ownHttp = new HttpAgent(pool);
@@ -234,8 +236,8 @@ function failure(
 function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  if (!/^(\d+$|[A-Z][a-z]{2})/.test(value) || Number.isNaN(delay)) return undefined;
-  return Math.min(Math.max(delay, 0), MAX_RETRY_AFTER_MS);
+  if (!/^(\d+$|[A-Z][a-z]{2})/.test(value)) return undefined;
+  return hintedMs(Math.max(delay, 0), MAX_RETRY_AFTER_MS);
 }
 
 function undelivered(message: string, options: ConstructorParameters<typeof RetryableError>[1] = {}) {

@@ -2,7 +2,8 @@ import type { AnyActorLogic } from 'xstate';
 import type { z } from 'zod';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
+import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
+import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
@@ -75,6 +76,7 @@ export interface RegisteredHandler {
 }
 
 export const DEFAULT_CONCURRENCY = 10;
+const MAX_CONCURRENCY = 10_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkHandler<P>(
@@ -83,47 +85,48 @@ export function checkHandler<P>(
   defaultMaxAttempts: number,
 ): RegisteredHandler {
   const { handler, chart, payload, concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs } = options;
-  const { claim = 'early' } = options;
-  const maxAttempts = options.maxAttempts ?? defaultMaxAttempts;
+  const { claim = 'early', maxAttempts = defaultMaxAttempts } = options;
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
   }
-  if (!inRange(concurrency, 10_000))
-    throw invalid(type, `concurrency ${concurrency} must be an integer from 1 to 10000`);
-  if (!inRange(maxAttempts, MAX_MAX_ATTEMPTS)) {
-    throw invalid(type, `maxAttempts ${maxAttempts} must be an integer from 1 to ${MAX_MAX_ATTEMPTS}`);
-  }
-  if (timeoutMs !== undefined && !inRange(timeoutMs, MAX_TIMEOUT_MS)) {
-    throw invalid(type, `timeoutMs ${timeoutMs} must be an integer from 1 to ${MAX_TIMEOUT_MS}`);
-  }
+  checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
+  checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
+  checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
   if (claim !== 'early' && claim !== 'durable') {
     throw invalid(type, `claim ${JSON.stringify(claim)} must be early or durable`);
   }
-  checkRetry(type, retry);
   return {
     type,
     ...(payload && { payload: payload as z.ZodType }),
     run: chart ? { kind: 'chart', logic: chart } : { kind: 'function', handler: handler as JobHandler },
     concurrency,
-    retry,
+    retry: checkedRetry(type, retry),
     maxAttempts,
     claim,
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
 }
 
-function checkRetry(
-  type: string,
-  { baseMs = 0, maxRetryDelay = 0, jitter = 0, delaysMs = [] }: RetryPolicy,
-): void {
-  for (const [name, value] of Object.entries({ baseMs, maxRetryDelay, delaysMs: Math.min(0, ...delaysMs) })) {
-    if (!(value >= 0)) throw invalid(type, `retry.${name} must be 0 or more milliseconds, not ${value}`);
+/** A copy: nobody changes what was checked. */
+function checkedRetry(type: string, policy: RetryPolicy): RetryPolicy {
+  if (typeof policy !== 'object' || policy === null) throw invalid(type, 'needs an object as retry');
+  const { baseMs, maxRetryDelay, jitter, delaysMs } = policy;
+  checkNumber(`${type}: retry.baseMs`, baseMs, 0, MAX_DELAY_MS);
+  checkNumber(`${type}: retry.maxRetryDelay`, maxRetryDelay, 0, MAX_DELAY_MS);
+  checkNumber(`${type}: retry.jitter`, jitter, 0, 1);
+  if (delaysMs !== undefined && !Array.isArray(delaysMs)) {
+    throw invalid(type, 'needs an array of milliseconds as retry.delaysMs');
   }
-  if (!(jitter >= 0 && jitter <= 1)) throw invalid(type, `retry.jitter ${jitter} must be from 0 to 1`);
-}
-
-function inRange(value: number, max: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= max;
+  for (const [index, delayMs] of delaysMs?.entries() ?? []) {
+    // A hole or `undefined` would pass for a field that was left out.
+    checkNumber(`${type}: retry.delaysMs[${index}]`, delayMs ?? null, 0, MAX_DELAY_MS);
+  }
+  return {
+    ...(baseMs !== undefined && { baseMs }),
+    ...(maxRetryDelay !== undefined && { maxRetryDelay }),
+    ...(jitter !== undefined && { jitter }),
+    ...(delaysMs !== undefined && { delaysMs: [...delaysMs] }),
+  };
 }
 
 function invalid(type: string, problem: string): ValidationError {

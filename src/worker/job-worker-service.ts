@@ -9,6 +9,8 @@ import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { Inspector } from '../inspect/inspector.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { MAX_DELAY_MS } from '../jobs/limits.js';
+import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
 import { assertJobType } from '../jobs/validation.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -107,6 +109,8 @@ export class JobWorkerService implements AsyncDisposable {
 
   /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
   constructor(queue: JobQueueService, options: JobWorkerOptions = {}) {
+    checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
+    checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
     this.#queue = queue;
     this.#options = options;
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
@@ -165,8 +169,8 @@ export class JobWorkerService implements AsyncDisposable {
         `a handler of ${type} runs already; register before start`,
       );
     }
-    const concurrency = ownOf(this.#options.concurrency, type) ?? options.concurrency;
-    const retry = ownOf(this.#options.retry, type) ?? options.retry;
+    const concurrency = ownOf(this.#options.concurrency, type, options.concurrency);
+    const retry = ownOf(this.#options.retry, type, options.retry);
     const wanted = {
       ...options,
       ...(concurrency !== undefined && { concurrency }),
@@ -209,9 +213,11 @@ export class JobWorkerService implements AsyncDisposable {
   /**
    * Claims nothing more, waits for running jobs, and hands back those that still run after `timeoutMs`: they lose no
    * attempt, and another worker can take them at once.
-   * @param timeoutMs defaults to 30,000
+   * @param timeoutMs defaults to 30,000, at most 24 days
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
    */
   async shutdown(timeoutMs: number = DEFAULT_SHUTDOWN_MS): Promise<ShutdownResult> {
+    checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
     // XState complains on the console of events to an actor that has ended.
     if (this.state !== 'stopped') this.#lifecycle.send({ type: 'SHUTDOWN', timeoutMs });
     await waitFor(this.#lifecycle, (snapshot) => snapshot.matches('stopped'));
@@ -426,6 +432,10 @@ export class JobWorkerService implements AsyncDisposable {
 }
 
 /** A name such as `constructor` is a legal type, and no setting. */
-function ownOf<T>(settings: Readonly<Record<string, T>> | undefined, type: string): T | undefined {
-  return settings && Object.hasOwn(settings, type) ? settings[type] : undefined;
+function ownOf<T>(
+  settings: Readonly<Record<string, T>> = {},
+  type: string,
+  otherwise: T | undefined,
+): T | undefined {
+  return Object.hasOwn(settings, type) ? settings[type] : otherwise;
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { checkNumber, hintedMs, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { ProviderError, type ProviderErrorClass } from '../provider-error.js';
@@ -60,11 +61,12 @@ export class NovitaClient {
   readonly #timeoutMs: number;
   readonly #logger: Logger;
 
-  /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl` */
+  /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for a `timeoutMs` that is none */
   constructor(options: NovitaClientOptions) {
     if (!/^[\x21-\x7e]+$/.test(options.apiKey)) {
       throw new ProviderError('auth', 'the Novita API key is empty or has characters that no header allows');
     }
+    checkNumber('timeoutMs', options.timeoutMs, 1, MAX_TIMER_MS);
     this.#apiKey = options.apiKey;
     this.#baseUrl = resolveBaseUrl(options.baseUrl ?? DEFAULT_NOVITA_BASE_URL);
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_NOVITA_TIMEOUT_MS;
@@ -236,7 +238,7 @@ function parseJson(text: string): unknown {
 function parseRetryAfter(value: string | null): number | undefined {
   if (!value?.trim()) return undefined;
   const delayMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(delayMs) ? undefined : Math.min(Math.max(0, Math.ceil(delayMs)), MAX_RETRY_AFTER_MS);
+  return hintedMs(Math.max(delayMs, 0), MAX_RETRY_AFTER_MS);
 }
 
 async function readText(response: Response): Promise<string> {
