@@ -11,7 +11,8 @@ import { JobQueueService } from '../../src/index.js';
 import type { Cluster } from '../support/cluster.js';
 import { QUICK } from '../support/simulated-novita.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { ACK_WAIT_MS } from './plan.js';
+import { keepHistory } from './broker-admin.js';
+import type { RunPlan } from './plan.js';
 import { FaultReceiver } from './receiver.js';
 
 /** The broker of a lane: one node, or three. It outlives a run, each in a namespace of its own. */
@@ -30,6 +31,8 @@ export interface Arena extends AsyncDisposable {
   producer: JobQueueService;
   /** One for each client that network faults can meet, the producer's last; none on a cluster. */
   proxies: TcpProxy[];
+  /** Whether the history of a job outlives its removal. */
+  keepsHistory: boolean;
   /** What client `index` connects to. */
   serversFor(index: number): string[];
 }
@@ -37,12 +40,11 @@ export interface Arena extends AsyncDisposable {
 export async function openArena(
   broker: LaneBroker,
   namespace: string,
-  workers: number,
-  simulatorTimings = QUICK,
+  { workers, ackWaitMs, faults }: Pick<RunPlan, 'workers' | 'ackWaitMs' | 'faults'>,
 ): Promise<Arena> {
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
-  const simulator = await startSimulator({ timings: simulatorTimings });
+  const simulator = await startSimulator({ timings: QUICK });
   const receiver = await FaultReceiver.start();
   const proxies: TcpProxy[] = [];
   if (broker.kind === 'single') {
@@ -50,17 +52,18 @@ export async function openArena(
     for (let n = 0; n <= workers; n++) proxies.push(await startTcpProxy({ targets: target }));
   }
   const serversFor = (index: number) => (proxies[index] ? [proxies[index].url] : urls);
-  const shared = { namespace, replicas, ackWaitMs: ACK_WAIT_MS };
+  const shared = { namespace, replicas, ackWaitMs };
   const observer = new JobQueueService({ servers: urls, name: 'observer', ...shared });
   await observer.connect();
   const commit = { confirmTimeoutMs: 500, giveUpMs: 1_500 };
   const producer = new JobQueueService({ servers: serversFor(workers), name: 'producer', commit, ...shared });
   await producer.connect();
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
-  return {
+  const arena: Arena = {
     broker,
     namespace,
     replicas,
+    keepsHistory: faults.some(({ kind }) => kind === 'cleanup'),
     simulator,
     provider,
     receiver,
@@ -75,4 +78,6 @@ export async function openArena(
       await simulator.stop();
     },
   };
+  if (arena.keepsHistory) await keepHistory(arena);
+  return arena;
 }

@@ -23,9 +23,43 @@ export async function diskFull(arena: Arena, forMs: number): Promise<boolean> {
   return true;
 }
 
+/** Copies what is stored on EVENTS, so that the history of a job outlives its removal. */
+export async function keepHistory(arena: Arena): Promise<void> {
+  const { subjects } = await arena.observer.broker();
+  const events = subjects.streamName('events');
+  await administer(arena, (jsm) =>
+    jsm.streams.add({
+      name: copyOf(events),
+      mirror: { name: events },
+      num_replicas: arena.replicas,
+      allow_direct: true,
+    }),
+  );
+}
+
+/** The stream that holds all that was ever stored on EVENTS, once it does. */
+export async function historyStream(arena: Arena): Promise<string> {
+  const { subjects, topology } = await arena.observer.broker();
+  const events = subjects.streamName('events');
+  if (!arena.keepsHistory) return events;
+  const { state } = await topology.streamInfo('events');
+  await administer(arena, async (jsm) => {
+    const copy = await jsm.streams.info(copyOf(events));
+    if (copy.state.last_seq < state.last_seq) throw new Error('the copy of EVENTS is behind');
+  });
+  return copyOf(events);
+}
+
+function copyOf(stream: string): string {
+  return `${stream}_COPY`;
+}
+
 /** Removes what a run has stored. */
 export async function removeStreams(arena: Arena): Promise<void> {
   const { subjects } = await arena.observer.broker();
+  if (arena.keepsHistory) {
+    await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('events'))));
+  }
   for (const kind of ['jobs', 'webhooks', 'events'] as const) {
     await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
   }

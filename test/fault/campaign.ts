@@ -35,6 +35,8 @@ export interface Summary {
   duplicatedInstances: number;
   orphanedInstances: number;
   undeliveredWebhooks: number;
+  /** How long jobs waited that workers handed back, while nothing else went wrong, in ms: 99 of 100, and how many. */
+  handedBack: { count: number; p99Ms: number };
 }
 
 export async function runFaults(options: CampaignOptions): Promise<Summary> {
@@ -77,7 +79,14 @@ async function runGuarded(
   } catch (error) {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const violations = [{ kind: 'harness', about: plan.name, detail }] as const;
-    return { plan, jobs: plan.jobs.length, faultsInjected: 0, violations: [...violations], ms: 0 };
+    return {
+      plan,
+      jobs: plan.jobs.length,
+      faultsInjected: 0,
+      violations: [...violations],
+      handBackWaitsMs: [],
+      ms: 0,
+    };
   }
 }
 
@@ -94,6 +103,7 @@ function reportRun(
 
 function sum(seed: string, results: readonly RunResult[]): Summary {
   const violations = results.flatMap((result) => result.violations);
+  const waitsMs = results.flatMap(({ handBackWaitsMs }) => handBackWaitsMs).sort((a, b) => a - b);
   const of = (...kinds: ViolationKind[]) => violations.filter(({ kind }) => kinds.includes(kind)).length;
   return {
     seed,
@@ -105,5 +115,6 @@ function sum(seed: string, results: readonly RunResult[]): Summary {
     duplicatedInstances: of('duplicated-instance'),
     orphanedInstances: of('orphaned-instance'),
     undeliveredWebhooks: of('undelivered-webhook'),
+    handedBack: { count: waitsMs.length, p99Ms: waitsMs[Math.floor(waitsMs.length * 0.99)] ?? 0 },
   };
 }

@@ -6,6 +6,8 @@ const RESPAWN_MS = 100;
 /** So that a worker looks at the instances of its monitors, of which a run has a few, between their own polls. */
 const SELDOM = 2;
 
+type Behaviour = Pick<WorkerConfig, 'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'lent'>;
+
 interface Seat {
   worker?: WorkerProcess;
   /** How many sat here. */
@@ -20,11 +22,14 @@ export class Crew implements AsyncDisposable {
   readonly #arena: Arena;
   readonly #pool: WorkerPool;
   readonly #secret: string;
-  readonly #behaviour: Pick<WorkerConfig, 'stopsAtFailpoints' | 'sabotage'>;
+  readonly #behaviour: Behaviour;
+  readonly #clockOffsetsMs: readonly number[];
   readonly #seats: Seat[];
   #over = false;
   /** Longest that a worker got no turn, faults included. */
   stalledMs = 0;
+  /** What ended a process, or would have: exceptions and rejections that nobody caught. */
+  readonly crashes: string[] = [];
   /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
   onHit: (hit: ArmedFailpoint, thaw: () => void) => void = () => {};
 
@@ -33,12 +38,14 @@ export class Crew implements AsyncDisposable {
     pool: WorkerPool,
     seats: number,
     secret: string,
-    behaviour: Pick<WorkerConfig, 'stopsAtFailpoints' | 'sabotage'>,
+    behaviour: Behaviour,
+    clockOffsetsMs: readonly number[] = [],
   ) {
     this.#arena = arena;
     this.#pool = pool;
     this.#secret = secret;
     this.#behaviour = behaviour;
+    this.#clockOffsetsMs = clockOffsetsMs;
     this.#seats = Array.from({ length: seats }, () => ({ generation: 0, frozen: false, armed: [] }));
   }
 
@@ -79,6 +86,12 @@ export class Crew implements AsyncDisposable {
     return worker !== undefined && !worker.ended;
   }
 
+  drainConnection(index: number): boolean {
+    const { worker } = this.#seat(index);
+    worker?.send({ type: 'drain-connection' });
+    return worker !== undefined && !worker.ended;
+  }
+
   /** Ends every fault at the workers. */
   heal(): void {
     for (const [index, seat] of this.#seats.entries()) {
@@ -112,7 +125,9 @@ export class Crew implements AsyncDisposable {
     if (this.#over) return worker.kill();
     seat.worker = worker;
     seat.generation += 1;
+    const config = this.#config(index, seat);
     worker.onMessage((message) => {
+      if (message.type === 'crashed') this.crashes.push(`${config.name}: ${message.error}`);
       if (message.type === 'stalled') this.stalledMs = Math.max(this.stalledMs, message.ms);
       if (message.type !== 'hit') return;
       seat.armed = seat.armed.filter(({ failpoint }) => failpoint !== message.armed.failpoint);
@@ -121,7 +136,7 @@ export class Crew implements AsyncDisposable {
     void worker.exited.then(() => {
       if (seat.worker === worker) void this.#replace(index);
     });
-    worker.send({ type: 'start', config: this.#config(index, seat) });
+    worker.send({ type: 'start', config });
     for (const armed of seat.armed) worker.send({ type: 'arm', armed });
   }
 
@@ -142,6 +157,7 @@ export class Crew implements AsyncDisposable {
       replicas,
       simulatorUrl: simulator.url,
       secret: this.#secret,
+      clockOffsetMs: this.#clockOffsetsMs[index] ?? 0,
       ...this.#behaviour,
     };
   }

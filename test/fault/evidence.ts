@@ -1,9 +1,14 @@
 /** What a run has left behind, read from the streams, the provider's ledger and the receiver's log. */
 import type { LedgerEntry } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
+import { WORK_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
+import { historyStream } from './broker-admin.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
+
+/** A record, and when the broker stored it, ms since the epoch. */
+export type StoredRecord = JobRecord & { storedAtMs: number };
 
 export interface Evidence {
   plan: RunPlan;
@@ -12,12 +17,16 @@ export interface Evidence {
   /** Ids of the jobs whose cancellation was confirmed. */
   cancelled: readonly string[];
   /** All records of each job, oldest first. */
-  histories: ReadonlyMap<string, readonly JobRecord[]>;
+  histories: ReadonlyMap<string, readonly StoredRecord[]>;
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
   hits: readonly Hit[];
   /** Longest that this process, the provider in it, or a worker got no turn: the machine was too busy. */
   lagMs: number;
+  /** How many messages were ever stored in the work streams, timers included. */
+  messagesWritten: number;
+  /** Exceptions and rejections that a worker did not catch. */
+  crashes: readonly string[];
   /** Messages and timers that are left in the work streams, by subject. */
   leftOver: readonly string[];
 }
@@ -29,7 +38,7 @@ export async function collect(
   plan: RunPlan,
   accepted: readonly string[],
   cancelled: readonly string[],
-  lagMs: number,
+  { lagMs, crashes }: Pick<Evidence, 'lagMs' | 'crashes'>,
 ): Promise<Evidence> {
   const { simulator, receiver } = arena;
   return {
@@ -41,19 +50,23 @@ export async function collect(
     live: simulator.live(),
     hits: [...receiver.hits],
     lagMs,
+    crashes,
+    messagesWritten: await messagesWritten(arena),
     leftOver: [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))],
   };
 }
 
-async function readHistories({ observer }: Arena): Promise<Map<string, JobRecord[]>> {
-  const broker = await observer.broker();
-  const histories = new Map<string, JobRecord[]>();
-  const stream = broker.subjects.streamName('events');
+async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>> {
+  const broker = await arena.observer.broker();
+  const histories = new Map<string, StoredRecord[]>();
+  const stream = await historyStream(arena);
   for (let seq = 1; ; ) {
     const page = await broker.read.page(stream, broker.subjects.event('*', '*', '*'), seq, PAGE);
     for (const message of page) {
       const record = broker.recordOf(message);
-      if (record) histories.set(record.id, [...(histories.get(record.id) ?? []), record]);
+      if (!record) continue;
+      const stored = { ...record, storedAtMs: message.timeMs };
+      histories.set(record.id, [...(histories.get(record.id) ?? []), stored]);
     }
     const last = page.at(-1);
     if (!last || page.length < PAGE) return histories;
@@ -65,4 +78,10 @@ export async function subjectsLeft({ observer }: Arena, kind: 'jobs' | 'webhooks
   const { topology } = await observer.broker();
   const { state } = await topology.streamInfo(kind, '>');
   return Object.keys(state.subjects ?? {});
+}
+
+async function messagesWritten({ observer }: Arena): Promise<number> {
+  const { topology } = await observer.broker();
+  const infos = await Promise.all(WORK_KINDS.map((kind) => topology.streamInfo(kind)));
+  return infos.reduce((sum, { state }) => sum + state.last_seq, 0);
 }

@@ -3,6 +3,7 @@
  * Tasks do what the plan of the run says; instances and webhooks are real, over HTTP.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { createNovitaProvider, type GpuProvider } from '../../src/gpu/index.js';
 import {
   complete,
@@ -14,7 +15,6 @@ import {
 } from '../../src/index.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import {
-  ACK_WAIT_MS,
   type AnyFailpoint,
   PROVIDER_TIMEOUT_MS,
   SETTLE_DELAY_MS,
@@ -29,7 +29,7 @@ const SHUTDOWN_MS = 500;
 
 const armed: ArmedFailpoint[] = [];
 let sabotaged = false;
-let running: { worker: JobWorkerService; queue: JobQueueService } | undefined;
+let running: { worker: JobWorkerService; queue: JobQueueService; lent?: NatsConnection } | undefined;
 
 function tell(message: FromWorker): Promise<void> {
   return new Promise((resolve) => {
@@ -83,7 +83,22 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
   }
 }
 
+const RealDate = Date;
+
+/** Puts the clock of this process forward, or back. Timers go on as they are. */
+function shiftClock(offsetMs: number): void {
+  globalThis.Date = class extends RealDate {
+    constructor(time?: number | string | Date) {
+      super(time ?? RealDate.now() + offsetMs);
+    }
+    static override now(): number {
+      return RealDate.now() + offsetMs;
+    }
+  } as DateConstructor;
+}
+
 async function start(config: WorkerConfig): Promise<void> {
+  shiftClock(config.clockOffsetMs);
   const { name, servers, namespace, replicas, simulatorUrl, secret } = config;
   if (config.sabotage && !sabotaged) sabotage(config.sabotage);
   sabotaged = true;
@@ -95,11 +110,12 @@ async function start(config: WorkerConfig): Promise<void> {
   });
   const provider = withFailpoints(config.sabotage === 'blind-create' ? createBlindly(novita) : novita);
   const commit = { confirmTimeoutMs: 700 };
+  const lent = config.lent ? await connect({ servers, name }) : undefined;
   const queue = new JobQueueService({
-    servers,
+    ...(lent ? { connection: lent } : { servers }),
     namespace,
     replicas,
-    ackWaitMs: ACK_WAIT_MS,
+    ackWaitMs: config.ackWaitMs,
     name,
     commit,
     logger,
@@ -119,7 +135,7 @@ async function start(config: WorkerConfig): Promise<void> {
     logger,
   });
   worker.registerHandler<{ steps: TaskStep[] }>('task', { handler: runTask, retry: quick });
-  running = { worker, queue };
+  running = { worker, queue, ...(lent && { lent }) };
   for (;;) {
     try {
       await worker.start();
@@ -135,8 +151,16 @@ async function start(config: WorkerConfig): Promise<void> {
 async function stop(drainMs: number): Promise<void> {
   await running?.worker.shutdown(drainMs);
   await running?.queue.close();
+  await running?.lent?.close();
   running = undefined;
   armed.length = 0;
+}
+
+/** Whoever lent the connection takes it back while jobs run, and the process ends as it can. */
+async function drainConnection(): Promise<void> {
+  await running?.lent?.drain();
+  await stop(SHUTDOWN_MS);
+  process.exit(0);
 }
 
 function block(forMs: number): void {
@@ -157,6 +181,8 @@ process.on('message', (message: ToWorker) => {
       return;
     case 'block':
       return block(message.forMs);
+    case 'drain-connection':
+      return void drainConnection();
     case 'stop':
       void stop(0).then(() => tell({ type: 'idle' }));
   }
@@ -168,6 +194,12 @@ setInterval(() => {
   lastTick += ms + TICK_MS;
   if (ms > TICK_MS) void tell({ type: 'stalled', ms });
 }, TICK_MS);
+function crash(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  void tell({ type: 'crashed', error: text }).finally(() => process.exit(1));
+}
+process.on('uncaughtException', crash);
+process.on('unhandledRejection', crash);
 process.on('SIGTERM', () => void stop(SHUTDOWN_MS).finally(() => process.exit(0)));
 process.on('disconnect', () => process.exit(1));
 void tell({ type: 'idle' });

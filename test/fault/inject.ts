@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Arena } from './arena.js';
 import { diskFull } from './broker-admin.js';
+import { forgeNotice } from './hostile-client.js';
 import type { Crew } from './crew.js';
 import type { PlannedFault } from './plan.js';
 
@@ -57,6 +58,14 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       return during(fault.forMs, (on) => arena.proxies[fault.client]?.halfOpen(on));
     case 'disk-full':
       return diskFull(arena, fault.forMs);
+    case 'drain-connection':
+      return crew.drainConnection(fault.worker);
+    case 'cleanup':
+      return (await arena.observer.cleanup(0)) > 0;
+    case 'retry-all':
+      return (await arena.producer.retryAll()).length > 0;
+    case 'forged-notice':
+      return forgeNotice(fault.notice, arena);
     case 'broker-kill':
       return killServer(arena, fault.forMs);
     default:

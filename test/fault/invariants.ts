@@ -3,8 +3,10 @@ import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { chartEdges } from './chart-edges.js';
 import type { Evidence } from './evidence.js';
+import { FORGED_ID } from './hostile-client.js';
 import { instanceViolations } from './instance-invariants.js';
 import type { PlannedJob } from './plan.js';
+import { timeViolations } from './time-invariants.js';
 import { webhookViolations } from './webhook-invariants.js';
 
 export type ViolationKind =
@@ -20,6 +22,11 @@ export type ViolationKind =
   | 'webhook-id'
   | 'unexpected-failure'
   | 'left-over'
+  | 'early'
+  | 'held-up'
+  | 'flood'
+  | 'hostile'
+  | 'crashed'
   | 'finding'
   | 'harness';
 
@@ -31,9 +38,10 @@ export interface Violation {
 }
 
 const EDGES = chartEdges();
+const FORGED: Violation = { kind: 'hostile', about: FORGED_ID, detail: 'an answer was taken for a job' };
 
 export function violationsOf(evidence: Evidence): Violation[] {
-  const { histories, accepted, cancelled, leftOver, plan } = evidence;
+  const { histories, accepted, cancelled, leftOver, plan, crashes } = evidence;
   const expected = new Set([...accepted, ...followers(evidence), ...histories.keys()]);
   return [
     ...[...expected].flatMap((id) => endOf(id, histories.get(id) ?? [])),
@@ -43,6 +51,9 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...leftOver.map((subject): Violation => ({ kind: 'left-over', about: subject, detail: 'still stored' })),
     ...instanceViolations(evidence),
     ...webhookViolations(evidence),
+    ...timeViolations(evidence),
+    ...crashes.map((detail): Violation => ({ kind: 'crashed', about: 'worker', detail })),
+    ...(histories.has(FORGED_ID) ? [FORGED] : []),
   ];
 }
 
@@ -52,8 +63,10 @@ function followers({ histories }: Evidence): string[] {
 }
 
 function endOf(id: string, history: readonly JobRecord[]): Violation[] {
-  const ends = history.filter(({ status }) => isTerminal(status));
   const last = history.at(-1);
+  // A redrive begins another life. What is left of the one before may be gone, or kept.
+  const life = history.filter(({ redrives }) => redrives === last?.redrives);
+  const ends = life.filter(({ status }) => isTerminal(status));
   if (!last || !isTerminal(last.status)) {
     return [
       { kind: 'lost', about: id, detail: `last seen ${last ? last.state : 'never'}: ${statesOf(history)}` },

@@ -32,7 +32,13 @@ export type PlannedJob =
     })
   | (PlannedJobBase & { kind: 'webhook' })
   /** A message as another language would publish it, valid or not; without an id in its subject when `bare`. */
-  | (PlannedJobBase & { kind: 'raw'; type: string; body: string; bare: boolean });
+  | (PlannedJobBase & {
+      kind: 'raw';
+      type: string;
+      body: string;
+      bare: boolean;
+      headers?: readonly (readonly [string, string])[];
+    });
 
 /** What a webhook endpoint does with a request. */
 export type Answer = 'ok' | '500' | '410' | '429' | 'reset' | 'slow';
@@ -63,7 +69,18 @@ export type PlannedFault =
   | { kind: 'cut'; client: number; atMs: number }
   | { kind: 'delay'; client: number; atMs: number; forMs: number; delayMs: number }
   | { kind: 'half-open'; client: number; atMs: number; forMs: number }
-  | { kind: 'disk-full'; atMs: number; forMs: number };
+  | { kind: 'disk-full'; atMs: number; forMs: number }
+  /** The owner of the connection that a worker was lent drains it. */
+  | { kind: 'drain-connection'; worker: number; atMs: number }
+  /** Somebody removes every record that has ended, while jobs are cancelled and retried. */
+  | { kind: 'cleanup'; atMs: number }
+  | { kind: 'retry-all'; atMs: number }
+  /** A notice that no process of Jetfleet has sent. */
+  | { kind: 'forged-notice'; notice: Notice; atMs: number };
+
+/** What a hostile client says to all workers. */
+export const NOTICES = ['cancelled', 'swept', 'drain', 'watch', 'workers', 'charts'] as const;
+export type Notice = (typeof NOTICES)[number];
 
 export interface RunPlan {
   /** `<seed>/<run>`: what it was drawn from. */
@@ -75,10 +92,16 @@ export interface RunPlan {
   faults: PlannedFault[];
   /** Whether the dead letters are redriven once all is quiet. */
   redrive: boolean;
+  /** How far the clock of each worker is off. */
+  clockOffsetsMs: number[];
+  /** How long a silent worker keeps a job. */
+  ackWaitMs: number;
 }
 
-/** How long a silent worker keeps a job. Everything else in a run is measured against it. */
+/** How long a silent worker keeps a job, unless the run says so. Everything else in it is measured against this. */
 export const ACK_WAIT_MS = 1_000;
+/** As in production. A job that waits this long has been forgotten by all but its lease. */
+export const LONG_ACK_WAIT_MS = 15_000;
 /** The pause between look-ups after an uncertain create; five of them must see what a provider hides for a while. */
 export const SETTLE_DELAY_MS = 120;
 export const PROVIDER_TIMEOUT_MS = 400;

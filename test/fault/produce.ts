@@ -1,5 +1,6 @@
 /** Adds the jobs of a plan and does what its users do. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { headers as createHeaders } from '@nats-io/transport-node';
 import { ConflictError, JetfleetError } from '../../src/index.js';
 import type { Arena } from './arena.js';
 import type { PlannedJob, RunPlan } from './plan.js';
@@ -24,7 +25,8 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
       await delay(job.atMs);
       const isNew = job.kind === 'task' && job.delayMs === undefined && job.isNew;
       const first = isNew ? addNew(job, arena).catch(() => undefined) : undefined;
-      produced.accepted.push((await first) ?? (await patiently(() => add(job, arena))));
+      const id = (await first) ?? (await patiently(() => add(job, arena)));
+      if (id !== undefined) produced.accepted.push(id);
     }),
     ...plan.cancels.map(async ({ id, atMs }) => {
       await delay(atMs);
@@ -66,7 +68,7 @@ async function addNew(job: Extract<PlannedJob, { kind: 'task' }>, { producer }: 
   return id;
 }
 
-async function add(job: PlannedJob, arena: Arena): Promise<string> {
+async function add(job: PlannedJob, arena: Arena): Promise<string | undefined> {
   const { producer, receiver } = arena;
   const { id, priority, maxAttempts, delayMs, endpoint } = job;
   const url = endpoint && receiver.endpoint(id, endpoint);
@@ -90,14 +92,28 @@ async function add(job: PlannedJob, arena: Arena): Promise<string> {
   }
 }
 
-async function publish(job: Extract<PlannedJob, { kind: 'raw' }>, { producer }: Arena): Promise<string> {
+/** @returns its id, or undefined where the broker refuses what only a hostile producer sends */
+async function publish(
+  job: Extract<PlannedJob, { kind: 'raw' }>,
+  { producer }: Arena,
+): Promise<string | undefined> {
   const { connection, subjects } = await producer.broker();
-  const { type, priority, id, bare, body } = job;
+  const { type, priority, id, bare, body, headers: pairs = [] } = job;
   const subject = subjects.work({ kind: 'jobs', priority, type, ...(!bare && { id }) });
-  const answer = await connection.request(subject, body, { timeout: 1_000 });
-  const { seq, error } = answer.json<{ seq?: number; error?: { description: string } }>();
+  const headers = createHeaders();
+  for (const [name, value] of pairs) headers.append(name, value);
+  const answer = await connection.request(subject, body, { timeout: 1_000, headers });
+  const { seq, duplicate, error } = answer.json<PublishAnswer>();
+  const isStored = seq !== undefined && !duplicate;
+  if (!isStored && pairs.length > 0 && error?.code !== 503) return undefined;
   if (seq === undefined) throw new Error(error?.description);
   return bare ? `seq-${seq}` : id;
+}
+
+interface PublishAnswer {
+  seq?: number;
+  duplicate?: boolean;
+  error?: { code: number; description: string };
 }
 
 /** @returns whether the job is cancelled by this; one that has ended, or is not there yet, is left alone */

@@ -11,6 +11,11 @@ export interface WorkerConfig {
   secret: string;
   /** Monitors are looked at from memory between their own polls from so many a second on. */
   ownPollsPerSecond: number;
+  ackWaitMs: number;
+  /** How far its clock is off. */
+  clockOffsetMs: number;
+  /** Whether it is lent a connection, which its owner may drain. */
+  lent: boolean;
   /** Whether it can be armed. If not, it goes the way that it goes in production, which waits nowhere that it need not. */
   stopsAtFailpoints: boolean;
   sabotage?: Sabotage;
@@ -26,6 +31,8 @@ export type ToWorker =
   | { type: 'start'; config: WorkerConfig }
   | { type: 'arm'; armed: ArmedFailpoint }
   | { type: 'block'; forMs: number }
+  /** Drains the connection that the worker was lent, and ends once the worker has noticed. */
+  | { type: 'drain-connection' }
   | { type: 'stop' };
 
 export type FromWorker =
@@ -35,5 +42,7 @@ export type FromWorker =
   | { type: 'failed'; error: string }
   /** An armed failpoint was passed; the process dies or freezes next. */
   | { type: 'hit'; armed: ArmedFailpoint; jobId: string }
+  /** An exception or a rejection that nobody caught. */
+  | { type: 'crashed'; error: string }
   /** The process got no turn for so long, though nobody froze it: the machine was too busy. */
   | { type: 'stalled'; ms: number };

@@ -13,6 +13,7 @@ import { type Violation, violationsOf } from './invariants.js';
 import type { RunPlan } from './plan.js';
 import { produce } from './produce.js';
 import type { Sabotage } from './sabotage.js';
+import { handedBack } from './time-invariants.js';
 import type { WorkerPool } from './worker-pool.js';
 import { HIDDEN_MS } from './workload.js';
 
@@ -21,6 +22,8 @@ export interface RunResult {
   jobs: number;
   faultsInjected: number;
   violations: Violation[];
+  /** Of runs in which workers are stopped and nothing else goes wrong. */
+  handBackWaitsMs: number[];
   ms: number;
 }
 
@@ -43,11 +46,14 @@ export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunRes
   const startedAt = performance.now();
   const lag = monitorEventLoopDelay({ resolution: 20 });
   lag.enable();
-  await using arena = await openArena(options.broker, options.namespace, plan.workers);
-  await using crew = new Crew(arena, options.pool, plan.workers, SECRET, {
+  await using arena = await openArena(options.broker, options.namespace, plan);
+  const behaviour = {
     stopsAtFailpoints: plan.faults.some(({ kind }) => kind === 'failpoint'),
+    lent: plan.faults.some(({ kind }) => kind === 'drain-connection'),
+    ackWaitMs: plan.ackWaitMs,
     ...(options.sabotage && { sabotage: options.sabotage }),
-  });
+  };
+  await using crew = new Crew(arena, options.pool, plan.workers, SECRET, behaviour, plan.clockOffsetsMs);
   await crew.start();
   const injection = inject(plan.faults, arena, crew);
   const [produced] = await Promise.all([produce(plan, arena), injection.done]);
@@ -63,9 +69,10 @@ export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunRes
   violations.push(...before, ...(await reap(arena)));
   lag.disable();
   const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
-  const evidence = await collect(arena, plan, produced.accepted, produced.cancelled, lagMs);
-  const seen = new Set(violations.map(keyOf));
-  violations.push(...violationsOf(evidence).filter((violation) => !seen.has(keyOf(violation))));
+  const seen = { lagMs, crashes: crew.crashes };
+  const evidence = await collect(arena, plan, produced.accepted, produced.cancelled, seen);
+  const known = new Set(violations.map(keyOf));
+  violations.push(...violationsOf(evidence).filter((violation) => !known.has(keyOf(violation))));
   const faults = plan.jobs.reduce((sum, job) => sum + (job.kind === 'create' ? job.faults.length : 0), 0);
   const endpoints = plan.jobs.reduce((sum, { endpoint = [] }) => sum + Math.min(endpoint.length, 1), 0);
   await removeStreams(arena);
@@ -74,6 +81,7 @@ export async function runOne(plan: RunPlan, options: RunOptions): Promise<RunRes
     jobs: evidence.histories.size,
     faultsInjected: injection.count + faults + endpoints + plan.cancels.length,
     violations,
+    handBackWaitsMs: plan.scenario === 'hand-back' ? handedBack(evidence).map(({ waitMs }) => waitMs) : [],
     ms: Math.round(performance.now() - startedAt),
   };
 }
@@ -91,7 +99,7 @@ async function collectNow(
   plan: RunPlan,
   { accepted, cancelled }: { accepted: string[]; cancelled: string[] },
 ): Promise<Violation[]> {
-  return violationsOf(await collect(arena, plan, accepted, cancelled, 0));
+  return violationsOf(await collect(arena, plan, accepted, cancelled, { lagMs: 0, crashes: [] }));
 }
 
 /**

@@ -3,6 +3,8 @@ import { instanceNameStem } from '../../src/gpu/index.js';
 import { FAILPOINTS } from '../../src/worker/failpoint.js';
 import {
   ACK_WAIT_MS,
+  LONG_ACK_WAIT_MS,
+  NOTICES,
   type PlannedFault,
   type PlannedJob,
   PROVIDER_FAILPOINTS,
@@ -13,6 +15,7 @@ import {
   ADDING_MS,
   BAD_ENDPOINTS,
   hopelessTask,
+  hostileRaw,
   PROVIDER_FAULTS,
   plainCreate,
   raw,
@@ -101,6 +104,30 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
       else addFault(draft, { kind, ...base, forMs });
     }
   },
+  /** Workers that are stopped hand back what they run, while others remove what has ended. */
+  'hand-back': (random, draft) => {
+    draft.ackWaitMs = LONG_ACK_WAIT_MS;
+    for (let n = 0; n < 20; n++) {
+      const steps = [{ ms: n % 2 === 0 ? random.int(1, 20) : random.int(700, 1_200), end: 'ok' } as const];
+      draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps });
+    }
+    for (let atMs = 300; atMs < ADDING_MS + 600; atMs += random.int(200, 500)) {
+      addFault(draft, { kind: 'term', worker: worker(random, draft), atMs });
+    }
+  },
+  clocks: (random, draft) => {
+    draft.clockOffsetsMs = Array.from({ length: draft.workers }, () => random.pick(CLOCK_OFFSETS_MS));
+    for (let n = random.int(4, 8); n > 0; n--) {
+      const steps = random.sample(['throw', 'nap', 'throw'] as const, 2).map((end) => ({ ms: 5, end }));
+      const delayMs = random.chance(0.5) ? { delayMs: random.int(200, 1_500) } : {};
+      draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps, ...delayMs });
+    }
+  },
+  'lent-connection': (random, draft) => {
+    for (let n = random.int(1, 3); n > 0; n--) {
+      addFault(draft, { kind: 'drain-connection', worker: worker(random, draft), atMs: when(random) });
+    }
+  },
   'disk-full': (random, draft) => {
     addFault(draft, { kind: 'disk-full', atMs: when(random), forMs: random.int(200, 1_200) });
   },
@@ -149,6 +176,22 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
   },
   hostile: (random, draft) => {
     for (let n = random.int(3, 8); n > 0; n--) draft.jobs.push(raw(random, nextId(draft, 'raw')));
+    const others = draft.jobs.map(({ id }) => id);
+    for (let n = random.int(3, 8); n > 0; n--) {
+      draft.jobs.push(hostileRaw(random, nextId(draft, 'raw'), others));
+    }
+    for (const notice of random.sample(NOTICES, random.int(2, NOTICES.length))) {
+      addFault(draft, { kind: 'forged-notice', notice, atMs: when(random) });
+    }
+  },
+  /** Somebody removes what has ended, while others cancel it and run it again. */
+  cleanup: (random, draft) => {
+    for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
+    for (const { id, atMs } of random.sample(draft.jobs, random.int(2, 4))) {
+      draft.cancels.push({ id, atMs: atMs + random.int(0, 700) });
+    }
+    for (let n = random.int(6, 12); n > 0; n--) addFault(draft, { kind: 'cleanup', atMs: when(random) });
+    for (let n = random.int(6, 12); n > 0; n--) addFault(draft, { kind: 'retry-all', atMs: when(random) });
   },
 };
 
@@ -166,15 +209,30 @@ const CLUSTER: Readonly<Record<string, Scenario>> = {
   },
 };
 
+const CLOCK_OFFSETS_MS = [-60_000, -30_000, -3_000, 0, 3_000, 30_000, 60_000];
+
+/** Those that need a run of their own. */
+const ALONE: readonly string[] = ['hand-back', 'cleanup'];
+
 /** Those that work alike on one node and on three. */
-const PORTABLE = ['worker-kill', 'failpoints', 'dies-while-creating', 'stale-owner', 'blocked-loop', 'drain'];
+const PORTABLE = [
+  'worker-kill',
+  'failpoints',
+  'dies-while-creating',
+  'stale-owner',
+  'blocked-loop',
+  'drain',
+  'hand-back',
+  'clocks',
+];
 
 /** The scenarios by name, for one node or for three. */
 export function scenariosFor(cluster: boolean): Readonly<Record<string, Scenario>> {
   const portable = Object.entries(SINGLE).filter(([name]) => !cluster || PORTABLE.includes(name));
   const own = { ...Object.fromEntries(portable), ...(cluster ? CLUSTER : {}), ...OUTSIDE };
   const mixed: Scenario = (random, draft) => {
-    for (const name of random.sample(Object.keys(own), random.int(2, 4))) own[name]?.(random, draft);
+    const names = Object.keys(own).filter((name) => !ALONE.includes(name));
+    for (const name of random.sample(names, random.int(2, 4))) own[name]?.(random, draft);
   };
   return { ...own, mixed };
 }
@@ -190,7 +248,14 @@ export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: s
   const scenario = wanted ?? turn;
   const name = `${seed}/${run}`;
   const random = new Random(`${name}/${cluster ? 'cluster' : 'single'}`);
-  const plan = { name, scenario, workers: random.int(2, 3), redrive: false };
+  const plan = {
+    name,
+    scenario,
+    workers: random.int(2, 3),
+    redrive: false,
+    clockOffsetsMs: [],
+    ackWaitMs: ACK_WAIT_MS,
+  };
   const draft: Draft = { ...plan, jobs: [], cancels: [], faults: [], serial: 0 };
   for (let n = random.int(1, 3); n > 0; n--) addCreate(random, draft);
   for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(task(random, nextId(draft, 'task')));

@@ -1,6 +1,7 @@
 /** The jobs of a run. */
 import type { FaultInput } from '../../src/gpu/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
+import { HOSTILE_HEADERS } from './hostile-client.js';
 import { type Answer, type PlannedJob, PROVIDER_TIMEOUT_MS, type TaskStep } from './plan.js';
 import type { Random } from './random.js';
 
@@ -168,6 +169,14 @@ export function webhook(random: Random, id: string, endpoint: Answer[] = []): Pl
 
 /** Bodies that no worker can run, and one that it can. */
 const BODIES = ['{', 'null', '[]', '"text"', '{"gpuNum":"many"}', '\u0000', '{"__proto__":{"x":1}}', '1e999'];
+
+/** A message with headers that its producer has no business with; `others` are ids of jobs of the run. */
+export function hostileRaw(random: Random, id: string, others: readonly string[]): PlannedJob {
+  const headers = random
+    .sample(HOSTILE_HEADERS, random.int(1, 3))
+    .map(([name, value]) => [name, value === 'OTHER' ? random.pick(others) : value] as const);
+  return { ...raw(random, id), type: 'task', body: '{"steps":[{"ms":1,"end":"ok"}]}', headers } as PlannedJob;
+}
 
 export function raw(random: Random, id: string): PlannedJob {
   const type = random.pick(['create_instance', 'send_webhook', 'task']);
