@@ -3,19 +3,24 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { namesakeId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import type { WorkKind } from '../wire/subjects.js';
+import type { ConsumerSubjects, WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { recordsById } from './work-jobs.js';
 
-/** A consumer of a work stream, and the subject that it alone filters on. */
-export interface WorkConsumer {
+/** A consumer of a work stream. */
+export interface WorkConsumer extends ConsumerSubjects {
   kind: WorkKind;
-  name: string;
-  filter: string;
+}
+
+/** A consumer whose messages are to be removed. */
+export interface Removable extends WorkConsumer {
+  /** Messages of it that the caller has settled itself, for which no record is read. */
+  known: ReadonlySet<number>;
 }
 
 /** What the server says of a consumer. */
 export interface ConsumerCounts {
+  num_pending: number;
   num_ack_pending: number;
   delivered: { stream_seq: number };
   ack_floor: { stream_seq: number };
@@ -24,7 +29,7 @@ export interface ConsumerCounts {
 /** One that is there, for the jobs of its type. */
 export interface CoveringConsumer extends WorkConsumer {
   type: string;
-  counts: ConsumerCounts & { num_pending: number };
+  counts: ConsumerCounts;
 }
 
 const PAGE = 500;
@@ -53,63 +58,98 @@ export function floorOf(info: ConsumerCounts): number {
   return info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq;
 }
 
+/** Consumers of all kinds, those together whose messages one purge removes. */
+export function byRemoval<C extends WorkConsumer>(consumers: Iterable<C>): C[][] {
+  const groups = new Map<string, C[]>();
+  for (const consumer of consumers) {
+    const key = `${consumer.kind} ${consumer.removal}`;
+    groups.set(key, [...(groups.get(key) ?? []), consumer]);
+  }
+  return [...groups.values()];
+}
+
 /**
- * Removes what a consumer is done with, up to the first message that no record accounts for: that one, it may have lost.
- * @param bound up to which sequence at most; no more than {@link floorOf} says
- * @param known messages that the caller has settled itself, for which no record is read
- * @returns up to which sequence nothing of it is stored any more, and what the removal took
+ * Up to where everything is acknowledged that any of the consumers covers: those whose messages one purge removes.
+ * @param lastSeq of the stream, read before the counts: a consumer at rest is done with all that was stored then
+ */
+export function floorOfAll(infos: readonly ConsumerCounts[], lastSeq: number): number {
+  const isAtRest = ({ num_pending, num_ack_pending }: ConsumerCounts) => num_pending + num_ack_pending === 0;
+  const floors = infos.map((info) => (isAtRest(info) ? lastSeq : floorOf(info)));
+  return Math.min(...floors, Math.max(0, ...infos.map(({ delivered }) => delivered.stream_seq)));
+}
+
+/**
+ * Removes what consumers are done with, up to the first message that no record accounts for: that one, they may have lost.
+ * What was handed back to them is handed out at once as before (decision 29).
+ * @param consumers all those that share one `removal`
+ * @param bound up to which sequence at most; no more than {@link floorOfAll} says
+ * @returns up to which sequence nothing of them is stored any more, and what the removal took
  */
 export async function removeSettled(
   broker: Broker,
-  consumer: WorkConsumer,
+  consumers: readonly Removable[],
   bound: number,
-  known: ReadonlySet<number>,
 ): Promise<{ upTo: number; tookMs: number }> {
-  const { kind } = consumer;
-  if (await isAllKnown(broker, consumer, bound, known))
-    return purge(broker, consumer, bound, lastOf(known, bound));
-  let end = 0;
-  let isAll = true;
+  let upTo = bound;
+  let last = 0;
+  const beyondWildcards: number[] = [];
+  for (const consumer of consumers) {
+    const settled = await settledUpTo(broker, consumer, upTo);
+    upTo = settled.upTo;
+    last = Math.max(last, settled.last);
+    beyondWildcards.push(...settled.beyondWildcards);
+  }
+  const [first] = consumers;
+  const startedMs = performance.now();
+  if (first && Math.min(last, upTo) > 0) {
+    await broker.topology.purge(first.kind, first.removal, Math.min(last, upTo));
+    for (const seq of beyondWildcards) if (seq <= upTo) await broker.topology.deleteMessage(first.kind, seq);
+  }
+  return { upTo, tookMs: performance.now() - startedMs };
+}
+
+interface SettledUpTo {
+  upTo: number;
+  /** The last message that is stored, at most `upTo`; 0 without any. */
+  last: number;
+  /** Settled messages that no wildcard but `>` matches: a client wrote one as the id. */
+  beyondWildcards: number[];
+}
+
+/** How far all that is stored of a consumer is settled, at most up to the bound. */
+async function settledUpTo(broker: Broker, consumer: Removable, bound: number): Promise<SettledUpTo> {
+  const { kind, known } = consumer;
+  const beyondWildcards: number[] = [];
+  // A message with headers that cannot be read is on no page.
+  let last = lastOf(known, bound);
+  if (await isAllKnown(broker, consumer, bound)) return { upTo: bound, last, beyondWildcards };
   for await (const page of belowFloor(broker, consumer, bound)) {
     const unknown = page.filter(({ seq }) => !known.has(seq));
     const [lost] = await unsettledOf(broker, kind, unknown);
-    isAll = lost === undefined;
-    end = lost ? lost.seq - 1 : (page.at(-1)?.seq ?? end);
-    if (lost) break;
+    const settled = lost ? page.filter(({ seq }) => seq < lost.seq) : page;
+    beyondWildcards.push(...settled.flatMap(({ seq, subject }) => (/\.[*>]$/.test(subject) ? seq : [])));
+    last = Math.max(last, settled.at(-1)?.seq ?? 0);
+    if (lost) return { upTo: lost.seq - 1, last, beyondWildcards };
   }
-  // A message with headers that cannot be read is on no page.
-  if (isAll) end = Math.max(end, lastOf(known, bound));
-  return purge(broker, consumer, isAll ? bound : end, end);
+  return { upTo: bound, last, beyondWildcards };
 }
 
 /** Whether what is stored up to the bound is what the caller has settled, and nothing else, by their numbers. */
 async function isAllKnown(
   { read, subjects, topology }: Broker,
-  { kind, filter }: WorkConsumer,
+  { kind, subject, known }: Removable,
   bound: number,
-  known: ReadonlySet<number>,
 ): Promise<boolean> {
   if (known.size < WORTH_COUNTING) return false;
   // A replica that lags behind could answer the second question as of before the first.
   if ((await topology.streamInfo(kind)).config.num_replicas !== 1) return false;
   const stream = subjects.streamName(kind);
   // In this order: what comes in between makes it look like more, never like less.
-  const above = await read.count(stream, filter, bound + 1);
-  const { count, firstSeq } = await read.extent(stream, filter);
+  const above = await read.count(stream, subject, bound + 1);
+  const { count, firstSeq } = await read.extent(stream, subject);
   let knownBelow = 0;
   for (const seq of known) if (seq >= firstSeq && seq <= bound) knownBelow++;
   return count - above === knownBelow;
-}
-
-async function purge(
-  broker: Broker,
-  { kind, filter }: WorkConsumer,
-  upTo: number,
-  last: number,
-): Promise<{ upTo: number; tookMs: number }> {
-  const startedMs = performance.now();
-  if (last > 0) await broker.topology.purge(kind, filter, last);
-  return { upTo, tookMs: performance.now() - startedMs };
 }
 
 /** The last of the sequences that is not above `bound`, 0 when none is. */
@@ -131,11 +171,11 @@ export async function lostMessages(broker: Broker, consumer: WorkConsumer): Prom
 
 async function* belowFloor(
   { read, subjects }: Broker,
-  { kind, filter }: WorkConsumer,
+  { kind, subject }: WorkConsumer,
   floor: number,
 ): AsyncIterable<StoredMessage[]> {
   for (let from = 1; from <= floor; ) {
-    const page = await read.page(subjects.streamName(kind), filter, from, PAGE);
+    const page = await read.page(subjects.streamName(kind), subject, from, PAGE);
     const below = page.filter(({ seq }) => seq <= floor);
     if (below.length > 0) yield below;
     if (below.length < PAGE) return;

@@ -26,6 +26,21 @@ export interface EventAddress {
   id: string;
 }
 
+/**
+ * A consumer and its subjects. A purge makes the server forget what was handed back to each consumer whose filter it
+ * covers, or which covers it. So `removal` removes the consumer's messages, and neither covers the other: each has a
+ * wildcard where the other has none (decision 29).
+ */
+export interface ConsumerSubjects {
+  name: string;
+  /** What the consumer filters on. */
+  filter: string;
+  /** The subject of its messages, to read and count them. */
+  subject: string;
+  /** What removes them. Consumers may share one; then it removes the messages of all of them. */
+  removal: string;
+}
+
 const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
@@ -157,13 +172,24 @@ export class Subjects {
     return this.consumerName(type, priority, id === undefined);
   }
 
-  /** The consumers of one type and priority, each with the only subject that it filters on. */
-  consumersFor(kind: WorkKind, priority: JobPriority, type: string): { name: string; filter: string }[] {
+  /** The two consumers of one type and priority. See {@link ConsumerSubjects} for why they filter as they do. */
+  consumersFor(kind: WorkKind, priority: JobPriority, type: string): ConsumerSubjects[] {
     const bare = this.work({ kind, priority, type });
+    const anyRoot = bare.replace(/^[^.]+/, '*');
     return [
-      // Not `*`, which the server does not match with a stranger's id of `>`.
-      { name: this.consumerName(type, priority), filter: `${bare}.>` },
-      { name: this.consumerName(type, priority, true), filter: bare },
+      {
+        name: this.consumerName(type, priority),
+        // Not `*`, which the server does not match with a stranger's id of `>`.
+        filter: `${bare}.>`,
+        subject: `${bare}.>`,
+        removal: `${anyRoot}.*`,
+      },
+      {
+        name: this.consumerName(type, priority, true),
+        filter: anyRoot,
+        subject: bare,
+        removal: `${this.prefix}${kind}.*.${type}`,
+      },
     ];
   }
 

@@ -72,15 +72,14 @@ export class Lane {
     const { broker, type } = options;
     this.#sources = PRIORITIES.flatMap((priority, step) =>
       workKindsFor(type).flatMap((kind) =>
-        broker.subjects.consumersFor(kind, priority, type).map(({ name, filter }) => {
+        broker.subjects.consumersFor(kind, priority, type).map((subjects) => {
           const source: Source = {
             kind,
-            name,
-            filter,
+            ...subjects,
             maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
             pull: broker.pull({
               stream: broker.subjects.streamName(kind),
-              consumer: name,
+              consumer: subjects.name,
               onDelivery: (delivery) => this.#receive(delivery, source),
               onWaitEnd: () => this.#signal(),
               onRoom: () => this.#signal(),
@@ -104,10 +103,12 @@ export class Lane {
 
   /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
-    return this.#sources.map(({ kind, name, filter, pull }) => ({
+    return this.#sources.map(({ kind, name, filter, subject, removal, pull }) => ({
       kind,
       name,
       filter,
+      subject,
+      removal,
       settled: pull.settled,
     }));
   }

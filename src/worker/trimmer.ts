@@ -1,8 +1,9 @@
 import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { SettledSequences } from '../broker/settled-sequences.js';
-import { floorOf, removeSettled, type WorkConsumer } from '../queue/settled-messages.js';
+import { byRemoval, floorOfAll, removeSettled, type WorkConsumer } from '../queue/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { WorkKind } from '../wire/subjects.js';
 
 /** A consumer, and what this worker has acknowledged of it. */
 export interface TrimSource extends WorkConsumer {
@@ -30,6 +31,15 @@ const IDLE_PAUSE = { factor: 20, maxMs: 5_000 };
 /** How often to look for what other workers have left, which may be dead. */
 const LEFTOVERS_MS = 15_000;
 const STOP_MS = 5_000;
+
+/** Consumers whose messages one purge removes. */
+interface Group {
+  key: string;
+  kind: WorkKind;
+  sources: TrimSource[];
+  /** How many messages this worker has settled that may be stored still. */
+  size: number;
+}
 
 interface Turn {
   /** When the last removal ended, by `performance.now()`, and how long it took. */
@@ -68,7 +78,7 @@ export class Trimmer {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    const last = this.#trimming.then(() => this.#trim([...this.#options.sources()]));
+    const last = this.#trimming.then(() => this.#trim(this.#groups()));
     await atMost(STOP_MS, last);
   }
 
@@ -84,55 +94,72 @@ export class Trimmer {
     this.#timer.unref();
   }
 
-  #due(): TrimSource[] {
-    const now = performance.now();
-    const all = [...this.#options.sources()];
-    const looksForLeftovers = now >= this.#leftoversAtMs;
-    if (looksForLeftovers) this.#leftoversAtMs = now + LEFTOVERS_MS;
-    return all.filter((source) => (source.settled.size === 0 ? looksForLeftovers : this.#isDue(source, now)));
+  #groups(): Group[] {
+    return byRemoval(this.#options.sources()).map((sources) => {
+      const [{ kind, removal }] = sources as [TrimSource];
+      return { key: `${kind} ${removal}`, kind, sources, size: sizeOf(sources) };
+    });
   }
 
-  #isDue(source: TrimSource, now: number): boolean {
-    const { size } = source.settled;
-    const turn = this.#turnOf(source);
+  #due(): Group[] {
+    const now = performance.now();
+    const looksForLeftovers = now >= this.#leftoversAtMs;
+    if (looksForLeftovers) this.#leftoversAtMs = now + LEFTOVERS_MS;
+    return this.#groups().filter((group) => (group.size === 0 ? looksForLeftovers : this.#isDue(group, now)));
+  }
+
+  #isDue(group: Group, now: number): boolean {
+    const { size } = group;
+    const turn = this.#turnOf(group);
     const isIdle = size === turn.seen;
     turn.seen = size;
     const sinceMs = now - turn.endedMs;
     const { factor, maxMs } = isIdle ? IDLE_PAUSE : BUSY_PAUSE;
     const pauseMs = Math.min(factor * turn.tookMs, maxMs);
     const mayWait = !isIdle && size < MANY;
-    return size > 0 && sinceMs >= (mayWait ? Math.max(pauseMs, BUSY_MS) : pauseMs);
+    return sinceMs >= (mayWait ? Math.max(pauseMs, BUSY_MS) : pauseMs);
   }
 
-  #turnOf({ kind, name }: TrimSource): Turn {
-    const key = `${kind} ${name}`;
+  #turnOf({ key }: Group): Turn {
     const turn = this.#turns.get(key) ?? { endedMs: performance.now(), tookMs: 0, doneUpTo: 0, seen: 0 };
     this.#turns.set(key, turn);
     return turn;
   }
 
-  async #trim(sources: readonly TrimSource[]): Promise<void> {
-    const { broker } = this.#options;
-    for (const kind of new Set(sources.map((source) => source.kind))) {
-      const infos = new Map((await broker.topology.consumers(kind)).map((info) => [info.name, info]));
-      for (const source of sources) {
-        const info = infos.get(source.name);
-        if (source.kind !== kind || !info || (this.#stopped && info.num_pending > 0)) continue;
-        await this.#trimOne(source, floorOf(info));
+  async #trim(groups: readonly Group[]): Promise<void> {
+    const { topology } = this.#options.broker;
+    for (const kind of new Set(groups.map((group) => group.kind))) {
+      const { state } = await topology.streamInfo(kind);
+      const infos = new Map((await topology.consumers(kind)).map((info) => [info.name, info]));
+      for (const group of groups) {
+        if (group.kind !== kind) continue;
+        const counts = group.sources.flatMap(({ name }) => infos.get(name) ?? []);
+        const isWhole = counts.length === group.sources.length;
+        const othersGoOn = this.#stopped && counts.some(({ num_pending }) => num_pending > 0);
+        if (isWhole && !othersGoOn) await this.#trimGroup(group, floorOfAll(counts, state.last_seq));
       }
     }
   }
 
-  async #trimOne(source: TrimSource, floor: number): Promise<void> {
-    const { settled } = source;
-    const turn = this.#turnOf(source);
+  async #trimGroup(group: Group, floor: number): Promise<void> {
+    const { sources } = group;
+    const turn = this.#turnOf(group);
     // A consumer that was made anew begins below what is gone.
-    if (floor <= turn.doneUpTo) return settled.forget(floor);
-    const removed = await removeSettled(this.#options.broker, source, floor, settled.known());
-    settled.forget(removed.upTo);
+    if (floor <= turn.doneUpTo) return forget(sources, floor);
+    const removable = sources.map((source) => ({ ...source, known: source.settled.known() }));
+    const removed = await removeSettled(this.#options.broker, removable, floor);
+    forget(sources, removed.upTo);
     turn.endedMs = performance.now();
     turn.tookMs = removed.tookMs;
     turn.doneUpTo = removed.upTo;
-    turn.seen = settled.size;
+    turn.seen = sizeOf(sources);
   }
+}
+
+function sizeOf(sources: readonly TrimSource[]): number {
+  return sources.reduce((sum, { settled }) => sum + settled.size, 0);
+}
+
+function forget(sources: readonly TrimSource[], upTo: number): void {
+  for (const { settled } of sources) settled.forget(upTo);
 }

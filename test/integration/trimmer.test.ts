@@ -156,3 +156,11 @@ it('a work stream of an earlier version, which removes each message by itself, i
   await fleet.waitForJob(id, 'completed');
   await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
 });
+
+it.each(['>', '*'])('a message with %s for its id is removed like any other', async (id) => {
+  await using fleet = await startFleet({ nats, handlers: { quick: () => 1 } });
+  const { connection, subjects } = await fleet.queue.broker();
+  connection.publish(`${subjects.work({ kind: 'jobs', priority: 'low', type: 'quick' })}.${id}`, '1');
+  await connection.flush();
+  await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+});

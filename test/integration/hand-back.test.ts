@@ -1,0 +1,68 @@
+import { jetstream } from '@nats-io/jetstream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { byRemoval, floorOfAll, removeSettled } from '../../src/queue/settled-messages.js';
+import { startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+/** Far below the 15 s after which a message comes again by itself, and far above what handing on takes. */
+const SOON_MS = 3_000;
+
+describe('a message that was handed back', () => {
+  it.each([
+    ['an id', true, 'jobs', 'step'],
+    ['no id', false, 'jobs', 'step'],
+    ['an id, of webhooks', true, 'webhooks', 'send_webhook'],
+    ['no id, of webhooks', false, 'webhooks', 'send_webhook'],
+  ] as const)(
+    'with %s is handed out at once when those before it are removed',
+    async (_, hasId, kind, type) => {
+      await using fleet = await startFleet({ nats, workers: 0 });
+      await fleet.queue.setup([type]);
+      const broker = await fleet.queue.broker();
+      const { connection, subjects, topology } = broker;
+      const consumers = subjects.consumersFor(kind, 'low', type);
+      const consumer = { kind, ...(hasId ? consumers[0] : consumers[1]) } as (typeof consumers)[0] & {
+        kind: typeof kind;
+      };
+      const address = { kind, priority: 'low', type } as const;
+      for (const id of ['a', 'b', 'c'])
+        await jetstream(connection).publish(subjects.work(hasId ? { ...address, id } : address), id);
+      const source = await jetstream(connection).consumers.get(subjects.streamName(kind), consumer.name);
+      const first = await source.next();
+      const second = await source.next();
+      await first?.ackAck();
+      second?.nak();
+      await connection.flush();
+
+      const siblings = ['critical', 'high', 'normal', 'low'] as const;
+      const all = siblings.flatMap((priority) =>
+        subjects.consumersFor(kind, priority, type).map((each) => ({ kind, ...each })),
+      );
+      const group = byRemoval(all).find((each) => each.some(({ name }) => name === consumer.name)) ?? [];
+      const { state } = await topology.streamInfo(kind);
+      const infos = await Promise.all(group.map(({ name }) => topology.consumer(kind, name)));
+      const floor = floorOfAll(
+        infos.flatMap((info) => info ?? []),
+        state.last_seq,
+      );
+      expect(floor).toBe(first?.seq);
+      const known = new Set([first?.seq ?? 0]);
+      await removeSettled(
+        broker,
+        group.map((each) => ({ ...each, known })),
+        floor,
+      );
+      expect((await topology.streamInfo(kind)).state.messages).toBe(2);
+
+      const again = await source.next({ expires: SOON_MS });
+      expect(again?.seq).toBe(second?.seq);
+    },
+  );
+});
