@@ -1,4 +1,4 @@
-import type { NatsConnection, Status } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { ConflictError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
@@ -9,7 +9,8 @@ import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
 import { atMost } from './bounded.js';
 import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
-import { assertServer, type ConnectOptions, openConnection } from './connection.js';
+import { type ConnectOptions, openConnection } from './connection.js';
+import { type ConnectionChange, ConnectionWatch, type Violation } from './connection-watch.js';
 import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
 import {
@@ -24,6 +25,7 @@ import { Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
+import { assertServer } from './server-check.js';
 import type { TopologyOptions } from './stream-config.js';
 import { Topology, type TopologyReport } from './topology.js';
 
@@ -40,9 +42,6 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
 
 const EVENTS_PAGE = 200;
 const FLUSH_MS = 2_000;
-
-/** What happens to a connection that reconnects by itself. */
-export type ConnectionChange = 'lost' | 'back';
 
 /** A job's last event: its record, and the sequence that fences the next transition. */
 export interface LastEvent {
@@ -71,10 +70,8 @@ export class Broker {
   readonly #logs: Record<WorkKind | 'events', CommitLog>;
   readonly #ownsConnection: boolean;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
-  readonly #status: AsyncIterable<Status> & { stop?: () => void };
+  readonly #watch: ConnectionWatch;
   readonly #logger: Logger;
-  #closed = false;
-  #isConnected = true;
 
   private constructor(
     connection: NatsConnection,
@@ -99,8 +96,11 @@ export class Broker {
         options.commit,
       );
     this.#logs = { jobs: log('jobs'), webhooks: log('webhooks'), events: log('events') };
-    this.#status = connection.status();
-    void this.#watchStatus();
+    this.#watch = new ConnectionWatch(
+      connection,
+      { onChange: (change) => this.#tell(change), onViolation: (violation) => this.#refuse(violation) },
+      options.logger,
+    );
   }
 
   /**
@@ -292,7 +292,7 @@ export class Broker {
 
   /** Whether the server is there now, as far as this side knows. */
   get isConnected(): boolean {
-    return this.#isConnected && !this.connection.isClosed();
+    return this.#watch.isConnected;
   }
 
   /** Tells `listener` when the broker goes away and comes back; returns how to stop. */
@@ -314,34 +314,20 @@ export class Broker {
 
   /** Sends what is buffered, and closes the connection unless it was lent. */
   async close(): Promise<void> {
-    this.#closed = true;
     for (const kind of [...WORK_KINDS, 'events'] as const) this.#logs[kind].close();
     await this.flush();
     this.#inbox.close();
-    // A lent connection lives on; its status must not keep this broker alive.
-    this.#status.stop?.();
+    this.#watch.stop();
     if (this.#ownsConnection) await this.connection.close();
   }
 
-  async #watchStatus(): Promise<void> {
-    for await (const status of this.#status) {
-      if (status.type === 'error') this.#logger.warn({ err: status.error }, 'broker reported an error');
-      if (status.type === 'disconnect') {
-        this.#logger.warn('connection to the broker lost; reconnecting');
-        this.#tell('lost');
-      }
-      if (status.type === 'reconnect') {
-        this.#logger.info('connection to the broker is back');
-        this.#inbox.giveUp();
-        this.#tell('back');
-      }
-    }
-    if (!this.#closed) this.#logger.error('the connection to the broker is closed for good');
+  #tell(change: ConnectionChange): void {
+    if (change === 'back') this.#inbox.giveUp();
+    for (const listener of this.#listeners) listener(change);
   }
 
-  #tell(change: ConnectionChange): void {
-    this.#isConnected = change === 'back';
-    for (const listener of this.#listeners) listener(change);
+  #refuse(violation: Violation): void {
+    this.#logger.error({ err: violation }, 'the broker refuses what its user may not do');
   }
 }
 

@@ -9,20 +9,14 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { generateWebhookSecret } from '../webhooks/index.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
+import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { addJobs, injectFaults, type Plan, planFor, registerReport } from './demo-plan.js';
 import { startWebhookReceiver, type WebhookReceiver } from './demo-receiver.js';
 import { DemoScreen } from './demo-screen.js';
 import { judge, type Verdict } from './demo-verdict.js';
 import { ExitCode } from './exit-code.js';
 import { natsServerPath } from './nats-server.js';
-import {
-  cliLogger,
-  type GlobalOptions,
-  hideBrokerFlags,
-  openQueue,
-  refuseBrokerFlags,
-  withExamples,
-} from './options.js';
+import { cliLogger, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, paint, printJson } from './output.js';
 import { connectRawProducer } from './raw-producer.js';
 
@@ -75,7 +69,7 @@ export async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
   const ending = endWithBroker(server);
   await using simulator = await startSimulator({ timings: TIMINGS, logger });
   await using receiver = await startWebhookReceiver(secret);
-  await using queue = openQueue({ natsUrl: server.url }, logger);
+  await using queue = openQueue({}, logger, server);
   const worker = startWorker(queue, simulator, secret, logger);
   try {
     injectFaults(simulator);

@@ -9,17 +9,10 @@ import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
+import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { transitionLine } from './job-text.js';
 import { natsServerPath } from './nats-server.js';
-import {
-  cliLogger,
-  type GlobalOptions,
-  hideBrokerFlags,
-  openQueue,
-  parsePort,
-  refuseBrokerFlags,
-  withExamples,
-} from './options.js';
+import { cliLogger, type GlobalOptions, openQueue, parsePort, withExamples } from './options.js';
 import { note, paint, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 
@@ -108,7 +101,7 @@ async function start(options: DevOptions, secret: string, logger: Logger): Promi
   const server = undo.add(await startEmbeddedServer({ binary, port, storeDir, logger }));
   const simulator = undo.add(await startSimulator({ timings: TIMINGS, logger }));
   const { namespace } = options;
-  const queue = undo.add(openQueue({ natsUrl: server.url, ...(namespace && { namespace }) }, logger));
+  const queue = undo.add(openQueue({ ...(namespace && { namespace }) }, logger, server));
   const worker = new JobWorkerService(queue, {
     provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger }),
     webhooks: { secret, guard: { allowPrivate: true } },

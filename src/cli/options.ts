@@ -1,6 +1,5 @@
 /** The options that several commands share, and how their values are read. */
-import { existsSync } from 'node:fs';
-import { type Command, Help, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isJobId } from '../jobs/job-id.js';
 import { MAX_DERIVED_ID_LENGTH } from '../jobs/limits.js';
 import {
@@ -14,13 +13,12 @@ import {
 } from '../jobs/vocabulary.js';
 import { JobQueueService } from '../queue/job-queue-service.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
+import { type BrokerFlags, brokerOptions, connectOptions } from './broker-options.js';
 import { usageError } from './exit-code.js';
 
 /** What every command is given. */
-export interface GlobalOptions {
+export interface GlobalOptions extends BrokerFlags {
   json?: boolean;
-  natsUrl: string;
-  creds?: string;
   namespace?: string;
 }
 
@@ -30,24 +28,25 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 export function globalOptions(): Option[] {
   return [
     new Option('--json', 'print JSON, errors included'),
-    new Option('--nats-url <url>', 'the broker; several with commas')
-      .env('NATS_URL')
-      .default('nats://127.0.0.1:4222'),
-    new Option('--creds <file>', 'credentials for the broker').env('NATS_CREDS'),
+    ...brokerOptions(),
     new Option('--namespace <name>', 'prefix of subjects and streams').env('JETFLEET_NAMESPACE'),
   ];
 }
 
-/** A queue for one command, closed when the command ends. */
-export function openQueue(options: GlobalOptions, logger: Logger = cliLogger('error')): JobQueueService {
-  const { natsUrl, creds, namespace } = options;
-  if (creds && !existsSync(creds)) throw usageError(`there is no credentials file ${creds}`);
+/**
+ * A queue for one command, closed when the command ends.
+ * @param own connect to this server of the command's own, whatever the flags and the environment say
+ */
+export function openQueue(
+  options: GlobalOptions,
+  logger: Logger = cliLogger('error'),
+  own?: { url: string },
+): JobQueueService {
   return new JobQueueService({
     name: 'jetfleet-cli',
-    servers: natsUrl || 'nats://127.0.0.1:4222',
-    // Empty instead of left out: the environment has been looked at already.
-    credsFile: creds ?? '',
-    namespace: namespace ?? '',
+    ...(own ? { servers: own.url, env: {} } : connectOptions(options)),
+    // Empty instead of left out: the environment was read already.
+    namespace: options.namespace ?? '',
     logger,
   });
 }
@@ -122,26 +121,4 @@ export function withExamples(command: Command, ...examples: string[]): Command {
 export function durationOption(flags: string, description: string, byDefault?: string): Option {
   const option = new Option(flags, description).argParser(parseDuration);
   return byDefault === undefined ? option : option.default(parseDuration(byDefault), byDefault);
-}
-
-const BROKER_FLAGS = ['--nats-url', '--creds'];
-
-/** For a command that brings its own broker: hides the flags that name another one. */
-export function hideBrokerFlags(command: Command): Command {
-  const help = new Help();
-  help.showGlobalOptions = true;
-  return command.configureHelp({
-    showGlobalOptions: true,
-    visibleGlobalOptions: (shown) =>
-      help.visibleGlobalOptions(shown).filter(({ long }) => !BROKER_FLAGS.includes(long ?? '')),
-  });
-}
-
-/** For a command that brings its own broker: refuses the flags that name another one. */
-export function refuseBrokerFlags(command: Command): void {
-  for (const flag of BROKER_FLAGS) {
-    const name = flag === '--creds' ? 'creds' : 'natsUrl';
-    if (command.parent?.getOptionValueSource(name) !== 'cli') continue;
-    throw usageError(`${flag} does not go with "${command.name()}", which starts a broker of its own`);
-  }
 }

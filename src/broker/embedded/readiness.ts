@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readInfo } from '../server-info.js';
 
 /** How often the ports file is looked for, in milliseconds. */
 const POLL_MS = 5;
@@ -45,27 +45,4 @@ async function readPorts(portsDir: string): Promise<Omit<Listening, 'version'> |
 
 function portOf(urls: string[] | undefined): number {
   return Number(/:(\d+)$/.exec(urls?.[0] ?? '')?.[1] ?? 0);
-}
-
-interface ServerInfo {
-  version: string;
-  jetstream?: boolean;
-}
-
-/** The first line that nats-server sends on a connection: `INFO {...}`. */
-function readInfo(host: string, port: number, signal: AbortSignal): Promise<ServerInfo> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, signal });
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.on('data', (chunk) => {
-      text += chunk;
-      const line = /^INFO (\{.*\})\s*\r?\n/.exec(text)?.[1];
-      if (!line) return;
-      socket.destroy();
-      resolve(JSON.parse(line) as ServerInfo);
-    });
-    socket.once('error', reject);
-    socket.once('close', () => reject(new Error('closed before INFO')));
-  });
 }

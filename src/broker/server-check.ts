@@ -1,0 +1,63 @@
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { BrokerError } from '../jobs/errors.js';
+import { forbiddenIn } from './forbidden.js';
+
+/** JetStream's API level of nats-server 2.14, the first with everything that Jetfleet builds on. */
+export const MIN_API_LEVEL = 4;
+
+const NOT_ENABLED = 10076;
+const NOT_ENABLED_FOR_ACCOUNT = 10039;
+
+/**
+ * Checks that the server can hold jobs for this user.
+ * @throws BrokerError `JETFLEET_JETSTREAM_DISABLED`, `JETFLEET_SERVER_TOO_OLD`, `JETFLEET_BROKER_FORBIDDEN`,
+ *   `JETFLEET_BROKER_UNREACHABLE` when JetStream does not answer
+ */
+export async function assertServer(connection: NatsConnection): Promise<void> {
+  const version = connection.info?.version ?? 'unknown';
+  let level: number;
+  try {
+    const jsm = await jetstreamManager(connection, { checkAPI: false });
+    const account = await jsm.getAccountInfo();
+    level = (account.api as { level?: number }).level ?? 0;
+  } catch (cause) {
+    throw unusable(cause, version);
+  }
+  assertApiLevel(level, version);
+}
+
+/** @throws BrokerError `JETFLEET_SERVER_TOO_OLD` for a level below {@link MIN_API_LEVEL} */
+export function assertApiLevel(level: number, version: string): void {
+  if (level >= MIN_API_LEVEL) return;
+  throw new BrokerError(
+    'JETFLEET_SERVER_TOO_OLD',
+    `nats-server ${version} has JetStream API level ${level}, Jetfleet needs ${MIN_API_LEVEL} (nats-server 2.14 or later)`,
+  );
+}
+
+function unusable(thrown: unknown, version: string): BrokerError {
+  const forbidden = forbiddenIn(thrown);
+  if (forbidden) return forbidden;
+  const cause = thrown instanceof Error && thrown.cause instanceof JetStreamApiError ? thrown.cause : thrown;
+  const code = cause instanceof JetStreamApiError ? cause.code : undefined;
+  if (code === NOT_ENABLED_FOR_ACCOUNT) {
+    return new BrokerError(
+      'JETFLEET_JETSTREAM_DISABLED',
+      `nats-server ${version} has JetStream, but not for the account of this user, so it cannot keep jobs; enable it for the account (jetstream: enabled)`,
+      { cause },
+    );
+  }
+  if (code === NOT_ENABLED || (thrown instanceof Error && thrown.name === 'JetStreamNotEnabled')) {
+    return new BrokerError(
+      'JETFLEET_JETSTREAM_DISABLED',
+      `nats-server ${version} runs without JetStream, so it cannot keep jobs; start it with -js, or with Jetfleet's nats.conf`,
+      { cause },
+    );
+  }
+  return new BrokerError(
+    'JETFLEET_BROKER_UNREACHABLE',
+    `JetStream of nats-server ${version} does not answer: ${(thrown as Error).message}; it may be electing a leader: try again`,
+    { cause, retryable: true },
+  );
+}

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { natsServerBinary } from './nats.js';
+
+/** A nats-server with settings of the test's own. */
+export interface ConfiguredNats extends AsyncDisposable {
+  port: number;
+  /** `127.0.0.1:<port>`. */
+  address: string;
+  /** A folder for the test's files, removed at the end. */
+  folder: string;
+  /** Puts other settings in place, on the same port, and has the server read them. */
+  reload(settings: string): Promise<void>;
+}
+
+/**
+ * Starts nats-server with the settings in `conf`, on a free port of the loopback address and a store of its own. `FOLDER` in
+ * the text becomes the folder of the test's files.
+ * @param env variables that the settings read
+ */
+export async function startConfigured(
+  conf: string | ((folder: string) => Promise<string> | string),
+  { env = {}, jetstream = true }: { env?: Record<string, string>; jetstream?: boolean } = {},
+): Promise<ConfiguredNats> {
+  const folder = await mkdtemp(join(tmpdir(), 'jetfleet-conf-'));
+  const file = join(folder, 'nats.conf');
+  const text = typeof conf === 'string' ? conf : await conf(folder);
+  const own = (port: number) =>
+    [
+      `host: "127.0.0.1"\nport: ${port}\nports_file_dir: "${folder}"\nserver_name: "configured"`,
+      ...(jetstream ? [`jetstream { store_dir: "${folder}/store" }`] : []),
+    ].join('\n');
+  await writeFile(file, `${own(-1)}\n${text.replaceAll('FOLDER', folder)}\n`);
+  const child = spawn(natsServerBinary(), ['-c', file], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    log += part;
+  });
+  const ended = once(child, 'exit');
+  const port = await vi.waitFor(
+    async () => {
+      if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
+      const name = (await readdir(folder)).find((each) => each.endsWith('.ports'));
+      const ports = JSON.parse(await readFile(join(folder, name ?? 'none'), 'utf8')) as { nats: string[] };
+      return Number(new URL(ports.nats[0] ?? '').port);
+    },
+    { timeout: 15_000, interval: 10 },
+  );
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    folder,
+    async reload(settings) {
+      await writeFile(file, `${own(port)}\n${settings.replaceAll('FOLDER', folder)}\n`);
+      const seen = log.length;
+      child.kill('SIGHUP');
+      await vi.waitFor(
+        () => {
+          if (!/Reloaded server configuration|Failed to reload/.test(log.slice(seen))) throw new Error(log);
+        },
+        { timeout: 15_000, interval: 10 },
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
