@@ -8,7 +8,8 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { JetfleetError, NonRetryableError, RetryableError, ValidationError } from '../jobs/errors.js';
-import { checkNumber, hintedMs, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { parseRetryAfter } from '../jobs/retry-after.js';
 import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './guard.js';
 import { signWebhook } from './signature.js';
 
@@ -16,8 +17,6 @@ import { signWebhook } from './signature.js';
 export const DEFAULT_WEBHOOK_TIMEOUT_MS = 10_000;
 /** How much of an answer is read; the rest is cut off with its connection. */
 export const MAX_RESPONSE_EXCERPT_BYTES = 4 * 1024;
-/** Longest `Retry-After` that is honoured, the last step of the retry schedule. */
-const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 const USER_AGENT = 'jetfleet/0.1';
 
 export interface WebhookClientOptions {
@@ -230,14 +229,6 @@ function failure(
   }
   const retryAfterMs = parseRetryAfter(response.headers['retry-after'], nowMs);
   return undelivered(message, { excerpt, ...(retryAfterMs !== undefined && { retryAfterMs }) });
-}
-
-/** Seconds or an HTTP date (RFC 9110, 10.2.3) as a delay of 0 to 24 hours; undefined when it is neither. */
-function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  if (!/^(\d+$|[A-Z][a-z]{2})/.test(value)) return undefined;
-  return hintedMs(Math.max(delay, 0), MAX_RETRY_AFTER_MS);
 }
 
 function undelivered(message: string, options: ConstructorParameters<typeof RetryableError>[1] = {}) {

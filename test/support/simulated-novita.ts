@@ -55,19 +55,25 @@ export async function rejection(call: Promise<unknown>): Promise<ProviderError> 
   return error as ProviderError;
 }
 
-/** A server for what the simulator never says. */
+/** A server for what the simulator never says. It closes with the test, unless a whole file shares it. */
 export async function startAnswering(
-  answer: (request: IncomingMessage) => { status?: number; headers?: OutgoingHttpHeaders; body: unknown },
-): Promise<{ url: string }> {
+  answer: (request: IncomingMessage) => {
+    status?: number;
+    headers?: OutgoingHttpHeaders | undefined;
+    body: unknown;
+  },
+  closesWithTest = true,
+): Promise<{ url: string; close: () => void }> {
   const server = createServer((request, response) => {
     const { status = 200, headers = {}, body } = answer(request);
     response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
+  const close = () => {
     server.closeAllConnections();
     server.close();
-  });
+  };
+  if (closesWithTest) onTestFinished(close);
   const address = server.address();
-  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}` };
+  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, close };
 }

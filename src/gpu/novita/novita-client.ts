@@ -1,8 +1,11 @@
 import type { z } from 'zod';
-import { checkNumber, hintedMs, MAX_TIMER_MS } from '../../jobs/numbers.js';
+import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
+import { parseRetryAfter } from '../../jobs/retry-after.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
-import { ProviderError, type ProviderErrorClass } from '../provider-error.js';
+import { ProviderError } from '../provider-error.js';
+import { type CallKind, classify, isErrorEnvelope, readError, unanswered } from './novita-errors.js';
+import { parseJson } from './novita-json.js';
 
 /** Where the v1 API lives below the host. */
 export const NOVITA_API_PATH = '/gpu-instance/openapi/v1';
@@ -12,22 +15,15 @@ export const DEFAULT_NOVITA_TIMEOUT_MS = 30_000;
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 const MAX_REASON_LENGTH = 300;
-const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 /** Shorter values, such as `1` or `on`, would only garble messages. */
 const MIN_SECRET_LENGTH = 4;
-
-/**
- * What an unanswered call leaves behind: nothing (`read`), nothing that saying it again would worsen
- * (`repeatable`), or perhaps a second instance to pay for (`create`).
- */
-export type CallKind = 'read' | 'repeatable' | 'create';
 
 export interface NovitaCall<T> {
   method: 'GET' | 'POST';
   /** Below {@link NOVITA_API_PATH}, such as `/gpu/instance`. */
   path: string;
   kind: CallKind;
-  /** Checks the answer; a body that is no JSON is checked as `undefined`. */
+  /** The fields that an answer of this kind has; without them it proves nothing. An empty body is null, one that is no JSON undefined. */
   schema: z.ZodType<T>;
   query?: Record<string, string | number | undefined>;
   body?: Record<string, unknown>;
@@ -47,7 +43,7 @@ export interface NovitaClientOptions {
 
 interface Answer {
   status: number;
-  retryAfter: string | null;
+  headers: Headers;
   text: string;
 }
 
@@ -81,11 +77,13 @@ export class NovitaClient {
   async call<T>(call: NovitaCall<T>): Promise<T> {
     call.signal?.throwIfAborted();
     const startedAt = performance.now();
-    const { status, retryAfter, text } = await this.#exchange(call);
+    const answer = await this.#exchange(call);
+    const { status, text } = answer;
     const durationMs = Math.round(performance.now() - startedAt);
     this.#logger.debug({ method: call.method, path: call.path, status, durationMs }, 'novita answered');
-    if (status < 200 || status > 299) throw this.#refusal(call, status, retryAfter, text);
-    const parsed = call.schema.safeParse(parseJson(text));
+    const body = parseJson(text);
+    if (status < 200 || status > 299 || isErrorEnvelope(body)) throw this.#refusal(call, answer, body);
+    const parsed = call.schema.safeParse(text.trim() === '' ? null : body);
     if (parsed.success) return parsed.data;
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim());
     const message = this.#describe(call, `sent an answer that cannot be read: ${problems.join('; ')}`);
@@ -94,21 +92,23 @@ export class NovitaClient {
 
   async #exchange(call: NovitaCall<unknown>): Promise<Answer> {
     const controller = new AbortController();
-    const onAbort = () => controller.abort(call.signal?.reason);
+    let end!: (reason: unknown) => void;
+    const ended = new Promise<never>((_, reject) => {
+      end = (reason) => {
+        reject(reason);
+        controller.abort(reason);
+      };
+    });
+    const onAbort = () => end(call.signal?.reason);
     call.signal?.addEventListener('abort', onAbort, { once: true });
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      controller.abort();
-    }, this.#timeoutMs);
+    const timer = setTimeout(() => end(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs);
     try {
-      return await this.#send(call, controller.signal);
+      // Raced, because an abort does not end every exchange: fetch waits on after a 101.
+      return await Promise.race([this.#send(call, controller.signal), ended]);
     } catch (error) {
       call.signal?.throwIfAborted();
-      const what = timedOut
-        ? `gave no answer within ${this.#timeoutMs} ms`
-        : `failed: ${networkReason(error)}`;
-      throw new ProviderError(unanswered(call.kind), this.#describe(call, what), { cause: error });
+      const message = this.#describe(call, `failed: ${networkReason(error)}`);
+      throw new ProviderError(unanswered(call.kind), message, { cause: error });
     } finally {
       clearTimeout(timer);
       call.signal?.removeEventListener('abort', onAbort);
@@ -124,25 +124,22 @@ export class NovitaClient {
       method: call.method,
       headers: { authorization: `Bearer ${this.#apiKey}`, 'content-type': 'application/json' },
       ...(call.body && { body: JSON.stringify(call.body) }),
-      // Following one would turn a POST into a GET, so a redirect counts as a refusal.
+      // Following one would take the API key to another origin, and turn a POST into a GET.
       redirect: 'manual',
       signal,
     });
     const text = await readText(response);
-    return { status: response.status, retryAfter: response.headers.get('retry-after'), text };
+    return { status: response.status, headers: response.headers, text };
   }
 
-  #refusal(
-    call: NovitaCall<unknown>,
-    status: number,
-    retryAfter: string | null,
-    text: string,
-  ): ProviderError {
-    const { name, reason } = readErrorBody(text);
-    const errorClass = classify(call.kind, status, name);
-    const retryAfterMs = parseRetryAfter(retryAfter);
-    const said = [name, reason && reason !== name ? reason : undefined].filter(Boolean).join(': ');
-    const message = this.#describe(call, `answered ${status}${said ? ` ${said}` : ''}`);
+  #refusal(call: NovitaCall<unknown>, { status, headers, text }: Answer, body: unknown): ProviderError {
+    const said = readError(body, text);
+    const { name, reason } = said;
+    const errorClass = classify(call.kind, status > 299 ? status : (statusIn(body) ?? status), said);
+    const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
+    const retryAfterMs = parseRetryAfter(headers.get('retry-after'), nowMs);
+    const words = [name, reason && reason !== name ? reason : undefined].filter(Boolean).join(': ');
+    const message = this.#describe(call, `answered ${status}${words ? ` ${words}` : ''}`);
     return new ProviderError(errorClass, message, {
       status,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -158,87 +155,10 @@ export class NovitaClient {
   }
 }
 
-const NAMED_ERRORS: Readonly<Record<string, ProviderErrorClass>> = {
-  RESOURCE_NOT_FOUND: 'not_found',
-  MIGRATE_INSUFFICIENT_RESOURCE: 'capacity',
-  INSUFFICIENT_RESOURCE: 'capacity',
-  CREATE_INSTANCE_LIMIT: 'quota',
-  OPERATION_LIMIT: 'quota',
-  EXPIRED_OR_BALANCE_NOT_ENOUGH: 'balance',
-  BALANCE_NOT_ENOUGH: 'balance',
-  UNAUTHORIZED: 'auth',
-  FORBIDDEN: 'auth',
-  DEPENDENT_RESOURCE_STATE: 'conflict',
-  PREPAID_INSTANCE_NOT_SUPPORT_RELEASE: 'conflict',
-  CLUSTER_STATUS: 'conflict',
-  NODE_STATUS: 'conflict',
-  CONFLICT: 'conflict',
-  RATE_LIMIT_EXCEEDED: 'rate_limited',
-  VALIDATOR_PARAM: 'validation',
-  IMAGE_NOT_FOUND: 'validation',
-  UNSUPPORTED_BILLING_MODE: 'validation',
-};
-
-/** Sentences seen in answers that carry no name; "fount" is the provider's own slip. */
-const PHRASES: readonly [RegExp, string][] = [
-  [/\b(resource|instance) not foun[dt]\b/i, 'RESOURCE_NOT_FOUND'],
-  [/\binvalid state change\b/i, 'CONFLICT'],
-];
-
-function unanswered(kind: CallKind): ProviderErrorClass {
-  return kind === 'create' ? 'ambiguous' : 'transient';
-}
-
-function classify(kind: CallKind, status: number, name: string | undefined): ProviderErrorClass {
-  // A 5xx may come from a gateway in front of a request that went through, whatever its body says.
-  if (status >= 500 || status === 408) return unanswered(kind);
-  if (status === 429) return 'rate_limited';
-  const named = name === undefined ? undefined : NAMED_ERRORS[name];
-  if (named) return named;
-  if (status === 401 || status === 403) return 'auth';
-  if (status === 404) return 'not_found';
-  if (status === 402) return 'balance';
-  return status === 409 ? 'conflict' : 'validation';
-}
-
-/** The envelope of an error is not specified: a known name may stand in `reason`, `code` or inside `message`. */
-function readErrorBody(text: string): { name?: string; reason: string } {
-  const body = parseJson(text);
-  const texts = body === undefined ? [text] : collectTexts(body);
-  const reason = texts.find((candidate) => /[a-z]/.test(candidate)) ?? texts[0] ?? '';
-  for (const candidate of texts) {
-    const exact = Object.hasOwn(NAMED_ERRORS, candidate) ? candidate : undefined;
-    const name =
-      exact ?? candidate.match(/\b[A-Z]+(?:_[A-Z]+)*\b/g)?.find((w) => Object.hasOwn(NAMED_ERRORS, w));
-    if (name) return { name, reason };
-  }
-  const phrase = PHRASES.find(([pattern]) => texts.some((candidate) => pattern.test(candidate)));
-  return { ...(phrase && { name: phrase[1] }), reason };
-}
-
-/** Strings of an error body, the telling fields first; nested envelopes such as `{error: {...}}` included. */
-function collectTexts(body: unknown, depth = 0): string[] {
-  if (typeof body === 'string') return [body];
-  if (typeof body !== 'object' || body === null || depth > 3) return [];
-  if (Array.isArray(body)) return body.slice(0, 10).flatMap((item) => collectTexts(item, depth + 1));
-  const fields = body as Record<string, unknown>;
-  const order = ['reason', 'code', 'message', 'msg', 'error', 'errors', 'detail', 'details', 'data'];
-  return order.flatMap((key) => collectTexts(fields[key], depth + 1));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-/** `Retry-After` (RFC 9110, 10.2.3): seconds, or an HTTP date. */
-function parseRetryAfter(value: string | null): number | undefined {
-  if (!value?.trim()) return undefined;
-  const delayMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return hintedMs(Math.max(delayMs, 0), MAX_RETRY_AFTER_MS);
+/** The status that an error inside a 200 gives itself: `{"code":429}`. */
+function statusIn(body: unknown): number | undefined {
+  const code = Number((body as { code?: unknown } | null | undefined)?.code);
+  return Number.isInteger(code) && code >= 300 && code <= 599 ? code : undefined;
 }
 
 async function readText(response: Response): Promise<string> {
@@ -250,7 +170,8 @@ async function readText(response: Response): Promise<string> {
     if (size > MAX_RESPONSE_BYTES) throw new RangeError(`the answer is over ${MAX_RESPONSE_BYTES} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // Takes a byte order mark away, which JSON does not allow.
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 /** What went wrong below HTTP: `fetch failed` says nothing, its cause does. */

@@ -36,10 +36,14 @@ export const novitaInstanceSchema = z.looseObject({
 });
 export type NovitaInstance = z.output<typeof novitaInstanceSchema>;
 
-export const novitaInstanceListSchema = z.looseObject({
-  instances: absentOr(z.array(novitaInstanceSchema)),
-  total: absentOr(number),
-});
+/** An empty list may come as null, which counts only beside a total of 0. */
+export const novitaInstanceListSchema = z
+  .looseObject({ instances: z.array(novitaInstanceSchema).nullable(), total: absentOr(number) })
+  .refine(({ instances, total }) => instances !== null || total === 0, 'instances is null')
+  .transform(({ instances, total }) => ({ instances: instances ?? [], total }));
+
+/** What stop and delete answer: nothing, or an object of no interest. */
+export const novitaActionSchema = z.looseObject({}).nullable();
 
 export const novitaCreatedSchema = z.looseObject({ id: text.pipe(z.string().min(1)) });
 
@@ -53,10 +57,10 @@ export const novitaProductSchema = z.looseObject({
   spotPrice: absentOr(z.union([number, z.literal('').transform(() => undefined)])),
 });
 export type NovitaProduct = z.output<typeof novitaProductSchema>;
-export const novitaProductListSchema = z.looseObject({ data: absentOr(z.array(novitaProductSchema)) });
+export const novitaProductListSchema = z.looseObject({ data: z.array(novitaProductSchema).nullable() });
 
 export const novitaClusterListSchema = z.looseObject({
-  data: absentOr(z.array(z.looseObject({ id: z.string().min(1), name: absentOr(z.string()) }))),
+  data: z.array(z.looseObject({ id: z.string().min(1), name: absentOr(z.string()) })).nullable(),
 });
 export type NovitaCluster = { id: string; name?: string | undefined };
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type {
   CreateSpec,
   GpuProvider,
@@ -16,6 +16,7 @@ import {
   mapOffer,
   mapTemplate,
   namesRegion,
+  novitaActionSchema,
   novitaClusterListSchema,
   novitaCreatedSchema,
   novitaInstanceListSchema,
@@ -137,7 +138,7 @@ export class NovitaProvider implements GpuProvider {
     let received = 0;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
-      const { instances = [], total } = await this.#read(
+      const { instances, total } = await this.#read(
         '/gpu/instances',
         novitaInstanceListSchema,
         query,
@@ -161,16 +162,16 @@ export class NovitaProvider implements GpuProvider {
       ? this.#clusterByRegion[region]
       : undefined;
     if (configured) return [configured];
-    const { data = [] } = await this.#read('/clusters', novitaClusterListSchema, {}, signal);
-    return clustersOf(region, data).map(({ id }) => id);
+    const { data } = await this.#read('/clusters', novitaClusterListSchema, {}, signal);
+    return clustersOf(region, data ?? []).map(({ id }) => id);
   }
 
   /** Without a cluster the products of all regions come back, and their `regions` decide: `US-CA-06 (California)`. */
   async #offersIn(query: OfferQuery, clusterId: string | undefined, signal?: AbortSignal): Promise<Offer[]> {
     const { productName, gpuNum, billingMode } = query;
     const parameters = { clusterId, productName, gpuNum, billingMethod: toNovitaBilling(billingMode) };
-    const { data = [] } = await this.#read('/products', novitaProductListSchema, parameters, signal);
-    return data
+    const { data } = await this.#read('/products', novitaProductListSchema, parameters, signal);
+    return (data ?? [])
       .filter(({ regions = [] }) => clusterId || regions.some((region) => namesRegion(region, query.region)))
       .flatMap((product) => mapOffer(product, query, clusterId) ?? []);
   }
@@ -184,13 +185,13 @@ export class NovitaProvider implements GpuProvider {
     return this.#client.call({ method: 'GET', path, kind: 'read', schema, query, signal });
   }
 
-  /** Stop and delete answer with an empty body or with a state that says nothing more. */
+  /** Stop and delete answer with an empty body or with a state that says nothing more; a page is no answer of theirs. */
   async #act(action: 'stop' | 'delete', id: string, signal?: AbortSignal): Promise<void> {
     await this.#client.call({
       method: 'POST',
       path: `/gpu/instance/${action}`,
       kind: 'repeatable',
-      schema: z.unknown(),
+      schema: novitaActionSchema,
       body: { instanceId: id },
       signal,
     });
