@@ -38,18 +38,28 @@ const IDLE_HEARTBEAT = 100;
 const NO_RESPONDERS = 503;
 const CONFLICT = 409;
 
+/** Where the answers to requests come in. */
+interface Inbox {
+  /** Of each request's own subject. */
+  prefix: string;
+  subscription: Subscription;
+}
+
 /**
  * Pulls of one consumer. `take` asks for what is there now; `wait` leaves one request at the server for the next
- * message. Nothing is ever fetched ahead: a message that no free slot waits for stays in the stream.
+ * message, and `withdraw` takes it back. Nothing is ever fetched ahead: a message that no free slot waits for stays in the
+ * stream.
  */
 export class PullSource {
   readonly #options: PullSourceOptions;
   readonly #subject: string;
-  readonly #inbox = createInbox();
   readonly #acks: AckWindow;
-  readonly #subscription: Subscription;
-  #take: { left: number; got: number; token: string; finish: () => void } | undefined;
-  #waitToken: string | undefined;
+  readonly #taking: Inbox;
+  /** The server passes over a request that nobody listens to any more, so these have an inbox that can be closed. */
+  #waiting: Inbox | undefined;
+  readonly #withdrawn = new Set<Promise<void>>();
+  #take: { left: number; got: number; reply: string; finish: () => void } | undefined;
+  #waitReply: string | undefined;
   #silence: NodeJS.Timeout | undefined;
   #count = 0;
   #consumerSeq = 0;
@@ -59,9 +69,7 @@ export class PullSource {
     this.#options = options;
     this.#acks = new AckWindow(options.replies, options.inbox, options.onRoom);
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
-    this.#subscription = options.connection.subscribe(`${this.#inbox}.*`, {
-      callback: (_, msg) => this.#receive(msg),
-    });
+    this.#taking = this.#openInbox();
   }
 
   /** True while the server has too many acknowledgements to carry out: nothing more should be taken. */
@@ -74,25 +82,30 @@ export class PullSource {
     return this.#acks.settled;
   }
 
-  /** True while a request waits at the server. */
+  /** True while a request waits at the server: then its consumer has nothing to hand out, or hands it to this source. */
   get isWaiting(): boolean {
-    return this.#waitToken !== undefined;
+    return this.#waitReply !== undefined;
   }
 
-  /** False when there was nothing more to hand out after the last delivery: then it is no use to `take`. */
+  /** False when the consumer had nothing more to hand out: then it is no use to `take`. */
   get mayHaveMore(): boolean {
     return this.#mayHaveMore;
   }
 
+  /** What was known of the consumer is out of date. */
+  doubt(): void {
+    this.#mayHaveMore = true;
+  }
+
   /** Takes up to `batch` messages that are there now; resolves to how many came. */
   take(batch: number): Promise<number> {
-    return new Promise((resolve) => {
-      const token = this.#request({ batch, no_wait: true });
+    return new Promise((resolve, reject) => {
+      const reply = this.#nextReply(this.#taking);
       const timer = setTimeout(() => this.#take?.finish(), NO_WAIT_TIMEOUT_MS);
       const take = {
         left: batch,
         got: 0,
-        token,
+        reply,
         finish: () => {
           clearTimeout(timer);
           if (this.#take === take) this.#take = undefined;
@@ -100,18 +113,43 @@ export class PullSource {
         },
       };
       this.#take = take;
+      try {
+        this.#request(reply, { batch, no_wait: true });
+      } catch (error) {
+        take.finish();
+        reject(error as Error);
+      }
     });
   }
 
   /** Leaves a request for one message at the server, unless one waits already. */
   wait(): void {
-    if (this.#waitToken !== undefined) return;
-    this.#waitToken = this.#request({
+    if (this.#waitReply !== undefined) return;
+    this.#waiting ??= this.#openInbox();
+    const reply = this.#nextReply(this.#waiting);
+    this.#request(reply, {
       batch: 1,
       expires: EXPIRES_MS * NANOS_PER_MS,
       idle_heartbeat: IDLE_HEARTBEAT_MS * NANOS_PER_MS,
     });
+    this.#waitReply = reply;
+    this.#mayHaveMore = false;
     this.#listen();
+  }
+
+  /**
+   * Takes back the request that waits. What the server has sent meanwhile is still handed on, so that it can go back. In a
+   * cluster the request stays until it is served or expires: a message on its way between two servers would be lost for the
+   * time of a lease.
+   */
+  withdraw(): void {
+    if (this.#waitReply === undefined || this.#options.connection.info?.cluster !== undefined) return;
+    this.#dropWaiting();
+  }
+
+  /** Resolves when nothing more comes for what was withdrawn. Gives up after a second. */
+  async quiet(): Promise<void> {
+    if (this.#withdrawn.size > 0) await atMost(CLOSE_MS, Promise.all(this.#withdrawn));
   }
 
   /** Forgets the request that waits, as after a reconnect, when the server has forgotten it too. */
@@ -123,50 +161,74 @@ export class PullSource {
 
   /** Ends the pulls. What the server has sent meanwhile is still handed on, so that it can go back. */
   async close(): Promise<void> {
-    this.reset();
-    if (!this.#options.connection.isClosed()) await atMost(CLOSE_MS, this.#subscription.drain());
+    this.#take?.finish();
+    this.#dropWaiting();
+    this.#drain(this.#taking);
+    await this.quiet();
   }
 
-  #request(query: object): string {
-    const token = (this.#count++).toString(36);
+  #openInbox(): Inbox {
+    const prefix = `${createInbox()}.`;
+    const inbox: Inbox = {
+      prefix,
+      subscription: this.#options.connection.subscribe(`${prefix}*`, {
+        callback: (_, msg) => this.#receive(msg, inbox),
+      }),
+    };
+    return inbox;
+  }
+
+  #drain({ subscription }: Inbox): void {
+    if (this.#options.connection.isClosed()) return;
+    const drained = subscription.drain().catch(() => {});
+    this.#withdrawn.add(drained);
+    void drained.then(() => this.#withdrawn.delete(drained));
+  }
+
+  #dropWaiting(): void {
+    if (this.#waiting) this.#drain(this.#waiting);
+    this.#waiting = undefined;
+    this.#mayHaveMore = true;
+    this.#endWait();
+  }
+
+  #nextReply({ prefix }: Inbox): string {
+    return prefix + (this.#count++).toString(36);
+  }
+
+  #request(reply: string, query: object): void {
     const { connection } = this.#options;
-    if (!connection.isClosed()) {
-      connection.publish(this.#subject, JSON.stringify(query), { reply: `${this.#inbox}.${token}` });
-    }
-    return token;
+    if (!connection.isClosed()) connection.publish(this.#subject, JSON.stringify(query), { reply });
   }
 
-  #receive(msg: Msg): void {
+  #receive(msg: Msg, inbox: Inbox): void {
     // A job comes with a reply for its acknowledgement. Its headers are a stranger's and may be unreadable.
     if (msg.reply?.startsWith('$JS.ACK.')) {
-      this.#deliver(msg);
+      this.#deliver(msg, inbox);
       return;
     }
     const status = msg.headers?.code ?? 0;
-    if (status === IDLE_HEARTBEAT) this.#listen();
-    else this.#endPull(status, msg);
+    if (status !== IDLE_HEARTBEAT) this.#endPull(status, msg);
+    else if (inbox === this.#waiting && this.isWaiting) this.#listen();
   }
 
   #endPull(status: number, msg: Msg): void {
-    const token = msg.subject.slice(this.#inbox.length + 1);
     if (
       status === NO_RESPONDERS ||
       (status === CONFLICT && /deleted/i.test(msg.headers?.description ?? ''))
     ) {
       this.#options.onMissing(msg.headers?.description || 'no stream or consumer answers');
     }
-    if (this.#take?.token === token) this.#take.finish();
-    if (this.#waitToken === token) this.#endWait();
+    if (this.#take?.reply === msg.subject) this.#take.finish();
+    if (this.#waitReply === msg.subject) this.#endWait();
   }
 
-  #deliver(msg: Msg): void {
-    const take = this.#take;
-    // A waiting request is served before a later one that does not wait.
-    if (this.#waitToken !== undefined) this.#endWait();
-    else if (take) {
+  #deliver(msg: Msg, inbox: Inbox): void {
+    const take = inbox === this.#taking ? this.#take : undefined;
+    if (take) {
       take.got++;
       take.left--;
-    }
+    } else if (inbox === this.#waiting) this.#endWait();
     const delivery = new Delivery(msg, this.#options.replies, this.#acks);
     if (delivery.consumerSeq <= this.#consumerSeq) this.#options.onRewound();
     this.#consumerSeq = delivery.consumerSeq;
@@ -176,14 +238,17 @@ export class PullSource {
   }
 
   #endWait(): void {
-    if (this.#waitToken === undefined) return;
-    this.#waitToken = undefined;
+    if (this.#waitReply === undefined) return;
+    this.#waitReply = undefined;
     clearTimeout(this.#silence);
     this.#options.onWaitEnd();
   }
 
   #listen(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#endWait(), SILENCE_MS);
+    this.#silence = setTimeout(() => {
+      this.doubt();
+      this.#endWait();
+    }, SILENCE_MS);
   }
 }

@@ -3,7 +3,7 @@ import type { Delivery } from '../broker/delivery.js';
 /** How long a delivery waits for a slot, ms: long for slots that short jobs pass on, and short for another worker. */
 export const HOLD_MS = 50;
 
-/** Deliveries that came when no slot was free, each for a moment: then it goes back, for another worker. */
+/** Deliveries that cannot start yet, each held for a moment: then it goes back, for another worker. */
 export class HeldDeliveries<Source extends { maxRunning: number }> {
   #held: { delivery: Delivery; source: Source; handBack: NodeJS.Timeout }[] = [];
 
@@ -17,10 +17,10 @@ export class HeldDeliveries<Source extends { maxRunning: number }> {
     this.#held.sort((a, b) => b.source.maxRunning - a.source.maxRunning);
   }
 
-  /** The next one, if its source has a slot for it; it is no longer held then. */
-  take(isFree: (source: Source) => boolean = () => true): Delivery | undefined {
+  /** The next one, if it may start; it is no longer held then. */
+  take(mayStart: (source: Source) => boolean = () => true): Delivery | undefined {
     const [next] = this.#held;
-    if (!next || !isFree(next.source)) return undefined;
+    if (!next || !mayStart(next.source)) return undefined;
     this.#held.shift();
     clearTimeout(next.handBack);
     return next.delivery;

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { PullSource } from '../broker/pull-source.js';
@@ -29,19 +29,20 @@ const MAX_UNSETTLED_ABOVE = 0.25;
 const LOWEST = PRIORITIES.length - 1;
 
 interface Source extends WorkConsumer {
+  /** 0 for the highest priority. */
+  step: number;
   pull: PullSource;
   /** Jobs under way from which on no more of it are taken. */
   maxRunning: number;
 }
 
 /**
- * Feeds the slots of one job type. It asks for as many messages as it has free slots, critical first, and goes down
- * a priority only when the one above is empty; with nothing there it leaves one request at each consumer. It never
- * fetches ahead, and what arrives beyond its slots goes straight back for another worker.
+ * Feeds the slots of one job type, strictly by priority: a job starts only while a request of this lane waits at every
+ * consumer of a higher priority, so that none of them has a job to hand out. To get there it asks from critical down, each
+ * for as many messages as it has free slots, and leaves one request where there is nothing more. It never fetches ahead.
  *
- * Where slots change hands quickly it saves round trips: a request stays at each consumer that is empty, as far as its
- * last delivery told, and that consumer is not asked again before it is served; what arrives beyond the slots waits a
- * moment for one. A job of higher priority that comes in the same moment as a slot may miss it then, and gets the next.
+ * When its slots are taken, or it is paused, it withdraws the requests. Where slots change hands quickly that costs more
+ * than it gains: there they stay, and what arrives waits a moment for a slot. What still cannot start goes straight back.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -56,6 +57,7 @@ export class Lane {
   #slotFreedAt = Number.NEGATIVE_INFINITY;
   /** Between the last two slots that came free, ms. */
   #turnoverMs = Number.POSITIVE_INFINITY;
+  #fullCheck: NodeJS.Timeout | undefined;
   #active = false;
   #looping: Promise<void> | undefined;
   #wake: () => void = () => {};
@@ -76,6 +78,7 @@ export class Lane {
           const source: Source = {
             kind,
             ...subjects,
+            step,
             maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
             pull: broker.pull({
               stream: broker.subjects.streamName(kind),
@@ -125,12 +128,12 @@ export class Lane {
     });
   }
 
-  /** Takes nothing more; what arrives goes back. */
+  /** Takes nothing more; what arrives goes back. Resolves when nothing more arrives. */
   async pause(): Promise<void> {
     this.#active = false;
-    this.#held.handBack();
+    this.#withdraw();
     this.#signal();
-    await this.#looping;
+    await Promise.all([this.#looping, ...this.#sources.map(({ pull }) => pull.quiet())]);
   }
 
   /** Asks again at once, as after a reconnect, when the server has forgotten what waited. */
@@ -141,7 +144,7 @@ export class Lane {
 
   async close(): Promise<void> {
     this.#active = false;
-    this.#held.handBack();
+    this.#withdraw();
     this.#signal();
     await Promise.all(this.#sources.map(({ pull }) => pull.close()));
     await this.#looping;
@@ -153,62 +156,110 @@ export class Lane {
   }
 
   async #loop(): Promise<void> {
+    let isFailing = false;
     while (this.#active) {
-      if (this.#missing !== undefined) await this.#recover(this.#missing);
-      else if (!this.#sources.some((source) => this.#freeFor(source) > 0)) await this.#sleep();
-      else if ((await this.#takeAll()) === 0 && this.#mayAsk) {
-        this.#waitForAny();
-        await this.#sleep();
+      try {
+        await this.#turn();
+        isFailing = false;
+      } catch (err) {
+        const { logger, type } = this.#options;
+        if (!isFailing) logger.error({ err, type }, 'cannot ask for jobs; trying again until it works');
+        isFailing = true;
+        await setTimeout(RECOVER_MS, undefined, { ref: false });
       }
     }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#missing !== undefined) await this.#recover(this.#missing);
+    else if (!this.#hasRoom) {
+      this.#whileFull();
+      await this.#sleep();
+    } else if ((await this.#askAll()) === 0 && this.#mayAsk) await this.#sleep();
   }
 
   get #mayAsk(): boolean {
     return this.#active && this.#missing === undefined;
   }
 
-  #waitForAny(): void {
-    for (const { pull } of this.#sources) {
-      if (pull.isFull) return;
-      pull.wait();
+  get #hasRoom(): boolean {
+    return this.#sources.some((source) => this.#freeFor(source) > 0);
+  }
+
+  /** Slots change hands quickly: the next one comes free in a moment. */
+  get #isQuick(): boolean {
+    return this.#turnoverMs < HOLD_MS && performance.now() - this.#slotFreedAt < HOLD_MS;
+  }
+
+  /** Nothing of a higher priority waits to start, as far as one round trip can show. */
+  #mayStart(source: Source): boolean {
+    if (this.#freeFor(source) <= 0) return false;
+    for (const { step, pull } of this.#sources) {
+      if (step >= source.step) return true;
+      if (!pull.isWaiting) return false;
     }
+    return true;
   }
 
   /** One round over the priorities, highest first. */
-  async #takeAll(): Promise<number> {
+  async #askAll(): Promise<number> {
     let got = 0;
     // Slots that come free in the same turn of the event loop are filled by one request.
     await setImmediate();
-    const isQuick = this.#turnoverMs < HOLD_MS;
-    const maySkip = isQuick || this.#handling * 2 < this.#options.concurrency;
     for (const source of this.#sources) {
       const { pull } = source;
+      this.#startHeld();
       const free = this.#freeFor(source);
       // Behind a higher priority that is held up, a lower one must wait too.
       if (!this.#mayAsk || free <= 0 || pull.isFull) break;
-      if (maySkip && pull.isWaiting) continue;
-      if (isQuick && !pull.mayHaveMore) {
-        pull.wait();
-        continue;
-      }
-      const taken = await pull.take(free);
+      if (pull.isWaiting) continue;
+      const taken = pull.mayHaveMore ? await pull.take(free) : 0;
       got += taken;
-      if (isQuick && taken < free && this.#mayAsk) pull.wait();
+      if (!this.#mayAsk || (taken === free && pull.mayHaveMore)) break;
+      if (!pull.isFull) pull.wait();
     }
+    this.#startHeld();
     return got;
   }
 
+  /** Where slots change hands quickly, the lane stays aware of the consumers that were empty; else it lets go of all. */
+  #whileFull(): void {
+    if (!this.#isQuick) {
+      this.#withdraw();
+      return;
+    }
+    for (const { pull } of this.#sources) if (!pull.mayHaveMore && !pull.isFull) pull.wait();
+    this.#fullCheck ??= globalThis.setTimeout(() => {
+      this.#fullCheck = undefined;
+      this.#signal();
+    }, HOLD_MS);
+  }
+
+  /** Nothing is to arrive, and nothing that has is kept. */
+  #withdraw(): void {
+    this.#held.handBack();
+    for (const { pull } of this.#sources) pull.withdraw();
+  }
+
   #receive(delivery: Delivery, source: Source): void {
-    if (this.#active && this.#freeFor(source) > 0) this.#handle(delivery);
-    else if (this.#active && performance.now() - this.#slotFreedAt < HOLD_MS)
+    const mayHold = this.#freeFor(source) > 0 || this.#isQuick;
+    if (this.#active && this.#mayStart(source)) {
+      this.#handle(delivery);
+      return;
+    }
+    // It may not be the only one that waits there.
+    source.pull.doubt();
+    if (this.#active && mayHold) {
       this.#held.hold(delivery, source);
-    else delivery.nak();
+      this.#signal();
+    } else delivery.nak();
   }
 
   #handle(delivery: Delivery): void {
     this.#handling++;
     this.#running++;
     this.#options.onDelivery(delivery, new SlotProgress(this.#slots));
+    if (this.#handling >= this.#options.concurrency && !this.#isQuick) this.#withdraw();
     this.#signal();
   }
 
@@ -217,20 +268,20 @@ export class Lane {
     const now = performance.now();
     this.#turnoverMs = now - this.#slotFreedAt;
     this.#slotFreedAt = now;
-    this.#handleHeld();
+    this.#startHeld();
     this.#signal();
   }
 
   #onSettled(): void {
     this.#running--;
-    this.#handleHeld();
+    this.#startHeld();
     this.#signal();
     if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #handleHeld(): void {
-    const isFree = (source: Source) => this.#freeFor(source) > 0;
-    for (let next = this.#held.take(isFree); next; next = this.#held.take(isFree)) this.#handle(next);
+  #startHeld(): void {
+    const mayStart = (source: Source) => this.#mayStart(source);
+    for (let next = this.#held.take(mayStart); next; next = this.#held.take(mayStart)) this.#handle(next);
   }
 
   #signal(): void {
@@ -261,7 +312,7 @@ export class Lane {
     this.#restoring ??= this.#restore(reason).finally(() => {
       this.#restoring = undefined;
     });
-    setTimeout(() => this.#signal(), RECOVER_MS);
+    globalThis.setTimeout(() => this.#signal(), RECOVER_MS);
     await this.#sleep();
   }
 
