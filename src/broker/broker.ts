@@ -7,7 +7,6 @@ import { Header, type HeaderList } from '../wire/headers.js';
 import { optionHeaders, scheduleHeaders } from '../wire/job-message.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
-import { atMost } from './bounded.js';
 import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { type ConnectOptions, openConnection } from './connection.js';
 import { type ConnectionChange, ConnectionWatch, type Violation } from './connection-watch.js';
@@ -21,7 +20,8 @@ import {
   type EventSubscription,
 } from './event-consumer.js';
 import { type EventFeed, feedEvents } from './event-feed.js';
-import { Notices } from './notices.js';
+import { flush } from './guarded.js';
+import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
@@ -54,8 +54,6 @@ export interface LastEvent {
 export interface SweptNotice {
   /** Whether instances are looked at too: a worker without a provider cannot. */
   instances: boolean;
-  /** Ids at the provider of instances that were found orphaned, and when each was first, in ms since the epoch. */
-  orphans: [id: string, sinceMs: number][];
 }
 
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
@@ -84,9 +82,9 @@ export class Broker {
     this.subjects = subjects;
     this.#logger = options.logger;
     this.#ownsConnection = options.connection === undefined;
-    this.#inbox = new ReplyInbox(connection);
+    this.#inbox = new ReplyInbox(connection, this.#logger);
     this.#replies = new Replies(connection);
-    this.notices = new Notices(connection);
+    this.notices = new Notices(connection, this.#logger);
     this.read = new DirectRead(connection, this.#inbox);
     const log = (kind: WorkKind | 'events') =>
       new CommitLog(
@@ -252,7 +250,12 @@ export class Broker {
     onRewound: () => void;
     onMissing: (reason: string) => void;
   }): PullSource {
-    const own = { connection: this.connection, replies: this.#replies, inbox: this.#inbox };
+    const own = {
+      connection: this.connection,
+      replies: this.#replies,
+      inbox: this.#inbox,
+      logger: this.#logger,
+    };
     return new PullSource({ ...own, ...options });
   }
 
@@ -270,11 +273,12 @@ export class Broker {
     this.notices.tell(this.subjects.cancelled(), { id, seq });
   }
 
-  /** Hears of cancelled jobs; returns how to stop. */
+  /** Hears what is said of cancelled jobs, which anybody may say; returns how to stop. */
   onCancelled(listener: (id: string, seq: number) => void): () => void {
-    return this.notices.hear(this.subjects.cancelled(), ({ id, seq }) => {
+    const onNotice = ({ id, seq }: NoticeBody) => {
       if (typeof id === 'string' && typeof seq === 'number') listener(id, seq);
-    });
+    };
+    return this.notices.hear(this.subjects.cancelled(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   /** Tells the other workers that this one sweeps, so that they need not for a while. */
@@ -282,12 +286,12 @@ export class Broker {
     this.notices.tell(this.subjects.swept(), notice);
   }
 
-  /** Hears when a worker sweeps, this one included; returns how to stop. */
+  /** Hears when a worker says that it sweeps, this one included; returns how to stop. */
   onSwept(listener: (notice: SweptNotice) => void): () => void {
-    return this.notices.hear(this.subjects.swept(), ({ instances, orphans }) => {
-      if (typeof instances !== 'boolean' || !Array.isArray(orphans)) return;
-      listener({ instances, orphans: orphans.filter(isOrphan) });
-    });
+    const onNotice = ({ instances }: NoticeBody) => {
+      if (typeof instances === 'boolean') listener({ instances });
+    };
+    return this.notices.hear(this.subjects.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   /** Whether the server is there now, as far as this side knows. */
@@ -309,7 +313,7 @@ export class Broker {
   /** Sends what is buffered. Gives up after two seconds: a broker that is away must not hold up an ending process. */
   async flush(): Promise<void> {
     this.#replies.flush();
-    if (!this.connection.isClosed()) await atMost(FLUSH_MS, this.connection.flush());
+    await flush(this.connection, FLUSH_MS);
   }
 
   /** Sends what is buffered, and closes the connection unless it was lent. */
@@ -323,7 +327,13 @@ export class Broker {
 
   #tell(change: ConnectionChange): void {
     if (change === 'back') this.#inbox.giveUp();
-    for (const listener of this.#listeners) listener(change);
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (err) {
+        this.#logger.error({ err, change }, 'a listener to the connection failed');
+      }
+    }
   }
 
   #refuse(violation: Violation): void {
@@ -338,8 +348,4 @@ function timerHeaders(request: JobRequest, atMs: number, target: string): Header
     [Header.CREATED_AT, request.createdAt],
     ...scheduleHeaders(atMs, target),
   ];
-}
-
-function isOrphan(value: unknown): value is [string, number] {
-  return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number';
 }

@@ -1,6 +1,7 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError } from '../jobs/errors.js';
+import { closedConnection, isOpen, send, subscribe } from './guarded.js';
 import { readHeaders } from './message-headers.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
@@ -184,7 +185,7 @@ export class DirectRead {
     this.#assertOpen();
     return new Promise((resolve, reject) => {
       const reply = this.#inbox.expect(TIMEOUT_MS, (msg) => {
-        if (!msg) return reject(this.#connection.isClosed() ? closed() : unanswered(stream));
+        if (!msg) return reject(this.#connection.isClosed() ? closedConnection() : unanswered(stream));
         const read = readHeaders(msg);
         if (!read.ok) return reject(new UnreadableHeadersError(stream));
         const { headers } = read;
@@ -193,7 +194,8 @@ export class DirectRead {
           reject(refused(stream, headers.description));
         } else resolve({ msg, headers });
       });
-      this.#connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply });
+      const request = { subject: directGet(stream), reply, data: JSON.stringify(query) };
+      if (!send(this.#connection, [request])) reject(closedConnection());
     });
   }
 
@@ -211,31 +213,27 @@ export class DirectRead {
         subscription.unsubscribe();
         settle();
       };
-      const subscription = this.#connection.subscribe(inbox, {
-        callback: (_, msg) => {
-          const read = readHeaders(msg);
-          // Nothing may be thrown here: it would end the connection's reader.
-          if (!read.ok) return;
-          const { headers } = read;
-          const code = headers?.code ?? 0;
-          if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
-            finish(() => resolve({ messages, end: headers }));
-          } else if (code === NO_RESPONDERS) finish(() => reject(noStream(stream)));
-          else if (code >= 400) finish(() => reject(refused(stream, headers?.description)));
-          else if (headers) messages.push(toStored(msg, headers));
-        },
-      });
-      const timer = setTimeout(() => finish(() => reject(unanswered(stream))), TIMEOUT_MS);
-      try {
-        this.#connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply: inbox });
-      } catch (error) {
-        finish(() => reject(error));
-      }
+      const onMessage = (msg: Msg) => {
+        const read = readHeaders(msg);
+        if (!read.ok) return;
+        const { headers } = read;
+        const code = headers?.code ?? 0;
+        if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
+          finish(() => resolve({ messages, end: headers }));
+        } else if (code === NO_RESPONDERS) finish(() => reject(noStream(stream)));
+        else if (code >= 400) finish(() => reject(refused(stream, headers?.description)));
+        else if (headers) messages.push(toStored(msg, headers));
+      };
+      const fail = (error: Error) => finish(() => reject(error));
+      const subscription = subscribe(this.#connection, inbox, onMessage, undefined, fail);
+      const timer = setTimeout(() => fail(unanswered(stream)), TIMEOUT_MS);
+      const request = { subject: directGet(stream), reply: inbox, data: JSON.stringify(query) };
+      if (!send(this.#connection, [request])) fail(closedConnection());
     });
   }
 
   #assertOpen(): void {
-    if (this.#connection.isClosed() || this.#connection.isDraining()) throw closed();
+    if (!isOpen(this.#connection)) throw closedConnection();
   }
 }
 
@@ -271,8 +269,8 @@ function serverHeader(headers: MsgHdrs | undefined, name: string): string {
   return headers?.last(name) ?? '';
 }
 
-function closed(): JetfleetError {
-  return new JetfleetError('JETFLEET_CLOSED', 'the connection to the broker is closed');
+function directGet(stream: string): string {
+  return `$JS.API.DIRECT.GET.${stream}`;
 }
 
 function refused(stream: string, why: string | undefined): BrokerError {

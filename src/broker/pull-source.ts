@@ -1,7 +1,8 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '../telemetry/logger.js';
 import { AckWindow } from './ack-window.js';
-import { atMost } from './bounded.js';
 import { Delivery } from './delivery.js';
+import { closedConnection, type GuardedSubscription, send, subscribe } from './guarded.js';
 import type { Replies } from './replies.js';
 import type { ReplyInbox } from './reply-inbox.js';
 import type { SettledSequences } from './settled-sequences.js';
@@ -10,6 +11,7 @@ export interface PullSourceOptions {
   connection: NatsConnection;
   replies: Replies;
   inbox: ReplyInbox;
+  logger: Logger;
   stream: string;
   consumer: string;
   onDelivery: (delivery: Delivery) => void;
@@ -42,7 +44,7 @@ const CONFLICT = 409;
 interface Inbox {
   /** Of each request's own subject. */
   prefix: string;
-  subscription: Subscription;
+  subscription: GuardedSubscription;
 }
 
 /**
@@ -149,7 +151,7 @@ export class PullSource {
 
   /** Resolves when nothing more comes for what was withdrawn. Gives up after a second. */
   async quiet(): Promise<void> {
-    if (this.#withdrawn.size > 0) await atMost(CLOSE_MS, Promise.all(this.#withdrawn));
+    if (this.#withdrawn.size > 0) await Promise.all(this.#withdrawn);
   }
 
   /** Forgets the request that waits, as after a reconnect, when the server has forgotten it too. */
@@ -169,18 +171,17 @@ export class PullSource {
 
   #openInbox(): Inbox {
     const prefix = `${createInbox()}.`;
+    const { connection, logger } = this.#options;
+    const onMessage = (msg: Msg) => this.#receive(msg, inbox);
     const inbox: Inbox = {
       prefix,
-      subscription: this.#options.connection.subscribe(`${prefix}*`, {
-        callback: (_, msg) => this.#receive(msg, inbox),
-      }),
+      subscription: subscribe(connection, `${prefix}*`, onMessage, logger),
     };
     return inbox;
   }
 
   #drain({ subscription }: Inbox): void {
-    if (this.#options.connection.isClosed()) return;
-    const drained = subscription.drain().catch(() => {});
+    const drained = subscription.drain(CLOSE_MS);
     this.#withdrawn.add(drained);
     void drained.then(() => this.#withdrawn.delete(drained));
   }
@@ -197,8 +198,8 @@ export class PullSource {
   }
 
   #request(reply: string, query: object): void {
-    const { connection } = this.#options;
-    if (!connection.isClosed()) connection.publish(this.#subject, JSON.stringify(query), { reply });
+    const request = { subject: this.#subject, reply, data: JSON.stringify(query) };
+    if (!send(this.#options.connection, [request])) throw closedConnection();
   }
 
   #receive(msg: Msg, inbox: Inbox): void {

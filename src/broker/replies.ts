@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type OutgoingMessage, publishAll } from './publish-all.js';
+import { send } from './guarded.js';
+import type { OutgoingMessage } from './publish-all.js';
 
 /**
  * What a worker answers to its deliveries. The answers of one turn of the event loop leave together: each would be a
@@ -22,10 +23,10 @@ export class Replies {
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 
-  /** Sends what waits now. What a closed connection takes no more comes again by itself. */
+  /** Sends what waits now. The deliveries whose answers a closed or drained connection no longer takes come again. */
   flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (waiting.length > 0 && !this.#connection.isClosed()) publishAll(this.#connection, waiting);
+    send(this.#connection, waiting);
   }
 }

@@ -1,4 +1,6 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '../telemetry/logger.js';
+import { type GuardedSubscription, subscribe } from './guarded.js';
 import { SlotMap } from './slots.js';
 
 /** An answer, or undefined when none came in time. */
@@ -12,15 +14,15 @@ const SWEEP_MS = 250;
  */
 export class ReplyInbox {
   readonly #prefix: string;
-  readonly #subscription: Subscription;
+  readonly #subscription: GuardedSubscription;
   readonly #waiting = new SlotMap<{ onReply: OnReply; deadline: number }>();
   #sweep: NodeJS.Timeout | undefined;
   #count = 0;
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, logger?: Logger) {
     const inbox = createInbox();
     this.#prefix = `${inbox}.`;
-    this.#subscription = connection.subscribe(`${inbox}.*`, { callback: (_, msg) => this.#receive(msg) });
+    this.#subscription = subscribe(connection, `${inbox}.*`, (msg) => this.#receive(msg), logger);
   }
 
   /** A subject to be answered on; `onReply` runs once: with the answer, or with undefined after `timeoutMs`. */

@@ -13,7 +13,7 @@ export function chartText(chart: Chart): string {
   const title = [paint('bold', plain(id)), version && `version ${plain(version)}`].filter(Boolean).join(' ');
   const rows = states.map((state) => [
     `${'  '.repeat(depthOf(state, states))}${state.isInitial ? '> ' : '  '}${plain(state.key)}`,
-    state.kind === 'atomic' ? '' : state.kind,
+    state.kind === 'atomic' ? '' : plain(state.kind),
     state.invokes.map(plain).join(', '),
     plain(state.description),
   ]);

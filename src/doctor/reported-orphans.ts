@@ -1,47 +1,40 @@
 import type { Diagnosis } from './finding.js';
 
-/** Most orphans that one notice names; the others are found again. */
-const MAX_NEWS = 500;
-
 /**
- * When each orphan was found first, by this worker or another one. An instance is deleted only when it has been
- * orphaned for a while: what is reported late, or read in a bad moment, has time to come right.
+ * When this worker found each orphan first. An instance is deleted only when it has been orphaned for a while: what is
+ * reported late, or read in a bad moment, has time to come right. What other workers say they have found does not count:
+ * anybody can send such a notice.
  */
 export class ReportedOrphans {
   readonly #graceMs: number;
-  /** By the id at the provider; milliseconds since the epoch. */
+  /** By the id at the provider; by `performance.now()`. */
   readonly #since = new Map<string, number>();
 
   constructor(graceMs: number) {
     this.#graceMs = graceMs;
   }
 
-  /** What another worker has found; it is deleted only when this one finds it too. */
-  hear(orphans: readonly (readonly [id: string, sinceMs: number])[]): void {
-    const now = Date.now();
-    for (const [id, sinceMs] of orphans) {
-      if (!this.#since.has(id)) this.#since.set(id, Math.min(sinceMs, now));
-    }
+  /** How many were found by the last look. */
+  get size(): number {
+    return this.#since.size;
   }
 
   /**
    * What one look has found.
-   * @returns the orphans whose time is over, and those that nobody had reported before; the rest are forgotten
+   * @returns the orphans whose time is over; those that this look did not find are forgotten
    */
-  take(instances: readonly Diagnosis[]): { due: Diagnosis[]; news: [id: string, sinceMs: number][] } {
-    const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
+  take(instances: readonly Diagnosis[]): Diagnosis[] {
     // Of instances that could not be listed nothing new is known.
-    if (instances.some(({ finding }) => finding.code === 'provider_unreachable'))
-      return { due: [], news: [] };
+    if (instances.some(({ finding }) => finding.code === 'provider_unreachable')) return [];
+    const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
     const present = new Set(orphans.map(({ finding }) => finding.target));
     for (const id of this.#since.keys()) if (!present.has(id)) this.#since.delete(id);
-    const now = Date.now();
-    const known = orphans.filter(({ finding }) => this.#since.has(finding.target));
-    const due = known.filter(
-      ({ finding }) => now - (this.#since.get(finding.target) ?? now) >= this.#graceMs,
-    );
-    const news = [...present].filter((id) => !this.#since.has(id)).map((id): [string, number] => [id, now]);
-    for (const [id, sinceMs] of news) this.#since.set(id, sinceMs);
-    return { due, news: news.slice(0, MAX_NEWS) };
+    const now = performance.now();
+    const due = orphans.filter(({ finding: { target } }) => {
+      const since = this.#since.get(target);
+      return since !== undefined && now - since >= this.#graceMs;
+    });
+    for (const id of present) if (!this.#since.has(id)) this.#since.set(id, now);
+    return due;
   }
 }

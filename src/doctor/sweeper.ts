@@ -41,6 +41,11 @@ export const DEFAULT_SWEEP_INTERVAL_MS = 300_000;
 const DEFAULT_JITTER = 0.5;
 /** With the whole of it as jitter, still a time that a timer can wait. */
 const MAX_INTERVAL_MS = MAX_TIMER_MS / 2;
+/**
+ * A worker leaves its sweep to those that say they sweep for at most so many intervals. What they say cannot be verified,
+ * so it must not keep this worker from sweeping for ever.
+ */
+const MOST_INTERVALS = 4;
 /** Events that one sweep reads at most: what is older is the doctor's. */
 const LOOK_BACK = 50_000;
 /** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
@@ -49,8 +54,9 @@ const STOP_MS = 5_000;
 
 /**
  * Looks now and then for jobs that nothing brings on and instances that belong to nobody, and mends them. Every worker
- * has one; the first to sweep tells the others, so that the fleet sweeps about once in each interval. An instance is
- * reported first, and deleted only when a later sweep of any worker finds it orphaned still.
+ * has one; the first to sweep tells the others, so that a small fleet sweeps about once in each interval, and a large one
+ * as often as each of its workers sweeps once in four. An instance is reported first, and deleted only when a later sweep
+ * of the same worker finds it orphaned still.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -62,6 +68,8 @@ export class Sweeper {
   #timer: NodeJS.Timeout | undefined;
   #detach: (() => void) | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
+  /** When the next sweep must begin, whatever other workers say; by `performance.now()`. */
+  #latestMs = 0;
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: SweeperOptions) {
@@ -79,6 +87,7 @@ export class Sweeper {
     if (this.#detach || this.#abort.signal.aborted) return;
     const broker = await this.#options.queue.broker();
     this.#detach ??= broker.onSwept((notice) => this.#heard(notice));
+    this.#latestMs = performance.now() + this.#intervalMs;
     this.#plan(this.#intervalMs * Math.random());
   }
 
@@ -102,8 +111,7 @@ export class Sweeper {
     const { signal } = this.#abort;
     if (signal.aborted || !this.#checks.instances) return { findings: jobs.map(findingOf), mended };
     const instances = await this.#checks.instances.look(signal);
-    const { due, news } = this.#reported.take(instances);
-    if (news.length > 0) broker.announceSwept({ instances: true, orphans: news });
+    const due = this.#reported.take(instances);
     mended.push(...(await this.#mend(instances, due)));
     return { findings: [...jobs, ...instances].map(findingOf), mended };
   }
@@ -125,20 +133,27 @@ export class Sweeper {
     return { jobs, instances: provider && new InstanceCheck(broker, provider, patience) };
   }
 
-  /** The sweep of a worker without a provider is no reason to leave instances alone. */
-  #heard({ instances, orphans }: SweptNotice): void {
-    this.#reported.hear(orphans);
-    if (instances || !this.#options.provider) this.#planNext();
+  /**
+   * The sweep of a worker without a provider is no reason to leave instances alone, and nobody else deletes the orphans
+   * that this worker has reported.
+   */
+  #heard({ instances }: SweptNotice): void {
+    if ((instances || !this.#options.provider) && this.#reported.size === 0) this.#planNext();
   }
 
   /** Each worker waits for another time, so that the first of them can tell the others in time. */
   #planNext(): void {
-    this.#plan(this.#intervalMs * (1 + (this.#options.jitter ?? DEFAULT_JITTER) * Math.random()));
+    this.#plan(this.#spread(this.#intervalMs));
   }
 
-  #plan(inMs: number): void {
+  #spread(ms: number): number {
+    return ms * (1 + (this.#options.jitter ?? DEFAULT_JITTER) * Math.random());
+  }
+
+  #plan(wantedMs: number): void {
     clearTimeout(this.#timer);
     if (this.#abort.signal.aborted) return;
+    const inMs = Math.max(0, Math.min(wantedMs, this.#latestMs - performance.now()));
     this.#timer = setTimeout(() => {
       this.#sweeping = this.#sweeping.then(() => this.#sweepQuietly());
     }, inMs);
@@ -147,9 +162,11 @@ export class Sweeper {
 
   async #sweepQuietly(): Promise<void> {
     const { queue, provider, isActive = () => true } = this.#options;
+    // First of all, since this worker hears its own notice.
+    this.#latestMs = performance.now() + this.#spread(MOST_INTERVALS * this.#intervalMs);
     try {
       if (this.#abort.signal.aborted || !isActive()) return;
-      (await queue.broker()).announceSwept({ instances: provider !== undefined, orphans: [] });
+      (await queue.broker()).announceSwept({ instances: provider !== undefined });
       await this.sweep();
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');

@@ -1,3 +1,4 @@
+import { JetfleetError } from '../jobs/errors.js';
 import type { Chart } from './chart.js';
 import { type Arrangement, arrange, isInside, LOOP_ROOM } from './chart-arrange.js';
 import { type Block, blocksOf, type Line, linesOf, stacked, TITLE_HEIGHT } from './chart-blocks.js';
@@ -21,7 +22,17 @@ const BORDER = 12;
 /** Width over height of a drawing that fits a page. */
 const ASPECT = 1.5;
 
-/** Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. Made once for each chart object. */
+/**
+ * What can be drawn in about a second. The time grows with the states and edges much faster than their number does, and
+ * with each level of states in states.
+ */
+export const MAX_DRAWN = { states: 50, edges: 100, depth: 6 } as const;
+
+/**
+ * Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. Made once
+ * for each chart object.
+ * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a chart of more than {@link MAX_DRAWN}
+ */
 export function layOutChart(chart: Chart): ChartLayout {
   const known = layouts.get(chart) ?? fittingLayout(chart);
   layouts.set(chart, known);
@@ -32,10 +43,23 @@ export function layOutChart(chart: Chart): ChartLayout {
 const layouts = new WeakMap<Chart, ChartLayout>();
 
 function fittingLayout(chart: Chart): ChartLayout {
+  assertDrawable(chart);
   const down = layOutAlong(chart, 'TB');
   const right = layOutAlong(chart, 'LR');
   const needed = ({ width, height }: ChartLayout) => Math.max(width / ASPECT, height);
   return needed(down) <= needed(right) ? down : right;
+}
+
+function assertDrawable({ id, states, edges }: Chart): void {
+  const levels = new Map([['', 0]]);
+  for (const state of states) levels.set(state.id, (levels.get(state.parent ?? '') ?? 0) + 1);
+  const depth = Math.max(...levels.values());
+  if (states.length <= MAX_DRAWN.states && edges.length <= MAX_DRAWN.edges && depth <= MAX_DRAWN.depth)
+    return;
+  throw new JetfleetError(
+    'JETFLEET_CHART_TOO_LARGE',
+    `machine ${JSON.stringify(id.slice(0, 100))} has ${states.length} states, ${edges.length} edges and ${depth} levels; ${MAX_DRAWN.states}, ${MAX_DRAWN.edges} and ${MAX_DRAWN.depth} can be drawn: show it as text, Mermaid or XState JSON`,
+  );
 }
 
 function layOutAlong(chart: Chart, direction: Direction): ChartLayout {

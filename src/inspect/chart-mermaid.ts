@@ -5,7 +5,7 @@ export function chartToMermaid(chart: Chart): string {
   const ids = mermaidIds(chart);
   const idOf = (id: string) => ids.get(id) ?? 'state';
   const arrows = chart.edges.map((edge) => {
-    const text = edgeText(edge).replaceAll(/[:;#\n]/g, ' ');
+    const text = labelled(edgeText(edge));
     return `  ${idOf(edge.from)} --> ${idOf(edge.to)}${text && ` : ${text}`}`;
   });
   const any = chart.edges.some(({ from }) => from === '') ? [`  state "any state" as ${idOf('')}`] : [];
@@ -30,7 +30,7 @@ function stateLines(chart: Chart, state: ChartState, idOf: IdOf, indent: string)
   const id = idOf(state.id);
   const head = `${indent}state "${quoted(state.key)}" as ${id}`;
   if (state.kind === 'final') return [head, `${indent}${id} --> [*]`];
-  const invokes = state.invokes.map((name) => `${indent}${id} : invokes ${name.replaceAll(/[:;#\n]/g, ' ')}`);
+  const invokes = state.invokes.map((name) => `${indent}${id} : invokes ${labelled(name)}`);
   if (state.kind !== 'compound' && state.kind !== 'parallel') return [head, ...invokes];
   return [`${head} {`, ...inside(chart, state, idOf, `${indent}  `), `${indent}}`, ...invokes];
 }
@@ -49,14 +49,16 @@ function mermaidIds(chart: Chart): Map<string, string> {
   return ids;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '"': 'quot',
-  '<': 'lt',
-  '>': 'gt',
-  '#': 'num',
-  ';': 'semi',
-};
+/** What ends a text, begins a directive (`%%{…}%%`), or is HTML to a page that shows the diagram. */
+const MARKS = /["<>&#;%{}`\\]/g;
+const LINE_ENDS = /[\p{Cc}\u2028\u2029]+/gu;
 
+/** Text between quotes. Mermaid has entities of its own: `#34;` is a quote. */
 function quoted(text: string): string {
-  return text.replaceAll(/["<>#;\n]/g, (char) => (char === '\n' ? ' ' : `#${ENTITIES[char]};`));
+  return text.replaceAll(LINE_ENDS, ' ').replaceAll(MARKS, (char) => `#${char.charCodeAt(0)};`);
+}
+
+/** Text behind a colon, which takes no second one. */
+function labelled(text: string): string {
+  return quoted(text.replaceAll(/[:;#]/g, ' '));
 }

@@ -71,7 +71,7 @@ function stateGroup(
   const [textX, anchor] = isAround ? [x + 14, 'start'] : [middle, 'middle'];
   const top = isAround ? y + 20 : y + (height - details.length * LINE_HEIGHT) / 2 + 4.5;
   return [
-    `<g class="${classes.join(' ')}"${id === '' ? '' : ` data-state="${escaped(id)}"`}>`,
+    `<g class="${escaped(classes.join(' '))}"${id === '' ? '' : ` data-state="${escaped(id)}"`}>`,
     ...(description ? [`<title>${escaped(`${key}: ${description}`)}</title>`] : []),
     box(0, 'box'),
     ...(kind === 'final' ? [box(3, 'inner')] : []),
@@ -90,7 +90,7 @@ function stateGroup(
       'count',
       x + width - 8,
       y + (isAround ? 20 : -4),
-      countText(counts?.[id]),
+      countText(counts && Object.hasOwn(counts, id) ? counts[id] : undefined),
       FONT.title,
       `text-anchor="end" font-weight="700" data-count-of="${escaped(id)}"`,
     ),

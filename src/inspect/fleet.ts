@@ -1,5 +1,8 @@
+import { PerSecond } from '../broker/notices.js';
+import { ValidationError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
+import { readRecord, readWorker } from './answers.js';
 
 export { type KnownChart, listCharts } from './known-charts.js';
 
@@ -8,21 +11,43 @@ const GATHER_MS = 2_000;
 /** Well below the time after which a worker takes it that nobody watches. */
 const REPEAT_MS = 2_000;
 
+/** Records beyond these are lost, as if they had never arrived: anybody can send them. */
+const MAX_RECORDS_PER_SECOND = 5_000;
+const MAX_RECORD_BYTES = 256 * 1024;
+
 /** Every worker that answers within two seconds, by name. */
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
   const { notices, subjects } = await queue.broker();
   const answers = await notices.ask(subjects.workersAsked(), {}, GATHER_MS);
-  const workers = answers.filter((answer) => typeof answer.name === 'string') as unknown as WorkerInfo[];
+  const workers = answers.flatMap((answer) => readWorker(answer) ?? []);
   return workers.sort((a, b) => a.name.localeCompare(b.name));
 }
 
+/** How long a drained worker takes no jobs, unless the order says otherwise. */
+export const DEFAULT_DRAIN_MS = 60 * 60 * 1000;
+/** The longest that an order can say. */
+export const MAX_DRAIN_MS = 24 * 60 * 60 * 1000;
+
 /**
  * Tells a worker to take no more jobs, while those that it runs go on; or, with `false`, to take them again. It does
- * nothing where there is no worker of this name.
+ * nothing where there is no worker of this name, or where the worker obeys no orders (`remoteDrain: false`).
+ * @param options.forMs after so long the worker takes jobs again by itself: 1 ms to 24 hours. Defaults to one hour
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-export async function drainWorker(queue: JobQueueService, name: string, drain = true): Promise<void> {
+export async function drainWorker(
+  queue: JobQueueService,
+  name: string,
+  drain = true,
+  { forMs = DEFAULT_DRAIN_MS }: { forMs?: number } = {},
+): Promise<void> {
+  if (!(forMs >= 1 && forMs <= MAX_DRAIN_MS)) {
+    throw new ValidationError(
+      'JETFLEET_OPTION_INVALID',
+      `forMs ${forMs} must be from 1 to ${MAX_DRAIN_MS} (24 hours)`,
+    );
+  }
   const { notices, subjects } = await queue.broker();
-  notices.tell(subjects.drainOrdered(), { worker: name, drain });
+  notices.tell(subjects.drainOrdered(), { worker: name, drain, ...(drain && { forMs }) });
 }
 
 /** A running watch. */
@@ -33,16 +58,20 @@ export interface Watch extends AsyncDisposable {
 /**
  * Hears what the state machines do from now on, of one job or of all and of the workers themselves, beginning with
  * where each stands. Records can be lost, as nothing is stored: their `seq` then has a gap.
+ * @param onRecord what it throws, or rejects with, is logged and counted in `queue.callbackFailures`
  */
 export async function watchMachines(
   queue: JobQueueService,
   { jobId }: { jobId?: string },
-  onRecord: (record: InspectionRecord) => void,
+  onRecord: (record: InspectionRecord) => unknown,
 ): Promise<Watch> {
   const { notices, subjects } = await queue.broker();
-  const stopHearing = notices.hear(subjects.inspection('*', jobId ?? '*'), (body) => {
-    if (body.v === 1 && typeof body.kind === 'string') onRecord(body as unknown as InspectionRecord);
-  });
+  const budget = new PerSecond(MAX_RECORDS_PER_SECOND);
+  const onNotice = (body: object) => {
+    const record = budget.take() ? readRecord(body) : undefined;
+    if (record) queue.userCode.run('watch callback', () => onRecord(record));
+  };
+  const stopHearing = notices.hear(subjects.inspection('*', jobId ?? '*'), onNotice, MAX_RECORD_BYTES);
   const about = jobId === undefined ? {} : { jobId };
   notices.tell(subjects.watched(), { ...about, begins: true });
   const timer = setInterval(() => {

@@ -1,5 +1,7 @@
 import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { Broker } from '../broker/broker.js';
+import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/notices.js';
+import { isJobId } from '../jobs/job-id.js';
 import type { InspectionRecord } from '../wire/inspection.js';
 import { type Step, stepOf, stepsSoFar } from './inspection.js';
 
@@ -11,6 +13,10 @@ const ALL = '*';
 export const WORKER_TOKEN = '$worker';
 /** A record that is longer goes without its context. */
 const MAX_BYTES = 32 * 1024;
+/** Jobs that are watched one by one; a watch of one more takes the place of the oldest. */
+const MAX_WATCHED = 500;
+/** Where machines stand is shown to those who begin to watch, all of this time together. */
+const SHOW_EVERY_MS = 500;
 
 type Observer = (event: InspectionEvent) => void;
 
@@ -23,6 +29,8 @@ export class Inspector {
   readonly #worker: string;
   readonly #onWatched: (jobId: string | undefined) => void;
   readonly #watchedUntilMs = new Map<string, number>();
+  /** When it was shown last where machines stand, and the timer of the next time. */
+  readonly #shown = new Map<string, { atMs: number; timer?: NodeJS.Timeout }>();
   #seq = 0;
   #detach: (() => void) | undefined;
 
@@ -34,22 +42,34 @@ export class Inspector {
   }
 
   open(): void {
-    this.#detach ??= this.#broker.notices.hear(this.#broker.subjects.watched(), ({ jobId, begins }) =>
-      this.#note(typeof jobId === 'string' ? jobId : undefined, begins === true),
-    );
+    const onNotice = ({ jobId, begins }: NoticeBody) => {
+      if (jobId === undefined || (typeof jobId === 'string' && isJobId(jobId)))
+        this.#note(jobId, begins === true);
+    };
+    const { notices, subjects } = this.#broker;
+    this.#detach ??= notices.hear(subjects.watched(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   close(): void {
     this.#detach?.();
+    this.#detach = undefined;
     this.#watchedUntilMs.clear();
+    for (const { timer } of this.#shown.values()) clearTimeout(timer);
+    this.#shown.clear();
   }
 
   /** @param jobId undefined for the worker's own machine */
   isWatched(jobId: string | undefined): boolean {
     if (this.#watchedUntilMs.size === 0) return false;
-    const now = performance.now();
-    for (const [key, untilMs] of this.#watchedUntilMs) if (untilMs < now) this.#watchedUntilMs.delete(key);
-    return this.#watchedUntilMs.has(ALL) || (jobId !== undefined && this.#watchedUntilMs.has(jobId));
+    return this.#isWatchedBy(ALL) || (jobId !== undefined && this.#isWatchedBy(jobId));
+  }
+
+  #isWatchedBy(key: string): boolean {
+    const untilMs = this.#watchedUntilMs.get(key);
+    if (untilMs === undefined || untilMs >= performance.now()) return untilMs !== undefined;
+    this.#watchedUntilMs.delete(key);
+    if (!this.#shown.get(key)?.timer) this.#shown.delete(key);
+    return false;
   }
 
   /** For the `inspect` option of an actor. */
@@ -75,9 +95,37 @@ export class Inspector {
   }
 
   #note(jobId: string | undefined, begins: boolean): void {
+    const key = jobId ?? ALL;
     const isNew = begins || !this.isWatched(jobId);
-    this.#watchedUntilMs.set(jobId ?? ALL, performance.now() + WATCH_MS);
-    if (isNew) this.#onWatched(jobId);
+    // In the order in which they were said last.
+    this.#watchedUntilMs.delete(key);
+    this.#watchedUntilMs.set(key, performance.now() + WATCH_MS);
+    if (this.#watchedUntilMs.size > MAX_WATCHED) this.#forgetOldest();
+    if (isNew) this.#show(jobId);
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#watchedUntilMs.keys()) {
+      if (key === ALL) continue;
+      this.#watchedUntilMs.delete(key);
+      clearTimeout(this.#shown.get(key)?.timer);
+      this.#shown.delete(key);
+      return;
+    }
+  }
+
+  /** Whoever may publish can begin to watch a thousand times a second. */
+  #show(jobId: string | undefined): void {
+    const key = jobId ?? ALL;
+    const last = this.#shown.get(key);
+    if (last?.timer) return;
+    const waitMs = last ? last.atMs + SHOW_EVERY_MS - performance.now() : 0;
+    const show = () => {
+      this.#shown.set(key, { atMs: performance.now() });
+      this.#onWatched(jobId);
+    };
+    if (last && waitMs > 0) this.#shown.set(key, { ...last, timer: setTimeout(show, waitMs).unref() });
+    else show();
   }
 
   #send(step: Step, jobId: string | undefined): void {

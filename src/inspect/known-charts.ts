@@ -1,12 +1,12 @@
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { readCharts } from './answers.js';
 import { BUILT_IN_CHARTS } from './built-in-charts.js';
 import { type Chart, chartOf } from './chart.js';
 
 const GATHER_MS = 2_000;
-/** What is larger can be seen by nobody, and takes long to lay out. */
-const MAX_STATES = 200;
-const MAX_EDGES = 600;
+/** Charts of workers that are kept of one question, however many answer. */
+const MAX_CHARTS = 500;
 
 /** A chart, and where it is from: the package, or a worker that answered. */
 export type KnownChart = Chart & { source: 'built-in' | 'worker' };
@@ -25,8 +25,11 @@ export async function listCharts(queue: JobQueueService, id?: string): Promise<K
   const about = id === undefined ? {} : { machine: id };
   const answers = await notices.ask(subjects.chartsAsked(), about, GATHER_MS);
   const known = new Map(builtInCharts().map((chart) => [keyOf(chart), chart]));
-  for (const chart of answers.flatMap(({ charts }) => (Array.isArray(charts) ? charts : []))) {
-    if (isChart(chart) && !known.has(keyOf(chart))) known.set(keyOf(chart), { ...chart, source: 'worker' });
+  for (const { charts } of answers) {
+    for (const chart of readCharts(charts)) {
+      if (known.size >= MAX_CHARTS) break;
+      if (!known.has(keyOf(chart))) known.set(keyOf(chart), { ...chart, source: 'worker' });
+    }
   }
   return [...known.values()].filter((chart) => id === undefined || chart.id === id);
 }
@@ -48,46 +51,4 @@ export async function findChart(queue: JobQueueService, id: string): Promise<Kno
 
 function keyOf({ id, version }: Chart): string {
   return JSON.stringify([id, version]);
-}
-
-/** Whether an answer can be drawn, and in reasonable time: anybody on the broker can answer. */
-function isChart(value: unknown): value is Chart {
-  const { id, version, description, states, edges } = Object(value) as Partial<Record<keyof Chart, unknown>>;
-  if (!areTexts([id, version, description])) return false;
-  if (!areAll(states, MAX_STATES, isState) || !areAll(edges, MAX_EDGES, isEdge)) return false;
-  return isConnected(value as Chart);
-}
-
-/** Every parent comes before its children, and every edge joins states that there are. */
-function isConnected({ states, edges }: Chart): boolean {
-  const ids = new Set(['']);
-  for (const { id, key, parent } of states) {
-    const isInPlace = parent === undefined ? id === key : ids.has(parent) && id === `${parent}.${key}`;
-    if (!isInPlace || ids.has(id)) return false;
-    ids.add(id);
-  }
-  return edges.every(({ from, to }) => ids.has(from) && ids.has(to));
-}
-
-function isState(value: Record<string, unknown>): boolean {
-  const { id, key, kind, description, invokes, entry = [], exit = [], parent = '' } = value;
-  return areTexts([id, key, kind, description, parent]) && [invokes, entry, exit].every(isTextList);
-}
-
-function isEdge(value: Record<string, unknown>): boolean {
-  const { id, from, to, event, label, guard = '', actions } = value;
-  return areTexts([id, from, to, event, label, guard]) && isTextList(actions);
-}
-
-function areTexts(values: readonly unknown[]): boolean {
-  return values.every((value) => typeof value === 'string');
-}
-
-function isTextList(value: unknown): boolean {
-  return Array.isArray(value) && areTexts(value);
-}
-
-function areAll(value: unknown, max: number, isOne: (item: Record<string, unknown>) => boolean): boolean {
-  if (!Array.isArray(value) || value.length > max) return false;
-  return value.every((item) => isOne(Object(item) as Record<string, unknown>));
 }

@@ -49,8 +49,9 @@ function stateJson(chart: Chart, state: ChartState): Json {
 function transitionsOf(chart: Chart, from: string, invokes: readonly string[]): Json {
   const always: Json[] = [];
   const onDone: Json[] = [];
-  const on: Record<string, Json[]> = {};
-  const after: Record<string, Json[]> = {};
+  // Without a prototype: an event can be called `constructor`.
+  const on: Record<string, Json[]> = Object.create(null);
+  const after: Record<string, Json[]> = Object.create(null);
   const invoke = invokes.map((src) => ({ src, onDone: [] as Json[], onError: [] as Json[] }));
   for (const edge of chart.edges) {
     if (edge.from !== from || edge.id.includes('+')) continue;

@@ -11,6 +11,7 @@ import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
+import { UserCode } from '../telemetry/user-code.js';
 import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import type { JobFilter, JobPage } from './job-filter.js';
@@ -51,7 +52,10 @@ const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
  */
 export class JobQueueService implements AsyncDisposable {
   readonly #options: JobQueueOptions;
+  /** The logger that the queue was given, made such that its methods never throw. */
   readonly logger: Logger;
+  /** @internal */
+  readonly userCode: UserCode;
   #opening: Promise<{ broker: Broker; report: TopologyReport }> | undefined;
   #opened: Broker | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
@@ -63,7 +67,8 @@ export class JobQueueService implements AsyncDisposable {
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
     this.#options = options;
-    this.logger = options.logger ?? silentLogger;
+    this.userCode = new UserCode(options.logger ?? silentLogger);
+    this.logger = this.userCode.logger;
   }
 
   /** Prefix of subjects and streams; empty for none. */
@@ -79,6 +84,14 @@ export class JobQueueService implements AsyncDisposable {
   /** Whether the broker is there now; undefined before the first use. */
   get isConnected(): boolean | undefined {
     return this.#opened?.isConnected;
+  }
+
+  /**
+   * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`. What they
+   * throw is logged and goes no further. Those of workers on this queue are counted here too.
+   */
+  get callbackFailures(): Record<string, number> {
+    return this.userCode.failures;
   }
 
   /** Connects now instead of on first use, and creates the streams where they are missing. */

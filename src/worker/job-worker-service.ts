@@ -19,6 +19,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
 import { builtInHandlers } from './built-in/built-in-handlers.js';
 import { InstanceWatch } from './built-in/instance-watch.js';
+import { CancellationCheck } from './cancellation-check.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
 import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
@@ -26,7 +27,7 @@ import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Presence } from './presence.js';
-import { harmless, type Observer, RunInspection } from './run-inspection.js';
+import { type Observer, RunInspection } from './run-inspection.js';
 import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
 import { Trimmer } from './trimmer.js';
 
@@ -60,6 +61,11 @@ export interface JobWorkerOptions {
   logger?: Logger;
   /** Looks for stuck jobs and orphaned instances now and then, and mends them; see {@link SweepOptions}. `false`: never. */
   sweep?: SweepOptions | false;
+  /**
+   * Whether the worker obeys orders to take no more jobs (`drainWorker`, the HTTP API). Anybody who may publish on
+   * `jetfleet.drain` can give them, and each ends by itself: after an hour, or what it says, at most 24. Defaults to true.
+   */
+  remoteDrain?: boolean;
   /** Sees every step of every state machine (XState's inspection events). What it throws is logged. */
   inspect?: (event: InspectionEvent) => void;
   /**
@@ -106,6 +112,8 @@ export class JobWorkerService implements AsyncDisposable {
   #services: RunServices | undefined;
   #released = 0;
   readonly #detach: (() => void)[] = [];
+  /** When a worker that was ordered to drain takes jobs again. */
+  #drainEnd: NodeJS.Timeout | undefined;
   readonly name: string;
 
   /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
@@ -115,7 +123,7 @@ export class JobWorkerService implements AsyncDisposable {
     this.#queue = queue;
     this.#options = options;
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
-    this.#logger = (options.logger ?? queue.logger).child({ worker: this.name });
+    this.#logger = queue.userCode.guard(options.logger ?? queue.logger).child({ worker: this.name });
     this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
     const { sweep, provider, pollIntervalMs, ownPollsPerSecond } = options;
     this.#watch =
@@ -137,7 +145,8 @@ export class JobWorkerService implements AsyncDisposable {
             logger: this.#logger,
             ...(provider && { provider }),
           });
-    this.#inspect = options.inspect && harmless(options.inspect, this.#logger);
+    const { inspect } = options;
+    this.#inspect = inspect && ((event) => queue.userCode.run('inspect', () => inspect(event)));
     this.#lifecycle = createActor(this.lifecycleLogic(), {
       inspect: (event) => {
         this.#inspect?.(event);
@@ -298,9 +307,10 @@ export class JobWorkerService implements AsyncDisposable {
     const ready = (type: string) => (types.includes(type) ? ensured : this.#ensure([type]));
     await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, ready(type))));
     if (this.#detach.length === 0) {
+      const cancellations = new CancellationCheck({ broker, runs: this.#runs, logger: this.#logger });
       this.#detach.push(
         broker.onConnection((change) => this.#onConnection(change)),
-        broker.onCancelled((id, seq) => this.#runs.get(id)?.cancelled(seq)),
+        broker.onCancelled((id) => cancellations.heard(id)),
       );
     }
     await this.#sweeper?.start();
@@ -324,7 +334,8 @@ export class JobWorkerService implements AsyncDisposable {
       runs: this.#runs,
       logics: () =>
         [...this.#handlers.values()].map(({ run }) => (run.kind === 'chart' ? run.logic : undefined)),
-      onDrain: (drain) => this.#onDrain(drain),
+      onDrain:
+        this.#options.remoteDrain === false ? undefined : (drain, forMs) => this.#onDrain(drain, forMs),
     });
     this.#inspector.open();
     this.#presence.open();
@@ -340,11 +351,17 @@ export class JobWorkerService implements AsyncDisposable {
     for (const run of this.#runs.values()) run.watched();
   }
 
-  #onDrain(drain: boolean): void {
-    this.#logger.info({ drain }, drain ? 'told to take no more jobs' : 'told to take jobs again');
-    if (drain) void this.stop();
-    else if (this.state === 'paused')
-      this.start().catch((err) => this.#logger.error({ err }, 'cannot take jobs again'));
+  #onDrain(drain: boolean, forMs: number): void {
+    clearTimeout(this.#drainEnd);
+    const failed = (err: unknown) => this.#logger.error({ err }, 'cannot obey the order to drain');
+    if (drain) {
+      this.#logger.warn({ forMs }, 'ordered to take no more jobs');
+      this.#drainEnd = setTimeout(() => this.#onDrain(false, 0), forMs).unref();
+      this.stop().catch(failed);
+    } else if (this.state === 'paused') {
+      this.#logger.info('takes jobs again');
+      this.start().catch(failed);
+    }
   }
 
   async #ensure(types: string[]): Promise<void> {
@@ -419,6 +436,7 @@ export class JobWorkerService implements AsyncDisposable {
     for (const detach of this.#detach) detach();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#webhookClient?.close();
+    clearTimeout(this.#drainEnd);
     this.#presence?.close();
     this.#inspector?.close();
     // What was written last must have left before the connection may close.

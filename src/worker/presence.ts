@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
+import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/notices.js';
 import type { SlotMap } from '../broker/slots.js';
+import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
@@ -15,11 +17,13 @@ export interface PresenceOptions {
   runs: SlotMap<HeldJob>;
   /** What the handlers run: state machines, and other logic that has no chart. */
   logics: () => readonly unknown[];
-  /** Told to take no more jobs, or to take them again. */
-  onDrain: (drain: boolean) => void;
+  /** Told to take no more jobs for so long, or to take them again. Absent where no orders are obeyed. */
+  onDrain: ((drain: boolean, forMs: number) => void) | undefined;
 }
 
 const MAX_SHOWN = 100;
+/** A chart takes a worker milliseconds to make. */
+const MAX_CHART_ANSWERS_PER_SECOND = 10;
 
 /** Makes a worker known to those who ask who is there. */
 export class Presence {
@@ -37,13 +41,17 @@ export class Presence {
     const { notices, subjects } = this.#options.broker;
     this.#detach = [
       notices.answer(subjects.workersAsked(), () => this.#info()),
-      notices.answer(subjects.chartsAsked(), ({ machine }) =>
-        chartsAnswer(logics(), typeof machine === 'string' ? machine : undefined),
+      notices.answer(
+        subjects.chartsAsked(),
+        ({ machine }) => chartsAnswer(logics(), typeof machine === 'string' ? machine : undefined),
+        MAX_CHART_ANSWERS_PER_SECOND,
       ),
-      notices.hear(subjects.drainOrdered(), ({ worker: name, drain }) => {
-        if (name === worker && typeof drain === 'boolean') onDrain(drain);
-      }),
     ];
+    if (!onDrain) return;
+    const onOrder = ({ worker: name, drain, forMs }: NoticeBody) => {
+      if (name === worker && typeof drain === 'boolean') onDrain(drain, drainTime(forMs));
+    };
+    this.#detach.push(notices.hear(subjects.drainOrdered(), onOrder, MAX_SHORT_NOTICE_BYTES));
   }
 
   close(): void {
@@ -71,4 +79,9 @@ export class Presence {
       runningCount: runs.size,
     };
   }
+}
+
+/** Nobody can verify who gave an order, so none holds for ever. */
+function drainTime(forMs: unknown): number {
+  return typeof forMs === 'number' && forMs > 0 ? Math.min(forMs, MAX_DRAIN_MS) : DEFAULT_DRAIN_MS;
 }

@@ -1,6 +1,5 @@
 import type { AnyActor, InspectionEvent } from 'xstate';
 import type { Inspector } from '../inspect/inspector.js';
-import type { Logger } from '../telemetry/logger.js';
 
 export type Observer = (event: InspectionEvent) => void;
 
@@ -34,15 +33,4 @@ export class RunInspection {
     if (!isObserved) actor.system.inspect(this.#inspector.observer(jobId));
     this.#inspector.showStanding(actor, jobId);
   }
-}
-
-/** XState lets an inspector that throws end the machine that it looks at. */
-export function harmless(inspect: Observer, logger: Logger): Observer {
-  return (event) => {
-    try {
-      inspect(event);
-    } catch (err) {
-      logger.error({ err }, 'the inspector failed; the job goes on');
-    }
-  };
 }
