@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shownJob } from '../jobs/shown-job.js';
 import { stateOf } from './job-text.js';
 import { type GlobalOptions, openQueue, parseId, withExamples } from './options.js';
 import { print, printJson } from './output.js';
@@ -14,7 +15,7 @@ export function jobCancelCommand(job: Command): void {
       const options = command.optsWithGlobals<GlobalOptions & { reason?: string }>();
       await using queue = openQueue(options);
       const record = await queue.cancel(id, options.reason);
-      if (options.json) printJson(record);
+      if (options.json) printJson(shownJob(record));
       else print(`${id}  ${stateOf(record)}`);
     });
   withExamples(command, 'job cancel order-42', 'job cancel order-42 --reason "ordered by mistake"');

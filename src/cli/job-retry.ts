@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { usageError } from './exit-code.js';
+import { shownJob } from '../jobs/shown-job.js';
 import { stateOf } from './job-text.js';
 import { type GlobalOptions, openQueue, parseId, parseSince, parseType, withExamples } from './options.js';
 import { note, print, printJson } from './output.js';
@@ -25,7 +26,7 @@ export function jobRetryCommand(job: Command): void {
       await using queue = openQueue(options);
       if (id !== undefined) {
         const record = await queue.retry(id);
-        if (options.json) printJson(record);
+        if (options.json) printJson(shownJob(record));
         else print(`${id}  ${stateOf(record)}`);
         return;
       }

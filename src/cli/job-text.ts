@@ -1,5 +1,6 @@
 /** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
+import { shownJob } from '../jobs/shown-job.js';
 import { clip, paintStatus } from './output.js';
 
 /** `completed`, or `failed·timed_out` where the state says more than the status. */
@@ -10,7 +11,8 @@ export function stateOf({ status, state }: JobRecord): string {
 const WIDTH = { id: 32, type: 16, state: 20 };
 
 /** One transition on one aligned line: time, id, type, state, attempt, what happened. */
-export function transitionLine(record: JobRecord, stream: NodeJS.WriteStream = process.stdout): string {
+export function transitionLine(whole: JobRecord, stream: NodeJS.WriteStream = process.stdout): string {
+  const record = shownJob(whole);
   const state = paintStatus(record.status, stateOf(record).padEnd(WIDTH.state), stream);
   const line = [
     record.updatedAt.slice(11, 23),
@@ -86,7 +88,6 @@ export function jobBlock(record: JobRecord): string {
     ['checkpoint', json(record.checkpoint)],
     ['result', json(record.result)],
     ['error', error && `${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`],
-    ['excerpt', error?.excerpt],
     ...(error?.problems ?? []).map(({ path, message }): [string, string] => [
       'problem',
       `${path || '(whole)'}: ${message}`,

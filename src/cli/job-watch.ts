@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { JobRecord } from '../jobs/job-record.js';
+import { shownJob } from '../jobs/shown-job.js';
 import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { transitionLine } from './job-text.js';
@@ -47,7 +48,7 @@ export function jobWatchCommand(job: Command): void {
 async function watch(id: string | undefined, options: WatchOptions): Promise<void> {
   const interrupted = shutdownSignal();
   const { type, status, json } = options;
-  const show = (record: JobRecord) => (json ? printJson(record) : print(transitionLine(record)));
+  const show = (record: JobRecord) => (json ? printJson(shownJob(record)) : print(transitionLine(record)));
   await using queue = openQueue(options, cliLogger('warn'));
   const job = id === undefined ? undefined : await queue.getJob(id);
   if (id !== undefined && !job) throw noSuchJob(id);

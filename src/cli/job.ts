@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shownJob } from '../jobs/shown-job.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { jobAddCommand } from './job-add.js';
@@ -40,8 +41,9 @@ function getCommand(job: Command): void {
       await using queue = openQueue(options);
       const record = await queue.getJob(id);
       if (!record) throw noSuchJob(id);
-      if (options.json) printJson(record);
-      else print(jobBlock(record));
+      const shown = shownJob(record);
+      if (options.json) printJson(shown);
+      else print(jobBlock(shown));
     });
   withExamples(command, 'job get order-42', 'job get order-42 --json | jq .status');
 }
@@ -73,7 +75,7 @@ function listCommand(job: Command): void {
         ...(priority && { priority }),
         ...(cursor && { cursor }),
       });
-      if (json) return printJson(page);
+      if (json) return printJson({ ...page, jobs: page.jobs.map(shownJob) });
       if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
       else note('no jobs');
       if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);

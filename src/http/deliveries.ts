@@ -1,6 +1,6 @@
-import { maskSecrets } from '../inspect/mask.js';
 import type { JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { shownJob } from '../jobs/shown-job.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { RecordedTransition } from '../queue/job-history.js';
 import { defined } from './defined.js';
@@ -11,8 +11,9 @@ interface WebhookResponse {
   durationMs: number;
 }
 
-/** A `send_webhook` job as a delivery. */
-export function deliveryOf(job: JobRecord) {
+/** A `send_webhook` job as a delivery, without secrets. */
+export function deliveryOf(record: JobRecord) {
+  const job = shownJob(record);
   const { id, parentId, status, state, attempt, maxAttempts, createdAt, updatedAt, nextRunAt, error } = job;
   const { url, payload } = asObject(job.payload);
   const event = asObject(payload).type;
@@ -33,14 +34,14 @@ export function deliveryOf(job: JobRecord) {
   });
 }
 
-/** With what was sent, secrets among the headers masked, and each attempt. */
+/** With what was sent, and each attempt. */
 export function wholeDeliveryOf(job: JobRecord, history: readonly RecordedTransition[]) {
-  const { payload, headers } = asObject(job.payload);
+  const { payload, headers } = asObject(shownJob(job).payload);
   return {
     ...deliveryOf(job),
     payload: payload ?? null,
-    ...(headers !== undefined && { headers: maskSecrets(headers) as Record<string, string> }),
-    attempts: history.flatMap(({ record }) => attemptOf(record) ?? []),
+    ...(headers !== undefined && { headers: headers as Record<string, string> }),
+    attempts: history.flatMap(({ record }) => attemptOf(shownJob(record)) ?? []),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { AnyActorRef, InspectionEvent, StateValue } from 'xstate';
+import { maskSecrets } from '../jobs/mask.js';
 import type { InspectionRecord, TakenEdge } from '../wire/inspection.js';
+import { clipValue } from './clip-value.js';
 import { guardName } from './element-names.js';
-import { maskSecrets } from './mask.js';
 import { isMachine } from './worker-charts.js';
 
 /** What a step says by itself; who took it, where and when is added by whoever sends it. */
@@ -76,7 +77,7 @@ function standing(snapshot: object): Pick<Step, 'active' | 'status' | 'context'>
   return {
     ...(value !== undefined && { active: innermost(value) }),
     ...(status !== undefined && { status }),
-    ...(context !== undefined && { context: maskSecrets(context) }),
+    ...(context !== undefined && { context: maskSecrets(clipValue(context)) }),
   };
 }
 

@@ -1,16 +1,34 @@
-import { type Logger as PinoLogger, pino } from 'pino';
+import { type Logger as PinoLogger, pino, stdSerializers } from 'pino';
+import { maskSecrets } from '../jobs/mask.js';
+import { maskText } from '../jobs/mask-text.js';
 
 /** The part of pino's logger that Jetfleet uses; a pino instance fits as it is. */
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'child' | 'level'>;
 
-const SECRETS = ['*.apiKey', '*.secret', '*.token', '*.authorization', 'headers.authorization'];
+type ErrorLine = ReturnType<typeof stdSerializers.err> & { excerpt?: unknown };
+
+/** The stack begins with the message. */
+function maskedError(error: Error): unknown {
+  const { type, message, stack, excerpt: _, ...rest } = stdSerializers.err(error) as ErrorLine;
+  return { type, message: maskText(message), stack: maskText(stack), ...(maskSecrets(rest) as object) };
+}
+
+function maskedLine(line: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(line).map(([name, value]) => [
+      name,
+      value instanceof Error ? value : (maskSecrets({ [name]: value }) as Record<string, unknown>)[name],
+    ]),
+  );
+}
 
 /**
- * A JSON logger on stderr, so that stdout stays data. Secrets are redacted.
+ * A JSON logger on stderr, so that stdout stays data. Secrets are masked.
  * @param level defaults to LOG_LEVEL, else `info`
  */
 export function createLogger(level: string = process.env.LOG_LEVEL ?? 'info'): Logger {
-  return pino({ name: 'jetfleet', level, redact: SECRETS }, pino.destination({ fd: 2, sync: true }));
+  const masks = { serializers: { err: maskedError }, formatters: { log: maskedLine } };
+  return pino({ name: 'jetfleet', level, ...masks }, pino.destination({ fd: 2, sync: true }));
 }
 
 /** A logger that says nothing: the default of embedded queues and workers. */

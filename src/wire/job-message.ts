@@ -201,9 +201,8 @@ function decodeBody(data: Uint8Array): unknown {
   } catch (cause) {
     throw new ValidationError(
       'JETFLEET_BODY_NOT_JSON',
-      `the body is not valid JSON: ${(cause as Error).message}`,
+      `the body is not valid JSON: ${withoutQuotation((cause as Error).message)}`,
       {
-        cause,
         excerpt: text.slice(0, EXCERPT_LENGTH),
       },
     );
@@ -212,6 +211,11 @@ function decodeBody(data: Uint8Array): unknown {
   // Written again, `1e20` has 21 digits: the record must still fit.
   if (data.length * 6 > MAX_PAYLOAD_BYTES) encodePayload(payload);
   return payload;
+}
+
+/** The parser quotes what it could not read, which may be a secret. */
+function withoutQuotation(message: string): string {
+  return message.replace(/,?\s*(\.\.\.)?".*$/s, '') || 'it is no JSON value';
 }
 
 function assertBodySize(data: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { isJobId } from '../../jobs/job-id.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
+import { shownJob } from '../../jobs/shown-job.js';
 import type { NewJob } from '../../queue/job-queue-service.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
 import { etagOf, isKnown, wantedVersion } from '../etag.js';
@@ -16,7 +17,6 @@ import {
   timeSchema,
   typeSchema,
 } from '../schemas/job.js';
-import { shownJob } from '../shown-job.js';
 import { defined } from '../defined.js';
 
 const KIB = 1024;

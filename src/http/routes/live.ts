@@ -1,13 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { watchMachines } from '../../inspect/fleet.js';
 import { isJobId } from '../../jobs/job-id.js';
+import { shownJob } from '../../jobs/shown-job.js';
 import { ValidationError } from '../../jobs/errors.js';
 import { defined } from '../defined.js';
 import type { EventStream, EventStreams } from '../event-streams.js';
 import type { LiveCollector } from '../live-collector.js';
 import { addRoute, type Routes } from '../route.js';
 import { statusSchema, typeSchema } from '../schemas/job.js';
-import { shownJob } from '../shown-job.js';
 
 const mediaType = 'text/event-stream';
 const tag = 'Live';

@@ -1,0 +1,243 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { JobRecord } from '../../src/jobs/job-record.js';
+import { maskSecrets } from '../../src/jobs/mask.js';
+import { maskText } from '../../src/jobs/mask-text.js';
+import { shownJob } from '../../src/jobs/shown-job.js';
+
+const SECRET = 'hUnter2-9f8e7d';
+
+const record: JobRecord = {
+  v: 1,
+  id: 'one',
+  type: 'report',
+  priority: 'normal',
+  status: 'failed',
+  state: 'rejected',
+  payload: null,
+  attempt: 1,
+  maxAttempts: 3,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  updatedAt: '2026-01-01T00:00:00.000Z',
+  machine: { id: 'job', version: 1 },
+};
+
+describe('what is a secret', () => {
+  test.each<[string, unknown]>([
+    ['a name', { password: SECRET }],
+    ['a name in capitals', { PASSWORD: SECRET }],
+    ['X-Auth', { 'X-Auth': SECRET }],
+    ['xAuth', { xAuth: SECRET }],
+    ['Access-Key', { 'Access-Key': SECRET }],
+    ['accessKey', { accessKey: SECRET }],
+    ['imageAuth', { imageAuth: `user:${SECRET}` }],
+    ['client_secret', { client_secret: SECRET }],
+    ['api key', { 'API key': SECRET }],
+    ['HF_TOKEN', { env: { HF_TOKEN: SECRET } }],
+    ['a pair', { envs: [{ key: 'HF_TOKEN', value: SECRET }] }],
+    ['a pair in capitals', { envs: [{ Name: 'DB_PASSWORD', Value: SECRET }] }],
+    ['a list of a name', { cookies: [SECRET, SECRET] }],
+    ['an object of a name', { credentials: { a: SECRET } }],
+    ['a number of a name', { token: 12345 }],
+    ['headers', { headers: { 'X-Custom': SECRET } }],
+    ['Headers', { Headers: { Authorization: SECRET } }],
+    ['HEADERS', { HEADERS: { a: SECRET } }],
+    ['request_headers', { request_headers: { a: SECRET } }],
+    ['values of a header', { headers: { 'x-a': [SECRET, SECRET] } }],
+    ['pairs of headers', { headers: [['X-Custom', SECRET]] }],
+    ['named headers', { headers: [{ name: 'X-Custom', value: SECRET }] }],
+    ['keyed headers', { headers: [{ key: 'X-Custom', value: SECRET }] }],
+    ['a flat list of headers', { rawHeaders: ['X-Custom', SECRET, 'Host', 'a'] }],
+    ['lines of headers', { headers: [`X-Custom: ${SECRET}`] }],
+    ['headers as a text', { headers: `Host: a\r\nX-Custom: ${SECRET}` }],
+    ['an object in a header', { headers: { 'x-a': { b: SECRET } } }],
+    ['a bearer', { 'X-Custom': `Bearer ${SECRET}` }],
+    ['a basic login', { note: `Basic ${Buffer.from(SECRET).toString('base64')}` }],
+    ['a harmless header that holds a bearer', { headers: { accept: `Bearer ${SECRET}` } }],
+    ['user info', { url: `https://user:${SECRET}@host/` }],
+    ['a token as user info', { url: `https://${SECRET}@host/` }],
+    ['user info without a scheme', { text: `connect to user:${SECRET}@host` }],
+    ['a path', { url: `https://host/services/${SECRET}` }],
+    ['a path after words', { url: `https://host/hooks/v1/${SECRET}/events` }],
+    ['a query', { url: `https://host/hook?key=${SECRET}` }],
+    ['a nameless query', { url: `https://host/hook?${SECRET}` }],
+    ['a fragment', { url: `https://host/#${SECRET}` }],
+    ['a URL of any scheme', { a: `s3://bucket/${SECRET}`, b: `postgres://u:${SECRET}@h/db` }],
+    ['a URL in a text', { text: `see https://host/${SECRET}, please` }],
+    ['a URL as a name', { [`https://host/${SECRET}`]: 1 }],
+    ['an assignment', { command: `HF_TOKEN=${SECRET} python train.py` }],
+    ['a JSON text', { text: `{"password":"${SECRET}"}` }],
+    ['a YAML text', { text: `password: ${SECRET}` }],
+    ['a header in a text', { text: `curl -H "Authorization: Bearer ${SECRET}"` }],
+    ['an excerpt', { error: { excerpt: SECRET } }],
+  ])('%s', (_, payload) => {
+    expect(JSON.stringify(maskSecrets(payload))).not.toMatch(/hUnter2|aFVudGVyMi|12345/);
+    const shown = shownJob({ ...record, payload, result: payload, checkpoint: payload });
+    expect(JSON.stringify(shown)).not.toMatch(/hUnter2|aFVudGVyMi|12345/);
+  });
+
+  test.each([
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc_def',
+    'whsec_c2VjcmV0c2VjcmV0c2VjcmV0',
+    'sk_live_51Habcdefghijkl',
+    'sk-proj-abcdefghijklmnop',
+    'ghp_abcdefghijklmnopqrstuvwxyz0123456789',
+    'AKIAIOSFODNN7EXAMPLE',
+    'SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY',
+    'hf_abcdefghijklmnopqrstuv',
+    'xoxb-123456789012-abcdefghijkl',
+    '-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----',
+  ])('a token that is known by its form: %s', (token) => {
+    expect(maskText(`it holds ${token}`)).toBe('it holds [masked]');
+  });
+});
+
+describe('what is none', () => {
+  test.each<[string, unknown]>([
+    ['numbers, truths and nothing', { a: 1, b: true, c: null, maxTokens: 4096, token_count: 3 }],
+    ['prose', { text: 'Basic settings: the author took a token of thanks; price: 3, at 10:30:00' }],
+    ['names and times', { name: 'RTX 4090 24GB', at: '2026-01-01T00:00:00.000Z', region: 'CN-HK-01' }],
+    ['an image', { imageUrl: 'docker.io/library/ubuntu:22.04' }],
+    ['a URL of common words', { url: 'https://example.com:8443/api/v1/hooks/orders' }],
+    ['harmless headers', { headers: { 'content-type': 'application/json', 'x-tenant': 'acme' } }],
+    ['an author', { author: 'Ada', authors: ['Ada'], authority: 'x' }],
+    ['a pair', [{ key: 'colour', value: 'blue' }]],
+  ])('%s', (_, payload) => {
+    expect(maskSecrets(payload)).toEqual(payload);
+  });
+
+  test('an empty secret says that there is none', () => {
+    expect(maskSecrets({ password: null, token: undefined })).toEqual({ password: null, token: undefined });
+  });
+});
+
+test('a record keeps everything else, and loses its excerpt', () => {
+  const error = {
+    code: 'JETFLEET_BODY_NOT_JSON',
+    message: `cannot read https://h/${SECRET}`,
+    retryable: false,
+  };
+  const next = [{ type: 'report', id: 'two', payload: { password: SECRET }, priority: 'low' as const }];
+  const whole: JobRecord = {
+    ...record,
+    webhookUrl: `https://host/hooks/${SECRET}`,
+    error: {
+      ...error,
+      excerpt: SECRET,
+      problems: [{ path: 'a', message: `"https://u:${SECRET}@h" is no URL` }],
+    },
+    failures: [{ state: 'exhausted', attempt: 1, message: `token=${SECRET}` }],
+    next,
+  };
+  expect(shownJob(whole)).toEqual({
+    ...record,
+    webhookUrl: 'https://host/hooks/[masked]',
+    error: {
+      ...error,
+      message: 'cannot read https://h/[masked]',
+      problems: [{ path: 'a', message: '"https://[masked]@h" is no URL' }],
+    },
+    failures: [{ state: 'exhausted', attempt: 1, message: 'token=[masked]' }],
+    next: [{ ...next[0], payload: { password: '[masked]' } }],
+  });
+});
+
+describe('for any JSON', () => {
+  const secret = fc.stringMatching(/^[A-Za-z0-9_-]{6,20}$/).map((text) => `Q9${text}Z7`);
+  const headerNames = fc.constantFrom(
+    'headers',
+    'Headers',
+    'HEADERS',
+    'requestHeaders',
+    'http-headers',
+    'rawHeaders',
+  );
+  const secretNames = fc.constantFrom(
+    'password',
+    'API_KEY',
+    'x-auth',
+    'Access-Key',
+    'clientSecret',
+    'Set-Cookie',
+    'token',
+  );
+  const headerName = fc
+    .stringMatching(/^x-[a-z]{1,10}$/)
+    .filter((name) => !/^x-(tenant|request|correlation)/.test(name));
+  const holders = fc.oneof(
+    secret.chain((text) => secretNames.map((name) => ({ text, value: { [name]: text } as unknown }))),
+    fc
+      .tuple(secret, headerNames, headerName)
+      .chain(([text, name, header]) =>
+        fc
+          .constantFrom<unknown>(
+            { [header]: text },
+            { [header]: [text] },
+            [[header, text]],
+            [{ name: header, value: text }],
+            [header, text],
+            [`${header}: ${text}`],
+            `${header}: ${text}`,
+          )
+          .map((headers) => ({ text, value: { [name]: headers } as unknown })),
+      ),
+    secret.chain((text) =>
+      fc
+        .constantFrom(
+          `Bearer ${text}`,
+          `https://h/${text}`,
+          `https://h/hooks?x=${text}`,
+          `https://u:${text}@h`,
+          `password=${text}`,
+        )
+        .map((value) => ({ text, value: value as unknown })),
+    ),
+  );
+
+  test('a secret is masked wherever it stands, and JSON stays JSON', () => {
+    fc.assert(
+      fc.property(
+        holders,
+        fc.array(fc.oneof(fc.constant(undefined), fc.stringMatching(/^[a-z]{1,8}$/)), { maxLength: 6 }),
+        (held, path) => {
+          const value = path.reduce<unknown>(
+            (inner, key) => (key === undefined ? [inner, 1] : { [key]: inner, n: 1 }),
+            held.value,
+          );
+          expect(JSON.stringify(maskSecrets(value))).not.toContain(held.text);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('masking twice changes nothing, and it never throws', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const once = maskSecrets(value);
+        expect(maskSecrets(once)).toEqual(once);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a long text takes time in proportion to its length', () => {
+    for (const part of [
+      'a',
+      'a:',
+      'a=',
+      'Bearer ',
+      '://',
+      'x@',
+      '-----BEGIN ',
+      'eyJ',
+      'a.a-',
+      '"',
+      'user:pw',
+    ]) {
+      const startedAt = performance.now();
+      maskText(part.repeat(Math.floor(500_000 / part.length)));
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+    }
+  });
+});
