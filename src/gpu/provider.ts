@@ -63,10 +63,21 @@ export interface OfferQuery {
 export interface Template {
   id: string;
   image: string;
+  /** Credentials for a private image: `user:password`. */
   imageAuth?: string;
+  /** The provider's id of stored credentials for a private image. */
+  imageAuthId?: string;
   startCommand?: string;
+  /** Replaces the entrypoint of the image. */
+  entrypoint?: string;
+  /** The lowest CUDA version that the host must support, such as `12.4`. */
+  minCudaVersion?: string;
   ports: { port: number; protocol: string }[];
   envs: { key: string; value: string }[];
+  /** Tools of the provider's own images, such as Jupyter, with their ports. */
+  tools?: { name: string; port?: string; type?: string }[];
+  /** Network storage that is mounted. */
+  networkVolumes?: { id: string; mountPath: string }[];
 }
 
 export interface CreateSpec {
@@ -93,13 +104,22 @@ export interface GpuProvider {
   readonly capabilities: ProviderCapabilities;
   /** Rents one instance. Never retried by the adapter: an ambiguous answer is the caller's to resolve by name. */
   create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }>;
-  /** One instance, or null when the provider no longer knows it. */
+  /**
+   * One instance, or null when the provider itself says that it does not know it. Any other answer that is not this
+   * instance is an error: an unknown page, a refusal without a name, another instance.
+   */
   get(id: string, signal?: AbortSignal): Promise<Instance | null>;
-  /** Every instance of exactly this name that is not terminated, oldest first. */
+  /**
+   * Every instance of exactly this name that is not terminated, oldest first. An empty answer means that the provider
+   * showed its whole list and the name was not in it; where that is in doubt, this rejects with `transient`.
+   */
   findByName(name: string, signal?: AbortSignal): Promise<Instance[]>;
-  /** All instances, page by page, optionally those whose name starts with `namePrefix`. */
+  /**
+   * All instances, page by page, optionally those whose name starts with `namePrefix`. An instance that cannot be read is
+   * left out, so that an instance is missing here proves nothing; `get` and `findByName` do.
+   */
   list(filter?: { namePrefix?: string }, signal?: AbortSignal): AsyncIterable<Instance>;
-  /** Removes an instance. One that is gone already is a success. */
+  /** Removes an instance. Success when the provider accepts it, or says itself that it does not know the instance. */
   delete(id: string, signal?: AbortSignal): Promise<void>;
   stop(id: string, signal?: AbortSignal): Promise<void>;
   /** Offers that fit, cheapest first; an empty list when there is no capacity. */

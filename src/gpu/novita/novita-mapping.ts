@@ -2,6 +2,9 @@ import { z } from 'zod';
 import type { BillingMode, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
 import { ProviderError } from '../provider-error.js';
 
+/** How much of a price a fraction may make: rounding noise, and no unit. */
+const MAX_PRICE_FRACTION = 0.001;
+
 /** Numbers arrive as strings in places, and the other way round. */
 const text = z.union([z.string(), z.number()]).transform(String);
 const number = z
@@ -14,64 +17,107 @@ const number = z
   ])
   .transform(Number);
 const absentOr = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => (value === null ? undefined : value));
+  schema.nullish().transform((value) => value ?? undefined);
+/** A field that Jetfleet can do without: null, or of another type than documented, it counts as absent. */
+const readable = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .catch(undefined);
+const id = text.pipe(z.string().min(1));
+/** Elements that cannot be read are left out; null stands for an empty list. */
+const listOf = <T extends z.ZodType>(schema: T) =>
+  z
+    .array(z.unknown())
+    .nullable()
+    .transform((elements) =>
+      (elements ?? []).flatMap((element) => {
+        const { success, data } = schema.safeParse(element);
+        return success ? [data] : [];
+      }),
+    );
 
-/** An instance as `GET /gpu/instance` gives it: what Jetfleet reads of it, other keys pass. */
+/**
+ * An instance as `GET /gpu/instance` gives it: what Jetfleet reads of it, other keys pass. Without an id and a status it
+ * says nothing; every other field is read by itself.
+ */
 export const novitaInstanceSchema = z.looseObject({
-  id: text.pipe(z.string().min(1)),
-  name: absentOr(text),
+  id,
+  name: readable(text),
   status: z.string(),
-  clusterId: absentOr(z.string()),
-  clusterName: absentOr(z.string()),
-  productId: absentOr(text),
-  portMappings: absentOr(
-    z.array(z.looseObject({ port: number, endpoint: absentOr(z.string()), type: absentOr(z.string()) })),
+  clusterId: readable(text),
+  clusterName: readable(z.string()),
+  productId: readable(text),
+  portMappings: readable(
+    z.array(
+      readable(z.looseObject({ port: number, endpoint: readable(z.string()), type: readable(z.string()) })),
+    ),
   ),
-  statusError: absentOr(z.looseObject({ state: absentOr(z.string()), message: absentOr(z.string()) })),
-  spotStatus: absentOr(z.string()),
-  spotReclaimTime: absentOr(text),
-  createdAt: absentOr(text),
-  lastStartedAt: absentOr(text),
-  lastStoppedAt: absentOr(text),
+  statusError: readable(z.looseObject({ state: readable(z.string()), message: readable(z.string()) })),
+  spotStatus: readable(z.string()),
+  spotReclaimTime: readable(text),
+  createdAt: readable(text),
+  lastStartedAt: readable(text),
+  lastStoppedAt: readable(text),
 });
 export type NovitaInstance = z.output<typeof novitaInstanceSchema>;
 
+/** One of a list is there whatever its status says. */
+const listedInstanceSchema = novitaInstanceSchema.extend({ status: z.string().catch('') });
+
 /** An empty list may come as null, which counts only beside a total of 0. */
 export const novitaInstanceListSchema = z
-  .looseObject({ instances: z.array(novitaInstanceSchema).nullable(), total: absentOr(number) })
+  .looseObject({ instances: z.array(z.unknown()).nullable(), total: readable(number) })
   .refine(({ instances, total }) => instances !== null || total === 0, 'instances is null')
   .transform(({ instances, total }) => ({ instances: instances ?? [], total }));
+
+/** An element of a list, or undefined when not even its id can be read. */
+export function readListed(element: unknown): NovitaInstance | undefined {
+  const parsed = listedInstanceSchema.safeParse(element);
+  return parsed.success ? parsed.data : undefined;
+}
 
 /** What stop and delete answer: nothing, or an object of no interest. */
 export const novitaActionSchema = z.looseObject({}).nullable();
 
-export const novitaCreatedSchema = z.looseObject({ id: text.pipe(z.string().min(1)) });
+export const novitaCreatedSchema = z.looseObject({ id });
 
 export const novitaProductSchema = z.looseObject({
-  id: text,
+  id,
   name: z.string(),
-  availableDeploy: absentOr(z.boolean()),
-  inventoryState: absentOr(z.string()),
-  regions: absentOr(z.array(z.string())),
-  price: absentOr(number),
-  spotPrice: absentOr(z.union([number, z.literal('').transform(() => undefined)])),
+  availableDeploy: readable(z.boolean()),
+  inventoryState: readable(z.string()),
+  /** Empty: every cluster has it. */
+  regions: z.array(z.string()).nullish().catch(undefined),
+  price: readable(number),
+  spotPrice: readable(number),
 });
 export type NovitaProduct = z.output<typeof novitaProductSchema>;
-export const novitaProductListSchema = z.looseObject({ data: z.array(novitaProductSchema).nullable() });
+export const novitaProductListSchema = z.looseObject({ data: listOf(novitaProductSchema) });
 
-export const novitaClusterListSchema = z.looseObject({
-  data: z.array(z.looseObject({ id: z.string().min(1), name: absentOr(z.string()) })).nullable(),
-});
+const clusterSchema = z.looseObject({ id, name: readable(z.string()) });
+export const novitaClusterListSchema = z.looseObject({ data: listOf(clusterSchema) });
 export type NovitaCluster = { id: string; name?: string | undefined };
 
+/** Everything that create accepts. It is read strictly: what is dropped here is missing on an instance that is paid for. */
 export const novitaTemplateSchema = z.looseObject({
   template: z.looseObject({
     Id: absentOr(text),
     image: absentOr(z.string()),
-    imageAuth: absentOr(z.string()),
+    imageAuth: absentOr(text),
     startCommand: absentOr(z.string()),
+    entrypoint: absentOr(z.string()),
+    minCudaVersion: absentOr(text),
     ports: absentOr(z.array(z.looseObject({ type: z.string(), ports: absentOr(z.array(number)) }))),
     envs: absentOr(z.array(z.looseObject({ key: z.string(), value: absentOr(text) }))),
+    tools: absentOr(
+      z.array(z.looseObject({ name: z.string(), port: absentOr(text), type: absentOr(z.string()) })),
+    ),
+    volumes: absentOr(
+      z.array(
+        z.looseObject({ type: absentOr(z.string()), id: absentOr(text), mountPath: absentOr(z.string()) }),
+      ),
+    ),
   }),
 });
 
@@ -130,9 +176,12 @@ export function mapInstance(raw: NovitaInstance, observedAt = new Date().toISOSt
     ...(reason !== undefined && { reason }),
     ...(region && { region }),
     ...(raw.productId && { productId: raw.productId }),
-    endpoints: (raw.portMappings ?? []).flatMap(({ port, endpoint, type }) =>
-      endpoint ? [{ port, protocol: type || 'tcp', url: endpointUrl(endpoint, type) }] : [],
-    ),
+    endpoints: (raw.portMappings ?? []).flatMap((mapping) => {
+      const { port, endpoint, type } = mapping ?? {};
+      return port !== undefined && endpoint
+        ? [{ port, protocol: type || 'tcp', url: endpointUrl(endpoint, type) }]
+        : [];
+    }),
     ...(createdAt && { createdAt }),
     observedAt,
   };
@@ -157,10 +206,13 @@ function endpointUrl(endpoint: string, type: string | undefined): string {
   return `${type === 'http' ? 'https' : 'tcp'}://${endpoint}`;
 }
 
+/** The year 2100. A later time is no time of an instance, and one in milliseconds is read as one. */
+const MAX_UNIX_SECONDS = 4_102_444_800;
+
 /** Unix seconds as text; `0`, `-1` and the empty string stand for none. */
 function toIso(seconds: string | undefined): string | undefined {
-  const date = new Date(Number(seconds ?? '') * 1000);
-  return date.getTime() > 0 ? date.toISOString() : undefined;
+  const value = Number(seconds ?? '');
+  return value > 0 && value <= MAX_UNIX_SECONDS ? new Date(value * 1000).toISOString() : undefined;
 }
 
 /** Jetfleet's billing mode as the API spells it. */
@@ -187,17 +239,29 @@ export function namesRegion(text: string, region: string): boolean {
  * deployed, or it has no price in this billing mode. Prices are 1/100,000 USD per hour on both sides.
  */
 export function mapOffer(product: NovitaProduct, query: OfferQuery, clusterId?: string): Offer | undefined {
-  const price = query.billingMode === 'spot' ? product.spotPrice : product.price;
+  const pricePerHour = wholePrice(query.billingMode === 'spot' ? product.spotPrice : product.price);
   if (product.name !== query.productName || product.availableDeploy !== true) return undefined;
-  if (product.inventoryState === 'none' || price === undefined || price <= 0) return undefined;
+  if (product.inventoryState === 'none' || pricePerHour === undefined) return undefined;
   return {
     productId: product.id,
     productName: product.name,
     region: query.region,
     ...(clusterId && { clusterId }),
     billingMode: query.billingMode,
-    pricePerHour: Math.round(price),
+    pricePerHour,
   };
+}
+
+/** A price whose fraction counts is in another unit, such as 0.35 USD; rounded it would be the cheapest of all. */
+function wholePrice(price = 0): number | undefined {
+  const rounded = Math.round(price);
+  return rounded > 0 && Math.abs(price - rounded) <= rounded * MAX_PRICE_FRACTION ? rounded : undefined;
+}
+
+/** Whether a product is rented in a region. The API documents an empty list as every cluster. */
+export function isOfferedIn({ regions }: NovitaProduct, region: string): boolean {
+  if (regions === undefined) return false;
+  return !regions?.length || regions.some((each) => namesRegion(each, region));
 }
 
 /**
@@ -205,16 +269,53 @@ export function mapOffer(product: NovitaProduct, query: OfferQuery, clusterId?: 
  * @throws ProviderError `validation` when it names no image
  */
 export function mapTemplate(id: string, { template }: z.output<typeof novitaTemplateSchema>): Template {
-  if (!template.image) throw new ProviderError('validation', `template ${id} of Novita names no image`);
+  const { image, imageAuth, startCommand, entrypoint, minCudaVersion } = template;
+  if (!image) throw new ProviderError('validation', `template ${id} of Novita names no image`);
+  const tools = (template.tools ?? []).map(({ name, port, type }) => ({
+    name,
+    ...(port && { port }),
+    ...(type && { type }),
+  }));
+  const networkVolumes = (template.volumes ?? []).flatMap((volume) =>
+    volume.type === 'network' && volume.id ? [{ id: volume.id, mountPath: volume.mountPath ?? '' }] : [],
+  );
   return {
     id: template.Id || id,
-    image: template.image,
-    ...(template.imageAuth && { imageAuth: template.imageAuth }),
-    ...(template.startCommand && { startCommand: template.startCommand }),
+    image,
+    // Documented as the id of a registry login, which never has a colon; credentials read `user:password`.
+    ...(imageAuth && (imageAuth.includes(':') ? { imageAuth } : { imageAuthId: imageAuth })),
+    ...(startCommand && { startCommand }),
+    ...(entrypoint && { entrypoint }),
+    ...(minCudaVersion && { minCudaVersion }),
     ports: (template.ports ?? []).flatMap(({ type, ports }) =>
       (ports ?? []).map((port) => ({ port, protocol: type })),
     ),
     envs: (template.envs ?? []).map(({ key, value }) => ({ key, value: value ?? '' })),
+    ...(tools.length > 0 && { tools }),
+    ...(networkVolumes.length > 0 && { networkVolumes }),
+  };
+}
+
+/** What a template adds to the body of a create, in the API's names. */
+export function toCreateFields(template: Template): Record<string, unknown> {
+  const { imageAuth, imageAuthId, startCommand, entrypoint, minCudaVersion, ports, tools, networkVolumes } =
+    template;
+  return {
+    imageUrl: template.image,
+    ...(imageAuth && { imageAuth }),
+    ...(imageAuthId && { imageAuthId }),
+    ...(startCommand && { command: startCommand }),
+    ...(entrypoint && { entrypoint }),
+    ...(minCudaVersion && { minCudaVersion }),
+    ...(ports.length > 0 && { ports: toPortsString(ports) }),
+    envs: template.envs,
+    ...(tools && { tools }),
+    ...(networkVolumes && {
+      networkStorages: networkVolumes.map(({ id, mountPath }) => ({
+        Id: id,
+        ...(mountPath && { mountPoint: mountPath }),
+      })),
+    }),
   };
 }
 

@@ -12,10 +12,11 @@ import { ProviderError } from '../provider-error.js';
 import { NovitaClient, type NovitaClientOptions } from './novita-client.js';
 import {
   clustersOf,
+  isOfferedIn,
   mapInstance,
   mapOffer,
   mapTemplate,
-  namesRegion,
+  type NovitaInstance,
   novitaActionSchema,
   novitaClusterListSchema,
   novitaCreatedSchema,
@@ -23,14 +24,22 @@ import {
   novitaInstanceSchema,
   novitaProductListSchema,
   novitaTemplateSchema,
+  readListed,
+  toCreateFields,
   toNovitaBilling,
-  toPortsString,
 } from './novita-mapping.js';
 
 /** Instances per page of a list call. */
 export const NOVITA_PAGE_SIZE = 100;
 /** A list that never ends is a fault of the provider; 1,000 pages are 100,000 instances. */
 const MAX_PAGES = 1_000;
+
+/** An element of the list; `raw` is undefined when not even its id can be read. */
+interface Listed {
+  element: unknown;
+  raw: NovitaInstance | undefined;
+  observedAt: string;
+}
 
 export interface NovitaProviderOptions extends NovitaClientOptions {
   /** Cluster ids by region, for regions that the API's list of clusters does not show. Defaults to none. */
@@ -78,11 +87,7 @@ export class NovitaProvider implements GpuProvider {
         rootfsSize: spec.rootfsSize,
         billingMode: toNovitaBilling(offer.billingMode),
         ...(offer.clusterId && { clusterId: offer.clusterId }),
-        imageUrl: template.image,
-        ...(template.imageAuth && { imageAuth: template.imageAuth }),
-        ...(template.startCommand && { command: template.startCommand }),
-        ...(template.ports.length > 0 && { ports: toPortsString(template.ports) }),
-        envs: template.envs,
+        ...toCreateFields(template),
       },
       signal,
     });
@@ -92,22 +97,31 @@ export class NovitaProvider implements GpuProvider {
   async get(id: string, signal?: AbortSignal): Promise<Instance | null> {
     const read = this.#read('/gpu/instance', novitaInstanceSchema, { instanceId: id }, signal);
     const raw = await read.catch(nullWhenNotFound);
+    if (raw && raw.id !== id) {
+      throw new ProviderError('transient', `Novita gave instance ${raw.id} when asked for ${id}`);
+    }
     return raw && mapInstance(raw);
   }
 
   /** Ties of `createdAt`, which has whole seconds, are broken by id: every worker sees the same first one. */
   async findByName(name: string, signal?: AbortSignal): Promise<Instance[]> {
     const found: Instance[] = [];
-    for await (const instance of this.#pages(name, signal)) {
-      if (instance.name === name && instance.status !== 'terminated') found.push(instance);
+    for await (const { element, raw, observedAt } of this.#listed(name, signal)) {
+      if (raw?.name === name) found.push(mapInstance(raw, observedAt));
+      // What cannot be read is still paid for: under this name it must not pass for absent.
+      else if (!raw && JSON.stringify(element).includes(JSON.stringify(name))) {
+        throw new ProviderError('transient', `Novita lists an instance ${name} that cannot be read`);
+      }
     }
-    return found.sort((a, b) => compare(a.createdAt ?? '', b.createdAt ?? '') || compare(a.id, b.id));
+    return found
+      .filter(({ status }) => status !== 'terminated')
+      .sort((a, b) => compare(a.createdAt ?? '', b.createdAt ?? '') || compare(a.id, b.id));
   }
 
   async *list(filter: { namePrefix?: string } = {}, signal?: AbortSignal): AsyncGenerator<Instance> {
     const { namePrefix = '' } = filter;
-    for await (const instance of this.#pages(namePrefix, signal)) {
-      if (instance.name.startsWith(namePrefix)) yield instance;
+    for await (const { raw, observedAt } of this.#listed(namePrefix, signal)) {
+      if (raw && (raw.name ?? '').startsWith(namePrefix)) yield mapInstance(raw, observedAt);
     }
   }
 
@@ -132,10 +146,15 @@ export class NovitaProvider implements GpuProvider {
     return mapTemplate(id, await this.#read('/template', novitaTemplateSchema, { templateId: id }, signal));
   }
 
-  /** The name filter of the API is fuzzy: what comes back contains `name`, no more than that. */
-  async *#pages(name: string, signal?: AbortSignal): AsyncGenerator<Instance> {
+  /**
+   * Each listed element once, page by page, until everything that the API counts was shown, or a page shows nothing new:
+   * the API may cap its pages, leave `total` out, or ignore the page number. One that is created meanwhile moves others
+   * onto the next page. The API's name filter is fuzzy: what comes contains `name`.
+   * @throws ProviderError `transient` when less was shown than counted
+   */
+  async *#listed(name: string, signal?: AbortSignal): AsyncGenerator<Listed> {
     const seen = new Set<string>();
-    let received = 0;
+    let shown = 0;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
       const { instances, total } = await this.#read(
@@ -145,14 +164,19 @@ export class NovitaProvider implements GpuProvider {
         signal,
       );
       const observedAt = new Date().toISOString();
-      for (const raw of instances) {
-        // An instance that is created meanwhile moves others onto the next page, where they come again.
-        if (!seen.has(raw.id)) yield mapInstance(raw, observedAt);
-        seen.add(raw.id);
+      const before = seen.size;
+      for (const element of instances) {
+        const raw = readListed(element);
+        const key = raw?.id ?? JSON.stringify(element);
+        if (seen.has(key)) continue;
+        seen.add(key);
+        yield { element, raw, observedAt };
       }
-      received += instances.length;
-      const isLast = total === undefined ? instances.length < NOVITA_PAGE_SIZE : received >= total;
-      if (isLast || instances.length === 0) return;
+      const isNew = seen.size > before;
+      if (isNew) shown += instances.length;
+      if (isNew && (total === undefined || seen.size < total)) continue;
+      if (shown >= (total ?? 0)) return;
+      throw new ProviderError('transient', `Novita listed ${shown} of ${total} instances and no more`);
     }
     throw new ProviderError('transient', `Novita's list of instances did not end after ${MAX_PAGES} pages`);
   }
@@ -163,7 +187,7 @@ export class NovitaProvider implements GpuProvider {
       : undefined;
     if (configured) return [configured];
     const { data } = await this.#read('/clusters', novitaClusterListSchema, {}, signal);
-    return clustersOf(region, data ?? []).map(({ id }) => id);
+    return clustersOf(region, data).map(({ id }) => id);
   }
 
   /** Without a cluster the products of all regions come back, and their `regions` decide: `US-CA-06 (California)`. */
@@ -171,8 +195,8 @@ export class NovitaProvider implements GpuProvider {
     const { productName, gpuNum, billingMode } = query;
     const parameters = { clusterId, productName, gpuNum, billingMethod: toNovitaBilling(billingMode) };
     const { data } = await this.#read('/products', novitaProductListSchema, parameters, signal);
-    return (data ?? [])
-      .filter(({ regions = [] }) => clusterId || regions.some((region) => namesRegion(region, query.region)))
+    return data
+      .filter((product) => clusterId || isOfferedIn(product, query.region))
       .flatMap((product) => mapOffer(product, query, clusterId) ?? []);
   }
 
