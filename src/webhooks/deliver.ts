@@ -17,6 +17,8 @@ import { signWebhook } from './signature.js';
 export const DEFAULT_WEBHOOK_TIMEOUT_MS = 10_000;
 /** How much of an answer is read; the rest is cut off with its connection. */
 export const MAX_RESPONSE_EXCERPT_BYTES = 4 * 1024;
+/** Answers of the kind 1xx before the final one. */
+const MAX_INTERIM_ANSWERS = 20;
 const USER_AGENT = 'jetfleet/0.1';
 
 export interface WebhookClientOptions {
@@ -89,8 +91,8 @@ export function createWebhookClient(options: WebhookClientOptions = {}): Webhook
     const answer = await withDeadline(timeoutMs, delivery.signal, async (signal) => {
       const target = await orAborted(guard.check(delivery.url), signal);
       const agent = target.url.protocol === 'https:' ? https : http;
-      const response = await post(target, { agent, headers, signal }, delivery.body);
-      return { response, host: target.url.host, excerpt: await readExcerpt(response) };
+      const response = await orAborted(post(target, { agent, headers, signal }, delivery.body), signal);
+      return { response, host: target.url.host, excerpt: await readExcerpt(response, signal) };
     });
     const status = answer.response.statusCode ?? 0;
     if (status >= 200 && status < 300) {
@@ -175,11 +177,16 @@ async function withDeadline<T>(
   }
 }
 
-/** A name look-up cannot be cancelled, so it is left behind. */
+/**
+ * Races work with the deadline. A name look-up cannot be cancelled, and neither can a socket that an agent of the caller's
+ * never gives: then the work is left behind.
+ */
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 
@@ -187,29 +194,48 @@ function post(target: CheckedTarget, options: RequestOptions, body: string): Pro
   const { url, lookup } = target;
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
+    const onClose = () => reject(new Error('the connection was closed without an answer'));
     const sent = request(url, { ...options, method: 'POST', lookup }, resolve);
     sent.once('error', (error: NodeJS.ErrnoException) => {
+      sent.off('close', onClose);
       // Most likely the endpoint closed an idle connection just as it was taken from the pool; if it did see the
       // request after all, it knows the repetition by its webhook-id.
       const stale = sent.reusedSocket && error.code === 'ECONNRESET' && !options.signal?.aborted;
       if (stale) post(target, options, body).then(resolve, reject);
       else reject(error);
     });
+    // A second error without a listener would end the process.
+    sent.on('error', () => {});
+    // Node closes the connection of an upgrade that nobody listens to, and says nothing more.
+    sent.once('upgrade', (_, socket) => {
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(undelivered(`the endpoint at ${url.host} answered 101; it cannot be upgraded`));
+    });
+    let interim = 0;
+    sent.on('information', () => {
+      if (++interim > MAX_INTERIM_ANSWERS) sent.destroy(new Error('the endpoint sends no final answer'));
+    });
+    sent.once('close', onClose);
     sent.end(body);
   });
 }
 
-async function readExcerpt(response: IncomingMessage): Promise<string> {
+async function readExcerpt(response: IncomingMessage, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
+  const read = async () => {
+    let bytes = 0;
     for await (const chunk of response) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes >= MAX_RESPONSE_EXCERPT_BYTES) break;
     }
+  };
+  try {
+    await orAborted(read(), signal);
   } catch {
     // The status has arrived and decides; what was read so far is excerpt enough.
+    response.destroy();
   }
   return Buffer.concat(chunks).subarray(0, MAX_RESPONSE_EXCERPT_BYTES).toString();
 }
