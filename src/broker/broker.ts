@@ -1,5 +1,4 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ConflictError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -121,52 +120,71 @@ export class Broker {
   }
 
   /**
-   * Makes a job durable: one message, for `runAtMs` behind a broker timer. The same id twice is one job.
-   * @returns its sequence, and whether the broker knew the id already
+   * Makes a job durable: one message, for `runAtMs` behind a broker timer. One whose id was made for it has a message id,
+   * and is stored without a question. Any other is stored only while no message and no timer carries its id.
+   * @param body the payload as JSON
+   * @returns its sequence, and whether the broker knew the message id already
+   * @throws ConflictError when a message or a timer carries the id
    */
-  async enqueue(request: JobRequest, runAtMs?: number): Promise<{ seq: number; duplicate: boolean }> {
-    const address = {
-      kind: workKindOf(request.type),
-      priority: request.priority,
-      type: request.type,
-      id: request.id,
-    };
-    const subject = this.subjects.work(address);
-    const data = encodePayload(request.payload);
-    const headers: HeaderList = [[Header.MSG_ID, request.id], ...optionHeaders(request)];
-    const log = this.#logs[address.kind];
-    if (runAtMs === undefined) return log.append({ subject, data, headers });
-    const timer = this.subjects.schedule(address.kind, request.id);
-    try {
-      return await log.append({
+  enqueue(
+    request: JobRequest,
+    runAtMs?: number,
+    body: string = encodePayload(request.payload),
+  ): Promise<Appended> {
+    const { type, priority, id } = request;
+    const kind = workKindOf(type);
+    const subject = this.subjects.work({ kind, priority, type, id });
+    const log = this.#logs[kind];
+    if (runAtMs !== undefined) {
+      const timer = this.subjects.schedule(kind, id);
+      return log.append({
         subject: timer,
-        data,
+        data: body,
         headers: timerHeaders(request, runAtMs, subject),
+        // A second timer on its subject would replace the first.
         expect: { filter: timer, lastSeq: 0 },
       });
-    } catch (error) {
-      // The same id waits already; a second timer on its subject would replace the first.
-      if (error instanceof ConflictError) return { seq: 0, duplicate: true };
-      throw error;
     }
+    const headers = optionHeaders(request);
+    if (request.isNew)
+      return log.append({ subject, data: body, headers: [[Header.MSG_ID, messageId(id)], ...headers] });
+    return log.append({
+      subject,
+      data: body,
+      headers,
+      expect: { filter: this.subjects.workOf(kind, id), lastSeq: 0 },
+    });
+  }
+
+  /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
+  async isStored({ type, priority, id }: JobRequest, seq: number): Promise<boolean> {
+    const kind = workKindOf(type);
+    const stored = await this.read.bySequence(this.subjects.streamName(kind), seq);
+    return stored?.subject === this.subjects.work({ kind, priority, type, id });
   }
 
   /**
    * Publishes the message of a job that has a record already, once more: for its event `eventSeq`, so that repeating
-   * the call adds nothing.
+   * the call adds nothing while that message is stored.
    */
   async enqueueAgain(request: JobRequest, eventSeq: number): Promise<void> {
     const { id, type, priority, payload } = request;
     const kind = workKindOf(type);
-    await this.#logs[kind].append({
+    const append: Append = {
       subject: this.subjects.work({ kind, priority, type, id }),
       data: encodePayload(payload),
-      headers: [
-        [Header.MSG_ID, `${id}:${eventSeq}`],
-        [Header.EVENT_SEQ, String(eventSeq)],
-        ...optionHeaders(request),
-      ],
-    });
+      headers: [[Header.EVENT_SEQ, String(eventSeq)], ...optionHeaders(request)],
+    };
+    const marked = {
+      ...append,
+      headers: [[Header.MSG_ID, messageId(id, eventSeq)], ...(append.headers ?? [])] as const,
+    };
+    const { seq, duplicate } = await this.#logs[kind].append(marked);
+    if (!duplicate) return;
+    const stored = await this.read.bySequence(this.subjects.streamName(kind), seq);
+    const isOwn =
+      stored?.subject === append.subject && stored.headers.get(Header.EVENT_SEQ) === String(eventSeq);
+    if (!isOwn) await this.#logs[kind].append(append);
   }
 
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
@@ -339,6 +357,11 @@ export class Broker {
   #refuse(violation: Violation): void {
     this.#logger.error({ err: violation }, 'the broker refuses what its user may not do');
   }
+}
+
+/** Message ids of Jetfleet, apart from those that producers choose. */
+function messageId(id: string, eventSeq?: number): string {
+  return eventSeq === undefined ? `jetfleet:${id}` : `jetfleet:${id}:${eventSeq}`;
 }
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */

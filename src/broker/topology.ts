@@ -156,6 +156,18 @@ export class Topology {
     return purged;
   }
 
+  /**
+   * The sequence of the last message on a filter, 0 for none, as the stream's leader has it: a direct read may be answered
+   * by a replica that is behind.
+   */
+  async lastSequence(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
+    const stream = this.#subjects.streamName(kind);
+    const message = await this.#missing(MESSAGE_GONE, () =>
+      this.#jsm.streams.getMessage(stream, { last_by_subj: filter }),
+    );
+    return message?.seq ?? 0;
+  }
+
   /** Removes one message; one that is gone already is a success. */
   async deleteMessage(kind: 'jobs' | 'webhooks' | 'events', seq: number): Promise<void> {
     const stream = this.#subjects.streamName(kind);

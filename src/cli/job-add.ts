@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
-import { JetfleetError } from '../jobs/errors.js';
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { parseExactJson } from '../jobs/exact-json.js';
 import { generateJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, type JobPriority } from '../jobs/vocabulary.js';
@@ -102,8 +103,9 @@ async function readPayload({ data, dataFile }: AddOptions): Promise<string> {
 
 function parseJson(payload: string): unknown {
   try {
-    return JSON.parse(payload);
+    return parseExactJson(payload);
   } catch (error) {
+    if (error instanceof ValidationError) throw error;
     throw usageError(`the payload is not valid JSON: ${(error as Error).message}`, 'JETFLEET_BODY_NOT_JSON');
   }
 }

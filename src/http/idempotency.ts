@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { JobPriority } from '../jobs/vocabulary.js';
+import { type AddedJob, isTaken } from '../queue/job-add.js';
 import type { JobQueueService, NewJob } from '../queue/job-queue-service.js';
-import { checkJob } from '../queue/job-request.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -22,33 +22,32 @@ export function idOfKey(key: string): string {
 }
 
 /**
- * Whether the job of a key is there already, so that it need not be added again.
- * @throws JetfleetError `JETFLEET_HTTP_KEY_REUSED` when it is another job
+ * Adds the job of a key, once: of many requests at the same time one adds it.
+ * @returns the job, with `known` when it was there already
+ * @throws JetfleetError `JETFLEET_HTTP_KEY_REUSED` when the key stands for another job
  */
-export async function isRepeated(queue: JobQueueService, id: string, job: NewJob): Promise<boolean> {
-  const { type, payload, priority = 'normal', ...options } = job;
-  const { request } = checkJob(type, payload, priority, { ...options, id }, Date.now());
-  const known = await queue.getJob(id);
-  if (!known) return false;
-  const wanted = { type: request.type, priority: request.priority, payload: asJson(request.payload) };
-  if (isDeepStrictEqual(wanted, partOf(known)) && sameOptions(known, request)) return true;
-  throw new JetfleetError(
-    'JETFLEET_HTTP_KEY_REUSED',
-    `the Idempotency-Key stands for job ${id} already, which is another one: ${known.type}, ${known.priority}`,
-  );
-}
-
-function partOf({ type, priority, payload }: JobRecord) {
-  return { type, priority, payload: asJson(payload) };
+export async function addByKey(queue: JobQueueService, key: string, job: NewJob): Promise<AddedJob> {
+  const keyId = idOfKey(key);
+  const { type, payload, priority = JobPriority.NORMAL, id = keyId, ...options } = job;
+  try {
+    const added = await queue.add(type, payload, priority, { ...options, id });
+    if (added.known && !isAsAsked(added.known, { ...options, priority })) throw reused(id);
+    return added;
+  } catch (error) {
+    throw isTaken(error) ? reused(id) : error;
+  }
 }
 
 /** Options that are left out have defaults that may have changed since. */
-function sameOptions(known: JobRecord, wanted: Partial<JobRecord>): boolean {
-  return (['maxAttempts', 'timeoutMs', 'webhookUrl'] as const).every(
+function isAsAsked(known: JobRecord, wanted: Partial<JobRecord>): boolean {
+  return (['priority', 'maxAttempts', 'timeoutMs', 'webhookUrl'] as const).every(
     (name) => wanted[name] === undefined || wanted[name] === known[name],
   );
 }
 
-function asJson(value: unknown): unknown {
-  return value === undefined ? null : JSON.parse(JSON.stringify(value));
+function reused(id: string): JetfleetError {
+  return new JetfleetError(
+    'JETFLEET_HTTP_KEY_REUSED',
+    `the Idempotency-Key stands for job ${id} already, which is another one; use a new key for a new job`,
+  );
 }

@@ -1,7 +1,8 @@
 import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Access, ApiEnv } from './access.js';
 import type { Role } from './role.js';
@@ -65,7 +66,7 @@ export function addRoute<
   const middleware: MiddlewareHandler[] = [];
   if (role !== 'open') middleware.push(access.needs(role));
   if (needsBroker) middleware.push(brokerThere(queue));
-  if (body) middleware.push(limitBody(body.maxBytes));
+  if (body) middleware.push(limitBody(body.maxBytes), exactBody);
   const content = body && { 'application/json': { schema: body.schema } };
   const route = createRoute({
     method,
@@ -127,6 +128,17 @@ function limitBody(maxSize: number): MiddlewareHandler {
     },
   });
 }
+
+/** What a body holds arrives as it was sent, or is refused. What is no JSON at all is the route's to say. */
+const exactBody: MiddlewareHandler = async (c, next) => {
+  const text = decodeUtf8(new Uint8Array(await c.req.arrayBuffer()));
+  try {
+    if (text !== '') parseExactJson(text);
+  } catch (error) {
+    if (error instanceof ValidationError) throw error;
+  }
+  await next();
+};
 
 function brokerThere(queue: JobQueueService): MiddlewareHandler {
   return async (_, next) => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 import { ValidationError } from './errors.js';
 import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
+import { excerptOf } from './validation.js';
 
 const ID = /^[A-Za-z0-9_-]+$/;
 const DERIVED_HASH_LENGTH = 16;
@@ -11,27 +12,48 @@ const SEQUENCE_ID = /^(webhook-)?seq-(\d{1,16})$/;
 export const generateJobId: () => string = monotonicFactory();
 
 /** True for an id that may stand in a subject: 1 to `maxLength` of `[A-Za-z0-9_-]`. */
-export function isJobId(value: string, maxLength = MAX_DERIVED_ID_LENGTH): boolean {
-  return value.length >= 1 && value.length <= maxLength && ID.test(value);
+export function isJobId(value: unknown, maxLength = MAX_DERIVED_ID_LENGTH): boolean {
+  return typeof value === 'string' && value.length >= 1 && value.length <= maxLength && ID.test(value);
+}
+
+/**
+ * Checks an id that a caller names a job by.
+ * @throws ValidationError `JETFLEET_ID_INVALID`
+ */
+export function assertJobId(id: unknown): asserts id is string {
+  if (isJobId(id)) return;
+  throw new ValidationError(
+    'JETFLEET_ID_INVALID',
+    `job id ${shown(id)} must be a string of 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
+  );
 }
 
 /**
  * Checks an id that a caller chose.
  * @throws ValidationError `JETFLEET_ID_INVALID`
  */
-export function assertCallerId(id: string): void {
+export function assertCallerId(id: unknown): asserts id is string {
   if (!isJobId(id, MAX_ID_LENGTH)) {
     throw new ValidationError(
       'JETFLEET_ID_INVALID',
-      `job id ${JSON.stringify(String(id).slice(0, 140))} must be 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -; leave it out to have one generated`,
+      `job id ${shown(id)} must be 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -; leave it out to have one generated`,
     );
   }
-  if (SEQUENCE_ID.test(id)) {
-    throw new ValidationError(
-      'JETFLEET_ID_INVALID',
-      `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> and webhook-seq-<n> name jobs that were published without one`,
-    );
-  }
+  assertNotReserved(id as string);
+}
+
+/** @throws ValidationError `JETFLEET_ID_INVALID` for an id of a job that was published without one */
+export function assertNotReserved(id: string): void {
+  if (!SEQUENCE_ID.test(id)) return;
+  throw new ValidationError(
+    'JETFLEET_ID_INVALID',
+    `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> and webhook-seq-<n> name jobs that were published without one`,
+  );
+}
+
+/** Never throws: an id from outside may be anything. */
+function shown(id: unknown): string {
+  return typeof id === 'string' ? JSON.stringify(id.slice(0, 140)) : excerptOf(id);
 }
 
 /** Where a job that was published without an id lies: each work stream counts for itself. */
@@ -60,6 +82,11 @@ export function derivedId(id: string, suffix: string): string {
   if (whole.length <= MAX_DERIVED_ID_LENGTH) return whole;
   const hash = createHash('sha256').update(whole).digest('hex').slice(0, DERIVED_HASH_LENGTH);
   return `${whole.slice(0, MAX_DERIVED_ID_LENGTH - DERIVED_HASH_LENGTH - 1)}-${hash}`;
+}
+
+/** The id of a job whose own one is taken, by what the job is: the same for every repetition. */
+export function derivedIdOf(id: string, content: string): string {
+  return derivedId(id, createHash('sha256').update(content).digest('hex').slice(0, DERIVED_HASH_LENGTH));
 }
 
 /**

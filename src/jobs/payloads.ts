@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { inexactIn } from './exact-value.js';
 import { DEFAULT_MAX_WAIT_TIME_MS, MAX_URL_LENGTH } from './limits.js';
 import { isHttpUrl } from './validation.js';
 import { JobType } from './vocabulary.js';
@@ -68,10 +69,18 @@ export const deleteInstancePayload = z
   );
 export type DeleteInstancePayload = z.infer<typeof deleteInstancePayload>;
 
+/** Any JSON, kept as it is: a webhook is signed as its producer's word. */
+const exactJson = z.unknown().superRefine((value, context) => {
+  const fault = value === undefined ? { path: [], message: 'is missing' } : inexactIn(value);
+  if (fault === undefined) return;
+  const { path, message } = typeof fault === 'string' ? { path: [], message: `is ${fault}` } : fault;
+  context.addIssue({ code: 'custom', path, message });
+});
+
 /** `send_webhook`: delivers `payload` to `url`, signed, until it is accepted. */
 export const sendWebhookPayload = z.strictObject({
   url: httpUrl,
-  payload: z.json(),
+  payload: exactJson,
   headers: z
     .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/), z.string().max(2_000))
     .optional(),

@@ -8,6 +8,7 @@ import {
   MAX_PROBLEMS,
   MAX_URL_LENGTH,
 } from './limits.js';
+import { formatPath } from './paths.js';
 import { isJobType } from './vocabulary.js';
 
 /**
@@ -42,26 +43,19 @@ function describe({ path, message }: Problem): string {
   return path ? `${path}: ${message}` : message;
 }
 
-/** `['regions', 0, 'name']` as `regions[0].name`. */
-function formatPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return text ? `${text}.${String(key)}` : String(key);
-  }, '');
-}
-
 /** @throws ValidationError `JETFLEET_TYPE_INVALID` */
-export function assertJobType(type: string): void {
+export function assertJobType(type: unknown): asserts type is string {
   if (isJobType(type)) return;
   throw new ValidationError(
     'JETFLEET_TYPE_INVALID',
-    `job type ${JSON.stringify(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
+    `job type ${JSON.stringify(excerptOf(type))} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
   );
 }
 
 /** True for an http or https URL of at most 2,048 characters, without blanks and line breaks. */
-export function isHttpUrl(text: string): boolean {
+export function isHttpUrl(text: unknown): text is string {
   return (
+    typeof text === 'string' &&
     Buffer.byteLength(text) <= MAX_URL_LENGTH &&
     /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) &&
     URL.canParse(text)
@@ -85,6 +79,11 @@ export function excerptOf(value: unknown): string {
  */
 export function encodePayload(payload: unknown): string {
   assertPayloadDepth(payload);
+  return payloadText(payload);
+}
+
+/** As {@link encodePayload}, of a payload whose depth is known. */
+export function payloadText(payload: unknown): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(payload);
@@ -109,8 +108,11 @@ export function encodePayload(payload: unknown): string {
 
 /** @throws ValidationError `JETFLEET_PAYLOAD_TOO_DEEP` */
 export function assertPayloadDepth(payload: unknown): void {
-  if (isWithinDepth(payload, MAX_PAYLOAD_DEPTH)) return;
-  throw new ValidationError(
+  if (!isWithinDepth(payload, MAX_PAYLOAD_DEPTH)) throw payloadTooDeep();
+}
+
+export function payloadTooDeep(): ValidationError {
+  return new ValidationError(
     'JETFLEET_PAYLOAD_TOO_DEEP',
     `payload is nested deeper than ${MAX_PAYLOAD_DEPTH} levels`,
   );

@@ -85,18 +85,18 @@ export function isTerminal(status: JobStatus): boolean {
 const JOB_TYPE = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** True for 1 to 64 of `[a-z0-9_]`, starting with a letter. */
-export function isJobType(value: string): boolean {
-  return JOB_TYPE.test(value);
+export function isJobType(value: unknown): value is string {
+  return typeof value === 'string' && JOB_TYPE.test(value);
 }
 
-export function isPriority(value: string): value is JobPriority {
-  return (PRIORITIES as readonly string[]).includes(value);
+export function isPriority(value: unknown): value is JobPriority {
+  return (PRIORITIES as readonly unknown[]).includes(value);
 }
 
-export function isState(value: string): value is JobState {
-  return Object.hasOwn(STATUS_OF, value);
+export function isState(value: unknown): value is JobState {
+  return typeof value === 'string' && Object.hasOwn(STATUS_OF, value);
 }
 
-export function isStatus(value: string): value is JobStatus {
-  return (STATUSES as readonly string[]).includes(value);
+export function isStatus(value: unknown): value is JobStatus {
+  return (STATUSES as readonly unknown[]).includes(value);
 }

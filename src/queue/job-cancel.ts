@@ -1,10 +1,10 @@
 import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
-import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { type WorkKind, workKindsFor } from '../wire/subjects.js';
-import { assertVersion, findJob, noSuchJob, pendingRecordOf, type VersionOptions } from './job-lookup.js';
+import { bareMessageOf, removeCarriers } from './job-carriers.js';
+import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 
 /**
@@ -79,17 +79,7 @@ async function removeMessages(
     await Promise.all(timers.map((timer) => topology.purge(kind, timer, end)));
     if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
     await topology.purge(kind, subjects.work(address), end);
-    await removeBare(broker, kind, id);
-  }
-}
-
-/** Removes the message of a job that was published without an id, whose subject others share. */
-export async function removeBare(broker: Broker, kind: WorkKind, id: string): Promise<void> {
-  const { subjects, topology, read } = broker;
-  const position = sequenceOf(id);
-  if (position?.kind !== kind) return;
-  const message = await read.bySequence(subjects.streamName(kind), position.seq);
-  if (message && pendingRecordOf(broker, message)?.id === id) {
-    await topology.deleteMessage(kind, position.seq);
+    const bare = await bareMessageOf(broker, kind, id);
+    if (bare) await removeCarriers(broker, [bare]);
   }
 }

@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
+import type { JobRecord } from '../jobs/job-record.js';
 import { workKindsFor } from '../wire/subjects.js';
-import { removeBare } from './job-cancel.js';
+import { bareMessageOf, type Carrier, carriersOf, removeCarriers } from './job-carriers.js';
+import { findTaken } from './job-lookup.js';
 
 const PAGE = 200;
-/** Purges at once; each one is a request of its own. */
+/** Jobs at once; each takes some requests. */
 const PARALLEL = 16;
 
 /**
@@ -13,7 +16,7 @@ const PARALLEL = 16;
  * @returns how many jobs were removed
  */
 export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: number): Promise<number> {
-  const { subjects, read, topology } = broker;
+  const { subjects, read } = broker;
   const cutoff = nowMs - olderThanMs;
   const stream = subjects.streamName('events');
   let removed = 0;
@@ -23,14 +26,9 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: nu
       // Events are stored in the order of their time, so the first young one ends the search.
       const old = page.filter(({ timeMs }) => timeMs <= cutoff);
       for (let start = 0; start < old.length; start += PARALLEL) {
-        await Promise.all(
-          old.slice(start, start + PARALLEL).map(async (message) => {
-            const address = subjects.parseEvent(message.subject);
-            if (!address) return;
-            await removeMessages(broker, message);
-            if ((await topology.purge('events', subjects.eventsOf(address.id))) > 0) removed++;
-          }),
-        );
+        const part = old.slice(start, start + PARALLEL);
+        const isRemoved = await Promise.all(part.map((event) => removeJob(broker, event)));
+        removed += isRemoved.filter(Boolean).length;
       }
       const last = page.at(-1);
       if (!last || old.length < page.length) break;
@@ -40,17 +38,57 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: nu
   return removed;
 }
 
-/** Work messages of a finished job may be stored for a while yet; without its record, they would be a new job. */
-async function removeMessages(broker: Broker, event: StoredMessage): Promise<void> {
+/**
+ * Removes a finished job, unless it lives again. What carries it is listed before its last record is read: a redrive
+ * writes its record first and its message after that, so what is listed belongs to the life that has ended. Nothing
+ * later than that record is touched.
+ */
+async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean> {
+  const { subjects, topology } = broker;
+  const id = subjects.parseEvent(event.subject)?.id;
+  if (id === undefined) return false;
   const record = broker.recordOf(event);
-  if (!record) return;
-  const { subjects, read, topology } = broker;
-  const { id, type, priority } = record;
-  for (const kind of workKindsFor(type)) {
-    const subject = subjects.work({ kind, priority, type, id });
-    const last = () => read.last(subjects.streamName(kind), subject);
-    for (let message = await last(); message; message = await last())
-      await topology.deleteMessage(kind, message.seq);
-    await removeBare(broker, kind, id);
+  if (!record) {
+    // Somebody else's message, which says nothing about the job.
+    await topology.deleteMessage('events', event.seq);
+    return false;
   }
+  const carriers = await allCarriersOf(broker, record);
+  const upTo = await lastOf(broker, id, event, record);
+  if (upTo === undefined) return false;
+  if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return false;
+  await removeCarriers(broker, carriers);
+  return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
+}
+
+/** Up to where nothing but the finished job's records stands, or undefined when the job has moved on from `event`. */
+async function lastOf(
+  broker: Broker,
+  id: string,
+  event: StoredMessage,
+  record: JobRecord,
+): Promise<number | undefined> {
+  const last = await broker.topology.lastSequence('events', broker.subjects.eventsOf(id));
+  if (last === event.seq) return last;
+  // What follows may be somebody else's message, which is no record of the job.
+  const now = await broker.lastEvent(id);
+  return now?.seq === last && isDeepStrictEqual(now.record, record) ? last : undefined;
+}
+
+/** Messages and timers of a finished job may be stored for a while yet; without its record, they would be a new job. */
+async function allCarriersOf(broker: Broker, record: JobRecord): Promise<Carrier[]> {
+  const found = await Promise.all(
+    workKindsFor(record.type).map(async (kind) => {
+      const bare = await bareMessageOf(broker, kind, record.id);
+      const named = await carriersOf(broker, kind, record);
+      return bare ? [...named, bare] : named;
+    }),
+  );
+  return found.flat();
+}
+
+/** Whoever ended the job may have died before it published what follows: then its message brings that about. */
+async function isFollowedUp(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
+  const found = await Promise.all(next.map(({ id }) => findTaken(broker, id)));
+  return found.every((job) => job !== undefined);
 }

@@ -56,12 +56,20 @@ export async function findJob(broker: Broker, id: string): Promise<JobRecord | u
   if (!isJobId(id)) return undefined;
   const touched = await broker.lastEvent(id);
   if (touched?.record) return touched.record;
-  for (const kind of WORK_KINDS) {
-    const pending = await findPending(broker, kind, id);
-    if (pending) return pending;
-  }
+  const pending = await findUntouched(broker, id);
   // Between the two reads a worker may have run it, and its message is gone.
-  return (await broker.lastEvent(id))?.record;
+  return pending ?? (await broker.lastEvent(id))?.record;
+}
+
+/** As {@link findJob}, in one round trip; a job that moves on just then may be missed. */
+export async function findTaken(broker: Broker, id: string): Promise<JobRecord | undefined> {
+  const [touched, pending] = await Promise.all([broker.lastEvent(id), findUntouched(broker, id)]);
+  return touched?.record ?? pending;
+}
+
+async function findUntouched(broker: Broker, id: string): Promise<JobRecord | undefined> {
+  const found = await Promise.all(WORK_KINDS.map((kind) => findPending(broker, kind, id)));
+  return found.find((record) => record !== undefined);
 }
 
 async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<JobRecord | undefined> {
@@ -74,8 +82,11 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
     const record = message && pendingRecordOf(broker, message);
     return record?.id === id ? record : undefined;
   }
-  const waiting = await read.last(stream, `${subjects.prefix}${kind}.*.*.${id}`);
-  const message = waiting ?? (await read.last(stream, subjects.schedule(kind, id)));
+  const [waiting, scheduled] = await Promise.all([
+    read.last(stream, subjects.workOf(kind, id)),
+    read.last(stream, subjects.schedule(kind, id)),
+  ]);
+  const message = waiting ?? scheduled;
   return message && pendingRecordOf(broker, message);
 }
 

@@ -1,17 +1,20 @@
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { Broker, type BrokerOptions } from '../broker/broker.js';
 import { checkCommitOptions } from '../broker/commit-log.js';
 import type { EventFilter, EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
 import type { EventFeed } from '../broker/event-feed.js';
 import { checkTopology, type TopologyOptions } from '../broker/stream-config.js';
 import { assertSafe, type TopologyReport } from '../broker/topology.js';
-import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { JetfleetError } from '../jobs/errors.js';
+import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { assertObject, checkText } from '../jobs/options.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
+import { type AddedJob, addChecked } from './job-add.js';
+import { addMany, checkJobs, type NewJob } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import type { JobFilter, JobPage } from './job-filter.js';
@@ -19,11 +22,14 @@ import { type RecordedTransition, readHistory } from './job-history.js';
 import { listJobs } from './job-lists.js';
 import { findJob, findVersion, type JobVersion, type VersionOptions } from './job-lookup.js';
 import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
-import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
+import { checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending } from './oldest-pending.js';
 import { type BrokerHealth, readBrokerHealth } from './stream-health.js';
+import { UnderWay } from './under-way.js';
 import { redeliverWebhook } from './webhook-redelivery.js';
+
+export type { NewJob } from './job-add-many.js';
 
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
@@ -31,17 +37,11 @@ export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnl
   logger?: Logger;
 }
 
-/** One job of {@link JobQueueService.addJobs}. */
-export interface NewJob extends JobOptions {
-  type: JobType;
-  payload: unknown;
-  /** Defaults to `normal`. */
-  priority?: JobPriority;
-}
-
 type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
+/** How long `close()` waits for what is under way. */
+const CLOSE_WITHIN_MS = 5_000;
 
 /**
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
@@ -60,6 +60,7 @@ export class JobQueueService implements AsyncDisposable {
   #opened: Broker | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closed = false;
+  readonly #underWay = new UnderWay();
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
@@ -100,10 +101,12 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
-   * Adds a job.
+   * Adds a job. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
+   * and options are those of the first call.
    * @param priority defaults to `normal`
    * @returns the job's id, once the job is durable
-   * @throws ValidationError when the payload of a built-in type, or an option, is invalid; nothing is sent then
+   * @throws ValidationError when the payload or an option is invalid, or JSON would change the payload; nothing is sent then
+   * @throws JetfleetError `JETFLEET_ID_TAKEN` when the id names a job of another type or payload
    * @throws BrokerError `JETFLEET_BACKPRESSURE` when too many calls are under way; `JETFLEET_PUBLISH_TIMEOUT` when it
    *   is not known whether the job was stored: add it again with the same id
    */
@@ -113,46 +116,45 @@ export class JobQueueService implements AsyncDisposable {
     priority: JobPriority = JobPriority.NORMAL,
     options: JobOptions = {},
   ): Promise<string> {
-    const { request, runAtMs } = checkJob(type, payload, priority, options, Date.now());
-    const broker = await this.broker();
-    await broker.enqueue(request, runAtMs);
-    return request.id;
+    // As `add` does, with one promise less for each job.
+    const job = checkJob(type, payload, priority, options, Date.now());
+    this.#underWay.begin();
+    try {
+      return (await addChecked(await this.broker(), job)).id;
+    } finally {
+      this.#underWay.end();
+    }
+  }
+
+  /**
+   * As {@link addJob}, and says whether the job was there already.
+   * @internal
+   */
+  async add(type: string, payload: unknown, priority: JobPriority, options: JobOptions): Promise<AddedJob> {
+    const job = checkJob(type, payload, priority, options, Date.now());
+    return this.#use((broker) => addChecked(broker, job));
   }
 
   /**
    * Adds many jobs at once, in few round trips. All are checked before the first is sent. When the broker fails in
    * between, some are stored: with ids of your own, the call can be repeated.
    * @returns the ids, in the order of the jobs
+   * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const now = Date.now();
-    const checked = jobs.map(({ type, payload, priority = JobPriority.NORMAL, ...options }, index) => {
-      try {
-        return checkJob(type, payload, priority, options, now);
-      } catch (error) {
-        throw atIndex(error, index);
-      }
-    });
-    const broker = await this.broker();
-    const underWay: Promise<unknown>[] = [];
-    for (let start = 0; start < checked.length; start += PART) {
-      if (underWay.length === PARTS_AT_ONCE) await underWay.shift();
-      const part = checked.slice(start, start + PART).map((job) => enqueuePatiently(broker, job));
-      underWay.push(allOf(part));
-      // It leaves while the next one is made.
-      await setImmediate();
-    }
-    await Promise.all(underWay);
-    return checked.map(({ request }) => request.id);
+    const checked = checkJobs(jobs, Date.now());
+    return this.#use((broker) => addMany(broker, checked));
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
   async getJob(id: string): Promise<JobRecord | undefined> {
+    assertJobId(id);
     return findJob(await this.broker(), id);
   }
 
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
   async getVersion(id: string): Promise<JobVersion | undefined> {
+    assertJobId(id);
     return findVersion(await this.broker(), id);
   }
 
@@ -161,6 +163,7 @@ export class JobQueueService implements AsyncDisposable {
    * worker has touched yet, whose message is its only record.
    */
   async history(id: string): Promise<RecordedTransition[]> {
+    assertJobId(id);
     return readHistory(await this.broker(), id);
   }
 
@@ -170,6 +173,7 @@ export class JobQueueService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
+    assertObject('filter', filter);
     return listJobs(await this.broker(), filter);
   }
 
@@ -205,7 +209,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS): Promise<number> {
     checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
-    return cleanupJobs(await this.broker(), olderThanMs, Date.now());
+    return this.#use((broker) => cleanupJobs(broker, olderThanMs, Date.now()));
   }
 
   /**
@@ -216,7 +220,10 @@ export class JobQueueService implements AsyncDisposable {
    * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job has ended already
    */
   async cancel(id: string, reason?: string, options: VersionOptions = {}): Promise<JobRecord> {
-    return cancelJob(await this.broker(), id, reason, options);
+    assertJobId(id);
+    checkText('reason', reason);
+    assertObject('options', options);
+    return this.#use((broker) => cancelJob(broker, id, reason, options));
   }
 
   /**
@@ -226,7 +233,9 @@ export class JobQueueService implements AsyncDisposable {
    *   its body could not be read
    */
   async retry(id: string, options: VersionOptions = {}): Promise<JobRecord> {
-    return redriveJob(await this.broker(), id, options);
+    assertJobId(id);
+    assertObject('options', options);
+    return this.#use((broker) => redriveJob(broker, id, options));
   }
 
   /**
@@ -235,7 +244,8 @@ export class JobQueueService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
    */
   async retryAll(filter: RedriveFilter = {}): Promise<string[]> {
-    return redriveJobs(await this.broker(), filter);
+    assertObject('filter', filter);
+    return this.#use((broker) => redriveJobs(broker, filter));
   }
 
   /**
@@ -244,7 +254,8 @@ export class JobQueueService implements AsyncDisposable {
    * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when it is still being delivered
    */
   async redeliver(id: string): Promise<string> {
-    return redeliverWebhook(await this.broker(), id);
+    assertJobId(id);
+    return this.#use((broker) => redeliverWebhook(broker, id));
   }
 
   /**
@@ -300,16 +311,30 @@ export class JobQueueService implements AsyncDisposable {
     return broker;
   }
 
-  /** Sends what is under way and closes the connection, unless it was lent. Workers on it must be shut down before. */
+  /**
+   * Sends what is under way, for at most 5 seconds, and closes the connection, unless it was lent. Calls that come later
+   * are refused. Workers on it must be shut down before.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#underWay.idle(CLOSE_WITHIN_MS);
     const opened = await this.#opening?.catch(() => undefined);
     await opened?.broker.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Does something that a close has to wait for. */
+  async #use<T>(work: (broker: Broker) => Promise<T>): Promise<T> {
+    this.#underWay.begin();
+    try {
+      return await work(await this.broker());
+    } finally {
+      this.#underWay.end();
+    }
   }
 
   #open(lookOnly = false): Promise<{ broker: Broker; report: TopologyReport }> {
@@ -326,38 +351,4 @@ export class JobQueueService implements AsyncDisposable {
     );
     return this.#opening;
   }
-}
-
-/** A long list goes in parts of one batch each; together below the commit log's bound, against its own backpressure. */
-const PART = 1_000;
-const PARTS_AT_ONCE = 5;
-const BACKPRESSURE_PAUSE_MS = 20;
-
-/** As `Promise.all`, and may be waited for later. */
-function allOf(promises: readonly Promise<unknown>[]): Promise<unknown> {
-  const all = Promise.all(promises);
-  all.catch(() => {});
-  return all;
-}
-
-/** A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
-async function enqueuePatiently(broker: Broker, { request, runAtMs }: CheckedJob): Promise<void> {
-  for (;;) {
-    try {
-      await broker.enqueue(request, runAtMs);
-      return;
-    } catch (error) {
-      if (!(error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE')) throw error;
-      await delay(BACKPRESSURE_PAUSE_MS);
-    }
-  }
-}
-
-function atIndex(error: unknown, index: number): unknown {
-  if (!(error instanceof ValidationError)) return error;
-  return new ValidationError(error.code, `job ${index}: ${error.message}`, {
-    ...(error.problems && { problems: error.problems }),
-    ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
-    cause: error,
-  });
 }

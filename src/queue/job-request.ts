@@ -1,12 +1,12 @@
 import { ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
+import { checkFacts, checkPayload, type JobFacts } from '../jobs/job-check.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
-import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS, MAX_URL_LENGTH } from '../jobs/limits.js';
+import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
-import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
-import { assertJobType, isHttpUrl, parsePayload } from '../jobs/validation.js';
-import { isPriority, type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
+import { assertObject } from '../jobs/options.js';
+import type { JobPriority } from '../jobs/vocabulary.js';
 
 /** What a caller may say about a job besides its payload. */
 export interface JobOptions {
@@ -27,16 +27,17 @@ export interface JobOptions {
   tracestate?: string;
 }
 
-/** A checked job, and when it may start at the earliest (milliseconds since the epoch). */
+/** A checked job, its payload as JSON, and when it may start at the earliest (milliseconds since the epoch). */
 export interface CheckedJob {
   request: JobRequest;
+  body: string;
   runAtMs?: number;
 }
 
 /**
  * Checks what a caller asks for, before anything is sent.
  * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_ID_INVALID`,
- *   `JETFLEET_OPTION_INVALID`, and `JETFLEET_PAYLOAD_*` for the built-in types
+ *   `JETFLEET_OPTION_INVALID`, and `JETFLEET_PAYLOAD_*`
  */
 export function checkJob(
   type: string,
@@ -45,34 +46,28 @@ export function checkJob(
   options: JobOptions,
   nowMs: number,
 ): CheckedJob {
-  assertJobType(type);
-  if (!isPriority(priority)) {
-    throw new ValidationError(
-      'JETFLEET_PRIORITY_INVALID',
-      `priority ${JSON.stringify(priority)} must be one of ${PRIORITIES.join(', ')}`,
-    );
-  }
-  if (options.id !== undefined) assertCallerId(options.id);
-  checkInteger('maxAttempts', options.maxAttempts, 1, MAX_MAX_ATTEMPTS);
-  checkInteger('timeoutMs', options.timeoutMs, 1, MAX_TIMEOUT_MS);
-  checkUrl('webhookUrl', options.webhookUrl);
-  const schema = Object.hasOwn(BUILT_IN_SCHEMAS, type) ? BUILT_IN_SCHEMAS[type] : undefined;
-  const checked = schema ? parsePayload(type, schema, payload) : payload;
-  const { maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
-  const request: JobRequest = {
-    ...(options.id === undefined ? { id: generateJobId(), isNew: true } : { id: options.id }),
+  assertObject('options', options);
+  const { id, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
+  const facts: JobFacts = {
     type,
     priority,
-    payload: checked === undefined ? null : checked,
-    createdAt: isoTime(nowMs),
     ...(maxAttempts !== undefined && { maxAttempts }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(webhookUrl !== undefined && { webhookUrl }),
-    ...(traceparent !== undefined && { traceparent: checkHeader('traceparent', traceparent) }),
-    ...(tracestate !== undefined && { tracestate: checkHeader('tracestate', tracestate) }),
+    ...(traceparent !== undefined && { traceparent }),
+    ...(tracestate !== undefined && { tracestate }),
+  };
+  checkFacts(facts);
+  if (id !== undefined) assertCallerId(id);
+  const { payload: checked, body } = checkPayload(type, payload);
+  const request: JobRequest = {
+    ...(id === undefined ? { id: generateJobId(), isNew: true } : { id }),
+    ...facts,
+    payload: checked,
+    createdAt: isoTime(nowMs),
   };
   const runAtMs = startTime(options, nowMs);
-  return runAtMs === undefined ? { request } : { request, runAtMs };
+  return runAtMs === undefined ? { request, body } : { request, body, runAtMs };
 }
 
 function startTime({ delayMs, runAt }: JobOptions, nowMs: number): number | undefined {
@@ -85,17 +80,6 @@ function startTime({ delayMs, runAt }: JobOptions, nowMs: number): number | unde
   const at = checkedTime('runAt', runAt);
   if (at - nowMs > MAX_DELAY_MS) throw invalid(`runAt ${JSON.stringify(runAt)} is more than 366 days away`);
   return at <= nowMs ? undefined : at;
-}
-
-function checkUrl(name: string, value: string | undefined): void {
-  if (value === undefined || isHttpUrl(value)) return;
-  const shown = JSON.stringify(String(value).slice(0, 200));
-  throw invalid(`${name} ${shown} must be an http or https URL of at most ${MAX_URL_LENGTH} characters`);
-}
-
-function checkHeader(name: string, value: string): string {
-  if (/^[\x20-\x7e]{1,512}$/.test(value)) return value;
-  throw invalid(`${name} must be 1 to 512 printable ASCII characters`);
 }
 
 function invalid(message: string): ValidationError {

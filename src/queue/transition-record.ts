@@ -3,21 +3,14 @@ import type { Broker } from '../broker/broker.js';
 import { compensationFor } from '../jobs/compensation.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
-import { derivedId, isJobId } from '../jobs/job-id.js';
-import type { FollowUp, JobRecord, JobRequest } from '../jobs/job-record.js';
+import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
 import type { JobOutcome } from '../jobs/outcome.js';
-import { encodePayload } from '../jobs/validation.js';
-import {
-  isJobType,
-  isPriority,
-  isTerminal,
-  type JobState,
-  PRIORITIES,
-  statusOf,
-} from '../jobs/vocabulary.js';
+import { isTerminal, type JobState, statusOf } from '../jobs/vocabulary.js';
 import { lifecycleWebhook } from '../webhooks/lifecycle-webhook.js';
 import { encodeRecord } from '../wire/record-message.js';
+import { assertDifferent, checkNextJobs } from './follow-ups.js';
+import { addFollowUp } from './job-add.js';
 
 /** What only the worker knows about a transition. */
 export interface TransitionFacts {
@@ -61,15 +54,16 @@ export function transitionRecord(
 
 /**
  * A terminal record with the jobs that follow from it: those its handler asked for, its lifecycle webhook, and the
- * removal of what a failed job has rented.
- * @throws ValidationError when one of them can never be published, or the record would not fit into a message
+ * removal of what a failed job has rented. The first are checked here, before the record is written.
+ * @throws ValidationError when one of them is no job that could be added, or the record would not fit into a message
  */
 export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecord {
   const own = [compensationFor(record), lifecycleWebhook(record)].filter((each) => each !== undefined);
-  const next = [...followUps(record, outcome), ...own];
+  const asked = outcome?.kind === 'completed' ? checkNextJobs(record, outcome.next) : [];
   // Without any, the limits of payload, checkpoint and result keep the record below its own.
-  if (next.length === 0) return record;
-  for (const followUp of next) assertFollowUp(followUp);
+  if (asked.length + own.length === 0) return record;
+  const next = [...asked, ...own];
+  assertDifferent(next);
   const whole = { ...record, next };
   const bytes = Buffer.byteLength(encodeRecord(whole));
   if (bytes <= MAX_RECORD_BYTES) return whole;
@@ -77,39 +71,6 @@ export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecor
     'JETFLEET_RESULT_TOO_LARGE',
     `payload, result and next jobs have ${bytes} bytes together, the limit is ${MAX_RECORD_BYTES}; give next jobs references instead of data`,
   );
-}
-
-/** The jobs that a completed one asks for, with ids derived from its own. */
-function followUps(record: JobRecord, outcome: JobOutcome | undefined): FollowUp[] {
-  if (outcome?.kind !== 'completed') return [];
-  return (outcome.next ?? []).map(({ idSuffix, priority, ...next }) => ({
-    ...next,
-    id: derivedId(record.id, idSuffix),
-    priority: priority ?? record.priority,
-  }));
-}
-
-/** What fits no subject would be published for ever. */
-function assertFollowUp({ id, type, priority, payload }: FollowUp): void {
-  if (!isJobId(id)) {
-    throw new ValidationError(
-      'JETFLEET_ID_INVALID',
-      `next job has the id ${JSON.stringify(id)}; its idSuffix may have A-Z a-z 0-9 _ - only`,
-    );
-  }
-  if (!isPriority(priority)) {
-    throw new ValidationError(
-      'JETFLEET_PRIORITY_INVALID',
-      `next job has the priority ${JSON.stringify(priority)}, which is none of ${PRIORITIES.join(', ')}`,
-    );
-  }
-  if (!isJobType(type)) {
-    throw new ValidationError(
-      'JETFLEET_TYPE_INVALID',
-      `next job has the type ${JSON.stringify(type)}, which is not snake_case`,
-    );
-  }
-  encodePayload(payload);
 }
 
 /**
@@ -126,10 +87,8 @@ export function followUpRequests(record: JobRecord): JobRequest[] {
 }
 
 /** Publishes what follows from a job that has ended; doing it again adds nothing twice. Returns the ids. */
-export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
-  const requests = followUpRequests(record);
-  await Promise.all(requests.map((request) => broker.enqueue(request)));
-  return requests.map(({ id }) => id);
+export function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
+  return Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
 }
 
 /** The work message that a record stands for, to be published again. */

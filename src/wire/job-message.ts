@@ -1,5 +1,6 @@
 /** A job as a work message: what a producer in any language publishes. */
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { parseExactJson } from '../jobs/exact-json.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { assertCallerId, isJobId, sequenceId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
@@ -197,8 +198,9 @@ function decodeBody(data: Uint8Array): unknown {
   }
   let payload: unknown;
   try {
-    payload = JSON.parse(text);
+    payload = parseExactJson(text);
   } catch (cause) {
+    if (cause instanceof ValidationError) throw cause;
     throw new ValidationError(
       'JETFLEET_BODY_NOT_JSON',
       `the body is not valid JSON: ${withoutQuotation((cause as Error).message)}`,

@@ -98,6 +98,11 @@ export class Subjects {
     return address.id === undefined ? subject : `${subject}.${address.id}`;
   }
 
+  /** The one filter that fences the message of a job with an id: of whatever type and priority it is. */
+  workOf(kind: WorkKind, id: string): string {
+    return `${this.prefix}${kind}.*.*.${id}`;
+  }
+
   /** Both forms of one type and priority: without an id, and with one. */
   workFilters(kind: WorkKind, priority: JobPriority | '*', type: string): string[] {
     const subject = `${this.prefix}${kind}.${priority}.${type}`;

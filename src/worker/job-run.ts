@@ -1,10 +1,11 @@
 import type { Actor } from 'xstate';
 import { type JobMachine, timeoutError, timeoutOf } from '../../machines/index.js';
 import type { Delivery } from '../broker/delivery.js';
-import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../jobs/errors.js';
+import { type AbortReason, ConflictError, JetfleetError, JobAborted, toJobError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
+import { isTaken } from '../queue/job-add.js';
 import type { Transition } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
@@ -17,6 +18,7 @@ import { assertResultSize } from './result-size.js';
 import { RunContext } from './run-context.js';
 import type { Observer } from './run-inspection.js';
 import {
+  assertNextFree,
   type HeldJob,
   publishFollowUps,
   type RunServices,
@@ -311,11 +313,21 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (this.#ended) return Promise.resolve();
     const { worker } = this.#services;
     const { retry } = this.#claimed.handler;
-    const outcome = outcomeRecord(this.#record, state, context, retry, {
-      worker,
-      workSeq: this.#delivery.seq,
-      nowMs: Date.now(),
-    });
+    const facts = { worker, workSeq: this.#delivery.seq, nowMs: Date.now() };
+    const outcome = outcomeRecord(this.#record, state, context, retry, facts);
+    const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
+    if (asked === 0 || outcome.state !== 'completed') return this.#writeRecord(outcome, claim);
+    return assertNextFree(this.#services, outcome, asked).then(
+      () => this.#writeRecord(outcome, claim),
+      (error) => {
+        if (!isTaken(error)) throw error;
+        const refused = { attempt: context.attempt, error: toJobError(error) };
+        return this.#writeRecord(outcomeRecord(this.#record, 'rejected', refused, retry, facts), claim);
+      },
+    );
+  }
+
+  #writeRecord(outcome: JobRecord, claim: JobRecord | undefined): Promise<void> {
     const written = claim ? this.#append(claim, outcome) : this.#append(outcome);
     return written.then(() => this.#followThrough());
   }

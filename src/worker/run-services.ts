@@ -5,6 +5,7 @@ import type { SlotMap } from '../broker/slots.js';
 import { BrokerError, ConflictError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobOutcome } from '../jobs/outcome.js';
+import { addFollowUp, assertFree } from '../queue/job-add.js';
 import { followUpRequests } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import { workKindOf } from '../wire/subjects.js';
@@ -77,10 +78,23 @@ export function writeEvents(
   return persistently(logger, (again) => broker.appendEvents(records, lastSeq, again));
 }
 
+/**
+ * Makes sure that the jobs which a handler asks for can be added under their ids.
+ * @throws JetfleetError `JETFLEET_ID_TAKEN`
+ */
+export function assertNextFree(
+  { broker, logger }: RunServices,
+  record: JobRecord,
+  asked: number,
+): Promise<void> {
+  const requests = followUpRequests(record).slice(0, asked);
+  return persistently(logger, () => assertFree(broker, requests));
+}
+
 /** Publishes what follows from a job that has ended; doing it again adds nothing twice. */
 export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
   const requests = followUpRequests(record);
-  await Promise.all(requests.map((request) => persistently(logger, () => broker.enqueue(request))));
+  await Promise.all(requests.map((request) => persistently(logger, () => addFollowUp(broker, request))));
 }
 
 /**

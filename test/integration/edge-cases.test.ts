@@ -178,11 +178,11 @@ describe('a job', () => {
   it('delayed twice under one id waits once, with what came first, and runs once', async () => {
     const ran: unknown[] = [];
     await fleet.addWorker({ demo: ({ payload }) => void ran.push(payload) });
-    for (const payload of ['first', 'second']) {
-      expect(await fleet.queue.addJob('demo', payload, 'normal', { id: 'later', delayMs: 600 })).toBe(
-        'later',
-      );
-    }
+    const add = (payload: string) =>
+      fleet.queue.addJob('demo', payload, 'normal', { id: 'later', delayMs: 600 });
+    expect(await add('first')).toBe('later');
+    expect(await add('first')).toBe('later');
+    await expect(add('second')).rejects.toMatchObject({ code: 'JETFLEET_ID_TAKEN' });
     expect(await fleet.queue.getStats()).toMatchObject({ scheduledJobs: 1 });
     await fleet.waitForJob('later', 'completed');
     expect(ran).toEqual(['first']);

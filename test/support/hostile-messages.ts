@@ -57,22 +57,34 @@ const probeOf = (n: fc.Arbitrary<string>, extra: fc.Arbitrary<string>) =>
 
 /** Numbers at the edge of what a double holds: as text, since `JSON.stringify` would tame them. */
 const hugeNumber = fc.constantFrom(
-  ...['1e999', '-1e999', '-0', '9007199254740993', '5e-324', '1e20', '1e-999', '9'.repeat(5_000)],
+  ...['1e999', '-1e999', '-0', '9007199254740993', '1e-999', '9'.repeat(5_000)],
 );
 /** Keys that reach an object's prototype in code that merges or assigns by name. */
 const pollutingKey = fc.constantFrom('__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty');
-const polluting = fc
+const inexactObject = fc
   .tuple(fc.array(pollutingKey, { minLength: 1, maxLength: 30 }), hugeNumber)
   .map(([keys, inner]) => keys.reduceRight((json, key) => object([[key, json]]), `{"polluted":${inner}}`));
 
+/** JSON with a value that a program in JavaScript would change. */
+const inexactJson = fc.oneof(
+  hugeNumber,
+  inexactObject,
+  fc.constantFrom(
+    '"\\ud800"',
+    '{"\\ud800":1}',
+    '{"a":1,"a":2}',
+    '[{"a":1,"\\u0061":1}]',
+    '{"__proto__":1}',
+    '[-0.0]',
+  ),
+);
 /** Odd, but JSON within the limits when it stands one level down. */
 const oddJson = fc.oneof(
-  hugeNumber,
-  polluting,
-  fc.json({ maxDepth: 4 }),
-  fc.string({ unit: 'binary', maxLength: 100 }).map((text) => JSON.stringify(text)),
+  fc.constantFrom('5e-324', '1e20', '1.0e+2', '0.10', '1E-7'),
+  fc.json({ maxDepth: 4 }).filter((json) => !/-0|__proto__/.test(json)),
+  fc.string({ unit: 'grapheme', maxLength: 100 }).map((text) => JSON.stringify(text)),
   fc.integer({ min: MAX_PAYLOAD_DEPTH - 5, max: MAX_PAYLOAD_DEPTH - 1 }).map((levels) => nest(levels)),
-  fc.constantFrom('"\\ud800"', '"\\u0000"', '{"a":1,"a":2}', ' \t\n[ ]\r\n'),
+  fc.constantFrom('"\\u0000"', '"\\ud83d\\ude00"', '{"a":1,"b":{"a":1}}', ' \t\n[ ]\r\n'),
 );
 /** Just over the limit, or so deep that a reader which recurses would run out of stack. */
 const tooDeep = fc
@@ -94,9 +106,9 @@ const count = fc.integer({ min: 0, max: 1_000 }).map(String);
 const badProbe: Bodies = fc.oneof(
   judge('faulty', probeOf(fc.constantFrom(...badCount), oddJson)),
   judge('faulty', probeOf(count, tooDeep)),
+  judge('faulty', probeOf(count, inexactJson)),
   oneOf('faulty', '{}', '{"n":1,"colour":2}', '{"n":1,"constructor":{"prototype":{"polluted":1}}}'),
-  // Schema libraries pass over this key, or refuse it.
-  oneOf('open', '{"n":1,"__proto__":{"polluted":1}}', '{"__proto__":{"n":1}}'),
+  oneOf('faulty', '{"n":1,"__proto__":{"polluted":1}}', '{"__proto__":{"n":1}}'),
 );
 const probeBody: Bodies = fc.oneof(
   { weight: 3, arbitrary: judge('fine', probeOf(count, oddJson)) },
@@ -116,7 +128,7 @@ const builtInFields = (receiverUrl: string): Record<string, Record<string, unkno
   [JobType.DELETE_INSTANCE]: { instanceId: 'mine', novitaInstanceId: 'no-such-instance' },
   [JobType.SEND_WEBHOOK]: { url: receiverUrl },
 });
-const wrongValue = fc.oneof(fc.constantFrom('null', 'true', '[]', '{}', '""', '1e999', '-1'), polluting);
+const wrongValue = fc.oneof(fc.constantFrom('null', 'true', '[]', '{}', '""', '1e999', '-1'), inexactObject);
 
 /** A built-in payload, whole, with a wrong type in one field, or with a key too many. */
 function builtInBody(type: string, values: Record<string, unknown>): Bodies {

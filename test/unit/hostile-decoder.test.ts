@@ -137,7 +137,14 @@ describe('a hostile work message', () => {
           : 'no work';
       }),
     );
-    const codes = ['BODY_NOT_UTF8', 'BODY_NOT_JSON', 'HEADER_INVALID', 'ID_INVALID', 'PAYLOAD_INVALID'];
+    const codes = [
+      'BODY_INEXACT',
+      'BODY_NOT_UTF8',
+      'BODY_NOT_JSON',
+      'HEADER_INVALID',
+      'ID_INVALID',
+      'PAYLOAD_INVALID',
+    ];
     codes.push('PAYLOAD_UNKNOWN_KEY', 'PAYLOAD_TOO_LARGE', 'PAYLOAD_TOO_DEEP');
     expect([...outcomes].sort(), `JETFLEET_FUZZ_SEED=${seed}`).toEqual(
       ['no work', 'valid', ...codes.map((code) => `JETFLEET_${code}`)].sort(),

@@ -2,10 +2,11 @@ import { z } from '@hono/zod-openapi';
 import { isJobId } from '../../jobs/job-id.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
+import { JobPriority } from '../../jobs/vocabulary.js';
 import type { NewJob } from '../../queue/job-queue-service.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
 import { etagOf, isKnown, wantedVersion } from '../etag.js';
-import { idOfKey, isRepeated } from '../idempotency.js';
+import { addByKey } from '../idempotency.js';
 import { addRoute, type Routes } from '../route.js';
 import {
   idParams,
@@ -96,16 +97,16 @@ function addRoutes(routes: Routes): void {
     async ({ c, body }) => {
       const job = defined(body) as NewJob;
       const key = c.req.header('idempotency-key');
-      const id = job.id ?? (key === undefined ? undefined : idOfKey(key));
-      const isKnown = key !== undefined && id !== undefined && (await isRepeated(queue, id, job));
-      if (isKnown) c.header('idempotency-replayed', 'true');
-      const added = isKnown ? id : await addOne({ ...job, ...(id !== undefined && { id }) });
-      c.header('location', `/api/v1/jobs/${added}`);
-      return c.json({ id: added }, 201);
+      const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
+      const { id, known } =
+        key === undefined
+          ? await queue.add(type, payload, priority, options)
+          : await addByKey(queue, key, job);
+      if (key !== undefined && known) c.header('idempotency-replayed', 'true');
+      c.header('location', `/api/v1/jobs/${id}`);
+      return c.json({ id }, 201);
     },
   );
-  const addOne = ({ type, payload, priority, ...options }: NewJob) =>
-    queue.addJob(type, payload, priority, options);
   addRoute(
     routes,
     {
@@ -196,8 +197,8 @@ function oneJobRoutes(routes: Routes): void {
       if (!job) throw noSuchJob(id);
       const ids = (job.next ?? []).map((next) => next.id);
       const [parent, ...next] = await Promise.all([
-        job.parentId === undefined ? undefined : queue.getJob(job.parentId),
-        ...ids.map((nextId) => queue.getJob(nextId)),
+        job.parentId === undefined || !isJobId(job.parentId) ? undefined : queue.getJob(job.parentId),
+        ...ids.filter((nextId) => isJobId(nextId)).map((nextId) => queue.getJob(nextId)),
       ]);
       const followed = next.filter((each) => each !== undefined).map(shownJob);
       return c.json({

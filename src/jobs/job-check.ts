@@ -1,0 +1,88 @@
+/** The one check of a job, whichever way it comes: added, added with others, as a follow-up, redriven or over HTTP. */
+import { ValidationError } from './errors.js';
+import { inexactIn } from './exact-value.js';
+import type { JobRequest } from './job-record.js';
+import {
+  MAX_MAX_ATTEMPTS,
+  MAX_PAYLOAD_BYTES,
+  MAX_PROBLEM_LENGTH,
+  MAX_TIMEOUT_MS,
+  MAX_URL_LENGTH,
+} from './limits.js';
+import { checkInteger } from './numbers.js';
+import { formatPath } from './paths.js';
+import { BUILT_IN_SCHEMAS } from './payloads.js';
+import {
+  assertJobType,
+  excerptOf,
+  isHttpUrl,
+  parsePayload,
+  payloadText,
+  payloadTooDeep,
+} from './validation.js';
+import { isPriority, PRIORITIES } from './vocabulary.js';
+
+/** What can be wrong with a job apart from its id and its payload. */
+export type JobFacts = Pick<
+  JobRequest,
+  'type' | 'priority' | 'maxAttempts' | 'timeoutMs' | 'webhookUrl' | 'traceparent' | 'tracestate'
+>;
+
+/**
+ * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_OPTION_INVALID`
+ */
+export function checkFacts(facts: JobFacts): void {
+  const { type, priority, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = facts;
+  assertJobType(type);
+  if (!isPriority(priority)) {
+    throw new ValidationError(
+      'JETFLEET_PRIORITY_INVALID',
+      `priority ${shown(priority)} must be one of ${PRIORITIES.join(', ')}`,
+    );
+  }
+  checkInteger('maxAttempts', maxAttempts, 1, MAX_MAX_ATTEMPTS);
+  checkInteger('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
+  if (webhookUrl !== undefined && !isHttpUrl(webhookUrl)) {
+    throw invalid(
+      `webhookUrl ${shown(webhookUrl)} must be an http or https URL of at most ${MAX_URL_LENGTH} characters`,
+    );
+  }
+  checkHeader('traceparent', traceparent);
+  checkHeader('tracestate', tracestate);
+}
+
+/**
+ * A payload as it is stored: with the defaults of a built-in type, and its JSON text.
+ * @throws ValidationError `JETFLEET_PAYLOAD_*`, with the path of what cannot be carried unchanged
+ */
+export function checkPayload(type: string, payload: unknown): { payload: unknown; body: string } {
+  const schema = Object.hasOwn(BUILT_IN_SCHEMAS, type) ? BUILT_IN_SCHEMAS[type] : undefined;
+  const parsed = schema ? parsePayload(type, schema, payload) : payload;
+  const checked = parsed === undefined ? null : parsed;
+  const fault = inexactIn(checked);
+  if (fault === 'too deep') throw payloadTooDeep();
+  if (fault === 'too large') {
+    throw new ValidationError('JETFLEET_PAYLOAD_TOO_LARGE', `payload has over ${MAX_PAYLOAD_BYTES} values`);
+  }
+  if (fault !== undefined) {
+    const path = formatPath(fault.path).slice(0, MAX_PROBLEM_LENGTH);
+    const { message } = fault;
+    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload ${path ? `${path} ` : ''}${message}`, {
+      problems: [{ path, message }],
+    });
+  }
+  return { payload: checked, body: payloadText(checked) };
+}
+
+function checkHeader(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'string' && /^[\x20-\x7e]{1,512}$/.test(value))) return;
+  throw invalid(`${name} must be 1 to 512 printable ASCII characters`);
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(excerptOf(value));
+}
+
+function invalid(message: string): ValidationError {
+  return new ValidationError('JETFLEET_OPTION_INVALID', message);
+}

@@ -1,0 +1,15 @@
+/** Options from outside are objects; what is in them is checked by whoever uses it. */
+import { ValidationError } from './errors.js';
+import { excerptOf } from './validation.js';
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an object and no array */
+export function assertObject(name: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be an object, got ${excerptOf(value)}`);
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a string, or undefined */
+export function checkText(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'string') return;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be a string, got ${excerptOf(value)}`);
+}

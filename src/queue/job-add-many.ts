@@ -1,0 +1,96 @@
+/** Many jobs at once, in few round trips. */
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import type { Broker } from '../broker/broker.js';
+import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import type { JobRequest } from '../jobs/job-record.js';
+import { assertObject } from '../jobs/options.js';
+import { excerptOf } from '../jobs/validation.js';
+import { JobPriority, type JobType } from '../jobs/vocabulary.js';
+import { addChecked, assertSame } from './job-add.js';
+import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
+
+/** One job of `addJobs`. */
+export interface NewJob extends JobOptions {
+  type: JobType;
+  payload: unknown;
+  /** Defaults to `normal`. */
+  priority?: JobPriority;
+}
+
+/** A long list goes in parts of one batch each; together below the commit log's bound, against its own backpressure. */
+const PART = 1_000;
+const PARTS_AT_ONCE = 5;
+const BACKPRESSURE_PAUSE_MS = 20;
+
+/**
+ * Checks many jobs, before the first is sent.
+ * @throws ValidationError with the place of the first one that is wrong; `JETFLEET_ID_TAKEN` for two different jobs of one id
+ */
+export function checkJobs(jobs: readonly NewJob[], nowMs: number): CheckedJob[] {
+  if (!Array.isArray(jobs)) {
+    throw new ValidationError('JETFLEET_OPTION_INVALID', `jobs must be an array, got ${excerptOf(jobs)}`);
+  }
+  const named = new Map<string, JobRequest>();
+  return Array.from(jobs as readonly NewJob[], (job, index) => {
+    try {
+      assertObject('the job', job);
+      const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
+      const checked = checkJob(type, payload, priority, options, nowMs);
+      const { request } = checked;
+      if (request.isNew) return checked;
+      const known = named.get(request.id);
+      if (known) assertSame(known, request);
+      named.set(request.id, request);
+      return checked;
+    } catch (error) {
+      throw atIndex(error, index);
+    }
+  });
+}
+
+/** Stores checked jobs, each once; see `addJobs`. */
+export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Promise<string[]> {
+  const underWay: Promise<unknown>[] = [];
+  for (let start = 0; start < jobs.length; start += PART) {
+    if (underWay.length === PARTS_AT_ONCE) await underWay.shift();
+    const part = jobs.slice(start, start + PART).map((job) => addPatiently(broker, job));
+    underWay.push(allOf(part));
+    // It leaves while the next one is made.
+    await setImmediate();
+  }
+  await Promise.all(underWay);
+  return jobs.map(({ request }) => request.id);
+}
+
+/** As `Promise.all`, and may be waited for later. */
+function allOf(promises: readonly Promise<unknown>[]): Promise<unknown> {
+  const all = Promise.all(promises);
+  all.catch(() => {});
+  return all;
+}
+
+/** A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
+async function addPatiently(broker: Broker, job: CheckedJob): Promise<void> {
+  for (;;) {
+    try {
+      await addChecked(broker, job);
+      return;
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE')) throw error;
+      await delay(BACKPRESSURE_PAUSE_MS);
+    }
+  }
+}
+
+function atIndex(error: unknown, index: number): unknown {
+  if (!JetfleetError.is(error)) return error;
+  const options = {
+    ...(error.problems && { problems: error.problems }),
+    ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
+    cause: error,
+  };
+  const message = `job ${index}: ${error.message}`;
+  return error instanceof ValidationError
+    ? new ValidationError(error.code, message, options)
+    : new JetfleetError(error.code, message, options);
+}

@@ -1,0 +1,120 @@
+/** How a job is stored so that it exists once, under its own id, or the caller hears that it does not. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { Broker } from '../broker/broker.js';
+import { ConflictError, JetfleetError } from '../jobs/errors.js';
+import { derivedIdOf } from '../jobs/job-id.js';
+import type { JobRecord, JobRequest } from '../jobs/job-record.js';
+import { encodePayload } from '../jobs/validation.js';
+import { findJob, findTaken } from './job-lookup.js';
+import type { CheckedJob } from './job-request.js';
+
+/** What became of a job that was added. */
+export interface AddedJob {
+  id: string;
+  /** Set when the same job was there already; as it stands. */
+  known?: JobRecord;
+}
+
+/** Of a conflict with a message that no replica shows yet. */
+const LOOK_AGAIN_MS = 20;
+const MAX_LOOKS = 100;
+
+/**
+ * Stores a job under an id that others may know too.
+ * @throws JetfleetError `JETFLEET_ID_TAKEN` when the id names another job
+ */
+export async function addNamed(broker: Broker, { request, body, runAtMs }: CheckedJob): Promise<AddedJob> {
+  const { id } = request;
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const known = await findTaken(broker, id);
+    if (known) {
+      assertSame(known, request);
+      return { id, known };
+    }
+    // A replica may be behind what the broker has refused the write for.
+    if (look > 0) await delay(LOOK_AGAIN_MS);
+    try {
+      await broker.enqueue(request, runAtMs, body);
+      return { id };
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+    }
+  }
+  throw taken(id, 'by a message that is no job');
+}
+
+/**
+ * Stores a job whose id was made for it: one write, without a question before it. Who publishes its message id first
+ * makes the broker answer `duplicate` for a message that is not the job's: then the job is stored by its id.
+ */
+export async function addNew(broker: Broker, job: CheckedJob): Promise<AddedJob> {
+  const { request, body, runAtMs } = job;
+  const { seq, duplicate } = await broker.enqueue(request, runAtMs, body);
+  if (!duplicate) return { id: request.id };
+  if (await broker.isStored(request, seq)) return { id: request.id };
+  const { isNew: _, ...named } = request;
+  return addNamed(broker, { ...job, request: named });
+}
+
+/** Adds a checked job; see {@link addNamed} and {@link addNew}. */
+export function addChecked(broker: Broker, job: CheckedJob): Promise<AddedJob> {
+  return job.request.isNew ? addNew(broker, job) : addNamed(broker, job);
+}
+
+/**
+ * Stores what follows from a job that has ended. Its record names it already, so it is not refused: where another job has
+ * taken its id, it gets one of its own that is the same for every repetition.
+ * @returns the id
+ */
+export async function addFollowUp(broker: Broker, request: JobRequest): Promise<string> {
+  const body = encodePayload(request.payload);
+  try {
+    return (await addNamed(broker, { request, body })).id;
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    const id = derivedIdOf(request.id, `${request.type} ${body}`);
+    return (await addNamed(broker, { request: { ...request, id }, body })).id;
+  }
+}
+
+/**
+ * Makes sure that the ids of jobs are free, or name the same jobs already.
+ * @throws JetfleetError `JETFLEET_ID_TAKEN`
+ */
+export async function assertFree(broker: Broker, requests: readonly JobRequest[]): Promise<void> {
+  await Promise.all(
+    requests.map(async (request) => {
+      const known = await findJob(broker, request.id);
+      if (known) assertSame(known, request);
+    }),
+  );
+}
+
+/** @throws JetfleetError `JETFLEET_ID_TAKEN` unless type and payload are those of the known job */
+export function assertSame(known: Pick<JobRecord, 'type' | 'payload'>, request: JobRequest): void {
+  if (isSame(known, request)) return;
+  const how = known.type === request.type ? 'with another payload' : `of type ${known.type}`;
+  throw taken(request.id, `by a job ${how}`);
+}
+
+/** The same id, type and payload are one job. Priority and options are those of the first. */
+export function isSame(
+  known: Pick<JobRecord, 'type' | 'payload'>,
+  { type, payload }: Pick<JobRequest, 'type' | 'payload'>,
+): boolean {
+  return known.type === type && isDeepStrictEqual(asJson(known.payload), asJson(payload));
+}
+
+export function isTaken(error: unknown): boolean {
+  return JetfleetError.is(error) && error.code === 'JETFLEET_ID_TAKEN';
+}
+
+function taken(id: string, how: string): JetfleetError {
+  return new JetfleetError('JETFLEET_ID_TAKEN', `job id ${id} is taken ${how}; choose another id`);
+}
+
+function asJson(value: unknown): unknown {
+  return value === undefined ? null : JSON.parse(JSON.stringify(value));
+}

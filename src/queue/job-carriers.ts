@@ -1,0 +1,50 @@
+/** The stored messages that would bring a job to a worker: its work messages and its timers. */
+import type { Broker } from '../broker/broker.js';
+import { sequenceOf } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import type { WorkKind } from '../wire/subjects.js';
+import { pendingRecordOf } from './job-lookup.js';
+
+/** One of them, by its place. */
+export interface Carrier {
+  kind: WorkKind;
+  seq: number;
+}
+
+/** A job that was added, redriven and handed back has a few; more come next time. */
+const MAX_CARRIERS = 100;
+
+export async function carriersOf(
+  { subjects, read }: Broker,
+  kind: WorkKind,
+  { id, type, priority }: Pick<JobRecord, 'id' | 'type' | 'priority'>,
+): Promise<Carrier[]> {
+  const address = { kind, priority, type, id };
+  const own = [
+    subjects.work(address),
+    subjects.schedule(kind, id),
+    subjects.timer('retrying', address),
+    subjects.timer('waiting', address),
+  ];
+  const pages = await Promise.all(
+    own.map((subject) => read.page(subjects.streamName(kind), subject, 1, MAX_CARRIERS)),
+  );
+  return pages.flat().map(({ seq }) => ({ kind, seq }));
+}
+
+/** The message of a job that was published without an id, whose subject others share. */
+export async function bareMessageOf(
+  broker: Broker,
+  kind: WorkKind,
+  id: string,
+): Promise<Carrier | undefined> {
+  const position = sequenceOf(id);
+  if (position?.kind !== kind) return undefined;
+  const message = await broker.read.bySequence(broker.subjects.streamName(kind), position.seq);
+  const isOwn = message !== undefined && pendingRecordOf(broker, message)?.id === id;
+  return isOwn ? { kind, seq: position.seq } : undefined;
+}
+
+export async function removeCarriers({ topology }: Broker, carriers: readonly Carrier[]): Promise<void> {
+  await Promise.all(carriers.map(({ kind, seq }) => topology.deleteMessage(kind, seq)));
+}
