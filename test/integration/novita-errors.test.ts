@@ -20,7 +20,7 @@ describe('error classes', () => {
     [503, { reason: 'INSUFFICIENT_RESOURCE' }, 'capacity'],
   ])('a read answered %i %j is %s', async (status, body, expected) => {
     const { simulator, provider } = await simulateNovita();
-    simulator.faults.add({ kind: 'error', route, status, body });
+    simulator.faults.add({ kind: 'answer', route, status, body });
     expect(await errorClassOf(provider.get('i-1'))).toBe(expected);
     expect(simulator.requests.count()).toBe(1);
   });
@@ -86,6 +86,7 @@ describe('error classes', () => {
     const context = { provider, query: QUERY, templateId: 'template-private' };
     const spec = await specFor(context, 'jetfleet-secret');
     spec.template.envs.push({ key: 'TOKEN', value: 'env-secret' });
+    spec.template.imageAuth = 'robot:registry-password';
     const message = `bad: ${simulator.apiKey} robot:registry-password registry-password env-secret`;
     simulator.faults.add({ kind: 'error', route: CREATE, status: 400, code: 'VALIDATOR_PARAM', message });
     const error = await rejection(provider.create(spec));

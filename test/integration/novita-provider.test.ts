@@ -62,11 +62,35 @@ describe('what goes over the wire', () => {
       billingMode: 'spot',
       clusterId: 'cn-hongkong-1',
       imageUrl: 'registry.example.com/team/worker:1',
-      imageAuth: 'robot:registry-password',
+      imageAuthId: '75irlsvvsehnqdajg2r481mjk54ecodc',
       command: 'serve --all',
       ports: '80/http, 3306/tcp',
       envs: [{ key: 'MODE', value: 'batch' }],
     });
+  });
+
+  test('whatever a template says is rented, and the API accepts it', async () => {
+    const { simulator, provider } = await simulateNovita();
+    const context = { provider, query: QUERY, templateId: 'template-vllm' };
+    await provider.create(await specFor(context, 'jetfleet-vllm'));
+    expect(simulator.requests.log.at(-1)?.body).toMatchObject({
+      command: '--model Qwen/Qwen3-0.6B --port 8000',
+      entrypoint: 'vllm serve',
+      minCudaVersion: '12.8',
+      ports: '8000/http',
+      tools: [{ name: 'Jupyter', port: '8889', type: 'http' }],
+      networkStorages: [{ Id: 'storage-1', mountPoint: '/models' }],
+    });
+    expect(simulator.live()).toMatchObject([{ name: 'jetfleet-vllm' }]);
+  });
+
+  test('the API refuses the id of a registry login in the place of credentials', async () => {
+    const context = await simulateNovita();
+    const spec = await specFor(context, 'jetfleet-private');
+    const imageAuth = '75irlsvvsehnqdajg2r481mjk54ecodc';
+    const template = { ...spec.template, imageAuth };
+    expect(await errorClassOf(context.provider.create({ ...spec, template }))).toBe('validation');
+    await context.provider.create({ ...spec, template: { ...spec.template, imageAuth: 'user:password' } });
   });
 
   test('reads and actions send the parameters of the API', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { endsTheWait } from '../../machines/index.js';
 import {
   clustersOf,
   mapInstance,
@@ -9,6 +10,7 @@ import {
   novitaInstanceSchema,
   novitaProductSchema,
   novitaTemplateSchema,
+  toCreateFields,
   toPortsString,
 } from '../../src/gpu/novita/novita-mapping.js';
 import type { OfferQuery } from '../../src/gpu/provider.js';
@@ -41,32 +43,43 @@ function instance(fields: Record<string, unknown> = {}): NovitaInstance {
   return novitaInstanceSchema.parse({ ...RUNNING, ...fields });
 }
 
+/** The words that Novita documents for the filter `status` of its list. */
+const DOCUMENTED =
+  'toCreate creating pulling running toStart starting toStop stopping exited toRestart restarting toRemove removing removed toReset resetting migrating freezing'.split(
+    ' ',
+  );
+
 describe('status', () => {
-  test.each([
-    ['toCreate', 'pending'],
-    ['creating', 'pending'],
-    ['pulling', 'provisioning'],
-    ['toStart', 'provisioning'],
-    ['starting', 'provisioning'],
-    ['toRestart', 'provisioning'],
-    ['restarting', 'provisioning'],
-    ['toReset', 'provisioning'],
-    ['resetting', 'provisioning'],
-    ['running', 'running'],
-    ['toStop', 'stopping'],
-    ['stopping', 'stopping'],
-    ['exited', 'stopped'],
-    ['freezing', 'stopped'],
-    ['migrating', 'migrating'],
-    ['toRemove', 'terminating'],
-    ['removing', 'terminating'],
-    ['removed', 'terminated'],
-    ['somethingNew', 'unknown'],
-    ['constructor', 'unknown'],
-    ['', 'unknown'],
-  ])('%j is %s', (status, expected) => {
-    expect(mapStatus(instance({ status }))).toBe(expected);
-    expect(mapInstance(instance({ status })).rawStatus).toBe(status);
+  const statusOf = (status: string) => mapStatus(instance({ status }));
+
+  test('every documented word is known, and no other', () => {
+    expect(DOCUMENTED.filter((word) => statusOf(word) === 'unknown')).toEqual([]);
+    for (const word of ['somethingNew', 'constructor', 'toString', '__proto__', 'RUNNING', ' running', '']) {
+      expect([word, statusOf(word)]).toEqual([word, 'unknown']);
+      expect(mapInstance(instance({ status: word })).rawStatus).toBe(word);
+    }
+  });
+
+  test('an order that is given and one that is being carried out are the same step', () => {
+    for (const word of DOCUMENTED.filter((each) => each.startsWith('to'))) {
+      const stem = word.slice(2, 6).toLowerCase();
+      const carriedOut = DOCUMENTED.filter((each) => each.startsWith(stem) && each.endsWith('ing'));
+      expect([word, carriedOut.map(statusOf)]).toEqual([word, [statusOf(word)]]);
+    }
+  });
+
+  test('a monitor waits through every word but the two that end an instance or its wait', () => {
+    const checks = DOCUMENTED.map((status) => [status, mapInstance(instance({ status }))] as const);
+    expect(checks.filter(([, check]) => endsTheWait(check)).map(([word]) => word)).toEqual([
+      'running',
+      'removed',
+    ]);
+    expect(checks.filter(([, { healthy }]) => healthy).map(([word]) => word)).toEqual(['running']);
+  });
+
+  test('only a word of removal takes an instance away', () => {
+    const leaving = DOCUMENTED.filter((word) => ['terminating', 'terminated'].includes(statusOf(word)));
+    expect(leaving).toEqual(DOCUMENTED.filter((word) => /remov/i.test(word)));
   });
 
   test.each(['pulling', 'running', 'exited', 'somethingNew'])(
@@ -197,31 +210,65 @@ describe('clusters of a region', () => {
 });
 
 describe('template', () => {
-  test('ports are flattened, empty fields left out', () => {
+  test('everything that create accepts is kept, empty fields are left out', () => {
     const raw = novitaTemplateSchema.parse({
       template: {
         Id: 12,
         image: 'a/b:1',
         imageAuth: '',
         startCommand: 'run',
+        entrypoint: '/bin/sh -c',
+        minCudaVersion: 12.4,
         ports: [
           { type: 'http', ports: [80, '8080'] },
           { type: 'tcp', ports: null },
         ],
         envs: [{ key: 'A', value: 1 }],
+        tools: [{ name: 'Jupyter', describe: 'x', port: 8888, type: 'http' }],
+        volumes: [
+          { type: 'local', size: 20, mountPath: '/workspace' },
+          { type: 'network', id: 's-1', mountPath: '/data' },
+        ],
       },
     });
     expect(mapTemplate('12', raw)).toEqual({
       id: '12',
       image: 'a/b:1',
       startCommand: 'run',
+      entrypoint: '/bin/sh -c',
+      minCudaVersion: '12.4',
       ports: [
         { port: 80, protocol: 'http' },
         { port: 8080, protocol: 'http' },
       ],
       envs: [{ key: 'A', value: '1' }],
+      tools: [{ name: 'Jupyter', port: '8888', type: 'http' }],
+      networkVolumes: [{ id: 's-1', mountPath: '/data' }],
     });
+    const bare = novitaTemplateSchema.parse({
+      template: { image: 'a/b', entrypoint: '', tools: [], volumes: null },
+    });
+    expect(mapTemplate('13', bare)).toEqual({ id: '13', image: 'a/b', ports: [], envs: [] });
   });
+
+  test.each([
+    ['75irlsvvsehnqdajg2r481mjk54ecodc', { imageAuthId: '75irlsvvsehnqdajg2r481mjk54ecodc' }],
+    ['robot:pass:word', { imageAuth: 'robot:pass:word' }],
+    [1234567, { imageAuthId: '1234567' }],
+    ['', {}],
+    [null, {}],
+  ])('imageAuth %j is sent as %j', (imageAuth, expected) => {
+    const raw = novitaTemplateSchema.parse({ template: { image: 'a/b', imageAuth } });
+    const { imageUrl: _, envs: __, ...fields } = toCreateFields(mapTemplate('1', raw));
+    expect(fields).toEqual(expected);
+  });
+
+  test.each([{ envs: {} }, { ports: 'x' }, { imageAuth: {} }, { tools: [7] }, { entrypoint: [] }])(
+    'with %j it is not read, for an instance would lack it',
+    (fields) => {
+      expect(novitaTemplateSchema.safeParse({ template: { image: 'a/b', ...fields } }).success).toBe(false);
+    },
+  );
 
   test('one without an image is refused', () => {
     const raw = novitaTemplateSchema.parse({ template: { Id: '1' } });

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { CLUSTERS, PRODUCTS, type SimulatedCluster, type SimulatedProduct, TEMPLATES } from './catalogue.js';
+import {
+  CLUSTERS,
+  PRODUCTS,
+  REGISTRY_AUTHS,
+  type SimulatedCluster,
+  type SimulatedProduct,
+  TEMPLATES,
+} from './catalogue.js';
 import type { Fault, Faults, FaultTarget } from './faults.js';
 import type { SimulatedInstance, SimulatedInstances } from './instances.js';
 
@@ -12,11 +19,13 @@ export interface RequestRecord {
   body: unknown;
 }
 
-/** Status and body; text is sent as it is, everything else as JSON. */
+/** Status and body; text is sent as it is, everything else as JSON. The last two as in the fault `answer`. */
 export interface Answer {
   status: number;
   body?: unknown;
   headers?: Record<string, string>;
+  cutAfterBytes?: number | undefined;
+  dribbleMs?: number | undefined;
 }
 /** The answer is that the connection breaks. */
 export const RESET = Symbol('reset');
@@ -29,7 +38,14 @@ const createSchema = z.looseObject({
   rootfsSize: z.int().min(10).max(6144),
   imageUrl: z.string().min(1).max(500),
   kind: z.enum(['gpu', 'cpu']),
-  imageAuth: z.string().optional(),
+  imageAuth: z
+    .string()
+    .regex(/^([^:]+:.+)?$/, 'must read "username:password"')
+    .optional(),
+  imageAuthId: z
+    .string()
+    .default('')
+    .refine((id) => id === '' || REGISTRY_AUTHS.some((auth) => auth.id === id), 'no such registry auth'),
   ports: z
     .string()
     .regex(/^(\d{1,5}\/(tcp|http)(, ?\d{1,5}\/(tcp|http)){0,14})?$/, 'must read "80/http, 3306/tcp"')
@@ -40,6 +56,20 @@ const createSchema = z.looseObject({
     .max(100)
     .default([]),
   command: z.string().max(2047).default(''),
+  entrypoint: z.string().max(2047).default(''),
+  minCudaVersion: z
+    .string()
+    .regex(/^(\d+\.\d+)?$/, 'must read "12.4"')
+    .optional(),
+  tools: z
+    .array(
+      z.object({ name: z.enum(['Jupyter']), port: z.string().regex(/^\d+$/), type: z.enum(['tcp', 'http']) }),
+    )
+    .default([]),
+  networkStorages: z
+    .array(z.object({ Id: z.string(), mountPoint: z.string().default('/network') }))
+    .max(30)
+    .default([]),
   clusterId: z.string().default(''),
   billingMode: z.enum(['onDemand', 'monthly', 'spot']).default('onDemand'),
 });
@@ -86,11 +116,14 @@ export class SimulatedApi {
         const template = TEMPLATES.find(({ Id }) => Id === query.templateId);
         return template ? ok({ template }) : refuse(400, 'RESOURCE_NOT_FOUND', 'template not found');
       }
+      case 'GET /repository/auths':
+        return ok({ data: REGISTRY_AUTHS });
       case 'GET /gpu/instances':
         return this.#list(query);
       case 'GET /gpu/instance': {
         const instance = this.#instances.find(query.instanceId ?? '');
-        return instance ? ok(this.#instances.toWire(instance)) : unknownInstance();
+        const isShown = instance && Date.now() - instance.createdAtMs >= instance.readLagMs;
+        return isShown ? ok(this.#instances.toWire(instance)) : unknownInstance();
       }
       case 'POST /gpu/instance/create':
         return this.#create(request);
@@ -153,8 +186,12 @@ export class SimulatedApi {
     const instances = this.#named(query.name, query.productName)
       .filter(({ createdAtMs, listLagMs }) => now - createdAtMs >= listLagMs)
       .filter((instance) => !query.status || this.#instances.status(instance) === query.status);
-    const wire = page(instances, query).map((instance) => this.#instances.toWire(instance));
-    return ok({ instances: wire, total: instances.length });
+    const target = { texts: [query.name] };
+    const cap = this.#faults.take('capped_pages', target);
+    const odd = this.#faults.take('odd_elements', target)?.elements ?? [];
+    const wire = page(instances, query, cap).map((instance) => this.#instances.toWire(instance));
+    const total = cap?.total === false ? {} : { total: instances.length };
+    return ok({ instances: [...odd, ...wire], ...total });
   }
 
   /** Remembers its last answer: page after page of a long list asks the same. */
@@ -199,6 +236,8 @@ export class SimulatedApi {
       startFailure: this.#faults.take('start_failed', target)?.message,
       unhealthy: this.#faults.take('unhealthy', target),
       listLagMs: this.#faults.take('list_lag', target)?.lagMs ?? 0,
+      readLagMs: this.#faults.take('read_lag', target)?.lagMs ?? 0,
+      hasNumericId: this.#faults.take('numeric_id', target) !== undefined,
     });
     if (this.#faults.take('reset_after_create', target)) return RESET;
     const error = this.#faults.take('error_after_create', target);
@@ -273,9 +312,15 @@ function includes(text: string, part = ''): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }
 
-function page<T>(items: readonly T[], query: Record<string, string>): T[] {
-  const pageSize = Math.min(Math.max(1, Number(query.pageSize) || 20), 100);
-  const pageNum = Math.max(1, Number(query.pageNum) || 1);
+function page<T>(
+  items: readonly T[],
+  query: Record<string, string>,
+  cap?: { size: number; pastEnd: 'empty' | 'repeat' },
+): T[] {
+  const pageSize = Math.min(Math.max(1, Number(query.pageSize) || 20), cap?.size ?? 100);
+  const asked = Math.max(1, Number(query.pageNum) || 1);
+  const lastPage = Math.max(1, Math.ceil(items.length / pageSize));
+  const pageNum = cap?.pastEnd === 'repeat' ? Math.min(asked, lastPage) : asked;
   return items.slice((pageNum - 1) * pageSize, pageNum * pageSize);
 }
 

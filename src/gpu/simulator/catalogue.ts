@@ -19,11 +19,29 @@ export interface SimulatedTemplate {
   Id: string;
   name: string;
   image: string;
+  /** The id of one of {@link REGISTRY_AUTHS}, or empty. */
   imageAuth: string;
   startCommand: string;
+  entrypoint: string;
+  minCudaVersion: string;
   ports: { type: string; ports: number[] }[];
   envs: { key: string; value: string }[];
+  tools: { name: string; describe: string; port: number; type: string }[];
+  volumes: { type: string; id?: string; size: number; mountPath: string }[];
 }
+
+/** The logins for private registries that the account has stored. */
+export const REGISTRY_AUTHS = [
+  {
+    id: '75irlsvvsehnqdajg2r481mjk54ecodc',
+    name: 'team registry',
+    username: 'robot',
+    password: 'registry-password',
+  },
+];
+
+/** What every template has unless it says otherwise. */
+const PLAIN = { imageAuth: '', startCommand: '', entrypoint: '', minCudaVersion: '', tools: [], volumes: [] };
 
 /** One cluster per region of `research/providers.md` 1.6, with ids in Novita's two styles. */
 export const CLUSTERS: readonly SimulatedCluster[] = [
@@ -76,11 +94,10 @@ export const PRODUCTS: readonly SimulatedProduct[] = [
 
 export const TEMPLATES: readonly SimulatedTemplate[] = [
   {
+    ...PLAIN,
     Id: 'template-123',
     name: 'PyTorch 2.7',
     image: 'docker.io/pytorch/pytorch:2.7.0-cuda12.8-cudnn9-runtime',
-    imageAuth: '',
-    startCommand: '',
     ports: [
       { type: 'http', ports: [8888] },
       { type: 'tcp', ports: [22] },
@@ -88,20 +105,27 @@ export const TEMPLATES: readonly SimulatedTemplate[] = [
     envs: [{ key: 'JUPYTER_PORT', value: '8888' }],
   },
   {
+    ...PLAIN,
     Id: 'template-vllm',
     name: 'vLLM',
     image: 'docker.io/vllm/vllm-openai:v0.11.0',
-    imageAuth: '',
     startCommand: '--model Qwen/Qwen3-0.6B --port 8000',
+    entrypoint: 'vllm serve',
+    minCudaVersion: '12.8',
     ports: [{ type: 'http', ports: [8000] }],
     envs: [],
+    tools: [{ name: 'Jupyter', describe: 'a notebook', port: 8889, type: 'http' }],
+    volumes: [
+      { type: 'local', size: 20, mountPath: '/workspace' },
+      { type: 'network', id: 'storage-1', size: 100, mountPath: '/models' },
+    ],
   },
   {
+    ...PLAIN,
     Id: 'template-private',
     name: 'private registry',
     image: 'registry.example.com/team/worker:1',
-    imageAuth: 'robot:registry-password',
-    startCommand: '',
+    imageAuth: '75irlsvvsehnqdajg2r481mjk54ecodc',
     ports: [],
     envs: [{ key: 'MODE', value: 'batch' }],
   },

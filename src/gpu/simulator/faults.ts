@@ -29,12 +29,50 @@ const faultSchema = z.discriminatedUnion('kind', [
     status: status.default(500),
     code: z.string().default('UNKNOWN'),
     message: z.string().default('simulated fault'),
-    /** Sent instead of Novita's envelope: text as it is, anything else as JSON. */
-    body: z.json().optional(),
+    route,
+    ...common,
+  }),
+  /** An answer word for word, such as one of a gateway: `{status: 404, body: '<html>'}`, `{body: {code: 500, reason: 'INTERNAL'}}`. */
+  z.strictObject({
+    kind: z.literal('answer'),
+    /** Redirects want a `location` among the headers. */
+    status: z.int().min(200).max(599).default(200),
+    headers: z.record(z.string(), z.string()).default({}),
+    /** Text is sent as it is, anything else as JSON. Defaults to an empty body. */
+    body: z.json().default(''),
+    /** `instead`: nothing is carried out. `after`: the request is carried out, and only its answer replaced. */
+    when: z.enum(['instead', 'after']).default('instead'),
+    /** The connection breaks after so many bytes of the body, which announces all of them. */
+    cutAfterBytes: z.int().min(0).optional(),
+    /** After the body one more space comes every so many milliseconds, and the answer never ends. */
+    dribbleMs: delayMs.min(1).optional(),
     route,
     ...common,
   }),
   z.strictObject({ kind: z.literal('list_lag'), lagMs: delayMs.default(1_000), ...common }),
+  /** A single read of a new instance says `RESOURCE_NOT_FOUND` for a time. */
+  z.strictObject({ kind: z.literal('read_lag'), lagMs: delayMs.default(1_000), ...common }),
+  /** The instance's id is a number beyond 2^53, sent without quotes. */
+  z.strictObject({ kind: z.literal('numeric_id'), ...common }),
+  z.strictObject({
+    kind: z.literal('capped_pages'),
+    /** Most instances that a page of the list has, whatever is asked for. */
+    size: z.int().min(1).max(100).default(50),
+    /** Whether the answer goes on counting all of them in `total`. */
+    total: z.boolean().default(false),
+    /** What comes after the last page: nothing, or the last page for ever. */
+    pastEnd: z.enum(['empty', 'repeat']).default('empty'),
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('odd_elements'),
+    /** Put into each page of the list, before what belongs there. */
+    elements: z
+      .array(z.json())
+      .min(1)
+      .default([null, { id: 'foreign', status: null, clusterId: 7, portMappings: {} }]),
+    ...common,
+  }),
   z.strictObject({
     kind: z.literal('no_capacity'),
     /** Whether products go on offering what create then refuses. */
@@ -84,8 +122,8 @@ const faultSchema = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * A fault to switch on. `stuck_pulling`, `start_failed`, `unhealthy` and `list_lag` are decided when an instance is
- * created; the others act on each request.
+ * A fault to switch on. `stuck_pulling`, `start_failed`, `unhealthy`, `list_lag`, `read_lag` and `numeric_id` are decided
+ * when an instance is created; the others act on each request.
  */
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = z.output<typeof faultSchema> & { id: string; hits: number };

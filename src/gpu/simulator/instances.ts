@@ -54,6 +54,10 @@ export interface InstanceSpec {
   /** What is reported while it runs, for a time or for ever. */
   unhealthy?: { state: string; forMs?: number };
   listLagMs: number;
+  readLagMs: number;
+  hasNumericId: boolean;
+  imageAuthId: string;
+  entrypoint: string;
 }
 
 /** The order that an instance follows; where it stands in it is a matter of the time since. */
@@ -98,7 +102,7 @@ export class SimulatedInstances {
     const now = Date.now();
     const instance: SimulatedInstance = {
       ...spec,
-      id: `sim-${randomBytes(6).toString('hex')}`,
+      id: spec.hasNumericId ? numericId() : `sim-${randomBytes(6).toString('hex')}`,
       createdAtMs: now,
       order: 'create',
       orderedAtMs: now,
@@ -223,7 +227,9 @@ export class SimulatedInstances {
       clusterName: cluster.name,
       status,
       imageUrl: instance.imageUrl,
+      imageAuthId: instance.imageAuthId,
       command: instance.command,
+      entrypoint: instance.entrypoint,
       gpuNum: String(instance.gpuNum),
       cpuNum: String(instance.gpuNum * 16),
       memory: String(instance.gpuNum * 64),
@@ -259,6 +265,11 @@ export class SimulatedInstances {
     if (this.#ledger.length >= MAX_LEDGER_ENTRIES) this.#ledger.shift();
     this.#ledger.push({ at: new Date(atMs).toISOString(), action, instanceId: id, name });
   }
+}
+
+/** 19 digits: none of them fits a double. */
+function numericId(): string {
+  return `1${String(randomBytes(8).readBigUInt64BE() % 10n ** 18n).padStart(18, '0')}`;
 }
 
 function seconds(timeMs: number): string {

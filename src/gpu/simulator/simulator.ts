@@ -14,7 +14,7 @@ import {
   regionOf,
   SimulatedApi,
 } from './api.js';
-import { type FaultInput, Faults } from './faults.js';
+import { type FaultInput, Faults, type FaultTarget } from './faults.js';
 import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
 
 export const DEFAULT_SIMULATOR_API_KEY = 'simulator-key';
@@ -168,20 +168,26 @@ class SimulatorServer implements Simulator {
     const slow = this.faults.take('slow', target);
     if (slow?.when === 'before') await this.#delay(slow.delayMs);
     if (this.faults.take('reset', target)) return RESET;
-    const limited = this.faults.take('rate_limited', target);
-    const error = limited ? undefined : this.faults.take('error', target);
-    let reply: Reply;
-    if (limited) {
-      const headers = { 'retry-after': String(limited.retryAfter) };
-      reply = { ...refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'), headers };
-    } else if (error) {
-      const envelope = refuse(error.status, error.code, error.message);
-      reply = error.body === undefined ? envelope : { status: error.status, body: error.body };
-    } else {
-      reply = this.#api.answer(request);
-    }
+    const reply = this.#refusal(target) ?? this.#scripted(target, request);
     if (slow?.when === 'after') await this.#delay(slow.delayMs);
     return reply;
+  }
+
+  #refusal(target: FaultTarget): Reply | undefined {
+    const limited = this.faults.take('rate_limited', target);
+    if (limited) {
+      const headers = { 'retry-after': String(limited.retryAfter) };
+      return { ...refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'), headers };
+    }
+    const error = this.faults.take('error', target);
+    return error && refuse(error.status, error.code, error.message);
+  }
+
+  /** What the API answers, or what is put in its place. */
+  #scripted(target: FaultTarget, request: RequestRecord): Reply {
+    const scripted = this.faults.take('answer', target);
+    const reply = scripted?.when === 'instead' ? undefined : this.#api.answer(request);
+    return scripted ?? reply ?? RESET;
   }
 
   #delay(delayMs: number): Promise<void> {
@@ -224,12 +230,27 @@ async function readBody(incoming: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+function send(response: ServerResponse, answer: Answer): void {
+  const { status, body, headers = {}, cutAfterBytes, dribbleMs } = answer;
   const isText = typeof body === 'string';
-  const text = isText ? body : body === undefined ? '' : JSON.stringify(body);
-  response
-    .writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json', ...headers })
-    .end(text);
+  const text = isText ? body : body === undefined ? '' : unquoteIds(JSON.stringify(body));
+  response.writeHead(status, {
+    'content-type': isText ? 'text/plain' : 'application/json',
+    ...(cutAfterBytes !== undefined && { 'content-length': Buffer.byteLength(text) }),
+    ...headers,
+  });
+  if (cutAfterBytes !== undefined) {
+    response.write(Buffer.from(text).subarray(0, cutAfterBytes), () => response.destroy());
+  } else if (dribbleMs !== undefined) {
+    response.write(text);
+    const timer = setInterval(() => response.write(' '), dribbleMs);
+    response.once('close', () => clearInterval(timer));
+  } else response.end(text);
+}
+
+/** Only the ids of the fault `numeric_id` have this form. */
+function unquoteIds(json: string): string {
+  return json.replaceAll(/"(id|instanceId)":"(\d{19})"/g, '"$1":$2');
 }
 
 /** `Promise.withResolvers` needs Node 22. */
