@@ -41,7 +41,7 @@ export class AckWindow {
       return;
     }
     // They are carried out in their order. Without an answer in time nothing is held up for ever.
-    const reply = this.#inbox.expect(CONFIRM_TIMEOUT_MS, () => {
+    const reply = this.#inbox.expect(CONFIRM_TIMEOUT_MS, subject, () => {
       this.#carriedOut = Math.max(this.#carriedOut, count);
       this.#onRoom();
     });

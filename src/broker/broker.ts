@@ -8,7 +8,7 @@ import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
 import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { type ConnectOptions, openConnection } from './connection.js';
-import { type ConnectionChange, ConnectionWatch, type Violation } from './connection-watch.js';
+import { type ConnectionChange, ConnectionWatch } from './connection-watch.js';
 import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
 import {
@@ -19,6 +19,7 @@ import {
   type EventSubscription,
 } from './event-consumer.js';
 import { type EventFeed, feedEvents } from './event-feed.js';
+import { forbidden, type Violation } from './forbidden.js';
 import { flush } from './guarded.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
@@ -40,6 +41,8 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
 }
 
 const EVENTS_PAGE = 200;
+/** Subjects may come from outside, and a log must not grow with them. */
+const MAX_REFUSED = 50;
 const FLUSH_MS = 2_000;
 
 /** A job's last event: its record, and the sequence that fences the next transition. */
@@ -68,6 +71,8 @@ export class Broker {
   readonly #ownsConnection: boolean;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
   readonly #watch: ConnectionWatch;
+  /** Kinds of subjects that were refused and logged since the connection was made. */
+  readonly #refused = new Set<string>();
   readonly #logger: Logger;
 
   private constructor(
@@ -344,7 +349,10 @@ export class Broker {
   }
 
   #tell(change: ConnectionChange): void {
-    if (change === 'back') this.#inbox.giveUp();
+    if (change === 'back') {
+      this.#refused.clear();
+      this.#inbox.giveUp();
+    }
     for (const listener of this.#listeners) {
       try {
         listener(change);
@@ -355,7 +363,12 @@ export class Broker {
   }
 
   #refuse(violation: Violation): void {
-    this.#logger.error({ err: violation }, 'the broker refuses what its user may not do');
+    // The subscription that is refused logs it itself.
+    if (this.#inbox.deny(violation) || violation.operation === 'subscription') return;
+    const kind = violation.subject.split('.').slice(0, 5).join('.');
+    if (this.#refused.has(kind) || this.#refused.size >= MAX_REFUSED) return;
+    this.#refused.add(kind);
+    this.#logger.error({ err: forbidden(violation) }, 'the broker refuses what its user may not do');
   }
 }
 

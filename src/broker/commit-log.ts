@@ -228,7 +228,7 @@ export class CommitLog {
 
   #sendSeparately(writes: readonly Waiting[], onAnswered: () => void): void {
     const messages = writes.map((waiting) => {
-      const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
+      const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, subjectOf(waiting), (msg) => {
         onAnswered();
         void this.#onAnswer(waiting, readAnswer(msg));
         this.#flush();
@@ -283,7 +283,9 @@ export class CommitLog {
 
   /** Sends all of them as one atomic batch. */
   #sendBatch(batch: readonly Waiting[]): void {
-    const reply = this.#expectAnswer((answer) => this.#onBatchAnswer(batch, answer));
+    const isAmong = (subject: string) =>
+      batch.some(({ group }) => group.some((each) => each.subject === subject));
+    const reply = this.#expectAnswer(isAmong, (answer) => this.#onBatchAnswer(batch, answer));
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
     const messages: OutgoingMessage[] = [];
     for (const { group, lines } of batch) {
@@ -313,6 +315,9 @@ export class CommitLog {
       }
     } else if (answer.kind === 'silent') {
       for (const waiting of batch) this.#again(waiting);
+    } else if (answer.kind === 'denied') {
+      // Each gets an answer of its own: the user may lack the right to some of the subjects alone.
+      for (const waiting of batch) this.#sendAlone(waiting);
     } else {
       // One message spoils its batch. Halving it finds the one, and each caller gets its own answer.
       const half = Math.ceil(batch.length / 2);
@@ -323,7 +328,7 @@ export class CommitLog {
 
   /** Sends a write by itself; of a group the first message, and the next ones as each is stored. */
   #sendAlone(waiting: Waiting): void {
-    const reply = this.#expectAnswer((answer) => void this.#onAnswer(waiting, answer));
+    const reply = this.#expectAnswer(subjectOf(waiting), (answer) => void this.#onAnswer(waiting, answer));
     this.#publish([outgoingMessage(waiting.group[0] as Append, waiting.lines[0] as string, reply)]);
   }
 
@@ -342,9 +347,9 @@ export class CommitLog {
     this.#sendAlone(waiting);
   }
 
-  #expectAnswer(onAnswer: (answer: Answer) => void): string {
+  #expectAnswer(asked: string | ((subject: string) => boolean), onAnswer: (answer: Answer) => void): string {
     this.#inFlight++;
-    return this.#inbox.expect(this.#limits.confirmTimeoutMs, (msg) => {
+    return this.#inbox.expect(this.#limits.confirmTimeoutMs, asked, (msg) => {
       this.#inFlight--;
       onAnswer(readAnswer(msg));
       this.#flush();
@@ -356,6 +361,7 @@ export class CommitLog {
     const first = group[0] as Append;
     if (answer.kind === 'stored') return this.#onStored(waiting, answer);
     if (answer.kind === 'silent') return this.#again(waiting);
+    if (answer.kind === 'denied') return reject(answer.error);
     if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) {
       setTimeout(() => this.#again(waiting), IN_PROCESS_PAUSE_MS);
       return;
@@ -422,6 +428,10 @@ function outgoingMessage(
   reply: string | undefined,
 ): OutgoingMessage {
   return { subject, reply, lines, data };
+}
+
+function subjectOf({ group }: Waiting): string {
+  return (group[0] as Append).subject;
 }
 
 function linesOf({ headers = [], expect }: Append): string {

@@ -1,11 +1,10 @@
 import { errors, type NatsConnection, type Status } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import { isAuthError } from './connect-error.js';
+import type { Violation } from './forbidden.js';
 
 /** What happens to a connection that reconnects by itself. */
 export type ConnectionChange = 'lost' | 'back';
-
-export type Violation = InstanceType<typeof errors.PermissionViolationError>;
 
 interface Listener {
   onChange(change: ConnectionChange): void;

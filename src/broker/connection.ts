@@ -52,7 +52,8 @@ const RECONNECT_MS = 250;
 const INFO_MS = 2_000;
 /** A server that refuses the credentials is asked less and less often, down to this. */
 const MAX_RECONNECT_MS = 2_000;
-const INBOX_PREFIX = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+/** Workers answer to such inboxes alone. */
+const INBOX_PREFIX = /^_INBOX(_[A-Za-z0-9_-]+)?$/;
 
 /**
  * Connects, and stays connected: it reconnects for as long as the process lives, also while its credentials are refused.
@@ -67,7 +68,7 @@ export async function openConnection(options: ConnectOptions = {}): Promise<Nats
   const inboxPrefix = options.inboxPrefix || env.NATS_INBOX_PREFIX;
   if (inboxPrefix && !INBOX_PREFIX.test(inboxPrefix)) {
     throw invalid(
-      `inboxPrefix ${JSON.stringify(inboxPrefix)} must be words of A-Z a-z 0-9 _ - with dots between them`,
+      `inboxPrefix ${JSON.stringify(inboxPrefix)} must be _INBOX, or _INBOX_ and a name of A-Z a-z 0-9 _ -`,
     );
   }
   const greeting = new Greeting(login?.authenticator);

@@ -1,7 +1,8 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 import { closedConnection, isOpen, send, subscribe } from './guarded.js';
+import { newInbox } from './inbox.js';
 import { readHeaders } from './message-headers.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
@@ -184,7 +185,9 @@ export class DirectRead {
   async #request(stream: string, query: object): Promise<{ msg: Msg; headers: MsgHdrs | undefined }> {
     this.#assertOpen();
     return new Promise((resolve, reject) => {
-      const reply = this.#inbox.expect(TIMEOUT_MS, (msg) => {
+      const subject = directGet(stream);
+      const reply = this.#inbox.expect(TIMEOUT_MS, subject, (msg) => {
+        if (msg instanceof BrokerError) return reject(msg);
         if (!msg) return reject(this.#connection.isClosed() ? closedConnection() : unanswered(stream));
         const read = readHeaders(msg);
         if (!read.ok) return reject(new UnreadableHeadersError(stream));
@@ -194,7 +197,7 @@ export class DirectRead {
           reject(refused(stream, headers.description));
         } else resolve({ msg, headers });
       });
-      const request = { subject: directGet(stream), reply, data: JSON.stringify(query) };
+      const request = { subject, reply, data: JSON.stringify(query) };
       if (!send(this.#connection, [request])) reject(closedConnection());
     });
   }
@@ -206,10 +209,11 @@ export class DirectRead {
   ): Promise<{ messages: StoredMessage[]; end: MsgHdrs | undefined }> {
     this.#assertOpen();
     const messages: StoredMessage[] = [];
-    const inbox = createInbox();
+    const inbox = newInbox(this.#connection);
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
         clearTimeout(timer);
+        stopDenied();
         subscription.unsubscribe();
         settle();
       };
@@ -227,7 +231,9 @@ export class DirectRead {
       const fail = (error: Error) => finish(() => reject(error));
       const subscription = subscribe(this.#connection, inbox, onMessage, undefined, fail);
       const timer = setTimeout(() => fail(unanswered(stream)), TIMEOUT_MS);
-      const request = { subject: directGet(stream), reply: inbox, data: JSON.stringify(query) };
+      const subject = directGet(stream);
+      const stopDenied = this.#inbox.onDenied(subject, fail);
+      const request = { subject, reply: inbox, data: JSON.stringify(query) };
       if (!send(this.#connection, [request])) fail(closedConnection());
     });
   }

@@ -4,8 +4,6 @@ import {
   type ConsumerMessages,
   DeliverPolicy,
   type JsMsg,
-  jetstream,
-  jetstreamManager,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
@@ -16,6 +14,7 @@ import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { decodeRecord } from '../wire/record-message.js';
 import type { Subjects } from '../wire/subjects.js';
+import { openClient, openManager } from './manager.js';
 
 /** Which events to see; what is left out matches everything. */
 export interface EventFilter {
@@ -81,7 +80,7 @@ export async function consumeEvents(
   checkInteger('concurrency', options.concurrency, 1, 10_000);
   const stream = subjects.streamName('events');
   const name = await ensureConsumer(connection, stream, wantedConsumer(subjects, options));
-  const consumer = await jetstream(connection).consumers.get(stream, name);
+  const consumer = await openClient(connection).consumers.get(stream, name);
   const concurrency = options.concurrency ?? 1;
   const running = new Set<Promise<void>>();
   const messages = await consumer.consume({
@@ -200,7 +199,7 @@ async function ensureConsumer(
   stream: string,
   want: Partial<ConsumerConfig>,
 ): Promise<string> {
-  const jsm = await jetstreamManager(connection, { checkAPI: false });
+  const jsm = await openManager(connection);
   const name = want.durable_name;
   const existing =
     name === undefined ? undefined : await jsm.consumers.info(stream, name).catch(() => undefined);

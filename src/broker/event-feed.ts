@@ -1,10 +1,11 @@
-import { DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
+import { DeliverPolicy, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger } from '../jobs/numbers.js';
 import type { Subjects } from '../wire/subjects.js';
 import type { StoredMessage } from './direct-read.js';
 import { assertFilter, type EventFilter, filterSubjects } from './event-consumer.js';
+import { openClient } from './manager.js';
 
 /** An event as its stream holds it. */
 export interface FedEvent {
@@ -41,7 +42,7 @@ export async function feedEvents(
       ? { deliver_policy: DeliverPolicy.New }
       : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(fromSeq, 1) }),
   };
-  const consumer = await jetstream(connection).consumers.get(subjects.streamName('events'), options);
+  const consumer = await openClient(connection).consumers.get(subjects.streamName('events'), options);
   const messages = await consumer.consume({ max_messages: AHEAD, expires: 5_000, idle_heartbeat: 1_000 });
   async function* events(): AsyncGenerator<FedEvent> {
     for await (const { subject, seq, data } of messages) {

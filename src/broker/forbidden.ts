@@ -2,7 +2,7 @@
 import { errors } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 
-type Violation = InstanceType<typeof errors.PermissionViolationError>;
+export type Violation = InstanceType<typeof errors.PermissionViolationError>;
 
 /** @returns the coded error of a violation anywhere among the causes, or undefined when there is none */
 export function forbiddenIn(thrown: unknown): BrokerError | undefined {
@@ -18,6 +18,7 @@ export function forbidden(violation: Violation): BrokerError {
   if (subject === '') {
     return new BrokerError('JETFLEET_BROKER_FORBIDDEN', `the broker refused: ${violation.message}`, {
       cause: violation,
+      retryable: true,
     });
   }
   const right = operation === 'publish' ? 'publish to' : 'subscribe to';
@@ -25,6 +26,7 @@ export function forbidden(violation: Violation): BrokerError {
   return new BrokerError(
     'JETFLEET_BROKER_FORBIDDEN',
     `the NATS user may not ${right} ${subject}${shared}; give it that right (see deploy/nats/roles.conf), or connect as another user`,
-    { cause: violation },
+    // Rights can be granted while a process runs: what it has begun must not be lost over them.
+    { cause: violation, retryable: true },
   );
 }

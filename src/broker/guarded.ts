@@ -6,6 +6,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { JetfleetError } from '../jobs/errors.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { atMost } from './bounded.js';
+import { forbiddenIn } from './forbidden.js';
 import { type OutgoingMessage, publishAll } from './publish-all.js';
 
 /** A subscription whose methods do not throw, whatever state its connection is in. */
@@ -34,7 +35,8 @@ export function send(connection: NatsConnection, messages: readonly OutgoingMess
 
 /**
  * Subscribes. What `onMessage` throws is logged: it would end the reader of the connection, which is deaf from then on.
- * @param onError called when the server ends the subscription, as for want of permission. Defaults to a line in the log
+ * @param onError called when the server ends the subscription, with BrokerError `JETFLEET_BROKER_FORBIDDEN` for want of a
+ *   right. Defaults to a line in the log
  * @throws JetfleetError `JETFLEET_CLOSED` when the connection is closed, or its owner drains it
  */
 export function subscribe(
@@ -49,7 +51,7 @@ export function subscribe(
   const subscription = connection.subscribe(subject, {
     callback: (error, msg) => {
       try {
-        if (error) onError(error);
+        if (error) onError(forbiddenIn(error) ?? error);
         else onMessage(msg);
       } catch (err) {
         logger.error({ err, subject }, 'a message could not be handled; it is passed over');

@@ -1,6 +1,7 @@
-import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import { isOpen, send, subscribe } from './guarded.js';
+import { newInbox } from './inbox.js';
 
 /** What a notice says; bytes that are no JSON object say nothing. */
 export type NoticeBody = Record<string, unknown>;
@@ -77,7 +78,7 @@ export class Notices {
   ask(subject: string, body: object, withinMs: number): Promise<NoticeBody[]> {
     const answers: NoticeBody[] = [];
     let bytes = 0;
-    const inbox = createInbox();
+    const inbox = newInbox(this.#connection);
     return new Promise((resolve) => {
       const finish = () => {
         clearTimeout(end);

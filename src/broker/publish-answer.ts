@@ -1,10 +1,13 @@
-import type { Msg } from '@nats-io/transport-node';
+import { BrokerError } from '../jobs/errors.js';
+import type { Reply } from './reply-inbox.js';
 
 /** What a stream answers to a write, or that nothing came in time. */
 export type Answer =
   | { kind: 'stored'; seq: number; duplicate: boolean }
   | { kind: 'refused'; errCode: number; code: number; description: string }
   | { kind: 'nobody' }
+  /** The user may not write there. */
+  | { kind: 'denied'; error: BrokerError }
   | { kind: 'silent' };
 
 interface ApiError {
@@ -15,8 +18,9 @@ interface ApiError {
 
 const NO_RESPONDERS = 503;
 
-export function readAnswer(msg: Msg | undefined): Answer {
+export function readAnswer(msg: Reply): Answer {
   if (!msg) return { kind: 'silent' };
+  if (msg instanceof BrokerError) return { kind: 'denied', error: msg };
   if (msg.headers?.code === NO_RESPONDERS) return { kind: 'nobody' };
   let body: { seq?: number; duplicate?: boolean; error?: ApiError };
   try {

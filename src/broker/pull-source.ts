@@ -1,8 +1,9 @@
-import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import { AckWindow } from './ack-window.js';
 import { Delivery } from './delivery.js';
 import { closedConnection, type GuardedSubscription, send, subscribe } from './guarded.js';
+import { newInbox } from './inbox.js';
 import type { Replies } from './replies.js';
 import type { ReplyInbox } from './reply-inbox.js';
 import type { SettledSequences } from './settled-sequences.js';
@@ -170,8 +171,8 @@ export class PullSource {
   }
 
   #openInbox(): Inbox {
-    const prefix = `${createInbox()}.`;
     const { connection, logger } = this.#options;
+    const prefix = `${newInbox(connection)}.`;
     const onMessage = (msg: Msg) => this.#receive(msg, inbox);
     const inbox: Inbox = {
       prefix,

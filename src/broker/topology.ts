@@ -2,7 +2,6 @@ import {
   type ConsumerInfo,
   JetStreamApiError,
   type JetStreamManager,
-  jetstreamManager,
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -11,6 +10,7 @@ import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Subjects } from '../wire/subjects.js';
 import { type Drift, findDrift, formatDrift } from './drift.js';
+import { openManager } from './manager.js';
 import {
   type TopologyOptions,
   type WantedConsumer,
@@ -57,7 +57,7 @@ export class Topology {
   }
 
   static async open(connection: NatsConnection, subjects: Subjects, options: TopologyOptions = {}) {
-    return new Topology(await jetstreamManager(connection, { checkAPI: false }), subjects, options);
+    return new Topology(await openManager(connection), subjects, options);
   }
 
   /** The streams, and the consumers of `types`. Safe to run from many processes at once. */

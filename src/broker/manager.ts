@@ -1,0 +1,35 @@
+/** The client's JetStream interfaces, with a coded error wherever the server refuses a call for want of a right. */
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { forbiddenIn } from './forbidden.js';
+
+/** @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` from each call that the user has no right to */
+export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
+  return withCodes(await jetstreamManager(connection, { checkAPI: false }));
+}
+
+/** @throws as {@link openManager} */
+export function openClient(connection: NatsConnection): JetStreamClient {
+  return withCodes(jetstream(connection));
+}
+
+/** Passes everything on, and gives failed calls their code, those of the lists and groups inside as well. */
+function withCodes<T extends object>(api: T): T {
+  return new Proxy(api, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value === 'function') return (...args: unknown[]) => coded(value.apply(target, args));
+      return typeof value === 'object' && value !== null ? withCodes(value) : value;
+    },
+  });
+}
+
+function coded(result: unknown): unknown {
+  if (result instanceof Promise) {
+    return result.catch((error: unknown) => {
+      throw forbiddenIn(error) ?? error;
+    });
+  }
+  const isList = typeof result === 'object' && result !== null && 'next' in result;
+  return isList ? withCodes(result) : result;
+}
