@@ -56,8 +56,19 @@ function workersText(workers: readonly WorkerInfo[]): string {
       clip(plain(name), 40),
     ]),
   );
+  const abandoned = workers.flatMap(({ name, abandoned }) =>
+    abandoned.map(({ id, type, attempt, signalledAt }) => [
+      clip(plain(id), 40),
+      plain(type),
+      attempt,
+      age(signalledAt),
+      clip(plain(name), 40),
+    ]),
+  );
   const parts = [table([heading, ...rows])];
   if (jobs.length > 0) parts.push(table([['RUNNING', 'TYPE', 'ATTEMPT', 'FOR', 'WORKER'], ...jobs]));
+  if (abandoned.length > 0)
+    parts.push(table([['ABANDONED', 'TYPE', 'ATTEMPT', 'SINCE', 'WORKER'], ...abandoned]));
   return parts.join('\n\n');
 }
 

@@ -30,6 +30,11 @@ export class Metrics {
     'consumer',
   ]);
   readonly #workers = this.#gauge('jetfleet_workers', 'Workers that answer, by state', ['state']);
+  readonly #abandoned = this.#gauge(
+    'jetfleet_abandoned_handlers',
+    'Handlers that kept running after their signal and lost their slot, since their workers started',
+    [],
+  );
   readonly #finished = new Counter({
     name: 'jetfleet_jobs_finished_total',
     help: 'Jobs that ended while this server collected metrics',
@@ -69,7 +74,14 @@ export class Metrics {
 
   /** The text format. While the broker is away, what only it knows is left out. */
   async text(): Promise<string> {
-    for (const gauge of [this.#jobs, this.#oldest, this.#pending, this.#ackPending, this.#workers]) {
+    for (const gauge of [
+      this.#jobs,
+      this.#oldest,
+      this.#pending,
+      this.#ackPending,
+      this.#workers,
+      this.#abandoned,
+    ]) {
       gauge.reset();
     }
     const isThere = this.#queue.isConnected !== false && (await this.#read());
@@ -93,7 +105,10 @@ export class Metrics {
         this.#pending.set({ consumer: name }, pending);
         this.#ackPending.set({ consumer: name }, ackPending);
       }
-      for (const { state } of workers) this.#workers.inc({ state });
+      for (const { state, abandonedCount } of workers) {
+        this.#workers.inc({ state });
+        this.#abandoned.inc(abandonedCount);
+      }
       return true;
     } catch (err) {
       this.#logger.warn({ err }, 'cannot read the metrics of the broker');

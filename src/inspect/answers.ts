@@ -57,6 +57,8 @@ const workerSchema: z.ZodType<WorkerInfo> = z.object({
   lanes: z.array(z.object({ type: name, concurrency: z.number(), running: z.number() })).max(1_000),
   running: z.array(z.object({ id: name, type: name, attempt: z.number(), startedAt: time })).max(1_000),
   runningCount: z.number(),
+  abandoned: z.array(z.object({ id: name, type: name, attempt: z.number(), signalledAt: time })).max(1_000),
+  abandonedCount: z.number().nonnegative(),
 });
 
 const recordSchema: z.ZodType<InspectionRecord> = z.object({

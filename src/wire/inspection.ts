@@ -41,6 +41,15 @@ export interface InspectionRecord {
   context?: unknown;
 }
 
+/** A handler that went on after its signal had fired, until its worker gave its slot away. */
+export interface AbandonedHandler {
+  id: string;
+  type: string;
+  attempt: number;
+  /** When its signal fired, ISO 8601. */
+  signalledAt: string;
+}
+
 /** A worker, as it answers on `jetfleet.workers`. Times are ISO 8601. */
 export interface WorkerInfo {
   name: string;
@@ -56,4 +65,8 @@ export interface WorkerInfo {
   running: { id: string; type: string; attempt: number; startedAt: string }[];
   /** How many it runs. */
   runningCount: number;
+  /** Abandoned handlers that have not ended, at most 100. */
+  abandoned: AbandonedHandler[];
+  /** How many handlers it has abandoned since it started. */
+  abandonedCount: number;
 }

@@ -61,6 +61,11 @@ export interface HandlerOptions<P = unknown> {
    * job, but counts no attempt. `durable`: once the claim is on disk. Charts are always `durable`. Defaults to `early`.
    */
   claim?: 'early' | 'durable';
+  /**
+   * How long a function may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
+   * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
+   */
+  abandonAfterMs?: number;
 }
 
 /** A handler whose options are checked and filled in. */
@@ -73,9 +78,11 @@ export interface RegisteredHandler {
   maxAttempts: number;
   timeoutMs?: number;
   claim: 'early' | 'durable';
+  abandonAfterMs: number;
 }
 
 export const DEFAULT_CONCURRENCY = 10;
+const DEFAULT_ABANDON_AFTER_MS = 30_000;
 const MAX_CONCURRENCY = 10_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
@@ -86,12 +93,14 @@ export function checkHandler<P>(
 ): RegisteredHandler {
   const { handler, chart, payload, concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs } = options;
   const { claim = 'early', maxAttempts = defaultMaxAttempts } = options;
+  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS } = options;
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
   }
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
+  checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
   if (claim !== 'early' && claim !== 'durable') {
     throw invalid(type, `claim ${JSON.stringify(claim)} must be early or durable`);
   }
@@ -103,6 +112,7 @@ export function checkHandler<P>(
     retry: checkedRetry(type, retry),
     maxAttempts,
     claim,
+    abandonAfterMs,
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
 }

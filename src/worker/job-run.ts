@@ -72,6 +72,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   #writes: Promise<unknown> | undefined;
   #begun = false;
   #ended = false;
+  #isSlotFree = false;
   #lease = 0;
 
   constructor(services: RunServices, claimed: ClaimedJob) {
@@ -169,7 +170,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
       return onFailpoint ? written.then(() => onFailpoint('claim.written', claim.id)) : written;
     }
     this.#begun = false;
-    this.#claimed.progress.handled();
+    this.#freeSlot();
     return this.#conclude(
       'completed',
       { attempt: claim.attempt, checkpoint: claim.checkpoint, outcome },
@@ -286,18 +287,19 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   /** Hands the job back without using up its attempt; another worker can take it at once. */
   release(): void {
     this.#released = true;
-    // An attempt that has ended already is only being written.
-    if (this.#actor && this.#begun) this.#actor.send({ type: 'RELEASE' });
-    else this.#startActor();
+    const hasActor = this.#actor !== undefined;
     this.#cancel('draining', 'the worker shuts down');
+    // An attempt that has ended already is only being written.
+    if (hasActor && this.#begun) this.#actor?.send({ type: 'RELEASE' });
+    else this.#startActor();
   }
 
   /** Writes what the chart decided, does what follows, and lets go of the message. */
   #settle(state: JobState, context: () => Transition): void {
     this.#begun = false;
     clearTimeout(this.#timeout);
-    this.#claimed.progress.handled();
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
+    this.#freeSlot();
     this.#exclusively(() => this.#conclude(state, context())).catch((error) => this.#giveUp(error));
   }
 
@@ -418,7 +420,30 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
     clearTimeout(this.#timeout);
     this.#actor?.stop();
+    this.#freeSlot();
     this.#claimed.progress.settled();
+  }
+
+  /** Gives the slot to another job: now, or, where the handler was told to stop, once it has ended. */
+  #freeSlot(): void {
+    if (this.#isSlotFree) return;
+    this.#isSlotFree = true;
+    const { progress, handler } = this.#claimed;
+    // A chart ends with its actor, which is stopped.
+    if (!this.#abort?.signal.aborted || this.#outcome === undefined) {
+      progress.handled();
+      return;
+    }
+    const { id, type, attempt } = this.#record;
+    this.#services.lingering.add({
+      id,
+      type,
+      attempt,
+      ended: this.#outcome,
+      abandonAfterMs: handler.abandonAfterMs,
+      freeSlot: () => progress.handled(),
+      logger: this.logger,
+    });
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {

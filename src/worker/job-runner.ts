@@ -19,7 +19,7 @@ import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
 import { type ClaimEvent, claimOfNew, decideClaim } from './claim.js';
-import type { DeliveryProgress } from './delivery-progress.js';
+import { type DeliveryProgress, endUnhandled } from './delivery-progress.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
 import { publishFollowUps, type RunServices, setJobTimer, writeEvents } from './run-services.js';
@@ -63,7 +63,7 @@ export class JobRunner {
       const job = decodeJob(broker.subjects, delivery);
       const { id } = job.request;
       if (runs.get(id)?.adopt(delivery) || this.#isTaking(id, delivery)) {
-        progress.settled();
+        endUnhandled(progress);
         return;
       }
       const candidate = { delivery, job, progress };
@@ -72,7 +72,7 @@ export class JobRunner {
       else void this.#takeInSteps(candidate);
     } catch (error) {
       this.#handBack(delivery, error);
-      progress.settled();
+      endUnhandled(progress);
     }
   }
 
@@ -95,7 +95,7 @@ export class JobRunner {
     } finally {
       if (this.#taking.get(id) === candidate) this.#taking.delete(id);
     }
-    candidate.progress.settled();
+    endUnhandled(candidate.progress);
   }
 
   #handBack(delivery: Delivery, err: unknown): void {

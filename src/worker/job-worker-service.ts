@@ -17,15 +17,18 @@ import { assertJobType } from '../jobs/validation.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
+import type { AbandonedHandler } from '../wire/inspection.js';
 import { builtInHandlers } from './built-in/built-in-handlers.js';
 import { InstanceWatch } from './built-in/instance-watch.js';
 import { CancellationCheck } from './cancellation-check.js';
+import { type DrainStep, runSteps } from './drain-steps.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
 import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { LingeringHandlers } from './lingering-handlers.js';
 import { Presence } from './presence.js';
 import { type Observer, RunInspection } from './run-inspection.js';
 import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
@@ -79,11 +82,18 @@ export interface JobWorkerOptions {
 export interface ShutdownResult {
   /** Jobs that were still running when the time was up, and went back to the queue. */
   released: number;
+  /** Handlers that run still, although their signals have fired; absent when there are none. */
+  abandoned?: AbandonedHandler[];
+  /** What steps of the shutdown threw; all others ran. Absent when there is nothing. */
+  errors?: Error[];
 }
 
 const DEFAULT_SHUTDOWN_MS = 30_000;
-/** How long handing back may take after the drain's own time. */
-const RELEASE_MS = 5_000;
+/** How long handing back may take after the drain's own time, and then closing. */
+const RELEASE_MS = 500;
+const CLOSE_MS = 500;
+/** How long a start that is under way may hold up a stop. */
+const STOP_MS = 2_000;
 
 /**
  * Runs jobs. It handles the types it has handlers for, each with its own slots, and leaves all others alone.
@@ -110,7 +120,9 @@ export class JobWorkerService implements AsyncDisposable {
   #trimmer: Trimmer | undefined;
   #firstDeliveries: FirstDeliveries | undefined;
   #services: RunServices | undefined;
+  readonly #lingering = new LingeringHandlers();
   #released = 0;
+  readonly #drainErrors: Error[] = [];
   readonly #detach: (() => void)[] = [];
   /** When a worker that was ordered to drain takes jobs again. */
   #drainEnd: NodeJS.Timeout | undefined;
@@ -216,13 +228,14 @@ export class JobWorkerService implements AsyncDisposable {
   async stop(): Promise<void> {
     if (this.state === 'stopped') return;
     this.#lifecycle.send({ type: 'STOP' });
-    await this.#opened();
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
+    await atMost(STOP_MS, this.#opened());
+    await this.#pauseLanes();
   }
 
   /**
    * Claims nothing more, waits for running jobs, and hands back those that still run after `timeoutMs`: they lose no
-   * attempt, and another worker can take them at once.
+   * attempt, and another worker can take them at once. Takes at most a second longer than `timeoutMs`, also while the broker
+   * is away; a handler that runs still is abandoned then.
    * @param timeoutMs defaults to 30,000, at most 24 days
    * @throws ValidationError `JETFLEET_OPTION_INVALID`
    */
@@ -231,7 +244,12 @@ export class JobWorkerService implements AsyncDisposable {
     // XState complains on the console of events to an actor that has ended.
     if (this.state !== 'stopped') this.#lifecycle.send({ type: 'SHUTDOWN', timeoutMs });
     await waitFor(this.#lifecycle, (snapshot) => snapshot.matches('stopped'));
-    return { released: this.#released };
+    const { abandoned } = this.#lingering;
+    return {
+      released: this.#released,
+      ...(abandoned.length > 0 && { abandoned }),
+      ...(this.#drainErrors.length > 0 && { errors: this.#drainErrors }),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -289,6 +307,7 @@ export class JobWorkerService implements AsyncDisposable {
     if (!this.#services) await firstDeliveries.begin();
     await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
+    this.#assertNotShutDown();
     const { onFailpoint } = this.#options;
     const inspector = this.#makeKnown(broker);
     this.#services ??= {
@@ -296,6 +315,7 @@ export class JobWorkerService implements AsyncDisposable {
       firstDeliveries,
       worker: this.name,
       leases: new LeaseKeeper(ackWaitMs),
+      lingering: this.#lingering,
       runs: this.#runs,
       eventsMaxAgeMs,
       logger: this.#logger,
@@ -306,6 +326,7 @@ export class JobWorkerService implements AsyncDisposable {
     // A type that was registered in the meantime is opened too.
     const ready = (type: string) => (types.includes(type) ? ensured : this.#ensure([type]));
     await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, ready(type))));
+    this.#assertNotShutDown();
     if (this.#detach.length === 0) {
       const cancellations = new CancellationCheck({ broker, runs: this.#runs, logger: this.#logger });
       this.#detach.push(
@@ -323,6 +344,12 @@ export class JobWorkerService implements AsyncDisposable {
     this.#logger.info({ types, ackWaitMs }, 'worker started');
   }
 
+  /** A shutdown may not have waited for this start. */
+  #assertNotShutDown(): void {
+    if (this.state === 'draining' || this.state === 'stopped')
+      throw new JetfleetError('JETFLEET_CLOSED', 'the worker was shut down while it started');
+  }
+
   /** From here on the worker shows up where its fleet is looked at. */
   #makeKnown(broker: Broker): Inspector {
     this.#inspector ??= new Inspector(broker, this.name, (jobId) => this.#onWatched(jobId));
@@ -332,6 +359,7 @@ export class JobWorkerService implements AsyncDisposable {
       state: () => this.state,
       lanes: () => [...this.#lanes.values()].map(({ load }) => load),
       runs: this.#runs,
+      lingering: this.#lingering,
       logics: () =>
         [...this.#handlers.values()].map(({ run }) => (run.kind === 'chart' ? run.logic : undefined)),
       onDrain:
@@ -417,36 +445,61 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   async #drain(timeoutMs: number): Promise<void> {
-    const beganAt = performance.now();
-    await this.#opened();
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
-    await this.#idleWithin(timeoutMs);
-    const left = [...this.#runs.values()];
-    this.#released = left.length;
-    if (left.length > 0) {
-      this.#logger.warn({ jobs: this.running }, 'time is up; handing running jobs back to the queue');
-      for (const run of left) run.release();
-      await this.#idleWithin(RELEASE_MS);
-    }
-    await this.#watch?.close(Math.max(beganAt + timeoutMs - performance.now(), RELEASE_MS));
-    await this.#sweeper?.stop();
-    // What ended last is acknowledged before the trimmer looks how far the server is.
-    this.#services?.broker.sendAnswers();
-    await this.#trimmer?.stop();
-    for (const detach of this.#detach) detach();
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
-    await this.#webhookClient?.close();
-    clearTimeout(this.#drainEnd);
-    this.#presence?.close();
-    this.#inspector?.close();
-    // What was written last must have left before the connection may close.
-    await this.#services?.broker.flush();
-    this.#logger.info({ released: this.#released }, 'worker stopped');
+    const deadline = performance.now() + timeoutMs;
+    const end = deadline + RELEASE_MS + CLOSE_MS;
+    const phases: [steps: DrainStep[], deadline: number][] = [
+      [[{ name: 'wait for running jobs', run: () => this.#pauseAndIdle(), mayBeLate: true }], deadline],
+      [[{ name: 'hand jobs back', run: () => this.#release() }], deadline + RELEASE_MS],
+      [this.#closingSteps(end), end],
+    ];
+    for (const [steps, until] of phases)
+      this.#drainErrors.push(...(await runSteps(steps, until, this.#logger)));
+    const { abandoned } = this.#lingering;
+    this.#logger.info({ released: this.#released, abandoned }, 'worker stopped');
   }
 
-  /** Waits until no delivery is under way, at most `timeoutMs`. */
-  async #idleWithin(timeoutMs: number): Promise<void> {
-    await atMost(timeoutMs, Promise.all([...this.#lanes.values()].map((lane) => lane.idle())));
+  #closingSteps(end: number): DrainStep[] {
+    const lanes = () => [...this.#lanes.values()];
+    return [
+      { name: 'abandon handlers', run: () => this.#lingering.abandonAll() },
+      { name: 'close the watch', run: () => this.#watch?.close(Math.max(0, end - performance.now())) },
+      { name: 'stop the sweeper', run: () => this.#sweeper?.stop() },
+      // What ended last is acknowledged before the trimmer sees how far the server is.
+      { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },
+      { name: 'remove messages', run: () => this.#trimmer?.stop() },
+      ...this.#detach.map((run) => ({ name: 'stop listening', run })),
+      { name: 'close lanes', run: () => Promise.all(lanes().map((lane) => lane.close())) },
+      { name: 'close the webhook client', run: () => this.#webhookClient?.close() },
+      { name: 'forget the drain order', run: () => clearTimeout(this.#drainEnd) },
+      { name: 'withdraw the presence', run: () => this.#presence?.close() },
+      { name: 'close the inspector', run: () => this.#inspector?.close() },
+      // What was written last must have left before the connection may close.
+      { name: 'send what is buffered', run: () => this.#services?.broker.flush() },
+    ];
+  }
+
+  async #pauseAndIdle(): Promise<void> {
+    await this.#opened();
+    await this.#pauseLanes();
+    await this.#idle();
+  }
+
+  async #release(): Promise<void> {
+    const left = [...this.#runs.values()];
+    this.#released = left.length;
+    if (left.length > 0)
+      this.#logger.warn({ jobs: this.running }, 'time is up; handing running jobs back to the queue');
+    for (const run of left) run.release();
+    await this.#idle();
+  }
+
+  async #pauseLanes(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.pause()));
+  }
+
+  /** Resolves when no delivery is under way, and no handler has a slot. */
+  async #idle(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.idle()));
   }
 }
 

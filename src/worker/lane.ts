@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { PullSource } from '../broker/pull-source.js';
@@ -8,6 +9,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { workKindsFor } from '../wire/subjects.js';
 import type { DeliveryProgress } from './delivery-progress.js';
 import { HeldDeliveries, HOLD_MS } from './held-deliveries.js';
+import { type SlotCounter, SlotProgress } from './slot-progress.js';
 import type { TrimSource } from './trimmer.js';
 
 export interface LaneOptions {
@@ -22,6 +24,8 @@ export interface LaneOptions {
 }
 
 const RECOVER_MS = 500;
+/** How long a broker that is away may hold up a pause. */
+const PAUSE_MS = 1_000;
 /** Jobs that a slot may have under way: one that is handled, the others being written. */
 const MAX_UNSETTLED = 4;
 /** And more for each step up in priority, so that outcomes of lower ones never keep a higher one from starting. */
@@ -116,9 +120,9 @@ export class Lane {
     }));
   }
 
-  /** Resolves when no delivery is under way. */
+  /** Resolves when no delivery is under way, and no handler has a slot. */
   async idle(): Promise<void> {
-    while (this.#running > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    while (!this.#isIdle) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   start(): void {
@@ -128,12 +132,12 @@ export class Lane {
     });
   }
 
-  /** Takes nothing more; what arrives goes back. Resolves when nothing more arrives. */
+  /** Takes nothing more; what arrives goes back. Resolves when nothing more arrives, or after a second. */
   async pause(): Promise<void> {
     this.#active = false;
     this.#withdraw();
     this.#signal();
-    await Promise.all([this.#looping, ...this.#sources.map(({ pull }) => pull.quiet())]);
+    await atMost(PAUSE_MS, Promise.all([this.#looping, ...this.#sources.map(({ pull }) => pull.quiet())]));
   }
 
   /** Asks again at once, as after a reconnect, when the server has forgotten what waited. */
@@ -270,13 +274,22 @@ export class Lane {
     this.#slotFreedAt = now;
     this.#startHeld();
     this.#signal();
+    this.#tellIdle();
   }
 
   #onSettled(): void {
     this.#running--;
     this.#startHeld();
     this.#signal();
-    if (this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    this.#tellIdle();
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.#handling === 0;
+  }
+
+  #tellIdle(): void {
+    if (this.#isIdle) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #startHeld(): void {
@@ -326,31 +339,5 @@ export class Lane {
     } catch (error) {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
     }
-  }
-}
-
-interface SlotCounter {
-  freed(): void;
-  settled(): void;
-}
-
-/** A delivery in a slot of its lane. */
-class SlotProgress implements DeliveryProgress {
-  readonly #slots: SlotCounter;
-  #hasSlot = true;
-
-  constructor(slots: SlotCounter) {
-    this.#slots = slots;
-  }
-
-  handled(): void {
-    if (!this.#hasSlot) return;
-    this.#hasSlot = false;
-    this.#slots.freed();
-  }
-
-  settled(): void {
-    this.handled();
-    this.#slots.settled();
   }
 }

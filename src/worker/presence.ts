@@ -6,6 +6,7 @@ import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
+import type { LingeringHandlers } from './lingering-handlers.js';
 import type { HeldJob } from './run-services.js';
 
 /** What a worker tells those who ask, and who may give it orders. */
@@ -15,6 +16,7 @@ export interface PresenceOptions {
   state: () => string;
   lanes: () => WorkerInfo['lanes'];
   runs: SlotMap<HeldJob>;
+  lingering: LingeringHandlers;
   /** What the handlers run: state machines, and other logic that has no chart. */
   logics: () => readonly unknown[];
   /** Told to take no more jobs for so long, or to take them again. Absent where no orders are obeyed. */
@@ -60,7 +62,7 @@ export class Presence {
   }
 
   #info(): WorkerInfo {
-    const { worker, state, lanes, runs } = this.#options;
+    const { worker, state, lanes, runs, lingering } = this.#options;
     const shown = [...runs.values()].slice(0, MAX_SHOWN).map(({ context: { record } }) => ({
       id: record.id,
       type: record.type,
@@ -77,6 +79,8 @@ export class Presence {
       lanes: lanes(),
       running: shown,
       runningCount: runs.size,
+      abandoned: lingering.abandoned.slice(0, MAX_SHOWN),
+      abandonedCount: lingering.abandonedCount,
     };
   }
 }

@@ -13,6 +13,7 @@ import type { OnFailpoint } from './failpoint.js';
 import type { FirstDeliveries } from './first-deliveries.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import type { LingeringHandlers } from './lingering-handlers.js';
 import type { RunInspection } from './run-inspection.js';
 
 /** A job that this worker runs, as the rest of the worker sees it. */
@@ -38,6 +39,7 @@ export interface RunServices {
   /** Name of the worker, written on each record. */
   worker: string;
   leases: LeaseKeeper;
+  lingering: LingeringHandlers;
   firstDeliveries: FirstDeliveries;
   /** The jobs that run in this worker, by id. */
   runs: SlotMap<HeldJob>;

@@ -364,6 +364,7 @@ describe('the rest', () => {
     const { text } = await http.call('/metrics');
     expect(text).toMatch(/^jetfleet_jobs\{type="demo",status="completed"\} [1-9]\d*$/m);
     expect(text).toMatch(/^jetfleet_workers\{state="running"\} 1$/m);
+    expect(text).toMatch(/^jetfleet_abandoned_handlers 0$/m);
     expect(text).toMatch(/^jetfleet_job_run_seconds_count\{type="demo",status="completed"\} [1-9]/m);
     expect(text).toMatch(/^jetfleet_consumer_pending\{consumer="demo-normal"\} 0$/m);
     expect(text).toContain('jetfleet_broker_connected 1');

@@ -84,7 +84,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     const withBuiltIn = options.builtIn ?? handlers === undefined;
     const worker = new JobWorkerService(queue, { ...(withBuiltIn && builtIn), ...options.worker, ...more });
     for (const [type, handler] of Object.entries(handlers ?? {})) {
-      worker.registerHandler(type, typeof handler === 'function' ? { handler } : handler);
+      // Most tests leave handlers behind that ignore their signal.
+      const abandonAfterMs = 20;
+      worker.registerHandler(type, {
+        abandonAfterMs,
+        ...(typeof handler === 'function' ? { handler } : handler),
+      });
     }
     workers.push(worker);
     await worker.start();

@@ -13,5 +13,9 @@ export const workerSchema = z
       z.object({ id: z.string(), type: z.string(), attempt: z.number(), startedAt: z.string() }),
     ),
     runningCount: z.number().int(),
+    abandoned: z
+      .array(z.object({ id: z.string(), type: z.string(), attempt: z.number(), signalledAt: z.string() }))
+      .openapi({ description: 'Handlers that gave up their slot and have not ended, at most 100' }),
+    abandonedCount: z.number().int().openapi({ description: 'Handlers abandoned since the worker started' }),
   })
   .openapi('Worker');
