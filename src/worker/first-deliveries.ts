@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { workKindOf } from '../wire/subjects.js';
@@ -11,10 +12,14 @@ interface Delivered {
 }
 
 /**
- * Records that a worker reads when it starts. A server that crashes has forgotten the deliveries of its last tenth of a
- * second; this is more than one server can have written in that time.
+ * A server that crashes has forgotten the deliveries of its last tenth of a second, as it writes the state of a consumer ten
+ * times a second (nats-server, server/filestore.go, `flushLoop`). A worker that starts reads the records of this time, which
+ * leaves room for a server that was late.
  */
-const LAST_RECORDS = 2_000;
+const FORGOTTEN_MS = 1_000;
+/** With more records than this in that time, what waits is not trusted: reading them would take longer than it saves. */
+const MAX_RECORDS = 50_000;
+const PAGE = 2_000;
 
 /**
  * Which messages of JOBS are surely handed out for the first time when they say so. A consumer that comes back after a
@@ -38,18 +43,30 @@ export class FirstDeliveries {
 
   /** Trusts what a single server hands out that was not claimed before, until it goes away. */
   async begin(): Promise<void> {
-    const { config } = await this.#broker.topology.streamInfo('jobs');
+    const { config, state } = await this.#broker.topology.streamInfo('jobs');
     if (config.num_replicas !== 1) return;
-    await this.#readClaims();
-    this.#after = 0;
+    this.#after = (await this.#readClaims()) ? 0 : state.last_seq;
   }
 
-  async #readClaims(): Promise<void> {
+  /** @returns false when there are too many to read */
+  async #readClaims(): Promise<boolean> {
     const { read, subjects, topology } = this.#broker;
     const { state } = await topology.streamInfo('events');
-    const first = state.last_seq - LAST_RECORDS + 1;
-    const all = subjects.event('*', '*', '*');
-    for (const message of await read.page(subjects.streamName('events'), all, first, LAST_RECORDS)) {
+    const stream = subjects.streamName('events');
+    if (state.messages === 0) return true;
+    const first = await read.sequenceAt(stream, Date.parse(state.last_ts) - FORGOTTEN_MS);
+    if (state.last_seq - first >= MAX_RECORDS) return false;
+    for (let seq = first; seq <= state.last_seq; ) {
+      const page = await read.page(stream, subjects.event('*', '*', '*'), seq, PAGE);
+      this.#noteClaims(page);
+      if (page.length < PAGE) break;
+      seq = (page.at(-1)?.seq ?? seq) + 1;
+    }
+    return true;
+  }
+
+  #noteClaims(page: readonly StoredMessage[]): void {
+    for (const message of page) {
       const record = this.#broker.recordOf(message);
       if (record?.workSeq === undefined || workKindOf(record.type) !== 'jobs') continue;
       const key = keyOf(record);
