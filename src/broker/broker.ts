@@ -5,7 +5,14 @@ import type { Logger } from '../telemetry/logger.js';
 import { Header, type HeaderList } from '../wire/headers.js';
 import { optionHeaders, scheduleHeaders } from '../wire/job-message.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
-import { Subjects, type TimerReason, WORK_KINDS, type WorkKind, workKindOf } from '../wire/subjects.js';
+import {
+  STREAM_KINDS,
+  type StreamKind,
+  Subjects,
+  type TimerReason,
+  type WorkKind,
+  workKindOf,
+} from '../wire/subjects.js';
 import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { type ConnectOptions, openConnection } from './connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection-watch.js';
@@ -67,7 +74,7 @@ export class Broker {
   readonly notices: Notices;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
-  readonly #logs: Record<WorkKind | 'events', CommitLog>;
+  readonly #logs: Record<StreamKind, CommitLog>;
   readonly #ownsConnection: boolean;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
   readonly #watch: ConnectionWatch;
@@ -90,14 +97,19 @@ export class Broker {
     this.#replies = new Replies(connection);
     this.notices = new Notices(connection, this.#logger);
     this.read = new DirectRead(connection, this.#inbox);
-    const log = (kind: WorkKind | 'events') =>
+    const log = (kind: StreamKind) =>
       new CommitLog(
         connection,
         this.#inbox,
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
         options.commit,
       );
-    this.#logs = { jobs: log('jobs'), webhooks: log('webhooks'), events: log('events') };
+    this.#logs = {
+      timers: log('timers'),
+      jobs: log('jobs'),
+      webhooks: log('webhooks'),
+      events: log('events'),
+    };
     this.#watch = new ConnectionWatch(
       connection,
       { onChange: (change) => this.#tell(change), onViolation: (violation) => this.#refuse(violation) },
@@ -138,14 +150,15 @@ export class Broker {
   ): Promise<Appended> {
     const { type, priority, id } = request;
     const kind = workKindOf(type);
-    const subject = this.subjects.work({ kind, priority, type, id });
+    const address = { kind, priority, type, id };
+    const subject = this.subjects.work(address);
     const log = this.#logs[kind];
     if (runAtMs !== undefined) {
       const timer = this.subjects.schedule(kind, id);
-      return log.append({
+      return this.#logs.timers.append({
         subject: timer,
         data: body,
-        headers: timerHeaders(request, runAtMs, subject),
+        headers: timerHeaders(request, runAtMs, this.subjects.due(address)),
         // A second timer on its subject would replace the first.
         expect: { filter: timer, lastSeq: 0 },
       });
@@ -195,10 +208,10 @@ export class Broker {
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
   async setTimer(reason: TimerReason, kind: WorkKind, request: JobRequest, runAtMs: number): Promise<void> {
     const address = { kind, priority: request.priority, type: request.type, id: request.id };
-    await this.#logs[kind].append({
+    await this.#logs.timers.append({
       subject: this.subjects.timer(reason, address),
       data: encodePayload(request.payload),
-      headers: timerHeaders(request, runAtMs, this.subjects.work(address)),
+      headers: timerHeaders(request, runAtMs, this.subjects.due(address)),
     });
   }
 
@@ -341,7 +354,7 @@ export class Broker {
 
   /** Sends what is buffered, and closes the connection unless it was lent. */
   async close(): Promise<void> {
-    for (const kind of [...WORK_KINDS, 'events'] as const) this.#logs[kind].close();
+    for (const kind of STREAM_KINDS) this.#logs[kind].close();
     await this.flush();
     this.#inbox.close();
     this.#watch.stop();

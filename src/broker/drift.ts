@@ -47,9 +47,18 @@ export function formatDrift(drift: readonly Drift[]): string {
 
 function same(have: unknown, want: unknown): boolean {
   if (Array.isArray(want)) {
-    const sorted = (list: readonly unknown[]) => JSON.stringify([...list].sort());
-    return Array.isArray(have) && sorted(have) === sorted(want);
+    const sorted = (list: readonly unknown[]) => JSON.stringify(list.map(canonical).sort());
+    return sorted(Array.isArray(have) ? have : []) === sorted(want);
   }
   // The server leaves out what is false or zero.
   return have === want || ((have ?? 0) === 0 && want === 0) || ((have ?? false) === false && want === false);
+}
+
+/** A value as text, whatever the order of its keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    each && typeof each === 'object' && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
 }

@@ -3,8 +3,11 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 import { forbiddenIn } from './forbidden.js';
 
-/** JetStream's API level of nats-server 2.14, the first with everything that Jetfleet builds on. */
-export const MIN_API_LEVEL = 4;
+/**
+ * JetStream's API level of nats-server 2.15. Earlier ones believe a producer's `Nats-Stream-Source`, by which one message
+ * makes a work stream pass over the timers of others.
+ */
+export const MIN_API_LEVEL = 5;
 
 const NOT_ENABLED = 10076;
 const NOT_ENABLED_FOR_ACCOUNT = 10039;
@@ -32,7 +35,7 @@ export function assertApiLevel(level: number, version: string): void {
   if (level >= MIN_API_LEVEL) return;
   throw new BrokerError(
     'JETFLEET_SERVER_TOO_OLD',
-    `nats-server ${version} has JetStream API level ${level}, Jetfleet needs ${MIN_API_LEVEL} (nats-server 2.14 or later)`,
+    `nats-server ${version} has JetStream API level ${level}, Jetfleet needs ${MIN_API_LEVEL} (nats-server 2.15 or later)`,
   );
 }
 

@@ -27,7 +27,17 @@ export interface TopologyOptions {
   ackWaitMs?: number;
 }
 
-export type WantedStream = Partial<StreamConfig> & { name: string };
+/** A source whose place the durable `consumer` keeps by its acknowledgements; the client's types lack it. */
+interface DurableSource {
+  name: string;
+  subject_transforms: { src: string; dest: string }[];
+  consumer: { name: string; deliver_subject: string };
+}
+
+export type WantedStream = Omit<Partial<StreamConfig>, 'sources'> & {
+  name: string;
+  sources?: DurableSource[];
+};
 
 /** One consumer, and the stream it reads. */
 export interface WantedConsumer {
@@ -46,7 +56,14 @@ export function checkTopology({ replicas, eventsMaxAgeMs, ackWaitMs }: TopologyO
   checkInteger('ackWaitMs', ackWaitMs, 1, MAX_TIMER_MS);
 }
 
-/** JOBS, WEBHOOKS and EVENTS. */
+/** How long a stream knows the message ids of its producers. */
+const DUPLICATE_WINDOW_MS = 120_000;
+/** How much longer a message is in a work stream than in TIMERS: the server adds where it comes from. */
+const SOURCE_HEADER_BYTES = 1_024;
+/** Due jobs on their way from TIMERS that the work stream has not confirmed. */
+const MAX_HANDOVER = 1_000;
+
+/** TIMERS, JOBS, WEBHOOKS and EVENTS. A work stream takes from TIMERS, which is therefore made before it. */
 export function wantedStreams(subjects: Subjects, options: TopologyOptions = {}): WantedStream[] {
   const shared = {
     storage: StorageType.File,
@@ -57,7 +74,20 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     max_msgs_per_subject: -1,
     allow_direct: true,
     allow_atomic: true,
-    allow_msg_ttl: true,
+    // A stream with a source has none unless it is asked for.
+    duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
+  };
+  const timers = {
+    ...shared,
+    name: subjects.streamName('timers'),
+    description: 'Jetfleet: timers, and due jobs until their stream has taken them',
+    // What a work stream has taken leaves with its acknowledgement.
+    retention: RetentionPolicy.Workqueue,
+    subjects: WORK_KINDS.flatMap((kind) => timerStreamSubjects(subjects, kind)),
+    max_age: 0,
+    max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES - SOURCE_HEADER_BYTES,
+    allow_msg_schedules: true,
+    allow_msg_ttl: false,
   };
   const work = WORK_KINDS.map((kind) => ({
     ...shared,
@@ -68,7 +98,17 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     subjects: workStreamSubjects(subjects, kind),
     max_age: 0,
     max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES,
-    allow_msg_schedules: true,
+    // Any producer may publish here, and with one of these a single message could remove those of others.
+    allow_msg_schedules: false,
+    allow_rollup_hdrs: false,
+    allow_msg_ttl: false,
+    sources: [
+      {
+        name: subjects.streamName('timers'),
+        subject_transforms: [{ src: `${subjects.prefix}due.${kind}.>`, dest: `${subjects.prefix}${kind}.>` }],
+        consumer: { name: kind, deliver_subject: subjects.handover(kind) },
+      },
+    ],
   }));
   const events = {
     ...shared,
@@ -77,14 +117,42 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     retention: RetentionPolicy.Limits,
     subjects: [`${subjects.prefix}events.*.*.*`],
     max_age: (options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS) * NANOS_PER_MS,
+    allow_msg_ttl: true,
   };
-  return [...work, events];
+  return [timers, ...work, events];
 }
 
 /** Each priority by name: a message with any other one fits no stream, so its publisher is refused. */
 function workStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
   const forms = PRIORITIES.flatMap((priority) => subjects.workFilters(kind, priority, '*'));
-  return [...forms, `${subjects.prefix}schedules.${kind}.>`];
+  return forms;
+}
+
+/** Due jobs of known priorities only: a timer with any other target is refused when it is set. */
+function timerStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
+  const due = PRIORITIES.flatMap((priority) =>
+    [undefined, '*'].map((id) => subjects.due({ kind, priority, type: '*', ...(id && { id }) })),
+  );
+  return [...due, `${subjects.prefix}schedules.${kind}.>`];
+}
+
+/** The consumers that hand due jobs to the work streams. The server acknowledges for them what it has stored. */
+export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
+  return WORK_KINDS.map((kind) => ({
+    stream: subjects.streamName('timers'),
+    config: {
+      durable_name: kind,
+      // The client's types lack it.
+      ack_policy: 'flow_control' as AckPolicy,
+      deliver_policy: DeliverPolicy.All,
+      deliver_subject: subjects.handover(kind),
+      flow_control: true,
+      // The only value that the server takes with this policy.
+      idle_heartbeat: 1_000 * NANOS_PER_MS,
+      max_ack_pending: MAX_HANDOVER,
+      filter_subject: `${subjects.prefix}due.${kind}.>`,
+    },
+  }));
 }
 
 /** The consumers of one job type: two for each priority, on each stream that may hold the type. */

@@ -2,16 +2,18 @@ import {
   type ConsumerInfo,
   JetStreamApiError,
   type JetStreamManager,
+  type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { Subjects } from '../wire/subjects.js';
+import type { StreamKind, Subjects } from '../wire/subjects.js';
 import { type Drift, findDrift, formatDrift } from './drift.js';
 import { openManager } from './manager.js';
 import {
+  handoverConsumers,
   type TopologyOptions,
   type WantedConsumer,
   type WantedStream,
@@ -94,9 +96,11 @@ export class Topology {
     mayChange: boolean,
   ): Promise<TopologyReport> {
     const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [] };
-    for (const want of wantedStreams(this.#subjects, this.#options)) {
-      await this.#compareStream(want, report, onMissing);
-    }
+    const [timers, ...others] = wantedStreams(this.#subjects, this.#options);
+    await this.#compareStream(timers as WantedStream, report, onMissing);
+    await this.#compareHandover(report, onMissing);
+    for (const want of others) await this.#compareStream(want, report, onMissing);
+    if (mayChange) await this.#takeFromNewTimers(others, report);
     const consumers = types.flatMap((type) => wantedConsumers(this.#subjects, type, this.#options));
     const present = await this.#presentConsumers(consumers);
     const each = consumers.map((want) => ({
@@ -144,13 +148,13 @@ export class Topology {
     };
   }
 
-  streamInfo(kind: 'jobs' | 'webhooks' | 'events', subjectsFilter?: string): Promise<StreamInfo> {
+  streamInfo(kind: StreamKind, subjectsFilter?: string): Promise<StreamInfo> {
     const filter = subjectsFilter === undefined ? undefined : { subjects_filter: subjectsFilter };
     return this.#jsm.streams.info(this.#subjects.streamName(kind), filter);
   }
 
   /** Removes every message of the subject, at most up to the sequence `upTo`; returns how many. */
-  async purge(kind: 'jobs' | 'webhooks' | 'events', filter: string, upTo?: number): Promise<number> {
+  async purge(kind: StreamKind, filter: string, upTo?: number): Promise<number> {
     const bound = upTo === undefined ? {} : { seq: upTo + 1 };
     const { purged } = await this.#jsm.streams.purge(this.#subjects.streamName(kind), { filter, ...bound });
     return purged;
@@ -169,7 +173,7 @@ export class Topology {
   }
 
   /** Removes one message; one that is gone already is a success. */
-  async deleteMessage(kind: 'jobs' | 'webhooks' | 'events', seq: number): Promise<void> {
+  async deleteMessage(kind: StreamKind, seq: number): Promise<void> {
     const stream = this.#subjects.streamName(kind);
     await this.#missing(MESSAGE_GONE, () => this.#jsm.streams.deleteMessage(stream, seq, false));
   }
@@ -178,9 +182,35 @@ export class Topology {
     const target = `stream ${want.name}`;
     const have = await this.#missing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
     if (!have) {
-      await onMissing(target, report, () => this.#jsm.streams.add(want));
+      await onMissing(target, report, () => this.#jsm.streams.add(want as StreamConfig & { name: string }));
     } else {
       compare(target, have.config, want, report);
+    }
+  }
+
+  /** The consumers by which the work streams take from TIMERS; without that stream, it alone is missing. */
+  async #compareHandover(report: TopologyReport, onMissing: OnMissing): Promise<void> {
+    const wanted = handoverConsumers(this.#subjects);
+    if (report.missing.includes(`stream ${this.#subjects.streamName('timers')}`)) return;
+    const present = await this.#presentConsumers(wanted);
+    for (const want of wanted) {
+      await this.#compareConsumer(
+        want,
+        present.get(keyOf(want.stream, want.config.durable_name)),
+        report,
+        onMissing,
+      );
+    }
+  }
+
+  /** A work stream waits up to 20 s before it takes from a TIMERS that was made again, unless its source is set again. */
+  async #takeFromNewTimers(wanted: readonly WantedStream[], report: TopologyReport): Promise<void> {
+    const { created } = report;
+    if (!created.includes(`stream ${this.#subjects.streamName('timers')}`)) return;
+    for (const { name, sources } of wanted) {
+      if (!sources || created.includes(`stream ${name}`)) continue;
+      await this.#jsm.streams.update(name, { sources: [] });
+      await this.#jsm.streams.update(name, { sources } as Partial<StreamConfig>);
     }
   }
 

@@ -1,6 +1,7 @@
 /** What brings a job to a worker: a message in a work stream, or a timer that will put one there. */
 import type { Broker } from '../broker/broker.js';
 import type { JobState } from '../jobs/vocabulary.js';
+import { dueNow } from '../queue/job-lookup.js';
 import { type WorkKind, workKindsFor } from '../wire/subjects.js';
 import type { OpenJobNote } from './open-jobs.js';
 
@@ -35,16 +36,17 @@ async function hasMessage(
 }
 
 async function hasTimer(
-  { subjects, read }: Broker,
+  broker: Broker,
   kind: WorkKind,
   { id, type, priority }: OpenJobNote,
 ): Promise<boolean> {
+  const { subjects, read } = broker;
   const address = { kind, priority, type, id };
   const timers = [
     subjects.timer('retrying', address),
     subjects.timer('waiting', address),
     subjects.schedule(kind, id),
   ];
-  const found = await Promise.all(timers.map((timer) => read.last(subjects.streamName(kind), timer)));
-  return found.some((timer) => timer !== undefined);
+  const found = await Promise.all(timers.map((timer) => read.last(subjects.streamName('timers'), timer)));
+  return found.some((timer) => timer !== undefined) || (await dueNow(broker, kind, id)) !== undefined;
 }

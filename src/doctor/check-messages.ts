@@ -6,7 +6,7 @@ import { isTerminal } from '../jobs/vocabulary.js';
 import { recordsById } from '../queue/work-jobs.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
 import { Header } from '../wire/headers.js';
-import { type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { removeMessage } from './mend-job.js';
 
@@ -17,7 +17,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /** A message, and the job that it would bring to a worker. */
 interface Carried {
-  kind: WorkKind;
+  kind: StreamKind;
   message: StoredMessage;
   job: JobRecord;
 }
@@ -30,7 +30,7 @@ interface Carried {
 export class MessageCheck {
   readonly #broker: Broker;
   readonly #limit: number;
-  readonly #next: Record<WorkKind, number> = { jobs: 1, webhooks: 1 };
+  readonly #next = { timers: 1, jobs: 1, webhooks: 1 };
 
   /** @param limit how many messages of a stream one look reads at most */
   constructor(broker: Broker, limit: number) {
@@ -41,18 +41,19 @@ export class MessageCheck {
   /** @param graceMs how long a job must have ended, and its message have been there */
   async look(graceMs: number): Promise<Diagnosis[]> {
     const found: Diagnosis[] = [];
-    for (const kind of WORK_KINDS) found.push(...(await this.#lookAt(kind, Date.now() - graceMs)));
+    for (const kind of ['timers', ...WORK_KINDS] as const)
+      found.push(...(await this.#lookAt(kind, Date.now() - graceMs)));
     return found;
   }
 
-  async #lookAt(kind: WorkKind, beforeMs: number): Promise<Diagnosis[]> {
+  async #lookAt(kind: 'timers' | 'jobs' | 'webhooks', beforeMs: number): Promise<Diagnosis[]> {
     const { subjects, read } = this.#broker;
     const found: Diagnosis[] = [];
-    const consumers = new Set((await this.#broker.topology.consumers(kind)).map(({ name }) => name));
+    const isCovered = kind === 'timers' ? isDue(subjects) : await this.#covered(kind);
     const maxBytes = Number.isFinite(this.#limit) ? MAX_BYTES : Number.POSITIVE_INFINITY;
     for (let count = 0, bytes = 0; count < this.#limit && bytes < maxBytes; ) {
       const page = await read.page(subjects.streamName(kind), '>', this.#next[kind], PAGE);
-      const unwatched = page.filter(({ subject }) => !isCovered(subjects, subject, consumers));
+      const unwatched = page.filter(({ subject }) => !isCovered(subject));
       found.push(...(await this.#ofEndedJobs(kind, unwatched, beforeMs)));
       const last = page.at(-1);
       this.#next[kind] = !last || page.length < PAGE ? 1 : last.seq + 1;
@@ -63,7 +64,17 @@ export class MessageCheck {
     return found;
   }
 
-  async #ofEndedJobs(kind: WorkKind, page: StoredMessage[], beforeMs: number): Promise<Diagnosis[]> {
+  /** Whether some consumer hands out what is on a work subject. */
+  async #covered(kind: 'jobs' | 'webhooks'): Promise<(subject: string) => boolean> {
+    const { subjects, topology } = this.#broker;
+    const consumers = new Set((await topology.consumers(kind)).map(({ name }) => name));
+    return (subject) => {
+      const work = subjects.parseWork(subject);
+      return work !== undefined && consumers.has(subjects.consumerOf(work));
+    };
+  }
+
+  async #ofEndedJobs(kind: StreamKind, page: StoredMessage[], beforeMs: number): Promise<Diagnosis[]> {
     const old = page.filter(({ timeMs }) => timeMs <= beforeMs);
     const carried = old.flatMap((message) => {
       const job = isRecurring(this.#broker, message) ? undefined : pendingRecordOf(this.#broker, message);
@@ -104,17 +115,14 @@ export class MessageCheck {
   }
 }
 
-/** Whether some consumer hands the message out; none covers timers. */
-function isCovered(subjects: Subjects, subject: string, consumers: ReadonlySet<string>): boolean {
-  const work = subjects.parseWork(subject);
-  return work !== undefined && consumers.has(subjects.consumerOf(work));
+/** Whether it is a due job on its way to its work stream. */
+function isDue(subjects: Subjects): (subject: string) => boolean {
+  return (subject) => !subjects.isSchedule(subject);
 }
 
 /** A timer that fires again and again, or whose message gets an id of its own, belongs to no single job. */
 function isRecurring({ subjects }: Broker, { subject, headers }: StoredMessage): boolean {
-  // On a work subject the header is a stranger's.
-  if (subjects.parseWork(subject)) return false;
-  const target = headers.get(Header.SCHEDULE_TARGET);
-  if (!target) return false;
-  return !headers.get(Header.SCHEDULE).startsWith('@at ') || subjects.parseWork(target)?.id === undefined;
+  if (!subjects.isSchedule(subject)) return false;
+  const target = subjects.parseDue(headers.get(Header.SCHEDULE_TARGET));
+  return !headers.get(Header.SCHEDULE).startsWith('@at ') || target?.id === undefined;
 }

@@ -4,7 +4,7 @@ import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { enqueueFollowUps, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
-import { type WorkKind, workKindOf } from '../wire/subjects.js';
+import { type StreamKind, workKindOf } from '../wire/subjects.js';
 import type { OpenJob } from './open-jobs.js';
 
 /** The claim of the fired message decides what the job does; a second timer would change nothing. */
@@ -55,9 +55,9 @@ export async function removeFailure({ topology }: Broker, seq: number): Promise<
   return `event ${seq} is removed`;
 }
 
-/** A message of a work stream. */
+/** A message of a work stream, or a timer. */
 export interface Placed {
-  kind: WorkKind;
+  kind: StreamKind;
   seq: number;
   subject: string;
 }
@@ -71,20 +71,16 @@ export async function removeMessage(
   const record = (await broker.lastEvent(id))?.record;
   if (!record || !isTerminal(record.status)) throw movedOn(id);
   const published = await enqueueFollowUps(broker, record);
-  await assertUncovered(broker, kind, subject);
+  await assertUncovered(broker, subject);
   await broker.topology.deleteMessage(kind, seq);
   const followed = published.length > 0 ? `, ${published.join(', ')} published` : '';
   return `message ${seq} is removed${followed}`;
 }
 
 /** Nothing is taken away from under a consumer: nats-server could forget messages that it must hand out again. */
-async function assertUncovered(
-  { subjects, topology }: Broker,
-  kind: WorkKind,
-  subject: string,
-): Promise<void> {
+async function assertUncovered({ subjects, topology }: Broker, subject: string): Promise<void> {
   const work = subjects.parseWork(subject);
-  if (!work || !(await topology.consumer(kind, subjects.consumerOf(work)))) return;
+  if (!work || !(await topology.consumer(work.kind, subjects.consumerOf(work)))) return;
   throw new ConflictError(`${subject} has a consumer now: its workers remove the message`);
 }
 

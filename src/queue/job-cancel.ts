@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { type StreamKind, workKindsFor } from '../wire/subjects.js';
 import { bareMessageOf, removeCarriers } from './job-carriers.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
@@ -49,9 +49,12 @@ export function cancelledRecord(before: JobRecord, reason: string | undefined, n
   return withFollowUps(transitionRecord(before, 'cancelled', { attempt, checkpoint, error }, { nowMs }));
 }
 
-/** Where the job's work streams end now: what comes later is not ours to remove. */
-async function endsOf(broker: Broker, { type }: JobRecord): Promise<Map<WorkKind, number>> {
-  const ends = workKindsFor(type).map(async (kind): Promise<[WorkKind, number]> => {
+type Ends = ReadonlyMap<StreamKind, number>;
+
+/** Where the streams that may hold the job end now: what comes later is not ours to remove. */
+async function endsOf(broker: Broker, { type }: JobRecord): Promise<Ends> {
+  const kinds: StreamKind[] = ['timers', ...workKindsFor(type)];
+  const ends = kinds.map(async (kind): Promise<[StreamKind, number]> => {
     const { state } = await broker.topology.streamInfo(kind);
     return [kind, state.last_seq];
   });
@@ -63,22 +66,18 @@ async function endsOf(broker: Broker, { type }: JobRecord): Promise<Map<WorkKind
  * whoever meets it finds the job ended, and acknowledges. Taking messages away from under a consumer can make
  * nats-server forget others that it must hand out again (see decision 15).
  */
-async function removeMessages(
-  broker: Broker,
-  { id, type, priority }: JobRecord,
-  ends: Map<WorkKind, number>,
-): Promise<void> {
+async function removeMessages(broker: Broker, { id, type, priority }: JobRecord, ends: Ends): Promise<void> {
   const { subjects, topology } = broker;
-  for (const [kind, end] of ends) {
+  for (const kind of workKindsFor(type)) {
     const address = { kind, priority, type, id };
     const timers = [
       subjects.schedule(kind, id),
       subjects.timer('retrying', address),
       subjects.timer('waiting', address),
     ];
-    await Promise.all(timers.map((timer) => topology.purge(kind, timer, end)));
+    await Promise.all(timers.map((timer) => topology.purge('timers', timer, ends.get('timers'))));
     if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
-    await topology.purge(kind, subjects.work(address), end);
+    await topology.purge(kind, subjects.work(address), ends.get(kind));
     const bare = await bareMessageOf(broker, kind, id);
     if (bare) await removeCarriers(broker, [bare]);
   }

@@ -2,12 +2,12 @@
 import type { Broker } from '../broker/broker.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import type { WorkKind } from '../wire/subjects.js';
+import type { StreamKind, WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
 export interface Carrier {
-  kind: WorkKind;
+  kind: StreamKind;
   seq: number;
 }
 
@@ -20,16 +20,17 @@ export async function carriersOf(
   { id, type, priority }: Pick<JobRecord, 'id' | 'type' | 'priority'>,
 ): Promise<Carrier[]> {
   const address = { kind, priority, type, id };
-  const own = [
-    subjects.work(address),
-    subjects.schedule(kind, id),
-    subjects.timer('retrying', address),
-    subjects.timer('waiting', address),
+  const own: [StreamKind, string][] = [
+    [kind, subjects.work(address)],
+    ['timers', subjects.schedule(kind, id)],
+    ['timers', subjects.timer('retrying', address)],
+    ['timers', subjects.timer('waiting', address)],
   ];
-  const pages = await Promise.all(
-    own.map((subject) => read.page(subjects.streamName(kind), subject, 1, MAX_CARRIERS)),
-  );
-  return pages.flat().map(({ seq }) => ({ kind, seq }));
+  const carriers = own.map(async ([stream, subject]) => {
+    const page = await read.page(subjects.streamName(stream), subject, 1, MAX_CARRIERS);
+    return page.map(({ seq }): Carrier => ({ kind: stream, seq }));
+  });
+  return (await Promise.all(carriers)).flat();
 }
 
 /** The message of a job that was published without an id, whose subject others share. */

@@ -3,7 +3,7 @@ import type { StoredMessage } from '../broker/direct-read.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobPriority, type JobStatus, PRIORITIES } from '../jobs/vocabulary.js';
-import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { assertFilter, type JobFilter, type JobPage } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { listByTime } from './job-order.js';
@@ -130,7 +130,7 @@ function pendingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage
     },
   }));
   const scheduled = WORK_KINDS.map((kind) =>
-    scan(broker, kind, broker.subjects.schedule(kind, '*'), (messages) =>
+    scan(broker, 'timers', broker.subjects.schedule(kind, '*'), (messages) =>
       messages.flatMap((message) => found(message.seq, pendingRecordOf(broker, message))),
     ),
   );
@@ -140,7 +140,7 @@ function pendingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage
 /** A stage that reads the messages of a filter; its position is a sequence. */
 function scan(
   broker: Broker,
-  kind: WorkKind | 'events',
+  kind: StreamKind,
   filter: string,
   toJobs: ToJobs,
   range: { first?: () => Promise<number>; last?: () => Promise<number> } = {},
@@ -187,7 +187,7 @@ function timerStages(broker: Broker, filter: JobFilter, reason: 'retrying' | 'wa
   return priorities.flatMap((priority) =>
     WORK_KINDS.map((kind) => {
       const timers = broker.subjects.timer(reason, { kind, priority, type, id: '*' });
-      return scan(broker, kind, timers, async (messages) =>
+      return scan(broker, 'timers', timers, async (messages) =>
         foundIn(messages, await timerJobs(broker, messages, reason)),
       );
     }),

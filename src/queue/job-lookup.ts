@@ -16,6 +16,9 @@ export interface JobVersion {
   seq: number;
 }
 
+/** How long a due job may be on its way, as after the loss of a node. */
+const HANDOVER_MS = 60_000;
+
 /** For changes that shall only be made to the job that the caller has seen. */
 export interface VersionOptions {
   /** The sequence that {@link JobVersion} told. Defaults to any. */
@@ -56,9 +59,15 @@ export async function findJob(broker: Broker, id: string): Promise<JobRecord | u
   if (!isJobId(id)) return undefined;
   const touched = await broker.lastEvent(id);
   if (touched?.record) return touched.record;
-  const pending = await findUntouched(broker, id);
+  const pending = (await findUntouched(broker, id)) ?? (await findDue(broker, id));
   // Between the two reads a worker may have run it, and its message is gone.
   return pending ?? (await broker.lastEvent(id))?.record;
+}
+
+async function findDue(broker: Broker, id: string): Promise<JobRecord | undefined> {
+  const due = await Promise.all(WORK_KINDS.map((kind) => dueNow(broker, kind, id)));
+  const message = due.find((each) => each !== undefined);
+  return message && pendingRecordOf(broker, message);
 }
 
 /** As {@link findJob}, in one round trip; a job that moves on just then may be missed. */
@@ -84,21 +93,33 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
   }
   const [waiting, scheduled] = await Promise.all([
     read.last(stream, subjects.workOf(kind, id)),
-    read.last(stream, subjects.schedule(kind, id)),
+    read.last(subjects.streamName('timers'), subjects.schedule(kind, id)),
   ]);
   const message = waiting ?? scheduled;
   return message && pendingRecordOf(broker, message);
 }
 
+/** A job whose timer has just fired, on its way to its work stream. */
+export async function dueNow(
+  { subjects, read }: Broker,
+  kind: WorkKind,
+  id: string,
+): Promise<StoredMessage | undefined> {
+  const due = await read.last(subjects.streamName('timers'), `${subjects.prefix}due.${kind}.*.*.${id}`);
+  // What has arrived is removed with a delay.
+  return due && due.timeMs > Date.now() - HANDOVER_MS ? due : undefined;
+}
+
 /** The PENDING record that a work message or a producer's timer is, or undefined for any other message. */
 export function pendingRecordOf(broker: Broker, message: StoredMessage): JobRecord | undefined {
-  // On any other subject the header is a stranger's.
-  const isTimer = message.subject.startsWith(`${broker.subjects.prefix}schedules.`);
-  const target = isTimer ? message.headers.get(Header.SCHEDULE_TARGET) : '';
-  const subject = target || message.subject;
-  if (!broker.subjects.parseWork(subject)) return undefined;
-  const { request } = decodeJob(broker.subjects, { ...message, subject });
-  const due = target ? dueTime(message.headers.get(Header.SCHEDULE)) : undefined;
+  const { subjects } = broker;
+  const isTimer = subjects.isSchedule(message.subject);
+  const { headers } = message;
+  const target = isTimer ? headers.get(Header.SCHEDULE_TARGET) : message.subject;
+  const work = subjects.parseDue(target) ?? (isTimer ? undefined : subjects.parseWork(target));
+  if (!work) return undefined;
+  const { request } = decodeJob(subjects, { ...message, subject: subjects.work(work) });
+  const due = isTimer ? dueTime(headers.get(Header.SCHEDULE)) : undefined;
   return pendingRecord(request, defaultMaxAttempts(request.type), due);
 }
 

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobPriority, type JobStatus, PRIORITIES } from '../jobs/vocabulary.js';
-import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import type { JobFilter } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { deliveredBounds, timerJobs, touchedJobs } from './work-jobs.js';
@@ -50,13 +50,15 @@ export function orderedSources(broker: Broker, filter: JobFilter, range: TimeRan
       if (!wants(reason === 'waiting' ? 'processing' : 'pending')) continue;
       for (const priority of filter.priority ? [filter.priority] : PRIORITIES) {
         const timer = subjects.timer(reason, { kind, priority, type, id: '*' });
-        sources.push(source(broker, kind, timer, range, (messages) => timerJobs(broker, messages, reason)));
+        sources.push(
+          source(broker, 'timers', timer, range, (messages) => timerJobs(broker, messages, reason)),
+        );
       }
     }
     if (!wants('pending')) continue;
     const toJobs = async (messages: StoredMessage[]) =>
       messages.map((message) => pendingRecordOf(broker, message));
-    sources.push(source(broker, kind, subjects.schedule(kind, '*'), range, toJobs));
+    sources.push(source(broker, 'timers', subjects.schedule(kind, '*'), range, toJobs));
   }
   return sources;
 }
@@ -111,7 +113,7 @@ async function failedJobs(broker: Broker, messages: StoredMessage[]) {
 
 function source(
   broker: Broker,
-  kind: WorkKind | 'events',
+  kind: StreamKind,
   filter: string,
   { sinceMs, untilMs }: TimeRange,
   toJobs: OrderedSource['toJobs'],

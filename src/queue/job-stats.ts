@@ -113,9 +113,9 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
     tally.add(type, 'processing', held, priority);
     covered += pending + held;
   }
-  const timers = await countTimers(broker, kind, handled, tally);
+  await countTimers(broker, kind, handled, tally);
   const { state, created } = await topology.streamInfo(kind);
-  if (state.messages <= covered + timers) return;
+  if (state.messages <= covered) return;
   // A job that came between two of these reads, and one that has ended, look like one that nobody handles.
   if (await allHandledSince(broker, kind, handled, { created, lastSeq: state.last_seq })) return;
   const probed = await probeTypes(broker, kind, handled);
@@ -203,17 +203,15 @@ async function allHandled(
   return counts.reduce((sum, count) => sum + count, 0) >= total;
 }
 
-/** @returns how many messages of the stream are timers */
 async function countTimers(
   broker: Broker,
   kind: WorkKind,
   types: ReadonlySet<string>,
   tally: Tally,
-): Promise<number> {
+): Promise<void> {
   const { subjects, read } = broker;
-  const stream = subjects.streamName(kind);
-  const total = await read.count(stream, `${subjects.prefix}schedules.${kind}.>`);
-  if (total === 0) return 0;
+  const stream = subjects.streamName('timers');
+  if ((await read.count(stream, `${subjects.prefix}schedules.${kind}.>`)) === 0) return;
   const count = (reason: 'retrying' | 'waiting', type: string, priority: JobPriority) =>
     read.count(stream, subjects.timer(reason, { kind, priority, type, id: '*' }));
   await Promise.all(
@@ -229,12 +227,11 @@ async function countTimers(
     ),
   );
   await countScheduled(broker, kind, tally);
-  return total;
 }
 
 async function countScheduled(broker: Broker, kind: WorkKind, tally: Tally): Promise<void> {
   const { subjects, read } = broker;
-  const stream = subjects.streamName(kind);
+  const stream = subjects.streamName('timers');
   const filter = subjects.schedule(kind, '*');
   const total = await read.count(stream, filter);
   tally.scheduled += total;

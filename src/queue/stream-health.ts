@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { formatDrift } from '../broker/drift.js';
-import { WORK_KINDS } from '../wire/subjects.js';
+import { STREAM_KINDS, WORK_KINDS } from '../wire/subjects.js';
 
 /** A stream as it is, and how it differs from what it should be. */
 export interface StreamHealth {
@@ -37,7 +37,7 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
   const { connection, topology, subjects } = broker;
   const report = await topology.inspect();
   const streams = await Promise.all(
-    ([...WORK_KINDS, 'events'] as const).map(async (kind): Promise<StreamHealth> => {
+    STREAM_KINDS.map(async (kind): Promise<StreamHealth> => {
       const name = subjects.streamName(kind);
       const target = `stream ${name}`;
       if (report.missing.includes(target)) {

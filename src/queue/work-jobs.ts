@@ -78,7 +78,8 @@ async function standsFor(
     return (owner && pendingRecordOf(broker, owner)?.id) !== id;
   }
   if (state !== 'waiting' && state !== 'retrying') return true;
-  return (await read.last(stream, subjects.timer(state, { kind, priority, type, id }))) === undefined;
+  const timer = subjects.timer(state, { kind, priority, type, id });
+  return (await read.last(subjects.streamName('timers'), timer)) === undefined;
 }
 
 /** The last records of jobs that a worker has touched, by id. */

@@ -8,6 +8,10 @@ import { isPriority, isStatus, type JobPriority, type JobStatus, JobType } from 
 export const WORK_KINDS = ['jobs', 'webhooks'] as const;
 export type WorkKind = (typeof WORK_KINDS)[number];
 
+/** All streams of a namespace. Timers have one of their own: whoever may publish there can empty it. */
+export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
+export type StreamKind = (typeof STREAM_KINDS)[number];
+
 /** Why Jetfleet set a timer: the next attempt of a retrying job, or the next look of a waiting one. */
 export type TimerReason = 'retrying' | 'waiting';
 
@@ -48,6 +52,8 @@ const RESERVED: ReadonlySet<string> = new Set([
   'jobs',
   'webhooks',
   'schedules',
+  'due',
+  'timers',
   'events',
   'jetfleet',
   'inspect',
@@ -87,7 +93,7 @@ export class Subjects {
     this.prefix = namespace === '' ? '' : `${namespace}.`;
   }
 
-  streamName(kind: WorkKind | 'events'): string {
+  streamName(kind: StreamKind): string {
     const name = kind.toUpperCase();
     return this.namespace === '' ? name : `${this.namespace.toUpperCase()}_${name}`;
   }
@@ -107,6 +113,16 @@ export class Subjects {
   workFilters(kind: WorkKind, priority: JobPriority | '*', type: string): string[] {
     const subject = `${this.prefix}${kind}.${priority}.${type}`;
     return [subject, `${subject}.*`];
+  }
+
+  /** `due.jobs.<priority>.<type>.<id>`: where a timer puts its job in TIMERS, from which JOBS takes it. */
+  due(address: WorkAddress): string {
+    return `${this.prefix}due.${this.work(address).slice(this.prefix.length)}`;
+  }
+
+  /** `timers.jobs`: on which TIMERS hands due jobs to a work stream. Nobody else publishes or subscribes there. */
+  handover(kind: WorkKind): string {
+    return `${this.prefix}timers.${kind}`;
   }
 
   /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */
@@ -210,6 +226,17 @@ export class Subjects {
     const [kind, priority, type, id, ...rest] = this.#tokens(subject);
     if (!isWorkKind(kind) || !priority || !isPriority(priority) || !type || rest.length > 0) return undefined;
     return id === undefined ? { kind, priority, type } : { kind, priority, type, id };
+  }
+
+  /** The job that a timer with this target brings, or undefined when it is no `due` subject. */
+  parseDue(subject: string): WorkAddress | undefined {
+    const [root, ...rest] = this.#tokens(subject);
+    return root === 'due' ? this.parseWork(`${this.prefix}${rest.join('.')}`) : undefined;
+  }
+
+  /** Whether it is the subject of a timer. */
+  isSchedule(subject: string): boolean {
+    return subject.startsWith(`${this.prefix}schedules.`);
   }
 
   /** The parts of an event subject, or undefined when it is none. */

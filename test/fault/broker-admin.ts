@@ -1,6 +1,7 @@
 /** What the harness does to the broker as its operator would. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiscardPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { STREAM_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
 
 const PATIENCE_MS = 20_000;
@@ -60,7 +61,7 @@ export async function removeStreams(arena: Arena): Promise<void> {
   if (arena.keepsHistory) {
     await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('events'))));
   }
-  for (const kind of ['jobs', 'webhooks', 'events'] as const) {
+  for (const kind of STREAM_KINDS) {
     await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
   }
 }

@@ -52,7 +52,7 @@ export async function collect(
     lagMs,
     crashes,
     messagesWritten: await messagesWritten(arena),
-    leftOver: [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))],
+    leftOver: await subjectsLeft(arena),
   };
 }
 
@@ -74,10 +74,23 @@ async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>>
   }
 }
 
-export async function subjectsLeft({ observer }: Arena, kind: 'jobs' | 'webhooks'): Promise<string[]> {
-  const { topology } = await observer.broker();
-  const { state } = await topology.streamInfo(kind, '>');
-  return Object.keys(state.subjects ?? {});
+/** What the work streams still hold, the timers, and what is on its way from them. */
+export async function subjectsLeft({ observer }: Arena): Promise<string[]> {
+  const { read, subjects, topology } = await observer.broker();
+  const timers = await topology.streamInfo('timers', `${subjects.prefix}schedules.>`);
+  const left = Object.keys(timers.state.subjects ?? {});
+  for (const kind of WORK_KINDS) {
+    const { state, sources } = await topology.streamInfo(kind, '>');
+    const taken = (sources?.[0] as { seq?: number } | undefined)?.seq ?? 0;
+    const due = await read.page(
+      subjects.streamName('timers'),
+      `${subjects.prefix}due.${kind}.>`,
+      taken + 1,
+      1,
+    );
+    left.push(...Object.keys(state.subjects ?? {}), ...due.map(({ subject }) => subject));
+  }
+  return left;
 }
 
 async function messagesWritten({ observer }: Arena): Promise<number> {

@@ -111,7 +111,7 @@ async function quiet(arena: Arena): Promise<Violation[]> {
   let looksWithoutWork = 0;
   for (const end = Date.now() + QUIET_WITHIN_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
     try {
-      left = [...(await subjectsLeft(arena, 'jobs')), ...(await subjectsLeft(arena, 'webhooks'))];
+      left = await subjectsLeft(arena);
       if (left.length === 0) return [];
       looksWithoutWork = (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
       if (looksWithoutWork > LOOKS_UNTIL_LOST) break;
@@ -125,7 +125,7 @@ async function quiet(arena: Arena): Promise<Violation[]> {
 }
 
 async function hasWork({ observer }: Arena, left: readonly string[]): Promise<boolean> {
-  if (left.some((subject) => subject.includes('schedules.'))) return true;
+  if (left.some((subject) => /(schedules|due)\./.test(subject))) return true;
   const broker = await observer.broker();
   const consumers = await Promise.all(WORK_KINDS.map((kind) => coveringConsumers(broker, kind)));
   return consumers.flat().some(({ counts }) => counts.num_pending + counts.num_ack_pending > 0);

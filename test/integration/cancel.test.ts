@@ -37,7 +37,7 @@ beforeEach(async () => {
 
 async function timers(): Promise<number> {
   const { read, subjects } = await fleet.queue.broker();
-  return read.count(subjects.streamName('jobs'), `${subjects.prefix}schedules.jobs.>`);
+  return read.count(subjects.streamName('timers'), `${subjects.prefix}schedules.jobs.>`);
 }
 
 async function left(): Promise<number> {

@@ -66,7 +66,7 @@ test('doctor --fix tells what it did, and ends with 1 for what only a person can
   const scheduled = await fleet.queue.getJob('stuck');
   if (!scheduled) throw new Error('no job');
   await broker.appendEvent({ ...scheduled, nextRunAt: scheduled.createdAt }, 0);
-  await broker.topology.purge('jobs', broker.subjects.schedule('jobs', 'stuck'));
+  await broker.topology.purge('timers', broker.subjects.schedule('jobs', 'stuck'));
   const shown = await run(['doctor', '--grace', '0s', '--monitor-url', nats.monitorUrl]);
   expect(shown.code).toBe(1);
   expect(shown.stdout).toMatch(

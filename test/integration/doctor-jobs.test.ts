@@ -159,11 +159,11 @@ describe('a message of a job that has ended', () => {
     const hourly = headers();
     hourly.set('Nats-Schedule', '@every 1h');
     const address = { kind: 'jobs', priority: 'low', type: 'step', id: 'ended' } as const;
-    hourly.set('Nats-Schedule-Target', subjects.work(address));
+    hourly.set('Nats-Schedule-Target', subjects.due(address));
     await connection.request(subjects.schedule('jobs', 'hourly'), '{}', { headers: hourly, timeout: 2_000 });
     await fleet.queue.addJob('nobody_handles', {}, 'normal', { id: 'ended' });
     await endOf('ended');
-    expect(await left()).toBe(3);
+    expect(await left()).toBe(2);
     const found = await eventually(1);
     expect(found[0]?.finding.message).toContain(
       `${subjects.work({ kind: 'jobs', priority: 'normal', type: 'nobody_handles', id: 'ended' })} `,

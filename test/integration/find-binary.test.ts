@@ -85,14 +85,14 @@ async function toolsOnly(): Promise<string> {
 }
 
 test('NATS_SERVER_BIN comes before PATH, PATH before the cache', async () => {
-  const binary = await fakeServer(join(folder, 'env', 'my-nats'), '2.14.7');
+  const binary = await fakeServer(join(folder, 'env', 'my-nats'), '2.15.7');
   const onPath = await fakeServer(join(folder, 'bin', 'nats-server'), '2.15.0');
   const cached = await fakeServer(cachedBinary(cacheDir), '2.15.1');
   const PATH = dirname(onPath);
   const search = (env: Record<string, string>) => findNatsServer({ env, cacheDir, releaseUrl: OFFLINE });
   expect(await search({ NATS_SERVER_BIN: binary, PATH })).toEqual({
     path: binary,
-    version: '2.14.7',
+    version: '2.15.7',
     source: 'env',
   });
   expect(await search({ PATH })).toEqual({ path: onPath, version: '2.15.0', source: 'path' });
@@ -104,7 +104,7 @@ test.for([
   {
     what: 'too old',
     make: (path: string) => fakeServer(path, '2.9.10'),
-    says: '2.9.10 is older than 2.14.0',
+    says: '2.9.10 is older than 2.15.0',
   },
   {
     what: 'another program',
@@ -133,9 +133,9 @@ test.for([
 
 test('a nats-server on PATH that is too old is passed over for the next one', async () => {
   await fakeServer(join(folder, 'old', 'nats-server'), '2.9.10');
-  const path = await fakeServer(join(folder, 'new', 'nats-server'), '2.14.0');
+  const path = await fakeServer(join(folder, 'new', 'nats-server'), '2.15.0');
   const env = { PATH: `${join(folder, 'old')}:${join(folder, 'new')}` };
-  expect(await findNatsServer({ env, cacheDir })).toEqual({ path, version: '2.14.0', source: 'path' });
+  expect(await findNatsServer({ env, cacheDir })).toEqual({ path, version: '2.15.0', source: 'path' });
 });
 
 test('the release archive is checked, unpacked and cached', async () => {
@@ -182,11 +182,11 @@ test('when all fails, the error lists each step and how to install', async () =>
   expect(error.code).toBe('JETFLEET_NATS_SERVER_NOT_FOUND');
   expect(error.message.split('\n').slice(1)).toEqual([
     '  - NATS_SERVER_BIN: not set',
-    `  - PATH: ${old}: its version 2.9.10 is older than 2.14.0`,
-    `  - cache: ${cachedBinary(cacheDir)}: its version 2.10.0 is older than 2.14.0`,
+    `  - PATH: ${old}: its version 2.9.10 is older than 2.15.0`,
+    `  - cache: ${cachedBinary(cacheDir)}: its version 2.10.0 is older than 2.15.0`,
     expect.stringMatching(/^ {2}- release archive: http:\/\/127\.0\.0\.1:1\/v2\.15\.1\/SHA256SUMS: /),
     expect.stringMatching(/^ {2}- Debian package: ./),
-    expect.stringMatching(/^Install nats-server 2\.14\.0 or newer .*NATS_SERVER_BIN.*NATS_URL/),
+    expect.stringMatching(/^Install nats-server 2\.15\.0 or newer .*NATS_SERVER_BIN.*NATS_URL/),
   ]);
 });
 
@@ -204,7 +204,7 @@ test('on Debian and Ubuntu the package of a newer suite is unpacked into the cac
   if (!apt) return expect(fetched).rejects.toThrow(/neither Debian nor Ubuntu|ENOENT/);
   const installed = existsSync('/usr/sbin/nats-server');
   expect(await fetched).toBe(cachedBinary(cacheDir));
-  expect(isOlder(await usableVersion(cachedBinary(cacheDir)), '2.14.0')).toBe(false);
+  expect(isOlder(await usableVersion(cachedBinary(cacheDir)), '2.15.0')).toBe(false);
   expect(existsSync('/usr/sbin/nats-server')).toBe(installed);
   const found = await findNatsServer({ env: { PATH: '/nowhere' }, cacheDir, releaseUrl: OFFLINE });
   expect(found).toMatchObject({ source: 'cache', path: cachedBinary(cacheDir) });
@@ -217,7 +217,7 @@ test('the cache folder follows XDG_CACHE_HOME and the custom of the system', () 
 });
 
 test('versions are compared by number', () => {
-  expect(isOlder('2.9.10', '2.14.0')).toBe(true);
-  expect(isOlder('2.14.0', '2.14.0')).toBe(false);
-  expect(isOlder('3.0.0', '2.14.9')).toBe(false);
+  expect(isOlder('2.9.10', '2.15.0')).toBe(true);
+  expect(isOlder('2.15.0', '2.15.0')).toBe(false);
+  expect(isOlder('3.0.0', '2.15.9')).toBe(false);
 });

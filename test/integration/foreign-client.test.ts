@@ -111,7 +111,7 @@ test('a delayed job is scheduled by headers alone, and starts no earlier than it
   const due = new Date(Date.now() + 700);
   await client.publish(`${namespace}.schedules.jobs.later`, '{"a":1}', {
     'Nats-Schedule': `@at ${due.toISOString()}`,
-    'Nats-Schedule-Target': `${namespace}.jobs.high.demo.later`,
+    'Nats-Schedule-Target': `${namespace}.due.jobs.high.demo.later`,
     'Jetfleet-Max-Attempts': '4',
   });
   expect(await queue.getJob('later')).toMatchObject({
@@ -133,7 +133,7 @@ test('a recurring job runs again and again, each time as a job of its own', asyn
   const { namespace, queue } = fleet;
   await client.publish(`${namespace}.schedules.jobs.cron.tick`, '{"tick":true}', {
     'Nats-Schedule': '@every 1s',
-    'Nats-Schedule-Target': `${namespace}.jobs.low.demo`,
+    'Nats-Schedule-Target': `${namespace}.due.jobs.low.demo`,
   });
   await vi.waitFor(() => expect(runs.length).toBeGreaterThanOrEqual(2), { timeout: 10_000 });
   const ids = new Set(runs.map(({ id }) => id));

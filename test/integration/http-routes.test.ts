@@ -335,7 +335,7 @@ describe('the rest', () => {
     });
     const streams = await http.call('/api/v1/streams');
     expect(streams.json.broker).toMatchObject({ connected: true });
-    expect(streams.json.streams).toHaveLength(3);
+    expect(streams.json.streams).toHaveLength(4);
     for (const stream of streams.json.streams) expect(stream).toMatchObject({ ok: true, drift: [] });
     expect(streams.json.consumers).toContainEqual(expect.objectContaining({ name: 'demo-high' }));
     const workers = await http.call('/api/v1/workers');

@@ -107,7 +107,7 @@ test('a waiting job that is due but has no free slot is listed as processing, on
   await waitForJob(running, 'running');
   const { subjects, read } = await queue.broker();
   await eventually(async () =>
-    expect(await read.count(subjects.streamName('jobs'), `${subjects.prefix}schedules.>`)).toBe(0),
+    expect(await read.count(subjects.streamName('timers'), `${subjects.prefix}schedules.>`)).toBe(0),
   );
   expect(await queue.getJob(waiting)).toMatchObject({ state: 'waiting' });
   for (const limit of [1, 100]) {

@@ -24,12 +24,12 @@ describe('streams and consumers', () => {
   it('are created once and found unchanged by everyone after', async () => {
     await using queue = open('once');
     const first = await queue.setup(['create_instance', 'send_webhook']);
-    // Three streams; two consumers for each of four priorities of each type, and webhooks on both work streams.
-    expect(first.created).toHaveLength(3 + 3 * 4 * 2);
+    // Four streams and two handovers from TIMERS; two consumers for each priority of each type, webhooks on both work streams.
+    expect(first.created).toHaveLength(4 + 2 + 3 * 4 * 2);
     expect(first.created).toContain('stream ONCE_EVENTS');
     const again = await queue.setup(['create_instance', 'send_webhook']);
     expect(again).toMatchObject({ created: [], drift: [] });
-    expect(again.unchanged).toHaveLength(3 + 3 * 4 * 2);
+    expect(again.unchanged).toHaveLength(4 + 2 + 3 * 4 * 2);
   });
 
   it('of an earlier version, which takes both forms, makes room for the one for jobs without an id', async () => {
@@ -112,10 +112,10 @@ describe('streams and consumers', () => {
   });
 
   it('refuse a server that is too old, by name and number', () => {
-    expect(() => assertApiLevel(3, '2.13.0')).toThrow(
-      /nats-server 2\.13\.0 has JetStream API level 3, Jetfleet needs 4/,
+    expect(() => assertApiLevel(4, '2.14.0')).toThrow(
+      /nats-server 2\.14\.0 has JetStream API level 4, Jetfleet needs 5/,
     );
-    expect(() => assertApiLevel(4, '2.14.0')).not.toThrow();
+    expect(() => assertApiLevel(5, '2.15.0')).not.toThrow();
   });
 
   it('are refused with a clear error where JetStream is off', async () => {

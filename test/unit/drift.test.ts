@@ -4,11 +4,12 @@ import { wantedConsumers, wantedStreams } from '../../src/broker/stream-config.j
 import { Subjects } from '../../src/wire/subjects.js';
 
 const subjects = new Subjects();
-const [jobs, webhooks, events] = wantedStreams(subjects) as [object, object, object];
+const [timers, jobs, webhooks, events] = wantedStreams(subjects) as [object, object, object, object];
 const [consumer] = wantedConsumers(subjects, 'demo');
 
 test('what fits has no drift', () => {
-  for (const want of [jobs, webhooks, events]) expect(findDrift('stream', { ...want }, want)).toEqual([]);
+  for (const want of [timers, jobs, webhooks, events])
+    expect(findDrift('stream', { ...want }, want)).toEqual([]);
 });
 
 test('what an operator set besides is theirs', () => {
@@ -39,7 +40,10 @@ test.each([
   ['max_msgs', 1_000],
   ['max_bytes', 1_000],
   ['discard', 'new'],
-  ['allow_msg_schedules', undefined],
+  ['allow_msg_schedules', true],
+  ['allow_rollup_hdrs', true],
+  ['allow_msg_ttl', true],
+  ['sources', undefined],
   ['allow_atomic', false],
   ['storage', 'memory'],
   ['subjects', ['jobs.>']],

@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The oldest nats-server that Jetfleet works with: message schedules and atomic batches need it. */
-export const MIN_SERVER_VERSION = '2.14.0';
+/** The oldest nats-server that Jetfleet works with; see `MIN_API_LEVEL`. */
+export const MIN_SERVER_VERSION = '2.15.0';
 /** How long `nats-server --version` may take, in milliseconds. */
 const VERSION_TIMEOUT_MS = 5_000;
 
