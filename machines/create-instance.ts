@@ -67,6 +67,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       hasOffers: (_, { offers }: Offers) => offers.length > 0,
       foundSome: (_, { found }: Found) => found.length > 0,
       mayStillShow: ({ context }) => context.outcomeUnknown && context.lookUps + 1 < maxLookUps,
+      mayHaveRented: ({ context }) => context.outcomeUnknown,
       createdTooOften: ({ context }) => context.unknownCreates >= maxCreates,
       needsOffers: ({ context }) => context.offers === undefined,
       // What is no error of ours came from below the adapter, after the request may have left.
@@ -96,6 +97,10 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         error: toJobError(error),
       })),
       saveNoCapacity: assign(({ context }) => ({ error: noCapacity(context.input.payload) })),
+      // What may be rented is not given up for a refusal to read: the attempts that are left ask again.
+      saveUnreadable: assign((_, { error }: Thrown) => ({
+        error: { ...toJobError(error), retryable: true },
+      })),
       saveError: assign((_, { error }: Thrown) => ({ error: toJobError(error) })),
     },
     delays: { settleDelay: settleDelayMs },
@@ -155,7 +160,14 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
             { guard: 'needsOffers', target: 'resolvingOffers' },
             { target: 'creating' },
           ],
-          onError: fail,
+          onError: [
+            {
+              guard: 'mayHaveRented',
+              target: 'failed',
+              actions: { type: 'saveUnreadable', params: thrown },
+            },
+            fail,
+          ],
         },
       },
       settling: {

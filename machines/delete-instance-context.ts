@@ -1,9 +1,10 @@
 import { toJobError } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
+import { type Absence, absentAgain, isProven } from './absence.js';
 import type { FoundInstance } from './create-instance-context.js';
 import { emptyInput, type RunInput } from './run-input.js';
-import { retryDelayMs, sinceMs } from './time.js';
+import { retryDelayMs } from './time.js';
 
 /** The `result` of a completed `delete_instance`. */
 export interface DeleteInstanceResult {
@@ -15,8 +16,8 @@ export interface DeleteInstanceResult {
 export interface DeleteCheckpoint {
   /** ISO time of the first look. */
   since: string;
-  /** ISO time from which on nothing was found; absent while something is there. */
-  quietSince?: string;
+  /** Set while the provider shows nothing of it. */
+  absent?: Absence;
   /** Ids of all that was found so far. */
   found: string[];
   /** Looks so far: the pause between them grows. */
@@ -46,18 +47,17 @@ export function contextOf(input: RunInput<DeleteInstancePayload> | undefined): D
 /** What a look found, kept for the next one. */
 export function noted({ checkpoint, input }: DeleteInstanceContext, found: FoundInstance[]) {
   const present = found.map(({ id }) => id);
-  const { quietSince, ...rest } = checkpoint;
-  const quiet = present.length > 0 ? {} : { quietSince: quietSince ?? input.now };
+  const { absent, ...rest } = checkpoint;
+  const gone = present.length > 0 ? {} : { absent: absentAgain(absent, input.now) };
   return {
     present,
-    checkpoint: { ...rest, ...quiet, found: [...new Set([...checkpoint.found, ...present])] },
+    checkpoint: { ...rest, ...gone, found: [...new Set([...checkpoint.found, ...present])] },
   };
 }
 
-/** A name can belong to an instance that does not show yet; an id belongs to one that was seen. */
-export function isQuiet({ input, checkpoint }: DeleteInstanceContext, settleMs: number): boolean {
-  const { instanceName } = input.payload;
-  return instanceName === undefined || sinceMs(checkpoint.quietSince, input.now) >= settleMs;
+/** Whether a look that found nothing proves, with those before it, that nothing is there. */
+export function isGone({ input, checkpoint }: DeleteInstanceContext, settleMs: number): boolean {
+  return isProven(absentAgain(checkpoint.absent, input.now), input.now, settleMs);
 }
 
 /** Until the next look: twice as long each time, up to a minute, or what the provider asked for. */
@@ -76,6 +76,11 @@ const MAX_PAUSE_MS = 60_000;
 export function deletedOutcome({ checkpoint }: DeleteInstanceContext): { outcome: JobOutcome } {
   const result: DeleteInstanceResult = { deleted: checkpoint.found };
   return { outcome: { kind: 'completed', result } };
+}
+
+/** A refusal to touch what was found: its error stands as it is. */
+export function refused(error: unknown): { outcome: JobOutcome } {
+  return { outcome: { kind: 'failed', error: toJobError(error) } };
 }
 
 export function notDeleted(

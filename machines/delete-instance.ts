@@ -1,4 +1,5 @@
 import { assign, setup } from 'xstate';
+import { toJobError } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
 import type { FoundInstance } from './create-instance-context.js';
@@ -6,9 +7,10 @@ import {
   contextOf,
   type DeleteInstanceContext,
   deletedOutcome,
-  isQuiet,
+  isGone,
   notDeleted,
   noted,
+  refused,
   snoozed,
 } from './delete-instance-context.js';
 import { notProvided, type RunInput } from './run-input.js';
@@ -17,11 +19,22 @@ import { sinceMs } from './time.js';
 export interface DeleteInstanceSettings {
   /** Pause before the second look; it doubles up to a minute. Defaults to 2 seconds. */
   verifyIntervalMs?: number;
-  /** How long nothing of a name must be found: a create may still be under way. Defaults to 10 seconds. */
+  /**
+   * How long nothing must be found before it counts as gone: a provider forgets for a moment what it has just made, and
+   * a create may still be under way. Defaults to 10 seconds.
+   */
   settleMs?: number;
   /** How long deleting may take altogether. Defaults to 24 hours. */
   giveUpAfterMs?: number;
 }
+
+/** The input of the actor that looks what is there. */
+export type DeleteActorInput = {
+  jobId: string;
+  payload: DeleteInstancePayload;
+  /** Ids of all that earlier looks have found. */
+  found: string[];
+};
 
 type Looked = { found: FoundInstance[] };
 type Thrown = { error: unknown };
@@ -31,6 +44,11 @@ const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error }
 /** Deletes what a failed job has rented. One run is one look; between runs the job hibernates. */
 export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
   const { verifyIntervalMs = 2_000, settleMs = 10_000, giveUpAfterMs = 86_400_000 } = settings;
+  const onNotOurs = {
+    guard: { type: 'isNotOurs', params: thrown },
+    target: 'failed',
+    actions: { type: 'noteRefused', params: thrown },
+  } as const;
   const onError = [
     { guard: 'overdue', target: 'failed', actions: { type: 'noteError', params: thrown } },
     { target: 'snoozed', actions: { type: 'snoozeAfterError', params: thrown } },
@@ -42,19 +60,20 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
       output: {} as JobOutcome,
     },
     actors: {
-      findInstances: notProvided<FoundInstance[], { jobId: string; payload: DeleteInstancePayload }>(),
+      findInstances: notProvided<FoundInstance[], DeleteActorInput>(),
       deleteInstances: notProvided<void, { jobId: string; instanceIds: string[] }>(),
     },
     guards: {
       foundSome: (_, { found }: Looked) => found.length > 0,
-      stayedQuiet: ({ context }, { found }: Looked) =>
-        found.length === 0 && isQuiet({ ...context, ...noted(context, found) }, settleMs),
+      isNotOurs: (_, { error }: Thrown) => toJobError(error).code === 'JETFLEET_INSTANCE_NOT_OURS',
+      provenGone: ({ context }, { found }: Looked) => found.length === 0 && isGone(context, settleMs),
       overdue: ({ context }) => sinceMs(context.checkpoint.since, context.input.now) > giveUpAfterMs,
     },
     actions: {
       noteLook: assign(({ context }, { found }: Looked) => noted(context, found)),
       noteDeleted: assign(({ context }) => deletedOutcome(context)),
       noteStillThere: assign(({ context }) => notDeleted(context)),
+      noteRefused: assign((_, { error }: Thrown) => refused(error)),
       noteError: assign(({ context }, { error }: Thrown) => notDeleted(context, error)),
       snoozeUntilNextLook: assign(({ context }) => snoozed(context, verifyIntervalMs)),
       snoozeAfterError: assign(({ context }, { error }: Thrown) => snoozed(context, verifyIntervalMs, error)),
@@ -71,7 +90,11 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
         description: 'Asks the provider what is left.',
         invoke: {
           src: 'findInstances',
-          input: ({ context: { input } }) => ({ jobId: input.jobId, payload: input.payload }),
+          input: ({ context: { input, checkpoint } }) => ({
+            jobId: input.jobId,
+            payload: input.payload,
+            found: checkpoint.found,
+          }),
           onDone: [
             {
               guard: { type: 'foundSome', params: looked },
@@ -79,7 +102,7 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
               actions: { type: 'noteLook', params: looked },
             },
             {
-              guard: { type: 'stayedQuiet', params: looked },
+              guard: { type: 'provenGone', params: looked },
               target: 'completed',
               actions: [{ type: 'noteLook', params: looked }, 'noteDeleted'],
             },
@@ -101,12 +124,15 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
             { guard: 'overdue', target: 'failed', actions: 'noteStillThere' },
             { target: 'snoozed', actions: 'snoozeUntilNextLook' },
           ],
-          onError,
+          onError: [onNotOurs, ...onError],
         },
       },
       completed: { type: 'final', description: 'Nothing is left.' },
       snoozed: { type: 'final', description: 'The job hibernates until the next look.' },
-      failed: { type: 'final', description: 'It could not be shown to be gone in all that time.' },
+      failed: {
+        type: 'final',
+        description: 'It is not ours to touch, or could not be shown to be gone in all that time.',
+      },
     },
   });
 }

@@ -1,7 +1,8 @@
-import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { type JobErrorInfo, toJobError } from '../src/jobs/errors.js';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../src/jobs/limits.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
+import { type Absence, absentAgain, isProven } from './absence.js';
 import { emptyInput, type RunInput } from './run-input.js';
 import { sinceMs } from './time.js';
 
@@ -24,12 +25,18 @@ export interface MonitorInstanceResult {
   elapsedTime: number;
 }
 
-/** What a monitor leaves on its record while it removes or stops the instance. */
-export interface MonitorCheckpoint {
+/** Removing or stopping the instance, once that has begun. */
+export interface Removal {
   phase: 'deleting' | 'stopping';
   /** ISO time of the first try. */
   since: string;
+}
+
+/** What a monitor leaves on its record for its next run. */
+export interface MonitorCheckpoint extends Partial<Removal> {
   lastStatus: string;
+  /** Set while the provider says that it does not know the instance. */
+  absent?: Absence;
 }
 
 export interface MonitorInstanceContext {
@@ -39,7 +46,8 @@ export interface MonitorInstanceContext {
   elapsedMs: number;
   lastStatus: string;
   /** Set once the instance is being removed or stopped. */
-  removal?: MonitorCheckpoint;
+  removal?: Removal;
+  absent?: Absence;
   /** What the run ends with, if no state decides otherwise: another check. */
   outcome: JobOutcome;
 }
@@ -48,7 +56,7 @@ export interface MonitorInstanceContext {
 export type MonitorActorInput = {
   jobId: string;
   novitaInstanceId: string;
-  /** Whether an answer of a moment ago will not do, since the instance may be deleted on the strength of it. */
+  /** Whether an answer of a moment ago will not do, since the instance may be given up on the strength of it. */
   isLastLook: boolean;
 };
 
@@ -57,14 +65,15 @@ export function contextOf(
   pollIntervalMs: number,
 ): MonitorInstanceContext {
   const given = input ?? emptyInput<MonitorInstancePayload>();
-  const checkpoint = given.checkpoint as MonitorCheckpoint | null | undefined;
+  const { lastStatus, phase, since, absent } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
   return {
     input: given,
     maxWaitMs: given.payload.maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS,
     elapsedMs: sinceMs(given.payload.startTime, given.now),
-    lastStatus: checkpoint?.lastStatus ?? 'unknown',
-    ...(checkpoint?.phase !== undefined && { removal: checkpoint }),
-    ...snoozed(pollIntervalMs),
+    lastStatus: lastStatus ?? 'unknown',
+    ...(phase !== undefined && { removal: { phase, since: since ?? given.now } }),
+    ...(absent && { absent }),
+    outcome: { kind: 'snoozed', delayMs: pollIntervalMs },
   };
 }
 
@@ -72,8 +81,20 @@ export function removingForMs({ removal: begun, input }: MonitorInstanceContext)
   return sinceMs(begun?.since, input.now);
 }
 
-export function removal({ input, lastStatus }: MonitorInstanceContext, phase: MonitorCheckpoint['phase']) {
-  return { phase, since: input.now, lastStatus };
+/** What a check says goes first: a status ends an absence, and an absence keeps the last status. */
+export function noted({ input, absent }: MonitorInstanceContext, check: InstanceCheck) {
+  return isGone(check)
+    ? { absent: absentAgain(absent, input.now) }
+    : { absent: undefined, lastStatus: check?.status ?? 'unknown' };
+}
+
+/** Whether the instance is gone, this check included. */
+export function isProvenGone(
+  { input, absent }: MonitorInstanceContext,
+  check: InstanceCheck,
+  settleMs: number,
+): boolean {
+  return isGone(check) && isProven(absentAgain(absent, input.now), input.now, settleMs);
 }
 
 export function isGone(check: InstanceCheck): boolean {
@@ -88,17 +109,26 @@ export function isReady(check: InstanceCheck): boolean {
   return check?.status === 'running' && check.healthy;
 }
 
-/** Whether a monitor that is shown this waits no longer. */
+export function isStopped(check: InstanceCheck): boolean {
+  return check?.status === 'stopped' || check?.status === 'stopping';
+}
+
+/** Whether a monitor that is shown this has more to do than to wait. */
 export function endsTheWait(check: InstanceCheck): boolean {
   return isGone(check) || isBroken(check) || isReady(check);
 }
 
-export function snoozed(delayMs: number, checkpoint?: MonitorCheckpoint): { outcome: JobOutcome } {
-  return { outcome: { kind: 'snoozed', delayMs, ...(checkpoint && { checkpoint }) } };
+/** The checkpoint is left out where there is nothing to remember, and nothing to overwrite. */
+export function snoozed(context: MonitorInstanceContext, delayMs: number): { outcome: JobOutcome } {
+  const { input, lastStatus, removal, absent } = context;
+  const checkpoint: MonitorCheckpoint = { lastStatus, ...removal, ...(absent && { absent }) };
+  const isNews = removal !== undefined || absent !== undefined || (input.checkpoint ?? null) !== null;
+  return { outcome: { kind: 'snoozed', delayMs, ...(isNews && { checkpoint }) } };
 }
 
-export function actorInput({ input, elapsedMs, maxWaitMs }: MonitorInstanceContext): MonitorActorInput {
-  const isLastLook = elapsedMs > maxWaitMs;
+export function actorInput(context: MonitorInstanceContext): MonitorActorInput {
+  const { input, elapsedMs, maxWaitMs, absent, removal } = context;
+  const isLastLook = elapsedMs > maxWaitMs || absent !== undefined || removal !== undefined;
   return { jobId: input.jobId, novitaInstanceId: input.payload.novitaInstanceId, isLastLook };
 }
 
@@ -118,8 +148,16 @@ export function timedOut({ input, maxWaitMs, lastStatus }: MonitorInstanceContex
   return { outcome: { ...failure('JETFLEET_INSTANCE_TIMEOUT', message), timedOut: true } as JobOutcome };
 }
 
+const REMOVED = { deleting: 'deleted', stopping: 'stopped' } as const;
+
+/** Without a removal that began, the instance could not even be read. */
 export function notDeleted({ input, removal: begun }: MonitorInstanceContext, cause: string): JobOutcome {
-  const verb = begun?.phase === 'stopping' ? 'stopped' : 'deleted';
+  const verb = begun ? REMOVED[begun.phase] : 'read';
   const message = `Instance ${input.payload.novitaInstanceId} could not be ${verb} and may still cost money: ${cause}`;
   return { ...failure('JETFLEET_INSTANCE_NOT_DELETED', message), timedOut: true } as JobOutcome;
+}
+
+/** A refusal to touch the instance: its error stands as it is. */
+export function refused(error: unknown): { outcome: JobOutcome } {
+  return { outcome: { kind: 'failed', error: toJobError(error) } };
 }

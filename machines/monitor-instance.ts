@@ -9,12 +9,15 @@ import {
   type InstanceCheck,
   isBroken,
   isGone,
+  isProvenGone,
   isReady,
+  isStopped,
   type MonitorActorInput,
   type MonitorInstanceContext,
   notDeleted,
+  noted,
   readyOutcome,
-  removal,
+  refused,
   removingForMs,
   snoozed,
   timedOut,
@@ -27,11 +30,16 @@ export const DEFAULT_POLL_INTERVAL_MS = 10_000;
 export interface MonitorInstanceSettings {
   /** Pause between two checks. Defaults to 10 seconds. */
   pollIntervalMs?: number;
-  /** Pause between two looks whether a removed instance is gone. Defaults to 2 seconds. */
+  /** Pause between two reads of an instance that is being removed, or seems to be gone. Defaults to 2 seconds. */
   verifyIntervalMs?: number;
-  /** How long removing may take, from its first try. Defaults to 20 minutes. */
+  /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
+  settleMs?: number;
+  /**
+   * How long removing may take, from its first try, and how long past the deadline the instance may stay unreadable
+   * before the job gives up. Defaults to 20 minutes.
+   */
   deleteGraceMs?: number;
-  /** How long past the deadline a provider may stay out of reach before `onTimeout` applies. Defaults to 1 minute. */
+  /** How long past the deadline an instance may stay unreadable that is to be kept anyway. Defaults to 1 minute. */
   transientGraceMs?: number;
 }
 
@@ -44,24 +52,28 @@ const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error }
 const DEADLINE_MARGIN_MS = 50;
 const MIN_POLL_MS = 100;
 
-/** Watches one instance by polls, one per run, and hibernates between them. */
+/**
+ * Watches one instance by polls, one per run, and hibernates between them. A read that fails says nothing about the
+ * instance, and one answer that it is unknown proves nothing: nothing is removed but after a read that showed it.
+ */
 export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
-  const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, verifyIntervalMs = 2_000 } = settings;
+  const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, verifyIntervalMs = 2_000, settleMs = 10_000 } = settings;
   const { deleteGraceMs = 1_200_000, transientGraceMs = 60_000 } = settings;
-  const endRemoval = [
-    { guard: { type: 'isGoneAlready', params: thrown }, target: 'timedOut', actions: 'noteGone' },
-    {
-      guard: { type: 'isPermanent', params: thrown },
-      target: 'failed',
-      actions: { type: 'noteNotDeleted', params: thrown },
-    },
-    {
-      guard: 'removalOverdue',
-      target: 'failed',
-      actions: { type: 'noteNotDeleted', params: thrown },
-    },
+  const note = { type: 'noteCheck', params: checked } as const;
+  const whileAbsent = {
+    guard: { type: 'isGone', params: checked },
+    target: 'snoozed',
+    actions: [note, 'snoozeUntilVerified'],
+  } as const;
+  const onUnverified = [
+    { guard: 'removalOverdue', target: 'failed', actions: { type: 'noteNotDeleted', params: thrown } },
     { target: 'snoozed', actions: { type: 'snoozeRemoval', params: thrown } },
   ] as const;
+  const onNotOurs = {
+    guard: { type: 'isNotOurs', params: thrown },
+    target: 'failed',
+    actions: { type: 'noteRefused', params: thrown },
+  } as const;
 
   return setup({
     types: {
@@ -78,18 +90,22 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       wasDeleting: ({ context }) => context.removal?.phase === 'deleting',
       wasStopping: ({ context }) => context.removal?.phase === 'stopping',
       isGone: (_, { check }: Checked) => isGone(check),
+      provenGone: ({ context }, { check }: Checked) => isProvenGone(context, check, settleMs),
+      isStopped: (_, { check }: Checked) => isStopped(check),
       isBroken: (_, { check }: Checked) => isBroken(check),
       isReady: (_, { check }: Checked) => isReady(check),
       overdue: ({ context }) => context.elapsedMs > context.maxWaitMs,
-      outOfReachTooLong: ({ context }) => context.elapsedMs > context.maxWaitMs + transientGraceMs,
+      unreadableAndKept: ({ context }) =>
+        context.input.payload.onTimeout === 'keep' &&
+        context.elapsedMs > context.maxWaitMs + transientGraceMs,
+      unreadableTooLong: ({ context }) => context.elapsedMs > context.maxWaitMs + deleteGraceMs,
       keeps: ({ context }) => context.input.payload.onTimeout === 'keep',
       stops: ({ context }) => context.input.payload.onTimeout === 'stop',
       removalOverdue: ({ context }) => removingForMs(context) > deleteGraceMs,
-      isPermanent: (_, { error }: Thrown) => !toJobError(error).retryable,
-      isGoneAlready: (_, { error }: Thrown) => toJobError(error).code === 'JETFLEET_PROVIDER_NOT_FOUND',
+      isNotOurs: (_, { error }: Thrown) => toJobError(error).code === 'JETFLEET_INSTANCE_NOT_OURS',
     },
     actions: {
-      noteStatus: assign((_, { check }: Checked) => ({ lastStatus: check?.status ?? 'gone' })),
+      noteCheck: assign(({ context }, { check }: Checked) => noted(context, check)),
       noteReady: assign(({ context }) => ({ outcome: readyOutcome(context) })),
       noteVanished: assign(({ context }) => ({
         outcome: failure(
@@ -103,24 +119,27 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
           `Instance ${context.input.payload.novitaInstanceId} is ${check?.status}: ${check?.reason ?? 'no reason given'}`,
         ),
       })),
-      noteError: assign((_, { error }: Thrown) => ({
-        outcome: { kind: 'failed' as const, error: toJobError(error) },
-      })),
+      noteRefused: assign((_, { error }: Thrown) => refused(error)),
       snoozeUntilNextPoll: assign(({ context }, { check }: Checked) => {
         const leftMs = context.maxWaitMs - context.elapsedMs + DEADLINE_MARGIN_MS;
-        return snoozed(Math.min(check?.nextPollMs ?? pollIntervalMs, Math.max(leftMs, MIN_POLL_MS)));
+        const delayMs = Math.min(check?.nextPollMs ?? pollIntervalMs, Math.max(leftMs, MIN_POLL_MS));
+        return snoozed(context, delayMs);
       }),
       snoozeAfterError: assign(({ context }, { error }: Thrown) => {
         const leftMs = context.maxWaitMs + transientGraceMs - context.elapsedMs + DEADLINE_MARGIN_MS;
-        return snoozed(retryDelayMs(error, pollIntervalMs, leftMs));
+        return snoozed(context, retryDelayMs(error, pollIntervalMs, leftMs));
       }),
       snoozeRemoval: assign(({ context }, { error }: Thrown) => {
         const leftMs = deleteGraceMs - removingForMs(context) + DEADLINE_MARGIN_MS;
-        return snoozed(retryDelayMs(error, verifyIntervalMs, leftMs), context.removal);
+        return snoozed(context, retryDelayMs(error, verifyIntervalMs, leftMs));
       }),
-      snoozeUntilVerified: assign(({ context }) => snoozed(verifyIntervalMs, context.removal)),
-      beginDelete: assign(({ context }) => ({ removal: context.removal ?? removal(context, 'deleting') })),
-      beginStop: assign(({ context }) => ({ removal: context.removal ?? removal(context, 'stopping') })),
+      snoozeUntilVerified: assign(({ context }) => snoozed(context, verifyIntervalMs)),
+      beginDelete: assign(({ context: { removal, input } }) => ({
+        removal: removal ?? { phase: 'deleting' as const, since: input.now },
+      })),
+      beginStop: assign(({ context: { removal, input } }) => ({
+        removal: removal ?? { phase: 'stopping' as const, since: input.now },
+      })),
       noteGone: assign(({ context }) => timedOut(context, 'it is gone')),
       noteDeleted: assign(({ context }) => timedOut(context, 'it was deleted')),
       noteStopped: assign(({ context }) => timedOut(context, 'it was stopped')),
@@ -154,27 +173,24 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
           src: 'checkInstance',
           input: ({ context }) => actorInput(context),
           onDone: [
-            { guard: { type: 'isGone', params: checked }, target: 'failed', actions: 'noteVanished' },
+            { guard: { type: 'provenGone', params: checked }, target: 'failed', actions: 'noteVanished' },
+            whileAbsent,
             {
               guard: { type: 'isBroken', params: checked },
               target: 'failed',
               actions: { type: 'noteBroken', params: checked },
             },
             { guard: { type: 'isReady', params: checked }, target: 'completed', actions: 'noteReady' },
-            {
-              guard: 'overdue',
-              target: 'applyingTimeout',
-              actions: { type: 'noteStatus', params: checked },
-            },
-            { target: 'snoozed', actions: { type: 'snoozeUntilNextPoll', params: checked } },
+            { guard: 'overdue', target: 'applyingTimeout', actions: note },
+            { target: 'snoozed', actions: [note, { type: 'snoozeUntilNextPoll', params: checked }] },
           ],
           onError: [
+            { guard: 'unreadableAndKept', target: 'timedOut', actions: 'noteKept' },
             {
-              guard: { type: 'isPermanent', params: thrown },
+              guard: 'unreadableTooLong',
               target: 'failed',
-              actions: { type: 'noteError', params: thrown },
+              actions: { type: 'noteNotDeleted', params: thrown },
             },
-            { guard: 'outOfReachTooLong', target: 'applyingTimeout' },
             { target: 'snoozed', actions: { type: 'snoozeAfterError', params: thrown } },
           ],
         },
@@ -188,13 +204,32 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
         ],
       },
       stopping: {
-        description: 'Stops the instance; repeating it does no harm.',
+        description: 'Stops the instance; repeating it does no harm. Whatever it answers, a read decides.',
         entry: 'beginStop',
         invoke: {
           src: 'stopInstance',
           input: ({ context }) => actorInput(context),
-          onDone: { target: 'timedOut', actions: 'noteStopped' },
-          onError: endRemoval,
+          onDone: 'verifyingStopped',
+          onError: [onNotOurs, { target: 'verifyingStopped' }],
+        },
+      },
+      verifyingStopped: {
+        description: 'Reads whether the instance stops, since a stop is only a request.',
+        invoke: {
+          src: 'checkInstance',
+          input: ({ context }) => actorInput(context),
+          onDone: [
+            { guard: { type: 'provenGone', params: checked }, target: 'timedOut', actions: 'noteGone' },
+            whileAbsent,
+            { guard: { type: 'isStopped', params: checked }, target: 'timedOut', actions: 'noteStopped' },
+            {
+              guard: 'removalOverdue',
+              target: 'failed',
+              actions: { type: 'noteStillThere', params: checked },
+            },
+            { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
+          ],
+          onError: onUnverified,
         },
       },
       deleting: {
@@ -204,24 +239,25 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
           src: 'deleteInstance',
           input: ({ context }) => actorInput(context),
           onDone: 'verifyingGone',
-          onError: endRemoval,
+          onError: [onNotOurs, ...onUnverified],
         },
       },
       verifyingGone: {
-        description: 'Looks whether the instance is gone, since a delete is only a request.',
+        description: 'Reads whether the instance is gone, since a delete is only a request.',
         invoke: {
           src: 'checkInstance',
           input: ({ context }) => actorInput(context),
           onDone: [
-            { guard: { type: 'isGone', params: checked }, target: 'timedOut', actions: 'noteDeleted' },
+            { guard: { type: 'provenGone', params: checked }, target: 'timedOut', actions: 'noteDeleted' },
+            whileAbsent,
             {
               guard: 'removalOverdue',
               target: 'failed',
               actions: { type: 'noteStillThere', params: checked },
             },
-            { target: 'snoozed', actions: 'snoozeUntilVerified' },
+            { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
           ],
-          onError: endRemoval,
+          onError: onUnverified,
         },
       },
       completed: { type: 'final', description: 'The instance runs and is healthy.' },
@@ -229,7 +265,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       timedOut: { type: 'final', description: 'The waiting time is over and `onTimeout` was applied.' },
       failed: {
         type: 'final',
-        description: 'The instance failed or vanished, or could not be shown to be gone.',
+        description:
+          'The instance failed or vanished, is not ours to touch, or could not be shown to be gone.',
       },
     },
   });

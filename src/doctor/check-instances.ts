@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
-import { compensationFor } from '../jobs/compensation.js';
+import { givesUpInstance } from '../jobs/compensation.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
 import { deleteOrphan, deletesAfter, isBeingDeleted } from './delete-orphan.js';
@@ -122,6 +122,6 @@ async function judge(broker: Broker, instance: Instance, owner: JobRecord): Prom
 async function judgeByMonitor(broker: Broker, { next = [] }: JobRecord): Promise<Verdict | undefined> {
   const follower = next.find(({ type }) => type === JobType.MONITOR_INSTANCE);
   const monitor = follower && (await broker.lastEvent(follower.id))?.record;
-  if (!monitor || !compensationFor(monitor)) return undefined;
+  if (!monitor || !givesUpInstance(monitor)) return undefined;
   return { why: `job ${monitor.id} is FAILED (${monitor.state})`, deletes: deletesAfter(monitor) };
 }

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import { INSTANCE_NAME_PREFIX, instanceNameStem } from '../gpu/instance-name.js';
+import { INSTANCE_NAME_PREFIX, instanceNamesOf, instanceNameStem } from '../gpu/instance-name.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
 
@@ -42,12 +42,9 @@ export class OwnerSearch {
     return owners;
   }
 
-  /** A job whose records were removed may be followed by another one of the same id, which never had this name. */
   async #ownerNow(name: string, id: string): Promise<JobRecord | undefined> {
     const owner = (await this.#broker.lastEvent(id))?.record;
-    if (owner?.type !== JobType.CREATE_INSTANCE) return undefined;
-    const isOwner = instanceNameOf(owner) === name || (await this.#hasRecorded(id, name));
-    return isOwner ? owner : undefined;
+    return owner && owns(owner, name, this.#broker.subjects.namespace) ? owner : undefined;
   }
 
   #forgetAllBut(names: ReadonlySet<string>): void {
@@ -77,19 +74,9 @@ export class OwnerSearch {
     // Generated ids are upper case.
     for (const id of new Set([readable, readable.toUpperCase(), readable.replaceAll('-', '_')])) {
       if (!name.startsWith(instanceNameStem(id))) continue;
-      if (await this.#hasRecorded(id, name)) return id;
+      if (await this.#ownerNow(name, id)) return id;
     }
     return undefined;
-  }
-
-  async #hasRecorded(id: string, name: string): Promise<boolean> {
-    const { subjects, read } = this.#broker;
-    const filter = subjects.event(JobType.CREATE_INSTANCE, '*', id);
-    const page = await read.page(subjects.streamName('events'), filter, 1, PAGE);
-    return page.some((message) => {
-      const record = this.#broker.recordOf(message);
-      return record !== undefined && instanceNameOf(record) === name;
-    });
   }
 
   /** Which job has recorded each of the names. */
@@ -111,6 +98,17 @@ export class OwnerSearch {
     }
     return found;
   }
+}
+
+/**
+ * Whether a record shows that its job rents, or rented, under a name. The name must follow from the job itself, so that
+ * neither a later job of the same id nor a record with a name that somebody chose owns anything. The name of the present
+ * life counts once it is recorded.
+ */
+export function owns(record: JobRecord, name: string, namespace: string): boolean {
+  if (record.type !== JobType.CREATE_INSTANCE || !name.startsWith(INSTANCE_NAME_PREFIX)) return false;
+  const [present, ...before] = instanceNamesOf(record, namespace);
+  return before.includes(name) || (name === present && instanceNameOf(record) === name);
 }
 
 /** The name under which a create job rents, or rented, as far as its record tells. */

@@ -25,6 +25,18 @@ export function instanceNameFor({ id, createdAt, redrives = 0 }: NamedJob, names
   return `${instanceNameStem(id)}${createHash('sha256').update(identity).digest('hex').slice(0, HASH_LENGTH)}`;
 }
 
+/** A record that claims more lives than any job has had is not believed further. */
+const MAX_LIVES = 1_000;
+
+/** The names under which a job rents, in its present life first, then in those before its redrives. */
+export function instanceNamesOf(job: NamedJob, namespace = ''): string[] {
+  const lives = Math.min(job.redrives ?? 0, MAX_LIVES);
+  const before = Array.from({ length: lives }, (_, redrives) =>
+    instanceNameFor({ ...job, redrives }, namespace),
+  );
+  return [instanceNameFor(job, namespace), ...before];
+}
+
 /** How the name of a job's instance begins, whatever its namespace and time. */
 export function instanceNameStem(jobId: string): string {
   const readable = jobId

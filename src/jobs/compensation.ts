@@ -4,15 +4,16 @@ import { DELETE_MAX_ATTEMPTS } from './limits.js';
 import { type DeleteInstancePayload, monitorInstancePayload } from './payloads.js';
 import { JobType } from './vocabulary.js';
 
-/** A monitor that failed so has removed or stopped the instance already, or seen that it is gone. */
-const SETTLED_CODES: readonly string[] = ['JETFLEET_INSTANCE_VANISHED', 'JETFLEET_INSTANCE_TIMEOUT'];
+/** A monitor that failed so has applied `onTimeout` itself, or never had an instance of ours. */
+const DONE_CODES: readonly string[] = ['JETFLEET_INSTANCE_TIMEOUT', 'JETFLEET_INSTANCE_NOT_OURS'];
 
 /**
  * The `delete_instance` job that follows when a job fails which may have rented something: a job that gives up leaves
  * nothing behind, however it failed, also when it was cancelled or its last worker died.
  *
  * - `create_instance`: everything of the name that was recorded before the first create
- * - `monitor_instance`: its instance, unless the monitor saw to it, or `onTimeout` is `keep` and nobody cancelled it
+ * - `monitor_instance`: its instance, unless the monitor saw to it, or `onTimeout` is `keep` and nobody cancelled it. One
+ *   that seems to have vanished is deleted too: the provider may have been wrong
  */
 export function compensationFor(record: JobRecord): FollowUp | undefined {
   if (record.status !== 'failed') return undefined;
@@ -42,9 +43,21 @@ function rentedByCreate({ checkpoint, payload }: JobRecord): DeleteInstancePaylo
 }
 
 /** A payload that is no monitor's names no instance that was ever watched. */
-function rentedByMonitor({ payload, state, error }: JobRecord): DeleteInstancePayload | undefined {
-  const { success, data } = monitorInstancePayload.safeParse(payload);
-  if (!success || SETTLED_CODES.includes(error?.code ?? '')) return undefined;
-  if (data.onTimeout === 'keep' && state !== 'cancelled') return undefined;
+function rentedByMonitor(record: JobRecord): DeleteInstancePayload | undefined {
+  const { success, data } = monitorInstancePayload.safeParse(record.payload);
+  if (!success || DONE_CODES.includes(record.error?.code ?? '') || !givesUpInstance(record)) return undefined;
   return { instanceId: data.instanceId, novitaInstanceId: data.novitaInstanceId };
+}
+
+/**
+ * Whether a monitor has failed in a way that leaves its instance without use: what is still there of it then, however
+ * the job saw to it, costs money for nobody.
+ */
+export function givesUpInstance({ status, state, payload, error }: JobRecord): boolean {
+  if (status !== 'failed') return false;
+  const { success, data } = monitorInstancePayload.safeParse(payload);
+  if (!success) return false;
+  if (state === 'cancelled') return true;
+  if (data.onTimeout === 'keep') return false;
+  return data.onTimeout !== 'stop' || error?.code !== 'JETFLEET_INSTANCE_TIMEOUT';
 }

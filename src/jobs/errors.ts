@@ -60,6 +60,8 @@ export const ERROR_CODES = {
   JETFLEET_INSTANCE_FAILED: 'The instance failed to start.',
   JETFLEET_INSTANCE_TIMEOUT: 'The instance did not run within its waiting time.',
   JETFLEET_INSTANCE_NOT_DELETED: 'The instance could not be shown to be gone.',
+  JETFLEET_INSTANCE_NOT_OURS:
+    'No record shows that a job of this queue rented the instance, so it is not touched.',
   JETFLEET_WEBHOOK_URL_INVALID: 'The webhook URL cannot be used.',
   JETFLEET_WEBHOOK_SECRET_INVALID: 'The webhook secret is not of the form whsec_<base64>.',
   JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',

@@ -289,7 +289,10 @@ export class JobWorkerService implements AsyncDisposable {
     const handlers = builtInHandlers({
       namespace: this.#queue.namespace,
       heldJob,
-      ...(provider && watch && { instances: { provider, watch } }),
+      ...(provider &&
+        watch && {
+          instances: { provider, watch, broker: () => this.#queue.broker(), logger: this.#logger },
+        }),
       ...(this.#webhookClient && {
         webhooks: { client: this.#webhookClient, secrets: [webhooks?.secret ?? []].flat() },
       }),

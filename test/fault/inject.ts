@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Arena } from './arena.js';
 import { diskFull } from './broker-admin.js';
-import { forgeNotice } from './hostile-client.js';
 import type { Crew } from './crew.js';
+import { forgeNotice } from './hostile-client.js';
 import type { PlannedFault } from './plan.js';
 
 export interface Injection {

@@ -89,6 +89,24 @@ describe('an instance is orphaned', () => {
 
   it.each<[string, Partial<JobRecord>, OnTimeout, boolean]>([
     ['failed', { state: 'exhausted' }, 'delete', true],
+    [
+      'saw it vanish',
+      { state: 'rejected', error: { ...error, code: 'JETFLEET_INSTANCE_VANISHED' } },
+      'delete',
+      true,
+    ],
+    [
+      'saw it vanish, and would have stopped it',
+      { state: 'rejected', error: { ...error, code: 'JETFLEET_INSTANCE_VANISHED' } },
+      'stop',
+      true,
+    ],
+    [
+      'deleted it in time, as it believed',
+      { state: 'timed_out', error: { ...error, code: 'JETFLEET_INSTANCE_TIMEOUT' } },
+      'delete',
+      true,
+    ],
     ['was cancelled', { state: 'cancelled' }, 'keep', true],
     ['failed, and keeps what it has', { state: 'exhausted' }, 'keep', false],
     [
@@ -120,12 +138,22 @@ describe('an instance is orphaned', () => {
     const monitor = { ...rest, id: 'rented-monitor', type: 'monitor_instance', payload } as const;
     const failed: JobRecord = { ...monitor, status: 'failed', state: 'exhausted', error, ...ended };
     await broker.appendEvent(failed, 0);
-    expect(compensationFor(failed) !== undefined).toBe(isOrphan);
     expect(told(await look())).toEqual(isOrphan ? [['instance_orphaned', novitaInstanceId]] : []);
   });
 });
 
 describe('an instance is left alone', () => {
+  it('when a record names it that does not derive the name from its own job', async () => {
+    const victim = await rent('jetfleet-victim-0123456789ab');
+    await recorded('forged', {
+      status: 'failed',
+      state: 'exhausted',
+      error,
+      checkpoint: { instanceName: 'jetfleet-victim-0123456789ab' },
+    });
+    expect(told(await look())).toEqual([['instance_unknown', victim]]);
+  });
+
   it.each([
     ['pending', 'retrying'],
     ['processing', 'running'],
@@ -147,12 +175,16 @@ describe('an instance is left alone', () => {
     const check = new InstanceCheck(broker, fleet.provider, { graceMs: 0 });
     expect(await check.look()).toEqual([]);
     await broker.topology.purge('events', broker.subjects.eventsOf('reused'));
+    const later = '2026-01-02T00:00:00.000Z';
     await recorded('reused', {
       status: 'failed',
       state: 'exhausted',
       error,
       redrives: 1,
-      checkpoint: { instanceName: 'jetfleet-reused-ffffffffffff' },
+      createdAt: later,
+      checkpoint: {
+        instanceName: instanceNameFor({ id: 'reused', createdAt: later, redrives: 1 }, fleet.namespace),
+      },
     });
     // The record of its first attempt has the name of the first job here; a real one never has.
     await broker.topology.purge('events', broker.subjects.event('*', 'processing', 'reused'));

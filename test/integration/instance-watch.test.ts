@@ -82,8 +82,11 @@ describe('a monitor among very many', () => {
     await fleet.provider.delete(id);
     const { error } = await fleet.waitForJob('rent-monitor', 'rejected');
     expect(error).toMatchObject({ code: 'JETFLEET_INSTANCE_VANISHED' });
-    // Its poll was brought forward, and it polled for itself.
-    expect(await states()).toEqual(['running', 'waiting', 'waiting', 'running', 'rejected']);
+    // Its poll was brought forward, and it polled for itself: once to see it gone, and until that is proven.
+    const seen = await states();
+    expect(seen.slice(0, 4)).toEqual(['running', 'waiting', 'waiting', 'running']);
+    expect(seen.filter((state) => state === 'running').length).toBeGreaterThanOrEqual(4);
+    expect(seen.at(-1)).toBe('rejected');
   });
 
   it('completes when its instance runs, soon after', async () => {
@@ -118,15 +121,13 @@ describe('a monitor among very many', () => {
     expect((await states()).at(-1)).toBe('cancelled');
   });
 
-  it('waits out a provider that is down, and tells its job of an error that will not pass', async () => {
+  it.each([503, 401])('waits out a provider that answers %i, with nothing written', async (status) => {
     await watched();
     const route = 'GET /gpu/instance';
-    fleet.simulator.faults.add({ kind: 'error', status: 503, route, times: 3 });
+    fleet.simulator.faults.add({ kind: 'error', status, route, times: 3 });
     await looked(8);
     expect(await states()).toEqual(['running', 'waiting']);
-    fleet.simulator.faults.add({ kind: 'error', status: 401, route, times: 20 });
-    const { error } = await fleet.waitForJob('rent-monitor', 'rejected');
-    expect(error).toMatchObject({ code: 'JETFLEET_PROVIDER_AUTH' });
+    expect(fleet.simulator.faults.list()).toMatchObject([{ kind: 'stuck_pulling' }]);
   });
 
   it('is polled as usual by another worker when the one that looks at it shuts down', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { Sweeper } from '../../src/doctor/sweeper.js';
+import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -34,7 +35,7 @@ async function orphan(): Promise<string> {
   const broker = await fleet.queue.broker();
   await fleet.queue.addJob('step', {}, 'normal', { id: 'failed' });
   const pending = (await fleet.queue.getJob('failed')) as JobRecord;
-  const checkpoint = { instanceName: 'jetfleet-failed-0123456789ab' };
+  const checkpoint = { instanceName: instanceNameFor(pending, fleet.namespace) };
   const job: JobRecord = { ...pending, type: 'create_instance', attempt: 1, checkpoint };
   const seq = await broker.appendEvent({ ...job, status: 'processing', state: 'running' }, 0);
   await broker.appendEvent({ ...job, status: 'failed', state: 'exhausted' }, seq);

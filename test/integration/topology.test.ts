@@ -1,9 +1,9 @@
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { assertApiLevel } from '../../src/broker/server-check.js';
 import { formatDrift } from '../../src/broker/drift.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { assertApiLevel } from '../../src/broker/server-check.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
 import { startNats } from '../support/nats.js';
 

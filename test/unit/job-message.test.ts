@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ValidationError } from '../../src/jobs/errors.js';
 import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES } from '../../src/jobs/limits.js';
-import { Header } from '../../src/wire/headers.js';
 import { encodePayload } from '../../src/jobs/validation.js';
+import { Header } from '../../src/wire/headers.js';
 import { decodeJob, optionHeaders, type WorkMessage } from '../../src/wire/job-message.js';
 import { Subjects } from '../../src/wire/subjects.js';
 

@@ -1,6 +1,9 @@
 import { DEFAULT_SETTLE_DELAY_MS, MAX_LOOK_UPS } from '../../../machines/index.js';
+import type { Broker } from '../../broker/broker.js';
 import type { GpuProvider } from '../../gpu/provider.js';
 import { JobType } from '../../jobs/vocabulary.js';
+import { Alerts } from '../../telemetry/alerts.js';
+import type { Logger } from '../../telemetry/logger.js';
 import type { WebhookClient } from '../../webhooks/deliver.js';
 import { parseWebhookSecret } from '../../webhooks/signature.js';
 import type { HandlerOptions } from '../job-handler.js';
@@ -8,10 +11,12 @@ import { createInstanceHandler, type HeldJobOf } from './create-instance.js';
 import { deleteInstanceHandler } from './delete-instance.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { monitorInstanceHandler } from './monitor-instance.js';
+import { OwnedInstances } from './owned-instances.js';
 import { sendWebhookHandler } from './send-webhook.js';
+import { watchfulWith } from './watchful.js';
 
 export interface BuiltInOptions {
-  instances?: { provider: GpuProvider; watch: InstanceWatch };
+  instances?: { provider: GpuProvider; watch: InstanceWatch; broker: () => Promise<Broker>; logger: Logger };
   webhooks?: { client: WebhookClient; secrets: string[] };
   namespace: string;
   heldJob: HeldJobOf;
@@ -29,16 +34,17 @@ export function builtInHandlers(options: BuiltInOptions): Map<string, HandlerOpt
 function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
   const { instances, namespace, heldJob, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
   if (!instances) return [];
-  const { provider, watch } = instances;
-  const shared = { provider, heldJob };
-  const verifyIntervalMs = settleDelayMs;
-  // A create of unknown outcome is waited for as long as before another create.
-  const settleMs = settleDelayMs * MAX_LOOK_UPS;
+  const { provider, watch, broker, logger } = instances;
+  const owned = new OwnedInstances({ provider, broker });
+  const shared = { heldJob, watchful: watchfulWith(new Alerts(logger)) };
+  // What is created or deleted is given the same time to show.
+  const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
   const polling = pollIntervalMs === undefined ? {} : { pollIntervalMs };
+  const watching = { instances: owned, watch, ...verifying, ...polling };
   return [
-    [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, namespace, settleDelayMs })],
-    [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, watch, verifyIntervalMs, ...polling })],
-    [JobType.DELETE_INSTANCE, deleteInstanceHandler({ ...shared, verifyIntervalMs, settleMs })],
+    [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, provider, namespace, settleDelayMs })],
+    [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, ...watching })],
+    [JobType.DELETE_INSTANCE, deleteInstanceHandler({ ...shared, instances: owned, ...verifying })],
   ];
 }
 

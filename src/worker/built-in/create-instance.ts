@@ -10,6 +10,7 @@ import type { GpuProvider, Offer, Template } from '../../gpu/provider.js';
 import { BrokerError } from '../../jobs/errors.js';
 import { type CreateInstancePayload, createInstancePayload } from '../../jobs/payloads.js';
 import type { HandlerOptions, JobContext } from '../job-handler.js';
+import type { Watchful } from './watchful.js';
 
 /** Finds the job that a chart's actor works for. */
 export type HeldJobOf = (jobId: string) => JobContext;
@@ -19,6 +20,7 @@ export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   /** Part of the instances' names, so that two namespaces on one account never adopt each other's. */
   namespace: string;
   heldJob: HeldJobOf;
+  watchful: Watchful;
 }
 
 const MAX_FENCES = 3;
@@ -29,7 +31,7 @@ const MIN_FENCE_MS = 250;
 export function createInstanceHandler(
   options: CreateInstanceHandlerOptions,
 ): HandlerOptions<CreateInstancePayload> {
-  const { provider, namespace, heldJob, ...settings } = options;
+  const { provider, namespace, heldJob, watchful, ...settings } = options;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
   const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
@@ -44,8 +46,11 @@ export function createInstanceHandler(
     actors: {
       resolveOffers: fromPromise(async ({ input: { jobId, payload } }) => {
         const job = heldJob(jobId);
-        await templateOf(job, payload.templateId);
-        return listOffers(provider, payload, job.signal);
+        const offers = async () => {
+          await templateOf(job, payload.templateId);
+          return listOffers(provider, payload, job.signal);
+        };
+        return watchful(jobId, offers());
       }),
       recordIntent: fromPromise(async ({ input: { jobId } }) => {
         const job = heldJob(jobId);
@@ -53,8 +58,8 @@ export function createInstanceHandler(
         await job.saveCheckpoint({ instanceName });
         return { instanceName };
       }),
-      findInstances: fromPromise(({ input }) =>
-        provider.findByName(input.instanceName, heldJob(input.jobId).signal),
+      findInstances: fromPromise(async ({ input }) =>
+        watchful(input.jobId, provider.findByName(input.instanceName, heldJob(input.jobId).signal)),
       ),
       createInstance: fromPromise(async ({ input: { jobId, instanceName, offer } }) => {
         const job = heldJob(jobId);
@@ -62,7 +67,7 @@ export function createInstanceHandler(
         const template = await templateOf(job, templateId);
         const spec = { name: instanceName, offer: offer as Offer, template, gpuNum, rootfsSize };
         await fence(job, { instanceName, region: offer.region, productId: offer.productId }, freshMs);
-        return provider.create(spec, job.signal);
+        return watchful(jobId, provider.create(spec, job.signal));
       }),
     },
   });

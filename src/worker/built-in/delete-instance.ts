@@ -1,12 +1,14 @@
 import { fromPromise } from 'xstate';
 import { type DeleteInstanceSettings, deleteInstanceChart } from '../../../machines/index.js';
-import type { GpuProvider } from '../../gpu/provider.js';
 import { type DeleteInstancePayload, deleteInstancePayload } from '../../jobs/payloads.js';
 import type { HandlerOptions } from '../job-handler.js';
 import type { HeldJobOf } from './create-instance.js';
+import type { OwnedInstances } from './owned-instances.js';
+import type { Watchful } from './watchful.js';
 
 export interface DeleteInstanceHandlerOptions extends DeleteInstanceSettings {
-  provider: GpuProvider;
+  instances: OwnedInstances;
+  watchful: Watchful;
   heldJob: HeldJobOf;
 }
 
@@ -14,20 +16,18 @@ export interface DeleteInstanceHandlerOptions extends DeleteInstanceSettings {
 export function deleteInstanceHandler(
   options: DeleteInstanceHandlerOptions,
 ): HandlerOptions<DeleteInstancePayload> {
-  const { provider, heldJob, ...settings } = options;
+  const { instances, watchful, heldJob, ...settings } = options;
   const chart = deleteInstanceChart(settings).provide({
     actors: {
-      findInstances: fromPromise(async ({ input: { jobId, payload } }) => {
-        const { signal } = heldJob(jobId);
-        const { novitaInstanceId, instanceName } = payload;
-        const named = instanceName === undefined ? [] : await provider.findByName(instanceName, signal);
-        const known = novitaInstanceId === undefined ? null : await provider.get(novitaInstanceId, signal);
-        return [...named, ...(known && known.status !== 'terminated' ? [known] : [])];
+      findInstances: fromPromise(async ({ input: { jobId, payload, found } }) => {
+        const { novitaInstanceId, instanceName: name } = payload;
+        const ids = [...new Set([...found, ...(novitaInstanceId === undefined ? [] : [novitaInstanceId])])];
+        return watchful(jobId, instances.find(heldJob(jobId), { ids, ...(name !== undefined && { name }) }));
       }),
       deleteInstances: fromPromise(async ({ input: { jobId, instanceIds } }) => {
-        const { signal, logger } = heldJob(jobId);
-        logger.warn({ instanceIds }, 'deleting what a job has left behind');
-        await Promise.all(instanceIds.map((id) => provider.delete(id, signal)));
+        const job = heldJob(jobId);
+        job.logger.warn({ instanceIds }, 'deleting what a job has left behind');
+        await watchful(jobId, instances.delete(job, instanceIds));
       }),
     },
   });

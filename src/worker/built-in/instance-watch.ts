@@ -3,7 +3,6 @@ import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../..
 import { atMost } from '../../broker/bounded.js';
 import { InstancePoller } from '../../gpu/instance-poller.js';
 import type { GpuProvider, Instance } from '../../gpu/provider.js';
-import { toJobError } from '../../jobs/errors.js';
 import { checkNumber } from '../../jobs/numbers.js';
 import type { Logger } from '../../telemetry/logger.js';
 
@@ -160,13 +159,13 @@ export class InstanceWatch {
     this.#watched.set(jobId, watched);
   }
 
-  /** Of an error that no further look will mend the job itself can make the most. */
+  /** A look that fails says nothing about the instance. */
   async #showsAnEnd({ jobId, novitaInstanceId }: Watched): Promise<boolean> {
     try {
       return endsTheWait(checkOf(await this.#poller.get(novitaInstanceId)));
     } catch (error) {
       this.#options.logger.debug({ err: error, jobId }, 'cannot look at the instance of a waiting job');
-      return !toJobError(error).retryable;
+      return false;
     }
   }
 
@@ -180,7 +179,8 @@ export class InstanceWatch {
   }
 }
 
-function checkOf(instance: Instance | null): InstanceCheck {
+/** What a monitor needs to know of an instance. */
+export function checkOf(instance: Instance | null): InstanceCheck {
   if (!instance) return null;
   const { status, healthy, reason } = instance;
   return { status, healthy, ...(reason !== undefined && { reason }) };

@@ -1,13 +1,15 @@
 import { fromPromise } from 'xstate';
-import { type MonitorInstanceSettings, monitorInstanceChart } from '../../../machines/index.js';
-import type { GpuProvider } from '../../gpu/provider.js';
+import { isGone, type MonitorInstanceSettings, monitorInstanceChart } from '../../../machines/index.js';
 import { type MonitorInstancePayload, monitorInstancePayload } from '../../jobs/payloads.js';
 import type { HandlerOptions } from '../job-handler.js';
 import type { HeldJobOf } from './create-instance.js';
-import type { InstanceWatch } from './instance-watch.js';
+import { checkOf, type InstanceWatch } from './instance-watch.js';
+import type { OwnedInstances } from './owned-instances.js';
+import type { Watchful } from './watchful.js';
 
 export interface MonitorInstanceHandlerOptions extends MonitorInstanceSettings {
-  provider: GpuProvider;
+  instances: OwnedInstances;
+  watchful: Watchful;
   watch: InstanceWatch;
   heldJob: HeldJobOf;
 }
@@ -19,17 +21,24 @@ const CONCURRENCY = 50;
 export function monitorInstanceHandler(
   options: MonitorInstanceHandlerOptions,
 ): HandlerOptions<MonitorInstancePayload> {
-  const { provider, watch, heldJob, ...settings } = options;
+  const { instances, watchful, watch, heldJob, ...settings } = options;
   const chart = monitorInstanceChart(settings).provide({
     actors: {
-      checkInstance: fromPromise(({ input: { jobId, novitaInstanceId, isLastLook } }) =>
-        watch.poll(jobId, novitaInstanceId, isLastLook, heldJob(jobId).signal),
+      checkInstance: fromPromise(async ({ input: { jobId, novitaInstanceId: id, isLastLook } }) => {
+        const job = heldJob(jobId);
+        const check = async () => {
+          const polled = await watch.poll(jobId, id, isLastLook, job.signal);
+          if (!isLastLook || !isGone(polled)) return polled;
+          const [shown] = await instances.find(job, { ids: [id] });
+          return shown ? checkOf(shown) : polled;
+        };
+        return watchful(jobId, check());
+      }),
+      deleteInstance: fromPromise(async ({ input: { jobId, novitaInstanceId } }) =>
+        watchful(jobId, instances.delete(heldJob(jobId), [novitaInstanceId])),
       ),
-      deleteInstance: fromPromise(({ input }) =>
-        provider.delete(input.novitaInstanceId, heldJob(input.jobId).signal),
-      ),
-      stopInstance: fromPromise(({ input }) =>
-        provider.stop(input.novitaInstanceId, heldJob(input.jobId).signal),
+      stopInstance: fromPromise(async ({ input: { jobId, novitaInstanceId } }) =>
+        watchful(jobId, instances.stop(heldJob(jobId), novitaInstanceId)),
       ),
     },
   });

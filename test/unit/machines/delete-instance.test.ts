@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, toPromise } from 'xstate';
 import { type DeleteCheckpoint, deleteInstanceChart, type RunInput } from '../../../machines/index.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
+import type { JobOutcome } from '../../../src/jobs/outcome.js';
 import type { DeleteInstancePayload } from '../../../src/jobs/payloads.js';
 
 const START = Date.parse('2026-01-01T00:00:00.000Z');
@@ -17,9 +18,13 @@ async function look(
   { afterMs = 0, checkpoint, remove = () => {} }: Partial<LookOptions> = {},
 ) {
   const deleted: string[] = [];
+  let asked: string[] = [];
   const machine = deleteInstanceChart(SETTINGS).provide({
     actors: {
-      findInstances: fromPromise(async () => found().map((id) => ({ id }))),
+      findInstances: fromPromise(async ({ input }) => {
+        asked = input.found;
+        return found().map((id) => ({ id }));
+      }),
       deleteInstances: fromPromise(async ({ input }) => {
         remove();
         deleted.push(...input.instanceIds);
@@ -38,7 +43,19 @@ async function look(
   };
   const outcome = await toPromise(createActor(machine, { input }).start());
   const left = outcome.kind === 'snoozed' ? (outcome.checkpoint as DeleteCheckpoint) : undefined;
-  return { outcome, deleted, left };
+  return { outcome, deleted, left, asked };
+}
+
+/** How looks at these times that find nothing end. */
+async function quiet(payload: DeleteInstancePayload, times: number[], left?: DeleteCheckpoint) {
+  let checkpoint = left;
+  let outcome: JobOutcome | undefined;
+  for (const afterMs of times) {
+    const run = await look(payload, () => [], { afterMs, checkpoint });
+    checkpoint = run.left;
+    outcome = run.outcome;
+  }
+  return outcome as JobOutcome;
 }
 
 interface LookOptions {
@@ -52,37 +69,47 @@ const fail = (error: Error) => (): never => {
 };
 
 describe('deleting what was rented', () => {
-  it('deletes all that it finds, and looks again before it calls it gone', async () => {
+  it('deletes all that it finds, and looks again until it is proven gone', async () => {
     const first = await look(known, () => ['p-1']);
     expect(first.deleted).toEqual(['p-1']);
     expect(first.outcome).toMatchObject({ kind: 'snoozed', delayMs: 100 });
-    const second = await look(known, () => [], { afterMs: 100, checkpoint: first.left });
-    expect(second.outcome).toEqual({ kind: 'completed', result: { deleted: ['p-1'] } });
+    const last = await quiet(known, [100, 250, 400], first.left);
+    expect(last).toEqual({ kind: 'completed', result: { deleted: ['p-1'] } });
   });
 
-  it('is done at once when an instance that was seen is gone', async () => {
-    const { outcome, deleted } = await look(known, () => []);
-    expect(deleted).toEqual([]);
-    expect(outcome).toEqual({ kind: 'completed', result: { deleted: [] } });
+  it.each([
+    ['a name', named],
+    ['an id', known],
+  ])('waits for %s until three looks over the settling time have found nothing', async (_, payload) => {
+    expect((await quiet(payload, [0, 150, 299])).kind).toBe('snoozed');
+    expect((await quiet(payload, [0, 300])).kind).toBe('snoozed');
+    expect(await quiet(payload, [0, 150, 300])).toEqual({ kind: 'completed', result: { deleted: [] } });
   });
 
-  it('waits for a name until nothing of it has shown for the settling time', async () => {
-    const first = await look(named, () => []);
-    expect(first.outcome.kind).toBe('snoozed');
-    const second = await look(named, () => [], { afterMs: 299, checkpoint: first.left });
-    expect(second.outcome.kind).toBe('snoozed');
-    const third = await look(named, () => [], { afterMs: 300, checkpoint: second.left });
-    expect(third.outcome).toEqual({ kind: 'completed', result: { deleted: [] } });
-  });
-
-  it('begins to wait anew when an instance of the name shows late', async () => {
+  it('begins to wait again when an instance shows late', async () => {
     const first = await look(named, () => []);
     const second = await look(named, () => ['late'], { afterMs: 200, checkpoint: first.left });
     expect(second.deleted).toEqual(['late']);
-    const third = await look(named, () => [], { afterMs: 400, checkpoint: second.left });
-    expect(third.outcome.kind).toBe('snoozed');
-    const fourth = await look(named, () => [], { afterMs: 700, checkpoint: third.left });
-    expect(fourth.outcome).toEqual({ kind: 'completed', result: { deleted: ['late'] } });
+    expect((await quiet(named, [400, 500, 600], second.left)).kind).toBe('snoozed');
+    const last = await quiet(named, [400, 500, 700], second.left);
+    expect(last).toEqual({ kind: 'completed', result: { deleted: ['late'] } });
+  });
+
+  it('asks for all that it has found so far, by id', async () => {
+    const first = await look(named, () => ['p-1']);
+    const second = await look(named, () => ['p-2'], { afterMs: 100, checkpoint: first.left });
+    expect(second.asked).toEqual(['p-1']);
+    const third = await look(named, () => [], { afterMs: 200, checkpoint: second.left });
+    expect(third.asked).toEqual(['p-1', 'p-2']);
+  });
+
+  it('fails at once, with the reason, when what it found is not ours', async () => {
+    const remove = fail(new JetfleetError('JETFLEET_INSTANCE_NOT_OURS', 'no job rented it'));
+    const { outcome } = await look(known, () => ['p-1'], { remove });
+    expect(outcome).toEqual({
+      kind: 'failed',
+      error: { code: 'JETFLEET_INSTANCE_NOT_OURS', message: 'no job rented it', retryable: false },
+    });
   });
 
   it.each([

@@ -65,6 +65,20 @@ export async function run(
   return { outcome, calls };
 }
 
+/** One run after the other at these times, each with what the one before has left. */
+export async function runs(times: number[], fakes: Fakes, more: Payload = {}) {
+  const outcomes: JobOutcome[] = [];
+  const calls: string[] = [];
+  let checkpoint: unknown;
+  for (const ms of times) {
+    const { outcome, calls: made } = await run(inputAt(ms, more, checkpoint), fakes);
+    if (outcome.kind === 'snoozed' && outcome.checkpoint !== undefined) checkpoint = outcome.checkpoint;
+    outcomes.push(outcome);
+    calls.push(...made);
+  }
+  return { outcomes, calls };
+}
+
 export const provisioning: InstanceCheck = { status: 'provisioning', healthy: false };
 export const ready: InstanceCheck = { status: 'running', healthy: true };
 export const fail = (error: Error) => (): never => {
@@ -76,6 +90,7 @@ export const transient = (retryAfterMs?: number) =>
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 export const auth = () => new JetfleetError('JETFLEET_PROVIDER_AUTH', 'bad key');
+export const notOurs = () => new JetfleetError('JETFLEET_INSTANCE_NOT_OURS', 'no job rented it');
 export const notFound = () => new JetfleetError('JETFLEET_PROVIDER_NOT_FOUND', 'no such instance');
 export const deleting = (since: number) => ({
   phase: 'deleting',

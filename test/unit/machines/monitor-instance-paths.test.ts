@@ -8,6 +8,7 @@ import {
   inputAt,
   MAX_WAIT,
   notFound,
+  notOurs,
   provisioning,
   ready,
   run,
@@ -32,7 +33,8 @@ describe('run after run', () => {
         expect(outcome).toMatchObject(timedOut);
         expect(deletedAt).toBeGreaterThan(MAX_WAIT);
         expect(deletedAt).toBeLessThan(MAX_WAIT + 1_000);
-        expect(now).toBeLessThan(MAX_WAIT + 10_000);
+        // Until it is gone, and for the settling time.
+        expect(now).toBeLessThan(MAX_WAIT + 5_000 + 10_000 + 5_000);
         return;
       }
       expect(outcome.delayMs).toBeGreaterThan(0);
@@ -50,14 +52,21 @@ describe('every path through the chart', () => {
       type: `xstate.${kind}.actor.0.monitor_instance.${state}`,
       [kind === 'done' ? 'output' : 'error']: value,
     }) as unknown as Event;
-  const checks = [null, provisioning, ready, { status: 'failed', healthy: false }];
-  const states = ['checking', 'verifyingGone', 'deleting', 'stopping'];
+  const checks = [
+    null,
+    provisioning,
+    ready,
+    { status: 'failed', healthy: false },
+    { status: 'stopped', healthy: false },
+  ];
+  const reading = ['checking', 'verifyingGone', 'verifyingStopped'];
+  const states = [...reading, 'deleting', 'stopping'];
   const events = [
-    ...checks.flatMap((check) => [event('done', 'checking', check), event('done', 'verifyingGone', check)]),
+    ...checks.flatMap((check) => reading.map((state) => event('done', state, check))),
     event('done', 'deleting'),
     event('done', 'stopping'),
     ...states.flatMap((state) =>
-      [transient(), auth(), notFound()].map((error) => event('error', state, error)),
+      [transient(), auth(), notFound(), notOurs()].map((error) => event('error', state, error)),
     ),
   ];
   const inputs = [0, MAX_WAIT + 1, MAX_WAIT + 60_001, MAX_WAIT + 1_200_002].flatMap((ms) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InstanceCheck } from '../../../machines/index.js';
+import { JetfleetError } from '../../../src/jobs/errors.js';
 import type { MonitorInstancePayload } from '../../../src/jobs/payloads.js';
 import {
   auth,
@@ -12,10 +13,12 @@ import {
   MAX_WAIT,
   notDeleted,
   notFound,
+  notOurs,
   type Payload,
   provisioning,
   ready,
   run,
+  runs,
   timedOut,
   transient,
 } from './monitor-instance-fixture.js';
@@ -51,8 +54,6 @@ describe('while there is time', () => {
   });
 
   it.each<[string, InstanceCheck, string]>([
-    ['unknown to the provider', null, 'JETFLEET_INSTANCE_VANISHED'],
-    ['terminated', { status: 'terminated', healthy: false }, 'JETFLEET_INSTANCE_VANISHED'],
     ['failed', { status: 'failed', healthy: false, reason: 'image not found' }, 'JETFLEET_INSTANCE_FAILED'],
     ['preempted', { status: 'preempted', healthy: false, reason: 'outbid' }, 'JETFLEET_INSTANCE_FAILED'],
   ])('fails at once when the instance is %s', async (_, check, code) => {
@@ -60,6 +61,52 @@ describe('while there is time', () => {
     expect(outcome).toMatchObject(failed(code));
     expect(outcome).not.toHaveProperty('timedOut');
     if (check?.reason) expect(JSON.stringify(outcome)).toContain(check.reason);
+  });
+
+  it.each<[string, InstanceCheck]>([
+    ['unknown to the provider', null],
+    ['terminated', { status: 'terminated', healthy: false }],
+  ])('fails once three reads over the settling time have shown it %s', async (_, check) => {
+    const { outcomes, calls } = await runs([1_000, 6_000, 10_999, 11_000], { check: () => check });
+    expect(outcomes.slice(0, 3)).toEqual(
+      [1, 2, 3].map((reads) => ({
+        kind: 'snoozed',
+        delayMs: 2_000,
+        checkpoint: { lastStatus: 'unknown', absent: { since: iso(1_000), reads } },
+      })),
+    );
+    expect(outcomes[3]).toMatchObject(failed('JETFLEET_INSTANCE_VANISHED'));
+    expect(outcomes[3]).not.toHaveProperty('timedOut');
+    expect(calls).toEqual(['check', 'last look', 'last look', 'last look']);
+  });
+
+  it('needs three reads, however far apart two are', async () => {
+    const { outcomes } = await runs([1_000, 100_000], { check: () => null });
+    expect(outcomes[1]).toMatchObject({ kind: 'snoozed' });
+  });
+
+  it('forgets an absence when the instance shows, and counts from the start again', async () => {
+    const seen: InstanceCheck[] = [null, null, provisioning, null, null];
+    const { outcomes } = await runs([0, 9_000, 10_000, 20_000, 31_000], {
+      check: () => seen.shift() ?? null,
+    });
+    expect(outcomes[2]).toEqual({
+      kind: 'snoozed',
+      delayMs: 10_000,
+      checkpoint: { lastStatus: 'provisioning' },
+    });
+    expect(outcomes[4]).toMatchObject({
+      kind: 'snoozed',
+      checkpoint: { absent: { since: iso(20_000), reads: 2 } },
+    });
+  });
+
+  it('keeps an absence through a read that fails, and does not count it', async () => {
+    const seen = [() => null, fail(transient()), () => null, fail(auth()), () => null];
+    const { outcomes } = await runs([0, 5_000, 10_000, 15_000, 20_000], {
+      check: () => (seen.shift() ?? (() => null))(),
+    });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['snoozed', 'snoozed', 'snoozed', 'snoozed', 'failed']);
   });
 
   it('does not take a provider that is out of reach for a failed instance', async () => {
@@ -74,9 +121,14 @@ describe('while there is time', () => {
     expect(outcome).toEqual({ kind: 'snoozed', delayMs: 60_050 });
   });
 
-  it('fails with an error that no poll will mend', async () => {
-    const { outcome } = await run(inputAt(1_000), { check: fail(auth()) });
-    expect(outcome).toMatchObject(failed('JETFLEET_PROVIDER_AUTH'));
+  it.each([
+    ['auth', auth()],
+    ['not found', notFound()],
+    ['validation', new JetfleetError('JETFLEET_PROVIDER_VALIDATION', 'answered 400')],
+  ])('polls on after a read that is refused: %s', async (_, error) => {
+    const { outcome, calls } = await run(inputAt(1_000), { check: fail(error) });
+    expect(outcome).toEqual({ kind: 'snoozed', delayMs: 10_000 });
+    expect(calls).toEqual(['check']);
   });
 
   it('leaves an instance alone whose start time cannot be read', async () => {
@@ -89,25 +141,29 @@ describe('while there is time', () => {
 describe('when the waiting time is over', () => {
   const late = MAX_WAIT + 1;
 
-  it('deletes the instance and looks whether it is gone', async () => {
+  it('deletes the instance, and ends when it is proven gone', async () => {
     let gone = false;
-    const check = () => (gone ? null : provisioning);
-    const remove = () => {
-      gone = true;
+    const fakes = {
+      check: () => (gone ? null : provisioning),
+      remove: () => {
+        gone = true;
+      },
     };
-    const { outcome, calls } = await run(inputAt(late), { check, remove });
-    expect(calls).toEqual(['last look', 'delete', 'last look']);
-    expect(outcome).toMatchObject(timedOut);
-    expect(outcome).toMatchObject({
+    const { outcomes, calls } = await runs([late, late + 2_000, late + 10_000], fakes);
+    expect(calls.slice(0, 3)).toEqual(['last look', 'delete', 'last look']);
+    expect(outcomes.slice(0, 2)).toMatchObject([{ kind: 'snoozed', delayMs: 2_000 }, { kind: 'snoozed' }]);
+    expect(outcomes[2]).toMatchObject(timedOut);
+    expect(outcomes[2]).toMatchObject({
       error: { message: expect.stringMatching(/600000 ms.*provisioning.*deleted/) },
     });
   });
 
   it.each<[MonitorInstancePayload['onTimeout'], string[], string]>([
-    ['stop', ['last look', 'stop'], 'it was stopped'],
+    ['stop', ['last look', 'stop', 'last look'], 'it was stopped'],
     ['keep', ['last look'], 'it was left alone'],
   ])('with onTimeout %s does %j', async (onTimeout, wanted, done) => {
-    const { outcome, calls } = await run(inputAt(late, { onTimeout }), {});
+    const seen: InstanceCheck[] = [provisioning, { status: 'stopping', healthy: false }];
+    const { outcome, calls } = await run(inputAt(late, { onTimeout }), { check: () => seen.shift() ?? null });
     expect(calls).toEqual(wanted);
     expect(outcome).toMatchObject(timedOut);
     expect(JSON.stringify(outcome)).toContain(done);
@@ -117,10 +173,9 @@ describe('when the waiting time is over', () => {
     const first = await run(inputAt(late), {});
     expect(first.outcome).toEqual({ kind: 'snoozed', delayMs: 2_000, checkpoint: deleting(late) });
     const checkpoint = first.outcome.kind === 'snoozed' ? first.outcome.checkpoint : undefined;
-    const second = await run(inputAt(late + 2_000, {}, checkpoint), { check: () => null });
+    const second = await run(inputAt(late + 2_000, {}, checkpoint), {});
     expect(second.calls).toEqual(['delete', 'last look']);
-    expect(second.outcome).toMatchObject(timedOut);
-    expect(JSON.stringify(second.outcome)).toContain('last status: provisioning');
+    expect(second.outcome).toEqual({ kind: 'snoozed', delayMs: 2_000, checkpoint: deleting(late) });
   });
 
   it('reports an instance that outlives the grace', async () => {
@@ -148,39 +203,79 @@ describe('when the waiting time is over', () => {
     expect(JSON.stringify(after.outcome)).toContain('answered 502');
   });
 
-  it.each<[string, Payload, Fakes]>([
-    ['delete', {}, { remove: fail(auth()) }],
-    ['stop', { onTimeout: 'stop' }, { stop: fail(auth()) }],
-  ])('reports a %s that is refused, with the cause', async (_, more, fakes) => {
-    const { outcome } = await run(inputAt(late, more), fakes);
+  it.each([auth(), notFound(), new JetfleetError('JETFLEET_PROVIDER_CONFLICT', 'bad state')])(
+    'repeats a delete that is refused with $code, and reports the cause when the grace is over',
+    async (error) => {
+      const fakes = { remove: fail(error) };
+      const { outcome } = await run(inputAt(late), fakes);
+      expect(outcome).toEqual({ kind: 'snoozed', delayMs: 2_000, checkpoint: deleting(late) });
+      const after = await run(inputAt(late + 1_200_001, {}, deleting(late)), fakes);
+      expect(after.outcome).toMatchObject(notDeleted);
+      expect(JSON.stringify(after.outcome)).toContain(error.message);
+    },
+  );
+
+  it.each<[string, InstanceCheck, unknown]>([
+    ['stopped', { status: 'stopped', healthy: false }, timedOut],
+    ['still there', provisioning, { kind: 'snoozed', delayMs: 2_000 }],
+    ['unknown to the provider', null, { kind: 'snoozed', delayMs: 2_000 }],
+  ])('a stop that is refused ends by what is read: %s', async (_, check, wanted) => {
+    const seen: InstanceCheck[] = [provisioning, check];
+    const fakes = { stop: fail(notFound()), check: () => seen.shift() ?? null };
+    const { outcome, calls } = await run(inputAt(late, { onTimeout: 'stop' }), fakes);
+    expect(calls).toEqual(['last look', 'stop', 'last look']);
+    expect(outcome).toMatchObject(wanted as object);
+  });
+
+  it('reports a stop that never shows', async () => {
+    const stopping = { phase: 'stopping', since: iso(late), lastStatus: 'provisioning' };
+    const { outcome } = await run(inputAt(late + 1_200_001, { onTimeout: 'stop' }, stopping), {});
     expect(outcome).toMatchObject(notDeleted);
-    expect(JSON.stringify(outcome)).toContain('bad key');
+    expect(JSON.stringify(outcome)).toContain('could not be stopped');
   });
 
   it.each<[string, Payload, Fakes]>([
-    ['delete', {}, { remove: fail(notFound()) }],
-    ['stop', { onTimeout: 'stop' }, { stop: fail(notFound()) }],
-  ])('takes "not found" on %s for gone', async (_, more, fakes) => {
-    expect((await run(inputAt(late, more), fakes)).outcome).toMatchObject(timedOut);
+    ['delete', {}, { remove: fail(notOurs()) }],
+    ['stop', { onTimeout: 'stop' }, { stop: fail(notOurs()) }],
+  ])('fails at once when the %s is refused because the instance is not ours', async (_, more, fakes) => {
+    const { outcome } = await run(inputAt(late, more), fakes);
+    expect(outcome).toMatchObject(failed('JETFLEET_INSTANCE_NOT_OURS'));
+    expect(outcome).not.toHaveProperty('timedOut');
   });
 
   it('goes on with a stop that an earlier run began', async () => {
     const first = await run(inputAt(late, { onTimeout: 'stop' }), { stop: fail(transient()) });
     expect(first.outcome).toMatchObject({ kind: 'snoozed', checkpoint: { phase: 'stopping' } });
     const checkpoint = first.outcome.kind === 'snoozed' ? first.outcome.checkpoint : undefined;
-    const second = await run(inputAt(late + 2_000, { onTimeout: 'stop' }, checkpoint), {});
-    expect(second.calls).toEqual(['stop']);
+    const second = await run(inputAt(late + 2_000, { onTimeout: 'stop' }, checkpoint), {
+      check: () => ({ status: 'stopped', healthy: false }),
+    });
+    expect(second.calls).toEqual(['stop', 'last look']);
     expect(second.outcome).toMatchObject(timedOut);
   });
 
-  it('deletes unseen once the provider was out of reach for too long', async () => {
-    let checks = 0;
-    const check = () => (checks++ === 0 ? fail(transient())() : null);
-    const within = await run(inputAt(MAX_WAIT + 60_000), { check: fail(transient()) });
-    expect(within.outcome).toMatchObject({ kind: 'snoozed' });
-    expect(within.calls).toEqual(['last look']);
-    const { outcome, calls } = await run(inputAt(MAX_WAIT + 60_001), { check });
-    expect(calls).toEqual(['last look', 'delete', 'last look']);
+  it('removes nothing unseen: it reads on until a read shows the instance', async () => {
+    for (const ms of [MAX_WAIT + 60_001, MAX_WAIT + 1_200_000]) {
+      const { outcome, calls } = await run(inputAt(ms), { check: fail(transient()) });
+      expect(outcome).toMatchObject({ kind: 'snoozed' });
+      expect(calls).toEqual(['last look']);
+    }
+    const back = await run(inputAt(MAX_WAIT + 1_200_001), { check: () => ready });
+    expect(back.outcome).toMatchObject({ kind: 'completed' });
+  });
+
+  it('gives up an instance that stays unreadable, and says that it may cost money', async () => {
+    const { outcome, calls } = await run(inputAt(MAX_WAIT + 1_200_001), { check: fail(auth()) });
+    expect(calls).toEqual(['last look']);
+    expect(outcome).toMatchObject(notDeleted);
+    expect(JSON.stringify(outcome)).toMatch(/could not be read and may still cost money: bad key/);
+  });
+
+  it('leaves one alone that stays unreadable, where the job says so', async () => {
+    const { outcome } = await run(inputAt(MAX_WAIT + 60_001, { onTimeout: 'keep' }), {
+      check: fail(transient()),
+    });
     expect(outcome).toMatchObject(timedOut);
+    expect(JSON.stringify(outcome)).toContain('left alone');
   });
 });

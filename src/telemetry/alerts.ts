@@ -1,0 +1,40 @@
+import { channel } from 'node:diagnostics_channel';
+import type { Logger } from './logger.js';
+
+/**
+ * What needs a person, and costs money or stops work until one acts.
+ *
+ * - `provider_auth`: the provider refuses the API key
+ * - `instance_not_ours`: a job asked to stop or delete an instance that no job of this queue rented
+ * - `rental_limit`: a create was refused by `maxInstances` or `maxGpus`
+ */
+export type AlertKind = 'provider_auth' | 'instance_not_ours' | 'rental_limit';
+
+/** What the channel `jetfleet.alert` of `node:diagnostics_channel` carries. */
+export interface Alert {
+  kind: AlertKind;
+  message: string;
+  jobId: string;
+}
+
+const alerts = channel('jetfleet.alert');
+/** Thousands of jobs meet the same trouble at once; one line in this time is enough. */
+const QUIET_MS = 60_000;
+
+/** Raises alerts: each goes out on the channel `jetfleet.alert`, and is logged as an error, at most once a minute a kind. */
+export class Alerts {
+  readonly #logger: Logger;
+  readonly #loggedAt = new Map<AlertKind, number>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  raise(alert: Alert): void {
+    alerts.publish(alert);
+    const now = performance.now();
+    if (now - (this.#loggedAt.get(alert.kind) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
+    this.#loggedAt.set(alert.kind, now);
+    this.#logger.error({ alert: alert.kind, jobId: alert.jobId }, alert.message);
+  }
+}

@@ -1,0 +1,129 @@
+import type { Broker } from '../../broker/broker.js';
+import { OwnerSearch, owns } from '../../doctor/owner-search.js';
+import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../../gpu/instance-name.js';
+import type { GpuProvider, Instance } from '../../gpu/provider.js';
+import { JetfleetError } from '../../jobs/errors.js';
+import { isJobId } from '../../jobs/job-id.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import { JobType } from '../../jobs/vocabulary.js';
+import type { JobContext } from '../job-handler.js';
+
+export interface OwnedInstancesOptions {
+  provider: GpuProvider;
+  broker: () => Promise<Broker>;
+}
+
+/** What is looked for: instances by their ids at the provider, and all of one name. */
+export interface Wanted {
+  ids: readonly string[];
+  name?: string;
+}
+
+/** A create, its monitor, and the job that deletes after that. */
+const MAX_PARENTS = 4;
+
+/**
+ * The only way by which a job stops or deletes an instance: whoever asks, it is touched when its name is one of ours and
+ * the record of a create job shows that it was rented under this name, both read at that moment. What the payload says
+ * proves nothing. Without a record, such as one that has expired, nothing is touched.
+ */
+export class OwnedInstances {
+  readonly #provider: GpuProvider;
+  readonly #broker: () => Promise<Broker>;
+  /** Searches read many records, so they take turns. */
+  #searching: Promise<unknown> = Promise.resolve();
+
+  constructor({ provider, broker }: OwnedInstancesOptions) {
+    this.#provider = provider;
+    this.#broker = broker;
+  }
+
+  /**
+   * What the provider shows now, asked by id and by list, since either may be late.
+   * @throws ProviderError, BrokerError; the reason of the job's signal
+   */
+  async find(job: JobContext, { ids, name }: Wanted): Promise<Instance[]> {
+    const { signal } = job;
+    const found = new Map<string, Instance>();
+    const keep = (instance: Instance | null) => {
+      if (instance && instance.status !== 'terminated') found.set(instance.id, instance);
+    };
+    for (const id of ids) keep(await this.#provider.get(id, signal));
+    if (name !== undefined) for (const each of await this.#provider.findByName(name, signal)) keep(each);
+    const missing = new Set(ids.filter((id) => !found.has(id)));
+    if (missing.size > 0) for (const each of await this.#listed(job, missing)) keep(each);
+    return [...found.values()];
+  }
+
+  /** @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; ProviderError, BrokerError */
+  async stop(job: JobContext, id: string): Promise<void> {
+    const [instance] = await this.#owned(job, [id]);
+    if (instance) await this.#provider.stop(id, job.signal);
+  }
+
+  /**
+   * Deletes all of them, or none where one is not ours.
+   * @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; ProviderError, BrokerError
+   */
+  async delete(job: JobContext, ids: readonly string[]): Promise<void> {
+    const owned = await this.#owned(job, ids);
+    await Promise.all(owned.map(({ id }) => this.#provider.delete(id, job.signal)));
+  }
+
+  /** Those of the list, which is read by name where the create job is known, else as a whole. */
+  async #listed(job: JobContext, ids: ReadonlySet<string>): Promise<Instance[]> {
+    const creator = await this.#creatorOf(await this.#broker(), job.record);
+    const names = creator ? instanceNamesOf(creator, (await this.#broker()).subjects.namespace) : [];
+    const prefixes = creator ? names : [INSTANCE_NAME_PREFIX];
+    const listed: Instance[] = [];
+    for (const namePrefix of prefixes) {
+      for await (const instance of this.#provider.list({ namePrefix }, job.signal)) {
+        if (ids.has(instance.id)) listed.push(instance);
+      }
+    }
+    return listed;
+  }
+
+  /** As they are read now; what is not there any more is left out. */
+  async #owned(job: JobContext, ids: readonly string[]): Promise<Instance[]> {
+    const present: Instance[] = [];
+    for (const id of ids) {
+      const [instance] = await this.find(job, { ids: [id] });
+      if (!instance) continue;
+      await this.#assertOwned(job, instance);
+      present.push(instance);
+    }
+    return present;
+  }
+
+  async #assertOwned(job: JobContext, { id, name }: Instance): Promise<void> {
+    const shown = `instance ${id} (${JSON.stringify(name)})`;
+    if (!name.startsWith(INSTANCE_NAME_PREFIX)) {
+      throw notOurs(`${shown} is not touched: its name does not begin with ${INSTANCE_NAME_PREFIX}`);
+    }
+    const broker = await this.#broker();
+    const creator = await this.#creatorOf(broker, job.record);
+    if (creator && owns(creator, name, broker.subjects.namespace)) return;
+    const search = this.#searching.then(() => new OwnerSearch(broker).find(new Set([name])));
+    this.#searching = search.catch(() => {});
+    if ((await search).has(name)) return;
+    throw notOurs(
+      `${shown} is not touched: no record of a create_instance job of this queue has its name; if it is yours, and its record has expired, remove it in the provider's console`,
+    );
+  }
+
+  /** The create job that this one follows from. Its record is read, as anybody can name any job as a parent. */
+  async #creatorOf(broker: Broker, job: JobRecord): Promise<JobRecord | undefined> {
+    let record: JobRecord | undefined = job;
+    for (let hops = 0; record && hops < MAX_PARENTS; hops++) {
+      if (record.type === JobType.CREATE_INSTANCE) return record;
+      if (record.parentId === undefined || !isJobId(record.parentId)) return undefined;
+      record = (await broker.lastEvent(record.parentId))?.record;
+    }
+    return undefined;
+  }
+}
+
+function notOurs(message: string): JetfleetError {
+  return new JetfleetError('JETFLEET_INSTANCE_NOT_OURS', message);
+}
