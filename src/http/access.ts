@@ -1,11 +1,18 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { covers, type Role } from './role.js';
-import { assertTokens, type HttpToken, roleFinder } from './tokens.js';
+import { Guesses } from './guesses.js';
+import { assertTokens, type HttpToken, type TokenOwner, tokenFinder } from './tokens.js';
 
 /** What a middleware leaves for the routes after it. */
 export interface ApiEnv {
-  Variables: { role: Role };
+  /** Who asks, as far as the server knows; empty where it does not. */
+  Bindings: { address?: string };
+  Variables: {
+    role: Role;
+    /** Stands for the token of the request; nothing of it can be read from this. */
+    holder: string;
+  };
 }
 
 export interface AccessOptions {
@@ -16,11 +23,14 @@ export interface AccessOptions {
   allowedHosts: readonly string[];
 }
 
+/** Everybody, where there are no tokens. */
+const LOCAL: TokenOwner = { role: 'admin', holder: 'local' };
 const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Decides over requests by their headers alone; nothing of a body is read before. */
 export class Access {
-  readonly #roleOf: (token: string) => Role | undefined;
+  readonly #find: (token: string) => TokenOwner | undefined;
+  readonly #guesses = new Guesses();
   readonly #isOpen: boolean;
   readonly #hosts: ReadonlySet<string>;
 
@@ -34,7 +44,7 @@ export class Access {
       );
     }
     this.#isOpen = tokens.length === 0;
-    this.#roleOf = roleFinder(tokens);
+    this.#find = tokenFinder(tokens);
     this.#hosts = new Set([...LOOPBACK_NAMES, ...allowedHosts]);
   }
 
@@ -49,7 +59,7 @@ export class Access {
   /** Lets through who may do what needs `role`. */
   needs(role: Role): MiddlewareHandler<ApiEnv> {
     return async (c, next) => {
-      const has = this.#isOpen ? 'admin' : this.#tokenRole(c);
+      const { role: has, holder } = this.#isOpen ? LOCAL : await this.#ownerOf(c);
       if (!covers(has, role)) {
         throw new JetfleetError(
           'JETFLEET_HTTP_FORBIDDEN',
@@ -57,14 +67,16 @@ export class Access {
         );
       }
       c.set('role', has);
+      c.set('holder', holder);
       await next();
     };
   }
 
-  #tokenRole(c: Context): Role {
+  async #ownerOf(c: Context<ApiEnv>): Promise<TokenOwner> {
     const [, token] = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
-    const role = token === undefined ? undefined : this.#roleOf(token);
-    if (role) return role;
+    const address = c.env?.address ?? '';
+    const owner = token === undefined ? undefined : await this.#guesses.check(address, token, this.#find);
+    if (owner) return owner;
     throw new JetfleetError(
       'JETFLEET_HTTP_UNAUTHORIZED',
       'this needs a valid token: "Authorization: Bearer <token>"',

@@ -39,13 +39,16 @@ export interface HttpApiOptions {
   environment?: string;
   /** Whether the dashboard is served on the paths that the API does not have. Defaults to true. */
   dashboard?: boolean;
+  /** Live streams that may be open at once for each token. Defaults to 64. */
+  maxStreamsPerToken?: number;
   /** A pino logger, or anything of its shape. Defaults to the queue's. */
   logger?: Logger;
 }
 
 /** The API of one queue, for any server that speaks the Fetch API's `Request` and `Response`. */
 export interface HttpApi {
-  fetch(request: Request): Promise<Response>;
+  /** @param from the address of the caller, by which guesses of tokens are slowed; without it all count as one caller */
+  fetch(request: Request, from?: { address?: string | undefined }): Promise<Response>;
   /** From now on `/readyz` answers 503, so that balancers send nobody here any more. */
   drain(): void;
   /** Ends the streams that are open. The queue stays open: it is the caller's. */
@@ -58,6 +61,7 @@ export interface HttpApi {
  */
 export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = {}): HttpApi {
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
+  const { maxStreamsPerToken = 64 } = options;
   const logger = options.logger ?? queue.logger;
   const access = new Access({ tokens, local, allowedHosts });
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid as never });
@@ -69,7 +73,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
     return problemResponse(problem, closing(c));
   });
   const routes: Routes = { app, access, queue };
-  const streams = new EventStreams();
+  const streams = new EventStreams(maxStreamsPerToken);
   const metrics = new Metrics(queue, logger);
   const collector = new LiveCollector(queue, logger, (record, times) => metrics.observe(record, times));
   const readiness = new Readiness(queue);
@@ -96,7 +100,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
     return problemResponse(problemOf(wrong), { allow: methods.join(', '), ...closing(c) });
   });
   return {
-    fetch: async (request) => app.fetch(request),
+    fetch: async (request, from = {}) => app.fetch(request, from),
     drain: () => {
       readiness.isDraining = true;
     },

@@ -1,4 +1,6 @@
 import type { Context } from 'hono';
+import { JetfleetError } from '../jobs/errors.js';
+import type { ApiEnv } from './access.js';
 
 /** One server-sent event; `data` is sent as JSON. */
 export interface SentEvent {
@@ -104,24 +106,47 @@ export class EventStream {
   }
 }
 
-/** The streams that are open. */
+/** The streams that are open, so many at most for each token. */
 export class EventStreams {
-  readonly #open = new Set<EventStream>();
+  readonly #maxPerToken: number;
+  readonly #open = new Map<EventStream, string>();
+
+  constructor(maxPerToken: number) {
+    this.#maxPerToken = maxPerToken;
+  }
 
   /**
    * Answers with a stream.
-   * @param fill is called with it at once, and says what to do when it has ended
+   * @param fill is called with it before the answer leaves; when it throws, the stream ends
+   * @throws JetfleetError `JETFLEET_HTTP_TOO_MANY` when the token has as many streams as it may
    */
-  respond(c: Context, fill: (stream: EventStream) => void): Response {
+  async respond(c: Context<ApiEnv>, fill: (stream: EventStream) => void | Promise<void>): Promise<Response> {
     // A HEAD request has no body that anybody would read.
     if (c.req.raw.method === 'HEAD') return new Response(null, { headers: HEADERS });
+    const holder = c.get('holder');
+    this.#assertRoom(holder);
     const stream = new EventStream(() => this.#open.delete(stream));
-    this.#open.add(stream);
-    fill(stream);
+    this.#open.set(stream, holder);
+    try {
+      await fill(stream);
+    } catch (error) {
+      stream.end();
+      throw error;
+    }
     return new Response(stream.readable, { headers: HEADERS });
   }
 
   close(): void {
-    for (const stream of this.#open) stream.end();
+    for (const stream of this.#open.keys()) stream.end();
+  }
+
+  #assertRoom(holder: string): void {
+    const own = [...this.#open.values()].filter((each) => each === holder).length;
+    if (own < this.#maxPerToken) return;
+    throw new JetfleetError(
+      'JETFLEET_HTTP_TOO_MANY',
+      `the token has ${own} streams open, which is the limit; close some first`,
+      { retryable: true },
+    );
   }
 }

@@ -46,6 +46,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   JETFLEET_HTTP_BODY_TOO_LARGE: 413,
   JETFLEET_HTTP_MEDIA_TYPE: 415,
   JETFLEET_HTTP_KEY_REUSED: 422,
+  JETFLEET_HTTP_TOO_MANY: 429,
 };
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -59,6 +60,7 @@ const TITLES: Readonly<Record<number, string>> = {
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
@@ -94,6 +96,7 @@ export function problemResponse(body: ProblemBody, headers: Record<string, strin
       'content-type': 'application/problem+json',
       ...(body.status === 401 && { 'www-authenticate': 'Bearer realm="jetfleet"' }),
       ...(body.status === 503 && { 'retry-after': '1' }),
+      ...(body.status === 429 && { 'retry-after': '10' }),
       ...headers,
     },
   });

@@ -13,7 +13,14 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
   port?: number;
   /** How long `close` waits for requests that are under way. Defaults to 5,000. */
   closeTimeoutMs?: number;
+  /** How long the headers of a request may take to come. Defaults to 20,000. */
+  headersTimeoutMs?: number;
+  /** How long a whole request may take to come, its body included. Defaults to 60,000. */
+  requestTimeoutMs?: number;
 }
+
+/** How late a request that takes too long may end. */
+const CHECK_MS = 1_000;
 
 /** A server that listens. */
 export interface HttpServer extends AsyncDisposable {
@@ -45,12 +52,16 @@ export async function startHttpServer(
     );
   }
   const api = createHttpApi(queue, { ...options, tokens, local: true });
+  const { headersTimeoutMs = 20_000, requestTimeoutMs = 60_000 } = options;
   const server = createAdaptorServer({
-    fetch: (request) => api.fetch(request),
+    fetch: (request, { incoming }) => api.fetch(request, { address: incoming.socket?.remoteAddress }),
+    // A request whose headers or body never end must not hold a connection. Node looks every 30 s by itself.
+    serverOptions: {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeoutMs),
+    },
   }) as import('node:http').Server;
-  // A request whose headers or body never end must not hold a connection.
-  server.requestTimeout = 60_000;
-  server.headersTimeout = 20_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const why = `cannot listen at ${host}:${port}: ${cause.code ?? cause.message}; choose another port with --http-port, 0 takes a free one`;

@@ -40,13 +40,23 @@ export function assertTokens(tokens: readonly HttpToken[]): void {
   }
 }
 
-/** Tells the role of a token; how long it takes does not depend on which bytes are right. */
-export function roleFinder(tokens: readonly HttpToken[]): (token: string) => Role | undefined {
-  const known = tokens.map(({ token, role }) => ({ role, digest: digestOf(token) }));
+/** Whose a token is. */
+export interface TokenOwner {
+  role: Role;
+  /** Tells tokens apart without saying anything of them. */
+  holder: string;
+}
+
+/** Finds the owner of a token; how long it takes does not depend on which bytes are right. */
+export function tokenFinder(tokens: readonly HttpToken[]): (token: string) => TokenOwner | undefined {
+  const known = tokens.map(({ token, role }, index) => ({
+    owner: { role, holder: `token ${index}` },
+    digest: digestOf(token),
+  }));
   return (token) => {
     const digest = digestOf(token);
-    let found: Role | undefined;
-    for (const each of known) if (timingSafeEqual(each.digest, digest)) found = each.role;
+    let found: TokenOwner | undefined;
+    for (const { owner, digest: own } of known) if (timingSafeEqual(own, digest)) found = owner;
     return found;
   };
 }

@@ -76,6 +76,8 @@ export const ERROR_CODES = {
   JETFLEET_HTTP_BODY_TOO_LARGE: 'The body of the request is over the limit of its path.',
   JETFLEET_HTTP_MEDIA_TYPE: 'The body of the request is not declared as application/json.',
   JETFLEET_HTTP_KEY_REUSED: 'The Idempotency-Key was used for another job.',
+  JETFLEET_HTTP_TOO_MANY:
+    'Too many wrong tokens came from the address, or the token has too many streams open.',
   JETFLEET_HTTP_ADDRESS: 'The HTTP server cannot listen at the address.',
   JETFLEET_HTTP_FAILED: 'The HTTP server failed for a reason of its own.',
 } as const;

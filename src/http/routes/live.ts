@@ -43,18 +43,13 @@ export function liveRoutes(routes: Routes & { streams: EventStreams; collector: 
       headers: z.object({ 'last-event-id': z.string().optional() }),
       answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
     },
-    async ({ c, query }) => {
+    ({ c, query }) => {
       const fromSeq = resumeAt(c.req.header('last-event-id'));
-      const feed = await queue.feed({ filter: defined(query), ...(fromSeq !== undefined && { fromSeq }) });
-      let isOpen = false;
-      const response = streams.respond(c, (to) => {
-        isOpen = true;
-        to.signal.addEventListener('abort', () => void feed.close());
+      return streams.respond(c, async (to) => {
+        const feed = await queue.feed({ filter: defined(query), ...(fromSeq !== undefined && { fromSeq }) });
+        onEnd(to, () => void feed.close());
         void sendAll(feed, to);
       });
-      // A HEAD request opens none.
-      if (!isOpen) await feed.close();
-      return response;
     },
   );
   addRoute(
@@ -66,22 +61,19 @@ export function liveRoutes(routes: Routes & { streams: EventStreams; collector: 
       query: z.object({ job: jobId.optional() }),
       answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
     },
-    async ({ c, query: { job } }) => {
-      let to: EventStream | undefined;
-      // Records that come before the stream stands are those that it begins with.
-      const early: unknown[] = [];
-      const send = (data: unknown) => (to ? to.send({ event: 'inspection', data }) : early.push(data));
-      const watch = await watchMachines(queue, defined({ jobId: job }), send);
-      const response = streams.respond(c, (opened) => {
-        to = opened;
-        for (const data of early) send(data);
-        opened.signal.addEventListener('abort', () => void watch.close());
-      });
-      // A HEAD request opens none.
-      if (!to) await watch.close();
-      return response;
-    },
+    ({ c, query: { job } }) =>
+      streams.respond(c, async (to) => {
+        const send = (data: unknown) => to.send({ event: 'inspection', data });
+        const watch = await watchMachines(queue, defined({ jobId: job }), send);
+        onEnd(to, () => void watch.close());
+      }),
   );
+}
+
+/** The reader may have gone while what it asked for was opened. */
+function onEnd({ signal }: EventStream, close: () => void): void {
+  if (signal.aborted) close();
+  else signal.addEventListener('abort', close);
 }
 
 async function sendAll(feed: Awaited<ReturnType<Routes['queue']['feed']>>, to: EventStream): Promise<void> {

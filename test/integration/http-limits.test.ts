@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Guesses } from '../../src/http/guesses.js';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { JobQueueService } from '../../src/index.js';
+import { startHttp, TOKENS } from '../support/http.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+let queue: JobQueueService;
+
+beforeAll(async () => {
+  nats = await startNats();
+  queue = new JobQueueService({ servers: nats.url, namespace: 'limits' });
+  await queue.connect();
+});
+
+afterAll(async () => {
+  await queue.close();
+  await nats.stop();
+});
+
+describe('a request that does not come to its end', () => {
+  const auth = `Authorization: Bearer ${TOKENS.admin}\r\n`;
+
+  test.each([
+    ['without a byte', ''],
+    ['with half a request line', 'GET /api/v1/st'],
+    ['with headers that go on', `GET /api/v1/stats HTTP/1.1\r\nHost: a\r\n${auth}X-More: `],
+    [
+      'with a body that goes on',
+      `POST /api/v1/jobs HTTP/1.1\r\nHost: a\r\n${auth}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{`,
+    ],
+  ])('%s, is ended when its time is over', async (_, text) => {
+    await using http = await startHttp(queue, { headersTimeoutMs: 300, requestTimeoutMs: 600 });
+    const socket = connect(http.server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    const startedAt = performance.now();
+    if (text !== '') socket.write(text);
+    // Each byte is on time, but the whole is not.
+    const drip = setInterval(() => text !== '' && socket.write('x'), 50);
+    socket.on('error', () => {});
+    socket.resume();
+    await once(socket, 'close');
+    clearInterval(drip);
+    expect(performance.now() - startedAt).toBeGreaterThan(250);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  });
+});
+
+describe('live streams', () => {
+  test.each(['/api/v1/live', '/api/v1/events', '/api/v1/inspect'])(
+    '%s is bounded for each token',
+    async (path) => {
+      await using http = await startHttp(queue, { maxStreamsPerToken: 2 });
+      const open = async (token: string) => {
+        const stop = new AbortController();
+        const headers = { authorization: `Bearer ${token}` };
+        const response = await fetch(http.server.url + path, { headers, signal: stop.signal });
+        return { status: response.status, retryAfter: response.headers.get('retry-after'), stop };
+      };
+      const [first, second] = [await open(TOKENS.observer), await open(TOKENS.observer)];
+      expect([first.status, second.status]).toEqual([200, 200]);
+      expect(await open(TOKENS.observer)).toMatchObject({ status: 429, retryAfter: '10' });
+      // Others keep their own, and what is closed makes room.
+      const other = await open(TOKENS.admin);
+      expect(other.status).toBe(200);
+      first.stop.abort();
+      await expect.poll(async () => (await open(TOKENS.observer)).status, { timeout: 10_000 }).toBe(200);
+    },
+  );
+});
+
+describe('guesses of a token', () => {
+  test('are slowed by address, the right token is not', async () => {
+    await using http = await startHttp(queue);
+    const status = async (token: string) => (await http.call('/api/v1/session', { token })).status;
+    for (let index = 0; index < 10; index++) expect(await status(`wrong-guess-${index}`)).toBe(401);
+    expect(await status(TOKENS.observer)).toBe(200);
+    const startedAt = performance.now();
+    expect(await status('wrong-guess-a')).toBe(401);
+    expect(await status('wrong-guess-b')).toBe(401);
+    expect(performance.now() - startedAt).toBeGreaterThan(700);
+    // Many at once gain nothing, and stop nobody who was right before.
+    const many = Array.from({ length: 30 }, (_, index) => status(`wrong-many-${index}`));
+    const first = await Promise.race(many);
+    expect(first).toBe(429);
+    expect(await status(TOKENS.observer)).toBe(200);
+    await http.server.close();
+    await Promise.allSettled(many);
+  });
+
+  test('one wrong token, over and over, is a mistake and no guess', async () => {
+    const guesses = new Guesses();
+    const startedAt = performance.now();
+    for (let index = 0; index < 200; index++) {
+      expect(await guesses.check('10.0.0.1', 'mistaken', () => undefined)).toBeUndefined();
+    }
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  test.each([
+    ['addresses of one IPv6 network count as one', '2001:db8:0:1::1', '2001:db8::1:0:0:0:2', true],
+    ['those of another do not', '2001:db8:0:1::1', '2001:db8:0:2::1', false],
+    ['IPv4 addresses count each', '10.0.0.1', '10.0.0.2', false],
+    ['mapped IPv4 addresses count each', '::ffff:10.0.0.1', '::ffff:10.0.0.2', false],
+  ])('%s', async (_, one, other, isSame) => {
+    const guesses = new Guesses();
+    const wrong = (address: string, token: string) => guesses.check(address, token, () => undefined);
+    for (let index = 0; index < 10; index++) await wrong(one, `guess-${index}`);
+    const startedAt = performance.now();
+    await wrong(other, 'one-more');
+    expect(performance.now() - startedAt > 200).toBe(isSame);
+  });
+
+  test('from ever new addresses take no memory beyond a bound', async () => {
+    const guesses = new Guesses();
+    for (let index = 0; index < 12_000; index++) {
+      await guesses.check(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`, 'guess', () => undefined);
+    }
+    expect(guesses.size).toBeLessThanOrEqual(10_000);
+  });
+});
