@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { checkNumber } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -81,6 +82,8 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   const unowned = await checkConsumers(broker);
   const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
   const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
-  const instances = provider ? await new InstanceCheck(broker, provider, instanceGrace).look() : [];
+  const instances = provider
+    ? await new InstanceCheck(broker, guardedProvider(provider), instanceGrace).look()
+    : [];
   return [...unhandled, ...unowned, ...jobs, ...instances];
 }

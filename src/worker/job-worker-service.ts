@@ -7,6 +7,7 @@ import type { ConnectionChange } from '../broker/connection-watch.js';
 import { SlotMap } from '../broker/slots.js';
 import { assertSafe } from '../broker/topology.js';
 import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
+import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { Inspector } from '../inspect/inspector.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
@@ -133,11 +134,11 @@ export class JobWorkerService implements AsyncDisposable {
     checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
     checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
     this.#queue = queue;
-    this.#options = options;
+    this.#options = { ...options, ...(options.provider && { provider: guardedProvider(options.provider) }) };
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#logger = queue.userCode.guard(options.logger ?? queue.logger).child({ worker: this.name });
     this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
-    const { sweep, provider, pollIntervalMs, ownPollsPerSecond } = options;
+    const { sweep, provider, pollIntervalMs, ownPollsPerSecond } = this.#options;
     this.#watch =
       provider &&
       new InstanceWatch({

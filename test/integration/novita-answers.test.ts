@@ -123,6 +123,7 @@ describe('an answer that proves nothing', () => {
     [403, PAGE],
     [403, ''],
     [403, { message: 'Forbidden' }],
+    [401, { code: 401, reason: 'UNKNOWN', message: 'unknown error' }],
   ])('%i %j is auth, whatever was called', async (status, body) => {
     const provider = answeredWith({ status, body });
     for (const [name, call] of [...READS, ...CHANGES]) {
@@ -218,7 +219,7 @@ describe("the API's own names decide before the status", () => {
       'balance',
       'NOT_ENOUGH_BALANCE DE_BALANCE_NOT_ENOUGH BILLING_BALANCE_NOT_ENOUGH MEMBER_BUDGET_NOT_ENOUGH BUDGET_NOT_ENOUGH BALANCE_NOT_ENOUGH EXPIRED_OR_BALANCE_NOT_ENOUGH',
     ],
-    ['a failure of its own', 'transient', 'HOST_UNAVAILABLE SERVER_ERROR DB_ERROR INTERNAL UNKNOWN'],
+    ['a failure of its own', 'transient', 'HOST_UNAVAILABLE SERVER_ERROR DB_ERROR INTERNAL'],
     ['a refused key', 'auth', 'INVALID_API_KEY PERMISSION_DENIED MISSING_API_KEY UNAUTHORIZED FORBIDDEN'],
     ['an absent thing', 'not_found', 'NOT_FOUNT RESOURCE_NOT_FOUND'],
     ['no machine', 'capacity', 'INSUFFICIENT_RESOURCE MIGRATE_INSUFFICIENT_RESOURCE'],

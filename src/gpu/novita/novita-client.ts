@@ -3,6 +3,7 @@ import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { parseRetryAfter } from '../../jobs/retry-after.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
+import { withDeadline } from '../deadline.js';
 import { ProviderError } from '../provider-error.js';
 import { type CallKind, classify, isErrorEnvelope, readError, unanswered } from './novita-errors.js';
 import { parseJson } from './novita-json.js';
@@ -91,27 +92,13 @@ export class NovitaClient {
   }
 
   async #exchange(call: NovitaCall<unknown>): Promise<Answer> {
-    const controller = new AbortController();
-    let end!: (reason: unknown) => void;
-    const ended = new Promise<never>((_, reject) => {
-      end = (reason) => {
-        reject(reason);
-        controller.abort(reason);
-      };
-    });
-    const onAbort = () => end(call.signal?.reason);
-    call.signal?.addEventListener('abort', onAbort, { once: true });
-    const timer = setTimeout(() => end(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs);
+    const late = () => new Error(`no answer within ${this.#timeoutMs} ms`);
     try {
-      // Raced, because an abort does not end every exchange: fetch waits on after a 101.
-      return await Promise.race([this.#send(call, controller.signal), ended]);
+      return await withDeadline(this.#timeoutMs, call.signal, late, (signal) => this.#send(call, signal));
     } catch (error) {
       call.signal?.throwIfAborted();
       const message = this.#describe(call, `failed: ${networkReason(error)}`);
       throw new ProviderError(unanswered(call.kind), message, { cause: error });
-    } finally {
-      clearTimeout(timer);
-      call.signal?.removeEventListener('abort', onAbort);
     }
   }
 

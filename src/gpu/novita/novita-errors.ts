@@ -8,7 +8,7 @@ export type CallKind = 'read' | 'repeatable' | 'create';
 
 /**
  * Novita's error names that a GPU call can meet (https://novita.ai/docs/api-reference/basic-error-code, and those that
- * its console knows). `failed` is a failure of the provider itself.
+ * its console knows). `failed` is a failure of the provider itself. `UNKNOWN` is left out: it names nothing, so the status decides.
  */
 const ERROR_NAMES = {
   not_found: ['RESOURCE_NOT_FOUND', 'NOT_FOUNT'],
@@ -82,8 +82,6 @@ const ERROR_NAMES = {
     'SERVICE_ERROR',
     'DB_ERROR',
     'INTERNAL',
-    'UNKNOWN',
-    'UNKNOWN_ERROR',
     'BILLING_FAILED',
     'GET_USER_FAILED',
     'SEND_QUEUE_ERROR',

@@ -1,0 +1,103 @@
+import { withDeadline } from './deadline.js';
+import type { GpuProvider, Instance } from './provider.js';
+import { ProviderError, type ProviderErrorClass } from './provider-error.js';
+
+/** Longest wait for one call of a provider, in milliseconds; an adapter's own limits are shorter. */
+export const PROVIDER_CALL_TIMEOUT_MS = 120_000;
+
+/**
+ * A provider held to its contract, whoever wrote it: each call ends by its deadline or with the caller's signal, even if
+ * the provider ignores both, and an answer that is not of its kind is an error and never an absence.
+ * @param callTimeoutMs limit for each call, and for each step of a list. Defaults to 120,000
+ */
+export function guardedProvider(
+  provider: GpuProvider,
+  callTimeoutMs = PROVIDER_CALL_TIMEOUT_MS,
+): GpuProvider {
+  const within = <T>(
+    name: keyof GpuProvider,
+    signal: AbortSignal | undefined,
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const message = `${provider.name} ${name} gave no answer within ${callTimeoutMs} ms`;
+    return withDeadline(callTimeoutMs, signal, () => new ProviderError(late(name), message), call);
+  };
+  return {
+    name: provider.name,
+    capabilities: provider.capabilities,
+    create: (spec, signal) =>
+      within('create', signal, async (ended) => {
+        const created = await provider.create(spec, ended);
+        return check(
+          'create',
+          created,
+          typeof created?.providerInstanceId === 'string' && created.providerInstanceId !== '',
+        );
+      }),
+    get: (id, signal) =>
+      within('get', signal, async (ended) => {
+        const instance = await provider.get(id, ended);
+        return check('get', instance, instance === null || instance?.id === id);
+      }),
+    findByName: (name, signal) =>
+      within('findByName', signal, async (ended) => {
+        const found = await provider.findByName(name, ended);
+        return check('findByName', found, Array.isArray(found) && found.every(isInstance));
+      }),
+    list: (filter, signal) => listWithin(provider, filter, signal, within),
+    delete: (id, signal) => within('delete', signal, (ended) => provider.delete(id, ended)),
+    stop: (id, signal) => within('stop', signal, (ended) => provider.stop(id, ended)),
+    listOffers: (query, signal) =>
+      within('listOffers', signal, async (ended) => {
+        const offers = await provider.listOffers(query, ended);
+        return check('listOffers', offers, Array.isArray(offers));
+      }),
+    getTemplate: (id, signal) => within('getTemplate', signal, (ended) => provider.getTemplate(id, ended)),
+  };
+
+  function check<T>(name: keyof GpuProvider, answer: T, isOfItsKind: boolean): T {
+    if (isOfItsKind) return answer;
+    throw new ProviderError(late(name), `${provider.name} ${name} gave an answer that is not of its kind`);
+  }
+}
+
+type Within = <T>(
+  name: keyof GpuProvider,
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<T>,
+) => Promise<T>;
+
+async function* listWithin(
+  provider: GpuProvider,
+  filter: { namePrefix?: string } | undefined,
+  signal: AbortSignal | undefined,
+  within: Within,
+): AsyncGenerator<Instance> {
+  const ended = new AbortController();
+  const onAbort = () => ended.abort(signal?.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const instances = provider.list(filter, ended.signal)[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step = await within('list', signal, () => instances.next());
+      if (step.done) return;
+      yield step.value;
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    ended.abort();
+    // Not awaited: a list that hangs would hold its reader back.
+    instances.return?.().catch(() => {});
+  }
+}
+
+/** What a call without an answer proves. */
+function late(name: keyof GpuProvider): ProviderErrorClass {
+  return name === 'create' ? 'ambiguous' : 'transient';
+}
+
+function isInstance(value: unknown): boolean {
+  const { id, name, status } = (value ?? {}) as Partial<Instance>;
+  return typeof id === 'string' && typeof name === 'string' && typeof status === 'string';
+}

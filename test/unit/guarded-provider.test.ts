@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import type { CreateSpec, GpuProvider, Instance } from '../../src/gpu/index.js';
+import { guardedProvider } from '../../src/gpu/guarded-provider.js';
+import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
+
+const INSTANCE: Instance = {
+  id: 'i-1',
+  name: 'jetfleet-a',
+  status: 'running',
+  rawStatus: 'running',
+  healthy: true,
+  endpoints: [],
+  observedAt: '2026-01-01T00:00:00.000Z',
+};
+const SPEC = {} as CreateSpec;
+
+/** A provider of somebody else's, each call of which does the same. */
+function providerThat(answer: () => unknown): GpuProvider {
+  const call = async () => (await answer()) as never;
+  return {
+    name: 'theirs',
+    capabilities: { stopStart: true, spot: false, exactNameLookup: false, maxNameLength: 60 },
+    create: call,
+    get: call,
+    findByName: call,
+    list: async function* () {
+      yield (await answer()) as never;
+    },
+    delete: call,
+    stop: call,
+    listOffers: call,
+    getTemplate: call,
+  };
+}
+
+const CALLS: readonly [string, (provider: GpuProvider, signal?: AbortSignal) => Promise<unknown>][] = [
+  ['create', (provider, signal) => provider.create(SPEC, signal)],
+  ['get', (provider, signal) => provider.get('i-1', signal)],
+  ['findByName', (provider, signal) => provider.findByName('jetfleet-a', signal)],
+  ['list', (provider, signal) => collect(provider.list({}, signal))],
+  ['delete', (provider, signal) => provider.delete('i-1', signal)],
+  ['stop', (provider, signal) => provider.stop('i-1', signal)],
+  ['listOffers', (provider, signal) => provider.listOffers({} as never, signal)],
+  ['getTemplate', (provider, signal) => provider.getTemplate('t', signal)],
+];
+
+describe.each(CALLS)('%s of a provider that', (name, call) => {
+  const late = name === 'create' ? 'ambiguous' : 'transient';
+
+  test('never answers ends by its deadline', async () => {
+    const provider = guardedProvider(
+      providerThat(() => new Promise(() => {})),
+      20,
+    );
+    expect(await errorClassOf(call(provider))).toBe(late);
+  });
+
+  test('heeds no signal ends with its caller all the same', async () => {
+    const provider = guardedProvider(providerThat(() => new Promise(() => {})));
+    const controller = new AbortController();
+    const reason = new Error('the caller has left');
+    const pending = call(provider, controller.signal);
+    setImmediate(() => controller.abort(reason));
+    await expect(pending).rejects.toBe(reason);
+    await expect(call(provider, controller.signal)).rejects.toBe(reason);
+  });
+
+  test('fails fails as it says', async () => {
+    const error = new Error('theirs');
+    const provider = guardedProvider(providerThat(() => Promise.reject(error)));
+    await expect(call(provider)).rejects.toBe(error);
+  });
+});
+
+test.each<[string, unknown, (provider: GpuProvider) => Promise<unknown>]>([
+  ['get gives nothing', undefined, (provider) => provider.get('i-1')],
+  ['get gives another instance', { ...INSTANCE, id: 'i-2' }, (provider) => provider.get('i-1')],
+  ['get gives text', 'i-1', (provider) => provider.get('i-1')],
+  ['findByName gives nothing', undefined, (provider) => provider.findByName('a')],
+  ['findByName gives null', null, (provider) => provider.findByName('a')],
+  ['findByName gives an odd element', [null], (provider) => provider.findByName('a')],
+  ['listOffers gives nothing', undefined, (provider) => provider.listOffers({} as never)],
+])('%s: that is no absence', async (_what, answer, call) => {
+  expect(await errorClassOf(call(guardedProvider(providerThat(() => answer))))).toBe('transient');
+});
+
+test.each([undefined, null, {}, { providerInstanceId: '' }, { providerInstanceId: 7 }])(
+  'a create that gives %j is ambiguous',
+  async (answer) => {
+    expect(await errorClassOf(guardedProvider(providerThat(() => answer)).create(SPEC))).toBe('ambiguous');
+  },
+);
+
+test('what is as agreed passes unchanged', async () => {
+  expect(await guardedProvider(providerThat(() => null)).get('i-1')).toBeNull();
+  expect(await guardedProvider(providerThat(() => INSTANCE)).get('i-1')).toBe(INSTANCE);
+  expect(await guardedProvider(providerThat(() => [INSTANCE])).findByName('jetfleet-a')).toEqual([INSTANCE]);
+  expect(await collect(guardedProvider(providerThat(() => INSTANCE)).list())).toEqual([INSTANCE]);
+  expect(await guardedProvider(providerThat(() => ({ providerInstanceId: 'i' }))).create(SPEC)).toEqual({
+    providerInstanceId: 'i',
+  });
+});
+
+test('a reader that leaves a list ends it', async () => {
+  let isClosed = false;
+  const provider = providerThat(() => INSTANCE);
+  provider.list = async function* () {
+    try {
+      for (;;) yield INSTANCE;
+    } finally {
+      isClosed = true;
+    }
+  };
+  for await (const _ of guardedProvider(provider).list()) break;
+  expect(isClosed).toBe(true);
+});
