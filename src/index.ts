@@ -14,6 +14,7 @@ export type {
   EventOptions,
   EventSubscription,
 } from './broker/event-consumer.js';
+export type { EventDeadLetter } from './broker/event-dead-letters.js';
 export type { TopologyReport } from './broker/topology.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './doctor/finding.js';
@@ -49,6 +50,7 @@ export {
 } from './jobs/payloads.js';
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
+export type { EventConsumerLag } from './queue/event-lag.js';
 export type { JobFilter, JobPage } from './queue/job-filter.js';
 export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
 export type { RedriveFilter } from './queue/job-redrive.js';

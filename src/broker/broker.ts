@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { UserCode } from '../telemetry/user-code.js';
 import { Header, type HeaderList } from '../wire/headers.js';
 import { optionHeaders, scheduleHeaders } from '../wire/job-message.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
@@ -295,8 +296,12 @@ export class Broker {
     return new PullSource({ ...own, ...options });
   }
 
-  events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
-    return consumeEvents(this.connection, this.subjects, options, handler, this.#logger);
+  /** @param userCode counts what the handler throws */
+  events(options: EventOptions, handler: EventHandler, userCode: UserCode): Promise<EventSubscription> {
+    const { connection, subjects } = this;
+    const recordOf: Broker['recordOf'] = (message) => this.recordOf(message);
+    const setup = { connection, subjects, recordOf, logger: this.#logger, userCode };
+    return consumeEvents(setup, options, handler);
   }
 
   /** Events to look at, from a sequence on, or from now on; see {@link feedEvents}. */

@@ -1,8 +1,10 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   AckPolicy,
   type ConsumerConfig,
   type ConsumerMessages,
   DeliverPolicy,
+  type JetStreamManager,
   type JsMsg,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -12,8 +14,10 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
-import { decodeRecord } from '../wire/record-message.js';
+import type { UserCode } from '../telemetry/user-code.js';
 import type { Subjects } from '../wire/subjects.js';
+import type { StoredMessage } from './direct-read.js';
+import { EventDeadLetters } from './event-dead-letters.js';
 import { openClient, openManager } from './manager.js';
 
 /** Which events to see; what is left out matches everything. */
@@ -32,6 +36,11 @@ export interface EventOptions {
   durable?: string;
   /** Where a new consumer begins: `new` (default), `all` that is kept, a time, or a sequence. */
   from?: 'new' | 'all' | Date | { seq: number };
+  /**
+   * How often an event is delivered before it becomes a dead letter: 1 to 10,000. The pauses between deliveries grow from
+   * one second to 30. Defaults to 20, which takes some 8 minutes.
+   */
+  maxDeliver?: number;
   /** Events handled at once. Defaults to 1, which keeps the order even when one is delivered again. */
   concurrency?: number;
 }
@@ -49,7 +58,7 @@ export type EventHandler = (record: JobRecord, meta: EventMeta) => void | Promis
 
 /** A running event consumer. */
 export interface EventSubscription extends AsyncDisposable {
-  /** Stops and waits for the handlers that still run. */
+  /** Stops and waits for the handlers that still run. Called by a handler, it waits for none. */
   close(): Promise<void>;
   /**
    * Resolves when the consumer has ended, rejects when it ended by an error: BrokerError `JETFLEET_NO_STREAM` when
@@ -59,30 +68,41 @@ export interface EventSubscription extends AsyncDisposable {
 }
 
 const ACK_WAIT_MS = 30_000;
+const DEFAULT_MAX_DELIVER = 20;
 const RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
 const NANOS_PER_MS = 1_000_000;
 const EPHEMERAL_INACTIVE_MS = 60_000;
 
+export interface EventConsumerSetup {
+  connection: NatsConnection;
+  subjects: Subjects;
+  /** The record of an event, or undefined for what is none. */
+  recordOf: (message: Pick<StoredMessage, 'subject' | 'seq' | 'data'>) => JobRecord | undefined;
+  logger: Logger;
+  userCode: UserCode;
+}
+
 /**
  * Reads EVENTS, oldest first. An event is acknowledged when its handler has returned; one whose handler throws comes
- * again after a second.
+ * again after a pause, and becomes a dead letter after `maxDeliver` deliveries.
  * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when the durable name exists with another filter
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing, or an option out of its range
  */
 export async function consumeEvents(
-  connection: NatsConnection,
-  subjects: Subjects,
+  setup: EventConsumerSetup,
   options: EventOptions,
   handler: EventHandler,
-  logger: Logger,
 ): Promise<EventSubscription> {
   assertFilter(options.filter ?? {});
   checkInteger('concurrency', options.concurrency, 1, 10_000);
+  checkInteger('maxDeliver', options.maxDeliver, 1, 10_000);
+  const { connection, subjects } = setup;
   const stream = subjects.streamName('events');
-  const name = await ensureConsumer(connection, stream, wantedConsumer(subjects, options));
+  const jsm = await openManager(connection);
+  const name = await ensureConsumer(jsm, stream, wantedConsumer(subjects, options));
   const consumer = await openClient(connection).consumers.get(stream, name);
-  const concurrency = options.concurrency ?? 1;
-  const running = new Set<Promise<void>>();
+  const { concurrency = 1 } = options;
   const messages = await consumer.consume({
     max_messages: concurrency,
     expires: 5_000,
@@ -90,12 +110,55 @@ export async function consumeEvents(
     // A consumer that is gone would else be waited for, and its reader be deaf without a word.
     abort_on_missing_resource: true,
   });
-  const closed = (async () => {
+  return new EventConsumer({ ...setup, ...options, jsm, stream, name, concurrency, handler }, messages);
+}
+
+type ConsumerParts = EventConsumerSetup &
+  EventOptions & {
+    jsm: JetStreamManager;
+    stream: string;
+    name: string;
+    concurrency: number;
+    handler: EventHandler;
+  };
+
+/** Set in everything that a handler calls. */
+const inHandler = new AsyncLocalStorage<EventConsumer>();
+
+class EventConsumer implements EventSubscription {
+  readonly #parts: ConsumerParts;
+  readonly #messages: ConsumerMessages;
+  readonly #running = new Set<Promise<void>>();
+  readonly #deadLetters: EventDeadLetters;
+  readonly closed: Promise<void>;
+
+  constructor(parts: ConsumerParts, messages: ConsumerMessages) {
+    this.#parts = parts;
+    this.#deadLetters = new EventDeadLetters(parts.jsm, parts.stream, parts.name);
+    this.#messages = messages;
+    this.closed = this.#consume();
+    this.closed.catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#messages.stop();
+    // A handler that waited for itself would wait for ever.
+    if (inHandler.getStore() === this) return;
+    // Why it ended earlier is told by `closed`; closing has nothing left to do then.
+    await this.closed.catch(() => {});
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #consume(): Promise<void> {
+    const { logger, name, stream, concurrency } = this.#parts;
     try {
-      for await (const msg of messages) {
-        const task: Promise<void> = handle(msg, handler, logger).finally(() => running.delete(task));
-        running.add(task);
-        if (running.size >= concurrency) await Promise.race(running);
+      for await (const msg of this.#messages) {
+        const task: Promise<void> = this.#handle(msg).finally(() => this.#running.delete(task));
+        this.#running.add(task);
+        if (this.#running.size >= concurrency) await Promise.race(this.#running);
       }
     } catch (cause) {
       logger.error({ err: cause, consumer: name }, 'event consumer ended');
@@ -105,48 +168,70 @@ export async function consumeEvents(
         { cause },
       );
     } finally {
-      await Promise.all(running);
+      await Promise.all(this.#running);
     }
-  })();
-  closed.catch(() => {});
-  return {
-    closed,
-    close: () => closeConsumer(messages, closed),
-    [Symbol.asyncDispose]: () => closeConsumer(messages, closed),
-  };
-}
+  }
 
-async function closeConsumer(messages: ConsumerMessages, closed: Promise<void>): Promise<void> {
-  messages.stop();
-  // Why it ended earlier is told by `closed`; closing has nothing left to do then.
-  await closed.catch(() => {});
-}
+  /** Never rejects. */
+  async #handle(msg: JsMsg): Promise<void> {
+    const { recordOf, handler, userCode, maxDeliver = DEFAULT_MAX_DELIVER } = this.#parts;
+    const { subject, seq } = msg;
+    const { deliveryCount } = msg.info;
+    // What is no record is passed over: it would come again for ever.
+    const record = recordOf({ subject, seq, data: msg.data });
+    if (!record) return answer(() => msg.ack());
+    if (deliveryCount > maxDeliver) {
+      return this.#giveUp(
+        msg,
+        record,
+        'its process ended before the handler did, or its dead letter was not kept',
+      );
+    }
+    const heartbeat = setInterval(() => answer(() => msg.working()), ACK_WAIT_MS / 3);
+    try {
+      await inHandler.run(this, () => handler(record, { seq, subject, deliveryCount }));
+      answer(() => msg.ack());
+    } catch (error) {
+      userCode.note('event handler', error, { subject, seq, deliveryCount });
+      if (deliveryCount >= maxDeliver) await this.#giveUp(msg, record, messageOf(error));
+      else answer(() => msg.nak(Math.min(RETRY_MS * 2 ** (deliveryCount - 1), MAX_RETRY_MS)));
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
 
-async function handle(msg: JsMsg, handler: EventHandler, logger: Logger): Promise<void> {
-  const heartbeat = setInterval(() => msg.working(), ACK_WAIT_MS / 3);
-  try {
-    const record = readRecord(msg, logger);
-    const meta = { seq: msg.seq, subject: msg.subject, deliveryCount: msg.info.deliveryCount };
-    if (record) await handler(record, meta);
-    msg.ack();
-  } catch (error) {
-    logger.error(
-      { err: error, subject: msg.subject, seq: msg.seq },
-      'event handler failed; the event comes again',
-    );
-    msg.nak(RETRY_MS);
-  } finally {
-    clearInterval(heartbeat);
+  /** An event that is not kept as a dead letter comes again. */
+  async #giveUp(msg: JsMsg, record: JobRecord, error: string): Promise<void> {
+    const { logger, name } = this.#parts;
+    const { seq, info } = msg;
+    const at = new Date().toISOString();
+    const letter = { seq, jobId: record.id, at, deliveries: info.deliveryCount, error };
+    try {
+      await this.#deadLetters.keep(letter);
+      answer(() => msg.term(`handler failed ${info.deliveryCount} times`));
+      logger.error({ consumer: name, ...letter }, 'an event is a dead letter: its handler failed each time');
+    } catch (err) {
+      logger.error({ err, consumer: name, ...letter }, 'cannot keep a dead letter; the event comes again');
+      answer(() => msg.nak(MAX_RETRY_MS));
+    }
   }
 }
 
-/** A stranger's message on EVENTS is passed over: it would come again for ever. */
-function readRecord(msg: JsMsg, logger: Logger): JobRecord | undefined {
+/** A connection that is closed takes no answer, and the event comes again. */
+function answer(act: () => void): void {
   try {
-    return decodeRecord(msg.data);
-  } catch (error) {
-    logger.warn({ err: error, subject: msg.subject, seq: msg.seq }, 'not a job record; passed over');
-    return undefined;
+    act();
+  } catch {
+    // As above.
+  }
+}
+
+/** Whatever a handler throws. */
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return 'an error that cannot be read';
   }
 }
 
@@ -195,11 +280,10 @@ function startingAt(from: NonNullable<EventOptions['from']>): Partial<ConsumerCo
 }
 
 async function ensureConsumer(
-  connection: NatsConnection,
+  jsm: JetStreamManager,
   stream: string,
   want: Partial<ConsumerConfig>,
 ): Promise<string> {
-  const jsm = await openManager(connection);
   const name = want.durable_name;
   const existing =
     name === undefined ? undefined : await jsm.consumers.info(stream, name).catch(() => undefined);

@@ -113,7 +113,7 @@ export class Topology {
   }
 
   /** The consumers of every type that somebody handles. */
-  async consumers(kind: 'jobs' | 'webhooks'): Promise<ConsumerInfo[]> {
+  async consumers(kind: 'jobs' | 'webhooks' | 'events'): Promise<ConsumerInfo[]> {
     const found: ConsumerInfo[] = [];
     for await (const info of this.#jsm.consumers.list(this.#subjects.streamName(kind))) found.push(info);
     return found;

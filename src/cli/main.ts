@@ -3,6 +3,7 @@ import { packageVersion } from '../telemetry/version.js';
 import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
 import { doctorCommand } from './doctor.js';
+import { eventsCommand } from './events.js';
 import { ExitCode, reportOf } from './exit-code.js';
 import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
@@ -57,6 +58,7 @@ export function buildProgram(): Command {
     jobCommand,
     statsCommand,
     topCommand,
+    eventsCommand,
     machineCommand,
     inspectCommand,
     setupCommand,

@@ -19,6 +19,7 @@ import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import type { JobFilter, JobPage } from './job-filter.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
+import { type EventConsumerLag, readEventLag } from './event-lag.js';
 import { listJobs } from './job-lists.js';
 import { findJob, findVersion, type JobVersion, type VersionOptions } from './job-lookup.js';
 import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
@@ -259,13 +260,19 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
-   * Follows the transitions of jobs: each is the whole record after it. Delivered at least once, in order.
+   * Follows the transitions of jobs: each is the whole record after it. Delivered at least once, in order. An event whose
+   * handler fails comes again, and becomes a dead letter after `maxDeliver` deliveries: see {@link eventConsumers}.
    * @example await queue.events({filter: {type: 'create_instance', status: 'completed'}, durable: 'billing'}, bill)
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
    * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when `durable` exists with another filter
    */
   async events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
-    return (await this.broker()).events(options, handler);
+    return (await this.broker()).events(options, handler, this.userCode);
+  }
+
+  /** The durable consumers of events: how far each has come, and the events that it has given up. */
+  async eventConsumers(): Promise<EventConsumerLag[]> {
+    return readEventLag(await this.broker());
   }
 
   /**

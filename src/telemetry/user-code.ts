@@ -43,8 +43,11 @@ export class UserCode {
     }
   }
 
-  /** Counts a failure of the callback `name`, and logs it unless one was logged in the last second. */
-  note(name: string, err: unknown): void {
+  /**
+   * Counts a failure of the callback `name`, and logs it unless one was logged in the last second.
+   * @param facts more for the log
+   */
+  note(name: string, err: unknown, facts: object = {}): void {
     const failures = this.#failuresOf(name);
     failures.count++;
     failures.unlogged++;
@@ -53,7 +56,7 @@ export class UserCode {
     const { unlogged: times } = failures;
     failures.loggedAtMs = now;
     failures.unlogged = 0;
-    this.logger.error({ err, callback: name, times }, 'a callback failed; its error ends here');
+    this.logger.error({ err, callback: name, times, ...facts }, 'a callback failed; its error ends here');
   }
 
   #failuresOf(name: string): Failures {

@@ -137,6 +137,7 @@ const CALLS: [
   ['/api/v1/machines/job/xstate'],
   ['/api/v1/machines/unheard_of'],
   ['/api/v1/streams'],
+  ['/api/v1/event-consumers'],
   ['/livez'],
   ['/readyz'],
   ['/metrics'],

@@ -3,7 +3,22 @@ import { addRoute, type Routes } from '../route.js';
 
 const count = z.number().int().min(0);
 
-/** `/api/v1/streams`. */
+const eventConsumer = z.object({
+  name: z.string(),
+  subjects: z.array(z.string()),
+  pending: count,
+  ackPending: count,
+  redelivered: count,
+  ackedSeq: count,
+  lastDeliveredAt: z.string().optional(),
+  waiting: count,
+  deadLetters: count,
+  latestDeadLetters: z.array(
+    z.object({ seq: count, jobId: z.string(), at: z.string(), deliveries: count, error: z.string() }),
+  ),
+});
+
+/** `/api/v1/streams` and `/api/v1/event-consumers`. */
 export function streamRoutes(routes: Routes): void {
   const { queue } = routes;
   addRoute(
@@ -44,5 +59,17 @@ export function streamRoutes(routes: Routes): void {
       },
     },
     async ({ c }) => c.json(await queue.health()),
+  );
+  addRoute(
+    routes,
+    {
+      method: 'get',
+      path: '/api/v1/event-consumers',
+      tag: 'Queue',
+      summary: 'The durable event consumers: their lag, and the events that they have given up',
+      role: 'observer',
+      answers: { 200: { description: 'By name', schema: z.object({ consumers: z.array(eventConsumer) }) } },
+    },
+    async ({ c }) => c.json({ consumers: await queue.eventConsumers() }),
   );
 }

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import type { EventConsumerLag } from '../queue/event-lag.js';
+import { plain } from './machine-text.js';
+import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { clip, note, paint, print, printJson, table } from './output.js';
+
+/** `jetfleet events`. */
+export function eventsCommand(program: Command): void {
+  const command = program
+    .command('events')
+    .description('show the durable event consumers: their lag, and the events that they have given up')
+    .action(async () => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openQueue(options);
+      const consumers = await queue.eventConsumers();
+      if (options.json) printJson({ consumers });
+      else if (consumers.length === 0) note('no durable consumer reads events');
+      else print(eventsText(consumers));
+    });
+  withExamples(command, 'events', 'events --json | jq ".consumers[] | {name, pending, deadLetters}"');
+}
+
+/** The consumers as a table, and below it the dead letters of each. */
+export function eventsText(consumers: readonly EventConsumerLag[]): string {
+  const rows = consumers.map((each) => [
+    plain(each.name),
+    each.pending,
+    each.ackPending,
+    each.redelivered,
+    each.deadLetters,
+    each.ackedSeq,
+    each.waiting > 0 ? 'yes' : 'no',
+  ]);
+  const heading = ['CONSUMER', 'PENDING', 'UNACKED', 'REDELIVERED', 'DEAD', 'ACKED SEQ', 'LISTENING'];
+  const letters = consumers.flatMap(({ name, latestDeadLetters }) =>
+    latestDeadLetters.map(({ seq, jobId, at, deliveries, error }) => [
+      plain(name),
+      seq,
+      plain(jobId),
+      plain(at),
+      deliveries,
+      clip(plain(error), 80),
+    ]),
+  );
+  const parts = [table([heading, ...rows])];
+  if (letters.length > 0) {
+    parts.push(
+      paint('yellow', 'Dead letters: their handler failed each time, and they are not delivered again.'),
+    );
+    parts.push(table([['CONSUMER', 'SEQ', 'JOB', 'AT', 'DELIVERIES', 'ERROR'], ...letters]));
+  }
+  return parts.join('\n\n');
+}
