@@ -1,5 +1,6 @@
 import { assign, setup } from 'xstate';
-import { JetfleetError, toJobError } from '../src/jobs/errors.js';
+import { JetfleetError } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { CreateInstancePayload } from '../src/jobs/payloads.js';
 import {

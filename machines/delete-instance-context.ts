@@ -1,4 +1,4 @@
-import { toJobError } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
 import { type Absence, absentAgain, isProven } from './absence.js';

@@ -42,7 +42,7 @@ export { endsTheWait, isGone } from './monitor-instance-context.js';
 export type { RunInput } from './run-input.js';
 export type { Delivery, SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';
-export { claimedAttempt } from './short-path.js';
+export { claimedAttempt, failedAttempt } from './short-path.js';
 export type {
   WorkerLifecycleContext,
   WorkerLifecycleEvent,

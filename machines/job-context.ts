@@ -71,13 +71,3 @@ export function noAttemptLeft({ attempt, maxAttempts }: JobContext): JobErrorInf
   const message = `Attempt ${attempt} of ${maxAttempts} is used up`;
   return { code: 'JETFLEET_STALLED', message, retryable: false };
 }
-
-const KINDS: readonly unknown[] = ['completed', 'snoozed', 'failed'] satisfies JobOutcome['kind'][];
-
-/** A chart of a user's own may end with anything; that must not leave its job running for ever. */
-export function outcomeOf(output: unknown): JobOutcome {
-  const kind = typeof output === 'object' && output !== null && 'kind' in output ? output.kind : undefined;
-  if (KINDS.includes(kind)) return output as JobOutcome;
-  const message = 'The chart of the job ended without an outcome';
-  return { kind: 'failed', error: { code: 'JETFLEET_HANDLER_FAILED', message, retryable: false } };
-}

@@ -1,7 +1,8 @@
 import { type AnyActorLogic, assign, type SnapshotFrom, setup, transition } from 'xstate';
-import { type JobErrorInfo, toJobError } from '../src/jobs/errors.js';
+import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import { JOB_MACHINE } from '../src/jobs/job-record.js';
-import type { JobOutcome } from '../src/jobs/outcome.js';
+import { checkedOutcome, type JobOutcome } from '../src/jobs/outcome.js';
 import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
 import {
   contextOf,
@@ -10,7 +11,6 @@ import {
   type JobEvent,
   type JobMachineInput,
   noAttemptLeft,
-  outcomeOf,
   runInputOf,
   timeoutError,
   timeoutOf,
@@ -19,7 +19,9 @@ import { notProvided, type RunInput } from './run-input.js';
 
 type Ended = { outcome: JobOutcome };
 
-const runEnded = ({ event }: { event: { output: unknown } }): Ended => ({ outcome: outcomeOf(event.output) });
+const runEnded = ({ event }: { event: { output: unknown } }): Ended => ({
+  outcome: checkedOutcome(event.output),
+});
 const runThrew = ({ event }: { event: { error: unknown } }): Ended => ({
   outcome: { kind: 'failed', error: toJobError(event.error) },
 });

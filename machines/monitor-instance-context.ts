@@ -1,4 +1,5 @@
-import { type JobErrorInfo, toJobError } from '../src/jobs/errors.js';
+import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../src/jobs/limits.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { MonitorInstancePayload } from '../src/jobs/payloads.js';

@@ -1,5 +1,5 @@
 import { assign, setup } from 'xstate';
-import { toJobError } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
 import {

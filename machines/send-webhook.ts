@@ -1,5 +1,6 @@
 import { assign, setup } from 'xstate';
-import { type JobErrorInfo, toJobError } from '../src/jobs/errors.js';
+import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { SendWebhookPayload } from '../src/jobs/payloads.js';
 import { emptyInput, notProvided, type RunInput } from './run-input.js';

@@ -1,3 +1,4 @@
+import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
 import { type Attempts, hasAttemptsLeft, type JobEvent } from './job-context.js';
 
@@ -10,4 +11,11 @@ import { type Attempts, hasAttemptsLeft, type JobEvent } from './job-context.js'
 export function claimedAttempt(from: JobState, event: JobEvent, attempts: Attempts): number | undefined {
   const isClaim = event.type === 'CLAIM' && statusOf(from) === 'pending';
   return isClaim && hasAttemptsLeft(attempts) ? attempts.attempt + 1 : undefined;
+}
+
+/** Where an attempt leads that failed outside its chart, which therefore cannot be asked. */
+export function failedAttempt({ code, retryable }: JobErrorInfo, attempts: Attempts): JobState {
+  if (code === 'JETFLEET_TIMEOUT') return 'timed_out';
+  if (!retryable) return 'rejected';
+  return hasAttemptsLeft(attempts) ? 'retrying' : 'exhausted';
 }

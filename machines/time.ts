@@ -1,4 +1,4 @@
-import { toJobError } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 
 /** Zero where a time cannot be read: what is unknown must not remove an instance. */
 export function sinceMs(from: string | undefined, now: string): number {

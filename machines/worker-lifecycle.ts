@@ -1,5 +1,6 @@
 import { assign, setup } from 'xstate';
-import { type JobErrorInfo, toJobError } from '../src/jobs/errors.js';
+import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import { notProvided } from './run-input.js';
 
 export interface WorkerLifecycleContext {

@@ -8,7 +8,15 @@ import { bytesOf, type OutgoingMessage, publishAll } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
 import type { ReplyInbox } from './reply-inbox.js';
 import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
-import { closedError, conflict, noStream, refused, unconfirmed, unsendable } from './write-errors.js';
+import {
+  closedError,
+  conflict,
+  noStream,
+  overPayload,
+  refused,
+  unconfirmed,
+  unsendable,
+} from './write-errors.js';
 
 /** One message to be stored. */
 export interface Append {
@@ -141,7 +149,8 @@ export class CommitLog {
    * Resolves once the message is durable.
    * @throws ConflictError when the expectation does not hold
    * @throws BrokerError `JETFLEET_BACKPRESSURE`, `JETFLEET_NO_STREAM`, `JETFLEET_PUBLISH_REFUSED`,
-   *   `JETFLEET_PUBLISH_TIMEOUT`
+   *   `JETFLEET_MESSAGE_TOO_LARGE`, `JETFLEET_PUBLISH_TIMEOUT`
+   * @throws ValidationError `JETFLEET_HEADER_INVALID` for headers that cannot be sent
    * @throws JetfleetError `JETFLEET_CLOSED`
    */
   append(append: Append): Promise<Appended> {
@@ -168,10 +177,7 @@ export class CommitLog {
         return Promise.reject(unsendable(append, (error as Error).message));
       }
       const size = bytesOf(append.data);
-      if (size + HEADER_ROOM > maxPayload) {
-        const why = `${size} bytes are over the server's max_payload of ${maxPayload}`;
-        return Promise.reject(unsendable(append, why));
-      }
+      if (size + HEADER_ROOM > maxPayload) return Promise.reject(overPayload(append, maxPayload));
       bytes += size;
     }
     if (this.#queue.length >= maxWaiting || this.#queuedBytes + bytes > maxWaitingBytes) {
@@ -385,7 +391,11 @@ export class CommitLog {
   #again(waiting: Waiting): void {
     waiting.maybeStored = true;
     const { giveUpMs } = this.#limits;
-    if (this.#closed || this.#connection.isClosed()) waiting.reject(closedError());
+    const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    const tooLarge = waiting.group.find(({ data }) => bytesOf(data) + HEADER_ROOM > maxPayload);
+    // The server ends the connection for such a message, and may have got a lower limit meanwhile.
+    if (tooLarge) waiting.reject(overPayload(tooLarge, maxPayload));
+    else if (this.#closed || this.#connection.isClosed()) waiting.reject(closedError());
     else if (performance.now() - waiting.enqueuedAt < giveUpMs) this.#sendAlone(waiting);
     else waiting.reject(unconfirmed(waiting.group[0] as Append, giveUpMs));
   }

@@ -1,6 +1,7 @@
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
+import { MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../jobs/limits.js';
 import { forbiddenIn } from './forbidden.js';
 
 /**
@@ -14,11 +15,13 @@ const NOT_ENABLED_FOR_ACCOUNT = 10039;
 
 /**
  * Checks that the server can hold jobs for this user.
- * @throws BrokerError `JETFLEET_JETSTREAM_DISABLED`, `JETFLEET_SERVER_TOO_OLD`, `JETFLEET_BROKER_FORBIDDEN`,
+ * @throws BrokerError `JETFLEET_JETSTREAM_DISABLED`, `JETFLEET_SERVER_TOO_OLD`, `JETFLEET_SERVER_LIMIT`,
+ *   `JETFLEET_BROKER_FORBIDDEN`,
  *   `JETFLEET_BROKER_UNREACHABLE` when JetStream does not answer
  */
 export async function assertServer(connection: NatsConnection): Promise<void> {
-  const version = connection.info?.version ?? 'unknown';
+  const { version = 'unknown', max_payload: maxPayload = Number.POSITIVE_INFINITY } = connection.info ?? {};
+  assertMaxPayload(maxPayload);
   let level: number;
   try {
     const jsm = await jetstreamManager(connection, { checkAPI: false });
@@ -36,6 +39,16 @@ export function assertApiLevel(level: number, version: string): void {
   throw new BrokerError(
     'JETFLEET_SERVER_TOO_OLD',
     `nats-server ${version} has JetStream API level ${level}, Jetfleet needs ${MIN_API_LEVEL} (nats-server 2.15 or later)`,
+  );
+}
+
+/** A job that fits into its message must fit into its records too, or it could never end. */
+function assertMaxPayload(maxPayload: number): void {
+  const needed = MAX_RECORD_BYTES + MAX_HEADER_BYTES;
+  if (maxPayload >= needed) return;
+  throw new BrokerError(
+    'JETFLEET_SERVER_LIMIT',
+    `the nats-server has a max_payload of ${maxPayload} bytes, and a job's record and headers may have ${needed}; set max_payload: 1MB in its configuration`,
   );
 }
 

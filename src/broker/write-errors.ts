@@ -1,12 +1,29 @@
 /** Why a write into a stream failed, in words that say what to do. */
-import { BrokerError, ConflictError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { bytesOf } from './publish-all.js';
 
 interface Write {
   subject: string;
+  data: string | Uint8Array;
 }
 
-export function unsendable({ subject }: Write, why: string): BrokerError {
-  return new BrokerError('JETFLEET_PUBLISH_REFUSED', `${subject} cannot be sent: ${why}`);
+/** JSStreamMessageExceedsMaximumErr of nats-server. */
+const OVER_STREAM_LIMIT = 10054;
+
+export function unsendable({ subject }: Write, why: string): ValidationError {
+  return new ValidationError('JETFLEET_HEADER_INVALID', `${subject} cannot be sent: ${why}`);
+}
+
+export function overPayload(write: Write, maxPayload: number): BrokerError {
+  return tooLarge(write, `the server's max_payload of ${maxPayload}`);
+}
+
+function tooLarge({ subject, data }: Write, limit: string): BrokerError {
+  const size = `${bytesOf(data)} bytes and its headers`;
+  return new BrokerError(
+    'JETFLEET_MESSAGE_TOO_LARGE',
+    `${subject} cannot be stored: ${size} are over ${limit}`,
+  );
 }
 
 export function conflict({ subject }: Write, description: string): ConflictError {
@@ -22,12 +39,13 @@ export function noStream({ subject }: Write): BrokerError {
 }
 
 export function refused(
-  { subject }: Write,
+  write: Write,
   answer: { code: number; errCode: number; description: string },
 ): BrokerError {
+  if (answer.errCode === OVER_STREAM_LIMIT) return tooLarge(write, "the stream's max_msg_size");
   return new BrokerError(
     'JETFLEET_PUBLISH_REFUSED',
-    `the broker refused ${subject}: ${answer.description} (${answer.errCode})`,
+    `the broker refused ${write.subject}: ${answer.description} (${answer.errCode})`,
     { retryable: answer.code >= 500 },
   );
 }

@@ -25,6 +25,7 @@ export function diagnoseServerError(error: unknown): Diagnosis {
     if (error.code === 'JETFLEET_JETSTREAM_DISABLED') {
       return diagnose('jetstream_disabled', 'nats-server', error.message);
     }
+    if (error.code === 'JETFLEET_SERVER_LIMIT') return diagnose('server_limit', 'nats-server', error.message);
   }
   throw error;
 }

@@ -21,6 +21,11 @@ export const FINDINGS = {
     explanation: 'The nats-server runs without JetStream, so it cannot keep jobs.',
     fix: null,
   },
+  server_limit: {
+    severity: 'danger',
+    explanation: 'The nats-server takes smaller messages than a job and its record can be.',
+    fix: null,
+  },
   sync_interval_not_always: {
     severity: 'danger',
     explanation: 'A single node confirms messages before they are on disk: a power cut loses accepted jobs.',

@@ -2,7 +2,7 @@
  * Every error that Jetfleet raises or records, by code. `docs/errors.md` explains each one; a test holds the
  * two together.
  */
-import { MAX_ERROR_MESSAGE_LENGTH, MAX_PROBLEMS } from './limits.js';
+import { MAX_PROBLEMS } from './limits.js';
 
 /** The codes, each with the sentence that `docs/errors.md` and `--help` show for it. */
 export const ERROR_CODES = {
@@ -21,7 +21,8 @@ export const ERROR_CODES = {
   JETFLEET_OPTION_INVALID: 'An option of the call has a value that is not allowed.',
   JETFLEET_HANDLER_FAILED: 'The handler threw an error that carries no code of its own.',
   JETFLEET_NON_RETRYABLE: 'The handler refused the job for good.',
-  JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',
+  JETFLEET_RESULT_TOO_LARGE:
+    'The handler left a result or checkpoint over the size limit, or without a JSON form.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
   JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',
@@ -40,9 +41,11 @@ export const ERROR_CODES = {
   JETFLEET_BROKER_FORBIDDEN: 'The NATS user lacks a right that the call needs.',
   JETFLEET_JETSTREAM_DISABLED: 'The NATS server, or the account, has no JetStream.',
   JETFLEET_SERVER_TOO_OLD: 'The NATS server is older than Jetfleet needs.',
+  JETFLEET_SERVER_LIMIT: 'The NATS server takes smaller messages than Jetfleet needs.',
   JETFLEET_STREAM_DRIFT: 'A stream or consumer differs from what Jetfleet needs to keep jobs safe.',
   JETFLEET_NO_STREAM: 'No stream covers the subject, so the message would be lost.',
   JETFLEET_PUBLISH_REFUSED: 'The broker refused the message.',
+  JETFLEET_MESSAGE_TOO_LARGE: 'The message is over a size limit of the broker.',
   JETFLEET_PUBLISH_TIMEOUT: 'The broker did not confirm the message in time.',
   JETFLEET_NATS_SERVER_NOT_FOUND: 'No nats-server binary could be found or fetched.',
   JETFLEET_NATS_SERVER_FAILED: 'The embedded nats-server did not start.',
@@ -132,8 +135,16 @@ export class JetfleetError extends Error {
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 
+  /** Never throws, whatever `value` is. */
   static is(value: unknown): value is JetfleetError {
-    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
+    try {
+      return (
+        typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+      );
+    } catch {
+      // A revoked proxy.
+      return false;
+    }
   }
 }
 
@@ -189,36 +200,4 @@ export class JobAborted extends JetfleetError {
     super(ABORT_CODE[reason], message);
     this.reason = reason;
   }
-}
-
-/**
- * Any thrown value as it stands on a record. Errors of Jetfleet keep their code; whatever else a handler throws
- * is retryable, since most such errors come from the network.
- */
-export function toJobError(thrown: unknown): JobErrorInfo {
-  if (JetfleetError.is(thrown)) {
-    return {
-      code: thrown.code,
-      message: clip(thrown.message),
-      retryable: thrown.retryable,
-      ...(thrown.problems && { problems: thrown.problems }),
-      ...(thrown.excerpt !== undefined && { excerpt: thrown.excerpt }),
-      ...(thrown.retryAfterMs !== undefined && { retryAfterMs: thrown.retryAfterMs }),
-    };
-  }
-  const message = thrown instanceof Error ? thrown.message || thrown.name : thrown;
-  return { code: 'JETFLEET_HANDLER_FAILED', message: clip(message), retryable: true };
-}
-
-/** Never throws, since a handler may throw anything: objects that cannot be printed too. */
-function clip(value: unknown): string {
-  let message: string;
-  try {
-    message = String(value);
-  } catch {
-    message = '[unprintable]';
-  }
-  return message.length <= MAX_ERROR_MESSAGE_LENGTH
-    ? message
-    : `${message.slice(0, MAX_ERROR_MESSAGE_LENGTH)}…`;
 }

@@ -17,7 +17,14 @@ import { isJobType } from './vocabulary.js';
  *   `JETFLEET_PAYLOAD_INVALID`; both list every problem by path
  */
 export function parsePayload<T>(type: string, schema: z.ZodType<T>, payload: unknown): T {
-  const parsed = schema.safeParse(payload);
+  return acceptedPayload(type, payload, schema.safeParse(payload));
+}
+
+/**
+ * The payload that a schema has accepted.
+ * @throws as {@link parsePayload} does
+ */
+export function acceptedPayload<T>(type: string, payload: unknown, parsed: z.ZodSafeParseResult<T>): T {
   if (parsed.success) return parsed.data;
   const { issues } = parsed.error;
   const onlyUnknownKeys = issues.every((issue) => issue.code === 'unrecognized_keys');

@@ -3,7 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { compensationFor } from '../jobs/compensation.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
-import type { JobRecord, JobRequest } from '../jobs/job-record.js';
+import type { FollowUp, JobRecord, JobRequest } from '../jobs/job-record.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import { isTerminal, type JobState, statusOf } from '../jobs/vocabulary.js';
@@ -58,7 +58,7 @@ export function transitionRecord(
  * @throws ValidationError when one of them is no job that could be added, or the record would not fit into a message
  */
 export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecord {
-  const own = [compensationFor(record), lifecycleWebhook(record)].filter((each) => each !== undefined);
+  const own = ownFollowUps(record);
   const asked = outcome?.kind === 'completed' ? checkNextJobs(record, outcome.next) : [];
   // Without any, the limits of payload, checkpoint and result keep the record below its own.
   if (asked.length + own.length === 0) return record;
@@ -71,6 +71,11 @@ export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecor
     'JETFLEET_RESULT_TOO_LARGE',
     `payload, result and next jobs have ${bytes} bytes together, the limit is ${MAX_RECORD_BYTES}; give next jobs references instead of data`,
   );
+}
+
+/** What follows from the end of a job without its handler's asking: the removal of what it rented, and its webhook. */
+export function ownFollowUps(record: JobRecord): FollowUp[] {
+  return [compensationFor(record), lifecycleWebhook(record)].filter((each) => each !== undefined);
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Actor } from 'xstate';
-import { type JobMachine, timeoutError, timeoutOf } from '../../machines/index.js';
+import { failedAttempt, type JobMachine, timeoutError, timeoutOf } from '../../machines/index.js';
 import type { Delivery } from '../broker/delivery.js';
-import { type AbortReason, ConflictError, JetfleetError, JobAborted, toJobError } from '../jobs/errors.js';
+import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../jobs/errors.js';
+import { toJobError } from '../jobs/job-error.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
@@ -14,12 +15,14 @@ import type { DeliveryProgress } from './delivery-progress.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
 import { outcomeRecord } from './outcome-record.js';
+import { refusedRecord, writeRefusal } from './refusal.js';
 import { assertResultSize } from './result-size.js';
 import { RunContext } from './run-context.js';
 import type { Observer } from './run-inspection.js';
 import {
   assertNextFree,
   type HeldJob,
+  isUnwritable,
   publishFollowUps,
   type RunServices,
   setJobTimer,
@@ -208,17 +211,27 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   #startActor(inspect?: Observer): void {
     if (this.#actor || !this.#begun) return;
-    this.#actor = startJobActor(this.#claimed, this.#record, {
-      onLeft: (state, context) => {
-        if (this.#begun) this.#settle(state, () => context);
-      },
-      onError: (error) => {
-        this.logger.error({ err: error }, 'the state machine of the job failed; its lease runs out');
-        this.#end();
-      },
-      ...(inspect && { inspect }),
-    });
+    try {
+      this.#actor = startJobActor(this.#claimed, this.#record, {
+        onLeft: (state, context) => {
+          if (this.#begun) this.#settle(state, () => context);
+        },
+        onError: (error) => this.#failAttempt(error),
+        ...(inspect && { inspect }),
+      });
+    } catch (error) {
+      this.#failAttempt(error);
+      return;
+    }
     if (this.#released && this.#begun) this.#actor.send({ type: 'RELEASE' });
+  }
+
+  /** The state machine itself failed, as with a chart that is none: the attempt counts, and keeps the reason. */
+  #failAttempt(thrown: unknown): void {
+    if (!this.#begun) return;
+    const error = toJobError(thrown);
+    const { attempt, maxAttempts, checkpoint } = this.#record;
+    this.#settle(failedAttempt(error, { attempt, maxAttempts }), () => ({ attempt, checkpoint, error }));
   }
 
   async saveCheckpoint(checkpoint: unknown): Promise<void> {
@@ -296,11 +309,17 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   /** Writes what the chart decided, does what follows, and lets go of the message. */
   #settle(state: JobState, context: () => Transition): void {
+    this.#leave(state);
+    this.#exclusively(() => this.#conclude(state, context())).catch((error) => this.#giveUp(error));
+  }
+
+  /** The attempt is over. */
+  #leave(state: JobState | 'failed'): void {
     this.#begun = false;
     clearTimeout(this.#timeout);
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
+    if (state === 'failed') this.#cancel('lease_lost', 'its record cannot be written');
     this.#freeSlot();
-    this.#exclusively(() => this.#conclude(state, context())).catch((error) => this.#giveUp(error));
   }
 
   /** @param claim written along where it is not durable yet */
@@ -331,18 +350,42 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   #writeRecord(outcome: JobRecord, claim: JobRecord | undefined): Promise<void> {
     const written = claim ? this.#append(claim, outcome) : this.#append(outcome);
-    return written.then(() => this.#followThrough());
+    return written.then(
+      () => this.#followThrough(),
+      (error) => this.#refuse(error),
+    );
+  }
+
+  /** Ends the job, with the reason in the place of what can never be written of it. */
+  async #refuse(cause: unknown): Promise<void> {
+    if (!isUnwritable(cause)) throw cause;
+    this.#leave('failed');
+    const { worker, broker } = this.#services;
+    const facts = { worker, workSeq: this.#delivery.seq, nowMs: Date.now() };
+    const refused = refusedRecord(this.#record, cause, facts);
+    const { code, message } = refused.error ?? {};
+    this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);
+    // Of a claim that went out together with its outcome, the claim may be stored.
+    const last = await broker.lastEvent(refused.id);
+    if (last?.record?.state === 'running' && last.record.workSeq === refused.workSeq && this.#seq === 0)
+      this.#seq = last.seq;
+    const { record, seq } = await writeRefusal(this.#services, refused, this.#seq);
+    this.#record = record;
+    this.#seq = seq;
+    await this.#followThrough();
   }
 
   #giveUp(error: unknown): void {
     // The job was lost, which is told and done already.
     if (error instanceof ConflictError) return;
-    this.logger.error({ err: error }, 'the record cannot be written; the lease of the job runs out');
+    const { code, message } = toJobError(error);
+    this.logger.error({ code, message }, 'the record cannot be written; the lease of the job runs out');
     this.#end();
   }
 
   /** Somebody wrote before the claim: mostly a cancellation, after which the message has to go. */
   async #giveUpEarly(error: unknown): Promise<void> {
+    if (isUnwritable(error)) return this.#refuse(error).catch((reason) => this.#giveUp(reason));
     this.#giveUp(error);
     if (!(error instanceof ConflictError)) return;
     await this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));

@@ -11,25 +11,26 @@ import {
 import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { SlotMap } from '../broker/slots.js';
-import { ConflictError, JetfleetError, toJobError, ValidationError } from '../jobs/errors.js';
-import { namesakeId, sequenceOf } from '../jobs/job-id.js';
+import { ConflictError, JetfleetError } from '../jobs/errors.js';
+import { toJobError } from '../jobs/job-error.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
-import { parsePayload } from '../jobs/validation.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
 import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
+import { type Candidate, isNamesake, renamed, wasAccepted } from './candidate.js';
 import { type ClaimEvent, claimOfNew, decideClaim } from './claim.js';
 import { type DeliveryProgress, endUnhandled } from './delivery-progress.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
-import { publishFollowUps, type RunServices, setJobTimer, writeEvents } from './run-services.js';
-
-/** A delivered job, read and looked up. */
-interface Candidate {
-  delivery: Delivery;
-  job: DecodedJob;
-  progress: DeliveryProgress;
-}
+import { type CheckedPayload, PayloadCheck } from './payload-check.js';
+import { refusedRecord, writeRefusal } from './refusal.js';
+import {
+  isUnwritable,
+  publishFollowUps,
+  type RunServices,
+  setJobTimer,
+  writeEvents,
+} from './run-services.js';
 
 /** A claim that is not written: the job as it was, and what the claim makes of it. */
 interface Draft {
@@ -41,6 +42,9 @@ interface Draft {
 }
 
 const NAK_MS = 1_000;
+const MAX_NAK_MS = 30_000;
+/** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
+const MAX_EARLY_CHECK_MS = 100;
 
 /** Takes the deliveries of one job type through claim, run and acknowledgement. */
 export class JobRunner {
@@ -49,10 +53,12 @@ export class JobRunner {
   readonly #machine: JobMachine;
   /** What is on its way from its delivery to its run, by job id. */
   readonly #taking = new SlotMap<Candidate>();
+  readonly #payloads: PayloadCheck;
 
   constructor(services: RunServices, handler: RegisteredHandler) {
     this.#services = services;
     this.#handler = handler;
+    this.#payloads = new PayloadCheck(handler.type, handler.payload);
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services, handler) } });
   }
 
@@ -82,12 +88,8 @@ export class JobRunner {
     const { onFailpoint } = this.#services;
     this.#taking.set(id, candidate);
     try {
-      let run: JobRun | undefined;
-      if (onFailpoint) {
-        await onFailpoint('claim.delivered', id);
-        run = this.#takeEarly(candidate);
-      }
-      run ??= await this.#take(candidate);
+      if (onFailpoint) await onFailpoint('claim.delivered', id);
+      const run = (await this.#takeEarlyInTime(candidate)) ?? (await this.#take(candidate));
       // From here on the run tells how far it is.
       if (run) return run.begin();
     } catch (error) {
@@ -98,10 +100,12 @@ export class JobRunner {
     endUnhandled(candidate.progress);
   }
 
-  #handBack(delivery: Delivery, err: unknown): void {
-    const { subject, seq } = delivery;
-    this.#services.logger.error({ err, subject, seq }, 'cannot take the job; it comes again');
-    delivery.nak(NAK_MS);
+  /** What the broker did not do may go well later; what is wrong with the job itself has ended it already. */
+  #handBack(delivery: Delivery, error: unknown): void {
+    const { subject, seq, deliveryCount } = delivery;
+    const { code, message } = toJobError(error);
+    this.#services.logger.error({ code, message, subject, seq }, 'cannot take the job; it comes again');
+    delivery.nak(Math.min(NAK_MS * deliveryCount, MAX_NAK_MS));
   }
 
   /**
@@ -122,9 +126,25 @@ export class JobRunner {
    */
   #takeEarly(candidate: Candidate): JobRun | undefined {
     if (!this.#mayBeginEarly(candidate)) return undefined;
-    const draft = this.#draft(candidate, undefined, claimOfNew(Date.now()));
-    if (draft instanceof ValidationError || isTerminal(draft.record.status)) return undefined;
+    const checked = candidate.checked ?? this.#checkNow(candidate);
+    if (!checked || checked.error) return undefined;
+    const draft = this.#draft(candidate, undefined, claimOfNew(Date.now()), checked.payload);
+    if (isTerminal(draft.record.status)) return undefined;
     return this.#runOf(candidate, draft);
+  }
+
+  #checkNow({ job }: Candidate): CheckedPayload | undefined {
+    return job.error ? undefined : this.#payloads.now(job.request.payload);
+  }
+
+  /** The same where the schema of the payload has to be waited for. */
+  async #takeEarlyInTime(candidate: Candidate): Promise<JobRun | undefined> {
+    if (!this.#mayBeginEarly(candidate) || candidate.job.error) return undefined;
+    const beganMs = performance.now();
+    const { payload } = candidate.job.request;
+    candidate.checked = this.#payloads.now(payload) ?? (await this.#payloads.inTime(payload));
+    // Meanwhile the message may have been handed out again.
+    return performance.now() - beganMs < MAX_EARLY_CHECK_MS ? this.#takeEarly(candidate) : undefined;
   }
 
   /** @returns the run that the job's claim has led to, or undefined where the delivery is dealt with */
@@ -154,13 +174,17 @@ export class JobRunner {
     const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs: Date.now() });
     switch (decision.kind) {
       case 'claim':
-        return this.#claim(candidate, last, decision.event);
+        return this.#claim(candidate, last, decision.event).catch((error) =>
+          this.#refuse(candidate, last, error),
+        );
       case 'ended':
         await publishFollowUps(this.#services, decision.record);
         delivery.ack();
         return undefined;
       case 'rearm':
-        await this.#rearm(candidate, decision.record, decision.lastSeq);
+        await this.#rearm(candidate, decision.record, decision.lastSeq).catch((error) =>
+          this.#refuse(candidate, last, error),
+        );
         return undefined;
       case 'duplicate':
         logger.debug({ jobId: job.request.id, reason: decision.reason }, 'duplicate message dropped');
@@ -171,17 +195,23 @@ export class JobRunner {
     }
   }
 
+  async #checked({ job, checked }: Candidate, last: LastEvent | undefined): Promise<CheckedPayload> {
+    const { payload } = this.#before(job, last);
+    if (checked && payload === job.request.payload) return checked;
+    return this.#payloads.now(payload) ?? (await this.#payloads.inTime(payload));
+  }
+
   /** Writes the claim. */
   async #claim(
     candidate: Candidate,
     last: LastEvent | undefined,
     event: ClaimEvent,
   ): Promise<JobRun | undefined> {
-    const draft = this.#draft(candidate, last, event);
-    if (draft instanceof ValidationError) {
-      await this.#reject(candidate, last, draft);
-      return undefined;
-    }
+    const { job } = candidate;
+    if (job.error && !wasAccepted(last)) throw job.error;
+    const { payload, error } = await this.#checked(candidate, last);
+    if (error && !wasAccepted(last)) throw error;
+    const draft = this.#draft(candidate, last, event, payload);
     const { record } = draft;
     const { seq } = await writeEvents(this.#services, [record], last?.seq ?? 0);
     if (isTerminal(record.status)) {
@@ -193,21 +223,23 @@ export class JobRunner {
     return this.#runOf(candidate, draft, seq);
   }
 
-  /** What a claim makes of the job, or why a new job cannot be claimed. */
+  /** What a claim makes of the job. */
   #draft(
     { delivery, job }: Candidate,
     last: LastEvent | undefined,
     event: ClaimEvent,
-  ): Draft | ValidationError {
-    const before = last?.record ?? pendingRecord(job.request, this.#handler.maxAttempts);
-    const { payload, error } = this.#checkPayload(job, before);
-    if (error && before.status === 'pending') return error;
-
+    payload: unknown,
+  ): Draft {
+    const before = this.#before(job, last);
     const input = () => this.#machineInput(before, payload);
     const { state, context } = this.#next(before, input, event);
     const moved = transitionRecord(before, state, context, this.#facts(delivery));
     const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
     return { before, record, payload, input, event };
+  }
+
+  #before({ request }: DecodedJob, last: LastEvent | undefined): JobRecord {
+    return last?.record ?? pendingRecord(request, this.#handler.maxAttempts);
   }
 
   /** @param seq of the claim; undefined while it is not written */
@@ -261,19 +293,6 @@ export class JobRunner {
     );
   }
 
-  /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */
-  #checkPayload(job: DecodedJob, before: JobRecord): { payload: unknown; error?: ValidationError } {
-    if (job.error) return { payload: null, error: job.error };
-    const { type, payload: schema } = this.#handler;
-    if (!schema) return { payload: before.payload };
-    try {
-      return { payload: parsePayload(type, schema, before.payload) };
-    } catch (error) {
-      if (!(error instanceof ValidationError)) throw error;
-      return { payload: before.payload, error };
-    }
-  }
-
   #machineInput(record: JobRecord, payload: unknown): JobMachineInput {
     const { id, type, attempt, maxAttempts, checkpoint, webhookUrl } = record;
     const timeoutMs = record.timeoutMs ?? this.#handler.timeoutMs;
@@ -289,18 +308,19 @@ export class JobRunner {
     };
   }
 
-  async #reject(candidate: Candidate, last: LastEvent | undefined, error: ValidationError): Promise<void> {
-    const before = last?.record ?? pendingRecord(candidate.job.request, this.#handler.maxAttempts);
-    const info = toJobError(error);
-    const context = { attempt: before.attempt, checkpoint: before.checkpoint, error: info };
-    const facts = this.#facts(candidate.delivery);
-    const record = withFollowUps(transitionRecord(before, 'rejected', context, facts));
-    await writeEvents(this.#services, [record], last?.seq ?? 0);
-    this.#services.logger.warn(
-      { jobId: record.id, type: record.type, code: info.code, problems: info.problems },
-      info.message,
-    );
+  /**
+   * Ends a job that can never be claimed. It is FAILED with the reason, since its message would else come again for ever.
+   * @throws what is no fault of the job, so that a later delivery may do better
+   */
+  async #refuse(candidate: Candidate, last: LastEvent | undefined, error: unknown): Promise<undefined> {
+    if (!isUnwritable(error)) throw error;
+    const before = this.#before(candidate.job, last);
+    const refused = refusedRecord(before, error, this.#facts(candidate.delivery));
+    const { record } = await writeRefusal(this.#services, refused, last?.seq ?? 0);
+    const { code, message, problems } = record.error ?? {};
+    this.#services.logger.warn({ jobId: record.id, type: record.type, code, problems }, message ?? 'refused');
     await this.#endWithoutRun(candidate.delivery, record);
+    return undefined;
   }
 
   async #endWithoutRun(delivery: Delivery, record: JobRecord): Promise<void> {
@@ -334,22 +354,4 @@ function runLogic({ runs }: RunServices, { run }: RegisteredHandler): AnyActorLo
     if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${input.jobId} is not held any more`);
     return held.run();
   });
-}
-
-/**
- * Whether a job that was published without an id meets the record of an older one under its number: the stream was
- * deleted and made again, and counts from 1 once more.
- */
-function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
-  return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
-}
-
-/** The job under an id of its own. */
-function renamed(candidate: Candidate): Candidate {
-  const { delivery, job } = candidate;
-  const id = namesakeId(job.request.id, delivery.timeMs);
-  return {
-    ...candidate,
-    job: { ...job, request: { ...job.request, id }, address: { ...job.address, id } },
-  };
 }

@@ -1,4 +1,3 @@
-import { toJobError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { retryDelayMs } from '../jobs/retry-policy.js';
@@ -10,6 +9,7 @@ import {
   withFollowUps,
 } from '../queue/transition-record.js';
 import type { RegisteredHandler } from './job-handler.js';
+import { refusedRecord } from './refusal.js';
 import { assertResultSize } from './result-size.js';
 
 /** The record of an attempt that has ended in `state`: with the time of the next one, or with what follows. */
@@ -30,9 +30,7 @@ export function outcomeRecord(
     });
     return isTerminal(record.status) ? withFollowUps(record, context.outcome) : record;
   } catch (error) {
-    // What the handler returned cannot be kept, so the job fails for good: another attempt would return the same.
-    const refused = { attempt: context.attempt, error: toJobError(error) };
-    return withFollowUps(transitionRecord(before, 'rejected', refused, facts));
+    return refusedRecord(before, error, facts);
   }
 }
 
@@ -41,8 +39,7 @@ function delayOf(
   { outcome, attempt, error }: Transition,
   retry: RegisteredHandler['retry'],
 ): number | undefined {
-  if (state === 'waiting' && outcome?.kind === 'snoozed')
-    return Math.min(Math.max(outcome.delayMs, 0), MAX_DELAY_MS);
+  if (state === 'waiting' && outcome?.kind === 'snoozed') return outcome.delayMs;
   if (state !== 'retrying') return undefined;
   return Math.min(retryDelayMs(attempt, retry, error?.retryAfterMs), MAX_DELAY_MS);
 }

@@ -2,8 +2,10 @@ import type { Broker } from '../broker/broker.js';
 import type { Appended } from '../broker/commit-log.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { SlotMap } from '../broker/slots.js';
-import { BrokerError, ConflictError } from '../jobs/errors.js';
-import type { JobRecord } from '../jobs/job-record.js';
+import { isBrokerFailure } from '../broker/failure.js';
+import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { toJobError } from '../jobs/job-error.js';
+import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import { addFollowUp, assertFree } from '../queue/job-add.js';
 import { followUpRequests } from '../queue/transition-record.js';
@@ -77,7 +79,12 @@ export function writeEvents(
   records: readonly JobRecord[],
   lastSeq: number,
 ): Promise<Appended> {
-  return persistently(logger, (again) => broker.appendEvents(records, lastSeq, again));
+  try {
+    return persistently(logger, (again) => broker.appendEvents(records, lastSeq, again));
+  } catch (error) {
+    // A record without a JSON form.
+    return Promise.reject(error);
+  }
 }
 
 /**
@@ -93,10 +100,32 @@ export function assertNextFree(
   return persistently(logger, () => assertFree(broker, requests));
 }
 
-/** Publishes what follows from a job that has ended; doing it again adds nothing twice. */
+/**
+ * Publishes what follows from a job that has ended; doing it again adds nothing twice. What can never be published is
+ * given up with an error in the log: its job's message would else come again for ever.
+ */
 export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
-  const requests = followUpRequests(record);
-  await Promise.all(requests.map((request) => persistently(logger, () => addFollowUp(broker, request))));
+  const publish = async (request: JobRequest) => {
+    try {
+      await persistently(logger, () => addFollowUp(broker, request));
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      const { code, message } = toJobError(error);
+      logger.error(
+        { jobId: record.id, next: request.id, code, message },
+        'a next job can never be published; given up',
+      );
+    }
+  };
+  await Promise.all(followUpRequests(record).map(publish));
+}
+
+/** Whether an error is about what is to be written, so that it comes again with every try. */
+export function isUnwritable(error: unknown): boolean {
+  if (JetfleetError.is(error)) {
+    return error instanceof ValidationError || error.code === 'JETFLEET_MESSAGE_TOO_LARGE';
+  }
+  return !isBrokerFailure(error);
 }
 
 /**

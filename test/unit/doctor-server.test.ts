@@ -5,6 +5,7 @@ import { BrokerError } from '../../src/index.js';
 it.each([
   ['JETFLEET_SERVER_TOO_OLD', 'server_too_old'],
   ['JETFLEET_JETSTREAM_DISABLED', 'jetstream_disabled'],
+  ['JETFLEET_SERVER_LIMIT', 'server_limit'],
 ])('a server that cannot hold jobs (%s) is a finding', (code, finding) => {
   expect(diagnoseServerError(new BrokerError(code, 'nats-server 2.9 is too old'))).toEqual({
     finding: {

@@ -9,9 +9,9 @@ import {
   NonRetryableError,
   RetryableError,
   TimeoutError,
-  toJobError,
   ValidationError,
 } from '../../src/jobs/errors.js';
+import { toJobError } from '../../src/jobs/job-error.js';
 import { MAX_ERROR_MESSAGE_LENGTH, MAX_PROBLEMS } from '../../src/jobs/limits.js';
 
 describe('what a handler throws stands on the record', () => {

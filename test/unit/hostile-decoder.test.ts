@@ -1,7 +1,8 @@
 import { headers as newHeaders } from '@nats-io/transport-node';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ERROR_CODES, JetfleetError, type JobErrorInfo, toJobError } from '../../src/jobs/errors.js';
+import { ERROR_CODES, JetfleetError, type JobErrorInfo } from '../../src/jobs/errors.js';
+import { toJobError } from '../../src/jobs/job-error.js';
 import { type JobRecord, pendingRecord } from '../../src/jobs/job-record.js';
 import {
   EXCERPT_LENGTH,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, SimulatedClock, waitFor } from 'xstate';
 import type { Offer } from '../../../machines/index.js';
-import { toJobError } from '../../../src/jobs/errors.js';
+import { toJobError } from '../../../src/jobs/job-error.js';
 import { monitorInstancePayload } from '../../../src/jobs/payloads.js';
 import {
   ambiguous,

@@ -1,0 +1,124 @@
+/**
+ * Whatever a handler throws, as it stands on a record. It may be anything: an object whose getters throw, a revoked
+ * proxy, megabytes of text. Nothing here throws, and what does not fit is cut.
+ */
+import {
+  JetfleetError,
+  type JobErrorInfo,
+  NonRetryableError,
+  type Problem,
+  TimeoutError,
+  ValidationError,
+} from './errors.js';
+import {
+  MAX_DELAY_MS,
+  MAX_ERROR_CODE_LENGTH,
+  MAX_ERROR_EXCERPT_LENGTH,
+  MAX_ERROR_MESSAGE_LENGTH,
+  MAX_PROBLEM_LENGTH,
+  MAX_PROBLEMS,
+} from './limits.js';
+import { hintedMs } from './numbers.js';
+
+/** Errors in a chain of causes, or of an AggregateError, whose messages are kept. */
+const MAX_CAUSES = 5;
+
+/**
+ * Errors of Jetfleet keep their code, and whether they are retryable; whatever else a handler throws is retryable,
+ * since most such errors come from the network.
+ */
+export function toJobError(thrown: unknown): JobErrorInfo {
+  if (JetfleetError.is(thrown)) return errorInfoOf(thrown, !isFinal(thrown));
+  return { code: 'JETFLEET_HANDLER_FAILED', message: clip(describe(thrown)), retryable: true };
+}
+
+/**
+ * An object with the fields of an error, such as a chart ends with, as it stands on a record.
+ * @param otherwise whether it is retryable, where it does not say
+ */
+export function errorInfoOf(source: object, otherwise = false): JobErrorInfo {
+  const stated = read(source, 'retryable');
+  const retryable = typeof stated === 'boolean' ? stated : otherwise;
+  const code = read(source, 'code');
+  const problems = problemsOf(read(source, 'problems'));
+  const excerpt = read(source, 'excerpt');
+  const retryAfterMs = hintedMs(read(source, 'retryAfterMs'), MAX_DELAY_MS);
+  const nameless = retryable ? 'JETFLEET_HANDLER_FAILED' : 'JETFLEET_NON_RETRYABLE';
+  return {
+    code: typeof code === 'string' && code !== '' ? clip(code, MAX_ERROR_CODE_LENGTH) : nameless,
+    message: clip(textOf(read(source, 'message', UNREADABLE))),
+    retryable,
+    ...(problems && { problems }),
+    ...(excerpt !== undefined && { excerpt: clip(textOf(excerpt), MAX_ERROR_EXCERPT_LENGTH) }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+/** Classes that promise to fail their job at once, whatever can still be read of them. */
+function isFinal(error: JetfleetError): boolean {
+  return [NonRetryableError, ValidationError, TimeoutError].some((each) => isA(each, error));
+}
+
+function problemsOf(value: unknown): Problem[] | undefined {
+  if (!isA(Array, value)) return undefined;
+  return firstOf(value, MAX_PROBLEMS).map((problem) => ({
+    path: clip(textOf(read(problem, 'path', '')), MAX_PROBLEM_LENGTH),
+    message: clip(textOf(read(problem, 'message', problem)), MAX_PROBLEM_LENGTH),
+  }));
+}
+
+/** The message of an error with those of its causes, which often say more: `fetch failed` says nothing. */
+function describe(thrown: unknown): string {
+  if (!isA(Error, thrown)) return textOf(thrown);
+  const own = textOf(read(thrown, 'message', UNREADABLE)) || textOf(read(thrown, 'name', UNREADABLE));
+  const reasons = firstOf(read(thrown, 'errors'), MAX_CAUSES);
+  let cause = read(thrown, 'cause');
+  while (cause !== undefined && reasons.length < MAX_CAUSES) {
+    reasons.push(cause);
+    cause = read(cause, 'cause');
+  }
+  return reasons.reduce<string>((whole, reason) => {
+    const text = textOf(read(reason, 'message', reason));
+    return whole.includes(text) ? whole : `${whole}: ${text}`;
+  }, own);
+}
+
+function firstOf(list: unknown, max: number): unknown[] {
+  const length = read(list, 'length');
+  if (!isA(Array, list) || typeof length !== 'number') return [];
+  return Array.from({ length: Math.min(length, max) }, (_, index) => read(list, String(index)));
+}
+
+const UNREADABLE = '[unprintable]';
+
+/** A property, or `otherwise` where there is none, or none that can be read. */
+function read(value: unknown, key: string, otherwise?: unknown): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return otherwise;
+  try {
+    return (value as Record<string, unknown>)[key] ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+function isA<T>(type: { new (...args: never[]): T }, value: unknown): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+/** Without half a character at the cut, or anywhere else: other languages refuse to read such JSON. */
+function clip(text: string, max = MAX_ERROR_MESSAGE_LENGTH): string {
+  const cut = text.length <= max ? text : `${text.slice(0, max)}…`;
+  return cut.isWellFormed() ? cut : cut.toWellFormed();
+}

@@ -1,0 +1,291 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setup } from 'xstate';
+import { z } from 'zod';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { examine } from '../../src/doctor/doctor.js';
+import {
+  complete,
+  type HandlerOptions,
+  type JobHandler,
+  JobQueueService,
+  JobWorkerService,
+  NonRetryableError,
+  RetryableError,
+  snooze,
+} from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { startConfigured } from '../support/configured-nats.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+const AT_ONCE = { baseMs: 1, jitter: 0 };
+
+let nats: EmbeddedServer;
+let fleet: Fleet;
+beforeAll(async () => {
+  nats = await startNats();
+  const handler: JobHandler = (job) => handlers.get(job.id)?.(job);
+  fleet = await startFleet({ nats, handlers: { demo: { handler, retry: AT_ONCE } } });
+});
+afterAll(async () => {
+  await fleet.close();
+  await nats.stop();
+});
+
+/** What the handler of `demo` does, by the id of its job. */
+const handlers = new Map<string, JobHandler>();
+let count = 0;
+
+/** Adds a job that a function runs, or one of a new type, and resolves with its last record. */
+async function endOf(run: HandlerOptions<never> | JobHandler, payload: unknown = { a: 1 }) {
+  const id = `job-${++count}`;
+  const type = typeof run === 'function' ? 'demo' : `demo_${count}`;
+  if (typeof run === 'function') handlers.set(id, run);
+  else fleet.workers[0]?.registerHandler(type, { retry: AT_ONCE, ...run });
+  await fleet.queue.addJob(type, payload, 'normal', { id, maxAttempts: 2 });
+  return fleet.waitForJob(id, ({ status }) => isTerminal(status));
+}
+
+describe('a payload schema', () => {
+  const handler = ({ payload }: { payload: unknown }) => payload;
+  const fails = () => {
+    throw new TypeError('schema is broken');
+  };
+
+  test.each<[string, unknown]>([
+    ['a transform throws', z.object({ a: z.number().transform(fails) })],
+    ['a refinement throws', z.object({ a: z.number() }).refine(fails)],
+    ['a preprocessor throws', z.preprocess(fails, z.any())],
+    ['an async refinement rejects', z.any().refine(() => Promise.reject(new TypeError('schema is broken')))],
+    ['an async transform throws later', z.any().transform(() => delay(5).then(fails))],
+    ['it is none', { parse: () => 'x' }],
+    ['it throws no error', z.any().refine(() => Promise.reject(undefined))],
+  ])('of which %s fails its job at once, with the reason', async (_, payload) => {
+    const job = await endOf({ payload, handler } as HandlerOptions<never>);
+    expect(job).toMatchObject({
+      state: 'rejected',
+      attempt: 0,
+      payload: { a: 1 },
+      error: { code: 'JETFLEET_PAYLOAD_INVALID', retryable: false },
+    });
+    expect(job.error?.message).toMatch(/^the schema of demo_\d+ failed on the payload: /);
+  });
+
+  test('with async refinements and transforms is waited for', async () => {
+    const schema = z
+      .object({ a: z.number().refine((a) => delay(5, a === 1), 'must be 1') })
+      .transform(async ({ a }) => a + 1);
+    expect(await endOf({ payload: schema, handler } as never)).toMatchObject({
+      state: 'completed',
+      result: 2,
+    });
+    expect(await endOf({ payload: schema, handler } as never, { a: 3 })).toMatchObject({
+      state: 'rejected',
+      error: { code: 'JETFLEET_PAYLOAD_INVALID', problems: [{ path: 'a', message: 'must be 1' }] },
+    });
+  });
+});
+
+describe('whatever a handler throws', () => {
+  const { proxy, revoke } = Proxy.revocable(new NonRetryableError('gone'), {});
+  revoke();
+  const circle: Record<string, unknown> = {};
+  circle.circle = circle;
+  const problems = Array.from({ length: 50 }, () => ({ path: 'p', message: 'm'.repeat(40_000) }));
+  const unreadable = Object.defineProperty(new NonRetryableError('x'), 'message', {
+    get: () => {
+      throw new Error('no');
+    },
+  });
+
+  test.each<[string, unknown, string, object]>([
+    [
+      'an excerpt of 2 MB',
+      new NonRetryableError('no', { excerpt: 'e'.repeat(2_000_000) }),
+      'rejected',
+      { message: 'no' },
+    ],
+    ['50 problems of 40 KB', new NonRetryableError('no', { problems }), 'rejected', { message: 'no' }],
+    [
+      'a BigInt in a problem',
+      new NonRetryableError('no', { problems: [{ path: 'a', message: 5n as never }] }),
+      'rejected',
+      { problems: [{ path: 'a', message: '5' }] },
+    ],
+    [
+      'a circle as a problem',
+      new NonRetryableError('no', { problems: [circle as never] }),
+      'rejected',
+      { message: 'no' },
+    ],
+    [
+      'a message that throws',
+      unreadable,
+      'rejected',
+      { code: 'JETFLEET_NON_RETRYABLE', message: '[unprintable]' },
+    ],
+    ['a revoked proxy', proxy, 'exhausted', { code: 'JETFLEET_HANDLER_FAILED', message: '[unprintable]' }],
+    [
+      'a code that is an object',
+      new NonRetryableError('no', { code: {} as never }),
+      'rejected',
+      { code: 'JETFLEET_NON_RETRYABLE' },
+    ],
+    [
+      'a code of 10 MB',
+      new NonRetryableError('no', { code: 'C'.repeat(10_000_000) }),
+      'rejected',
+      { code: `${'C'.repeat(100)}…` },
+    ],
+    [
+      'retryAfterMs NaN',
+      new RetryableError('busy', { retryAfterMs: Number.NaN }),
+      'exhausted',
+      { message: 'busy', retryable: true },
+    ],
+    [
+      'retryAfterMs Infinity',
+      new RetryableError('busy', { retryAfterMs: Number.POSITIVE_INFINITY }),
+      'exhausted',
+      { message: 'busy' },
+    ],
+    ['a symbol', Symbol('s'), 'exhausted', { message: 'Symbol(s)' }],
+    ['undefined', undefined, 'exhausted', { message: 'undefined' }],
+  ])('ends as a record: %s', async (_, thrown, state, error) => {
+    const job = await endOf(() => Promise.reject(thrown));
+    expect(job).toMatchObject({ state, attempt: state === 'exhausted' ? 2 : 1, error });
+  });
+});
+
+describe('what a handler leaves that cannot be written', () => {
+  const circle: Record<string, unknown> = {};
+  circle.circle = circle;
+  let calls = 0;
+  const once = {
+    toJSON: () => {
+      if (calls++ > 0) throw new Error('only once');
+      return 'small';
+    },
+  };
+  let deep: unknown = 1;
+  for (let level = 0; level < 100_000; level++) deep = [deep];
+
+  test.each<[string, () => unknown, string]>([
+    ['a BigInt', () => ({ n: 5n }), 'JETFLEET_RESULT_TOO_LARGE'],
+    ['a circle', () => circle, 'JETFLEET_RESULT_TOO_LARGE'],
+    ['100,000 levels', () => deep, 'JETFLEET_RESULT_TOO_LARGE'],
+    ['a function', () => () => 1, 'JETFLEET_RESULT_TOO_LARGE'],
+    ['a symbol', () => Symbol('s'), 'JETFLEET_RESULT_TOO_LARGE'],
+    [
+      'toJSON that throws',
+      () => ({
+        toJSON: () => {
+          throw new Error('no');
+        },
+      }),
+      'JETFLEET_RESULT_TOO_LARGE',
+    ],
+    ['toJSON that throws the second time', () => once, 'JETFLEET_HANDLER_FAILED'],
+    ['a checkpoint with a BigInt', () => snooze(1, 5n), 'JETFLEET_RESULT_TOO_LARGE'],
+    ['snooze(NaN)', () => snooze(Number.NaN), 'JETFLEET_OPTION_INVALID'],
+    ['snooze(Infinity)', () => snooze(Number.POSITIVE_INFINITY), 'JETFLEET_OPTION_INVALID'],
+    ['next jobs that are no list', () => complete('done', 5 as never), 'JETFLEET_OPTION_INVALID'],
+  ])('fails its job once, with a code: %s', async (_, handler, code) => {
+    const job = await endOf(handler);
+    expect(job).toMatchObject({ state: 'rejected', attempt: 1, error: { code, retryable: false } });
+    expect(job).not.toHaveProperty('result');
+  });
+
+  test.each<[string, unknown]>([
+    ['lone surrogates', '\ud800'],
+    ['a key __proto__', JSON.parse('{"__proto__": {"a": 1}}')],
+  ])('can have %s: it arrives as it was', async (_, result) => {
+    const job = await endOf(() => result);
+    expect(job.state).toBe('completed');
+    expect(JSON.stringify(job.result)).toBe(JSON.stringify(result));
+  });
+});
+
+describe('a chart', () => {
+  test.each<[string, unknown, string]>([
+    ['that is none', {}, 'exhausted'],
+    [
+      'whose context throws',
+      setup({}).createMachine({
+        context: () => {
+          throw new NonRetryableError('no context');
+        },
+      }),
+      'rejected',
+    ],
+    [
+      'whose output throws',
+      setup({}).createMachine({
+        initial: 'end',
+        states: { end: { type: 'final' } },
+        output: () => {
+          throw new Error('no output');
+        },
+      }),
+      'exhausted',
+    ],
+  ])('%s uses up its attempts and keeps the reason', async (_, chart, state) => {
+    const job = await endOf({ chart } as never);
+    expect(job).toMatchObject({ state, attempt: state === 'exhausted' ? 2 : 1 });
+    expect(job.error?.code).not.toBe('JETFLEET_STALLED');
+  });
+});
+
+describe('a record over the limit of its stream', () => {
+  const LIMIT = 100_000;
+
+  async function limited() {
+    const own = await startFleet({ nats, workers: 0 });
+    const { connection, subjects } = await own.queue.broker();
+    const jsm = await jetstreamManager(connection);
+    await jsm.streams.update(subjects.streamName('events'), { max_msg_size: LIMIT });
+    return own;
+  }
+
+  test('fails its job once, with the reason, and keeps what fits', async () => {
+    await using own = await limited();
+    let runs = 0;
+    await own.addWorker({
+      demo: () => `${++runs} ${'r'.repeat(60_000)}`,
+      slow: () => delay(20, 'r'.repeat(60_000)),
+    });
+    for (const type of ['demo', 'slow']) {
+      const id = await own.queue.addJob(type, 'p'.repeat(60_000));
+      expect(await own.waitForJob(id, 'rejected')).toMatchObject({
+        attempt: 1,
+        payload: 'p'.repeat(60_000),
+        error: { code: 'JETFLEET_MESSAGE_TOO_LARGE', message: expect.stringContaining('max_msg_size') },
+      });
+    }
+    expect(runs).toBe(1);
+  });
+
+  test('fails a job whose payload alone is over it, without running it a second time', async () => {
+    await using own = await limited();
+    let runs = 0;
+    const handler = () => void runs++;
+    await own.addWorker({ early: { handler }, durable: { handler, claim: 'durable' } });
+    for (const type of ['early', 'durable']) {
+      const id = await own.queue.addJob(type, 'p'.repeat(150_000));
+      const job = await own.waitForJob(id, 'rejected');
+      expect(job).toMatchObject({ payload: null, error: { code: 'JETFLEET_MESSAGE_TOO_LARGE' } });
+    }
+    expect(runs).toBe(1);
+  });
+});
+
+test('a server with too small a max_payload is refused with both numbers, and the doctor says so', async () => {
+  await using small = await startConfigured('max_payload: 256KB');
+  await using queue = new JobQueueService({ servers: small.address });
+  const refusal = { code: 'JETFLEET_SERVER_LIMIT', message: expect.stringMatching(/262144 bytes.* 991232/) };
+  await expect(queue.connect()).rejects.toMatchObject(refusal);
+  await expect(new JobWorkerService(queue).start()).rejects.toMatchObject(refusal);
+  expect((await examine(queue)).findings[0]).toMatchObject({ code: 'server_limit', severity: 'danger' });
+});
