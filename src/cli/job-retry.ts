@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { usageError } from './exit-code.js';
 import { shownJob } from '../jobs/shown-job.js';
+import { usageError } from './exit-code.js';
 import { stateOf } from './job-text.js';
 import { type GlobalOptions, openQueue, parseId, parseSince, parseType, withExamples } from './options.js';
 import { note, print, printJson } from './output.js';

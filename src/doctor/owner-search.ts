@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import { INSTANCE_NAME_PREFIX, instanceNamesOf, instanceNameStem } from '../gpu/instance-name.js';
+import { INSTANCE_NAME_PREFIX, instanceNameStem, instanceNamesOf } from '../gpu/instance-name.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
 

@@ -2,25 +2,13 @@
 import { ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
 import type { JobRequest } from './job-record.js';
-import {
-  MAX_MAX_ATTEMPTS,
-  MAX_PAYLOAD_BYTES,
-  MAX_PROBLEM_LENGTH,
-  MAX_TIMEOUT_MS,
-  MAX_URL_LENGTH,
-} from './limits.js';
+import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { formatPath } from './paths.js';
 import { BUILT_IN_SCHEMAS } from './payloads.js';
-import {
-  assertJobType,
-  excerptOf,
-  isHttpUrl,
-  parsePayload,
-  payloadText,
-  payloadTooDeep,
-} from './validation.js';
+import { assertJobType, excerptOf, parsePayload, payloadText, payloadTooDeep } from './validation.js';
 import { isPriority, PRIORITIES } from './vocabulary.js';
+import { describeUrlFault } from './webhook-url.js';
 
 /** What can be wrong with a job apart from its id and its payload. */
 export type JobFacts = Pick<
@@ -42,11 +30,8 @@ export function checkFacts(facts: JobFacts): void {
   }
   checkInteger('maxAttempts', maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
-  if (webhookUrl !== undefined && !isHttpUrl(webhookUrl)) {
-    throw invalid(
-      `webhookUrl ${shown(webhookUrl)} must be an http or https URL of at most ${MAX_URL_LENGTH} characters`,
-    );
-  }
+  const urlFault = webhookUrl === undefined ? undefined : describeUrlFault(webhookUrl);
+  if (urlFault !== undefined) throw invalid(`webhookUrl ${urlFault}`);
   checkHeader('traceparent', traceparent);
   checkHeader('tracestate', tracestate);
 }

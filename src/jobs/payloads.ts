@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { inexactIn } from './exact-value.js';
 import { DEFAULT_MAX_WAIT_TIME_MS, MAX_URL_LENGTH } from './limits.js';
-import { isHttpUrl } from './validation.js';
 import { JobType } from './vocabulary.js';
+import { webhookUrlFault } from './webhook-url.js';
 
-const httpUrl = z.string().max(MAX_URL_LENGTH).refine(isHttpUrl, 'must be an http or https URL');
+const httpUrl = z
+  .string()
+  .max(MAX_URL_LENGTH)
+  .superRefine((url, context) => {
+    const fault = webhookUrlFault(url);
+    if (fault !== undefined) context.addIssue(fault);
+  });
 const text = (max: number) => z.string().min(1).max(max);
 /** ISO 8601 with a zone; a Date is accepted in process and travels as such a string. */
 const isoTime = z.preprocess(

@@ -6,7 +6,6 @@ import {
   MAX_PAYLOAD_DEPTH,
   MAX_PROBLEM_LENGTH,
   MAX_PROBLEMS,
-  MAX_URL_LENGTH,
 } from './limits.js';
 import { formatPath } from './paths.js';
 import { isJobType } from './vocabulary.js';
@@ -56,16 +55,6 @@ export function assertJobType(type: unknown): asserts type is string {
   throw new ValidationError(
     'JETFLEET_TYPE_INVALID',
     `job type ${JSON.stringify(excerptOf(type))} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
-  );
-}
-
-/** True for an http or https URL of at most 2,048 characters, without blanks and line breaks. */
-export function isHttpUrl(text: unknown): text is string {
-  return (
-    typeof text === 'string' &&
-    Buffer.byteLength(text) <= MAX_URL_LENGTH &&
-    /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) &&
-    URL.canParse(text)
   );
 }
 

@@ -19,6 +19,8 @@ export const DEFAULT_WEBHOOK_TIMEOUT_MS = 10_000;
 export const MAX_RESPONSE_EXCERPT_BYTES = 4 * 1024;
 /** Answers of the kind 1xx before the final one. */
 const MAX_INTERIM_ANSWERS = 20;
+/** A create waits for this long to learn whether its webhook may go out. */
+const CHECK_MS = 2_000;
 const USER_AGENT = 'jetfleet/0.1';
 
 export interface WebhookClientOptions {
@@ -69,6 +71,13 @@ export interface WebhookClient {
    * @throws `signal.reason` once the signal is aborted
    */
   deliver(delivery: WebhookDelivery): Promise<{ status: number; durationMs: number }>;
+  /**
+   * Whether this client may deliver to a URL, as far as that is known now: scheme, host, and the addresses of its name. A
+   * name that does not resolve within two seconds passes, because it may resolve later.
+   * @throws ValidationError `JETFLEET_WEBHOOK_URL_INVALID`
+   * @throws `signal.reason` once the signal is aborted
+   */
+  check(url: string, signal?: AbortSignal): Promise<void>;
   /** Closes the client's own connections, those in use as well. */
   close(): void;
 }
@@ -101,12 +110,21 @@ export function createWebhookClient(options: WebhookClientOptions = {}): Webhook
     throw failure(answer, status, options.permanentStatuses ?? [], now());
   }
 
+  async function check(url: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await withDeadline(CHECK_MS, signal, (deadline) => orAborted(guard.check(url), deadline));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof ValidationError) throw error;
+    }
+  }
+
   function close(): void {
     closed = true;
     ownHttp.destroy();
     ownHttps.destroy();
   }
-  return { deliver, close };
+  return { deliver, check, close };
 }
 
 /** What frames, routes or signs the request is not the caller's to set. */

@@ -1,6 +1,7 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
 import { ValidationError } from '../jobs/errors.js';
+import { webhookUrlFault } from '../jobs/webhook-url.js';
 
 /** Which endpoints webhooks may go to. The default is the public internet over https, and nothing else. */
 export interface WebhookGuardOptions {
@@ -125,14 +126,11 @@ function pinned(addresses: readonly LookupAddress[]): LookupFunction {
 }
 
 function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new ValidationError('JETFLEET_WEBHOOK_URL_INVALID', 'the webhook URL is not an http or https URL');
+  const fault = webhookUrlFault(text);
+  if (fault !== undefined) {
+    throw new ValidationError('JETFLEET_WEBHOOK_URL_INVALID', `the webhook URL ${fault}`);
   }
-  if (url.username || url.password) {
-    throw refused(url, 'carries credentials; send them in a header instead');
-  }
-  return url;
+  return new URL(text);
 }
 
 /** Names the host alone: the path and query of a webhook URL are often secret. */

@@ -1,8 +1,8 @@
 import { failureId } from '../jobs/job-id.js';
 import type { FollowUp, JobRecord } from '../jobs/job-record.js';
 import { DEFAULT_WEBHOOK_MAX_ATTEMPTS } from '../jobs/limits.js';
-import { sendWebhookPayload } from '../jobs/payloads.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
+import { webhookUrlFault } from '../jobs/webhook-url.js';
 
 /** How an instance operation ended, in the words of the webhook. */
 export type LifecycleStatus = 'running' | 'failed' | 'timeout';
@@ -34,14 +34,14 @@ export interface LifecycleWebhook {
  * reports for the whole operation. So an operation has one terminal webhook. The same record gives the same bytes
  * and the same id, so a worker may repeat it.
  *
- * `payload.webhookUrl` comes before the record's; one that is no http(s) URL counts as missing, since the job has
- * failed for it already.
+ * `payload.webhookUrl` comes before the record's; one that cannot be used counts as missing, since the job has failed for
+ * it already. Neither is there a webhook for a job that failed because the worker may not deliver to its URL.
  */
 export function lifecycleWebhook(record: JobRecord): FollowUp | undefined {
   const status = lifecycleStatus(record);
-  if (!status) return undefined;
+  if (!status || record.error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return undefined;
   const payload = asObject(record.payload);
-  const url = [payload.webhookUrl, record.webhookUrl].find(isHttpUrl);
+  const url = [payload.webhookUrl, record.webhookUrl].find(isUsable);
   if (url === undefined) return undefined;
   return {
     type: JobType.SEND_WEBHOOK,
@@ -90,8 +90,8 @@ function webhookBody(
   };
 }
 
-function isHttpUrl(value: unknown): value is string {
-  return sendWebhookPayload.shape.url.safeParse(value).success;
+function isUsable(value: unknown): value is string {
+  return webhookUrlFault(value) === undefined;
 }
 
 function asObject(value: unknown): Record<string, unknown> {

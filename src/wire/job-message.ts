@@ -12,7 +12,8 @@ import {
   MAX_PROBLEM_LENGTH,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
-import { assertPayloadDepth, assertPayloadSize, encodePayload, isHttpUrl } from '../jobs/validation.js';
+import { assertPayloadDepth, assertPayloadSize, encodePayload } from '../jobs/validation.js';
+import { describeUrlFault } from '../jobs/webhook-url.js';
 import { Header, type HeaderList, type HeaderReader } from './headers.js';
 import type { Subjects, WorkAddress } from './subjects.js';
 
@@ -138,9 +139,8 @@ function readOptions(request: JobRequest, headers: HeaderReader): void {
   const maxAttempts = integerHeader(headers, Header.MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, problems);
   const timeoutMs = integerHeader(headers, Header.TIMEOUT_MS, MAX_TIMEOUT_MS, problems);
   const webhookUrl = headers.get(Header.WEBHOOK_URL);
-  if (webhookUrl && !isHttpUrl(webhookUrl)) {
-    problems.push({ path: Header.WEBHOOK_URL, message: `${excerptOf(webhookUrl)} is no http or https URL` });
-  }
+  const urlFault = webhookUrl ? describeUrlFault(webhookUrl) : undefined;
+  if (urlFault !== undefined) problems.push({ path: Header.WEBHOOK_URL, message: urlFault });
   const createdAt = headers.get(Header.CREATED_AT);
   if (createdAt && !Number.isNaN(Date.parse(createdAt)))
     request.createdAt = new Date(createdAt).toISOString();

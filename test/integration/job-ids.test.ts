@@ -1,7 +1,7 @@
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { complete, type JobRecord, JobQueueService } from '../../src/index.js';
+import { complete, JobQueueService, type JobRecord } from '../../src/index.js';
 import { addChecked, addFollowUp } from '../../src/queue/job-add.js';
 import { checkJob } from '../../src/queue/job-request.js';
 import { encodeRecord } from '../../src/wire/record-message.js';

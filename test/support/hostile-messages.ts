@@ -209,7 +209,7 @@ function headerLines(receiverUrl: string): fc.Arbitrary<Judged<Field[]>> {
     one('fine', Header.TIMEOUT_MS, '60000', '86400000'),
     one('faulty', Header.TIMEOUT_MS, '86400001', ...badOption),
     one('fine', Header.WEBHOOK_URL, '', receiverUrl),
-    one('open', Header.WEBHOOK_URL, credentials),
+    one('faulty', Header.WEBHOOK_URL, credentials),
     one('faulty', Header.WEBHOOK_URL, ...badUrl),
     one('fine', Header.CREATED_AT, 'yesterday', '1e999', '+275760-09-13T00:00:00Z'),
     one('fine', Header.PARENT_ID, '../..', '>', long, '__proto__'),

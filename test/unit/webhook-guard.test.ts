@@ -94,7 +94,7 @@ async function outcome(url: string, options: WebhookGuardOptions = {}): Promise<
     return (error as Error).message;
   }
 }
-const REFUSED = expect.stringMatching(/^the webhook URL (at|is)/);
+const REFUSED = expect.stringMatching(/^the webhook URL (at|must)/);
 
 describe('classifyAddress', () => {
   it.each(PUBLIC)('%s is public', (address) => expect(classifyAddress(address)).toBe('public'));

@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobFilter } from '../../queue/job-filter.js';
+import { defined } from '../defined.js';
 import { problemOf } from '../problem.js';
 import { addRoute, type Routes } from '../route.js';
 import { prioritySchema, statusSchema, timeSchema, typeSchema } from '../schemas/job.js';
-import { defined } from '../defined.js';
 
 const MAX_IDS = 1_000;
 const MAX_JOBS = 10_000;

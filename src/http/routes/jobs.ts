@@ -3,8 +3,9 @@ import { isJobId } from '../../jobs/job-id.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
-import type { NewJob } from '../../queue/job-queue-service.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
+import type { NewJob } from '../../queue/job-queue-service.js';
+import { defined } from '../defined.js';
 import { etagOf, isKnown, wantedVersion } from '../etag.js';
 import { addByKey } from '../idempotency.js';
 import { addRoute, type Routes } from '../route.js';
@@ -18,7 +19,6 @@ import {
   timeSchema,
   typeSchema,
 } from '../schemas/job.js';
-import { defined } from '../defined.js';
 
 const KIB = 1024;
 /** Escapes can make JSON longer than the payload that it stands for. */

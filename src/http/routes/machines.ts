@@ -4,9 +4,9 @@ import { chartToSvg } from '../../inspect/chart-svg.js';
 import { builtInCharts, findChart, listCharts } from '../../inspect/known-charts.js';
 import { chartToXState } from '../../inspect/machine-json.js';
 import { defined } from '../defined.js';
-import { stateCounts } from '../state-counts.js';
 import { addRoute, type Routes } from '../route.js';
 import { chartSchema } from '../schemas/chart.js';
+import { stateCounts } from '../state-counts.js';
 
 const tag = 'Machines';
 const params = z.object({

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { packageVersion } from '../../telemetry/version.js';
-import { addRoute, type Routes } from '../route.js';
 import { ROLES } from '../role.js';
+import { addRoute, type Routes } from '../route.js';
 import { statsSchema } from '../schemas/stats.js';
 
 /** `/api/v1/stats` and `/api/v1/session`. */

@@ -32,7 +32,8 @@ export function builtInHandlers(options: BuiltInOptions): Map<string, HandlerOpt
 }
 
 function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
-  const { instances, namespace, heldJob, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
+  const { instances, webhooks, namespace, heldJob, pollIntervalMs } = options;
+  const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
   if (!instances) return [];
   const { provider, watch, broker, logger } = instances;
   const owned = new OwnedInstances({ provider, broker });
@@ -40,9 +41,15 @@ function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
   // What is created or deleted is given the same time to show.
   const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
   const polling = pollIntervalMs === undefined ? {} : { pollIntervalMs };
+  const creating = {
+    provider,
+    namespace,
+    settleDelayMs,
+    ...(webhooks && { checkUrl: webhooks.client.check }),
+  };
   const watching = { instances: owned, watch, ...verifying, ...polling };
   return [
-    [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, provider, namespace, settleDelayMs })],
+    [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, ...creating })],
     [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, ...watching })],
     [JobType.DELETE_INSTANCE, deleteInstanceHandler({ ...shared, instances: owned, ...verifying })],
   ];

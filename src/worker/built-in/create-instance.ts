@@ -21,6 +21,8 @@ export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   namespace: string;
   heldJob: HeldJobOf;
   watchful: Watchful;
+  /** Refuses a URL that webhooks of this worker may not go to. Defaults to none: the worker sends no webhooks. */
+  checkUrl?: (url: string, signal: AbortSignal) => Promise<void>;
 }
 
 const MAX_FENCES = 3;
@@ -31,7 +33,7 @@ const MIN_FENCE_MS = 250;
 export function createInstanceHandler(
   options: CreateInstanceHandlerOptions,
 ): HandlerOptions<CreateInstancePayload> {
-  const { provider, namespace, heldJob, watchful, ...settings } = options;
+  const { provider, namespace, heldJob, watchful, checkUrl, ...settings } = options;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
   const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
@@ -46,6 +48,8 @@ export function createInstanceHandler(
     actors: {
       resolveOffers: fromPromise(async ({ input: { jobId, payload } }) => {
         const job = heldJob(jobId);
+        const url = payload.webhookUrl ?? job.record.webhookUrl;
+        if (url !== undefined) await checkUrl?.(url, job.signal);
         const offers = async () => {
           await templateOf(job, payload.templateId);
           return listOffers(provider, payload, job.signal);

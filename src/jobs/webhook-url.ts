@@ -1,0 +1,39 @@
+import { MAX_URL_LENGTH } from './limits.js';
+import { maskText } from './mask-text.js';
+import { excerptOf } from './validation.js';
+
+const MAX_HOST_LENGTH = 253;
+const MAX_LABEL_LENGTH = 63;
+
+/**
+ * The one check of a URL that webhooks go to, at every entrance: what no worker could ever deliver to is refused before
+ * anything is rented. Which hosts a worker may reach is up to its own guard.
+ * @returns what is wrong, as `must ...`, without the URL itself, which may hold a secret; undefined for a usable URL
+ */
+export function webhookUrlFault(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(value) || !URL.canParse(value)) {
+    return 'must be an http or https URL without blanks and line breaks';
+  }
+  if (Buffer.byteLength(value) > MAX_URL_LENGTH) return `must have at most ${MAX_URL_LENGTH} bytes`;
+  const url = new URL(value);
+  if (url.username || url.password) return 'must not carry credentials; send them in a header instead';
+  if (url.port === '0') return 'must not name port 0, where nothing listens';
+  return hasHost(url) ? undefined : 'must name a host that DNS allows: labels of 1 to 63 bytes, 253 in all';
+}
+
+/** What is wrong with a URL, with the URL before it, its secrets masked. */
+export function describeUrlFault(value: unknown): string | undefined {
+  const fault = webhookUrlFault(value);
+  return fault === undefined ? undefined : `${JSON.stringify(maskText(excerptOf(value)))} ${fault}`;
+}
+
+/** The dot that ends a fully qualified name is no part of it. */
+function hasHost({ hostname }: URL): boolean {
+  if (hostname.startsWith('[')) return true;
+  const host = hostname.replace(/\.$/, '');
+  const labels = host.split('.');
+  return (
+    host.length <= MAX_HOST_LENGTH &&
+    labels.every((label) => label.length >= 1 && label.length <= MAX_LABEL_LENGTH)
+  );
+}
