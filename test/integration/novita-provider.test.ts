@@ -1,6 +1,11 @@
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createNovitaProvider, type OfferQuery, startSimulator } from '../../src/gpu/index.js';
+import {
+  createNovitaProvider,
+  type FaultInput,
+  type OfferQuery,
+  startSimulator,
+} from '../../src/gpu/index.js';
 import {
   collect,
   describeGpuProvider,
@@ -34,8 +39,14 @@ describeGpuProvider('Novita adapter', async () => {
     unauthorised: createNovitaProvider({ apiKey: 'another-key', baseUrl }),
     unreachable: createNovitaProvider({ apiKey, baseUrl: `http://127.0.0.1:${await closedPort()}` }),
     templateId: 'template-123',
+    privateTemplateId: 'template-private',
     query: QUERY,
     exhaustCapacity: () => simulator.faults.add({ kind: 'no_capacity' }),
+    answerInstead: (answer) =>
+      answer ? simulator.faults.add({ kind: 'answer', ...answer } as FaultInput) : simulator.faults.clear(),
+    hideFromReads: () => simulator.faults.add({ kind: 'read_lag', lagMs: 600_000 }),
+    addOddElements: () => simulator.faults.add({ kind: 'odd_elements' }),
+    capPages: (size) => simulator.faults.add({ kind: 'capped_pages', size }),
     createCalls: () => simulator.requests.count(CREATE),
     [Symbol.asyncDispose]: () => simulator.stop(),
   };

@@ -10,13 +10,53 @@ export interface ProviderHarness extends AsyncDisposable {
   /** A provider whose address nobody listens on. */
   unreachable: GpuProvider;
   templateId: string;
+  /** A template whose image only a login can pull. */
+  privateTemplateId: string;
   /** Has at least two offers of different prices. */
   query: OfferQuery;
   /** Makes every offer of `query` disappear. */
   exhaustCapacity(): void;
   /** How many create calls reached the provider. */
   createCalls(): number;
+  /** Something in front of the provider answers every call in its place; undefined takes it away. */
+  answerInstead(answer: WireAnswer | undefined): void;
+  /** Single reads of instances that are created from now on do not find them, although lists show them. */
+  hideFromReads(): void;
+  /** Lists hold elements, from now on, that no adapter can read. */
+  addOddElements(): void;
+  /** Pages of lists have at most so many elements from now on, and do not say how many there are. */
+  capPages(size: number): void;
 }
+
+/** An answer as it goes over the wire. */
+export interface WireAnswer {
+  status: number;
+  headers?: Record<string, string>;
+  /** Text as it is, anything else as JSON. */
+  body: string | object;
+}
+
+const PAGE = '<html><body>instance not found</body></html>';
+/** What gateways, portals and half-dead servers say, and what none of it proves: whether an instance is there. */
+const FOREIGN_ANSWERS: readonly [string, WireAnswer][] = [
+  ['a redirect', { status: 302, headers: { location: 'http://127.0.0.1:1/' }, body: '' }],
+  [
+    'a redirect that keeps the method',
+    { status: 307, headers: { location: 'http://127.0.0.1:1/' }, body: '' },
+  ],
+  ['a page with 200', { status: 200, body: PAGE }],
+  ['nothing with 200', { status: 200, body: '' }],
+  ['an empty list', { status: 200, body: [] }],
+  ['JSON that breaks off', { status: 200, body: '{"id":"x","instances":[' }],
+  ['a page with 400', { status: 400, body: PAGE }],
+  ['a page with 404', { status: 404, body: PAGE }],
+  ["a router's 404", { status: 404, body: { message: 'no Route matched with those values' } }],
+  ['a page with 403', { status: 403, body: PAGE }],
+  ['401', { status: 401, body: '' }],
+  ['425', { status: 425, body: '' }],
+  ['a page with 502', { status: 502, body: PAGE }],
+  ['an error in a 200', { status: 200, body: { code: 500, reason: 'INTERNAL', message: 'x' } }],
+];
 
 /** Waits until a check passes, patiently enough for a busy machine. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
@@ -185,6 +225,78 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
       expect(await errorClassOf(unreachable.findByName('any'))).toBe('transient');
       expect(await errorClassOf(unreachable.delete('any'))).toBe('transient');
       expect(await errorClassOf(unreachable.stop('any'))).toBe('transient');
+    });
+
+    test.each(FOREIGN_ANSWERS)('%s proves no absence, and nothing about a create', async (_what, answer) => {
+      await using harness = await setup();
+      const { provider, query } = harness;
+      const [id = ''] = await rent(harness, 'jetfleet-there');
+      const spec = await specFor(harness, 'jetfleet-there');
+      harness.answerInstead(answer);
+      const readsEndAs = [401, 403].includes(answer.status) ? 'auth' : 'transient';
+      const reads: (() => Promise<unknown>)[] = [
+        () => provider.get(id),
+        () => provider.findByName('jetfleet-there'),
+        () => collect(provider.list()),
+        () => provider.listOffers(query),
+        () => provider.getTemplate(harness.templateId),
+      ];
+      for (const read of reads) expect(await errorClassOf(read())).toBe(readsEndAs);
+      const isAuth = readsEndAs === 'auth';
+      const isRefusal = answer.status === 404 && typeof answer.body === 'object';
+      const createEndsAs = isAuth ? 'auth' : isRefusal ? 'validation' : 'ambiguous';
+      expect(await errorClassOf(provider.create(spec))).toBe(createEndsAs);
+      harness.answerInstead(undefined);
+      expect(await provider.get(id)).toMatchObject({ id });
+      expect(await provider.findByName('jetfleet-there')).toMatchObject([{ id }]);
+    });
+
+    test.each(FOREIGN_ANSWERS.filter(([, { body }]) => body !== ''))(
+      'a delete answered by %s has not succeeded',
+      async (_what, answer) => {
+        await using harness = await setup();
+        const [id = ''] = await rent(harness, 'jetfleet-there');
+        harness.answerInstead(answer);
+        expect(['transient', 'auth']).toContain(await errorClassOf(harness.provider.delete(id)));
+        harness.answerInstead(undefined);
+        expect(await harness.provider.findByName('jetfleet-there')).toMatchObject([{ id }]);
+      },
+    );
+
+    test('an instance that single reads do not show yet is found by its name', async () => {
+      await using harness = await setup();
+      harness.hideFromReads();
+      const [id = ''] = await rent(harness, 'jetfleet-new');
+      expect(await harness.provider.get(id)).toBeNull();
+      expect(await harness.provider.findByName('jetfleet-new')).toMatchObject([{ id, name: 'jetfleet-new' }]);
+    });
+
+    test('odd elements of a list fail no other', async () => {
+      await using harness = await setup();
+      const [id = ''] = await rent(harness, 'jetfleet-a', 'jetfleet-b');
+      harness.addOddElements();
+      expect(await harness.provider.findByName('jetfleet-a')).toMatchObject([{ id }]);
+      expect(await harness.provider.findByName('jetfleet-c')).toEqual([]);
+      const listed = await collect(harness.provider.list({ namePrefix: 'jetfleet-' }));
+      expect(listed.map((instance) => instance.name).sort()).toEqual(['jetfleet-a', 'jetfleet-b']);
+    });
+
+    test('capped pages are read to the end', async () => {
+      await using harness = await setup();
+      const names = ['jetfleet-1', 'jetfleet-2', 'jetfleet-3', 'jetfleet-4', 'jetfleet-5'];
+      await rent(harness, ...names);
+      harness.capPages(2);
+      const listed = await collect(harness.provider.list());
+      expect(listed.map((instance) => instance.name).sort()).toEqual(names);
+      for (const each of names) expect(await harness.provider.findByName(each)).toHaveLength(1);
+    });
+
+    test('a private image is rented with its login', async () => {
+      await using harness = await setup();
+      const template = await harness.provider.getTemplate(harness.privateTemplateId);
+      const spec = { ...(await specFor(harness, 'jetfleet-private')), template };
+      await harness.provider.create(spec);
+      expect(await harness.provider.findByName('jetfleet-private')).toHaveLength(1);
     });
 
     test('an aborted signal ends every call with its own reason', async () => {
