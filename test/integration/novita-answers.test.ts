@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type CreateSpec, createNovitaProvider, type NovitaProvider } from '../../src/gpu/index.js';
-import type { ProviderErrorClass } from '../../src/gpu/provider-error.js';
+import { ProviderError, type ProviderErrorClass } from '../../src/gpu/provider-error.js';
 import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
 import { QUERY, rejection, startAnswering } from '../support/simulated-novita.js';
 
@@ -77,6 +78,8 @@ describe('an answer that proves nothing', () => {
     ['true', { body: 'true' }],
     ['text as JSON', { body: '"ok"' }],
     ['a list instead of an object', { body: '[]' }],
+    ['a list that names an absence', { status: 404, body: ['RESOURCE_NOT_FOUND'] }],
+    ['text that names an absence', { status: 404, body: '"RESOURCE_NOT_FOUND"' }],
     ['JSON that breaks off', { body: '{"id":"i-1","status":"running","instances":[{"id":"i' }],
     ['two answers in one', { body: '{"instances":[]}{"instances":[]}' }],
     ['JSON too deep to parse', { body: '['.repeat(200_000) }],
@@ -93,6 +96,8 @@ describe('an answer that proves nothing', () => {
     ["a gateway's router", { status: 404, body: { message: 'no Route matched with those values' } }],
     ['a sentence', { status: 404, body: { message: 'instance not found' } }],
     ['a name in a sentence', { status: 404, body: { message: 'RESOURCE_NOT_FOUND' } }],
+    ['a sentence as its error', { status: 404, body: { error: 'Resource not found' } }],
+    ['another spelling', { status: 404, body: { code: 'resource_not_found' } }],
     ['another API', { status: 404, body: { reason: 'NOT_FOUND', message: 'no such path' } }],
     ['another kind of thing', { status: 400, body: { reason: 'USER_NOT_FOUND' } }],
   ])('a refusal by %s is no absence; only a create ends with it', async (_what, given) => {
@@ -144,6 +149,46 @@ describe('an answer that proves nothing', () => {
       expect(await rejection(provider.create(SPEC))).toMatchObject({ class: 'ambiguous', status });
     }
     expect(requests).toBe(0);
+  });
+});
+
+describe('whatever comes', () => {
+  const fields = fc.constantFrom(
+    'reason',
+    'code',
+    'message',
+    'error',
+    'instances',
+    'data',
+    'total',
+    'id',
+    'status',
+  );
+  const said = fc.constantFrom('RESOURCE_NOT_FOUND', 'not found', 'INTERNAL', 'i-1', 'running');
+  const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), said);
+  const body = fc.oneof(fc.string(), fc.jsonValue(), fc.dictionary(fields, value));
+  const status = fc.integer({ min: 200, max: 599 });
+  const outcome = (call: Promise<unknown>) =>
+    call.then(
+      (result) => result,
+      (error: unknown) => (error instanceof ProviderError ? error.class : `not a ProviderError: ${error}`),
+    );
+
+  test('a read is null only for the named not-found, and a create is final only for a refusal', async () => {
+    await fc.assert(
+      fc.asyncProperty(status, body, async (status, body) => {
+        const provider = answeredWith({ status, body });
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        const named = /"(reason|code|error)":.*"RESOURCE_NOT_FOUND"/.test(text);
+        const read = await outcome(provider.get('i-1'));
+        if (read === null) expect(named).toBe(true);
+        if (typeof read === 'string') expect(read).not.toContain('not a ProviderError');
+        const made = await outcome(provider.create(SPEC));
+        if (status >= 300 && status < 400 && !named) expect(made).not.toBe('validation');
+        if (made === 'validation') expect(text).toMatch(/"(reason|code|error|errors|message|msg|details?)":/);
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 
@@ -266,6 +311,19 @@ describe("the API's own names decide before the status", () => {
     );
     const full = { status: 429, body: { reason: 'CREATE_GPU_NUM_LIMIT' } };
     expect(await errorClassOf(answeredWith(full).create(SPEC))).toBe('quota');
+  });
+
+  test('a date in Retry-After counts from the clock of the answer', async () => {
+    const headers = {
+      date: 'Tue, 24 Nov 2020 12:00:00 GMT',
+      'retry-after': 'Tue, 24 Nov 2020 12:01:00 GMT',
+    };
+    const limited = await rejection(answeredWith({ status: 429, headers, body: '' }).get('i-1'));
+    expect(limited).toMatchObject({ class: 'rate_limited', retryAfterMs: 60_000 });
+    const absurd = { status: 503, headers: { 'retry-after': '99999999999999999999' }, body: '' };
+    expect(await rejection(answeredWith(absurd).get('i-1'))).toMatchObject({ retryAfterMs: 86_400_000 });
+    const none = { status: 429, headers: { 'retry-after': 'NaN' }, body: '' };
+    expect((await rejection(answeredWith(none).get('i-1'))).retryAfterMs).toBeUndefined();
   });
 
   test.each<[Given]>([

@@ -126,10 +126,11 @@ export function classify(kind: CallKind, status: number, { name, isFromApi }: Sa
   return status === 409 ? 'conflict' : 'validation';
 }
 
-/** Fields of an error envelope whose whole value may be a name. Envelopes may be nested: `{error: {code}}`. */
+/** Fields of an error envelope whose whole value may be a name. Envelopes may be nested: `{error: {code}}`, `{errors: [{message}]}`. */
 const NAME_FIELDS = ['reason', 'code', 'error'] as const;
-const TEXT_FIELDS = ['message', 'msg', 'detail', 'details', 'error', 'errors', 'data'] as const;
+const TEXT_FIELDS = ['message', 'msg', 'detail', 'details', 'error'] as const;
 const MAX_DEPTH = 3;
+const MAX_ERRORS = 10;
 
 /**
  * The error that an answer holds. The API does not specify its envelope; seen are `{code, reason, message, metadata}`
@@ -140,7 +141,7 @@ export function readError(body: unknown, text: string): SaidError {
   const names = collect(body, NAME_FIELDS);
   const texts = collect(body, TEXT_FIELDS);
   const reason = texts[0] ?? names[0] ?? (body === undefined ? text : '');
-  const name = names.map(toName).find((candidate) => CLASS_BY_NAME.has(candidate)) ?? nameInSentence(texts);
+  const name = names.map(toName).find((known) => known !== undefined) ?? nameInSentence(texts);
   return { ...(name && { name }), reason, isFromApi: names.length + texts.length > 0 };
 }
 
@@ -161,11 +162,11 @@ function isTold(value: unknown): boolean {
   );
 }
 
-function toName(text: string): string {
-  return text
-    .trim()
-    .toUpperCase()
-    .replaceAll(/[\s-]+/g, '_');
+/** A field's value as a known name. Other spellings count too, but absence is taken from the exact name alone. */
+function toName(text: string): string | undefined {
+  if (CLASS_BY_NAME.has(text)) return text;
+  const spelled = text.toUpperCase().replaceAll('-', '_');
+  return CLASS_BY_NAME.has(spelled) && CLASS_BY_NAME.get(spelled) !== 'not_found' ? spelled : undefined;
 }
 
 /** A name inside a message has an underscore, so that a word in capitals is not taken for one. */
@@ -176,22 +177,12 @@ function nameInSentence(texts: readonly string[]): string | undefined {
     .find((word) => CLASS_BY_NAME.has(word) && CLASS_BY_NAME.get(word) !== 'not_found');
 }
 
-/** The strings of certain fields, in their order; those of nested envelopes included. */
+/** The strings of certain fields of an envelope, in the order of the fields; those of envelopes inside it last. */
 function collect(body: unknown, fields: readonly string[], depth = 0): string[] {
-  if (Array.isArray(body) && depth < MAX_DEPTH) {
-    return body
-      .slice(0, 10)
-      .flatMap((item) => (typeof item === 'string' ? [item] : collect(item, fields, depth + 1)));
-  }
   if (!isObject(body) || depth > MAX_DEPTH) return [];
   const own = fields.map((field) => body[field]).filter((value) => typeof value === 'string' && value !== '');
-  const nested = [...new Set([...fields, 'error', 'errors', 'data'])].map((field) => body[field]);
-  return [
-    ...(own as string[]),
-    ...nested
-      .filter((value) => typeof value === 'object')
-      .flatMap((value) => collect(value, fields, depth + 1)),
-  ];
+  const nested = [body.error, body.errors].flat().slice(0, MAX_ERRORS);
+  return [...(own as string[]), ...nested.flatMap((each) => collect(each, fields, depth + 1))];
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -29,6 +29,8 @@ const faultSchema = z.discriminatedUnion('kind', [
     status: status.default(500),
     code: z.string().default('UNKNOWN'),
     message: z.string().default('simulated fault'),
+    /** Sent instead of Novita's envelope: text as it is, anything else as JSON. */
+    body: z.json().optional(),
     route,
     ...common,
   }),
@@ -120,6 +122,9 @@ const faultSchema = z.discriminatedUnion('kind', [
     ...common,
   }),
 ]);
+
+/** In the order of docs/simulator.md. */
+export const FAULT_KINDS: readonly string[] = faultSchema.options.map((option) => option.shape.kind.value);
 
 /**
  * A fault to switch on. `stuck_pulling`, `start_failed`, `unhealthy`, `list_lag`, `read_lag` and `numeric_id` are decided

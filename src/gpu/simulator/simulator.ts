@@ -180,7 +180,9 @@ class SimulatorServer implements Simulator {
       return { ...refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'), headers };
     }
     const error = this.faults.take('error', target);
-    return error && refuse(error.status, error.code, error.message);
+    if (!error) return undefined;
+    const { status, code, message, body } = error;
+    return body === undefined ? refuse(status, code, message) : { status, body };
   }
 
   /** What the API answers, or what is put in its place. */
