@@ -183,27 +183,17 @@ export class Broker {
   }
 
   /**
-   * Publishes the message of a job that has a record already, once more: for its event `eventSeq`, so that repeating
-   * the call adds nothing while that message is stored.
+   * Publishes the message of a job that has a record already, once more, or of one whose parent its id does not show. It goes by way of TIMERS, from which alone a
+   * worker believes that it is the job's. Workers drop a second one. It has no message id: a producer that publishes the
+   * same one on the work stream first would make the server drop it.
    */
-  async enqueueAgain(request: JobRequest, eventSeq: number): Promise<void> {
+  async enqueueAgain(request: JobRequest): Promise<void> {
     const { id, type, priority, payload } = request;
-    const kind = workKindOf(type);
-    const append: Append = {
-      subject: this.subjects.work({ kind, priority, type, id }),
+    await this.#logs.timers.append({
+      subject: this.subjects.due({ kind: workKindOf(type), priority, type, id }),
       data: encodePayload(payload),
-      headers: [[Header.EVENT_SEQ, String(eventSeq)], ...optionHeaders(request)],
-    };
-    const marked = {
-      ...append,
-      headers: [[Header.MSG_ID, messageId(id, eventSeq)], ...(append.headers ?? [])] as const,
-    };
-    const { seq, duplicate } = await this.#logs[kind].append(marked);
-    if (!duplicate) return;
-    const stored = await this.read.bySequence(this.subjects.streamName(kind), seq);
-    const isOwn =
-      stored?.subject === append.subject && stored.headers.get(Header.EVENT_SEQ) === String(eventSeq);
-    if (!isOwn) await this.#logs[kind].append(append);
+      headers: optionHeaders(request),
+    });
   }
 
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
@@ -391,8 +381,8 @@ export class Broker {
 }
 
 /** Message ids of Jetfleet, apart from those that producers choose. */
-function messageId(id: string, eventSeq?: number): string {
-  return eventSeq === undefined ? `jetfleet:${id}` : `jetfleet:${id}:${eventSeq}`;
+function messageId(id: string): string {
+  return `jetfleet:${id}`;
 }
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */

@@ -62,7 +62,8 @@ async function enqueueDelete(
     instanceId: typeof instanceId === 'string' ? instanceId : name,
     novitaInstanceId,
   };
-  await broker.enqueue({
+  // By way of TIMERS, so that its parent is believed although its id comes from the instance.
+  await broker.enqueueAgain({
     id,
     type: JobType.DELETE_INSTANCE,
     priority: 'normal',

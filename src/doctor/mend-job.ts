@@ -18,8 +18,8 @@ export async function setTimerAgain(broker: Broker, job: OpenJob): Promise<strin
 
 export async function publishAgain(broker: Broker, job: OpenJob): Promise<string> {
   await assertUnchanged(broker, job);
-  const { record, seq } = job;
-  await broker.enqueueAgain(requestOf(record), seq);
+  const { record } = job;
+  await broker.enqueueAgain(requestOf(record));
   return 'its message is published again';
 }
 
@@ -30,7 +30,8 @@ export async function queueAgain(broker: Broker, job: OpenJob): Promise<string> 
   const { attempt, checkpoint } = record;
   const queued = transitionRecord(record, 'queued', { attempt, checkpoint }, { nowMs: Date.now() });
   const { workSeq: _, ...free } = queued;
-  await broker.enqueueAgain(requestOf(free), await broker.appendEvent(free, seq));
+  await broker.appendEvent(free, seq);
+  await broker.enqueueAgain(requestOf(free));
   return 'it is queued again';
 }
 

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { monotonicFactory } from 'ulid';
+import { decodeTime, monotonicFactory } from 'ulid';
 import { ValidationError } from './errors.js';
 import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
 import { excerptOf } from './validation.js';
 
 const ID = /^[A-Za-z0-9_-]+$/;
 const DERIVED_HASH_LENGTH = 16;
+/** How far the clock of a producer may be off, and its message be late. */
+const ULID_AGE_MS = 60_000;
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const SEQUENCE_ID = /^(webhook-)?seq-(\d{1,16})$/;
 
 /** A new id that sorts by time (ULID), unique across processes. */
@@ -87,6 +90,19 @@ export function derivedId(id: string, suffix: string): string {
 /** The id of a job whose own one is taken, by what the job is: the same for every repetition. */
 export function derivedIdOf(id: string, content: string): string {
   return derivedId(id, createHash('sha256').update(content).digest('hex').slice(0, DERIVED_HASH_LENGTH));
+}
+
+/** Whether the id is {@link derivedId} of `parentId` and some suffix. */
+export function isDerivedId(id: string, parentId: string): boolean {
+  if (!isJobId(parentId)) return false;
+  const kept = MAX_DERIVED_ID_LENGTH - DERIVED_HASH_LENGTH - 1;
+  const isHashed = id.length === MAX_DERIVED_ID_LENGTH && parentId.length >= kept - 1;
+  return isHashed ? id.startsWith(parentId.slice(0, kept - 1)) : id.startsWith(`${parentId}-`);
+}
+
+/** Whether the id is a ULID of about that time, in ms since the epoch: one that was made for one message. */
+export function isMadeAt(id: string, timeMs: number): boolean {
+  return ULID.test(id) && Math.abs(decodeTime(id) - timeMs) <= ULID_AGE_MS;
 }
 
 /**

@@ -6,7 +6,7 @@ import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { checkInteger } from '../jobs/numbers.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { Header } from '../wire/headers.js';
-import { decodeJob } from '../wire/job-message.js';
+import { decodeJob, isFromTimers } from '../wire/job-message.js';
 import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 
 /** A job as it stands, and what that is called. */
@@ -116,11 +116,13 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   const isTimer = subjects.isSchedule(message.subject);
   const { headers } = message;
   const target = isTimer ? headers.get(Header.SCHEDULE_TARGET) : message.subject;
-  const work = subjects.parseDue(target) ?? (isTimer ? undefined : subjects.parseWork(target));
+  const due = subjects.parseDue(target);
+  const work = due ?? (isTimer ? undefined : subjects.parseWork(target));
   if (!work) return undefined;
-  const { request } = decodeJob(subjects, { ...message, subject: subjects.work(work) });
-  const due = isTimer ? dueTime(headers.get(Header.SCHEDULE)) : undefined;
-  return pendingRecord(request, defaultMaxAttempts(request.type), due);
+  const isTrusted = due !== undefined || isFromTimers(message);
+  const { request } = decodeJob(subjects, { ...message, subject: subjects.work(work) }, isTrusted);
+  const runAt = isTimer ? dueTime(headers.get(Header.SCHEDULE)) : undefined;
+  return pendingRecord(request, defaultMaxAttempts(request.type), runAt);
 }
 
 function dueTime(schedule: string): string | undefined {

@@ -37,8 +37,8 @@ export async function redriveJob(
     throw new ConflictError(`the body of job ${id} could not be read, so there is nothing to run again`);
   }
   const record = redrivenRecord(before, Date.now());
-  const seq = await broker.appendEvent(record, last.seq);
-  await broker.enqueueAgain(requestOf(record), seq);
+  await broker.appendEvent(record, last.seq);
+  await broker.enqueueAgain(requestOf(record));
   await forgetFailure(broker, last);
   return record;
 }

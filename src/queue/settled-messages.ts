@@ -1,7 +1,7 @@
 /** Work messages that nothing needs any more: which they are, and how they are removed in bulk. */
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
-import { namesakeId } from '../jobs/job-id.js';
+import { namesakeId, sequenceId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { ConsumerSubjects, WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
@@ -211,7 +211,8 @@ async function isSettled(
   { id, createdAt }: JobRecord,
   record: JobRecord | undefined,
 ): Promise<boolean> {
-  if (!record) return false;
+  // A message that names a job of nobody's ends under its own sequence.
+  if (!record) return (await broker.lastEvent(sequenceId({ kind, seq: message.seq })))?.record !== undefined;
   const isBare = broker.subjects.parseWork(message.subject)?.id === undefined;
   // The stream was made again and counts anew: this job has run under another id than the one before it.
   const isNamesake = isBare && record.createdAt !== createdAt;

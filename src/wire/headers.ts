@@ -6,22 +6,22 @@ export const Header = {
   WEBHOOK_URL: 'Jetfleet-Webhook-Url',
   TRACEPARENT: 'traceparent',
   TRACESTATE: 'tracestate',
-  /** `1`: the id was made for this message, so that no other one carries it, and a worker need not make sure first. */
+  /**
+   * `1`: the id is a ULID made for this message, so that no other one carries it, and a worker need not make sure first.
+   * Believed only of a ULID of the message's own minute, which nobody else can know.
+   */
   NEW_ID: 'Jetfleet-New-Id',
 
-  /** ISO 8601: when the job was first asked for, kept through timers. Set by Jetfleet. */
+  /** ISO 8601: when the job was first asked for. Set by Jetfleet; believed only of a message that comes from TIMERS. */
   CREATED_AT: 'Jetfleet-Created-At',
-  /** The job that this one follows from. Set by Jetfleet. */
+  /** The job that this one follows from. Set by Jetfleet; only a job whose id is derived from that job's may have it. */
   PARENT_ID: 'Jetfleet-Parent-Id',
-
-  /** The event that the message was published again for: the job has a record already. Set by Jetfleet. */
-  EVENT_SEQ: 'Jetfleet-Event-Seq',
 
   /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
   SCHEDULE: 'Nats-Schedule',
   SCHEDULE_TARGET: 'Nats-Schedule-Target',
-  /** Set by the server on a message that a schedule fired: the schedule's subject. */
-  SCHEDULER: 'Nats-Scheduler',
+  /** Set by the server on what a work stream has taken from TIMERS; it refuses the header of anybody else. */
+  STREAM_SOURCE: 'Nats-Stream-Source',
 } as const;
 export type Header = (typeof Header)[keyof typeof Header];
 

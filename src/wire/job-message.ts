@@ -2,7 +2,7 @@
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { parseExactJson } from '../jobs/exact-json.js';
 import { isoTime } from '../jobs/iso-time.js';
-import { assertCallerId, isJobId, sequenceId, sequenceOf } from '../jobs/job-id.js';
+import { assertCallerId, isDerivedId, isJobId, isMadeAt, sequenceId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import {
   EXCERPT_LENGTH,
@@ -39,6 +39,7 @@ export interface DecodedJob {
   error?: ValidationError;
 }
 
+const RESERVED = 'is set by Jetfleet alone; leave it out';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const lenientUtf8 = new TextDecoder('utf-8');
 
@@ -66,22 +67,27 @@ export function scheduleHeaders(atMs: number, target: string): HeaderList {
   ];
 }
 
-/** True for a message that a timer put into the stream. */
-export function isScheduled(message: Pick<WorkMessage, 'headers'>): boolean {
-  return message.headers.get(Header.SCHEDULER) !== '';
+/** True for a message that the server took from TIMERS, to which only trusted clients publish. */
+export function isFromTimers(message: Pick<WorkMessage, 'headers'>): boolean {
+  return message.headers.get(Header.STREAM_SOURCE) !== '';
 }
 
 /**
- * Reads a work message. It never throws for what a producer sent: a message that cannot be run comes back with
+ * Reads a work message, or the message of a timer under the subject that it is for. It never throws for what a producer sent: a message that cannot be run comes back with
  * its error, so that it can be recorded as FAILED instead of being lost.
+ * @param isTrusted whether Jetfleet may have brought it back; defaults to whether it comes from TIMERS
  * @throws JetfleetError when the subject is no work subject at all, which no consumer can deliver
  */
-export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob {
+export function decodeJob(
+  subjects: Subjects,
+  message: WorkMessage,
+  isTrusted: boolean = isFromTimers(message),
+): DecodedJob {
   const parsed = subjects.parseWork(message.subject);
   if (!parsed) {
     throw new JetfleetError('JETFLEET_PAYLOAD_INVALID', `${message.subject} is no work subject`);
   }
-  const badId = idProblem(parsed.id, message);
+  const badId = idProblem(parsed.id, message, isTrusted);
   const id =
     parsed.id === undefined || badId ? sequenceId({ kind: parsed.kind, seq: message.seq }) : parsed.id;
   const address = { ...parsed, id };
@@ -104,7 +110,7 @@ export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob 
         },
       );
     }
-    readOptions(request, message.headers);
+    readOptions(request, message, isTrusted);
     request.payload = decodeBody(message.data);
     return { request, address, bare };
   } catch (error) {
@@ -114,7 +120,11 @@ export function decodeJob(subjects: Subjects, message: WorkMessage): DecodedJob 
 }
 
 /** Only Jetfleet may name a job `seq-<n>`: it brings back one that was published without an id. */
-function idProblem(id: string | undefined, message: WorkMessage): ValidationError | undefined {
+function idProblem(
+  id: string | undefined,
+  message: WorkMessage,
+  isTrusted: boolean,
+): ValidationError | undefined {
   if (id === undefined) return undefined;
   if (!isJobId(id)) {
     return new ValidationError(
@@ -123,8 +133,7 @@ function idProblem(id: string | undefined, message: WorkMessage): ValidationErro
       { excerpt: excerptOfBytes(message.data) },
     );
   }
-  const isBroughtBack = isScheduled(message) || message.headers.get(Header.EVENT_SEQ) !== '';
-  if (sequenceOf(id) === undefined || isBroughtBack) return undefined;
+  if (sequenceOf(id) === undefined || isTrusted) return undefined;
   try {
     assertCallerId(id);
     return undefined;
@@ -134,7 +143,7 @@ function idProblem(id: string | undefined, message: WorkMessage): ValidationErro
 }
 
 /** @throws ValidationError `JETFLEET_HEADER_INVALID` that lists every unreadable header */
-function readOptions(request: JobRequest, headers: HeaderReader): void {
+function readOptions(request: JobRequest, { headers, timeMs }: WorkMessage, isTrusted: boolean): void {
   const problems: { path: string; message: string }[] = [];
   const maxAttempts = integerHeader(headers, Header.MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, problems);
   const timeoutMs = integerHeader(headers, Header.TIMEOUT_MS, MAX_TIMEOUT_MS, problems);
@@ -142,20 +151,21 @@ function readOptions(request: JobRequest, headers: HeaderReader): void {
   const urlFault = webhookUrl ? describeUrlFault(webhookUrl) : undefined;
   if (urlFault !== undefined) problems.push({ path: Header.WEBHOOK_URL, message: urlFault });
   const createdAt = headers.get(Header.CREATED_AT);
-  if (createdAt && !Number.isNaN(Date.parse(createdAt)))
+  if (createdAt && !isTrusted) problems.push({ path: Header.CREATED_AT, message: RESERVED });
+  else if (createdAt && !Number.isNaN(Date.parse(createdAt)))
     request.createdAt = new Date(createdAt).toISOString();
+  const parentId = headers.get(Header.PARENT_ID);
+  if (parentId && (isTrusted || isDerivedId(request.id, parentId))) request.parentId = parentId;
+  else if (parentId) problems.push({ path: Header.PARENT_ID, message: RESERVED });
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
   if (webhookUrl) request.webhookUrl = webhookUrl;
-  if (headers.get(Header.NEW_ID) === '1') request.isNew = true;
+  if (headers.get(Header.NEW_ID) === '1' && isMadeAt(request.id, timeMs)) request.isNew = true;
   copyHeader(headers, Header.TRACEPARENT, (value) => {
     request.traceparent = value;
   });
   copyHeader(headers, Header.TRACESTATE, (value) => {
     request.tracestate = value;
-  });
-  copyHeader(headers, Header.PARENT_ID, (value) => {
-    request.parentId = value;
   });
   if (problems.length === 0) return;
   const list = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');

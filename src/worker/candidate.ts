@@ -1,6 +1,7 @@
 import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
-import { namesakeId, sequenceOf } from '../jobs/job-id.js';
+import { ValidationError } from '../jobs/errors.js';
+import { assertCallerId, namesakeId, sequenceId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { DecodedJob } from '../wire/job-message.js';
 import type { DeliveryProgress } from './delivery-progress.js';
@@ -36,4 +37,33 @@ export function renamed(candidate: Candidate): Candidate {
     ...candidate,
     job: { ...job, request: { ...job.request, id }, address: { ...job.address, id } },
   };
+}
+
+/** Why a message is not the job's that its subject names: the id is another type's, or reserved and nobody's yet. */
+export function refusalOf(
+  { request, bare, error }: DecodedJob,
+  record: JobRecord | undefined,
+): ValidationError | undefined {
+  if (bare || error) return undefined;
+  const { id, type } = request;
+  if (record && record.type !== type)
+    return new ValidationError(
+      'JETFLEET_ID_TAKEN',
+      `job ${id} is of type ${record.type}, so it cannot be of type ${type}`,
+    );
+  if (record || sequenceOf(id) === undefined) return undefined;
+  try {
+    assertCallerId(id);
+  } catch (reserved) {
+    return reserved as ValidationError;
+  }
+  return undefined;
+}
+
+/** The message as a job of its own, under its sequence, that fails. */
+export function refused(candidate: Candidate, error: ValidationError): Candidate {
+  const { delivery, job } = candidate;
+  const id = sequenceId({ kind: job.address.kind, seq: delivery.seq });
+  const request = { ...job.request, id, payload: null };
+  return { ...candidate, job: { ...job, request, address: { ...job.address, id }, bare: true, error } };
 }

@@ -16,8 +16,8 @@ import { toJobError } from '../jobs/job-error.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { type Transition, transitionRecord, withFollowUps } from '../queue/transition-record.js';
-import { type DecodedJob, decodeJob, isScheduled } from '../wire/job-message.js';
-import { type Candidate, isNamesake, renamed, wasAccepted } from './candidate.js';
+import { type DecodedJob, decodeJob, isFromTimers } from '../wire/job-message.js';
+import { type Candidate, isNamesake, refusalOf, refused, renamed, wasAccepted } from './candidate.js';
 import { type ClaimEvent, claimOfNew, decideClaim } from './claim.js';
 import { type DeliveryProgress, endUnhandled } from './delivery-progress.js';
 import type { RegisteredHandler } from './job-handler.js';
@@ -152,7 +152,7 @@ export class JobRunner {
     const { broker } = this.#services;
     const { delivery, job } = candidate;
     const id = job.request.id;
-    const mayHaveHistory = delivery.deliveryCount > 1 || isScheduled(delivery);
+    const mayHaveHistory = delivery.deliveryCount > 1 || isFromTimers(delivery);
     let last = mayHaveHistory ? await broker.lastEvent(id) : undefined;
     for (let read = mayHaveHistory; ; read = true) {
       try {
@@ -169,6 +169,8 @@ export class JobRunner {
   async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<JobRun | undefined> {
     const { delivery, job } = candidate;
     if (last?.record && isNamesake(job, last.record)) return this.#take(renamed(candidate));
+    const refusal = refusalOf(job, last?.record);
+    if (refusal) return this.#take(refused(candidate, refusal));
     const { logger } = this.#services;
     const redelivered = delivery.deliveryCount > 1;
     const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs: Date.now() });
@@ -282,7 +284,7 @@ export class JobRunner {
     const { type, priority } = job.address;
     const isFirst =
       delivery.deliveryCount === 1 &&
-      !isScheduled(delivery) &&
+      !isFromTimers(delivery) &&
       firstDeliveries.has({ seq: delivery.seq, type, priority });
     return (
       claim === 'early' &&

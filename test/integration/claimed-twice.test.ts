@@ -61,8 +61,8 @@ it('a job that went to others and came back stops the run that a worker still ha
     worker: 'another',
     nextRunAt: new Date().toISOString(),
   };
-  const seq = await broker.appendEvent(retrying, last?.seq ?? 0);
-  await broker.enqueueAgain(retrying, seq);
+  await broker.appendEvent(retrying, last?.seq ?? 0);
+  await broker.enqueueAgain(retrying);
 
   expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: { attempt: 2, aborted: 1 } });
   expect(aborted).toEqual([expect.any(JobAborted)]);

@@ -143,7 +143,7 @@ describe('a message of a job that has ended', () => {
     await broker.topology.purge('jobs', '>');
     const finishedAt = '2020-01-01T00:00:00.000Z';
     await broker.appendEvent({ ...pending, status: 'completed', state: 'completed', finishedAt }, 0);
-    await broker.enqueueAgain(pending, 1);
+    await broker.enqueueAgain(pending);
     expect(await check().look()).toEqual([]);
     await eventually(1);
   });

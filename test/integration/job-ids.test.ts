@@ -266,8 +266,8 @@ describe('cleanup', () => {
     const old = failed(`half-${id}`);
     const { finishedAt: _, ...kept } = old;
     const queued: JobRecord = { ...kept, status: 'pending', state: 'queued', attempt: 0, redrives: 1 };
-    const seq = await atEvents(queued, await atEvents(old, 0));
-    await broker.enqueueAgain({ ...old }, seq);
+    await atEvents(queued, await atEvents(old, 0));
+    await broker.enqueueAgain({ ...old });
     await queue.cleanup(0);
     expect(await queue.getJob(old.id)).toEqual(queued);
     expect(

@@ -1,3 +1,5 @@
+import { ulid } from 'ulid';
+import { derivedId } from '../../src/jobs/job-id.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ValidationError } from '../../src/jobs/errors.js';
@@ -31,8 +33,6 @@ describe('a valid message', () => {
       [Header.WEBHOOK_URL]: 'https://example.com/hook',
       [Header.TRACEPARENT]: '00-1-2-01',
       [Header.TRACESTATE]: 'a=b',
-      [Header.PARENT_ID]: 'parent',
-      [Header.CREATED_AT]: '2025-12-31T23:00:00+01:00',
     });
     expect(error).toBeUndefined();
     expect(address).toEqual({ kind: 'jobs', priority: 'high', type: 'demo', id: 'a' });
@@ -41,13 +41,12 @@ describe('a valid message', () => {
       type: 'demo',
       priority: 'high',
       payload: { a: [1, 'ü'] },
-      createdAt: '2025-12-31T22:00:00.000Z',
+      createdAt: '2026-01-01T00:00:00.000Z',
       maxAttempts: 5,
       timeoutMs: 60_000,
       webhookUrl: 'https://example.com/hook',
       traceparent: '00-1-2-01',
       tracestate: 'a=b',
-      parentId: 'parent',
     });
   });
 
@@ -153,14 +152,50 @@ describe('a message that cannot be run', () => {
   });
 });
 
-test('a timer may bring back a job without an id under its name', () => {
-  const { error, request } = decode(
-    '{}',
-    { [Header.SCHEDULER]: 'schedules.jobs.seq-3' },
-    'jobs.high.demo.seq-3',
-  );
-  expect(error).toBeUndefined();
-  expect(request.id).toBe('seq-3');
+describe('what only Jetfleet sets', () => {
+  const fromTimers = { [Header.STREAM_SOURCE]: 'TIMERS:C=x 2 due.jobs.> jobs.> due.jobs.high.demo.seq-3' };
+
+  test('is taken of a message from TIMERS: the name of a job without an id, its time, its parent', () => {
+    const headers = { [Header.CREATED_AT]: '2025-12-31T23:00:00+01:00', [Header.PARENT_ID]: 'other' };
+    const { error, request } = decode('{}', { ...headers, ...fromTimers }, 'jobs.high.demo.seq-3');
+    expect(error).toBeUndefined();
+    expect(request).toMatchObject({ id: 'seq-3', createdAt: '2025-12-31T22:00:00.000Z', parentId: 'other' });
+  });
+
+  test.each([
+    [{ [Header.CREATED_AT]: '2025-12-31T23:00:00Z' }, 'a'],
+    [{ [Header.PARENT_ID]: 'order-42' }, 'order-43'],
+    [{ [Header.PARENT_ID]: 'order-42' }, 'order-42'],
+    [{ [Header.PARENT_ID]: '*' }, 'order-42-monitor'],
+  ])('is refused of anybody else: %j on %s', (headers: Record<string, string>, id) => {
+    const { error, request } = decode('{}', headers, `jobs.high.demo.${id}`);
+    const [path] = Object.keys(headers);
+    expect(error).toMatchObject({ code: 'JETFLEET_HEADER_INVALID', problems: [{ path }] });
+    expect(request).toMatchObject({ id, createdAt: '2026-01-01T00:00:00.000Z' });
+    expect(request.parentId).toBeUndefined();
+  });
+
+  test.each([
+    ['order-42', 'monitor'],
+    ['p'.repeat(120), 'monitor'],
+    ['p'.repeat(128), 'x'],
+  ])('a parent is believed of an id that is derived from it: %s', (parent, suffix) => {
+    const { request } = decode(
+      '{}',
+      { [Header.PARENT_ID]: parent },
+      `jobs.high.demo.${derivedId(parent, suffix)}`,
+    );
+    expect(request.parentId).toBe(parent);
+  });
+
+  test.each([
+    [ulid(Date.UTC(2026, 0, 1) - 59_000), true],
+    [ulid(Date.UTC(2026, 0, 1) - 61_000), undefined],
+    [ulid(Date.UTC(2026, 0, 1) + 61_000), undefined],
+    ['order-42', undefined],
+  ])('a new id is a ULID of the minute: %s', (id, isNew) => {
+    expect(decode('{}', { [Header.NEW_ID]: '1' }, `jobs.high.demo.${id}`).request.isNew).toBe(isNew);
+  });
 });
 
 describe('whatever a producer sends', () => {
