@@ -17,6 +17,11 @@ export class SettledSequences {
     return new Set(this.#seqs);
   }
 
+  /** Takes out the first `count`, in the order in which they were acknowledged. */
+  shift(count: number): number[] {
+    return this.#seqs.splice(0, count);
+  }
+
   /** Those up to `last` are stored no more. */
   forget(last: number): void {
     this.#seqs = this.#seqs.filter((seq) => seq > last);

@@ -14,6 +14,8 @@ export interface TrimmerOptions {
   broker: Broker;
   sources: () => Iterable<TrimSource>;
   logger: Logger;
+  /** Defaults to {@link PINNED}. */
+  pinnedAt?: number;
 }
 
 /** How often to look whether there is something to remove. */
@@ -31,6 +33,13 @@ const IDLE_PAUSE = { factor: 20, maxMs: 5_000 };
 /** How often to look for what other workers have left, which may be dead. */
 const LEFTOVERS_MS = 15_000;
 const STOP_MS = 5_000;
+/**
+ * A long job keeps the floor of its consumer where it is, so everything behind it stays. With more than this left after a removal,
+ * the worker deletes its own messages one by one: a twentieth in each look, for a quarter of the time at most, since each costs the
+ * server as much as a short job.
+ */
+const PINNED = 5_000;
+const SINGLY = { share: 1 / 20, ms: 250, atOnce: 100 };
 
 /** Consumers whose messages one purge removes. */
 interface Group {
@@ -49,6 +58,8 @@ interface Turn {
   doneUpTo: number;
   /** How many messages were settled at the last look. */
   seen: number;
+  /** The last removal left many behind a job that is under way. */
+  isPinned: boolean;
 }
 
 /**
@@ -86,12 +97,32 @@ export class Trimmer {
     // Not all workers at once: what one removes, the others need not.
     const inMs = LOOK_MS * (0.75 + Math.random() / 2);
     this.#timer = setTimeout(() => {
-      this.#trimming = this.#trim(this.#due()).catch((err) =>
+      this.#trimming = this.#look().catch((err) =>
         this.#options.logger.debug({ err }, 'cannot remove settled messages yet'),
       );
       void this.#trimming.then(() => this.#stopped || this.#plan());
     }, inMs);
     this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    await this.#trim(this.#due());
+    for (const group of this.#groups()) if (this.#turnOf(group).isPinned) await this.#removeSingly(group);
+  }
+
+  #isPinned(left: number): boolean {
+    return left >= (this.#options.pinnedAt ?? PINNED);
+  }
+
+  async #removeSingly({ kind, sources }: Group): Promise<void> {
+    const until = performance.now() + SINGLY.ms;
+    for (const { settled } of sources) {
+      let left = Math.ceil(settled.size * SINGLY.share);
+      for (; left > 0 && performance.now() < until && !this.#stopped; left -= SINGLY.atOnce) {
+        const seqs = settled.shift(SINGLY.atOnce);
+        await Promise.all(seqs.map((seq) => this.#options.broker.topology.deleteMessage(kind, seq)));
+      }
+    }
   }
 
   #groups(): Group[] {
@@ -121,7 +152,13 @@ export class Trimmer {
   }
 
   #turnOf({ key }: Group): Turn {
-    const turn = this.#turns.get(key) ?? { endedMs: performance.now(), tookMs: 0, doneUpTo: 0, seen: 0 };
+    const turn = this.#turns.get(key) ?? {
+      endedMs: performance.now(),
+      tookMs: 0,
+      doneUpTo: 0,
+      seen: 0,
+      isPinned: false,
+    };
     this.#turns.set(key, turn);
     return turn;
   }
@@ -145,7 +182,10 @@ export class Trimmer {
     const { sources } = group;
     const turn = this.#turnOf(group);
     // A consumer that was made anew begins below what is gone.
-    if (floor <= turn.doneUpTo) return forget(sources, floor);
+    if (floor <= turn.doneUpTo) {
+      turn.isPinned = this.#isPinned(group.size);
+      return forget(sources, floor);
+    }
     const removable = sources.map((source) => ({ ...source, known: source.settled.known() }));
     const removed = await removeSettled(this.#options.broker, removable, floor);
     forget(sources, removed.upTo);
@@ -153,6 +193,7 @@ export class Trimmer {
     turn.tookMs = removed.tookMs;
     turn.doneUpTo = removed.upTo;
     turn.seen = sizeOf(sources);
+    turn.isPinned = this.#isPinned(turn.seen);
   }
 }
 

@@ -1,6 +1,9 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { SettledSequences } from '../../src/broker/settled-sequences.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { Trimmer } from '../../src/worker/trimmer.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { loseMessage } from '../support/lost-message.js';
 import { startNats } from '../support/nats.js';
@@ -163,4 +166,34 @@ it.each(['>', '*'])('a message with %s for its id is removed like any other', as
   connection.publish(`${subjects.work({ kind: 'jobs', priority: 'low', type: 'quick' })}.${id}`, '1');
   await connection.flush();
   await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+});
+
+it('messages behind one that stays unacknowledged are removed too, once they are many', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  await fleet.queue.setup(['step']);
+  const broker = await fleet.queue.broker();
+  const { connection, subjects, topology } = broker;
+  const sources = subjects.consumersFor('jobs', 'normal', 'step').map((each) => ({
+    kind: 'jobs' as const,
+    ...each,
+    settled: new SettledSequences(),
+  }));
+  await fleet.queue.addJobs(Array.from({ length: 100 }, () => ({ type: 'step', payload: 1 })));
+  const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
+  const messages = await consumer.fetch({ max_messages: 100, expires: 5_000 });
+  let first: number | undefined;
+  for await (const message of messages) {
+    first ??= message.seq;
+    if (message.seq === first) continue;
+    message.ack();
+    sources[0]?.settled.add(message.seq);
+  }
+  const trimmer = new Trimmer({ broker, sources: () => sources, logger: silentLogger, pinnedAt: 1 });
+  trimmer.start();
+  await vi.waitFor(
+    async () =>
+      expect((await topology.streamInfo('jobs')).state).toMatchObject({ messages: 1, first_seq: first }),
+    WITHIN,
+  );
+  await trimmer.stop();
 });
