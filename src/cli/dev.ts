@@ -37,7 +37,9 @@ const TIMINGS = {
 export function devCommand(program: Command): void {
   const command = program
     .command('dev')
-    .description('run everything in one process: broker, simulated GPU provider, worker, webhooks, dashboard')
+    .description(
+      'run everything in one process: broker, simulated GPU provider, worker, webhooks, dashboard; without passwords, for this machine alone',
+    )
     .option('--nats-port <port>', 'port of the broker; 0 takes a free one', parsePort, 4222)
     .option(
       '--http-port <port>',
@@ -150,7 +152,10 @@ function startScreen(
   });
   const rows = [
     ['dashboard', `${http.url}  (HTTP API: ${http.url}/openapi.json)`],
-    ['broker', `${server.url}  (nats-server ${server.version}, process ${server.pid})`],
+    [
+      'broker',
+      `${server.url}  (nats-server ${server.version}, process ${server.pid}; open, to this machine alone)`,
+    ],
     ['store', `${storeDir.startsWith('..') ? server.storeDir : storeDir}  (jobs survive a restart)`],
     ['GPU provider', `${simulator.url}  (simulated, key ${simulator.apiKey})`],
     ['worker', 'create_instance, monitor_instance, send_webhook'],

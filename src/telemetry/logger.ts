@@ -22,13 +22,15 @@ function maskedLine(line: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
+/** The options of a pino logger that masks secrets. */
+export const logMasks = { serializers: { err: maskedError }, formatters: { log: maskedLine } };
+
 /**
  * A JSON logger on stderr, so that stdout stays data. Secrets are masked.
  * @param level defaults to LOG_LEVEL, else `info`
  */
 export function createLogger(level: string = process.env.LOG_LEVEL ?? 'info'): Logger {
-  const masks = { serializers: { err: maskedError }, formatters: { log: maskedLine } };
-  return pino({ name: 'jetfleet', level, ...masks }, pino.destination({ fd: 2, sync: true }));
+  return pino({ name: 'jetfleet', level, ...logMasks }, pino.destination({ fd: 2, sync: true }));
 }
 
 /** A logger that says nothing: the default of embedded queues and workers. */

@@ -22,6 +22,8 @@ export const Header = {
   SCHEDULE_TARGET: 'Nats-Schedule-Target',
   /** Set by the server on what a work stream has taken from TIMERS; it refuses the header of anybody else. */
   STREAM_SOURCE: 'Nats-Stream-Source',
+  /** Set by the server on a stored message that it hands to a reader (ADR-31). */
+  READ_FROM: 'Nats-Stream',
 } as const;
 export type Header = (typeof Header)[keyof typeof Header];
 

@@ -150,6 +150,10 @@ function readOptions(request: JobRequest, { headers, timeMs }: WorkMessage, isTr
   const webhookUrl = headers.get(Header.WEBHOOK_URL);
   const urlFault = webhookUrl ? describeUrlFault(webhookUrl) : undefined;
   if (urlFault !== undefined) problems.push({ path: Header.WEBHOOK_URL, message: urlFault });
+  // Who may read may have the answer sent anywhere, so also here, where it would run somebody's job once more.
+  if (headers.get(Header.READ_FROM) !== '') {
+    problems.push({ path: Header.READ_FROM, message: 'a stored message that was read is no new job' });
+  }
   const createdAt = headers.get(Header.CREATED_AT);
   if (createdAt && !isTrusted) problems.push({ path: Header.CREATED_AT, message: RESERVED });
   else if (createdAt && !Number.isNaN(Date.parse(createdAt)))
@@ -220,9 +224,17 @@ function decodeBody(data: Uint8Array): unknown {
     );
   }
   assertPayloadDepth(payload);
+  assertNoAnswer(payload);
   // Written again, `1e20` has 21 digits: the record must still fit.
   if (data.length * 6 > MAX_PAYLOAD_BYTES) encodePayload(payload);
   return payload;
+}
+
+/** Who may ask JetStream's API may have its answer sent anywhere, so also here. */
+function assertNoAnswer(payload: unknown): void {
+  const type = typeof payload === 'object' && payload !== null && (payload as { type?: unknown }).type;
+  if (typeof type !== 'string' || !type.startsWith('io.nats.jetstream.')) return;
+  throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `an answer of JetStream's API, ${type}, is no job`);
 }
 
 /** The parser quotes what it could not read, which may be a secret. */

@@ -32,6 +32,9 @@ const own = Object.entries(compose.services).filter(([, service]) => service.bui
 const ENVIRONMENT = [
   ...[
     'NATS_URL',
+    'NATS_USER',
+    'NATS_PASSWORD',
+    'NATS_INBOX_PREFIX',
     'NATS_CREDS',
     'NATS_SERVER_BIN',
     'JETFLEET_NAMESPACE',
@@ -40,6 +43,11 @@ const ENVIRONMENT = [
   ],
   ...['NOVITA_API_BASE_URL', 'JETFLEET_WEBHOOK_SECRET', 'JETFLEET_HTTP_TOKEN', 'LOG_LEVEL', 'NODE_ENV'],
 ];
+
+/** A password of each role, which deploy/nats/roles.conf reads. */
+const PASSWORDS = ['PRODUCER', 'SCHEDULER', 'WORKER', 'OBSERVER', 'ADMIN'].map(
+  (role) => `JETFLEET_${role}_PASSWORD`,
+);
 
 function instruction(name: string): string[] {
   return [...dockerfile.matchAll(new RegExp(`^${name} (.+)$`, 'gm'))].map((match) => match[1] ?? '');
@@ -90,15 +98,17 @@ test('every environment variable of the files is one that Jetfleet knows', () =>
   const set = own.flatMap(([, { environment = {} }]) => Object.keys(environment));
   const filledIn = [...read('docker-compose.yml').matchAll(/\$\{(\w+)/g)].map((match) => match[1]);
   const inImage = instruction('ENV').map((line) => line.split('=')[0]);
-  const unknown = [...set, ...filledIn, ...inImage].filter((name) => !ENVIRONMENT.includes(name ?? ''));
+  const unknown = [...set, ...filledIn, ...inImage].filter(
+    (name) => ![...ENVIRONMENT, ...PASSWORDS].includes(name ?? ''),
+  );
   expect(unknown).toEqual([]);
 });
 
-test('the worker has a provider once the one setting that is asked for is given', () => {
+test('the worker has a provider once the settings that are asked for are given', () => {
   const environment = compose.services.worker?.environment ?? {};
   expect(environment).toMatchObject({ NATS_URL: 'nats://nats:4222', JETFLEET_WEBHOOK_SECRET: null });
   const filledIn = Object.entries(environment).flatMap(([name, value]) => {
-    const text = value?.replace(/\$\{\w+:-(\w*)\}/, '$1').replace(/\$\{NOVITA_API_KEY:\?[^}]+\}/, 'a-key');
+    const text = value?.replace(/\$\{\w+:-(\w*)\}/, '$1').replace(/\$\{\w+:\?[^}]+\}/, 'a-key');
     return text == null ? [] : [[name, text] as const];
   });
   expect(providerFrom(Object.fromEntries(filledIn))).toMatchObject({ name: 'novita' });
@@ -118,8 +128,16 @@ test('the image runs a supported Node as an ordinary user, from files that exist
 });
 
 test('the real server accepts nats.conf, which compose mounts', async () => {
-  const { stderr } = await run(natsServerBinary(), ['-t', '-c', 'nats.conf'], { timeout: 10_000 });
-  expect(stderr).toContain('nats.conf is valid');
+  const env = Object.fromEntries(PASSWORDS.map((name) => [name, 'p1']));
+  const check = (settings: NodeJS.ProcessEnv) =>
+    run(natsServerBinary(), ['-t', '-c', 'nats.conf'], { timeout: 10_000, env: settings });
+  expect((await check(env)).stderr).toContain('nats.conf is valid');
+  for (const name of PASSWORDS) {
+    const { [name]: _, ...others } = env;
+    await expect(check(others)).rejects.toThrow(name);
+  }
+  expect(Object.keys(compose.services.nats?.environment ?? {})).toEqual(PASSWORDS);
+  expect(compose.services.nats?.volumes).toContain('./deploy/nats:/etc/nats/deploy/nats:ro');
   const [flag, file] = compose.services.nats?.command ?? [];
   expect(flag).toBe('-c');
   expect(compose.services.nats?.volumes).toContain(`./nats.conf:${file}:ro`);
@@ -137,12 +155,21 @@ function settings(text: string): Record<string, string> {
     if (key) found[block + key] = value ?? '';
     else if (line.endsWith('{')) block = `${line.slice(0, -1).trim()}.`;
     else if (line === '}') block = '';
-    else if (line && !line.startsWith('#')) throw new Error(`not understood: ${line}`);
+    else if (line && !line.startsWith('#') && !line.startsWith('include '))
+      throw new Error(`not understood: ${line}`);
   }
   return found;
 }
 
 test('nats.conf and the embedded server have the same settings', () => {
   const places = { host: '0.0.0.0', port: 4222, monitorPort: 8222, storeDir: '/data' };
-  expect(settings(read('nats.conf'))).toEqual(settings(natsConfig(places)));
+  // The monitoring pages ask for no password.
+  const own = { ...settings(natsConfig(places)), http: '127.0.0.1:8222' };
+  expect(settings(read('nats.conf'))).toEqual(own);
+});
+
+test('a broker without credentials listens on the loopback address alone', () => {
+  expect(read('nats.conf')).toMatch(/^include "deploy\/nats\/roles.conf"$/m);
+  expect(read('.gitignore').split('\n')).toEqual(expect.arrayContaining(['.env', '.env.*', '!.env.example']));
+  expect(read('.env.example').match(/^\w+(?==$)/gm)).toEqual(expect.arrayContaining(PASSWORDS));
 });

@@ -1,0 +1,276 @@
+import { copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openConnection } from '../../src/broker/connection.js';
+import { JobQueueService, JobWorkerService } from '../../src/index.js';
+import { listWorkers, watchMachines } from '../../src/inspect/index.js';
+import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
+
+const ROLES = ['producer', 'scheduler', 'worker', 'observer', 'admin'] as const;
+type Role = (typeof ROLES)[number];
+
+/** Who may, of producer, scheduler, worker and observer; the admin may everything. */
+const PUBLISHES: [subject: string, ...who: Role[]][] = [
+  ['jobs.high.report.one', 'producer', 'scheduler', 'worker'],
+  ['jobs.low.report', 'producer', 'scheduler', 'worker'],
+  ['webhooks.high.send_webhook.one', 'scheduler', 'worker'],
+  ['schedules.jobs.one', 'scheduler', 'worker'],
+  ['schedules.webhooks.one', 'scheduler', 'worker'],
+  ['due.jobs.high.report.one'],
+  ['timers.jobs'],
+  ['events.report.completed.one', 'worker'],
+  ['jetfleet.cancelled', 'worker'],
+  ['jetfleet.swept', 'worker'],
+  ['jetfleet.drain'],
+  ['jetfleet.workers', 'observer'],
+  ['jetfleet.charts', 'observer'],
+  ['jetfleet.watch', 'observer'],
+  ['inspect.a.one', 'worker'],
+  ['somebody.elses'],
+  ['_INBOX.x'],
+  ['_INBOX_observer.x', 'worker'],
+  ['$JS.API.INFO', 'scheduler', 'worker', 'observer'],
+  ['$JS.API.STREAM.INFO.JOBS', 'scheduler', 'worker', 'observer'],
+  ['$JS.API.STREAM.INFO.OTHER'],
+  ['$JS.API.STREAM.LIST'],
+  ['$JS.API.STREAM.CREATE.OTHER'],
+  ['$JS.API.STREAM.UPDATE.OTHER'],
+  ['$JS.API.STREAM.DELETE.OTHER'],
+  ['$JS.API.STREAM.PURGE.OTHER'],
+  ['$JS.API.STREAM.SNAPSHOT.OTHER'],
+  ['$JS.API.STREAM.RESTORE.OTHER'],
+  ['$JS.API.STREAM.MSG.GET.EVENTS'],
+  ['$JS.API.STREAM.MSG.DELETE.EVENTS'],
+  ['$JS.API.STREAM.MSG.DELETE.JOBS', 'worker'],
+  ['$JS.API.DIRECT.GET.EVENTS', 'scheduler', 'worker', 'observer'],
+  ['$JS.API.DIRECT.GET.OTHER'],
+  ['$JS.API.CONSUMER.CREATE.JOBS.x', 'worker'],
+  ['$JS.API.CONSUMER.CREATE.TIMERS.x'],
+  ['$JS.API.CONSUMER.CREATE.OTHER.x'],
+  ['$JS.API.CONSUMER.DELETE.JOBS.x'],
+  ['$JS.API.CONSUMER.MSG.NEXT.JOBS.x', 'worker'],
+  ['$JS.API.CONSUMER.MSG.NEXT.OTHER.x'],
+  ['$JS.ACK.JOBS.x.1.1.1.1.1', 'worker'],
+  ['$JS.ACK.TIMERS.x.1.1.1.1.1'],
+];
+
+const SUBSCRIBES: [subject: string, ...who: Role[]][] = [
+  ['jobs.>'],
+  ['webhooks.>'],
+  ['schedules.>'],
+  ['events.>', 'observer'],
+  ['inspect.>', 'observer'],
+  ['jetfleet.cancelled', 'worker'],
+  ['jetfleet.>', 'worker'],
+  ['>'],
+  ['$JS.>'],
+  ['_INBOX.>'],
+  ['_INBOX_producer.>', 'producer'],
+  ['_INBOX_scheduler.>', 'scheduler'],
+  ['_INBOX_worker.>', 'worker'],
+  ['_INBOX_observer.>', 'observer'],
+  ['_INBOX_admin.>'],
+];
+
+const env = Object.fromEntries(
+  ROLES.map((role) => [`JETFLEET_${role.toUpperCase()}_PASSWORD`, `pw-of-${role}`]),
+);
+let nats: ConfiguredNats;
+
+/** What a role needs to connect. */
+const login = (role: Role) => ({
+  servers: nats.address,
+  user: role,
+  password: `pw-of-${role}`,
+  inboxPrefix: `_INBOX_${role}`,
+  env: {},
+});
+
+beforeAll(async () => {
+  nats = await startConfigured(
+    async (folder) => {
+      await copyFile('deploy/nats/roles.conf', join(folder, 'roles.conf'));
+      return 'include "roles.conf"\nmax_payload: 1MB';
+    },
+    { env },
+  );
+  await using admin = new JobQueueService(login('admin'));
+  await admin.setup(['report']);
+});
+
+afterAll(() => nats[Symbol.asyncDispose]());
+
+/** The subjects of those that the server refuses. */
+async function refused(
+  role: Role,
+  operation: 'publish' | 'subscription',
+  subjects: string[],
+): Promise<Set<string>> {
+  const connection = await openConnection(login(role));
+  const found = new Set<string>();
+  const watching = (async () => {
+    for await (const status of connection.status()) {
+      if (status.type !== 'error') continue;
+      const { subject = '', operation: of } = status.error as { subject?: string; operation?: string };
+      if (of === operation) found.add(subject);
+    }
+  })();
+  for (const subject of subjects) {
+    if (operation === 'publish') connection.publish(subject, '{}');
+    else connection.subscribe(subject, { callback: () => {} });
+  }
+  await connection.flush();
+  await connection.close();
+  await watching;
+  return found;
+}
+
+describe.each(ROLES)('%s', (role) => {
+  test.each(['publish', 'subscription'] as const)(
+    'may do with %s what the table says, and nothing else',
+    async (operation) => {
+      const table = operation === 'publish' ? PUBLISHES : SUBSCRIBES;
+      // The admin's would have an effect.
+      const rows = table.filter(
+        ([subject]) => role !== 'admin' || !/^(jobs|webhooks|schedules|events|timers)\./.test(subject),
+      );
+      const found = await refused(
+        role,
+        operation,
+        rows.map(([subject]) => subject),
+      );
+      const may = rows.map(([subject]) => ({ subject, may: !found.has(subject) }));
+      expect(may).toEqual(
+        rows.map(([subject, ...who]) => ({ subject, may: role === 'admin' || who.includes(role) })),
+      );
+    },
+  );
+});
+
+test('without a password for each role the server does not start', async () => {
+  const { JETFLEET_WORKER_PASSWORD: _, ...others } = env;
+  const start = startConfigured(
+    async (folder) => {
+      await writeFile(join(folder, 'unused'), '');
+      await copyFile('deploy/nats/roles.conf', join(folder, 'roles.conf'));
+      return 'include "roles.conf"';
+    },
+    { env: others },
+  );
+  await expect(start).rejects.toThrow(/JETFLEET_WORKER_PASSWORD/);
+});
+
+test('the roles work together: a job, a delayed one, retries, watching and cancelling, without one refusal', {
+  timeout: 60_000,
+}, async () => {
+  const errors: unknown[] = [];
+  const silent = () => {};
+  const log = (line: unknown, text?: string) =>
+    void errors.push([line instanceof Error ? line.message : JSON.stringify(line), text]);
+  const logger = { debug: silent, info: silent, warn: log, error: log, child: () => logger } as never;
+  const queueOf = (role: Role) => {
+    const queue = new JobQueueService({ ...login(role), logger });
+    onTestFinished(() => queue.close());
+    return queue;
+  };
+  const [scheduler, observer, admin] = [queueOf('scheduler'), queueOf('observer'), queueOf('admin')];
+  let runs = 0;
+  const worker = new JobWorkerService(queueOf('worker'), { name: 'one', logger });
+  worker.registerHandler('report', {
+    handler: async ({ id, attempt, signal }) => {
+      runs++;
+      if (id === 'retried' && attempt === 1) throw new Error('once more');
+      if (id === 'endless') await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return { runs };
+    },
+    retry: { baseMs: 20 },
+  });
+  await worker.start();
+  onTestFinished(() => worker.shutdown(1_000).then(() => {}));
+  const steps: string[] = [];
+  const watch = await watchMachines(observer, {}, ({ kind }) => void steps.push(kind));
+  onTestFinished(() => watch.close());
+
+  const producer = await openConnection(login('producer'));
+  const answer = await producer.request('jobs.high.report.published', '{}', { timeout: 5_000 });
+  expect(answer.json()).toMatchObject({ stream: 'JOBS' });
+  await producer.close();
+  await scheduler.addJob('report', {}, 'normal', { id: 'added' });
+  await scheduler.addJob('report', {}, 'normal', { id: 'delayed', delayMs: 200 });
+  await scheduler.addJob('report', {}, 'normal', { id: 'retried' });
+  await scheduler.addJob('report', {}, 'normal', { id: 'endless' });
+  for (const id of ['published', 'added', 'delayed', 'retried']) {
+    await vi.waitFor(async () => expect(await observer.getJob(id)).toMatchObject({ status: 'completed' }), {
+      timeout: 20_000,
+      interval: 50,
+    });
+  }
+  await vi.waitFor(
+    async () => expect(await observer.getJob('endless')).toMatchObject({ status: 'processing' }),
+    { timeout: 20_000, interval: 50 },
+  );
+  await admin.cancel('endless');
+  await vi.waitFor(() => expect(steps).toContain('done'), { timeout: 10_000 });
+  const { jobs } = await observer.getJobs({ status: 'completed' });
+  expect(jobs.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['published', 'added', 'delayed', 'retried']),
+  );
+  await observer.getStats();
+  expect((await listWorkers(observer)).map(({ name }) => name)).toEqual(['one']);
+  expect(errors.filter((line) => /may not|refus|violation/i.test(JSON.stringify(line)))).toEqual([]);
+});
+
+test('what a role lacks is said by name', async () => {
+  await using producer = new JobQueueService(login('producer'));
+  await using scheduler = new JobQueueService(login('scheduler'));
+  await using observer = new JobQueueService(login('observer'));
+  await scheduler.addJob('other', {}, 'normal', { id: 'kept' });
+  const missing = (right: string) => ({
+    code: 'JETFLEET_BROKER_FORBIDDEN',
+    message: expect.stringContaining(right),
+  });
+  await expect(producer.getStats()).rejects.toMatchObject(missing('publish to $JS.API.INFO'));
+  await expect(scheduler.cancel('kept')).rejects.toMatchObject(
+    missing('publish to events.other.failed.kept'),
+  );
+  await expect(observer.addJob('other', {})).rejects.toMatchObject(missing('publish to jobs.normal.other.'));
+  await expect(observer.cleanup(0)).rejects.toMatchObject(
+    missing('publish to $JS.API.STREAM.MSG.DELETE.EVENTS'),
+  );
+});
+
+/** The server answers a request wherever the asker says, whether that one may publish there or not. */
+test('an observer that has answers sent to job subjects runs no job', { timeout: 30_000 }, async () => {
+  await using admin = new JobQueueService(login('admin'));
+  const ran: string[] = [];
+  await using workerQueue = new JobQueueService(login('worker'));
+  const worker = new JobWorkerService(workerQueue, {});
+  worker.registerHandler('bill', { handler: ({ id }) => void ran.push(id) });
+  await worker.start();
+  onTestFinished(() => worker.shutdown(1_000).then(() => {}));
+  const producer = await openConnection(login('producer'));
+  const { seq } = (await producer.request('jobs.low.bill.original', '{"euros":1}')).json<{ seq: number }>();
+  await producer.close();
+  await vi.waitFor(() => expect(ran).toEqual(['original']), { timeout: 10_000 });
+
+  const observer = await openConnection(login('observer'));
+  const ask = (api: string, query: object, id: string) =>
+    observer.publish(`$JS.API.${api}`, JSON.stringify(query), { reply: `jobs.high.bill.${id}` });
+  ask('DIRECT.GET.JOBS', { seq }, 'read');
+  ask('DIRECT.GET.JOBS', { seq, next_by_subj: 'jobs.>', batch: 1 }, 'batch');
+  ask('STREAM.INFO.JOBS', {}, 'info');
+  ask('CONSUMER.LIST.JOBS', {}, 'list');
+  ask('INFO', {}, 'account');
+  await observer.flush();
+  for (const id of ['read', 'batch', 'info', 'list', 'account']) {
+    await vi.waitFor(
+      async () => expect(await admin.getJob(id)).toMatchObject({ status: 'failed', state: 'rejected' }),
+      {
+        timeout: 10_000,
+        interval: 50,
+      },
+    );
+  }
+  await observer.close();
+  expect(ran).toEqual(['original']);
+});
