@@ -3,8 +3,9 @@ import { ulid } from 'ulid';
 import { BrokerError } from '../jobs/errors.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { HeaderList } from '../wire/headers.js';
+import { send } from './guarded.js';
 import { headerLines } from './outgoing-headers.js';
-import { bytesOf, type OutgoingMessage, publishAll } from './publish-all.js';
+import { bytesOf, type OutgoingMessage } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
 import type { ReplyInbox } from './reply-inbox.js';
 import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
@@ -416,11 +417,8 @@ export class CommitLog {
   }
 
   #publish(messages: readonly OutgoingMessage[]): void {
-    try {
-      publishAll(this.#connection, messages);
-    } catch {
-      // A closed connection: no answer comes, and the sweep of the inbox tells the caller.
-    }
+    // From a closed connection no answer comes, and the sweep of the inbox tells the caller.
+    send(this.#connection, messages);
   }
 
   #backpressure(): BrokerError {

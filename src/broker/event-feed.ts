@@ -51,8 +51,12 @@ export async function feedEvents(
     }
   }
   const close = async () => {
-    messages.stop();
-    await consumer.delete().catch(() => {});
+    try {
+      messages.stop();
+      await consumer.delete();
+    } catch {
+      // The server forgets a consumer that nobody reads.
+    }
   };
   return { [Symbol.asyncIterator]: events, close, [Symbol.asyncDispose]: close };
 }

@@ -12,6 +12,8 @@ export interface JobCheckOptions {
   lookBack?: number;
   /** How many messages of each work stream a look reads; the next one goes on from there. Defaults to all. */
   maxMessages?: number;
+  /** How many open jobs are remembered between looks, those that are due first. Defaults to all. */
+  maxOpen?: number;
 }
 
 export const DEFAULT_JOB_GRACE_MS = 60_000;
@@ -44,11 +46,12 @@ export class JobCheck {
       graceMs = DEFAULT_JOB_GRACE_MS,
       lookBack = Number.POSITIVE_INFINITY,
       maxMessages = Number.POSITIVE_INFINITY,
+      maxOpen = Number.POSITIVE_INFINITY,
     }: JobCheckOptions = {},
   ) {
     this.#broker = broker;
     this.#graceMs = graceMs;
-    this.#jobs = new OpenJobs(broker, lookBack);
+    this.#jobs = new OpenJobs(broker, lookBack, maxOpen);
     this.#messages = new MessageCheck(broker, maxMessages);
   }
 

@@ -26,18 +26,26 @@ export interface Redrive {
 
 const PAGE = 500;
 
-/** Follows EVENTS, each event once and in order, and so knows which jobs are open. */
+/**
+ * Follows EVENTS, each event once and in order, and so knows which jobs are open. Of more than `maxOpen` it remembers those
+ * that are due first: a job whose time has not come is looked at when its next event comes.
+ */
 export class OpenJobs {
   readonly #broker: Broker;
   readonly #lookBack: number;
+  readonly #maxOpen: number;
   readonly #open = new Map<string, OpenJobNote>();
   readonly #redrives = new Map<string, Redrive>();
   #next = 1;
 
-  /** @param lookBack how many events are read at once at most, the latest ones */
-  constructor(broker: Broker, lookBack: number) {
+  /**
+   * @param lookBack how many events are read at once at most, the latest ones
+   * @param maxOpen how many jobs are remembered at most, and how many redrives
+   */
+  constructor(broker: Broker, lookBack: number, maxOpen = Number.POSITIVE_INFINITY) {
     this.#broker = broker;
     this.#lookBack = lookBack;
+    this.#maxOpen = maxOpen;
   }
 
   /** The open jobs as of the last look. One whose end was skipped stands here until {@link note} says better. */
@@ -65,6 +73,7 @@ export class OpenJobs {
         PAGE,
       );
       for (const message of page) this.#take(message);
+      this.#trim();
       const last = page.at(-1);
       if (!last || page.length < PAGE) return;
     }
@@ -91,11 +100,27 @@ export class OpenJobs {
     if (state === 'queued' && redrives) this.#redrives.set(id, { id, type, seq, at: updatedAt });
   }
 
+  #trim(): void {
+    if (this.#open.size > this.#maxOpen) {
+      const byDue = [...this.#open.values()].sort((a, b) => dueOf(a) - dueOf(b));
+      // Somewhat fewer than allowed, so that not every page sorts them.
+      for (const { id } of byDue.slice(Math.ceil(this.#maxOpen * 0.9))) this.#open.delete(id);
+    }
+    for (const id of this.#redrives.keys()) {
+      if (this.#redrives.size <= this.#maxOpen) break;
+      this.#redrives.delete(id);
+    }
+  }
+
   #forget(): void {
     this.#next = 1;
     this.#open.clear();
     this.#redrives.clear();
   }
+}
+
+function dueOf({ updatedAt, nextRunAt }: OpenJobNote): number {
+  return Math.max(Date.parse(updatedAt) || 0, Date.parse(nextRunAt ?? '') || 0);
 }
 
 function noteOf(record: JobRecord, seq: number): OpenJobNote {

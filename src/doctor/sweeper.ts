@@ -48,6 +48,8 @@ const MAX_INTERVAL_MS = MAX_TIMER_MS / 2;
 const MOST_INTERVALS = 4;
 /** Events that one sweep reads at most: what is older is the doctor's. */
 const LOOK_BACK = 50_000;
+/** Open jobs that a worker remembers between sweeps, some 15 MB. */
+const MAX_OPEN = 50_000;
 /** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
 const MAX_MESSAGES = 10_000;
 const STOP_MS = 5_000;
@@ -127,7 +129,7 @@ export class Sweeper {
 
   #makeChecks(broker: Broker) {
     const { provider, graceMs } = this.#options;
-    const bounds = { lookBack: LOOK_BACK, maxMessages: MAX_MESSAGES };
+    const bounds = { lookBack: LOOK_BACK, maxMessages: MAX_MESSAGES, maxOpen: MAX_OPEN };
     const jobs = new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS, ...bounds });
     const patience = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
     return { jobs, instances: provider && new InstanceCheck(broker, provider, patience) };

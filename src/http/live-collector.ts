@@ -155,7 +155,13 @@ export class LiveCollector {
       changed: [...changed],
       changedMore,
     };
-    for (const listener of this.#listeners) listener(tick);
+    for (const listener of this.#listeners) {
+      try {
+        listener(tick);
+      } catch (err) {
+        this.#logger.warn({ err }, 'a listener to the live data failed');
+      }
+    }
   }
 
   async #readStats(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { listWorkers } from '../inspect/fleet.js';
+import { builtInCharts } from '../inspect/known-charts.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -8,10 +9,18 @@ import type { Times } from './live-samples.js';
 
 const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
 const RUN_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 7_200];
+/** Job types that have a label of their own; the others are `other`. */
+const MAX_TYPES = 200;
+const WORKER_STATES = new Set(
+  builtInCharts()
+    .find(({ id }) => id === 'worker_lifecycle')
+    ?.states.map(({ id }) => id),
+);
 
 /** What Prometheus is told. No label holds an id or an address, so that their number stays small. */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #types = new Set<string>();
   readonly #queue: JobQueueService;
   readonly #logger: Logger;
   readonly #connected = this.#gauge('jetfleet_broker_connected', 'Whether the broker answers', []);
@@ -34,6 +43,11 @@ export class Metrics {
     'jetfleet_abandoned_handlers',
     'Handlers that kept running after their signal and lost their slot, since their workers started',
     [],
+  );
+  readonly #callbacks = this.#gauge(
+    'jetfleet_callback_failures',
+    'Failures of callbacks and loggers of this process, by callback',
+    ['callback'],
   );
   readonly #finished = new Counter({
     name: 'jetfleet_jobs_finished_total',
@@ -66,7 +80,8 @@ export class Metrics {
   }
 
   /** Takes in one transition. */
-  observe({ type, status, state }: JobRecord, { waitMs, runMs }: Times): void {
+  observe({ type: named, status, state }: JobRecord, { waitMs, runMs }: Times): void {
+    const type = this.#typeLabel(named);
     if (isTerminal(status)) this.#finished.inc({ type, state });
     if (waitMs !== undefined) this.#wait.observe({ type }, waitMs / 1_000);
     if (runMs !== undefined) this.#run.observe({ type, status }, runMs / 1_000);
@@ -84,6 +99,8 @@ export class Metrics {
     ]) {
       gauge.reset();
     }
+    for (const [callback, count] of Object.entries(this.#queue.callbackFailures))
+      this.#callbacks.set({ callback }, count);
     const isThere = this.#queue.isConnected !== false && (await this.#read());
     this.#connected.set(isThere ? 1 : 0);
     return this.#registry.metrics();
@@ -106,7 +123,7 @@ export class Metrics {
         this.#ackPending.set({ consumer: name }, ackPending);
       }
       for (const { state, abandonedCount } of workers) {
-        this.#workers.inc({ state });
+        this.#workers.inc({ state: WORKER_STATES.has(state) ? state : 'other' });
         this.#abandoned.inc(abandonedCount);
       }
       return true;
@@ -114,6 +131,13 @@ export class Metrics {
       this.#logger.warn({ err }, 'cannot read the metrics of the broker');
       return false;
     }
+  }
+
+  /** Each value of a label is kept for good, and types are whatever somebody publishes. */
+  #typeLabel(type: string): string {
+    if (this.#types.size >= MAX_TYPES && !this.#types.has(type)) return 'other';
+    this.#types.add(type);
+    return type;
   }
 
   #gauge(name: string, help: string, labelNames: string[]): Gauge {

@@ -48,7 +48,8 @@ export function liveRoutes(routes: Routes & { streams: EventStreams; collector: 
       return streams.respond(c, async (to) => {
         const feed = await queue.feed({ filter: defined(query), ...(fromSeq !== undefined && { fromSeq }) });
         onEnd(to, () => void feed.close());
-        void sendAll(feed, to);
+        // The reader comes back and resumes.
+        sendAll(feed, to).catch((err) => queue.logger.debug({ err }, 'a stream of events ended early'));
       });
     },
   );
