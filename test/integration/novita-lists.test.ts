@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createNovitaProvider, type NovitaProvider } from '../../src/gpu/index.js';
+import { createNovitaProvider, type NovitaProvider, type Offer } from '../../src/gpu/index.js';
 import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
+import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
 import { QUERY, startAnswering } from '../support/simulated-novita.js';
 
 type Answers = (path: string, query: URLSearchParams) => unknown;
@@ -268,6 +269,45 @@ describe('offers', () => {
     const clusters = [null, 7, { name: 'no id' }, { id: 'c-1', name: 'CN-HK-01' }];
     const odd = [null, 'x', { id: 'p-3' }, { ...product, id: 'p-2', spotPrice }];
     expect(await offered(clusters, ...odd, product)).toEqual([['p-1', 'c-1', 9_000]]);
+  });
+
+  test('a logger that throws takes no answer away', async () => {
+    const fail = () => {
+      throw new Error('the logger is broken');
+    };
+    const logger = { ...silentLogger, debug: fail, warn: fail } as unknown as Logger;
+    const { url: baseUrl } = await startAnswering((request) => ({
+      body: request.method === 'POST' ? { id: 'i-1' } : { data: [{ ...product, spotPrice: 0.35 }, product] },
+    }));
+    const provider = createNovitaProvider({ apiKey: 'k', baseUrl, logger });
+    const [offer] = await provider.listOffers(QUERY);
+    expect(offer).toMatchObject({ productId: 'p-1', pricePerHour: 9_000 });
+    const template = { id: 't', image: 'a/b', ports: [], envs: [] };
+    const spec = { name: 'jetfleet-a', offer: offer as Offer, template, gpuNum: 1, rootfsSize: 60 };
+    expect(await provider.create(spec)).toEqual({ providerInstanceId: 'i-1' });
+  });
+
+  test('a refused price of the product that was asked for is logged, and no other', async () => {
+    const warnings: unknown[] = [];
+    const server = await startAnswering(() => ({ body: { data: [] } }));
+    const logger = { ...silentLogger, warn: (...words: unknown[]) => void warnings.push(words) };
+    const provider = createNovitaProvider({ apiKey: 'k', baseUrl: server.url, logger });
+    expect(await provider.listOffers(QUERY)).toEqual([]);
+    expect(warnings).toEqual([]);
+    const data = [
+      { ...product, spotPrice: '0.35' },
+      { ...product, id: 'p-2', spotPrice: 0 },
+      { ...product, id: 'p-3', name: 'another', spotPrice: 0.35 },
+    ];
+    const priced = await startAnswering(() => ({ body: { data } }));
+    const other = createNovitaProvider({ apiKey: 'k', baseUrl: priced.url, logger });
+    expect(await other.listOffers(QUERY)).toEqual([]);
+    expect(warnings).toEqual([
+      [
+        { productId: 'p-1', productName: QUERY.productName, price: 0.35 },
+        expect.stringContaining('no offer'),
+      ],
+    ]);
   });
 
   test.each([

@@ -3,6 +3,7 @@ import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { parseRetryAfter } from '../../jobs/retry-after.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
+import { guardedLogger } from '../../telemetry/user-code.js';
 import { withDeadline } from '../deadline.js';
 import { ProviderError } from '../provider-error.js';
 import { type CallKind, classify, isErrorEnvelope, readError, unanswered } from './novita-errors.js';
@@ -67,7 +68,7 @@ export class NovitaClient {
     this.#apiKey = options.apiKey;
     this.#baseUrl = resolveBaseUrl(options.baseUrl ?? DEFAULT_NOVITA_BASE_URL);
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_NOVITA_TIMEOUT_MS;
-    this.#logger = options.logger ?? silentLogger;
+    this.#logger = guardedLogger(options.logger ?? silentLogger);
   }
 
   /**

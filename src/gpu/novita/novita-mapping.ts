@@ -239,7 +239,7 @@ export function namesRegion(text: string, region: string): boolean {
  * deployed, or it has no price in this billing mode. Prices are 1/100,000 USD per hour on both sides.
  */
 export function mapOffer(product: NovitaProduct, query: OfferQuery, clusterId?: string): Offer | undefined {
-  const pricePerHour = wholePrice(query.billingMode === 'spot' ? product.spotPrice : product.price);
+  const pricePerHour = wholePrice(priceOf(product, query.billingMode));
   if (product.name !== query.productName || product.availableDeploy !== true) return undefined;
   if (product.inventoryState === 'none' || pricePerHour === undefined) return undefined;
   return {
@@ -250,6 +250,18 @@ export function mapOffer(product: NovitaProduct, query: OfferQuery, clusterId?: 
     billingMode: query.billingMode,
     pricePerHour,
   };
+}
+
+/** A price in the API's unit, or undefined where there is none that can be read. */
+function priceOf({ price, spotPrice }: NovitaProduct, billingMode: BillingMode): number | undefined {
+  return billingMode === 'spot' ? spotPrice : price;
+}
+
+/** The price for which a product that was asked for makes no offer, where it has one. */
+export function refusedPrice(product: NovitaProduct, query: OfferQuery): number | undefined {
+  const price = priceOf(product, query.billingMode);
+  const isRefused = product.name === query.productName && wholePrice(price) === undefined;
+  return isRefused && price !== 0 ? price : undefined;
 }
 
 /** A price whose fraction counts is in another unit, such as 0.35 USD; rounded it would be the cheapest of all. */

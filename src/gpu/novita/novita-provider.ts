@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { type Logger, silentLogger } from '../../telemetry/logger.js';
+import { guardedLogger } from '../../telemetry/user-code.js';
 import type {
   CreateSpec,
   GpuProvider,
@@ -25,6 +27,7 @@ import {
   novitaProductListSchema,
   novitaTemplateSchema,
   readListed,
+  refusedPrice,
   toCreateFields,
   toNovitaBilling,
 } from './novita-mapping.js';
@@ -64,10 +67,12 @@ export class NovitaProvider implements GpuProvider {
     maxNameLength: 255,
   };
   readonly #client: NovitaClient;
+  readonly #logger: Logger;
   readonly #clusterByRegion: Readonly<Record<string, string>>;
 
   constructor(options: NovitaProviderOptions) {
     this.#client = new NovitaClient(options);
+    this.#logger = guardedLogger(options.logger ?? silentLogger);
     this.#clusterByRegion = options.clusterByRegion ?? {};
   }
 
@@ -195,6 +200,12 @@ export class NovitaProvider implements GpuProvider {
     const { productName, gpuNum, billingMode } = query;
     const parameters = { clusterId, productName, gpuNum, billingMethod: toNovitaBilling(billingMode) };
     const { data } = await this.#read('/products', novitaProductListSchema, parameters, signal);
+    for (const product of data) {
+      const price = refusedPrice(product, query);
+      if (price === undefined) continue;
+      const what = 'a price that is no whole number of 1/100,000 makes no offer';
+      this.#logger.warn({ productId: product.id, productName, price }, what);
+    }
     return data
       .filter((product) => clusterId || isOfferedIn(product, query.region))
       .flatMap((product) => mapOffer(product, query, clusterId) ?? []);
