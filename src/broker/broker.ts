@@ -29,6 +29,7 @@ import {
 import { type EventFeed, feedEvents } from './event-feed.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { flush } from './guarded.js';
+import { MissingStreams } from './missing-streams.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
@@ -83,6 +84,8 @@ export class Broker {
   readonly #refused = new Set<string>();
   readonly #logger: Logger;
 
+  #keepsStreams: boolean;
+
   private constructor(
     connection: NatsConnection,
     topology: Topology,
@@ -97,13 +100,17 @@ export class Broker {
     this.#inbox = new ReplyInbox(connection, this.#logger);
     this.#replies = new Replies(connection);
     this.notices = new Notices(connection, this.#logger);
-    this.read = new DirectRead(connection, this.#inbox);
+    const missing = new MissingStreams(() => topology.ensure(), this.#logger);
+    this.#keepsStreams = !options.lookOnly;
+    const makeStream = async () => this.#keepsStreams && (await missing.make());
+    this.read = new DirectRead(connection, this.#inbox, makeStream);
     const log = (kind: StreamKind) =>
       new CommitLog(
         connection,
         this.#inbox,
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
         options.commit,
+        makeStream,
       );
     this.#logs = {
       timers: log('timers'),
@@ -323,6 +330,11 @@ export class Broker {
       if (typeof instances === 'boolean') listener({ instances });
     };
     return this.notices.hear(this.subjects.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
+  }
+
+  /** From now on makes streams again that somebody deletes, also where it was opened only to look. */
+  keepStreams(): void {
+    this.#keepsStreams = true;
   }
 
   /** Whether the server is there now, as far as this side knows. */

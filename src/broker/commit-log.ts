@@ -82,6 +82,8 @@ interface Waiting {
   enqueuedAt: number;
   /** Sent before without an answer: it may be stored already. */
   maybeStored: boolean;
+  /** Sent again after its stream was made. */
+  streamMade?: boolean;
 }
 
 /** The last message on a filter, to tell after a lost answer whether it is ours. */
@@ -109,6 +111,7 @@ export class CommitLog {
   readonly #connection: NatsConnection;
   readonly #inbox: ReplyInbox;
   readonly #readLast: ReadLast;
+  readonly #makeStream: () => Promise<boolean>;
   readonly #limits: Required<CommitLogOptions>;
   readonly #singles: SingleWriteGauge;
   readonly #id = ulid();
@@ -126,10 +129,12 @@ export class CommitLog {
     inbox: ReplyInbox,
     readLast: ReadLast,
     options: CommitLogOptions = {},
+    makeStream: () => Promise<boolean> = async () => false,
   ) {
     this.#connection = connection;
     this.#inbox = inbox;
     this.#readLast = readLast;
+    this.#makeStream = makeStream;
     this.#limits = {
       batchFrom: 4,
       maxBatch: 1_000,
@@ -385,7 +390,10 @@ export class CommitLog {
         return this.#again(waiting);
       }
     }
-    reject(answer.kind === 'nobody' ? noStream(first) : refused(first, answer));
+    if (answer.kind === 'refused') return reject(refused(first, answer));
+    if (waiting.streamMade || !(await this.#makeStream())) return reject(noStream(first));
+    waiting.streamMade = true;
+    this.#again(waiting);
   }
 
   /** No answer: the message may be stored or not. De-duplication and the expectation make sending it again safe. */

@@ -27,10 +27,17 @@ const MAX_MULTI_LAST = 256;
 export class DirectRead {
   readonly #connection: NatsConnection;
   readonly #inbox: ReplyInbox;
+  readonly #makeStream: () => Promise<boolean>;
 
-  constructor(connection: NatsConnection, inbox: ReplyInbox) {
+  /** @param makeStream makes a stream that was deleted; resolves to whether it is there now. Defaults to never */
+  constructor(
+    connection: NatsConnection,
+    inbox: ReplyInbox,
+    makeStream: () => Promise<boolean> = async () => false,
+  ) {
     this.#connection = connection;
     this.#inbox = inbox;
+    this.#makeStream = makeStream;
   }
 
   /** The last message on a subject or filter. */
@@ -182,7 +189,11 @@ export class DirectRead {
     return headers === undefined || headers.code === NOT_FOUND ? undefined : toStored(msg, headers);
   }
 
-  async #request(stream: string, query: object): Promise<{ msg: Msg; headers: MsgHdrs | undefined }> {
+  #request(stream: string, query: object): Promise<Answered> {
+    return this.#ask(stream, query).catch(this.#retry(() => this.#ask(stream, query)));
+  }
+
+  async #ask(stream: string, query: object): Promise<Answered> {
     this.#assertOpen();
     return new Promise((resolve, reject) => {
       const subject = directGet(stream);
@@ -203,10 +214,11 @@ export class DirectRead {
   }
 
   /** A batch, and the headers of the status that ended it. Messages whose headers cannot be read are left out. */
-  async #many(
-    stream: string,
-    query: object,
-  ): Promise<{ messages: StoredMessage[]; end: MsgHdrs | undefined }> {
+  #many(stream: string, query: object): Promise<Batch> {
+    return this.#askMany(stream, query).catch(this.#retry(() => this.#askMany(stream, query)));
+  }
+
+  async #askMany(stream: string, query: object): Promise<Batch> {
     this.#assertOpen();
     const messages: StoredMessage[] = [];
     const inbox = newInbox(this.#connection);
@@ -238,9 +250,30 @@ export class DirectRead {
     });
   }
 
+  /** Reads once more when the stream was missing and could be made. */
+  #retry<T>(read: () => Promise<T>): (error: unknown) => Promise<T> {
+    return async (error) => {
+      const isMissing = error instanceof BrokerError && error.code === 'JETFLEET_NO_STREAM';
+      if (isMissing && (await this.#makeStream())) return read();
+      throw error;
+    };
+  }
+
   #assertOpen(): void {
     if (!isOpen(this.#connection)) throw closedConnection();
   }
+}
+
+/** An answer of the server, and its headers. */
+interface Answered {
+  msg: Msg;
+  headers: MsgHdrs | undefined;
+}
+
+/** Messages, and the headers of the status that ended them. */
+interface Batch {
+  messages: StoredMessage[];
+  end: MsgHdrs | undefined;
 }
 
 /** A stored message of a stranger, with a header that the client refuses to parse. */

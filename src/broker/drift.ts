@@ -26,13 +26,18 @@ export function findDrift(target: string, have: object, want: object): Drift[] {
       have: present[field],
       want: value,
       // Records that are dropped while their job waits would let it run twice.
-      severity: ADVICE.has(field) || isEarlierRetention(target, field, present[field]) ? 'advice' : 'danger',
+      severity: ADVICE.has(field) ? 'advice' : 'danger',
     }));
 }
 
-/** Work streams of earlier versions remove each message when it is acknowledged: slower, and as safe. */
-function isEarlierRetention(target: string, field: string, have: unknown): boolean {
-  return field === 'retention' && have === 'workqueue' && /^stream (.+_)?(JOBS|WEBHOOKS)$/.test(target);
+/** What to do about a stream that stays as it is. Never to delete it: it may hold jobs, or belong to somebody else. */
+export const OTHER_NAMESPACE = 'set JETFLEET_NAMESPACE to use streams and subjects of another name';
+
+/** Whether the difference shows a stream of somebody else, which only has the same name. */
+export function isForeign({ target, field, have, want }: Drift): boolean {
+  if (field !== 'subjects' || !target.startsWith('stream')) return false;
+  const wanted: unknown[] = Array.isArray(want) ? want : [];
+  return !(Array.isArray(have) && have.some((subject) => wanted.includes(subject)));
 }
 
 /** The drift as a diff, one setting on three lines. */

@@ -10,7 +10,7 @@ import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamKind, Subjects } from '../wire/subjects.js';
-import { type Drift, findDrift, formatDrift } from './drift.js';
+import { type Drift, findDrift, formatDrift, isForeign, OTHER_NAMESPACE } from './drift.js';
 import { openManager } from './manager.js';
 import {
   handoverConsumers,
@@ -37,6 +37,7 @@ type OnMissing = (target: string, report: TopologyReport, make: () => Promise<un
 
 const NANOS_PER_MS = 1_000_000;
 const STREAM_NOT_FOUND = 10059;
+const SUBJECTS_OVERLAP = 10065;
 const CONSUMER_NOT_FOUND = 10014;
 /** How long a stream or consumer may take to be made; each try ends after five seconds without an answer. */
 const CREATE_WITHIN_MS = 20_000;
@@ -85,7 +86,7 @@ export class Topology {
       if (target.startsWith('stream')) await this.#jsm.streams.update(name, change);
       else await this.#jsm.consumers.update(stream, name, change);
     } catch (cause) {
-      const why = `${target}: ${field} cannot be changed: ${(cause as Error).message}; drain it, delete it, and let "jetfleet setup" make it again`;
+      const why = `${target}: ${field} cannot be changed: ${(cause as Error).message}; ${OTHER_NAMESPACE}`;
       throw new BrokerError('JETFLEET_STREAM_DRIFT', why, { cause });
     }
   }
@@ -97,10 +98,9 @@ export class Topology {
   ): Promise<TopologyReport> {
     const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [] };
     const [timers, ...others] = wantedStreams(this.#subjects, this.#options);
-    await this.#compareStream(timers as WantedStream, report, onMissing);
+    await this.#compareStream(timers as WantedStream, report, onMissing, mayChange);
     await this.#compareHandover(report, onMissing);
-    for (const want of others) await this.#compareStream(want, report, onMissing);
-    if (mayChange) await this.#takeFromNewTimers(others, report);
+    for (const want of others) await this.#compareStream(want, report, onMissing, mayChange);
     const consumers = types.flatMap((type) => wantedConsumers(this.#subjects, type, this.#options));
     const present = await this.#presentConsumers(consumers);
     const each = consumers.map((want) => ({
@@ -178,13 +178,19 @@ export class Topology {
     await this.#missing(MESSAGE_GONE, () => this.#jsm.streams.deleteMessage(stream, seq, false));
   }
 
-  async #compareStream(want: WantedStream, report: TopologyReport, onMissing: OnMissing): Promise<void> {
+  async #compareStream(
+    want: WantedStream,
+    report: TopologyReport,
+    onMissing: OnMissing,
+    mayChange: boolean,
+  ): Promise<void> {
     const target = `stream ${want.name}`;
     const have = await this.#missing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
     if (!have) {
       await onMissing(target, report, () => this.#jsm.streams.add(want as StreamConfig & { name: string }));
     } else {
-      compare(target, have.config, want, report);
+      const { config } = mayChange ? await this.#withSource(have, want, report) : have;
+      compare(target, config, want, report);
     }
   }
 
@@ -203,15 +209,22 @@ export class Topology {
     }
   }
 
-  /** A work stream waits up to 20 s before it takes from a TIMERS that was made again, unless its source is set again. */
-  async #takeFromNewTimers(wanted: readonly WantedStream[], report: TopologyReport): Promise<void> {
-    const { created } = report;
-    if (!created.includes(`stream ${this.#subjects.streamName('timers')}`)) return;
-    for (const { name, sources } of wanted) {
-      if (!sources || created.includes(`stream ${name}`)) continue;
-      await this.#jsm.streams.update(name, { sources: [] });
-      await this.#jsm.streams.update(name, { sources } as Partial<StreamConfig>);
-    }
+  /**
+   * A work stream that is older than TIMERS waits up to 20 s before it takes from it, unless its source is set again. One
+   * that has none now is just being given it, by somebody who may die before it is done.
+   */
+  async #withSource(
+    have: StreamInfo,
+    { name, sources, subjects = [] }: WantedStream,
+    { created }: TopologyReport,
+  ): Promise<StreamInfo> {
+    const [source] = sources ?? [];
+    if (!source || !have.config.subjects?.some((subject) => subjects.includes(subject))) return have;
+    const isNew = created.includes(`stream ${source.name}`);
+    const isOlder = isNew && have.created < (await this.#jsm.streams.info(source.name)).created;
+    if (isOlder) await this.#jsm.streams.update(name, { sources: [] });
+    else if (have.config.sources?.length) return have;
+    return this.#jsm.streams.update(name, { sources } as Partial<StreamConfig>);
   }
 
   async #compareConsumer(
@@ -258,6 +271,20 @@ export class Topology {
     }
   }
 
+  /** The stream of somebody else that has a subject of the one that was to be made, if that is the reason. */
+  async #whoOverlaps(target: string, cause: unknown): Promise<BrokerError | undefined> {
+    if (!(cause instanceof JetStreamApiError) || cause.code !== SUBJECTS_OVERLAP) return undefined;
+    const want = wantedStreams(this.#subjects, this.#options).find(({ name }) => target === `stream ${name}`);
+    for (const subject of want?.subjects ?? []) {
+      for await (const name of this.#jsm.streams.names(subject)) {
+        const { config } = await this.#jsm.streams.info(name);
+        const why = `cannot create ${target}: stream ${name}, with the subjects ${config.subjects.join(', ')}, has ${subject} already; ${OTHER_NAMESPACE}`;
+        return new BrokerError('JETFLEET_STREAM_DRIFT', why, { cause });
+      }
+    }
+    return undefined;
+  }
+
   async #create(target: string, report: TopologyReport, make: () => Promise<unknown>): Promise<void> {
     for (const end = Date.now() + CREATE_WITHIN_MS; ; ) {
       try {
@@ -267,6 +294,8 @@ export class Topology {
       } catch (cause) {
         // A cluster that elects a leader answers late, or not at all; making it twice makes it once.
         if (isTimeout(cause) && Date.now() < end) continue;
+        const other = await this.#whoOverlaps(target, cause);
+        if (other) throw other;
         const why = `cannot create ${target}: ${(cause as Error).message}`;
         throw new BrokerError('JETFLEET_NO_STREAM', why, { cause, retryable: true });
       }
@@ -283,10 +312,14 @@ export function assertSafe(report: TopologyReport, logger: Logger): void {
   if (advice.length > 0) logger.warn({ drift: advice }, 'streams differ from what Jetfleet would choose');
   const danger = report.drift.filter(({ severity }) => severity === 'danger');
   if (danger.length === 0) return;
-  throw new JetfleetError(
-    'JETFLEET_STREAM_DRIFT',
-    `the broker differs from what Jetfleet needs to keep jobs safe; change it, or delete and let "jetfleet setup" make it again:\n${formatDrift(danger)}`,
-  );
+  throw new JetfleetError('JETFLEET_STREAM_DRIFT', `${whatDiffers(danger)}:\n${formatDrift(danger)}`);
+}
+
+function whatDiffers(danger: readonly Drift[]): string {
+  const foreign = danger.filter(isForeign).map(({ target }) => target);
+  if (foreign.length > 0)
+    return `${foreign.join(', ')} was not created by Jetfleet and is left as it is; ${OTHER_NAMESPACE}`;
+  return `the broker differs from what Jetfleet needs to keep jobs safe; set it as wanted, for example with "jetfleet doctor --fix", or ${OTHER_NAMESPACE}`;
 }
 
 function keyOf(stream: string, consumer: string): string {

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import type { Drift } from '../broker/drift.js';
+import { type Drift, isForeign, OTHER_NAMESPACE } from '../broker/drift.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** What the server refuses to change on a stream or consumer that exists (measured with nats-server 2.15). */
@@ -22,7 +22,13 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
         },
       ),
     ),
-    ...drift.map((each) => driftOf(broker, each)),
+    ...drift.map((each) =>
+      driftOf(
+        broker,
+        each,
+        drift.some((other) => other.target === each.target && isForeign(other)),
+      ),
+    ),
   ];
 }
 
@@ -36,15 +42,16 @@ export async function handledTypes({ topology, subjects }: Broker): Promise<stri
   return [...new Set(types.filter((type) => type !== undefined))];
 }
 
-function driftOf({ topology }: Broker, drift: Drift): Diagnosis {
+function driftOf({ topology }: Broker, drift: Drift, isForeignStream: boolean): Diagnosis {
   const { target, field, have, want, severity } = drift;
   const what = `${field} is ${JSON.stringify(have) ?? 'not set'} and should be ${JSON.stringify(want)}`;
   // Somebody's own choice of retention or replicas is not ours to undo.
   if (severity === 'advice') return diagnose('setting_drift', target, what);
   const code = target.startsWith('stream') ? 'stream_drift' : 'consumer_drift';
+  if (isForeignStream)
+    return diagnose(code, target, `${what}: Jetfleet did not create it; ${OTHER_NAMESPACE}`);
   if (isFixed(drift)) {
-    const way = `cannot be changed in place: drain it, delete it, and let "jetfleet setup" make it again`;
-    return diagnose(code, target, `${what}, which ${way}`);
+    return diagnose(code, target, `${what}, which cannot be changed in place; ${OTHER_NAMESPACE}`);
   }
   return diagnose(code, target, what, async () => {
     await topology.apply(drift);

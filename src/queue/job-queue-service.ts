@@ -305,6 +305,7 @@ export class JobQueueService implements AsyncDisposable {
     const now = isOld ? await broker.topology.ensure() : report;
     this.#streams = 'refused';
     assertSafe(now, this.logger);
+    broker.keepStreams();
     this.#streams = 'safe';
     return broker;
   }

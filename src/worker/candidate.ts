@@ -65,5 +65,6 @@ export function refused(candidate: Candidate, error: ValidationError): Candidate
   const { delivery, job } = candidate;
   const id = sequenceId({ kind: job.address.kind, seq: delivery.seq });
   const request = { ...job.request, id, payload: null };
-  return { ...candidate, job: { ...job, request, address: { ...job.address, id }, bare: true, error } };
+  const { checked: _, ...unchecked } = candidate;
+  return { ...unchecked, job: { ...job, request, address: { ...job.address, id }, bare: true, error } };
 }

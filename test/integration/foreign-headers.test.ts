@@ -93,6 +93,6 @@ it('a job without an id that waits for its next attempt is listed under its numb
   const { seq } = await client.publish(`${fleet.namespace}.jobs.low.fails`, '{}');
   const id = `seq-${seq}`;
   await fleet.waitForJob(id, 'retrying');
-  expect((await fleet.queue.getJobs({ state: 'retrying' })).jobs).toMatchObject([{ id }]);
-  expect((await fleet.queue.getJobs({ status: 'pending' })).jobs).toMatchObject([{ id }]);
+  for (const filter of [{ state: 'retrying' }, { status: 'pending' }] as const)
+    await expect.poll(async () => (await fleet.queue.getJobs(filter)).jobs).toMatchObject([{ id }]);
 });

@@ -28,15 +28,9 @@ test('zero and false may be left out by the server', () => {
   expect(findDrift('x', { max_age: 5 }, { max_age: 0 })).toHaveLength(1);
 });
 
-test('a work queue, which earlier versions made, is as safe, but only as a work stream', () => {
-  const severities = (target: string) =>
-    findDrift(target, { ...jobs, retention: 'workqueue' }, jobs).map(({ severity }) => severity);
-  expect(['stream JOBS', 'stream ACME_WEBHOOKS'].flatMap(severities)).toEqual(['advice', 'advice']);
-  expect(severities('stream EVENTS')).toEqual(['danger']);
-});
-
 test.each([
   ['retention', 'interest'],
+  ['retention', 'workqueue'],
   ['max_msgs', 1_000],
   ['max_bytes', 1_000],
   ['discard', 'new'],
