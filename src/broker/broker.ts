@@ -359,8 +359,11 @@ export class Broker {
     await flush(this.connection, FLUSH_MS);
   }
 
-  /** Sends what is buffered, and closes the connection unless it was lent. */
+  /** Sends what is under way, for at most two seconds, and closes the connection unless it was lent. */
   async close(): Promise<void> {
+    // To a broker that is away nothing can be sent.
+    const limitMs = this.isConnected ? FLUSH_MS : 0;
+    await Promise.all(Object.values(this.#logs).map((log) => log.drain(limitMs)));
     for (const kind of STREAM_KINDS) this.#logs[kind].close();
     await this.flush();
     this.#inbox.close();

@@ -1,8 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
 import { BrokerError } from '../jobs/errors.js';
-import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import type { HeaderList } from '../wire/headers.js';
+import { atMost } from './bounded.js';
+import type { Append, Appended, CommitLogOptions } from './commit-options.js';
 import { send } from './guarded.js';
 import { headerLines } from './outgoing-headers.js';
 import { bytesOf, type OutgoingMessage } from './publish-all.js';
@@ -13,63 +13,14 @@ import {
   closedError,
   conflict,
   noStream,
+  overloaded,
   overPayload,
   refused,
   unconfirmed,
   unsendable,
 } from './write-errors.js';
 
-/** One message to be stored. */
-export interface Append {
-  subject: string;
-  /** Text is stored as UTF-8. */
-  data: string | Uint8Array;
-  headers?: HeaderList;
-  /** Store it only while the last message on `filter` has the sequence `lastSeq`; 0 for none at all. */
-  expect?: { filter: string; lastSeq: number };
-  /** It was sent before, and may be stored already: a conflict may be with itself. */
-  maybeStored?: boolean;
-}
-
-export interface Appended {
-  /** Sequence in the stream. */
-  seq: number;
-  /** The stream held a message of the same `Nats-Msg-Id` already. */
-  duplicate: boolean;
-}
-
-export interface CommitLogOptions {
-  /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 4. */
-  batchFrom?: number;
-  /** Most messages in a batch. Defaults to 1,000, the server's limit. */
-  maxBatch?: number;
-  /** Most bytes in a batch. Defaults to 4 MiB. */
-  maxBatchBytes?: number;
-  /** Batches and single writes that wait for their answer at once. Defaults to 4. */
-  maxInFlight?: number;
-  /**
-   * While one answer is awaited, writes gather until they are so many, or the answer comes; while several are, until
-   * they fill a batch. Defaults to 128.
-   */
-  gather?: number;
-  /** Writes go one by one while the server takes each in less than this; 0 for never. Defaults to 0.1. */
-  cheapSingleMs?: number;
-  /** Writes that may wait; one more is refused. Defaults to 20,000. */
-  maxWaiting?: number;
-  /** Bytes that may wait; more are refused. Defaults to 64 MiB. */
-  maxWaitingBytes?: number;
-  /** How long the broker has to confirm a write before it is sent again. Defaults to 2,000. */
-  confirmTimeoutMs?: number;
-  /** When to give up on a write that nobody confirms. Defaults to 30,000. */
-  giveUpMs?: number;
-}
-
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkCommitOptions({ cheapSingleMs, ...whole }: CommitLogOptions = {}): void {
-  for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
-  checkInteger('commit.maxBatch', whole.maxBatch, 1, 1_000);
-  checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);
-}
+export { type Append, type Appended, type CommitLogOptions, checkCommitOptions } from './commit-options.js';
 
 interface Waiting {
   /** What is left to be stored, one after the other. Only the first has an expectation. */
@@ -94,6 +45,9 @@ const CONFLICT_CODES = new Set([10071, 10164]);
 /** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
 const ID_IN_PROCESS = 10158;
 const IN_PROCESS_PAUSE_MS = 100;
+/** The server has no room at the moment: for requests, for batches at once, and for anything. */
+const LOAD_CODES = new Set([10167, 10210, 10008]);
+const LOAD_PAUSE_MS = 100;
 /** Bytes of headers that any message of Jetfleet stays below. */
 const HEADER_ROOM = 8 * 1024;
 
@@ -119,10 +73,18 @@ export class CommitLog {
   /** What goes one by one at the end of this turn, and what goes in batches. */
   #alone: Waiting[] = [];
   #queue: Waiting[] = [];
-  #queuedBytes = 0;
+  /** Batches and writes that go out again as soon as there is room: they were refused, or not answered. */
+  #again: Waiting[][] = [];
+  /** Whatever has no answer yet: queued, sent, or to be sent again. */
+  #open = 0;
+  #openBytes = 0;
+  #onIdle: (() => void) | undefined;
   #inFlight = 0;
   #flushing = false;
+  /** New writes are refused. */
   #closed = false;
+  /** Nothing is sent any more. */
+  #ended = false;
 
   constructor(
     connection: NatsConnection,
@@ -186,32 +148,58 @@ export class CommitLog {
       if (size + HEADER_ROOM > maxPayload) return Promise.reject(overPayload(append, maxPayload));
       bytes += size;
     }
-    if (this.#queue.length >= maxWaiting || this.#queuedBytes + bytes > maxWaitingBytes) {
+    if (this.#open >= maxWaiting || this.#openBytes + bytes > maxWaitingBytes) {
       return Promise.reject(this.#backpressure());
     }
+    this.#open++;
+    this.#openBytes += bytes;
     return new Promise((resolve, reject) => {
       const maybeStored = group.some((append) => append.maybeStored);
       this.#enqueue({ group, lines, bytes, resolve, reject, enqueuedAt: performance.now(), maybeStored });
     });
   }
 
-  /** Refuses new writes; those that wait for an answer still get it while the connection lives. */
+  /** Refuses new writes, and waits until each of the others has its answer, or for `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.#open === 0) return;
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    await atMost(limitMs, idle);
+  }
+
+  /** Refuses new writes, and those that were not sent; others still get their answer while the connection lives. */
   close(): void {
     this.#closed = true;
-    const queue = [...this.#alone, ...this.#queue];
+    this.#ended = true;
+    const queue = [...this.#alone, ...this.#queue, ...this.#again.flat()];
     this.#alone = [];
     this.#queue = [];
-    for (const { reject } of queue) reject(closedError());
+    this.#again = [];
+    for (const waiting of queue) this.#fail(waiting, closedError(waiting.maybeStored));
+  }
+
+  #succeed(waiting: Waiting, appended: Appended): void {
+    this.#answered(waiting);
+    waiting.resolve(appended);
+  }
+
+  #fail(waiting: Waiting, error: Error): void {
+    this.#answered(waiting);
+    waiting.reject(error);
+  }
+
+  #answered({ bytes }: Waiting): void {
+    this.#openBytes -= bytes;
+    if (--this.#open === 0) this.#onIdle?.();
   }
 
   #enqueue(waiting: Waiting): void {
     // In a row: none may overtake what waits for its batch.
     const mayGoAlone = waiting.group.length === 1 && this.#queue.length === 0;
     if (mayGoAlone && this.#singles.accepts(this.#alone.length)) this.#alone.push(waiting);
-    else {
-      this.#queue.push(waiting);
-      this.#queuedBytes += waiting.bytes;
-    }
+    else this.#queue.push(waiting);
     if (this.#flushing) return;
     this.#flushing = true;
     // One turn of the event loop lets the writes of everything that just arrived gather.
@@ -227,13 +215,11 @@ export class CommitLog {
     this.#alone = [];
     if (alone.length > 0 && alone.length + this.#queue.length >= MAX_SINGLES) {
       this.#queue = [...alone, ...this.#queue];
-      for (const { bytes } of alone) this.#queuedBytes += bytes;
     } else if (alone.length > 0) this.#sendSeparately(alone, this.#singles.begin(alone.length));
     else if (this.#queue.length >= PROBE_SIZE && this.#singles.shouldProbe) {
       const probe = this.#queue.slice(0, PROBE_SIZE);
       if (probe.some(({ group }) => group.length > 1)) return;
       this.#queue = this.#queue.slice(PROBE_SIZE);
-      for (const { bytes } of probe) this.#queuedBytes -= bytes;
       this.#sendSeparately(probe, this.#singles.beginProbe());
     }
   }
@@ -252,8 +238,11 @@ export class CommitLog {
 
   #flush(): void {
     if (this.#singles.isProbing) return;
-    while (this.#queue.length >= this.#enough && this.#inFlight < this.#limits.maxInFlight) {
-      this.#sendParts(this.#take());
+    while (this.#inFlight < this.#limits.maxInFlight) {
+      const again = this.#again.shift();
+      if (again) this.#sendParts(this.#inTime(again));
+      else if (this.#queue.length >= this.#enough) this.#sendParts(this.#take());
+      else return;
     }
   }
 
@@ -289,7 +278,6 @@ export class CommitLog {
       taken.push(waiting);
     }
     this.#queue = left.length === 0 ? this.#queue.slice(index) : [...left, ...this.#queue.slice(index)];
-    this.#queuedBytes -= bytes;
     return taken;
   }
 
@@ -313,29 +301,52 @@ export class CommitLog {
   }
 
   #sendParts(batch: readonly Waiting[]): void {
-    if (batch.length < this.#limits.batchFrom) {
-      for (const waiting of batch) this.#sendAlone(waiting);
-    } else this.#sendBatch(batch);
+    if (batch.length >= this.#limits.batchFrom) return this.#sendBatch(batch);
+    const [first, ...others] = batch;
+    if (first) this.#sendAlone(first);
+    this.#again.unshift(...others.map((waiting) => [waiting]));
   }
 
   #onBatchAnswer(batch: readonly Waiting[], answer: Answer): void {
     if (answer.kind === 'stored') {
       let { seq } = answer;
-      for (const { group, resolve } of batch.toReversed()) {
-        resolve({ seq, duplicate: false });
-        seq -= group.length;
+      for (const waiting of batch.toReversed()) {
+        this.#succeed(waiting, { seq, duplicate: false });
+        seq -= waiting.group.length;
       }
     } else if (answer.kind === 'silent') {
-      for (const waiting of batch) this.#again(waiting);
+      for (const waiting of batch) this.#tryAgain(waiting);
     } else if (answer.kind === 'denied') {
       // Each gets an answer of its own: the user may lack the right to some of the subjects alone.
-      for (const waiting of batch) this.#sendAlone(waiting);
+      for (const waiting of batch) this.#again.push([waiting]);
+    } else if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) {
+      this.#later([...batch]);
     } else {
       // One message spoils its batch. Halving it finds the one, and each caller gets its own answer.
       const half = Math.ceil(batch.length / 2);
-      this.#sendParts(batch.slice(0, half));
-      this.#sendParts(batch.slice(half));
+      this.#again.push(batch.slice(0, half), batch.slice(half));
     }
+  }
+
+  /** The server has too much to do: the same goes again after a pause, and no sooner. */
+  #later(batch: Waiting[]): void {
+    setTimeout(() => {
+      if (this.#ended) for (const waiting of batch) this.#fail(waiting, closedError(waiting.maybeStored));
+      else this.#again.push(batch);
+      this.#flush();
+    }, LOAD_PAUSE_MS);
+  }
+
+  /** Those of the writes that may be sent once more; the others fail. */
+  #inTime(batch: Waiting[]): Waiting[] {
+    const { giveUpMs } = this.#limits;
+    const end = performance.now() - giveUpMs;
+    return batch.filter((waiting) => {
+      if (waiting.enqueuedAt > end) return true;
+      const first = waiting.group[0] as Append;
+      this.#fail(waiting, waiting.maybeStored ? unconfirmed(first, giveUpMs) : overloaded(first, giveUpMs));
+      return false;
+    });
   }
 
   /** Sends a write by itself; of a group the first message, and the next ones as each is stored. */
@@ -346,10 +357,10 @@ export class CommitLog {
 
   /** The first `count` messages are stored, the last of them under the sequence of `appended`. */
   #onStored(waiting: Waiting, appended: Appended, count = 1): void {
-    const { group, lines, resolve } = waiting;
+    const { group, lines } = waiting;
     const [next, ...rest] = group.slice(count);
     if (!next) {
-      resolve(appended);
+      this.#succeed(waiting, appended);
       return;
     }
     const filter = group[0]?.expect?.filter;
@@ -369,44 +380,48 @@ export class CommitLog {
   }
 
   async #onAnswer(waiting: Waiting, answer: Answer): Promise<void> {
-    const { group, reject } = waiting;
+    const { group } = waiting;
     const first = group[0] as Append;
     if (answer.kind === 'stored') return this.#onStored(waiting, answer);
-    if (answer.kind === 'silent') return this.#again(waiting);
-    if (answer.kind === 'denied') return reject(answer.error);
+    if (answer.kind === 'silent') return this.#tryAgain(waiting);
+    if (answer.kind === 'denied') return this.#fail(waiting, answer.error);
     if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) {
-      setTimeout(() => this.#again(waiting), IN_PROCESS_PAUSE_MS);
+      setTimeout(() => {
+        this.#tryAgain(waiting);
+        this.#flush();
+      }, IN_PROCESS_PAUSE_MS);
       return;
     }
+    if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) return this.#later([waiting]);
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
-      if (!waiting.maybeStored) return reject(conflict(first, answer.description));
+      if (!waiting.maybeStored) return this.#fail(waiting, conflict(first, answer.description));
       try {
         const own = await this.#findOwn(group);
         return own
           ? this.#onStored(waiting, own.appended, own.count)
-          : reject(conflict(first, answer.description));
+          : this.#fail(waiting, conflict(first, answer.description));
       } catch {
         // Whose write it is stays unknown while the last message cannot be read.
-        return this.#again(waiting);
+        this.#tryAgain(waiting);
+        return this.#flush();
       }
     }
-    if (answer.kind === 'refused') return reject(refused(first, answer));
-    if (waiting.streamMade || !(await this.#makeStream())) return reject(noStream(first));
+    if (answer.kind === 'refused') return this.#fail(waiting, refused(first, answer));
+    if (waiting.streamMade || !(await this.#makeStream())) return this.#fail(waiting, noStream(first));
     waiting.streamMade = true;
-    this.#again(waiting);
+    this.#tryAgain(waiting);
+    this.#flush();
   }
 
   /** No answer: the message may be stored or not. De-duplication and the expectation make sending it again safe. */
-  #again(waiting: Waiting): void {
+  #tryAgain(waiting: Waiting): void {
     waiting.maybeStored = true;
-    const { giveUpMs } = this.#limits;
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     const tooLarge = waiting.group.find(({ data }) => bytesOf(data) + HEADER_ROOM > maxPayload);
     // The server ends the connection for such a message, and may have got a lower limit meanwhile.
-    if (tooLarge) waiting.reject(overPayload(tooLarge, maxPayload));
-    else if (this.#closed || this.#connection.isClosed()) waiting.reject(closedError());
-    else if (performance.now() - waiting.enqueuedAt < giveUpMs) this.#sendAlone(waiting);
-    else waiting.reject(unconfirmed(waiting.group[0] as Append, giveUpMs));
+    if (tooLarge) this.#fail(waiting, overPayload(tooLarge, maxPayload));
+    else if (this.#ended || this.#connection.isClosed()) this.#fail(waiting, closedError(true));
+    else this.#again.push([waiting]);
   }
 
   /**
@@ -432,7 +447,7 @@ export class CommitLog {
   #backpressure(): BrokerError {
     return new BrokerError(
       'JETFLEET_BACKPRESSURE',
-      `${this.#queue.length} writes (${this.#queuedBytes} bytes) wait for the broker already; await earlier calls before adding more`,
+      `${this.#open} writes (${this.#openBytes} bytes) wait for the broker already; await earlier calls before adding more`,
       { retryable: true },
     );
   }

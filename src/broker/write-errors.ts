@@ -58,6 +58,15 @@ export function unconfirmed({ subject }: Write, giveUpMs: number): BrokerError {
   );
 }
 
-export function closedError(): JetfleetError {
-  return new JetfleetError('JETFLEET_CLOSED', 'the connection to the broker is closed');
+export function overloaded({ subject }: Write, giveUpMs: number): BrokerError {
+  return new BrokerError(
+    'JETFLEET_PUBLISH_REFUSED',
+    `the broker had no room for ${subject} within ${giveUpMs} ms; it was not stored`,
+    { retryable: true },
+  );
+}
+
+export function closedError(maybeStored = false): JetfleetError {
+  const stored = maybeStored ? '; the write may be stored or not' : '';
+  return new JetfleetError('JETFLEET_CLOSED', `the connection to the broker is closed${stored}`);
 }

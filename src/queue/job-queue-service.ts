@@ -43,6 +43,8 @@ type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayl
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
 /** How long `close()` waits for what is under way. */
 const CLOSE_WITHIN_MS = 5_000;
+/** The same while the broker is away. */
+const AWAY_CLOSE_WITHIN_MS = 500;
 
 /**
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
@@ -326,7 +328,7 @@ export class JobQueueService implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#underWay.idle(CLOSE_WITHIN_MS);
+    await this.#underWay.idle(this.isConnected === false ? AWAY_CLOSE_WITHIN_MS : CLOSE_WITHIN_MS);
     const opened = await this.#opening?.catch(() => undefined);
     await opened?.broker.close();
   }

@@ -285,6 +285,102 @@ describe('commit log', () => {
     expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(10);
   });
 
+  it('counts what is under way, in batches and one by one, among what waits', async () => {
+    const { log } = spied({ maxWaiting: 600, cheapSingleMs: Number.POSITIVE_INFINITY });
+    await Promise.all(Array.from({ length: 32 }, (_, index) => log.append(event(`probe-${test}-${index}`))));
+    const writes: Promise<unknown>[] = [];
+    for (let turn = 0; turn < 2; turn++) {
+      for (let index = 0; index < 400; index++)
+        writes.push(log.append(event(`load-${test}-${turn}-${index}`)));
+      // They are on their way, and nothing has been answered yet: the event loop did not read.
+      await new Promise((resolve) => process.nextTick(resolve));
+    }
+    const results = await Promise.allSettled(writes);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(600);
+  });
+
+  it.each([10210, 10167])(
+    'sends what is refused for load (%i) again later, whole, and within its limit',
+    async (code) => {
+      let refusals = 3;
+      let underWay = 0;
+      let most = 0;
+      const connection = publishingOnly(broker.connection);
+      const batches: number[] = [];
+      let size = 0;
+      connection.publish = (subject, payload, options) => {
+        size++;
+        const { reply } = options ?? {};
+        if (reply === undefined) return broker.connection.publish(subject, payload, options);
+        most = Math.max(most, ++underWay);
+        batches.push(size);
+        size = 0;
+        const answer = (data: Uint8Array | string) => {
+          underWay--;
+          broker.connection.publish(reply, data);
+        };
+        if (refusals-- > 0) {
+          const error = { code: 429, err_code: code, description: 'too many' };
+          setTimeout(() => answer(JSON.stringify({ error })), 5);
+          return undefined;
+        }
+        const inner = `_INBOX.relay.${test}.${batches.length}`;
+        const relay = broker.connection.subscribe(inner, { max: 1, callback: (_, msg) => answer(msg.data) });
+        broker.connection.publish(subject, payload, { ...options, reply: inner });
+        return void relay;
+      };
+      const log = new CommitLog(connection, inbox, async () => undefined, {
+        cheapSingleMs: 0,
+        maxInFlight: 2,
+        maxBatch: 100,
+      });
+      const ids = Array.from({ length: 400 }, (_, index) => `load-${test}-${index}`);
+      const appended = await Promise.all(
+        ids.map((id) => log.append({ ...event(id), headers: [['Nats-Msg-Id', id]] })),
+      );
+      expect(new Set(appended.map(({ seq }) => seq)).size).toBe(400);
+      expect(most).toBeLessThanOrEqual(2);
+      // Whole batches only, each of those refused once more.
+      expect(batches.every((each) => each === 100)).toBe(true);
+    },
+  );
+
+  it('finds the bad one of a batch within its limit', async () => {
+    let underWay = 0;
+    let most = 0;
+    const connection = publishingOnly(broker.connection);
+    connection.publish = (subject, payload, options) => {
+      const { reply } = options ?? {};
+      if (reply === undefined) return broker.connection.publish(subject, payload, options);
+      most = Math.max(most, ++underWay);
+      const inner = `${reply}.relay`;
+      broker.connection.subscribe(inner, {
+        max: 1,
+        callback: (_, msg) => {
+          underWay--;
+          broker.connection.publish(reply, msg.data, { ...(msg.headers && { headers: msg.headers }) });
+        },
+      });
+      broker.connection.publish(subject, payload, { ...options, reply: inner });
+    };
+    const log = new CommitLog(connection, inbox, async () => undefined, { cheapSingleMs: 0, maxInFlight: 2 });
+    const taken = `bad-${test}`;
+    await log.append(event(taken, 0));
+    const writes = [...Array.from({ length: 200 }, (_, n) => event(`good-${test}-${n}`, 0)), event(taken, 0)];
+    const results = await Promise.allSettled(writes.map((write) => log.append(write)));
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+
+  it('sends what waits before it ends', async () => {
+    const { log } = spied();
+    const writes = Array.from({ length: 300 }, (_, n) => log.append(event(`drained-${test}-${n}`, 0)));
+    await log.drain(5_000);
+    log.close();
+    await Promise.all(writes);
+    await expect(log.append(event('later'))).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+  });
+
   it('says so when no stream takes the subject, alone and in a batch', async () => {
     const { log } = spied();
     const append = (index: number) => log.append({ subject: `nowhere.${index}`, data: encoder.encode('x') });

@@ -1,0 +1,55 @@
+/** What goes into a commit log, and how it may be set. */
+import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import type { HeaderList } from '../wire/headers.js';
+
+/** One message to be stored. */
+export interface Append {
+  subject: string;
+  /** Text is stored as UTF-8. */
+  data: string | Uint8Array;
+  headers?: HeaderList;
+  /** Store it only while the last message on `filter` has the sequence `lastSeq`; 0 for none at all. */
+  expect?: { filter: string; lastSeq: number };
+  /** It was sent before, and may be stored already: a conflict may be with itself. */
+  maybeStored?: boolean;
+}
+
+export interface Appended {
+  /** Sequence in the stream. */
+  seq: number;
+  /** The stream held a message of the same `Nats-Msg-Id` already. */
+  duplicate: boolean;
+}
+
+export interface CommitLogOptions {
+  /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 4. */
+  batchFrom?: number;
+  /** Most messages in a batch. Defaults to 1,000, the server's limit. */
+  maxBatch?: number;
+  /** Most bytes in a batch. Defaults to 4 MiB. */
+  maxBatchBytes?: number;
+  /** Batches and single writes that wait for their answer at once. Defaults to 4. */
+  maxInFlight?: number;
+  /**
+   * While one answer is awaited, writes gather until they are so many, or the answer comes; while several are, until
+   * they fill a batch. Defaults to 128.
+   */
+  gather?: number;
+  /** Writes go one by one while the server takes each in less than this; 0 for never. Defaults to 0.1. */
+  cheapSingleMs?: number;
+  /** Writes that may be without an answer; one more is refused. Defaults to 20,000. */
+  maxWaiting?: number;
+  /** Bytes that may be without an answer; more are refused. Defaults to 64 MiB. */
+  maxWaitingBytes?: number;
+  /** How long the broker has to confirm a write before it is sent again. Defaults to 2,000. */
+  confirmTimeoutMs?: number;
+  /** When to give up on a write that nobody confirms. Defaults to 30,000. */
+  giveUpMs?: number;
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkCommitOptions({ cheapSingleMs, ...whole }: CommitLogOptions = {}): void {
+  for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
+  checkInteger('commit.maxBatch', whole.maxBatch, 1, 1_000);
+  checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);
+}
