@@ -58,7 +58,7 @@ export type { JobOptions } from './queue/job-request.js';
 export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export { Header } from './wire/headers.js';
-export { Subjects } from './wire/subjects.js';
+export { ANY, Subjects } from './wire/subjects.js';
 export type { InstanceLook } from './worker/built-in/instance-watch.js';
 export type { HandlerOptions, JobContext, JobHandler } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';

@@ -301,7 +301,10 @@ export class CommitLog {
   }
 
   #sendParts(batch: readonly Waiting[]): void {
-    if (batch.length >= this.#limits.batchFrom) return this.#sendBatch(batch);
+    if (batch.length >= this.#limits.batchFrom) {
+      this.#sendBatch(batch);
+      return;
+    }
     const [first, ...others] = batch;
     if (first) this.#sendAlone(first);
     this.#again.unshift(...others.map((waiting) => [waiting]));

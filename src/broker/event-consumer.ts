@@ -12,10 +12,12 @@ import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
+import { assertFunction, assertObject } from '../jobs/options.js';
+import { excerptOf } from '../jobs/validation.js';
 import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
-import type { Subjects } from '../wire/subjects.js';
+import { ANY, type Any, type Subjects } from '../wire/subjects.js';
 import type { StoredMessage } from './direct-read.js';
 import { EventDeadLetters } from './event-dead-letters.js';
 import { openClient, openManager } from './manager.js';
@@ -94,7 +96,8 @@ export async function consumeEvents(
   options: EventOptions,
   handler: EventHandler,
 ): Promise<EventSubscription> {
-  assertFilter(options.filter ?? {});
+  checkEventOptions(options);
+  assertFunction('handler', handler);
   checkInteger('concurrency', options.concurrency, 1, 10_000);
   checkInteger('maxDeliver', options.maxDeliver, 1, 10_000);
   const { connection, subjects } = setup;
@@ -235,8 +238,24 @@ function messageOf(error: unknown): string {
   }
 }
 
+/** A durable name goes into subjects of the server's API. */
+const DURABLE = /^[A-Za-z0-9_-]{1,128}$/;
+
+function checkEventOptions(options: EventOptions): void {
+  assertObject('options', options);
+  assertFilter(options.filter ?? {});
+  const { durable } = options;
+  if (durable === undefined || (typeof durable === 'string' && DURABLE.test(durable))) return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`,
+  );
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing */
-export function assertFilter({ type, status, id }: EventFilter): void {
+export function assertFilter(filter: EventFilter): void {
+  assertObject('filter', filter);
+  const { type, status, id } = filter;
   const refuse = (what: string) => {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `event filter: ${what}`);
   };
@@ -244,15 +263,16 @@ export function assertFilter({ type, status, id }: EventFilter): void {
   const statuses = status === undefined ? ['pending'] : [status].flat();
   if (types.length === 0) refuse('type is an empty list; leave it out to see every type');
   if (statuses.length === 0) refuse('status is an empty list; leave it out to see every status');
-  for (const each of types) if (!isJobType(each)) refuse(`type ${JSON.stringify(each)} is not snake_case`);
-  for (const each of statuses) if (!isStatus(each)) refuse(`there is no status ${JSON.stringify(each)}`);
-  if (id !== undefined && !isJobId(id)) refuse(`${JSON.stringify(id)} is no job id`);
+  for (const each of types) if (!isJobType(each)) refuse(`type ${excerptOf(each)} is not snake_case`);
+  for (const each of statuses) if (!isStatus(each)) refuse(`there is no status ${excerptOf(each)}`);
+  if (id !== undefined && !isJobId(id)) refuse(`${excerptOf(id)} is no job id`);
 }
 
 /** The subjects that a filter stands for. */
-export function filterSubjects(subjects: Subjects, { type, status, id = '*' }: EventFilter): string[] {
-  const statuses = [status ?? ('*' as const)].flat();
-  return [type ?? '*'].flat().flatMap((each) => statuses.map((one) => subjects.event(each, one, id)));
+export function filterSubjects(subjects: Subjects, { type, status, id }: EventFilter): string[] {
+  const statuses: readonly (JobStatus | Any)[] = status === undefined ? [ANY] : [status].flat();
+  const types: readonly (string | Any)[] = type === undefined ? [ANY] : [type].flat();
+  return types.flatMap((each) => statuses.map((one) => subjects.event(each, one, id ?? ANY)));
 }
 
 function wantedConsumer(subjects: Subjects, options: EventOptions): Partial<ConsumerConfig> {

@@ -16,7 +16,7 @@ import {
 } from '../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
-import { type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { ANY, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 
 export interface TopologyOptions {
   /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1. */
@@ -124,15 +124,13 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
 
 /** Each priority by name: a message with any other one fits no stream, so its publisher is refused. */
 function workStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
-  const forms = PRIORITIES.flatMap((priority) => subjects.workFilters(kind, priority, '*'));
+  const forms = PRIORITIES.flatMap((priority) => subjects.workFilters(kind, priority, ANY));
   return forms;
 }
 
 /** Due jobs of known priorities only: a timer with any other target is refused when it is set. */
 function timerStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
-  const due = PRIORITIES.flatMap((priority) =>
-    [undefined, '*'].map((id) => subjects.due({ kind, priority, type: '*', ...(id && { id }) })),
-  );
+  const due = PRIORITIES.flatMap((priority) => subjects.dueFilters(kind, priority));
   return [...due, `${subjects.prefix}schedules.${kind}.>`];
 }
 

@@ -11,6 +11,8 @@ import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from './finding.js';
+import { assertObject, checkText } from '../jobs/options.js';
+import { assertQueue } from '../queue/assert-queue.js';
 
 export interface DoctorOptions {
   /** The account whose instances are looked at. Defaults to none: instances are not examined. */
@@ -38,6 +40,9 @@ export interface Examination {
  * @throws ValidationError `JETFLEET_OPTION_INVALID` when `monitorUrl` is no monitoring page, or `graceMs` no number
  */
 export async function examine(queue: JobQueueService, options: DoctorOptions = {}): Promise<Examination> {
+  assertQueue(queue);
+  assertObject('options', options);
+  checkText('monitorUrl', options.monitorUrl);
   checkNumber('graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
   const diagnoses = await diagnoseAll(queue, options);
   return { findings: diagnoses.map(({ finding }) => finding), mend: () => mendAll(diagnoses) };

@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { ANY } from '../wire/subjects.js';
 
 /** A job that had not ended when its last event was read. */
 export interface OpenJob {
@@ -68,7 +69,7 @@ export class OpenJobs {
     for (;;) {
       const page = await read.page(
         subjects.streamName('events'),
-        subjects.event('*', '*', '*'),
+        subjects.event(ANY, ANY, ANY),
         this.#next,
         PAGE,
       );

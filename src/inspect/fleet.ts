@@ -1,8 +1,12 @@
 import { PerSecond } from '../broker/notices.js';
-import { ValidationError } from '../jobs/errors.js';
+import { assertJobId } from '../jobs/job-id.js';
+import { checkNumber } from '../jobs/numbers.js';
+import { assertFunction, assertObject, checkName } from '../jobs/options.js';
+import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 import { readRecord, readWorker } from './answers.js';
+import { ANY } from '../wire/subjects.js';
 
 export { type KnownChart, listCharts } from './known-charts.js';
 
@@ -17,6 +21,7 @@ const MAX_RECORD_BYTES = 256 * 1024;
 
 /** Every worker that answers within two seconds, by name. */
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
+  assertQueue(queue);
   const { notices, subjects } = await queue.broker();
   const answers = await notices.ask(subjects.workersAsked(), {}, GATHER_MS);
   const workers = answers.flatMap((answer) => readWorker(answer) ?? []);
@@ -38,14 +43,13 @@ export async function drainWorker(
   queue: JobQueueService,
   name: string,
   drain = true,
-  { forMs = DEFAULT_DRAIN_MS }: { forMs?: number } = {},
+  options: { forMs?: number } = {},
 ): Promise<void> {
-  if (!(forMs >= 1 && forMs <= MAX_DRAIN_MS)) {
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `forMs ${forMs} must be from 1 to ${MAX_DRAIN_MS} (24 hours)`,
-    );
-  }
+  assertQueue(queue);
+  checkName('worker', name ?? null);
+  assertObject('options', options);
+  const { forMs = DEFAULT_DRAIN_MS } = options;
+  checkNumber('forMs', forMs, 1, MAX_DRAIN_MS);
   const { notices, subjects } = await queue.broker();
   notices.tell(subjects.drainOrdered(), { worker: name, drain, ...(drain && { forMs }) });
 }
@@ -58,20 +62,26 @@ export interface Watch extends AsyncDisposable {
 /**
  * Hears what the state machines do from now on, of one job or of all and of the workers themselves, beginning with
  * where each stands. Records can be lost, as nothing is stored: their `seq` then has a gap.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`, `JETFLEET_ID_INVALID`
  * @param onRecord what it throws, or rejects with, is logged and counted in `queue.callbackFailures`
  */
 export async function watchMachines(
   queue: JobQueueService,
-  { jobId }: { jobId?: string },
+  options: { jobId?: string },
   onRecord: (record: InspectionRecord) => unknown,
 ): Promise<Watch> {
+  assertQueue(queue);
+  assertObject('options', options);
+  assertFunction('onRecord', onRecord);
+  const { jobId } = options;
+  if (jobId !== undefined) assertJobId(jobId);
   const { notices, subjects } = await queue.broker();
   const budget = new PerSecond(MAX_RECORDS_PER_SECOND);
   const onNotice = (body: object) => {
     const record = budget.take() ? readRecord(body) : undefined;
     if (record) queue.userCode.run('watch callback', () => onRecord(record));
   };
-  const stopHearing = notices.hear(subjects.inspection('*', jobId ?? '*'), onNotice, MAX_RECORD_BYTES);
+  const stopHearing = notices.hear(subjects.inspection(ANY, jobId ?? ANY), onNotice, MAX_RECORD_BYTES);
   const about = jobId === undefined ? {} : { jobId };
   notices.tell(subjects.watched(), { ...about, begins: true });
   const timer = setInterval(() => {

@@ -13,3 +13,24 @@ export function checkText(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'string') return;
   throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be a string, got ${excerptOf(value)}`);
 }
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a function */
+export function assertFunction(name: string, value: unknown): void {
+  if (typeof value === 'function') return;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be a function, got ${excerptOf(value)}`);
+}
+
+/** A name that people choose: a worker's. @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkName(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'string' && /^[^\p{Cc}]{1,200}$/u.test(value))) return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `${name} ${excerptOf(value)} must be 1 to 200 characters without control characters`,
+  );
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an array */
+export function assertArray(name: string, value: unknown): void {
+  if (Array.isArray(value)) return;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be an array, got ${excerptOf(value)}`);
+}

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { workKindsFor } from '../wire/subjects.js';
+import { ANY, workKindsFor } from '../wire/subjects.js';
 import { bareMessageOf, type Carrier, carriersOf, removeCarriers } from './job-carriers.js';
 import { findTaken } from './job-lookup.js';
 
@@ -22,7 +22,7 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: nu
   let removed = 0;
   for (const status of ['completed', 'failed'] as const) {
     for (let seq = 1; ; ) {
-      const page = await read.page(stream, subjects.event('*', status, '*'), seq, PAGE);
+      const page = await read.page(stream, subjects.event(ANY, status, ANY), seq, PAGE);
       // Events are stored in the order of their time, so the first young one ends the search.
       const old = page.filter(({ timeMs }) => timeMs <= cutoff);
       for (let start = 0; start < old.length; start += PARALLEL) {

@@ -2,6 +2,8 @@ import { ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger } from '../jobs/numbers.js';
+import { checkText } from '../jobs/options.js';
+import { excerptOf } from '../jobs/validation.js';
 import {
   isJobType,
   isPriority,
@@ -47,22 +49,23 @@ export interface JobPage {
 const MAX_LIMIT = 1_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function assertFilter({ type, status, priority, state, id, order, limit = 100 }: JobFilter): void {
+export function assertFilter(filter: JobFilter): void {
+  const { type, status, priority, state, id, order, limit = 100, cursor } = filter;
   const refuse = (problem: string) => {
     throw new ValidationError('JETFLEET_OPTION_INVALID', problem);
   };
-  if (type !== undefined && !isJobType(type)) refuse(`type ${JSON.stringify(type)} is not snake_case`);
+  if (type !== undefined && !isJobType(type)) refuse(`type ${excerptOf(type)} is not snake_case`);
   if (status !== undefined && !isStatus(status)) {
-    refuse(`status ${JSON.stringify(status)} is none of ${STATUSES.join(', ')}`);
+    refuse(`status ${excerptOf(status)} is none of ${STATUSES.join(', ')}`);
   }
   if (priority !== undefined && !isPriority(priority)) {
-    refuse(`priority ${JSON.stringify(priority)} is none of ${PRIORITIES.join(', ')}`);
+    refuse(`priority ${excerptOf(priority)} is none of ${PRIORITIES.join(', ')}`);
   }
-  if (state !== undefined && !isState(state)) refuse(`state ${JSON.stringify(state)} is none of a job`);
-  if (id !== undefined && !isJobId(id))
-    refuse(`id ${JSON.stringify(id)} is no job id, nor the beginning of one`);
+  if (state !== undefined && !isState(state)) refuse(`state ${excerptOf(state)} is none of a job`);
+  if (id !== undefined && !isJobId(id)) refuse(`id ${excerptOf(id)} is no job id, nor the beginning of one`);
   if (order !== undefined && order !== 'oldest' && order !== 'newest') {
-    refuse(`order ${JSON.stringify(order)} is neither oldest nor newest`);
+    refuse(`order ${excerptOf(order)} is neither oldest nor newest`);
   }
   checkInteger('limit', limit, 1, MAX_LIMIT);
+  checkText('cursor', cursor);
 }

@@ -3,7 +3,7 @@ import type { StoredMessage } from '../broker/direct-read.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobPriority, type JobStatus, PRIORITIES } from '../jobs/vocabulary.js';
-import { type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { ANY, type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { assertFilter, type JobFilter, type JobPage } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { listByTime } from './job-order.js';
@@ -91,7 +91,7 @@ function stagesFor(broker: Broker, filter: JobFilter): Stage[] {
 }
 
 function finishedStage(broker: Broker, filter: JobFilter, status: JobStatus): Stage {
-  return scan(broker, 'events', broker.subjects.event(filter.type ?? '*', status, '*'), (messages) =>
+  return scan(broker, 'events', broker.subjects.event(filter.type ?? ANY, status, ANY), (messages) =>
     messages.flatMap((message) => found(message.seq, broker.recordOf(message))),
   );
 }
@@ -130,7 +130,7 @@ function pendingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage
     },
   }));
   const scheduled = WORK_KINDS.map((kind) =>
-    scan(broker, 'timers', broker.subjects.schedule(kind, '*'), (messages) =>
+    scan(broker, 'timers', broker.subjects.schedule(kind, ANY), (messages) =>
       messages.flatMap((message) => found(message.seq, pendingRecordOf(broker, message))),
     ),
   );
@@ -175,7 +175,7 @@ function workStages(
     WORK_KINDS.flatMap((kind) => {
       const { toJobs, ...range } = stageOf({ kind, priority });
       return broker.subjects
-        .workFilters(kind, priority, filter.type ?? '*')
+        .workFilters(kind, priority, filter.type ?? ANY)
         .map((subject) => scan(broker, kind, subject, toJobs, range));
     }),
   );
@@ -183,10 +183,10 @@ function workStages(
 
 function timerStages(broker: Broker, filter: JobFilter, reason: 'retrying' | 'waiting'): Stage[] {
   const priorities = filter.priority ? [filter.priority] : PRIORITIES;
-  const type = filter.type ?? '*';
+  const type = filter.type ?? ANY;
   return priorities.flatMap((priority) =>
     WORK_KINDS.map((kind) => {
-      const timers = broker.subjects.timer(reason, { kind, priority, type, id: '*' });
+      const timers = broker.subjects.timer(reason, { kind, priority, type, id: ANY });
       return scan(broker, 'timers', timers, async (messages) =>
         foundIn(messages, await timerJobs(broker, messages, reason)),
       );

@@ -72,8 +72,12 @@ async function findDue(broker: Broker, id: string): Promise<JobRecord | undefine
 
 /** As {@link findJob}, in one round trip; a job that moves on just then may be missed. */
 export async function findTaken(broker: Broker, id: string): Promise<JobRecord | undefined> {
-  const [touched, pending] = await Promise.all([broker.lastEvent(id), findUntouched(broker, id)]);
-  return touched?.record ?? pending;
+  const [touched, pending, due] = await Promise.all([
+    broker.lastEvent(id),
+    findUntouched(broker, id),
+    findDue(broker, id),
+  ]);
+  return touched?.record ?? pending ?? due;
 }
 
 async function findUntouched(broker: Broker, id: string): Promise<JobRecord | undefined> {
@@ -105,7 +109,7 @@ export async function dueNow(
   kind: WorkKind,
   id: string,
 ): Promise<StoredMessage | undefined> {
-  const due = await read.last(subjects.streamName('timers'), `${subjects.prefix}due.${kind}.*.*.${id}`);
+  const due = await read.last(subjects.streamName('timers'), subjects.dueOf(kind, id));
   // What has arrived is removed with a delay.
   return due && due.timeMs > Date.now() - HANDOVER_MS ? due : undefined;
 }
@@ -116,11 +120,11 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   const isTimer = subjects.isSchedule(message.subject);
   const { headers } = message;
   const target = isTimer ? headers.get(Header.SCHEDULE_TARGET) : message.subject;
-  const due = subjects.parseDue(target);
-  const work = due ?? (isTimer ? undefined : subjects.parseWork(target));
-  if (!work) return undefined;
-  const isTrusted = due !== undefined || isFromTimers(message);
-  const { request } = decodeJob(subjects, { ...message, subject: subjects.work(work) }, isTrusted);
+  const dueWork = subjects.workOfDue(target);
+  const subject = dueWork ?? (isTimer ? undefined : target);
+  if (subject === undefined || !subjects.parseWork(subject)) return undefined;
+  const isTrusted = dueWork !== undefined || isFromTimers(message);
+  const { request } = decodeJob(subjects, { ...message, subject }, isTrusted);
   const runAt = isTimer ? dueTime(headers.get(Header.SCHEDULE)) : undefined;
   return pendingRecord(request, defaultMaxAttempts(request.type), runAt);
 }

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobPriority, type JobStatus, PRIORITIES } from '../jobs/vocabulary.js';
-import { type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type Any, ANY, type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import type { JobFilter } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { deliveredBounds, timerJobs, touchedJobs } from './work-jobs.js';
@@ -35,12 +35,12 @@ const SLACK_MS = 250;
 export function orderedSources(broker: Broker, filter: JobFilter, range: TimeRange): OrderedSource[] {
   const wants = (status: JobStatus) => !filter.status || filter.status === status;
   const { subjects } = broker;
-  const type = filter.type ?? '*';
+  const type = filter.type ?? ANY;
   const sources: OrderedSource[] = [];
   for (const status of ['completed', 'failed'] as const) {
     if (!wants(status)) continue;
     const toJobs = status === 'failed' ? failedJobs : completedJobs;
-    const event = subjects.event(type, status, '*');
+    const event = subjects.event(type, status, ANY);
     sources.push(source(broker, 'events', event, range, (messages) => toJobs(broker, messages)));
   }
   if (!wants('pending') && !wants('processing')) return sources;
@@ -49,7 +49,7 @@ export function orderedSources(broker: Broker, filter: JobFilter, range: TimeRan
     for (const reason of ['waiting', 'retrying'] as const) {
       if (!wants(reason === 'waiting' ? 'processing' : 'pending')) continue;
       for (const priority of filter.priority ? [filter.priority] : PRIORITIES) {
-        const timer = subjects.timer(reason, { kind, priority, type, id: '*' });
+        const timer = subjects.timer(reason, { kind, priority, type, id: ANY });
         sources.push(
           source(broker, 'timers', timer, range, (messages) => timerJobs(broker, messages, reason)),
         );
@@ -58,24 +58,24 @@ export function orderedSources(broker: Broker, filter: JobFilter, range: TimeRan
     if (!wants('pending')) continue;
     const toJobs = async (messages: StoredMessage[]) =>
       messages.map((message) => pendingRecordOf(broker, message));
-    sources.push(source(broker, 'timers', subjects.schedule(kind, '*'), range, toJobs));
+    sources.push(source(broker, 'timers', subjects.schedule(kind, ANY), range, toJobs));
   }
   return sources;
 }
 
 /** Jobs that wait in the queue, and those that run. */
 function workSources(broker: Broker, kind: WorkKind, filter: JobFilter, range: TimeRange): OrderedSource[] {
-  const { type = '*', priority, status } = filter;
+  const { type = ANY, priority, status } = filter;
   const fits = (job: JobRecord) => job.status === 'pending' || job.status === 'processing';
   const toJobs = (messages: StoredMessage[]) => touchedJobs(broker, kind, messages, fits, true);
-  const add = (which: JobPriority | '*', within: TimeRange, lastSeq?: () => Promise<number>) =>
+  const add = (which: JobPriority | Any, within: TimeRange, lastSeq?: () => Promise<number>) =>
     broker.subjects
       .workFilters(kind, which, type)
       .map((subject) => source(broker, kind, subject, within, toJobs, lastSeq));
-  if (status === 'pending') return add(priority ?? '*', range);
+  if (status === 'pending') return add(priority ?? ANY, range);
   // A job that runs changed when it began, which may be long after its message came.
   const until = { ...range, sinceMs: 0 };
-  if (status !== 'processing') return add(priority ?? '*', until);
+  if (status !== 'processing') return add(priority ?? ANY, until);
   // What nobody has been given yet does not run. Each priority has come another way.
   const bounds = deliveredBounds(broker, filter);
   return (priority ? [priority] : PRIORITIES).flatMap((each) => add(each, until, () => bounds(kind, each)));

@@ -8,8 +8,9 @@ import { JetfleetError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertObject, checkText } from '../jobs/options.js';
+import { assertArray, assertObject, checkText } from '../jobs/options.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
+import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
@@ -67,6 +68,8 @@ export class JobQueueService implements AsyncDisposable {
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
+    assertObject('options', options);
+    checkText('namespace', options.namespace);
     checkTopology(options);
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
@@ -282,11 +285,14 @@ export class JobQueueService implements AsyncDisposable {
    * @param options.fromSeq where in EVENTS to begin. Defaults to what comes from now on
    */
   async feed(options: { filter?: EventFilter; fromSeq?: number } = {}): Promise<EventFeed> {
+    assertObject('options', options);
     return (await this.broker()).feed(options);
   }
 
   /** Compares the streams, and the consumers of `types`, with what is needed, and creates what is missing. */
   async setup(types: readonly string[] = []): Promise<TopologyReport> {
+    assertArray('types', types);
+    for (const type of types) assertJobType(type);
     const { broker, report } = await this.#open();
     const now = await broker.topology.ensure(types);
     // Opening the queue has made the streams that were missing; the first one to ask hears of it.

@@ -1,5 +1,7 @@
 import type { Broker, LastEvent } from '../broker/broker.js';
-import { ConflictError, ValidationError } from '../jobs/errors.js';
+import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { checkFacts } from '../jobs/job-check.js';
+import { excerptOf } from '../jobs/validation.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
 import { checkedTime } from '../jobs/numbers.js';
@@ -37,6 +39,7 @@ export async function redriveJob(
     throw new ConflictError(`the body of job ${id} could not be read, so there is nothing to run again`);
   }
   const record = redrivenRecord(before, Date.now());
+  checkFacts(requestOf(record));
   await broker.appendEvent(record, last.seq);
   await broker.enqueueAgain(requestOf(record));
   await forgetFailure(broker, last);
@@ -47,10 +50,7 @@ export async function redriveJob(
 export async function redriveJobs(broker: Broker, filter: RedriveFilter = {}): Promise<string[]> {
   const sinceMs = timeOf(filter.since);
   if (filter.type !== undefined && !isJobType(filter.type)) {
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `type ${JSON.stringify(filter.type)} is not snake_case`,
-    );
+    throw new ValidationError('JETFLEET_OPTION_INVALID', `type ${excerptOf(filter.type)} is not snake_case`);
   }
   const redriven: string[] = [];
   const failed = { status: 'failed', ...(filter.type && { type: filter.type }), limit: 200 } as const;
@@ -98,8 +98,10 @@ async function forgetFailure(broker: Broker, { seq }: LastEvent): Promise<void> 
 /** How a job failed whose message held no payload that could be kept. */
 const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|HEADER_INVALID|ID_INVALID)/;
 
+/** Somebody was faster, or the record could not be added as a job: a stranger may have written it. */
 function passOver(error: unknown): undefined {
-  if (!(error instanceof ConflictError)) throw error;
+  const isGone = JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND';
+  if (!isGone && !(error instanceof ConflictError) && !(error instanceof ValidationError)) throw error;
 }
 
 function timeOf(since: Date | string | undefined): number {

@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
-import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { type Any, ANY, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
 export type StatusCounts = Record<JobStatus, number>;
@@ -198,7 +198,7 @@ async function allHandled(
   const { subjects, read } = broker;
   const stream = subjects.streamName(kind);
   const total = await read.count(stream, `${subjects.prefix}${kind}.>`, from);
-  const filters = [...handled].flatMap((type) => subjects.workFilters(kind, '*', type));
+  const filters = [...handled].flatMap((type) => subjects.workFilters(kind, ANY, type));
   const counts = await Promise.all(filters.map((filter) => read.count(stream, filter, from)));
   return counts.reduce((sum, count) => sum + count, 0) >= total;
 }
@@ -213,7 +213,7 @@ async function countTimers(
   const stream = subjects.streamName('timers');
   if ((await read.count(stream, `${subjects.prefix}schedules.${kind}.>`)) === 0) return;
   const count = (reason: 'retrying' | 'waiting', type: string, priority: JobPriority) =>
-    read.count(stream, subjects.timer(reason, { kind, priority, type, id: '*' }));
+    read.count(stream, subjects.timer(reason, { kind, priority, type, id: ANY }));
   await Promise.all(
     [...types].flatMap((type) =>
       PRIORITIES.map(async (priority) => {
@@ -232,7 +232,7 @@ async function countTimers(
 async function countScheduled(broker: Broker, kind: WorkKind, tally: Tally): Promise<void> {
   const { subjects, read } = broker;
   const stream = subjects.streamName('timers');
-  const filter = subjects.schedule(kind, '*');
+  const filter = subjects.schedule(kind, ANY);
   const total = await read.count(stream, filter);
   tally.scheduled += total;
   let seen = 0;
@@ -253,10 +253,10 @@ async function countScheduled(broker: Broker, kind: WorkKind, tally: Tally): Pro
 
 async function countFinished(broker: Broker, tally: Tally): Promise<void> {
   const stream = broker.subjects.streamName('events');
-  const count = (type: string, status: JobStatus) =>
-    broker.read.count(stream, broker.subjects.event(type, status, '*'));
+  const count = (type: string | Any, status: JobStatus) =>
+    broker.read.count(stream, broker.subjects.event(type, status, ANY));
   for (const status of ['completed', 'failed'] as const) {
-    const total = await count('*', status);
+    const total = await count(ANY, status);
     if (total === 0) continue;
     let known = 0;
     await Promise.all(
@@ -272,7 +272,7 @@ async function countFinished(broker: Broker, tally: Tally): Promise<void> {
 }
 
 async function countForgotten(broker: Broker, status: JobStatus, tally: Tally): Promise<void> {
-  const { state } = await broker.topology.streamInfo('events', broker.subjects.event('*', status, '*'));
+  const { state } = await broker.topology.streamInfo('events', broker.subjects.event(ANY, status, ANY));
   for (const [subject, count] of Object.entries(state.subjects ?? {})) {
     const address = broker.subjects.parseEvent(subject);
     if (address && !tally.types.has(address.type)) tally.add(address.type, status, count);

@@ -1,7 +1,8 @@
 /**
  * The subjects and names of the wire contract. Everything that names a subject, a stream or a consumer does it here.
  */
-import { JetfleetError } from '../jobs/errors.js';
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { excerptOf } from '../jobs/validation.js';
 import { isPriority, isStatus, type JobPriority, type JobStatus, JobType } from '../jobs/vocabulary.js';
 
 /** The two work streams: instance work, and webhooks, so that a dead endpoint never competes with instances. */
@@ -22,6 +23,18 @@ export interface WorkAddress {
   type: string;
   id?: string;
 }
+
+/** Where a timer stands. */
+export interface TimerAddress {
+  kind: WorkKind;
+  priority: JobPriority | Any;
+  type: string | Any;
+  id: string | Any;
+}
+
+/** In the place of a token of a subject: any. It is no text, so that nothing from outside can be it. */
+export const ANY: unique symbol = Symbol('any');
+export type Any = typeof ANY;
 
 /** What an event subject says. */
 export interface EventAddress {
@@ -100,18 +113,18 @@ export class Subjects {
 
   /** `jobs.<priority>.<type>.<id>`; without an id the three-token form. */
   work(address: WorkAddress): string {
-    const subject = `${this.prefix}${address.kind}.${address.priority}.${address.type}`;
-    return address.id === undefined ? subject : `${subject}.${address.id}`;
+    const subject = `${this.prefix}${address.kind}.${token(address.priority)}.${token(address.type)}`;
+    return address.id === undefined ? subject : `${subject}.${token(address.id)}`;
   }
 
   /** The one filter that fences the message of a job with an id: of whatever type and priority it is. */
   workOf(kind: WorkKind, id: string): string {
-    return `${this.prefix}${kind}.*.*.${id}`;
+    return `${this.prefix}${kind}.*.*.${token(id)}`;
   }
 
   /** Both forms of one type and priority: without an id, and with one. */
-  workFilters(kind: WorkKind, priority: JobPriority | '*', type: string): string[] {
-    const subject = `${this.prefix}${kind}.${priority}.${type}`;
+  workFilters(kind: WorkKind, priority: JobPriority | Any, type: string | Any): string[] {
+    const subject = `${this.prefix}${kind}.${part(priority)}.${part(type)}`;
     return [subject, `${subject}.*`];
   }
 
@@ -120,29 +133,35 @@ export class Subjects {
     return `${this.prefix}due.${this.work(address).slice(this.prefix.length)}`;
   }
 
+  /** Every due job of one priority: without an id, and with one. */
+  dueFilters(kind: WorkKind, priority: JobPriority): string[] {
+    const subject = `${this.prefix}due.${kind}.${token(priority)}.*`;
+    return [subject, `${subject}.*`];
+  }
+
   /** `timers.jobs`: on which TIMERS hands due jobs to a work stream. Nobody else publishes or subscribes there. */
   handover(kind: WorkKind): string {
     return `${this.prefix}timers.${kind}`;
   }
 
   /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */
-  schedule(kind: WorkKind, id: string): string {
-    return `${this.prefix}schedules.${kind}.${id}`;
+  schedule(kind: WorkKind, id: string | Any): string {
+    return `${this.prefix}schedules.${kind}.${part(id)}`;
   }
 
   /** `schedules.jobs.<reason>.<priority>.<type>.<id>`: a timer that Jetfleet set itself, countable by what it is for. */
-  timer(reason: TimerReason, address: WorkAddress & { id: string }): string {
-    return `${this.prefix}schedules.${address.kind}.${reason}.${address.priority}.${address.type}.${address.id}`;
+  timer(reason: TimerReason, { kind, priority, type, id }: TimerAddress): string {
+    return `${this.prefix}schedules.${kind}.${reason}.${part(priority)}.${part(type)}.${part(id)}`;
   }
 
-  /** `events.<type>.<status>.<id>`; each part may be `*`. */
-  event(type: string, status: JobStatus | '*', id: string): string {
-    return `${this.prefix}events.${type}.${status}.${id}`;
+  /** `events.<type>.<status>.<id>`; each part may be {@link ANY}. */
+  event(type: string | Any, status: JobStatus | Any, id: string | Any): string {
+    return `${this.prefix}events.${part(type)}.${part(status)}.${part(id)}`;
   }
 
   /** The one filter that fences a job's transitions. Always this string: the server compares filters by their text. */
   eventsOf(id: string): string {
-    return this.event('*', '*', id);
+    return `${this.prefix}events.*.*.${token(id)}`;
   }
 
   /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */
@@ -175,9 +194,9 @@ export class Subjects {
     return `${this.prefix}jetfleet.watch`;
   }
 
-  /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; `*` for any worker or job. */
-  inspection(worker: string, jobId: string): string {
-    return `${this.prefix}inspect.${worker === '*' ? worker : token(worker)}.${jobId}`;
+  /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; each may be {@link ANY}. */
+  inspection(worker: string | Any, jobId: string | Any): string {
+    return `${this.prefix}inspect.${worker === ANY ? '*' : spelled(worker)}.${part(jobId)}`;
   }
 
   /**
@@ -224,7 +243,8 @@ export class Subjects {
   /** The parts of a work subject, or undefined when it is none. */
   parseWork(subject: string): WorkAddress | undefined {
     const [kind, priority, type, id, ...rest] = this.#tokens(subject);
-    if (!isWorkKind(kind) || !priority || !isPriority(priority) || !type || rest.length > 0) return undefined;
+    if (!isWorkKind(kind) || !priority || !isPriority(priority) || !isToken(type) || rest.length > 0)
+      return undefined;
     return id === undefined ? { kind, priority, type } : { kind, priority, type, id };
   }
 
@@ -232,6 +252,17 @@ export class Subjects {
   parseDue(subject: string): WorkAddress | undefined {
     const [root, ...rest] = this.#tokens(subject);
     return root === 'due' ? this.parseWork(`${this.prefix}${rest.join('.')}`) : undefined;
+  }
+
+  /** The work subject that a due one leads to, as it was published; undefined for any other. */
+  workOfDue(subject: string): string | undefined {
+    if (!this.parseDue(subject)) return undefined;
+    return this.prefix + subject.slice(this.prefix.length + 'due.'.length);
+  }
+
+  /** The subject of a job of any type and priority that is due now. */
+  dueOf(kind: WorkKind, id: string): string {
+    return `${this.prefix}due.${kind}.*.*.${token(id)}`;
   }
 
   /** Whether it is the subject of a timer. */
@@ -242,7 +273,14 @@ export class Subjects {
   /** The parts of an event subject, or undefined when it is none. */
   parseEvent(subject: string): EventAddress | undefined {
     const [root, type, status, id, ...rest] = this.#tokens(subject);
-    if (root !== 'events' || !type || !status || !isStatus(status) || !id || rest.length > 0)
+    if (
+      root !== 'events' ||
+      !isToken(type) ||
+      !status ||
+      !isStatus(status) ||
+      !isToken(id) ||
+      rest.length > 0
+    )
       return undefined;
     return { type, status, id };
   }
@@ -256,7 +294,29 @@ function isWorkKind(value: string | undefined): value is WorkKind {
   return (WORK_KINDS as readonly (string | undefined)[]).includes(value);
 }
 
+/**
+ * The one way of text into a subject. What is more than a token, or a wildcard, would name what somebody else owns.
+ * @throws ValidationError `JETFLEET_ID_INVALID`
+ */
+function token(text: string): string {
+  if (isToken(text)) return text;
+  throw new ValidationError(
+    'JETFLEET_ID_INVALID',
+    `${excerptOf(text) || 'an empty text'} cannot be a token of a subject: it may hold no dot, *, >, blank or line break`,
+  );
+}
+
+function part(text: string | Any): string {
+  return text === ANY ? '*' : token(text);
+}
+
+function isToken(text: unknown): text is string {
+  return typeof text === 'string' && text !== '' && !UNSAFE.test(text);
+}
+
+const UNSAFE = /[\s.*>\p{Cc}]/u;
+
 /** A name of any characters as one token of a subject. */
-function token(name: string): string {
+function spelled(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_-]/g, '_') || '_';
 }

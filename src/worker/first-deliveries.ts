@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
-import { workKindOf } from '../wire/subjects.js';
+import { ANY, workKindOf } from '../wire/subjects.js';
 
 /** A delivered message of JOBS. */
 interface Delivered {
@@ -57,7 +57,7 @@ export class FirstDeliveries {
     const first = await read.sequenceAt(stream, Date.parse(state.last_ts) - FORGOTTEN_MS);
     if (state.last_seq - first >= MAX_RECORDS) return false;
     for (let seq = first; seq <= state.last_seq; ) {
-      const page = await read.page(stream, subjects.event('*', '*', '*'), seq, PAGE);
+      const page = await read.page(stream, subjects.event(ANY, ANY, ANY), seq, PAGE);
       this.#noteClaims(page);
       if (page.length < PAGE) break;
       seq = (page.at(-1)?.seq ?? seq) + 1;
@@ -78,7 +78,7 @@ export class FirstDeliveries {
   async consumersMade(types: readonly string[]): Promise<void> {
     const { read, subjects } = this.#broker;
     const counts = types.map((type) =>
-      read.count(subjects.streamName('events'), subjects.event(type, '*', '*')),
+      read.count(subjects.streamName('events'), subjects.event(type, ANY, ANY)),
     );
     if ((await Promise.all(counts)).some((count) => count > 0)) await this.renew();
   }

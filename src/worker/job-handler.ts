@@ -4,6 +4,7 @@ import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
+import { assertFunction, assertObject } from '../jobs/options.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
@@ -97,6 +98,10 @@ export function checkHandler<P>(
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
   }
+  if (chart === undefined) assertFunction(`handler of ${type}`, handler);
+  else assertObject(`chart of ${type}`, chart);
+  if (payload !== undefined) assertFunction(`payload of ${type}: safeParse`, Object(payload).safeParse);
+  assertObject(`retry of ${type}`, retry);
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);

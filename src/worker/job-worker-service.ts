@@ -34,6 +34,8 @@ import { Presence } from './presence.js';
 import { type Observer, RunInspection } from './run-inspection.js';
 import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
 import { Trimmer } from './trimmer.js';
+import { assertObject, checkName } from '../jobs/options.js';
+import { assertQueue } from '../queue/assert-queue.js';
 
 export interface JobWorkerOptions {
   /** With a provider, the worker handles `create_instance` and `monitor_instance`. Defaults to none. */
@@ -131,6 +133,9 @@ export class JobWorkerService implements AsyncDisposable {
 
   /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
   constructor(queue: JobQueueService, options: JobWorkerOptions = {}) {
+    assertQueue(queue);
+    assertObject('options', options);
+    checkName('name', options.name);
     checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
     checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
     this.#queue = queue;
@@ -186,6 +191,7 @@ export class JobWorkerService implements AsyncDisposable {
    */
   registerHandler<P>(type: string, options: HandlerOptions<P>): this {
     assertJobType(type);
+    assertObject('options', options);
     if (this.#opening.has(type)) {
       throw new ValidationError(
         'JETFLEET_OPTION_INVALID',

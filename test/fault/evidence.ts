@@ -1,7 +1,7 @@
 /** What a run has left behind, read from the streams, the provider's ledger and the receiver's log. */
 import type { LedgerEntry } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
-import { WORK_KINDS } from '../../src/wire/subjects.js';
+import { ANY, WORK_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
 import { historyStream } from './broker-admin.js';
 import type { RunPlan } from './plan.js';
@@ -61,7 +61,7 @@ async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>>
   const histories = new Map<string, StoredRecord[]>();
   const stream = await historyStream(arena);
   for (let seq = 1; ; ) {
-    const page = await broker.read.page(stream, broker.subjects.event('*', '*', '*'), seq, PAGE);
+    const page = await broker.read.page(stream, broker.subjects.event(ANY, ANY, ANY), seq, PAGE);
     for (const message of page) {
       const record = broker.recordOf(message);
       if (!record) continue;

@@ -7,6 +7,7 @@ import { decodeRecord } from '../../src/wire/record-message.js';
 import { type Cluster, type ClusterNode, startCluster } from '../support/cluster.js';
 import { startNats } from '../support/nats.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
+import { ANY } from '../../src/wire/subjects.js';
 
 const TYPE = 'steady';
 const PRODUCERS = 4;
@@ -125,7 +126,7 @@ async function addPatiently(queue: JobQueueService, id: string, errors: string[]
 /** Every terminal event of the load, in the order of EVENTS. */
 async function endings(queue: JobQueueService, name: string): Promise<Ending[]> {
   const { subjects, read } = await queue.broker();
-  const filter = subjects.event(TYPE, '*', '*');
+  const filter = subjects.event(TYPE, ANY, ANY);
   const stored = await read.page(subjects.streamName('events'), filter, 1, 4 * MAX_JOBS);
   return stored
     .map(({ data, timeMs }) => ({ ...decodeRecord(data), atMs: timeMs }))

@@ -5,6 +5,7 @@ import type { EventOptions, EventSubscription, JobRecord } from '../../src/index
 import { eventsText } from '../../src/cli/events.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -90,7 +91,7 @@ describe('an event whose handler always fails', () => {
     const seen: string[] = [];
     const stream = broker.subjects.streamName('events');
     const jsm = await jetstreamManager(broker.connection, { checkAPI: false });
-    const filter_subjects = [broker.subjects.event('*', '*', '*')];
+    const filter_subjects = [broker.subjects.event(ANY, ANY, ANY)];
     await jsm.consumers.add(stream, { durable_name: 'billing', ack_policy: 'explicit', filter_subjects });
     const consumer = await jetstream(broker.connection).consumers.get(stream, 'billing');
     // What a process that dies leaves to the next one.

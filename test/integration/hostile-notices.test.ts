@@ -5,6 +5,7 @@ import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { drainWorker, listCharts, listWorkers, watchMachines } from '../../src/inspect/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -168,7 +169,7 @@ test('beginning to watch ten thousand times shows a job a few times', async () =
   const snapshots: unknown[] = [];
   const { notices, subjects } = broker;
   onTestFinished(
-    notices.hear(subjects.inspection('*', '*'), (body) => {
+    notices.hear(subjects.inspection(ANY, ANY), (body) => {
       if (body.kind === 'snapshot' && body.actor === 'job') snapshots.push(body);
     }),
   );

@@ -16,6 +16,7 @@ import {
 } from '../../src/inspect/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -107,7 +108,7 @@ describe('watching', () => {
     await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' } });
     const { notices, subjects } = await fleet.queue.broker();
     const records: unknown[] = [];
-    onTestFinished(notices.hear(subjects.inspection('*', '*'), (body) => records.push(body)));
+    onTestFinished(notices.hear(subjects.inspection(ANY, ANY), (body) => records.push(body)));
     await fleet.waitForJob(await fleet.queue.addJob('demo', null), 'completed');
     await (await fleet.queue.broker()).flush();
     expect(records).toEqual([]);

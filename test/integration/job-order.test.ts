@@ -10,6 +10,7 @@ import {
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+import { ANY } from '../../src/wire/subjects.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 const handlers = {
@@ -91,7 +92,7 @@ describe.each(['newest', 'oldest'] as const)('%s first', (order) => {
     const { read, subjects } = await fleet.queue.broker();
     const stored = await read.page(
       subjects.streamName('events'),
-      subjects.event('demo', 'completed', '*'),
+      subjects.event('demo', 'completed', ANY),
       1,
       100,
     );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { JetfleetError } from '../../src/jobs/errors.js';
-import { Subjects, workKindOf, workKindsFor } from '../../src/wire/subjects.js';
+import { ANY, Subjects, workKindOf, workKindsFor } from '../../src/wire/subjects.js';
 
 const ADDRESS = { kind: 'jobs', priority: 'high', type: 'create_instance', id: 'order-42' } as const;
 
@@ -51,9 +51,9 @@ describe('in a namespace', () => {
       subjects.work(ADDRESS),
       subjects.schedule('jobs', 'a'),
       subjects.timer('waiting', ADDRESS),
-      subjects.event('*', 'failed', '*'),
+      subjects.event(ANY, 'failed', ANY),
       subjects.eventsOf('a'),
-      ...subjects.workFilters('jobs', '*', '*'),
+      ...subjects.workFilters('jobs', ANY, ANY),
     ];
     for (const subject of all) expect(subject).toMatch(/^acme\.[a-z]/);
   });
