@@ -124,7 +124,7 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   const subject = dueWork ?? (isTimer ? undefined : target);
   if (subject === undefined || !subjects.parseWork(subject)) return undefined;
   const isTrusted = dueWork !== undefined || isFromTimers(message);
-  const { request } = decodeJob(subjects, { ...message, subject }, isTrusted);
+  const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted);
   const runAt = isTimer ? dueTime(headers.get(Header.SCHEDULE)) : undefined;
   return pendingRecord(request, defaultMaxAttempts(request.type), runAt);
 }

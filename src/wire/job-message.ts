@@ -28,6 +28,8 @@ export interface WorkMessage {
   timeMs: number;
   /** The headers break the protocol, so that `headers` is empty. */
   headersUnreadable?: boolean;
+  /** It was read from its stream, so the server has added headers to it. Defaults to false: a consumer delivered it. */
+  wasRead?: boolean;
 }
 
 /** What a work message asks for; `error` tells why it cannot be run, and then the payload is null. */
@@ -143,7 +145,8 @@ function idProblem(
 }
 
 /** @throws ValidationError `JETFLEET_HEADER_INVALID` that lists every unreadable header */
-function readOptions(request: JobRequest, { headers, timeMs }: WorkMessage, isTrusted: boolean): void {
+function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boolean): void {
+  const { headers, timeMs, wasRead } = message;
   const problems: { path: string; message: string }[] = [];
   const maxAttempts = integerHeader(headers, Header.MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, problems);
   const timeoutMs = integerHeader(headers, Header.TIMEOUT_MS, MAX_TIMEOUT_MS, problems);
@@ -151,7 +154,7 @@ function readOptions(request: JobRequest, { headers, timeMs }: WorkMessage, isTr
   const urlFault = webhookUrl ? describeUrlFault(webhookUrl) : undefined;
   if (urlFault !== undefined) problems.push({ path: Header.WEBHOOK_URL, message: urlFault });
   // Who may read may have the answer sent anywhere, so also here, where it would run somebody's job once more.
-  if (headers.get(Header.READ_FROM) !== '') {
+  if (!wasRead && headers.get(Header.READ_FROM) !== '') {
     problems.push({ path: Header.READ_FROM, message: 'a stored message that was read is no new job' });
   }
   const createdAt = headers.get(Header.CREATED_AT);
