@@ -34,6 +34,7 @@ import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
+import { BrokerClock } from './broker-clock.js';
 import { assertServer } from './server-check.js';
 import type { TopologyOptions } from './stream-config.js';
 import { Topology, type TopologyReport } from './topology.js';
@@ -74,6 +75,8 @@ export class Broker {
   readonly topology: Topology;
   readonly read: DirectRead;
   readonly notices: Notices;
+  /** What is due is said by the broker's clock. */
+  readonly clock: BrokerClock;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
   readonly #logs: Record<StreamKind, CommitLog>;
@@ -104,6 +107,7 @@ export class Broker {
     this.#keepsStreams = !options.lookOnly;
     const makeStream = async () => this.#keepsStreams && (await missing.make());
     this.read = new DirectRead(connection, this.#inbox, makeStream);
+    this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const log = (kind: StreamKind) =>
       new CommitLog(
         connection,
@@ -137,7 +141,9 @@ export class Broker {
       await assertServer(connection);
       const topology = await Topology.open(connection, subjects, options);
       const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
-      return { broker: new Broker(connection, topology, subjects, options), report };
+      const broker = new Broker(connection, topology, subjects, options);
+      await broker.clock.start();
+      return { broker, report };
     } catch (error) {
       if (!options.connection) await connection.close();
       throw error;
@@ -367,6 +373,7 @@ export class Broker {
     for (const kind of STREAM_KINDS) this.#logs[kind].close();
     await this.flush();
     this.#inbox.close();
+    this.clock.stop();
     this.#watch.stop();
     if (this.#ownsConnection) await this.connection.close();
   }
@@ -375,6 +382,7 @@ export class Broker {
     if (change === 'back') {
       this.#refused.clear();
       this.#inbox.giveUp();
+      void this.clock.measure();
     }
     for (const listener of this.#listeners) {
       try {

@@ -65,7 +65,7 @@ export class InstanceCheck {
 
   /** Those that cost money and are old enough to be judged. */
   async #list(signal?: AbortSignal): Promise<Instance[]> {
-    const now = Date.now();
+    const now = this.#broker.clock.now();
     const old: Instance[] = [];
     const undated = new Set<string>();
     for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
@@ -82,7 +82,7 @@ export class InstanceCheck {
   }
 
   #sinceMs(instance: Instance): number {
-    return createdMs(instance) ?? this.#firstSeen.get(instance.id) ?? Date.now();
+    return createdMs(instance) ?? this.#firstSeen.get(instance.id) ?? this.#broker.clock.now();
   }
 
   async #diagnose(instance: Instance, owner: JobRecord | undefined): Promise<Diagnosis | undefined> {

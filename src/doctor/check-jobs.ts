@@ -58,7 +58,7 @@ export class JobCheck {
   async look(): Promise<Diagnosis[]> {
     await this.#jobs.readOn();
     const waits = await this.#broker.topology.effective();
-    const now = Date.now();
+    const now = this.#broker.clock.now();
     const isOver = (sinceMs: number) => now - sinceMs >= this.#graceMs;
     const overdue = this.#jobs.open.filter((job) => isOver(dueMs(job, waits)));
     const redrives = this.#jobs.redrives.filter(({ at }) => isOver(Date.parse(at)));

@@ -42,7 +42,7 @@ export class MessageCheck {
   async look(graceMs: number): Promise<Diagnosis[]> {
     const found: Diagnosis[] = [];
     for (const kind of ['timers', ...WORK_KINDS] as const)
-      found.push(...(await this.#lookAt(kind, Date.now() - graceMs)));
+      found.push(...(await this.#lookAt(kind, this.#broker.clock.now() - graceMs)));
     return found;
   }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Broker } from '../broker/broker.js';
 import type { Instance } from '../gpu/provider.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { derivedId, failureId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { DELETE_MAX_ATTEMPTS } from '../jobs/limits.js';
@@ -70,7 +71,7 @@ async function enqueueDelete(
     payload,
     maxAttempts: DELETE_MAX_ATTEMPTS,
     parentId: owner.id,
-    createdAt: new Date().toISOString(),
+    createdAt: isoTime(broker.clock.now()),
   });
 }
 

@@ -6,6 +6,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { checkConsumers } from './check-consumers.js';
+import { checkClock } from './check-clock.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
@@ -57,7 +58,7 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
     return [diagnoseServerError(error), ...(await checkSync(monitorUrl))];
   }
   const sync = await checkSync(monitorUrl, await fewestReplicas(broker));
-  const found = [...sync, ...(await checkStreams(broker))];
+  const found = [...sync, ...(await checkClock(broker)), ...(await checkStreams(broker))];
   // What lies in streams can only be read where they are.
   if (found.some(({ finding }) => finding.code === 'stream_missing')) return found;
   return [...found, ...(await checkContents(broker, options))];

@@ -26,6 +26,12 @@ export const FINDINGS = {
     explanation: 'The nats-server takes smaller messages than a job and its record can be.',
     fix: null,
   },
+  clock_offset: {
+    severity: 'warning',
+    explanation:
+      'The clock of this machine differs from the one of the broker. Jobs are not affected: they go by the broker.',
+    fix: null,
+  },
   sync_interval_not_always: {
     severity: 'danger',
     explanation: 'A single node confirms messages before they are on disk: a power cut loses accepted jobs.',

@@ -12,7 +12,7 @@ export async function setTimerAgain(broker: Broker, job: OpenJob): Promise<strin
   await assertUnchanged(broker, job);
   const { record } = job;
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
-  await broker.setTimer(reason, workKindOf(record.type), requestOf(record), Date.now());
+  await broker.setTimer(reason, workKindOf(record.type), requestOf(record), broker.clock.now());
   return 'its timer is set for now';
 }
 
@@ -28,7 +28,7 @@ export async function queueAgain(broker: Broker, job: OpenJob): Promise<string> 
   const { record, seq } = job;
   if (record.attempt >= record.maxAttempts) return failStalled(broker, job);
   const { attempt, checkpoint } = record;
-  const queued = transitionRecord(record, 'queued', { attempt, checkpoint }, { nowMs: Date.now() });
+  const queued = transitionRecord(record, 'queued', { attempt, checkpoint }, { nowMs: broker.clock.now() });
   const { workSeq: _, ...free } = queued;
   await broker.appendEvent(free, seq);
   await broker.enqueueAgain(requestOf(free));
@@ -42,7 +42,7 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
     message: `worker ${record.worker ?? 'unknown'} fell silent in attempt ${attempt} of ${record.maxAttempts}, and the message of the job is gone`,
     retryable: false,
   };
-  const facts = { nowMs: Date.now() };
+  const facts = { nowMs: broker.clock.now() };
   const failed: JobRecord = withFollowUps(
     transitionRecord(record, 'exhausted', { attempt, checkpoint, error }, facts),
   );

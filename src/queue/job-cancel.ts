@@ -28,7 +28,7 @@ export async function cancelJob(
       throw new ConflictError(`job ${id} is ${before.state} already, so it cannot be cancelled`);
     }
     const marks = await endsOf(broker, before);
-    const record = cancelledRecord(before, reason, Date.now());
+    const record = cancelledRecord(before, reason, broker.clock.now());
     try {
       broker.announceCancelled(id, await broker.appendEvent(record, last?.seq ?? 0));
     } catch (error) {

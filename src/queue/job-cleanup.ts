@@ -15,7 +15,11 @@ const PARALLEL = 16;
  * `max_age`; this frees the room earlier.
  * @returns how many jobs were removed
  */
-export async function cleanupJobs(broker: Broker, olderThanMs: number, nowMs: number): Promise<number> {
+export async function cleanupJobs(
+  broker: Broker,
+  olderThanMs: number,
+  nowMs = broker.clock.now(),
+): Promise<number> {
   const { subjects, read } = broker;
   const cutoff = nowMs - olderThanMs;
   const stream = subjects.streamName('events');

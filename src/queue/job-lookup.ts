@@ -105,13 +105,13 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
 
 /** A job whose timer has just fired, on its way to its work stream. */
 export async function dueNow(
-  { subjects, read }: Broker,
+  { subjects, read, clock }: Broker,
   kind: WorkKind,
   id: string,
 ): Promise<StoredMessage | undefined> {
   const due = await read.last(subjects.streamName('timers'), subjects.dueOf(kind, id));
   // What has arrived is removed with a delay.
-  return due && due.timeMs > Date.now() - HANDOVER_MS ? due : undefined;
+  return due && due.timeMs > clock.now() - HANDOVER_MS ? due : undefined;
 }
 
 /** The PENDING record that a work message or a producer's timer is, or undefined for any other message. */

@@ -1,4 +1,5 @@
 import { Broker, type BrokerOptions } from '../broker/broker.js';
+import type { BrokerClock } from '../broker/broker-clock.js';
 import { checkCommitOptions } from '../broker/commit-log.js';
 import type { EventFilter, EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
 import type { EventFeed } from '../broker/event-feed.js';
@@ -123,10 +124,14 @@ export class JobQueueService implements AsyncDisposable {
     options: JobOptions = {},
   ): Promise<string> {
     // As `add` does, with one promise less for each job.
-    const job = checkJob(type, payload, priority, options, Date.now());
+    const clock = this.#opened?.clock;
+    let job = checkJob(type, payload, priority, options, clock?.now() ?? Date.now());
     this.#underWay.begin();
     try {
-      return (await addChecked(await this.broker(), job)).id;
+      const broker = await this.broker();
+      // Only now is the broker's clock known.
+      if (!clock) job = checkJob(type, payload, priority, options, broker.clock.now());
+      return (await addChecked(broker, job)).id;
     } finally {
       this.#underWay.end();
     }
@@ -137,8 +142,9 @@ export class JobQueueService implements AsyncDisposable {
    * @internal
    */
   async add(type: string, payload: unknown, priority: JobPriority, options: JobOptions): Promise<AddedJob> {
-    const job = checkJob(type, payload, priority, options, Date.now());
-    return this.#use((broker) => addChecked(broker, job));
+    const check = (nowMs: number) => checkJob(type, payload, priority, options, nowMs);
+    const { clock, checked } = this.#checkNow(check);
+    return this.#use((broker) => addChecked(broker, clock ? checked : check(broker.clock.now())));
   }
 
   /**
@@ -148,8 +154,15 @@ export class JobQueueService implements AsyncDisposable {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const checked = checkJobs(jobs, Date.now());
-    return this.#use((broker) => addMany(broker, checked));
+    const check = (nowMs: number) => checkJobs(jobs, nowMs);
+    const { clock, checked } = this.#checkNow(check);
+    return this.#use((broker) => addMany(broker, clock ? checked : check(broker.clock.now())));
+  }
+
+  /** A check before anything is sent; without a clock it has to be made again once the broker's is known. */
+  #checkNow<T>(check: (nowMs: number) => T): { clock: BrokerClock | undefined; checked: T } {
+    const clock = this.#opened?.clock;
+    return { clock, checked: check(clock?.now() ?? Date.now()) };
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
@@ -215,7 +228,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS): Promise<number> {
     checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
-    return this.#use((broker) => cleanupJobs(broker, olderThanMs, Date.now()));
+    return this.#use((broker) => cleanupJobs(broker, olderThanMs));
   }
 
   /**

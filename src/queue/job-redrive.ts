@@ -38,7 +38,7 @@ export async function redriveJob(
   if (before.payload === null && UNREADABLE.test(before.error?.code ?? '')) {
     throw new ConflictError(`the body of job ${id} could not be read, so there is nothing to run again`);
   }
-  const record = redrivenRecord(before, Date.now());
+  const record = redrivenRecord(before, broker.clock.now());
   checkFacts(requestOf(record));
   await broker.appendEvent(record, last.seq);
   await broker.enqueueAgain(requestOf(record));
@@ -55,7 +55,7 @@ export async function redriveJobs(broker: Broker, filter: RedriveFilter = {}): P
   const redriven: string[] = [];
   const failed = { status: 'failed', ...(filter.type && { type: filter.type }), limit: 200 } as const;
   // What fails again while this runs belongs to the next call.
-  const startedMs = Date.now();
+  const startedMs = broker.clock.now();
   for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
     const page = await listJobs(broker, { ...failed, ...(cursor && { cursor }) });
     cursor = page.cursor;
@@ -96,7 +96,7 @@ async function forgetFailure(broker: Broker, { seq }: LastEvent): Promise<void> 
 }
 
 /** How a job failed whose message held no payload that could be kept. */
-const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|HEADER_INVALID|ID_INVALID)/;
+const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|MESSAGE_TOO_LARGE|HEADER_INVALID|ID_INVALID)/;
 
 /** Somebody was faster, or the record could not be added as a job: a stranger may have written it. */
 function passOver(error: unknown): undefined {

@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { derivedId, generateJobId } from '../jobs/job-id.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
@@ -20,6 +21,6 @@ export async function redeliverWebhook(broker: Broker, id: string): Promise<stri
   if (!isTerminal(job.status)) throw new ConflictError(`webhook ${id} is ${job.state}: it is on its way`);
   if (job.status === 'failed') return (await redriveJob(broker, id)).id;
   const again = derivedId(id, `again-${generateJobId()}`);
-  await broker.enqueue({ ...requestOf(job), id: again, createdAt: new Date().toISOString() });
+  await broker.enqueue({ ...requestOf(job), id: again, createdAt: isoTime(broker.clock.now()) });
   return again;
 }

@@ -2,6 +2,7 @@ import type { Actor } from 'xstate';
 import { failedAttempt, type JobMachine, timeoutError, timeoutOf } from '../../machines/index.js';
 import type { Delivery } from '../broker/delivery.js';
 import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { toJobError } from '../jobs/job-error.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
@@ -234,12 +235,23 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     this.#settle(failedAttempt(error, { attempt, maxAttempts }), () => ({ attempt, checkpoint, error }));
   }
 
-  async saveCheckpoint(checkpoint: unknown): Promise<void> {
+  /** Nobody has to wait for it: a handler that does not is no reason for the process to end. */
+  saveCheckpoint(checkpoint: unknown): Promise<void> {
+    const saved = this.#saveCheckpoint(checkpoint);
+    saved.catch(() => {});
+    return saved;
+  }
+
+  async #saveCheckpoint(checkpoint: unknown): Promise<void> {
     assertResultSize('checkpoint', checkpoint);
     await this.#exclusively(async () => {
       this.#abort?.signal.throwIfAborted();
       if (!this.#begun) throw new ConflictError(`the attempt of job ${this.#record.id} has ended already`);
-      await this.#append({ ...this.#record, checkpoint, updatedAt: new Date().toISOString() });
+      await this.#append({
+        ...this.#record,
+        checkpoint,
+        updatedAt: isoTime(this.#services.broker.clock.now()),
+      });
       await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
       this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
     });
@@ -332,9 +344,9 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   #writeOutcome(state: JobState, context: Transition, claim: JobRecord | undefined): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    const { worker } = this.#services;
+    const { worker, broker } = this.#services;
     const { retry } = this.#claimed.handler;
-    const facts = { worker, workSeq: this.#delivery.seq, nowMs: Date.now() };
+    const facts = { worker, workSeq: this.#delivery.seq, nowMs: broker.clock.now() };
     const outcome = outcomeRecord(this.#record, state, context, retry, facts);
     const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
     if (asked === 0 || outcome.state !== 'completed') return this.#writeRecord(outcome, claim);
@@ -361,7 +373,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (!isUnwritable(cause)) throw cause;
     this.#leave('failed');
     const { worker, broker } = this.#services;
-    const facts = { worker, workSeq: this.#delivery.seq, nowMs: Date.now() };
+    const facts = { worker, workSeq: this.#delivery.seq, nowMs: broker.clock.now() };
     const refused = refusedRecord(this.#record, cause, facts);
     const { code, message } = refused.error ?? {};
     this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);

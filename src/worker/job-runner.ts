@@ -12,6 +12,7 @@ import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { SlotMap } from '../broker/slots.js';
 import { ConflictError, JetfleetError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { toJobError } from '../jobs/job-error.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
@@ -128,7 +129,12 @@ export class JobRunner {
     if (!this.#mayBeginEarly(candidate)) return undefined;
     const checked = candidate.checked ?? this.#checkNow(candidate);
     if (!checked || checked.error) return undefined;
-    const draft = this.#draft(candidate, undefined, claimOfNew(Date.now()), checked.payload);
+    const draft = this.#draft(
+      candidate,
+      undefined,
+      claimOfNew(this.#services.broker.clock.now()),
+      checked.payload,
+    );
     if (isTerminal(draft.record.status)) return undefined;
     return this.#runOf(candidate, draft);
   }
@@ -173,7 +179,9 @@ export class JobRunner {
     if (refusal) return this.#take(refused(candidate, refusal));
     const { logger } = this.#services;
     const redelivered = delivery.deliveryCount > 1;
-    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs: Date.now() });
+    // A message that its timer has just stored is due, whatever is known of the time.
+    const nowMs = Math.max(this.#services.broker.clock.now(), delivery.timeMs);
+    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs });
     switch (decision.kind) {
       case 'claim':
         return this.#claim(candidate, last, decision.event).catch((error) =>
@@ -335,8 +343,9 @@ export class JobRunner {
 
   /** Sets the timer of a job again that is not due, and keeps its record from expiring meanwhile. */
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
-    const ageMs = Date.now() - Date.parse(record.updatedAt);
-    const kept = { ...record, updatedAt: new Date().toISOString() };
+    const nowMs = this.#services.broker.clock.now();
+    const ageMs = nowMs - Date.parse(record.updatedAt);
+    const kept = { ...record, updatedAt: isoTime(nowMs) };
     if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvents(this.#services, [kept], lastSeq);
     await setJobTimer(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
@@ -344,7 +353,8 @@ export class JobRunner {
   }
 
   #facts(delivery: Delivery) {
-    return { worker: this.#services.worker, workSeq: delivery.seq, nowMs: Date.now() };
+    const { worker, broker } = this.#services;
+    return { worker, workSeq: delivery.seq, nowMs: broker.clock.now() };
   }
 }
 

@@ -148,7 +148,7 @@ export class JobWorkerService implements AsyncDisposable {
       provider &&
       new InstanceWatch({
         provider,
-        reschedule: async (id, atMs) => rescheduleWaiting(await queue.broker(), id, atMs),
+        reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
         ...(pollIntervalMs !== undefined && { pollIntervalMs }),
         ...(ownPollsPerSecond !== undefined && { ownPollsPerSecond }),
         logger: this.#logger,

@@ -4,6 +4,7 @@ import type { Delivery } from '../broker/delivery.js';
 import type { SlotMap } from '../broker/slots.js';
 import { isBrokerFailure } from '../broker/failure.js';
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { toJobError } from '../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import type { JobOutcome } from '../jobs/outcome.js';
@@ -129,14 +130,16 @@ export function isUnwritable(error: unknown): boolean {
 }
 
 /**
- * Has a waiting job run at another time, in ms since the epoch. The write is tried once.
+ * Has a waiting job run in `inMs` from now. The write is tried once.
  * @returns false while the job still runs, so that it may be about to wait
  */
-export async function rescheduleWaiting(broker: Broker, id: string, atMs: number): Promise<boolean> {
+export async function rescheduleWaiting(broker: Broker, id: string, inMs: number): Promise<boolean> {
   const { record, seq = 0 } = (await broker.lastEvent(id)) ?? {};
   if (record?.state === 'running') return false;
   if (record?.state !== 'waiting') return true;
-  const moved = { ...record, nextRunAt: new Date(atMs).toISOString(), updatedAt: new Date().toISOString() };
+  const nowMs = broker.clock.now();
+  const atMs = nowMs + Math.round(inMs);
+  const moved = { ...record, nextRunAt: isoTime(atMs), updatedAt: isoTime(nowMs) };
   try {
     await broker.appendEvent(moved, seq);
     await broker.setTimer('waiting', workKindOf(record.type), moved, atMs);
@@ -159,6 +162,6 @@ export async function setJobTimer(
   if (record.state !== 'retrying' && record.state !== 'waiting' && record.state !== 'scheduled') return;
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
   const due = Date.parse(record.nextRunAt ?? record.updatedAt);
-  const at = Math.min(due, Date.now() + services.eventsMaxAgeMs / 2);
+  const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
   await persistently(services.logger, () => services.broker.setTimer(reason, kind, record, at));
 }

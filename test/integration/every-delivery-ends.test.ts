@@ -34,6 +34,14 @@ afterAll(async () => {
   await nats.stop();
 });
 
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 /** What the handler of `demo` does, by the id of its job. */
 const handlers = new Map<string, JobHandler>();
 let count = 0;
@@ -236,6 +244,23 @@ describe('a chart', () => {
     expect(job).toMatchObject({ state, attempt: state === 'exhausted' ? 2 : 1 });
     expect(job.error?.code).not.toBe('JETFLEET_STALLED');
   });
+});
+
+test('a checkpoint that nobody awaits ends no process, and one that is awaited says why it was refused', async () => {
+  const { promise: refused, resolve } = withResolvers<unknown>();
+  const started = withResolvers<void>();
+  handlers.set('unawaited', async (job) => {
+    started.resolve();
+    await new Promise((cancelled) => job.signal.addEventListener('abort', cancelled));
+    void job.saveCheckpoint('too late');
+    void job.saveCheckpoint(5n);
+    resolve(await job.saveCheckpoint('too late').catch((error: unknown) => error));
+  });
+  await fleet.queue.addJob('demo', {}, 'normal', { id: 'unawaited' });
+  await started.promise;
+  await fleet.queue.cancel('unawaited');
+  // An unhandled rejection would fail this file.
+  expect(await refused).toMatchObject({ code: 'JETFLEET_CANCELLED' });
 });
 
 describe('a record over the limit of its stream', () => {

@@ -9,10 +9,10 @@ import type { Logger } from '../../telemetry/logger.js';
 export interface InstanceWatchOptions {
   provider: GpuProvider;
   /**
-   * Has a waiting job run at a time, in ms since the epoch, instead of when it is due. False when it cannot be said
-   * yet: the job is still on its way into its wait.
+   * Has a waiting job run in so many milliseconds instead of when it is due. False when it cannot be said yet: the job is
+   * still on its way into its wait.
    */
-  reschedule: (jobId: string, atMs: number) => Promise<boolean>;
+  reschedule: (jobId: string, inMs: number) => Promise<boolean>;
   /** Pause between two looks at an instance. Defaults to 10 seconds. */
   pollIntervalMs?: number;
   /** So many polls of their own all jobs make in a second; more are looks. Defaults to 200. */
@@ -99,7 +99,7 @@ export class InstanceWatch {
     const spreadMs = Math.min(((this.size + 1) / ownPollsPerSecond) * 1_000, LONGEST_WAIT_MS);
     // Less than two intervals leave no room for a look.
     const waitMs = spreadMs < 2 * pollIntervalMs ? pollIntervalMs : Math.round(spreadMs);
-    const nowMs = Date.now();
+    const nowMs = steadyNow();
     this.#watched.delete(jobId);
     this.#watched.set(jobId, {
       jobId,
@@ -124,7 +124,9 @@ export class InstanceWatch {
       const watched = [...this.#watched.values()].filter(({ dueMs, untilMs }) => dueMs < untilMs);
       for (left = watched.length; left > 0; left -= LOOKS_AT_ONCE) {
         const some = watched.slice(-left).slice(0, LOOKS_AT_ONCE);
-        await Promise.all(some.map(({ jobId, dueMs }) => this.#reschedule(jobId, dueMs)));
+        await Promise.all(
+          some.map(({ jobId, dueMs }) => this.#reschedule(jobId, Math.max(0, dueMs - steadyNow()))),
+        );
       }
     };
     await atMost(timeoutMs, handOver());
@@ -135,7 +137,7 @@ export class InstanceWatch {
   /** Begins the looks that are due. One that takes long, such as at an instance that the list lacks, holds up no other. */
   #lookAtDue(): void {
     if (this.#isClosed) return;
-    const nowMs = Date.now();
+    const nowMs = steadyNow();
     for (const watched of this.#watched.values()) {
       if (watched.dueMs > nowMs || this.#underWay.size >= LOOKS_AT_ONCE) return;
       this.#watched.delete(watched.jobId);
@@ -150,8 +152,8 @@ export class InstanceWatch {
 
   async #lookAt(watched: Watched): Promise<void> {
     const { jobId, dueMs, untilMs } = watched;
-    const isOver = (await this.#showsAnEnd(watched)) && (await this.#reschedule(jobId, Date.now()));
-    const doneMs = Date.now();
+    const isOver = (await this.#showsAnEnd(watched)) && (await this.#reschedule(jobId, 0));
+    const doneMs = steadyNow();
     if (looks.hasSubscribers) looks.publish({ jobId, dueMs, doneMs } satisfies InstanceLook);
     // A job that has polled for itself in the meantime stands there anew.
     if (isOver || this.#watched.has(jobId)) return;
@@ -169,9 +171,9 @@ export class InstanceWatch {
     }
   }
 
-  async #reschedule(jobId: string, atMs: number): Promise<boolean> {
+  async #reschedule(jobId: string, inMs: number): Promise<boolean> {
     try {
-      return await this.#options.reschedule(jobId, atMs);
+      return await this.#options.reschedule(jobId, inMs);
     } catch (err) {
       this.#options.logger.debug({ err, jobId }, 'cannot bring forward the poll of a waiting job');
       return false;
@@ -184,4 +186,9 @@ export function checkOf(instance: Instance | null): InstanceCheck {
   if (!instance) return null;
   const { status, healthy, reason } = instance;
   return { status, healthy, ...(reason !== undefined && { reason }) };
+}
+
+/** Milliseconds since the epoch that a local clock which is set does not disturb. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now();
 }
