@@ -32,7 +32,9 @@ export function whatHappened(record: JobRecord): string {
     case 'queued':
       return 'waits in the queue';
     case 'scheduled':
-      return `starts at ${record.nextRunAt?.slice(11, 23)}`;
+      return record.schedule
+        ? `starts again and again: ${record.schedule}`
+        : `starts at ${record.nextRunAt?.slice(11, 23)}`;
     case 'retrying':
       return `${error?.message ?? 'failed'}; again at ${record.nextRunAt?.slice(11, 23)}`;
     case 'waiting':
@@ -81,6 +83,7 @@ export function jobBlock(record: JobRecord): string {
     ['started', record.startedAt],
     ['finished', record.finishedAt],
     ['due', record.nextRunAt],
+    ['schedule', record.schedule],
     ['worker', record.worker],
     ['parent', record.parentId],
     ['webhook', record.webhookUrl],

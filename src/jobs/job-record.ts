@@ -50,6 +50,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   finishedAt?: string;
   /** When the next attempt or poll is due: of a scheduled, retrying or waiting job. */
   nextRunAt?: string;
+  /** Of a recurring schedule: its expression. Each run is a job of its own. */
+  schedule?: string;
   /** The worker that wrote this record. */
   worker?: string;
   /** Sequence of the work message that owns the job while it is processing. */

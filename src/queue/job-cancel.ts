@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { type StreamKind, workKindsFor } from '../wire/subjects.js';
+import { type StreamKind, WORK_KINDS, workKindsFor } from '../wire/subjects.js';
 import { bareMessageOf, removeCarriers } from './job-carriers.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
@@ -25,6 +25,7 @@ export async function cancelJob(
     if (!before) throw noSuchJob(id);
     assertVersion(id, last?.seq ?? 0, options);
     if (isTerminal(before.status)) {
+      if (await removeSchedules(broker, id)) return before;
       throw new ConflictError(`job ${id} is ${before.state} already, so it cannot be cancelled`);
     }
     const marks = await endsOf(broker, before);
@@ -49,6 +50,13 @@ export function cancelledRecord(before: JobRecord, reason: string | undefined, n
   return withFollowUps(transitionRecord(before, 'cancelled', { attempt, checkpoint, error }, { nowMs }));
 }
 
+/** A schedule may have the name of a job that has ended; @returns whether there was one */
+async function removeSchedules({ subjects, topology }: Broker, id: string): Promise<boolean> {
+  const filters = WORK_KINDS.flatMap((kind) => subjects.schedulesOf(kind, id));
+  const purged = await Promise.all(filters.map((filter) => topology.purge('timers', filter)));
+  return purged.some((count) => count > 0);
+}
+
 type Ends = ReadonlyMap<StreamKind, number>;
 
 /** Where the streams that may hold the job end now: what comes later is not ours to remove. */
@@ -71,7 +79,7 @@ async function removeMessages(broker: Broker, { id, type, priority }: JobRecord,
   for (const kind of workKindsFor(type)) {
     const address = { kind, priority, type, id };
     const timers = [
-      subjects.schedule(kind, id),
+      ...subjects.schedulesOf(kind, id),
       subjects.timer('retrying', address),
       subjects.timer('waiting', address),
     ];

@@ -129,10 +129,14 @@ function pendingStages(broker: Broker, filter: JobFilter, bounds: Bounds): Stage
       return foundIn(messages, await touchedJobs(broker, kind, messages, fits, true));
     },
   }));
-  const scheduled = WORK_KINDS.map((kind) =>
-    scan(broker, 'timers', broker.subjects.schedule(kind, ANY), (messages) =>
-      messages.flatMap((message) => found(message.seq, pendingRecordOf(broker, message))),
-    ),
+  const scheduled = WORK_KINDS.flatMap((kind) =>
+    broker.subjects
+      .scheduleFilters(kind)
+      .map((subject) =>
+        scan(broker, 'timers', subject, (messages) =>
+          messages.flatMap((message) => found(message.seq, pendingRecordOf(broker, message))),
+        ),
+      ),
   );
   return [...queued, ...scheduled, ...timerStages(broker, filter, 'retrying')];
 }

@@ -95,11 +95,12 @@ async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<
     const record = message && pendingRecordOf(broker, message);
     return record?.id === id ? record : undefined;
   }
-  const [waiting, scheduled] = await Promise.all([
+  const timers = subjects.streamName('timers');
+  const [waiting, ...scheduled] = await Promise.all([
     read.last(stream, subjects.workOf(kind, id)),
-    read.last(subjects.streamName('timers'), subjects.schedule(kind, id)),
+    ...subjects.schedulesOf(kind, id).map((subject) => read.last(timers, subject)),
   ]);
-  const message = waiting ?? scheduled;
+  const message = waiting ?? scheduled.find((each) => each !== undefined);
   return message && pendingRecordOf(broker, message);
 }
 
@@ -125,12 +126,17 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   if (subject === undefined || !subjects.parseWork(subject)) return undefined;
   const isTrusted = dueWork !== undefined || isFromTimers(message);
   const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted);
-  const runAt = isTimer ? dueTime(headers.get(Header.SCHEDULE)) : undefined;
-  return pendingRecord(request, defaultMaxAttempts(request.type), runAt);
+  const schedule = isTimer ? headers.get(Header.SCHEDULE) : '';
+  const record = pendingRecord(request, defaultMaxAttempts(request.type), dueTime(schedule));
+  const id = subjects.scheduleId(message.subject);
+  if (id === undefined) return record;
+  // What a schedule starts has an id of its own, so it is listed by its own name, and cancelled by it.
+  const isRecurring = !schedule.startsWith('@at ');
+  return isJobId(id) ? { ...record, id, state: 'scheduled', ...(isRecurring && { schedule }) } : undefined;
 }
 
 function dueTime(schedule: string): string | undefined {
-  const time = Date.parse(schedule.replace(/^@at /, ''));
+  const time = schedule.startsWith('@at ') ? Date.parse(schedule.slice(4)) : Number.NaN;
   return Number.isNaN(time) ? undefined : new Date(time).toISOString();
 }
 

@@ -58,7 +58,8 @@ export function orderedSources(broker: Broker, filter: JobFilter, range: TimeRan
     if (!wants('pending')) continue;
     const toJobs = async (messages: StoredMessage[]) =>
       messages.map((message) => pendingRecordOf(broker, message));
-    sources.push(source(broker, 'timers', subjects.schedule(kind, ANY), range, toJobs));
+    for (const timers of subjects.scheduleFilters(kind))
+      sources.push(source(broker, 'timers', timers, range, toJobs));
   }
   return sources;
 }

@@ -226,13 +226,12 @@ async function countTimers(
       }),
     ),
   );
-  await countScheduled(broker, kind, tally);
+  for (const filter of subjects.scheduleFilters(kind)) await countScheduled(broker, filter, tally);
 }
 
-async function countScheduled(broker: Broker, kind: WorkKind, tally: Tally): Promise<void> {
+async function countScheduled(broker: Broker, filter: string, tally: Tally): Promise<void> {
   const { subjects, read } = broker;
   const stream = subjects.streamName('timers');
-  const filter = subjects.schedule(kind, ANY);
   const total = await read.count(stream, filter);
   tally.scheduled += total;
   let seen = 0;

@@ -265,6 +265,25 @@ export class Subjects {
     return `${this.prefix}due.${kind}.*.*.${token(id)}`;
   }
 
+  /** The subjects of a producer's timer by the id that it is listed under: `cron-<name>` also names `cron.<name>`. */
+  schedulesOf(kind: WorkKind, id: string): string[] {
+    const name = /^cron-(.+)$/.exec(id)?.[1];
+    const recurring = name === undefined ? [] : [`${this.prefix}schedules.${kind}.cron.${token(name)}`];
+    return [this.schedule(kind, id), ...recurring];
+  }
+
+  /** All timers of producers. */
+  scheduleFilters(kind: WorkKind): string[] {
+    return ['*', 'cron.*'].map((each) => `${this.prefix}schedules.${kind}.${each}`);
+  }
+
+  /** The id that a producer's timer is listed under, or undefined for a timer of Jetfleet's own. */
+  scheduleId(subject: string): string | undefined {
+    const [, , name, cron, ...rest] = this.isSchedule(subject) ? this.#tokens(subject) : [];
+    if (name === undefined || rest.length > 0 || (cron !== undefined && name !== 'cron')) return undefined;
+    return cron === undefined ? name : `cron-${cron}`;
+  }
+
   /** Whether it is the subject of a timer. */
   isSchedule(subject: string): boolean {
     return subject.startsWith(`${this.prefix}schedules.`);

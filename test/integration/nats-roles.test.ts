@@ -16,7 +16,7 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['webhooks.high.send_webhook.one', 'scheduler', 'worker'],
   ['schedules.jobs.one', 'scheduler', 'worker'],
   ['schedules.webhooks.one', 'scheduler', 'worker'],
-  ['due.jobs.high.report.one'],
+  ['due.jobs.high.report.one', 'worker'],
   ['timers.jobs'],
   ['events.report.completed.one', 'worker'],
   ['jetfleet.cancelled', 'worker'],

@@ -57,6 +57,7 @@ export const jobRecordSchema = z
     startedAt: z.string().optional(),
     finishedAt: z.string().optional(),
     nextRunAt: z.string().optional(),
+    schedule: z.string().optional(),
     worker: z.string().optional(),
     workSeq: z.number().optional(),
     checkpoint: z.any().optional(),
