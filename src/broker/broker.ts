@@ -303,7 +303,8 @@ export class Broker {
   events(options: EventOptions, handler: EventHandler, userCode: UserCode): Promise<EventSubscription> {
     const { connection, subjects } = this;
     const recordOf: Broker['recordOf'] = (message) => this.recordOf(message);
-    const setup = { connection, subjects, recordOf, logger: this.#logger, userCode };
+    const onDenied: ReplyInbox['onDenied'] = (...args) => this.#inbox.onDenied(...args);
+    const setup = { connection, subjects, recordOf, logger: this.#logger, userCode, onDenied };
     return consumeEvents(setup, options, handler);
   }
 

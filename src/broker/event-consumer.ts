@@ -64,7 +64,7 @@ export interface EventSubscription extends AsyncDisposable {
   close(): Promise<void>;
   /**
    * Resolves when the consumer has ended, rejects when it ended by an error: BrokerError `JETFLEET_NO_STREAM` when
-   * somebody deleted the consumer or its stream.
+   * somebody deleted the consumer or its stream, `JETFLEET_BROKER_FORBIDDEN` when the user may not read from it.
    */
   readonly closed: Promise<void>;
 }
@@ -83,6 +83,8 @@ export interface EventConsumerSetup {
   recordOf: (message: Pick<StoredMessage, 'subject' | 'seq' | 'data'>) => JobRecord | undefined;
   logger: Logger;
   userCode: UserCode;
+  /** Hears when the server refuses what is sent on a subject; returns how to stop. */
+  onDenied: (subject: string, listener: (error: BrokerError) => void) => () => void;
 }
 
 /**
@@ -134,6 +136,7 @@ class EventConsumer implements EventSubscription {
   readonly #running = new Set<Promise<void>>();
   readonly #deadLetters: EventDeadLetters;
   readonly closed: Promise<void>;
+  #denied: BrokerError | undefined;
 
   constructor(parts: ConsumerParts, messages: ConsumerMessages) {
     this.#parts = parts;
@@ -156,7 +159,13 @@ class EventConsumer implements EventSubscription {
   }
 
   async #consume(): Promise<void> {
-    const { logger, name, stream, concurrency } = this.#parts;
+    const { logger, name, stream, concurrency, onDenied } = this.#parts;
+    // Refused requests for events would else be repeated for ever, without a word.
+    const stopHearing = onDenied(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, (error) => {
+      this.#denied = error;
+      logger.error({ err: error, consumer: name }, 'event consumer ended');
+      this.#messages.stop();
+    });
     try {
       for await (const msg of this.#messages) {
         const task: Promise<void> = this.#handle(msg).finally(() => this.#running.delete(task));
@@ -171,8 +180,10 @@ class EventConsumer implements EventSubscription {
         { cause },
       );
     } finally {
+      stopHearing();
       await Promise.all(this.#running);
     }
+    if (this.#denied) throw this.#denied;
   }
 
   /** Never rejects. */

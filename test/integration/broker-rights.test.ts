@@ -17,8 +17,8 @@ const USERS = [
   denied('no_jobs', '"jobs.>"'),
   denied('no_schedules', '"schedules.>"'),
   denied('no_reads', '"$JS.API.DIRECT.>"'),
-  denied('no_purge', '"$JS.API.STREAM.PURGE.>"'),
-  denied('no_consumers', '"$JS.API.CONSUMER.>"'),
+  denied('no_pulls', '"$JS.API.CONSUMER.MSG.NEXT.>"'),
+  denied('no_consumers', '"$JS.API.CONSUMER.CREATE.EVENTS.>", "$JS.API.CONSUMER.LIST.JOBS"'),
   denied('no_answers', '"_INBOX.>"', 'subscribe'),
   denied('no_events', '"events.>"'),
   denied('no_notices', '"jetfleet.>"', 'subscribe'),
@@ -113,6 +113,16 @@ describe('a call that its user has no right to says which is missing, at once', 
       code: 'JETFLEET_BROKER_FORBIDDEN',
       message: expect.stringContaining('$JS.API.CONSUMER.'),
     });
+  });
+
+  test('an event consumer that may not read ends with the right that it lacks', async () => {
+    await using queue = as('no_pulls');
+    const events = await queue.events({}, () => {});
+    expect(await refusal(() => events.closed)).toMatchObject({
+      code: 'JETFLEET_BROKER_FORBIDDEN',
+      message: expect.stringContaining('may not publish to $JS.API.CONSUMER.MSG.NEXT.EVENTS.'),
+    });
+    await events.close();
   });
 
   test('rights that are granted while a process runs are used without a restart', async () => {
