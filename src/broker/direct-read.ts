@@ -193,12 +193,16 @@ export class DirectRead {
     return this.#ask(stream, query).catch(this.#retry(() => this.#ask(stream, query)));
   }
 
-  async #ask(stream: string, query: object): Promise<Answered> {
+  /** A read that was under way while the connection came back is asked once more. */
+  async #ask(stream: string, query: object, isRepeated = false): Promise<Answered> {
     this.#assertOpen();
+    const began = performance.now();
     return new Promise((resolve, reject) => {
       const subject = directGet(stream);
       const reply = this.#inbox.expect(TIMEOUT_MS, subject, (msg) => {
         if (msg instanceof BrokerError) return reject(msg);
+        const isEarly = !isRepeated && performance.now() - began < TIMEOUT_MS / 2;
+        if (!msg && isEarly && isOpen(this.#connection)) return resolve(this.#ask(stream, query, true));
         if (!msg) return reject(this.#connection.isClosed() ? closedConnection() : unanswered(stream));
         const read = readHeaders(msg);
         if (!read.ok) return reject(new UnreadableHeadersError(stream));

@@ -4,6 +4,7 @@ import type { GpuProvider } from '../gpu/provider.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/user-code.js';
 import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
@@ -28,6 +29,8 @@ export interface SweeperOptions extends SweepOptions {
   provider?: GpuProvider;
   /** Asked before each sweep: false puts it off. Defaults to always. */
   isActive?: () => boolean;
+  /** How long the provider may take to list its instances, in milliseconds. Defaults to five minutes. */
+  lookTimeoutMs?: number;
   /** Defaults to silence. */
   logger?: Logger;
 }
@@ -53,6 +56,8 @@ const MAX_OPEN = 50_000;
 /** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
 const MAX_MESSAGES = 10_000;
 const STOP_MS = 5_000;
+/** A large account at a slow provider takes a minute. */
+const DEFAULT_LOOK_TIMEOUT_MS = 300_000;
 
 /**
  * Looks now and then for jobs that nothing brings on and instances that belong to nobody, and mends them. Every worker
@@ -79,7 +84,7 @@ export class Sweeper {
     checkNumber('sweep.jitter', options.jitter, 0, 1);
     checkNumber('sweep.graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
     this.#options = options;
-    this.#logger = options.logger ?? silentLogger;
+    this.#logger = guardedLogger(options.logger ?? silentLogger);
     this.#intervalMs = options.intervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;
     this.#reported = new ReportedOrphans(options.graceMs ?? DEFAULT_INSTANCE_GRACE_MS);
   }
@@ -112,10 +117,31 @@ export class Sweeper {
     const mended = await this.#mend(jobs, jobs);
     const { signal } = this.#abort;
     if (signal.aborted || !this.#checks.instances) return { findings: jobs.map(findingOf), mended };
-    const instances = await this.#checks.instances.look(signal);
+    const instances = await this.#lookAtInstances(this.#checks.instances);
     const due = this.#reported.take(instances);
     mended.push(...(await this.#mend(instances, due)));
     return { findings: [...jobs, ...instances].map(findingOf), mended };
+  }
+
+  /** A provider that never answers must not end all later sweeps. */
+  async #lookAtInstances(check: InstanceCheck): Promise<Diagnosis[]> {
+    const { lookTimeoutMs = DEFAULT_LOOK_TIMEOUT_MS } = this.#options;
+    const timeUp = new AbortController();
+    const looking = check.look(AbortSignal.any([this.#abort.signal, timeUp.signal]));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`the provider did not list its instances within ${lookTimeoutMs} ms`);
+      timer = setTimeout(() => {
+        timeUp.abort(error);
+        reject(error);
+      }, lookTimeoutMs);
+    });
+    try {
+      return await Promise.race([looking, late]);
+    } finally {
+      clearTimeout(timer);
+      looking.catch(() => {});
+    }
   }
 
   async #mend(found: readonly Diagnosis[], due: readonly Diagnosis[]): Promise<Mended[]> {

@@ -62,7 +62,7 @@ export interface HttpApi {
 export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = {}): HttpApi {
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
   const { maxStreamsPerToken = 64 } = options;
-  const logger = options.logger ?? queue.logger;
+  const logger = queue.userCode.guard(options.logger ?? queue.logger);
   const access = new Access({ tokens, local, allowedHosts });
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid as never });
   app.use(securityHeaders());
