@@ -330,9 +330,11 @@ function part(text: string | Any): string {
 }
 
 function isToken(text: unknown): text is string {
-  return typeof text === 'string' && text !== '' && !UNSAFE.test(text);
+  return typeof text === 'string' && (PLAIN.test(text) || (text !== '' && !UNSAFE.test(text)));
 }
 
+/** What almost every token is. */
+const PLAIN = /^[A-Za-z0-9_-]+$/;
 const UNSAFE = /[\s.*>\p{Cc}]/u;
 
 /** A name of any characters as one token of a subject. */
