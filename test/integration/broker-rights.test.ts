@@ -18,7 +18,10 @@ const USERS = [
   denied('no_schedules', '"schedules.>"'),
   denied('no_reads', '"$JS.API.DIRECT.>"'),
   denied('no_pulls', '"$JS.API.CONSUMER.MSG.NEXT.>"'),
-  denied('no_consumers', '"$JS.API.CONSUMER.CREATE.EVENTS.>", "$JS.API.CONSUMER.LIST.JOBS"'),
+  denied(
+    'no_consumers',
+    '"$JS.API.CONSUMER.CREATE.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.>", "$JS.API.CONSUMER.LIST.JOBS"',
+  ),
   denied('no_answers', '"_INBOX.>"', 'subscribe'),
   denied('no_events', '"events.>"'),
   denied('no_notices', '"jetfleet.>"', 'subscribe'),
