@@ -8,15 +8,17 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
+import type { RentalLimits } from '../worker/built-in/rental-limit.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { transitionLine } from './job-text.js';
 import { natsServerPath } from './nats-server.js';
 import { cliLogger, type GlobalOptions, openQueue, parsePort, withExamples } from './options.js';
 import { note, paint, printJson } from './output.js';
+import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
 import { shutdownSignal } from './signals.js';
 
-interface DevOptions extends GlobalOptions {
+interface DevOptions extends GlobalOptions, RentalLimits {
   natsPort: number;
   httpPort: number;
   storeDir: string;
@@ -57,6 +59,7 @@ export function devCommand(program: Command): void {
       refuseBrokerFlags(command);
       await dev(command.optsWithGlobals<DevOptions>());
     });
+  withRentalLimits(command);
   withExamples(hideBrokerFlags(command), 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
 }
 
@@ -108,6 +111,7 @@ async function start(options: DevOptions, secret: string, logger: Logger): Promi
     provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger }),
     webhooks: { secret, guard: { allowPrivate: true } },
     pollIntervalMs: POLL_INTERVAL_MS,
+    ...rentalLimitsOf(options),
     name: 'dev',
     logger,
   });

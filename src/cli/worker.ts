@@ -4,16 +4,18 @@ import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
 import { JobType } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseWebhookSecret } from '../webhooks/index.js';
+import type { RentalLimits } from '../worker/built-in/rental-limit.js';
 import { type JobWorkerOptions, JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
 import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
+import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
 import { shutdownSignal } from './signals.js';
 
 const BUILT_IN: readonly string[] = Object.values(JobType);
 
 type Environment = Record<string, string | undefined>;
 
-interface WorkerCommandOptions extends GlobalOptions {
+interface WorkerCommandOptions extends GlobalOptions, RentalLimits {
   concurrency?: string[];
   shutdownTimeout: number;
   pollInterval: number;
@@ -24,6 +26,8 @@ Environment:
   JETFLEET_PROVIDER        novita (default) or simulator
   NOVITA_API_KEY           the key of the account; needed for novita
   NOVITA_API_BASE_URL      where the API is (default: https://api.novita.ai); needed for simulator
+  JETFLEET_MAX_INSTANCES   instances that may be rented at once (default: no limit)
+  JETFLEET_MAX_GPUS        GPUs that may be rented at once (default: no limit)
   JETFLEET_WEBHOOK_SECRET  whsec_...; without it webhooks go out unsigned
   LOG_LEVEL                trace, debug, info (default), warn, error, silent`;
 
@@ -38,6 +42,7 @@ export function workerCommand(program: Command): void {
     )
     .addOption(durationOption('--poll-interval <duration>', 'pause between two looks at an instance', '10s'))
     .action(() => work(command.optsWithGlobals<WorkerCommandOptions>()));
+  withRentalLimits(command);
   withExamples(
     command,
     'worker',
@@ -52,6 +57,7 @@ async function work(options: WorkerCommandOptions): Promise<void> {
     webhooks: webhooksFrom(process.env, logger),
     concurrency: parseConcurrency(options.concurrency ?? []),
     pollIntervalMs: options.pollInterval,
+    ...rentalLimitsOf(options),
     logger,
   };
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));

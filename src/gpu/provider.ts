@@ -29,6 +29,8 @@ export interface Instance {
   reason?: string;
   region?: string;
   productId?: string;
+  /** How many GPUs it has. */
+  gpuNum?: number;
   /** Public endpoints of the instance's ports. */
   endpoints: { port: number; protocol: string; url: string }[];
   /** ISO 8601. */

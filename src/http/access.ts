@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { covers, type Role } from './role.js';
 import { Guesses } from './guesses.js';
+import { covers, type Role } from './role.js';
 import { assertTokens, type HttpToken, type TokenOwner, tokenFinder } from './tokens.js';
 
 /** What a middleware leaves for the routes after it. */

@@ -65,6 +65,8 @@ export const ERROR_CODES = {
   JETFLEET_INSTANCE_NOT_DELETED: 'The instance could not be shown to be gone.',
   JETFLEET_INSTANCE_NOT_OURS:
     'No record shows that a job of this queue rented the instance, so it is not touched.',
+  JETFLEET_LIMIT_INSTANCES: 'Another instance would exceed `maxInstances` of the worker.',
+  JETFLEET_LIMIT_GPUS: 'The instance would exceed `maxGpus` of the worker.',
   JETFLEET_WEBHOOK_URL_INVALID: 'The webhook URL cannot be used.',
   JETFLEET_WEBHOOK_SECRET_INVALID: 'The webhook secret is not of the form whsec_<base64>.',
   JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',

@@ -21,6 +21,7 @@ import { createWebhookClient, type WebhookClient, type WebhookClientOptions } fr
 import type { AbandonedHandler } from '../wire/inspection.js';
 import { builtInHandlers } from './built-in/built-in-handlers.js';
 import { InstanceWatch } from './built-in/instance-watch.js';
+import { checkRentalLimits } from './built-in/rental-limit.js';
 import { CancellationCheck } from './cancellation-check.js';
 import { type DrainStep, runSteps } from './drain-steps.js';
 import type { OnFailpoint } from './failpoint.js';
@@ -61,6 +62,14 @@ export interface JobWorkerOptions {
    * milliseconds. Five times this long a create of unknown outcome may take to show. Defaults to 2,000.
    */
   settleDelayMs?: number;
+  /**
+   * Instances that may be rented at once, 0 to 1,000,000. Counted are all whose name begins with `jetfleet-` on the
+   * provider's account, and the creates under way in every worker of the queue. A create beyond it rents nothing, raises
+   * an alert and is tried again after 30 s: `JETFLEET_LIMIT_INSTANCES`. Defaults to no limit.
+   */
+  maxInstances?: number;
+  /** As `maxInstances`, for GPUs: `JETFLEET_LIMIT_GPUS`. An instance whose provider does not say counts as 8. */
+  maxGpus?: number;
   /** Written on every record. Defaults to `<host>-<pid>-<random>`. */
   name?: string;
   /** Defaults to the queue's logger. */
@@ -138,6 +147,7 @@ export class JobWorkerService implements AsyncDisposable {
     checkName('name', options.name);
     checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
     checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
+    checkRentalLimits(options);
     this.#queue = queue;
     this.#options = { ...options, ...(options.provider && { provider: guardedProvider(options.provider) }) };
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
@@ -286,7 +296,8 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   #registerBuiltIn(): void {
-    const { provider, webhooks, pollIntervalMs, settleDelayMs } = this.#options;
+    const { provider, webhooks, pollIntervalMs, settleDelayMs, maxInstances, maxGpus } = this.#options;
+    const isLimited = maxInstances !== undefined || maxGpus !== undefined;
     const watch = this.#watch;
     const heldJob = (id: string): JobContext => {
       const held = this.#runs.get(id);
@@ -305,6 +316,12 @@ export class JobWorkerService implements AsyncDisposable {
       }),
       ...(pollIntervalMs !== undefined && { pollIntervalMs }),
       ...(settleDelayMs !== undefined && { settleDelayMs }),
+      ...(isLimited && {
+        limits: {
+          ...(maxInstances !== undefined && { maxInstances }),
+          ...(maxGpus !== undefined && { maxGpus }),
+        },
+      }),
     });
     for (const [type, handler] of handlers) this.registerHandler(type, handler);
   }

@@ -1,8 +1,8 @@
 import type { Broker } from '../broker/broker.js';
 import type { Appended } from '../broker/commit-log.js';
 import type { Delivery } from '../broker/delivery.js';
-import type { SlotMap } from '../broker/slots.js';
 import { isBrokerFailure } from '../broker/failure.js';
+import type { SlotMap } from '../broker/slots.js';
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { toJobError } from '../jobs/job-error.js';

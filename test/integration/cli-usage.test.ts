@@ -95,6 +95,10 @@ test('a worker without a usable configuration ends with 2 and says what is missi
   expect(await refused({ ...key, NOVITA_API_BASE_URL: 'not a url' })).toContain('base URL');
   expect(await refused({ ...key, JETFLEET_WEBHOOK_SECRET: 'secret' })).toContain('whsec_');
   expect(await refused(key, '--concurrency', 'create_instance=many')).toContain('type=n');
+  for (const limit of ['-1', '1.5', 'all']) {
+    expect(await refused(key, `--max-instances=${limit}`)).toContain('a whole number from 0');
+  }
+  expect(await refused({ ...key, JETFLEET_MAX_GPUS: 'all' })).toContain('a whole number from 0');
 });
 
 test('a worker runs jobs with the provider of the environment, logs JSON, and drains on SIGTERM', async () => {
@@ -102,14 +106,30 @@ test('a worker runs jobs with the provider of the environment, logs JSON, and dr
   const there = { NATS_URL: nats.url };
   await using simulator = await startSimulator();
   const provider = { JETFLEET_PROVIDER: 'simulator', NOVITA_API_BASE_URL: simulator.url };
-  const args = ['worker', '--poll-interval', '200ms', '--concurrency', 'create_instance=2'];
-  const worker = killAtTheEnd(startCli(args, { ...there, ...provider }));
+  const args = [
+    'worker',
+    '--poll-interval',
+    '200ms',
+    '--concurrency',
+    'create_instance=2',
+    '--max-instances',
+    '1',
+  ];
+  // The flag wins over the environment.
+  const limits = { JETFLEET_MAX_INSTANCES: '0', JETFLEET_MAX_GPUS: '' };
+  const worker = killAtTheEnd(startCli(args, { ...there, ...provider, ...limits }));
   const data = JSON.stringify(instancePayload('w'));
   const added = await cli(
     ['job', 'add', 'create_instance', '--id', 'w', '--data', data, '--wait', '20s', '--json'],
     { env: there },
   );
   expect(JSON.parse(added.stdout)).toMatchObject({ id: 'w', status: 'completed' });
+  const beyond = JSON.stringify(instancePayload('x'));
+  const refused = await cli(
+    ['job', 'add', 'create_instance', '--data', beyond, '--max-attempts', '1', '--wait', '20s', '--json'],
+    { env: there },
+  );
+  expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'JETFLEET_LIMIT_INSTANCES' } });
   worker.child.kill('SIGTERM');
   const { code, stdout, stderr } = await worker.ended;
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });

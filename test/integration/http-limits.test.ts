@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Guesses } from '../../src/http/guesses.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { Guesses } from '../../src/http/guesses.js';
 import { JobQueueService } from '../../src/index.js';
 import { startHttp, TOKENS } from '../support/http.js';
 import { startNats } from '../support/nats.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { CreateSpec, GpuProvider, Instance } from '../../src/gpu/index.js';
 import { guardedProvider } from '../../src/gpu/guarded-provider.js';
+import type { CreateSpec, GpuProvider, Instance } from '../../src/gpu/index.js';
 import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
 
 const INSTANCE: Instance = {

@@ -48,6 +48,7 @@ export const novitaInstanceSchema = z.looseObject({
   clusterId: readable(text),
   clusterName: readable(z.string()),
   productId: readable(text),
+  gpuNum: readable(number),
   portMappings: readable(
     z.array(
       readable(z.looseObject({ port: number, endpoint: readable(z.string()), type: readable(z.string()) })),
@@ -176,6 +177,7 @@ export function mapInstance(raw: NovitaInstance, observedAt = new Date().toISOSt
     ...(reason !== undefined && { reason }),
     ...(region && { region }),
     ...(raw.productId && { productId: raw.productId }),
+    ...(raw.gpuNum !== undefined && { gpuNum: raw.gpuNum }),
     endpoints: (raw.portMappings ?? []).flatMap((mapping) => {
       const { port, endpoint, type } = mapping ?? {};
       return port !== undefined && endpoint

@@ -12,10 +12,12 @@ import { deleteInstanceHandler } from './delete-instance.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { monitorInstanceHandler } from './monitor-instance.js';
 import { OwnedInstances } from './owned-instances.js';
+import { RentalLimit, type RentalLimits } from './rental-limit.js';
 import { sendWebhookHandler } from './send-webhook.js';
 import { watchfulWith } from './watchful.js';
 
 export interface BuiltInOptions {
+  limits?: RentalLimits;
   instances?: { provider: GpuProvider; watch: InstanceWatch; broker: () => Promise<Broker>; logger: Logger };
   webhooks?: { client: WebhookClient; secrets: string[] };
   namespace: string;
@@ -36,6 +38,7 @@ function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
   if (!instances) return [];
   const { provider, watch, broker, logger } = instances;
+  const { limits } = options;
   const owned = new OwnedInstances({ provider, broker });
   const shared = { heldJob, watchful: watchfulWith(new Alerts(logger)) };
   // What is created or deleted is given the same time to show.
@@ -46,6 +49,7 @@ function instanceHandlers(options: BuiltInOptions): [string, unknown][] {
     namespace,
     settleDelayMs,
     ...(webhooks && { checkUrl: webhooks.client.check }),
+    ...(limits && { limit: new RentalLimit({ provider, broker, ...limits }) }),
   };
   const watching = { instances: owned, watch, ...verifying, ...polling };
   return [

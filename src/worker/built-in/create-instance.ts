@@ -10,6 +10,7 @@ import type { GpuProvider, Offer, Template } from '../../gpu/provider.js';
 import { BrokerError } from '../../jobs/errors.js';
 import { type CreateInstancePayload, createInstancePayload } from '../../jobs/payloads.js';
 import type { HandlerOptions, JobContext } from '../job-handler.js';
+import type { RentalLimit } from './rental-limit.js';
 import type { Watchful } from './watchful.js';
 
 /** Finds the job that a chart's actor works for. */
@@ -23,6 +24,8 @@ export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   watchful: Watchful;
   /** Refuses a URL that webhooks of this worker may not go to. Defaults to none: the worker sends no webhooks. */
   checkUrl?: (url: string, signal: AbortSignal) => Promise<void>;
+  /** Defaults to none: any number may be rented. */
+  limit?: RentalLimit;
 }
 
 const MAX_FENCES = 3;
@@ -33,7 +36,7 @@ const MIN_FENCE_MS = 250;
 export function createInstanceHandler(
   options: CreateInstanceHandlerOptions,
 ): HandlerOptions<CreateInstancePayload> {
-  const { provider, namespace, heldJob, watchful, checkUrl, ...settings } = options;
+  const { provider, namespace, heldJob, watchful, checkUrl, limit, ...settings } = options;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
   const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
@@ -70,7 +73,12 @@ export function createInstanceHandler(
         const { gpuNum, rootfsSize, templateId } = payloadOf(job);
         const template = await templateOf(job, templateId);
         const spec = { name: instanceName, offer: offer as Offer, template, gpuNum, rootfsSize };
-        await fence(job, { instanceName, region: offer.region, productId: offer.productId }, freshMs);
+        const announced = { instanceName, region: offer.region, productId: offer.productId };
+        if (limit) {
+          await job.saveCheckpoint(announced);
+          await watchful(jobId, limit.admit(instanceName, gpuNum, job.signal));
+        }
+        await fence(job, announced, freshMs);
         return watchful(jobId, provider.create(spec, job.signal));
       }),
     },

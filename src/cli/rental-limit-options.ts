@@ -1,0 +1,31 @@
+import { type Command, Option } from 'commander';
+import type { RentalLimits } from '../worker/built-in/rental-limit.js';
+import { integer } from './options.js';
+
+const MAX_LIMIT = 1_000_000;
+const limit = integer(0, MAX_LIMIT);
+/** An environment variable that is set to nothing sets nothing. */
+const parseLimit = (text: string) => (text === '' ? undefined : limit(text));
+
+/** `--max-instances` and `--max-gpus`, of the commands that rent. */
+export function withRentalLimits(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--max-instances <n>', 'instances that may be rented at once; creates beyond are refused')
+        .env('JETFLEET_MAX_INSTANCES')
+        .argParser(parseLimit),
+    )
+    .addOption(
+      new Option('--max-gpus <n>', 'GPUs that may be rented at once; creates beyond are refused')
+        .env('JETFLEET_MAX_GPUS')
+        .argParser(parseLimit),
+    );
+}
+
+/** Those that are set. */
+export function rentalLimitsOf({ maxInstances, maxGpus }: RentalLimits): RentalLimits {
+  return {
+    ...(maxInstances !== undefined && { maxInstances }),
+    ...(maxGpus !== undefined && { maxGpus }),
+  };
+}

@@ -1,0 +1,100 @@
+import type { Broker } from '../../broker/broker.js';
+import { INSTANCE_NAME_PREFIX } from '../../gpu/instance-name.js';
+import type { GpuProvider } from '../../gpu/provider.js';
+import { RetryableError } from '../../jobs/errors.js';
+import { checkInteger } from '../../jobs/numbers.js';
+import { RentalIntents } from './rental-intents.js';
+
+export interface RentalLimits {
+  /** Instances that may be rented at once. Defaults to no limit. */
+  maxInstances?: number;
+  /** GPUs that may be rented at once. Defaults to no limit. */
+  maxGpus?: number;
+}
+
+export interface RentalLimitOptions extends RentalLimits {
+  provider: GpuProvider;
+  broker: () => Promise<Broker>;
+}
+
+const MAX_LIMIT = 1_000_000;
+/** Of an instance whose provider does not say: the most that one create rents. */
+const UNKNOWN_GPUS = 8;
+const RETRY_AFTER_MS = 30_000;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkRentalLimits({ maxInstances, maxGpus }: RentalLimits): void {
+  checkInteger('maxInstances', maxInstances, 0, MAX_LIMIT);
+  checkInteger('maxGpus', maxGpus, 0, MAX_LIMIT);
+}
+
+/**
+ * Refuses creates beyond what a worker may have rented. It counts all instances of the account with the prefix of our
+ * names, and the creates under way in every worker of the queue that were announced before this one.
+ */
+export class RentalLimit {
+  readonly #options: RentalLimitOptions;
+  #intents: RentalIntents | undefined;
+  /** Counts take turns: they read on from one place. */
+  #counting: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RentalLimitOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Called after the create was announced, and before it is sent.
+   * @throws RetryableError `JETFLEET_LIMIT_INSTANCES`, `JETFLEET_LIMIT_GPUS`; ProviderError, BrokerError
+   */
+  admit(name: string, gpuNum: number, signal: AbortSignal): Promise<void> {
+    const admitted = this.#counting.then(() => this.#admit(name, gpuNum, signal));
+    this.#counting = admitted.catch(() => {});
+    return admitted;
+  }
+
+  async #admit(name: string, gpuNum: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { maxInstances = Number.POSITIVE_INFINITY, maxGpus = Number.POSITIVE_INFINITY } = this.#options;
+    const rented = await this.#rentedBefore(name, signal);
+    if (rented.instances + 1 > maxInstances) {
+      throw refused(
+        'JETFLEET_LIMIT_INSTANCES',
+        `maxInstances is ${maxInstances}, and ${rented.instances} instances are rented or about to be`,
+      );
+    }
+    if (rented.gpus + gpuNum > maxGpus) {
+      throw refused(
+        'JETFLEET_LIMIT_GPUS',
+        `maxGpus is ${maxGpus}, ${rented.gpus} GPUs are rented or about to be, and the job asks for ${gpuNum}`,
+      );
+    }
+  }
+
+  /** What others have rented, or are about to with an earlier announcement. */
+  async #rentedBefore(name: string, signal: AbortSignal): Promise<{ instances: number; gpus: number }> {
+    const { provider, broker } = this.#options;
+    this.#intents ??= new RentalIntents(await broker());
+    const intents = await this.#intents.readOn();
+    const own = intents.get(name)?.seq ?? Number.POSITIVE_INFINITY;
+    const rented = { instances: 0, gpus: 0 };
+    const listed = new Set<string>([name]);
+    for await (const instance of provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+      if (instance.status === 'terminated' || instance.status === 'terminating') continue;
+      rented.instances += 1;
+      rented.gpus += instance.gpuNum ?? intents.get(instance.name)?.gpuNum ?? UNKNOWN_GPUS;
+      listed.add(instance.name);
+      this.#intents.seen(instance.name);
+    }
+    for (const [other, { seq, gpuNum }] of intents) {
+      if (listed.has(other) || seq > own) continue;
+      rented.instances += 1;
+      rented.gpus += gpuNum;
+    }
+    return rented;
+  }
+}
+
+function refused(code: 'JETFLEET_LIMIT_INSTANCES' | 'JETFLEET_LIMIT_GPUS', why: string): RetryableError {
+  const message = `nothing is rented: ${why}; raise the limit of the worker, or delete instances`;
+  return new RetryableError(message, { code, retryAfterMs: RETRY_AFTER_MS });
+}

@@ -1,0 +1,154 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { Offer } from '../../src/gpu/index.js';
+import { type CreateInstancePayload, type JobWorkerOptions, JobWorkerService } from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
+import type { Alert } from '../../src/telemetry/alerts.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+import { QUERY } from '../support/simulated-novita.js';
+
+let nats: EmbeddedServer;
+let fleet: Fleet;
+let alerts: Alert[];
+const onAlert = (alert: unknown) => void alerts.push(alert as Alert);
+
+beforeAll(async () => {
+  nats = await startNats();
+  subscribe('jetfleet.alert', onAlert);
+});
+afterAll(async () => {
+  unsubscribe('jetfleet.alert', onAlert);
+  await nats.stop();
+});
+beforeEach(async () => {
+  alerts = [];
+  fleet = await startFleet({ nats, workers: 0 });
+  return () => fleet.close();
+});
+
+const addWorker = (limits: JobWorkerOptions) =>
+  fleet.addWorker(undefined, { settleDelayMs: 1, sweep: false, ...limits });
+
+async function order(id: string, gpuNum = 1, maxAttempts = 1): Promise<string> {
+  const payload: CreateInstancePayload = {
+    instanceId: id,
+    name: id,
+    productName: 'RTX 4090 24GB',
+    templateId: 'template-123',
+    gpuNum,
+    rootfsSize: 60,
+    region: 'CN-HK-01',
+  };
+  return fleet.queue.addJob('create_instance', payload, 'high', { id, maxAttempts });
+}
+
+const ended = (id: string) => fleet.waitForJob(id, ({ status }) => isTerminal(status));
+/** How many GPUs each instance has that was rented. */
+const rented = () =>
+  fleet.simulator.requests.log
+    .filter(({ route }) => route === 'POST /gpu/instance/create')
+    .map(({ body }) => (body as { gpuNum: number }).gpuNum);
+const ids = (count: number) => Array.from({ length: count }, (_, index) => `order-${index}`);
+
+/** The codes with which jobs ended, undefined for one that rented. */
+async function outcomes(count: number): Promise<(string | undefined)[]> {
+  const jobs = await Promise.all(ids(count).map(ended));
+  return jobs.map(({ error }) => error?.code);
+}
+
+describe('no worker rents beyond its limit', () => {
+  it('of instances, when many jobs come at once', async () => {
+    fleet.simulator.faults.add({ kind: 'slow', delayMs: 150, when: 'before', route: '/gpu/instance/create' });
+    await addWorker({ maxInstances: 3 });
+    await Promise.all(ids(10).map((id) => order(id)));
+    const codes = await outcomes(10);
+    expect(codes.filter((code) => code === undefined)).toHaveLength(3);
+    expect(codes.filter((code) => code === 'JETFLEET_LIMIT_INSTANCES')).toHaveLength(7);
+    expect(rented()).toHaveLength(3);
+    expect(alerts.map(({ kind }) => kind)).toEqual(Array(7).fill('rental_limit'));
+    expect(alerts[0]?.message).toMatch(/maxInstances is 3, and \d instances are rented or about to be/);
+  });
+
+  it('of instances, when two workers take them at once', async () => {
+    fleet.simulator.faults.add({ kind: 'slow', delayMs: 150, when: 'before', route: '/gpu/instance/create' });
+    for (const _ of [1, 2]) await addWorker({ maxInstances: 2, concurrency: { create_instance: 3 } });
+    await Promise.all(ids(8).map((id) => order(id)));
+    expect((await outcomes(8)).filter((code) => code === undefined)).toHaveLength(2);
+    expect(rented()).toHaveLength(2);
+  });
+
+  it('of GPUs', async () => {
+    await addWorker({ maxGpus: 5 });
+    for (const [index, gpuNum] of [2, 2, 2, 1, 1].entries()) {
+      await order(`order-${index}`, gpuNum);
+      await ended(`order-${index}`);
+    }
+    expect(await outcomes(5)).toEqual([
+      undefined,
+      undefined,
+      'JETFLEET_LIMIT_GPUS',
+      undefined,
+      'JETFLEET_LIMIT_GPUS',
+    ]);
+    expect(rented()).toEqual([2, 2, 1]);
+  });
+
+  it('of none', async () => {
+    await addWorker({ maxInstances: 0 });
+    await order('order-0');
+    expect(await outcomes(1)).toEqual(['JETFLEET_LIMIT_INSTANCES']);
+    expect(rented()).toEqual([]);
+  });
+
+  it('though the list lags behind what it has rented', async () => {
+    fleet.simulator.faults.add({ kind: 'list_lag', lagMs: 60_000 });
+    await addWorker({ maxInstances: 1 });
+    for (const id of ids(2)) {
+      await order(id);
+      await ended(id);
+    }
+    expect(await outcomes(2)).toEqual([undefined, 'JETFLEET_LIMIT_INSTANCES']);
+  });
+
+  it('counting what anybody has rented with our prefix, and nothing else', async () => {
+    const [offer] = await fleet.provider.listOffers(QUERY);
+    const template = await fleet.provider.getTemplate('template-123');
+    const spec = { offer: offer as Offer, template, gpuNum: 1, rootfsSize: 60 };
+    await fleet.provider.create({ ...spec, name: 'somebody-elses' });
+    await addWorker({ maxInstances: 1 });
+    await order('order-0');
+    await ended('order-0');
+    await fleet.provider.create({ ...spec, name: 'jetfleet-of-another-queue' });
+    await order('order-1');
+    await ended('order-1');
+    expect(await outcomes(2)).toEqual([undefined, 'JETFLEET_LIMIT_INSTANCES']);
+  });
+
+  it('and rents again once there is room', async () => {
+    await addWorker({ maxInstances: 1 });
+    await order('order-0');
+    const { result } = await ended('order-0');
+    await order('order-1', 1, 2);
+    const refused = await fleet.waitForJob('order-1', 'retrying');
+    expect(refused.error).toMatchObject({ code: 'JETFLEET_LIMIT_INSTANCES', retryAfterMs: 30_000 });
+    expect(Date.parse(refused.nextRunAt ?? '') - Date.parse(refused.updatedAt)).toBeGreaterThanOrEqual(
+      30_000,
+    );
+    await fleet.provider.delete((result as { novitaInstanceId: string }).novitaInstanceId);
+    await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]));
+    await order('order-2');
+    await ended('order-2');
+    expect(rented()).toHaveLength(2);
+  });
+});
+
+it.each([{ maxInstances: -1 }, { maxInstances: 1.5 }, { maxGpus: Number.NaN }, { maxGpus: 1e9 }])(
+  'a limit that is none is refused: %j',
+  (limits) => {
+    expect(() => new JobWorkerService(fleet.queue, limits)).toThrow(
+      expect.objectContaining({ code: 'JETFLEET_OPTION_INVALID' }),
+    );
+  },
+);
