@@ -142,20 +142,28 @@ describe('an instance that no job of ours rented is left alone', () => {
     const ours = await rentByJob('real-parent');
     const victim = await rentOutside('jetfleet-real-parent-0123456789ab');
     const { subjects, connection } = await fleet.queue.broker();
-    for (const [id, parent] of [
-      ['forged-parent', 'real-parent'],
-      ['wild-parent', '>'],
-      ['star-parent', '*'],
-    ] as const) {
-      alerts = [];
+    const claim = (id: string, parent: string) => {
       const sent = headers();
       sent.set('Jetfleet-Parent-Id', parent);
       const subject = subjects.work({ kind: 'jobs', priority: 'high', type: 'delete_instance', id });
       connection.publish(subject, JSON.stringify({ instanceId: 'x', novitaInstanceId: victim }), {
         headers: sent,
       });
-      await refuses(id, victim);
+    };
+    // An id that is not made from its parent's proves that nobody of ours sent it.
+    for (const [id, parent] of [
+      ['forged-parent', 'real-parent'],
+      ['wild-parent', '>'],
+      ['star-parent', '*'],
+    ] as const) {
+      claim(id, parent);
+      expect(await ended(id)).toMatchObject({
+        state: 'rejected',
+        error: { code: 'JETFLEET_HEADER_INVALID' },
+      });
     }
+    claim('real-parent-forged', 'real-parent');
+    await refuses('real-parent-forged', victim);
     expect(isAlive(ours)).toBe(true);
   });
 

@@ -2,6 +2,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/direct-read.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { JobType } from '../../jobs/vocabulary.js';
+import { ANY } from '../../wire/subjects.js';
 
 /** An instance that a create job is about to rent, or has just rented. */
 export interface RentalIntent {
@@ -49,16 +50,16 @@ export class RentalIntents {
   async readOn(): Promise<ReadonlyMap<string, RentalIntent>> {
     const { subjects, read } = this.#broker;
     const stream = subjects.streamName('events');
-    let next = this.#next ?? (await read.sequenceAt(stream, Date.now() - LOOK_BACK_MS));
+    let next = this.#next ?? (await read.sequenceAt(stream, this.#broker.clock.now() - LOOK_BACK_MS));
     for (;;) {
-      const page = await read.page(stream, subjects.event(JobType.CREATE_INSTANCE, '*', '*'), next, PAGE);
+      const page = await read.page(stream, subjects.event(JobType.CREATE_INSTANCE, ANY, ANY), next, PAGE);
       for (const message of page) this.#take(message);
       const last = page.at(-1);
       if (last) next = last.seq + 1;
       this.#next = next;
       if (page.length < PAGE) break;
     }
-    const now = Date.now();
+    const now = this.#broker.clock.now();
     for (const [name, { endedMs }] of this.#intents) {
       if (endedMs !== undefined && now - endedMs > LAG_MS) this.#intents.delete(name);
     }
