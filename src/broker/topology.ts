@@ -107,7 +107,6 @@ export class Topology {
       want,
       have: present.get(keyOf(want.stream, want.config.durable_name)),
     }));
-    if (mayChange) await Promise.all(each.map(({ want, have }) => this.#narrow(want, have)));
     await Promise.all(each.map(({ want, have }) => this.#compareConsumer(want, have, report, onMissing)));
     return report;
   }
@@ -254,18 +253,6 @@ export class Topology {
       });
     }
     return present;
-  }
-
-  /**
-   * A consumer of an earlier version takes the jobs without an id as well, and stands in the way of the one that they
-   * have now. What it has handed out stays handed out.
-   */
-  async #narrow({ stream, config }: WantedConsumer, have: ConsumerInfo | undefined): Promise<void> {
-    const { durable_name: name, filter_subject: filter = '' } = config;
-    if (!have?.config.filter_subjects) return;
-    have.config = (
-      await this.#jsm.consumers.update(stream, name, { filter_subject: filter, filter_subjects: [] })
-    ).config;
   }
 
   async #missing<T>(notFound: readonly number[], read: () => Promise<T>): Promise<T | undefined> {

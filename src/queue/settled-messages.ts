@@ -92,18 +92,16 @@ export async function removeSettled(
 ): Promise<{ upTo: number; tookMs: number }> {
   let upTo = bound;
   let last = 0;
-  const beyondWildcards: number[] = [];
   for (const consumer of consumers) {
     const settled = await settledUpTo(broker, consumer, upTo);
     upTo = settled.upTo;
     last = Math.max(last, settled.last);
-    beyondWildcards.push(...settled.beyondWildcards);
   }
   const [first] = consumers;
   const startedMs = performance.now();
   if (first && Math.min(last, upTo) > 0) {
     await broker.topology.purge(first.kind, first.removal, Math.min(last, upTo));
-    for (const seq of beyondWildcards) if (seq <= upTo) await broker.topology.deleteMessage(first.kind, seq);
+    for (const consumer of consumers) await removeBeyondWildcards(broker, consumer, upTo);
   }
   return { upTo, tookMs: performance.now() - startedMs };
 }
@@ -112,26 +110,31 @@ interface SettledUpTo {
   upTo: number;
   /** The last message that is stored, at most `upTo`; 0 without any. */
   last: number;
-  /** Settled messages that no wildcard but `>` matches: a client wrote one as the id. */
-  beyondWildcards: number[];
+}
+
+/** Messages whose id is `*` or `>`, as only a foreign client writes it: no wildcard of a purge matches those. */
+async function removeBeyondWildcards(broker: Broker, consumer: WorkConsumer, upTo: number): Promise<void> {
+  for await (const page of belowFloor(broker, consumer, upTo)) {
+    for (const { seq, subject } of page) {
+      if (/\.[*>]$/.test(subject)) await broker.topology.deleteMessage(consumer.kind, seq);
+    }
+  }
 }
 
 /** How far all that is stored of a consumer is settled, at most up to the bound. */
 async function settledUpTo(broker: Broker, consumer: Removable, bound: number): Promise<SettledUpTo> {
   const { kind, known } = consumer;
-  const beyondWildcards: number[] = [];
   // A message with headers that cannot be read is on no page.
   let last = lastOf(known, bound);
-  if (await isAllKnown(broker, consumer, bound)) return { upTo: bound, last, beyondWildcards };
+  if (await isAllKnown(broker, consumer, bound)) return { upTo: bound, last };
   for await (const page of belowFloor(broker, consumer, bound)) {
     const unknown = page.filter(({ seq }) => !known.has(seq));
     const [lost] = await unsettledOf(broker, kind, unknown);
     const settled = lost ? page.filter(({ seq }) => seq < lost.seq) : page;
-    beyondWildcards.push(...settled.flatMap(({ seq, subject }) => (/\.[*>]$/.test(subject) ? seq : [])));
     last = Math.max(last, settled.at(-1)?.seq ?? 0);
-    if (lost) return { upTo: lost.seq - 1, last, beyondWildcards };
+    if (lost) return { upTo: lost.seq - 1, last };
   }
-  return { upTo: bound, last, beyondWildcards };
+  return { upTo: bound, last };
 }
 
 /** Whether what is stored up to the bound is what the caller has settled, and nothing else, by their numbers. */

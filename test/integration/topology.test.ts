@@ -1,6 +1,6 @@
-import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatDrift } from '../../src/broker/drift.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { assertApiLevel } from '../../src/broker/server-check.js';
@@ -30,29 +30,6 @@ describe('streams and consumers', () => {
     const again = await queue.setup(['create_instance', 'send_webhook']);
     expect(again).toMatchObject({ created: [], drift: [] });
     expect(again.unchanged).toHaveLength(4 + 2 + 3 * 4 * 2);
-  });
-
-  it('of an earlier version, which takes both forms, makes room for the one for jobs without an id', async () => {
-    await using queue = open('older');
-    await queue.setup();
-    const { jsm, connection } = await manager();
-    await jsm.consumers.add('OLDER_JOBS', {
-      durable_name: 'echo-normal',
-      ack_policy: AckPolicy.Explicit,
-      ack_wait: 15_000_000_000,
-      max_ack_pending: -1,
-      filter_subjects: ['older.jobs.normal.echo', 'older.jobs.normal.echo.*'],
-    });
-    const ids = [await queue.addJob('echo', 1), 'seq-2'];
-    connection.publish('older.jobs.normal.echo', '2');
-    await connection.flush();
-    const worker = new JobWorkerService(queue).registerHandler('echo', { handler: ({ payload }) => payload });
-    await worker.start();
-    for (const id of ids) {
-      await vi.waitFor(async () => expect((await queue.getJob(id))?.state).toBe('completed'));
-    }
-    await worker.shutdown();
-    await connection.close();
   });
 
   it('can be created by many processes at once', async () => {

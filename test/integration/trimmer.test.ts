@@ -1,4 +1,4 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { SettledSequences } from '../../src/broker/settled-sequences.js';
@@ -143,21 +143,6 @@ it('jobs that have run do not run again when their consumer is made anew', async
   open();
   await fleet.waitForJob(first, 'completed');
   expect(runs).toEqual(['first', 'second', 'third', 'fourth']);
-});
-
-it('a work stream of an earlier version, which removes each message by itself, is used as it is', async () => {
-  await using own = await startNats();
-  await using fleet = await startFleet({ nats: own, workers: 0, handlers: { quick: () => 1 } });
-  const { connection, subjects } = await fleet.queue.broker();
-  const jsm = await jetstreamManager(connection);
-  const name = subjects.streamName('jobs');
-  const { config } = await jsm.streams.info(name);
-  await jsm.streams.delete(name);
-  await jsm.streams.add({ ...config, retention: 'workqueue' as never });
-  await fleet.addWorker();
-  const id = await fleet.queue.addJob('quick', 1);
-  await fleet.waitForJob(id, 'completed');
-  await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
 });
 
 it.each(['>', '*'])('a message with %s for its id is removed like any other', async (id) => {
