@@ -14,6 +14,7 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { keepHistory } from './broker-admin.js';
 import type { RunPlan } from './plan.js';
 import { FaultReceiver } from './receiver.js';
+import { startShortCreds } from './renewed-creds.js';
 
 /** The broker of a lane: one node, or three. It outlives a run, each in a namespace of its own. */
 export type LaneBroker = { kind: 'single'; server: EmbeddedServer } | { kind: 'cluster'; cluster: Cluster };
@@ -31,6 +32,8 @@ export interface Arena extends AsyncDisposable {
   producer: JobQueueService;
   /** One for each client that network faults can meet, the producer's last; none on a cluster. */
   proxies: TcpProxy[];
+  /** What clients show a server that lets nobody stay for long. */
+  credsFile?: string;
   /** Whether the history of a job outlives its removal. */
   keepsHistory: boolean;
   /** What client `index` connects to. */
@@ -40,20 +43,26 @@ export interface Arena extends AsyncDisposable {
 export async function openArena(
   broker: LaneBroker,
   namespace: string,
-  { workers, ackWaitMs, faults }: Pick<RunPlan, 'workers' | 'ackWaitMs' | 'faults'>,
+  { workers, ackWaitMs, faults, renewsCreds }: RunPlan,
 ): Promise<Arena> {
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
+  const short = renewsCreds ? await startShortCreds() : undefined;
+  const credsFile = short?.credsFile;
   const simulator = await startSimulator({ timings: QUICK });
   const receiver = await FaultReceiver.start();
   const proxies: TcpProxy[] = [];
   if (broker.kind === 'single') {
-    const target = { host: '127.0.0.1', port: broker.server.port };
+    const target = { host: '127.0.0.1', port: short?.port ?? broker.server.port };
     for (let n = 0; n <= workers; n++) proxies.push(await startTcpProxy({ targets: target }));
   }
   const serversFor = (index: number) => (proxies[index] ? [proxies[index].url] : urls);
-  const shared = { namespace, replicas, ackWaitMs };
-  const observer = new JobQueueService({ servers: urls, name: 'observer', ...shared });
+  const shared = { namespace, replicas, ackWaitMs, ...(credsFile && { credsFile }) };
+  const observer = new JobQueueService({
+    servers: short ? serversFor(workers) : urls,
+    name: 'observer',
+    ...shared,
+  });
   await observer.connect();
   const commit = { confirmTimeoutMs: 500, giveUpMs: 1_500 };
   const producer = new JobQueueService({ servers: serversFor(workers), name: 'producer', commit, ...shared });
@@ -64,6 +73,7 @@ export async function openArena(
     namespace,
     replicas,
     keepsHistory: faults.some(({ kind }) => kind === 'cleanup'),
+    ...(credsFile && { credsFile }),
     simulator,
     provider,
     receiver,
@@ -76,6 +86,7 @@ export async function openArena(
       await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
       await receiver[Symbol.asyncDispose]();
       await simulator.stop();
+      await short?.[Symbol.asyncDispose]();
     },
   };
   if (arena.keepsHistory) await keepHistory(arena);

@@ -148,7 +148,7 @@ export class Crew implements AsyncDisposable {
   }
 
   #config(index: number, { generation }: Seat): WorkerConfig {
-    const { namespace, replicas, simulator } = this.#arena;
+    const { namespace, replicas, simulator, credsFile } = this.#arena;
     return {
       name: `worker-${index}-${generation}`,
       ownPollsPerSecond: index % 2 === 0 ? SELDOM : Number.MAX_VALUE,
@@ -157,6 +157,7 @@ export class Crew implements AsyncDisposable {
       replicas,
       simulatorUrl: simulator.url,
       secret: this.#secret,
+      ...(credsFile && { credsFile }),
       clockOffsetMs: this.#clockOffsetsMs[index] ?? 0,
       ...this.#behaviour,
     };

@@ -113,6 +113,7 @@ async function start(config: WorkerConfig): Promise<void> {
   const lent = config.lent ? await connect({ servers, name }) : undefined;
   const queue = new JobQueueService({
     ...(lent ? { connection: lent } : { servers }),
+    ...(config.credsFile && { credsFile: config.credsFile }),
     namespace,
     replicas,
     ackWaitMs: config.ackWaitMs,

@@ -94,6 +94,8 @@ export interface RunPlan {
   redrive: boolean;
   /** How far the clock of each worker is off. */
   clockOffsetsMs: number[];
+  /** Whether every connection is closed after two seconds, and comes back with credentials that were renewed on disk. */
+  renewsCreds: boolean;
   /** How long a silent worker keeps a job. */
   ackWaitMs: number;
 }

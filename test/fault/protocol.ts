@@ -12,6 +12,7 @@ export interface WorkerConfig {
   /** Monitors are looked at from memory between their own polls from so many a second on. */
   ownPollsPerSecond: number;
   ackWaitMs: number;
+  credsFile?: string;
   /** How far its clock is off. */
   clockOffsetMs: number;
   /** Whether it is lent a connection, which its owner may drain. */

@@ -123,6 +123,14 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
       draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps, ...delayMs });
     }
   },
+  'renewed-creds': (random, draft) => {
+    draft.renewsCreds = true;
+    // Enough to go on for a few seconds, in which everybody is sent away more than once.
+    for (let n = 0; n < 8; n++) {
+      const job = task(random, nextId(draft, 'task'));
+      draft.jobs.push({ ...job, atMs: random.int(0, 4_000) });
+    }
+  },
   'lent-connection': (random, draft) => {
     for (let n = random.int(1, 3); n > 0; n--) {
       addFault(draft, { kind: 'drain-connection', worker: worker(random, draft), atMs: when(random) });
@@ -212,7 +220,7 @@ const CLUSTER: Readonly<Record<string, Scenario>> = {
 const CLOCK_OFFSETS_MS = [-60_000, -30_000, -3_000, 0, 3_000, 30_000, 60_000];
 
 /** Those that need a run of their own. */
-const ALONE: readonly string[] = ['hand-back', 'cleanup'];
+const ALONE: readonly string[] = ['hand-back', 'cleanup', 'renewed-creds'];
 
 /** Those that work alike on one node and on three. */
 const PORTABLE = [
@@ -254,6 +262,7 @@ export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: s
     workers: random.int(2, 3),
     redrive: false,
     clockOffsetsMs: [],
+    renewsCreds: false,
     ackWaitMs: ACK_WAIT_MS,
   };
   const draft: Draft = { ...plan, jobs: [], cancels: [], faults: [], serial: 0 };

@@ -119,10 +119,56 @@ export const PROVIDER_FAULTS: Readonly<Record<string, (random: Random, job: Crea
       // It may be gone before a worker that took the job over could see it.
       job.mayCreateTwice = true;
     },
+    'strange answers to reads': (random, job, match) => {
+      for (const answer of random.sample(STRANGE_ANSWERS, random.int(2, 6))) {
+        job.faults.push({ ...answer, route: READ, match, times: random.int(1, 2) });
+      }
+    },
+    'a strange answer to a create that was carried out': (random, job, match) => {
+      const answers = STRANGE_ANSWERS.filter(({ status = 200 }) => status === 200 || status === 404);
+      job.faults.push({ ...random.pick(answers), when: 'after', route: CREATE, match, times: 1 });
+    },
+    'strange answers to the delete of a stuck instance': (random, job, match) => {
+      job.payload.maxWaitTime = 400;
+      job.faults.push({ kind: 'stuck_pulling', match });
+      for (const answer of random.sample(STRANGE_ANSWERS, 2)) {
+        job.faults.push({ ...answer, route: DELETE, match, times: 1 });
+      }
+    },
+    'not found at first': (random, job, match) => {
+      job.faults.push({ kind: 'read_lag', lagMs: random.int(50, 400), match });
+    },
+    'an id beyond 2^53': (_, job, match) => {
+      job.faults.push({ kind: 'numeric_id', match });
+    },
+    'odd elements on short pages': (random, job) => {
+      job.faults.push({ kind: 'odd_elements', times: random.int(2, 20) });
+      job.faults.push({ kind: 'capped_pages', size: 1, pastEnd: random.pick(['empty', 'repeat'] as const) });
+    },
     'reads fail for a while': (random, job, match) => {
       job.faults.push({ kind: 'error', status: 502, match, times: random.int(1, 4) } satisfies FaultInput);
     },
   };
+
+const READ = 'GET /gpu/instance';
+/** Answers that are not the provider's own, or not of the kind that was asked for. They prove nothing. */
+const STRANGE_ANSWERS: readonly Extract<FaultInput, { kind: 'answer' }>[] = [
+  { kind: 'answer', status: 302, headers: { location: 'http://127.0.0.1:1/' } },
+  { kind: 'answer', status: 307, headers: { location: '/v1/gpu/instance' } },
+  { kind: 'answer', status: 400, body: '<html>bad request</html>' },
+  { kind: 'answer', status: 401, body: '' },
+  { kind: 'answer', status: 403, body: '<html>forbidden</html>' },
+  { kind: 'answer', status: 404, body: '<html>not found</html>' },
+  { kind: 'answer', status: 404, body: '' },
+  { kind: 'answer', status: 425, body: '' },
+  { kind: 'answer', status: 200, body: '' },
+  { kind: 'answer', status: 200, body: 'null' },
+  { kind: 'answer', status: 200, body: '<html>welcome</html>' },
+  { kind: 'answer', status: 200, body: { code: 500, reason: 'INTERNAL' } },
+  { kind: 'answer', status: 200, body: { instances: 'none' } },
+  { kind: 'answer', status: 200, body: { instances: [] }, cutAfterBytes: 5 },
+  { kind: 'answer', status: 200, body: '{', dribbleMs: 50 },
+];
 
 const CREATE = '/gpu/instance/create';
 const DELETE = '/gpu/instance/delete';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
 import { natsServerBinary } from './nats.js';
 
 /** A nats-server with settings of the test's own. */
@@ -44,15 +44,12 @@ export async function startConfigured(
     log += part;
   });
   const ended = once(child, 'exit');
-  const port = await vi.waitFor(
-    async () => {
-      if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
-      const name = (await readdir(folder)).find((each) => each.endsWith('.ports'));
-      const ports = JSON.parse(await readFile(join(folder, name ?? 'none'), 'utf8')) as { nats: string[] };
-      return Number(new URL(ports.nats[0] ?? '').port);
-    },
-    { timeout: 15_000, interval: 10 },
-  );
+  const port = await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
+    const name = (await readdir(folder)).find((each) => each.endsWith('.ports'));
+    const ports = JSON.parse(await readFile(join(folder, name ?? 'none'), 'utf8')) as { nats: string[] };
+    return Number(new URL(ports.nats[0] ?? '').port);
+  });
   return {
     port,
     address: `127.0.0.1:${port}`,
@@ -61,12 +58,9 @@ export async function startConfigured(
       await writeFile(file, `${own(port)}\n${settings.replaceAll('FOLDER', folder)}\n`);
       const seen = log.length;
       child.kill('SIGHUP');
-      await vi.waitFor(
-        () => {
-          if (!/Reloaded server configuration|Failed to reload/.test(log.slice(seen))) throw new Error(log);
-        },
-        { timeout: 15_000, interval: 10 },
-      );
+      await eventually(() => {
+        if (!/Reloaded server configuration|Failed to reload/.test(log.slice(seen))) throw new Error(log);
+      });
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');
@@ -74,4 +68,15 @@ export async function startConfigured(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Asks until it is so; gives up after 15 s. The fault harness, which has no test runner, needs it too. */
+async function eventually<T>(ask: () => Promise<T> | T): Promise<T> {
+  for (const end = Date.now() + 15_000; ; await delay(10)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
 }
