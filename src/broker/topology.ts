@@ -43,6 +43,7 @@ const CONSUMER_NOT_FOUND = 10014;
 const CREATE_WITHIN_MS = 20_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
+const DELETE_FAILED = 10057;
 
 /**
  * Creates the streams and consumers where they are missing; what exists is compared, and only changed where an earlier
@@ -180,7 +181,11 @@ export class Topology {
   /** Removes one message; one that is gone already is a success. */
   async deleteMessage(kind: StreamKind, seq: number): Promise<void> {
     const stream = this.#subjects.streamName(kind);
-    await this.#missing(MESSAGE_GONE, () => this.#jsm.streams.deleteMessage(stream, seq, false));
+    try {
+      await this.#jsm.streams.deleteMessage(stream, seq, false);
+    } catch (error) {
+      if (!isMessageGone(error)) throw error;
+    }
   }
 
   async #compareStream(
@@ -323,6 +328,13 @@ function compare(target: string, have: object, want: object, report: TopologyRep
   const drift = findDrift(target, have, want);
   if (drift.length === 0) report.unchanged.push(target);
   report.drift.push(...drift);
+}
+
+/** A message may go between the server's look-up and its removal; then only the text says why. */
+function isMessageGone(error: unknown): boolean {
+  if (!(error instanceof JetStreamApiError)) return false;
+  const isLate = error.code === DELETE_FAILED && /no message found|deleted message/.test(error.message);
+  return isLate || MESSAGE_GONE.includes(error.code);
 }
 
 function isTimeout(error: unknown): boolean {

@@ -116,6 +116,8 @@ export function planFor(nameless: string): Plan {
       completed('broken-webhook-failed'),
       { id: 'gone', ...rejected, errorCode: 'JETFLEET_INSTANCE_VANISHED' },
       completed('gone-webhook-failed'),
+      // The provider may have been wrong, so what is gone is deleted all the same.
+      completed('gone-delete'),
       { ...completed('report'), attempt: 3, states },
       completed('hello'),
     ],

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
+import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ANY, workKindsFor } from '../wire/subjects.js';
 import { bareMessageOf, type Carrier, carriersOf, removeCarriers } from './job-carriers.js';
 import { findTaken } from './job-lookup.js';
+import { floorOf } from './settled-messages.js';
 
 const PAGE = 200;
 /** Jobs at once; each takes some requests. */
@@ -61,8 +63,29 @@ async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean>
   const upTo = await lastOf(broker, id, event, record);
   if (upTo === undefined) return false;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return false;
+  if (await isWithWorker(broker, record, carriers)) return false;
   await removeCarriers(broker, carriers);
+  if (await isWithWorker(broker, record, carriers)) return false;
   return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
+}
+
+/**
+ * Whether a worker has the message of a cancelled job and has not said yet that it found the job cancelled. Without the
+ * record it would take the job for a new one.
+ */
+async function isWithWorker(
+  { subjects, topology }: Broker,
+  { id, type, priority, state }: JobRecord,
+  carriers: readonly Carrier[],
+): Promise<boolean> {
+  if (state !== 'cancelled') return false;
+  const name = subjects.consumerName(type, priority, sequenceOf(id) !== undefined);
+  for (const { kind, seq } of carriers) {
+    if (kind !== 'jobs' && kind !== 'webhooks') continue;
+    const info = await topology.consumer(kind, name);
+    if (info && floorOf(info) < seq && seq <= info.delivered.stream_seq) return true;
+  }
+  return false;
 }
 
 /** Up to where nothing but the finished job's records stands, or undefined when the job has moved on from `event`. */

@@ -59,9 +59,10 @@ export async function openArena(
   const serversFor = (index: number) => (proxies[index] ? [proxies[index].url] : urls);
   const shared = { namespace, replicas, ackWaitMs, ...(credsFile && { credsFile }) };
   const observer = new JobQueueService({
+    ...shared,
+    ...(short && { credsFile: short.longCredsFile }),
     servers: short ? serversFor(workers) : urls,
     name: 'observer',
-    ...shared,
   });
   await observer.connect();
   const commit = { confirmTimeoutMs: 500, giveUpMs: 1_500 };

@@ -7,11 +7,14 @@ import { Operator } from '../support/operator.js';
 /** A JWT ends with a whole second, so this one is good for one second and a half at least. */
 const VALID_MS = 2_500;
 const RENEWED_EVERY_MS = 600;
+const LONG_MS = 60 * 60 * 1000;
 
 /** A server that lets nobody stay for longer than two seconds, and the file with which its clients come back. */
 export interface ShortCreds extends AsyncDisposable {
   port: number;
   credsFile: string;
+  /** For whoever only watches: it stays. */
+  longCredsFile: string;
 }
 
 export async function startShortCreds(): Promise<ShortCreds> {
@@ -24,6 +27,8 @@ export async function startShortCreds(): Promise<ShortCreds> {
     await rename(`${credsFile}.next`, credsFile);
   };
   await renew();
+  const longCredsFile = join(nats.folder, 'long.creds');
+  await writeFile(longCredsFile, operator.creds(LONG_MS));
   const stop = new AbortController();
   const renewing = (async () => {
     while (!stop.signal.aborted) {
@@ -34,6 +39,7 @@ export async function startShortCreds(): Promise<ShortCreds> {
   return {
     port: nats.port,
     credsFile,
+    longCredsFile,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await renewing;

@@ -41,6 +41,7 @@ test('doctor shows what is missing and ends with 1, --fix makes it and ends with
     'stream_missing',
     'stream_missing',
     'stream_missing',
+    'stream_missing',
   ]);
   const text = await run(['doctor'], empty);
   expect(text.stdout).toMatch(/danger +stream_missing {2}stream \w+_JOBS\n.*\n.*\n +--fix creates it/);

@@ -37,7 +37,7 @@ test('the demo shows every job, checks it, ends with 0 and leaves nothing behind
   expect(stdout).toMatch(
     / report +usage_report +pending·retrying +2\/3 +the figures are not ready; again at /m,
   );
-  expect(stdout).toMatch(/^-- 24\/24 jobs finished$/m);
+  expect(stdout).toMatch(/^-- 25\/25 jobs finished$/m);
   expect(stdout).toMatch(/^ {3}JOB +EXPECTED +GOT$/m);
   expect(stdout).toMatch(/^ ✓ instance of stuck +rented 1 ×, deleted, gone +rented 1 ×, deleted, gone$/m);
   expect(stdout).toMatch(/^ ✓ job seq-\d+ +completed +completed$/m);
@@ -62,5 +62,5 @@ test('with --json the only data is the verdict, and no setting of the environmen
   expect(ok).toBe(true);
   expect(durationMs).toBeGreaterThan(1_000);
   expect(rows.length).toBeGreaterThan(40);
-  expect(stderr).toContain('24/24 jobs finished');
+  expect(stderr).toContain('25/25 jobs finished');
 });

@@ -68,7 +68,7 @@ async function eventually(count: number): Promise<Diagnosis[]> {
 }
 
 describe('a message of a job that has ended', () => {
-  const follower: FollowUp = { id: 'after', type: 'step', payload: {}, priority: 'normal' };
+  const follower: FollowUp = { id: 'ended-after', type: 'step', payload: {}, priority: 'normal' };
 
   it('is found, what follows from the job is published, and the message removed', async () => {
     await fleet.queue.addJob('nobody_handles', {}, 'normal', { id: 'ended' });
@@ -77,9 +77,9 @@ describe('a message of a job that has ended', () => {
     expect(more).toEqual([]);
     expect(found?.finding).toMatchObject({ code: 'message_left_over', target: 'ended', severity: 'warning' });
     expect(await mendAll([found as Diagnosis])).toMatchObject([
-      { ok: true, result: 'message 1 is removed, after published' },
+      { ok: true, result: 'message 1 is removed, ended-after published' },
     ]);
-    expect(await fleet.queue.getJob('after')).toMatchObject({ state: 'queued', parentId: 'ended' });
+    expect(await fleet.queue.getJob('ended-after')).toMatchObject({ state: 'queued', parentId: 'ended' });
     expect(await left()).toBe(1);
   });
 

@@ -1,3 +1,4 @@
+import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
@@ -273,6 +274,25 @@ describe('cleanup', () => {
     expect(
       await broker.read.last(broker.subjects.streamName('jobs'), broker.subjects.workOf('jobs', old.id)),
     ).toBeDefined();
+  });
+
+  test('leaves a cancelled job to the worker that has its message, until it lets go', async () => {
+    const type = 'on_its_way';
+    await queue.setup([type]);
+    const broker = await queue.broker();
+    const { subjects, connection } = broker;
+    const name = await queue.addJob(type, 1, 'normal', { id: `way-${id}` });
+    const consumer = await jetstream(connection).consumers.get(
+      subjects.streamName('jobs'),
+      subjects.consumerName(type, 'normal'),
+    );
+    const message = await consumer.next();
+    await queue.cancel(name);
+    await queue.cleanup(0);
+    expect(await queue.getJob(name)).toMatchObject({ state: 'cancelled' });
+    await message?.ackAck();
+    await queue.cleanup(0);
+    expect(await queue.getJob(name)).toBeUndefined();
   });
 
   test('and a retry at the same time: the job is gone, or it lives with its message', async () => {

@@ -109,7 +109,7 @@ describe('the verdict of the demo', () => {
     expect(failuresOf(evidence)).toEqual([
       'job train: processing·running',
       'job late: failed·exhausted',
-      'history of all jobs: 22 ended once',
+      'history of all jobs: 23 ended once',
     ]);
   });
 
