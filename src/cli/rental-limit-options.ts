@@ -4,7 +4,7 @@ import { integer } from './options.js';
 
 const MAX_LIMIT = 1_000_000;
 const limit = integer(0, MAX_LIMIT);
-/** An environment variable that is set to nothing sets nothing. */
+/** An environment variable that is set to nothing sets nothing; the parser then keeps the empty text. */
 const parseLimit = (text: string) => (text === '' ? undefined : limit(text));
 
 /** `--max-instances` and `--max-gpus`, of the commands that rent. */
@@ -25,7 +25,7 @@ export function withRentalLimits(command: Command): Command {
 /** Those that are set. */
 export function rentalLimitsOf({ maxInstances, maxGpus }: RentalLimits): RentalLimits {
   return {
-    ...(maxInstances !== undefined && { maxInstances }),
-    ...(maxGpus !== undefined && { maxGpus }),
+    ...(typeof maxInstances === 'number' && { maxInstances }),
+    ...(typeof maxGpus === 'number' && { maxGpus }),
   };
 }

@@ -124,6 +124,7 @@ describe('instance', () => {
       healthy: true,
       region: 'US-CA-06',
       productId: '7',
+      gpuNum: 1,
       endpoints: [
         { port: 8888, protocol: 'http', url: 'https://i-1-8888.example.com' },
         { port: 80, protocol: 'http', url: 'https://i-1-80.example.com' },
