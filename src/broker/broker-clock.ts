@@ -5,6 +5,8 @@ const MEASURE_MS = 60_000;
 /** An answer that took longer says too little about the time in between; it is asked for again. */
 const GOOD_ROUND_TRIP_MS = 100;
 const TRIES = 3;
+/** Until the broker was asked with success the local clock counts, so it is asked again soon. */
+const ASK_AGAIN_MS = 250;
 
 /**
  * The time as the broker has it: the broker fires timers and dates messages, so that its clock decides what is due. It
@@ -17,6 +19,9 @@ export class BrokerClock {
   #startMs = Date.now() - performance.now();
   #measuring: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #isSet = false;
+  #isStopped = false;
 
   /** @param ask reads the broker's clock, in ms since the epoch */
   constructor(ask: () => Promise<number>, logger: Logger) {
@@ -41,7 +46,9 @@ export class BrokerClock {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#again);
   }
 
   /** Sets the clock by the broker's; where that cannot be read, it goes on as it was. Never rejects. */
@@ -50,8 +57,14 @@ export class BrokerClock {
       .catch((err) => this.#logger.debug({ err }, 'cannot read the clock of the broker'))
       .finally(() => {
         this.#measuring = undefined;
+        if (!this.#isSet && !this.#isStopped) this.#askAgain();
       });
     return this.#measuring;
+  }
+
+  #askAgain(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => void this.measure(), ASK_AGAIN_MS).unref();
   }
 
   async #measure(): Promise<void> {
@@ -63,6 +76,7 @@ export class BrokerClock {
       if (Number.isNaN(brokerMs) || answeredMs - sentMs >= best) continue;
       best = answeredMs - sentMs;
       this.#startMs = brokerMs - (sentMs + answeredMs) / 2;
+      this.#isSet = true;
     }
   }
 }

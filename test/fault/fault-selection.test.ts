@@ -35,6 +35,8 @@ describe('the harness sees a product that is broken on purpose', () => {
     ['blind-create', 'provider', 3, /duplicated-instance: /],
     ['early-ack', 'worker-kill', 2, /lost: /],
     ['no-intent', 'dies-while-creating', 2, /orphaned-instance: /],
+    ['local-clock', 'clocks', 2, /clock: /],
+    ['purge-under-consumer', 'hand-back', 2, /held-up: /],
   ];
   it.each(cases)('%s, in %s', async (sabotage, scenario, lanes, sees) => {
     // A fault need not meet the broken moment in each run, and one violation is proof enough.

@@ -65,7 +65,8 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
     case 'retry-all':
       return (await arena.producer.retryAll()).length > 0;
     case 'forged-notice':
-      return forgeNotice(fault.notice, arena);
+      // Where another fault has the broker away, it meets nobody.
+      return forgeNotice(fault.notice, arena).catch(() => false);
     case 'broker-kill':
       return killServer(arena, fault.forMs);
     default:

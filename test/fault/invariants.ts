@@ -23,6 +23,7 @@ export type ViolationKind =
   | 'unexpected-failure'
   | 'left-over'
   | 'early'
+  | 'clock'
   | 'held-up'
   | 'flood'
   | 'hostile'

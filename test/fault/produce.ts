@@ -104,9 +104,10 @@ async function publish(
   for (const [name, value] of pairs) headers.append(name, value);
   const answer = await connection.request(subject, body, { timeout: 1_000, headers });
   const { seq, duplicate, error } = answer.json<PublishAnswer>();
-  const isStored = seq !== undefined && !duplicate;
+  // An answer with an error has a sequence of 0.
+  const isStored = error === undefined && seq !== undefined && !duplicate;
   if (!isStored && pairs.length > 0 && error?.code !== 503) return undefined;
-  if (seq === undefined) throw new Error(error?.description);
+  if (error !== undefined || seq === undefined) throw new Error(error?.description);
   return bare ? `seq-${seq}` : id;
 }
 

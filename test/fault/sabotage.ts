@@ -3,10 +3,12 @@
  * process and undoes one safeguard.
  */
 import { Broker } from '../../src/broker/broker.js';
+import { BrokerClock } from '../../src/broker/broker-clock.js';
 import type { Delivery } from '../../src/broker/delivery.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { Subjects } from '../../src/wire/subjects.js';
 import { JobRunner } from '../../src/worker/job-runner.js';
 import { withCreate } from './provider-wrap.js';
 
@@ -19,6 +21,10 @@ export const SABOTAGES = {
   'early-ack': withEarlyAck,
   /** The name of an instance is not recorded before the create. */
   'no-intent': withoutIntent,
+  /** Times are those of the worker's own clock. */
+  'local-clock': withLocalClock,
+  /** Messages of ended jobs are removed by the subject that their consumer filters on. */
+  'purge-under-consumer': withPurgeUnderConsumer,
 } as const;
 export type Sabotage = keyof typeof SABOTAGES;
 
@@ -74,6 +80,17 @@ function withoutIntent(): void {
       return rest as JobRecord;
     });
     return append.call(this, forgetful, ...rest);
+  };
+}
+
+function withLocalClock(): void {
+  BrokerClock.prototype.now = () => Date.now();
+}
+
+function withPurgeUnderConsumer(): void {
+  const { consumersFor } = Subjects.prototype;
+  Subjects.prototype.consumersFor = function (...names) {
+    return consumersFor.apply(this, names).map((consumer) => ({ ...consumer, removal: consumer.filter }));
   };
 }
 

@@ -108,10 +108,10 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
   'hand-back': (random, draft) => {
     draft.ackWaitMs = LONG_ACK_WAIT_MS;
     for (let n = 0; n < 20; n++) {
-      const steps = [{ ms: n % 2 === 0 ? random.int(1, 20) : random.int(700, 1_200), end: 'ok' } as const];
+      const steps = [{ ms: n % 2 === 0 ? random.int(1, 20) : random.int(1_500, 2_500), end: 'ok' } as const];
       draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps });
     }
-    for (let atMs = 300; atMs < ADDING_MS + 600; atMs += random.int(200, 500)) {
+    for (let atMs = 500; atMs < ADDING_MS + 1_500; atMs += random.int(200, 500)) {
       addFault(draft, { kind: 'term', worker: worker(random, draft), atMs });
     }
   },

@@ -5,6 +5,8 @@ import { LONG_ACK_WAIT_MS } from './plan.js';
 
 /** The broker stores a time in milliseconds, and a worker knows the broker's clock no better than this. */
 const CLOCK_TOLERANCE_MS = 250;
+/** A record is stored a while after it was made, as when the broker is away. */
+const SLOW_WRITE_MS = 15_000;
 /** A job that waits this long for a worker with free slots was forgotten. */
 const FORGOTTEN_MS = 5_000;
 /** Messages that a job may write into a work stream for each of its records: its timer, and what the timer fires. */
@@ -16,6 +18,7 @@ export function timeViolations(evidence: Evidence): Violation[] {
   const isUnhurried = plan.ackWaitMs === LONG_ACK_WAIT_MS;
   return [
     ...[...histories.values()].flatMap(early),
+    ...[...histories.values()].flat().flatMap(misdated),
     ...(isUnhurried ? handedBack(evidence).flatMap(heldUp) : []),
     ...flooded(evidence),
   ];
@@ -33,6 +36,13 @@ function early(history: readonly StoredRecord[]): Violation[] {
     const detail = `${before.state} until ${before.nextRunAt}, ran ${dueMs - after.storedAtMs} ms before`;
     return [{ kind: 'early', about: after.id, detail }];
   });
+}
+
+/** Times on records are the broker's, however wrong the clock of the worker that wrote them. */
+function misdated({ id, state, updatedAt, storedAtMs }: StoredRecord): Violation[] {
+  const lateMs = storedAtMs - Date.parse(updatedAt);
+  if (lateMs > -CLOCK_TOLERANCE_MS && lateMs < SLOW_WRITE_MS) return [];
+  return [{ kind: 'clock', about: id, detail: `${state} at ${updatedAt}, stored ${lateMs} ms later` }];
 }
 
 interface HandBack {
