@@ -4,6 +4,7 @@ import { BrokerError } from '../jobs/errors.js';
 import { closedConnection, isOpen, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
 import { readHeaders } from './message-headers.js';
+import type { OutgoingMessage } from './publish-all.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
 /** A message as its stream holds it. */
@@ -17,6 +18,11 @@ export interface StoredMessage {
 }
 
 const TIMEOUT_MS = 5_000;
+/**
+ * Any replica may answer, and one that has just stopped never does: then another one is asked, so many times.
+ */
+const ASK_ANOTHER_MS = 150;
+const ASK_OTHERS = 4;
 const NOT_FOUND = 404;
 const NO_RESPONDERS = 503;
 const END_OF_BATCH = 204;
@@ -200,6 +206,7 @@ export class DirectRead {
     return new Promise((resolve, reject) => {
       const subject = directGet(stream);
       const reply = this.#inbox.expect(TIMEOUT_MS, subject, (msg) => {
+        clearInterval(others);
         if (msg instanceof BrokerError) return reject(msg);
         const isEarly = !isRepeated && performance.now() - began < TIMEOUT_MS / 2;
         if (!msg && isEarly && isOpen(this.#connection)) return resolve(this.#ask(stream, query, true));
@@ -213,8 +220,20 @@ export class DirectRead {
         } else resolve({ msg, headers });
       });
       const request = { subject, reply, data: JSON.stringify(query) };
+      const others = this.#askOthers(request);
       if (!send(this.#connection, [request])) reject(closedConnection());
     });
+  }
+
+  /** The first answer counts, and a single server needs none of this. */
+  #askOthers(request: OutgoingMessage): NodeJS.Timeout | undefined {
+    if (this.#connection.info?.cluster === undefined) return undefined;
+    let left = ASK_OTHERS;
+    const others = setInterval(() => {
+      if (left-- > 0) send(this.#connection, [request]);
+      else clearInterval(others);
+    }, ASK_ANOTHER_MS);
+    return others.unref();
   }
 
   /** A batch, and the headers of the status that ended it. Messages whose headers cannot be read are left out. */
@@ -234,6 +253,8 @@ export class DirectRead {
         settle();
       };
       const onMessage = (msg: Msg) => {
+        // A long answer may take longer than a silent server is waited for.
+        timer.refresh();
         const read = readHeaders(msg);
         if (!read.ok) return;
         const { headers } = read;

@@ -215,7 +215,8 @@ describe('a cluster of three', () => {
   it('is not disturbed by a follower that freezes for 3 s and thaws', { timeout: TEST_MS }, async () => {
     const [leader, other, follower] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
     const ofConsumers = consumers.map((consumer) => moveLeader(leader, 'JOBS', consumer));
-    await Promise.all([moveLeader(leader, 'JOBS'), moveLeader(leader, 'EVENTS'), ...ofConsumers]);
+    const streams = ['JOBS', 'EVENTS', 'WEBHOOKS', 'TIMERS'];
+    await Promise.all([...streams.map((stream) => moveLeader(leader, stream)), ...ofConsumers]);
     await using load = await startLoad('frozen', on(leader, other));
     await load.progress();
     follower.freeze();
