@@ -70,18 +70,18 @@ async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean>
 }
 
 /**
- * Whether a worker has the message of a cancelled job and has not said yet that it found the job cancelled. Without the
- * record it would take the job for a new one.
+ * Whether a worker may have a message of a cancelled job that it has not claimed, nor found cancelled. Without the record it
+ * would take the job for a new one.
  */
 async function isWithWorker(
   { subjects, topology }: Broker,
-  { id, type, priority, state }: JobRecord,
+  { id, type, priority, state, workSeq }: JobRecord,
   carriers: readonly Carrier[],
 ): Promise<boolean> {
   if (state !== 'cancelled') return false;
   const name = subjects.consumerName(type, priority, sequenceOf(id) !== undefined);
   for (const { kind, seq } of carriers) {
-    if (kind !== 'jobs' && kind !== 'webhooks') continue;
+    if ((kind !== 'jobs' && kind !== 'webhooks') || seq === workSeq) continue;
     const info = await topology.consumer(kind, name);
     if (info && floorOf(info) < seq && seq <= info.delivered.stream_seq) return true;
   }

@@ -112,12 +112,22 @@ interface SettledUpTo {
   last: number;
 }
 
-/** Messages whose id is `*` or `>`, as only a foreign client writes it: no wildcard of a purge matches those. */
-async function removeBeyondWildcards(broker: Broker, consumer: WorkConsumer, upTo: number): Promise<void> {
-  for await (const page of belowFloor(broker, consumer, upTo)) {
-    for (const { seq, subject } of page) {
-      if (/\.[*>]$/.test(subject)) await broker.topology.deleteMessage(consumer.kind, seq);
-    }
+/**
+ * Messages whose id is `*` or `>`, as only a foreign client writes it: no wildcard of a purge matches those. Some have headers
+ * that cannot be read, so they are found by their sequences alone.
+ */
+async function removeBeyondWildcards(
+  { read, subjects, topology }: Broker,
+  { kind, subject }: WorkConsumer,
+  upTo: number,
+): Promise<void> {
+  const stream = subjects.streamName(kind);
+  for (let removed = 0; ; ) {
+    const { firstSeq } = await read.extent(stream, subject);
+    // A replica that lags behind still shows what is gone.
+    if (firstSeq > upTo || firstSeq <= removed) return;
+    await topology.deleteMessage(kind, firstSeq);
+    removed = firstSeq;
   }
 }
 
