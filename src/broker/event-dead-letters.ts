@@ -1,4 +1,5 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
+import { InTurn } from './in-turn.js';
 
 /** An event that a durable consumer has given up, since its handler failed each time. */
 export interface EventDeadLetter {
@@ -29,7 +30,7 @@ export class EventDeadLetters {
   readonly #consumer: string;
   /** What this process has written, by key, lately. */
   readonly #own = new Map<string, string>();
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly #writes = new InTurn();
   #checks: NodeJS.Timeout[] = [];
 
   constructor(jsm: JetStreamManager, stream: string, consumer: string) {
@@ -48,14 +49,13 @@ export class EventDeadLetters {
     for (const key of this.#own.keys()) if (this.#own.size > MAX_KEPT) this.#own.delete(key);
     await this.#write();
     for (const timer of this.#checks) clearTimeout(timer);
+    // The letter is kept by now. A check that fails finds nothing out, and the next one asks again.
     this.#checks = CHECKS_MS.map((ms) => setTimeout(() => void this.#write().catch(() => {}), ms).unref());
   }
 
   /** Writes those of its letters that the consumer lacks, one write after the other. */
   #write(): Promise<void> {
-    const write = this.#writing.then(() => this.#writeMissing());
-    this.#writing = write.catch(() => {});
-    return write;
+    return this.#writes.run(() => this.#writeMissing());
   }
 
   async #writeMissing(): Promise<void> {

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
-import type { RentalLimits } from '../worker/built-in/rental-limit.js';
+import { MAX_RENTAL_LIMIT, type RentalLimits } from '../worker/built-in/rental-limit.js';
 import { integer } from './options.js';
 
-const MAX_LIMIT = 1_000_000;
-const limit = integer(0, MAX_LIMIT);
+const limit = integer(0, MAX_RENTAL_LIMIT);
 /** An environment variable that is set to nothing sets nothing; the parser then keeps the empty text. */
 const parseLimit = (text: string) => (text === '' ? undefined : limit(text));
 

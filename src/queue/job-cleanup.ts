@@ -65,6 +65,7 @@ async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean>
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return false;
   if (await isWithWorker(broker, record, carriers)) return false;
   await removeCarriers(broker, carriers);
+  // One may have been handed out just before it was removed.
   if (await isWithWorker(broker, record, carriers)) return false;
   return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
 }

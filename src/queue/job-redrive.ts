@@ -98,7 +98,7 @@ async function forgetFailure(broker: Broker, { seq }: LastEvent): Promise<void> 
 /** How a job failed whose message held no payload that could be kept. */
 const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|MESSAGE_TOO_LARGE|HEADER_INVALID|ID_INVALID)/;
 
-/** Somebody was faster, or the record could not be added as a job: a stranger may have written it. */
+/** Somebody was faster, or the record could not be added as a job: another client may have written it. */
 function passOver(error: unknown): undefined {
   const isGone = JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND';
   if (!isGone && !(error instanceof ConflictError) && !(error instanceof ValidationError)) throw error;

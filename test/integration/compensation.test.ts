@@ -3,6 +3,7 @@ import type { CreateInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { Offer } from '../../src/gpu/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
+import { instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import { QUERY } from '../support/simulated-novita.js';
@@ -22,16 +23,7 @@ beforeEach(async () => {
 const CREATE = '/gpu/instance/create';
 
 async function order(id: string, more: Partial<CreateInstancePayload> = {}, maxAttempts = 1): Promise<void> {
-  const payload: CreateInstancePayload = {
-    instanceId: id,
-    name: id,
-    productName: 'RTX 4090 24GB',
-    templateId: 'template-123',
-    gpuNum: 1,
-    rootfsSize: 60,
-    region: 'CN-HK-01',
-    ...more,
-  };
+  const payload: CreateInstancePayload = { ...instancePayload(id), ...more };
   await fleet.queue.addJob('create_instance', payload, 'high', { id, maxAttempts });
 }
 

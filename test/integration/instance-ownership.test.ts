@@ -1,14 +1,14 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CreateInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { Offer } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
-import type { CreateInstancePayload, JobRecord } from '../../src/index.js';
+import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
-import type { Alert } from '../../src/telemetry/alerts.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
+import { hearAlerts } from '../support/alerts.js';
+import { instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import { type ProviderProxy, proxyProvider } from '../support/provider-proxy.js';
@@ -17,8 +17,8 @@ import { QUERY } from '../support/simulated-novita.js';
 let nats: EmbeddedServer;
 let fleet: Fleet;
 let proxy: ProviderProxy;
-let alerts: Alert[];
-const onAlert = (alert: unknown) => void alerts.push(alert as Alert);
+const heard = hearAlerts();
+const { alerts } = heard;
 
 beforeAll(async () => {
   nats = await startNats();
@@ -26,16 +26,15 @@ beforeAll(async () => {
   proxy = await proxyProvider(fleet.simulator);
   const { provider } = proxy;
   await fleet.addWorker(undefined, { provider, pollIntervalMs: 20, settleDelayMs: 20, sweep: false });
-  subscribe('jetfleet.alert', onAlert);
 });
 afterAll(async () => {
-  unsubscribe('jetfleet.alert', onAlert);
+  heard[Symbol.dispose]();
   await fleet.close();
   await proxy[Symbol.asyncDispose]();
   await nats.stop();
 });
 beforeEach(() => {
-  alerts = [];
+  alerts.splice(0);
   proxy.forge = () => undefined;
 });
 
@@ -49,16 +48,7 @@ async function rentOutside(name: string): Promise<string> {
 
 /** An instance that a job rented, which runs. */
 async function rentByJob(id: string): Promise<string> {
-  const payload: CreateInstancePayload = {
-    instanceId: id,
-    name: id,
-    productName: 'RTX 4090 24GB',
-    templateId: 'template-123',
-    gpuNum: 1,
-    rootfsSize: 60,
-    region: 'CN-HK-01',
-  };
-  await fleet.queue.addJob('create_instance', payload, 'high', { id });
+  await fleet.queue.addJob('create_instance', instancePayload(id), 'high', { id });
   const { result } = await fleet.waitForJob(id, 'completed');
   await fleet.waitForJob(`${id}-monitor`, 'completed');
   return (result as CreateInstanceResult).novitaInstanceId;

@@ -1,11 +1,11 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CreateInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { Sweeper } from '../../src/doctor/sweeper.js';
 import { instanceNameStem } from '../../src/gpu/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
-import type { Alert } from '../../src/telemetry/alerts.js';
+import { hearAlerts } from '../support/alerts.js';
+import { instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import {
@@ -20,8 +20,8 @@ import {
 let nats: EmbeddedServer;
 let fleet: Fleet;
 let proxy: ProviderProxy;
-let alerts: Alert[];
-const onAlert = (alert: unknown) => void alerts.push(alert as Alert);
+const heard = hearAlerts();
+const { alerts } = heard;
 
 beforeAll(async () => {
   nats = await startNats();
@@ -31,31 +31,21 @@ beforeAll(async () => {
   const retry = { create_instance: { baseMs: 1, jitter: 0 } };
   // The settling time is 200 ms.
   await fleet.addWorker(undefined, { provider, pollIntervalMs: 20, settleDelayMs: 40, sweep: false, retry });
-  subscribe('jetfleet.alert', onAlert);
 });
 afterAll(async () => {
-  unsubscribe('jetfleet.alert', onAlert);
+  heard[Symbol.dispose]();
   await fleet.close();
   await proxy[Symbol.asyncDispose]();
   await nats.stop();
 });
 beforeEach(() => {
-  alerts = [];
+  alerts.splice(0);
   proxy.forge = () => undefined;
   fleet.simulator.faults.clear();
 });
 
 async function order(id: string, more: Partial<CreateInstancePayload> = {}): Promise<void> {
-  const payload: CreateInstancePayload = {
-    instanceId: id,
-    name: id,
-    productName: 'RTX 4090 24GB',
-    templateId: 'template-123',
-    gpuNum: 1,
-    rootfsSize: 60,
-    region: 'CN-HK-01',
-    ...more,
-  };
+  const payload: CreateInstancePayload = { ...instancePayload(id), ...more };
   await fleet.queue.addJob('create_instance', payload, 'high', { id });
 }
 

@@ -1,29 +1,28 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { Offer } from '../../src/gpu/index.js';
-import { type CreateInstancePayload, type JobWorkerOptions, JobWorkerService } from '../../src/index.js';
+import { type JobWorkerOptions, JobWorkerService } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
-import type { Alert } from '../../src/telemetry/alerts.js';
+import { hearAlerts } from '../support/alerts.js';
+import { instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import { QUERY } from '../support/simulated-novita.js';
 
 let nats: EmbeddedServer;
 let fleet: Fleet;
-let alerts: Alert[];
-const onAlert = (alert: unknown) => void alerts.push(alert as Alert);
+const heard = hearAlerts();
+const { alerts } = heard;
 
 beforeAll(async () => {
   nats = await startNats();
-  subscribe('jetfleet.alert', onAlert);
 });
 afterAll(async () => {
-  unsubscribe('jetfleet.alert', onAlert);
+  heard[Symbol.dispose]();
   await nats.stop();
 });
 beforeEach(async () => {
-  alerts = [];
+  alerts.splice(0);
   fleet = await startFleet({ nats, workers: 0 });
   return () => fleet.close();
 });
@@ -32,15 +31,7 @@ const addWorker = (limits: JobWorkerOptions) =>
   fleet.addWorker(undefined, { settleDelayMs: 1, sweep: false, ...limits });
 
 async function order(id: string, gpuNum = 1, maxAttempts = 1): Promise<string> {
-  const payload: CreateInstancePayload = {
-    instanceId: id,
-    name: id,
-    productName: 'RTX 4090 24GB',
-    templateId: 'template-123',
-    gpuNum,
-    rootfsSize: 60,
-    region: 'CN-HK-01',
-  };
+  const payload = { ...instancePayload(id), gpuNum };
   return fleet.queue.addJob('create_instance', payload, 'high', { id, maxAttempts });
 }
 

@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/broker.js';
+import { InTurn } from '../../broker/in-turn.js';
 import { OwnerSearch, owns } from '../../doctor/owner-search.js';
 import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../../gpu/provider.js';
@@ -31,7 +32,7 @@ export class OwnedInstances {
   readonly #provider: GpuProvider;
   readonly #broker: () => Promise<Broker>;
   /** Searches read many records, so they take turns. */
-  #searching: Promise<unknown> = Promise.resolve();
+  readonly #searches = new InTurn();
 
   constructor({ provider, broker }: OwnedInstancesOptions) {
     this.#provider = provider;
@@ -104,9 +105,8 @@ export class OwnedInstances {
     const broker = await this.#broker();
     const creator = await this.#creatorOf(broker, job.record);
     if (creator && owns(creator, name, broker.subjects.namespace)) return;
-    const search = this.#searching.then(() => new OwnerSearch(broker).find(new Set([name])));
-    this.#searching = search.catch(() => {});
-    if ((await search).has(name)) return;
+    const owners = await this.#searches.run(() => new OwnerSearch(broker).find(new Set([name])));
+    if (owners.has(name)) return;
     throw notOurs(
       `${shown} is not touched: no record of a create_instance job of this queue has its name; if it is yours, and its record has expired, remove it in the provider's console`,
     );

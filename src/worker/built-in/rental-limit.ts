@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/broker.js';
+import { InTurn } from '../../broker/in-turn.js';
 import { INSTANCE_NAME_PREFIX } from '../../gpu/instance-name.js';
 import type { GpuProvider } from '../../gpu/provider.js';
 import { RetryableError } from '../../jobs/errors.js';
@@ -17,15 +18,16 @@ export interface RentalLimitOptions extends RentalLimits {
   broker: () => Promise<Broker>;
 }
 
-const MAX_LIMIT = 1_000_000;
+/** The highest limit that can be set. */
+export const MAX_RENTAL_LIMIT = 1_000_000;
 /** Of an instance whose provider does not say: the most that one create rents. */
 const UNKNOWN_GPUS = 8;
 const RETRY_AFTER_MS = 30_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkRentalLimits({ maxInstances, maxGpus }: RentalLimits): void {
-  checkInteger('maxInstances', maxInstances, 0, MAX_LIMIT);
-  checkInteger('maxGpus', maxGpus, 0, MAX_LIMIT);
+  checkInteger('maxInstances', maxInstances, 0, MAX_RENTAL_LIMIT);
+  checkInteger('maxGpus', maxGpus, 0, MAX_RENTAL_LIMIT);
 }
 
 /**
@@ -36,7 +38,7 @@ export class RentalLimit {
   readonly #options: RentalLimitOptions;
   #intents: RentalIntents | undefined;
   /** Counts take turns: they read on from one place. */
-  #counting: Promise<unknown> = Promise.resolve();
+  readonly #counts = new InTurn();
 
   constructor(options: RentalLimitOptions) {
     this.#options = options;
@@ -47,9 +49,7 @@ export class RentalLimit {
    * @throws RetryableError `JETFLEET_LIMIT_INSTANCES`, `JETFLEET_LIMIT_GPUS`; ProviderError, BrokerError
    */
   admit(name: string, gpuNum: number, signal: AbortSignal): Promise<void> {
-    const admitted = this.#counting.then(() => this.#admit(name, gpuNum, signal));
-    this.#counting = admitted.catch(() => {});
-    return admitted;
+    return this.#counts.run(() => this.#admit(name, gpuNum, signal));
   }
 
   async #admit(name: string, gpuNum: number, signal: AbortSignal): Promise<void> {
