@@ -1,5 +1,6 @@
 import { withDeadline } from './deadline.js';
-import type { GpuProvider, Instance } from './provider.js';
+import { isInstanceId } from './instance-id.js';
+import type { GpuProvider, Instance, Offer, Template } from './provider.js';
 import { ProviderError, type ProviderErrorClass } from './provider-error.js';
 
 /** Longest wait for one call of a provider, in milliseconds; an adapter's own limits are shorter. */
@@ -28,11 +29,7 @@ export function guardedProvider(
     create: (spec, signal) =>
       within('create', signal, async (ended) => {
         const created = await provider.create(spec, ended);
-        return check(
-          'create',
-          created,
-          typeof created?.providerInstanceId === 'string' && created.providerInstanceId !== '',
-        );
+        return check('create', created, isInstanceId(created?.providerInstanceId));
       }),
     get: (id, signal) =>
       within('get', signal, async (ended) => {
@@ -50,9 +47,13 @@ export function guardedProvider(
     listOffers: (query, signal) =>
       within('listOffers', signal, async (ended) => {
         const offers = await provider.listOffers(query, ended);
-        return check('listOffers', offers, Array.isArray(offers));
+        return check('listOffers', offers, Array.isArray(offers) && offers.every(isOffer));
       }),
-    getTemplate: (id, signal) => within('getTemplate', signal, (ended) => provider.getTemplate(id, ended)),
+    getTemplate: (id, signal) =>
+      within('getTemplate', signal, async (ended) => {
+        const template = await provider.getTemplate(id, ended);
+        return check('getTemplate', template, isTemplate(template));
+      }),
   };
 
   function check<T>(name: keyof GpuProvider, answer: T, isOfItsKind: boolean): T {
@@ -82,7 +83,8 @@ async function* listWithin(
     for (;;) {
       const step = await within('list', signal, () => instances.next());
       if (step.done) return;
-      yield step.value;
+      // As the contract says: what cannot be read is left out, and fails no other.
+      if (isInstance(step.value)) yield step.value;
     }
   } finally {
     signal?.removeEventListener('abort', onAbort);
@@ -99,5 +101,15 @@ function late(name: keyof GpuProvider): ProviderErrorClass {
 
 function isInstance(value: unknown): boolean {
   const { id, name, status } = (value ?? {}) as Partial<Instance>;
-  return typeof id === 'string' && typeof name === 'string' && typeof status === 'string';
+  return isInstanceId(id) && typeof name === 'string' && typeof status === 'string';
+}
+
+function isOffer(value: unknown): boolean {
+  const { productId, region } = (value ?? {}) as Partial<Offer>;
+  return typeof productId === 'string' && typeof region === 'string';
+}
+
+function isTemplate(value: unknown): boolean {
+  const { image, ports, envs } = (value ?? {}) as Partial<Template>;
+  return typeof image === 'string' && Array.isArray(ports) && Array.isArray(envs);
 }

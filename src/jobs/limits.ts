@@ -41,6 +41,8 @@ export const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** Longest delay of a scheduled job: 366 days. */
 export const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
 
+/** Longest id of an instance at its provider, in characters. */
+export const MAX_INSTANCE_ID_LENGTH = 200;
 /** An instance that is to be deleted costs money until it is gone: only time ends that, not lost workers. */
 export const DELETE_MAX_ATTEMPTS = MAX_MAX_ATTEMPTS;
 

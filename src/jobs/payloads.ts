@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { inexactIn } from './exact-value.js';
-import { DEFAULT_MAX_WAIT_TIME_MS, MAX_URL_LENGTH } from './limits.js';
+import { DEFAULT_MAX_WAIT_TIME_MS, MAX_INSTANCE_ID_LENGTH, MAX_URL_LENGTH } from './limits.js';
 import { JobType } from './vocabulary.js';
 import { webhookUrlFault } from './webhook-url.js';
 
@@ -51,7 +51,7 @@ export type CreateInstancePayload = z.infer<typeof createInstancePayload>;
 /** `monitor_instance`: watches an instance until it runs, or until `maxWaitTime` has passed since `startTime`. */
 export const monitorInstancePayload = z.strictObject({
   instanceId: text(100),
-  novitaInstanceId: text(200),
+  novitaInstanceId: text(MAX_INSTANCE_ID_LENGTH),
   startTime: isoTime,
   maxWaitTime: maxWaitTime.default(DEFAULT_MAX_WAIT_TIME_MS),
   webhookUrl: httpUrl.optional(),
@@ -66,7 +66,7 @@ export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
 export const deleteInstancePayload = z
   .strictObject({
     instanceId: text(100),
-    novitaInstanceId: text(200).optional(),
+    novitaInstanceId: text(MAX_INSTANCE_ID_LENGTH).optional(),
     instanceName: text(100).optional(),
   })
   .refine(

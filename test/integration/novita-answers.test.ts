@@ -72,6 +72,37 @@ describe('an answer that proves nothing', () => {
     ['code 500 beside an empty list', { body: { ...envelope, instances: [], data: [], total: 0 } }],
     ['an error in a 200', { body: { error: { message: 'try again' }, instances: [], data: [] } }],
     ['success false in a 200', { body: { success: false, instances: [], data: [] } }],
+    ...[
+      { success: 'false' },
+      { success: 0 },
+      { ok: false },
+      { error: 1 },
+      { err: 'late' },
+      { errors: [{ code: 'INTERNAL' }] },
+      { errors: ['late'] },
+      { status: 500 },
+      { status: '503' },
+      { statusCode: 504 },
+      { status_code: 404 },
+      { code: {} },
+      { code: { toString: 1 } },
+    ].map((fault): [string, Given] => [
+      `${JSON.stringify(fault)} in a 200`,
+      { body: { instances: [], data: [], total: 0, ...fault } },
+    ]),
+    ['a code too deep to be written', { body: `{"code":${'['.repeat(20_000)}${']'.repeat(20_000)}}` }],
+    [
+      'an absence beside another failure',
+      { status: 400, body: { code: 'RESOURCE_NOT_FOUND', error: 'DB_ERROR' } },
+    ],
+    [
+      'an absence beside a nested failure',
+      { status: 404, body: { reason: 'NOT_FOUNT', error: { code: 'INTERNAL' } } },
+    ],
+    [
+      'an absence whose message names a failure',
+      { status: 404, body: { reason: 'RESOURCE_NOT_FOUND', message: 'failed: SERVER_ERROR' } },
+    ],
     ['a page in a 200', { body: PAGE }],
     ['text in a 200', { body: 'ok' }],
     ['a number', { body: '7' }],
@@ -135,6 +166,21 @@ describe('an answer that proves nothing', () => {
       expect([name, await errorClassOf(call(provider))]).toEqual([name, 'auth']);
     }
     expect(await errorClassOf(provider.create(SPEC))).toBe('auth');
+  });
+
+  test('an absence beside the instance itself is none', async () => {
+    const body = { id: 'i-1', status: 'running', reason: 'RESOURCE_NOT_FOUND' };
+    expect(await errorClassOf(answeredWith({ body }).get('i-1'))).toBe('transient');
+  });
+
+  test.each([
+    ['bytes that are no UTF-8', Buffer.from('{"id":"i-\xff\xfe"}', 'latin1')],
+    ['a lone surrogate', '{"id":"i-\\ud800"}'],
+    ['blanks', '{"id":"  "}'],
+    ['a control character', '{"id":"i\\u0000"}'],
+    ['201 characters', JSON.stringify({ id: 'x'.repeat(201) })],
+  ])('a create whose id is %s is ambiguous', async (_what, body) => {
+    expect(await errorClassOf(answeredWith({ body }).create(SPEC))).toBe('ambiguous');
   });
 
   test('a redirect to another origin never gets the key, nor the request', async () => {

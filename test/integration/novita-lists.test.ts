@@ -38,6 +38,7 @@ describe('one odd element of a list', () => {
     ['an empty object', {}],
     ['without an id', { name: 'other', status: 'running' }],
     ['with an id that is none', { id: {}, name: 'other', status: 'running' }],
+    ['with a text of 300 characters as its id', { id: 'x'.repeat(300), name: 'other', status: 'running' }],
   ])('%s is left out, and fails no other', async (_what, element) => {
     listing([element, OURS, element]);
     expect(await namesOf()).toEqual(['i-ours']);
@@ -87,12 +88,31 @@ describe('one odd element of a list', () => {
     ['without an id', { name: 'jetfleet-a', status: 'running' }],
     ['with an empty id', { id: '', name: 'jetfleet-a', status: 'running' }],
     ['with an id of another type', { id: null, name: 'jetfleet-a', status: 'running' }],
+    ['with a blank id', { id: ' \t', name: 'jetfleet-a', status: 'running' }],
+    ['with an id too long to be stored', { id: 'x'.repeat(201), name: 'jetfleet-a', status: 'running' }],
+    ['with an id that no job can carry', { id: 'a\ud800', name: 'jetfleet-a', status: 'running' }],
+    ['with a line break in its id', { id: 'a\nb', name: 'jetfleet-a', status: 'running' }],
     ['as bare text', 'jetfleet-a'],
     ['inside another object', { instance: { id: 'i-1', name: 'jetfleet-a' } }],
   ])('one with our name %s is not absent', async (_what, element) => {
     listing([element]);
     expect(await errorClassOf(novita.findByName('jetfleet-a'))).toBe('transient');
     expect(await novita.findByName('jetfleet')).toEqual([]);
+  });
+
+  test('one that is nested too deep to be written again fails no other, unless it has our name', async () => {
+    const deep = (name: string) => `{"id":${'['.repeat(20_000)}${']'.repeat(20_000)},"name":"${name}"}`;
+    answer = () => `{"instances":[${deep('other')},${JSON.stringify(OURS)}]}`;
+    expect(await namesOf()).toEqual(['i-ours']);
+    expect(await idsOf()).toEqual(['i-ours']);
+    answer = () => `{"instances":[${deep('jetfleet-a')}]}`;
+    expect(await errorClassOf(novita.findByName('jetfleet-a'))).toBe('transient');
+  });
+
+  test.each([-8, '-8', 0, 0.5, '0.5', true])('%j is no number of GPUs', async (gpuNum) => {
+    listing([{ ...OURS, gpuNum }]);
+    const [found] = await novita.findByName('jetfleet-a');
+    expect(found).not.toHaveProperty('gpuNum');
   });
 
   test('the same id twice is one instance; our name twice is two, oldest first', async () => {
@@ -125,6 +145,17 @@ describe('pages', () => {
 
   test.each([{ total: null }, { total: {} }, { total: 'many' }])('%j is no total', async (extra) => {
     cappedAt(50, () => extra);
+    expect(await namesOf()).toEqual(['i-229']);
+  });
+
+  test.each<[string, (page: number) => unknown]>([
+    ['no items', () => 0],
+    ['less than none', () => -1],
+    ['one page', () => 50],
+    ['what was shown so far', (page) => page * 50],
+    ['a fraction', () => 0.5],
+  ])('a total that counts %s does not end the list', async (_what, total) => {
+    cappedAt(50, (page) => ({ total: total(page) }));
     expect(await namesOf()).toEqual(['i-229']);
   });
 
@@ -165,6 +196,9 @@ describe('pages', () => {
     ['null beside a total', { instances: null, total: 3 }, 'transient'],
     ['nothing', {}, 'transient'],
     ['a total alone', { total: 0 }, 'transient'],
+    ['an empty list beside a message', { instances: [], total: 0, message: 'upstream timeout' }, 'transient'],
+    ['null beside details', { instances: null, total: 0, detail: { upstream: 'late' } }, 'transient'],
+    ['an empty list beside a confirmation', { instances: [], total: 0, message: 'Success' }, []],
     ['an object', { instances: {}, total: 0 }, 'transient'],
     ['text', { instances: '[]', total: 0 }, 'transient'],
   ])('instances as %s', async (_what, body, expected) => {
@@ -208,6 +242,12 @@ describe('ids are text, to the digit', () => {
   test('another instance than the one asked for is no answer', async () => {
     answer = () => raw('"i-2"');
     expect(await errorClassOf(novita.get('i-1'))).toBe('transient');
+  });
+
+  test('another template than the one asked for is no answer, nothing is rented with it', async () => {
+    answer = () => ({ template: { Id: 't-2', image: 'a/b' } });
+    expect(await errorClassOf(novita.getTemplate('t-1'))).toBe('transient');
+    expect(await novita.getTemplate('t-2')).toMatchObject({ id: 't-2', image: 'a/b' });
   });
 
   test.each([

@@ -66,7 +66,8 @@ export async function startAnswering(
 ): Promise<{ url: string; close: () => void }> {
   const server = createServer((request, response) => {
     const { status = 200, headers = {}, body } = answer(request);
-    response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
+    const isRaw = typeof body === 'string' || Buffer.isBuffer(body);
+    response.writeHead(status, headers).end(isRaw ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = () => {

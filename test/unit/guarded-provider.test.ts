@@ -79,17 +79,27 @@ test.each<[string, unknown, (provider: GpuProvider) => Promise<unknown>]>([
   ['findByName gives nothing', undefined, (provider) => provider.findByName('a')],
   ['findByName gives null', null, (provider) => provider.findByName('a')],
   ['findByName gives an odd element', [null], (provider) => provider.findByName('a')],
+  [
+    'findByName gives an id that no job can carry',
+    [{ ...INSTANCE, id: '' }],
+    (provider) => provider.findByName('a'),
+  ],
   ['listOffers gives nothing', undefined, (provider) => provider.listOffers({} as never)],
+  ['listOffers gives an odd element', [null], (provider) => provider.listOffers({} as never)],
+  ['listOffers gives an offer of nothing', [{ region: 'r' }], (provider) => provider.listOffers({} as never)],
+  ['getTemplate gives nothing', undefined, (provider) => provider.getTemplate('t')],
+  ['getTemplate gives no image', { id: 't', ports: [], envs: [] }, (provider) => provider.getTemplate('t')],
 ])('%s: that is no absence', async (_what, answer, call) => {
   expect(await errorClassOf(call(guardedProvider(providerThat(() => answer))))).toBe('transient');
 });
 
-test.each([undefined, null, {}, { providerInstanceId: '' }, { providerInstanceId: 7 }])(
-  'a create that gives %j is ambiguous',
-  async (answer) => {
-    expect(await errorClassOf(guardedProvider(providerThat(() => answer)).create(SPEC))).toBe('ambiguous');
-  },
-);
+test.each(
+  [undefined, null, {}, '', 7, ' ', 'x'.repeat(201), 'a\ud800', 'a\r\nb'].map((id) =>
+    typeof id === 'object' || id === undefined ? id : { providerInstanceId: id },
+  ),
+)('a create that gives %j is ambiguous', async (answer) => {
+  expect(await errorClassOf(guardedProvider(providerThat(() => answer)).create(SPEC))).toBe('ambiguous');
+});
 
 test('what is as agreed passes unchanged', async () => {
   expect(await guardedProvider(providerThat(() => null)).get('i-1')).toBeNull();
@@ -99,6 +109,10 @@ test('what is as agreed passes unchanged', async () => {
   expect(await guardedProvider(providerThat(() => ({ providerInstanceId: 'i' }))).create(SPEC)).toEqual({
     providerInstanceId: 'i',
   });
+});
+
+test.each([undefined, null, 'x', {}, { ...INSTANCE, id: 7 }])('%j in a list is left out', async (element) => {
+  expect(await collect(guardedProvider(providerThat(() => element)).list())).toEqual([]);
 });
 
 test('a reader that leaves a list ends it', async () => {

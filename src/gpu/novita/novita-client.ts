@@ -123,7 +123,10 @@ export class NovitaClient {
   #refusal(call: NovitaCall<unknown>, { status, headers, text }: Answer, body: unknown): ProviderError {
     const said = readError(body, text);
     const { name, reason } = said;
-    const errorClass = classify(call.kind, status > 299 ? status : (statusIn(body) ?? status), said);
+    const named = classify(call.kind, status > 299 ? status : (statusIn(body) ?? status), said);
+    // An absence beside the fields of what is absent contradicts itself.
+    const isAbsurd = named === 'not_found' && call.kind === 'read' && call.schema.safeParse(body).success;
+    const errorClass = isAbsurd ? unanswered(call.kind) : named;
     const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
     const retryAfterMs = parseRetryAfter(headers.get('retry-after'), nowMs);
     const words = [name, reason && reason !== name ? reason : undefined].filter(Boolean).join(': ');
@@ -145,8 +148,9 @@ export class NovitaClient {
 
 /** The status that an error inside a 200 gives itself: `{"code":429}`. */
 function statusIn(body: unknown): number | undefined {
-  const code = Number((body as { code?: unknown } | null | undefined)?.code);
-  return Number.isInteger(code) && code >= 300 && code <= 599 ? code : undefined;
+  const { code } = (body ?? {}) as { code?: unknown };
+  const status = typeof code === 'string' || typeof code === 'number' ? Number(code) : Number.NaN;
+  return Number.isInteger(status) && status >= 300 && status <= 599 ? status : undefined;
 }
 
 async function readText(response: Response): Promise<string> {

@@ -141,25 +141,51 @@ export function readError(body: unknown, text: string): SaidError {
   const names = collect(body, NAME_FIELDS);
   const texts = collect(body, TEXT_FIELDS);
   const reason = texts[0] ?? names[0] ?? (body === undefined ? text : '');
-  const name = names.map(toName).find((known) => known !== undefined) ?? nameInSentence(texts);
+  const known = [...names.map(toName), nameInSentence(texts)].filter((name) => name !== undefined);
+  // An answer that names another failure beside an absence contradicts itself, and shows no absence.
+  const name = known.find((each) => CLASS_BY_NAME.get(each) !== 'not_found') ?? known[0];
   return { ...(name && { name }), reason, isFromApi: names.length + texts.length > 0 };
 }
 
+/** Fields that only an error has, those that hold the status of an answer, and those that say whether it succeeded. */
+const ERROR_FIELDS = ['reason', 'error', 'errors', 'err'] as const;
+const STATUS_FIELDS = ['status', 'statusCode', 'status_code', 'httpStatus'] as const;
+const SUCCESS_FIELDS = ['success', 'ok'] as const;
+
 /**
  * Whether an answer of 2xx is an error all the same: some APIs and gateways put `{"code":500,"reason":"INTERNAL"}` into
- * a 200. None of the answers that are read has a field `code`, `reason` or `error`.
+ * a 200. None of the answers that are read has one of these fields, except `status`, which is a word there.
  */
 export function isErrorEnvelope(body: unknown): boolean {
   if (!isObject(body)) return false;
-  const { code, reason, error, success } = body;
-  const isFailureCode = code !== undefined && code !== null && !/^(0|2\d\d|ok|success)?$/i.test(String(code));
-  return isFailureCode || isTold(reason) || isTold(error) || success === false;
+  const { code } = body;
+  const isFailureCode =
+    code !== undefined && code !== null && !/^(0|2\d\d|ok|success)?$/i.test(spelled(code));
+  return (
+    isFailureCode ||
+    ERROR_FIELDS.some((field) => isTold(body[field])) ||
+    STATUS_FIELDS.some((field) => /^[3-9]\d\d$/.test(spelled(body[field]))) ||
+    SUCCESS_FIELDS.some((field) => /^(false|0|no)$/i.test(spelled(body[field])))
+  );
 }
 
+/**
+ * Whether an answer carries a message that is more than a confirmation. Beside an empty list it explains why nothing
+ * came, so the list does not show that nothing is there.
+ */
+export function hasMessage(body: Record<string, unknown>): boolean {
+  const confirmed = /^\s*(ok|success(ful(ly)?)?|succeeded)?[.!]?\s*$/i;
+  return TEXT_FIELDS.some((field) => isTold(body[field]) && !confirmed.test(spelled(body[field])));
+}
+
+/** A field's value as text; `String` would fail for `{"toString": 1}`, and for lists that are nested too deep. */
+function spelled(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'object' : String(value);
+}
+
+/** A field is not told by null, false, 0, and empty text or lists. */
 function isTold(value: unknown): boolean {
-  return (
-    isObject(value) || Array.isArray(value) || value === true || (typeof value === 'string' && value !== '')
-  );
+  return Array.isArray(value) ? value.length > 0 : Boolean(value);
 }
 
 /** A field's value as a known name. Other spellings count too, but absence is taken from the exact name alone. */

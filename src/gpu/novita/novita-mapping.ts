@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { BillingMode, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
+import { isInstanceId } from '../instance-id.js';
 import { ProviderError } from '../provider-error.js';
+import { hasMessage } from './novita-errors.js';
 
 /** How much of a price a fraction may make: rounding noise, and no unit. */
 const MAX_PRICE_FRACTION = 0.001;
@@ -24,7 +26,8 @@ const readable = <T extends z.ZodType>(schema: T) =>
     .nullish()
     .transform((value) => value ?? undefined)
     .catch(undefined);
-const id = text.pipe(z.string().min(1));
+const id = text.refine(isInstanceId, 'is no usable id');
+const gpuCount = number.pipe(z.int().min(1));
 /** Elements that cannot be read are left out; null stands for an empty list. */
 const listOf = <T extends z.ZodType>(schema: T) =>
   z
@@ -48,7 +51,7 @@ export const novitaInstanceSchema = z.looseObject({
   clusterId: readable(text),
   clusterName: readable(z.string()),
   productId: readable(text),
-  gpuNum: readable(number),
+  gpuNum: readable(gpuCount),
   portMappings: readable(
     z.array(
       readable(z.looseObject({ port: number, endpoint: readable(z.string()), type: readable(z.string()) })),
@@ -70,6 +73,7 @@ const listedInstanceSchema = novitaInstanceSchema.extend({ status: z.string().ca
 export const novitaInstanceListSchema = z
   .looseObject({ instances: z.array(z.unknown()).nullable(), total: readable(number) })
   .refine(({ instances, total }) => instances !== null || total === 0, 'instances is null')
+  .refine((body) => body.instances?.length || !hasMessage(body), 'instances is empty beside a message')
   .transform(({ instances, total }) => ({ instances: instances ?? [], total }));
 
 /** An element of a list, or undefined when not even its id can be read. */
@@ -94,7 +98,9 @@ export const novitaProductSchema = z.looseObject({
   spotPrice: readable(number),
 });
 export type NovitaProduct = z.output<typeof novitaProductSchema>;
-export const novitaProductListSchema = z.looseObject({ data: listOf(novitaProductSchema) });
+export const novitaProductListSchema = z
+  .looseObject({ data: listOf(novitaProductSchema) })
+  .refine((body) => body.data.length > 0 || !hasMessage(body), 'data is empty beside a message');
 
 const clusterSchema = z.looseObject({ id, name: readable(z.string()) });
 export const novitaClusterListSchema = z.looseObject({ data: listOf(clusterSchema) });
@@ -122,7 +128,7 @@ export const novitaTemplateSchema = z.looseObject({
   }),
 });
 
-/** `research/providers.md` 3.6: Novita's status words in Jetfleet's vocabulary. */
+/** Novita's status words in Jetfleet's vocabulary. */
 const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
   ['toCreate', 'pending'],
   ['creating', 'pending'],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
@@ -114,7 +115,7 @@ export class NovitaProvider implements GpuProvider {
     for await (const { element, raw, observedAt } of this.#listed(name, signal)) {
       if (raw?.name === name) found.push(mapInstance(raw, observedAt));
       // What cannot be read is still paid for: under this name it must not pass for absent.
-      else if (!raw && JSON.stringify(element).includes(JSON.stringify(name))) {
+      else if (!raw && leavesOf(element).includes(name)) {
         throw new ProviderError('transient', `Novita lists an instance ${name} that cannot be read`);
       }
     }
@@ -148,18 +149,23 @@ export class NovitaProvider implements GpuProvider {
   }
 
   async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {
-    return mapTemplate(id, await this.#read('/template', novitaTemplateSchema, { templateId: id }, signal));
+    const read = await this.#read('/template', novitaTemplateSchema, { templateId: id }, signal);
+    const template = mapTemplate(id, read);
+    if (template.id === id) return template;
+    throw new ProviderError('transient', `Novita gave template ${template.id} when asked for ${id}`);
   }
 
   /**
-   * Each listed element once, page by page, until everything that the API counts was shown, or a page shows nothing new:
-   * the API may cap its pages, leave `total` out, or ignore the page number. One that is created meanwhile moves others
-   * onto the next page. The API's name filter is fuzzy: what comes contains `name`.
+   * Each listed element once, page by page, until a page shows nothing new: the API may cap its pages, leave `total` out
+   * or count a page in it, or ignore the page number. Only a total that the page before gave as well, and that is more
+   * than a page holds, ends the list without another call. One that is created meanwhile moves others onto the next
+   * page. The API's name filter is fuzzy: what comes contains `name`.
    * @throws ProviderError `transient` when less was shown than counted
    */
   async *#listed(name: string, signal?: AbortSignal): AsyncGenerator<Listed> {
     const seen = new Set<string>();
     let shown = 0;
+    let totalBefore: number | undefined;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
       const { instances, total } = await this.#read(
@@ -172,14 +178,16 @@ export class NovitaProvider implements GpuProvider {
       const before = seen.size;
       for (const element of instances) {
         const raw = readListed(element);
-        const key = raw?.id ?? JSON.stringify(element);
+        const key = raw?.id ?? createHash('sha256').update(leavesOf(element).join()).digest('hex');
         if (seen.has(key)) continue;
         seen.add(key);
         yield { element, raw, observedAt };
       }
       const isNew = seen.size > before;
       if (isNew) shown += instances.length;
-      if (isNew && (total === undefined || seen.size < total)) continue;
+      const isCounted = total !== undefined && total === totalBefore && total > instances.length;
+      totalBefore = total;
+      if (isNew && !(isCounted && seen.size >= total)) continue;
       if (shown >= (total ?? 0)) return;
       throw new ProviderError('transient', `Novita listed ${shown} of ${total} instances and no more`);
     }
@@ -231,6 +239,18 @@ export class NovitaProvider implements GpuProvider {
       signal,
     });
   }
+}
+
+/** Every text, number and key in a value of JSON, however deep it is nested: recursion would end at some depth. */
+function leavesOf(value: unknown): string[] {
+  const leaves: string[] = [];
+  const rest: unknown[] = [value];
+  while (rest.length > 0) {
+    const next = rest.pop();
+    if (typeof next !== 'object' || next === null) leaves.push(String(next));
+    else for (const [key, inner] of Object.entries(next)) rest.push(key, inner);
+  }
+  return leaves;
 }
 
 function nullWhenNotFound(error: unknown): null {
