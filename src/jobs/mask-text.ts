@@ -3,34 +3,46 @@
 /** What stands in the place of a secret. */
 export const MASK = '[masked]';
 
-/** Names of secrets, as they read without `-`, `_`, `.` and spaces, in lower case. */
+/** Names of secrets, as they read without accents, `-`, `_`, `.`, `/`, spaces and invisible characters, in lower case. */
 const SECRET_NAME = new RegExp(
   [
-    'pass(word|wd|phrase|code|wort)',
-    '^pwd|pwd$|^pin$|pincode|^otp$|^cvv$',
-    'secret|token|credential|^creds?$|cookie|bearer|jwt|hmac',
+    'pass(word|wd|phrase|code|wort)|passe?$|^pass|kennwort|motdepasse|contrasen|senha|parol[ae]$',
+    '^pwd|pwd$|^pw$|^(db|user|my|root|admin)pw$|^pin$|pincode|^t?otp|^mfa|^cvv$|mnemonic',
+    'secret(?!ar)|token(?!i[sz])|credential|^creds?$|cookie|bearer|jwt|hmac|[cx]srf|kubeconfig|^salt$',
     // `authorization` and `x-auth`, but no author and no authority.
     'auth(?!or(s|ed|ship|ity|ities)?$|oring)',
-    '(api|access|secret|private|signing|encryption|ssh|auth|account|shared|master|licen[cs]e|deploy|service|session|webhook|storage)keys?$',
-    'nkey|sessionid|^session$|^sid$|signature|^x?sig$|connectionstring|^dsn$|databaseurl|^excerpt$',
+    '(api|access|secret|priv(ate)?|client|tls|ssl|rsa|certificate|signing|encryption|ssh|auth|account|shared|master|licen[cs]e|deploy|service|session|webhook|storage)keys?(id|pem|data|file|value)?$',
+    '^nkey|natsnkey|sessionid|^session$|^sid$|signature|^x?sig$|connectionstring|^dsn$|databaseurl|^excerpt$',
   ].join('|'),
 );
+/** Words that such letters begin or end, and what is said of a secret without saying it. */
+const HARMLESS_NAME =
+  /^(passe(d|s|ng)|passive|passage|passport$|passing|passthrough|passes|bypass|compass|encompass|surpass)|(by|com|sur|tres)pass$|(algorithm|algo|type|method|mode|provider|consent|scheme)$/;
 /** Numbers of such names: how many tokens a model may use is no secret. */
 const COUNT_NAME = /tokens$|count$|limit$|ttl$|ms$|seconds$/;
 
 // Each begins where a word does: from within one, a long text would be read again and again.
 const URLS = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:\/\/)([^\s"'<>\\`]+)/gi;
-const USER_INFO = /(?<![^\s"'@/:])[^\s"'@/:]{1,100}:[^\s"'@/]{1,100}@(?=[^\s"'@])[^\s"']*/g;
+const USER_INFO = /(?<![^\s"'@/:])[^\s"'@/:]{1,100}:[^\s"'@/]{1,100}@(?=[^\s"'@])(?!sha\d{3}:)[^\s"']*/g;
 const SCHEMES = /\b(Bearer|Basic|Digest|Negotiate|Token|ApiKey)(\s+)([^\s,;"'[]+)/gi;
-const ASSIGNMENTS =
-  /(?<![\w.-])([A-Za-z_][\w.-]{0,120})(["']?\s{0,3}[:=]\s{0,3}["']?)((?:[A-Za-z0-9-]{1,20} )?[^\s"'&,;[]+)/g;
+/** A name, and the sign before its value: `=`, `:`, `=>`, `:=`, their encodings, and a blank after a flag. */
+const ASSIGNMENT =
+  /(?:(?<![\w.-])|(?<=%[0-9a-f]{2}))-{0,2}([A-Za-z_][\w.-]{0,120})(?:\\{0,3}["'])?\s{0,3}(?::=|=>|[:=]|%3[ad])\s{0,3}|(?<!\S)--?([A-Za-z][\w.-]{0,120})\s{1,3}(?=[^\s-])|<([A-Za-z_][\w:.-]{0,120})>/gi;
+/** A value without quotes, after a scheme or not. */
+const BARE = /(?:[A-Za-z0-9-]{1,20} (?!-))?[^\s"'&,;[<]+/y;
+const OPENING_QUOTE = /\\{0,3}["']/y;
+/** A value in quotes that is longer is masked up to here. */
+const MAX_QUOTED = 4_000;
+const LOGINS = /(?<!\S)((?:-u|--user|--proxy-user)[\s=]{1,3}["']?)[^\s:"']{1,100}:[^\s"']+/g;
 const TOKENS = [
-  /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}-----|$)/g,
+  /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]{0,40}-----|$)/g,
   /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g,
   /\bwhsec_[\w+/=-]+/g,
   /\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[\w-]{12,}/g,
   /\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|hf_\w{16,}|xox[abeprs]-[\w-]{8,})/g,
-  /\b(?:AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|S[UAOCNX][A-Z2-7]{56})\b/g,
+  /\b(?:npm_\w{16,}|pypi-[\w-]{12,}|dckr_pat_[\w-]{12,}|shp(?:at|ca|pa|ss)_\w{16,}|do[opr]_v1_\w{16,}|hvs\.[\w-]{12,})/g,
+  /\b(?:nvapi-[\w-]{16,}|r8_\w{16,}|rpa_\w{16,}|gsk_\w{16,}|xai-[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]+|ya29\.[\w-]{16,})/g,
+  /\b(?:A[KS]IA[A-Z0-9]{12,}|AGE-SECRET-KEY-1[A-Z0-9]+|AIza[\w-]{20,}|S[UAOCNX][A-Z2-7]{56})\b/g,
 ];
 /** Segments of a URL's path that cannot be a secret; from the first other one on the path is masked. */
 const PATH_WORD =
@@ -38,9 +50,15 @@ const PATH_WORD =
 
 /** Whether a value of this name is a secret. */
 export function isSecretName(name: string, value?: unknown): boolean {
-  const plain = name.toLowerCase().replaceAll(/[-_.\s]/g, '');
-  if (!SECRET_NAME.test(plain)) return false;
+  if (typeof value === 'boolean') return false;
+  const plain = plainName(name);
+  if (!SECRET_NAME.test(plain) || HARMLESS_NAME.test(plain)) return false;
   return !(typeof value === 'number' && COUNT_NAME.test(plain));
+}
+
+function plainName(name: string): string {
+  const ascii = /^[\x20-\x7e]*$/.test(name) ? name : name.normalize('NFKD').replaceAll(/[\p{M}\p{C}]/gu, '');
+  return ascii.toLowerCase().replaceAll(/[-_.\s/]/g, '');
 }
 
 /** A copy of a text without the secrets that can be recognised in it. */
@@ -56,9 +74,53 @@ export function maskText(text: string): string {
   masked = masked.replace(SCHEMES, (whole, scheme: string, space: string, value: string) =>
     isCredential(scheme, value) ? scheme + space + MASK : whole,
   );
-  return masked.replace(ASSIGNMENTS, (whole, name: string, sign: string, value: string) =>
-    isSecretName(name) && !value.startsWith('//') ? name + sign + MASK : whole,
-  );
+  return maskAssignments(masked.replace(LOGINS, (_, flag: string) => flag + MASK));
+}
+
+function maskAssignments(text: string): string {
+  let masked = '';
+  let from = 0;
+  for (const match of text.matchAll(ASSIGNMENT)) {
+    const [whole, assigned, flag, tag] = match;
+    const start = match.index + whole.length;
+    if (match.index < from || !isSecretName(assigned ?? flag ?? tag ?? '')) continue;
+    if (text.startsWith('//', start) || (flag !== undefined && text.startsWith(MASK, start))) continue;
+    const value = valueAt(text, start, tag !== undefined);
+    if (!value) continue;
+    masked += text.slice(from, value.start) + MASK;
+    from = value.end;
+  }
+  return masked + text.slice(from);
+}
+
+/** Where the value that begins at `start` stands, without its quotes. */
+function valueAt(
+  text: string,
+  start: number,
+  isElement: boolean,
+): { start: number; end: number } | undefined {
+  if (isElement) {
+    const end = text.slice(start, start + MAX_QUOTED).indexOf('<');
+    return end > 0 ? { start, end: start + end } : undefined;
+  }
+  OPENING_QUOTE.lastIndex = start;
+  const [quote] = OPENING_QUOTE.exec(text) ?? [];
+  if (quote !== undefined) {
+    const inner = start + quote.length;
+    const length = text.slice(inner, inner + MAX_QUOTED).search(closingOf(quote));
+    if (length !== 0)
+      return { start: inner, end: length < 0 ? Math.min(inner + MAX_QUOTED, text.length) : inner + length };
+    return undefined;
+  }
+  BARE.lastIndex = start;
+  const [bare] = BARE.exec(text) ?? [];
+  return bare === undefined ? undefined : { start, end: start + bare.length };
+}
+
+/** The next quote of the kind; inside a text in quotes it has a backslash before it. */
+function closingOf(quote: string): RegExp {
+  const mark = quote.at(-1);
+  return quote.length > 1 ? new RegExp(`\\\\+${mark}`) : new RegExp(`(?<!\\\\)${mark}`);
 }
 
 /** `user:pw@host:1/hooks/T0?x=1` as `[masked]@host:1/hooks/[masked]?[masked]`. */

@@ -19,8 +19,16 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return maskText(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth > MAX_DEPTH) return MASK;
-  if (Array.isArray(value)) return value.map((item) => maskSecrets(item, depth + 1));
+  if (Array.isArray(value)) return maskList(value, depth);
   return maskEntries(value as Record<string, unknown>, depth);
+}
+
+/** A list of two can be a name and its value. */
+function maskList(list: unknown[], depth: number): unknown[] {
+  const [name, value] = list;
+  if (list.length === 2 && typeof name === 'string' && isSecretName(name, value))
+    return [maskText(name), hidden(value)];
+  return list.map((item) => maskSecrets(item, depth + 1));
 }
 
 function maskEntries(value: Record<string, unknown>, depth: number): Record<string, unknown> {
@@ -29,10 +37,14 @@ function maskEntries(value: Record<string, unknown>, depth: number): Record<stri
     const shownName = maskText(name);
     if (isPairValue(name) && isSecretPair) return [shownName, hidden(item)];
     if (isSecretName(name, item)) return [shownName, hidden(item)];
-    if (/headers?$/i.test(name)) return [shownName, maskHeaders(item)];
+    if (isHeaders(name)) return [shownName, maskHeaders(item)];
     return [shownName, maskSecrets(item, depth + 1)];
   });
   return Object.fromEntries(entries);
+}
+
+function isHeaders(name: string): boolean {
+  return /(headers?|hdrs?)(list|map|array|pairs)?$/i.test(name.replaceAll(/[-_.\s]/g, ''));
 }
 
 /** Headers as an object, as pairs, as `{name, value}`, as a flat list, as lines or as one text. */
@@ -83,12 +95,12 @@ function isShownHeader(name: string): boolean {
 
 /** What a `{name, value}` pair calls its value. */
 function pairNames(pair: Record<string, unknown>): string[] {
-  const names = Object.entries(pair).filter(([key]) => /^(name|key|header|field|variable)$/i.test(key));
+  const names = Object.entries(pair).filter(([key]) => /^(name|key|k|header|field|variable|var)$/i.test(key));
   return names.flatMap(([, name]) => (typeof name === 'string' ? [name] : []));
 }
 
 function isPairValue(name: string): boolean {
-  return /^(values?|content|data)$/i.test(name);
+  return /^(values?|v|val|content|data)$/i.test(name);
 }
 
 /** Whether there is a value may be seen. */
