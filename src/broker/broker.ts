@@ -29,7 +29,7 @@ import {
 import { type EventFeed, feedEvents } from './event-feed.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { flush } from './guarded.js';
-import { MissingStreams } from './missing-streams.js';
+import { MissingStreams, type StreamMaker } from './missing-streams.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
@@ -105,8 +105,11 @@ export class Broker {
     this.notices = new Notices(connection, this.#logger);
     const missing = new MissingStreams(() => topology.ensure(), this.#logger);
     this.#keepsStreams = !options.lookOnly;
-    const makeStream = async () => this.#keepsStreams && (await missing.make());
-    this.read = new DirectRead(connection, this.#inbox, makeStream);
+    const streams: StreamMaker = {
+      make: async () => this.#keepsStreams && (await missing.make()),
+      explain: (error) => missing.explain(error),
+    };
+    this.read = new DirectRead(connection, this.#inbox, streams);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const log = (kind: StreamKind) =>
       new CommitLog(
@@ -114,7 +117,7 @@ export class Broker {
         this.#inbox,
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
         options.commit,
-        makeStream,
+        streams,
       );
     this.#logs = {
       timers: log('timers'),

@@ -4,6 +4,7 @@ import { BrokerError } from '../jobs/errors.js';
 import { atMost } from './bounded.js';
 import type { Append, Appended, CommitLogOptions } from './commit-options.js';
 import { send } from './guarded.js';
+import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
 import { headerLines } from './outgoing-headers.js';
 import { bytesOf, type OutgoingMessage } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
@@ -65,7 +66,7 @@ export class CommitLog {
   readonly #connection: NatsConnection;
   readonly #inbox: ReplyInbox;
   readonly #readLast: ReadLast;
-  readonly #makeStream: () => Promise<boolean>;
+  readonly #streams: StreamMaker;
   readonly #limits: Required<CommitLogOptions>;
   readonly #singles: SingleWriteGauge;
   readonly #id = ulid();
@@ -91,12 +92,12 @@ export class CommitLog {
     inbox: ReplyInbox,
     readLast: ReadLast,
     options: CommitLogOptions = {},
-    makeStream: () => Promise<boolean> = async () => false,
+    streams: StreamMaker = NO_STREAMS_MADE,
   ) {
     this.#connection = connection;
     this.#inbox = inbox;
     this.#readLast = readLast;
-    this.#makeStream = makeStream;
+    this.#streams = streams;
     this.#limits = {
       batchFrom: 4,
       maxBatch: 1_000,
@@ -410,7 +411,8 @@ export class CommitLog {
       }
     }
     if (answer.kind === 'refused') return this.#fail(waiting, refused(first, answer));
-    if (waiting.streamMade || !(await this.#makeStream())) return this.#fail(waiting, noStream(first));
+    if (waiting.streamMade || !(await this.#streams.make()))
+      return this.#fail(waiting, this.#streams.explain(noStream(first)));
     waiting.streamMade = true;
     this.#tryAgain(waiting);
     this.#flush();

@@ -3,6 +3,7 @@ import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 import { closedConnection, isOpen, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
+import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
 import { readHeaders } from './message-headers.js';
 import type { OutgoingMessage } from './publish-all.js';
 import type { ReplyInbox } from './reply-inbox.js';
@@ -33,17 +34,13 @@ const MAX_MULTI_LAST = 256;
 export class DirectRead {
   readonly #connection: NatsConnection;
   readonly #inbox: ReplyInbox;
-  readonly #makeStream: () => Promise<boolean>;
+  readonly #streams: StreamMaker;
 
-  /** @param makeStream makes a stream that was deleted; resolves to whether it is there now. Defaults to never */
-  constructor(
-    connection: NatsConnection,
-    inbox: ReplyInbox,
-    makeStream: () => Promise<boolean> = async () => false,
-  ) {
+  /** @param streams creates a stream that was deleted. Defaults to never */
+  constructor(connection: NatsConnection, inbox: ReplyInbox, streams: StreamMaker = NO_STREAMS_MADE) {
     this.#connection = connection;
     this.#inbox = inbox;
-    this.#makeStream = makeStream;
+    this.#streams = streams;
   }
 
   /** The last message on a subject or filter. */
@@ -275,18 +272,24 @@ export class DirectRead {
     });
   }
 
-  /** Reads once more when the stream was missing and could be made. */
+  /** Reads once more when the stream was missing and could be created. */
   #retry<T>(read: () => Promise<T>): (error: unknown) => Promise<T> {
     return async (error) => {
-      const isMissing = error instanceof BrokerError && error.code === 'JETFLEET_NO_STREAM';
-      if (isMissing && (await this.#makeStream())) return read();
-      throw error;
+      if (!isMissing(error)) throw error;
+      if (!(await this.#streams.make())) throw this.#streams.explain(error);
+      return read().catch((again) => {
+        throw isMissing(again) ? this.#streams.explain(again) : again;
+      });
     };
   }
 
   #assertOpen(): void {
     if (!isOpen(this.#connection)) throw closedConnection();
   }
+}
+
+function isMissing(error: unknown): error is BrokerError {
+  return error instanceof BrokerError && error.code === 'JETFLEET_NO_STREAM';
 }
 
 /** An answer of the server, and its headers. */

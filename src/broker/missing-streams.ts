@@ -1,16 +1,20 @@
+import { BrokerError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
+import { dangerIn, type TopologyReport } from './topology.js';
 
-/** Streams are made again at most so often: a subject that none of them covers must not be a request to the server each time. */
+/** Streams are created again at most so often: a subject that none of them covers must not be a request each time. */
 const PAUSE_MS = 1_000;
 
-/** Makes streams again that were deleted under a running process, for whoever misses one first. */
+/** Creates streams again that were deleted under a running process, and says what stands in the way. */
 export class MissingStreams {
-  readonly #ensure: () => Promise<unknown>;
+  readonly #ensure: () => Promise<TopologyReport>;
   readonly #logger: Logger;
   #making: Promise<boolean> | undefined;
   #madeAtMs = Number.NEGATIVE_INFINITY;
+  /** What differs at the broker, as of the last attempt. */
+  #drift: BrokerError | undefined;
 
-  constructor(ensure: () => Promise<unknown>, logger: Logger) {
+  constructor(ensure: () => Promise<TopologyReport>, logger: Logger) {
     this.#ensure = ensure;
     this.#logger = logger;
   }
@@ -24,14 +28,35 @@ export class MissingStreams {
     return this.#making;
   }
 
+  /** The reason for an error that says that a stream is missing, where it is known: "create it" is wrong advice then. */
+  explain(error: BrokerError): BrokerError {
+    return this.#drift ?? error;
+  }
+
   async #make(): Promise<boolean> {
     try {
-      await this.#ensure();
+      this.#note(dangerIn(await this.#ensure()));
       this.#madeAtMs = performance.now();
       return true;
     } catch (err) {
-      this.#logger.warn({ err }, 'a stream is missing and cannot be created');
+      const isDrift = err instanceof BrokerError && err.code === 'JETFLEET_STREAM_DRIFT';
+      if (isDrift) this.#note(err);
+      else this.#logger.warn({ err }, 'a stream is missing and cannot be created');
       return false;
     }
   }
+
+  #note(drift: BrokerError | undefined): void {
+    if (drift && drift.message !== this.#drift?.message)
+      this.#logger.error({ err: drift }, 'the streams were changed under a running process');
+    this.#drift = drift;
+  }
 }
+
+export type StreamMaker = Pick<MissingStreams, 'make' | 'explain'>;
+
+/** For whoever creates nothing. */
+export const NO_STREAMS_MADE: StreamMaker = {
+  make: async () => false,
+  explain: (error) => error,
+};

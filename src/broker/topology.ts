@@ -6,7 +6,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError } from '../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamKind, Subjects } from '../wire/subjects.js';
@@ -102,7 +102,9 @@ export class Topology {
     await this.#compareStream(timers as WantedStream, report, onMissing, mayChange);
     await this.#compareHandover(report, onMissing);
     for (const want of others) await this.#compareStream(want, report, onMissing, mayChange);
-    const consumers = types.flatMap((type) => wantedConsumers(this.#subjects, type, this.#options));
+    const consumers = types
+      .flatMap((type) => wantedConsumers(this.#subjects, type, this.#options))
+      .filter(({ stream }) => !isForeignIn(report, stream));
     const present = await this.#presentConsumers(consumers);
     const each = consumers.map((want) => ({
       want,
@@ -207,7 +209,8 @@ export class Topology {
   /** The consumers by which the work streams take from TIMERS; without that stream, it alone is missing. */
   async #compareHandover(report: TopologyReport, onMissing: OnMissing): Promise<void> {
     const wanted = handoverConsumers(this.#subjects);
-    if (report.missing.includes(`stream ${this.#subjects.streamName('timers')}`)) return;
+    const timers = this.#subjects.streamName('timers');
+    if (report.missing.includes(`stream ${timers}`) || isForeignIn(report, timers)) return;
     const present = await this.#presentConsumers(wanted);
     for (const want of wanted) {
       await this.#compareConsumer(
@@ -303,14 +306,21 @@ export class Topology {
 
 /**
  * Logs what only costs comfort, and refuses what could cost jobs.
- * @throws JetfleetError `JETFLEET_STREAM_DRIFT` with the whole diff
+ * @throws BrokerError `JETFLEET_STREAM_DRIFT` with the whole diff
  */
 export function assertSafe(report: TopologyReport, logger: Logger): void {
   const advice = report.drift.filter(({ severity }) => severity === 'advice');
   if (advice.length > 0) logger.warn({ drift: advice }, 'streams differ from what Jetfleet would choose');
-  const danger = report.drift.filter(({ severity }) => severity === 'danger');
-  if (danger.length === 0) return;
-  throw new JetfleetError('JETFLEET_STREAM_DRIFT', `${whatDiffers(danger)}:\n${formatDrift(danger)}`);
+  const error = dangerIn(report);
+  if (error) throw error;
+}
+
+/** What could cost jobs, as an error that may pass once somebody has set the streams as wanted. */
+export function dangerIn({ drift }: TopologyReport): BrokerError | undefined {
+  const danger = drift.filter(({ severity }) => severity === 'danger');
+  if (danger.length === 0) return undefined;
+  const why = `${whatDiffers(danger)}:\n${formatDrift(danger)}`;
+  return new BrokerError('JETFLEET_STREAM_DRIFT', why, { retryable: true });
 }
 
 function whatDiffers(danger: readonly Drift[]): string {
@@ -318,6 +328,11 @@ function whatDiffers(danger: readonly Drift[]): string {
   if (foreign.length > 0)
     return `${foreign.join(', ')} was not created by Jetfleet and is left as it is; ${OTHER_NAMESPACE}`;
   return `the broker differs from what Jetfleet needs to keep jobs safe; set it as wanted, for example with "jetfleet doctor --fix", or ${OTHER_NAMESPACE}`;
+}
+
+/** A stream of somebody else gets no consumers of ours. */
+function isForeignIn({ drift }: TopologyReport, stream: string): boolean {
+  return drift.some((each) => each.target === `stream ${stream}` && isForeign(each));
 }
 
 function keyOf(stream: string, consumer: string): string {

@@ -8,6 +8,7 @@ import { guardedLogger } from '../telemetry/user-code.js';
 import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
+import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import { ReportedOrphans } from './reported-orphans.js';
 
@@ -60,7 +61,8 @@ const STOP_MS = 5_000;
 const DEFAULT_LOOK_TIMEOUT_MS = 300_000;
 
 /**
- * Looks now and then for jobs that nothing brings on and instances that belong to nobody, and mends them. Every worker
+ * Looks now and then for streams and consumers that are missing, jobs that nothing brings on and instances that belong to
+ * nobody, and repairs them. Every worker
  * has one; the first to sweep tells the others, so that a small fleet sweeps about once in each interval, and a large one
  * as often as each of its workers sweeps once in four. An instance is reported first, and deleted only when a later sweep
  * of the same worker finds it orphaned still.
@@ -113,8 +115,13 @@ export class Sweeper {
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
     this.#checks ??= this.#makeChecks(broker);
+    // Retention and the like are somebody's choice, and what was changed on purpose is not changed back.
+    const streams = (await checkStreams(broker)).filter(({ finding }) => finding.code !== 'setting_drift');
+    const missing = streams.filter(({ finding: { code } }) => /^(stream|consumer)_missing$/.test(code));
+    const mended = await this.#mend(streams, missing);
     const jobs = [...(await checkConsumers(broker)), ...(await this.#checks.jobs.look())];
-    const mended = await this.#mend(jobs, jobs);
+    mended.push(...(await this.#mend(jobs, jobs)));
+    jobs.unshift(...streams);
     const { signal } = this.#abort;
     if (signal.aborted || !this.#checks.instances) return { findings: jobs.map(findingOf), mended };
     const instances = await this.#lookAtInstances(this.#checks.instances);

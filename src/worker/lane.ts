@@ -3,6 +3,7 @@ import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { PullSource } from '../broker/pull-source.js';
+import { dangerIn } from '../broker/topology.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { WorkConsumer } from '../queue/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -333,9 +334,12 @@ export class Lane {
     const { broker, type, logger } = this.#options;
     logger.warn({ type, reason }, 'consumer does not answer; checking streams and consumers');
     try {
-      const { created } = await broker.topology.ensure([type]);
+      const report = await broker.topology.ensure([type]);
+      const { created } = report;
       if (created.length > 0) this.#options.onRewound();
       if (created.length > 0) logger.warn({ type, created }, 'created what was missing');
+      const drift = dangerIn(report);
+      if (drift) logger.error({ err: drift, type }, 'jobs cannot be taken, or are not safe');
     } catch (error) {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
     }

@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { JobQueueService } from '../../src/index.js';
@@ -57,3 +57,44 @@ it('whoever only asks makes nothing', async () => {
   await expect(broker.lastEvent('a')).rejects.toMatchObject({ code: 'JETFLEET_NO_STREAM' });
   expect((await queue.health()).streams.every(({ ok }) => !ok)).toBe(true);
 });
+
+type Change = (jsm: JetStreamManager, name: string) => Promise<unknown>;
+const replaceBy =
+  (config: Partial<StreamConfig>): Change =>
+  async (jsm, name) => {
+    await jsm.streams.delete(name);
+    await jsm.streams.add({ name, ...config } as StreamConfig & { name: string });
+  };
+const asIs =
+  (change: Partial<StreamConfig>): Change =>
+  (jsm, name) =>
+    jsm.streams.update(name, change);
+const write = (queue: JobQueueService) => queue.addJob('demo', 1);
+const read = (queue: JobQueueService) => queue.getJob('nobody');
+
+it.each<[string, StreamKind, Change, (queue: JobQueueService) => Promise<unknown>, string]>([
+  ['a foreign stream', 'jobs', replaceBy({ subjects: ['a.>'] }), write, 'was not created by Jetfleet'],
+  ['a foreign stream', 'jobs', replaceBy({ subjects: ['b.>'] }), read, 'was not created by Jetfleet'],
+  ['a mirror', 'jobs', replaceBy({ mirror: { name: 'ORIGIN' } }), write, 'was not created by Jetfleet'],
+  ['a foreign stream', 'events', replaceBy({ subjects: ['c.>'] }), read, 'was not created by Jetfleet'],
+  ['other subjects', 'jobs', asIs({ subjects: ['d.>'] }), write, 'was not created by Jetfleet'],
+  ['no direct reads', 'jobs', asIs({ allow_direct: false }), read, 'allow_direct (danger)'],
+])(
+  '%s in the place of %s under a running system is named with the way out, and left alone',
+  async (_, kind, change, use, why) => {
+    await using fleet = await startFleet({ nats, handlers: { demo: { handler: () => 'done' } } });
+    const { connection, subjects } = await fleet.queue.broker();
+    const jsm = await jetstreamManager(connection);
+    await jsm.streams.add({ name: 'ORIGIN', subjects: ['origin'] });
+    const name = subjects.streamName(kind);
+    await change(jsm, name);
+    const { config } = await jsm.streams.info(name);
+    const error = await use(fleet.queue).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ code: 'JETFLEET_STREAM_DRIFT', retryable: true });
+    expect(String(error)).toContain(`stream ${name}`);
+    expect(String(error)).toContain(why);
+    expect(String(error)).toContain('set JETFLEET_NAMESPACE');
+    expect((await jsm.streams.info(name)).config).toEqual(config);
+    await jsm.streams.delete(name);
+  },
+);

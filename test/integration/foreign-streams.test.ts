@@ -41,6 +41,7 @@ it.each(['TIMERS', 'JOBS', 'WEBHOOKS', 'EVENTS'])(
     for (const { finding, mend } of drift)
       expect([mend, finding.message]).toEqual([undefined, expect.stringContaining(WAY_OUT)]);
     expect(await foreign.config()).toEqual(before);
+    expect(await foreign.jsm.consumers.list(name).next()).toEqual([]);
     await using other = new JobQueueService({ servers: foreign.nats.url, namespace: 'acme' });
     expect(await other.addJob('demo', 1)).toMatch(/./);
   },
