@@ -208,7 +208,7 @@ export class Broker {
     await this.#logs.timers.append({
       subject: this.subjects.due({ kind: workKindOf(type), priority, type, id }),
       data: encodePayload(payload),
-      headers: optionHeaders(request),
+      headers: [...optionHeaders(request), [Header.CREATED_AT, request.createdAt]],
     });
   }
 

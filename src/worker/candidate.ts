@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { LastEvent } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import { ValidationError } from '../jobs/errors.js';
@@ -39,25 +40,40 @@ export function renamed(candidate: Candidate): Candidate {
   };
 }
 
-/** Why a message is not the job's that its subject names: the id is another type's, or reserved and nobody's yet. */
+/**
+ * Why a message is not the job's that its subject names: the id is another job's, or reserved and nobody's yet.
+ * @param seq of the message
+ */
 export function refusalOf(
-  { request, bare, error }: DecodedJob,
+  job: DecodedJob,
   record: JobRecord | undefined,
+  seq: number,
 ): ValidationError | undefined {
-  if (bare || error) return undefined;
-  const { id, type } = request;
-  if (record && record.type !== type)
-    return new ValidationError(
-      'JETFLEET_ID_TAKEN',
-      `job ${id} is of type ${record.type}, so it cannot be of type ${type}`,
-    );
-  if (record || sequenceOf(id) === undefined) return undefined;
+  if (job.bare) return undefined;
+  if (record) return record.workSeq === seq ? undefined : strangeTo(record, job);
+  if (job.error || sequenceOf(job.request.id) === undefined) return undefined;
   try {
-    assertCallerId(id);
+    assertCallerId(job.request.id);
   } catch (reserved) {
     return reserved as ValidationError;
   }
   return undefined;
+}
+
+/** The same id, type and payload are one job, and its messages and timers carry the payload of its record. */
+function strangeTo(record: JobRecord, { request, error }: DecodedJob): ValidationError | undefined {
+  const { id, type, createdAt, payload } = request;
+  if (record.type !== type) return taken(`job ${id} is of type ${record.type}, so it cannot be of type ${type}`);
+  // What cannot be read may be the job's own: it is when both were made at the same time.
+  if (error) return record.createdAt === createdAt ? undefined : error;
+  // Of a payload that did not fit, the record keeps nothing.
+  const isDropped = record.payload === null && record.state === 'rejected';
+  if (isDropped || isDeepStrictEqual(record.payload, payload)) return undefined;
+  return taken(`job ${id} has another payload already; a job is added twice only with the same one`);
+}
+
+function taken(message: string): ValidationError {
+  return new ValidationError('JETFLEET_ID_TAKEN', message);
 }
 
 /** The message as a job of its own, under its sequence, that fails. */

@@ -175,7 +175,7 @@ export class JobRunner {
   async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<JobRun | undefined> {
     const { delivery, job } = candidate;
     if (last?.record && isNamesake(job, last.record)) return this.#take(renamed(candidate));
-    const refusal = refusalOf(job, last?.record);
+    const refusal = refusalOf(job, last?.record, delivery.seq);
     if (refusal) return this.#take(refused(candidate, refusal));
     const { logger } = this.#services;
     const redelivered = delivery.deliveryCount > 1;

@@ -2,7 +2,15 @@ import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { complete, JobQueueService, type JobRecord } from '../../src/index.js';
+import {
+  complete,
+  JobQueueService,
+  type JobRecord,
+  type JobState,
+  NonRetryableError,
+  RetryableError,
+  snooze,
+} from '../../src/index.js';
 import { addChecked, addFollowUp } from '../../src/queue/job-add.js';
 import { checkJob } from '../../src/queue/job-request.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
@@ -126,6 +134,62 @@ describe('an id', () => {
   test('that a message which is no job carries is taken', async () => {
     await publish(`jobs.low.NOT-A-TYPE.odd-${id}`, '{}');
     await expect(queue.addJob('demo', 1, 'normal', { id: `odd-${id}` })).rejects.toEqual(taken);
+  });
+});
+
+describe('a message published under an id that has a job', () => {
+  const never = new Promise(() => {});
+  const ways: Record<string, (attempt: number) => unknown> = {
+    completed: () => 'first',
+    exhausted: () => Promise.reject(new Error('no')),
+    retrying: () => Promise.reject(new RetryableError('later', { retryAfterMs: 3_600_000 })),
+    waiting: () => snooze(3_600_000),
+    running: () => never,
+  };
+
+  test.each(Object.keys(ways))('%s: another payload, type or text fails under a number', async (state) => {
+    const handler = ({ attempt }: { attempt: number }) => ways[state]?.(attempt);
+    await using own = await startFleet({ nats, handlers: { demo: handler, other: () => 'other' } });
+    const { connection, subjects } = await own.queue.broker();
+    const maxAttempts = state === 'exhausted' ? 1 : 3;
+    await own.queue.addJob('demo', { a: 1, b: 2 }, 'normal', { id: 'mine', maxAttempts });
+    const before = await own.waitForJob('mine', state as JobState);
+    const answers: [subject: string, body: string, code?: string][] = [
+      ['low.demo', '{"a": 2}', 'JETFLEET_ID_TAKEN'],
+      ['high.other', '{"a": 1, "b": 2}', 'JETFLEET_ID_TAKEN'],
+      ['normal.demo', '{"a": 1, "b":', 'JETFLEET_BODY_NOT_JSON'],
+      // The same job in another spelling.
+      ['low.demo', '{"b": 2, "a": 1}'],
+    ];
+    for (const [subject, body, code] of answers) {
+      const message = await connection.request(`${subjects.prefix}jobs.${subject}.mine`, body);
+      const name = `seq-${message.json<{ seq: number }>().seq}`;
+      const next = await own.queue.addJob('other', null);
+      await own.waitForJob(next, 'completed');
+      if (code === undefined) expect(await own.history(name)).toEqual([]);
+      else expect(await own.waitForJob(name, 'rejected')).toMatchObject({ error: { code } });
+    }
+    expect(await own.queue.getJob('mine')).toEqual(before);
+  });
+
+  test('is told apart from the messages of a job that was redriven, cancelled or cannot be read', async () => {
+    await using own = await startFleet({ nats, workers: 0 });
+    const { connection, subjects } = await own.queue.broker();
+    const put = (name: string, body: string) =>
+      connection.request(`${subjects.prefix}jobs.low.demo.${name}`, body);
+    await put('redriven', '1');
+    await put('cancelled', '{"broken');
+    await own.queue.setup(['demo']);
+    await own.queue.cancel('cancelled');
+    let runs = 0;
+    const handler = () => (++runs === 1 ? Promise.reject(new NonRetryableError('no')) : 'done');
+    await own.addWorker({ demo: handler });
+    await own.waitForJob('redriven', 'rejected');
+    await own.queue.retry('redriven');
+    await own.waitForJob('redriven', 'completed');
+    expect((await own.queue.getJobs({ status: 'failed' })).jobs.map(({ id: name }) => name)).toEqual([
+      'cancelled',
+    ]);
   });
 });
 
