@@ -1,3 +1,4 @@
+import { guardedSignal } from '../telemetry/guarded-signal.js';
 import { withDeadline } from './deadline.js';
 import { isInstanceId } from './instance-id.js';
 import type { GpuProvider, Instance, Offer, Template } from './provider.js';
@@ -10,18 +11,26 @@ export const PROVIDER_CALL_TIMEOUT_MS = 120_000;
  * A provider held to its contract, whoever wrote it: each call ends by its deadline or with the caller's signal, even if
  * the provider ignores both, and an answer that is not of its kind is an error and never an absence.
  * @param callTimeoutMs limit for each call, and for each step of a list. Defaults to 120,000
+ * @param onListenerFailure called with what a listener to the signal of a call throws. Defaults to nothing
  */
 export function guardedProvider(
   provider: GpuProvider,
   callTimeoutMs = PROVIDER_CALL_TIMEOUT_MS,
+  onListenerFailure: (error: unknown) => void = () => {},
 ): GpuProvider {
+  const guarded = (signal: AbortSignal) => guardedSignal(signal, onListenerFailure);
   const within = <T>(
     name: keyof GpuProvider,
     signal: AbortSignal | undefined,
     call: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     const message = `${provider.name} ${name} gave no answer within ${callTimeoutMs} ms`;
-    return withDeadline(callTimeoutMs, signal, () => new ProviderError(late(name), message), call);
+    return withDeadline(
+      callTimeoutMs,
+      signal,
+      () => new ProviderError(late(name), message),
+      (ended) => call(guarded(ended)),
+    );
   };
   return {
     name: provider.name,
@@ -41,7 +50,7 @@ export function guardedProvider(
         const found = await provider.findByName(name, ended);
         return check('findByName', found, Array.isArray(found) && found.every(isInstance));
       }),
-    list: (filter, signal) => listWithin(provider, filter, signal, within),
+    list: (filter, signal) => listWithin((ended) => provider.list(filter, guarded(ended)), signal, within),
     delete: (id, signal) => within('delete', signal, (ended) => provider.delete(id, ended)),
     stop: (id, signal) => within('stop', signal, (ended) => provider.stop(id, ended)),
     listOffers: (query, signal) =>
@@ -69,8 +78,7 @@ type Within = <T>(
 ) => Promise<T>;
 
 async function* listWithin(
-  provider: GpuProvider,
-  filter: { namePrefix?: string } | undefined,
+  list: (signal: AbortSignal) => AsyncIterable<Instance>,
   signal: AbortSignal | undefined,
   within: Within,
 ): AsyncGenerator<Instance> {
@@ -78,7 +86,7 @@ async function* listWithin(
   const onAbort = () => ended.abort(signal?.reason);
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
-  const instances = provider.list(filter, ended.signal)[Symbol.asyncIterator]();
+  const instances = list(ended.signal)[Symbol.asyncIterator]();
   try {
     for (;;) {
       const step = await within('list', signal, () => instances.next());

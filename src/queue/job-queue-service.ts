@@ -95,8 +95,8 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
-   * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`. What they
-   * throw is logged and goes no further. Those of workers on this queue are counted here too.
+   * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`,
+   * `abort listener`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
    */
   get callbackFailures(): Record<string, number> {
     return this.userCode.failures;

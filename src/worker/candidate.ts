@@ -63,7 +63,8 @@ export function refusalOf(
 /** The same id, type and payload are one job, and its messages and timers carry the payload of its record. */
 function strangeTo(record: JobRecord, { request, error }: DecodedJob): ValidationError | undefined {
   const { id, type, createdAt, payload } = request;
-  if (record.type !== type) return taken(`job ${id} is of type ${record.type}, so it cannot be of type ${type}`);
+  if (record.type !== type)
+    return taken(`job ${id} is of type ${record.type}, so it cannot be of type ${type}`);
   // What cannot be read may be the job's own: it is when both were made at the same time.
   if (error) return record.createdAt === createdAt ? undefined : error;
   // Of a payload that did not fit, the record keeps nothing.

@@ -63,7 +63,7 @@ export interface HandlerOptions<P = unknown> {
    */
   claim?: 'early' | 'durable';
   /**
-   * How long a function may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
+   * How long a function, or a promise of a chart, may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
    * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
    */
   abandonAfterMs?: number;

@@ -9,8 +9,10 @@ import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { isTaken } from '../queue/job-add.js';
 import type { Transition } from '../queue/transition-record.js';
+import { guardedSignal } from '../telemetry/guarded-signal.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
+import { ChartPromises } from './chart-promises.js';
 import type { DeliveryProgress } from './delivery-progress.js';
 import { type ActorClaim, startJobActor } from './job-actor.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
@@ -60,6 +62,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   #logger: Logger | undefined;
   #abort: AbortController | undefined;
   #actor: Actor<JobMachine> | undefined;
+  /** Of a chart. */
+  #promises: ChartPromises | undefined;
   #isObserved = false;
   /** Of an attempt that runs without its actor. */
   #timeout: NodeJS.Timeout | undefined;
@@ -103,8 +107,14 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   }
 
   get #aborting(): AbortController {
-    this.#abort ??= new AbortController();
+    if (this.#abort) return this.#abort;
+    this.#abort = new AbortController();
+    guardedSignal(this.#abort.signal, (error) => this.#onListenerFailure(error));
     return this.#abort;
+  }
+
+  #onListenerFailure(error: unknown): void {
+    this.#services.userCode.note('abort listener', error, { jobId: this.#record.id });
   }
 
   /** Runs the job, until its message is acknowledged, handed back or lost. */
@@ -212,12 +222,15 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   #startActor(inspect?: Observer): void {
     if (this.#actor || !this.#begun) return;
+    const isChart = this.#claimed.handler.run.kind === 'chart';
+    if (isChart) this.#promises = new ChartPromises((error) => this.#onListenerFailure(error));
     try {
       this.#actor = startJobActor(this.#claimed, this.#record, {
         onLeft: (state, context) => {
           if (this.#begun) this.#settle(state, () => context);
         },
         onError: (error) => this.#failAttempt(error),
+        ...(this.#promises && { promises: this.#promises }),
         ...(inspect && { inspect }),
       });
     } catch (error) {
@@ -484,8 +497,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (this.#isSlotFree) return;
     this.#isSlotFree = true;
     const { progress, handler } = this.#claimed;
-    // A chart ends with its actor, which is stopped.
-    if (!this.#abort?.signal.aborted || this.#outcome === undefined) {
+    const ended = this.#unended;
+    if (!ended) {
       progress.handled();
       return;
     }
@@ -494,11 +507,16 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
       id,
       type,
       attempt,
-      ended: this.#outcome,
+      ended,
       abandonAfterMs: handler.abandonAfterMs,
       freeSlot: () => progress.handled(),
       logger: this.logger,
     });
+  }
+
+  /** What goes on although it was told to stop: a function, or promises of a chart, whose actor has stopped. */
+  get #unended(): Promise<unknown> | undefined {
+    return this.#promises ? this.#promises.ended : this.#abort?.signal.aborted ? this.#outcome : undefined;
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {

@@ -149,7 +149,9 @@ export class JobWorkerService implements AsyncDisposable {
     checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
     checkRentalLimits(options);
     this.#queue = queue;
-    this.#options = { ...options, ...(options.provider && { provider: guardedProvider(options.provider) }) };
+    const onListenerFailure = (err: unknown) => queue.userCode.note('abort listener', err);
+    const guarded = options.provider && guardedProvider(options.provider, undefined, onListenerFailure);
+    this.#options = { ...options, ...(guarded && { provider: guarded }) };
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#logger = queue.userCode.guard(options.logger ?? queue.logger).child({ worker: this.name });
     this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
@@ -346,6 +348,7 @@ export class JobWorkerService implements AsyncDisposable {
       runs: this.#runs,
       eventsMaxAgeMs,
       logger: this.#logger,
+      userCode: this.#queue.userCode,
       inspection: new RunInspection(inspector, this.#inspect),
       ...(onFailpoint && { onFailpoint }),
     };

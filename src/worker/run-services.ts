@@ -11,6 +11,7 @@ import type { JobOutcome } from '../jobs/outcome.js';
 import { addFollowUp, assertFree } from '../queue/job-add.js';
 import { followUpRequests } from '../queue/transition-record.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { UserCode } from '../telemetry/user-code.js';
 import { workKindOf } from '../wire/subjects.js';
 import type { OnFailpoint } from './failpoint.js';
 import type { FirstDeliveries } from './first-deliveries.js';
@@ -49,6 +50,7 @@ export interface RunServices {
   /** How long EVENTS keeps a record. */
   eventsMaxAgeMs: number;
   logger: Logger;
+  userCode: UserCode;
   /** Called between the steps of each job. */
   onFailpoint?: OnFailpoint;
   inspection: RunInspection;

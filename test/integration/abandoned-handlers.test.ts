@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type AnyActorLogic, createMachine, fromPromise, setup, spawnChild } from 'xstate';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { type JobContext, JobQueueService, JobWorkerService } from '../../src/index.js';
 import { listWorkers } from '../../src/inspect/index.js';
@@ -137,6 +138,57 @@ describe('a handler that goes on after its signal', () => {
     await vi.waitFor(async () => expect(await busySlots(fleet)).toEqual([0]), WITHIN);
     expect((await listWorkers(fleet.queue))[0]?.abandonedCount).toBe(0);
   });
+});
+
+/** A chart whose promise ignores its signal until it is let go, in the shapes that a chart can have. */
+const CHARTS: Record<string, (promise: () => Promise<unknown>) => AnyActorLogic> = {
+  'a promise': (promise) => fromPromise(promise),
+  'an invoked promise': (promise) =>
+    setup({ actors: { wait: fromPromise(promise) } }).createMachine({
+      initial: 'waiting',
+      states: { waiting: { invoke: { src: 'wait', onDone: 'ended' } }, ended: { type: 'final' } },
+      output: { kind: 'completed' },
+    }),
+  'a promise written into its state': (promise) =>
+    createMachine({ invoke: { src: fromPromise(promise) }, output: { kind: 'completed' } }),
+  'a spawned promise': (promise) => createMachine({ entry: spawnChild(fromPromise(promise)) }),
+  'a promise of a chart within': (promise) =>
+    createMachine({ invoke: { src: createMachine({ invoke: { src: fromPromise(promise) } }) } }),
+};
+
+describe.each(Object.entries(CHARTS))('a chart with %s that goes on after its signal', (_, chartOf) => {
+  it('keeps its slot until that ends', async () => {
+    const { begun, handler, letGo, most } = stubborn();
+    const chart = chartOf(() => handler({} as JobContext));
+    await using fleet = await startFleet({
+      nats,
+      handlers: { slow: { chart, concurrency: 1, timeoutMs: 30, ...PATIENT } },
+    });
+    const [first = '', second = ''] = await fleet.queue.addJobs(
+      Array.from({ length: 2 }, () => ({ type: 'slow', payload: null })),
+    );
+    await fleet.waitForJob(first, 'timed_out');
+    expect(await busySlots(fleet)).toEqual([1]);
+    expect((await fleet.queue.getJob(second))?.state).toBe('queued');
+    letGo();
+    await vi.waitFor(() => expect(begun).toHaveLength(2), WITHIN);
+    await fleet.queue.cancel(second).catch(() => {});
+    letGo();
+    await vi.waitFor(async () => expect(await busySlots(fleet)).toEqual([0]), WITHIN);
+    expect(most()).toBe(1);
+    expect((await listWorkers(fleet.queue))[0]?.abandonedCount).toBe(0);
+  });
+});
+
+it('a chart whose promise stops at its signal is not abandoned, also with abandonAfterMs 0', async () => {
+  const chart = fromPromise(({ signal }) => delay(60_000, undefined, { signal }));
+  await using fleet = await startFleet({
+    nats,
+    handlers: { slow: { chart, timeoutMs: 30, abandonAfterMs: 0 } },
+  });
+  await fleet.waitForJob(await fleet.queue.addJob('slow', null), 'timed_out');
+  await vi.waitFor(async () => expect(await busySlots(fleet)).toEqual([0]), WITHIN);
+  expect((await listWorkers(fleet.queue))[0]?.abandonedCount).toBe(0);
 });
 
 describe('a shutdown', () => {

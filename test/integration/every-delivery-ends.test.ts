@@ -1,7 +1,8 @@
+import { addAbortListener, EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { setup } from 'xstate';
+import { fromPromise, setup } from 'xstate';
 import { z } from 'zod';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { examine } from '../../src/doctor/doctor.js';
@@ -260,6 +261,51 @@ test('a checkpoint that nobody awaits ends no process, and one that is awaited s
   await fleet.queue.cancel('unawaited');
   // An unhandled rejection would fail this file.
   expect(await refused).toMatchObject({ code: 'JETFLEET_CANCELLED' });
+});
+
+describe('a listener to the signal of a job', () => {
+  const fails = () => {
+    throw new Error('no');
+  };
+  const rejects = () => Promise.reject(new Error('no'));
+
+  test.each<[string, (signal: AbortSignal) => void]>([
+    ['throws', (signal) => signal.addEventListener('abort', fails)],
+    ['rejects', (signal) => signal.addEventListener('abort', rejects, { once: true })],
+    ['throws as an object', (signal) => signal.addEventListener('abort', { handleEvent: fails })],
+    ['is no listener', (signal) => signal.addEventListener('abort', {} as never)],
+    [
+      'throws as onabort',
+      (signal) => {
+        signal.onabort = fails;
+      },
+    ],
+    ['throws and is added by Node', (signal) => void addAbortListener(signal, fails)],
+  ])('that %s ends no process and no other listener, and is counted', async (_, listen) => {
+    const before = fleet.queue.callbackFailures['abort listener'] ?? 0;
+    const heard: string[] = [];
+    const removed = () => heard.push('removed');
+    const run = ({ signal }: { signal: AbortSignal }, name: string) => {
+      listen(signal);
+      signal.addEventListener('abort', () => heard.push(name));
+      signal.addEventListener('abort', removed);
+      signal.removeEventListener('abort', removed);
+      // Whatever takes a signal takes this one.
+      return Promise.allSettled([
+        delay(60_000, undefined, { signal }),
+        once(new EventEmitter(), 'never', { signal }),
+        fetch(nats.url.replace('nats', 'http'), { signal }),
+      ]);
+    };
+    const timeout = { timeoutMs: 30, retry: AT_ONCE };
+    expect(await endOf({ handler: (job) => run(job, 'handler'), ...timeout })).toMatchObject({
+      state: 'timed_out',
+    });
+    const chart = fromPromise((given) => run(given, 'chart'));
+    expect(await endOf({ chart, ...timeout })).toMatchObject({ state: 'timed_out' });
+    expect(heard).toEqual(['handler', 'chart']);
+    expect(fleet.queue.callbackFailures['abort listener']).toBe(before + 2);
+  });
 });
 
 describe('a record over the limit of its stream', () => {

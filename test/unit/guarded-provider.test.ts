@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { guardedProvider } from '../../src/gpu/guarded-provider.js';
 import type { CreateSpec, GpuProvider, Instance } from '../../src/gpu/index.js';
@@ -33,6 +34,22 @@ function providerThat(answer: () => unknown): GpuProvider {
   };
 }
 
+/** One that never answers, and listens to the signal of each call. */
+function listeningProvider(onAbort: () => void): GpuProvider {
+  const listen = (...given: unknown[]) => {
+    for (const each of given) if (each instanceof AbortSignal) each.addEventListener('abort', onAbort);
+    return new Promise<never>(() => {});
+  };
+  const listening = Object.fromEntries(CALLS.map(([name]) => [name, listen]));
+  return {
+    ...providerThat(() => {}),
+    ...listening,
+    list: async function* (_, signal) {
+      yield await listen(signal);
+    },
+  };
+}
+
 const CALLS: readonly [string, (provider: GpuProvider, signal?: AbortSignal) => Promise<unknown>][] = [
   ['create', (provider, signal) => provider.create(SPEC, signal)],
   ['get', (provider, signal) => provider.get('i-1', signal)],
@@ -53,6 +70,18 @@ describe.each(CALLS)('%s of a provider that', (name, call) => {
       20,
     );
     expect(await errorClassOf(call(provider))).toBe(late);
+  });
+
+  test('listens to its signal with a function that throws harms nobody', async () => {
+    const failures: unknown[] = [];
+    const provider = listeningProvider(() => {
+      throw new Error('no');
+    });
+    const guarded = guardedProvider(provider, 20, (error) => failures.push(error));
+    expect(await errorClassOf(call(guarded))).toBe(late);
+    // An uncaught exception would fail this file.
+    await delay(1);
+    expect(failures).toEqual([new Error('no')]);
   });
 
   test('heeds no signal ends with its caller all the same', async () => {
