@@ -118,7 +118,11 @@ test.each<[string, () => ConnectOptions]>([
   ['a creds file that is not there', () => ({ credsFile: '/no/such/file' })],
   ['an nkey file that is not there', () => ({ nkey: '/no/such/file' })],
   ['a creds file that holds none', () => ({ credsFile: seedFile })],
-  ['an nkey with a typing error', () => ({ nkey: SEED.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')) })],
+  // Not its last character: two bits of that one mean nothing.
+  [
+    'an nkey with a typing error',
+    () => ({ nkey: SEED.replace(/.(?=.$)/, (one) => (one === 'A' ? 'B' : 'A')) }),
+  ],
 ])('%s is a wrong option', async (_, options) => {
   const refusal = await enters({ servers: users.address, ...options() }).catch(
     (error: unknown) => error as Error,

@@ -303,7 +303,7 @@ it('finds nothing while jobs run, retry, wait and are cancelled, all at once', a
       }
     };
     const producers = ['quick', 'naps', 'fails'].map(produce);
-    for (let looks = 0; looks < 12; looks++) {
+    for (let looks = 0; looks < 4; looks++) {
       const { findings } = await examine(busy.queue, { graceMs: 0 });
       expect(findings.map(({ code, target, message }) => [code, target, message])).toEqual([
         ['sync_interval_unknown', 'nats-server', expect.any(String)],

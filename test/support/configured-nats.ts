@@ -45,11 +45,12 @@ export async function startConfigured(
   });
   const ended = once(child, 'exit');
   const port = await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
+    if (child.exitCode !== null) return undefined;
     const name = (await readdir(folder)).find((each) => each.endsWith('.ports'));
     const ports = JSON.parse(await readFile(join(folder, name ?? 'none'), 'utf8')) as { nats: string[] };
     return Number(new URL(ports.nats[0] ?? '').port);
   });
+  if (port === undefined) throw new Error(`nats-server ended: ${log}`);
   return {
     port,
     address: `127.0.0.1:${port}`,
