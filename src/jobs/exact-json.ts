@@ -1,7 +1,7 @@
 /** JSON text whose values arrive as they were sent, or not at all. */
 import { ValidationError } from './errors.js';
 import { keyFault } from './exact-value.js';
-import { EXCERPT_LENGTH, MAX_PROBLEM_LENGTH } from './limits.js';
+import { EXCERPT_LENGTH, MAX_PAYLOAD_DEPTH, MAX_PROBLEM_LENGTH } from './limits.js';
 import { formatPath } from './paths.js';
 
 /**
@@ -12,10 +12,65 @@ import { formatPath } from './paths.js';
  */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  // What is written again as the same text has lost nothing. Other spellings are read once more, token by token.
-  const maySkip = !text.includes('__proto__') && !text.includes('\\ud') && JSON.stringify(value) === text;
-  if (!maySkip) new Scan(text).run();
+  if (!isSurelyExact(text, value)) new Scan(text).run();
   return value;
+}
+
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const UPPER_E = 0x45;
+const LOWER_E = 0x65;
+
+/**
+ * Whether the value surely says all that the text does. It allocates nothing for ordinary payloads. Any doubt gives false,
+ * and then {@link Scan} decides: escaped characters, keys that are named alike, exponents, numbers that lose digits.
+ */
+function isSurelyExact(text: string, value: unknown): boolean {
+  if (text.includes('__proto__') || text.includes('\\u') || !text.isWellFormed()) return false;
+  let keys = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === COLON) keys++;
+    else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const end = endOfNumber(text, at);
+      if (hasExponent(text, end)) return false;
+      const isShort = code !== MINUS && end - at <= MAX_EXACT_DIGITS;
+      if (!isShort && !isExactNumber(text.slice(at, end))) return false;
+      at = end - 1;
+    }
+  }
+  return keysIn(value, MAX_PAYLOAD_DEPTH) === keys;
+}
+
+/** Up to where digits and a fraction go. */
+function endOfNumber(text: string, start: number): number {
+  let end = start + 1;
+  for (let code = text.charCodeAt(end); ; code = text.charCodeAt(++end)) {
+    if (code !== DOT && !(code >= ZERO && code <= NINE)) return end;
+  }
+}
+
+function hasExponent(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code === LOWER_E || code === UPPER_E;
+}
+
+/** All keys of a value that JSON.parse has made. Negative, which no text has, when it is nested too deep to be counted. */
+function keysIn(value: unknown, levels: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (levels === 0) return Number.NEGATIVE_INFINITY;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const element of value) count += keysIn(element, levels - 1);
+    return count;
+  }
+  for (const key in value) count += 1 + keysIn((value as Record<string, unknown>)[key], levels - 1);
+  return count;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -85,9 +140,7 @@ class Scan {
 
   #string(): void {
     const start = this.#at;
-    let end = this.#text.indexOf('"', start + 1);
-    while (isEscaped(this.#text, end)) end = this.#text.indexOf('"', end + 1);
-    this.#at = end + 1;
+    this.#at = endOfString(this.#text, start) + 1;
     const raw = this.#text.slice(start, this.#at);
     const value = raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);
     if (!this.#isKeyNext) {
@@ -123,6 +176,13 @@ class Scan {
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
+/** Where the quotation mark stands that ends a string. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end;
+}
+
 /** An odd number of backslashes stands before it. */
 function isEscaped(text: string, at: number): boolean {
   let first = at;
@@ -130,12 +190,16 @@ function isEscaped(text: string, at: number): boolean {
   return (at - first) % 2 === 1;
 }
 
+/** With no more digits than this, a decimal number without an exponent comes out of a double as it went in. */
+const MAX_EXACT_DIGITS = 15;
+
 /** Whether the number, read and written again, is the same decimal number. */
 function isExactNumber(text: string): boolean {
-  if (text.length <= 15 && !/[eE]/.test(text)) return !/^-0(?:\.0*)?$/.test(text);
+  if (text.length <= MAX_EXACT_DIGITS && !/[eE]/.test(text)) return !/^-0(?:\.0*)?$/.test(text);
   const value = Number(text);
   if (!Number.isFinite(value) || Object.is(value, -0)) return false;
-  return decimal(text) === decimal(String(value));
+  const written = String(value);
+  return written === text || decimal(text) === decimal(written);
 }
 
 /** Sign, digits without zeros around them, and the power of ten of the last digit: the same for every spelling. */

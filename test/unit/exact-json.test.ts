@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseExactJson } from '../../src/jobs/exact-json.js';
 import { inexactIn } from '../../src/jobs/exact-value.js';
 import { checkPayload } from '../../src/jobs/job-check.js';
+import { MAX_PROBLEM_LENGTH } from '../../src/jobs/limits.js';
 
 describe('JSON text', () => {
   test.each([
@@ -20,6 +21,15 @@ describe('JSON text', () => {
     ['{"a":1,"a":1}', 'a'],
     ['{"a":{"b":1,"c":2,"b":3}}', 'a.b'],
     [String.raw`{"a":1,"\u0061":2}`, 'a'],
+    [String.raw`{"a":"x\n","b":"\\","a":"\""}`, 'a'],
+    ['{"a":[{"b":1},{"b":1,"b":":"}]}', 'a[1].b'],
+    ['{"a":12345678901234567.5}', 'a'],
+    ['{"a":-12345678901234567}', 'a'],
+    ['{"a":"\ud800"}', 'a'],
+    [
+      `{"a":1,"b":${'['.repeat(200)}{"c":1,"c":2}${']'.repeat(200)}}`,
+      `b${'[0]'.repeat(200)}.c`.slice(0, MAX_PROBLEM_LENGTH),
+    ],
     ['{"__proto__":1}', '__proto__'],
     ['{"a":{"__proto__":{"x":1}}}', 'a.__proto__'],
     [String.raw`{"\u005f_proto__":1}`, '__proto__'],
@@ -52,6 +62,8 @@ describe('JSON text', () => {
     String.raw`{"a":"\\ud800","b":"\ud83d\ude00","c\"":"}{][,:","d":"\\"}`,
     '{"constructor":1,"toString":2,"__proto":3}',
     '{"2":1,"1":2}',
+    '{"a":-1,"b":[-1.5,0.1234567890123457,123456789012345,0.30000000000000004]}',
+    '{"a:b":"c:1","d":{"a:b":[{"x":":"}]}}',
   ])('%s is carried, or refused only for its digits', (text) => {
     if (text === '9007199254740993') expect(() => parseExactJson(text)).toThrow(/9007199254740993/);
     else expect(parseExactJson(text)).toEqual(JSON.parse(text));
@@ -66,6 +78,10 @@ describe('JSON text', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  test('text that is nested deeper than a stack goes is read', () => {
+    expect(() => parseExactJson('['.repeat(100_000) + ']'.repeat(100_000))).not.toThrow();
   });
 
   test('text that is no JSON stays a SyntaxError', () => {
