@@ -8,10 +8,11 @@ import { emptyInput, type RunInput } from './run-input.js';
 import { sinceMs } from './time.js';
 
 /**
- * What a check found; null when the provider does not know the instance. `nextPollMs` is how long the next poll may wait,
- * where somebody looks at the instance in between.
+ * What a check found; null when the provider does not know the instance. `name` is the provider's for it. `nextPollMs` is
+ * how long the next poll may wait, where somebody looks at the instance in between.
  */
 export type InstanceCheck = {
+  name?: string;
   status: string;
   healthy: boolean;
   reason?: string;

@@ -31,7 +31,7 @@ export class InstanceCheck {
   readonly #provider: GpuProvider;
   readonly #graceMs: number;
   readonly #owners: OwnerSearch;
-  /** When each was listed first, for providers that do not tell when an instance was made. */
+  /** When each was listed first that is said to be made later than now, or at no time. */
   readonly #firstSeen = new Map<string, number>();
 
   constructor(
@@ -71,7 +71,7 @@ export class InstanceCheck {
     for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
       const { id, status } = instance;
       if (status === 'terminated' || status === 'terminating') continue;
-      if (createdMs(instance) === undefined) {
+      if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
         undated.add(id);
         if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, now);
       }
@@ -82,7 +82,7 @@ export class InstanceCheck {
   }
 
   #sinceMs(instance: Instance): number {
-    return createdMs(instance) ?? this.#firstSeen.get(instance.id) ?? this.#broker.clock.now();
+    return this.#firstSeen.get(instance.id) ?? createdMs(instance) ?? this.#broker.clock.now();
   }
 
   async #diagnose(instance: Instance, owner: JobRecord | undefined): Promise<Diagnosis | undefined> {

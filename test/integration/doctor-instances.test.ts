@@ -208,12 +208,18 @@ describe('an instance is left alone', () => {
     expect(told(await look())).toEqual([['instance_orphaned', id]]);
   });
 
-  it('until it is old enough, by its first sighting where the provider tells no time', async () => {
+  it.each([
+    ['no time', {}],
+    ['a time to come', { createdAt: '2099-01-01T00:00:00.000Z' }],
+    ['no time that is one', { createdAt: 'yesterday' }],
+  ])('until it is old enough, by its first sighting where the provider tells %s', async (_what, told) => {
     await recorded('timeless', { status: 'failed', state: 'exhausted', error });
     await rent(nameOf('timeless'));
     const timeless: GpuProvider = Object.create(fleet.provider);
     timeless.list = async function* (filter, signal) {
-      for await (const { createdAt: _, ...rest } of fleet.provider.list(filter, signal)) yield rest;
+      for await (const { createdAt: _, ...rest } of fleet.provider.list(filter, signal)) {
+        yield { ...rest, ...told };
+      }
     };
     const check = new InstanceCheck(broker, timeless, { graceMs: 60 });
     expect(await check.look()).toEqual([]);

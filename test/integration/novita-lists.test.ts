@@ -180,6 +180,22 @@ describe('pages', () => {
     expect(await errorClassOf(novita.findByName('jetfleet-b'))).toBe('transient');
   });
 
+  test.each<[string, number[], unknown]>([
+    ['grows by what was created meanwhile', [50, 51, 52], ['i-229']],
+    ['shrinks by what was deleted meanwhile', [51, 50, 50], ['i-229']],
+    ['falls to nothing', [230, 0, 0], 'transient'],
+    ['falls below what was shown', [230, 49, 49], 'transient'],
+    ['is text, and more than is shown', [230, 230, 230], 'transient'],
+  ])('a total that %s', async (_what, totals, expected) => {
+    const shown = fleet.slice(-50);
+    answer = (_path, query) => {
+      const page = Number(query.get('pageNum'));
+      return { instances: page === 1 ? shown : [], total: `${totals[page - 1] ?? totals.at(-1)}` };
+    };
+    if (expected === 'transient') expect(await errorClassOf(novita.findByName('jetfleet-a'))).toBe(expected);
+    else expect(await namesOf()).toEqual(expected);
+  });
+
   test('an instance that is created meanwhile moves others, and none is given twice', async () => {
     answer = (_path, query) => {
       const page = Number(query.get('pageNum'));

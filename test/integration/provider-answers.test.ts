@@ -70,6 +70,7 @@ function first(times: number, route: string, forged: Forged): Forge & { used: nu
   return forge;
 }
 
+const CREATE = 'POST /gpu/instance/create';
 const GET = 'GET /gpu/instance';
 const LIST = 'GET /gpu/instances';
 const NOTHING_LISTED = { status: 200, body: { instances: [], total: 0 } };
@@ -136,6 +137,44 @@ const knowsNothing: Forge = (route) => {
   if (route === GET) return NOT_FOUND;
   return route === LIST ? NOTHING_LISTED : undefined;
 };
+
+describe('an instance that another job rented', () => {
+  /** The next create is carried out and answered with the id of another instance. */
+  async function orderMisanswered(id: string, answeredId: string, more: Partial<CreateInstancePayload> = {}) {
+    proxy.forge = (route) =>
+      route === CREATE ? ({ status }) => ({ status, body: { id: answeredId } }) : undefined;
+    await order(id, more);
+    expect(await fleet.waitForJob(id, 'completed')).toMatchObject({
+      result: { novitaInstanceId: answeredId },
+    });
+  }
+
+  it('is not deleted by the monitor of a job whose create was answered with its id', async () => {
+    const victim = await orderStuck('stuck-victim');
+    await orderMisanswered('misled', victim, { maxWaitTime: 100 });
+    expect(await fleet.waitForJob('misled-monitor', 'rejected')).toMatchObject({
+      error: { code: 'JETFLEET_INSTANCE_NOT_OURS', message: expect.stringContaining(victim) },
+    });
+    expect(actions('stuck-victim')).toEqual(['create']);
+    expect(alerts).toMatchObject([{ kind: 'instance_not_ours', jobId: 'misled-monitor' }]);
+    await fleet.queue.cancel('stuck-victim-monitor');
+  });
+
+  it('is not reported as running for it, and a read that shows another instance is no read of ours', async () => {
+    await order('running-victim');
+    const { result } = await fleet.waitForJob('running-victim', 'completed');
+    const victim = (result as CreateInstanceResult).novitaInstanceId;
+    await fleet.waitForJob('running-victim-monitor', 'completed');
+    await orderMisanswered('deceived', victim);
+    const unread = await fleet.waitForJob('deceived-monitor', 'waiting');
+    expect(unread).toMatchObject({ status: 'processing', payload: { novitaInstanceId: victim } });
+    await fleet.queue.cancel('deceived-monitor');
+    expect(await fleet.waitForJob('deceived-monitor-delete', 'rejected')).toMatchObject({
+      error: { code: 'JETFLEET_INSTANCE_NOT_OURS' },
+    });
+    expect(actions('running-victim')).toEqual(['create']);
+  });
+});
 
 describe('gone is what the provider has said several times, by id and by list', () => {
   it('an instance that is unknown at first is watched until it runs', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import type { Offer } from '../../src/gpu/index.js';
+import type { GpuProvider, Offer } from '../../src/gpu/index.js';
 import { type JobWorkerOptions, JobWorkerService } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { hearAlerts } from '../support/alerts.js';
@@ -84,6 +84,25 @@ describe('no worker rents beyond its limit', () => {
       'JETFLEET_LIMIT_GPUS',
     ]);
     expect(rented()).toEqual([2, 2, 1]);
+  });
+
+  it.each([-8, Number.NaN, 1])('of GPUs, though the provider shows %d of each instance', async (gpuNum) => {
+    const { provider } = fleet;
+    const list: GpuProvider['list'] = async function* (filter, signal) {
+      for await (const instance of provider.list(filter, signal)) yield { ...instance, gpuNum };
+    };
+    const lying = new Proxy<GpuProvider>(provider, {
+      get: (_, key) => {
+        const value: unknown = key === 'list' ? list : Reflect.get(provider, key);
+        return typeof value === 'function' ? value.bind(provider) : value;
+      },
+    });
+    await addWorker({ maxGpus: 5, provider: lying });
+    for (const [index, gpuNum] of [4, 4, 1].entries()) {
+      await order(`order-${index}`, gpuNum);
+      await ended(`order-${index}`);
+    }
+    expect(await outcomes(3)).toEqual([undefined, 'JETFLEET_LIMIT_GPUS', undefined]);
   });
 
   it('of none', async () => {

@@ -160,11 +160,13 @@ export class NovitaProvider implements GpuProvider {
    * or count a page in it, or ignore the page number. Only a total that the page before gave as well, and that is more
    * than a page holds, ends the list without another call. One that is created meanwhile moves others onto the next
    * page. The API's name filter is fuzzy: what comes contains `name`.
-   * @throws ProviderError `transient` when less was shown than counted
+   * @throws ProviderError `transient` when less was shown than any page counted; a total below what was shown by then
+   * counts something else
    */
   async *#listed(name: string, signal?: AbortSignal): AsyncGenerator<Listed> {
     const seen = new Set<string>();
     let shown = 0;
+    let counted: number | undefined;
     let totalBefore: number | undefined;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
@@ -185,11 +187,12 @@ export class NovitaProvider implements GpuProvider {
       }
       const isNew = seen.size > before;
       if (isNew) shown += instances.length;
+      if (total !== undefined && total >= shown) counted = Math.min(counted ?? total, total);
       const isCounted = total !== undefined && total === totalBefore && total > instances.length;
       totalBefore = total;
       if (isNew && !(isCounted && seen.size >= total)) continue;
-      if (shown >= (total ?? 0)) return;
-      throw new ProviderError('transient', `Novita listed ${shown} of ${total} instances and no more`);
+      if (shown >= (counted ?? 0)) return;
+      throw new ProviderError('transient', `Novita listed ${shown} of ${counted} instances and no more`);
     }
     throw new ProviderError('transient', `Novita's list of instances did not end after ${MAX_PAGES} pages`);
   }

@@ -184,8 +184,8 @@ export class InstanceWatch {
 /** What a monitor needs to know of an instance. */
 export function checkOf(instance: Instance | null): InstanceCheck {
   if (!instance) return null;
-  const { status, healthy, reason } = instance;
-  return { status, healthy, ...(reason !== undefined && { reason }) };
+  const { name, status, healthy, reason } = instance;
+  return { name, status, healthy, ...(reason !== undefined && { reason }) };
 }
 
 /** Milliseconds since the epoch that a local clock which is set does not disturb. */

@@ -1,5 +1,10 @@
 import { fromPromise } from 'xstate';
-import { isGone, type MonitorInstanceSettings, monitorInstanceChart } from '../../../machines/index.js';
+import {
+  endsTheWait,
+  isGone,
+  type MonitorInstanceSettings,
+  monitorInstanceChart,
+} from '../../../machines/index.js';
 import { type MonitorInstancePayload, monitorInstancePayload } from '../../jobs/payloads.js';
 import type { HandlerOptions } from '../job-handler.js';
 import type { HeldJobOf } from './create-instance.js';
@@ -28,6 +33,7 @@ export function monitorInstanceHandler(
         const job = heldJob(jobId);
         const check = async () => {
           const polled = await watch.poll(jobId, id, isLastLook, job.signal);
+          if (polled?.name && endsTheWait(polled)) await instances.assertRead(job, { id, name: polled.name });
           if (!isLastLook || !isGone(polled)) return polled;
           const [shown] = await instances.find(job, { ids: [id] });
           return shown ? checkOf(shown) : polled;

@@ -3,6 +3,7 @@ import { InTurn } from '../../broker/in-turn.js';
 import { OwnerSearch, owns } from '../../doctor/owner-search.js';
 import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../../gpu/provider.js';
+import { ProviderError } from '../../gpu/provider-error.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
@@ -25,8 +26,9 @@ const MAX_PARENTS = 4;
 
 /**
  * The only way by which a job stops or deletes an instance: whoever asks, it is touched when its name is one of ours and
- * the record of a create job shows that it was rented under this name, both read at that moment. What the payload says
- * proves nothing. Without a record, such as one that has expired, nothing is touched.
+ * the record of a create job shows that it was rented under this name, both read at that moment. A job that follows from
+ * a create job touches what that one rented, and nothing of another. What the payload says proves nothing. Without a
+ * record, such as one that has expired, nothing is touched.
  */
 export class OwnedInstances {
   readonly #provider: GpuProvider;
@@ -54,6 +56,19 @@ export class OwnedInstances {
     const missing = new Set(ids.filter((id) => !found.has(id)));
     if (missing.size > 0) for (const each of await this.#listed(job, missing)) keep(each);
     return [...found.values()];
+  }
+
+  /**
+   * Refuses to conclude anything for a job that follows from a create job from an instance which that one has not
+   * rented: the provider answered the create with the id of another, or this read with another instance.
+   * @throws ProviderError `transient`; BrokerError
+   */
+  async assertRead(job: JobContext, { id, name }: Pick<Instance, 'id' | 'name'>): Promise<void> {
+    const broker = await this.#broker();
+    const creator = await this.#creatorOf(broker, job.record);
+    if (!creator || owns(creator, name, broker.subjects.namespace)) return;
+    const shown = `instance ${id} under the name ${JSON.stringify(name)}`;
+    throw new ProviderError('transient', `the provider shows ${shown}, which job ${creator.id} did not rent`);
   }
 
   /** @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; ProviderError, BrokerError */
@@ -104,7 +119,12 @@ export class OwnedInstances {
     }
     const broker = await this.#broker();
     const creator = await this.#creatorOf(broker, job.record);
-    if (creator && owns(creator, name, broker.subjects.namespace)) return;
+    if (creator) {
+      if (owns(creator, name, broker.subjects.namespace)) return;
+      throw notOurs(
+        `${shown} is not touched: job ${creator.id}, which this one follows from, did not rent it`,
+      );
+    }
     const owners = await this.#searches.run(() => new OwnerSearch(broker).find(new Set([name])));
     if (owners.has(name)) return;
     throw notOurs(

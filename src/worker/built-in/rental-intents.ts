@@ -11,6 +11,8 @@ export interface RentalIntent {
   seq: number;
   /** When its job ended, in ms since the epoch. */
   endedMs?: number;
+  /** The list has shown it since its job ended: from then on the list alone says whether it is there. */
+  isListed?: boolean;
 }
 
 const PAGE = 500;
@@ -60,15 +62,19 @@ export class RentalIntents {
       if (page.length < PAGE) break;
     }
     const now = this.#broker.clock.now();
-    for (const [name, { endedMs }] of this.#intents) {
-      if (endedMs !== undefined && now - endedMs > LAG_MS) this.#intents.delete(name);
+    for (const [name, { endedMs, isListed }] of this.#intents) {
+      if (!isListed && endedMs !== undefined && now - endedMs > LAG_MS) this.#intents.delete(name);
     }
     return this.#intents;
   }
 
-  /** The list shows this name. Once its job has ended the list alone counts. */
-  seen(name: string): void {
-    if (this.#intents.get(name)?.endedMs !== undefined) this.#intents.delete(name);
+  /** What one list shows. An instance of an ended job that an earlier list showed, and this one does not, is gone. */
+  listed(names: ReadonlySet<string>): void {
+    for (const [name, intent] of this.#intents) {
+      if (intent.endedMs === undefined) continue;
+      if (names.has(name)) intent.isListed = true;
+      else if (intent.isListed) this.#intents.delete(name);
+    }
   }
 
   #take(message: StoredMessage): void {

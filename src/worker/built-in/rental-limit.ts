@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.js';
 import { InTurn } from '../../broker/in-turn.js';
 import { INSTANCE_NAME_PREFIX } from '../../gpu/instance-name.js';
-import type { GpuProvider } from '../../gpu/provider.js';
+import type { GpuProvider, Instance } from '../../gpu/provider.js';
 import { RetryableError } from '../../jobs/errors.js';
 import { checkInteger } from '../../jobs/numbers.js';
 import { RentalIntents } from './rental-intents.js';
@@ -77,21 +77,27 @@ export class RentalLimit {
     const intents = await this.#intents.readOn();
     const own = intents.get(name)?.seq ?? Number.POSITIVE_INFINITY;
     const rented = { instances: 0, gpus: 0 };
-    const listed = new Set<string>([name]);
+    const listed = new Set<string>();
     for await (const instance of provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
       if (instance.status === 'terminated' || instance.status === 'terminating') continue;
       rented.instances += 1;
-      rented.gpus += instance.gpuNum ?? intents.get(instance.name)?.gpuNum ?? UNKNOWN_GPUS;
+      rented.gpus += gpusOf(instance, intents.get(instance.name)?.gpuNum);
       listed.add(instance.name);
-      this.#intents.seen(instance.name);
     }
+    this.#intents.listed(listed);
     for (const [other, { seq, gpuNum }] of intents) {
-      if (listed.has(other) || seq > own) continue;
+      if (other === name || listed.has(other) || seq > own) continue;
       rented.instances += 1;
       rented.gpus += gpuNum;
     }
     return rented;
   }
+}
+
+/** The more of what is shown and what was asked for: a provider may say less than it charges for. */
+function gpusOf({ gpuNum: shown }: Instance, asked: number | undefined): number {
+  const isCount = shown !== undefined && Number.isInteger(shown) && shown > 0;
+  return isCount ? Math.max(shown, asked ?? 0) : (asked ?? UNKNOWN_GPUS);
 }
 
 function refused(code: 'JETFLEET_LIMIT_INSTANCES' | 'JETFLEET_LIMIT_GPUS', why: string): RetryableError {
