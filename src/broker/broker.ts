@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -14,6 +15,7 @@ import {
   type WorkKind,
   workKindOf,
 } from '../wire/subjects.js';
+import { BrokerClock } from './broker-clock.js';
 import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { type ConnectOptions, openConnection } from './connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection-watch.js';
@@ -34,7 +36,6 @@ import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
-import { BrokerClock } from './broker-clock.js';
 import { assertServer } from './server-check.js';
 import type { TopologyOptions } from './stream-config.js';
 import { Topology, type TopologyReport } from './topology.js';
@@ -306,7 +307,8 @@ export class Broker {
   events(options: EventOptions, handler: EventHandler, userCode: UserCode): Promise<EventSubscription> {
     const { connection, subjects } = this;
     const recordOf: Broker['recordOf'] = (message) => this.recordOf(message);
-    const onDenied: ReplyInbox['onDenied'] = (...args) => this.#inbox.onDenied(...args);
+    const onDenied = (subject: string, listener: (error: BrokerError) => void) =>
+      this.#inbox.watch(subject, (error) => error instanceof BrokerError && listener(error));
     const setup = { connection, subjects, recordOf, logger: this.#logger, userCode, onDenied };
     return consumeEvents(setup, options, handler);
   }

@@ -1,11 +1,11 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
-import { BrokerError } from '../jobs/errors.js';
-import { closedConnection, isOpen, send, subscribe } from './guarded.js';
+import { BrokerError, type JetfleetError } from '../jobs/errors.js';
+import { AtOnce } from './at-once.js';
+import { closedConnection, type GuardedSubscription, isOpen, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
-import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
 import { readHeaders } from './message-headers.js';
-import type { OutgoingMessage } from './publish-all.js';
+import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
 /** A message as its stream holds it. */
@@ -19,11 +19,20 @@ export interface StoredMessage {
 }
 
 const TIMEOUT_MS = 5_000;
+/** After this time a long answer may no longer extend its timeout. */
+const BATCH_MS = 60_000;
 /**
- * Any replica may answer, and one that has just stopped never does: then another one is asked, so many times.
+ * A server cuts a connection for which it holds more than its `max_pending`, 64 MB by default, and a busy process reads
+ * slowly. So many bytes a batch, plus one message, and so many batches at once stay well below it.
+ */
+const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCHES_AT_ONCE = 8;
+/**
+ * Any replica may answer, and one that has just stopped never does: then another one is asked, so many times. The
+ * server picks at random, also the same one again, so a few times are too few for many reads.
  */
 const ASK_ANOTHER_MS = 150;
-const ASK_OTHERS = 4;
+const ASK_OTHERS = 12;
 const NOT_FOUND = 404;
 const NO_RESPONDERS = 503;
 const END_OF_BATCH = 204;
@@ -35,6 +44,7 @@ export class DirectRead {
   readonly #connection: NatsConnection;
   readonly #inbox: ReplyInbox;
   readonly #streams: StreamMaker;
+  readonly #batches = new AtOnce(BATCHES_AT_ONCE);
 
   /** @param streams creates a stream that was deleted. Defaults to never */
   constructor(connection: NatsConnection, inbox: ReplyInbox, streams: StreamMaker = NO_STREAMS_MADE) {
@@ -62,7 +72,7 @@ export class DirectRead {
     const query = { batch: 1, seq: Math.max(seq, 1), next_by_subj: filter };
     try {
       const { headers } = await this.#request(stream, query);
-      if (headers?.code === NOT_FOUND) return { count: 0, firstSeq: Number.POSITIVE_INFINITY };
+      if (statusOf(headers) === NOT_FOUND) return { count: 0, firstSeq: Number.POSITIVE_INFINITY };
       return { count: 1 + pendingIn(headers), firstSeq: Number(serverHeader(headers, 'Nats-Sequence')) };
     } catch (error) {
       if (!(error instanceof UnreadableHeadersError)) throw error;
@@ -189,7 +199,7 @@ export class DirectRead {
 
   async #one(stream: string, query: object): Promise<StoredMessage | undefined> {
     const { msg, headers } = await this.#request(stream, query);
-    return headers === undefined || headers.code === NOT_FOUND ? undefined : toStored(msg, headers);
+    return headers === undefined || statusOf(headers) === NOT_FOUND ? undefined : toStored(msg, headers);
   }
 
   #request(stream: string, query: object): Promise<Answered> {
@@ -211,23 +221,23 @@ export class DirectRead {
         const read = readHeaders(msg);
         if (!read.ok) return reject(new UnreadableHeadersError(stream));
         const { headers } = read;
-        if (headers?.code === NO_RESPONDERS) reject(noStream(stream));
-        else if (headers && headers.code >= 400 && headers.code !== NOT_FOUND) {
-          reject(refused(stream, headers.description));
-        } else resolve({ msg, headers });
+        const code = statusOf(headers);
+        if (code === NO_RESPONDERS) reject(noStream(stream));
+        else if (code >= 400 && code !== NOT_FOUND) reject(refused(stream, headers?.description));
+        else resolve({ msg, headers });
       });
       const request = { subject, reply, data: JSON.stringify(query) };
-      const others = this.#askOthers(request);
+      const others = this.#askOthers(() => send(this.#connection, [request]));
       if (!send(this.#connection, [request])) reject(closedConnection());
     });
   }
 
   /** The first answer counts, and a single server needs none of this. */
-  #askOthers(request: OutgoingMessage): NodeJS.Timeout | undefined {
+  #askOthers(ask: () => void): NodeJS.Timeout | undefined {
     if (this.#connection.info?.cluster === undefined) return undefined;
     let left = ASK_OTHERS;
     const others = setInterval(() => {
-      if (left-- > 0) send(this.#connection, [request]);
+      if (left-- > 0) ask();
       else clearInterval(others);
     }, ASK_ANOTHER_MS);
     return others.unref();
@@ -235,40 +245,68 @@ export class DirectRead {
 
   /** A batch, and the headers of the status that ended it. Messages whose headers cannot be read are left out. */
   #many(stream: string, query: object): Promise<Batch> {
-    return this.#askMany(stream, query).catch(this.#retry(() => this.#askMany(stream, query)));
+    const read = () => this.#batches.run(() => this.#askMany(stream, { ...query, max_bytes: BATCH_BYTES }));
+    return read().catch(this.#retry(read));
   }
 
-  async #askMany(stream: string, query: object): Promise<Batch> {
+  /** As with one message, what was under way while the connection came back is asked once more, from its start. */
+  async #askMany(stream: string, query: object, isRepeated = false): Promise<Batch> {
     this.#assertOpen();
     const messages: StoredMessage[] = [];
-    const inbox = newInbox(this.#connection);
+    const subject = directGet(stream);
+    const data = JSON.stringify(query);
+    const lastRefresh = performance.now() + BATCH_MS;
+    // Each replica that is asked answers on a subject of its own, so that two answers do not mix.
+    const asked = new Map<string, GuardedSubscription>();
     return new Promise((resolve, reject) => {
+      const stopAll = (but?: string) => {
+        clearInterval(others);
+        for (const [reply, subscription] of asked) {
+          if (reply === but) continue;
+          asked.delete(reply);
+          subscription.unsubscribe();
+        }
+      };
       const finish = (settle: () => void) => {
         clearTimeout(timer);
-        stopDenied();
-        subscription.unsubscribe();
+        stopWatching();
+        stopAll();
         settle();
       };
+      const fail = (error: Error) => finish(() => reject(error));
       const onMessage = (msg: Msg) => {
+        if (!asked.has(msg.subject)) return;
+        stopAll(msg.subject);
         // A long answer may take longer than a silent server is waited for.
-        timer.refresh();
+        if (performance.now() < lastRefresh) timer.refresh();
         const read = readHeaders(msg);
         if (!read.ok) return;
         const { headers } = read;
-        const code = headers?.code ?? 0;
+        const code = statusOf(headers);
         if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
           finish(() => resolve({ messages, end: headers }));
-        } else if (code === NO_RESPONDERS) finish(() => reject(noStream(stream)));
-        else if (code >= 400) finish(() => reject(refused(stream, headers?.description)));
+        } else if (code === NO_RESPONDERS) fail(noStream(stream));
+        else if (code >= 400) fail(refused(stream, headers?.description));
         else if (headers) messages.push(toStored(msg, headers));
       };
-      const fail = (error: Error) => finish(() => reject(error));
-      const subscription = subscribe(this.#connection, inbox, onMessage, undefined, fail);
+      const ask = () => {
+        const reply = newInbox(this.#connection);
+        try {
+          asked.set(reply, subscribe(this.#connection, reply, onMessage, undefined, fail));
+        } catch (error) {
+          return fail(error as Error);
+        }
+        if (!send(this.#connection, [{ subject, reply, data }])) fail(closedConnection());
+      };
+      const onCut = (error?: JetfleetError) => {
+        if (error) fail(error);
+        else if (isRepeated) fail(unanswered(stream));
+        else finish(() => resolve(this.#askMany(stream, query, true)));
+      };
       const timer = setTimeout(() => fail(unanswered(stream)), TIMEOUT_MS);
-      const subject = directGet(stream);
-      const stopDenied = this.#inbox.onDenied(subject, fail);
-      const request = { subject, reply: inbox, data: JSON.stringify(query) };
-      if (!send(this.#connection, [request])) fail(closedConnection());
+      const stopWatching = this.#inbox.watch(subject, onCut);
+      const others = this.#askOthers(ask);
+      ask();
     });
   }
 
@@ -309,6 +347,14 @@ class UnreadableHeadersError extends BrokerError {
   constructor(stream: string) {
     super('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: a message with unreadable headers`);
   }
+}
+
+/**
+ * The status that the server answers with, 0 for a message. A stored message can carry a status line of its publisher's,
+ * but every one comes with its sequence, which the server writes.
+ */
+function statusOf(headers: MsgHdrs | undefined): number {
+  return headers === undefined || headers.has('Nats-Sequence') ? 0 : headers.code;
 }
 
 /** How many more messages match than were sent. */

@@ -1,8 +1,8 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import type { BrokerError } from '../jobs/errors.js';
+import type { BrokerError, JetfleetError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { forbidden, type Violation } from './forbidden.js';
-import { type GuardedSubscription, subscribe } from './guarded.js';
+import { closedConnection, type GuardedSubscription, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
 import { SlotMap } from './slots.js';
 
@@ -31,7 +31,7 @@ export class ReplyInbox {
   readonly #inbox: string;
   readonly #prefix: string;
   readonly #waiting = new SlotMap<Waiter>();
-  readonly #others = new Set<{ subject: string; onDenied: (error: BrokerError) => void }>();
+  readonly #others = new Set<{ subject: string; onCut: (error?: JetfleetError) => void }>();
   #subscription: GuardedSubscription;
   /** Why the user may not hear answers at all. */
   #deaf: BrokerError | undefined;
@@ -58,9 +58,12 @@ export class ReplyInbox {
     return this.#prefix + token;
   }
 
-  /** Hears when the server refuses what is sent on a subject and answered elsewhere; returns how to stop. */
-  onDenied(subject: string, onDenied: (error: BrokerError) => void): () => void {
-    const other = { subject, onDenied };
+  /**
+   * For what is sent on a subject and answered elsewhere: `onCut` runs with an error when the server refuses it or the
+   * inbox is closed, and without one when its answer is lost by a reconnect. Returns how to stop.
+   */
+  watch(subject: string, onCut: (error?: JetfleetError) => void): () => void {
+    const other = { subject, onCut };
     this.#others.add(other);
     return () => this.#others.delete(other);
   }
@@ -75,7 +78,7 @@ export class ReplyInbox {
       onReply(error);
     }
     const others = [...this.#others].filter((other) => other.subject === subject);
-    for (const { onDenied } of others) onDenied(error);
+    for (const { onCut } of others) onCut(error);
     return guilty.length + others.length > 0;
   }
 
@@ -84,7 +87,7 @@ export class ReplyInbox {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
     this.#subscription.unsubscribe();
-    this.#endAll(undefined);
+    this.#cutAll(closedConnection());
   }
 
   /** Tells everybody who waits that no answer comes, as after a reconnect: it went to a connection that is gone. */
@@ -94,7 +97,12 @@ export class ReplyInbox {
       this.#deaf = undefined;
       this.#subscription = this.#subscribe();
     }
+    this.#cutAll();
+  }
+
+  #cutAll(error?: JetfleetError): void {
     this.#endAll(undefined);
+    for (const { onCut } of [...this.#others]) onCut(error);
   }
 
   #subscribe(): GuardedSubscription {

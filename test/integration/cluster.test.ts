@@ -231,6 +231,28 @@ describe('a cluster of three', () => {
     expect(longestGap(endings.map(({ atMs }) => atMs))).toBeLessThan(STEADY_MS);
   });
 
+  it('answers every read while a follower is frozen', { timeout: TEST_MS }, async () => {
+    const [leader, other, follower] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
+    await Promise.all(['JOBS', 'EVENTS'].map((stream) => moveLeader(leader, stream)));
+    const queue = new JobQueueService(on(leader, other));
+    onTestFinished(() => queue.close());
+    await queue.addJob(TYPE, {}, 'normal', { id: 'read-frozen' });
+    const { read, subjects } = await queue.broker();
+    const filter = subjects.workOf('jobs', 'read-frozen');
+    // Thawed only when all have answered, or when one has failed.
+    onTestFinished(() => follower.thaw());
+    follower.freeze();
+    const ones = Array.from({ length: 200 }, () => read.last('EVENTS', subjects.eventsOf('nobody')));
+    const pages = Array.from({ length: 50 }, () => read.page('JOBS', filter, 1, 10));
+    const counts = Array.from({ length: 50 }, () => read.count('JOBS', filter));
+    expect(new Set(await Promise.all(ones))).toEqual(new Set([undefined]));
+    const subjectsRead = (await Promise.all(pages)).map((page) => page.map(({ subject }) => subject));
+    expect(subjectsRead).toEqual(pages.map(() => ['jobs.normal.steady.read-frozen']));
+    expect(await Promise.all(counts)).toEqual(counts.map(() => 1));
+    follower.thaw();
+    await cluster.ready();
+  });
+
   it('publishes on when the leader of a consumer is killed, and consumes again within 5 s of its election', {
     timeout: TEST_MS,
   }, async () => {

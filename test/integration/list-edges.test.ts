@@ -56,6 +56,33 @@ test('large payloads that fill a batch early are all listed', async () => {
   expect(ids).toEqual(inOrder);
 }, 30_000);
 
+test('long pages side by side reach a process that is busy, and one whose connection is cut', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const payload = 'x'.repeat(500_000);
+  await fleet.queue.addJobs(Array.from({ length: 24 }, () => ({ type: 'big', payload })));
+  const { read, subjects, connection } = await fleet.queue.broker();
+  const changes: string[] = [];
+  void (async () => {
+    for await (const { type } of connection.status()) changes.push(type);
+  })();
+  const page = async () => {
+    const found = await read.page(subjects.streamName('jobs'), `${subjects.prefix}jobs.>`, 1, 300);
+    return found.map(({ seq }) => seq);
+  };
+  const whole = Array.from({ length: 24 }, (_, index) => index + 1);
+  // More than the 64 MB that a broker holds for a connection.
+  const pages = Array.from({ length: 8 }, page);
+  await connection.flush();
+  // The broker answers meanwhile, and nobody reads.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+  expect(await Promise.all(pages)).toEqual(pages.map(() => whole));
+  expect(changes).not.toContain('disconnect');
+  const cut = page();
+  await connection.reconnect();
+  expect(await cut).toEqual(whole);
+  expect(changes).toContain('disconnect');
+}, 30_000);
+
 test('the last events of many jobs are all found when the broker cuts its answer short', async () => {
   await using fleet = await startFleet({ nats, workers: 0 });
   const broker = await fleet.queue.broker();
