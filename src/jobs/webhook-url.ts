@@ -3,7 +3,8 @@ import { maskText } from './mask-text.js';
 import { excerptOf } from './validation.js';
 
 const MAX_HOST_LENGTH = 253;
-const MAX_LABEL_LENGTH = 63;
+/** The characters of host names, after a name in other letters was turned into `xn--`. A URL itself allows `*` and `!`. */
+const LABEL = /^[a-z0-9_-]{1,63}$/;
 
 /**
  * The one check of a URL that webhooks go to, at every entrance: what no worker could ever deliver to is refused before
@@ -11,7 +12,8 @@ const MAX_LABEL_LENGTH = 63;
  * @returns what is wrong, as `must ...`, without the URL itself, which may hold a secret; undefined for a usable URL
  */
 export function webhookUrlFault(value: unknown): string | undefined {
-  if (typeof value !== 'string' || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(value) || !URL.canParse(value)) {
+  const isText = typeof value === 'string' && value.isWellFormed();
+  if (!isText || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(value) || !URL.canParse(value)) {
     return 'must be an http or https URL without blanks and line breaks';
   }
   if (Buffer.byteLength(value) > MAX_URL_LENGTH) return `must have at most ${MAX_URL_LENGTH} bytes`;
@@ -31,9 +33,5 @@ export function describeUrlFault(value: unknown): string | undefined {
 function hasHost({ hostname }: URL): boolean {
   if (hostname.startsWith('[')) return true;
   const host = hostname.replace(/\.$/, '');
-  const labels = host.split('.');
-  return (
-    host.length <= MAX_HOST_LENGTH &&
-    labels.every((label) => label.length >= 1 && label.length <= MAX_LABEL_LENGTH)
-  );
+  return host.length <= MAX_HOST_LENGTH && host.split('.').every((label) => LABEL.test(label));
 }
