@@ -7,8 +7,10 @@ import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { derivedIdOf } from '../jobs/job-id.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
-import { findJob, findTaken } from './job-lookup.js';
+import { findClaims, findJob } from './job-lookup.js';
+import { withdrawnFor } from './job-rivals.js';
 import type { CheckedJob } from './job-request.js';
+import { workKindOf } from '../wire/subjects.js';
 
 /** What became of a job that was added. */
 export interface AddedJob {
@@ -28,16 +30,22 @@ const MAX_LOOKS = 100;
 export async function addNamed(broker: Broker, { request, body, runAtMs }: CheckedJob): Promise<AddedJob> {
   const { id } = request;
   for (let look = 0; look < MAX_LOOKS; look++) {
-    const known = await findTaken(broker, id);
-    if (known) {
+    const [known, ...others] = await findClaims(broker, id);
+    const isContested = known && others.some((other) => !isSame(other, known));
+    if (known && (!isContested || look === MAX_LOOKS - 1)) {
       assertSame(known, request);
       return { id, known };
     }
     // A replica may be behind what the broker has refused the write for.
-    if (look > 0) await delay(LOOK_AGAIN_MS);
+    if (isContested || look > 0) await delay(LOOK_AGAIN_MS);
+    // One of them withdraws.
+    if (isContested) continue;
     try {
-      await broker.enqueue(request, runAtMs, body);
-      return { id };
+      const { seq } = await broker.enqueue(request, runAtMs, body);
+      const at = { stream: runAtMs === undefined ? workKindOf(request.type) : ('timers' as const), seq };
+      const other = await withdrawnFor(broker, request, at, (record) => isSame(record, request));
+      if (!other) return { id };
+      assertSame(other, request);
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
     }

@@ -7,7 +7,7 @@ import { checkInteger } from '../jobs/numbers.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { Header } from '../wire/headers.js';
 import { decodeJob, isFromTimers } from '../wire/job-message.js';
-import { WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { ANY, type Any, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 
 /** A job as it stands, and what that is called. */
 export interface JobVersion {
@@ -59,55 +59,57 @@ export async function findJob(broker: Broker, id: string): Promise<JobRecord | u
   if (!isJobId(id)) return undefined;
   const touched = await broker.lastEvent(id);
   if (touched?.record) return touched.record;
-  const pending = (await findUntouched(broker, id)) ?? (await findDue(broker, id));
+  const pending = (await findStored(broker, id))[0] ?? (await findDue(broker, id));
   // Between the two reads a worker may have run it, and its message is gone.
   return pending ?? (await broker.lastEvent(id))?.record;
 }
 
 async function findDue(broker: Broker, id: string): Promise<JobRecord | undefined> {
-  const due = await Promise.all(WORK_KINDS.map((kind) => dueNow(broker, kind, id)));
-  const message = due.find((each) => each !== undefined);
+  const message = await dueNow(broker, ANY, id);
   return message && pendingRecordOf(broker, message);
 }
 
 /** As {@link findJob}, in one round trip; a job that moves on just then may be missed. */
 export async function findTaken(broker: Broker, id: string): Promise<JobRecord | undefined> {
-  const [touched, pending, due] = await Promise.all([
+  return (await findClaims(broker, id))[0];
+}
+
+/**
+ * Every job that an id may stand for: the one that has a record, else those that are stored in any place. More than one
+ * for a moment, after calls at the same time.
+ */
+export async function findClaims(broker: Broker, id: string): Promise<JobRecord[]> {
+  const [touched, stored, due] = await Promise.all([
     broker.lastEvent(id),
-    findUntouched(broker, id),
+    findStored(broker, id),
     findDue(broker, id),
   ]);
-  return touched?.record ?? pending ?? due;
+  if (touched?.record) return [touched.record];
+  return stored.length === 0 && due ? [due] : stored;
 }
 
-async function findUntouched(broker: Broker, id: string): Promise<JobRecord | undefined> {
-  const found = await Promise.all(WORK_KINDS.map((kind) => findPending(broker, kind, id)));
-  return found.find((record) => record !== undefined);
-}
-
-async function findPending(broker: Broker, kind: WorkKind, id: string): Promise<JobRecord | undefined> {
+/** By its message, and by its timer. */
+async function findStored(broker: Broker, id: string): Promise<JobRecord[]> {
   const { subjects, read } = broker;
-  const stream = subjects.streamName(kind);
   const sequence = sequenceOf(id);
   if (sequence !== undefined) {
-    if (sequence.kind !== kind || sequence.seq === 0) return undefined;
-    const message = await read.bySequence(stream, sequence.seq);
+    if (sequence.seq === 0) return [];
+    const message = await read.bySequence(subjects.streamName(sequence.kind), sequence.seq);
     const record = message && pendingRecordOf(broker, message);
-    return record?.id === id ? record : undefined;
+    return record?.id === id ? [record] : [];
   }
   const timers = subjects.streamName('timers');
-  const [waiting, ...scheduled] = await Promise.all([
-    read.last(stream, subjects.workOf(kind, id)),
-    ...subjects.schedulesOf(kind, id).map((subject) => read.last(timers, subject)),
+  const found = await Promise.all([
+    ...WORK_KINDS.map((kind) => read.last(subjects.streamName(kind), subjects.workOf(kind, id))),
+    ...subjects.schedulesOf(ANY, id).map((subject) => read.last(timers, subject)),
   ]);
-  const message = waiting ?? scheduled.find((each) => each !== undefined);
-  return message && pendingRecordOf(broker, message);
+  return found.flatMap((message) => (message && pendingRecordOf(broker, message)) ?? []);
 }
 
 /** A job whose timer has just fired, on its way to its work stream. */
 export async function dueNow(
   { subjects, read, clock }: Broker,
-  kind: WorkKind,
+  kind: WorkKind | Any,
   id: string,
 ): Promise<StoredMessage | undefined> {
   const due = await read.last(subjects.streamName('timers'), subjects.dueOf(kind, id));

@@ -145,8 +145,8 @@ export class Subjects {
   }
 
   /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */
-  schedule(kind: WorkKind, id: string | Any): string {
-    return `${this.prefix}schedules.${kind}.${part(id)}`;
+  schedule(kind: WorkKind | Any, id: string | Any): string {
+    return `${this.prefix}schedules.${part(kind)}.${part(id)}`;
   }
 
   /** `schedules.jobs.<reason>.<priority>.<type>.<id>`: a timer that Jetfleet set itself, countable by what it is for. */
@@ -261,14 +261,14 @@ export class Subjects {
   }
 
   /** The subject of a job of any type and priority that is due now. */
-  dueOf(kind: WorkKind, id: string): string {
-    return `${this.prefix}due.${kind}.*.*.${token(id)}`;
+  dueOf(kind: WorkKind | Any, id: string): string {
+    return `${this.prefix}due.${part(kind)}.*.*.${token(id)}`;
   }
 
   /** The subjects of a producer's timer by the id that it is listed under: `cron-<name>` also names `cron.<name>`. */
-  schedulesOf(kind: WorkKind, id: string): string[] {
+  schedulesOf(kind: WorkKind | Any, id: string): string[] {
     const name = /^cron-(.+)$/.exec(id)?.[1];
-    const recurring = name === undefined ? [] : [`${this.prefix}schedules.${kind}.cron.${token(name)}`];
+    const recurring = name === undefined ? [] : [`${this.prefix}schedules.${part(kind)}.cron.${token(name)}`];
     return [this.schedule(kind, id), ...recurring];
   }
 
