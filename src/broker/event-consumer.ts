@@ -11,13 +11,14 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { checkedTime, checkInteger } from '../jobs/numbers.js';
+import { checkedTime, checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertFunction, assertObject } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import { ANY, type Any, type Subjects } from '../wire/subjects.js';
+import { atMost } from './bounded.js';
 import type { StoredMessage } from './direct-read.js';
 import { EventDeadLetters } from './event-dead-letters.js';
 import { openClient, openManager } from './manager.js';
@@ -60,8 +61,13 @@ export type EventHandler = (record: JobRecord, meta: EventMeta) => void | Promis
 
 /** A running event consumer. */
 export interface EventSubscription extends AsyncDisposable {
-  /** Stops and waits for the handlers that still run. Called by a handler, it waits for none. */
-  close(): Promise<void>;
+  /**
+   * Stops and waits for the handlers that still run, for at most `timeoutMs`: their events come again. Called by a handler,
+   * it waits for none.
+   * @param timeoutMs defaults to 30,000, at most 24 days
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  close(timeoutMs?: number): Promise<void>;
   /**
    * Resolves when the consumer has ended, rejects when it ended by an error: BrokerError `JETFLEET_NO_STREAM` when
    * somebody deleted the consumer or its stream, `JETFLEET_BROKER_FORBIDDEN` when the user may not read from it.
@@ -146,12 +152,13 @@ class EventConsumer implements EventSubscription {
     this.closed.catch(() => {});
   }
 
-  async close(): Promise<void> {
+  async close(timeoutMs = ACK_WAIT_MS): Promise<void> {
+    checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
     this.#messages.stop();
     // A handler that waited for itself would wait for ever.
     if (inHandler.getStore() === this) return;
     // Why it ended earlier is told by `closed`; closing has nothing left to do then.
-    await this.closed.catch(() => {});
+    await atMost(timeoutMs, this.closed);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@ import { type InspectionRecord, startStatelyInspector, watchMachines } from '../
 import { usageError } from './exit-code.js';
 import { plain } from './machine-text.js';
 import { cliLogger, type GlobalOptions, openQueue, parseId, parsePort, withExamples } from './options.js';
-import { clip, note, print, printJson } from './output.js';
+import { clip, hasRoom, note, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 
 interface InspectOptions extends GlobalOptions {
@@ -54,7 +54,14 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
     await interrupted;
     return;
   }
+  let missed = 0;
   await using _watch = await watchMachines(queue, about, (record) => {
+    if (!hasRoom()) {
+      missed++;
+      return;
+    }
+    if (missed > 0) note(`${missed} steps were left out: the reader is too slow`);
+    missed = 0;
     if (json) printJson(record);
     else print(stepLine(record));
   });

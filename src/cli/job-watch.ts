@@ -13,7 +13,7 @@ import {
   parseType,
   withExamples,
 } from './options.js';
-import { print, printJson } from './output.js';
+import { print, printJson, room } from './output.js';
 import { shutdownSignal } from './signals.js';
 
 interface WatchOptions extends GlobalOptions {
@@ -61,8 +61,9 @@ async function watch(id: string | undefined, options: WatchOptions): Promise<voi
   // Every event of the one job, whatever is shown of it: its end must not be missed.
   const filter = { ...(id && { id }), ...(type && { type }), ...(status && !id && { status }) };
   const from = options.from ?? (id ? 'all' : 'new');
-  const events = await queue.events({ filter, from }, (record) => {
+  const events = await queue.events({ filter, from }, async (record) => {
     if (!status || record.status === status) show(record);
+    await room();
     if (id && isTerminal(record.status)) onEnd();
   });
   try {

@@ -1,4 +1,5 @@
 /** What the commands write: data on stdout, everything else on stderr. */
+import { once } from 'node:events';
 import { styleText } from 'node:util';
 import type { JobStatus } from '../jobs/vocabulary.js';
 
@@ -10,6 +11,19 @@ export function print(line: string): void {
 /** One JSON document on one line of stdout. */
 export function printJson(value: unknown): void {
   print(JSON.stringify(value));
+}
+
+/** A reader that is slow gets no more until it has read; what waits for it lies in memory. */
+const MAX_BEHIND_BYTES = 4 * 1024 * 1024;
+
+/** Whether stdout takes more: what is shown live is left out otherwise. */
+export function hasRoom(): boolean {
+  return process.stdout.writableLength < MAX_BEHIND_BYTES;
+}
+
+/** Resolves once stdout takes more. */
+export async function room(): Promise<void> {
+  if (!hasRoom()) await once(process.stdout, 'drain');
 }
 
 /** One line for the person in front of it. */

@@ -5,7 +5,7 @@ import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
-import { note, print, printJson } from './output.js';
+import { hasRoom, note, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 import { type Rates, type TopSnapshot, topText } from './top-text.js';
 
@@ -71,6 +71,7 @@ async function lookAt(queue: JobQueueService, rates: Rates | undefined): Promise
 }
 
 function show(snapshot: TopSnapshot, { json, once }: TopOptions): void {
+  if (!hasRoom()) return;
   if (json) printJson(snapshot);
   else print(once ? topText(snapshot) : `${topText(snapshot)}\n`);
 }

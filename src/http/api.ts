@@ -1,6 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { JetfleetError } from '../jobs/errors.js';
+import { checkInteger } from '../jobs/numbers.js';
+import { assertObject, assertTexts, checkText } from '../jobs/options.js';
+import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Access, type ApiEnv } from './access.js';
@@ -57,11 +60,16 @@ export interface HttpApi {
 
 /**
  * The HTTP API of a queue, to be mounted in any app at its root.
- * @throws ValidationError `JETFLEET_OPTION_INVALID` without any token, unless it is `local`
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for an option that cannot be used, and without any token, unless it is `local`
  */
 export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = {}): HttpApi {
+  assertQueue(queue);
+  assertObject('options', options);
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
   const { maxStreamsPerToken = 64 } = options;
+  assertTexts('allowedHosts', allowedHosts);
+  checkInteger('maxStreamsPerToken', maxStreamsPerToken, 1);
+  checkText('environment', options.environment);
   const logger = queue.userCode.guard(options.logger ?? queue.logger);
   const access = new Access({ tokens, local, allowedHosts });
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid as never });

@@ -1,7 +1,8 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { assertObject, checkText } from '../jobs/options.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { createHttpApi, type HttpApiOptions } from './api.js';
 import { parseTokens } from './tokens.js';
@@ -13,10 +14,12 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
   port?: number;
   /** How long `close` waits for requests that are under way. Defaults to 5,000. */
   closeTimeoutMs?: number;
-  /** How long the headers of a request may take to come. Defaults to 20,000. */
+  /** How long the headers of a request may take to come, at most `requestTimeoutMs`. Defaults to 20,000. */
   headersTimeoutMs?: number;
   /** How long a whole request may take to come, its body included. Defaults to 60,000. */
   requestTimeoutMs?: number;
+  /** How long an answer waits for a reader that reads none of it. Defaults to 120,000. */
+  unreadTimeoutMs?: number;
 }
 
 /** How late a request that takes too long may end. */
@@ -41,9 +44,15 @@ export async function startHttpServer(
   queue: JobQueueService,
   options: HttpServerOptions = {},
 ): Promise<HttpServer> {
+  assertObject('options', options);
   const { host = '127.0.0.1', port = 8080, closeTimeoutMs = 5_000 } = options;
+  const { headersTimeoutMs = 20_000, requestTimeoutMs = 60_000, unreadTimeoutMs = 120_000 } = options;
+  checkText('host', host);
   checkInteger('port', port, 0, 65_535);
   checkInteger('closeTimeoutMs', closeTimeoutMs, 0, MAX_TIMER_MS);
+  checkInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
+  checkInteger('headersTimeoutMs', headersTimeoutMs, 1, requestTimeoutMs);
+  checkInteger('unreadTimeoutMs', unreadTimeoutMs, 1, MAX_TIMER_MS);
   const tokens = options.tokens ?? parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   if (tokens.length === 0 && !isLoopback(host)) {
     throw new JetfleetError(
@@ -52,7 +61,6 @@ export async function startHttpServer(
     );
   }
   const api = createHttpApi(queue, { ...options, tokens, local: true });
-  const { headersTimeoutMs = 20_000, requestTimeoutMs = 60_000 } = options;
   const server = createAdaptorServer({
     fetch: (request, { incoming }) => api.fetch(request, { address: incoming.socket?.remoteAddress }),
     // A request whose headers or body never end must not hold a connection. Node looks every 30 s by itself.
@@ -62,6 +70,10 @@ export async function startHttpServer(
       connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeoutMs),
     },
   }) as import('node:http').Server;
+  // Whoever asks for much and reads none of it must not keep it in memory.
+  server.setTimeout(unreadTimeoutMs, (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const why = `cannot listen at ${host}:${port}: ${cause.code ?? cause.message}; choose another port with --http-port, 0 takes a free one`;

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ValidationError } from '../jobs/errors.js';
+import { assertArray } from '../jobs/options.js';
 import { isRole, type Role } from './role.js';
 
 /** A secret that whoever holds it sends as `Authorization: Bearer <token>`. */
@@ -32,11 +33,15 @@ export function parseTokens(text: string | undefined): HttpToken[] {
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a token that is too short, or that no header can carry */
 export function assertTokens(tokens: readonly HttpToken[]): void {
-  for (const { token, role } of tokens) {
+  assertArray('tokens', tokens);
+  const roles = new Map<unknown, Role>();
+  for (const { token, role } of tokens.map((each) => each ?? {})) {
     if (!isRole(role)) throw invalid('there is a role besides observer, operator and admin');
-    if (token.length < MIN_LENGTH || !TOKEN.test(token)) {
+    if (typeof token !== 'string' || token.length < MIN_LENGTH || !TOKEN.test(token)) {
       throw invalid(`a token must be ${MIN_LENGTH} or more of A-Z a-z 0-9 - . _ ~ + /`);
     }
+    if ((roles.get(token) ?? role) !== role) throw invalid('one token stands for two roles');
+    roles.set(token, role);
   }
 }
 

@@ -25,9 +25,13 @@ const COUNT_NAME = /tokens$|count$|limit$|ttl$|ms$|seconds$/;
 const URLS = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:\/\/)([^\s"'<>\\`]+)/gi;
 const USER_INFO = /(?<![^\s"'@/:])[^\s"'@/:]{1,100}:[^\s"'@/]{1,100}@(?=[^\s"'@])(?!sha\d{3}:)[^\s"']*/g;
 const SCHEMES = /\b(Bearer|Basic|Digest|Negotiate|Token|ApiKey)(\s+)([^\s,;"'[]+)/gi;
-/** A name, and the sign before its value: `=`, `:`, `=>`, `:=`, their encodings, and a blank after a flag. */
-const ASSIGNMENT =
-  /(?:(?<![\w.-])|(?<=%[0-9a-f]{2}))-{0,2}([A-Za-z_][\w.-]{0,120})(?:\\{0,3}["'])?\s{0,3}(?::=|=>|[:=]|%3[ad])\s{0,3}|(?<!\S)--?([A-Za-z][\w.-]{0,120})\s{1,3}(?=[^\s-])|<([A-Za-z_][\w:.-]{0,120})>/gi;
+/** A name and what stands before its value, by a character without which there is none. */
+const ASSIGNMENTS: readonly (readonly [needle: string, form: RegExp])[] = [
+  ['', /(?<![\w.-])-{0,2}([A-Za-z_][\w.-]{0,120})(?:\\{0,3}["'])?\s{0,3}(?::=|=>|[:=])\s{0,3}/g],
+  ['%3', /(?:(?<![\w.-])|(?<=%[0-9A-Fa-f]{2}))([A-Za-z_][\w.-]{0,120})%3[ADad]/g],
+  ['-', /(?<!\S)--?([A-Za-z][\w.-]{0,120})\s{1,3}(?=[^\s-])/g],
+  ['<', /<([A-Za-z_][\w:.-]{0,120})>/g],
+];
 /** A value without quotes, after a scheme or not. */
 const BARE = /(?:[A-Za-z0-9-]{1,20} (?!-))?[^\s"'&,;[<]+/y;
 const OPENING_QUOTE = /\\{0,3}["']/y;
@@ -78,14 +82,21 @@ export function maskText(text: string): string {
 }
 
 function maskAssignments(text: string): string {
+  let masked = text;
+  for (const [needle, form] of ASSIGNMENTS)
+    if (masked.includes(needle)) masked = maskValues(masked, needle, form);
+  return masked;
+}
+
+function maskValues(text: string, needle: string, form: RegExp): string {
   let masked = '';
   let from = 0;
-  for (const match of text.matchAll(ASSIGNMENT)) {
-    const [whole, assigned, flag, tag] = match;
+  for (const match of text.matchAll(form)) {
+    const [whole, name = ''] = match;
     const start = match.index + whole.length;
-    if (match.index < from || !isSecretName(assigned ?? flag ?? tag ?? '')) continue;
-    if (text.startsWith('//', start) || (flag !== undefined && text.startsWith(MASK, start))) continue;
-    const value = valueAt(text, start, tag !== undefined);
+    if (match.index < from || !isSecretName(name)) continue;
+    if (text.startsWith('//', start) || text.startsWith(MASK, start)) continue;
+    const value = valueAt(text, start, needle === '<');
     if (!value) continue;
     masked += text.slice(from, value.start) + MASK;
     from = value.end;

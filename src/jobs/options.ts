@@ -29,6 +29,12 @@ export function checkName(name: string, value: unknown): void {
   );
 }
 
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an array of strings */
+export function assertTexts(name: string, value: unknown): void {
+  assertArray(name, value);
+  for (const each of value as unknown[]) checkText(`each of ${name}`, each ?? null);
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an array */
 export function assertArray(name: string, value: unknown): void {
   if (Array.isArray(value)) return;

@@ -9,19 +9,23 @@ export interface RecordedTransition {
   record: JobRecord;
 }
 
-const PAGE = 200;
+const PAGE = 50;
 /** A job that hibernates often leaves many records; the oldest are as good as all for looking at. */
 const MAX_RECORDS = 2_000;
+/** With what one page may have more. A record has at most 1 MB. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Every record of a job, oldest first, at most 2,000. */
+/** Every record of a job, oldest first, at most 2,000, and about 16 MiB. */
 export async function readHistory(broker: Broker, id: string): Promise<RecordedTransition[]> {
   // Anything else would be read as a pattern.
   if (!isJobId(id)) return [];
   const history: RecordedTransition[] = [];
-  for (let seq = 1; history.length < MAX_RECORDS; ) {
+  let bytes = 0;
+  for (let seq = 1; history.length < MAX_RECORDS && bytes < MAX_BYTES; ) {
     const stream = broker.subjects.streamName('events');
     const page = await broker.read.page(stream, broker.subjects.eventsOf(id), seq, PAGE);
     for (const message of page) {
+      bytes += message.data.length;
       const record = broker.recordOf(message);
       if (record) history.push({ seq: message.seq, record });
     }

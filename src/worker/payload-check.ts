@@ -47,7 +47,8 @@ export class PayloadCheck {
     });
     try {
       const parsed = await Promise.race([this.#schema?.safeParseAsync(payload), late]);
-      return { payload: parsed ? acceptedPayload(this.#type, payload, parsed) : payload };
+      if (typeof parsed?.success !== 'boolean') throw new Error('it gave no answer of a schema');
+      return { payload: acceptedPayload(this.#type, payload, parsed) };
     } catch (error) {
       return { payload, error: this.#refusal(payload, error) };
     } finally {

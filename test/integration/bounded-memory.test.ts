@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { OpenJobs } from '../../src/doctor/open-jobs.js';
 import { LiveCollector } from '../../src/http/live-collector.js';
+import { StatelyMessages } from '../../src/inspect/stately/stately-messages.js';
 import { Metrics } from '../../src/http/metrics.js';
 import type { JobRecord } from '../../src/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -72,6 +73,28 @@ test('types that somebody made up share one label, and so do states of workers',
   expect(text.match(/^jetfleet_jobs_finished_total\{/gm)).toHaveLength(201);
   expect(text).toContain('jetfleet_jobs_finished_total{type="other",state="completed"} 800');
   expect(text.match(/^jetfleet_workers\{.*$/gm)).toEqual(['jetfleet_workers{state="other"} 50']);
+});
+
+test('the history of a job is read up to a number of bytes', async () => {
+  await using fleet = await bare();
+  const { subjects, connection } = await fleet.queue.broker();
+  const long = { status: 'processing', state: 'waiting', checkpoint: 'x'.repeat(350_000) } as const;
+  const data = JSON.stringify(record('long', long));
+  for (let n = 0; n < 60; n++) connection.publish(subjects.event('demo', 'processing', 'long'), data);
+  await connection.flush();
+  await vi.waitFor(async () => expect((await fleet.queue.getVersion('long'))?.seq).toBe(60));
+  expect(await fleet.queue.history('long')).toHaveLength(50);
+});
+
+test('actors that somebody made up are forgotten, the oldest first', () => {
+  const messages = new StatelyMessages(() => undefined);
+  const typesOf = (actor: string) =>
+    messages
+      .of({ v: 1, seq: 1, at: new Date(0).toISOString(), worker: 'w', actor, kind: 'snapshot' })
+      .map(({ type }) => type);
+  for (let n = 0; n <= 10_000; n++) typesOf(`a${n}`);
+  expect(typesOf('a10000')).toEqual(['@xstate.snapshot']);
+  expect(typesOf('a0')).toEqual(['@xstate.actor', '@xstate.snapshot']);
 });
 
 test('a listener to the live data that throws keeps the next one from nothing', async () => {

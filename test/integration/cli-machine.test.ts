@@ -99,6 +99,26 @@ test('inspect prints the steps of a job, and serves them to a Stately inspector'
   await fleet.queue.addJob('demo', null, 'normal', { id: 'seen' });
   await steps.until('stdout', /seen +job +CLAIM \[attemptsLeft\] -> processing\.running/);
   await steps.until('stdout', /seen +job +ends: done/);
+  // A reader that stops for a while misses steps; what waits for it stays bounded.
+  const { connection, subjects } = await fleet.queue.broker();
+  const at = new Date().toISOString();
+  const step = { v: 1, seq: 1, at, worker: 'w', actor: 'job', kind: 'snapshot', active: ['x'.repeat(3_500)] };
+  const publish = (active: string[]) =>
+    connection.publish(subjects.inspection('w', 'flood'), JSON.stringify({ ...step, active }));
+  steps.child.stdout?.pause();
+  for (let n = 0; n < 100; n++) publish(Array.from({ length: 60 }, () => 'x'.repeat(3_500)));
+  await connection.flush();
+  await fleet.queue.addJob('demo', null, 'normal', { id: 'after' });
+  await fleet.waitForJob('after', 'completed');
+  steps.child.stdout?.resume();
+  await vi.waitFor(
+    () => {
+      publish(['y']);
+      expect(steps.stderr()).toMatch(/^\d+ steps were left out: the reader is too slow$/m);
+    },
+    { timeout: 15_000, interval: 50 },
+  );
+  expect(steps.stdout().length).toBeLessThan(15_000_000);
   steps.child.kill('SIGINT');
   expect((await steps.ended).code).toBe(0);
 

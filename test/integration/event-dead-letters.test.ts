@@ -206,6 +206,19 @@ describe('closing a consumer in its own handler', () => {
   );
 });
 
+test('a consumer whose handler never ends is closed within its time', async () => {
+  const { fleet, queue } = await fleetWith('stuck');
+  await using _ = fleet;
+  let isCalled = false;
+  const events = await queue.events({ from: 'all', durable: 'stuck' }, () => {
+    isCalled = true;
+    return new Promise<void>(() => {});
+  });
+  await eventually(() => expect(isCalled).toBe(true));
+  await events.close(50);
+  await expect(events.close(Number.NaN)).rejects.toMatchObject({ code: 'JETFLEET_OPTION_INVALID' });
+});
+
 test('a record on the subject of another job is believed neither by a consumer nor by a feed', async () => {
   const { fleet, queue, broker, record } = await fleetWith('first');
   await using _ = fleet;

@@ -69,6 +69,20 @@ describe('a payload schema', () => {
     ['a preprocessor throws', z.preprocess(fails, z.any())],
     ['an async refinement rejects', z.any().refine(() => Promise.reject(new TypeError('schema is broken')))],
     ['an async transform throws later', z.any().transform(() => delay(5).then(fails))],
+    [
+      'it gives no answer',
+      Object.assign(
+        z.any().refine(async () => true),
+        { safeParseAsync: () => {} },
+      ),
+    ],
+    [
+      'it gives an answer of no schema',
+      Object.assign(
+        z.any().refine(async () => true),
+        { safeParseAsync: async () => ({}) },
+      ),
+    ],
     ['it throws no error', z.any().refine(() => Promise.reject(undefined))],
   ])('of which %s fails its job at once, with the reason', async (_, payload) => {
     const job = await endOf({ payload, handler } as HandlerOptions<never>);

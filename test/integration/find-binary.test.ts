@@ -156,6 +156,21 @@ test('an archive with another checksum is thrown away', async () => {
   expect(existsSync(cachedBinary(cacheDir))).toBe(false);
 });
 
+test('an answer without end is not kept in memory', async () => {
+  const chunk = Buffer.alloc(4 * 1024 * 1024);
+  let sent = 0;
+  const releaseUrl = await serve((_, response) => {
+    const more = () => {
+      while (!response.destroyed && ++sent < 200 && response.write(chunk));
+    };
+    response.on('drain', more);
+    more();
+  });
+  const search = findNatsServer({ env: { PATH: '/nowhere' }, cacheDir, releaseUrl });
+  await expect(search).rejects.toThrow(/SHA256SUMS: it is longer than 1048576 bytes/);
+  expect(sent).toBeLessThan(60);
+});
+
 test('processes that fetch at the same time all get a whole binary', async () => {
   const { url: releaseUrl } = await serveRelease();
   const env = { PATH: await toolsOnly() };

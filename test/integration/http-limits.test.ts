@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { Guesses } from '../../src/http/guesses.js';
@@ -47,6 +48,29 @@ describe('a request that does not come to its end', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(250);
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
+});
+
+test('a reader that asks for much and reads nothing is let go', async () => {
+  await using http = await startHttp(queue, { unreadTimeoutMs: 200 });
+  const payload = 'x'.repeat(500_000);
+  await queue.addJobs(Array.from({ length: 16 }, () => ({ type: 'large', payload })));
+  const read = async (pauseMs: number) => {
+    const socket = connect(http.server.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(
+      `GET /api/v1/jobs HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer ${TOKENS.admin}\r\n\r\n`,
+    );
+    await once(socket, 'readable');
+    await delay(pauseMs);
+    let bytes = 0;
+    socket.on('data', (data) => {
+      bytes += data.length;
+    });
+    await once(socket, 'close');
+    return bytes;
+  };
+  expect(await read(0)).toBeGreaterThan(8_000_000);
+  expect(await read(800)).toBeLessThan(8_000_000);
 });
 
 describe('live streams', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { examine, JetfleetError, JobQueueService, JobWorkerService, Subjects } from '../../src/index.js';
+import { createHttpApi, startHttpServer } from '../../src/http/index.js';
 import { drainWorker, watchMachines } from '../../src/inspect/index.js';
 import { TOKENS, startHttp } from '../support/http.js';
 import { startNats } from '../support/nats.js';
@@ -200,6 +201,48 @@ const queueCalls: [name: string, code: RegExp, values: unknown[], call: (value: 
   ],
   ['examine(queue)', /OPTION_INVALID/, [undefined, null, {}, 7], (other) => examine(other)],
   ['examine(options)', /OPTION_INVALID/, NO_OBJECTS, (options) => examine(queue, options)],
+  ['startHttpServer(queue)', /OPTION_INVALID/, [undefined, null, {}, 7], (other) => startHttpServer(other)],
+  ['startHttpServer(options)', /OPTION_INVALID/, NO_OBJECTS, (options) => startHttpServer(queue, options)],
+  ...(
+    [
+      'port',
+      'closeTimeoutMs',
+      'headersTimeoutMs',
+      'requestTimeoutMs',
+      'unreadTimeoutMs',
+      'maxStreamsPerToken',
+    ] as const
+  ).map((name): (typeof queueCalls)[number] => [
+    `startHttpServer({${name}})`,
+    /OPTION_INVALID/,
+    [null, Number.NaN, -1, 0.5, '80', 5n, [3], {}],
+    (value) => startHttpServer(queue, { port: 0, [name]: value }),
+  ]),
+  [
+    'startHttpServer({headersTimeoutMs}) beyond the whole request',
+    /OPTION_INVALID/,
+    [60_001],
+    (headersTimeoutMs) => startHttpServer(queue, { port: 0, headersTimeoutMs }),
+  ],
+  [
+    'createHttpApi({tokens})',
+    /OPTION_INVALID/,
+    [
+      ...[null, 'look-only-1', [null], [7], [{}], [{ token: 123_456_789, role: 'admin' }]],
+      ...[[{ token: 'look-only-1', role: 'constructor' }], [{ token: 'a b c d e', role: 'admin' }]],
+      [
+        { token: 'look-only-1', role: 'admin' },
+        { token: 'look-only-1', role: 'observer' },
+      ],
+    ],
+    (tokens) => createHttpApi(queue, { tokens }),
+  ],
+  [
+    'createHttpApi({allowedHosts})',
+    /OPTION_INVALID/,
+    [null, 'x', [7], [null], {}],
+    (allowedHosts) => createHttpApi(queue, { local: true, allowedHosts }),
+  ],
   ['new JobQueueService(options)', /OPTION_INVALID/, NO_OBJECTS, (options) => new JobQueueService(options)],
   [
     'new JobWorkerService(queue)',

@@ -16,6 +16,9 @@ export const RELEASE_URL = 'https://github.com/nats-io/nats-server/releases/down
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Limit for the archive, about 7 MB. */
 const DOWNLOAD_TIMEOUT_MS = 120_000;
+/** Archives of nats-server have some 7 MB. */
+const MAX_ARCHIVE_BYTES = 64 * 1024 * 1024;
+const MAX_SUMS_BYTES = 1024 * 1024;
 const TAR_TIMEOUT_MS = 30_000;
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -37,9 +40,9 @@ export async function fetchRelease(options: ReleaseOptions): Promise<string> {
   const folder = archiveName();
   const base = `${options.releaseUrl ?? RELEASE_URL}/v${RELEASE_VERSION}`;
   const archive = `${folder}.tar.gz`;
-  const sums = await download(`${base}/SHA256SUMS`, CONNECT_TIMEOUT_MS, options.signal);
+  const sums = await download(`${base}/SHA256SUMS`, MAX_SUMS_BYTES, CONNECT_TIMEOUT_MS, options.signal);
   const expected = checksumOf(sums.toString('utf8'), archive);
-  const bytes = await download(`${base}/${archive}`, DOWNLOAD_TIMEOUT_MS, options.signal);
+  const bytes = await download(`${base}/${archive}`, MAX_ARCHIVE_BYTES, DOWNLOAD_TIMEOUT_MS, options.signal);
   const actual = createHash('sha256').update(bytes).digest('hex');
   if (actual !== expected) {
     throw new Error(`${archive} has SHA-256 ${actual}, but SHA256SUMS says ${expected}`);
@@ -63,12 +66,25 @@ function archiveName(): string {
   return `nats-server-v${RELEASE_VERSION}-${process.platform}-${arch}`;
 }
 
-async function download(url: string, timeoutMs: number, signal?: AbortSignal): Promise<Buffer> {
+/** @throws Error for more than `maxBytes`: whoever answers in the place of the release could send without end */
+async function download(
+  url: string,
+  maxBytes: number,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   const limits = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
   try {
     const response = await fetch(url, { signal: AbortSignal.any(limits) });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return Buffer.from(await response.arrayBuffer());
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      bytes += part.length;
+      if (bytes > maxBytes) throw new Error(`it is longer than ${maxBytes} bytes`);
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
   } catch (error) {
     signal?.throwIfAborted();
     throw new Error(`${url}: ${reason(error)}`, { cause: error });

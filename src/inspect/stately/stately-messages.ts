@@ -9,6 +9,8 @@ export type StatelyMessage = Record<string, unknown> & {
 
 /** The version of the protocol that the messages have. */
 const PROTOCOL = '0.7.2';
+/** Actors that one connection remembers. */
+const MAX_INTRODUCED = 10_000;
 
 /** Says in Stately's words what one connection is to see; it remembers which actors that one has heard of. */
 export class StatelyMessages {
@@ -27,10 +29,21 @@ export class StatelyMessages {
     const isNew = !this.#introduced.has(sessionId);
     const introduction = isNew || kind === 'actor' ? [this.#actor(record, sessionId)] : [];
     if (kind === 'done') this.#introduced.delete(sessionId);
-    else this.#introduced.add(sessionId);
+    else this.#remember(sessionId);
     if (kind === 'actor') return introduction;
     if (kind === 'event') return [...introduction, this.#event(record, sessionId)];
     return [...introduction, this.#snapshot(record, sessionId)];
+  }
+
+  /** Anybody can send records of ever new actors; one that is forgotten is introduced once more. */
+  #remember(sessionId: string): void {
+    this.#introduced.delete(sessionId);
+    this.#introduced.add(sessionId);
+    if (this.#introduced.size <= MAX_INTRODUCED) return;
+    for (const oldest of this.#introduced) {
+      this.#introduced.delete(oldest);
+      break;
+    }
   }
 
   #actor(record: InspectionRecord, sessionId: string): StatelyMessage {
