@@ -3,9 +3,10 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { ANY, workKindsFor } from '../wire/subjects.js';
 import { bareMessageOf, type Carrier, carriersOf, removeCarriers } from './job-carriers.js';
-import { findTaken } from './job-lookup.js';
+import { findJob, findTaken } from './job-lookup.js';
 import { floorOf } from './settled-messages.js';
 
 const PAGE = 200;
@@ -59,6 +60,7 @@ async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean>
     await topology.deleteMessage('events', event.seq);
     return false;
   }
+  if (await isNeeded(broker, record)) return false;
   const carriers = await allCarriersOf(broker, record);
   const upTo = await lastOf(broker, id, event, record);
   if (upTo === undefined) return false;
@@ -68,6 +70,18 @@ async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean>
   // One may have been handed out just before it was removed.
   if (await isWithWorker(broker, record, carriers)) return false;
   return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
+}
+
+/** Types whose jobs stop and delete what the job before them rented. */
+const INSTANCE_TYPES: readonly string[] = [JobType.MONITOR_INSTANCE, JobType.DELETE_INSTANCE];
+
+/** Whether a job that follows is still to come to its end, which only the records before it let delete the instance. */
+async function isNeeded(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
+  for (const { id, type } of next) {
+    const job = INSTANCE_TYPES.includes(type) ? await findJob(broker, id) : undefined;
+    if (job && (!isTerminal(job.status) || (await isNeeded(broker, job)))) return true;
+  }
+  return false;
 }
 
 /**

@@ -101,14 +101,10 @@ describe('an instance that no job of ours rented is left alone', () => {
   it.each(['delete', 'stop', undefined] as const)(
     'by a monitor whose time was over before it began, with onTimeout %s',
     async (onTimeout) => {
-      const victim = await rentOutside(`jetfleet-monitored-${onTimeout}`);
+      const name = `jetfleet-monitored-${onTimeout}`;
       // One that runs would complete.
-      const [raw] = [await fleet.provider.get(victim)];
-      expect(raw?.status).not.toBe('running');
-      proxy.forge = (route) =>
-        route === 'GET /gpu/instance'
-          ? ({ status, body }) => ({ status, body: { ...(body as object), status: 'pulling' } })
-          : undefined;
+      fleet.simulator.faults.add({ kind: 'stuck_pulling', match: name });
+      const victim = await rentOutside(name);
       const payload = { instanceId: 'x', novitaInstanceId: victim, startTime: PAST, maxWaitTime: 1 };
       const jobId = await fleet.queue.addJob('monitor_instance', {
         ...payload,
@@ -210,6 +206,33 @@ describe('an instance that no job of ours rented is left alone', () => {
 });
 
 describe('an instance of ours', () => {
+  it.each(['cancel', 'time-out', 'delete'])(
+    'is deleted after its %s, though all finished jobs were cleaned up meanwhile',
+    async (how) => {
+      const id = `cleaned-by-${how}`;
+      fleet.simulator.faults.add({ kind: 'stuck_pulling', match: id, times: 1 });
+      proxy.forge = (route) => (route === 'POST /gpu/instance/delete' ? { status: 503 } : undefined);
+      const payload = { ...instancePayload(id), maxWaitTime: how === 'time-out' ? 1_000 : 600_000 };
+      await fleet.queue.addJob('create_instance', payload, 'high', { id });
+      await fleet.waitForJob(id, 'completed');
+      await fleet.waitForJob(`${id}-monitor`, 'waiting');
+      if (how === 'delete') {
+        await fleet.queue.cancel(`${id}-monitor`);
+        await fleet.waitForJob(`${id}-monitor-delete`, 'waiting');
+      }
+      await fleet.queue.cleanup(0);
+      proxy.forge = () => undefined;
+      if (how === 'cancel') await fleet.queue.cancel(`${id}-monitor`);
+      const last = how === 'time-out' ? `${id}-monitor` : `${id}-monitor-delete`;
+      expect(await ended(last)).toMatchObject({ state: how === 'time-out' ? 'timed_out' : 'completed' });
+      expect(fleet.simulator.live().filter(({ name }) => name.includes(id))).toEqual([]);
+      expect(alerts).toEqual([]);
+      // What is over in the meantime goes with the next cleanup.
+      await fleet.queue.cleanup(0);
+      expect(await fleet.queue.getJob(id)).toBeUndefined();
+    },
+  );
+
   it.each(['plain', 'Mixed-Case_9', 'UPPER', 'a'])('is deleted on demand by its id: %s', async (id) => {
     const ours = await rentByJob(id);
     const payload = { instanceId: id, novitaInstanceId: ours };
