@@ -46,7 +46,7 @@ const ENVIRONMENT = [
 ];
 
 /** A password of each role, which deploy/nats/roles.conf reads. */
-const PASSWORDS = ['PRODUCER', 'SCHEDULER', 'WORKER', 'OBSERVER', 'ADMIN'].map(
+const PASSWORDS = ['PRODUCER', 'SCHEDULER', 'WORKER', 'OBSERVER', 'SERVER', 'ADMIN'].map(
   (role) => `JETFLEET_${role}_PASSWORD`,
 );
 

@@ -2,35 +2,41 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openConnection } from '../../src/broker/connection.js';
-import { JobQueueService, JobWorkerService } from '../../src/index.js';
+import { JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
 import { listWorkers, watchMachines } from '../../src/inspect/index.js';
+import { startHttp } from '../support/http.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
 
-const ROLES = ['producer', 'scheduler', 'worker', 'observer', 'admin'] as const;
+const ROLES = ['producer', 'scheduler', 'worker', 'observer', 'server', 'admin'] as const;
 type Role = (typeof ROLES)[number];
 
-/** Who may, of producer, scheduler, worker and observer; the admin may everything. */
+/** Who may, of producer, scheduler, worker, observer and server; the admin may everything. */
 const PUBLISHES: [subject: string, ...who: Role[]][] = [
-  ['jobs.high.report.one', 'producer', 'scheduler', 'worker'],
-  ['jobs.low.report', 'producer', 'scheduler', 'worker'],
-  ['webhooks.high.send_webhook.one', 'scheduler', 'worker'],
-  ['schedules.jobs.one', 'scheduler', 'worker'],
-  ['schedules.webhooks.one', 'scheduler', 'worker'],
-  ['due.jobs.high.report.one', 'worker'],
+  ['jobs.high.report.one', 'producer', 'scheduler', 'worker', 'server'],
+  ['jobs.low.report', 'producer', 'scheduler', 'worker', 'server'],
+  ['webhooks.high.send_webhook.one', 'scheduler', 'worker', 'server'],
+  ['schedules.jobs.one', 'scheduler', 'worker', 'server'],
+  ['schedules.webhooks.one', 'scheduler', 'worker', 'server'],
+  ['due.jobs.high.report.one', 'worker', 'server'],
   ['timers.jobs'],
-  ['events.report.completed.one', 'worker'],
-  ['jetfleet.cancelled', 'worker'],
+  ['events.report.completed.one', 'worker', 'server'],
+  ['jetfleet.cancelled', 'worker', 'server'],
   ['jetfleet.swept', 'worker'],
-  ['jetfleet.drain'],
-  ['jetfleet.workers', 'observer'],
-  ['jetfleet.charts', 'observer'],
-  ['jetfleet.watch', 'observer'],
+  ['jetfleet.drain', 'server'],
+  ['jetfleet.workers', 'observer', 'server'],
+  ['jetfleet.charts', 'observer', 'server'],
+  ['jetfleet.watch', 'observer', 'server'],
   ['inspect.a.one', 'worker'],
   ['somebody.elses'],
   ['_INBOX.x'],
   ['_INBOX_observer.x', 'worker'],
-  ['$JS.API.INFO', 'scheduler', 'worker', 'observer'],
-  ['$JS.API.STREAM.INFO.JOBS', 'scheduler', 'worker', 'observer'],
+  ['_INBOX_server.x', 'worker'],
+  ['$JS.API.CONSUMER.CREATE.EVENTS.x', 'worker', 'server'],
+  ['$JS.API.CONSUMER.MSG.NEXT.EVENTS.x', 'worker', 'server'],
+  ['$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.x'],
+  ['$JS.ACK.EVENTS.x.1.1.1.1.1', 'worker'],
+  ['$JS.API.INFO', 'scheduler', 'worker', 'observer', 'server'],
+  ['$JS.API.STREAM.INFO.JOBS', 'scheduler', 'worker', 'observer', 'server'],
   ['$JS.API.STREAM.INFO.OTHER'],
   ['$JS.API.STREAM.LIST'],
   ['$JS.API.STREAM.CREATE.OTHER'],
@@ -40,9 +46,9 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['$JS.API.STREAM.SNAPSHOT.OTHER'],
   ['$JS.API.STREAM.RESTORE.OTHER'],
   ['$JS.API.STREAM.MSG.GET.EVENTS'],
-  ['$JS.API.STREAM.MSG.DELETE.EVENTS'],
-  ['$JS.API.STREAM.MSG.DELETE.JOBS', 'worker'],
-  ['$JS.API.DIRECT.GET.EVENTS', 'scheduler', 'worker', 'observer'],
+  ['$JS.API.STREAM.MSG.DELETE.EVENTS', 'server'],
+  ['$JS.API.STREAM.MSG.DELETE.JOBS', 'worker', 'server'],
+  ['$JS.API.DIRECT.GET.EVENTS', 'scheduler', 'worker', 'observer', 'server'],
   ['$JS.API.DIRECT.GET.OTHER'],
   ['$JS.API.CONSUMER.CREATE.JOBS.x', 'worker'],
   ['$JS.API.CONSUMER.CREATE.TIMERS.x'],
@@ -59,7 +65,7 @@ const SUBSCRIBES: [subject: string, ...who: Role[]][] = [
   ['webhooks.>'],
   ['schedules.>'],
   ['events.>', 'observer'],
-  ['inspect.>', 'observer'],
+  ['inspect.>', 'observer', 'server'],
   ['jetfleet.cancelled', 'worker'],
   ['jetfleet.>', 'worker'],
   ['>'],
@@ -69,6 +75,7 @@ const SUBSCRIBES: [subject: string, ...who: Role[]][] = [
   ['_INBOX_scheduler.>', 'scheduler'],
   ['_INBOX_worker.>', 'worker'],
   ['_INBOX_observer.>', 'observer'],
+  ['_INBOX_server.>', 'server'],
   ['_INBOX_admin.>'],
 ];
 
@@ -218,6 +225,69 @@ test('the roles work together: a job, a delayed one, retries, watching and cance
   await observer.getStats();
   expect((await listWorkers(observer)).map(({ name }) => name)).toEqual(['one']);
   expect(errors.filter((line) => /may not|refus|violation/i.test(JSON.stringify(line)))).toEqual([]);
+});
+
+test('the HTTP server has what each of its paths needs as server', { timeout: 60_000 }, async () => {
+  await using workerQueue = new JobQueueService(login('worker'));
+  const worker = new JobWorkerService(workerQueue, { name: 'served' });
+  worker.registerHandler('served', {
+    handler: ({ id, signal }) => {
+      if (id === 'failing') throw new NonRetryableError('no');
+      if (id === 'long') return new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return id;
+    },
+  });
+  await worker.start();
+  onTestFinished(() => worker.shutdown(1_000).then(() => {}));
+  await using queue = new JobQueueService(login('server'));
+  await using http = await startHttp(queue);
+  await using events = await http.listen('/api/v1/events?type=served');
+  await using live = await http.listen('/api/v1/live');
+  await using steps = await http.listen('/api/v1/inspect');
+  const statuses: Record<string, number> = {};
+  const call = async (path: string, body?: object) => {
+    const { status, json } = await http.call(path, body && { body });
+    statuses[path] = status;
+    return json;
+  };
+  const add = (id: string, more: object = {}) =>
+    call('/api/v1/jobs', { type: 'served', payload: 1, id, ...more });
+  await add('done');
+  await add('failing');
+  await add('long');
+  await add('later', { delayMs: 60_000 });
+  await call('/api/v1/jobs/batch', { jobs: [{ type: 'unhandled', payload: 1, id: 'waiting' }] });
+  const url = 'https://example.com/hooks';
+  await call('/api/v1/jobs', { type: 'send_webhook', payload: { url, payload: 1 }, id: 'hook' });
+  await events.next(({ data }) => data.id === 'long' && data.state === 'running');
+  const becomes = (id: string, state: string) =>
+    vi.waitFor(async () => expect(await queue.getJob(id)).toMatchObject({ state }), { timeout: 20_000 });
+  await becomes('done', 'completed');
+  await becomes('failing', 'rejected');
+  for (const id of ['long', 'later', 'waiting', 'hook']) await call(`/api/v1/jobs/${id}/cancel`, {});
+  for (const id of ['long', 'later', 'waiting', 'hook']) await becomes(id, 'cancelled');
+  await call('/api/v1/webhooks/hook/redeliver', {});
+  await call('/api/v1/jobs/failing/retry', {});
+  await call('/api/v1/jobs/retry', { ids: ['later'] });
+  await call('/api/v1/jobs/cancel', { filter: { type: 'send_webhook' } });
+  await call('/api/v1/workers/served/drain', {});
+  await vi.waitFor(() => expect(worker.state).toBe('paused'));
+  const of = ['', '/history', '/related'].map((part) => `/api/v1/jobs/done${part}`);
+  const reads = [
+    'jobs',
+    'webhooks',
+    'machines',
+    'machines/job',
+    'workers',
+    'event-consumers',
+    'stats',
+    'streams',
+  ];
+  for (const path of [...of, ...reads.map((path) => `/api/v1/${path}`), '/readyz', '/metrics'])
+    await call(path);
+  await live.next();
+  expect(steps.status).toBe(200);
+  expect(Object.entries(statuses).filter(([, status]) => status >= 300)).toEqual([]);
 });
 
 test('what a role lacks is said by name', async () => {

@@ -16,6 +16,6 @@ it('docs/security.md names a test that exists for each promise', () => {
 it('docs/security.md describes every role of the broker', () => {
   const roles = readFileSync('deploy/nats/roles.conf', 'utf8').matchAll(/^\s+user: "(\w+)"$/gm);
   const names = [...roles].map(([, name]) => name);
-  expect(names).toEqual(['producer', 'scheduler', 'worker', 'observer', 'admin']);
+  expect(names).toEqual(['producer', 'scheduler', 'worker', 'observer', 'server', 'admin']);
   for (const name of names) expect(page).toMatch(new RegExp(`^\\| \`${name}\` \\|`, 'm'));
 });
