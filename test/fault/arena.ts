@@ -34,6 +34,8 @@ export interface Arena extends AsyncDisposable {
   proxies: TcpProxy[];
   /** What clients show a server that lets nobody stay for long. */
   credsFile?: string;
+  /** Ids of instances that no job has rented. */
+  foreign: Set<string>;
   /** Whether the history of a job outlives its removal. */
   keepsHistory: boolean;
   /** What client `index` connects to. */
@@ -73,6 +75,7 @@ export async function openArena(
     broker,
     namespace,
     replicas,
+    foreign: new Set(),
     keepsHistory: faults.some(({ kind }) => kind === 'cleanup'),
     ...(credsFile && { credsFile }),
     simulator,

@@ -18,8 +18,6 @@ export interface CampaignOptions {
   cluster: boolean;
   scenario?: string;
   sabotage?: Sabotage;
-  /** Whether no further run begins after a violation. Defaults to false. */
-  bail?: boolean;
   /** Gets a line for each run, and after the line of one that went wrong a line for each of its violations. */
   report?: (line: string, violated: boolean) => void;
 }
@@ -40,18 +38,16 @@ export interface Summary {
 }
 
 export async function runFaults(options: CampaignOptions): Promise<Summary> {
-  const { seed, runs, from = 0, lanes, bail = false, report = () => {} } = options;
+  const { seed, runs, from = 0, lanes, report = () => {} } = options;
   report(`seed ${seed}: ${runs} runs${options.cluster ? ' on three nodes' : ''}`, false);
   await using pool = await WorkerPool.open(2);
   const results: RunResult[] = [];
   let next = from;
-  let sawViolation = false;
   const lane = async () => {
     await using broker = await openBroker(options.cluster);
-    while (next < from + runs && !(bail && sawViolation)) {
+    while (next < from + runs) {
       const result = await runGuarded(next++, broker.lane, pool, options);
       results.push(result);
-      sawViolation ||= result.violations.length > 0;
       reportRun(result, report);
     }
   };

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { Arena } from './arena.js';
 import type { ArmedFailpoint, WorkerConfig } from './protocol.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
@@ -6,13 +7,18 @@ const RESPAWN_MS = 100;
 /** So that a worker looks at the instances of its monitors, of which a run has a few, between their own polls. */
 const SELDOM = 2;
 
-type Behaviour = Pick<WorkerConfig, 'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'lent'>;
+type Behaviour = Pick<
+  WorkerConfig,
+  'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'lent' | 'throwsInCallbacks'
+>;
 
 interface Seat {
   worker?: WorkerProcess;
   /** How many sat here. */
   generation: number;
   frozen: boolean;
+  /** Whether its process takes jobs. */
+  ready: boolean;
   /** Failpoints that the present process has not passed yet: its successor takes them over. */
   armed: ArmedFailpoint[];
 }
@@ -25,9 +31,14 @@ export class Crew implements AsyncDisposable {
   readonly #behaviour: Behaviour;
   readonly #clockOffsetsMs: readonly number[];
   readonly #seats: Seat[];
+  readonly #events = new EventEmitter();
   #over = false;
   /** Longest that a worker got no turn, faults included. */
   stalledMs = 0;
+  /** Jobs whose handlers were stopped as those of cancelled ones. */
+  readonly stopped = new Set<string>();
+  /** When each worker was ready to take jobs, by its name, ms since the epoch. */
+  readonly readyAtMs = new Map<string, number>();
   /** What ended a process, or would have: exceptions and rejections that nobody caught. */
   readonly crashes: string[] = [];
   /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
@@ -46,11 +57,26 @@ export class Crew implements AsyncDisposable {
     this.#secret = secret;
     this.#behaviour = behaviour;
     this.#clockOffsetsMs = clockOffsetsMs;
-    this.#seats = Array.from({ length: seats }, () => ({ generation: 0, frozen: false, armed: [] }));
+    this.#seats = Array.from({ length: seats }, () => ({
+      generation: 0,
+      frozen: false,
+      ready: false,
+      armed: [],
+    }));
   }
 
   async start(): Promise<void> {
     await Promise.all(this.#seats.map((_, index) => this.#fill(index)));
+  }
+
+  /** Whether a worker is still on its way to its first job. */
+  get isStarting(): boolean {
+    return this.#seats.some(({ ready }) => !ready);
+  }
+
+  /** Resolves when every seat has a worker that takes jobs, or a worker has crashed. */
+  async ready(): Promise<void> {
+    while (this.isStarting && this.crashes.length === 0) await once(this.#events, 'news');
   }
 
   arm(index: number, armed: ArmedFailpoint): void {
@@ -103,7 +129,9 @@ export class Crew implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over = true;
     const workers = this.#seats.flatMap(({ worker }) => worker ?? []);
-    await Promise.all(workers.map((worker) => this.#pool.giveBack(worker)));
+    // A sabotage stays in its process.
+    const isReusable = this.#behaviour.sabotage === undefined;
+    await Promise.all(workers.map((worker) => (isReusable ? this.#pool.giveBack(worker) : worker.kill())));
   }
 
   #seat(index: number): Seat {
@@ -127,7 +155,16 @@ export class Crew implements AsyncDisposable {
     seat.generation += 1;
     const config = this.#config(index, seat);
     worker.onMessage((message) => {
-      if (message.type === 'crashed') this.crashes.push(`${config.name}: ${message.error}`);
+      if (message.type === 'started') {
+        seat.ready = seat.worker === worker;
+        this.readyAtMs.set(config.name, Date.now());
+        this.#events.emit('news');
+      }
+      if (message.type === 'crashed') {
+        this.crashes.push(`${config.name}: ${message.error}`);
+        this.#events.emit('news');
+      }
+      if (message.type === 'cancelled') this.stopped.add(message.jobId);
       if (message.type === 'stalled') this.stalledMs = Math.max(this.stalledMs, message.ms);
       if (message.type !== 'hit') return;
       seat.armed = seat.armed.filter(({ failpoint }) => failpoint !== message.armed.failpoint);
@@ -142,7 +179,9 @@ export class Crew implements AsyncDisposable {
 
   async #replace(index: number): Promise<void> {
     if (this.#over) return;
-    delete this.#seat(index).worker;
+    const seat = this.#seat(index);
+    delete seat.worker;
+    seat.ready = false;
     await new Promise((resolve) => setTimeout(resolve, RESPAWN_MS));
     if (!this.#over) await this.#fill(index);
   }

@@ -20,13 +20,21 @@ export interface Evidence {
   histories: ReadonlyMap<string, readonly StoredRecord[]>;
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
+  /** Ids of instances that no job has rented: nothing may touch them. */
+  foreign: ReadonlySet<string>;
   hits: readonly Hit[];
   /** Longest that this process, the provider in it, or a worker got no turn: the machine was too busy. */
   lagMs: number;
   /** How many messages were ever stored in the work streams, timers included. */
   messagesWritten: number;
+  /** Jobs whose handlers were stopped as those of cancelled ones. */
+  stopped: ReadonlySet<string>;
+  /** When each worker was ready to take jobs, by its name, ms since the epoch. */
+  workersReadyAtMs: ReadonlyMap<string, number>;
   /** Exceptions and rejections that a worker did not catch. */
   crashes: readonly string[];
+  /** When this was read, ms since the epoch. */
+  readAtMs: number;
   /** Messages and timers that are left in the work streams, by subject. */
   leftOver: readonly string[];
 }
@@ -38,9 +46,9 @@ export async function collect(
   plan: RunPlan,
   accepted: readonly string[],
   cancelled: readonly string[],
-  { lagMs, crashes }: Pick<Evidence, 'lagMs' | 'crashes'>,
+  seen: Pick<Evidence, 'lagMs' | 'crashes' | 'stopped' | 'workersReadyAtMs'>,
 ): Promise<Evidence> {
-  const { simulator, receiver } = arena;
+  const { simulator, receiver, foreign } = arena;
   return {
     plan,
     accepted,
@@ -48,9 +56,10 @@ export async function collect(
     histories: await readHistories(arena),
     ledger: [...simulator.ledger],
     live: simulator.live(),
+    foreign,
+    readAtMs: Date.now(),
     hits: [...receiver.hits],
-    lagMs,
-    crashes,
+    ...seen,
     messagesWritten: await messagesWritten(arena),
     leftOver: await subjectsLeft(arena),
   };

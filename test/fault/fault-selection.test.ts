@@ -1,8 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { startNats } from '../support/nats.js';
 import { type CampaignOptions, runFaults, type Summary } from './campaign.js';
 import { chartEdges } from './chart-edges.js';
-import type { Sabotage } from './sabotage.js';
+import { DIRECTED } from './directed.js';
+import type { Violation } from './invariants.js';
+import { runOne } from './run-one.js';
+import { SABOTAGES, type Sabotage } from './sabotage.js';
 import { drawPlan, scenariosFor } from './scenarios.js';
+import { WorkerPool } from './worker-pool.js';
 
 /** Another seed draws other jobs and faults; that of a failure stands in its message. */
 const SEED = process.env.JETFLEET_FAULT_SEED || 'selection';
@@ -25,31 +31,38 @@ describe('under faults', () => {
     for (const kind of KINDS) expect(summary[kind]).toBe(0);
     expect(summary.faultsInjected).toBeGreaterThan(runs);
     expect(summary.jobs).toBeGreaterThan(runs * 5);
-  });
+  }, 300_000);
 });
 
-describe('the harness sees a product that is broken on purpose', () => {
-  // More lanes make the machine slow, which excuses a second create, and what runs beside a run that proves it is waste.
-  const cases: [Sabotage, scenario: string, lanes: number, sees: RegExp][] = [
-    ['no-cas', 'stale-owner', 3, /(ended-twice|path|attempts): /],
-    ['blind-create', 'provider', 3, /duplicated-instance: /],
-    ['early-ack', 'worker-kill', 2, /lost: /],
-    ['no-intent', 'dies-while-creating', 2, /orphaned-instance: /],
-    ['local-clock', 'clocks', 2, /clock: /],
-    ['purge-under-consumer', 'hand-back', 2, /held-up: /],
-  ];
-  it.each(cases)('%s, in %s', async (sabotage, scenario, lanes, sees) => {
-    // A fault need not meet the broken moment in each run, and one violation is proof enough.
-    const { summary, lines } = await campaign({
-      seed: 'sabotage',
-      runs: 30,
-      lanes,
-      scenario,
-      sabotage,
-      bail: true,
-    });
-    expect(summary.violations).toBeGreaterThan(0);
-    expect(lines.join('\n')).toMatch(sees);
+describe('a run that is directed at one safeguard', () => {
+  let server: EmbeddedServer;
+  let pool: WorkerPool;
+
+  beforeAll(async () => {
+    server = await startNats();
+    pool = await WorkerPool.open(2);
+  });
+  afterAll(async () => {
+    await pool[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  async function violations(namespace: string, sabotaged: Sabotage, isBroken: boolean): Promise<Violation[]> {
+    const { plan, sees: until } = DIRECTED[sabotaged];
+    const options = { broker: { kind: 'single', server } as const, pool, namespace, until };
+    return (await runOne(plan, { ...options, ...(isBroken && { sabotage: sabotaged }) })).violations;
+  }
+
+  const cases = Object.keys(SABOTAGES) as Sabotage[];
+
+  it.concurrent.each(cases)('sees %s', async (sabotage) => {
+    const found = await violations(`broken_${cases.indexOf(sabotage)}`, sabotage, true);
+    const isSeen = found.some(({ kind }) => DIRECTED[sabotage].sees.has(kind));
+    expect(isSeen, JSON.stringify(found)).toBe(true);
+  });
+
+  it.concurrent.each(cases)('finds nothing where %s is not', async (sabotage) => {
+    expect(await violations(`sound_${cases.indexOf(sabotage)}`, sabotage, false)).toEqual([]);
   });
 });
 

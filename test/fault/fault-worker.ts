@@ -7,6 +7,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { createNovitaProvider, type GpuProvider } from '../../src/gpu/index.js';
 import {
   complete,
+  type JobAborted,
   type JobContext,
   JobQueueService,
   JobWorkerService,
@@ -23,7 +24,7 @@ import {
 } from './plan.js';
 import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
 import { withCreate } from './provider-wrap.js';
-import { createBlindly, sabotage } from './sabotage.js';
+import { sabotage, sabotageProvider } from './sabotage.js';
 
 const SHUTDOWN_MS = 500;
 
@@ -58,6 +59,10 @@ function withFailpoints(provider: GpuProvider): GpuProvider {
 
 async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown> {
   const { steps } = job.payload;
+  job.signal.addEventListener('abort', () => {
+    const { reason } = job.signal.reason as JobAborted;
+    if (reason === 'cancelled') void tell({ type: 'cancelled', jobId: job.id });
+  });
   const step = steps[Math.min(job.attempt, steps.length) - 1] as TaskStep;
   // One that takes no time ends in the turn in which it began, and is written together with its claim.
   if (step.ms > 0) await delay(step.ms, undefined, { signal: job.signal });
@@ -67,7 +72,7 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
     case 'fatal':
       throw new NonRetryableError('as planned');
     case 'nap':
-      return job.checkpoint === 'napped' ? 'rested' : snooze(step.ms, 'napped');
+      return job.checkpoint === 'napped' ? 'rested' : snooze(step.napMs ?? step.ms, 'napped');
     case 'checkpoint':
       await job.saveCheckpoint({ attempt: job.attempt });
       return 'noted';
@@ -82,6 +87,13 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
       return { by: process.pid };
   }
 }
+
+function throwAsPlanned(): never {
+  throw new Error('thrown by a callback, as planned');
+}
+
+/** A logger of a user's whose every method throws. */
+const throwingLogger = new Proxy(createLogger('silent'), { get: () => throwAsPlanned });
 
 const RealDate = Date;
 
@@ -108,7 +120,7 @@ async function start(config: WorkerConfig): Promise<void> {
     baseUrl: simulatorUrl,
     timeoutMs: PROVIDER_TIMEOUT_MS,
   });
-  const provider = withFailpoints(config.sabotage === 'blind-create' ? createBlindly(novita) : novita);
+  const provider = withFailpoints(config.sabotage ? sabotageProvider(config.sabotage, novita) : novita);
   const commit = { confirmTimeoutMs: 700 };
   const lent = config.lent ? await connect({ servers, name }) : undefined;
   const queue = new JobQueueService({
@@ -119,7 +131,7 @@ async function start(config: WorkerConfig): Promise<void> {
     ackWaitMs: config.ackWaitMs,
     name,
     commit,
-    logger,
+    logger: config.throwsInCallbacks ? throwingLogger : logger,
   });
   const quick = { baseMs: 20, maxRetryDelay: 400 };
   const worker = new JobWorkerService(queue, {
@@ -133,7 +145,7 @@ async function start(config: WorkerConfig): Promise<void> {
     // What a sweeper would mend must not hide what the protocol lost.
     sweep: false,
     ...(config.stopsAtFailpoints && { onFailpoint: pass }),
-    logger,
+    ...(config.throwsInCallbacks && { inspect: throwAsPlanned }),
   });
   worker.registerHandler<{ steps: TaskStep[] }>('task', { handler: runTask, retry: quick });
   running = { worker, queue, ...(lent && { lent }) };

@@ -1,6 +1,8 @@
 /** A client that may publish anything, and means no good. */
+import { INSTANCE_NAME_PREFIX } from '../../src/gpu/instance-name.js';
 import type { JobRecord } from '../../src/index.js';
 import type { Subjects } from '../../src/wire/subjects.js';
+import { QUERY } from '../support/simulated-novita.js';
 import type { Arena } from './arena.js';
 import type { Notice } from './plan.js';
 
@@ -69,5 +71,30 @@ function forged(
       return [{ subject: subjects.workersAsked(), body: null }];
     case 'charts':
       return [{ subject: subjects.chartsAsked(), body: { machine: 'constructor' } }];
+  }
+}
+
+/** Rents instances that are no business of Jetfleet's, and has jobs delete and stop them. */
+export async function touchForeignInstances({ provider, observer, foreign }: Arena): Promise<void> {
+  const [offer] = await provider.listOffers(QUERY);
+  const template = await provider.getTemplate('template-123');
+  if (!offer) throw new Error('the simulator offers nothing');
+  for (const name of ['theirs', `${INSTANCE_NAME_PREFIX}theirs`]) {
+    const { providerInstanceId: id } = await provider.create({
+      name,
+      offer,
+      template,
+      gpuNum: 1,
+      rootfsSize: 60,
+    });
+    foreign.add(id);
+    const address = { instanceId: name, novitaInstanceId: id };
+    await observer.addJob('delete_instance', address);
+    await observer.addJob('monitor_instance', {
+      ...address,
+      startTime: '2020-01-01T00:00:00Z',
+      maxWaitTime: 1,
+      onTimeout: 'stop',
+    });
   }
 }

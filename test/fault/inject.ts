@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Arena } from './arena.js';
 import { diskFull } from './broker-admin.js';
 import type { Crew } from './crew.js';
-import { forgeNotice } from './hostile-client.js';
+import { forgeNotice, touchForeignInstances } from './hostile-client.js';
 import type { PlannedFault } from './plan.js';
 
 export interface Injection {
@@ -23,11 +23,23 @@ export function inject(faults: readonly PlannedFault[], arena: Arena, crew: Crew
   };
   injection.done = Promise.all(
     faults.map(async (fault) => {
+      if (fault.once) await reached(fault.once, arena);
       await delay(fault.atMs);
       if (await strike(fault, arena, crew)) injection.count += 1;
     }),
   ).then(() => {});
   return injection;
+}
+
+const LOOK_EVERY_MS = 30;
+
+/** Resolves when the job is in a state, or has been. */
+async function reached({ id, state }: NonNullable<PlannedFault['once']>, { observer }: Arena): Promise<void> {
+  const isReached = async () => {
+    const steps = await observer.history(id).catch(() => []);
+    return steps.some(({ record }) => record.state === state);
+  };
+  while (!(await isReached())) await delay(LOOK_EVERY_MS);
 }
 
 /** One fault from its beginning to its end. @returns whether it met anything */
@@ -67,6 +79,9 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
     case 'forged-notice':
       // Where another fault has the broker away, it meets nobody.
       return forgeNotice(fault.notice, arena).catch(() => false);
+    case 'foreign-instances':
+      await touchForeignInstances(arena);
+      return true;
     case 'broker-kill':
       return killServer(arena, fault.forMs);
     default:

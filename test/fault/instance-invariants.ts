@@ -17,7 +17,9 @@ export function instanceViolations(evidence: Evidence): Violation[] {
     creates.flatMap((history) => namesOf(history).map((name) => [name, history] as const)),
   );
   return [
-    ...evidence.live.flatMap((instance) => ownerViolations(instance, owners.get(instance.name), evidence)),
+    ...evidence.live
+      .filter(({ id }) => !evidence.foreign.has(id))
+      .flatMap((instance) => ownerViolations(instance, owners.get(instance.name), evidence)),
     ...[...owners].flatMap(([name, history]) => countViolations(name, history, evidence)),
     ...creates.flatMap((history) => missing(history, evidence)),
   ];

@@ -1,9 +1,10 @@
 /** What must hold after every run, whatever struck. */
+import type { FaultInput } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { chartEdges } from './chart-edges.js';
 import type { Evidence } from './evidence.js';
-import { FORGED_ID } from './hostile-client.js';
+import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
 import type { PlannedJob } from './plan.js';
 import { timeViolations } from './time-invariants.js';
@@ -31,6 +32,21 @@ export type ViolationKind =
   | 'finding'
   | 'harness';
 
+/** Those that are seen while a run goes on, and that nothing later can undo. */
+export const FINAL_KINDS: ReadonlySet<ViolationKind> = new Set([
+  'ended-twice',
+  'attempts',
+  'path',
+  'duplicated-instance',
+  'unexpected-failure',
+  'early',
+  'clock',
+  'held-up',
+  'flood',
+  'hostile',
+  'crashed',
+]);
+
 export interface Violation {
   kind: ViolationKind;
   /** The job, instance or webhook that it is about. */
@@ -39,7 +55,6 @@ export interface Violation {
 }
 
 const EDGES = chartEdges();
-const FORGED: Violation = { kind: 'hostile', about: FORGED_ID, detail: 'an answer was taken for a job' };
 
 export function violationsOf(evidence: Evidence): Violation[] {
   const { histories, accepted, cancelled, leftOver, plan, crashes } = evidence;
@@ -54,7 +69,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...webhookViolations(evidence),
     ...timeViolations(evidence),
     ...crashes.map((detail): Violation => ({ kind: 'crashed', about: 'worker', detail })),
-    ...(histories.has(FORGED_ID) ? [FORGED] : []),
+    ...hostileViolations(evidence),
   ];
 }
 
@@ -112,11 +127,7 @@ function attemptFits(
 
 /** Who was told that a job is cancelled must find it so. */
 function cancelOf(id: string, history: readonly JobRecord[]): Violation[] {
-  const wasCancelled = history.some(
-    ({ state, failures = [] }) =>
-      state === 'cancelled' || failures.some((past) => past.state === 'cancelled'),
-  );
-  return wasCancelled ? [] : [{ kind: 'cancel', about: id, detail: statesOf(history) }];
+  return wasCancelled(history) ? [] : [{ kind: 'cancel', about: id, detail: statesOf(history) }];
 }
 
 /**
@@ -125,14 +136,20 @@ function cancelOf(id: string, history: readonly JobRecord[]): Violation[] {
  */
 const EXPLAINED = /^JETFLEET_(STALLED|CANCELLED|PROVIDER_AMBIGUOUS|PROVIDER_TRANSIENT|PUBLISH_TIMEOUT)$/;
 
+/** A provider that answers strangely explains failures of many kinds, but not that an instance was taken for gone. */
+function isExplained(code: string, faults: readonly FaultInput[]): boolean {
+  if (code === 'JETFLEET_INSTANCE_VANISHED') return faults.some(({ kind }) => kind === 'vanish');
+  return faults.length > 0 || EXPLAINED.test(code);
+}
+
 function failureOf(job: PlannedJob, histories: Evidence['histories']): Violation[] {
-  if (job.kind !== 'create' || job.faults.length > 0) return [];
+  if (job.kind !== 'create') return [];
   return [job.id, `${job.id}-monitor`].flatMap((id): Violation[] => {
     const last = histories.get(id)?.at(-1);
     // A job that is redriven finds what its failure has left: its instance is deleted.
     const code = last?.failures?.[0]?.code ?? last?.error?.code ?? '';
-    if (last?.status !== 'failed' || EXPLAINED.test(code)) return [];
-    return [{ kind: 'unexpected-failure', about: id, detail: `${last.error?.code}: ${last.error?.message}` }];
+    if (last?.status !== 'failed' || isExplained(code, job.faults)) return [];
+    return [{ kind: 'unexpected-failure', about: id, detail: `${code}: ${last.error?.message}` }];
   });
 }
 

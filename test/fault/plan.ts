@@ -1,11 +1,14 @@
 /** What one run does: its jobs and its faults, drawn from a seed before anything starts. */
 import type { FaultInput } from '../../src/gpu/index.js';
 import type { CreateInstancePayload, JobPriority } from '../../src/index.js';
+import type { JobState } from '../../src/jobs/vocabulary.js';
 import type { Failpoint } from '../../src/worker/failpoint.js';
 
 /** What a task does in an attempt; the last step repeats. */
 export interface TaskStep {
   ms: number;
+  /** How long a nap lasts. Defaults to `ms`. */
+  napMs?: number;
   end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next';
 }
 
@@ -47,7 +50,10 @@ export type Answer = 'ok' | '500' | '410' | '429' | 'reset' | 'slow';
 export const PROVIDER_FAILPOINTS = ['create.sending', 'create.answered'] as const;
 export type AnyFailpoint = Failpoint | (typeof PROVIDER_FAILPOINTS)[number];
 
-export type PlannedFault =
+/** A fault strikes `atMs` after the start of the run, or after a job was first in a state. */
+export type PlannedFault = Fault & { once?: { id: string; state: JobState } };
+
+type Fault =
   | { kind: 'kill'; worker: number; atMs: number }
   | { kind: 'term'; worker: number; atMs: number }
   | { kind: 'freeze'; worker: number; atMs: number; forMs: number }
@@ -76,7 +82,9 @@ export type PlannedFault =
   | { kind: 'cleanup'; atMs: number }
   | { kind: 'retry-all'; atMs: number }
   /** A notice that no process of Jetfleet has sent. */
-  | { kind: 'forged-notice'; notice: Notice; atMs: number };
+  | { kind: 'forged-notice'; notice: Notice; atMs: number }
+  /** Instances of somebody else on the same account, and jobs that have them deleted and stopped. */
+  | { kind: 'foreign-instances'; atMs: number };
 
 /** What a hostile client says to all workers. */
 export const NOTICES = ['cancelled', 'swept', 'drain', 'watch', 'workers', 'charts'] as const;
@@ -96,6 +104,10 @@ export interface RunPlan {
   clockOffsetsMs: number[];
   /** Whether every connection is closed after two seconds, and comes back with credentials that were renewed on disk. */
   renewsCreds: boolean;
+  /** Whether every callback and logger that workers are given throws. */
+  throwsInCallbacks: boolean;
+  /** Whether the run begins when its workers are ready. */
+  awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */
   ackWaitMs: number;
 }

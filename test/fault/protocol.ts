@@ -19,6 +19,8 @@ export interface WorkerConfig {
   lent: boolean;
   /** Whether it can be armed. If not, it goes the way that it goes in production, which waits nowhere that it need not. */
   stopsAtFailpoints: boolean;
+  /** Whether every callback and logger that it is given throws. */
+  throwsInCallbacks: boolean;
   sabotage?: Sabotage;
 }
 
@@ -43,6 +45,8 @@ export type FromWorker =
   | { type: 'failed'; error: string }
   /** An armed failpoint was passed; the process dies or freezes next. */
   | { type: 'hit'; armed: ArmedFailpoint; jobId: string }
+  /** A handler was stopped because its job was cancelled. */
+  | { type: 'cancelled'; jobId: string }
   /** An exception or a rejection that nobody caught. */
   | { type: 'crashed'; error: string }
   /** The process got no turn for so long, though nobody froze it: the machine was too busy. */

@@ -8,12 +8,12 @@ import { WORK_KINDS } from '../../src/wire/subjects.js';
 import { type Arena, type LaneBroker, openArena } from './arena.js';
 import { removeStreams } from './broker-admin.js';
 import { Crew } from './crew.js';
-import { collect, subjectsLeft } from './evidence.js';
+import { collect, type Evidence, subjectsLeft } from './evidence.js';
 import { inject } from './inject.js';
-import { type Violation, violationsOf } from './invariants.js';
+import { FINAL_KINDS, type Violation, type ViolationKind, violationsOf } from './invariants.js';
 import type { RunPlan } from './plan.js';
 import { produce } from './produce.js';
-import type { Sabotage } from './sabotage.js';
+import { type Sabotage, sabotageObserver } from './sabotage.js';
 import { handedBack } from './time-invariants.js';
 import type { WorkerPool } from './worker-pool.js';
 import { HIDDEN_MS } from './workload.js';
@@ -33,14 +33,18 @@ export interface RunOptions {
   pool: WorkerPool;
   namespace: string;
   sabotage?: Sabotage;
+  /** Ends the run when a violation of such a kind is seen. Defaults to the end of all jobs, or under sabotage to any. */
+  until?: ReadonlySet<ViolationKind>;
 }
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 /** From the last fault on, this long a fleet may take to finish everything. */
 const QUIET_WITHIN_MS = 45_000;
-const LOOK_EVERY_MS = 60;
+const LOOK_EVERY_MS = 100;
 /** A replica may lag behind for some of these. */
-const LOOKS_UNTIL_LOST = 50;
+const LOOKS_UNTIL_LOST = 30;
+/** Under sabotage the violation is what is waited for. */
+const LOOKS_UNTIL_PROVEN = 10;
 
 /** Runs a plan from an empty broker to the verdict. */
 export async function runOne(planned: RunPlan, options: RunOptions): Promise<RunResult> {
@@ -53,26 +57,28 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     stopsAtFailpoints: plan.faults.some(({ kind }) => kind === 'failpoint'),
     lent: plan.faults.some(({ kind }) => kind === 'drain-connection'),
     ackWaitMs: plan.ackWaitMs,
+    throwsInCallbacks: plan.throwsInCallbacks,
     ...(options.sabotage && { sabotage: options.sabotage }),
   };
   await using crew = new Crew(arena, options.pool, plan.workers, SECRET, behaviour, plan.clockOffsetsMs);
+  if (options.sabotage) sabotageObserver(options.sabotage, await arena.observer.broker());
   await crew.start();
+  if (plan.awaitsWorkers) await crew.ready();
   const injection = inject(plan.faults, arena, crew);
   const [produced] = await Promise.all([produce(plan, arena), injection.done]);
   crew.heal();
-  const violations: Violation[] = await quiet(arena);
-  if (plan.redrive && violations.length === 0) {
-    await arena.observer.retryAll();
-    violations.push(...(await quiet(arena)));
-  }
-  // A job that is lost stays lost: what the sweeper would mend is looked at before it runs.
-  const before = violations.length === 0 ? [] : (await collectNow(arena, plan, produced)).filter(isLoss);
-  await allShown(arena, plan);
-  violations.push(...before, ...(await reap(arena)));
+  const now = () => {
+    const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
+    const { crashes, stopped, readyAtMs: workersReadyAtMs } = crew;
+    const seen = { lagMs, crashes, stopped, workersReadyAtMs };
+    return collect(arena, plan, produced.accepted, produced.cancelled, seen);
+  };
+  const until = options.until ?? (options.sabotage ? FINAL_KINDS : undefined);
+  const violations = until
+    ? await provoked(arena, crew, now, until)
+    : await afterwards(arena, crew, plan, now);
+  const evidence = await now();
   lag.disable();
-  const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
-  const seen = { lagMs, crashes: crew.crashes };
-  const evidence = await collect(arena, plan, produced.accepted, produced.cancelled, seen);
   const known = new Set(violations.map(keyOf));
   violations.push(...violationsOf(evidence).filter((violation) => !known.has(keyOf(violation))));
   const faults = plan.jobs.reduce((sum, job) => sum + (job.kind === 'create' ? job.faults.length : 0), 0);
@@ -97,6 +103,40 @@ function withNewIds(plan: RunPlan): RunPlan {
   return JSON.parse(text) as RunPlan;
 }
 
+/** What is left when all is quiet, and after the dead letters were redriven and sweepers have cleaned up. */
+async function afterwards(
+  arena: Arena,
+  crew: Crew,
+  plan: RunPlan,
+  now: () => Promise<Evidence>,
+): Promise<Violation[]> {
+  const violations = await quiet(arena, crew);
+  if (plan.redrive && violations.length === 0) {
+    await arena.observer.retryAll();
+    violations.push(...(await quiet(arena, crew)));
+  }
+  // A job that is lost stays lost: what the sweeper would mend is looked at before it runs.
+  const before = violations.length === 0 ? [] : violationsOf(await now()).filter(isLoss);
+  await allShown(arena, plan);
+  return [...violations, ...before, ...(await reap(arena, crew))];
+}
+
+/** Ends with the first violation of a kind that is asked for: before the end of the jobs where nothing can undo it. */
+async function provoked(
+  arena: Arena,
+  crew: Crew,
+  now: () => Promise<Evidence>,
+  until: ReadonlySet<ViolationKind>,
+): Promise<Violation[]> {
+  const seen = async () => violationsOf(await now()).filter(({ kind }) => until.has(kind));
+  const proof = async () => (await seen()).filter(({ kind }) => FINAL_KINDS.has(kind));
+  const violations = await quiet(arena, crew, proof);
+  if (violations.length > 0) return violations;
+  // What a sweeper would see to later is missing now.
+  const unswept = await seen();
+  return unswept.length > 0 ? unswept : reap(arena, crew);
+}
+
 function isLoss({ kind }: Violation): boolean {
   return kind === 'lost';
 }
@@ -105,27 +145,23 @@ function keyOf({ kind, about }: Violation): string {
   return `${kind} ${about}`;
 }
 
-async function collectNow(
-  arena: Arena,
-  plan: RunPlan,
-  { accepted, cancelled }: { accepted: string[]; cancelled: string[] },
-): Promise<Violation[]> {
-  return violationsOf(await collect(arena, plan, accepted, cancelled, { lagMs: 0, crashes: [] }));
-}
-
 /**
  * Waits until nothing is left to do: no message, and no timer, in either work stream. Once the consumers have handed out
  * everything and no timer is left, settled messages are removed as a worker would that ends; what stays then is lost.
+ * @param proof read at each look: what it gives ends the wait
  */
-async function quiet(arena: Arena): Promise<Violation[]> {
+async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]>): Promise<Violation[]> {
+  const looksUntilLost = proof ? LOOKS_UNTIL_PROVEN : LOOKS_UNTIL_LOST;
   let left: string[] = [];
   let looksWithoutWork = 0;
   for (const end = Date.now() + QUIET_WITHIN_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
     try {
+      const proven = (await proof?.()) ?? [];
+      if (proven.length > 0) return proven;
       left = await subjectsLeft(arena);
       if (left.length === 0) return [];
-      looksWithoutWork = (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
-      if (looksWithoutWork > LOOKS_UNTIL_LOST) break;
+      looksWithoutWork = crew.isStarting || (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
+      if (looksWithoutWork > looksUntilLost) break;
       if (looksWithoutWork > 1) await removeAllSettled(arena);
     } catch {
       // The broker is still coming back.
@@ -188,12 +224,12 @@ async function allShown({ simulator }: Arena, { jobs }: RunPlan): Promise<void> 
 }
 
 /** What no job owns is found by one sweep and deleted by the next. What else it finds should not be there. */
-async function reap(arena: Arena): Promise<Violation[]> {
+async function reap(arena: Arena, crew: Crew): Promise<Violation[]> {
   const { observer, provider } = arena;
   const sweeper = new Sweeper({ queue: observer, provider, graceMs: 0 });
   const first = await sweeper.sweep();
   await sweeper.sweep();
-  const stuck = await quiet(arena);
+  const stuck = await quiet(arena, crew);
   await sweeper.stop();
   return [...stuck, ...first.findings.filter(isUnexpected).map(asViolation)];
 }

@@ -1,14 +1,21 @@
 /**
- * Ways to break the product on purpose: a harness that cannot see these proves nothing. Each reaches into a worker
- * process and undoes one safeguard.
+ * Ways to break the product on purpose: a harness that cannot see these proves nothing. Each undoes one safeguard, most
+ * of them in the worker processes.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import { StateMachine } from 'xstate';
 import { Broker } from '../../src/broker/broker.js';
 import { BrokerClock } from '../../src/broker/broker-clock.js';
 import type { Delivery } from '../../src/broker/delivery.js';
+import type { Topology } from '../../src/broker/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { UserCode } from '../../src/telemetry/user-code.js';
 import { Subjects } from '../../src/wire/subjects.js';
+import { OwnedInstances } from '../../src/worker/built-in/owned-instances.js';
+import { CancellationCheck } from '../../src/worker/cancellation-check.js';
+import { JobRun } from '../../src/worker/job-run.js';
 import { JobRunner } from '../../src/worker/job-runner.js';
 import { withCreate } from './provider-wrap.js';
 
@@ -16,7 +23,7 @@ export const SABOTAGES = {
   /** Transitions are written whatever the last event is. */
   'no-cas': withoutFence,
   /** A create of unknown outcome is sent again without a look. */
-  'blind-create': undefined,
+  'blind-create': inProvider,
   /** The message is acknowledged before the terminal record is written. */
   'early-ack': withEarlyAck,
   /** The name of an instance is not recorded before the create. */
@@ -25,16 +32,42 @@ export const SABOTAGES = {
   'local-clock': withLocalClock,
   /** Messages of ended jobs are removed by the subject that their consumer filters on. */
   'purge-under-consumer': withPurgeUnderConsumer,
+  /** A notice that a job was cancelled is believed as it comes. */
+  'believed-notice': withBelievedNotices,
+  /** A cleanup removes whatever a job has, also what came after its end. */
+  'unfenced-cleanup': inHarness,
+  /** An instance is gone when one answer says so. */
+  'one-look': withOneLook,
+  /** What a user's callback throws goes on its way. */
+  'bare-callbacks': withBareCallbacks,
+  /** A timer fires at once, so that its job sets it again and again. */
+  'timer-flood': withTimerFlood,
+  /** A job stops and deletes any instance that it names. */
+  'unowned-delete': inProvider,
 } as const;
 export type Sabotage = keyof typeof SABOTAGES;
 
-/** Each worker dies at the moment between its acknowledgement and its record, with every third job. */
-const DIES_AT = 3;
-
 /** Undoes the safeguard for this whole process. */
 export function sabotage(which: Sabotage): void {
-  SABOTAGES[which]?.();
+  SABOTAGES[which]();
 }
+
+/** Undoes those that stand around the provider, for one worker. */
+export function sabotageProvider(which: Sabotage, provider: GpuProvider): GpuProvider {
+  if (which === 'unowned-delete') touchAnything(provider);
+  return which === 'blind-create' ? createBlindly(provider) : provider;
+}
+
+/** Undoes those of calls that the harness makes itself. */
+export function sabotageObserver(which: Sabotage, { topology }: Broker): void {
+  if (which === 'unfenced-cleanup') withoutBound(topology);
+}
+
+/** See {@link sabotageProvider}. */
+function inProvider(): void {}
+
+/** See {@link sabotageObserver}. */
+function inHarness(): void {}
 
 function withoutFence(): void {
   const append = Broker.prototype.appendEvents;
@@ -53,7 +86,6 @@ function withoutFence(): void {
 function withEarlyAck(): void {
   const held = new Map<number, Delivery>();
   const take = JobRunner.prototype.process;
-  let ended = 0;
   JobRunner.prototype.process = function (delivery, progress) {
     held.set(delivery.seq, delivery);
     return take.call(this, delivery, progress);
@@ -65,7 +97,7 @@ function withEarlyAck(): void {
       held.get(record.workSeq ?? 0)?.ack();
       await this.flush();
       // The moment that this order makes deadly.
-      if (++ended % DIES_AT === 0) process.kill(process.pid, 'SIGKILL');
+      process.kill(process.pid, 'SIGKILL');
     }
     return append.call(this, records, ...rest);
   };
@@ -94,8 +126,64 @@ function withPurgeUnderConsumer(): void {
   };
 }
 
+function withBelievedNotices(): void {
+  const runs = new Map<string, JobRun>();
+  const { begin } = JobRun.prototype;
+  JobRun.prototype.begin = function () {
+    runs.set(this.record.id, this);
+    begin.call(this);
+  };
+  CancellationCheck.prototype.heard = (id) => runs.get(id)?.cancelled(Number.MAX_SAFE_INTEGER);
+}
+
+function withOneLook(): void {
+  const { provide } = StateMachine.prototype;
+  const provenGone = (
+    _: unknown,
+    { check, found }: { check?: { status: string } | null; found?: unknown[] },
+  ) => (found ? found.length === 0 : !check || check.status === 'terminated');
+  StateMachine.prototype.provide = function (implementations) {
+    const isAsked = 'provenGone' in this.implementations.guards;
+    const guards = { ...implementations.guards, ...(isAsked && { provenGone }) };
+    return provide.call(this, { ...implementations, guards } as typeof implementations);
+  };
+}
+
+function withBareCallbacks(): void {
+  UserCode.prototype.run = (_, callback) => {
+    setImmediate(callback);
+  };
+}
+
+function withTimerFlood(): void {
+  const { setTimer } = Broker.prototype;
+  Broker.prototype.setTimer = function (reason, kind, request) {
+    return setTimer.call(this, reason, kind, request, this.clock.now());
+  };
+}
+
+function touchAnything(provider: GpuProvider): void {
+  OwnedInstances.prototype.delete = async ({ signal }, ids) => {
+    for (const id of ids) await provider.delete(id, signal);
+  };
+  OwnedInstances.prototype.stop = ({ signal }, id) => provider.stop(id, signal);
+}
+
+/** How long a cleanup waits for the moment in which it does harm: its job lives again. */
+const LIVES_WITHIN_MS = 5_000;
+
+function withoutBound(topology: Topology): void {
+  const purge = topology.purge.bind(topology);
+  topology.purge = async (kind, filter, upTo) => {
+    if (kind !== 'events' || upTo === undefined) return purge(kind, filter, upTo);
+    const end = Date.now() + LIVES_WITHIN_MS;
+    while (Date.now() < end && (await topology.lastSequence(kind, filter)) <= upTo) await delay(20);
+    return purge(kind, filter);
+  };
+}
+
 /** A provider whose create is simply tried again when it fails. */
-export function createBlindly(provider: GpuProvider): GpuProvider {
+function createBlindly(provider: GpuProvider): GpuProvider {
   return withCreate(
     provider,
     (create) => (spec, signal) => create(spec, signal).catch(() => create(spec, signal)),

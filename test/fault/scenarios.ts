@@ -188,9 +188,15 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
     for (let n = random.int(3, 8); n > 0; n--) {
       draft.jobs.push(hostileRaw(random, nextId(draft, 'raw'), others));
     }
+    addFault(draft, { kind: 'foreign-instances', atMs: when(random) });
     for (const notice of random.sample(NOTICES, random.int(2, NOTICES.length))) {
       addFault(draft, { kind: 'forged-notice', notice, atMs: when(random) });
     }
+  },
+  'broken-callbacks': (random, draft) => {
+    draft.throwsInCallbacks = true;
+    draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
+    addFault(draft, { kind: 'term', worker: worker(random, draft), atMs: when(random) });
   },
   /** Somebody removes what has ended, while others cancel it and run it again. */
   cleanup: (random, draft) => {
@@ -220,7 +226,7 @@ const CLUSTER: Readonly<Record<string, Scenario>> = {
 const CLOCK_OFFSETS_MS = [-60_000, -30_000, -3_000, 0, 3_000, 30_000, 60_000];
 
 /** Those that need a run of their own. */
-const ALONE: readonly string[] = ['hand-back', 'cleanup', 'renewed-creds'];
+const ALONE: readonly string[] = ['hand-back', 'cleanup', 'renewed-creds', 'broken-callbacks'];
 
 /** Those that work alike on one node and on three. */
 const PORTABLE = [
@@ -263,6 +269,8 @@ export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: s
     redrive: false,
     clockOffsetsMs: [],
     renewsCreds: false,
+    throwsInCallbacks: false,
+    awaitsWorkers: false,
     ackWaitMs: ACK_WAIT_MS,
   };
   const draft: Draft = { ...plan, jobs: [], cancels: [], faults: [], serial: 0 };

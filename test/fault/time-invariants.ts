@@ -9,9 +9,8 @@ const CLOCK_TOLERANCE_MS = 250;
 const SLOW_WRITE_MS = 15_000;
 /** A job that waits this long for a worker with free slots was forgotten. */
 const FORGOTTEN_MS = 5_000;
-/** Messages that a job may write into a work stream for each of its records: its timer, and what the timer fires. */
-const MESSAGES_A_RECORD = 2;
-const SPARE_MESSAGES = 100;
+/** Most messages are followed by a claim and an outcome, each by one record at least; some come again after a fault. */
+const SPARE_MESSAGES = 20;
 
 export function timeViolations(evidence: Evidence): Violation[] {
   const { histories, plan } = evidence;
@@ -50,25 +49,35 @@ interface HandBack {
   waitMs: number;
 }
 
-/** How long each job waited that a worker handed back. */
-export function handedBack({ histories }: Evidence): HandBack[] {
-  return [...histories.values()].flatMap((history) =>
-    stepsOf(history)
+/** How long each job waited that a worker handed back, or has waited until now. */
+export function handedBack({ histories, readAtMs, workersReadyAtMs }: Evidence): HandBack[] {
+  // Nobody waits for a worker that is not there yet.
+  const waitMs = (handedBackAtMs: number, endMs: number, readyAtMs: number) =>
+    endMs - Math.max(handedBackAtMs, readyAtMs);
+  const lastReadyAtMs = Math.max(...workersReadyAtMs.values());
+  return [...histories.values()].flatMap((history) => {
+    const waited = stepsOf(history)
       .filter(([before, after]) => before.state === 'queued' && after.state === 'running')
-      .map(([before, after]) => ({ id: after.id, waitMs: after.storedAtMs - before.storedAtMs })),
-  );
+      .map(([before, after]) => {
+        const readyAtMs = workersReadyAtMs.get(after.worker ?? '') ?? 0;
+        return { id: after.id, waitMs: waitMs(before.storedAtMs, after.storedAtMs, readyAtMs) };
+      });
+    const last = history.at(-1);
+    if (last?.state !== 'queued') return waited;
+    return [...waited, { id: last.id, waitMs: waitMs(last.storedAtMs, readAtMs, lastReadyAtMs) }];
+  });
 }
 
 function heldUp({ id, waitMs }: HandBack): Violation[] {
   if (waitMs < FORGOTTEN_MS) return [];
-  return [{ kind: 'held-up', about: id, detail: `handed back, and ran ${waitMs} ms later` }];
+  return [{ kind: 'held-up', about: id, detail: `handed back, and waited for ${waitMs} ms` }];
 }
 
 /** A timer that is set again and again brings its job no further. */
-function flooded({ histories, messagesWritten }: Evidence): Violation[] {
+function flooded({ histories, accepted, messagesWritten }: Evidence): Violation[] {
   const records = [...histories.values()].reduce((sum, { length }) => sum + length, 0);
-  const limit = MESSAGES_A_RECORD * records + SPARE_MESSAGES;
-  if (messagesWritten <= limit) return [];
+  const waiting = accepted.filter((id) => !histories.has(id)).length;
+  if (messagesWritten <= records + waiting + SPARE_MESSAGES) return [];
   const detail = `${messagesWritten} messages for ${records} records`;
   return [{ kind: 'flood', about: 'work streams', detail }];
 }

@@ -1,0 +1,153 @@
+/**
+ * For each sabotage a run that steers straight at the moment which the broken safeguard protects. No chance is in it, so
+ * it is caught in one run; and the product as it is passes all of them.
+ */
+import { instanceNameStem } from '../../src/gpu/index.js';
+import type { ViolationKind } from './invariants.js';
+import {
+  ACK_WAIT_MS,
+  LONG_ACK_WAIT_MS,
+  type PlannedFault,
+  type PlannedJob,
+  type RunPlan,
+  type TaskStep,
+} from './plan.js';
+import { Random } from './random.js';
+import type { Sabotage } from './sabotage.js';
+import { PROVIDER_FAULTS, plainCreate } from './workload.js';
+
+export interface Directed {
+  plan: RunPlan;
+  /** One of these is seen. */
+  sees: ReadonlySet<ViolationKind>;
+}
+
+const PATIENT_MS = 2 * ACK_WAIT_MS;
+
+export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
+  'no-cas': {
+    // The frozen worker has ended its job, and writes that once somebody else has ended it too.
+    plan: plan('no-cas', {
+      workers: 2,
+      jobs: tasks(6, { ms: 50, end: 'ok' }),
+      faults: [atFailpoint('run.ended', 'freeze')],
+      ackWaitMs: ACK_WAIT_MS,
+    }),
+    sees: new Set(['ended-twice', 'path', 'attempts']),
+  },
+  'blind-create': {
+    plan: plan('blind-create', { jobs: [create(['500 after create'])] }),
+    sees: new Set(['duplicated-instance']),
+  },
+  'early-ack': {
+    plan: plan('early-ack', { jobs: tasks(1, { ms: 10, end: 'ok' }) }),
+    sees: new Set(['lost']),
+  },
+  'no-intent': {
+    // Its last attempt ends with the worker that has rented.
+    plan: plan('no-intent', {
+      jobs: [{ ...create([]), maxAttempts: 1 }],
+      faults: [atFailpoint('create.answered', 'kill')],
+      ackWaitMs: ACK_WAIT_MS,
+    }),
+    sees: new Set(['orphaned-instance']),
+  },
+  'local-clock': {
+    plan: plan('local-clock', { jobs: tasks(1, { ms: 10, end: 'throw' }), clockOffsetsMs: [60_000] }),
+    sees: new Set(['clock', 'early']),
+  },
+  'purge-under-consumer': {
+    // What the worker hands back, only its successor can take; in between the short ones are removed.
+    plan: plan('purge-under-consumer', {
+      jobs: [...tasks(8, { ms: 1, end: 'ok' }), task('long', { ms: 2_000, end: 'ok' })],
+      faults: [{ kind: 'term', worker: 0, atMs: 200, once: { id: 'long', state: 'running' } }],
+      ackWaitMs: LONG_ACK_WAIT_MS,
+    }),
+    sees: new Set(['held-up']),
+  },
+  'believed-notice': {
+    plan: plan('believed-notice', {
+      jobs: tasks(1, { ms: 1_500, end: 'ok' }),
+      faults: [
+        {
+          kind: 'forged-notice',
+          notice: 'cancelled',
+          atMs: 0,
+          once: { id: 'task-0', state: 'running' },
+        },
+      ],
+    }),
+    sees: new Set(['hostile']),
+  },
+  'unfenced-cleanup': {
+    plan: plan('unfenced-cleanup', {
+      jobs: tasks(1, { ms: 500, end: 'fatal' }),
+      faults: [
+        { kind: 'cleanup', atMs: 0, once: { id: 'task-0', state: 'rejected' } },
+        { kind: 'retry-all', atMs: 200, once: { id: 'task-0', state: 'rejected' } },
+      ],
+    }),
+    sees: new Set(['lost', 'ended-twice', 'path', 'attempts']),
+  },
+  'one-look': {
+    plan: plan('one-look', { jobs: [hiddenFromReads(create([]))] }),
+    sees: new Set(['unexpected-failure']),
+  },
+  'bare-callbacks': {
+    plan: plan('bare-callbacks', { jobs: tasks(1, { ms: 10, end: 'ok' }), throwsInCallbacks: true }),
+    sees: new Set(['crashed']),
+  },
+  'timer-flood': {
+    plan: plan('timer-flood', { jobs: tasks(50, { ms: 1, end: 'nap', napMs: 5_000 }) }),
+    sees: new Set(['flood']),
+  },
+  'unowned-delete': {
+    plan: plan('unowned-delete', { faults: [{ kind: 'foreign-instances', atMs: 0 }] }),
+    sees: new Set(['hostile']),
+  },
+};
+
+function plan(name: string, parts: Partial<RunPlan>): RunPlan {
+  return {
+    name: `directed/${name}`,
+    scenario: 'directed',
+    workers: 1,
+    jobs: [],
+    cancels: [],
+    faults: [],
+    redrive: false,
+    clockOffsetsMs: [],
+    renewsCreds: false,
+    throwsInCallbacks: false,
+    awaitsWorkers: true,
+    ackWaitMs: PATIENT_MS,
+    ...parts,
+  };
+}
+
+function task(id: string, ...steps: TaskStep[]): PlannedJob {
+  return { kind: 'task', id, atMs: 0, priority: 'normal', maxAttempts: 3, isNew: false, steps };
+}
+
+function tasks(count: number, step: TaskStep): PlannedJob[] {
+  return Array.from({ length: count }, (_, n) => task(`task-${n}`, step));
+}
+
+/** A single read of its instance says for longer than the run takes that there is none; the list shows it. */
+function hiddenFromReads(job: Create): Create {
+  const match = instanceNameStem(job.id);
+  return { ...job, faults: [{ kind: 'read_lag', lagMs: 60_000, match }] };
+}
+
+type Create = Extract<PlannedJob, { kind: 'create' }>;
+
+function create(faults: readonly string[]): Create {
+  const random = new Random('directed');
+  const job = { ...plainCreate(random, 'order'), atMs: 0, maxAttempts: 3 };
+  for (const name of faults) PROVIDER_FAULTS[name]?.(random, job, instanceNameStem(job.id));
+  return job;
+}
+
+function atFailpoint(failpoint: 'run.ended' | 'create.answered', action: 'kill' | 'freeze'): PlannedFault {
+  return { kind: 'failpoint', worker: 0, atMs: 0, failpoint, nth: 1, action, forMs: ACK_WAIT_MS * 2.5 };
+}
