@@ -48,7 +48,8 @@ describe('a run that is directed at one safeguard', () => {
   });
 
   async function violations(namespace: string, sabotaged: Sabotage, isBroken: boolean): Promise<Violation[]> {
-    const { plan, sees: until } = DIRECTED[sabotaged];
+    const { plan: aimed, sound = aimed, sees: until } = DIRECTED[sabotaged];
+    const plan = isBroken ? aimed : sound;
     const options = { broker: { kind: 'single', server } as const, pool, namespace, until };
     return (await runOne(plan, { ...options, ...(isBroken && { sabotage: sabotaged }) })).violations;
   }

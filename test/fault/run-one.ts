@@ -38,8 +38,9 @@ export interface RunOptions {
 }
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-/** From the last fault on, this long a fleet may take to finish everything. */
-const QUIET_WITHIN_MS = 45_000;
+/** From the last fault on, a fleet may take so long until its next record, and to finish everything. */
+const RECORD_WITHIN_MS = 30_000;
+const QUIET_WITHIN_MS = 150_000;
 const LOOK_EVERY_MS = 100;
 /** A replica may lag behind for some of these. */
 const LOOKS_UNTIL_LOST = 30;
@@ -154,12 +155,19 @@ async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]
   const looksUntilLost = proof ? LOOKS_UNTIL_PROVEN : LOOKS_UNTIL_LOST;
   let left: string[] = [];
   let looksWithoutWork = 0;
-  for (const end = Date.now() + QUIET_WITHIN_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
+  let records = 0;
+  const startedAt = Date.now();
+  let recordAt = startedAt;
+  const isInTime = () => Date.now() < Math.min(recordAt + RECORD_WITHIN_MS, startedAt + QUIET_WITHIN_MS);
+  for (; isInTime(); await delay(LOOK_EVERY_MS)) {
     try {
       const proven = (await proof?.()) ?? [];
       if (proven.length > 0) return proven;
       left = await subjectsLeft(arena);
       if (left.length === 0) return [];
+      const stored = await recordsStored(arena);
+      if (stored !== records) recordAt = Date.now();
+      records = stored;
       looksWithoutWork = crew.isStarting || (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
       if (looksWithoutWork > looksUntilLost) break;
       if (looksWithoutWork > 1) await removeAllSettled(arena);
@@ -167,8 +175,13 @@ async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]
       // The broker is still coming back.
     }
   }
-  const detail = `after ${QUIET_WITHIN_MS} ms: ${left.join(', ')}; ${await consumersOf(arena)}`;
+  const detail = `after ${Date.now() - startedAt} ms: ${left.join(', ')}; ${await consumersOf(arena)}`;
   return [{ kind: 'left-over', about: 'quiescence', detail }];
+}
+
+async function recordsStored({ observer }: Arena): Promise<number> {
+  const { state } = await (await observer.broker()).topology.streamInfo('events');
+  return state.last_seq;
 }
 
 async function hasWork({ observer }: Arena, left: readonly string[]): Promise<boolean> {
