@@ -1,3 +1,4 @@
+import { copyJson } from '../src/jobs/copy-json.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { MAX_TIMEOUT_MS } from '../src/jobs/limits.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
@@ -46,8 +47,9 @@ export function contextOf(input: JobMachineInput | undefined): JobContext {
   return { jobId: '', type: '', payload: undefined, attempt: 0, maxAttempts: 1, ...input, now: '' };
 }
 
+/** A run may change what it is given, and its checkpoint stays with the job. */
 export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: JobContext): RunInput {
-  return input;
+  return input.checkpoint === undefined ? input : { ...input, checkpoint: copyJson(input.checkpoint) };
 }
 
 /** How many attempts a job has used, and may use. */

@@ -255,8 +255,10 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     return saved;
   }
 
-  async #saveCheckpoint(checkpoint: unknown): Promise<void> {
-    assertResultSize('checkpoint', checkpoint);
+  async #saveCheckpoint(value: unknown): Promise<void> {
+    const text = assertResultSize('checkpoint', value);
+    // As it is now: the handler may go on to change it.
+    const checkpoint: unknown = text === undefined ? undefined : JSON.parse(text);
     await this.#exclusively(async () => {
       this.#abort?.signal.throwIfAborted();
       if (!this.#begun) throw new ConflictError(`the attempt of job ${this.#record.id} has ended already`);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ValidationError } from '../jobs/errors.js';
+import { copyJson } from '../jobs/copy-json.js';
 import { toJobError } from '../jobs/job-error.js';
 import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
 import { acceptedPayload, excerptOf, parsePayload } from '../jobs/validation.js';
@@ -29,14 +30,17 @@ export class PayloadCheck {
     this.#isSync = schema === undefined || schema === BUILT_IN_SCHEMAS[type] || hasNoFunction(schema);
   }
 
-  /** Undefined where the schema has to be waited for: see {@link inTime}. */
+  /**
+   * Undefined where the schema has to be waited for: see {@link inTime}. Schema and handler get a copy, since they may change
+   * it, and the job's next attempt must run with what its producer sent.
+   */
   now(payload: unknown): CheckedPayload | undefined {
-    if (!this.#schema) return { payload };
+    if (!this.#schema) return { payload: copyJson(payload) };
     if (!this.#isSync) return undefined;
     try {
-      return { payload: parsePayload(this.#type, this.#schema, payload) };
+      return { payload: parsePayload(this.#type, this.#schema, copyJson(payload)) };
     } catch (error) {
-      return { payload, error: this.#refusal(payload, error) };
+      return { payload: copyJson(payload), error: this.#refusal(payload, error) };
     }
   }
 
@@ -46,11 +50,11 @@ export class PayloadCheck {
       timer = setTimeout(() => reject(new Error(`it took longer than ${limitMs} ms`)), limitMs);
     });
     try {
-      const parsed = await Promise.race([this.#schema?.safeParseAsync(payload), late]);
+      const parsed = await Promise.race([this.#schema?.safeParseAsync(copyJson(payload)), late]);
       if (typeof parsed?.success !== 'boolean') throw new Error('it gave no answer of a schema');
       return { payload: acceptedPayload(this.#type, payload, parsed) };
     } catch (error) {
-      return { payload, error: this.#refusal(payload, error) };
+      return { payload: copyJson(payload), error: this.#refusal(payload, error) };
     } finally {
       clearTimeout(timer);
     }

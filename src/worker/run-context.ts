@@ -1,3 +1,4 @@
+import { copyJson } from '../jobs/copy-json.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { JobContext } from './job-handler.js';
@@ -19,6 +20,8 @@ export class RunContext implements JobContext {
   readonly maxAttempts: number;
   readonly payload: unknown;
   readonly #run: RunningJob;
+  /** What the handler was shown last, and the copy of it: a change of the handler's must not get into the record. */
+  #shown: { record?: JobRecord; copy?: JobRecord } = NOTHING;
 
   constructor(record: JobRecord, payload: unknown, run: RunningJob) {
     this.id = record.id;
@@ -44,10 +47,15 @@ export class RunContext implements JobContext {
   }
 
   get record(): JobRecord {
-    return this.#run.record;
+    const { record } = this.#run;
+    if (this.#shown.record !== record) this.#shown = { record, copy: copyJson(record) };
+    return this.#shown.copy as JobRecord;
   }
 
   get checkpoint(): unknown {
-    return this.#run.record.checkpoint;
+    const { checkpoint } = this.#run.record;
+    return typeof checkpoint === 'object' ? this.record.checkpoint : checkpoint;
   }
 }
+
+const NOTHING = {};

@@ -277,6 +277,78 @@ test('a checkpoint that nobody awaits ends no process, and one that is awaited s
   expect(await refused).toMatchObject({ code: 'JETFLEET_CANCELLED' });
 });
 
+describe('what a job is given and left may change in its hands', () => {
+  const payload = { list: [1, { deep: 2 }] };
+  type Given = { payload: typeof payload; checkpoint?: unknown };
+  /** Changes it beyond what can be written. */
+  const spoil = (value: unknown) => Object.assign(value as object, { list: 5n, evil: fails });
+  const fails = () => {
+    throw new Error('again');
+  };
+  const spoilPayload = (job: { payload: unknown }) => {
+    (job.payload as typeof payload).list.pop();
+    spoil(job.payload);
+    fails();
+  };
+
+  const spoilRecord = ({ record }: { record: object }) => {
+    spoil((record as Given).payload);
+    spoil(record);
+    fails();
+  };
+
+  test.each<[string, HandlerOptions<never>]>([
+    ['a function, its payload', { handler: spoilPayload }],
+    ['a function, its record', { handler: spoilRecord }],
+    ['a function behind a schema', { payload: z.any() as never, handler: spoilPayload }],
+    ['a schema', { payload: z.preprocess((given) => spoil(given), z.any()) as never, handler: fails }],
+    [
+      'an async schema',
+      { payload: z.any().transform(async (given) => spoil(given)) as never, handler: fails },
+    ],
+    ['a chart', { chart: fromPromise(async ({ input }) => spoilPayload(input as Given)) }],
+  ])('by %s: the record and the next attempt have what was sent', async (_, run) => {
+    const job = await endOf(run, payload);
+    expect(job).toMatchObject({ state: 'exhausted', attempt: 2, error: { message: 'again' } });
+    for (const record of await fleet.history(job.id))
+      expect(record.payload).toEqual({ list: [1, { deep: 2 }] });
+  });
+
+  test('as the checkpoint that it left before', async () => {
+    const seen: unknown[] = [];
+    const job = await endOf(async (given) => {
+      seen.push(structuredClone(given.checkpoint));
+      if (given.checkpoint) spoil(given.checkpoint);
+      const own = { step: given.attempt };
+      const saved = given.saveCheckpoint(own);
+      spoil(own);
+      await saved;
+      spoil(own);
+      spoil(given.checkpoint);
+      return fails();
+    });
+    expect(seen).toEqual([undefined, { step: 1 }]);
+    expect(job).toMatchObject({ state: 'exhausted', checkpoint: { step: 2 }, error: { message: 'again' } });
+  });
+
+  test('as the checkpoint of a chart', async () => {
+    const seen: unknown[] = [];
+    const chart = fromPromise(async ({ input }) => {
+      const { checkpoint } = input as Given;
+      seen.push(structuredClone(checkpoint));
+      if (!checkpoint) return { kind: 'snoozed', delayMs: 1, checkpoint: { step: 1 } };
+      spoil(checkpoint);
+      return fails();
+    });
+    expect(await endOf({ chart })).toMatchObject({
+      state: 'exhausted',
+      checkpoint: { step: 1 },
+      error: { message: 'again' },
+    });
+    expect(seen).toEqual([undefined, { step: 1 }, { step: 1 }]);
+  });
+});
+
 describe('a listener to the signal of a job', () => {
   const fails = () => {
     throw new Error('no');
