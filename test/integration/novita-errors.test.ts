@@ -87,12 +87,21 @@ describe('error classes', () => {
     const spec = await specFor(context, 'jetfleet-secret');
     spec.template.envs.push({ key: 'TOKEN', value: 'env-secret' });
     spec.template.imageAuth = 'robot:registry-password';
-    const message = `bad: ${simulator.apiKey} robot:registry-password registry-password env-secret`;
+    const odd = `q"u\\o&t<e'd`;
+    spec.template.envs.push({ key: 'ODD', value: odd });
+    const forms = [
+      JSON.stringify(odd).slice(1, -1),
+      encodeURIComponent(odd),
+      'q&quot;u\\o&amp;t&lt;e&#39;d',
+      Buffer.from(odd).toString('base64'),
+      Buffer.from('robot:registry-password').toString('base64'),
+    ];
+    const message = `bad: ${simulator.apiKey} robot:registry-password registry-password env-secret ${forms.join(' ')}`;
     simulator.faults.add({ kind: 'error', route: CREATE, status: 400, code: 'VALIDATOR_PARAM', message });
     const error = await rejection(provider.create(spec));
     expect(error.message).toContain('VALIDATOR_PARAM: bad:');
-    for (const secret of [simulator.apiKey, 'registry-password', 'env-secret']) {
-      expect(JSON.stringify([error.message, String(error.stack)])).not.toContain(secret);
+    for (const secret of [simulator.apiKey, 'registry-password', 'env-secret', ...forms]) {
+      for (const text of [error.message, String(error.stack)]) expect(text).not.toContain(secret);
     }
   });
 });

@@ -138,12 +138,33 @@ export class NovitaClient {
   }
 
   #describe(call: NovitaCall<unknown>, what: string): string {
-    const secrets = [this.#apiKey, ...(call.secrets ?? [])].filter((s) => s.length >= MIN_SECRET_LENGTH);
+    const secrets = [this.#apiKey, ...(call.secrets ?? [])]
+      .filter((s) => s.length >= MIN_SECRET_LENGTH)
+      .flatMap(formsOf);
     // The longest first, so that a secret inside another leaves no rest of it behind.
     secrets.sort((a, b) => b.length - a.length);
     const clean = secrets.reduce((message, secret) => message.replaceAll(secret, '[redacted]'), what);
     return `Novita ${call.method} ${call.path} ${clean.slice(0, MAX_REASON_LENGTH)}`;
   }
+}
+
+/** A secret as an answer may repeat it: as it is, in JSON, in HTML, in a URL, and in Base64. */
+function formsOf(secret: string): string[] {
+  const well = secret.toWellFormed();
+  const base64 = Buffer.from(well).toString('base64').replace(/=+$/, '');
+  const html = well.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const quoted = html.replaceAll('"', '&quot;');
+  const forms = [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    html,
+    quoted,
+    quoted.replaceAll("'", '&#39;'),
+    encodeURIComponent(well),
+    base64,
+    base64.replaceAll('+', '-').replaceAll('/', '_'),
+  ];
+  return [...new Set(forms)];
 }
 
 /** The status that an error inside a 200 gives itself: `{"code":429}`. */
