@@ -9,6 +9,7 @@ import {
 } from '@nats-io/transport-node';
 import { ValidationError } from '../jobs/errors.js';
 import { type Attempt, connectionError, isRefusal } from './connect-error.js';
+import { assertPath } from './file-path.js';
 import { chooseLogin, type LoginOptions } from './login.js';
 import { readInfo } from './server-info.js';
 import { DEFAULT_SERVER, parseServers, type ServerList } from './server-urls.js';
@@ -48,6 +49,7 @@ export interface ConnectOptions extends LoginOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+const TLS_FILES: readonly string[] = ['caFile', 'certFile', 'keyFile'];
 const RECONNECT_MS = 250;
 const INFO_MS = 2_000;
 /** A server that refuses the credentials is asked less and less often, down to this. */
@@ -64,7 +66,7 @@ export async function openConnection(options: ConnectOptions = {}): Promise<Nats
   const env = options.env ?? process.env;
   const list = parseServers(options.servers ?? (env.NATS_URL || DEFAULT_SERVER));
   const login = chooseLogin(options, list.userInfo, env);
-  const tls = tlsOptions(options.tls ?? {}, list, env);
+  const tls = tlsOptions(checkedFiles(options.tls), list, env);
   const inboxPrefix = options.inboxPrefix || env.NATS_INBOX_PREFIX;
   if (inboxPrefix && !INBOX_PREFIX.test(inboxPrefix)) {
     throw invalid(
@@ -168,6 +170,18 @@ class Greeting {
   }
 }
 
+/** What is misspelt, or of another kind, would else leave the connection without TLS and without a word. */
+function checkedFiles(files: TlsFiles = {}): TlsFiles {
+  if (typeof files !== 'object' || files === null || Array.isArray(files))
+    throw invalid(`tls must be an object with ${TLS_FILES.join(', ')}`);
+  for (const [name, path] of Object.entries(files)) {
+    if (!TLS_FILES.includes(name))
+      throw invalid(`tls has ${TLS_FILES.join(', ')}, and no ${JSON.stringify(name.slice(0, 100))}`);
+    if (path !== undefined) assertPath(`tls.${name}`, path);
+  }
+  return files;
+}
+
 /** @returns undefined where TLS is used only if the server asks for it */
 function tlsOptions(files: TlsFiles, list: ServerList, env: NodeJS.ProcessEnv): TlsOptions | undefined {
   const caFile = files.caFile || env.NATS_TLS_CA;
@@ -197,6 +211,7 @@ function hostToVerify(servers: readonly string[]): object {
 }
 
 function assertReadable(name: string, path: string): void {
+  assertPath(`tls.${name}`, path);
   try {
     accessSync(path, constants.R_OK);
   } catch (cause) {

@@ -8,6 +8,7 @@ import {
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 import { ValidationError } from '../jobs/errors.js';
+import { assertPath } from './file-path.js';
 import type { UserInfo } from './server-urls.js';
 
 export interface LoginOptions {
@@ -154,6 +155,7 @@ function checked(authenticator: Authenticator): Authenticator {
 
 /** Reads a file again for each connection: whoever renews credentials replaces it. */
 function renewing(path: string, what: string, read: (text: string) => Authenticator): Authenticator {
+  assertPath(`credentials for NATS: ${what}`, path);
   const readFile = () => read(readFileSync(path, 'utf8'));
   let last: Authenticator;
   try {

@@ -21,6 +21,7 @@ interface Address {
 }
 
 export const DEFAULT_SERVER = 'nats://127.0.0.1:4222';
+const MISSPELT_SCHEME = /^(\/|(nats|tls|wss?|https?):\/)/i;
 const DEFAULT_PORT = 4222;
 const MAX_PORT = 65_535;
 const HOST = /^[\p{L}\p{N}_]([\p{L}\p{N}._-]*[\p{L}\p{N}_.])?$/u;
@@ -32,7 +33,9 @@ const HOST = /^[\p{L}\p{N}_]([\p{L}\p{N}._-]*[\p{L}\p{N}_.])?$/u;
  * @throws ValidationError `JETFLEET_OPTION_INVALID`; the message never repeats a part that may be a secret
  */
 export function parseServers(servers: string | readonly string[]): ServerList {
-  const texts = typeof servers === 'string' ? servers.split(',') : [...servers];
+  if (typeof servers !== 'string' && !Array.isArray(servers))
+    throw invalid('the NATS servers must be a text or a list of texts');
+  const texts = typeof servers === 'string' ? servers.split(',') : [...(servers as readonly string[])];
   // A password with a comma in it is cut in two: then any part may hold a piece of it.
   const mayShow = !texts.some((text) => typeof text === 'string' && text.includes('@'));
   const addresses = texts.map((text, index) => parseAddress(text, new Refusal(text, index, texts, mayShow)));
@@ -57,6 +60,8 @@ function parseAddress(text: string, refusal: Refusal): Address {
   const trimmed = text.trim();
   if (trimmed === '') throw refusal.because('it is empty');
   const [, scheme, rest = ''] = /^(?:([^:/@]*):\/\/)?(.*)$/s.exec(trimmed) ?? [];
+  // What looks like a scheme would else become a user.
+  if (scheme === undefined && MISSPELT_SCHEME.test(trimmed)) throw refusal.because('its scheme is misspelt');
   const tls = isTls(scheme, refusal);
   const at = rest.lastIndexOf('@');
   const hostAndPort = rest.slice(at + 1).replace(/\/$/, '');
