@@ -9,7 +9,7 @@ const SELDOM = 2;
 
 type Behaviour = Pick<
   WorkerConfig,
-  'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'lent' | 'throwsInCallbacks'
+  'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'taskSlots' | 'lent' | 'throwsInCallbacks'
 >;
 
 interface Seat {

@@ -147,7 +147,11 @@ async function start(config: WorkerConfig): Promise<void> {
     ...(config.stopsAtFailpoints && { onFailpoint: pass }),
     ...(config.throwsInCallbacks && { inspect: throwAsPlanned }),
   });
-  worker.registerHandler<{ steps: TaskStep[] }>('task', { handler: runTask, retry: quick });
+  worker.registerHandler<{ steps: TaskStep[] }>('task', {
+    handler: runTask,
+    retry: quick,
+    ...(config.taskSlots && { concurrency: config.taskSlots }),
+  });
   running = { worker, queue, ...(lent && { lent }) };
   for (;;) {
     try {

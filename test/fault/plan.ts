@@ -110,6 +110,8 @@ export interface RunPlan {
   awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */
   ackWaitMs: number;
+  /** Tasks that a worker runs at once; Jetfleet's default when left out. */
+  taskSlots?: number;
 }
 
 /** How long a silent worker keeps a job, unless the run says so. Everything else in it is measured against this. */

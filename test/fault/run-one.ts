@@ -58,6 +58,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     stopsAtFailpoints: plan.faults.some(({ kind }) => kind === 'failpoint'),
     lent: plan.faults.some(({ kind }) => kind === 'drain-connection'),
     ackWaitMs: plan.ackWaitMs,
+    ...(plan.taskSlots && { taskSlots: plan.taskSlots }),
     throwsInCallbacks: plan.throwsInCallbacks,
     ...(options.sabotage && { sabotage: options.sabotage }),
   };

@@ -107,6 +107,8 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
   /** Workers that are stopped hand back what they run, while others remove what has ended. */
   'hand-back': (random, draft) => {
     draft.ackWaitMs = LONG_ACK_WAIT_MS;
+    // One worker has room for all: no job that was handed back waits for a slot.
+    draft.taskSlots = 100;
     for (let n = 0; n < 20; n++) {
       const steps = [{ ms: n % 2 === 0 ? random.int(1, 20) : random.int(1_500, 2_500), end: 'ok' } as const];
       draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps });
