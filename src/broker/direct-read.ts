@@ -215,6 +215,7 @@ export class DirectRead {
       const reply = this.#inbox.expect(TIMEOUT_MS, subject, (msg) => {
         clearInterval(others);
         if (msg instanceof BrokerError) return reject(msg);
+        if (!msg && this.#inbox.isClosed) return reject(closedConnection());
         const isEarly = !isRepeated && performance.now() - began < TIMEOUT_MS / 2;
         if (!msg && isEarly && isOpen(this.#connection)) return resolve(this.#ask(stream, query, true));
         if (!msg) return reject(this.#connection.isClosed() ? closedConnection() : unanswered(stream));
@@ -322,7 +323,7 @@ export class DirectRead {
   }
 
   #assertOpen(): void {
-    if (!isOpen(this.#connection)) throw closedConnection();
+    if (!isOpen(this.#connection) || this.#inbox.isClosed) throw closedConnection();
   }
 }
 

@@ -1,9 +1,10 @@
-/** The client's JetStream interfaces, with a coded error wherever the server refuses a call for want of a right. */
+/** The client's JetStream interfaces, with a coded error where the user has no right to a call, or its connection ends. */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { forbiddenIn } from './forbidden.js';
+import { closedConnection } from './guarded.js';
 
-/** @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` from each call that the user has no right to */
+/** @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` from each call that the user has no right to; JetfleetError `JETFLEET_CLOSED` */
 export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
   return withCodes(await jetstreamManager(connection, { checkAPI: false }));
 }
@@ -24,10 +25,14 @@ function withCodes<T extends object>(api: T): T {
   });
 }
 
+function isOfEnd(error: unknown): boolean {
+  return error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError;
+}
+
 function coded(result: unknown): unknown {
   if (result instanceof Promise) {
     return result.catch((error: unknown) => {
-      throw forbiddenIn(error) ?? error;
+      throw forbiddenIn(error) ?? (isOfEnd(error) ? closedConnection() : error);
     });
   }
   const isList = typeof result === 'object' && result !== null && 'next' in result;

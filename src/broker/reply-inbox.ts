@@ -36,6 +36,7 @@ export class ReplyInbox {
   /** Why the user may not hear answers at all. */
   #deaf: BrokerError | undefined;
   #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
   #count = 0;
 
   constructor(connection: NatsConnection, logger?: Logger) {
@@ -82,8 +83,14 @@ export class ReplyInbox {
     return guilty.length + others.length > 0;
   }
 
+  /** Whether no answer comes any more. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** Ends the subscription; whoever still waits is told that no answer came. */
   close(): void {
+    this.#closed = true;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
     this.#subscription.unsubscribe();

@@ -455,6 +455,18 @@ describe('cleanup', () => {
 });
 
 describe('closing', () => {
+  test('ends reads that are under way at once', async () => {
+    const closing = new JobQueueService({ servers: nats.url, namespace: `reads${id}` });
+    await closing.connect();
+    const reads = [closing.getJob('x'), closing.getStats(), closing.getJobs(), closing.history('x')];
+    const startedAt = performance.now();
+    const ended = Promise.allSettled(reads);
+    await closing.close();
+    for (const each of await ended)
+      if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'JETFLEET_CLOSED' });
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+  });
+
   test('sends what is under way', async () => {
     const closing = new JobQueueService({ servers: nats.url, namespace: `close${id}` });
     const adds = Array.from({ length: 8_000 }, (_, n) => closing.addJob('lonely', n));
