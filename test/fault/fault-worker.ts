@@ -219,4 +219,6 @@ process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 process.on('SIGTERM', () => void stop(SHUTDOWN_MS).finally(() => process.exit(0)));
 process.on('disconnect', () => process.exit(1));
+// The harness may have ended while this was loaded.
+if (!process.connected) process.exit(1);
 void tell({ type: 'idle' });

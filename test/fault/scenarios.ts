@@ -109,6 +109,8 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
     draft.ackWaitMs = LONG_ACK_WAIT_MS;
     // One worker has room for all: no job that was handed back waits for a slot.
     draft.taskSlots = 100;
+    // On a busy machine they would be stopped before they run anything.
+    draft.awaitsWorkers = true;
     for (let n = 0; n < 20; n++) {
       const steps = [{ ms: n % 2 === 0 ? random.int(1, 20) : random.int(1_500, 2_500), end: 'ok' } as const];
       draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps });
