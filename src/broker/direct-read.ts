@@ -4,7 +4,7 @@ import { BrokerError, type JetfleetError } from '../jobs/errors.js';
 import { AtOnce } from './at-once.js';
 import { closedConnection, type GuardedSubscription, isOpen, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
-import { readHeaders } from './message-headers.js';
+import { storedHeaders } from './message-headers.js';
 import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
@@ -14,6 +14,8 @@ export interface StoredMessage {
   seq: number;
   data: Uint8Array;
   headers: MsgHdrs;
+  /** Set when some lines of its headers cannot be read, and are left out of `headers`. */
+  headersUnreadable?: boolean;
   /** When it was stored, milliseconds since the epoch. */
   timeMs: number;
 }
@@ -39,6 +41,8 @@ const END_OF_BATCH = 204;
 const TOO_MANY_RESULTS = 413;
 /** The server answers at most this many subjects of a `multi_last`. */
 const MAX_MULTI_LAST = 256;
+/** Messages at a time, where all of a filter are read. */
+const PAGE = 1_000;
 
 export class DirectRead {
   readonly #connection: NatsConnection;
@@ -70,16 +74,9 @@ export class DirectRead {
   /** How many messages from `seq` on a filter matches, and the sequence of the first one, as of one moment. */
   async extent(stream: string, filter: string, seq = 1): Promise<{ count: number; firstSeq: number }> {
     const query = { batch: 1, seq: Math.max(seq, 1), next_by_subj: filter };
-    try {
-      const { headers } = await this.#request(stream, query);
-      if (statusOf(headers) === NOT_FOUND) return { count: 0, firstSeq: Number.POSITIVE_INFINITY };
-      return { count: 1 + pendingIn(headers), firstSeq: Number(serverHeader(headers, 'Nats-Sequence')) };
-    } catch (error) {
-      if (!(error instanceof UnreadableHeadersError)) throw error;
-      // The end of the batch says the same, in headers that the server wrote.
-      const { end } = await this.#many(stream, query);
-      return { count: 1 + pendingIn(end), firstSeq: lastSequence([], end) };
-    }
+    const { headers } = await this.#request(stream, query);
+    if (statusOf(headers) === NOT_FOUND) return { count: 0, firstSeq: Number.POSITIVE_INFINITY };
+    return { count: 1 + pendingIn(headers), firstSeq: Number(serverHeader(headers, 'Nats-Sequence')) };
   }
 
   /**
@@ -180,8 +177,7 @@ export class DirectRead {
     for (let next = 1, upTo = 0; ; ) {
       const more = upTo === 0 ? {} : { seq: next, up_to_seq: upTo };
       const { messages, end } = await this.#many(stream, { ...query, ...more });
-      if (end?.code === TOO_MANY_RESULTS && filters.length > 1) return this.#inHalves(stream, filters);
-      if (end?.code === TOO_MANY_RESULTS) throw refused(stream, end.description);
+      if (end?.code === TOO_MANY_RESULTS) return this.#inHalves(stream, filters);
       found.push(...messages);
       const last = lastSequence(messages, end);
       if (pendingIn(end) === 0 || last < next) return found;
@@ -190,16 +186,30 @@ export class DirectRead {
     }
   }
 
-  /** Strangers' subjects under a job's filter can take an answer over the server's limit. */
+  /** Subjects that other producers made up can take the answer to a job's filter over the server's limit. */
   async #inHalves(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+    const [only = '', ...more] = filters;
+    if (more.length === 0) return this.#lastOfPages(stream, only);
     const middle = Math.ceil(filters.length / 2);
     const first = await this.#multiLast(stream, filters.slice(0, middle));
     return [...first, ...(await this.#multiLast(stream, filters.slice(middle)))];
   }
 
+  /** The last message on each of more subjects than the server answers at once, from all messages. */
+  async #lastOfPages(stream: string, filter: string): Promise<StoredMessage[]> {
+    const last = new Map<string, StoredMessage>();
+    for (let next = 1; ; ) {
+      const page = await this.page(stream, filter, next, PAGE);
+      for (const message of page) last.set(message.subject, message);
+      next = (page.at(-1)?.seq ?? 0) + 1;
+      if (page.length < PAGE) return [...last.values()];
+    }
+  }
+
   async #one(stream: string, query: object): Promise<StoredMessage | undefined> {
-    const { msg, headers } = await this.#request(stream, query);
-    return headers === undefined || statusOf(headers) === NOT_FOUND ? undefined : toStored(msg, headers);
+    const { msg, headers, isWhole } = await this.#request(stream, query);
+    if (headers === undefined || statusOf(headers) === NOT_FOUND) return undefined;
+    return toStored(msg, headers, isWhole);
   }
 
   #request(stream: string, query: object): Promise<Answered> {
@@ -219,13 +229,11 @@ export class DirectRead {
         const isEarly = !isRepeated && performance.now() - began < TIMEOUT_MS / 2;
         if (!msg && isEarly && isOpen(this.#connection)) return resolve(this.#ask(stream, query, true));
         if (!msg) return reject(this.#connection.isClosed() ? closedConnection() : unanswered(stream));
-        const read = readHeaders(msg);
-        if (!read.ok) return reject(new UnreadableHeadersError(stream));
-        const { headers } = read;
+        const { headers, isWhole } = storedHeaders(msg);
         const code = statusOf(headers);
         if (code === NO_RESPONDERS) reject(noStream(stream));
         else if (code >= 400 && code !== NOT_FOUND) reject(refused(stream, headers?.description));
-        else resolve({ msg, headers });
+        else resolve({ msg, headers, isWhole });
       });
       const request = { subject, reply, data: JSON.stringify(query) };
       const others = this.#askOthers(() => send(this.#connection, [request]));
@@ -244,7 +252,7 @@ export class DirectRead {
     return others.unref();
   }
 
-  /** A batch, and the headers of the status that ended it. Messages whose headers cannot be read are left out. */
+  /** A batch, and the headers of the status that ended it. */
   #many(stream: string, query: object): Promise<Batch> {
     const read = () => this.#batches.run(() => this.#askMany(stream, { ...query, max_bytes: BATCH_BYTES }));
     return read().catch(this.#retry(read));
@@ -280,15 +288,13 @@ export class DirectRead {
         stopAll(msg.subject);
         // A long answer may take longer than a silent server is waited for.
         if (performance.now() < lastRefresh) timer.refresh();
-        const read = readHeaders(msg);
-        if (!read.ok) return;
-        const { headers } = read;
+        const { headers, isWhole } = storedHeaders(msg);
         const code = statusOf(headers);
         if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
           finish(() => resolve({ messages, end: headers }));
         } else if (code === NO_RESPONDERS) fail(noStream(stream));
         else if (code >= 400) fail(refused(stream, headers?.description));
-        else if (headers) messages.push(toStored(msg, headers));
+        else if (headers) messages.push(toStored(msg, headers, isWhole));
       };
       const ask = () => {
         const reply = newInbox(this.#connection);
@@ -335,19 +341,14 @@ function isMissing(error: unknown): error is BrokerError {
 interface Answered {
   msg: Msg;
   headers: MsgHdrs | undefined;
+  /** Whether all of the headers can be read. */
+  isWhole: boolean;
 }
 
 /** Messages, and the headers of the status that ended them. */
 interface Batch {
   messages: StoredMessage[];
   end: MsgHdrs | undefined;
-}
-
-/** A stored message of a stranger, with a header that the client refuses to parse. */
-class UnreadableHeadersError extends BrokerError {
-  constructor(stream: string) {
-    super('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: a message with unreadable headers`);
-  }
 }
 
 /**
@@ -363,18 +364,19 @@ function pendingIn(headers: MsgHdrs | undefined): number {
   return Number(serverHeader(headers, 'Nats-Num-Pending') || 0);
 }
 
-/** How far a batch came, with the messages that were left out. */
+/** How far a batch came. */
 function lastSequence(messages: readonly StoredMessage[], end: MsgHdrs | undefined): number {
   return Number(end?.get('Nats-Last-Sequence') || messages.at(-1)?.seq || 0);
 }
 
 /** What the server says of a message stands after the headers of its publisher, who may have written the same names. */
-function toStored(msg: Msg, headers: MsgHdrs): StoredMessage {
+function toStored(msg: Msg, headers: MsgHdrs, isWhole: boolean): StoredMessage {
   return {
     subject: serverHeader(headers, 'Nats-Subject'),
     seq: Number(serverHeader(headers, 'Nats-Sequence')),
     data: msg.data,
     headers,
+    ...(!isWhole && { headersUnreadable: true }),
     timeMs: Date.parse(serverHeader(headers, 'Nats-Time-Stamp')),
   };
 }

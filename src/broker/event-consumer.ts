@@ -21,7 +21,7 @@ import { ANY, type Any, type Subjects } from '../wire/subjects.js';
 import { atMost } from './bounded.js';
 import type { StoredMessage } from './direct-read.js';
 import { EventDeadLetters } from './event-dead-letters.js';
-import { openClient, openManager } from './manager.js';
+import { CONSUMER_NOT_FOUND, openClient, openManager, unlessMissing } from './manager.js';
 
 /** Which events to see; what is left out matches everything. */
 export interface EventFilter {
@@ -324,7 +324,7 @@ async function ensureConsumer(
 ): Promise<string> {
   const name = want.durable_name;
   const existing =
-    name === undefined ? undefined : await jsm.consumers.info(stream, name).catch(() => undefined);
+    name && (await unlessMissing([CONSUMER_NOT_FOUND], () => jsm.consumers.info(stream, name)));
   if (!existing) return (await jsm.consumers.add(stream, want)).name;
   const have = [...(existing.config.filter_subjects ?? [existing.config.filter_subject])].sort().join(' ');
   const wanted = [...(want.filter_subjects ?? [])].sort().join(' ');

@@ -1,8 +1,35 @@
 /** The client's JetStream interfaces, with a coded error where the user has no right to a call, or its connection ends. */
-import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { forbiddenIn } from './forbidden.js';
 import { closedConnection } from './guarded.js';
+
+/** What the server says of something that does not exist. */
+export const STREAM_NOT_FOUND = 10059;
+export const CONSUMER_NOT_FOUND = 10014;
+
+/**
+ * Reads what may not exist. A read that fails says nothing of that: it rejects.
+ * @param notFound error codes of the server for what does not exist
+ * @returns undefined only where the server says that it does not exist
+ */
+export async function unlessMissing<T>(
+  notFound: readonly number[],
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof JetStreamApiError && notFound.includes(error.code)) return undefined;
+    throw error;
+  }
+}
 
 /** @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` from each call that the user has no right to; JetfleetError `JETFLEET_CLOSED` */
 export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {

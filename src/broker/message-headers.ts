@@ -1,15 +1,38 @@
-import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../wire/headers.js';
 
 /**
- * The headers of a message that a stranger may have sent. The client parses headers when they are first asked for, and
+ * The headers of a message that any producer may have sent. The client parses headers when they are first asked for, and
  * throws for a bare newline in a value; inside a subscription's callback that would end the connection's reader.
  */
-export function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined } | { ok: false } {
+function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined } | { ok: false } {
   try {
     return { ok: true, headers: msg.headers };
   } catch {
     return { ok: false };
+  }
+}
+
+/**
+ * The headers of a stored message. The server adds lines of its own at the end, which can always be read: of headers that
+ * the client cannot read, the lines that can be read are returned, and `isWhole` is false.
+ */
+export function storedHeaders(msg: Msg): { headers: MsgHdrs | undefined; isWhole: boolean } {
+  const read = readHeaders(msg);
+  if (read.ok) return { headers: read.headers, isWhole: true };
+  const readable = headers();
+  for (const line of headerText(msg)?.split('\r\n') ?? []) {
+    const colon = line.indexOf(':');
+    if (colon > 0) appendReadable(readable, line.slice(0, colon), line.slice(colon + 1));
+  }
+  return { headers: readable, isWhole: false };
+}
+
+function appendReadable(to: MsgHdrs, name: string, value: string): void {
+  try {
+    to.append(name, value);
+  } catch {
+    // What the client cannot read, nobody uses.
   }
 }
 
@@ -23,8 +46,8 @@ export function headerReader(msg: Msg): HeaderReader | undefined {
   if (text !== undefined && PLAIN.test(text)) return new PlainHeaders(text);
   const read = readHeaders(msg);
   if (!read.ok) return undefined;
-  const { headers } = read;
-  return headers ? { get: (name) => headers.get(name) } : NO_HEADERS;
+  const found = read.headers;
+  return found ? { get: (name) => found.get(name) } : NO_HEADERS;
 }
 
 const PLAIN = /^NATS\/1\.0\r\n(?:[A-Za-z0-9-]+:[^\r\n]*\r\n)*\r\n$/;

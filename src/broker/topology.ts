@@ -11,7 +11,7 @@ import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamKind, Subjects } from '../wire/subjects.js';
 import { type Drift, findDrift, formatDrift, isForeign, OTHER_NAMESPACE } from './drift.js';
-import { openManager } from './manager.js';
+import { CONSUMER_NOT_FOUND, openManager, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
 import {
   handoverConsumers,
   type TopologyOptions,
@@ -36,9 +36,7 @@ export interface TopologyReport {
 type OnMissing = (target: string, report: TopologyReport, make: () => Promise<unknown>) => Promise<void>;
 
 const NANOS_PER_MS = 1_000_000;
-const STREAM_NOT_FOUND = 10059;
 const SUBJECTS_OVERLAP = 10065;
-const CONSUMER_NOT_FOUND = 10014;
 /** How long a stream or consumer may take to be made; each try ends after five seconds without an answer. */
 const CREATE_WITHIN_MS = 20_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
@@ -124,13 +122,13 @@ export class Topology {
   /** One consumer, or undefined when there is none of this name. */
   consumer(kind: 'jobs' | 'webhooks', name: string): Promise<ConsumerInfo | undefined> {
     const stream = this.#subjects.streamName(kind);
-    return this.#missing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
+    return unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
   }
 
   /** Removes a consumer; what it has not seen acknowledged is handed out again by one that is made anew. */
   async deleteConsumer(kind: 'jobs' | 'webhooks', name: string): Promise<void> {
     const stream = this.#subjects.streamName(kind);
-    await this.#missing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.delete(stream, name));
+    await unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.delete(stream, name));
   }
 
   /**
@@ -174,7 +172,7 @@ export class Topology {
    */
   async lastSequence(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
     const stream = this.#subjects.streamName(kind);
-    const message = await this.#missing(MESSAGE_GONE, () =>
+    const message = await unlessMissing(MESSAGE_GONE, () =>
       this.#jsm.streams.getMessage(stream, { last_by_subj: filter }),
     );
     return message?.seq ?? 0;
@@ -197,7 +195,7 @@ export class Topology {
     mayChange: boolean,
   ): Promise<void> {
     const target = `stream ${want.name}`;
-    const have = await this.#missing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
+    const have = await unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
     if (!have) {
       await onMissing(target, report, () => this.#jsm.streams.add(want as StreamConfig & { name: string }));
     } else {
@@ -255,21 +253,12 @@ export class Topology {
   async #presentConsumers(wanted: readonly WantedConsumer[]): Promise<Map<string, ConsumerInfo>> {
     const present = new Map<string, ConsumerInfo>();
     for (const stream of new Set(wanted.map((want) => want.stream))) {
-      await this.#missing([STREAM_NOT_FOUND], async () => {
+      await unlessMissing([STREAM_NOT_FOUND], async () => {
         for await (const info of this.#jsm.consumers.list(stream))
           present.set(keyOf(stream, info.name), info);
       });
     }
     return present;
-  }
-
-  async #missing<T>(notFound: readonly number[], read: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await read();
-    } catch (error) {
-      if (error instanceof JetStreamApiError && notFound.includes(error.code)) return undefined;
-      throw error;
-    }
   }
 
   /** The stream of somebody else that has a subject of the one that was to be made, if that is the reason. */

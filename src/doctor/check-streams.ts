@@ -1,5 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { type Drift, isForeign, OTHER_NAMESPACE } from '../broker/drift.js';
+import { STREAM_NOT_FOUND, unlessMissing } from '../broker/manager.js';
+import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** What the server refuses to change on a stream or consumer that exists (measured with nats-server 2.15). */
@@ -34,11 +36,10 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
 
 /** The types that some worker has registered: those that have a consumer. */
 export async function handledTypes({ topology, subjects }: Broker): Promise<string[]> {
-  const consumers = await Promise.all([
-    topology.consumers('jobs').catch(() => []),
-    topology.consumers('webhooks').catch(() => []),
-  ]);
-  const types = consumers.flat().map(({ name }) => subjects.parseConsumer(name)?.type);
+  const consumers = await Promise.all(
+    WORK_KINDS.map((kind) => unlessMissing([STREAM_NOT_FOUND], () => topology.consumers(kind))),
+  );
+  const types = consumers.flatMap((each = []) => each.map(({ name }) => subjects.parseConsumer(name)?.type));
   return [...new Set(types.filter((type) => type !== undefined))];
 }
 

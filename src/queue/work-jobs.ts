@@ -74,7 +74,7 @@ async function standsFor(
   const { id, type, priority, state, workSeq } = record;
   const stream = subjects.streamName(kind);
   if (workSeq !== undefined && workSeq !== seq) {
-    const owner = await read.bySequence(stream, workSeq).catch(() => undefined);
+    const owner = await read.bySequence(stream, workSeq);
     return (owner && pendingRecordOf(broker, owner)?.id) !== id;
   }
   if (state !== 'waiting' && state !== 'retrying') return true;

@@ -19,10 +19,15 @@ const hold = ({ signal }: { signal: AbortSignal }) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
 /** Publishes bytes that the client would refuse to send. */
-async function publishRaw(url: string, subject: string, header: string, body: string): Promise<void> {
+async function publishRaw(
+  url: string,
+  subject: string,
+  header: string,
+  body: string,
+  head = `NATS/1.0\r\n${header}\r\n\r\n`,
+): Promise<void> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  const head = `NATS/1.0\r\n${header}\r\n\r\n`;
   socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
   socket.write(`HPUB ${subject} ${head.length} ${head.length + body.length}\r\n${head}${body}\r\nPING\r\n`);
   for (let seen = ''; !seen.includes('PONG'); ) seen += String((await once(socket, 'data'))[0]);
@@ -109,20 +114,90 @@ test('the last events of many jobs are all found when the broker cuts its answer
   expect(new Set(last.map(({ seq }) => seq)).size).toBe(160);
 }, 30_000);
 
-test('a message with unreadable headers is passed over, and the connection lives on', async () => {
+test('a message with unreadable headers is listed until a worker refuses it, and the connection lives on', async () => {
   await using fleet = await startFleet({ nats, workers: 0 });
   const { subjects, read } = await fleet.queue.broker();
   const evil = subjects.work({ kind: 'jobs', priority: 'normal', type: 'x', id: 'evil' });
   await publishRaw(nats.url, evil, 'foo: a\nb', '{}');
   const good = await fleet.queue.addJob('x', null);
-  expect((await fleet.queue.getJobs()).jobs.map(({ id }) => id)).toEqual([good]);
+  expect((await fleet.queue.getJobs()).jobs.map(({ id }) => id)).toEqual(['evil', good]);
   expect(await read.count(subjects.streamName('jobs'), `${subjects.prefix}jobs.>`)).toBe(2);
-  await expect(read.last(subjects.streamName('jobs'), evil)).rejects.toMatchObject({
-    code: 'JETFLEET_PUBLISH_REFUSED',
-    message: expect.stringContaining('unreadable headers'),
+  expect(await read.last(subjects.streamName('jobs'), evil)).toMatchObject({
+    subject: evil,
+    seq: 1,
+    headersUnreadable: true,
   });
   expect(await fleet.queue.getJob(good)).toMatchObject({ state: 'queued' });
 });
+
+test.each([
+  ['the end of a batch', 'NATS/1.0 204 EOB\r\n\r\n'],
+  [
+    'the end of a batch, with numbers',
+    'NATS/1.0 204 EOB\r\nNats-Num-Pending: 0\r\nNats-Last-Sequence: 9\r\n\r\n',
+  ],
+  ['no message', 'NATS/1.0 404 Message Not Found\r\n\r\n'],
+  ['too many results', 'NATS/1.0 413 Too Many Results\r\n\r\n'],
+  ['a bad request', 'NATS/1.0 408 Bad Request\r\n\r\n'],
+  ['an error', 'NATS/1.0 500 none\r\n\r\n'],
+  ['no responders', 'NATS/1.0 503\r\n\r\n'],
+  ['headers that end early', 'NATS/1.0\r\nA: b'],
+  ['headers that the client refuses', 'NATS/1.0\r\na: b\nc\r\n\r\n'],
+  ['a sequence of its own', 'NATS/1.0\r\nNats-Sequence: 7\r\nNats-Subject: x\r\n\r\n'],
+  ['no first line', 'x: y\r\n\r\n'],
+  ['one byte of headers', 'x'],
+  ['no bytes of headers', ''],
+])('a stored message that looks like %s hides no job, and no record', async (_, head) => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { subjects, read } = await queue.broker();
+  const [jobs, events] = [subjects.streamName('jobs'), subjects.streamName('events')];
+  const publish = (subject: string) => publishRaw(nats.url, subject, '', '', head);
+  const work = (id: string) => `${subjects.prefix}jobs.low.other.${id}`;
+  await queue.addJob('x', { n: 1 }, 'normal', { id: 'first' });
+  await queue.addJob('x', { n: 3 }, 'normal', { id: 'ended' });
+  await queue.cancel('ended');
+  await publish(work('evil'));
+  // Of the same id, later and on another subject.
+  await publish(work('first'));
+  await publish(`${subjects.prefix}events.other.failed.ended`);
+  await publish(`${subjects.prefix}events.other.failed.first`);
+  await queue.addJob('x', { n: 2 }, 'normal', { id: 'last' });
+  const listed = (await queue.getJobs({ status: 'pending' })).jobs.map(({ id }) => id);
+  expect(listed).toEqual(expect.arrayContaining(['first', 'evil', 'last']));
+  expect(await queue.getJob('first')).toMatchObject({ type: 'x', state: 'queued', payload: { n: 1 } });
+  expect(await queue.getJob('last')).toMatchObject({ type: 'x', state: 'queued', payload: { n: 2 } });
+  expect(await queue.getJob('evil')).toMatchObject({ type: 'other', state: 'queued' });
+  expect(await queue.getJob('ended')).toMatchObject({ type: 'x', state: 'cancelled' });
+  expect((await queue.getJobs({ status: 'failed' })).jobs.map(({ id }) => id)).toEqual(['ended']);
+  expect(await read.count(jobs, `${subjects.prefix}jobs.>`)).toBe(4);
+  const stored = await read.page(jobs, '>', 1, 10);
+  expect(stored.map(({ seq }) => seq)).toEqual([1, 3, 4, 5]);
+  expect((await read.pageBefore(jobs, '>', Number.POSITIVE_INFINITY, 10)).map(({ seq }) => seq)).toEqual([
+    5, 4, 3, 1,
+  ]);
+  expect((await read.lastOfEach(events, [subjects.eventsOf('ended')])).length).toBe(2);
+  await expect(queue.addJob('x', { n: 1 }, 'normal', { id: 'first' })).resolves.toBe('first');
+  await queue.getStats();
+  expect((await queue.history('ended')).map(({ record }) => record.state)).toEqual(['cancelled']);
+});
+
+test('more subjects than the broker answers at once hide no job', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { subjects, connection } = await queue.broker();
+  await queue.addJob('x', { n: 1 }, 'normal', { id: 'many' });
+  for (let each = 0; each < 1_100; each++) {
+    connection.publish(`${subjects.prefix}events.t${each}.completed.many`, '{}');
+    connection.publish(`${subjects.prefix}jobs.low.t${each}.many`, '{}');
+  }
+  await connection.flush();
+  const job = { type: 'x', state: 'queued', payload: { n: 1 } };
+  expect(await queue.getJob('many')).toMatchObject(job);
+  await expect(queue.addJob('x', { n: 1 }, 'normal', { id: 'many' })).resolves.toBe('many');
+  const { jobs } = await queue.getJobs({ status: 'pending', type: 'x' });
+  expect(jobs).toEqual([expect.objectContaining(job)]);
+}, 30_000);
 
 test('a waiting job that is due but has no free slot is listed as processing, once', async () => {
   await using fleet = await startFleet({
