@@ -3,6 +3,7 @@ import { LongestFirst } from './test/support/longest-first.js';
 
 const shared = {
   globalSetup: ['test/support/global-setup.ts'],
+  setupFiles: ['test/support/patience.ts'],
   testTimeout: 30_000,
   hookTimeout: 60_000,
 };

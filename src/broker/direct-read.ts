@@ -290,7 +290,10 @@ export class DirectRead {
         if (performance.now() < lastRefresh) timer.refresh();
         const { headers, isWhole } = storedHeaders(msg);
         const code = statusOf(headers);
-        if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
+        if (isBroken(headers, messages.length > 0 || 'multi_last' in query)) {
+          if (isRepeated) fail(broken(stream));
+          else finish(() => resolve(this.#askMany(stream, query, true)));
+        } else if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS) {
           finish(() => resolve({ messages, end: headers }));
         } else if (code === NO_RESPONDERS) fail(noStream(stream));
         else if (code >= 400) fail(refused(stream, headers?.description));
@@ -359,6 +362,15 @@ function statusOf(headers: MsgHdrs | undefined): number {
   return headers === undefined || headers.has('Nats-Sequence') ? 0 : headers.code;
 }
 
+/**
+ * Whether the server could not load a message: it answers `404 Message Not Found` in place of that one and all that follow.
+ * A whole batch ends with 204, and `404 No Results` is the answer to a `multi_last` that matches nothing (nats-server,
+ * `getDirectMulti`).
+ */
+function isBroken(headers: MsgHdrs | undefined, isFound: boolean): boolean {
+  return isFound && statusOf(headers) === NOT_FOUND && headers?.description !== 'No Results';
+}
+
 /** How many more messages match than were sent. */
 function pendingIn(headers: MsgHdrs | undefined): number {
   return Number(serverHeader(headers, 'Nats-Num-Pending') || 0);
@@ -397,6 +409,14 @@ function unanswered(stream: string): BrokerError {
   return new BrokerError('JETFLEET_PUBLISH_TIMEOUT', `the broker did not answer a read of ${stream}`, {
     retryable: true,
   });
+}
+
+function broken(stream: string): BrokerError {
+  return new BrokerError(
+    'JETFLEET_PUBLISH_REFUSED',
+    `cannot read ${stream}: the broker found a message and could not load it; run "jetfleet doctor", and try again`,
+    { retryable: true },
+  );
 }
 
 function noStream(stream: string): BrokerError {

@@ -102,7 +102,7 @@ async function waitUntilEmpty(): Promise<void> {
   const { topology } = await fleet.queue.broker();
   const left = async (kind: 'jobs' | 'webhooks') => (await topology.streamInfo(kind)).state.messages;
   await vi.waitFor(async () => expect([await left('jobs'), await left('webhooks')]).toEqual([0, 0]), {
-    timeout: 10_000,
+    timeout: 60_000,
     interval: 20,
   });
 }
@@ -118,7 +118,9 @@ function faultOf({ message }: Sent, job: JobRecord | undefined): string | undefi
   return status === 'completed' || status === 'failed' ? undefined : `is ${status}`;
 }
 
-test(`hostile messages end as coded FAILED records, valid ones among them as COMPLETED (JETFLEET_FUZZ_SEED=${seed})`, async () => {
+test(`hostile messages end as coded FAILED records, valid ones among them as COMPLETED (JETFLEET_FUZZ_SEED=${seed})`, {
+  timeout: 90_000,
+}, async () => {
   // A blank would end the subject in the middle of its line.
   const sendable = hostileMessage(fleet.receiver.url).filter(
     ({ id }) => id === undefined || /^\S+$/.test(id),

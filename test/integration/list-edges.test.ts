@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { type JobRecord, snooze } from '../../src/index.js';
@@ -41,6 +42,42 @@ test('a read on a closed connection is refused, and leaves no timer behind', asy
   const stream = subjects.streamName('jobs');
   await expect(read.page(stream, '>', 1, 10)).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
   await expect(read.count(stream, '>')).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+});
+
+test.each([
+  ['batch', 1, 'Message Not Found'],
+  ['batch', 2, 'No Results'],
+  ['multi_last', 0, 'Message Not Found'],
+  ['multi_last', 1, 'Message Not Found'],
+] as const)('a %s read that ends with 404 after %i messages', async (kind, sent, description) => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { read, connection } = await fleet.queue.broker();
+  // No stream has this name, so that the test answers in the server's place, in its words.
+  const stream = `BROKEN_${kind}_${sent}`;
+  const asked: string[] = [];
+  connection.subscribe(`$JS.API.DIRECT.GET.${stream}`, {
+    callback: (_error, { data, reply = '' }) => {
+      asked.push(String(data));
+      for (let seq = 1; seq <= sent; seq++) {
+        const found = newHeaders();
+        found.set('Nats-Sequence', String(seq));
+        connection.publish(reply, 'body', { headers: found });
+      }
+      connection.publish(reply, '', { headers: newHeaders(404, description) });
+    },
+  });
+  await connection.flush();
+  const reading = kind === 'batch' ? read.page(stream, '>', 1, 10) : read.lastOfEach(stream, ['a.>']);
+  if (description === 'No Results') {
+    expect(await reading).toHaveLength(sent);
+    expect(asked).toHaveLength(1);
+  } else {
+    await expect(reading).rejects.toMatchObject({
+      message: expect.stringContaining('could not load'),
+      retryable: true,
+    });
+    expect(asked).toHaveLength(2);
+  }
 });
 
 test('large payloads that fill a batch early are all listed', async () => {
