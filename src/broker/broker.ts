@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
@@ -55,6 +56,8 @@ const EVENTS_PAGE = 200;
 /** Subjects may come from outside, and a log must not grow with them. */
 const MAX_REFUSED = 50;
 const FLUSH_MS = 2_000;
+/** How much of a close is kept for what leaves last. */
+const LAST_FLUSH_MS = 500;
 
 /** A job's last event: its record, and the sequence that fences the next transition. */
 export interface LastEvent {
@@ -365,19 +368,25 @@ export class Broker {
     this.#replies.flush();
   }
 
-  /** Sends what is buffered. Gives up after two seconds: a broker that is away must not hold up an ending process. */
-  async flush(): Promise<void> {
+  /** Sends what is buffered. Gives up after `limitMs`: a broker that is away must not hold up an ending process. */
+  async flush(limitMs = FLUSH_MS): Promise<void> {
+    const end = performance.now() + limitMs;
     this.#replies.flush();
-    await flush(this.connection, FLUSH_MS);
+    await flush(this.connection, limitMs);
+    // What arrived before the server's answer was handed back meanwhile.
+    if (this.#replies.flush()) await flush(this.connection, Math.max(0, end - performance.now()));
   }
 
-  /** Sends what is under way, for at most two seconds, and closes the connection unless it was lent. */
-  async close(): Promise<void> {
+  /** Sends what is under way, for at most `limitMs`, and closes the connection unless it was lent. */
+  async close(limitMs = FLUSH_MS): Promise<void> {
+    const end = performance.now() + limitMs;
     // To a broker that is away nothing can be sent.
-    const limitMs = this.isConnected ? FLUSH_MS : 0;
-    await Promise.all(Object.values(this.#logs).map((log) => log.drain(limitMs)));
+    const drainMs = this.isConnected ? Math.max(0, limitMs - LAST_FLUSH_MS) : 0;
+    await Promise.all(Object.values(this.#logs).map((log) => log.drain(drainMs)));
     for (const kind of STREAM_KINDS) this.#logs[kind].close();
-    await this.flush();
+    // Whoever waited for a write answers its delivery first.
+    await setImmediate();
+    await this.flush(Math.min(LAST_FLUSH_MS, Math.max(0, end - performance.now())));
     this.#inbox.close();
     this.clock.stop();
     this.#watch.stop();

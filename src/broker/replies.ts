@@ -23,10 +23,14 @@ export class Replies {
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 
-  /** Sends what waits now. The deliveries whose answers a closed or drained connection no longer takes come again. */
-  flush(): void {
+  /**
+   * Sends what waits now. The deliveries whose answers a closed or drained connection no longer takes come again.
+   * @returns whether anything waited
+   */
+  flush(): boolean {
     const waiting = this.#waiting;
     this.#waiting = [];
     send(this.#connection, waiting);
+    return waiting.length > 0;
   }
 }

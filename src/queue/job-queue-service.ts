@@ -46,7 +46,9 @@ const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
 /** How long `close()` waits for what is under way. */
 const CLOSE_WITHIN_MS = 5_000;
 /** The same while the broker is away. */
-const AWAY_CLOSE_WITHIN_MS = 500;
+const AWAY_CLOSE_WITHIN_MS = 1_000;
+/** How much of it is kept for sending what has been answered. */
+const SEND_WITHIN_MS = 500;
 
 /**
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
@@ -64,7 +66,7 @@ export class JobQueueService implements AsyncDisposable {
   #opening: Promise<{ broker: Broker; report: TopologyReport }> | undefined;
   #opened: Broker | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
-  #closed = false;
+  #closing: Promise<void> | undefined;
   readonly #underWay = new UnderWay();
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
@@ -342,14 +344,29 @@ export class JobQueueService implements AsyncDisposable {
 
   /**
    * Sends what is under way, for at most 5 seconds, and closes the connection, unless it was lent. Calls that come later
-   * are refused. Workers on it must be shut down before.
+   * are refused. A second call waits for the first. Workers on it must be shut down before.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#underWay.idle(this.isConnected === false ? AWAY_CLOSE_WITHIN_MS : CLOSE_WITHIN_MS);
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /**
+   * Has `close()` wait for the work of a worker.
+   * @param work never rejects
+   * @internal
+   */
+  closeAfter(work: Promise<unknown>): void {
+    this.#underWay.begin();
+    void work.then(() => this.#underWay.end());
+  }
+
+  async #close(): Promise<void> {
+    const limitMs = this.isConnected === false ? AWAY_CLOSE_WITHIN_MS : CLOSE_WITHIN_MS;
+    const end = performance.now() + limitMs;
+    await this.#underWay.idle(limitMs - SEND_WITHIN_MS);
     const opened = await this.#opening?.catch(() => undefined);
-    await opened?.broker.close();
+    await opened?.broker.close(Math.max(SEND_WITHIN_MS, end - performance.now()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -367,7 +384,7 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   #open(lookOnly = false): Promise<{ broker: Broker; report: TopologyReport }> {
-    if (this.#closed) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
+    if (this.#closing) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
     this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
     this.#opening.then(
       ({ broker }) => {

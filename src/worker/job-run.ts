@@ -406,7 +406,9 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     // The job was lost, which is told and done already.
     if (error instanceof ConflictError) return;
     const { code, message } = toJobError(error);
-    this.logger.error({ code, message }, 'the record cannot be written; the lease of the job runs out');
+    this.logger.error({ code, message }, 'the record cannot be written; the job comes again');
+    // The queue was closed meanwhile. Nobody should wait for the end of the lease.
+    if (this.#services.isReleasing()) this.#delivery.nak();
     this.#end();
   }
 

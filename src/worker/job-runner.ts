@@ -92,7 +92,11 @@ export class JobRunner {
       if (onFailpoint) await onFailpoint('claim.delivered', id);
       const run = (await this.#takeEarlyInTime(candidate)) ?? (await this.#take(candidate));
       // From here on the run tells how far it is.
-      if (run) return run.begin();
+      if (run) {
+        run.begin();
+        if (this.#services.isReleasing()) run.release();
+        return;
+      }
     } catch (error) {
       this.#handBack(candidate.delivery, error);
     } finally {
@@ -106,7 +110,7 @@ export class JobRunner {
     const { subject, seq, deliveryCount } = delivery;
     const { code, message } = toJobError(error);
     this.#services.logger.error({ code, message, subject, seq }, 'cannot take the job; it comes again');
-    delivery.nak(Math.min(NAK_MS * deliveryCount, MAX_NAK_MS));
+    delivery.nak(this.#services.isReleasing() ? 0 : Math.min(NAK_MS * deliveryCount, MAX_NAK_MS));
   }
 
   /**
@@ -223,6 +227,10 @@ export class JobRunner {
     if (error && !wasAccepted(last)) throw error;
     const draft = this.#draft(candidate, last, event, payload);
     const { record } = draft;
+    if (this.#services.isReleasing()) {
+      candidate.delivery.nak();
+      return undefined;
+    }
     const { seq } = await writeEvents(this.#services, [record], last?.seq ?? 0);
     if (isTerminal(record.status)) {
       await this.#endWithoutRun(candidate.delivery, record);
@@ -286,7 +294,7 @@ export class JobRunner {
   }
 
   #mayBeginEarly({ delivery, job }: Candidate): boolean {
-    const { inspection, firstDeliveries } = this.#services;
+    const { inspection, firstDeliveries, isReleasing } = this.#services;
     const { claim, run } = this.#handler;
     const isOnlyMessage = job.request.isNew === true && job.address.kind === 'jobs';
     const { type, priority } = job.address;
@@ -299,6 +307,7 @@ export class JobRunner {
       run.kind === 'function' &&
       isOnlyMessage &&
       isFirst &&
+      !isReleasing() &&
       !inspection.applies(job.request.id)
     );
   }

@@ -133,6 +133,7 @@ export class JobWorkerService implements AsyncDisposable {
   #firstDeliveries: FirstDeliveries | undefined;
   #services: RunServices | undefined;
   readonly #lingering = new LingeringHandlers();
+  #isReleasing = false;
   #released = 0;
   readonly #drainErrors: Error[] = [];
   readonly #detach: (() => void)[] = [];
@@ -346,6 +347,7 @@ export class JobWorkerService implements AsyncDisposable {
       leases: new LeaseKeeper(ackWaitMs),
       lingering: this.#lingering,
       runs: this.#runs,
+      isReleasing: () => this.#isReleasing,
       eventsMaxAgeMs,
       logger: this.#logger,
       userCode: this.#queue.userCode,
@@ -515,11 +517,14 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
+    this.#isReleasing = true;
     const left = [...this.#runs.values()];
     this.#released = left.length;
     if (left.length > 0)
       this.#logger.warn({ jobs: this.running }, 'time is up; handing running jobs back to the queue');
     for (const run of left) run.release();
+    // A broker that is slow to store the records may outlast the shutdown. The jobs go back after their records.
+    this.#queue.closeAfter(Promise.all([...this.#lanes.values()].map((lane) => lane.settled())));
     await this.#idle();
   }
 

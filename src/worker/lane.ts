@@ -56,7 +56,7 @@ export class Lane {
   readonly #held = new HeldDeliveries<Source>();
   /** Jobs that are not settled. */
   #running = 0;
-  #onIdle: (() => void)[] = [];
+  #onProgress: (() => void)[] = [];
   /** Jobs whose handlers have not ended. */
   #handling = 0;
   #slotFreedAt = Number.NEGATIVE_INFINITY;
@@ -123,7 +123,12 @@ export class Lane {
 
   /** Resolves when no delivery is under way, and no handler has a slot. */
   async idle(): Promise<void> {
-    while (!this.#isIdle) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    while (this.#running > 0 || this.#handling > 0) await this.#progress();
+  }
+
+  /** Resolves when no delivery is under way: each has been answered. Handlers may still run. */
+  async settled(): Promise<void> {
+    while (this.#running > 0) await this.#progress();
   }
 
   start(): void {
@@ -275,22 +280,22 @@ export class Lane {
     this.#slotFreedAt = now;
     this.#startHeld();
     this.#signal();
-    this.#tellIdle();
+    this.#tellProgress();
   }
 
   #onSettled(): void {
     this.#running--;
     this.#startHeld();
     this.#signal();
-    this.#tellIdle();
+    this.#tellProgress();
   }
 
-  get #isIdle(): boolean {
-    return this.#running === 0 && this.#handling === 0;
+  #progress(): Promise<void> {
+    return new Promise((resolve) => this.#onProgress.push(resolve));
   }
 
-  #tellIdle(): void {
-    if (this.#isIdle) for (const resolve of this.#onIdle.splice(0)) resolve();
+  #tellProgress(): void {
+    if (this.#onProgress.length > 0) for (const resolve of this.#onProgress.splice(0)) resolve();
   }
 
   #startHeld(): void {

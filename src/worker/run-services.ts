@@ -47,6 +47,8 @@ export interface RunServices {
   firstDeliveries: FirstDeliveries;
   /** The jobs that run in this worker, by id. */
   runs: SlotMap<HeldJob>;
+  /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
+  isReleasing: () => boolean;
   /** How long EVENTS keeps a record. */
   eventsMaxAgeMs: number;
   logger: Logger;

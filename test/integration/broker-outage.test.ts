@@ -60,7 +60,8 @@ describe('a broker that is killed', () => {
       expect(result?.released).toBe(runs ? 1 : 0);
       expect(result?.abandoned?.map((handler) => handler.id) ?? []).toEqual(runs ? [id] : []);
       await fleet.queue.close();
-      expect(performance.now() - startedAt).toBeLessThan(6_000);
+      // Another 5,000 by the promise.
+      expect(performance.now() - startedAt).toBeLessThan(7_500);
       nats.kill('SIGKILL');
       await fleet.close();
     },

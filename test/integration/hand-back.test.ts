@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turnEnd } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import type { JobContext } from '../../src/index.js';
+import { type JobContext, JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
 import { byRemoval, floorOfAll, removeSettled } from '../../src/queue/settled-messages.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -12,6 +12,15 @@ beforeAll(async () => {
   nats = await startNats();
 });
 afterAll(() => nats.stop());
+
+/** Resolved by hand. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
 
 /** Far below the 15 s after which a message comes again by itself, and far above what handing on takes. */
 const SOON_MS = 3_000;
@@ -92,4 +101,50 @@ it('jobs that a drain hands back start elsewhere at once, although the drain rem
     await other.shutdown();
   }
   expect(Math.max(...waits)).toBeLessThan(SOON_MS);
+});
+
+describe.concurrent('a job that is still on its way when the shutdown has ended', () => {
+  it.each([
+    ['claim.delivered', ['running']],
+    ['claim.written', ['running', 'queued', 'running']],
+    ['run.ended', ['running', 'queued', 'running']],
+  ] as const)('at %s goes back before any close() of the queue has ended', async (failpoint, states) => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const queue = new JobQueueService({ servers: nats.url, namespace: fleet.namespace });
+    const reached = gate();
+    const held = gate();
+    const worker = new JobWorkerService(queue, {
+      onFailpoint: async (each) => {
+        if (each !== failpoint) return;
+        reached.open();
+        await held.opened;
+      },
+    });
+    const handler = ({ signal }: JobContext) => delay(60_000, undefined, { signal });
+    worker.registerHandler('step', { handler });
+    await worker.start();
+    const id = await fleet.queue.addJob('step', {});
+    await (failpoint === 'run.ended' ? fleet.waitForJob(id, 'running') : reached.opened);
+
+    await worker.shutdown(0);
+    // As when a process gets the signal to end twice.
+    let isClosed = false;
+    const closed = [queue.close(), queue.close()].map((each) =>
+      each.then(() => {
+        isClosed = true;
+      }),
+    );
+    await turnEnd();
+    expect(isClosed).toBe(false);
+    held.open();
+    await Promise.race(closed);
+    const startedAt = performance.now();
+    await fleet.addWorker({ step: { handler } });
+    const isElsewhere = (job: JobRecord) => job.state === 'running' && job.worker !== worker.name;
+    const { attempt } = await fleet.waitForJob(id, isElsewhere);
+    expect(performance.now() - startedAt).toBeLessThan(SOON_MS);
+    expect(attempt).toBe(1);
+    expect((await fleet.history(id)).map(({ state }) => state)).toEqual(states);
+    await fleet.queue.cancel(id);
+  });
 });
