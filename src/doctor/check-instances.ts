@@ -2,10 +2,10 @@ import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
-import { givesUpInstance } from '../jobs/compensation.js';
+import { deletesAfter, givesUpInstance } from '../jobs/compensation.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
-import { deleteOrphan, deletesAfter, isBeingDeleted } from './delete-orphan.js';
+import { deleteOrphan, isBeingDeleted } from './delete-orphan.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { instanceNameOf, OwnerSearch } from './owner-search.js';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Broker } from '../broker/broker.js';
 import type { Instance } from '../gpu/provider.js';
 import { isoTime } from '../jobs/iso-time.js';
-import { derivedId, failureId } from '../jobs/job-id.js';
+import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { DELETE_MAX_ATTEMPTS } from '../jobs/limits.js';
 import type { DeleteInstancePayload } from '../jobs/payloads.js';
@@ -27,15 +27,6 @@ export async function isBeingDeleted(
     if (novitaInstanceId === id || (novitaInstanceId === undefined && instanceName === name)) return true;
   }
   return false;
-}
-
-/** Ids of the delete jobs that may have followed from a job, in any of its lives. */
-export function deletesAfter(job: JobRecord): string[] {
-  const now = (job.next ?? []).filter(({ type }) => type === JobType.DELETE_INSTANCE).map(({ id }) => id);
-  const before = Array.from({ length: job.redrives ?? 0 }, (_, redrives) =>
-    failureId({ id: job.id, redrives }, 'delete'),
-  );
-  return [...now, ...before];
 }
 
 /** Adds a job that deletes the instance, or revives the one that gave up; returns what was done. */

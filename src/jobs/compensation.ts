@@ -28,6 +28,21 @@ export function compensationFor(record: JobRecord): FollowUp | undefined {
   };
 }
 
+/** Types whose failed jobs may leave an instance behind. */
+const RENTING: readonly string[] = [JobType.CREATE_INSTANCE, JobType.MONITOR_INSTANCE];
+/** A record that claims more lives than any job has had is not believed further. */
+const MAX_LIVES = 1_000;
+
+/** Ids of the delete jobs that may have followed from a job, in any of its lives. */
+export function deletesAfter(job: JobRecord): string[] {
+  const lives = RENTING.includes(job.type) ? Math.min(job.redrives ?? 0, MAX_LIVES) : 0;
+  const now = (job.next ?? []).filter(({ type }) => type === JobType.DELETE_INSTANCE).map(({ id }) => id);
+  const before = Array.from({ length: lives }, (_, redrives) =>
+    failureId({ id: job.id, redrives }, 'delete'),
+  );
+  return [...now, ...before];
+}
+
 function rented(record: JobRecord): DeleteInstancePayload | undefined {
   if (record.type === JobType.CREATE_INSTANCE) return rentedByCreate(record);
   if (record.type === JobType.MONITOR_INSTANCE) return rentedByMonitor(record);

@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import type { StreamKind, WorkKind } from '../wire/subjects.js';
+import { type StreamKind, type WorkKind, workKindsFor } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
@@ -44,6 +44,18 @@ export async function bareMessageOf(
   const message = await broker.read.bySequence(broker.subjects.streamName(kind), position.seq);
   const isOwn = message !== undefined && pendingRecordOf(broker, message)?.id === id;
   return isOwn ? { kind, seq: position.seq } : undefined;
+}
+
+/** Messages and timers of a finished job may be stored for a while yet; without its record, they would be a new job. */
+export async function allCarriersOf(broker: Broker, record: JobRecord): Promise<Carrier[]> {
+  const found = await Promise.all(
+    workKindsFor(record.type).map(async (kind) => {
+      const bare = await bareMessageOf(broker, kind, record.id);
+      const named = await carriersOf(broker, kind, record);
+      return bare ? [...named, bare] : named;
+    }),
+  );
+  return found.flat();
 }
 
 export async function removeCarriers({ topology }: Broker, carriers: readonly Carrier[]): Promise<void> {

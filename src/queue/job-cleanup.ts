@@ -3,10 +3,10 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { isTerminal, JobType } from '../jobs/vocabulary.js';
-import { ANY, workKindsFor } from '../wire/subjects.js';
-import { bareMessageOf, type Carrier, carriersOf, removeCarriers } from './job-carriers.js';
-import { findJob, findTaken } from './job-lookup.js';
+import { JobType } from '../jobs/vocabulary.js';
+import { ANY } from '../wire/subjects.js';
+import { allCarriersOf, type Carrier, removeCarriers } from './job-carriers.js';
+import { type InUse, instancesInUse, isFollowedUp, isKept } from './kept-owners.js';
 import { floorOf } from './settled-messages.js';
 
 const PAGE = 200;
@@ -15,7 +15,7 @@ const PARALLEL = 16;
 
 /**
  * Removes the records of jobs that finished more than `olderThanMs` ago. EVENTS forgets them by itself after its
- * `max_age`; this frees the room earlier.
+ * `max_age`; this frees the room earlier. A job that rented an instance stays while something of it may have to be deleted.
  * @returns how many jobs were removed
  */
 export async function cleanupJobs(
@@ -32,9 +32,10 @@ export async function cleanupJobs(
       const page = await read.page(stream, subjects.event(ANY, status, ANY), seq, PAGE);
       // Events are stored in the order of their time, so the first young one ends the search.
       const old = page.filter(({ timeMs }) => timeMs <= cutoff);
+      const inUse = await inUseBy(broker, old);
       for (let start = 0; start < old.length; start += PARALLEL) {
         const part = old.slice(start, start + PARALLEL);
-        const isRemoved = await Promise.all(part.map((event) => removeJob(broker, event)));
+        const isRemoved = await Promise.all(part.map((event) => removeJob(broker, event, inUse, nowMs)));
         removed += isRemoved.filter(Boolean).length;
       }
       const last = page.at(-1);
@@ -45,12 +46,26 @@ export async function cleanupJobs(
   return removed;
 }
 
+const NONE: InUse = new Set();
+
+/** Read only where a create job may be removed. */
+async function inUseBy(broker: Broker, events: readonly StoredMessage[]): Promise<InUse> {
+  const isCreate = ({ subject }: StoredMessage) =>
+    broker.subjects.parseEvent(subject)?.type === JobType.CREATE_INSTANCE;
+  return events.some(isCreate) ? instancesInUse(broker) : NONE;
+}
+
 /**
  * Removes a finished job, unless it lives again. What carries it is listed before its last record is read: a redrive
  * writes its record first and its message after that, so what is listed belongs to the life that has ended. Nothing
  * later than that record is touched.
  */
-async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean> {
+async function removeJob(
+  broker: Broker,
+  event: StoredMessage,
+  inUse: InUse,
+  nowMs: number,
+): Promise<boolean> {
   const { subjects, topology } = broker;
   const id = subjects.parseEvent(event.subject)?.id;
   if (id === undefined) return false;
@@ -60,28 +75,16 @@ async function removeJob(broker: Broker, event: StoredMessage): Promise<boolean>
     await topology.deleteMessage('events', event.seq);
     return false;
   }
-  if (await isNeeded(broker, record)) return false;
   const carriers = await allCarriersOf(broker, record);
   const upTo = await lastOf(broker, id, event, record);
   if (upTo === undefined) return false;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return false;
+  if (await isKept(broker, record, inUse, nowMs)) return false;
   if (await isWithWorker(broker, record, carriers)) return false;
   await removeCarriers(broker, carriers);
   // One may have been handed out just before it was removed.
   if (await isWithWorker(broker, record, carriers)) return false;
   return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
-}
-
-/** Types whose jobs stop and delete what the job before them rented. */
-const INSTANCE_TYPES: readonly string[] = [JobType.MONITOR_INSTANCE, JobType.DELETE_INSTANCE];
-
-/** Whether a job that follows is still to come to its end, which only the records before it let delete the instance. */
-async function isNeeded(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
-  for (const { id, type } of next) {
-    const job = INSTANCE_TYPES.includes(type) ? await findJob(broker, id) : undefined;
-    if (job && (!isTerminal(job.status) || (await isNeeded(broker, job)))) return true;
-  }
-  return false;
 }
 
 /**
@@ -115,22 +118,4 @@ async function lastOf(
   // What follows may be somebody else's message, which is no record of the job.
   const now = await broker.lastEvent(id);
   return now?.seq === last && isDeepStrictEqual(now.record, record) ? last : undefined;
-}
-
-/** Messages and timers of a finished job may be stored for a while yet; without its record, they would be a new job. */
-async function allCarriersOf(broker: Broker, record: JobRecord): Promise<Carrier[]> {
-  const found = await Promise.all(
-    workKindsFor(record.type).map(async (kind) => {
-      const bare = await bareMessageOf(broker, kind, record.id);
-      const named = await carriersOf(broker, kind, record);
-      return bare ? [...named, bare] : named;
-    }),
-  );
-  return found.flat();
-}
-
-/** Whoever ended the job may have died before it published what follows: then its message brings that about. */
-async function isFollowedUp(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
-  const found = await Promise.all(next.map(({ id }) => findTaken(broker, id)));
-  return found.every((job) => job !== undefined);
 }

@@ -205,9 +205,14 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
   /** Somebody removes what has ended, while others cancel it and run it again. */
   cleanup: (random, draft) => {
     for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
-    for (const { id, atMs } of random.sample(draft.jobs, random.int(2, 4))) {
-      draft.cancels.push({ id, atMs: atMs + random.int(0, 700) });
+    for (const name of random.sample(RENTED_SLOWLY, 2)) addCreate(random, draft, [name]);
+    for (const { id, kind, atMs } of random.sample(draft.jobs, random.int(4, 6))) {
+      const target = kind === 'create' && random.chance(0.4) ? `${id}-monitor` : id;
+      draft.cancels.push({ id: target, atMs: atMs + random.int(0, 700) });
     }
+    const failpoint = random.pick([...PROVIDER_FAILPOINTS, 'create.answered'] as const);
+    const dying = { worker: worker(random, draft), atMs: 0, nth: 1, forMs: STALE_MS };
+    addFault(draft, { kind: 'failpoint', failpoint, action: 'kill', ...dying });
     for (let n = random.int(6, 12); n > 0; n--) addFault(draft, { kind: 'cleanup', atMs: when(random) });
     for (let n = random.int(6, 12); n > 0; n--) addFault(draft, { kind: 'retry-all', atMs: when(random) });
   },
@@ -228,6 +233,15 @@ const CLUSTER: Readonly<Record<string, Scenario>> = {
 };
 
 const CLOCK_OFFSETS_MS = [-60_000, -30_000, -3_000, 0, 3_000, 30_000, 60_000];
+
+/** Faults that leave it open for a while whether something is rented. */
+const RENTED_SLOWLY = [
+  'create carried out late',
+  'timeout after create',
+  'stuck in pulling',
+  'hidden for a moment',
+  'list lag and a lost answer',
+];
 
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = ['hand-back', 'cleanup', 'renewed-creds', 'broken-callbacks'];

@@ -1,11 +1,13 @@
 import { headers } from '@nats-io/transport-node';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CreateInstanceResult } from '../../machines/index.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CreateInstanceResult, DeleteInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { Sweeper } from '../../src/doctor/sweeper.js';
 import type { Offer } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { cleanupJobs } from '../../src/queue/job-cleanup.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
 import { hearAlerts } from '../support/alerts.js';
 import { instancePayload } from '../support/cli.js';
@@ -13,10 +15,12 @@ import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import { type ProviderProxy, proxyProvider } from '../support/provider-proxy.js';
 import { QUERY } from '../support/simulated-novita.js';
+import { unfinishedRentals } from '../support/unfinished-rentals.js';
 
 let nats: EmbeddedServer;
 let fleet: Fleet;
 let proxy: ProviderProxy;
+const CREATE = '/gpu/instance/create';
 const heard = hearAlerts();
 const { alerts } = heard;
 
@@ -206,6 +210,15 @@ describe('an instance that no job of ours rented is left alone', () => {
 });
 
 describe('an instance of ours', () => {
+  /** Messages that are acknowledged are removed a little later, and keep their job. */
+  const goes = (id: string, laterMs = 0) =>
+    vi.waitFor(
+      async () => {
+        await cleanupJobs(await fleet.queue.broker(), 0, Date.now() + laterMs);
+        expect(await fleet.queue.getJob(id)).toBeUndefined();
+      },
+      { timeout: 10_000 },
+    );
   it.each(['cancel', 'time-out', 'delete'])(
     'is deleted after its %s, though all finished jobs were cleaned up meanwhile',
     async (how) => {
@@ -228,10 +241,58 @@ describe('an instance of ours', () => {
       expect(fleet.simulator.live().filter(({ name }) => name.includes(id))).toEqual([]);
       expect(alerts).toEqual([]);
       // What is over in the meantime goes with the next cleanup.
-      await fleet.queue.cleanup(0);
-      expect(await fleet.queue.getJob(id)).toBeUndefined();
+      await goes(id);
     },
   );
+
+  const unfinished = unfinishedRentals({
+    fleet: () => fleet,
+    forge: (forge) => {
+      proxy.forge = forge;
+    },
+  });
+  const live = (id: string) => fleet.simulator.live().filter(({ name }) => name.includes(id));
+
+  it.each(Object.keys(unfinished))('outlives a cleanup of what is over: %s', async (what) => {
+    const id = `unfinished-${Object.keys(unfinished).indexOf(what)}`;
+    const [last, goOn] = (await unfinished[what]?.(id)) ?? [''];
+    const before = live(id).map((instance) => instance.id);
+    await fleet.queue.cleanup(0);
+    await fleet.queue.cleanup(0);
+    proxy.forge = () => undefined;
+    await goOn?.();
+    const { state, result } = await ended(last);
+    const [deleted] = (result as DeleteInstanceResult | undefined)?.deleted ?? [];
+    expect({ state, deleted }).toEqual({ state: 'completed', deleted: expect.any(String) });
+    expect(live(id).map((instance) => instance.id)).toEqual(before.filter((each) => each !== deleted));
+    expect(alerts).toEqual([]);
+  });
+
+  it('that shows only after its cancelled job has been cleaned up is deleted by the sweeper', async () => {
+    const id = 'shows-late';
+    fleet.simulator.faults.add({
+      ...{ kind: 'slow', when: 'before', delayMs: 1_500, match: id, times: 1 },
+      route: CREATE,
+    });
+    await fleet.queue.addJob('create_instance', instancePayload(id), 'high', { id });
+    await vi.waitFor(() => expect(fleet.simulator.requests.count(`POST ${CREATE}`)).toBeGreaterThan(0));
+    await fleet.waitForJob(id, ({ checkpoint }) => (checkpoint as { productId?: string })?.productId != null);
+    await fleet.queue.cancel(id);
+    expect(await ended(`${id}-delete`)).toMatchObject({ state: 'completed', result: { deleted: [] } });
+    // What has been handled is removed a little later by itself.
+    const { topology, subjects } = await fleet.queue.broker();
+    await topology.purge('jobs', '>');
+    for (const each of [id, `${id}-delete`]) await topology.purge('timers', subjects.dueOf('jobs', each));
+    await fleet.queue.cleanup(0);
+    await vi.waitFor(() => expect(live(id)).toHaveLength(1), { timeout: 10_000 });
+    const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
+    await sweeper.sweep();
+    await sweeper.sweep();
+    await vi.waitFor(() => expect(live(id)).toEqual([]), { timeout: 10_000 });
+    await sweeper.stop();
+    // Nothing can show any more.
+    await goes(id, 3_600_000);
+  });
 
   it.each(['plain', 'Mixed-Case_9', 'UPPER', 'a'])('is deleted on demand by its id: %s', async (id) => {
     const ours = await rentByJob(id);

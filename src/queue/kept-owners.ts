@@ -1,0 +1,106 @@
+/** Which finished jobs a cleanup keeps, because an instance can be deleted only while their records exist. */
+import type { Broker } from '../broker/broker.js';
+import { compensationFor, deletesAfter } from '../jobs/compensation.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal, JobType } from '../jobs/vocabulary.js';
+import { allCarriersOf } from './job-carriers.js';
+import { findJob, findTaken } from './job-lookup.js';
+import { listJobs } from './job-lists.js';
+
+/** Types whose jobs stop and delete what the job before them rented. */
+const INSTANCE_TYPES: readonly string[] = [JobType.MONITOR_INSTANCE, JobType.DELETE_INSTANCE];
+/** A provider may carry out a create, or show it, long after it was sent; then the sweeper needs its owner. */
+const LATE_CREATE_MS = 3_600_000;
+/** A create, its monitor, and the job that deletes after that; a record that somebody made may go in a circle. */
+const MAX_HOPS = 4;
+const PAGE = 200;
+
+/** Ids of jobs, ids of instances and names of instances that jobs under way may still have to stop or delete. */
+export type InUse = ReadonlySet<string>;
+
+/**
+ * Reads the jobs that work on instances, and the deletions that failed. They need not follow from the job that rented
+ * the instance: a user or the sweeper may have added them.
+ */
+export async function instancesInUse(broker: Broker): Promise<InUse> {
+  const used = new Set<string>();
+  const add = (job: JobRecord) => {
+    const { novitaInstanceId, instanceName } = (job.payload ?? {}) as Record<string, unknown>;
+    for (const each of [job.parentId, novitaInstanceId, instanceName]) {
+      if (typeof each === 'string') used.add(each);
+    }
+  };
+  for (const type of INSTANCE_TYPES) {
+    for (const status of ['pending', 'processing', 'failed'] as const) {
+      if (status === 'failed' && type !== JobType.DELETE_INSTANCE) continue;
+      for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+        const page = await listJobs(broker, { type, status, limit: PAGE, ...(cursor && { cursor }) });
+        cursor = page.cursor;
+        for (const job of page.jobs) if (!isTerminal(job.status) || leavesInstance(job)) add(job);
+      }
+    }
+  }
+  return used;
+}
+
+/**
+ * Whether a finished job must stay: something that it may have rented is not yet shown to be gone. Its messages must
+ * have been listed before, and what follows from it been found, or its publication would be missed.
+ * @param inUse read after the job had ended
+ */
+export async function isKept(
+  broker: Broker,
+  record: JobRecord,
+  inUse: InUse,
+  nowMs: number,
+): Promise<boolean> {
+  if (record.type === JobType.CREATE_INSTANCE) {
+    if (mayShowLate(record, nowMs) || isInUse(record, inUse)) return true;
+  }
+  // Without a create job's record nothing could use a failed deletion any more.
+  if (leavesInstance(record) && record.parentId !== undefined) {
+    return (await broker.lastEvent(record.parentId)) !== undefined;
+  }
+  return hasFollowersUnderWay(broker, record);
+}
+
+/** Whether whatever follows from the job exists. Whoever ended the job may have died, or be about to publish it. */
+export async function isFollowedUp(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
+  const found = await Promise.all(next.map(({ id }) => findTaken(broker, id)));
+  return found.every((job) => job !== undefined);
+}
+
+async function hasFollowersUnderWay(broker: Broker, record: JobRecord, hops = 0): Promise<boolean> {
+  if (hops > MAX_HOPS) return false;
+  const next = (record.next ?? []).filter(({ type }) => INSTANCE_TYPES.includes(type)).map(({ id }) => id);
+  for (const id of new Set([...next, ...deletesAfter(record)])) {
+    const job = await findJob(broker, id);
+    if (!job || !INSTANCE_TYPES.includes(job.type)) continue;
+    if (!isTerminal(job.status) || leavesInstance(job)) return true;
+    // Its messages are listed first: they go only after what follows was published.
+    const carriers = await allCarriersOf(broker, job);
+    if (carriers.length > 0 && !(await isFollowedUp(broker, job))) return true;
+    if (await hasFollowersUnderWay(broker, job, hops + 1)) return true;
+  }
+  return false;
+}
+
+/** A deletion that failed otherwise than by a refusal leaves its instance for the next one. */
+function leavesInstance({ type, status, error }: JobRecord): boolean {
+  return (
+    type === JobType.DELETE_INSTANCE && status === 'failed' && error?.code !== 'JETFLEET_INSTANCE_NOT_OURS'
+  );
+}
+
+/** Whether a create of any life of the job that failed may still be carried out. */
+function mayShowLate(record: JobRecord, nowMs: number): boolean {
+  const ends = (record.failures ?? []).map(({ finishedAt }) => finishedAt);
+  if (compensationFor(record)) ends.push(record.finishedAt ?? record.updatedAt);
+  return ends.some((end) => nowMs - Date.parse(end ?? '') < LATE_CREATE_MS);
+}
+
+function isInUse({ id, checkpoint, result }: JobRecord, inUse: InUse): boolean {
+  const { instanceName } = (checkpoint ?? {}) as { instanceName?: unknown };
+  const { novitaInstanceId } = (result ?? {}) as { novitaInstanceId?: unknown };
+  return [id, instanceName, novitaInstanceId].some((each) => typeof each === 'string' && inUse.has(each));
+}
