@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openConnection } from '../../src/broker/connection.js';
-import { JobQueueService, JobWorkerService } from '../../src/index.js';
+import type { StoredMessage } from '../../src/broker/direct-read.js';
+import { handledTypes } from '../../src/doctor/check-streams.js';
+import { JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
+import { touchedJobs } from '../../src/queue/work-jobs.js';
 import { cli } from '../support/cli.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
 
@@ -22,6 +25,8 @@ const USERS = [
     'no_consumers',
     '"$JS.API.CONSUMER.CREATE.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.>", "$JS.API.CONSUMER.LIST.JOBS"',
   ),
+  denied('no_durables', '"$JS.API.CONSUMER.INFO.EVENTS.>"'),
+  denied('no_job_reads', '"$JS.API.DIRECT.GET.JOBS"'),
   denied('no_answers', '"_INBOX.>"', 'subscribe'),
   denied('no_events', '"events.>"'),
   denied('no_notices', '"jetfleet.>"', 'subscribe'),
@@ -55,6 +60,11 @@ async function refusal(call: () => Promise<unknown>): Promise<unknown> {
   expect(performance.now() - startedAt).toBeLessThan(AT_ONCE_MS);
   return thrown;
 }
+
+const forbidden = (call: string) => ({
+  code: 'JETFLEET_BROKER_FORBIDDEN',
+  message: expect.stringContaining(`may not publish to $JS.API.${call}`),
+});
 
 describe('a call that its user has no right to says which is missing, at once', () => {
   test.each<[string, string, string, (queue: JobQueueService) => Promise<unknown>]>([
@@ -92,6 +102,45 @@ describe('a call that its user has no right to says which is missing, at once', 
       code: 'JETFLEET_BROKER_FORBIDDEN',
       message: expect.stringContaining(`may not ${right}`),
     });
+  });
+
+  test('a failed read of an event consumer does not count as its absence: its filter stays', async () => {
+    await using all = as('all');
+    const durable = 'kept-filter';
+    await (await all.events({ durable, filter: { type: 'report' } }, () => {})).close();
+    await using queue = as('no_durables');
+    const another = () => queue.events({ durable, filter: { type: 'other' } }, () => {});
+    expect(await refusal(another)).toMatchObject(forbidden('CONSUMER.INFO.EVENTS.'));
+    await (await all.events({ durable, filter: { type: 'report' } }, () => {})).close();
+  });
+
+  test('a failed read of consumers does not count as types that nobody handles', async () => {
+    await using queue = as('no_consumers');
+    const broker = await queue.broker();
+    expect(await refusal(() => handledTypes(broker))).toMatchObject(forbidden('CONSUMER.LIST.JOBS'));
+  });
+
+  test('a failed read of the message that a job runs by does not list the job by another one', async () => {
+    await using all = as('all');
+    await all.addJob('report', {}, 'normal', { id: 'twice' });
+    const broker = await all.broker();
+    const message = (await broker.read.last(
+      'JOBS',
+      broker.subjects.workOf('jobs', 'twice'),
+    )) as StoredMessage;
+    const queued = (await all.getJob('twice')) as JobRecord;
+    const record = {
+      ...queued,
+      status: 'processing',
+      state: 'running',
+      workSeq: message.seq + 1_000,
+    } as const;
+    await broker.appendEvent(record, 0);
+    const jobsOf = async (queue: JobQueueService) =>
+      touchedJobs(await queue.broker(), 'jobs', [message], () => true);
+    expect(await jobsOf(all)).toMatchObject([{ id: 'twice', state: 'running' }]);
+    await using queue = as('no_job_reads');
+    expect(await refusal(() => jobsOf(queue))).toMatchObject(forbidden('DIRECT.GET.JOBS'));
   });
 
   test('of many jobs those are refused that may not be added, and the others are stored', async () => {
