@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { DashboardPage } from './dashboard-page.js';
 import { startLiveSystem } from './live-system.js';
 
@@ -39,7 +39,11 @@ it.each(PAGES)(
         `${path}: ${tasks.length} tasks over 50 ms, the longest ${Math.round(longest)} ms\n`,
       );
     expect(longest).toBeLessThan(MOST_MS);
-    expect((await queue.getStats()).byType.greet?.completed).toBeGreaterThan(SECONDS * 100);
+    // A busy machine may run them a little later than they come.
+    await vi.waitFor(
+      async () => expect((await queue.getStats()).byType.greet?.completed).toBe(Math.ceil(ticks) * perTick),
+      { timeout: 30_000, interval: 100 },
+    );
     expect(tab.problems).toEqual([]);
   },
   120_000,
