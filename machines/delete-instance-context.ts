@@ -1,7 +1,7 @@
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
-import { type Absence, absentAgain, isProven } from './absence.js';
+import { isProven, type Repeated, readAgain } from './repeated.js';
 import type { FoundInstance } from './create-instance-context.js';
 import { emptyInput, type RunInput } from './run-input.js';
 import { retryDelayMs } from './time.js';
@@ -17,7 +17,7 @@ export interface DeleteCheckpoint {
   /** ISO time of the first look. */
   since: string;
   /** Set while the provider shows nothing of it. */
-  absent?: Absence;
+  absent?: Repeated;
   /** Ids of all that was found so far. */
   found: string[];
   /** Looks so far: the pause between them grows. */
@@ -48,7 +48,7 @@ export function contextOf(input: RunInput<DeleteInstancePayload> | undefined): D
 export function noted({ checkpoint, input }: DeleteInstanceContext, found: FoundInstance[]) {
   const present = found.map(({ id }) => id);
   const { absent, ...rest } = checkpoint;
-  const gone = present.length > 0 ? {} : { absent: absentAgain(absent, input.now) };
+  const gone = present.length > 0 ? {} : { absent: readAgain(absent, input.now) };
   return {
     present,
     checkpoint: { ...rest, ...gone, found: [...new Set([...checkpoint.found, ...present])] },
@@ -57,7 +57,7 @@ export function noted({ checkpoint, input }: DeleteInstanceContext, found: Found
 
 /** Whether a look that found nothing proves, with those before it, that nothing is there. */
 export function isGone({ input, checkpoint }: DeleteInstanceContext, settleMs: number): boolean {
-  return isProven(absentAgain(checkpoint.absent, input.now), input.now, settleMs);
+  return isProven(readAgain(checkpoint.absent, input.now), input.now, settleMs);
 }
 
 /** Until the next look: twice as long each time, up to a minute, or what the provider asked for. */

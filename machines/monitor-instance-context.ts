@@ -3,7 +3,7 @@ import { toJobError } from '../src/jobs/job-error.js';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../src/jobs/limits.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
-import { type Absence, absentAgain, isProven } from './absence.js';
+import { isConfirmed, isProven, type Repeated, readAgain } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
 import { sinceMs } from './time.js';
 
@@ -38,7 +38,9 @@ export interface Removal {
 export interface MonitorCheckpoint extends Partial<Removal> {
   lastStatus: string;
   /** Set while the provider says that it does not know the instance. */
-  absent?: Absence;
+  absent?: Repeated;
+  /** Set while the provider says that the instance has failed or was preempted. */
+  broken?: Repeated;
 }
 
 export interface MonitorInstanceContext {
@@ -49,7 +51,8 @@ export interface MonitorInstanceContext {
   lastStatus: string;
   /** Set once the instance is being removed or stopped. */
   removal?: Removal;
-  absent?: Absence;
+  absent?: Repeated;
+  broken?: Repeated;
   /** What the run ends with, if no state decides otherwise: another check. */
   outcome: JobOutcome;
 }
@@ -67,7 +70,7 @@ export function contextOf(
   pollIntervalMs: number,
 ): MonitorInstanceContext {
   const given = input ?? emptyInput<MonitorInstancePayload>();
-  const { lastStatus, phase, since, absent } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
+  const { lastStatus, phase, since, absent, broken } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
   return {
     input: given,
     maxWaitMs: given.payload.maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS,
@@ -75,6 +78,7 @@ export function contextOf(
     lastStatus: lastStatus ?? 'unknown',
     ...(phase !== undefined && { removal: { phase, since: since ?? given.now } }),
     ...(absent && { absent }),
+    ...(broken && { broken }),
     outcome: { kind: 'snoozed', delayMs: pollIntervalMs },
   };
 }
@@ -84,10 +88,13 @@ export function removingForMs({ removal: begun, input }: MonitorInstanceContext)
 }
 
 /** What a check says goes first: a status ends an absence, and an absence keeps the last status. */
-export function noted({ input, absent }: MonitorInstanceContext, check: InstanceCheck) {
-  return isGone(check)
-    ? { absent: absentAgain(absent, input.now) }
-    : { absent: undefined, lastStatus: check?.status ?? 'unknown' };
+export function noted({ input, absent, broken }: MonitorInstanceContext, check: InstanceCheck) {
+  if (isGone(check)) return { absent: readAgain(absent, input.now), broken: undefined };
+  return {
+    absent: undefined,
+    broken: isBroken(check) ? readAgain(broken, input.now) : undefined,
+    lastStatus: check?.status ?? 'unknown',
+  };
 }
 
 /** Whether the instance is gone, this check included. */
@@ -96,7 +103,7 @@ export function isProvenGone(
   check: InstanceCheck,
   settleMs: number,
 ): boolean {
-  return isGone(check) && isProven(absentAgain(absent, input.now), input.now, settleMs);
+  return isGone(check) && isProven(readAgain(absent, input.now), input.now, settleMs);
 }
 
 export function isGone(check: InstanceCheck): boolean {
@@ -105,6 +112,15 @@ export function isGone(check: InstanceCheck): boolean {
 
 export function isBroken(check: InstanceCheck): boolean {
   return check?.status === 'failed' || check?.status === 'preempted';
+}
+
+/** Whether an earlier check has said so too: one odd answer ends no monitor. */
+export function isProvenBroken(
+  { input, broken }: MonitorInstanceContext,
+  check: InstanceCheck,
+  settleMs: number,
+): boolean {
+  return isBroken(check) && isConfirmed(broken, input.now, settleMs);
 }
 
 export function isReady(check: InstanceCheck): boolean {
@@ -122,15 +138,20 @@ export function endsTheWait(check: InstanceCheck): boolean {
 
 /** The checkpoint is left out where there is nothing to remember, and nothing to overwrite. */
 export function snoozed(context: MonitorInstanceContext, delayMs: number): { outcome: JobOutcome } {
-  const { input, lastStatus, removal, absent } = context;
-  const checkpoint: MonitorCheckpoint = { lastStatus, ...removal, ...(absent && { absent }) };
-  const isNews = removal !== undefined || absent !== undefined || (input.checkpoint ?? null) !== null;
+  const { input, lastStatus, removal, absent, broken } = context;
+  const checkpoint: MonitorCheckpoint = {
+    lastStatus,
+    ...removal,
+    ...(absent && { absent }),
+    ...(broken && { broken }),
+  };
+  const isNews = Boolean(removal ?? absent ?? broken) || (input.checkpoint ?? null) !== null;
   return { outcome: { kind: 'snoozed', delayMs, ...(isNews && { checkpoint }) } };
 }
 
 export function actorInput(context: MonitorInstanceContext): MonitorActorInput {
-  const { input, elapsedMs, maxWaitMs, absent, removal } = context;
-  const isLastLook = elapsedMs > maxWaitMs || absent !== undefined || removal !== undefined;
+  const { input, elapsedMs, maxWaitMs, absent, broken, removal } = context;
+  const isLastLook = elapsedMs > maxWaitMs || Boolean(absent ?? broken ?? removal);
   return { jobId: input.jobId, novitaInstanceId: input.payload.novitaInstanceId, isLastLook };
 }
 

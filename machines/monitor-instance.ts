@@ -9,6 +9,7 @@ import {
   type InstanceCheck,
   isBroken,
   isGone,
+  isProvenBroken,
   isProvenGone,
   isReady,
   isStopped,
@@ -30,7 +31,7 @@ export const DEFAULT_POLL_INTERVAL_MS = 10_000;
 export interface MonitorInstanceSettings {
   /** Pause between two checks. Defaults to 10 seconds. */
   pollIntervalMs?: number;
-  /** Pause between two reads of an instance that is being removed, or seems to be gone. Defaults to 2 seconds. */
+  /** Pause between two reads of an instance that is being removed, or seems to be gone or broken. Defaults to 2 seconds. */
   verifyIntervalMs?: number;
   /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
   settleMs?: number;
@@ -54,7 +55,8 @@ const MIN_POLL_MS = 100;
 
 /**
  * Watches one instance by polls, one per run, and hibernates between them. A read that fails says nothing about the
- * instance, and one answer that it is unknown proves nothing: nothing is removed but after a read that showed it.
+ * instance, and one answer that it is unknown or has failed proves nothing: a later read has to agree. Nothing is removed
+ * but after a read that showed it.
  */
 export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, verifyIntervalMs = 2_000, settleMs = 10_000 } = settings;
@@ -93,6 +95,7 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       provenGone: ({ context }, { check }: Checked) => isProvenGone(context, check, settleMs),
       isStopped: (_, { check }: Checked) => isStopped(check),
       isBroken: (_, { check }: Checked) => isBroken(check),
+      provenBroken: ({ context }, { check }: Checked) => isProvenBroken(context, check, verifyIntervalMs),
       isReady: (_, { check }: Checked) => isReady(check),
       overdue: ({ context }) => context.elapsedMs > context.maxWaitMs,
       unreadableAndKept: ({ context }) =>
@@ -176,9 +179,14 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
             { guard: { type: 'provenGone', params: checked }, target: 'failed', actions: 'noteVanished' },
             whileAbsent,
             {
-              guard: { type: 'isBroken', params: checked },
+              guard: { type: 'provenBroken', params: checked },
               target: 'failed',
               actions: { type: 'noteBroken', params: checked },
+            },
+            {
+              guard: { type: 'isBroken', params: checked },
+              target: 'snoozed',
+              actions: [note, 'snoozeUntilVerified'],
             },
             { guard: { type: 'isReady', params: checked }, target: 'completed', actions: 'noteReady' },
             { guard: 'overdue', target: 'applyingTimeout', actions: note },

@@ -132,6 +132,69 @@ describe('a read that fails says nothing about an instance', () => {
   });
 });
 
+/** Answers of the API itself that say that an instance has come to its end before it ran. */
+const ENDS: Record<string, object> = {
+  'an error': { status: 'pulling', statusError: { state: 'x', message: 'failed to pull the image' } },
+  reclaiming: { status: 'running', spotStatus: 'reclaiming' },
+  'exited before it ran': { status: 'exited', lastStartedAt: '0', lastStoppedAt: '0' },
+  removed: { status: 'removed' },
+};
+
+/** What the provider says of an instance, changed. */
+const saying =
+  (more: object): Exclude<ReturnType<Forge>, undefined | Forged> =>
+  ({ status, body }) => ({ status, body: { ...(body as object), ...more } });
+
+describe('one answer that an instance has come to its end', () => {
+  it.each(Object.keys(ENDS))('does not end its monitor, nor touch the instance: %s', async (what) => {
+    const id = `odd-${what.replaceAll(' ', '-')}`;
+    let used = 0;
+    proxy.forge = (route, query) => {
+      const isOwn = route === GET && live(id).some((instance) => [...query.values()].includes(instance.id));
+      return isOwn && used++ === 0 ? saying(ENDS[what] ?? {}) : undefined;
+    };
+    await order(id);
+    expect(await fleet.waitForJob(`${id}-monitor`, 'completed')).toMatchObject({ attempt: 1 });
+    expect(used).toBeGreaterThan(1);
+    expect(actions(id)).toEqual(['create']);
+  });
+
+  it('by the list, however often, does not either: the instance is read by its id', async () => {
+    const ids = ['list-1', 'list-2', 'list-3', 'list-4'];
+    let lists = 0;
+    proxy.forge = (route) => {
+      // Until the list was read a few times, nothing runs.
+      if (route === GET && lists < 3) return saying({ status: 'pulling' });
+      if (route !== LIST) return undefined;
+      lists += 1;
+      return ({ status, body }) => {
+        const { instances = [], ...rest } = body as { instances?: object[] };
+        const broken = instances.map((each) => ({ ...each, statusError: { message: 'broken' } }));
+        return { status, body: { ...rest, instances: broken } };
+      };
+    };
+    await Promise.all(ids.map((id) => order(id)));
+    await Promise.all(ids.map((id) => fleet.waitForJob(`${id}-monitor`, 'completed')));
+    for (const id of ids) expect(actions(id)).toEqual(['create']);
+  });
+
+  it.each(Object.keys(ENDS).filter((what) => what !== 'removed'))(
+    'is reported when the next answer agrees: %s',
+    async (what) => {
+      const id = `broken-${what.replaceAll(' ', '-')}`;
+      proxy.forge = (route) => (route === GET ? saying(ENDS[what] ?? {}) : undefined);
+      await order(id);
+      expect(await fleet.waitForJob(`${id}-monitor`, 'rejected')).toMatchObject({
+        error: { code: 'JETFLEET_INSTANCE_FAILED' },
+      });
+      await fleet.waitForJob(`${id}-monitor-delete`, 'waiting');
+      proxy.forge = () => undefined;
+      await fleet.waitForJob(`${id}-monitor-delete`, 'completed');
+      expect(live(id)).toEqual([]);
+    },
+  );
+});
+
 /** The provider does not know any instance, by id and by list. */
 const knowsNothing: Forge = (route) => {
   if (route === GET) return NOT_FOUND;

@@ -1,6 +1,8 @@
 import { fromPromise } from 'xstate';
 import {
   endsTheWait,
+  type InstanceCheck,
+  isBroken,
   isGone,
   type MonitorInstanceSettings,
   monitorInstanceChart,
@@ -32,11 +34,15 @@ export function monitorInstanceHandler(
       checkInstance: fromPromise(async ({ input: { jobId, novitaInstanceId: id, isLastLook } }) => {
         const job = heldJob(jobId);
         const check = async () => {
-          const polled = await watch.poll(jobId, id, isLastLook, job.signal);
-          if (polled?.name && endsTheWait(polled)) await instances.assertRead(job, { id, name: polled.name });
-          if (!isLastLook || !isGone(polled)) return polled;
+          const isOurs = async (read: InstanceCheck) => {
+            if (read?.name && endsTheWait(read)) await instances.assertRead(job, { id, name: read.name });
+            return read;
+          };
+          const polled = await isOurs(await watch.poll(jobId, id, isLastLook, job.signal));
+          if (!isLastLook || !(isGone(polled) || isBroken(polled))) return polled;
+          // A poll may come from a list: what costs the instance is read by its id as well.
           const [shown] = await instances.find(job, { ids: [id] });
-          return shown ? checkOf(shown) : polled;
+          return isOurs(shown ? checkOf(shown) : null);
         };
         return watchful(jobId, check());
       }),

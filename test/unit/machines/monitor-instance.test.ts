@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InstanceCheck } from '../../../machines/index.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
+import type { JobOutcome } from '../../../src/jobs/outcome.js';
 import type { MonitorInstancePayload } from '../../../src/jobs/payloads.js';
 import {
   auth,
@@ -53,14 +54,53 @@ describe('while there is time', () => {
     expect((await run(inputAt(ms), {})).outcome).toEqual({ kind: 'snoozed', delayMs });
   });
 
-  it.each<[string, InstanceCheck, string]>([
-    ['failed', { status: 'failed', healthy: false, reason: 'image not found' }, 'JETFLEET_INSTANCE_FAILED'],
-    ['preempted', { status: 'preempted', healthy: false, reason: 'outbid' }, 'JETFLEET_INSTANCE_FAILED'],
-  ])('fails at once when the instance is %s', async (_, check, code) => {
-    const { outcome } = await run(inputAt(1_000), { check: () => check });
-    expect(outcome).toMatchObject(failed(code));
-    expect(outcome).not.toHaveProperty('timedOut');
-    if (check?.reason) expect(JSON.stringify(outcome)).toContain(check.reason);
+  const broken: InstanceCheck = { status: 'failed', healthy: false, reason: 'image not found' };
+  const preempted: InstanceCheck = { status: 'preempted', healthy: false, reason: 'outbid' };
+
+  it.each<[string, InstanceCheck]>([
+    ['failed', broken],
+    ['preempted', preempted],
+  ])('fails once a second read after the settling time has shown it %s', async (_, check) => {
+    const { outcomes, calls } = await runs([1_000, 2_999, 3_000], { check: () => check });
+    expect(outcomes.slice(0, 2)).toEqual(
+      [1, 2].map((reads) => ({
+        kind: 'snoozed',
+        delayMs: 2_000,
+        checkpoint: { lastStatus: check?.status, broken: { since: iso(1_000), reads } },
+      })),
+    );
+    expect(outcomes[2]).toMatchObject(failed('JETFLEET_INSTANCE_FAILED'));
+    expect(outcomes[2]).not.toHaveProperty('timedOut');
+    expect(JSON.stringify(outcomes[2])).toContain(check?.reason);
+    expect(calls).toEqual(['check', 'last look', 'last look']);
+  });
+
+  it.each<[string, InstanceCheck, JobOutcome['kind']]>([
+    ['provisioning', provisioning, 'snoozed'],
+    ['running', ready, 'completed'],
+    ['stopped', { status: 'stopped', healthy: false }, 'snoozed'],
+    ['unknown to the provider', null, 'snoozed'],
+  ])('forgets one answer that it has failed when the next one shows it %s', async (_, next, kind) => {
+    const seen: InstanceCheck[] = [broken, next, preempted];
+    const times = kind === 'completed' ? [0, 2_000] : [0, 2_000, 9_000];
+    const { outcomes } = await runs(times, { check: () => seen.shift() ?? null });
+    expect(outcomes[1]).toMatchObject({ kind });
+    if (kind === 'completed') return;
+    expect(outcomes[1]).not.toHaveProperty('checkpoint.broken');
+    expect(outcomes[2]).toMatchObject({
+      kind: 'snoozed',
+      checkpoint: { broken: { since: iso(9_000), reads: 1 } },
+    });
+  });
+
+  it('keeps an answer that it has failed through a read that fails, and past the deadline', async () => {
+    const seen = [() => broken, fail(transient()), () => broken];
+    const { outcomes, calls } = await runs([MAX_WAIT + 1, MAX_WAIT + 2_001, MAX_WAIT + 4_001], {
+      check: () => (seen.shift() ?? (() => null))(),
+    });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['snoozed', 'snoozed', 'failed']);
+    expect(outcomes[2]).toMatchObject(failed('JETFLEET_INSTANCE_FAILED'));
+    expect(calls).toEqual(['last look', 'last look', 'last look']);
   });
 
   it.each<[string, InstanceCheck]>([
