@@ -252,7 +252,10 @@ export class Broker {
 
   /** The last event of a job, or undefined when no worker has touched it. */
   async lastEvent(id: string): Promise<LastEvent | undefined> {
-    const stored = await this.read.last(this.subjects.streamName('events'), this.subjects.eventsOf(id));
+    const stored = await this.read.lastTogether(
+      this.subjects.streamName('events'),
+      this.subjects.eventsOf(id),
+    );
     if (!stored) return undefined;
     const record = this.recordOf(stored);
     if (record) return { record, seq: stored.seq };

@@ -101,7 +101,7 @@ async function findStored(broker: Broker, id: string): Promise<JobRecord[]> {
   const timers = subjects.streamName('timers');
   const [work, scheduled] = await Promise.all([
     Promise.all(WORK_KINDS.map((kind) => firstWork(broker, kind, id))),
-    Promise.all(subjects.schedulesOf(ANY, id).map((subject) => read.last(timers, subject))),
+    Promise.all(subjects.schedulesOf(ANY, id).map((subject) => read.lastTogether(timers, subject))),
   ]);
   const timed = scheduled.map((message) => message && pendingRecordOf(broker, message));
   return [...work, ...timed].filter((record) => record !== undefined);
@@ -114,7 +114,7 @@ async function findStored(broker: Broker, id: string): Promise<JobRecord[]> {
 async function firstWork(broker: Broker, kind: WorkKind, id: string): Promise<JobRecord | undefined> {
   const { subjects, read } = broker;
   const [stream, filter] = [subjects.streamName(kind), subjects.workOf(kind, id)];
-  if ((await read.last(stream, filter)) === undefined) return undefined;
+  if ((await read.lastTogether(stream, filter)) === undefined) return undefined;
   const lastOfEach = await read.lastOfEach(stream, [filter]);
   for (const message of lastOfEach.sort((a, b) => a.seq - b.seq)) {
     const record = pendingRecordOf(broker, message);
@@ -129,7 +129,7 @@ export async function dueNow(
   kind: WorkKind | Any,
   id: string,
 ): Promise<StoredMessage | undefined> {
-  const due = await read.last(subjects.streamName('timers'), subjects.dueOf(kind, id));
+  const due = await read.lastTogether(subjects.streamName('timers'), subjects.dueOf(kind, id));
   // What has arrived is removed with a delay.
   return due && due.timeMs > clock.now() - HANDOVER_MS ? due : undefined;
 }

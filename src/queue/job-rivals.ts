@@ -80,7 +80,7 @@ function otherPlaces(subjects: Subjects, id: string, stream: StreamKind, kind: W
 async function carriedAt(broker: Broker, places: readonly Place[]): Promise<Rival[]> {
   const { subjects, read } = broker;
   const found = await Promise.all(
-    places.map(([stream, filter]) => read.last(subjects.streamName(stream), filter)),
+    places.map(([stream, filter]) => read.lastTogether(subjects.streamName(stream), filter)),
   );
   return found.flatMap((message) => {
     const record = message && pendingRecordOf(broker, message);

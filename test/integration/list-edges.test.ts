@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { type JobRecord, snooze } from '../../src/index.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -78,6 +79,56 @@ test.each([
     });
     expect(asked).toHaveLength(2);
   }
+});
+
+test('look-ups of many ids at the same moment find what each finds alone', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { connection, read, subjects } = await queue.broker();
+  const priorities = ['low', 'high', 'critical'] as const;
+  for (const priority of priorities)
+    for (const id of ['often', 'twice'])
+      connection.publish(subjects.work({ kind: 'jobs', priority, type: `type_${priority}`, id }), '1');
+  await connection.flush();
+  await queue.addJobs([
+    ...Array.from({ length: 300 }, (_, n) => ({ type: 'one', payload: n, id: `job-${n}` })),
+    ...Array.from({ length: 300 }, (_, n) => ({
+      type: 'one',
+      payload: n,
+      id: `later-${n}`,
+      delayMs: 60_000,
+    })),
+  ]);
+  const ids = ['often', 'twice', 'often', 'none', ...Array.from({ length: 310 }, (_, n) => `job-${n}`)];
+  const filters: [stream: string, filter: string][] = [
+    ...ids.map((id): [string, string] => [subjects.streamName('jobs'), subjects.workOf('jobs', id)]),
+    ...Array.from({ length: 310 }, (_, n): [string, string] => [
+      subjects.streamName('timers'),
+      subjects.schedule(n % 2 ? ANY : 'jobs', `later-${n}`),
+    ]),
+  ];
+  const together = await Promise.all(filters.map(([stream, filter]) => read.lastTogether(stream, filter)));
+  const seqOf = async ([stream, filter]: [string, string]) => (await read.last(stream, filter))?.seq;
+  const alone = await Promise.all(filters.map(seqOf));
+  expect(together.map((message) => message?.seq)).toEqual(alone);
+  expect(alone.filter((seq) => seq === undefined)).toHaveLength(21);
+});
+
+test('a message that the broker cannot load fails the look-up of its own id alone', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { read, connection } = await fleet.queue.broker();
+  connection.subscribe('$JS.API.DIRECT.GET.BROKEN_ONE', {
+    callback: (_error, msg) => {
+      const { last_by_subj: filter } = msg.json<{ last_by_subj?: string }>();
+      const isBroken = filter === undefined || filter === 'a.3';
+      msg.respond('', { headers: newHeaders(isBroken ? 500 : 404, 'Message Not Found') });
+    },
+  });
+  await connection.flush();
+  const reads = Array.from({ length: 20 }, (_, n) => read.lastTogether('BROKEN_ONE', `a.${n}`));
+  const ends = (await Promise.allSettled(reads)).map(({ status }) => status);
+  expect(ends.filter((status) => status === 'rejected')).toHaveLength(1);
+  expect(ends[3]).toBe('rejected');
 });
 
 test('large payloads that fill a batch early are all listed', async () => {
