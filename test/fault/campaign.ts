@@ -33,8 +33,8 @@ export interface Summary {
   duplicatedInstances: number;
   orphanedInstances: number;
   undeliveredWebhooks: number;
-  /** How long jobs waited that workers handed back, while nothing else went wrong, in ms: 99 of 100, and how many. */
-  handedBack: { count: number; p99Ms: number };
+  /** How long jobs waited that workers handed back, while nothing else went wrong, in ms: how many, half of them, 99 of 100, and the longest. */
+  handedBack: { count: number; p50Ms: number; p99Ms: number; maxMs: number };
 }
 
 export async function runFaults(options: CampaignOptions): Promise<Summary> {
@@ -100,6 +100,8 @@ function reportRun(
 function sum(seed: string, results: readonly RunResult[]): Summary {
   const violations = results.flatMap((result) => result.violations);
   const waitsMs = results.flatMap(({ handBackWaitsMs }) => handBackWaitsMs).sort((a, b) => a - b);
+  const at = (share: number) =>
+    waitsMs[Math.min(Math.floor(waitsMs.length * share), waitsMs.length - 1)] ?? 0;
   const of = (...kinds: ViolationKind[]) => violations.filter(({ kind }) => kinds.includes(kind)).length;
   return {
     seed,
@@ -111,6 +113,6 @@ function sum(seed: string, results: readonly RunResult[]): Summary {
     duplicatedInstances: of('duplicated-instance'),
     orphanedInstances: of('orphaned-instance'),
     undeliveredWebhooks: of('undelivered-webhook'),
-    handedBack: { count: waitsMs.length, p99Ms: waitsMs[Math.floor(waitsMs.length * 0.99)] ?? 0 },
+    handedBack: { count: waitsMs.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
   };
 }

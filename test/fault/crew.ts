@@ -12,6 +12,13 @@ type Behaviour = Pick<
   'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'taskSlots' | 'lent' | 'throwsInCallbacks'
 >;
 
+/** When a worker took jobs, ms since the epoch. */
+export interface Service {
+  fromMs: number;
+  /** When it was told to end, or ended. Absent while it takes jobs. */
+  untilMs?: number;
+}
+
 interface Seat {
   worker?: WorkerProcess;
   /** How many sat here. */
@@ -37,8 +44,8 @@ export class Crew implements AsyncDisposable {
   stalledMs = 0;
   /** Jobs whose handlers were stopped as those of cancelled ones. */
   readonly stopped = new Set<string>();
-  /** When each worker was ready to take jobs, by its name, ms since the epoch. */
-  readonly readyAtMs = new Map<string, number>();
+  /** When each worker took jobs, by its name. */
+  readonly service = new Map<string, Service>();
   /** What ended a process, or would have: exceptions and rejections that nobody caught. */
   readonly crashes: string[] = [];
   /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
@@ -142,9 +149,15 @@ export class Crew implements AsyncDisposable {
     const { worker } = this.#seat(index);
     if (!worker || worker.ended) return false;
     worker.signal(signal);
+    if (signal !== 'SIGSTOP') this.#endService(index);
     // One that is frozen takes no other signal before it goes on.
     if (signal === 'SIGTERM') worker.signal('SIGCONT');
     return true;
+  }
+
+  #endService(index: number): void {
+    const service = this.service.get(nameOf(index, this.#seat(index)));
+    if (service) service.untilMs ??= Date.now();
   }
 
   async #fill(index: number): Promise<void> {
@@ -157,7 +170,7 @@ export class Crew implements AsyncDisposable {
     worker.onMessage((message) => {
       if (message.type === 'started') {
         seat.ready = seat.worker === worker;
-        this.readyAtMs.set(config.name, Date.now());
+        this.service.set(config.name, { fromMs: Date.now() });
         this.#events.emit('news');
       }
       if (message.type === 'crashed') {
@@ -179,6 +192,7 @@ export class Crew implements AsyncDisposable {
 
   async #replace(index: number): Promise<void> {
     if (this.#over) return;
+    this.#endService(index);
     const seat = this.#seat(index);
     delete seat.worker;
     seat.ready = false;
@@ -186,10 +200,10 @@ export class Crew implements AsyncDisposable {
     if (!this.#over) await this.#fill(index);
   }
 
-  #config(index: number, { generation }: Seat): WorkerConfig {
+  #config(index: number, seat: Seat): WorkerConfig {
     const { namespace, replicas, simulator, credsFile } = this.#arena;
     return {
-      name: `worker-${index}-${generation}`,
+      name: nameOf(index, seat),
       ownPollsPerSecond: index % 2 === 0 ? SELDOM : Number.MAX_VALUE,
       servers: this.#arena.serversFor(index),
       namespace,
@@ -201,4 +215,8 @@ export class Crew implements AsyncDisposable {
       ...this.#behaviour,
     };
   }
+}
+
+function nameOf(index: number, { generation }: Seat): string {
+  return `worker-${index}-${generation}`;
 }

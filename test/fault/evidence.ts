@@ -4,6 +4,7 @@ import type { JobRecord } from '../../src/index.js';
 import { ANY, WORK_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
 import { historyStream } from './broker-admin.js';
+import type { Service } from './crew.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
 
@@ -29,8 +30,8 @@ export interface Evidence {
   messagesWritten: number;
   /** Jobs whose handlers were stopped as those of cancelled ones. */
   stopped: ReadonlySet<string>;
-  /** When each worker was ready to take jobs, by its name, ms since the epoch. */
-  workersReadyAtMs: ReadonlyMap<string, number>;
+  /** When workers took jobs. */
+  service: readonly Service[];
   /** Exceptions and rejections that a worker did not catch. */
   crashes: readonly string[];
   /** When this was read, ms since the epoch. */
@@ -46,7 +47,7 @@ export async function collect(
   plan: RunPlan,
   accepted: readonly string[],
   cancelled: readonly string[],
-  seen: Pick<Evidence, 'lagMs' | 'crashes' | 'stopped' | 'workersReadyAtMs'>,
+  seen: Pick<Evidence, 'lagMs' | 'crashes' | 'stopped' | 'service'>,
 ): Promise<Evidence> {
   const { simulator, receiver, foreign } = arena;
   return {

@@ -71,8 +71,8 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
   crew.heal();
   const now = () => {
     const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
-    const { crashes, stopped, readyAtMs: workersReadyAtMs } = crew;
-    const seen = { lagMs, crashes, stopped, workersReadyAtMs };
+    const { crashes, stopped } = crew;
+    const seen = { lagMs, crashes, stopped, service: [...crew.service.values()] };
     return collect(arena, plan, produced.accepted, produced.cancelled, seen);
   };
   const until = options.until ?? (options.sabotage ? FINAL_KINDS : undefined);

@@ -1,4 +1,5 @@
 /** When jobs run: not before their time, and at once where somebody handed them back. */
+import type { Service } from './crew.js';
 import type { Evidence, StoredRecord } from './evidence.js';
 import type { Violation } from './invariants.js';
 import { LONG_ACK_WAIT_MS } from './plan.js';
@@ -49,23 +50,35 @@ interface HandBack {
   waitMs: number;
 }
 
-/** How long each job waited that a worker handed back, or has waited until now. */
-export function handedBack({ histories, readAtMs, workersReadyAtMs }: Evidence): HandBack[] {
-  // Nobody waits for a worker that is not there yet.
-  const waitMs = (handedBackAtMs: number, endMs: number, readyAtMs: number) =>
-    endMs - Math.max(handedBackAtMs, readyAtMs);
-  const lastReadyAtMs = Math.max(...workersReadyAtMs.values());
+/**
+ * How long each job waited that a worker handed back, or has waited until now. Only the time counts in which a worker took jobs:
+ * while every process is ending or starting, nobody could take it. A worker has slots for all jobs where this is measured.
+ */
+export function handedBack({ histories, readAtMs, service }: Evidence): HandBack[] {
   return [...histories.values()].flatMap((history) => {
     const waited = stepsOf(history)
       .filter(([before, after]) => before.state === 'queued' && after.state === 'running')
-      .map(([before, after]) => {
-        const readyAtMs = workersReadyAtMs.get(after.worker ?? '') ?? 0;
-        return { id: after.id, waitMs: waitMs(before.storedAtMs, after.storedAtMs, readyAtMs) };
-      });
+      .map(([before, after]) => ({
+        id: after.id,
+        waitMs: servedMs(service, before.storedAtMs, after.storedAtMs),
+      }));
     const last = history.at(-1);
     if (last?.state !== 'queued') return waited;
-    return [...waited, { id: last.id, waitMs: waitMs(last.storedAtMs, readAtMs, lastReadyAtMs) }];
+    return [...waited, { id: last.id, waitMs: servedMs(service, last.storedAtMs, readAtMs) }];
   });
+}
+
+/** For how long between two times at least one worker took jobs. */
+function servedMs(service: readonly Service[], fromMs: number, toMs: number): number {
+  let served = 0;
+  let countedUpTo = fromMs;
+  for (const each of service.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const beginMs = Math.max(each.fromMs, countedUpTo);
+    const endMs = Math.min(each.untilMs ?? toMs, toMs);
+    served += Math.max(0, endMs - beginMs);
+    countedUpTo = Math.max(countedUpTo, endMs);
+  }
+  return served;
 }
 
 function heldUp({ id, waitMs }: HandBack): Violation[] {
