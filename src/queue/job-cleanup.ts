@@ -28,14 +28,17 @@ export async function cleanupJobs(
   const stream = subjects.streamName('events');
   let removed = 0;
   for (const status of ['completed', 'failed'] as const) {
+    let inUse: InUse | undefined;
     for (let seq = 1; ; ) {
       const page = await read.page(stream, subjects.event(ANY, status, ANY), seq, PAGE);
       // Events are stored in the order of their time, so the first young one ends the search.
       const old = page.filter(({ timeMs }) => timeMs <= cutoff);
-      const inUse = await inUseBy(broker, old);
+      // Once for all pages: what is old had ended before, and the jobs under way may be many.
+      inUse ??= old.some((event) => isCreate(broker, event)) ? await instancesInUse(broker) : undefined;
+      const used = inUse ?? NONE;
       for (let start = 0; start < old.length; start += PARALLEL) {
         const part = old.slice(start, start + PARALLEL);
-        const isRemoved = await Promise.all(part.map((event) => removeJob(broker, event, inUse, nowMs)));
+        const isRemoved = await Promise.all(part.map((event) => removeJob(broker, event, used, nowMs)));
         removed += isRemoved.filter(Boolean).length;
       }
       const last = page.at(-1);
@@ -48,11 +51,8 @@ export async function cleanupJobs(
 
 const NONE: InUse = new Set();
 
-/** Read only where a create job may be removed. */
-async function inUseBy(broker: Broker, events: readonly StoredMessage[]): Promise<InUse> {
-  const isCreate = ({ subject }: StoredMessage) =>
-    broker.subjects.parseEvent(subject)?.type === JobType.CREATE_INSTANCE;
-  return events.some(isCreate) ? instancesInUse(broker) : NONE;
+function isCreate({ subjects }: Broker, { subject }: StoredMessage): boolean {
+  return subjects.parseEvent(subject)?.type === JobType.CREATE_INSTANCE;
 }
 
 /**
