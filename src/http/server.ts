@@ -24,6 +24,8 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
 
 /** How late a request that takes too long may end. */
 const CHECK_MS = 1_000;
+/** How often a server that closes ends connections that have become idle. */
+const CLOSE_IDLE_MS = 20;
 
 /** A server that listens. */
 export interface HttpServer extends AsyncDisposable {
@@ -88,9 +90,11 @@ export async function startHttpServer(
       api.drain();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await api.close();
-      server.closeIdleConnections();
+      // A connection whose request is under way becomes idle when that ends, and its client may keep it open.
+      const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
       const timer = setTimeout(() => server.closeAllConnections(), closeTimeoutMs);
       await closed;
+      clearInterval(idle);
       clearTimeout(timer);
     })();
     return closing;

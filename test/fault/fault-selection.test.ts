@@ -21,6 +21,9 @@ async function campaign(options: Partial<CampaignOptions>): Promise<{ summary: S
   return { summary, lines };
 }
 
+/** How often a run that is broken on purpose is tried. */
+const MOST_TRIES = 3;
+
 const KINDS = ['lost', 'duplicatedInstances', 'orphanedInstances', 'undeliveredWebhooks'] as const;
 
 describe('under faults', () => {
@@ -56,10 +59,14 @@ describe('a run that is directed at one safeguard', () => {
 
   const cases = Object.keys(SABOTAGES) as Sabotage[];
 
+  // On a busy machine a process can be late for the broken moment, so a run may be repeated.
   it.concurrent.each(cases)('sees %s', async (sabotage) => {
-    const found = await violations(`broken_${cases.indexOf(sabotage)}`, sabotage, true);
-    const isSeen = found.some(({ kind }) => DIRECTED[sabotage].sees.has(kind));
-    expect(isSeen, JSON.stringify(found)).toBe(true);
+    const found: Violation[] = [];
+    const isSeen = () => found.some(({ kind }) => DIRECTED[sabotage].sees.has(kind));
+    for (let run = 1; run <= MOST_TRIES && !isSeen(); run++) {
+      found.push(...(await violations(`broken_${cases.indexOf(sabotage)}_${run}`, sabotage, true)));
+    }
+    expect(isSeen(), JSON.stringify(found)).toBe(true);
   });
 
   it.concurrent.each(cases)('finds nothing where %s is not', async (sabotage) => {

@@ -50,6 +50,25 @@ describe('a request that does not come to its end', () => {
   });
 });
 
+test('a server that closes waits for a request that is under way, and not for its connection', async () => {
+  const http = await startHttp(queue, { closeTimeoutMs: 30_000 });
+  const socket = connect(http.server.port, '127.0.0.1');
+  const body = '{"type":"late","payload":{}}';
+  socket.write(
+    `POST /api/v1/jobs HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKENS.admin}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 9)}`,
+  );
+  await delay(100);
+  const closed = http.server.close();
+  await delay(100);
+  const startedAt = performance.now();
+  socket.write(body.slice(9));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 201 /);
+  await closed;
+  expect(performance.now() - startedAt).toBeLessThan(2_500);
+  socket.destroy();
+});
+
 test('a reader that asks for much and reads nothing is let go', async () => {
   await using http = await startHttp(queue, { unreadTimeoutMs: 200 });
   const payload = 'x'.repeat(500_000);
