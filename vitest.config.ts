@@ -6,8 +6,6 @@ const shared = {
   setupFiles: ['test/support/patience.ts'],
   testTimeout: 30_000,
   hookTimeout: 60_000,
-  // Most files wait for servers and processes, also of other projects: four together fill two cores.
-  maxWorkers: 4,
 };
 
 export default defineConfig({
@@ -20,6 +18,8 @@ export default defineConfig({
           name: 'suite',
           include: ['test/**/*.test.ts'],
           exclude: ['test/fault/**', 'test/e2e/**'],
+          // Most files wait for servers and processes: a third worker fills the time, a fourth slows the others down.
+          maxWorkers: 3,
           // Nothing here has global state, and most files import the same modules.
           isolate: false,
         },
@@ -30,7 +30,10 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
+          maxWorkers: 2,
           isolate: false,
+          // After the others: a browser takes both cores.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -39,6 +42,9 @@ export default defineConfig({
           name: 'faults',
           include: ['test/fault/**/*.test.ts'],
           testTimeout: 120_000,
+          maxWorkers: 1,
+          // After the others: it needs both cores for processes of its own.
+          sequence: { groupOrder: 2 },
         },
       },
     ],

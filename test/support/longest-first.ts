@@ -28,13 +28,12 @@ const LONGEST = [
   'early-claim',
   'cancel',
   'demo',
+  // It has both cores to itself nowhere, but the short files that follow leave it more of them.
   'bench',
   'pages',
   // It waits more than it works.
   'outage',
 ];
-
-const PROJECTS = ['faults', 'e2e', 'suite'];
 
 /** Runs the longest files of each project first, and the others in vitest's own order. */
 export class LongestFirst extends BaseSequencer {
@@ -44,10 +43,7 @@ export class LongestFirst extends BaseSequencer {
       const index = LONGEST.indexOf(basename(moduleId, '.test.ts'));
       return index < 0 ? LONGEST.length : index;
     };
-    // The last project has the short files, which end side by side. A worker changes its project only once or twice.
-    const projects = [...new Set(sorted.map(({ project }) => project))].sort(
-      (a, b) => PROJECTS.indexOf(a.name) - PROJECTS.indexOf(b.name),
-    );
+    const projects = [...new Set(sorted.map(({ project }) => project))];
     return projects.flatMap((project) =>
       sorted.filter((file) => file.project === project).sort((a, b) => rank(a) - rank(b)),
     );
