@@ -121,13 +121,13 @@ export class Sweeper {
     const mended = await this.#mend(streams, missing);
     const jobs = [...(await checkConsumers(broker)), ...(await this.#checks.jobs.look())];
     mended.push(...(await this.#mend(jobs, jobs)));
-    jobs.unshift(...streams);
+    const found = [...streams, ...jobs];
     const { signal } = this.#abort;
-    if (signal.aborted || !this.#checks.instances) return { findings: jobs.map(findingOf), mended };
+    if (signal.aborted || !this.#checks.instances) return { findings: found.map(findingOf), mended };
     const instances = await this.#lookAtInstances(this.#checks.instances);
     const due = this.#reported.take(instances);
     mended.push(...(await this.#mend(instances, due)));
-    return { findings: [...jobs, ...instances].map(findingOf), mended };
+    return { findings: [...found, ...instances].map(findingOf), mended };
   }
 
   /** A provider that never answers must not end all later sweeps. */

@@ -1,4 +1,4 @@
-import { type Actor, createActor, type InspectionEvent } from 'xstate';
+import { type Actor, createActor } from 'xstate';
 import {
   type JobContext,
   type JobEvent,
@@ -9,7 +9,6 @@ import {
 } from '../../machines/index.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobState } from '../jobs/vocabulary.js';
-import type { ChartPromises } from './chart-promises.js';
 import type { Observer } from './run-inspection.js';
 
 /** The claim that an actor stands for. */
@@ -26,28 +25,21 @@ interface ActorCallbacks {
   /** The attempt is over, and led to this. */
   onLeft: (state: JobState, context: JobContext) => void;
   onError: (error: unknown) => void;
-  /** Follows the promises of a chart. */
-  promises?: ChartPromises;
   inspect?: Observer;
-}
-
-function observeAll(event: InspectionEvent, promises: ChartPromises, inspect: Observer | undefined): void {
-  promises.observe(event);
-  inspect?.(event);
 }
 
 /** The state machine of a claimed job, brought to where the job stands by its record of now. */
 export function startJobActor(
   { record: claim, machine, from, input, event }: ActorClaim,
   { id, checkpoint }: JobRecord,
-  { onLeft, onError, promises, inspect }: ActorCallbacks,
+  { onLeft, onError, inspect }: ActorCallbacks,
 ): Actor<JobMachine> {
   const actor = createActor(machine, {
     id,
     // It goes on from the snapshot, which holds what an input would have given.
     input: undefined,
     snapshot: resolveJobState(from, input(), machine),
-    ...(promises ? { inspect: (event) => observeAll(event, promises, inspect) } : inspect && { inspect }),
+    ...(inspect && { inspect }),
   });
   let isRunning = false;
   actor.subscribe({

@@ -106,6 +106,16 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     return this.#aborting.signal;
   }
 
+  /** Follows its promises as well. */
+  #observerOfChart(inspect: Observer | undefined): Observer {
+    const promises = new ChartPromises((error) => this.#onListenerFailure(error));
+    this.#promises = promises;
+    return (event) => {
+      promises.observe(event);
+      inspect?.(event);
+    };
+  }
+
   get #aborting(): AbortController {
     if (this.#abort) return this.#abort;
     this.#abort = new AbortController();
@@ -222,16 +232,14 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   #startActor(inspect?: Observer): void {
     if (this.#actor || !this.#begun) return;
-    const isChart = this.#claimed.handler.run.kind === 'chart';
-    if (isChart) this.#promises = new ChartPromises((error) => this.#onListenerFailure(error));
+    const observe = this.#claimed.handler.run.kind === 'chart' ? this.#observerOfChart(inspect) : inspect;
     try {
       this.#actor = startJobActor(this.#claimed, this.#record, {
         onLeft: (state, context) => {
           if (this.#begun) this.#settle(state, () => context);
         },
         onError: (error) => this.#failAttempt(error),
-        ...(this.#promises && { promises: this.#promises }),
-        ...(inspect && { inspect }),
+        ...(observe && { inspect: observe }),
       });
     } catch (error) {
       this.#failAttempt(error);
