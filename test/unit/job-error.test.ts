@@ -157,12 +157,12 @@ describe('an error that cannot be read stays in the state that its class asks fo
   });
 
   test.each([
-    [{ code: 'A' }, 'JETFLEET_NON_RETRYABLE'],
-    [7, 'JETFLEET_NON_RETRYABLE'],
-    ['', 'JETFLEET_NON_RETRYABLE'],
-    ['ACME_SOLD_OUT', 'ACME_SOLD_OUT'],
-    ['x'.repeat(10_000_000), `${'x'.repeat(100)}…`],
-  ])('with a code that is one: %o', (code, kept) => {
+    ['an object', { code: 'A' }, 'JETFLEET_NON_RETRYABLE'],
+    ['a number', 7, 'JETFLEET_NON_RETRYABLE'],
+    ['no text', '', 'JETFLEET_NON_RETRYABLE'],
+    ['a code', 'ACME_SOLD_OUT', 'ACME_SOLD_OUT'],
+    ['ten megabytes', 'x'.repeat(10_000_000), `${'x'.repeat(100)}…`],
+  ])('with a code that is one: %s', (_, code, kept) => {
     expect(toJobError(new NonRetryableError('no', { code: code as string })).code).toBe(kept);
   });
 });
