@@ -41,6 +41,8 @@ export interface MonitorCheckpoint extends Partial<Removal> {
   absent?: Repeated;
   /** Set while the provider says that the instance has failed or was preempted. */
   broken?: Repeated;
+  /** Set once a read after the deadline has shown the instance not ready. */
+  late?: Repeated;
 }
 
 export interface MonitorInstanceContext {
@@ -53,6 +55,7 @@ export interface MonitorInstanceContext {
   removal?: Removal;
   absent?: Repeated;
   broken?: Repeated;
+  late?: Repeated;
   /** What the run ends with, if no state decides otherwise: another check. */
   outcome: JobOutcome;
 }
@@ -70,7 +73,8 @@ export function contextOf(
   pollIntervalMs: number,
 ): MonitorInstanceContext {
   const given = input ?? emptyInput<MonitorInstancePayload>();
-  const { lastStatus, phase, since, absent, broken } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
+  const { lastStatus, phase, since, ...seen } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
+  const { absent, broken, late } = seen;
   return {
     input: given,
     maxWaitMs: given.payload.maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS,
@@ -79,6 +83,7 @@ export function contextOf(
     ...(phase !== undefined && { removal: { phase, since: since ?? given.now } }),
     ...(absent && { absent }),
     ...(broken && { broken }),
+    ...(late && { late }),
     outcome: { kind: 'snoozed', delayMs: pollIntervalMs },
   };
 }
@@ -88,9 +93,12 @@ export function removingForMs({ removal: begun, input }: MonitorInstanceContext)
 }
 
 /** What a check says goes first: a status ends an absence, and an absence keeps the last status. */
-export function noted({ input, absent, broken }: MonitorInstanceContext, check: InstanceCheck) {
-  if (isGone(check)) return { absent: readAgain(absent, input.now), broken: undefined };
+export function noted(context: MonitorInstanceContext, check: InstanceCheck) {
+  const { input, absent, broken } = context;
+  const late = isOverdue(context) ? readAgain(context.late, input.now) : undefined;
+  if (isGone(check)) return { late, absent: readAgain(absent, input.now), broken: undefined };
   return {
+    late,
     absent: undefined,
     broken: isBroken(check) ? readAgain(broken, input.now) : undefined,
     lastStatus: check?.status ?? 'unknown',
@@ -123,6 +131,16 @@ export function isProvenBroken(
   return isBroken(check) && isConfirmed(broken, input.now, settleMs);
 }
 
+/** Whether the waiting time is over. */
+export function isOverdue({ elapsedMs, maxWaitMs }: MonitorInstanceContext): boolean {
+  return elapsedMs > maxWaitMs;
+}
+
+/** Whether an earlier check after the deadline has shown the instance not ready too: one old answer removes nothing. */
+export function isProvenLate({ input, late }: MonitorInstanceContext, settleMs: number): boolean {
+  return isConfirmed(late, input.now, settleMs);
+}
+
 export function isReady(check: InstanceCheck): boolean {
   return check?.status === 'running' && check.healthy;
 }
@@ -138,20 +156,21 @@ export function endsTheWait(check: InstanceCheck): boolean {
 
 /** The checkpoint is left out where there is nothing to remember, and nothing to overwrite. */
 export function snoozed(context: MonitorInstanceContext, delayMs: number): { outcome: JobOutcome } {
-  const { input, lastStatus, removal, absent, broken } = context;
+  const { input, lastStatus, removal, absent, broken, late } = context;
   const checkpoint: MonitorCheckpoint = {
     lastStatus,
     ...removal,
     ...(absent && { absent }),
     ...(broken && { broken }),
+    ...(late && !removal && { late }),
   };
-  const isNews = Boolean(removal ?? absent ?? broken) || (input.checkpoint ?? null) !== null;
+  const isNews = Boolean(removal ?? absent ?? broken ?? late) || (input.checkpoint ?? null) !== null;
   return { outcome: { kind: 'snoozed', delayMs, ...(isNews && { checkpoint }) } };
 }
 
 export function actorInput(context: MonitorInstanceContext): MonitorActorInput {
-  const { input, elapsedMs, maxWaitMs, absent, broken, removal } = context;
-  const isLastLook = elapsedMs > maxWaitMs || Boolean(absent ?? broken ?? removal);
+  const { input, absent, broken, removal } = context;
+  const isLastLook = isOverdue(context) || Boolean(absent ?? broken ?? removal);
   return { jobId: input.jobId, novitaInstanceId: input.payload.novitaInstanceId, isLastLook };
 }
 

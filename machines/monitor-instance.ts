@@ -9,8 +9,10 @@ import {
   type InstanceCheck,
   isBroken,
   isGone,
+  isOverdue,
   isProvenBroken,
   isProvenGone,
+  isProvenLate,
   isReady,
   isStopped,
   type MonitorActorInput,
@@ -31,7 +33,7 @@ export const DEFAULT_POLL_INTERVAL_MS = 10_000;
 export interface MonitorInstanceSettings {
   /** Pause between two checks. Defaults to 10 seconds. */
   pollIntervalMs?: number;
-  /** Pause between two reads of an instance that is being removed, or seems to be gone or broken. Defaults to 2 seconds. */
+  /** Pause between two reads of an instance that is being removed, or seems to be gone, broken or late. Defaults to 2 seconds. */
   verifyIntervalMs?: number;
   /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
   settleMs?: number;
@@ -55,8 +57,8 @@ const MIN_POLL_MS = 100;
 
 /**
  * Watches one instance by polls, one per run, and hibernates between them. A read that fails says nothing about the
- * instance, and one answer that it is unknown or has failed proves nothing: a later read has to agree. Nothing is removed
- * but after a read that showed it.
+ * instance, and one answer that it is unknown, has failed or is late proves nothing: a later read has to agree. Nothing is
+ * removed but after a read that showed it.
  */
 export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, verifyIntervalMs = 2_000, settleMs = 10_000 } = settings;
@@ -97,7 +99,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       isBroken: (_, { check }: Checked) => isBroken(check),
       provenBroken: ({ context }, { check }: Checked) => isProvenBroken(context, check, verifyIntervalMs),
       isReady: (_, { check }: Checked) => isReady(check),
-      overdue: ({ context }) => context.elapsedMs > context.maxWaitMs,
+      overdue: ({ context }) => isOverdue(context),
+      provenLate: ({ context }) => isProvenLate(context, verifyIntervalMs),
       unreadableAndKept: ({ context }) =>
         context.input.payload.onTimeout === 'keep' &&
         context.elapsedMs > context.maxWaitMs + transientGraceMs,
@@ -189,7 +192,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
               actions: [note, 'snoozeUntilVerified'],
             },
             { guard: { type: 'isReady', params: checked }, target: 'completed', actions: 'noteReady' },
-            { guard: 'overdue', target: 'applyingTimeout', actions: note },
+            { guard: 'provenLate', target: 'applyingTimeout', actions: note },
+            { guard: 'overdue', target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
             { target: 'snoozed', actions: [note, { type: 'snoozeUntilNextPoll', params: checked }] },
           ],
           onError: [

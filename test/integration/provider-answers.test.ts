@@ -159,6 +159,25 @@ describe('one answer that an instance has come to its end', () => {
     expect(actions(id)).toEqual(['create']);
   });
 
+  it.each(['pulling', 'stopped', 'of a kind that is new'])(
+    'or is late, past its deadline, does not either: %s',
+    async (status) => {
+      const id = `late-${status.replaceAll(' ', '-')}`;
+      const begun = Date.now();
+      let used = 0;
+      proxy.forge = (route) => {
+        if (route !== GET) return undefined;
+        // Until its time is over, nobody can read it.
+        if (Date.now() - begun < 600) return { status: 503, body: HTML_PAGE };
+        return used++ === 0 ? saying({ status }) : undefined;
+      };
+      await order(id, { maxWaitTime: 100 });
+      await fleet.waitForJob(`${id}-monitor`, 'completed');
+      expect(used).toBeGreaterThan(1);
+      expect(actions(id)).toEqual(['create']);
+    },
+  );
+
   it('by the list, however often, does not either: the instance is read by its id', async () => {
     const ids = ['list-1', 'list-2', 'list-3', 'list-4'];
     let lists = 0;

@@ -66,10 +66,10 @@ export async function run(
 }
 
 /** One run after the other at these times, each with what the one before has left. */
-export async function runs(times: number[], fakes: Fakes, more: Payload = {}) {
+export async function runs(times: number[], fakes: Fakes, more: Payload = {}, before?: unknown) {
   const outcomes: JobOutcome[] = [];
   const calls: string[] = [];
-  let checkpoint: unknown;
+  let checkpoint = before;
   for (const ms of times) {
     const { outcome, calls: made } = await run(inputAt(ms, more, checkpoint), fakes);
     if (outcome.kind === 'snoozed' && outcome.checkpoint !== undefined) checkpoint = outcome.checkpoint;
@@ -92,6 +92,11 @@ export const transient = (retryAfterMs?: number) =>
 export const auth = () => new JetfleetError('JETFLEET_PROVIDER_AUTH', 'bad key');
 export const notOurs = () => new JetfleetError('JETFLEET_INSTANCE_NOT_OURS', 'no job rented it');
 export const notFound = () => new JetfleetError('JETFLEET_PROVIDER_NOT_FOUND', 'no such instance');
+/** What a run leaves that was the first one past the deadline to see the instance not ready. */
+export const seenLate = {
+  lastStatus: 'provisioning',
+  late: { since: new Date(START + MAX_WAIT + 1).toISOString(), reads: 1 },
+};
 export const deleting = (since: number) => ({
   phase: 'deleting',
   since: iso(since),

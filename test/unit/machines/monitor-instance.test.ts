@@ -20,6 +20,7 @@ import {
   ready,
   run,
   runs,
+  seenLate,
   timedOut,
   transient,
 } from './monitor-instance-fixture.js';
@@ -179,7 +180,40 @@ describe('while there is time', () => {
 });
 
 describe('when the waiting time is over', () => {
-  const late = MAX_WAIT + 1;
+  // When the second read past the deadline may confirm the first.
+  const late = MAX_WAIT + 2_001;
+
+  it.each(['delete', 'stop', 'keep'] as const)(
+    'with onTimeout %s does nothing before a second read agrees',
+    async (onTimeout) => {
+      const first = MAX_WAIT + 1;
+      const { outcomes, calls } = await runs([first, late - 1], {}, { onTimeout });
+      expect(outcomes).toEqual(
+        [1, 2].map((reads) => ({
+          kind: 'snoozed',
+          delayMs: 2_000,
+          checkpoint: { lastStatus: 'provisioning', late: { since: iso(first), reads } },
+        })),
+      );
+      expect(calls).toEqual(['last look', 'last look']);
+    },
+  );
+
+  it('completes when the second read shows that the first was old', async () => {
+    const seen = [provisioning, ready];
+    const { outcomes, calls } = await runs([MAX_WAIT + 1, late], { check: () => seen.shift() ?? null });
+    expect(outcomes[1]).toMatchObject({ kind: 'completed', result: { status: 'running' } });
+    expect(calls).toEqual(['last look', 'last look']);
+  });
+
+  it('counts every answer past the deadline that is not ready, whatever else it says', async () => {
+    const seen = [null, { status: 'failed', healthy: false }, provisioning];
+    const { outcomes, calls } = await runs([late, late + 2_000, late + 4_000], {
+      check: () => seen.shift() ?? provisioning,
+    });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['snoozed', 'snoozed', 'snoozed']);
+    expect(calls).toEqual(['last look', 'last look', 'last look', 'delete', 'last look']);
+  });
 
   it('deletes the instance, and ends when it is proven gone', async () => {
     let gone = false;
@@ -189,7 +223,7 @@ describe('when the waiting time is over', () => {
         gone = true;
       },
     };
-    const { outcomes, calls } = await runs([late, late + 2_000, late + 10_000], fakes);
+    const { outcomes, calls } = await runs([late, late + 2_000, late + 10_000], fakes, {}, seenLate);
     expect(calls.slice(0, 3)).toEqual(['last look', 'delete', 'last look']);
     expect(outcomes.slice(0, 2)).toMatchObject([{ kind: 'snoozed', delayMs: 2_000 }, { kind: 'snoozed' }]);
     expect(outcomes[2]).toMatchObject(timedOut);
@@ -203,14 +237,16 @@ describe('when the waiting time is over', () => {
     ['keep', ['last look'], 'it was left alone'],
   ])('with onTimeout %s does %j', async (onTimeout, wanted, done) => {
     const seen: InstanceCheck[] = [provisioning, { status: 'stopping', healthy: false }];
-    const { outcome, calls } = await run(inputAt(late, { onTimeout }), { check: () => seen.shift() ?? null });
+    const { outcome, calls } = await run(inputAt(late, { onTimeout }, seenLate), {
+      check: () => seen.shift() ?? null,
+    });
     expect(calls).toEqual(wanted);
     expect(outcome).toMatchObject(timedOut);
     expect(JSON.stringify(outcome)).toContain(done);
   });
 
   it('looks again while the instance is still there, and repeats the delete', async () => {
-    const first = await run(inputAt(late), {});
+    const first = await run(inputAt(late, {}, seenLate), {});
     expect(first.outcome).toEqual({ kind: 'snoozed', delayMs: 2_000, checkpoint: deleting(late) });
     const checkpoint = first.outcome.kind === 'snoozed' ? first.outcome.checkpoint : undefined;
     const second = await run(inputAt(late + 2_000, {}, checkpoint), {});
@@ -227,7 +263,7 @@ describe('when the waiting time is over', () => {
   });
 
   it('gives a delete its grace even when the queue was down for a day', async () => {
-    const { outcome } = await run(inputAt(86_400_000), {});
+    const { outcome } = await run(inputAt(86_400_000, {}, seenLate), {});
     expect(outcome).toMatchObject({
       kind: 'snoozed',
       checkpoint: { phase: 'deleting', since: iso(86_400_000) },
@@ -236,7 +272,7 @@ describe('when the waiting time is over', () => {
 
   it('keeps trying to delete through transient errors, but not past the grace', async () => {
     const fakes = { remove: fail(transient(7_000)) };
-    const { outcome } = await run(inputAt(late), fakes);
+    const { outcome } = await run(inputAt(late, {}, seenLate), fakes);
     expect(outcome).toEqual({ kind: 'snoozed', delayMs: 7_000, checkpoint: deleting(late) });
     const after = await run(inputAt(late + 1_200_001, {}, deleting(late)), fakes);
     expect(after.outcome).toMatchObject(notDeleted);
@@ -247,7 +283,7 @@ describe('when the waiting time is over', () => {
     'repeats a delete that is refused with $code, and reports the cause when the grace is over',
     async (error) => {
       const fakes = { remove: fail(error) };
-      const { outcome } = await run(inputAt(late), fakes);
+      const { outcome } = await run(inputAt(late, {}, seenLate), fakes);
       expect(outcome).toEqual({ kind: 'snoozed', delayMs: 2_000, checkpoint: deleting(late) });
       const after = await run(inputAt(late + 1_200_001, {}, deleting(late)), fakes);
       expect(after.outcome).toMatchObject(notDeleted);
@@ -262,7 +298,7 @@ describe('when the waiting time is over', () => {
   ])('a stop that is refused ends by what is read: %s', async (_, check, wanted) => {
     const seen: InstanceCheck[] = [provisioning, check];
     const fakes = { stop: fail(notFound()), check: () => seen.shift() ?? null };
-    const { outcome, calls } = await run(inputAt(late, { onTimeout: 'stop' }), fakes);
+    const { outcome, calls } = await run(inputAt(late, { onTimeout: 'stop' }, seenLate), fakes);
     expect(calls).toEqual(['last look', 'stop', 'last look']);
     expect(outcome).toMatchObject(wanted as object);
   });
@@ -278,13 +314,13 @@ describe('when the waiting time is over', () => {
     ['delete', {}, { remove: fail(notOurs()) }],
     ['stop', { onTimeout: 'stop' }, { stop: fail(notOurs()) }],
   ])('fails at once when the %s is refused because the instance is not ours', async (_, more, fakes) => {
-    const { outcome } = await run(inputAt(late, more), fakes);
+    const { outcome } = await run(inputAt(late, more, seenLate), fakes);
     expect(outcome).toMatchObject(failed('JETFLEET_INSTANCE_NOT_OURS'));
     expect(outcome).not.toHaveProperty('timedOut');
   });
 
   it('goes on with a stop that an earlier run began', async () => {
-    const first = await run(inputAt(late, { onTimeout: 'stop' }), { stop: fail(transient()) });
+    const first = await run(inputAt(late, { onTimeout: 'stop' }, seenLate), { stop: fail(transient()) });
     expect(first.outcome).toMatchObject({ kind: 'snoozed', checkpoint: { phase: 'stopping' } });
     const checkpoint = first.outcome.kind === 'snoozed' ? first.outcome.checkpoint : undefined;
     const second = await run(inputAt(late + 2_000, { onTimeout: 'stop' }, checkpoint), {
