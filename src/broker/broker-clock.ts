@@ -2,10 +2,10 @@ import type { Logger } from '../telemetry/logger.js';
 
 /** How often the clock is set again: oscillators drift by milliseconds in that time, and a process may have been suspended. */
 const MEASURE_MS = 60_000;
-/** An answer that took longer says too little about the time in between; it is asked for again. */
+/** An answer that took longer says only within which bounds the broker's time is; it is asked for again. */
 const GOOD_ROUND_TRIP_MS = 100;
 const TRIES = 3;
-/** Until the broker was asked with success the local clock counts, so it is asked again soon. */
+/** Until the broker has answered quickly it is asked again soon; where it answers slowly, twice as late each time. */
 const ASK_AGAIN_MS = 250;
 
 /**
@@ -21,6 +21,7 @@ export class BrokerClock {
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
   #isSet = false;
+  #againMs = ASK_AGAIN_MS;
   #isStopped = false;
 
   /** @param ask reads the broker's clock, in ms since the epoch */
@@ -54,29 +55,42 @@ export class BrokerClock {
   /** Sets the clock by the broker's; where that cannot be read, it goes on as it was. Never rejects. */
   measure(): Promise<void> {
     this.#measuring ??= this.#measure()
-      .catch((err) => this.#logger.debug({ err }, 'cannot read the clock of the broker'))
-      .finally(() => {
+      .catch((err) => {
+        this.#logger.debug({ err }, 'cannot read the clock of the broker');
+        return this.#isSet;
+      })
+      .then((isSure) => {
         this.#measuring = undefined;
-        if (!this.#isSet && !this.#isStopped) this.#askAgain();
+        if (isSure) this.#againMs = ASK_AGAIN_MS;
+        else if (!this.#isStopped) this.#askAgain();
       });
     return this.#measuring;
   }
 
   #askAgain(): void {
     clearTimeout(this.#again);
-    this.#again = setTimeout(() => void this.measure(), ASK_AGAIN_MS).unref();
+    this.#again = setTimeout(() => void this.measure(), this.#againMs).unref();
+    if (this.#isSet) this.#againMs = Math.min(this.#againMs * 2, MEASURE_MS);
   }
 
-  async #measure(): Promise<void> {
-    let best = Number.POSITIVE_INFINITY;
-    for (let count = 0; count < TRIES && best > GOOD_ROUND_TRIP_MS; count++) {
+  /** Whether the broker answered quickly enough to say what time it is. */
+  async #measure(): Promise<boolean> {
+    for (let count = 0; count < TRIES; count++) {
       const sentMs = performance.now();
       const brokerMs = await this.#ask();
       const answeredMs = performance.now();
-      if (Number.isNaN(brokerMs) || answeredMs - sentMs >= best) continue;
-      best = answeredMs - sentMs;
-      this.#startMs = brokerMs - (sentMs + answeredMs) / 2;
+      if (Number.isNaN(brokerMs)) continue;
+      const isQuick = answeredMs - sentMs <= GOOD_ROUND_TRIP_MS;
+      // The broker read its clock at some time in between.
+      const earliest = brokerMs - answeredMs;
+      const latest = brokerMs - sentMs;
+      this.#startMs =
+        isQuick || !this.#isSet
+          ? (earliest + latest) / 2
+          : Math.min(Math.max(this.#startMs, earliest), latest);
       this.#isSet = true;
+      if (isQuick) return true;
     }
+    return false;
   }
 }

@@ -1,4 +1,5 @@
-import { expect, it, vi } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { BrokerClock } from '../../src/broker/broker-clock.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
@@ -15,4 +16,50 @@ it('asks again soon when the broker did not say what time it is', async () => {
   expect(Math.abs(clock.localOffsetMs)).toBeLessThan(60_000);
   await vi.waitFor(() => expect(clock.now() - Date.now()).toBeGreaterThan(HOUR_MS - 60_000), 5_000);
   clock.stop();
+});
+
+/** Answers take so long, in ms; the broker reads its clock, an hour ahead, at the beginning or the end of it. */
+function slowClock(takesMs: number[], readsAtEnd: () => boolean) {
+  let asked = 0;
+  const clock = new BrokerClock(async () => {
+    const before = Date.now();
+    await delay(takesMs[asked++] ?? 0);
+    return (readsAtEnd() ? Date.now() : before) + HOUR_MS;
+  }, silentLogger);
+  onTestFinished(() => clock.stop());
+  return { clock, errorMs: () => Math.abs(clock.now() - Date.now() - HOUR_MS), asked: () => asked };
+}
+
+it('takes what slow answers say together, and asks on until one is quick', async () => {
+  let readsAtEnd = false;
+  const { clock, errorMs, asked } = slowClock([600, 400, 200, 0], () => {
+    readsAtEnd = !readsAtEnd;
+    return readsAtEnd;
+  });
+  await clock.measure();
+  expect(asked()).toBe(3);
+  // One of them alone may be off by half of what it took.
+  expect(errorMs()).toBeLessThan(100);
+  await vi.waitFor(() => expect(asked()).toBe(4));
+  await vi.waitFor(() => expect(errorMs()).toBeLessThan(60));
+});
+
+it('a slow answer does not spoil what a quick one has said', async () => {
+  const { clock, errorMs } = slowClock([0, 300, 300, 300], () => true);
+  await clock.measure();
+  await clock.measure();
+  expect(errorMs()).toBeLessThan(60);
+});
+
+it('a slow answer corrects a clock that cannot be right', async () => {
+  let aheadMs = 0;
+  const clock = new BrokerClock(async () => {
+    if (aheadMs > 0) await delay(150);
+    return Date.now() + aheadMs;
+  }, silentLogger);
+  onTestFinished(() => clock.stop());
+  await clock.measure();
+  aheadMs = HOUR_MS;
+  await clock.measure();
+  expect(Math.abs(clock.now() - Date.now() - HOUR_MS)).toBeLessThan(200);
 });
