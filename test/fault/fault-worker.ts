@@ -173,8 +173,12 @@ async function stop(drainMs: number): Promise<void> {
   armed.length = 0;
 }
 
+let isDraining = false;
+
 /** Whoever lent the connection takes it back while jobs run, and the process ends as it can. */
 async function drainConnection(): Promise<void> {
+  if (isDraining) return;
+  isDraining = true;
   await running?.lent?.drain();
   await stop(SHUTDOWN_MS);
   process.exit(0);

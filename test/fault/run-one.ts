@@ -165,8 +165,9 @@ async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]
       const proven = (await proof?.()) ?? [];
       if (proven.length > 0) return proven;
       left = await subjectsLeft(arena);
-      if (left.length === 0) return [];
       const stored = await recordsStored(arena);
+      // A job may move from one stream to the other between two reads; its record is written then.
+      if (left.length === 0 && stored === records) return [];
       if (stored !== records) recordAt = Date.now();
       records = stored;
       looksWithoutWork = crew.isStarting || (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
