@@ -389,26 +389,11 @@ export class CommitLog {
     if (answer.kind === 'stored') return this.#onStored(waiting, answer);
     if (answer.kind === 'silent') return this.#tryAgain(waiting);
     if (answer.kind === 'denied') return this.#fail(waiting, answer.error);
-    if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) {
-      setTimeout(() => {
-        this.#tryAgain(waiting);
-        this.#flush();
-      }, IN_PROCESS_PAUSE_MS);
-      return;
-    }
+    if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) return this.#whenReplicated(waiting);
     if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) return this.#later([waiting]);
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
       if (!waiting.maybeStored) return this.#fail(waiting, conflict(first, answer.description));
-      try {
-        const own = await this.#findOwn(group);
-        return own
-          ? this.#onStored(waiting, own.appended, own.count)
-          : this.#fail(waiting, conflict(first, answer.description));
-      } catch {
-        // Whose write it is stays unknown while the last message cannot be read.
-        this.#tryAgain(waiting);
-        return this.#flush();
-      }
+      return this.#onRepeatedConflict(waiting, answer.description);
     }
     if (answer.kind === 'refused') return this.#fail(waiting, refused(first, answer));
     if (waiting.streamMade || !(await this.#streams.make()))
@@ -430,18 +415,32 @@ export class CommitLog {
   }
 
   /**
-   * After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes.
-   * @returns how many of the group are stored, and the last of them
+   * After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes. While the last message
+   * is still the expected one, our own write is on its way through the replicas, or another one is.
    */
-  async #findOwn(group: readonly Append[]): Promise<{ appended: Appended; count: number } | undefined> {
-    const expect = group[0]?.expect;
-    const last = expect && (await this.#readLast(expect.filter));
-    if (!last) return undefined;
-    const index = group.findLastIndex(({ data }) => {
-      const own = typeof data === 'string' ? Buffer.from(data) : data;
-      return Buffer.compare(last.data, own) === 0;
-    });
-    return index < 0 ? undefined : { appended: { seq: last.seq, duplicate: true }, count: index + 1 };
+  async #onRepeatedConflict(waiting: Waiting, description: string): Promise<void> {
+    const first = waiting.group[0] as Append;
+    const { filter, lastSeq } = first.expect ?? { filter: first.subject, lastSeq: 0 };
+    let last: Awaited<ReturnType<ReadLast>>;
+    try {
+      last = await this.#readLast(filter);
+    } catch {
+      // Whose write it is stays unknown while the last message cannot be read.
+      this.#tryAgain(waiting);
+      return this.#flush();
+    }
+    if (!last || last.seq <= lastSeq) return this.#whenReplicated(waiting);
+    const stored = storedOf(waiting.group, last.data);
+    if (stored === 0) return this.#fail(waiting, conflict(first, description));
+    this.#onStored(waiting, { seq: last.seq, duplicate: true }, stored);
+  }
+
+  /** Sends a write again once the replicas may have agreed on the copy that was sent before. */
+  #whenReplicated(waiting: Waiting): void {
+    setTimeout(() => {
+      this.#tryAgain(waiting);
+      this.#flush();
+    }, IN_PROCESS_PAUSE_MS);
   }
 
   #publish(messages: readonly OutgoingMessage[]): void {
@@ -464,6 +463,11 @@ function outgoingMessage(
   reply: string | undefined,
 ): OutgoingMessage {
   return { subject, reply, lines, data };
+}
+
+/** How many of the group are stored when this is the last message. */
+function storedOf(group: readonly Append[], last: Uint8Array): number {
+  return 1 + group.findLastIndex(({ data }) => Buffer.compare(last, Buffer.from(data)) === 0);
 }
 
 function subjectOf({ group }: Waiting): string {

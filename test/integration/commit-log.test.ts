@@ -275,6 +275,29 @@ describe('commit log', () => {
     expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
   });
 
+  it.each([10071, 10164])(
+    'takes a conflict (%i) for no verdict while its own first copy may be on its way',
+    async (code) => {
+      const id = `uncommitted-${test}`;
+      const { seq: before } = await spied().log.append(event(id, 0, 'before'));
+      let asked = 0;
+      const connection = publishingOnly(broker.connection);
+      connection.publish = (subject, payload, options) => {
+        // The first copy gets no answer, and replicas that are slow to agree refuse the next two.
+        if (++asked === 1) return;
+        if (asked > 3) return broker.connection.publish(subject, payload, options);
+        const error = { code: 400, err_code: code, description: 'wrong last sequence' };
+        broker.connection.publish(options?.reply ?? '', JSON.stringify({ error }));
+      };
+      const log = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), {
+        confirmTimeoutMs: 300,
+      });
+      await expect(log.append(event(id, before))).resolves.toMatchObject({ duplicate: false });
+      expect(asked).toBe(4);
+      expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(2);
+    },
+  );
+
   it('refuses more than may wait, with a coded error', async () => {
     const { log } = spied({ maxWaiting: 10 });
     const writes = Array.from({ length: 30 }, (_, index) => log.append(event(`full-${test}-${index}`)));
