@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
+import { runInTurn } from './cli-runner.js';
 import { natsServerBinary } from './nats.js';
 
 export interface CliResult {
@@ -55,11 +56,20 @@ export function startCli(args: string[], env: Record<string, string> = {}): Runn
   };
 }
 
-/** Runs `node bin/jetfleet.js` to its end. */
+export interface CliCall {
+  env?: Record<string, string>;
+  /** What comes on stdin. */
+  input?: string;
+  /** Runs `node bin/jetfleet.js` itself. Defaults to whether there is an `input`. */
+  alone?: boolean;
+}
+
+/** Runs a command to its end. Commands share a process, and run one after another, unless one is to be `alone`. */
 export async function cli(
   args: string[],
-  { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
+  { env = {}, input, alone = input !== undefined }: CliCall = {},
 ): Promise<CliResult> {
+  if (!alone) return runInTurn(args, bareEnvironment(env));
   const { child, ended } = startCli(args, env);
   child.stdin?.end(input);
   return ended;
