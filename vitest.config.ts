@@ -30,6 +30,7 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 60_000,
           maxWorkers: 2,
           isolate: false,
           // After the others: a browser takes both cores.

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
 import { startChromium } from './chromium.js';
 import { ensureChromium } from './install-chromium.js';
@@ -7,6 +10,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Where the browser listens that all files share. */
     chromium: string;
+    /** The address of a page on which nothing happens. */
+    emptyPage: string;
   }
 }
 
@@ -16,5 +21,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   execFileSync(process.execPath, ['scripts/build-dashboard.mjs'], { stdio: 'inherit' });
   const { browser, close } = await startChromium();
   project.provide('chromium', browser.wsEndpoint());
-  return close;
+  const empty = createServer((_, response) => response.setHeader('content-type', 'text/html').end());
+  await once(empty.listen(0, '127.0.0.1'), 'listening');
+  project.provide('emptyPage', `http://127.0.0.1:${(empty.address() as AddressInfo).port}/`);
+  return async () => {
+    await close();
+    empty.close();
+  };
 }

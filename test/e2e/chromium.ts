@@ -13,7 +13,8 @@ const FLAGS = [
   '--disable-sync',
   '--disable-dev-shm-usage',
   // Each window would load the pages of two address bar popups, which costs more than most of our tests.
-  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess',
+  // A page that is left would be kept alive, for a way back that no test goes.
+  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess,BackForwardCache',
 ];
 
 /** Why there is no browser to test with. */

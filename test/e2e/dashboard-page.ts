@@ -1,7 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import axe from 'axe-core';
-import { connect, type KeyInput, type Page } from 'puppeteer-core';
-import { expect, inject } from 'vitest';
+import type {
+  ConsoleMessage,
+  EvaluateFunc,
+  HandleFor,
+  HTTPRequest,
+  HTTPResponse,
+  KeyInput,
+  Page,
+} from 'puppeteer-core';
+import { expect } from 'vitest';
+import { giveTabBack, takeTab } from './shared-tab.js';
 
 export type Theme = 'light' | 'dark';
 
@@ -10,56 +19,30 @@ export interface OpenOptions {
   expectedStatuses?: readonly number[];
 }
 
-const PATIENCE_MS = 8_000;
+/** Within which a page shows what it is to show, on a machine that is busy with something else. */
+export const PATIENCE_MS = 20_000;
+/** Each animation frame would be more often, and has the browser draw one. */
+const CHECK_EVERY_MS = 40;
 const SCREENSHOTS = 'docs/images';
 
 /** A tab of the dashboard, which remembers what went wrong in it. */
 export class DashboardPage implements AsyncDisposable {
   readonly #problems: string[] = [];
-  readonly #disconnect: () => Promise<void>;
+  readonly #unwatch: () => void;
   readonly page: Page;
   readonly base: string;
 
-  private constructor(
-    page: Page,
-    base: string,
-    disconnect: () => Promise<void>,
-    expected: readonly number[],
-  ) {
+  private constructor(page: Page, base: string, expected: readonly number[]) {
     this.page = page;
     this.base = base;
-    this.#disconnect = disconnect;
-    page.on('pageerror', (error) => this.#problems.push(`uncaught: ${String(error)}`));
-    page.on('console', (message) => {
-      // The browser reports a refused request here as well; those that are expected are none.
-      const isStatus = /the server responded with a status of (\d+)/.exec(message.text())?.[1];
-      if (message.type() === 'error' && !expected.includes(Number(isStatus))) {
-        this.#problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on('requestfailed', (request) => {
-      const why = request.failure()?.errorText ?? '';
-      // A stream ends like this when its page does.
-      if (why !== 'net::ERR_ABORTED') this.#problems.push(`${request.url()}: ${why}`);
-    });
-    page.on('response', (response) => {
-      const status = response.status();
-      if (status >= 400 && !expected.includes(status)) this.#problems.push(`${response.url()}: ${status}`);
-    });
+    this.#unwatch = watch(page, expected, (problem) => this.#problems.push(problem));
   }
 
-  /** Opens a path of the dashboard in a tab and a session of its own. */
+  /** Opens a path of the dashboard in a tab that is empty and has nothing stored. */
   static async open(base: string, path: string, options: OpenOptions = {}): Promise<DashboardPage> {
-    const { expectedStatuses = [] } = options;
-    const browser = await connect({ browserWSEndpoint: inject('chromium'), defaultViewport: null });
-    const context = await browser.createBrowserContext();
-    const page = await context.newPage();
+    const page = await takeTab();
     page.setDefaultTimeout(PATIENCE_MS);
-    const disconnect = async () => {
-      await context.close();
-      await browser.disconnect();
-    };
-    const tab = new DashboardPage(page, base, disconnect, expectedStatuses);
+    const tab = new DashboardPage(page, base, options.expectedStatuses ?? []);
     await tab.resize(1360);
     await tab.wear('light');
     await page.goto(base + path);
@@ -92,9 +75,17 @@ export class DashboardPage implements AsyncDisposable {
     await this.page.goto(this.base + path);
   }
 
+  /** Waits until a function that runs in the page returns something truthy. */
+  until<Args extends unknown[], Check extends EvaluateFunc<Args>>(
+    check: Check,
+    ...args: Args
+  ): Promise<HandleFor<Awaited<ReturnType<Check>>>> {
+    return this.page.waitForFunction(check, { polling: CHECK_EVERY_MS }, ...args);
+  }
+
   /** Waits until something is there. */
   async see(selector: string): Promise<void> {
-    await this.page.waitForSelector(selector, { visible: true });
+    await this.until(isVisible, selector, true).catch(becauseOf(`${selector} does not appear`));
   }
 
   async seeText(text: string, within = 'body'): Promise<void> {
@@ -102,13 +93,12 @@ export class DashboardPage implements AsyncDisposable {
       [...document.querySelectorAll<HTMLElement>(selector)].some((element) =>
         element.innerText.includes(words),
       );
-    await this.page.waitForFunction(shows, { polling: 'raf' }, within, text).catch((cause: unknown) => {
-      throw new Error(`${JSON.stringify(text)} does not appear in ${within}`, { cause });
-    });
+    const problem = `${JSON.stringify(text)} does not appear in ${within}`;
+    await this.until(shows, within, text).catch(becauseOf(problem));
   }
 
   async seeNoMore(selector: string): Promise<void> {
-    await this.page.waitForSelector(selector, { hidden: true });
+    await this.until(isVisible, selector, false).catch(becauseOf(`${selector} does not go away`));
   }
 
   /** Clicks the button or link that says this. */
@@ -119,11 +109,8 @@ export class DashboardPage implements AsyncDisposable {
           !(element as HTMLButtonElement).disabled &&
           (element.innerText.trim() === words || element.getAttribute('aria-label') === words),
       );
-    const handle = await this.page
-      .waitForFunction(find, { polling: 'raf' }, within, text)
-      .catch((cause: unknown) => {
-        throw new Error(`nothing to click says ${JSON.stringify(text)}`, { cause });
-      });
+    const problem = `nothing to click says ${JSON.stringify(text)}`;
+    const handle = await this.until(find, within, text).catch(becauseOf(problem));
     await handle.asElement()?.evaluate((element) => (element as unknown as HTMLElement).click());
   }
 
@@ -172,10 +159,58 @@ export class DashboardPage implements AsyncDisposable {
     await this.page.screenshot({ path: `${SCREENSHOTS}/dashboard-${name}.png` });
   }
 
-  /** Closes the tab; a test in which something went wrong unseen fails here. */
+  /** Leaves the tab to the next test; a test in which something went wrong unseen fails here. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#disconnect();
+    await giveTabBack(this.page);
+    this.#unwatch();
     // Softly, since a test that failed already has more to say than this.
     expect.soft(this.#problems).toEqual([]);
   }
+}
+
+/** Runs in the page. */
+function isVisible(selector: string, wanted: boolean): boolean {
+  const elements = [...document.querySelectorAll(selector)];
+  const isShown = (element: Element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width > 0 && height > 0 && getComputedStyle(element).visibility === 'visible';
+  };
+  return elements.some(isShown) === wanted;
+}
+
+function becauseOf(problem: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new Error(problem, { cause });
+  };
+}
+
+/** Reports what goes wrong in a page. @returns what ends it */
+function watch(page: Page, expected: readonly number[], report: (problem: string) => void): () => void {
+  const onError = (error: unknown) => report(`uncaught: ${String(error)}`);
+  const onConsole = (message: ConsoleMessage) => {
+    // The browser reports a refused request here as well; those that are expected are none.
+    const isStatus = /the server responded with a status of (\d+)/.exec(message.text())?.[1];
+    if (message.type() === 'error' && !expected.includes(Number(isStatus))) {
+      report(`console: ${message.text()}`);
+    }
+  };
+  const onFailed = (request: HTTPRequest) => {
+    const why = request.failure()?.errorText ?? '';
+    // A stream ends like this when its page does.
+    if (why !== 'net::ERR_ABORTED') report(`${request.url()}: ${why}`);
+  };
+  const onResponse = (response: HTTPResponse) => {
+    const status = response.status();
+    if (status >= 400 && !expected.includes(status)) report(`${response.url()}: ${status}`);
+  };
+  page.on('pageerror', onError);
+  page.on('console', onConsole);
+  page.on('requestfailed', onFailed);
+  page.on('response', onResponse);
+  return () => {
+    page.off('pageerror', onError);
+    page.off('console', onConsole);
+    page.off('requestfailed', onFailed);
+    page.off('response', onResponse);
+  };
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startHttpServer } from '../../src/http/index.js';
 import { DashboardPage } from './dashboard-page.js';
 import { eventually, type LiveSystem, order, startLiveSystem } from './live-system.js';
@@ -15,6 +15,9 @@ beforeAll(async () => {
 afterAll(() => system[Symbol.asyncDispose]());
 
 describe('the workers page', () => {
+  // A test that fails in between does not take the others with it.
+  afterEach(() => system.fleet.workers[0]?.start());
+
   it('shows what each runs, and drains and resumes it', async () => {
     const { fleet, http } = system;
     await fleet.queue.addJob('held', {}, 'normal', { id: 'busy-1' });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DashboardPage } from './dashboard-page.js';
 import { type LiveSystem, order, startLiveSystem } from './live-system.js';
 
@@ -8,6 +8,8 @@ const lit = (state: string) => `.state.lit[data-state="${state}"]`;
 /** The worker takes no job until `resume`, so that a page is open before the job begins. */
 const pause = async () => system.fleet.workers[0]?.stop();
 const resume = async () => system.fleet.workers[0]?.start();
+// A test that fails while it is paused does not take the others with it.
+afterEach(resume);
 /** A transition must show on the chart within this time. */
 const FOLLOWS_WITHIN_MS = 500;
 
@@ -46,15 +48,15 @@ describe('the chart of a job', () => {
   });
 
   it('has the chart that its type runs below it, and both move', async () => {
-    const { queue, workers, simulator } = system.fleet;
+    const { queue, simulator } = system.fleet;
     // It begins when the page looks, and takes its time with the first step.
-    await workers[0]?.stop();
+    await pause();
     simulator.faults.add({ kind: 'slow', route: 'GET /products', delayMs: 1_000, times: 1 });
     await queue.addJob('create_instance', order('gpu-9'), 'normal', { id: 'rent-9' });
     await using tab = await open('/jobs/rent-9');
     await tab.seeText('Inside running: create_instance');
     await tab.see(lit('pending.queued'));
-    await workers[0]?.start();
+    await resume();
     await tab.see(lit('completed'));
     await tab.seeText('lookingUp', '.log');
     await tab.click('Sequence');
@@ -66,10 +68,12 @@ describe('the chart of a job', () => {
 });
 
 describe('a finished job', () => {
-  it('replays its life, by mouse and by keyboard', async () => {
-    const { queue } = system.fleet;
-    await queue.addJob('broken', {}, 'normal', { id: 'replay-1', maxAttempts: 2 });
+  beforeAll(async () => {
+    await system.fleet.queue.addJob('broken', {}, 'normal', { id: 'replay-1', maxAttempts: 2 });
     await system.fleet.waitForJob('replay-1', 'exhausted');
+  });
+
+  it('replays its life, by mouse and by keyboard', async () => {
     await using tab = await open('/jobs/replay-1');
     await tab.see(lit('failed.exhausted'));
     await tab.press('ArrowLeft');
@@ -101,7 +105,7 @@ describe('a finished job', () => {
     await system.fleet.waitForJob('replay-1', (job) => job.redrives === 1);
     await tab.click('Run again like this');
     await tab.click('Add the job', 'dialog');
-    await tab.page.waitForFunction(() => !document.querySelector('h1')?.innerText.startsWith('replay-1'));
+    await tab.until(() => !document.querySelector('h1')?.innerText.startsWith('replay-1'));
     await tab.seeText('broken', '.badges');
   });
 });

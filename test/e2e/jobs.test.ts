@@ -29,7 +29,7 @@ describe('the jobs page', () => {
     await tab.seeText('find-b', '.data.jobs');
     expect(tab.page.url()).toContain('priority=high');
     await tab.click('Clear');
-    await tab.page.waitForFunction(() => window.location.search === '');
+    await tab.until(() => window.location.search === '');
   });
 
   it('pages through many jobs, newest first', async () => {
@@ -40,9 +40,9 @@ describe('the jobs page', () => {
     expect(await rows(tab)).toBe(50);
     await tab.click('Older');
     await tab.seeText('page 2', '.pager');
-    await tab.page.waitForFunction(() => document.querySelectorAll('.data.jobs tbody tr').length === 10);
+    await tab.until(() => document.querySelectorAll('.data.jobs tbody tr').length === 10);
     await tab.click('Newer');
-    await tab.page.waitForFunction(() => document.querySelectorAll('.data.jobs tbody tr').length === 50);
+    await tab.until(() => document.querySelectorAll('.data.jobs tbody tr').length === 50);
   });
 
   it('adds a job, and says what is wrong with one', async () => {

@@ -1,6 +1,7 @@
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/http/index.js';
 import { instancePayload } from '../support/cli.js';
 import { type Fleet, type FleetOptions, startFleet } from '../support/fleet.js';
+import { PATIENCE_MS } from './dashboard-page.js';
 
 /** Everything that a dashboard looks at. */
 export interface LiveSystem extends AsyncDisposable {
@@ -76,7 +77,7 @@ export function order(instanceId: string, webhookUrl?: string) {
 
 /** Waits until a promise holds; a test that waits for the server rather than the page. */
 export async function eventually(check: () => Promise<boolean>, what: string): Promise<void> {
-  for (const end = Date.now() + 8_000; !(await check()); ) {
+  for (const end = Date.now() + PATIENCE_MS; !(await check()); ) {
     if (Date.now() > end) throw new Error(`it does not come to be that ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
