@@ -1,6 +1,6 @@
 import { type AnyActorLogic, assign, type SnapshotFrom, setup, transition } from 'xstate';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
-import { toJobError } from '../src/jobs/job-error.js';
+import { thrownError } from '../src/jobs/job-error.js';
 import { JOB_MACHINE } from '../src/jobs/job-record.js';
 import { checkedOutcome, type JobOutcome } from '../src/jobs/outcome.js';
 import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
@@ -23,7 +23,7 @@ const runEnded = ({ event }: { event: { output: unknown } }): Ended => ({
   outcome: checkedOutcome(event.output),
 });
 const runThrew = ({ event }: { event: { error: unknown } }): Ended => ({
-  outcome: { kind: 'failed', error: toJobError(event.error) },
+  outcome: { kind: 'failed', error: thrownError(event.error) },
 });
 
 const jobSetup = setup({

@@ -95,6 +95,7 @@ export function jobBlock(record: JobRecord): string {
       'problem',
       `${path || '(whole)'}: ${message}`,
     ]),
+    ['stack', error?.stack?.replaceAll('\n', `\n${' '.repeat(12)}`)],
     ...failures.map((failure): [string, string] => ['failed', pastFailure(failure)]),
     ...next.map((job): [string, string] => ['next', `${job.id} (${job.type}, ${job.priority})`]),
   ];

@@ -96,7 +96,7 @@ export interface Problem {
 
 /** How an error stands on a job record: plain JSON, the same for every language. */
 export interface JobErrorInfo {
-  /** A code of {@link ERROR_CODES}, or the handler's own. */
+  /** A code of {@link ERROR_CODES}, or that of the error which the handler threw, such as `ECONNREFUSED`. */
   code: string;
   message: string;
   /** Whether another attempt may help. */
@@ -107,6 +107,8 @@ export interface JobErrorInfo {
   excerpt?: string;
   /** What a provider or endpoint asked for in `Retry-After`, in milliseconds. */
   retryAfterMs?: number;
+  /** Where a handler threw it, with the stacks of its causes: the first 6,000 characters. */
+  stack?: string;
 }
 
 export interface JetfleetErrorOptions extends ErrorOptions {

@@ -15,21 +15,35 @@ import {
   MAX_ERROR_CODE_LENGTH,
   MAX_ERROR_EXCERPT_LENGTH,
   MAX_ERROR_MESSAGE_LENGTH,
+  MAX_ERROR_STACK_LENGTH,
   MAX_PROBLEM_LENGTH,
   MAX_PROBLEMS,
 } from './limits.js';
 import { hintedMs } from './numbers.js';
 
-/** Errors in a chain of causes, or of an AggregateError, whose messages are kept. */
+/** Errors in a chain of causes, or of an AggregateError, whose messages and stacks are kept. */
 const MAX_CAUSES = 5;
+/** Of each of them so much of the stack is kept, in characters: enough for the frames that lead to the handler. */
+const MAX_STACK_OF_EACH = 2_000;
+/** Codes that Node, drivers and services give their errors. Those of Jetfleet are its own. */
+const FOREIGN_CODE = /^(?!JETFLEET_)[\w.-]{1,100}$/;
 
 /**
  * Errors of Jetfleet keep their code, and whether they are retryable; whatever else a handler throws is retryable,
- * since most such errors come from the network.
+ * since most such errors come from the network. It keeps a code such as `ECONNREFUSED`, its own or that of its cause.
  */
 export function toJobError(thrown: unknown): JobErrorInfo {
   if (JetfleetError.is(thrown)) return errorInfoOf(thrown, !isFinal(thrown));
-  return { code: 'JETFLEET_HANDLER_FAILED', message: clip(describe(thrown)), retryable: true };
+  const code = [thrown, ...reasonsOf(thrown)].map(foreignCode).find((each) => each !== undefined);
+  return { code: code ?? 'JETFLEET_HANDLER_FAILED', message: clip(describe(thrown)), retryable: true };
+}
+
+/** What a handler threw, as {@link toJobError} has it, with the stacks of the error and its causes. */
+export function thrownError(thrown: unknown): JobErrorInfo {
+  const stacks = [thrown, ...reasonsOf(thrown)].map(stackOf).filter((each) => each !== undefined);
+  const error = toJobError(thrown);
+  if (stacks.length === 0) return error;
+  return { ...error, stack: clip(stacks.join('\ncaused by: '), MAX_ERROR_STACK_LENGTH) };
 }
 
 /**
@@ -69,18 +83,49 @@ function problemsOf(value: unknown): Problem[] | undefined {
 
 /** The message of an error with those of its causes, which often say more: `fetch failed` says nothing. */
 function describe(thrown: unknown): string {
-  if (!isA(Error, thrown)) return textOf(thrown);
+  if (!isA(Error, thrown)) return textOfThrown(thrown);
   const own = textOf(read(thrown, 'message', UNREADABLE)) || textOf(read(thrown, 'name', UNREADABLE));
+  return reasonsOf(thrown).reduce<string>((whole, reason) => {
+    const text = textOfThrown(reason);
+    return whole.includes(text) ? whole : `${whole}: ${text}`;
+  }, own);
+}
+
+/** The errors of an AggregateError, and the chain of causes. */
+function reasonsOf(thrown: unknown): unknown[] {
+  if (!isA(Error, thrown)) return [];
   const reasons = firstOf(read(thrown, 'errors'), MAX_CAUSES);
   let cause = read(thrown, 'cause');
   while (cause !== undefined && reasons.length < MAX_CAUSES) {
     reasons.push(cause);
     cause = read(cause, 'cause');
   }
-  return reasons.reduce<string>((whole, reason) => {
-    const text = textOf(read(reason, 'message', reason));
-    return whole.includes(text) ? whole : `${whole}: ${text}`;
-  }, own);
+  return reasons;
+}
+
+/** An object that is no error says most by its message, or by its JSON form. */
+function textOfThrown(thrown: unknown): string {
+  if (typeof thrown !== 'object' || thrown === null) return textOf(thrown);
+  const message = read(thrown, 'message');
+  if (message !== undefined) return textOf(message);
+  const text = textOf(thrown);
+  if (text !== '[object Object]') return text;
+  try {
+    return JSON.stringify(thrown) ?? text;
+  } catch {
+    return text;
+  }
+}
+
+function foreignCode(thrown: unknown): string | undefined {
+  const code = read(thrown, 'code');
+  return typeof code === 'string' && FOREIGN_CODE.test(code) ? code : undefined;
+}
+
+function stackOf(thrown: unknown): string | undefined {
+  if (!isA(Error, thrown)) return undefined;
+  const stack = read(thrown, 'stack');
+  return typeof stack === 'string' && stack !== '' ? clip(stack, MAX_STACK_OF_EACH) : undefined;
 }
 
 function firstOf(list: unknown, max: number): unknown[] {

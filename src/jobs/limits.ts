@@ -20,6 +20,8 @@ export const MAX_PAST_FAILURES = 10;
 export const MAX_ERROR_MESSAGE_LENGTH = 2_000;
 /** Longest code of an error, in characters: a handler's own may be anything. */
 export const MAX_ERROR_CODE_LENGTH = 100;
+/** Largest stack kept on a record, in characters, with those of its causes. */
+export const MAX_ERROR_STACK_LENGTH = 6_000;
 /** Largest excerpt kept on a record, in characters: the beginning of an endpoint's answer. */
 export const MAX_ERROR_EXCERPT_LENGTH = 4_096;
 /** How much of a broken body is kept with the error, in characters. */

@@ -20,10 +20,11 @@ export function shownJob(record: JobRecord): JobRecord {
 
 /** The excerpt is the beginning of a body, or of an endpoint's answer: where it cannot be read, no secret can be found. */
 export function shownError({ excerpt: _, ...error }: JobErrorInfo): JobErrorInfo {
-  const { problems, message } = error;
+  const { problems, message, stack } = error;
   return {
     ...error,
     message: maskText(message),
+    ...(stack !== undefined && { stack: maskText(stack) }),
     ...(problems && {
       problems: problems.map((each) => ({
         ...each,

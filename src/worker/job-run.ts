@@ -3,7 +3,7 @@ import { failedAttempt, type JobMachine, timeoutError, timeoutOf } from '../../m
 import type { Delivery } from '../broker/delivery.js';
 import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
-import { toJobError } from '../jobs/job-error.js';
+import { thrownError, toJobError } from '../jobs/job-error.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobOutcome, toOutcome } from '../jobs/outcome.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
@@ -15,6 +15,7 @@ import type { WorkKind } from '../wire/subjects.js';
 import { ChartPromises } from './chart-promises.js';
 import type { DeliveryProgress } from './delivery-progress.js';
 import { type ActorClaim, startJobActor } from './job-actor.js';
+import { reportFailure } from './failure-report.js';
 import type { JobContext, RegisteredHandler } from './job-handler.js';
 import type { Leased } from './lease-keeper.js';
 import { outcomeRecord } from './outcome-record.js';
@@ -251,7 +252,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   /** The state machine itself failed, as with a chart that is none: the attempt counts, and keeps the reason. */
   #failAttempt(thrown: unknown): void {
     if (!this.#begun) return;
-    const error = toJobError(thrown);
+    const error = thrownError(thrown);
     const { attempt, maxAttempts, checkpoint } = this.#record;
     this.#settle(failedAttempt(error, { attempt, maxAttempts }), () => ({ attempt, checkpoint, error }));
   }
@@ -371,6 +372,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     const { retry } = this.#claimed.handler;
     const facts = { worker, workSeq: this.#delivery.seq, nowMs: broker.clock.now() };
     const outcome = outcomeRecord(this.#record, state, context, retry, facts);
+    if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
     const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
     if (asked === 0 || outcome.state !== 'completed') return this.#writeRecord(outcome, claim);
     return assertNextFree(this.#services, outcome, asked).then(

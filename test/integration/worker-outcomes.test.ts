@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
@@ -12,6 +13,7 @@ import {
   TimeoutError,
   ValidationError,
 } from '../../src/index.js';
+import { logMasks } from '../../src/telemetry/logger.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -83,6 +85,32 @@ describe('a handler that fails', () => {
       'running 2',
       'exhausted 2',
     ]);
+  });
+
+  test('is logged once an attempt, with code, cause and stack, and the record keeps the stack', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const write = (line: string) => void lines.push(JSON.parse(line));
+    const logger = pino({ level: 'warn', ...logMasks }, { write });
+    const cause = Object.assign(new Error('connect refused for token=abc123'), { code: 'ECONNREFUSED' });
+    await using fleet = await startFleet({
+      nats,
+      handlers: { demo: rejects(new Error('no answer', { cause })) },
+      worker: { logger },
+    });
+    const id = await fleet.queue.addJob('demo', null, 'normal', { maxAttempts: 2 });
+    const job = await fleet.waitForJob(id, 'exhausted');
+    const stack = expect.stringMatching(/^Error: no answer\n +at [\s\S]*\ncaused by: Error: connect refused/);
+    expect(job.error).toMatchObject({ code: 'ECONNREFUSED', retryable: true, stack });
+    const own = lines.filter(({ jobId }) => jobId === id);
+    expect(own).toMatchObject([
+      { level: 40, attempt: 1, maxAttempts: 2, state: 'retrying', code: 'ECONNREFUSED', stack },
+      { level: 50, attempt: 2, maxAttempts: 2, state: 'exhausted', code: 'ECONNREFUSED', stack },
+    ]);
+    expect(own.map(({ msg }) => msg)).toEqual([
+      expect.stringContaining('attempt 1 of 2 failed: no answer: connect refused'),
+      expect.stringContaining('the job failed in attempt 2 of 2: no answer: connect refused'),
+    ]);
+    expect(JSON.stringify(own)).not.toContain('abc123');
   });
 
   test('synchronously is no different', async () => {

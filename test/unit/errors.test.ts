@@ -11,7 +11,7 @@ import {
   TimeoutError,
   ValidationError,
 } from '../../src/jobs/errors.js';
-import { toJobError } from '../../src/jobs/job-error.js';
+import { thrownError, toJobError } from '../../src/jobs/job-error.js';
 import { MAX_ERROR_MESSAGE_LENGTH, MAX_PROBLEMS } from '../../src/jobs/limits.js';
 
 describe('what a handler throws stands on the record', () => {
@@ -40,8 +40,38 @@ describe('what a handler throws stands on the record', () => {
     ['nothing', undefined, 'undefined'],
     ['null', null, 'null'],
     ['an object', { toString: (): string => 'an object' }, 'an object'],
+    ['an object that prints as nothing', { status: 502, body: 'no' }, '{"status":502,"body":"no"}'],
+    ['an object with a message', { message: 'no', status: 502 }, 'no'],
+    ['an Error whose cause is an object', new Error('no', { cause: { status: 502 } }), 'no: {"status":502}'],
+    ['an Error with a code of ours', Object.assign(new Error('no'), { code: 'JETFLEET_STALLED' }), 'no'],
+    ['an Error with a code that is none', Object.assign(new Error('no'), { code: 'not a code' }), 'no'],
   ])('as a retryable failure of the handler: %s', (_, thrown, message) => {
     expect(toJobError(thrown)).toEqual({ code: 'JETFLEET_HANDLER_FAILED', message, retryable: true });
+  });
+
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  test.each([
+    ['its own', refused, 'ECONNREFUSED'],
+    ['of its cause', new TypeError('fetch failed', { cause: refused }), 'ECONNREFUSED'],
+    ['of one of its errors', new AggregateError([new Error('x'), refused], 'all failed'), 'ECONNREFUSED'],
+    ['of a database', Object.assign(new Error('duplicate key'), { code: '23505' }), '23505'],
+  ])('with the code of an error, %s', (_, thrown, code) => {
+    expect(toJobError(thrown)).toMatchObject({ code, retryable: true });
+  });
+
+  test('with the stacks of an error and its causes, in so many characters', () => {
+    const cause = new RangeError('out of range');
+    const { stack, ...rest } = thrownError(new Error('cannot parse', { cause }));
+    expect(rest).toEqual(toJobError(new Error('cannot parse', { cause })));
+    expect(stack).toMatch(
+      /^Error: cannot parse\n +at .*errors\.test\.ts[\s\S]*\ncaused by: RangeError: out of range\n +at /,
+    );
+    const long = Object.assign(new Error('long'), { stack: 's'.repeat(1_000_000) });
+    const many = new AggregateError([long, long, long, long], 'many');
+    expect(thrownError(many).stack).toHaveLength(6_001);
+    for (const thrown of ['text', { stack: 'no error' }, Object.assign(new Error('x'), { stack: 7 })]) {
+      expect(thrownError(thrown)).toEqual(toJobError(thrown));
+    }
   });
 
   test.each([

@@ -119,7 +119,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
           <JsonPanel title="Payload" value={shown.payload} />
           {shown.result !== undefined && <JsonPanel title="Result" value={shown.result} />}
           {shown.checkpoint !== undefined && <JsonPanel title="Checkpoint" value={shown.checkpoint} />}
-          {shown.error !== undefined && <JsonPanel title="Error" value={shown.error} />}
+          {shown.error !== undefined && <ErrorPanels error={shown.error} />}
           <JsonPanel title="Record" value={shown} isOpen={false} />
         </div>
       </div>
@@ -149,5 +149,19 @@ function OwnChart({ type, steps }: { type: string; steps: JobFeed['steps'] }) {
     >
       <StateChart chart={chart} lit={lit?.states ?? []} taken={lit?.edges ?? []} />
     </Panel>
+  );
+}
+
+/** The stack is text of many lines, which JSON would put into one. */
+function ErrorPanels({ error: { stack, ...error } }: { error: NonNullable<JobRecord['error']> }) {
+  return (
+    <>
+      <JsonPanel title="Error" value={error} />
+      {stack !== undefined && (
+        <Panel title="Stack">
+          <pre class="stack-trace">{stack}</pre>
+        </Panel>
+      )}
+    </>
   );
 }

@@ -36,6 +36,7 @@ export const jobErrorSchema = z
     problems: z.array(problem).optional(),
     excerpt: z.string().optional(),
     retryAfterMs: z.number().optional(),
+    stack: z.string().optional(),
   })
   .openapi('JobError');
 
