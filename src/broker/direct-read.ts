@@ -127,11 +127,31 @@ export class DirectRead {
     if (nearby.length === limit || near === first) return nearby.reverse();
     const after = isLast ? 0 : await this.count(stream, filter, end + 1);
     const start = await this.#startOf(stream, filter, { first, end, limit, after });
-    const found = await this.page(stream, filter, start.seq, start.matches);
-    return found
-      .filter((message) => message.seq <= end)
-      .reverse()
-      .slice(0, limit);
+    const size = Math.max(start.matches, limit) + 1;
+    const found = (await this.#between(stream, filter, start.seq, end, size)).reverse().slice(0, limit);
+    if (found.length === limit || start.seq === first) return found;
+    // Messages that came between two counts were taken for some that lie before the end.
+    const missing = limit - found.length;
+    return [...found, ...(await this.pageBefore(stream, filter, start.seq - 1, missing, first))];
+  }
+
+  /** All messages from `first` to `end`, oldest first, `size` at a time: no count says exactly how many there are. */
+  async #between(
+    stream: string,
+    filter: string,
+    first: number,
+    end: number,
+    size: number,
+  ): Promise<StoredMessage[]> {
+    const found: StoredMessage[] = [];
+    for (let next = first; next <= end; ) {
+      const page = await this.page(stream, filter, next, size);
+      found.push(...page.filter(({ seq }) => seq <= end));
+      const last = page.at(-1);
+      if (!last || page.length < size) break;
+      next = last.seq + 1;
+    }
+    return found;
   }
 
   /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
@@ -143,7 +163,10 @@ export class DirectRead {
     return end?.code === NOT_FOUND ? Number.POSITIVE_INFINITY : lastSequence(messages, end) + 1;
   }
 
-  /** A sequence from which `limit` matches remain up to `end`, or a few more; `after` matches lie beyond it. */
+  /**
+   * A sequence from which `limit` matches remain up to `end`, or a few more; `after` matches lie beyond it. Both numbers
+   * are estimates: messages come and go between two counts.
+   */
   async #startOf(
     stream: string,
     filter: string,

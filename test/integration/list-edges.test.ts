@@ -270,6 +270,37 @@ test.each([
   expect((await queue.history('ended')).map(({ record }) => record.state)).toEqual(['cancelled']);
 });
 
+test.each(['are removed', 'arrive'])(
+  'a page back from a message is whole when later ones %s between two counts',
+  async (what) => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const { read, subjects, topology } = await fleet.queue.broker();
+    const add = (type: string, count: number, priority: 'low' | 'high' = 'low') =>
+      fleet.queue.addJobs(Array.from({ length: count }, (_, n) => ({ type, payload: { n }, priority })));
+    for (let n = 0; n < 3; n++) {
+      await add('other', 40);
+      await add('wanted', 1);
+    }
+    await add('wanted', 5, 'high');
+    const stream = subjects.streamName('jobs');
+    const filter = `${subjects.prefix}jobs.*.wanted.*`;
+    const count = read.count.bind(read);
+    const counted = vi.spyOn(read, 'count').mockImplementationOnce(async (...args) => {
+      const before = await count(...args);
+      if (what === 'arrive') await add('wanted', 100, 'high');
+      else await topology.purge('jobs', `${subjects.prefix}jobs.high.>`);
+      return before;
+    });
+    const seqsOf = async (limit: number) =>
+      (await read.pageBefore(stream, filter, 123, limit)).map(({ seq }) => seq);
+    expect(await seqsOf(2)).toEqual([123, 82]);
+    expect(counted).toHaveBeenCalled();
+    counted.mockRestore();
+    expect(await seqsOf(2)).toEqual([123, 82]);
+    expect(await seqsOf(9)).toEqual([123, 82, 41]);
+  },
+);
+
 test('more subjects than the broker answers at once hide no job', async () => {
   await using fleet = await startFleet({ nats, workers: 0 });
   const { queue } = fleet;
