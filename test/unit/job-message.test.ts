@@ -1,13 +1,14 @@
-import { ulid } from 'ulid';
-import { derivedId } from '../../src/jobs/job-id.js';
 import fc from 'fast-check';
+import { ulid } from 'ulid';
 import { describe, expect, test } from 'vitest';
 import { ValidationError } from '../../src/jobs/errors.js';
+import { derivedId } from '../../src/jobs/job-id.js';
 import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES } from '../../src/jobs/limits.js';
 import { encodePayload } from '../../src/jobs/validation.js';
 import { Header } from '../../src/wire/headers.js';
 import { decodeJob, optionHeaders, type WorkMessage } from '../../src/wire/job-message.js';
 import { Subjects } from '../../src/wire/subjects.js';
+import { anyCodePoint } from '../support/any-text.js';
 
 const subjects = new Subjects();
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -200,9 +201,14 @@ describe('what only Jetfleet sets', () => {
 
 describe('whatever a producer sends', () => {
   const name = fc.constantFrom(...Object.values(Header));
-  const value = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.integer().map(String), fc.webUrl());
-  const id = fc.string({ minLength: 1, unit: 'binary' }).map((text) => text.replaceAll('.', '_'));
-  const body = fc.oneof(fc.uint8Array(), fc.json().map(bytes), fc.string({ unit: 'binary' }).map(bytes));
+  const value = fc.oneof(
+    fc.string(),
+    fc.string({ unit: anyCodePoint }),
+    fc.integer().map(String),
+    fc.webUrl(),
+  );
+  const id = fc.string({ minLength: 1, unit: anyCodePoint }).map((text) => text.replaceAll('.', '_'));
+  const body = fc.oneof(fc.uint8Array(), fc.json().map(bytes), fc.string({ unit: anyCodePoint }).map(bytes));
 
   test('reading it never throws, and gives either a payload or a coded error', () => {
     fc.assert(
