@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
 
-/** What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h. */
+/** What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h, and 124 is what `timeout` ends with. */
 export const ExitCode = {
   OK: 0,
   FAILURE: 1,
@@ -9,6 +9,7 @@ export const ExitCode = {
   NOT_FOUND: 3,
   CONFLICT: 4,
   UNREACHABLE: 69,
+  TIMED_OUT: 124,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -19,6 +20,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   JETFLEET_CONFLICT: ExitCode.CONFLICT,
   JETFLEET_STREAM_DRIFT: ExitCode.CONFLICT,
   JETFLEET_BROKER_UNREACHABLE: ExitCode.UNREACHABLE,
+  JETFLEET_TIMEOUT: ExitCode.TIMED_OUT,
 };
 
 /** The command was called in a way that cannot work; ends with 2. */

@@ -54,7 +54,7 @@ export function jobAddCommand(job: Command): void {
     .option('--webhook-url <url>', 'where lifecycle webhooks go')
     .option(
       '--wait [duration]',
-      'wait for the end and print the job; ends with 1 when it failed',
+      'wait for the end and print the job; exits with 1 when it failed, with 124 when the time is over',
       parseDuration,
     )
     .action(async (type: string, source: '-' | undefined) => {

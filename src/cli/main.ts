@@ -9,7 +9,7 @@ import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
 import { machineCommand } from './machine.js';
 import { globalOptions, withExamples } from './options.js';
-import { endQuietlyWhenNobodyReads, note, paint } from './output.js';
+import { endWhenOutputFails, note, paint } from './output.js';
 import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
@@ -19,11 +19,11 @@ import { workerCommand } from './worker.js';
 /**
  * The `jetfleet` command.
  *
- * It sets `process.exitCode`: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable.
+ * It sets `process.exitCode`: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable, 124 out of time.
  * @param argv as `process.argv`: the words of the command begin at the third
  */
 export async function main(argv: string[]): Promise<void> {
-  endQuietlyWhenNobodyReads();
+  endWhenOutputFails();
   const program = buildProgram();
   try {
     await program.parseAsync(argv);
@@ -49,7 +49,7 @@ export function buildProgram(): Command {
     `job add send_webhook --data '{"url":"http://127.0.0.1:3000","payload":{"hello":"world"}}'`,
   ).addHelpText(
     'after',
-    '\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable',
+    '\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable, 124 out of time',
   );
   for (const add of [
     devCommand,

@@ -72,12 +72,13 @@ export function clip(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
 }
 
-/** A reader of our output that leaves early, such as `head`, is no error. */
-export function endQuietlyWhenNobodyReads(): void {
+/** A reader of our output that leaves early, such as `head`, is no error. What cannot be written, as on a full disk, is. */
+export function endWhenOutputFails(): void {
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(0);
+    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code === 'EPIPE') process.exit(0);
+      if (stream === process.stdout) note(`jetfleet: the output cannot be written: ${message}`);
+      process.exit(1);
     });
   }
 }

@@ -21,8 +21,8 @@ export const ERROR_CODES = {
   JETFLEET_OPTION_INVALID: 'An option of the call has a value that is not allowed.',
   JETFLEET_HANDLER_FAILED: 'The handler threw an error that carries no code of its own.',
   JETFLEET_NON_RETRYABLE: 'The handler refused the job for good.',
-  JETFLEET_RESULT_TOO_LARGE:
-    'The handler left a result or checkpoint over the size limit, or without a JSON form.',
+  JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',
+  JETFLEET_RESULT_INVALID: 'The handler left a result or checkpoint without a JSON form.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
   JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',

@@ -37,8 +37,14 @@ export function acceptedPayload<T>(type: string, payload: unknown, parsed: z.Zod
 
 function toProblems(issue: z.core.$ZodIssue): Problem[] {
   const path = formatPath(issue.path);
-  if (issue.code !== 'unrecognized_keys') return [clip({ path, message: issue.message })];
+  if (issue.code !== 'unrecognized_keys') return [clip({ path, message: messageOf(issue) })];
   return issue.keys.map((key) => clip({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
+}
+
+/** A field that is not there is no value of a wrong type. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return isMissing ? `is missing: expected ${issue.expected}` : issue.message;
 }
 
 function clip({ path, message }: Problem): Problem {

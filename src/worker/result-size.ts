@@ -5,7 +5,7 @@ import { MAX_RESULT_BYTES } from '../jobs/limits.js';
 /**
  * Checks what a handler leaves on its record. `undefined` is nothing.
  * @returns its JSON
- * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB of JSON, or without a JSON form
+ * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB of JSON, `JETFLEET_RESULT_INVALID` without a JSON form
  */
 export function assertResultSize(what: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
@@ -28,5 +28,5 @@ function jsonOf(what: string, value: unknown): string | undefined {
 }
 
 function noJson(what: string, why: string, cause?: unknown): ValidationError {
-  return new ValidationError('JETFLEET_RESULT_TOO_LARGE', `the ${what} has no JSON form: ${why}`, { cause });
+  return new ValidationError('JETFLEET_RESULT_INVALID', `the ${what} has no JSON form: ${why}`, { cause });
 }

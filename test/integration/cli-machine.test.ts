@@ -1,3 +1,5 @@
+import { exec } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { type AnyStateMachine, setup } from 'xstate';
@@ -32,6 +34,13 @@ test('machine show has a built-in machine in four forms, without a broker', asyn
   expect(svg.stdout).toMatch(/^<svg [\s\S]+data-state="pending\.queued"[\s\S]+<\/svg>\n$/);
   expect(JSON.parse(xstate.stdout)).toMatchObject({ id: 'job', initial: 'pending' });
   expect(JSON.parse(json.stdout)).toMatchObject({ id: 'job', source: 'built-in' });
+});
+
+test('output that cannot be written is one line of error, without a stack', async () => {
+  const command = 'node bin/jetfleet.js machine show job > /dev/full';
+  const failed = await promisify(exec)(command).catch((error) => error);
+  expect(failed).toMatchObject({ code: 1, stdout: '' });
+  expect(failed.stderr).toMatch(/^jetfleet: the output cannot be written: ENOSPC[^\n]*\n$/);
 });
 
 test('machine list has the machines of Jetfleet, with or without a broker', async () => {

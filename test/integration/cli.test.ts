@@ -140,7 +140,7 @@ test('--delay and --run-at schedule a job, and --wait gives up in time', async (
     '50ms',
     '--json',
   ]);
-  expect(waited.code).toBe(1);
+  expect(waited.code).toBe(124);
   expect(errorOf(waited)).toMatchObject({
     code: 'JETFLEET_TIMEOUT',
     message: expect.stringContaining('pending·queued'),

@@ -195,11 +195,11 @@ describe('what a handler leaves that cannot be written', () => {
   for (let level = 0; level < 100_000; level++) deep = [deep];
 
   test.each<[string, () => unknown, string]>([
-    ['a BigInt', () => ({ n: 5n }), 'JETFLEET_RESULT_TOO_LARGE'],
-    ['a circle', () => circle, 'JETFLEET_RESULT_TOO_LARGE'],
-    ['100,000 levels', () => deep, 'JETFLEET_RESULT_TOO_LARGE'],
-    ['a function', () => () => 1, 'JETFLEET_RESULT_TOO_LARGE'],
-    ['a symbol', () => Symbol('s'), 'JETFLEET_RESULT_TOO_LARGE'],
+    ['a BigInt', () => ({ n: 5n }), 'JETFLEET_RESULT_INVALID'],
+    ['a circle', () => circle, 'JETFLEET_RESULT_INVALID'],
+    ['100,000 levels', () => deep, 'JETFLEET_RESULT_INVALID'],
+    ['a function', () => () => 1, 'JETFLEET_RESULT_INVALID'],
+    ['a symbol', () => Symbol('s'), 'JETFLEET_RESULT_INVALID'],
     [
       'toJSON that throws',
       () => ({
@@ -207,10 +207,10 @@ describe('what a handler leaves that cannot be written', () => {
           throw new Error('no');
         },
       }),
-      'JETFLEET_RESULT_TOO_LARGE',
+      'JETFLEET_RESULT_INVALID',
     ],
     ['toJSON that throws the second time', () => once, 'JETFLEET_HANDLER_FAILED'],
-    ['a checkpoint with a BigInt', () => snooze(1, 5n), 'JETFLEET_RESULT_TOO_LARGE'],
+    ['a checkpoint with a BigInt', () => snooze(1, 5n), 'JETFLEET_RESULT_INVALID'],
     ['snooze(NaN)', () => snooze(Number.NaN), 'JETFLEET_OPTION_INVALID'],
     ['snooze(Infinity)', () => snooze(Number.POSITIVE_INFINITY), 'JETFLEET_OPTION_INVALID'],
     ['next jobs that are no list', () => complete('done', 5 as never), 'JETFLEET_OPTION_INVALID'],

@@ -270,13 +270,17 @@ describe('what a handler returns', () => {
   test('is refused for good over 128 KiB, as a result or as a checkpoint', async () => {
     await using fleet = await startFleet({
       nats,
-      handlers: { result: () => TOO_LARGE, checkpoint: () => snooze(1, TOO_LARGE), circle: () => 1n },
+      handlers: { result: () => TOO_LARGE, checkpoint: () => snooze(1, TOO_LARGE), bigint: () => 1n },
     });
-    for (const type of ['result', 'checkpoint', 'circle']) {
+    for (const [type, code] of [
+      ['result', 'JETFLEET_RESULT_TOO_LARGE'],
+      ['checkpoint', 'JETFLEET_RESULT_TOO_LARGE'],
+      ['bigint', 'JETFLEET_RESULT_INVALID'],
+    ] as const) {
       const job = await fleet.waitForJob(await fleet.queue.addJob(type, null), 'rejected');
       expect(job).toMatchObject({
         attempt: 1,
-        error: { code: 'JETFLEET_RESULT_TOO_LARGE', retryable: false },
+        error: { code, retryable: false },
       });
       expect(job).not.toHaveProperty('result');
       expect(job).not.toHaveProperty('checkpoint');

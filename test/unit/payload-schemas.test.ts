@@ -146,6 +146,14 @@ describe('send_webhook', () => {
   });
 });
 
+test('a field that is not there is missing, and not of a wrong type', () => {
+  const schema = z.object({ url: z.string(), body: z.object({ size: z.number() }) });
+  expect(refusal(() => parsePayload('demo', schema, { body: {} })).problems).toEqual([
+    { path: 'url', message: 'is missing: expected string' },
+    { path: 'body.size', message: 'is missing: expected number' },
+  ]);
+});
+
 test('no more problems are listed than the limit', () => {
   const schema = z.array(z.number());
   const payload = Array.from({ length: MAX_PROBLEMS + 10 }, () => 'x');
