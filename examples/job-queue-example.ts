@@ -86,7 +86,9 @@ for (const id of [createJobId, monitorJobId, webhookJobId, watchJobId, `${watchJ
   console.log(`Job ${job.id} (${job.type}) is ${job.status} after ${job.attempt} attempt(s)`);
 }
 
-const stats = await jobQueue.getStats();
+let stats = await jobQueue.getStats();
+// A job that has just ended counts as one that runs until the broker knows.
+while (stats.processingJobs > 0) stats = await jobQueue.getStats();
 console.log(`Queue has ${stats.pendingJobs} pending and ${stats.completedJobs} completed jobs`);
 console.log('By type:', JSON.stringify(stats.jobsByType));
 
