@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.js';
+import { PATIENCE_MS } from './test/support/patience-ms.js';
 
 const shared = {
   globalSetup: ['test/support/global-setup.ts'],
   setupFiles: ['test/support/patience.ts'],
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // A busy machine is late. These end a test that hangs, and one that waits in vain says so before.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: PATIENCE_MS } },
 };
 
 export default defineConfig({

@@ -6,6 +6,7 @@ import { type JobContext, JobQueueService, JobWorkerService } from '../../src/in
 import { listWorkers } from '../../src/inspect/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+import { PATIENCE_MS } from '../support/patience-ms.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -13,9 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => nats.stop());
 
-/** The default, which fleets change. */
-const PATIENT = { abandonAfterMs: 30_000 };
-const WITHIN = { timeout: 10_000, interval: 5 };
+/** Longer than a test waits, as the default would not be. */
+const PATIENT = { abandonAfterMs: 2 * PATIENCE_MS };
+const WITHIN = { interval: 5 };
 
 /** A handler that ignores its signal until it is let go, and counts how many of it run. */
 function stubborn() {

@@ -31,39 +31,35 @@ test.each([
   [-30_000, 'info', '30 s behind'],
   [30_000, 'warning', '30 s ahead'],
   [60_000, 'warning', '60 s ahead'],
-])(
-  'a process whose clock is off by %s ms runs each job once and when it is due',
-  async (offsetMs) => {
-    const namespace = `clock${offsetMs > 0 ? 'a' : 'b'}${Math.abs(offsetMs)}`;
-    const args = [script.path, nats.url, namespace, String(offsetMs)];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 25_000 });
-    const report = JSON.parse(stdout) as Report;
-    const { added, runs, records, clock, finishedAt } = report;
-    const ranAt = (id: string, run = 0) => (runs[id]?.[run] ?? Number.NaN) - added;
-    // A timer fires at its time or up to 250 ms after it; 50 ms are for the measured offset.
-    expect(ranAt('delayed')).toBeGreaterThan(650);
-    expect(ranAt('retry', 1) - ranAt('retry')).toBeGreaterThan(350);
-    expect(ranAt('snooze', 1) - ranAt('snooze')).toBeGreaterThan(350);
-    expect(ranAt('retry-after-jump', 1) - ranAt('retry-after-jump')).toBeGreaterThan(350);
-    expect(Object.fromEntries(Object.entries(runs).map(([id, { length }]) => [id, length]))).toEqual({
-      delayed: 1,
-      retry: 2,
-      snooze: 2,
-      jump: 1,
-      'retry-after-jump': 2,
-    });
-    // Claims may be left out of the count; nothing is written over and over.
-    expect(Math.max(...records)).toBeLessThanOrEqual(4);
-    // The jump of 45 s is on top.
-    const offByS = Math.round(Math.abs(offsetMs + 45_000) / 1_000);
-    expect(clock).toMatchObject({
-      severity: offByS > 30 ? 'warning' : 'info',
-      message: expect.stringContaining(`${offByS} s ${offsetMs + 45_000 > 0 ? 'ahead of' : 'behind'}`),
-    });
-    expect(Math.abs(Date.parse(finishedAt) - Date.now())).toBeLessThan(10_000);
-  },
-  30_000,
-);
+])('a process whose clock is off by %s ms runs each job once and when it is due', async (offsetMs) => {
+  const namespace = `clock${offsetMs > 0 ? 'a' : 'b'}${Math.abs(offsetMs)}`;
+  const args = [script.path, nats.url, namespace, String(offsetMs)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 100_000 });
+  const report = JSON.parse(stdout) as Report;
+  const { added, runs, records, clock, finishedAt } = report;
+  const ranAt = (id: string, run = 0) => (runs[id]?.[run] ?? Number.NaN) - added;
+  // A timer fires at its time or up to 250 ms after it; 50 ms are for the measured offset.
+  expect(ranAt('delayed')).toBeGreaterThan(650);
+  expect(ranAt('retry', 1) - ranAt('retry')).toBeGreaterThan(350);
+  expect(ranAt('snooze', 1) - ranAt('snooze')).toBeGreaterThan(350);
+  expect(ranAt('retry-after-jump', 1) - ranAt('retry-after-jump')).toBeGreaterThan(350);
+  expect(Object.fromEntries(Object.entries(runs).map(([id, { length }]) => [id, length]))).toEqual({
+    delayed: 1,
+    retry: 2,
+    snooze: 2,
+    jump: 1,
+    'retry-after-jump': 2,
+  });
+  // Claims may be left out of the count; nothing is written over and over.
+  expect(Math.max(...records)).toBeLessThanOrEqual(4);
+  // The jump of 45 s is on top.
+  const offByS = Math.round(Math.abs(offsetMs + 45_000) / 1_000);
+  expect(clock).toMatchObject({
+    severity: offByS > 30 ? 'warning' : 'info',
+    message: expect.stringContaining(`${offByS} s ${offsetMs + 45_000 > 0 ? 'ahead of' : 'behind'}`),
+  });
+  expect(Math.abs(Date.parse(finishedAt) - Date.now())).toBeLessThan(30_000);
+});
 
 test('the clock keeps what it has where the broker does not answer, and takes the quickest answer', async () => {
   let answer: () => Promise<number> = () => Promise.reject(new Error('away'));

@@ -30,7 +30,6 @@ describe('a broker that is killed', () => {
     finish();
     await nats.restart();
     await vi.waitFor(async () => expect(await fleet.queue.getStats()).toMatchObject({ completedJobs: 20 }), {
-      timeout: 20_000,
       interval: 200,
     });
     expect([...runs.keys()].sort()).toEqual([...ids].sort());
@@ -56,12 +55,12 @@ describe('a broker that is killed', () => {
       const startedAt = performance.now();
       const result = await worker?.shutdown(100);
       // 1,100 by the promise; the rest is for a machine that is busy.
-      expect(performance.now() - startedAt).toBeLessThan(2_500);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
       expect(result?.released).toBe(runs ? 1 : 0);
       expect(result?.abandoned?.map((handler) => handler.id) ?? []).toEqual(runs ? [id] : []);
       await fleet.queue.close();
       // Another 5,000 by the promise.
-      expect(performance.now() - startedAt).toBeLessThan(7_500);
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
       nats.kill('SIGKILL');
       await fleet.close();
     },
@@ -73,7 +72,7 @@ describe('a broker that is killed', () => {
     nats.kill('SIGSTOP');
     const startedAt = performance.now();
     await fleet.workers[0]?.stop();
-    expect(performance.now() - startedAt).toBeLessThan(3_500);
+    expect(performance.now() - startedAt).toBeLessThan(4_500);
     nats.kill('SIGKILL');
     await fleet.close();
   });

@@ -47,8 +47,7 @@ async function ownDev(env: Record<string, string> = {}): Promise<Dev> {
   return dev;
 }
 
-const isGone = (pid: number) =>
-  vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 10_000, interval: 20 });
+const isGone = (pid: number) => vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 20 });
 
 let dev: Dev;
 let env: Record<string, string>;

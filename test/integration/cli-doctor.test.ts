@@ -15,6 +15,8 @@ afterAll(() => nats.stop());
 beforeEach(async () => {
   fleet = await startFleet({
     nats,
+    // As the command line wants it.
+    queue: { ackWaitMs: 15_000 },
     handlers: { fails: { handler: () => Promise.reject(new Error('no')), maxAttempts: 1 } },
   });
   return () => fleet.close();

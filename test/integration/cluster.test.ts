@@ -20,11 +20,11 @@ const ENOUGH = 20;
  * for election, which no setting changes (nats-server, raft.go), so the gap as a whole has no bound of 5 s.
  */
 const RESUME_MS = 5_000;
-/** The quiet of a load that nothing disturbs, with room for a busy machine. */
-const STEADY_MS = 1_000;
+/** How long a fault lasts, and an election even longer. */
 const FAULT_MS = 3_000;
-const WAIT = { timeout: 30_000, interval: 20 };
-const TEST_MS = 60_000;
+/** The quiet of a load that nothing disturbs: less than any fault lasts, with room for a busy machine. */
+const STEADY_MS = 2_500;
+const WAIT = { interval: 20 };
 
 /** Jobs that are added and run at a steady pace. */
 interface Load extends AsyncDisposable {
@@ -212,7 +212,7 @@ describe('a cluster of three', () => {
     return Date.now() - killedAt;
   }
 
-  it('is not disturbed by a follower that freezes for 3 s and thaws', { timeout: TEST_MS }, async () => {
+  it('is not disturbed by a follower that freezes for 3 s and thaws', async () => {
     const [leader, other, follower] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
     const ofConsumers = consumers.map((consumer) => moveLeader(leader, 'JOBS', consumer));
     const streams = ['JOBS', 'EVENTS', 'WEBHOOKS', 'TIMERS'];
@@ -231,7 +231,7 @@ describe('a cluster of three', () => {
     expect(longestGap(endings.map(({ atMs }) => atMs))).toBeLessThan(STEADY_MS);
   });
 
-  it('answers every read while a follower is frozen', { timeout: TEST_MS }, async () => {
+  it('answers every read while a follower is frozen', async () => {
     const [leader, other, follower] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
     await Promise.all(['JOBS', 'EVENTS'].map((stream) => moveLeader(leader, stream)));
     const queue = new JobQueueService(on(leader, other));
@@ -253,9 +253,7 @@ describe('a cluster of three', () => {
     await cluster.ready();
   });
 
-  it('publishes on when the leader of a consumer is killed, and consumes again within 5 s of its election', {
-    timeout: TEST_MS,
-  }, async () => {
+  it('publishes on when the leader of a consumer is killed, and consumes again within 5 s of its election', async () => {
     const [leader, other, victim] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
     await moveLeader(leader, 'JOBS');
     await moveLeader(victim, 'JOBS', `${TYPE}-normal`);
@@ -269,9 +267,7 @@ describe('a cluster of three', () => {
     expect(longestGap(endings.map(({ atMs }) => atMs))).toBeLessThan(electionMs + RESUME_MS);
   });
 
-  it('publishes and consumes again within 5 s of the election when the leader of JOBS is killed', {
-    timeout: TEST_MS,
-  }, async () => {
+  it('publishes and consumes again within 5 s of the election when the leader of JOBS is killed', async () => {
     await using load = await startLoad('stream', on(...cluster.nodes));
     await load.progress();
     const victim = await leaderOf('JOBS');
@@ -285,32 +281,28 @@ describe('a cluster of three', () => {
 });
 
 describe('a worker behind a bad network', () => {
-  it(
-    'survives a cut, a delay of 200 ms and 3 s half open: each job ends once',
-    async () => {
-      await using nats = await startNats();
-      await using proxy = await startTcpProxy({ targets: { host: '127.0.0.1', port: nats.port } });
-      const shared: JobQueueOptions = { ackWaitMs: 2_000 };
-      await using load = await startLoad(
-        'bad',
-        { ...shared, servers: nats.url },
-        { ...shared, servers: proxy.url },
-      );
-      await load.progress();
-      proxy.cut();
-      await load.progress();
-      proxy.delay(200);
-      await load.progress();
-      proxy.delay(0);
-      await load.progress();
-      proxy.halfOpen(true);
-      await passes(FAULT_MS);
-      proxy.halfOpen(false);
-      await load.progress();
-      const endings = await load.settled();
-      expectAllOnce(load, endings);
-      expect(load.errors).toEqual([]);
-    },
-    TEST_MS,
-  );
+  it('survives a cut, a delay of 200 ms and 3 s half open: each job ends once', async () => {
+    await using nats = await startNats();
+    await using proxy = await startTcpProxy({ targets: { host: '127.0.0.1', port: nats.port } });
+    const shared: JobQueueOptions = { ackWaitMs: 2_000 };
+    await using load = await startLoad(
+      'bad',
+      { ...shared, servers: nats.url },
+      { ...shared, servers: proxy.url },
+    );
+    await load.progress();
+    proxy.cut();
+    await load.progress();
+    proxy.delay(200);
+    await load.progress();
+    proxy.delay(0);
+    await load.progress();
+    proxy.halfOpen(true);
+    await passes(FAULT_MS);
+    proxy.halfOpen(false);
+    await load.progress();
+    const endings = await load.settled();
+    expectAllOnce(load, endings);
+    expect(load.errors).toEqual([]);
+  });
 });

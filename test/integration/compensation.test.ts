@@ -32,13 +32,13 @@ async function failAfterCreate(id: string): Promise<void> {
   fleet.simulator.faults.add({ kind: 'error_after_create', times: 1 });
   fleet.simulator.faults.add({ kind: 'slow', delayMs: 200, when: 'after', route: CREATE, times: 1 });
   await order(id);
-  await vi.waitFor(() => expect(created()).toBe(1), { timeout: 5_000, interval: 10 });
+  await vi.waitFor(() => expect(created()).toBe(1), { interval: 10 });
   fleet.simulator.faults.add({ kind: 'error', status: 500, route: '/gpu/instances' });
   await fleet.waitForJob(id, 'exhausted');
 }
 
 const created = () => fleet.simulator.ledger.filter(({ action }) => action === 'create').length;
-const nothingLives = () => vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]), { timeout: 10_000 });
+const nothingLives = () => vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]));
 
 describe('what a failed job has rented', () => {
   it('is deleted when the create gives up not knowing its outcome', async () => {
@@ -55,7 +55,7 @@ describe('what a failed job has rented', () => {
   it('is deleted when the job is cancelled while the create is under way', async () => {
     fleet.simulator.faults.add({ kind: 'slow', delayMs: 800, when: 'after', route: CREATE });
     await order('cancelled');
-    await vi.waitFor(() => expect(created()).toBe(1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(created()).toBe(1));
     expect(await fleet.queue.cancel('cancelled')).toMatchObject({ state: 'cancelled' });
     await fleet.waitForJob('cancelled-delete', 'completed');
     await nothingLives();
@@ -96,9 +96,7 @@ describe('what a failed job has rented', () => {
     expect(record).toMatchObject({ redrives: 1, result: { adopted: false } });
     await fleet.waitForJob('again-delete', 'completed');
     const { novitaInstanceId } = record.result as { novitaInstanceId: string };
-    await vi.waitFor(() => expect(fleet.simulator.live()).toMatchObject([{ id: novitaInstanceId }]), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(fleet.simulator.live()).toMatchObject([{ id: novitaInstanceId }]));
   });
 });
 
@@ -106,7 +104,7 @@ it('keeps the oldest of several instances of one name, and a job deletes each of
   fleet.simulator.faults.add({ kind: 'slow', delayMs: 600, when: 'after', route: CREATE, times: 1 });
   fleet.simulator.faults.add({ kind: 'reset_after_create', times: 1 });
   await order('twins');
-  await vi.waitFor(() => expect(created()).toBe(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(created()).toBe(1));
   const name = fleet.simulator.live()[0]?.name ?? '';
   const [offer] = await fleet.provider.listOffers(QUERY);
   const template = await fleet.provider.getTemplate('template-123');

@@ -28,7 +28,7 @@ async function dieAfter(id: string, record?: Partial<JobRecord>): Promise<void> 
     broker.subjects.streamName('jobs'),
     'step-normal',
   );
-  const message = await consumer.next({ expires: 2_000 });
+  const message = await consumer.next({ expires: 30_000 });
   if (!message) throw new Error('no message');
   if (!record) return;
   const pending = (await fleet.queue.getJob(id)) as JobRecord;
@@ -101,7 +101,7 @@ describe('a worker that dies', () => {
     await work();
     await fleet.waitForJob('f-next', 'completed');
     const left = async () => (await broker.topology.streamInfo('jobs')).state.messages;
-    await vi.waitFor(async () => expect(await left()).toBe(0), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await left()).toBe(0));
     expect(
       await broker.read.count(broker.subjects.streamName('events'), broker.subjects.eventsOf('f-next')),
     ).toBe(2);

@@ -64,7 +64,7 @@ async function rent(name: string): Promise<string> {
 const look = (provider: GpuProvider = fleet.provider) =>
   new InstanceCheck(broker, provider, { graceMs: 0 }).look();
 const told = (found: Diagnosis[]) => found.map(({ finding }) => [finding.code, finding.target]);
-const nothingLives = () => vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]), { timeout: 10_000 });
+const nothingLives = () => vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]));
 const addWorker = () => fleet.addWorker(undefined, { sweep: false, settleDelayMs: 20, pollIntervalMs: 20 });
 
 describe('an instance is orphaned', () => {
@@ -83,9 +83,7 @@ describe('an instance is orphaned', () => {
     expect(found[0]?.finding.message).toContain('was tried anew');
     expect(await mendAll(found)).toMatchObject([{ ok: true }]);
     await addWorker();
-    await vi.waitFor(() => expect(fleet.simulator.live()).toMatchObject([{ id: second }]), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(fleet.simulator.live()).toMatchObject([{ id: second }]));
   });
 
   it.each<[string, Partial<JobRecord>, OnTimeout, boolean]>([

@@ -276,7 +276,7 @@ describe('instances', () => {
     const { found, mend } = await instanceFindings();
     expect(found).toMatchObject([{ code: 'instance_orphaned', target: twin, severity: 'danger' }]);
     await mend();
-    await vi.waitFor(() => expect(fleet.simulator.live()).toHaveLength(1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(fleet.simulator.live()).toHaveLength(1));
     expect(fleet.simulator.live()[0]?.id).not.toBe(twin);
   });
 

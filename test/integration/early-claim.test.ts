@@ -93,7 +93,7 @@ describe('a handler finds its job claimed', () => {
     const ids = await fleet.queue.addJobs(Array.from({ length: 8 }, () => ({ type: 'old', payload: null })));
     await own.restart();
     await fleet.queue.connect();
-    await vi.waitFor(() => fleet.queue.getStats(), { timeout: 10_000 });
+    await vi.waitFor(() => fleet.queue.getStats());
     await worker?.start();
     for (const id of ids) expect((await fleet.waitForJob(id, 'completed')).result).toBe('running');
   });

@@ -34,7 +34,7 @@ function collector() {
   return { seen, seqs, handler, words };
 }
 
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 10 });
+const eventually = (check: () => void) => vi.waitFor(check, { interval: 10 });
 
 /** Adds jobs one after the other, each once the one before has ended. */
 async function run(fleet: Awaited<ReturnType<typeof startFleet>>, ...jobs: [type: string, id: string][]) {

@@ -50,7 +50,7 @@ it('so does the message of a timer for a number that no record has', async () =>
       'Nats-Schedule': `@at ${new Date(Date.now()).toISOString()}`,
       'Nats-Schedule-Target': `${namespace}.due.jobs.critical.demo.seq-${seq}`,
     });
-    await expect.poll(async () => (await queue.health()).streams[1]?.messages, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await queue.health()).streams[1]?.messages).toBe(2);
   };
   const forged = await twins(fleet, forge);
   expect(await fleet.waitForJob(forged, 'rejected')).toMatchObject({

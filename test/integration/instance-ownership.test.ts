@@ -212,13 +212,10 @@ describe('an instance that no job of ours rented is left alone', () => {
 describe('an instance of ours', () => {
   /** Messages that are acknowledged are removed a little later, and keep their job. */
   const goes = (id: string, laterMs = 0) =>
-    vi.waitFor(
-      async () => {
-        await cleanupJobs(await fleet.queue.broker(), 0, Date.now() + laterMs);
-        expect(await fleet.queue.getJob(id)).toBeUndefined();
-      },
-      { timeout: 10_000 },
-    );
+    vi.waitFor(async () => {
+      await cleanupJobs(await fleet.queue.broker(), 0, Date.now() + laterMs);
+      expect(await fleet.queue.getJob(id)).toBeUndefined();
+    });
   it.each(['cancel', 'time-out', 'delete'])(
     'is deleted after its %s, though all finished jobs were cleaned up meanwhile',
     async (how) => {
@@ -284,11 +281,11 @@ describe('an instance of ours', () => {
     await topology.purge('jobs', '>');
     for (const each of [id, `${id}-delete`]) await topology.purge('timers', subjects.dueOf('jobs', each));
     await fleet.queue.cleanup(0);
-    await vi.waitFor(() => expect(live(id)).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(live(id)).toHaveLength(1));
     const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
     await sweeper.sweep();
     await sweeper.sweep();
-    await vi.waitFor(() => expect(live(id)).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(live(id)).toEqual([]));
     await sweeper.stop();
     // Nothing can show any more.
     await goes(id, 3_600_000);

@@ -54,7 +54,7 @@ async function watched({
   return (result as { novitaInstanceId: string }).novitaInstanceId;
 }
 
-const looked = (times: number) => vi.waitFor(() => expect(looks.length).toBeGreaterThan(times), 5_000);
+const looked = (times: number) => vi.waitFor(() => expect(looks.length).toBeGreaterThan(times));
 const states = async () => (await fleet.history('rent-monitor')).map(({ state }) => state);
 const untilDueMs = async () => {
   const job = await fleet.queue.getJob('rent-monitor');
@@ -116,7 +116,7 @@ describe('a monitor among very many', () => {
   it('that is cancelled stays so, and its instance is deleted', async () => {
     await watched();
     await fleet.queue.cancel('rent-monitor');
-    await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]), 5_000);
+    await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]));
     await delay(5 * POLL_MS);
     expect((await states()).at(-1)).toBe('cancelled');
   });
@@ -145,6 +145,6 @@ it('a monitor among few makes each poll itself', async () => {
   await fleet.workers[0]?.shutdown();
   await fleet.addWorker(undefined, { ownPollsPerSecond: 200 });
   await watched();
-  await vi.waitFor(async () => expect((await states()).length).toBeGreaterThan(6), 5_000);
+  await vi.waitFor(async () => expect((await states()).length).toBeGreaterThan(6));
   expect(looks).toEqual([]);
 });

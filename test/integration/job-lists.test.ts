@@ -88,7 +88,7 @@ describe('250 jobs in every state', () => {
         ),
       );
     }
-  }, 30_000);
+  });
   afterAll(() => fleet.close());
 
   test.each(['pending', 'processing', 'completed', 'failed'] as const)(

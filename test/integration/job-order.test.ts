@@ -75,8 +75,8 @@ beforeAll(async () => {
   ]);
   // A record comes before its timer, and the message is acknowledged after both: until then a job moves.
   const settled = { processingJobs: 10, waitingJobs: 6, pendingJobs: 31, retryingJobs: 6 };
-  await vi.waitFor(async () => expect(await queue.getStats()).toMatchObject(settled), { timeout: 10_000 });
-}, 30_000);
+  await vi.waitFor(async () => expect(await queue.getStats()).toMatchObject(settled));
+});
 afterAll(async () => {
   await fleet.close();
   await nats.stop();

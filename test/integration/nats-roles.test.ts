@@ -167,9 +167,7 @@ test('without a password for each role the server does not start', async () => {
   await expect(start).rejects.toThrow(/JETFLEET_WORKER_PASSWORD/);
 });
 
-test('the roles work together: a job, a delayed one, retries, watching and cancelling, without one refusal', {
-  timeout: 60_000,
-}, async () => {
+test('the roles work together: a job, a delayed one, retries, watching and cancelling, without one refusal', async () => {
   const errors: unknown[] = [];
   const silent = () => {};
   const log = (line: unknown, text?: string) =>
@@ -214,10 +212,10 @@ test('the roles work together: a job, a delayed one, retries, watching and cance
   }
   await vi.waitFor(
     async () => expect(await observer.getJob('endless')).toMatchObject({ status: 'processing' }),
-    { timeout: 20_000, interval: 50 },
+    { interval: 50 },
   );
   await admin.cancel('endless');
-  await vi.waitFor(() => expect(steps).toContain('done'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(steps).toContain('done'));
   const { jobs } = await observer.getJobs({ status: 'completed' });
   expect(jobs.map(({ id }) => id)).toEqual(
     expect.arrayContaining(['published', 'added', 'delayed', 'retried']),
@@ -227,7 +225,7 @@ test('the roles work together: a job, a delayed one, retries, watching and cance
   expect(errors.filter((line) => /may not|refus|violation/i.test(JSON.stringify(line)))).toEqual([]);
 });
 
-test('the HTTP server has what each of its paths needs as server', { timeout: 60_000 }, async () => {
+test('the HTTP server has what each of its paths needs as server', async () => {
   await using workerQueue = new JobQueueService(login('worker'));
   const worker = new JobWorkerService(workerQueue, { name: 'served' });
   worker.registerHandler('served', {
@@ -261,7 +259,7 @@ test('the HTTP server has what each of its paths needs as server', { timeout: 60
   await call('/api/v1/jobs', { type: 'send_webhook', payload: { url, payload: 1 }, id: 'hook' });
   await events.next(({ data }) => data.id === 'long' && data.state === 'running');
   const becomes = (id: string, state: string) =>
-    vi.waitFor(async () => expect(await queue.getJob(id)).toMatchObject({ state }), { timeout: 20_000 });
+    vi.waitFor(async () => expect(await queue.getJob(id)).toMatchObject({ state }));
   await becomes('done', 'completed');
   await becomes('failing', 'rejected');
   for (const id of ['long', 'later', 'waiting', 'hook']) await call(`/api/v1/jobs/${id}/cancel`, {});
@@ -310,7 +308,7 @@ test('what a role lacks is said by name', async () => {
 });
 
 /** The server answers a request wherever the asker says, whether that one may publish there or not. */
-test('an observer that has answers sent to job subjects runs no job', { timeout: 30_000 }, async () => {
+test('an observer that has answers sent to job subjects runs no job', async () => {
   await using admin = new JobQueueService(login('admin'));
   const ran: string[] = [];
   await using workerQueue = new JobQueueService(login('worker'));
@@ -321,7 +319,7 @@ test('an observer that has answers sent to job subjects runs no job', { timeout:
   const producer = await openConnection(login('producer'));
   const { seq } = (await producer.request('jobs.low.bill.original', '{"euros":1}')).json<{ seq: number }>();
   await producer.close();
-  await vi.waitFor(() => expect(ran).toEqual(['original']), { timeout: 10_000 });
+  await vi.waitFor(() => expect(ran).toEqual(['original']));
 
   const observer = await openConnection(login('observer'));
   const ask = (api: string, query: object, id: string) =>

@@ -281,7 +281,7 @@ describe('an answer that never ends', () => {
     expect(await errorClassOf(provider.get('i-1'))).toBe('transient');
     expect(await errorClassOf(provider.delete('i-1'))).toBe('transient');
     expect(await errorClassOf(provider.create(SPEC))).toBe('ambiguous');
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
   });
 
   test('a body of any length is read up to the limit', async () => {

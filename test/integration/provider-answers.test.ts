@@ -278,7 +278,7 @@ describe('gone is what the provider has said several times, by id and by list', 
     };
     await orderStuck('listed');
     // Each look reads twice by id; three over 200 ms would prove an absence.
-    await vi.waitFor(() => expect(reads).toBeGreaterThan(10), { timeout: 10_000 });
+    await vi.waitFor(() => expect(reads).toBeGreaterThan(10));
     expect(await fleet.queue.getJob('listed-monitor')).toMatchObject({ status: 'processing' });
     expect(actions('listed')).toEqual(['create']);
     await fleet.queue.cancel('listed-monitor');
@@ -311,7 +311,7 @@ describe('gone is what the provider has said several times, by id and by list', 
     const sweeper = new Sweeper({ queue: fleet.queue, provider: proxy.provider, graceMs: 0 });
     await sweeper.sweep();
     await sweeper.sweep();
-    await vi.waitFor(() => expect(live('hidden')).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(live('hidden')).toEqual([]));
     await sweeper.stop();
   });
 

@@ -69,7 +69,7 @@ it('a worker sweeps by itself: what is stuck goes on, what nobody owns is delete
     { provider: fleet.provider, settleDelayMs: 20, sweep: { intervalMs: 150, graceMs: 0 } },
   );
   expect(await fleet.waitForJob('stuck', 'completed')).toMatchObject({ attempt: 2 });
-  await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]), { timeout: 10_000 });
+  await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]));
 });
 
 it('an orphan is reported by the first sweep, and deleted only by a later one', async () => {
@@ -97,12 +97,13 @@ it('workers sweep about once in each interval together', async () => {
   for (let n = 0; n < 4; n++) await fleet.addWorker(undefined, { sweep: { intervalMs: 400 } });
   connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
   // A worker that has just come has not heard of earlier sweeps.
-  await vi.waitFor(() => expect(sweeps).toBeGreaterThanOrEqual(2), { timeout: 10_000 });
+  await vi.waitFor(() => expect(sweeps).toBeGreaterThanOrEqual(2));
   sweeps = 0;
+  const began = performance.now();
   await delay(3_000);
   // Two may begin in the same moment. Four that did not hear each other, each after 400 to 600 ms, would make 20 at least.
-  expect(sweeps).toBeGreaterThanOrEqual(3);
-  expect(sweeps).toBeLessThanOrEqual(12);
+  await vi.waitFor(() => expect(sweeps).toBeGreaterThanOrEqual(3));
+  expect(sweeps).toBeLessThanOrEqual((performance.now() - began) / 240);
 });
 
 it('can be switched off', async () => {
@@ -131,9 +132,7 @@ it('a sweep that the broker cannot answer does no harm', async () => {
   await own.restart();
   await lonely.queue.addJob('step', {}, 'normal', { id: 'after' });
   // A read that is under way while the connection comes back is refused, and may be repeated.
-  await vi.waitFor(async () => expect((await lonely.queue.getJob('after'))?.state).toBe('completed'), {
-    timeout: 10_000,
-  });
+  await vi.waitFor(async () => expect((await lonely.queue.getJob('after'))?.state).toBe('completed'));
   await lonely.close();
 });
 
@@ -171,7 +170,7 @@ it('sweeps after four intervals and a half at the latest, whatever others say', 
     at.push(performance.now());
     return { findings: [], mended: [] };
   });
-  await vi.waitFor(() => expect(at.length).toBeGreaterThanOrEqual(3), { timeout: 10_000 });
+  await vi.waitFor(() => expect(at.length).toBeGreaterThanOrEqual(3));
   clearInterval(forged);
   await sweeper.stop();
   look.mockRestore();
@@ -184,7 +183,7 @@ it('is put off by a worker that looks at instances too, not by one that cannot',
   const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, intervalMs: 120 });
   await sweeper.start();
   const announcing = setInterval(() => broker.announceSwept({ instances: false }), 10);
-  await vi.waitFor(() => expect(listed()).toBeGreaterThan(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(listed()).toBeGreaterThan(1));
   clearInterval(announcing);
   await sweeper.stop();
 });
@@ -246,6 +245,6 @@ it('a provider that never answers keeps no later sweep from the jobs', async () 
     [Symbol.asyncIterator]: () => ({ next }),
   });
   await sweeper.start();
-  await vi.waitFor(() => expect(lists).toBeGreaterThanOrEqual(2), { timeout: 10_000 });
+  await vi.waitFor(() => expect(lists).toBeGreaterThanOrEqual(2));
   await sweeper.stop();
 });

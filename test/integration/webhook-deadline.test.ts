@@ -46,7 +46,7 @@ function again(socket: Socket, text: string, everyMs: number): void {
 const UPGRADE = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const TIMEOUT_MS = 300;
 /** Generous, for a busy machine. */
-const SOON_MS = 5_000;
+const SOON_MS = 15_000;
 
 const SILENT: [string, (socket: Socket) => void][] = [
   ['answers 101 Switching Protocols', (socket) => void socket.write(UPGRADE)],

@@ -103,8 +103,8 @@ describe('shutdown', () => {
     await fleet.addWorker({ demo: () => 'done by the other' }, { name: 'other' });
     const job = await waitForJob(id, 'completed');
     expect(job).toMatchObject({ attempt: 1, maxAttempts: 1, worker: 'other', result: 'done by the other' });
-    // Far below the 15 s after which a silent worker's message would come back.
-    expect(Date.now() - before).toBeLessThan(5_000);
+    // Far below the 60 s after which a silent worker's message would come back.
+    expect(Date.now() - before).toBeLessThan(20_000);
     expect((await fleet.history(id)).map(({ state, attempt }) => `${state} ${attempt}`)).toEqual([
       'running 1',
       'queued 0',

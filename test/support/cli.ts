@@ -50,7 +50,7 @@ export function startCli(args: string[], env: Record<string, string> = {}): Runn
           if (pattern.test(written[stream])) return written[stream];
           throw new Error(`${pattern} is not in ${JSON.stringify(written)}`);
         },
-        { timeout: 15_000, interval: 20 },
+        { interval: 20 },
       ),
     ended,
   };

@@ -45,12 +45,12 @@ export interface Cluster extends AsyncDisposable {
 }
 
 const HOST = '127.0.0.1';
-const START_MS = 10_000;
+const START_MS = 40_000;
 /** An election takes up to 9 s, and the one after a split vote as long again. */
-const LEADER_MS = 25_000;
+const LEADER_MS = 60_000;
 const POLL_MS = 20;
 /** A frozen node accepts connections and never answers. */
-const MONITOR_MS = 500;
+const MONITOR_MS = 3_000;
 /** Another process may take a port between the look for a free one and its use. */
 const ATTEMPTS = 3;
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { natsServerBinary } from './nats.js';
+import { PATIENCE_MS } from './patience-ms.js';
 
 /** A nats-server with settings of the test's own. */
 export interface ConfiguredNats extends AsyncDisposable {
@@ -71,9 +72,9 @@ export async function startConfigured(
   };
 }
 
-/** Asks until it is so; gives up after 15 s. The fault harness, which has no test runner, needs it too. */
+/** Asks until it is so; gives up after `PATIENCE_MS`. The fault harness, which has no test runner, needs it too. */
 async function eventually<T>(ask: () => Promise<T> | T): Promise<T> {
-  for (const end = Date.now() + 15_000; ; await delay(10)) {
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(10)) {
     try {
       return await ask();
     } catch (error) {

@@ -19,6 +19,7 @@ import {
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { decodeRecord } from '../../src/wire/record-message.js';
 import { startNats } from './nats.js';
+import { PATIENCE_MS } from './patience-ms.js';
 import { QUICK } from './simulated-novita.js';
 import { startReceiver, type WebhookReceiver } from './webhook-receiver.js';
 
@@ -51,12 +52,15 @@ export interface Fleet extends AsyncDisposable {
   receiver: WebhookReceiver;
   /** Starts one more worker, with handlers of its own or those of the fleet. */
   addWorker(handlers?: FleetOptions['handlers'], options?: JobWorkerOptions): Promise<JobWorkerService>;
-  /** Resolves with the record once it fits; rejects when the job ends otherwise, or after 10 s. */
+  /** Resolves with the record once it fits; rejects when the job ends otherwise, or after `PATIENCE_MS`. */
   waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)): Promise<JobRecord>;
   /** All records of a job that EVENTS holds, oldest first. */
   history(id: string): Promise<JobRecord[]>;
   close(): Promise<void>;
 }
+
+/** Longer than a test waits: what only a redelivery brings on is late. */
+const ACK_WAIT_MS = PATIENCE_MS + 15_000;
 
 let count = 0;
 
@@ -71,7 +75,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const simulator = await startSimulator({ timings: QUICK });
   const receiver = await startReceiver({ secret: WEBHOOK_SECRET });
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
-  const queue = new JobQueueService({ servers: nats.url, namespace, ...options.queue });
+  const queue = new JobQueueService({
+    servers: nats.url,
+    namespace,
+    ackWaitMs: ACK_WAIT_MS,
+    ...options.queue,
+  });
   const workers: JobWorkerService[] = [];
   const builtIn: JobWorkerOptions = {
     provider,
@@ -98,7 +107,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 
   async function waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)) {
     const fits = typeof until === 'function' ? until : (job: JobRecord) => job.state === until;
-    for (const end = Date.now() + 10_000; ; await delay(10)) {
+    for (const end = Date.now() + PATIENCE_MS; ; await delay(10)) {
       const job = await queue.getJob(id);
       if (job && fits(job)) return job;
       if ((job && isTerminal(job.status)) || Date.now() > end) {

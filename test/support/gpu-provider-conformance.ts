@@ -60,7 +60,7 @@ const FOREIGN_ANSWERS: readonly [string, WireAnswer][] = [
 
 /** Waits until a check passes, patiently enough for a busy machine. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 10_000, interval: 5 });
+  return vi.waitFor(check, { interval: 5 });
 }
 
 /** The class of the ProviderError that a call rejects with; fails when it does not. */

@@ -15,7 +15,7 @@ export async function loseMessage(
   await jsm.consumers.update(stream, 'step-normal', { max_deliver: 1 });
   await queue.addJob('step', {}, 'normal', { id: 'lost' });
   const consumer = await jetstream(connection).consumers.get(stream, 'step-normal');
-  await consumer.next({ expires: 2_000 });
-  await vi.waitFor(async () => expect((await consumer.info()).num_ack_pending).toBe(0), { timeout: 5_000 });
+  await consumer.next({ expires: 30_000 });
+  await vi.waitFor(async () => expect((await consumer.info()).num_ack_pending).toBe(0));
   return { jsm, stream };
 }

@@ -1,7 +1,7 @@
 /** `vi.waitFor` gives up after a second by default, which a busy machine does not keep. Without a timeout it waits longer here. */
 import { vi } from 'vitest';
+import { PATIENCE_MS } from './patience-ms.js';
 
-const PATIENCE_MS = 15_000;
 const MARK = Symbol.for('jetfleet.patience');
 
 const waitFor = vi.waitFor as typeof vi.waitFor & { [MARK]?: true };

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { verifyWebhook } from '../../src/webhooks/signature.js';
+import { PATIENCE_MS } from './patience-ms.js';
 
 /** A request as it came over the wire. */
 export interface ReceivedRequest {
@@ -32,7 +33,7 @@ export interface WebhookReceiver extends AsyncDisposable {
   certificate?: string;
   /** All that arrived, in order. */
   requests: ReceivedRequest[];
-  /** Resolves with the first request, past or to come, that fits. Rejects after `timeoutMs`, default 5,000. */
+  /** Resolves with the first request, past or to come, that fits. Rejects after `timeoutMs`, default `PATIENCE_MS`. */
   waitFor(predicate: (request: ReceivedRequest) => boolean, timeoutMs?: number): Promise<ReceivedRequest>;
   /** Replaces the answer to later requests. */
   respondWith(respond: Respond): void;
@@ -74,7 +75,7 @@ export async function startReceiver(
     if (reply) response.writeHead(reply.status, reply.headers).end(reply.body);
   });
 
-  async function waitFor(predicate: (request: ReceivedRequest) => boolean, timeoutMs = 5_000) {
+  async function waitFor(predicate: (request: ReceivedRequest) => boolean, timeoutMs = PATIENCE_MS) {
     const seen = requests.find(predicate);
     if (seen) return seen;
     return new Promise<ReceivedRequest>((resolve, reject) => {

@@ -46,7 +46,7 @@ export class WorkerProcess implements AsyncDisposable {
           throw new Error(`no ${JSON.stringify(text)} in:\n${this.stdout}${this.stderr}`);
         }
       },
-      { timeout: 15_000, interval: 20 },
+      { interval: 20 },
     );
   }
 

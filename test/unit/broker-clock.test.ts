@@ -14,7 +14,7 @@ it('asks again soon when the broker did not say what time it is', async () => {
   }, silentLogger);
   await clock.start();
   expect(Math.abs(clock.localOffsetMs)).toBeLessThan(60_000);
-  await vi.waitFor(() => expect(clock.now() - Date.now()).toBeGreaterThan(HOUR_MS - 60_000), 5_000);
+  await vi.waitFor(() => expect(clock.now() - Date.now()).toBeGreaterThan(HOUR_MS - 60_000));
   clock.stop();
 });
 

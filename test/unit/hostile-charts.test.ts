@@ -142,7 +142,7 @@ describe('a chart that is too large to draw', () => {
       }),
     );
     expect(() => chartToSvg(large)).toThrow('levels');
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(performance.now() - began).toBeLessThan(5_000);
   });
 
   it('still shows as text, Mermaid and XState JSON', () => {

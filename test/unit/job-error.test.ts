@@ -117,7 +117,7 @@ test('whatever a handler throws becomes a small record that JSON carries unchang
     }),
     { numRuns: 150 },
   );
-}, 30_000);
+});
 
 describe('an error that cannot be read stays in the state that its class asks for', () => {
   const unreadable = (error: Error, ...fields: string[]) => {

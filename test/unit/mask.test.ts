@@ -280,7 +280,7 @@ describe('for any JSON', () => {
     ]) {
       const startedAt = performance.now();
       maskText(part.repeat(Math.floor(500_000 / part.length)));
-      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
     }
   });
 });
