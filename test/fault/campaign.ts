@@ -6,7 +6,7 @@ import type { ViolationKind } from './invariants.js';
 import { type RunResult, runOne } from './run-one.js';
 import type { Sabotage } from './sabotage.js';
 import { drawPlan } from './scenarios.js';
-import { WorkerPool } from './worker-pool.js';
+import type { WorkerPool } from './worker-pool.js';
 
 export interface CampaignOptions {
   seed: string;
@@ -18,6 +18,8 @@ export interface CampaignOptions {
   cluster: boolean;
   scenario?: string;
   sabotage?: Sabotage;
+  /** Where the worker processes come from, and go back to. */
+  pool: WorkerPool;
   /** Gets a line for each run, and after the line of one that went wrong a line for each of its violations. */
   report?: (line: string, violated: boolean) => void;
 }
@@ -38,9 +40,8 @@ export interface Summary {
 }
 
 export async function runFaults(options: CampaignOptions): Promise<Summary> {
-  const { seed, runs, from = 0, lanes, report = () => {} } = options;
+  const { seed, runs, from = 0, lanes, pool, report = () => {} } = options;
   report(`seed ${seed}: ${runs} runs${options.cluster ? ' on three nodes' : ''}`, false);
-  await using pool = await WorkerPool.open(2);
   const results: RunResult[] = [];
   let next = from;
   const lane = async () => {

@@ -9,7 +9,13 @@ const SELDOM = 2;
 
 type Behaviour = Pick<
   WorkerConfig,
-  'stopsAtFailpoints' | 'sabotage' | 'ackWaitMs' | 'taskSlots' | 'lent' | 'throwsInCallbacks'
+  | 'stopsAtFailpoints'
+  | 'sabotage'
+  | 'ackWaitMs'
+  | 'providerTimeoutMs'
+  | 'taskSlots'
+  | 'lent'
+  | 'throwsInCallbacks'
 >;
 
 /** When a worker took jobs, ms since the epoch. */
@@ -48,8 +54,8 @@ export class Crew implements AsyncDisposable {
   readonly service = new Map<string, Service>();
   /** What ended a process, or would have: exceptions and rejections that nobody caught. */
   readonly crashes: string[] = [];
-  /** Called for each failpoint at which a worker dies or freezes; `thaw` lets a frozen one go on. */
-  onHit: (hit: ArmedFailpoint, thaw: () => void) => void = () => {};
+  /** Called for each failpoint at which a worker dies or freezes with a job; `thaw` lets a frozen one go on. */
+  onHit: (hit: ArmedFailpoint, jobId: string, thaw: () => void) => void = () => {};
 
   constructor(
     arena: Arena,
@@ -86,10 +92,9 @@ export class Crew implements AsyncDisposable {
     while (this.isStarting && this.crashes.length === 0) await once(this.#events, 'news');
   }
 
+  /** Whoever sits there first stops at the failpoint: it is told so before it starts. */
   arm(index: number, armed: ArmedFailpoint): void {
-    const seat = this.#seat(index);
-    seat.armed.push(armed);
-    seat.worker?.send({ type: 'arm', armed });
+    this.#seat(index).armed.push(armed);
   }
 
   /** @returns whether there was somebody to hit */
@@ -125,11 +130,11 @@ export class Crew implements AsyncDisposable {
     return worker !== undefined && !worker.ended;
   }
 
-  /** Ends every fault at the workers. */
+  /** Ends every fault at the workers. What freezes at a failpoint goes on in its own time. */
   heal(): void {
     for (const [index, seat] of this.#seats.entries()) {
       seat.armed = [];
-      this.thaw(index);
+      if (seat.frozen) this.thaw(index);
     }
   }
 
@@ -181,13 +186,13 @@ export class Crew implements AsyncDisposable {
       if (message.type === 'stalled') this.stalledMs = Math.max(this.stalledMs, message.ms);
       if (message.type !== 'hit') return;
       seat.armed = seat.armed.filter(({ failpoint }) => failpoint !== message.armed.failpoint);
-      this.onHit(message.armed, () => worker.signal('SIGCONT'));
+      this.onHit(message.armed, message.jobId, () => worker.signal('SIGCONT'));
     });
     void worker.exited.then(() => {
       if (seat.worker === worker) void this.#replace(index);
     });
-    worker.send({ type: 'start', config });
     for (const armed of seat.armed) worker.send({ type: 'arm', armed });
+    worker.send({ type: 'start', config });
   }
 
   async #replace(index: number): Promise<void> {

@@ -32,7 +32,7 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     plan: plan('no-cas', {
       workers: 2,
       jobs: tasks(6, { ms: 50, end: 'ok' }),
-      faults: [atFailpoint('run.ended', 'freeze')],
+      faults: [{ ...atFailpoint('run.ended', 'freeze', 20_000), untilCompleted: true }],
       ackWaitMs: ACK_WAIT_MS,
     }),
     sees: new Set(['ended-twice', 'path', 'attempts']),
@@ -50,7 +50,6 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     plan: plan('no-intent', {
       jobs: [{ ...create([]), maxAttempts: 1 }],
       faults: [atFailpoint('create.answered', 'kill')],
-      ackWaitMs: ACK_WAIT_MS,
     }),
     sees: new Set(['orphaned-instance']),
   },
@@ -124,6 +123,8 @@ function plan(name: string, parts: Partial<RunPlan>): RunPlan {
     throwsInCallbacks: false,
     awaitsWorkers: true,
     ackWaitMs: PATIENT_MS,
+    // No run waits for it to pass: it would only have a busy machine miss the moment.
+    providerTimeoutMs: 10_000,
     ...parts,
   };
 }
@@ -151,6 +152,12 @@ function create(faults: readonly string[]): Create {
   return job;
 }
 
-function atFailpoint(failpoint: 'run.ended' | 'create.answered', action: 'kill' | 'freeze'): PlannedFault {
-  return { kind: 'failpoint', worker: 0, atMs: 0, failpoint, nth: 1, action, forMs: ACK_WAIT_MS * 2.5 };
+type AtFailpoint = Extract<PlannedFault, { kind: 'failpoint' }>;
+
+function atFailpoint(
+  failpoint: AtFailpoint['failpoint'],
+  action: AtFailpoint['action'],
+  forMs = 0,
+): AtFailpoint {
+  return { kind: 'failpoint', worker: 0, atMs: 0, failpoint, nth: 1, action, forMs };
 }

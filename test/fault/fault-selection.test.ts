@@ -13,10 +13,16 @@ import { WorkerPool } from './worker-pool.js';
 /** Another seed draws other jobs and faults; that of a failure stands in its message. */
 const SEED = process.env.JETFLEET_FAULT_SEED || 'selection';
 
+let pool: WorkerPool;
+beforeAll(async () => {
+  pool = await WorkerPool.open();
+});
+afterAll(() => pool[Symbol.asyncDispose]());
+
 /** A campaign, and what it reported, for the message of a failure. */
 async function campaign(options: Partial<CampaignOptions>): Promise<{ summary: Summary; lines: string[] }> {
   const lines: string[] = [];
-  const defaults = { seed: SEED, runs: 4, lanes: 5, cluster: false };
+  const defaults = { seed: SEED, runs: 4, lanes: 5, cluster: false, pool };
   const summary = await runFaults({ ...defaults, ...options, report: (line) => lines.push(line) });
   return { summary, lines };
 }
@@ -39,16 +45,10 @@ describe('under faults', () => {
 
 describe('a run that is directed at one safeguard', () => {
   let server: EmbeddedServer;
-  let pool: WorkerPool;
-
   beforeAll(async () => {
     server = await startNats();
-    pool = await WorkerPool.open(2);
   });
-  afterAll(async () => {
-    await pool[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  afterAll(() => server[Symbol.asyncDispose]());
 
   async function violations(namespace: string, sabotaged: Sabotage, isBroken: boolean): Promise<Violation[]> {
     const { plan: aimed, sound = aimed, sees: until } = DIRECTED[sabotaged];

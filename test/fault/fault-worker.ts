@@ -15,13 +15,7 @@ import {
   snooze,
 } from '../../src/index.js';
 import { createLogger } from '../../src/telemetry/logger.js';
-import {
-  type AnyFailpoint,
-  PROVIDER_TIMEOUT_MS,
-  SETTLE_DELAY_MS,
-  type TaskStep,
-  WEBHOOK_TIMEOUT_MS,
-} from './plan.js';
+import { type AnyFailpoint, SETTLE_DELAY_MS, type TaskStep, WEBHOOK_TIMEOUT_MS } from './plan.js';
 import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
 import { withCreate } from './provider-wrap.js';
 import { sabotage, sabotageProvider } from './sabotage.js';
@@ -118,7 +112,7 @@ async function start(config: WorkerConfig): Promise<void> {
   const novita = createNovitaProvider({
     apiKey: 'simulator-key',
     baseUrl: simulatorUrl,
-    timeoutMs: PROVIDER_TIMEOUT_MS,
+    timeoutMs: config.providerTimeoutMs,
   });
   const provider = withFailpoints(config.sabotage ? sabotageProvider(config.sabotage, novita) : novita);
   const commit = { confirmTimeoutMs: 700 };

@@ -16,14 +16,14 @@ export interface Injection {
 /** Starts the clock of every fault. */
 export function inject(faults: readonly PlannedFault[], arena: Arena, crew: Crew): Injection {
   const injection: Injection = { count: 0, done: Promise.resolve() };
-  crew.onHit = ({ action }, thaw) => {
+  crew.onHit = ({ action }, jobId, thaw) => {
     injection.count += 1;
-    const forMs = faults.find((fault) => fault.kind === 'failpoint')?.forMs ?? 0;
-    if (action === 'freeze') setTimeout(thaw, forMs);
+    const fault = faults.find(({ kind }) => kind === 'failpoint') as Failpoint;
+    if (action === 'freeze') void frozen(fault, jobId, arena).then(thaw);
   };
   injection.done = Promise.all(
     faults.map(async (fault) => {
-      if (fault.once) await reached(fault.once, arena);
+      while (fault.once && !(await hasBeen(fault.once, arena))) await delay(LOOK_EVERY_MS);
       await delay(fault.atMs);
       if (await strike(fault, arena, crew)) injection.count += 1;
     }),
@@ -33,13 +33,21 @@ export function inject(faults: readonly PlannedFault[], arena: Arena, crew: Crew
 
 const LOOK_EVERY_MS = 30;
 
-/** Resolves when the job is in a state, or has been. */
-async function reached({ id, state }: NonNullable<PlannedFault['once']>, { observer }: Arena): Promise<void> {
-  const isReached = async () => {
-    const steps = await observer.history(id).catch(() => []);
-    return steps.some(({ record }) => record.state === state);
-  };
-  while (!(await isReached())) await delay(LOOK_EVERY_MS);
+type Moment = NonNullable<PlannedFault['once']>;
+type Failpoint = Extract<PlannedFault, { kind: 'failpoint' }>;
+
+/** Resolves when what is frozen with a job goes on. */
+async function frozen({ forMs, untilCompleted }: Failpoint, jobId: string, arena: Arena): Promise<void> {
+  if (!untilCompleted) return delay(forMs);
+  const isCompleted = () => hasBeen({ id: jobId, state: 'completed' }, arena);
+  for (const end = Date.now() + forMs; Date.now() < end && !(await isCompleted()); )
+    await delay(LOOK_EVERY_MS);
+}
+
+/** Whether the job is in a state, or has been. */
+async function hasBeen({ id, state }: Moment, { observer }: Arena): Promise<boolean> {
+  const steps = await observer.history(id).catch(() => []);
+  return steps.some(({ record }) => record.state === state);
 }
 
 /** One fault from its beginning to its end. @returns whether it met anything */
@@ -52,7 +60,6 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
     case 'block':
       return crew.block(fault.worker, fault.forMs);
     case 'failpoint':
-      crew.arm(fault.worker, fault);
       // It counts when it is passed.
       return false;
     case 'freeze': {

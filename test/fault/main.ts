@@ -11,6 +11,7 @@ import { findNatsServer } from '../../src/broker/embedded/find-binary.js';
 import { runFaults } from './campaign.js';
 import { SABOTAGES, type Sabotage } from './sabotage.js';
 import { scenariosFor } from './scenarios.js';
+import { WorkerPool } from './worker-pool.js';
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +48,9 @@ if (broken !== undefined && !Object.hasOwn(SABOTAGES, broken)) {
   usage(`--break ${broken} must be one of ${Object.keys(SABOTAGES).join(', ')}`);
 }
 process.env.NATS_SERVER_BIN = (await findNatsServer()).path;
+await using pool = await WorkerPool.open();
 const summary = await runFaults({
+  pool,
   seed: values.seed ?? String(Math.floor(Math.random() * 1e9)),
   runs: count('runs'),
   from: count('from'),

@@ -58,6 +58,7 @@ type Fault =
   | { kind: 'term'; worker: number; atMs: number }
   | { kind: 'freeze'; worker: number; atMs: number; forMs: number }
   | { kind: 'block'; worker: number; atMs: number; forMs: number }
+  /** Armed before its worker starts, and for its successor where it dies before. */
   | {
       kind: 'failpoint';
       worker: number;
@@ -66,7 +67,10 @@ type Fault =
       /** The how-manieth time that it is passed. */
       nth: number;
       action: 'kill' | 'freeze';
+      /** Longest that it stays frozen. */
       forMs: number;
+      /** Whether it goes on as soon as somebody else has completed the job. */
+      untilCompleted?: boolean;
     }
   | { kind: 'broker-kill'; atMs: number; forMs: number }
   | { kind: 'leader-kill'; stream: 'jobs' | 'events'; atMs: number; forMs: number }
@@ -110,6 +114,8 @@ export interface RunPlan {
   awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */
   ackWaitMs: number;
+  /** How long a worker waits for the provider. */
+  providerTimeoutMs: number;
   /** Tasks that a worker runs at once; Jetfleet's default when left out. */
   taskSlots?: number;
 }

@@ -12,6 +12,7 @@ export interface WorkerConfig {
   /** Monitors are looked at from memory between their own polls from so many a second on. */
   ownPollsPerSecond: number;
   ackWaitMs: number;
+  providerTimeoutMs: number;
   taskSlots?: number;
   credsFile?: string;
   /** How far its clock is off. */

@@ -58,12 +58,15 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     stopsAtFailpoints: plan.faults.some(({ kind }) => kind === 'failpoint'),
     lent: plan.faults.some(({ kind }) => kind === 'drain-connection'),
     ackWaitMs: plan.ackWaitMs,
+    providerTimeoutMs: plan.providerTimeoutMs,
     ...(plan.taskSlots && { taskSlots: plan.taskSlots }),
     throwsInCallbacks: plan.throwsInCallbacks,
     ...(options.sabotage && { sabotage: options.sabotage }),
   };
   await using crew = new Crew(arena, options.pool, plan.workers, SECRET, behaviour, plan.clockOffsetsMs);
   if (options.sabotage) sabotageObserver(options.sabotage, await arena.observer.broker());
+  // Before a job can pass one.
+  for (const fault of plan.faults) if (fault.kind === 'failpoint') crew.arm(fault.worker, fault);
   await crew.start();
   if (plan.awaitsWorkers) await crew.ready();
   const injection = inject(plan.faults, arena, crew);

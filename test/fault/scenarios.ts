@@ -8,6 +8,7 @@ import {
   type PlannedFault,
   type PlannedJob,
   PROVIDER_FAILPOINTS,
+  PROVIDER_TIMEOUT_MS,
   type RunPlan,
 } from './plan.js';
 import { Random } from './random.js';
@@ -290,6 +291,7 @@ export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: s
     throwsInCallbacks: false,
     awaitsWorkers: false,
     ackWaitMs: ACK_WAIT_MS,
+    providerTimeoutMs: PROVIDER_TIMEOUT_MS,
   };
   const draft: Draft = { ...plan, jobs: [], cancels: [], faults: [], serial: 0 };
   for (let n = random.int(1, 3); n > 0; n--) addCreate(random, draft);

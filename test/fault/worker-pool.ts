@@ -5,6 +5,7 @@ import { type Bundle, bundleScript } from '../support/bundle.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
 const STOP_WITHIN_MS = 3_000;
+const SPARE = 2;
 const MOST_WAITING = 12;
 
 /** One worker process. It serves one run after the other, until a fault ends it. */
@@ -70,18 +71,16 @@ export class WorkerProcess {
 /** Keeps a few processes loaded, so that a run does not wait for Node to start. */
 export class WorkerPool implements AsyncDisposable {
   readonly #script: Bundle;
-  readonly #spare: number;
   readonly #waiting: WorkerProcess[] = [];
   #closed = false;
 
-  private constructor(script: Bundle, spare: number) {
+  private constructor(script: Bundle) {
     this.#script = script;
-    this.#spare = spare;
     this.#fill();
   }
 
-  static async open(spare: number): Promise<WorkerPool> {
-    return new WorkerPool(await bundleScript('fault/fault-worker.ts'), spare);
+  static async open(): Promise<WorkerPool> {
+    return new WorkerPool(await bundleScript('fault/fault-worker.ts'));
   }
 
   async take(): Promise<WorkerProcess> {
@@ -103,7 +102,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #fill(): void {
-    while (!this.#closed && this.#waiting.length < this.#spare)
+    while (!this.#closed && this.#waiting.length < SPARE)
       this.#waiting.push(new WorkerProcess(this.#script.path));
   }
 
