@@ -169,11 +169,14 @@ async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]
       if (proven.length > 0) return proven;
       left = await subjectsLeft(arena);
       const stored = await recordsStored(arena);
+      const isMoving = stored !== records;
       // A job may move from one stream to the other between two reads; its record is written then.
-      if (left.length === 0 && stored === records) return [];
-      if (stored !== records) recordAt = Date.now();
+      if (left.length === 0 && !isMoving) return [];
+      if (isMoving) recordAt = Date.now();
       records = stored;
-      looksWithoutWork = crew.isStarting || (await hasWork(arena, left)) ? 0 : looksWithoutWork + 1;
+      // The lists of all consumers are long; while records come, there is work.
+      const isAtWork = isMoving || crew.isStarting || (await hasWork(arena, left));
+      looksWithoutWork = isAtWork ? 0 : looksWithoutWork + 1;
       if (looksWithoutWork > looksUntilLost) break;
       if (looksWithoutWork > 1) await removeAllSettled(arena);
     } catch {
