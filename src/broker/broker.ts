@@ -311,11 +311,11 @@ export class Broker {
 
   /** @param userCode counts what the handler throws */
   events(options: EventOptions, handler: EventHandler, userCode: UserCode): Promise<EventSubscription> {
-    const { connection, subjects } = this;
+    const { connection, subjects, clock } = this;
     const recordOf: Broker['recordOf'] = (message) => this.recordOf(message);
     const onDenied = (subject: string, listener: (error: BrokerError) => void) =>
       this.#inbox.watch(subject, (error) => error instanceof BrokerError && listener(error));
-    const setup = { connection, subjects, recordOf, logger: this.#logger, userCode, onDenied };
+    const setup = { connection, subjects, recordOf, logger: this.#logger, userCode, clock, onDenied };
     return consumeEvents(setup, options, handler);
   }
 

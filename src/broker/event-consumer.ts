@@ -19,6 +19,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import { ANY, type Any, type Subjects } from '../wire/subjects.js';
 import { atMost } from './bounded.js';
+import type { BrokerClock } from './broker-clock.js';
 import type { StoredMessage } from './direct-read.js';
 import { EventDeadLetters } from './event-dead-letters.js';
 import { CONSUMER_NOT_FOUND, openClient, openManager, unlessMissing } from './manager.js';
@@ -89,6 +90,7 @@ export interface EventConsumerSetup {
   recordOf: (message: Pick<StoredMessage, 'subject' | 'seq' | 'data'>) => JobRecord | undefined;
   logger: Logger;
   userCode: UserCode;
+  clock: BrokerClock;
   /** Hears when the server refuses what is sent on a subject; returns how to stop. */
   onDenied: (subject: string, listener: (error: BrokerError) => void) => () => void;
 }
@@ -223,9 +225,9 @@ class EventConsumer implements EventSubscription {
 
   /** An event that is not kept as a dead letter comes again. */
   async #giveUp(msg: JsMsg, record: JobRecord, error: string): Promise<void> {
-    const { logger, name } = this.#parts;
+    const { logger, name, clock } = this.#parts;
     const { seq, info } = msg;
-    const at = new Date().toISOString();
+    const at = new Date(clock.now()).toISOString();
     const letter = { seq, jobId: record.id, at, deliveries: info.deliveryCount, error };
     try {
       await this.#deadLetters.keep(letter);

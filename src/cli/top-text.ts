@@ -30,7 +30,7 @@ export function topText({ at, stats, rates, workers }: TopSnapshot, columns?: nu
       ? `per second: started ${rates.started}, completed ${rates.completed}, failed ${rates.failed}, retried ${rates.retried}`
       : 'per second: counting',
   ].join('  ');
-  const page = [head, statsText(stats), workers.length === 0 ? 'no workers' : workersText(workers)].join(
+  const page = [head, statsText(stats), workers.length === 0 ? 'no workers' : workersText(workers, at)].join(
     '\n\n',
   );
   const lines = page.split('\n');
@@ -38,7 +38,7 @@ export function topText({ at, stats, rates, workers }: TopSnapshot, columns?: nu
   return columns === undefined ? kept.join('\n') : kept.map((line) => clipStyled(line, columns)).join('\n');
 }
 
-function workersText(workers: readonly WorkerInfo[]): string {
+function workersText(workers: readonly WorkerInfo[], at: string): string {
   const heading = ['WORKER', 'STATE', 'RUNS', 'SLOTS', 'TYPES'];
   const rows = workers.map(({ name, state, runningCount, lanes }) => [
     clip(plain(name), 40),
@@ -52,7 +52,7 @@ function workersText(workers: readonly WorkerInfo[]): string {
       clip(plain(id), 40),
       plain(type),
       attempt,
-      age(startedAt),
+      age(startedAt, at),
       clip(plain(name), 40),
     ]),
   );
@@ -61,7 +61,7 @@ function workersText(workers: readonly WorkerInfo[]): string {
       clip(plain(id), 40),
       plain(type),
       attempt,
-      age(signalledAt),
+      age(signalledAt, at),
       clip(plain(name), 40),
     ]),
   );
@@ -72,8 +72,8 @@ function workersText(workers: readonly WorkerInfo[]): string {
   return parts.join('\n\n');
 }
 
-function age(since: string): string {
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1_000));
+function age(since: string, at: string): string {
+  const seconds = Math.max(0, Math.round((Date.parse(at) - Date.parse(since)) / 1_000));
   return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
 }
 

@@ -67,7 +67,7 @@ async function look(
 
 async function lookAt(queue: JobQueueService, rates: Rates | undefined): Promise<TopSnapshot> {
   const [stats, workers] = await Promise.all([queue.getStats(), listWorkers(queue)]);
-  return { at: new Date().toISOString(), stats, rates: rates ?? null, workers };
+  return { at: new Date(queue.now()).toISOString(), stats, rates: rates ?? null, workers };
 }
 
 function show(snapshot: TopSnapshot, { json, once }: TopOptions): void {

@@ -145,7 +145,7 @@ export class LiveCollector {
     this.#since = newWindow();
     const total = this.#stats?.totalJobs ?? 0;
     const tick: Tick = {
-      at: new Date().toISOString(),
+      at: new Date(this.#queue.now()).toISOString(),
       stats: this.#stats ?? null,
       ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },

@@ -70,6 +70,8 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  #scrape: Promise<string> | undefined;
+
   constructor(queue: JobQueueService, logger: Logger) {
     this.#queue = queue;
     this.#logger = logger;
@@ -87,8 +89,15 @@ export class Metrics {
     if (runMs !== undefined) this.#run.observe({ type, status }, runMs / 1_000);
   }
 
-  /** The text format. While the broker is away, what only it knows is left out. */
-  async text(): Promise<string> {
+  /** The text format. While the broker is away, what only it knows is left out. Scrapes at the same time share one reading. */
+  text(): Promise<string> {
+    this.#scrape ??= this.#collect().finally(() => {
+      this.#scrape = undefined;
+    });
+    return this.#scrape;
+  }
+
+  async #collect(): Promise<string> {
     for (const gauge of [
       this.#jobs,
       this.#oldest,
@@ -117,7 +126,7 @@ export class Metrics {
       for (const [type, counts] of Object.entries(stats.byType)) {
         for (const status of STATUSES) this.#jobs.set({ type, status }, counts[status]);
       }
-      this.#oldest.set(oldest ? Math.max(0, Date.now() - Date.parse(oldest)) / 1_000 : 0);
+      this.#oldest.set(oldest ? Math.max(0, this.#queue.now() - Date.parse(oldest)) / 1_000 : 0);
       for (const { name, pending, ackPending } of health.consumers) {
         this.#pending.set({ consumer: name }, pending);
         this.#ackPending.set({ consumer: name }, ackPending);

@@ -132,7 +132,7 @@ export class Inspector {
     const record: InspectionRecord = {
       v: 1,
       seq: ++this.#seq,
-      at: new Date().toISOString(),
+      at: new Date(this.#broker.clock.now()).toISOString(),
       worker: this.#worker,
       ...(jobId !== undefined && { jobId }),
       ...step,

@@ -104,6 +104,11 @@ export class JobQueueService implements AsyncDisposable {
     return this.userCode.failures;
   }
 
+  /** The broker's time in ms since the epoch, by which jobs are due; that of this process until the queue is connected. */
+  now(): number {
+    return this.#opened?.clock.now() ?? Date.now();
+  }
+
   /** Connects now instead of on first use, and creates the streams where they are missing. */
   async connect(): Promise<void> {
     await this.broker();

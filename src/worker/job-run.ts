@@ -521,6 +521,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
       id,
       type,
       attempt,
+      signalledAtMs: this.#services.broker.clock.now(),
       ended,
       abandonAfterMs: handler.abandonAfterMs,
       freeSlot: () => progress.handled(),

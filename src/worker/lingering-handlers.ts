@@ -6,6 +6,8 @@ export interface LingeringHandler {
   id: string;
   type: string;
   attempt: number;
+  /** When its signal fired, ms since the epoch by the broker's clock. */
+  signalledAtMs: number;
   /** Resolves or rejects when the handler ends. */
   ended: Promise<unknown>;
   /** How long it may keep its slot from now on, in milliseconds. */
@@ -45,7 +47,7 @@ export class LingeringHandlers {
   add(handler: LingeringHandler): void {
     const entry: Entry = {
       ...handler,
-      signalledAt: new Date().toISOString(),
+      signalledAt: new Date(handler.signalledAtMs).toISOString(),
       timer: setTimeout(() => this.#abandon(entry), handler.abandonAfterMs),
       isAbandoned: false,
     };

@@ -30,11 +30,12 @@ const MAX_CHART_ANSWERS_PER_SECOND = 10;
 /** Makes a worker known to those who ask who is there. */
 export class Presence {
   readonly #options: PresenceOptions;
-  readonly #startedAt = new Date().toISOString();
+  readonly #startedAt: string;
   #detach: (() => void)[] = [];
 
   constructor(options: PresenceOptions) {
     this.#options = options;
+    this.#startedAt = new Date(options.broker.clock.now()).toISOString();
   }
 
   open(): void {

@@ -14,6 +14,8 @@ interface Report {
   records: number[];
   clock?: Finding;
   finishedAt: string;
+  oldestAgeSeconds: number;
+  workerStartedAt: string;
 }
 
 let nats: EmbeddedServer;
@@ -59,6 +61,10 @@ test.each([
     message: expect.stringContaining(`${offByS} s ${offsetMs + 45_000 > 0 ? 'ahead of' : 'behind'}`),
   });
   expect(Math.abs(Date.parse(finishedAt) - Date.now())).toBeLessThan(30_000);
+  expect(Math.abs(Date.parse(report.workerStartedAt) - Date.now())).toBeLessThan(30_000);
+  expect(report.oldestAgeSeconds).toBeLessThan(10);
+  // Where the process takes a new job for one of the future, its age would be 0.
+  expect(report.oldestAgeSeconds).toBeGreaterThan(0.2);
 });
 
 test('the clock keeps what it has where the broker does not answer, and takes the quickest answer', async () => {

@@ -371,6 +371,11 @@ describe('the rest', () => {
     for (const each of [id, counted, 'w-1', 'hook-1']) expect(text).not.toContain(each);
   });
 
+  test('metrics that are scraped at the same time count each worker once', async () => {
+    const scrapes = await Promise.all(Array.from({ length: 4 }, () => http.call('/metrics')));
+    for (const { text } of scrapes) expect(text).toMatch(/^jetfleet_workers\{state="running"\} 1$/m);
+  });
+
   test('it is alive and ready', async () => {
     expect((await http.call('/livez', { token: null })).text).toBe('ok\n');
     const ready = await http.call('/readyz', { token: null });

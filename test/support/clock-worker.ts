@@ -3,7 +3,10 @@
  *
  *     node <bundle of this> <NATS URL> <namespace> <offset ms>
  */
+import { Metrics } from '../../src/http/metrics.js';
 import { examine, JobQueueService, JobWorkerService, RetryableError, snooze } from '../../src/index.js';
+import { listWorkers } from '../../src/inspect/index.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 
 const [servers = '', namespace = '', offset = '0'] = process.argv.slice(2);
 let offsetMs = Number(offset);
@@ -57,6 +60,14 @@ const report = {
   clock: findings.find(({ code }) => code === 'clock_offset'),
 };
 const last = await queue.getJob('delayed');
-process.stdout.write(`${JSON.stringify({ ...report, finishedAt: last?.finishedAt })}\n`);
+const [info] = await listWorkers(queue);
 await worker.shutdown(1_000);
+await queue.addJob('demo', {});
+await new Promise((resolve) => setTimeout(resolve, 300));
+const metrics = await new Metrics(queue, silentLogger).text();
+const shown = {
+  oldestAgeSeconds: Number(/^jetfleet_oldest_pending_age_seconds (.+)$/m.exec(metrics)?.[1]),
+  workerStartedAt: info?.startedAt,
+};
+process.stdout.write(`${JSON.stringify({ ...report, ...shown, finishedAt: last?.finishedAt })}\n`);
 await queue.close();

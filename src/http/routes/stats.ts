@@ -51,5 +51,5 @@ export function statsRoutes(routes: Routes & { environment?: string | undefined 
 /** The counts of a moment, and since when the job has waited that has waited longest. */
 export async function queueStats(queue: Routes['queue']) {
   const [stats, oldestPendingAt] = await Promise.all([queue.getStats(), queue.oldestPendingAt()]);
-  return { ...stats, ...(oldestPendingAt && { oldestPendingAt }), at: new Date().toISOString() };
+  return { ...stats, ...(oldestPendingAt && { oldestPendingAt }), at: new Date(queue.now()).toISOString() };
 }
