@@ -18,14 +18,11 @@ const PARALLEL = 16;
  * `max_age`; this frees the room earlier. A job that rented an instance stays while something of it may have to be deleted.
  * @returns how many jobs were removed
  */
-export async function cleanupJobs(
-  broker: Broker,
-  olderThanMs: number,
-  nowMs = broker.clock.now(),
-): Promise<number> {
+export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: number): Promise<number> {
   const { subjects, read } = broker;
-  const cutoff = nowMs - olderThanMs;
   const stream = subjects.streamName('events');
+  const nowMs = atMs ?? (await latestTime(broker));
+  const cutoff = nowMs - olderThanMs;
   let removed = 0;
   for (const status of ['completed', 'failed'] as const) {
     let inUse: InUse | undefined;
@@ -47,6 +44,12 @@ export async function cleanupJobs(
     }
   }
   return removed;
+}
+
+/** Slow answers leave the measured clock off by some milliseconds, and it may not have come to the last event yet. */
+async function latestTime({ clock, read, subjects }: Broker): Promise<number> {
+  const last = await read.last(subjects.streamName('events'), subjects.event(ANY, ANY, ANY));
+  return Math.max(clock.now(), last?.timeMs ?? 0);
 }
 
 const NONE: InUse = new Set();

@@ -46,27 +46,30 @@ export async function redriveJob(
   return record;
 }
 
+/** By how much a worker's estimate of the broker's clock may be ahead of the one here. */
+const CLOCKS_DIFFER_MS = 5_000;
+
 /** Redrives every dead letter that fits, oldest first; one that somebody else took meanwhile is passed over. */
 export async function redriveJobs(broker: Broker, filter: RedriveFilter = {}): Promise<string[]> {
   const sinceMs = timeOf(filter.since);
   if (filter.type !== undefined && !isJobType(filter.type)) {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `type ${excerptOf(filter.type)} is not snake_case`);
   }
-  const redriven: string[] = [];
+  const redriven = new Set<string>();
   const failed = { status: 'failed', ...(filter.type && { type: filter.type }), limit: 200 } as const;
-  // What fails again while this runs belongs to the next call.
-  const startedMs = broker.clock.now();
+  // What fails again while this runs belongs to the next call, and so does what fails long after its start.
+  const endMs = broker.clock.now() + CLOCKS_DIFFER_MS;
   for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
     const page = await listJobs(broker, { ...failed, ...(cursor && { cursor }) });
     cursor = page.cursor;
     for (const { id, finishedAt = '' } of page.jobs) {
       const failedMs = Date.parse(finishedAt);
-      if (failedMs < sinceMs || failedMs > startedMs) continue;
+      if (failedMs < sinceMs || failedMs > endMs || redriven.has(id)) continue;
       const record = await redriveJob(broker, id).catch(passOver);
-      if (record) redriven.push(record.id);
+      if (record) redriven.add(record.id);
     }
   }
-  return redriven;
+  return [...redriven];
 }
 
 function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {

@@ -38,4 +38,4 @@ it('measures Jetfleet without any peer, and leaves no process and no file behind
   expect(result.ratios).toHaveProperty('rateAt1MVsAt1k');
   expect(processesWith(folder)).toEqual([]);
   expect(readdirSync(folder).filter((name) => name.startsWith('jetfleet-'))).toEqual([]);
-});
+}, 300_000);

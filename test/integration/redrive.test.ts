@@ -96,6 +96,15 @@ describe('retrying a dead letter', () => {
     await fleet.waitForJob('e3', 'completed');
   });
 
+  it('takes what failed just now, also where the measured clock is behind, and each once', async () => {
+    const failedMs = await deadLetter('shaky', 'behind');
+    const { clock } = await fleet.queue.broker();
+    const behind = vi.spyOn(clock, 'now').mockImplementation(() => failedMs - 500);
+    expect(await fleet.queue.retryAll({ type: 'shaky' })).toEqual(['behind']);
+    behind.mockRestore();
+    await fleet.waitForJob('behind', (job) => job.state === 'exhausted' && job.redrives === 1);
+  });
+
   it('refuses what is not FAILED, what nobody knows, and a body that could not be read', async () => {
     works = true;
     const id = await fleet.queue.addJob('shaky', {});
