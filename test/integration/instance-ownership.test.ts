@@ -215,7 +215,7 @@ describe('an instance of ours', () => {
     vi.waitFor(async () => {
       await cleanupJobs(await fleet.queue.broker(), 0, Date.now() + laterMs);
       expect(await fleet.queue.getJob(id)).toBeUndefined();
-    });
+    }, 90_000);
   it.each(['cancel', 'time-out', 'delete'])(
     'is deleted after its %s, though all finished jobs were cleaned up meanwhile',
     async (how) => {
