@@ -27,8 +27,9 @@ beforeEach(async () => {
   return () => fleet.close();
 });
 
+/** Nothing here waits for `settleDelayMs`; a short one gives the broker too little time to confirm a job before its create. */
 const addWorker = (limits: JobWorkerOptions) =>
-  fleet.addWorker(undefined, { settleDelayMs: 1, sweep: false, ...limits });
+  fleet.addWorker(undefined, { settleDelayMs: 2_000, sweep: false, ...limits });
 
 async function order(id: string, gpuNum = 1, maxAttempts = 1): Promise<string> {
   const payload = { ...instancePayload(id), gpuNum };
