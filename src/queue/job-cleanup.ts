@@ -35,7 +35,9 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: nu
       const used = inUse ?? NONE;
       for (let start = 0; start < old.length; start += PARALLEL) {
         const part = old.slice(start, start + PARALLEL);
-        const isRemoved = await Promise.all(part.map((event) => removeJob(broker, event, used, nowMs)));
+        // All are checked before one goes: a job is kept while what follows from it cannot be found.
+        const removals = await Promise.all(part.map((event) => removalOf(broker, event, used, nowMs)));
+        const isRemoved = await Promise.all(removals.map((remove) => remove?.()));
         removed += isRemoved.filter(Boolean).length;
       }
       const last = page.at(-1);
@@ -59,35 +61,37 @@ function isCreate({ subjects }: Broker, { subject }: StoredMessage): boolean {
 }
 
 /**
- * Removes a finished job, unless it lives again. What carries it is listed before its last record is read: a redrive
+ * How to remove a finished job, unless it lives again. What carries it is listed before its last record is read: a redrive
  * writes its record first and its message after that, so what is listed belongs to the life that has ended. Nothing
  * later than that record is touched.
  */
-async function removeJob(
+async function removalOf(
   broker: Broker,
   event: StoredMessage,
   inUse: InUse,
   nowMs: number,
-): Promise<boolean> {
+): Promise<(() => Promise<boolean>) | undefined> {
   const { subjects, topology } = broker;
   const id = subjects.parseEvent(event.subject)?.id;
-  if (id === undefined) return false;
+  if (id === undefined) return undefined;
   const record = broker.recordOf(event);
   if (!record) {
     // Somebody else's message, which says nothing about the job.
     await topology.deleteMessage('events', event.seq);
-    return false;
+    return undefined;
   }
   const carriers = await allCarriersOf(broker, record);
   const upTo = await lastOf(broker, id, event, record);
-  if (upTo === undefined) return false;
-  if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return false;
-  if (await isKept(broker, record, inUse, nowMs)) return false;
-  if (await isWithWorker(broker, record, carriers)) return false;
-  await removeCarriers(broker, carriers);
-  // One may have been handed out just before it was removed.
-  if (await isWithWorker(broker, record, carriers)) return false;
-  return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
+  if (upTo === undefined) return undefined;
+  if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return undefined;
+  if (await isKept(broker, record, inUse, nowMs)) return undefined;
+  if (await isWithWorker(broker, record, carriers)) return undefined;
+  return async () => {
+    await removeCarriers(broker, carriers);
+    // One may have been handed out just before it was removed.
+    if (await isWithWorker(broker, record, carriers)) return false;
+    return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
+  };
 }
 
 /**
