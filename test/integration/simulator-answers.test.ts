@@ -57,7 +57,7 @@ describe('answers word for word', () => {
   });
 
   test('a body that dribbles for ever ends with the deadline; a create is ambiguous then', async () => {
-    const context = await simulateNovita({}, 200);
+    const context = await simulateNovita({}, 1_000);
     const spec = await specFor(context, 'jetfleet-slow');
     await inject(context, { kind: 'answer', body: { id: 'x' }, when: 'after', dribbleMs: 10, times: 2 });
     expect(await errorClassOf(context.provider.create(spec))).toBe('ambiguous');
