@@ -1,11 +1,13 @@
 /** Which finished jobs a cleanup keeps, because an instance can be deleted only while their records exist. */
 import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
 import { compensationFor, deletesAfter } from '../jobs/compensation.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
+import { ANY, type StreamKind } from '../wire/subjects.js';
 import { allCarriersOf } from './job-carriers.js';
-import { findJob, findTaken } from './job-lookup.js';
-import { listJobs } from './job-lists.js';
+import { findJob, findTaken, pendingRecordOf } from './job-lookup.js';
+import { recordsById } from './work-jobs.js';
 
 /** Types whose jobs stop and delete what the job before them rented. */
 const INSTANCE_TYPES: readonly string[] = [JobType.MONITOR_INSTANCE, JobType.DELETE_INSTANCE];
@@ -13,16 +15,18 @@ const INSTANCE_TYPES: readonly string[] = [JobType.MONITOR_INSTANCE, JobType.DEL
 const LATE_CREATE_MS = 3_600_000;
 /** A create, its monitor, and the job that deletes after that; a record that somebody made may go in a circle. */
 const MAX_HOPS = 4;
-const PAGE = 200;
+const PAGE = 256;
 
 /** Ids of jobs, ids of instances and names of instances that jobs under way may still have to stop or delete. */
 export type InUse = ReadonlySet<string>;
 
 /**
  * Reads the jobs that work on instances, and the deletions that failed. They need not follow from the job that rented
- * the instance: a user or the sweeper may have added them.
+ * the instance: a user or the sweeper may have added them. None is missed that moves meanwhile: one that goes back to a timer
+ * writes an event, and one that goes on from there, from timer to work stream, is met by reading these twice in this order.
  */
 export async function instancesInUse(broker: Broker): Promise<InUse> {
+  const { subjects, topology } = broker;
   const used = new Set<string>();
   const add = (job: JobRecord) => {
     const { novitaInstanceId, instanceName } = (job.payload ?? {}) as Record<string, unknown>;
@@ -30,17 +34,60 @@ export async function instancesInUse(broker: Broker): Promise<InUse> {
       if (typeof each === 'string') used.add(each);
     }
   };
+  const before = await topology.lastSequence('events', subjects.event(ANY, ANY, ANY));
   for (const type of INSTANCE_TYPES) {
-    for (const status of ['pending', 'processing', 'failed'] as const) {
-      if (status === 'failed' && type !== JobType.DELETE_INSTANCE) continue;
-      for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-        const page = await listJobs(broker, { type, status, limit: PAGE, ...(cursor && { cursor }) });
-        cursor = page.cursor;
-        for (const job of page.jobs) if (!isTerminal(job.status) || leavesInstance(job)) add(job);
+    const waiting = new Map([...(await carried(broker, type)), ...(await carried(broker, type))]);
+    const last = await recordsById(broker, [...waiting.keys()]);
+    for (const [id, request] of waiting) {
+      const job = last.get(id) ?? request;
+      if (!isTerminal(job.status)) add(job);
+    }
+    const moved = pages(broker, 'events', subjects.event(type, ANY, ANY), before + 1);
+    const failed = pages(broker, 'events', subjects.event(JobType.DELETE_INSTANCE, 'failed', ANY));
+    for (const events of type === JobType.DELETE_INSTANCE ? [moved, failed] : [moved]) {
+      for await (const event of events) {
+        const job = broker.recordOf(event);
+        if (job && (!isTerminal(job.status) || leavesInstance(job))) add(job);
       }
     }
   }
   return used;
+}
+
+/** The jobs of a type whose message or timer is stored, by id. */
+async function carried(broker: Broker, type: string): Promise<Map<string, JobRecord>> {
+  const { subjects } = broker;
+  const timers = { kind: 'jobs', priority: ANY, type, id: ANY } as const;
+  const places: [StreamKind, string][] = [
+    ...subjects.scheduleFilters('jobs').map((filter): [StreamKind, string] => ['timers', filter]),
+    ['timers', subjects.timer('waiting', timers)],
+    ['timers', subjects.timer('retrying', timers)],
+    ...subjects.dueFilters('jobs', ANY, type).map((filter): [StreamKind, string] => ['timers', filter]),
+    ...subjects.workFilters('jobs', ANY, type).map((filter): [StreamKind, string] => ['jobs', filter]),
+  ];
+  const jobs = new Map<string, JobRecord>();
+  for (const [kind, filter] of places) {
+    for await (const message of pages(broker, kind, filter)) {
+      const job = pendingRecordOf(broker, message);
+      if (job?.type === type) jobs.set(job.id, job);
+    }
+  }
+  return jobs;
+}
+
+async function* pages(
+  broker: Broker,
+  kind: StreamKind,
+  filter: string,
+  fromSeq = 1,
+): AsyncGenerator<StoredMessage> {
+  for (let seq = fromSeq; ; ) {
+    const page = await broker.read.page(broker.subjects.streamName(kind), filter, seq, PAGE);
+    yield* page;
+    const last = page.at(-1);
+    if (!last || page.length < PAGE) return;
+    seq = last.seq + 1;
+  }
 }
 
 /**

@@ -133,9 +133,9 @@ export class Subjects {
     return `${this.prefix}due.${this.work(address).slice(this.prefix.length)}`;
   }
 
-  /** Every due job of one priority: without an id, and with one. */
-  dueFilters(kind: WorkKind, priority: JobPriority): string[] {
-    const subject = `${this.prefix}due.${kind}.${token(priority)}.*`;
+  /** Every due job of one priority or type: without an id, and with one. */
+  dueFilters(kind: WorkKind, priority: JobPriority | Any, type: string | Any = ANY): string[] {
+    const subject = `${this.prefix}due.${kind}.${part(priority)}.${part(type)}`;
     return [subject, `${subject}.*`];
   }
 
