@@ -1,5 +1,6 @@
 /** What goes into a commit log, and how it may be set. */
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { assertOptions, type OptionNames } from '../jobs/options.js';
 import type { HeaderList } from '../wire/headers.js';
 
 /** One message to be stored. */
@@ -47,8 +48,23 @@ export interface CommitLogOptions {
   giveUpMs?: number;
 }
 
+const COMMIT_OPTIONS: OptionNames<Required<CommitLogOptions>> = {
+  batchFrom: true,
+  maxBatch: true,
+  maxBatchBytes: true,
+  maxInFlight: true,
+  gather: true,
+  cheapSingleMs: true,
+  maxWaiting: true,
+  maxWaitingBytes: true,
+  confirmTimeoutMs: true,
+  giveUpMs: true,
+};
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkCommitOptions({ cheapSingleMs, ...whole }: CommitLogOptions = {}): void {
+export function checkCommitOptions(options: CommitLogOptions = {}): void {
+  assertOptions('commit', options, COMMIT_OPTIONS);
+  const { cheapSingleMs, ...whole } = options;
   for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
   checkInteger('commit.maxBatch', whole.maxBatch, 1, 1_000);
   checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);

@@ -12,7 +12,7 @@ import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkedTime, checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertFunction, assertObject } from '../jobs/options.js';
+import { assertFunction, assertOptions, type OptionNames } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import { isJobType, isStatus, type JobStatus } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -50,6 +50,15 @@ export interface EventOptions {
 }
 
 /** What is known of an event besides its record. */
+const EVENT_FILTER: OptionNames<Required<EventFilter>> = { type: true, status: true, id: true };
+const EVENT_OPTIONS: OptionNames<Required<EventOptions>> = {
+  filter: true,
+  durable: true,
+  from: true,
+  maxDeliver: true,
+  concurrency: true,
+};
+
 export interface EventMeta {
   /** Sequence in EVENTS: grows with time, gaps allowed. */
   seq: number;
@@ -262,7 +271,7 @@ function messageOf(error: unknown): string {
 const DURABLE = /^[A-Za-z0-9_-]{1,128}$/;
 
 function checkEventOptions(options: EventOptions): void {
-  assertObject('options', options);
+  assertOptions('options', options, EVENT_OPTIONS);
   assertFilter(options.filter ?? {});
   const { durable } = options;
   if (durable === undefined || (typeof durable === 'string' && DURABLE.test(durable))) return;
@@ -274,7 +283,7 @@ function checkEventOptions(options: EventOptions): void {
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing */
 export function assertFilter(filter: EventFilter): void {
-  assertObject('filter', filter);
+  assertOptions('filter', filter, EVENT_FILTER);
   const { type, status, id } = filter;
   const refuse = (what: string) => {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `event filter: ${what}`);

@@ -2,18 +2,18 @@ import type { Broker } from '../broker/broker.js';
 import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { checkNumber } from '../jobs/numbers.js';
+import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
+import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
 import { WORK_KINDS } from '../wire/subjects.js';
-import { checkConsumers } from './check-consumers.js';
 import { checkClock } from './check-clock.js';
+import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from './finding.js';
-import { assertObject, checkText } from '../jobs/options.js';
-import { assertQueue } from '../queue/assert-queue.js';
 
 export interface DoctorOptions {
   /** The account whose instances are looked at. Defaults to none: instances are not examined. */
@@ -26,6 +26,12 @@ export interface DoctorOptions {
    */
   graceMs?: number;
 }
+
+const DOCTOR_OPTIONS: OptionNames<Required<DoctorOptions>> = {
+  provider: true,
+  monitorUrl: true,
+  graceMs: true,
+};
 
 /** What an examination found. */
 export interface Examination {
@@ -42,7 +48,7 @@ export interface Examination {
  */
 export async function examine(queue: JobQueueService, options: DoctorOptions = {}): Promise<Examination> {
   assertQueue(queue);
-  assertObject('options', options);
+  assertOptions('options', options, DOCTOR_OPTIONS);
   checkText('monitorUrl', options.monitorUrl);
   checkNumber('graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
   const diagnoses = await diagnoseAll(queue, options);

@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger } from '../jobs/numbers.js';
-import { assertObject, assertTexts, checkText } from '../jobs/options.js';
+import { assertOptions, assertTexts, checkText, type OptionNames } from '../jobs/options.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -48,6 +48,16 @@ export interface HttpApiOptions {
   logger?: Logger;
 }
 
+export const API_OPTIONS: OptionNames<Required<HttpApiOptions>> = {
+  tokens: true,
+  local: true,
+  allowedHosts: true,
+  environment: true,
+  dashboard: true,
+  maxStreamsPerToken: true,
+  logger: true,
+};
+
 /** The API of one queue, for any server that speaks the Fetch API's `Request` and `Response`. */
 export interface HttpApi {
   /** @param from the address of the caller, by which guesses of tokens are slowed; without it all count as one caller */
@@ -64,7 +74,7 @@ export interface HttpApi {
  */
 export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = {}): HttpApi {
   assertQueue(queue);
-  assertObject('options', options);
+  assertOptions('options', options, API_OPTIONS);
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
   const { maxStreamsPerToken = 64 } = options;
   assertTexts('allowedHosts', allowedHosts);

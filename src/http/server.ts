@@ -2,9 +2,9 @@ import { isIP, type Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertObject, checkText } from '../jobs/options.js';
+import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import { createHttpApi, type HttpApiOptions } from './api.js';
+import { API_OPTIONS, createHttpApi, type HttpApiOptions } from './api.js';
 import { parseTokens } from './tokens.js';
 
 export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
@@ -21,6 +21,17 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
   /** How long an answer waits for a reader that reads none of it. Defaults to 120,000. */
   unreadTimeoutMs?: number;
 }
+
+const { local: _, ...OF_API } = API_OPTIONS;
+const SERVER_OPTIONS: OptionNames<Required<HttpServerOptions>> = {
+  ...OF_API,
+  host: true,
+  port: true,
+  closeTimeoutMs: true,
+  headersTimeoutMs: true,
+  requestTimeoutMs: true,
+  unreadTimeoutMs: true,
+};
 
 /** How late a request that takes too long may end. */
 const CHECK_MS = 1_000;
@@ -46,9 +57,10 @@ export async function startHttpServer(
   queue: JobQueueService,
   options: HttpServerOptions = {},
 ): Promise<HttpServer> {
-  assertObject('options', options);
-  const { host = '127.0.0.1', port = 8080, closeTimeoutMs = 5_000 } = options;
-  const { headersTimeoutMs = 20_000, requestTimeoutMs = 60_000, unreadTimeoutMs = 120_000 } = options;
+  assertOptions('options', options, SERVER_OPTIONS);
+  const { host = '127.0.0.1', port = 8080, closeTimeoutMs = 5_000, ...others } = options;
+  const { headersTimeoutMs = 20_000, requestTimeoutMs = 60_000, ...more } = others;
+  const { unreadTimeoutMs = 120_000, ...ofApi } = more;
   checkText('host', host);
   checkInteger('port', port, 0, 65_535);
   checkInteger('closeTimeoutMs', closeTimeoutMs, 0, MAX_TIMER_MS);
@@ -62,7 +74,7 @@ export async function startHttpServer(
       `without tokens only this machine is served, and ${host} is not a loopback address; set JETFLEET_HTTP_TOKEN, or listen at 127.0.0.1`,
     );
   }
-  const api = createHttpApi(queue, { ...options, tokens, local: true });
+  const api = createHttpApi(queue, { ...ofApi, tokens, local: true });
   const server = createAdaptorServer({
     fetch: (request, { incoming }) => api.fetch(request, { address: incoming.socket?.remoteAddress }),
     // A request whose headers or body never end must not hold a connection. Node looks every 30 s by itself.

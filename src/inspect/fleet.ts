@@ -1,12 +1,12 @@
 import { PerSecond } from '../broker/notices.js';
 import { assertJobId } from '../jobs/job-id.js';
 import { checkNumber } from '../jobs/numbers.js';
-import { assertFunction, assertObject, checkName } from '../jobs/options.js';
+import { assertFunction, assertOptions, checkName } from '../jobs/options.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
-import { readRecord, readWorker } from './answers.js';
 import { ANY } from '../wire/subjects.js';
+import { readRecord, readWorker } from './answers.js';
 
 export { type KnownChart, listCharts } from './known-charts.js';
 
@@ -47,7 +47,7 @@ export async function drainWorker(
 ): Promise<void> {
   assertQueue(queue);
   checkName('worker', name ?? null);
-  assertObject('options', options);
+  assertOptions('options', options, { forMs: true });
   const { forMs = DEFAULT_DRAIN_MS } = options;
   checkNumber('forMs', forMs, 1, MAX_DRAIN_MS);
   const { notices, subjects } = await queue.broker();
@@ -71,7 +71,7 @@ export async function watchMachines(
   onRecord: (record: InspectionRecord) => unknown,
 ): Promise<Watch> {
   assertQueue(queue);
-  assertObject('options', options);
+  assertOptions('options', options, { jobId: true });
   assertFunction('onRecord', onRecord);
   const { jobId } = options;
   if (jobId !== undefined) assertJobId(jobId);

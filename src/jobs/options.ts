@@ -8,6 +8,24 @@ export function assertObject(name: string, value: unknown): void {
   throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be an object, got ${excerptOf(value)}`);
 }
 
+/** The names of all options of an interface; the compiler holds the two together. */
+export type OptionNames<T extends object> = Readonly<Record<keyof T, true>>;
+
+/**
+ * Refuses what no option is called: a name that is misspelt would else be ignored.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an object whose options all have a known name
+ */
+export function assertOptions<T extends object>(name: string, value: T, known: OptionNames<T>): void {
+  assertObject(name, value);
+  for (const key in value) {
+    if (Object.hasOwn(known, key) || value[key] === undefined) continue;
+    throw new ValidationError(
+      'JETFLEET_OPTION_INVALID',
+      `${name} has no ${JSON.stringify(excerptOf(key))}; it takes ${Object.keys(known).join(', ')}`,
+    );
+  }
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a string, or undefined */
 export function checkText(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'string') return;

@@ -3,18 +3,18 @@ import { ValidationError } from '../jobs/errors.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertJobId, assertNotReserved, derivedId } from '../jobs/job-id.js';
 import type { FollowUp, JobRecord } from '../jobs/job-record.js';
-import { assertObject } from '../jobs/options.js';
+import { assertOptions, type OptionNames } from '../jobs/options.js';
 import type { NextJob } from '../jobs/outcome.js';
 import { excerptOf } from '../jobs/validation.js';
 
-const KEYS: ReadonlySet<string> = new Set<keyof NextJob>([
-  'type',
-  'idSuffix',
-  'payload',
-  'priority',
-  'maxAttempts',
-  'webhookUrl',
-]);
+const NEXT_JOB: OptionNames<Required<NextJob>> = {
+  type: true,
+  idSuffix: true,
+  payload: true,
+  priority: true,
+  maxAttempts: true,
+  webhookUrl: true,
+};
 const SUFFIX = /^[A-Za-z0-9_-]+$/;
 
 /**
@@ -34,12 +34,8 @@ export function checkNextJobs(parent: JobRecord, next: unknown): FollowUp[] {
 }
 
 function checkNextJob(parent: JobRecord, next: unknown): FollowUp {
-  assertObject('it', next);
+  assertOptions('it', next as NextJob, NEXT_JOB);
   const { idSuffix, type, payload, priority = parent.priority, maxAttempts, webhookUrl } = next as NextJob;
-  const unknown = Object.keys(next as NextJob).find((key) => !KEYS.has(key));
-  if (unknown !== undefined) {
-    throw invalid(`${JSON.stringify(unknown.slice(0, 100))} is none of ${[...KEYS].join(', ')}`);
-  }
   if (typeof idSuffix !== 'string' || !SUFFIX.test(idSuffix)) {
     throw new ValidationError(
       'JETFLEET_ID_INVALID',

@@ -2,7 +2,7 @@ import { ValidationError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger } from '../jobs/numbers.js';
-import { checkText } from '../jobs/options.js';
+import { checkText, type OptionNames } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import {
   isJobType,
@@ -39,6 +39,19 @@ export interface JobFilter {
   /** Where the page before ended. */
   cursor?: string;
 }
+
+export const JOB_FILTER: OptionNames<Required<JobFilter>> = {
+  type: true,
+  status: true,
+  priority: true,
+  state: true,
+  id: true,
+  since: true,
+  until: true,
+  order: true,
+  limit: true,
+  cursor: true,
+};
 
 export interface JobPage {
   jobs: JobRecord[];

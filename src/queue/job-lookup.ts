@@ -4,6 +4,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import { isJobId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
 import { checkInteger } from '../jobs/numbers.js';
+import type { OptionNames } from '../jobs/options.js';
 import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { Header } from '../wire/headers.js';
 import { decodeJob, isFromTimers } from '../wire/job-message.js';
@@ -24,6 +25,8 @@ export interface VersionOptions {
   /** The sequence that {@link JobVersion} told. Defaults to any. */
   ifSeq?: number;
 }
+
+export const VERSION_OPTIONS: OptionNames<Required<VersionOptions>> = { ifSeq: true };
 
 /**
  * @throws JetfleetError `JETFLEET_VERSION_MISMATCH` when the job has moved on from the version that is asked for

@@ -9,7 +9,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertArray, assertObject, checkText } from '../jobs/options.js';
+import { assertArray, assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
@@ -20,11 +20,11 @@ import { type AddedJob, addChecked } from './job-add.js';
 import { addMany, checkJobs, type NewJob } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
-import type { JobFilter, JobPage } from './job-filter.js';
+import { JOB_FILTER, type JobFilter, type JobPage } from './job-filter.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { listJobs } from './job-lists.js';
-import { findJob, findVersion, type JobVersion, type VersionOptions } from './job-lookup.js';
-import { type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
+import { findJob, findVersion, type JobVersion, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
+import { REDRIVE_FILTER, type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
 import { checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending } from './oldest-pending.js';
@@ -41,6 +41,28 @@ export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnl
 }
 
 type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
+
+const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
+  servers: true,
+  connection: true,
+  namespace: true,
+  user: true,
+  password: true,
+  token: true,
+  nkey: true,
+  credsFile: true,
+  tls: true,
+  inboxPrefix: true,
+  name: true,
+  connectTimeoutMs: true,
+  replicas: true,
+  eventsMaxAgeMs: true,
+  ackWaitMs: true,
+  commit: true,
+  logger: true,
+  env: true,
+};
+const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
 /** How long `close()` waits for what is under way. */
@@ -71,7 +93,7 @@ export class JobQueueService implements AsyncDisposable {
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
-    assertObject('options', options);
+    assertOptions('options', options, QUEUE_OPTIONS);
     checkText('namespace', options.namespace);
     checkTopology(options);
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
@@ -199,7 +221,7 @@ export class JobQueueService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
-    assertObject('filter', filter);
+    assertOptions('filter', filter, JOB_FILTER);
     return listJobs(await this.broker(), filter);
   }
 
@@ -248,7 +270,7 @@ export class JobQueueService implements AsyncDisposable {
   async cancel(id: string, reason?: string, options: VersionOptions = {}): Promise<JobRecord> {
     assertJobId(id);
     checkText('reason', reason);
-    assertObject('options', options);
+    assertOptions('options', options, VERSION_OPTIONS);
     return this.#use((broker) => cancelJob(broker, id, reason, options));
   }
 
@@ -260,7 +282,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async retry(id: string, options: VersionOptions = {}): Promise<JobRecord> {
     assertJobId(id);
-    assertObject('options', options);
+    assertOptions('options', options, VERSION_OPTIONS);
     return this.#use((broker) => redriveJob(broker, id, options));
   }
 
@@ -270,7 +292,7 @@ export class JobQueueService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
    */
   async retryAll(filter: RedriveFilter = {}): Promise<string[]> {
-    assertObject('filter', filter);
+    assertOptions('filter', filter, REDRIVE_FILTER);
     return this.#use((broker) => redriveJobs(broker, filter));
   }
 
@@ -305,7 +327,7 @@ export class JobQueueService implements AsyncDisposable {
    * @param options.fromSeq where in EVENTS to begin. Defaults to what comes from now on
    */
   async feed(options: { filter?: EventFilter; fromSeq?: number } = {}): Promise<EventFeed> {
-    assertObject('options', options);
+    assertOptions('options', options, FEED_OPTIONS);
     return (await this.broker()).feed(options);
   }
 

@@ -1,10 +1,11 @@
 import type { Broker, LastEvent } from '../broker/broker.js';
 import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { checkFacts } from '../jobs/job-check.js';
-import { excerptOf } from '../jobs/validation.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
 import { checkedTime } from '../jobs/numbers.js';
+import type { OptionNames } from '../jobs/options.js';
+import { excerptOf } from '../jobs/validation.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { listJobs } from './job-lists.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
@@ -17,6 +18,8 @@ export interface RedriveFilter {
   /** Only those that failed at this time or later. Defaults to all that are kept. */
   since?: Date | string;
 }
+
+export const REDRIVE_FILTER: OptionNames<Required<RedriveFilter>> = { type: true, since: true };
 
 /**
  * Takes a FAILED job out of the dead letters: it is queued again with its attempts counted from 1, and keeps what

@@ -5,7 +5,7 @@ import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
-import { assertObject } from '../jobs/options.js';
+import { assertOptions, type OptionNames } from '../jobs/options.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 
 /** What a caller may say about a job besides its payload. */
@@ -27,6 +27,17 @@ export interface JobOptions {
   tracestate?: string;
 }
 
+const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
+  id: true,
+  delayMs: true,
+  runAt: true,
+  maxAttempts: true,
+  timeoutMs: true,
+  webhookUrl: true,
+  traceparent: true,
+  tracestate: true,
+};
+
 /** A checked job, its payload as JSON, and when it may start at the earliest (milliseconds since the epoch). */
 export interface CheckedJob {
   request: JobRequest;
@@ -46,7 +57,7 @@ export function checkJob(
   options: JobOptions,
   nowMs: number,
 ): CheckedJob {
-  assertObject('options', options);
+  assertOptions('options', options, JOB_OPTIONS);
   const { id, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
   // Spreads would cost a list of many jobs half as much again.
   const request: JobRequest = { id: id as string, type, priority, payload, createdAt: isoTime(nowMs) };

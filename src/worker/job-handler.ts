@@ -4,7 +4,7 @@ import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
-import { assertFunction, assertObject } from '../jobs/options.js';
+import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
@@ -69,6 +69,24 @@ export interface HandlerOptions<P = unknown> {
   abandonAfterMs?: number;
 }
 
+export const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
+  payload: true,
+  handler: true,
+  chart: true,
+  concurrency: true,
+  retry: true,
+  maxAttempts: true,
+  timeoutMs: true,
+  claim: true,
+  abandonAfterMs: true,
+};
+const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
+  baseMs: true,
+  maxRetryDelay: true,
+  jitter: true,
+  delaysMs: true,
+};
+
 /** A handler whose options are checked and filled in. */
 export interface RegisteredHandler {
   type: string;
@@ -101,7 +119,7 @@ export function checkHandler<P>(
   if (chart === undefined) assertFunction(`handler of ${type}`, handler);
   else assertObject(`chart of ${type}`, chart);
   if (payload !== undefined) assertFunction(`payload of ${type}: safeParse`, Object(payload).safeParse);
-  assertObject(`retry of ${type}`, retry);
+  assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);

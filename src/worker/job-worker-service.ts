@@ -13,8 +13,10 @@ import { Inspector } from '../inspect/inspector.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
-import { assertJobType } from '../jobs/validation.js';
+import { assertJobType, excerptOf } from '../jobs/validation.js';
+import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
@@ -26,7 +28,13 @@ import { CancellationCheck } from './cancellation-check.js';
 import { type DrainStep, runSteps } from './drain-steps.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
-import { checkHandler, type HandlerOptions, type JobContext, type RegisteredHandler } from './job-handler.js';
+import {
+  checkHandler,
+  HANDLER_OPTIONS,
+  type HandlerOptions,
+  type JobContext,
+  type RegisteredHandler,
+} from './job-handler.js';
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -35,8 +43,6 @@ import { Presence } from './presence.js';
 import { type Observer, RunInspection } from './run-inspection.js';
 import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
 import { Trimmer } from './trimmer.js';
-import { assertObject, checkName } from '../jobs/options.js';
-import { assertQueue } from '../queue/assert-queue.js';
 
 export interface JobWorkerOptions {
   /** With a provider, the worker handles `create_instance` and `monitor_instance`. Defaults to none. */
@@ -89,6 +95,32 @@ export interface JobWorkerOptions {
    */
   onFailpoint?: OnFailpoint;
 }
+
+const WORKER_OPTIONS: OptionNames<Required<JobWorkerOptions>> = {
+  provider: true,
+  webhooks: true,
+  concurrency: true,
+  retry: true,
+  pollIntervalMs: true,
+  ownPollsPerSecond: true,
+  settleDelayMs: true,
+  maxInstances: true,
+  maxGpus: true,
+  name: true,
+  logger: true,
+  sweep: true,
+  remoteDrain: true,
+  inspect: true,
+  onFailpoint: true,
+};
+const WEBHOOK_OPTIONS: OptionNames<Required<NonNullable<JobWorkerOptions['webhooks']>>> = {
+  secret: true,
+  guard: true,
+  timeoutMs: true,
+  permanentStatuses: true,
+  agents: true,
+};
+const SWEEP_OPTIONS: OptionNames<Required<SweepOptions>> = { intervalMs: true, jitter: true, graceMs: true };
 
 /** What became of the running jobs in a shutdown. */
 export interface ShutdownResult {
@@ -144,7 +176,9 @@ export class JobWorkerService implements AsyncDisposable {
   /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
   constructor(queue: JobQueueService, options: JobWorkerOptions = {}) {
     assertQueue(queue);
-    assertObject('options', options);
+    assertOptions('options', options, WORKER_OPTIONS);
+    if (options.webhooks) assertOptions('webhooks', options.webhooks, WEBHOOK_OPTIONS);
+    if (options.sweep) assertOptions('sweep', options.sweep, SWEEP_OPTIONS);
     checkName('name', options.name);
     checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
     checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
@@ -204,7 +238,7 @@ export class JobWorkerService implements AsyncDisposable {
    */
   registerHandler<P>(type: string, options: HandlerOptions<P>): this {
     assertJobType(type);
-    assertObject('options', options);
+    assertOptions(`options of ${type}`, options as HandlerOptions, HANDLER_OPTIONS);
     if (this.#opening.has(type)) {
       throw new ValidationError(
         'JETFLEET_OPTION_INVALID',
@@ -230,17 +264,31 @@ export class JobWorkerService implements AsyncDisposable {
   /**
    * Connects, makes sure of the streams and consumers, and begins to claim. Idempotent.
    * @throws BrokerError, JetfleetError `JETFLEET_STREAM_DRIFT`: see the queue
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` when `concurrency` or `retry` names a type without a handler
    */
   async start(): Promise<void> {
     if (this.state === 'stopped' || this.state === 'draining') {
       throw new JetfleetError('JETFLEET_CLOSED', 'the worker is shut down; make a new one');
     }
+    this.#checkTypes();
     this.#lifecycle.send({ type: 'START' });
     for (const lane of this.#lanes.values()) lane.start();
     const reached = await waitFor(this.#lifecycle, (snapshot) => !snapshot.matches('starting'));
     if (reached.matches('failed')) throw this.#startError;
     if (reached.matches('idle') || reached.matches('draining') || reached.matches('stopped')) {
       throw new JetfleetError('JETFLEET_CLOSED', 'the worker was stopped while it started');
+    }
+  }
+
+  /** What is said of a type that has no handler would be ignored. */
+  #checkTypes(): void {
+    for (const name of ['concurrency', 'retry'] as const) {
+      const type = Object.keys(this.#options[name] ?? {}).find((each) => !this.#handlers.has(each));
+      if (type === undefined) continue;
+      throw new ValidationError(
+        'JETFLEET_OPTION_INVALID',
+        `${name} names ${excerptOf(type)}, which this worker does not handle; it handles ${[...this.#handlers.keys()].join(', ') || 'nothing'}`,
+      );
     }
   }
 

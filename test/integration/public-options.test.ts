@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { examine, JetfleetError, JobQueueService, JobWorkerService, Subjects } from '../../src/index.js';
+import {
+  examine,
+  type HandlerOptions,
+  JetfleetError,
+  JobQueueService,
+  JobWorkerService,
+  Subjects,
+} from '../../src/index.js';
 import { createHttpApi, startHttpServer } from '../../src/http/index.js';
 import { drainWorker, watchMachines } from '../../src/inspect/index.js';
 import { TOKENS, startHttp } from '../support/http.js';
@@ -297,6 +304,55 @@ test.each(queueCalls)('%s', async (_name, code, values, call) => {
     expect(JetfleetError.is(error) ? error.code : String(error), shown).toMatch(code);
   }
 });
+
+/** Every place that takes options, with a name that it does not have. */
+const misspelt: [place: string, name: string, call: (options: never) => unknown][] = [
+  ['JobQueueService', 'server', (options) => new JobQueueService(options)],
+  ['JobQueueService commit', 'maxBatches', (commit) => new JobQueueService({ commit })],
+  ['addJob', 'delay', (options) => queue.addJob('demo', 1, 'normal', options)],
+  ['addJobs', 'delay', (options) => queue.addJobs([{ type: 'demo', payload: 1, ...(options as object) }])],
+  ['getJobs', 'statuses', (filter) => queue.getJobs(filter)],
+  ['retryAll', 'types', (filter) => queue.retryAll(filter)],
+  ['cancel', 'version', (options) => queue.cancel('nobody', 'x', options)],
+  ['retry', 'version', (options) => queue.retry('nobody', options)],
+  ['events', 'name', (options) => queue.events(options, () => {})],
+  ['events filter', 'types', (filter) => queue.events({ filter }, () => {})],
+  ['feed', 'from', (options) => queue.feed(options)],
+  ['watchMachines', 'id', (options) => watchMachines(queue, options, () => {})],
+  ['drainWorker', 'forSeconds', (options) => drainWorker(queue, 'w', true, options)],
+  ['examine', 'grace', (options) => examine(queue, options)],
+  ['startHttpServer', 'hostname', (options) => startHttpServer(queue, options)],
+  ['startHttpServer', 'local', (options) => startHttpServer(queue, options)],
+  ['createHttpApi', 'token', (options) => createHttpApi(queue, { local: true, ...(options as object) })],
+  ['JobWorkerService', 'concurency', (options) => new JobWorkerService(queue, options)],
+  ['JobWorkerService webhooks', 'secrets', (webhooks) => new JobWorkerService(queue, { webhooks })],
+  ['JobWorkerService sweep', 'interval', (sweep) => new JobWorkerService(queue, { sweep })],
+  ['registerHandler', 'timeout', (options) => register({ handler: () => {}, ...(options as object) })],
+  ['registerHandler retry', 'maxDelay', (retry) => register({ handler: () => {}, retry })],
+];
+const register = (options: HandlerOptions) => new JobWorkerService(queue).registerHandler('demo', options);
+
+test.each(misspelt)('%s has no option %s, and says which it has', async (_, name, call) => {
+  const calling = Promise.resolve().then(() => call({ [name]: 1 } as never));
+  await expect(calling).rejects.toMatchObject({
+    code: 'JETFLEET_OPTION_INVALID',
+    message: expect.stringMatching(new RegExp(`has no "${name}"; it takes \\w+`)),
+  });
+});
+
+test.each(['concurrency', 'retry'] as const)(
+  'a worker does not start whose %s names a type that it does not handle',
+  async (name) => {
+    const options = { [name]: { demmo: name === 'retry' ? {} : 2 } };
+    const worker = new JobWorkerService(queue, options).registerHandler('demo', { handler: () => {} });
+    await expect(worker.start()).rejects.toMatchObject({
+      code: 'JETFLEET_OPTION_INVALID',
+      message: `${name} names demmo, which this worker does not handle; it handles demo`,
+    });
+    expect(worker.state).toBe('idle');
+    await worker.shutdown();
+  },
+);
 
 test('none of these calls has touched the job of somebody else', async () => {
   expect(await queue.getJob('bystander')).toMatchObject({ state: 'queued', attempt: 0 });
