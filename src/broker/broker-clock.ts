@@ -5,6 +5,9 @@ const MEASURE_MS = 60_000;
 /** An answer that took longer says only within which bounds the broker's time is; it is asked for again. */
 const GOOD_ROUND_TRIP_MS = 100;
 const TRIES = 3;
+/** So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. */
+const TOLERABLE_MS = 400;
+const MOST_TRIES = 8;
 /** Until the broker has answered quickly it is asked again soon; where it answers slowly, twice as late each time. */
 const ASK_AGAIN_MS = 250;
 
@@ -75,21 +78,24 @@ export class BrokerClock {
 
   /** Whether the broker answered quickly enough to say what time it is. */
   async #measure(): Promise<boolean> {
-    for (let count = 0; count < TRIES; count++) {
+    const known = this.#isSet ? this.#startMs : undefined;
+    let earliest = Number.NEGATIVE_INFINITY;
+    let latest = Number.POSITIVE_INFINITY;
+    for (let count = 0; count < MOST_TRIES; count++) {
+      if (count >= TRIES && latest - earliest <= TOLERABLE_MS) break;
       const sentMs = performance.now();
       const brokerMs = await this.#ask();
       const answeredMs = performance.now();
       if (Number.isNaN(brokerMs)) continue;
-      const isQuick = answeredMs - sentMs <= GOOD_ROUND_TRIP_MS;
       // The broker read its clock at some time in between.
-      const earliest = brokerMs - answeredMs;
-      const latest = brokerMs - sentMs;
+      earliest = Math.max(earliest, brokerMs - answeredMs);
+      latest = Math.min(latest, brokerMs - sentMs);
+      if (earliest > latest) [earliest, latest] = [brokerMs - answeredMs, brokerMs - sentMs];
+      const isSure = latest - earliest <= GOOD_ROUND_TRIP_MS;
       this.#startMs =
-        isQuick || !this.#isSet
-          ? (earliest + latest) / 2
-          : Math.min(Math.max(this.#startMs, earliest), latest);
+        isSure || known === undefined ? (earliest + latest) / 2 : Math.min(Math.max(known, earliest), latest);
       this.#isSet = true;
-      if (isQuick) return true;
+      if (isSure) return true;
     }
     return false;
   }
