@@ -1,9 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { startSimulator } from '../../src/gpu/index.js';
 import { JobQueueService } from '../../src/index.js';
+import { generateWebhookSecret } from '../../src/webhooks/index.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -23,8 +28,12 @@ interface Example {
 
 /** Runs an example as its reader would, in a process of its own, against the built package. */
 function run(name: string, args: string[] = [], env: Record<string, string> = {}): Example {
+  return runFile(`examples/${name}.ts`, args, env);
+}
+
+function runFile(file: string, args: string[] = [], env: Record<string, string> = {}): Example {
   const { NATS_URL: _url, JETFLEET_NAMESPACE: _namespace, ...clean } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`, ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
     env: { ...clean, LOG_LEVEL: 'silent', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -126,4 +135,43 @@ test('http-api mounts the API in an app of its own, beside its routes', async ()
     .filter((line) => line.startsWith('request '))
     .map((line) => line.split(' ').at(-1));
   expect(second).toBe(first);
+});
+
+/** The code blocks of README, as files inside the package, whose name they import. */
+async function readmeBlocks(change: (code: string) => string): Promise<string[]> {
+  const folder = await mkdtemp(join('dist', '.readme-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)];
+  return Promise.all(
+    blocks.map(async ([, code = ''], index) => {
+      const file = join(folder, `block-${index}.mts`);
+      await writeFile(file, change(code));
+      return file;
+    }),
+  );
+}
+
+test('the code of README does what is said of it, as it stands', async () => {
+  await using simulator = await startSimulator();
+  const env = {
+    NATS_URL: nats.url,
+    JETFLEET_NAMESPACE: 'readme',
+    NOVITA_API_KEY: simulator.apiKey,
+    JETFLEET_WEBHOOK_SECRET: generateWebhookSecret(),
+  };
+  const [rent = '', own = '', follow = ''] = await readmeBlocks((code) =>
+    code
+      .replace('nats://127.0.0.1:4222', nats.url)
+      .replace('createNovitaProvider({', `createNovitaProvider({ baseUrl: '${simulator.url}',`),
+  );
+  const billing = runFile(follow, [], env);
+  const reports = runFile(own, [], env);
+  const printed = await reports.line(/^\w{26} \{ title: 'Report of May' \}$/);
+  const id = printed.slice(0, 26);
+  expect(await billing.line(new RegExp(`^${id} `))).toBe(`${id} completed { title: 'Report of May' }`);
+  reports.child.kill('SIGTERM');
+  expect(await reports.ended).toBe(0);
+  const renting = runFile(rent, [], env);
+  expect(await renting.line(/./)).toMatch(/^(pending|processing|completed)$/);
+  expect(await billing.line(/^\w{26} completed .*novitaInstanceId: 'sim-/)).toBeTruthy();
 });
