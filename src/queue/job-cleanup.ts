@@ -85,8 +85,9 @@ async function removalOf(
   if (upTo === undefined) return undefined;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return undefined;
   if (await isKept(broker, record, inUse, nowMs)) return undefined;
-  if (await isWithWorker(broker, record, carriers)) return undefined;
   return async () => {
+    // Right before the removal, which hides from the consumer's counts what it has handed out.
+    if (await isWithWorker(broker, record, carriers)) return false;
     await removeCarriers(broker, carriers);
     // One may have been handed out just before it was removed.
     if (await isWithWorker(broker, record, carriers)) return false;
