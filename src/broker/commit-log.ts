@@ -392,8 +392,9 @@ export class CommitLog {
     if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) return this.#whenReplicated(waiting);
     if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) return this.#later([waiting]);
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
-      if (!waiting.maybeStored) return this.#fail(waiting, conflict(first, answer.description));
-      return this.#onRepeatedConflict(waiting, answer.description);
+      const conflicted = conflict(first, answer.description);
+      if (!waiting.maybeStored || !first.expect) return this.#fail(waiting, conflicted);
+      return this.#onRepeatedConflict(waiting, first.expect, conflicted);
     }
     if (answer.kind === 'refused') return this.#fail(waiting, refused(first, answer));
     if (waiting.streamMade || !(await this.#streams.make()))
@@ -418,9 +419,11 @@ export class CommitLog {
    * After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes. While the last message
    * is still the expected one, our own write is on its way through the replicas, or another one is.
    */
-  async #onRepeatedConflict(waiting: Waiting, description: string): Promise<void> {
-    const first = waiting.group[0] as Append;
-    const { filter, lastSeq } = first.expect ?? { filter: first.subject, lastSeq: 0 };
+  async #onRepeatedConflict(
+    waiting: Waiting,
+    { filter, lastSeq }: NonNullable<Append['expect']>,
+    conflicted: Error,
+  ): Promise<void> {
     let last: Awaited<ReturnType<ReadLast>>;
     try {
       last = await this.#readLast(filter);
@@ -431,7 +434,7 @@ export class CommitLog {
     }
     if (!last || last.seq <= lastSeq) return this.#whenReplicated(waiting);
     const stored = storedOf(waiting.group, last.data);
-    if (stored === 0) return this.#fail(waiting, conflict(first, description));
+    if (stored === 0) return this.#fail(waiting, conflicted);
     this.#onStored(waiting, { seq: last.seq, duplicate: true }, stored);
   }
 

@@ -9,6 +9,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkedTime, checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
@@ -49,7 +50,6 @@ export interface EventOptions {
   concurrency?: number;
 }
 
-/** What is known of an event besides its record. */
 const EVENT_FILTER: OptionNames<Required<EventFilter>> = { type: true, status: true, id: true };
 const EVENT_OPTIONS: OptionNames<Required<EventOptions>> = {
   filter: true,
@@ -59,6 +59,7 @@ const EVENT_OPTIONS: OptionNames<Required<EventOptions>> = {
   concurrency: true,
 };
 
+/** What is known of an event besides its record. */
 export interface EventMeta {
   /** Sequence in EVENTS: grows with time, gaps allowed. */
   seq: number;
@@ -236,7 +237,7 @@ class EventConsumer implements EventSubscription {
   async #giveUp(msg: JsMsg, record: JobRecord, error: string): Promise<void> {
     const { logger, name, clock } = this.#parts;
     const { seq, info } = msg;
-    const at = new Date(clock.now()).toISOString();
+    const at = isoTime(clock.now());
     const letter = { seq, jobId: record.id, at, deliveries: info.deliveryCount, error };
     try {
       await this.#deadLetters.keep(letter);

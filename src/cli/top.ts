@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { listWorkers } from '../inspect/index.js';
 import { BrokerError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
@@ -67,7 +68,7 @@ async function look(
 
 async function lookAt(queue: JobQueueService, rates: Rates | undefined): Promise<TopSnapshot> {
   const [stats, workers] = await Promise.all([queue.getStats(), listWorkers(queue)]);
-  return { at: new Date(queue.now()).toISOString(), stats, rates: rates ?? null, workers };
+  return { at: isoTime(queue.now()), stats, rates: rates ?? null, workers };
 }
 
 function show(snapshot: TopSnapshot, { json, once }: TopOptions): void {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventFeed } from '../broker/event-feed.js';
+import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { JobQueueStats } from '../queue/job-stats.js';
@@ -145,7 +146,7 @@ export class LiveCollector {
     this.#since = newWindow();
     const total = this.#stats?.totalJobs ?? 0;
     const tick: Tick = {
-      at: new Date(this.#queue.now()).toISOString(),
+      at: isoTime(this.#queue.now()),
       stats: this.#stats ?? null,
       ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },

@@ -58,9 +58,15 @@ export async function startHttpServer(
   options: HttpServerOptions = {},
 ): Promise<HttpServer> {
   assertOptions('options', options, SERVER_OPTIONS);
-  const { host = '127.0.0.1', port = 8080, closeTimeoutMs = 5_000, ...others } = options;
-  const { headersTimeoutMs = 20_000, requestTimeoutMs = 60_000, ...more } = others;
-  const { unreadTimeoutMs = 120_000, ...ofApi } = more;
+  const {
+    host = '127.0.0.1',
+    port = 8080,
+    closeTimeoutMs = 5_000,
+    headersTimeoutMs = 20_000,
+    requestTimeoutMs = 60_000,
+    unreadTimeoutMs = 120_000,
+    ...ofApi
+  } = options;
   checkText('host', host);
   checkInteger('port', port, 0, 65_535);
   checkInteger('closeTimeoutMs', closeTimeoutMs, 0, MAX_TIMER_MS);

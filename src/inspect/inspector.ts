@@ -1,6 +1,7 @@
 import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { Broker } from '../broker/broker.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/notices.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { InspectionRecord } from '../wire/inspection.js';
 import { type Step, stepOf, stepsSoFar } from './inspection.js';
@@ -132,7 +133,7 @@ export class Inspector {
     const record: InspectionRecord = {
       v: 1,
       seq: ++this.#seq,
-      at: new Date(this.#broker.clock.now()).toISOString(),
+      at: isoTime(this.#broker.clock.now()),
       worker: this.#worker,
       ...(jobId !== undefined && { jobId }),
       ...step,

@@ -227,8 +227,8 @@ export class JobQueueService implements AsyncDisposable {
 
   /**
    * Counts by type, priority and status, as the broker's consumers count: a job that was just added may be missing for
-   * some milliseconds, and one that has just ended may be counted as processing as well. The cost does not grow with the jobs, save while a type waits that no worker
-   * has ever registered: then the waiting subjects are listed to name it.
+   * some milliseconds, and one that has just ended may be counted as processing as well. The cost does not grow with the
+   * jobs, save while a type waits that no worker has ever registered: then the waiting subjects are listed to name it.
    */
   async getStats(): Promise<JobQueueStats> {
     const broker = await this.broker();

@@ -43,13 +43,14 @@ export async function instancesInUse(broker: Broker): Promise<InUse> {
       if (!isTerminal(job.status)) add(job);
     }
     const moved = pages(broker, 'events', subjects.event(type, ANY, ANY), before + 1);
-    const failed = pages(broker, 'events', subjects.event(JobType.DELETE_INSTANCE, 'failed', ANY));
-    for (const events of type === JobType.DELETE_INSTANCE ? [moved, failed] : [moved]) {
-      for await (const event of events) {
-        const job = broker.recordOf(event);
-        if (job && (!isTerminal(job.status) || leavesInstance(job))) add(job);
-      }
+    for await (const event of moved) {
+      const job = broker.recordOf(event);
+      if (job && !isTerminal(job.status)) add(job);
     }
+  }
+  for await (const event of pages(broker, 'events', subjects.event(JobType.DELETE_INSTANCE, 'failed', ANY))) {
+    const job = broker.recordOf(event);
+    if (job && leavesInstance(job)) add(job);
   }
   return used;
 }

@@ -1,3 +1,4 @@
+import { isoTime } from '../jobs/iso-time.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { AbandonedHandler } from '../wire/inspection.js';
 
@@ -47,7 +48,7 @@ export class LingeringHandlers {
   add(handler: LingeringHandler): void {
     const entry: Entry = {
       ...handler,
-      signalledAt: new Date(handler.signalledAtMs).toISOString(),
+      signalledAt: isoTime(handler.signalledAtMs),
       timer: setTimeout(() => this.#abandon(entry), handler.abandonAfterMs),
       isAbandoned: false,
     };

@@ -4,6 +4,7 @@ import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/notices.js';
 import type { SlotMap } from '../broker/slots.js';
 import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
 import type { LingeringHandlers } from './lingering-handlers.js';
@@ -35,7 +36,7 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#startedAt = new Date(options.broker.clock.now()).toISOString();
+    this.#startedAt = isoTime(options.broker.clock.now());
   }
 
   open(): void {

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { isoTime } from '../../jobs/iso-time.js';
 import { packageVersion } from '../../telemetry/version.js';
 import { ROLES } from '../role.js';
 import { addRoute, type Routes } from '../route.js';
@@ -51,5 +52,5 @@ export function statsRoutes(routes: Routes & { environment?: string | undefined 
 /** The counts of a moment, and since when the job has waited that has waited longest. */
 export async function queueStats(queue: Routes['queue']) {
   const [stats, oldestPendingAt] = await Promise.all([queue.getStats(), queue.oldestPendingAt()]);
-  return { ...stats, ...(oldestPendingAt && { oldestPendingAt }), at: new Date(queue.now()).toISOString() };
+  return { ...stats, ...(oldestPendingAt && { oldestPendingAt }), at: isoTime(queue.now()) };
 }
