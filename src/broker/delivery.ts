@@ -6,6 +6,12 @@ import type { AckWindow } from './ack-window.js';
 import { headerReader } from './message-headers.js';
 import type { Replies } from './replies.js';
 
+/**
+ * The server hands nothing out for a request that is older than five seconds (see `PullSource`). With two more for its way, a
+ * message is as old as this at most when it is called fresh.
+ */
+export const FRESH_MS = 7_000;
+
 const NAK = '-NAK';
 const WORKING = '+WPI';
 
@@ -14,6 +20,7 @@ export class Delivery implements WorkMessage {
   readonly #msg: Msg;
   readonly #replies: Replies;
   readonly #acks: AckWindow;
+  readonly #askedMs: number;
   readonly seq: number;
   readonly timeMs: number;
   /** How often the stream has handed it out, from 1. */
@@ -25,9 +32,13 @@ export class Delivery implements WorkMessage {
   readonly headers: HeaderReader;
   readonly headersUnreadable: boolean;
 
-  /** @param msg with a reply for its acknowledgement; see {@link parseAckSubject} */
-  constructor(msg: Msg, replies: Replies, acks: AckWindow) {
+  /**
+   * @param msg with a reply for its acknowledgement; see {@link parseAckSubject}
+   * @param askedMs when its request was sent, or an earlier one, ms of `performance.now()`
+   */
+  constructor(msg: Msg, askedMs: number, replies: Replies, acks: AckWindow) {
     this.#msg = msg;
+    this.#askedMs = askedMs;
     this.#replies = replies;
     this.#acks = acks;
     const { deliveryCount, seq, consumerSeq, timeMs, pending } = parseAckSubject(msg.reply ?? '');
@@ -46,6 +57,14 @@ export class Delivery implements WorkMessage {
   }
   get data(): Uint8Array {
     return this.#msg.data;
+  }
+
+  /**
+   * Whether it was handed out a moment ago. A process that stood still, or a connection that did, may come to a message long
+   * after that, when others have run its job and its record is removed.
+   */
+  get isFresh(): boolean {
+    return performance.now() - this.#askedMs < FRESH_MS;
   }
 
   /** The job is settled: the message does not come again, and is removed later. */

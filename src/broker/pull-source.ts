@@ -27,7 +27,7 @@ export interface PullSourceOptions {
 }
 
 /** How long an idle pull waits at the server; short, so that a leader change costs little. */
-const EXPIRES_MS = 5_000;
+export const EXPIRES_MS = 5_000;
 const IDLE_HEARTBEAT_MS = 1_000;
 /** Silence after which a waiting pull counts as lost. */
 const SILENCE_MS = 2_500;
@@ -46,6 +46,8 @@ interface Inbox {
   /** Of each request's own subject. */
   prefix: string;
   subscription: GuardedSubscription;
+  /** When its last request was sent, ms of `performance.now()`. */
+  askedMs: number;
 }
 
 /**
@@ -57,7 +59,7 @@ export class PullSource {
   readonly #options: PullSourceOptions;
   readonly #subject: string;
   readonly #acks: AckWindow;
-  readonly #taking: Inbox;
+  #taking: Inbox;
   /** The server passes over a request that nobody listens to any more, so these have an inbox that can be closed. */
   #waiting: Inbox | undefined;
   readonly #withdrawn = new Set<Promise<void>>();
@@ -103,8 +105,9 @@ export class PullSource {
   /** Takes up to `batch` messages that are there now; resolves to how many came. */
   take(batch: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const reply = this.#nextReply(this.#taking);
-      const timer = setTimeout(() => this.#take?.finish(), NO_WAIT_TIMEOUT_MS);
+      const inbox = this.#taking;
+      const reply = this.#nextReply(inbox);
+      const timer = setTimeout(() => this.#dropTaking(), NO_WAIT_TIMEOUT_MS);
       const take = {
         left: batch,
         got: 0,
@@ -117,7 +120,7 @@ export class PullSource {
       };
       this.#take = take;
       try {
-        this.#request(reply, { batch, no_wait: true });
+        this.#request(inbox, reply, { batch, no_wait: true });
       } catch (error) {
         take.finish();
         reject(error as Error);
@@ -130,7 +133,7 @@ export class PullSource {
     if (this.#waitReply !== undefined) return;
     this.#waiting ??= this.#openInbox();
     const reply = this.#nextReply(this.#waiting);
-    this.#request(reply, {
+    this.#request(this.#waiting, reply, {
       batch: 1,
       expires: EXPIRES_MS * NANOS_PER_MS,
       idle_heartbeat: IDLE_HEARTBEAT_MS * NANOS_PER_MS,
@@ -177,6 +180,7 @@ export class PullSource {
     const inbox: Inbox = {
       prefix,
       subscription: subscribe(connection, `${prefix}*`, onMessage, logger),
+      askedMs: performance.now(),
     };
     return inbox;
   }
@@ -185,6 +189,13 @@ export class PullSource {
     const drained = subscription.drain(CLOSE_MS);
     this.#withdrawn.add(drained);
     void drained.then(() => this.#withdrawn.delete(drained));
+  }
+
+  /** What a late answer brings was asked for before what the next request brings. */
+  #dropTaking(): void {
+    this.#drain(this.#taking);
+    this.#taking = this.#openInbox();
+    this.#take?.finish();
   }
 
   #dropWaiting(): void {
@@ -198,7 +209,8 @@ export class PullSource {
     return prefix + (this.#count++).toString(36);
   }
 
-  #request(reply: string, query: object): void {
+  #request(inbox: Inbox, reply: string, query: object): void {
+    inbox.askedMs = performance.now();
     const request = { subject: this.#subject, reply, data: JSON.stringify(query) };
     if (!send(this.#options.connection, [request])) throw closedConnection();
   }
@@ -231,7 +243,7 @@ export class PullSource {
       take.got++;
       take.left--;
     } else if (inbox === this.#waiting) this.#endWait();
-    const delivery = new Delivery(msg, this.#options.replies, this.#acks);
+    const delivery = new Delivery(msg, inbox.askedMs, this.#options.replies, this.#acks);
     if (delivery.consumerSeq <= this.#consumerSeq) this.#options.onRewound();
     this.#consumerSeq = delivery.consumerSeq;
     this.#mayHaveMore = delivery.pending !== 0;
@@ -248,9 +260,6 @@ export class PullSource {
 
   #listen(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => {
-      this.doubt();
-      this.#endWait();
-    }, SILENCE_MS);
+    this.#silence = setTimeout(() => this.#dropWaiting(), SILENCE_MS);
   }
 }

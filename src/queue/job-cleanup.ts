@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
+import { FRESH_MS } from '../broker/delivery.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
@@ -12,6 +14,8 @@ import { floorOf } from './settled-messages.js';
 const PAGE = 200;
 /** Jobs at once; each takes some requests. */
 const PARALLEL = 16;
+/** For the write of a claim. */
+const CLAIM_MS = 1_000;
 
 /**
  * Removes the records of jobs that finished more than `olderThanMs` ago. EVENTS forgets them by itself after its
@@ -23,7 +27,7 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: nu
   const stream = subjects.streamName('events');
   const nowMs = atMs ?? (await latestTime(broker));
   const cutoff = nowMs - olderThanMs;
-  let removed = 0;
+  const removals = new Removals();
   for (const status of ['completed', 'failed'] as const) {
     let inUse: InUse | undefined;
     for (let seq = 1; ; ) {
@@ -36,16 +40,15 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: nu
       for (let start = 0; start < old.length; start += PARALLEL) {
         const part = old.slice(start, start + PARALLEL);
         // All are checked before one goes: a job is kept while what follows from it cannot be found.
-        const removals = await Promise.all(part.map((event) => removalOf(broker, event, used, nowMs)));
-        const isRemoved = await Promise.all(removals.map((remove) => remove?.()));
-        removed += isRemoved.filter(Boolean).length;
+        const removable = await Promise.all(part.map((event) => removableOf(broker, event, used, nowMs)));
+        await Promise.all(removable.map((job) => job && removals.remove(broker, job)));
       }
       const last = page.at(-1);
       if (!last || old.length < page.length) break;
       seq = last.seq + 1;
     }
   }
-  return removed;
+  return removals.end(broker);
 }
 
 /** Slow answers leave the measured clock off by some milliseconds, and it may not have come to the last event yet. */
@@ -60,58 +63,90 @@ function isCreate({ subjects }: Broker, { subject }: StoredMessage): boolean {
   return subjects.parseEvent(subject)?.type === JobType.CREATE_INSTANCE;
 }
 
+/** A finished job that is to be removed. */
+interface Removable {
+  record: JobRecord;
+  /** The messages that carry it, which go first. */
+  carriers: readonly Carrier[];
+  /** The last of its events, after which nothing is touched. */
+  upTo: number;
+}
+
 /**
- * How to remove a finished job, unless it lives again. What carries it is listed before its last record is read: a redrive
- * writes its record first and its message after that, so what is listed belongs to the life that has ended. Nothing
- * later than that record is touched.
+ * A finished job, unless it lives again or is to be kept. What carries it is listed before its last record is read: a
+ * redrive writes its record first and its message after that, so what is listed belongs to the life that has ended.
  */
-async function removalOf(
+async function removableOf(
   broker: Broker,
   event: StoredMessage,
   inUse: InUse,
   nowMs: number,
-): Promise<(() => Promise<boolean>) | undefined> {
-  const { subjects, topology } = broker;
-  const id = subjects.parseEvent(event.subject)?.id;
+): Promise<Removable | undefined> {
+  const id = broker.subjects.parseEvent(event.subject)?.id;
   if (id === undefined) return undefined;
   const record = broker.recordOf(event);
   if (!record) {
     // Somebody else's message, which says nothing about the job.
-    await topology.deleteMessage('events', event.seq);
+    await broker.topology.deleteMessage('events', event.seq);
     return undefined;
   }
   const carriers = await allCarriersOf(broker, record);
   const upTo = await lastOf(broker, id, event, record);
   if (upTo === undefined) return undefined;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return undefined;
-  if (await isKept(broker, record, inUse, nowMs)) return undefined;
-  return async () => {
-    // Right before the removal, which hides from the consumer's counts what it has handed out.
-    if (await isWithWorker(broker, record, carriers)) return false;
-    await removeCarriers(broker, carriers);
-    // One may have been handed out just before it was removed.
-    if (await isWithWorker(broker, record, carriers)) return false;
-    return (await topology.purge('events', subjects.eventsOf(id), upTo)) > 0;
-  };
+  return (await isKept(broker, record, inUse, nowMs)) ? undefined : { record, carriers, upTo };
 }
 
 /**
- * Whether a worker may have a message of a cancelled job that it has not claimed, nor found cancelled. Without the record it
- * would take the job for a new one.
+ * Removes jobs: their messages, then their events. A worker that was given a message and has not claimed it yet would take the
+ * job for a new one without its record, so that record stays until the worker has claimed it, or knows that it is late.
  */
-async function isWithWorker(
-  { subjects, topology }: Broker,
-  { id, type, priority, state, workSeq }: JobRecord,
-  carriers: readonly Carrier[],
-): Promise<boolean> {
-  if (state !== 'cancelled') return false;
-  const name = subjects.consumerName(type, priority, sequenceOf(id) !== undefined);
-  for (const { kind, seq } of carriers) {
-    if ((kind !== 'jobs' && kind !== 'webhooks') || seq === workSeq) continue;
-    const info = await topology.consumer(kind, name);
-    if (info && floorOf(info) < seq && seq <= info.delivered.stream_seq) return true;
+class Removals {
+  #removed = 0;
+  /** Their messages were perhaps handed out while they were removed. */
+  readonly #late: Removable[] = [];
+
+  async remove(broker: Broker, job: Removable): Promise<void> {
+    const { record, carriers } = job;
+    // Of what it has claimed, a worker knows the record.
+    const unclaimed = carriers.filter(({ seq }) => seq > (record.workSeq ?? 0));
+    const before = await Promise.all(unclaimed.map((carrier) => placeOf(broker, record, carrier)));
+    if (before.includes('handed out')) return;
+    await removeCarriers(broker, carriers);
+    // A timer may have fired before it was removed.
+    if (carriers.length > 0 && (await allCarriersOf(broker, record)).length > 0) return;
+    const waiting = unclaimed.filter((_, index) => before[index] === 'waiting');
+    // The server counts no message as handed out that is removed, so all those count that it has passed.
+    const after = await Promise.all(waiting.map((carrier) => placeOf(broker, record, carrier)));
+    if (after.every((place) => place === 'waiting')) await this.#purge(broker, job);
+    else this.#late.push(job);
   }
-  return false;
+
+  /** @returns how many jobs were removed */
+  async end(broker: Broker): Promise<number> {
+    if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
+    for (const job of this.#late) await this.#purge(broker, job);
+    return this.#removed;
+  }
+
+  async #purge({ subjects, topology }: Broker, { record, upTo }: Removable): Promise<void> {
+    if ((await topology.purge('events', subjects.eventsOf(record.id), upTo)) > 0) this.#removed++;
+  }
+}
+
+/** Whether a worker may have a message of a job that it has not settled; one that no consumer covers waits. */
+async function placeOf(
+  { subjects, topology }: Broker,
+  { id, type, priority }: JobRecord,
+  { kind, seq }: Carrier,
+): Promise<'waiting' | 'handed out' | 'settled'> {
+  if (kind === 'timers' || kind === 'events') return 'waiting';
+  const info = await topology.consumer(
+    kind,
+    subjects.consumerName(type, priority, sequenceOf(id) !== undefined),
+  );
+  if (!info || seq > info.delivered.stream_seq) return 'waiting';
+  return seq > floorOf(info) ? 'handed out' : 'settled';
 }
 
 /** Up to where nothing but the finished job's records stands, or undefined when the job has moved on from `event`. */

@@ -162,18 +162,30 @@ export class JobRunner {
     const { broker } = this.#services;
     const { delivery, job } = candidate;
     const id = job.request.id;
-    const mayHaveHistory = delivery.deliveryCount > 1 || isFromTimers(delivery);
+    let mayBeRemoved = delivery.deliveryCount > 1 || !delivery.isFresh;
+    const mayHaveHistory = mayBeRemoved || isFromTimers(delivery);
     let last = mayHaveHistory ? await broker.lastEvent(id) : undefined;
     for (let read = mayHaveHistory; ; read = true) {
       try {
+        if (mayBeRemoved && !last?.record && !(await this.#isStored(candidate))) return undefined;
         return await this.#decide(candidate, last);
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
         // Somebody wrote after what we read: they hold the job, and will settle its message.
         if (read) return undefined;
+        mayBeRemoved = true;
         last = await broker.lastEvent(id);
       }
     }
+  }
+
+  /**
+   * Whether the message is still there. A cleanup removes it before the record of its job, so a job that has neither was
+   * removed. Without an acknowledgement the message comes again, should a replica only not have it yet.
+   */
+  async #isStored({ delivery, job }: Candidate): Promise<boolean> {
+    const { read, subjects } = this.#services.broker;
+    return (await read.bySequence(subjects.streamName(job.address.kind), delivery.seq)) !== undefined;
   }
 
   async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<JobRun | undefined> {
@@ -300,6 +312,7 @@ export class JobRunner {
     const { type, priority } = job.address;
     const isFirst =
       delivery.deliveryCount === 1 &&
+      delivery.isFresh &&
       !isFromTimers(delivery) &&
       firstDeliveries.has({ seq: delivery.seq, type, priority });
     return (

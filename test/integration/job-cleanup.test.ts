@@ -1,0 +1,69 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { JobContext } from '../../src/index.js';
+import { startFleet } from '../support/fleet.js';
+import { startNats } from '../support/nats.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+function gate(): { open: () => void; opened: Promise<void> } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+/** A moment in which the worker that was given the message goes on. */
+type GoesOn = 'while the cleanup waits for it' | 'when the record is gone';
+
+describe.concurrent('a cancelled job whose message a worker is given while a cleanup removes it', () => {
+  it.each<GoesOn>(['while the cleanup waits for it', 'when the record is gone'])(
+    'never runs, though the worker goes on %s',
+    async (goesOn) => {
+      const ran: string[] = [];
+      const given = gate();
+      const held = gate();
+      await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: 2_000 } });
+      const { queue } = fleet;
+      await queue.setup(['step']);
+      const id = await queue.addJob('step', null);
+      await queue.cancel(id);
+
+      const { topology } = await queue.broker();
+      const remove = topology.deleteMessage.bind(topology);
+      topology.deleteMessage = async (kind, seq) => {
+        const onFailpoint = async (failpoint: string, jobId: string) => {
+          if (failpoint !== 'claim.delivered' || jobId !== id) return;
+          given.open();
+          await held.opened;
+        };
+        const handler = ({ id: jobId }: JobContext) => ran.push(jobId);
+        await fleet.addWorker({ step: { claim: 'durable', handler } }, { onFailpoint });
+        await given.opened;
+        await remove(kind, seq);
+      };
+      const removed = queue.cleanup(0);
+      if (goesOn === 'when the record is gone') {
+        expect(await removed).toBe(1);
+        expect(await queue.getJob(id)).toBeUndefined();
+      } else {
+        await given.opened;
+        await delay(500);
+      }
+      held.open();
+      expect(await removed).toBe(1);
+      // A job that is added now runs after whatever was taken before it.
+      topology.deleteMessage = remove;
+      const next = await queue.addJob('step', null);
+      await fleet.waitForJob(next, 'completed');
+      expect(ran).toEqual([next]);
+      expect(await queue.getJob(id)).toBeUndefined();
+    },
+  );
+});
