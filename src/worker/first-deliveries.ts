@@ -6,6 +6,7 @@ import { ANY, workKindOf } from '../wire/subjects.js';
 
 /** A delivered message of JOBS. */
 interface Delivered {
+  id: string;
   seq: number;
   type: string;
   priority: JobPriority;
@@ -20,12 +21,14 @@ const FORGOTTEN_MS = 1_000;
 /** With more records than this in that time, what waits is not trusted: reading them would take longer than it saves. */
 const MAX_RECORDS = 50_000;
 const PAGE = 2_000;
+/** With more failed jobs than this, what waits is not trusted either, and with more notices, what waits by then. */
+const MAX_CANCELLED = 10_000;
 
 /**
  * Which messages of JOBS are surely handed out for the first time when they say so. A consumer that comes back after a
  * crash of its server has forgotten its last deliveries, and counts from 1 again: what was stored before that may have
  * run already. So may all that is stored when a consumer is made anew. With replicas another node may take over as
- * forgetfully, and unseen.
+ * forgetfully, and unseen. A job that was cancelled while it waited has a record already, so it must not begin either.
  */
 export class FirstDeliveries {
   readonly #broker: Broker;
@@ -36,6 +39,10 @@ export class FirstDeliveries {
   /** By type and priority, which have a consumer each: the last message that was claimed before this worker started. */
   readonly #claimed = new Map<string, number>();
 
+  /** Ids of jobs that were cancelled while their messages waited. */
+  readonly #cancelled = new Set<string>();
+  #stopHearing: (() => void) | undefined;
+
   constructor(broker: Broker, logger: Logger) {
     this.#broker = broker;
     this.#logger = logger;
@@ -45,7 +52,49 @@ export class FirstDeliveries {
   async begin(): Promise<void> {
     const { config, state } = await this.#broker.topology.streamInfo('jobs');
     if (config.num_replicas !== 1) return;
-    this.#after = (await this.#readClaims()) ? 0 : state.last_seq;
+    // From now on, so that no cancellation is missed between what is read and what is heard.
+    this.#stopHearing ??= this.#broker.onCancelled((id) => this.#noteCancelled(id));
+    const isKnown =
+      (await this.#readClaims()) &&
+      (state.messages === 0 || (await this.#readCancelled(Date.parse(state.first_ts))));
+    this.#after = isKnown ? 0 : state.last_seq;
+  }
+
+  /** Hears of no cancellation any more. */
+  close(): void {
+    this.#stopHearing?.();
+    this.#stopHearing = undefined;
+    this.distrust();
+  }
+
+  #noteCancelled(id: string): void {
+    // Anybody may send a notice, and with a wrong one a job begins a little later.
+    this.#cancelled.add(id);
+    if (this.#cancelled.size <= MAX_CANCELLED) return;
+    this.#cancelled.clear();
+    void this.renew();
+  }
+
+  /**
+   * @param fromMs when the oldest message was stored that waits
+   * @returns false when there are too many to read
+   */
+  async #readCancelled(fromMs: number): Promise<boolean> {
+    const { read, subjects } = this.#broker;
+    const stream = subjects.streamName('events');
+    const failed = subjects.event(ANY, 'failed', ANY);
+    let seq = await read.sequenceAt(stream, fromMs);
+    if (!Number.isFinite(seq)) return true;
+    if ((await read.count(stream, failed, seq)) > MAX_CANCELLED) return false;
+    for (;;) {
+      const page = await read.page(stream, failed, seq, PAGE);
+      for (const message of page) {
+        const record = this.#broker.recordOf(message);
+        if (record?.state === 'cancelled' && record.workSeq === undefined) this.#cancelled.add(record.id);
+      }
+      if (page.length < PAGE) return true;
+      seq = (page.at(-1)?.seq ?? seq) + 1;
+    }
   }
 
   /** @returns false when there are too many to read */
@@ -102,7 +151,9 @@ export class FirstDeliveries {
   }
 
   has(delivered: Delivered): boolean {
-    return delivered.seq > this.#after && delivered.seq > (this.#claimed.get(keyOf(delivered)) ?? 0);
+    if (delivered.seq <= this.#after || delivered.seq <= (this.#claimed.get(keyOf(delivered)) ?? 0))
+      return false;
+    return this.#cancelled.size === 0 || !this.#cancelled.has(delivered.id);
   }
 }
 

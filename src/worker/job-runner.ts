@@ -314,7 +314,7 @@ export class JobRunner {
       delivery.deliveryCount === 1 &&
       delivery.isFresh &&
       !isFromTimers(delivery) &&
-      firstDeliveries.has({ seq: delivery.seq, type, priority });
+      firstDeliveries.has({ id: job.request.id, seq: delivery.seq, type, priority });
     return (
       claim === 'early' &&
       run.kind === 'function' &&

@@ -548,6 +548,7 @@ export class JobWorkerService implements AsyncDisposable {
       { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },
       { name: 'remove messages', run: () => this.#trimmer?.stop() },
       ...this.#detach.map((run) => ({ name: 'stop listening', run })),
+      { name: 'stop listening', run: () => this.#firstDeliveries?.close() },
       { name: 'close lanes', run: () => Promise.all(lanes().map((lane) => lane.close())) },
       { name: 'close the webhook client', run: () => this.#webhookClient?.close() },
       { name: 'forget the drain order', run: () => clearTimeout(this.#drainEnd) },

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { type JobAborted, JobQueueService, snooze } from '../../src/index.js';
+import { type JobAborted, type JobContext, JobQueueService, snooze } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -59,6 +60,36 @@ describe('cancel', () => {
     });
     expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'cancelled' });
     expect(await left()).toBe(0);
+  });
+
+  it.each([
+    ['starts after that', 1],
+    ['has no slot for it before that', 0],
+  ])('keeps a queued job from beginning, also with a worker that %s', async (_, workersLater) => {
+    const began: string[] = [];
+    const blocker = gate();
+    const handler = async ({ id, payload }: JobContext) => {
+      began.push(id);
+      if (payload === 'blocker') await blocker.opened;
+    };
+    const handlers = { step: { handler, concurrency: 1 } };
+    await using own = await startFleet({ nats, handlers, workers: 1 - workersLater });
+    await own.queue.setup(['step']);
+    if (workersLater === 0) {
+      const id = await own.queue.addJob('step', 'blocker');
+      await own.waitForJob(id, 'running');
+      began.length = 0;
+    }
+    const ids = await own.queue.addJobs([1, 2, 3, 4].map((payload) => ({ type: 'step', payload })));
+    const [first, second, ...others] = ids as [string, string, ...string[]];
+    await using other = new JobQueueService({ servers: own.url, namespace: own.namespace });
+    await other.cancel(first);
+    await other.cancel(second);
+    if (workersLater > 0) await own.addWorker();
+    blocker.open();
+    for (const id of others) await own.waitForJob(id, 'completed');
+    expect(began).toEqual(others);
+    expect(await own.queue.getJob(first)).toMatchObject({ state: 'cancelled' });
   });
 
   it('ends a job that was published without an id, and no other one on its subject', async () => {

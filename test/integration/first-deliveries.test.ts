@@ -27,12 +27,20 @@ async function writeRecords({ queue }: Fleet, others: number): Promise<FirstDeli
     publish({ ...claim, type: 'frequent', id: `other-${n}`, workSeq: n });
   }
   await connection.flush();
+  // The server has them all, and may be storing them yet.
+  const stored = () => broker.topology.streamInfo('events').then(({ state }) => state.last_seq);
+  await expect.poll(stored).toBe(others + 1);
   const firstDeliveries = new FirstDeliveries(broker, pino({ level: 'silent' }));
   await firstDeliveries.begin();
   return firstDeliveries;
 }
 
-const delivered = (type: string, seq: number) => ({ type, seq, priority: 'normal' as const });
+const delivered = (type: string, seq: number) => ({
+  id: `${type}-${seq}`,
+  type,
+  seq,
+  priority: 'normal' as const,
+});
 
 it.each([10, 2_500])('a claimed message is no first delivery after %i later records', async (others) => {
   await using fleet = await startFleet({ nats, workers: 0 });

@@ -5,6 +5,7 @@ import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { type JobContext, JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
 import { byRemoval, floorOfAll, removeSettled } from '../../src/queue/settled-messages.js';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -14,14 +15,6 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 /** Resolved by hand. */
-function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-}
-
 /** Far below the 15 s after which a message comes again by itself, and far above what handing on takes. */
 const SOON_MS = 10_000;
 

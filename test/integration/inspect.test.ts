@@ -15,6 +15,7 @@ import {
   watchMachines,
 } from '../../src/inspect/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 import { ANY } from '../../src/wire/subjects.js';
 
@@ -25,14 +26,6 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 /** A job that runs until the test lets it end. */
-function gate() {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-}
-
 /** A user's machine, with parts that have no name. */
 function reportMachine(until: Promise<void>) {
   return setup({

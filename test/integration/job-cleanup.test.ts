@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import type { JobContext } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -10,14 +10,6 @@ beforeAll(async () => {
   nats = await startNats();
 });
 afterAll(() => nats.stop());
-
-function gate(): { open: () => void; opened: Promise<void> } {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-}
 
 /** A moment in which the worker that was given the message goes on. */
 type GoesOn = 'while the cleanup waits for it' | 'when the record is gone';
@@ -43,8 +35,7 @@ describe.concurrent('a cancelled job whose message a worker is given while a cle
           given.open();
           await held.opened;
         };
-        const handler = ({ id: jobId }: JobContext) => ran.push(jobId);
-        await fleet.addWorker({ step: { claim: 'durable', handler } }, { onFailpoint });
+        await fleet.addWorker({ step: ({ id: jobId }) => ran.push(jobId) }, { onFailpoint });
         await given.opened;
         await remove(kind, seq);
       };
