@@ -20,9 +20,9 @@ export default defineConfig({
           ...shared,
           name: 'suite',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/fault/**', 'test/e2e/**'],
-          // Most files wait for servers and processes: a third worker fills the time, a fourth slows the others down.
-          maxWorkers: 3,
+          exclude: ['test/e2e/**'],
+          // Most files wait for servers and processes, and one of them, the fault runs, for most of the time.
+          maxWorkers: 4,
           // Nothing here has global state, and most files import the same modules.
           isolate: false,
         },
@@ -38,17 +38,6 @@ export default defineConfig({
           isolate: false,
           // After the others: a browser takes both cores.
           sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        test: {
-          ...shared,
-          name: 'faults',
-          include: ['test/fault/**/*.test.ts'],
-          testTimeout: 120_000,
-          maxWorkers: 1,
-          // After the others: it needs both cores for processes of its own.
-          sequence: { groupOrder: 2 },
         },
       },
     ],

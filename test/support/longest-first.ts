@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * a fresh clone has no durations of an earlier run to go by.
  */
 const LONGEST = [
+  'fault-selection',
   'cluster',
   'cli',
   'cli-dev',
