@@ -33,35 +33,39 @@ export async function unlessMissing<T>(
 
 /** @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` from each call that the user has no right to; JetfleetError `JETFLEET_CLOSED` */
 export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
-  return withCodes(await jetstreamManager(connection, { checkAPI: false }));
+  return withCodes(await jetstreamManager(connection, { checkAPI: false }), connection);
 }
 
 /** @throws as {@link openManager} */
 export function openClient(connection: NatsConnection): JetStreamClient {
-  return withCodes(jetstream(connection));
+  return withCodes(jetstream(connection), connection);
 }
 
 /** Passes everything on, and gives failed calls their code, those of the lists and groups inside as well. */
-function withCodes<T extends object>(api: T): T {
+function withCodes<T extends object>(api: T, connection: NatsConnection): T {
   return new Proxy(api, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
-      if (typeof value === 'function') return (...args: unknown[]) => coded(value.apply(target, args));
-      return typeof value === 'object' && value !== null ? withCodes(value) : value;
+      if (typeof value === 'function')
+        return (...args: unknown[]) => coded(value.apply(target, args), connection);
+      return typeof value === 'object' && value !== null ? withCodes(value, connection) : value;
     },
   });
 }
 
-function isOfEnd(error: unknown): boolean {
-  return error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError;
+function isOfEnd(error: unknown, connection: NatsConnection): boolean {
+  if (error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError)
+    return true;
+  // What was under way when it closed.
+  return error instanceof errors.RequestError && connection.isClosed();
 }
 
-function coded(result: unknown): unknown {
+function coded(result: unknown, connection: NatsConnection): unknown {
   if (result instanceof Promise) {
     return result.catch((error: unknown) => {
-      throw forbiddenIn(error) ?? (isOfEnd(error) ? closedConnection() : error);
+      throw forbiddenIn(error) ?? (isOfEnd(error, connection) ? closedConnection() : error);
     });
   }
   const isList = typeof result === 'object' && result !== null && 'next' in result;
-  return isList ? withCodes(result) : result;
+  return isList ? withCodes(result, connection) : result;
 }

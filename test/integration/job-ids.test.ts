@@ -1,7 +1,8 @@
 import { jetstream } from '@nats-io/jetstream';
-import { headers as newHeaders } from '@nats-io/transport-node';
+import { connect, headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { openManager } from '../../src/broker/manager.js';
 import {
   complete,
   JobQueueService,
@@ -465,6 +466,16 @@ describe('closing', () => {
     for (const each of await ended)
       if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'JETFLEET_CLOSED' });
     expect(performance.now() - startedAt).toBeLessThan(4_000);
+  });
+
+  test('ends a question to the server that is under way with the code of what is closed', async () => {
+    const connection = await connect({ servers: nats.url });
+    const manager = await openManager(connection);
+    const questions = [manager.streams.info('none'), manager.consumers.info('none', 'none')];
+    const ended = Promise.allSettled(questions);
+    await connection.close();
+    for (const each of await ended)
+      expect(each).toMatchObject({ status: 'rejected', reason: { code: 'JETFLEET_CLOSED' } });
   });
 
   test('sends what is under way', async () => {
