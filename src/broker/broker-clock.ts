@@ -5,6 +5,8 @@ const MEASURE_MS = 60_000;
 /** An answer that took longer says only within which bounds the broker's time is; it is asked for again. */
 const GOOD_ROUND_TRIP_MS = 100;
 const TRIES = 3;
+/** Bounds that cross by no more than this agree: clocks are rounded to milliseconds, and differ a little in speed. */
+const ROUNDING_MS = 5;
 /** So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. */
 const TOLERABLE_MS = 400;
 const MOST_TRIES = 8;
@@ -90,7 +92,7 @@ export class BrokerClock {
       // The broker read its clock at some time in between.
       earliest = Math.max(earliest, brokerMs - answeredMs);
       latest = Math.min(latest, brokerMs - sentMs);
-      if (earliest > latest) [earliest, latest] = [brokerMs - answeredMs, brokerMs - sentMs];
+      if (earliest - latest > ROUNDING_MS) [earliest, latest] = [brokerMs - answeredMs, brokerMs - sentMs];
       const isSure = latest - earliest <= GOOD_ROUND_TRIP_MS;
       this.#startMs =
         isSure || known === undefined ? (earliest + latest) / 2 : Math.min(Math.max(known, earliest), latest);
