@@ -92,7 +92,10 @@ export function clientOf({ url }: Pick<HttpServer, 'url'>) {
       }
     };
     return {
-      status: response.status,
+      // Read here, so that the response lives as long as this: Node cancels an unread body whose response is garbage.
+      get status() {
+        return response.status;
+      },
       next,
       ended,
       [Symbol.asyncDispose]: async () => abort.abort(),
