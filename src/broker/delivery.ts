@@ -6,11 +6,10 @@ import type { AckWindow } from './ack-window.js';
 import { headerReader } from './message-headers.js';
 import type { Replies } from './replies.js';
 
-/**
- * The server hands nothing out for a request that is older than five seconds (see `PullSource`). With two more for its way, a
- * message is as old as this at most when it is called fresh.
- */
-export const FRESH_MS = 7_000;
+/** How long an idle pull waits at the server; short, so that a leader change costs little. */
+export const EXPIRES_MS = 5_000;
+/** The server hands nothing out for a request that has expired. With this for its way, a message is called fresh. */
+export const FRESH_MS = EXPIRES_MS + 2_000;
 
 const NAK = '-NAK';
 const WORKING = '+WPI';

@@ -89,6 +89,17 @@ export class DirectRead {
     return { count: 1 + pendingIn(headers), firstSeq: Number(serverHeader(headers, 'Nats-Sequence')) };
   }
 
+  /** All messages on a filter from `seq` on, oldest first, read in pages of `pageSize`. */
+  async *walk(stream: string, filter: string, seq: number, pageSize: number): AsyncGenerator<StoredMessage> {
+    for (let from = seq; ; ) {
+      const page = await this.page(stream, filter, from, pageSize);
+      yield* page;
+      const last = page.at(-1);
+      if (!last || page.length < pageSize) return;
+      from = last.seq + 1;
+    }
+  }
+
   /**
    * Up to `limit` messages on a filter from `seq` on, oldest first. Fewer only when there are no more: the server ends
    * a batch early by its bytes, and then the rest is asked for.

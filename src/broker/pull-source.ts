@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import { AckWindow } from './ack-window.js';
-import { Delivery } from './delivery.js';
+import { Delivery, EXPIRES_MS } from './delivery.js';
 import { closedConnection, type GuardedSubscription, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
 import type { Replies } from './replies.js';
@@ -26,8 +26,6 @@ export interface PullSourceOptions {
   onMissing: (reason: string) => void;
 }
 
-/** How long an idle pull waits at the server; short, so that a leader change costs little. */
-export const EXPIRES_MS = 5_000;
 const IDLE_HEARTBEAT_MS = 1_000;
 /** Silence after which a waiting pull counts as lost. */
 const SILENCE_MS = 2_500;

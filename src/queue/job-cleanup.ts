@@ -27,7 +27,7 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: nu
   const stream = subjects.streamName('events');
   const nowMs = atMs ?? (await latestTime(broker));
   const cutoff = nowMs - olderThanMs;
-  const removals = new Removals();
+  const removals = new Removals(broker);
   for (const status of ['completed', 'failed'] as const) {
     let inUse: InUse | undefined;
     for (let seq = 1; ; ) {
@@ -41,14 +41,14 @@ export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: nu
         const part = old.slice(start, start + PARALLEL);
         // All are checked before one goes: a job is kept while what follows from it cannot be found.
         const removable = await Promise.all(part.map((event) => removableOf(broker, event, used, nowMs)));
-        await Promise.all(removable.map((job) => job && removals.remove(broker, job)));
+        await Promise.all(removable.map((job) => job && removals.remove(job)));
       }
       const last = page.at(-1);
       if (!last || old.length < page.length) break;
       seq = last.seq + 1;
     }
   }
-  return removals.end(broker);
+  return removals.end();
 }
 
 /** Slow answers leave the measured clock off by some milliseconds, and it may not have come to the last event yet. */
@@ -102,11 +102,17 @@ async function removableOf(
  * job for a new one without its record, so that record stays until the worker has claimed it, or knows that it is late.
  */
 class Removals {
+  readonly #broker: Broker;
   #removed = 0;
   /** Their messages were perhaps handed out while they were removed. */
   readonly #late: Removable[] = [];
 
-  async remove(broker: Broker, job: Removable): Promise<void> {
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  async remove(job: Removable): Promise<void> {
+    const broker = this.#broker;
     const { record, carriers } = job;
     // Of what it has claimed, a worker knows the record.
     const unclaimed = carriers.filter(({ seq }) => seq > (record.workSeq ?? 0));
@@ -118,18 +124,19 @@ class Removals {
     const waiting = unclaimed.filter((_, index) => before[index] === 'waiting');
     // The server counts no message as handed out that is removed, so all those count that it has passed.
     const after = await Promise.all(waiting.map((carrier) => placeOf(broker, record, carrier)));
-    if (after.every((place) => place === 'waiting')) await this.#purge(broker, job);
+    if (after.every((place) => place === 'waiting')) await this.#purge(job);
     else this.#late.push(job);
   }
 
   /** @returns how many jobs were removed */
-  async end(broker: Broker): Promise<number> {
+  async end(): Promise<number> {
     if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
-    for (const job of this.#late) await this.#purge(broker, job);
+    for (const job of this.#late) await this.#purge(job);
     return this.#removed;
   }
 
-  async #purge({ subjects, topology }: Broker, { record, upTo }: Removable): Promise<void> {
+  async #purge({ record, upTo }: Removable): Promise<void> {
+    const { subjects, topology } = this.#broker;
     if ((await topology.purge('events', subjects.eventsOf(record.id), upTo)) > 0) this.#removed++;
   }
 }

@@ -1,6 +1,5 @@
 /** Which finished jobs a cleanup keeps, because an instance can be deleted only while their records exist. */
 import type { Broker } from '../broker/broker.js';
-import type { StoredMessage } from '../broker/direct-read.js';
 import { compensationFor, deletesAfter } from '../jobs/compensation.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
@@ -76,19 +75,8 @@ async function carried(broker: Broker, type: string): Promise<Map<string, JobRec
   return jobs;
 }
 
-async function* pages(
-  broker: Broker,
-  kind: StreamKind,
-  filter: string,
-  fromSeq = 1,
-): AsyncGenerator<StoredMessage> {
-  for (let seq = fromSeq; ; ) {
-    const page = await broker.read.page(broker.subjects.streamName(kind), filter, seq, PAGE);
-    yield* page;
-    const last = page.at(-1);
-    if (!last || page.length < PAGE) return;
-    seq = last.seq + 1;
-  }
+function pages({ read, subjects }: Broker, kind: StreamKind, filter: string, fromSeq = 1) {
+  return read.walk(subjects.streamName(kind), filter, fromSeq, PAGE);
 }
 
 /**

@@ -83,18 +83,14 @@ export class FirstDeliveries {
     const { read, subjects } = this.#broker;
     const stream = subjects.streamName('events');
     const failed = subjects.event(ANY, 'failed', ANY);
-    let seq = await read.sequenceAt(stream, fromMs);
-    if (!Number.isFinite(seq)) return true;
-    if ((await read.count(stream, failed, seq)) > MAX_CANCELLED) return false;
-    for (;;) {
-      const page = await read.page(stream, failed, seq, PAGE);
-      for (const message of page) {
-        const record = this.#broker.recordOf(message);
-        if (record?.state === 'cancelled' && record.workSeq === undefined) this.#cancelled.add(record.id);
-      }
-      if (page.length < PAGE) return true;
-      seq = (page.at(-1)?.seq ?? seq) + 1;
+    const first = await read.sequenceAt(stream, fromMs);
+    if (!Number.isFinite(first)) return true;
+    if ((await read.count(stream, failed, first)) > MAX_CANCELLED) return false;
+    for await (const message of read.walk(stream, failed, first, PAGE)) {
+      const record = this.#broker.recordOf(message);
+      if (record?.state === 'cancelled' && record.workSeq === undefined) this.#cancelled.add(record.id);
     }
+    return true;
   }
 
   /** @returns false when there are too many to read */
@@ -105,22 +101,19 @@ export class FirstDeliveries {
     if (state.messages === 0) return true;
     const first = await read.sequenceAt(stream, Date.parse(state.last_ts) - FORGOTTEN_MS);
     if (state.last_seq - first >= MAX_RECORDS) return false;
-    for (let seq = first; seq <= state.last_seq; ) {
-      const page = await read.page(stream, subjects.event(ANY, ANY, ANY), seq, PAGE);
-      this.#noteClaims(page);
-      if (page.length < PAGE) break;
-      seq = (page.at(-1)?.seq ?? seq) + 1;
+    if (first > state.last_seq) return true;
+    for await (const message of read.walk(stream, subjects.event(ANY, ANY, ANY), first, PAGE)) {
+      if (message.seq > state.last_seq) break;
+      this.#noteClaim(message);
     }
     return true;
   }
 
-  #noteClaims(page: readonly StoredMessage[]): void {
-    for (const message of page) {
-      const record = this.#broker.recordOf(message);
-      if (record?.workSeq === undefined || workKindOf(record.type) !== 'jobs') continue;
-      const key = keyOf(record);
-      this.#claimed.set(key, Math.max(record.workSeq, this.#claimed.get(key) ?? 0));
-    }
+  #noteClaim(message: StoredMessage): void {
+    const record = this.#broker.recordOf(message);
+    if (record?.workSeq === undefined || workKindOf(record.type) !== 'jobs') return;
+    const key = keyOf(record);
+    this.#claimed.set(key, Math.max(record.workSeq, this.#claimed.get(key) ?? 0));
   }
 
   /** Consumers were made for these types: they hand out all that is stored, also of jobs that have run. */

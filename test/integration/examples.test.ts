@@ -176,5 +176,6 @@ test('the code of README does what is said of it, as it stands', async () => {
   expect(await reports.ended).toBe(0);
   const renting = runFile(rent, [], env);
   expect(await renting.line(/./)).toMatch(/^(pending|processing|completed)$/);
-  expect(await billing.line(/novitaInstanceId: 'sim-/)).toBeTruthy();
+  expect(await billing.line(/^\w{26} completed \{$/)).toBeTruthy();
+  expect(await billing.line(/^ {2}novitaInstanceId: 'sim-/)).toBeTruthy();
 });

@@ -14,7 +14,6 @@ beforeAll(async () => {
 });
 afterAll(() => nats.stop());
 
-/** Resolved by hand. */
 /** Far below the 15 s after which a message comes again by itself, and far above what handing on takes. */
 const SOON_MS = 10_000;
 

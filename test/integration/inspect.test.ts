@@ -25,7 +25,6 @@ beforeAll(async () => {
 });
 afterAll(() => nats.stop());
 
-/** A job that runs until the test lets it end. */
 /** A user's machine, with parts that have no name. */
 function reportMachine(until: Promise<void>) {
   return setup({
