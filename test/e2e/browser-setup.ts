@@ -15,8 +15,9 @@ declare module 'vitest' {
   }
 }
 
-/** Bundles the dashboard and starts the browser, once for all files. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+/** Bundles the dashboard and starts the browser, once for all files, where one of those that run needs it. */
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (!project.vitest.state.getPaths().some((path) => path.includes('/test/e2e/'))) return;
   ensureChromium();
   execFileSync(process.execPath, ['scripts/build-dashboard.mjs'], { stdio: 'inherit' });
   const { browser, close } = await startChromium();

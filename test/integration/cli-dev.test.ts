@@ -103,7 +103,7 @@ test('a job from a bare socket is COMPLETED, and so is the monitor job that foll
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(records[0]).toMatchObject({ state: 'running', parentId: 'bare' });
+  expect(records[0]).toMatchObject({ id: 'bare-monitor', parentId: 'bare' });
   expect(records.at(-1)).toMatchObject({ id: 'bare-monitor', status: 'completed' });
   expect(await jobOf('bare')).toMatchObject({ status: 'completed', priority: 'high', attempt: 1 });
   expect(await jobOf('bare-monitor')).toMatchObject({ status: 'completed' });

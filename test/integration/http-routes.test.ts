@@ -15,6 +15,8 @@ let http: Awaited<ReturnType<typeof startHttp>>;
 beforeAll(async () => {
   fleet = await startFleet({ handlers, builtIn: true, worker: { name: 'w-1' } });
   http = await startHttp(fleet.queue, { environment: 'testing' });
+  await fleet.queue.addJob('demo', null, 'normal', { id: 'ended' });
+  await fleet.waitForJob('ended', 'completed');
 });
 afterAll(async () => {
   await http.server.close();
@@ -187,7 +189,7 @@ describe('one job', () => {
     const { status, json } = await http.call('/api/v1/jobs/again/retry', { method: 'POST' });
     expect({ status, json }).toMatchObject({ status: 200, json: { state: 'queued', redrives: 1 } });
     await fleet.waitForJob('again', ({ state, redrives }) => state === 'rejected' && redrives === 1);
-    expectProblem(await http.call('/api/v1/jobs/added/retry', { method: 'POST' }), 409, 'JETFLEET_CONFLICT');
+    expectProblem(await http.call('/api/v1/jobs/ended/retry', { method: 'POST' }), 409, 'JETFLEET_CONFLICT');
   });
 });
 
@@ -223,11 +225,11 @@ describe('many jobs', () => {
     for (const id of ids) await fleet.queue.addJob('bulk_waits', null, 'low', { id });
     await fleet.queue.addJob('hold', null, 'normal', { id: 'bulk-held' });
     await fleet.waitForJob('bulk-held', 'running');
-    const byId = await http.call('/api/v1/jobs/cancel', { body: { ids: ['bulk-1', 'added', 'nobody'] } });
+    const byId = await http.call('/api/v1/jobs/cancel', { body: { ids: ['bulk-1', 'ended', 'nobody'] } });
     expect(byId.json).toEqual({
       done: ['bulk-1'],
       failed: [
-        { id: 'added', code: 'JETFLEET_CONFLICT', detail: expect.any(String) },
+        { id: 'ended', code: 'JETFLEET_CONFLICT', detail: expect.any(String) },
         { id: 'nobody', code: 'JETFLEET_NOT_FOUND', detail: expect.any(String) },
       ],
       more: false,
@@ -316,8 +318,8 @@ describe('webhooks', () => {
   });
 
   test('a job of another type is no webhook', async () => {
-    expectProblem(await http.call('/api/v1/webhooks/added'), 404, 'JETFLEET_NOT_FOUND');
-    const again = await http.call('/api/v1/webhooks/added/redeliver', { method: 'POST' });
+    expectProblem(await http.call('/api/v1/webhooks/ended'), 404, 'JETFLEET_NOT_FOUND');
+    const again = await http.call('/api/v1/webhooks/ended/redeliver', { method: 'POST' });
     expectProblem(again, 404, 'JETFLEET_NOT_FOUND');
   });
 });

@@ -74,7 +74,11 @@ const CREATE = 'POST /gpu/instance/create';
 const GET = 'GET /gpu/instance';
 const LIST = 'GET /gpu/instances';
 const NOTHING_LISTED = { status: 200, body: { instances: [], total: 0 } };
-const isOf = (id: string) => (entry: { name: string }) => entry.name.startsWith(instanceNameStem(id));
+/** A hash follows the stem: one id may begin another. */
+const isOf =
+  (id: string) =>
+  ({ name }: { name: string }) =>
+    name.startsWith(instanceNameStem(id)) && !name.slice(instanceNameStem(id).length).includes('-');
 /** What was done to the instance of a job. */
 const actions = (id: string) => fleet.simulator.ledger.filter(isOf(id)).map(({ action }) => action);
 const live = (id: string) => fleet.simulator.live().filter(isOf(id));

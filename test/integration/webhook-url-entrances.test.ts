@@ -1,5 +1,5 @@
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CreateInstancePayload, complete } from '../../src/index.js';
 import { type Fleet, startFleet, WEBHOOK_SECRET } from '../support/fleet.js';
 import { startHttp } from '../support/http.js';
@@ -26,6 +26,9 @@ afterAll(async () => {
   await http.server.close();
   await fleet.close();
 });
+beforeEach(() => {
+  before = creates();
+});
 
 const order = (webhookUrl?: string): CreateInstancePayload => ({
   instanceId: 'mine',
@@ -37,7 +40,10 @@ const order = (webhookUrl?: string): CreateInstancePayload => ({
   region: 'CN-HK-01',
   ...(webhookUrl !== undefined && { webhookUrl }),
 });
-const rented = () => fleet.simulator.requests.count('POST /gpu/instance/create');
+let before = 0;
+const creates = () => fleet.simulator.requests.count('POST /gpu/instance/create');
+/** How many instances the test has rented. */
+const rented = () => creates() - before;
 const thrownBy = (call: Promise<unknown>) =>
   call.then(
     () => undefined,

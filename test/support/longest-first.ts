@@ -36,7 +36,7 @@ const LONGEST = [
   'outage',
 ];
 
-/** Runs the longest files of each project first, and the others in vitest's own order. */
+/** Runs the longest files first, and the others in vitest's own order. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -44,9 +44,6 @@ export class LongestFirst extends BaseSequencer {
       const index = LONGEST.indexOf(basename(moduleId, '.test.ts'));
       return index < 0 ? LONGEST.length : index;
     };
-    const projects = [...new Set(sorted.map(({ project }) => project))];
-    return projects.flatMap((project) =>
-      sorted.filter((file) => file.project === project).sort((a, b) => rank(a) - rank(b)),
-    );
+    return sorted.sort((a, b) => rank(a) - rank(b));
   }
 }
