@@ -40,6 +40,11 @@ export class BrokerClock {
     return Math.round(this.#startMs + performance.now());
   }
 
+  /** The same, and never before a time that the broker itself has named: what is known of its clock is a guess. */
+  notBefore(brokerMs: number): number {
+    return Math.max(this.now(), brokerMs);
+  }
+
   /** How far the local clock is ahead of the broker's, in ms; below 0 where it is behind. */
   get localOffsetMs(): number {
     return Date.now() - this.now();

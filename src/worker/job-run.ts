@@ -274,7 +274,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
       await this.#append({
         ...this.#record,
         checkpoint,
-        updatedAt: isoTime(this.#services.broker.clock.now()),
+        updatedAt: isoTime(this.#services.broker.clock.notBefore(this.#delivery.timeMs)),
       });
       await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
       this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
@@ -370,7 +370,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (this.#ended) return Promise.resolve();
     const { worker, broker } = this.#services;
     const { retry } = this.#claimed.handler;
-    const facts = { worker, workSeq: this.#delivery.seq, nowMs: broker.clock.now() };
+    const { seq: workSeq, timeMs } = this.#delivery;
+    const facts = { worker, workSeq, nowMs: broker.clock.notBefore(timeMs) };
     const outcome = outcomeRecord(this.#record, state, context, retry, facts);
     if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
     const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
@@ -398,7 +399,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     if (!isUnwritable(cause)) throw cause;
     this.#leave('failed');
     const { worker, broker } = this.#services;
-    const facts = { worker, workSeq: this.#delivery.seq, nowMs: broker.clock.now() };
+    const { seq: workSeq, timeMs } = this.#delivery;
+    const facts = { worker, workSeq, nowMs: broker.clock.notBefore(timeMs) };
     const refused = refusedRecord(this.#record, cause, facts);
     const { code, message } = refused.error ?? {};
     this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);

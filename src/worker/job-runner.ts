@@ -136,7 +136,7 @@ export class JobRunner {
     const draft = this.#draft(
       candidate,
       undefined,
-      claimOfNew(this.#services.broker.clock.now()),
+      claimOfNew(this.#nowMs(candidate.delivery)),
       checked.payload,
     );
     if (isTerminal(draft.record.status)) return undefined;
@@ -195,9 +195,7 @@ export class JobRunner {
     if (refusal) return this.#take(refused(candidate, refusal));
     const { logger } = this.#services;
     const redelivered = delivery.deliveryCount > 1;
-    // A message that its timer has just stored is due, whatever is known of the time.
-    const nowMs = Math.max(this.#services.broker.clock.now(), delivery.timeMs);
-    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs });
+    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs: this.#nowMs(delivery) });
     switch (decision.kind) {
       case 'claim':
         return this.#claim(candidate, last, decision.event).catch((error) =>
@@ -375,8 +373,12 @@ export class JobRunner {
   }
 
   #facts(delivery: Delivery) {
-    const { worker, broker } = this.#services;
-    return { worker, workSeq: delivery.seq, nowMs: broker.clock.now() };
+    return { worker: this.#services.worker, workSeq: delivery.seq, nowMs: this.#nowMs(delivery) };
+  }
+
+  /** A message that its timer has just stored is due, and its job starts after that, whatever is known of the time. */
+  #nowMs({ timeMs }: Delivery): number {
+    return this.#services.broker.clock.notBefore(timeMs);
   }
 }
 

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { BrokerClock } from '../../src/broker/broker-clock.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { Finding } from '../../src/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { type Bundle, bundleScript } from '../support/bundle.js';
+import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
 interface Report {
@@ -79,4 +80,23 @@ test('the clock keeps what it has where the broker does not answer, and takes th
   await clock.measure();
   expect(clock.now()).toBeGreaterThanOrEqual(1_000_000);
   expect(clock.now()).toBeLessThan(1_005_000);
+});
+
+test('a worker whose reading of the clock is late starts and ends no job before it was stored', async () => {
+  const now = BrokerClock.prototype.now;
+  const late = vi.spyOn(BrokerClock.prototype, 'now').mockImplementation(function (this: BrokerClock) {
+    return now.call(this) - 200;
+  });
+  onTestFinished(() => void late.mockRestore());
+  await using fleet = await startFleet({ nats, handlers: { demo: () => 'done' } });
+  const [atOnce, later] = [
+    await fleet.queue.addJob('demo', null),
+    await fleet.queue.addJob('demo', null, 'high', { delayMs: 300 }),
+  ];
+  const { createdAt, startedAt, finishedAt } = await fleet.waitForJob(atOnce, 'completed');
+  expect([createdAt, startedAt, finishedAt]).toEqual([createdAt, startedAt, finishedAt].sort());
+  const { nextRunAt } = (await fleet.queue.getJob(later)) ?? {};
+  const delayed = await fleet.waitForJob(later, 'completed');
+  expect(nextRunAt).toEqual(expect.any(String));
+  expect(Date.parse(delayed.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(nextRunAt ?? ''));
 });
