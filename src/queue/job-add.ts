@@ -7,10 +7,10 @@ import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { derivedIdOf } from '../jobs/job-id.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
-import { findClaims, findJob } from './job-lookup.js';
-import { withdrawnFor } from './job-rivals.js';
-import type { CheckedJob } from './job-request.js';
 import { workKindOf } from '../wire/subjects.js';
+import { findClaims, findJob } from './job-lookup.js';
+import type { CheckedJob } from './job-request.js';
+import { withdrawnFor } from './job-rivals.js';
 
 /** What became of a job that was added. */
 export interface AddedJob {

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type JobPriority, type JobStatus, PRIORITIES } from '../jobs/vocabulary.js';
-import { type Any, ANY, type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { ANY, type Any, type StreamKind, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import type { JobFilter } from './job-filter.js';
 import { pendingRecordOf } from './job-lookup.js';
 import { deliveredBounds, timerJobs, touchedJobs } from './work-jobs.js';

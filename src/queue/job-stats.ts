@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
-import { type Any, ANY, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
+import { ANY, type Any, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
 export type StatusCounts = Record<JobStatus, number>;

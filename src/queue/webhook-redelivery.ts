@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
-import { isoTime } from '../jobs/iso-time.js';
 import { ConflictError, JetfleetError } from '../jobs/errors.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { derivedId, generateJobId } from '../jobs/job-id.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { findJob } from './job-lookup.js';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { ValidationError } from '../jobs/errors.js';
 import { copyJson } from '../jobs/copy-json.js';
+import { ValidationError } from '../jobs/errors.js';
 import { toJobError } from '../jobs/job-error.js';
 import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
 import { acceptedPayload, excerptOf, parsePayload } from '../jobs/validation.js';

@@ -4,10 +4,10 @@ import { type JobQueueOptions, JobQueueService, type JobState, JobWorkerService 
 import { JetfleetError } from '../../src/jobs/errors.js';
 import { isTerminal, PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { decodeRecord } from '../../src/wire/record-message.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { type Cluster, type ClusterNode, startCluster } from '../support/cluster.js';
 import { startNats } from '../support/nats.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
-import { ANY } from '../../src/wire/subjects.js';
 
 const TYPE = 'steady';
 const PRODUCERS = 4;

@@ -1,6 +1,6 @@
-import { inspect } from 'node:util';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { nkeys } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ConnectOptions } from '../../src/broker/connection.js';

@@ -2,7 +2,7 @@ import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nat
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { JobQueueService } from '../../src/index.js';
-import { type StreamKind, STREAM_KINDS } from '../../src/wire/subjects.js';
+import { STREAM_KINDS, type StreamKind } from '../../src/wire/subjects.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

@@ -7,10 +7,10 @@ import type { GpuProvider } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/instance-name.js';
 import { examine, type JobRecord, type OnTimeout } from '../../src/index.js';
 import { compensationFor } from '../../src/jobs/compensation.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import { QUERY } from '../support/simulated-novita.js';
-import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 let fleet: Fleet;

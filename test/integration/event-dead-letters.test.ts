@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { eventsText } from '../../src/cli/events.js';
 import type { EventOptions, EventSubscription, JobRecord } from '../../src/index.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
-import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { drainWorker, listCharts, listWorkers, watchMachines } from '../../src/inspect/index.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
-import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {

@@ -307,8 +307,8 @@ describe('webhooks', () => {
     await fleet.waitForJob(json.id, 'completed');
     const delivery = await http.call(`/api/v1/webhooks/${json.id}`);
     expect(delivery.json).toMatchObject({ response: { status: 204 }, attempts: [{ attempt: 1 }] });
-    const list = await http.call('/api/v1/webhooks?status=completed&limit=2');
-    expect(list.json.deliveries.map(({ id }: { id: string }) => id)).toEqual([json.id, 'hook-2']);
+    const list = await http.call('/api/v1/webhooks?status=completed&limit=1');
+    expect(list.json.deliveries.map(({ id }: { id: string }) => id)).toEqual([json.id]);
     expect(list.json.cursor).toEqual(expect.any(String));
     expect(list.text).not.toContain('hush-hush');
     const received = receiver.requests.filter(({ path }) => path === '/delivered');

@@ -14,10 +14,10 @@ import {
   startStatelyInspector,
   watchMachines,
 } from '../../src/inspect/index.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
-import { ANY } from '../../src/wire/subjects.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {

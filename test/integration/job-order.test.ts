@@ -8,9 +8,9 @@ import {
   snooze,
 } from '../../src/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
-import { ANY } from '../../src/wire/subjects.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 const handlers = {
@@ -30,10 +30,10 @@ let fleet: Fleet;
 const added: Record<string, string[]> = {};
 
 /** Follows the cursor to the end. */
-async function listAll(filter: JobFilter): Promise<JobRecord[]> {
+async function listAll(filter: JobFilter, { queue }: Fleet = fleet): Promise<JobRecord[]> {
   const jobs: JobRecord[] = [];
   for (let cursor: string | undefined, isFirst = true; isFirst || cursor; isFirst = false) {
-    const page = await fleet.queue.getJobs({ ...filter, ...(cursor !== undefined && { cursor }) });
+    const page = await queue.getJobs({ ...filter, ...(cursor !== undefined && { cursor }) });
     expect(page.jobs.length).toBeLessThanOrEqual(filter.limit ?? 100);
     jobs.push(...page.jobs);
     cursor = page.cursor;
@@ -131,19 +131,21 @@ describe.each(['newest', 'oldest'] as const)('%s first', (order) => {
 });
 
 test('an id finds its job first, then those whose ids begin with it', async () => {
+  await using fleet = await startFleet({ nats, handlers });
   const { queue } = fleet;
   await queue.addJobs(
     ['find-1', 'find-1-a', 'find-1-b', 'find-2'].map((id) => ({ id, type: 'demo', payload: null })),
   );
   for (const id of ['find-1', 'find-1-a', 'find-1-b', 'find-2']) await fleet.waitForJob(id, 'completed');
-  const ids = idsOf(await listAll({ id: 'find-1', order: 'newest', limit: 2 }));
+  const ids = idsOf(await listAll({ id: 'find-1', order: 'newest', limit: 2 }, fleet));
   expect(ids[0]).toBe('find-1');
   expect(ids.sort()).toEqual(['find-1', 'find-1-a', 'find-1-b']);
-  expect(idsOf(await listAll({ id: 'find', status: 'failed' }))).toEqual([]);
-  expect(idsOf(await listAll({ id: 'find-', type: 'demo' })).sort()).toHaveLength(4);
+  expect(idsOf(await listAll({ id: 'find', status: 'failed' }, fleet))).toEqual([]);
+  expect(idsOf(await listAll({ id: 'find-', type: 'demo' }, fleet)).sort()).toHaveLength(4);
 });
 
 test('a job that was redriven is listed once, even where the record of its failure is left', async () => {
+  await using fleet = await startFleet({ nats, handlers });
   const { queue } = fleet;
   const id = await queue.addJob('broken', null, 'normal', { id: 'redriven' });
   const failed = await fleet.waitForJob(id, 'rejected');
@@ -155,7 +157,7 @@ test('a job that was redriven is listed once, even where the record of its failu
   await broker.appendEvent({ ...failed, updatedAt: failed.updatedAt }, last?.seq ?? 0);
   await broker.appendEvent(last?.record as JobRecord, (await broker.lastEvent(id))?.seq ?? 0);
   for (const order of ['newest', 'oldest'] as const) {
-    const jobs = (await listAll({ order, status: 'failed', limit: 5 })).filter((job) => job.id === id);
+    const jobs = (await listAll({ order, status: 'failed', limit: 5 }, fleet)).filter((job) => job.id === id);
     expect(jobs).toHaveLength(1);
     expect(jobs[0]?.redrives).toBe(1);
   }

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { openConnection } from '../../src/broker/connection.js';
 import { JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
 import { listWorkers, watchMachines } from '../../src/inspect/index.js';
-import { startHttp } from '../support/http.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
+import { startHttp } from '../support/http.js';
 
 const ROLES = ['producer', 'scheduler', 'worker', 'observer', 'server', 'admin'] as const;
 type Role = (typeof ROLES)[number];
@@ -293,6 +293,9 @@ test('what a role lacks is said by name', async () => {
   await using scheduler = new JobQueueService(login('scheduler'));
   await using observer = new JobQueueService(login('observer'));
   await scheduler.addJob('other', {}, 'normal', { id: 'kept' });
+  await using admin = new JobQueueService(login('admin'));
+  await admin.addJob('other', {}, 'normal', { id: 'ended' });
+  await admin.cancel('ended');
   const missing = (right: string) => ({
     code: 'JETFLEET_BROKER_FORBIDDEN',
     message: expect.stringContaining(right),

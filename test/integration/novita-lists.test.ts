@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createNovitaProvider, type NovitaProvider, type Offer } from '../../src/gpu/index.js';
-import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
 import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
+import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
 import { QUERY, startAnswering } from '../support/simulated-novita.js';
 
 type Answers = (path: string, query: URLSearchParams) => unknown;

@@ -109,7 +109,9 @@ describe('a read that fails says nothing about an instance', () => {
     expect(forge.used).toBe(1);
     expect(live(id)).toHaveLength(1);
     expect(actions(id)).toEqual(['create']);
-    expect(alerts).toMatchObject(isAlert ? [{ kind: 'provider_auth', jobId: `${id}-monitor` }] : []);
+    // A job that another test has left behind may have been answered so too.
+    const own = alerts.filter(({ jobId }) => jobId === `${id}-monitor`);
+    expect(own).toMatchObject(isAlert ? [{ kind: 'provider_auth' }] : []);
   });
 
   it('past the deadline too: the instance that runs by then is kept', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { createHttpApi, startHttpServer } from '../../src/http/index.js';
 import {
   examine,
   type HandlerOptions,
@@ -8,9 +9,8 @@ import {
   JobWorkerService,
   Subjects,
 } from '../../src/index.js';
-import { createHttpApi, startHttpServer } from '../../src/http/index.js';
 import { drainWorker, watchMachines } from '../../src/inspect/index.js';
-import { TOKENS, startHttp } from '../support/http.js';
+import { startHttp, TOKENS } from '../support/http.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;

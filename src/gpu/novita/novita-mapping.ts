@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { BillingMode, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
 import { isInstanceId } from '../instance-id.js';
+import type { BillingMode, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
 import { ProviderError } from '../provider-error.js';
 import { hasMessage } from './novita-errors.js';
 
