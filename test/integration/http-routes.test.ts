@@ -408,9 +408,11 @@ describe('machines', () => {
   });
 
   test('say how many jobs and workers stand in which state', async () => {
+    await fleet.queue.addJob('demo', null, 'normal', { delayMs: 86_400_000 });
     const job = await http.call('/api/v1/machines/job');
     expect(job.json.chart.states).toContainEqual(expect.objectContaining({ id: 'pending.queued' }));
-    expect(job.json.counts).toMatchObject({ 'pending.scheduled': 1, completed: expect.any(Number) });
+    expect(job.json.counts).toMatchObject({ completed: expect.any(Number) });
+    expect(job.json.counts['pending.scheduled']).toBeGreaterThanOrEqual(1);
     const worker = await http.call('/api/v1/machines/worker_lifecycle');
     expect(worker.json.counts).toEqual({ running: 1 });
   });
