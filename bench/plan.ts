@@ -19,6 +19,7 @@ const MOST_ROUNDS: Partial<Record<MeasureName, number>> = {
   criticalBehindLow: 3,
   monitors: 1,
   lists: 1,
+  workers: 1,
   unwatchedServer: 3,
 };
 
@@ -35,14 +36,15 @@ export function unitsOfRound(round: number, sizes: Sizes): Unit[] {
     .filter(({ measure }) => round < (MOST_ROUNDS[measure] ?? Number.POSITIVE_INFINITY));
 }
 
-function unitsOf(durability: Durability, system: SystemName, { backlogs }: Sizes): Unit[] {
+function unitsOf(durability: Durability, system: SystemName, { backlogs, workerCounts }: Sizes): Unit[] {
   const unit = (measure: MeasureName): Unit => ({ measure, system, durability });
   if (system === 'raw-jetstream') return [unit('raw')];
   const units = COMPARISONS.map(unit);
   if (system === 'jetfleet' || system === 'bullmq') units.push(unit('criticalBehindLow'));
   if (system === 'jetfleet' && durability === 'fsync') {
-    units.push(...backlogs.map((backlog) => ({ ...unit('waiting'), backlog })), unit('monitors'));
+    units.push(...backlogs.map((part) => ({ ...unit('waiting'), part })), unit('monitors'));
     units.push(unit('lists'), unit('unwatchedServer'));
+    units.push(...workerCounts.map((part) => ({ ...unit('workers'), part })));
   }
   return units;
 }

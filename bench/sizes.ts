@@ -20,6 +20,12 @@ export interface Sizes {
   polls: number;
   /** Finished jobs behind the lists. */
   listJobs: number;
+  /** Worker processes, ascending. */
+  workerCounts: readonly number[];
+  /** How long jobs are added for them until their code is compiled, how long then, and how long nothing is, before and after. */
+  workersWarmUpMs: number;
+  workersMs: number;
+  idleMs: number;
   criticalJobs: number;
   /** More than can be done before the last CRITICAL job is added. */
   lowJobs: number;
@@ -40,6 +46,10 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     pollMs: 30_000,
     polls: 3,
     listJobs: 1_000_000,
+    workerCounts: [1, 10, 20],
+    workersWarmUpMs: 30_000,
+    workersMs: 75_000,
+    idleMs: 30_000,
     criticalJobs: 100,
     lowJobs: 30_000,
   },
@@ -57,6 +67,10 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     pollMs: 2_000,
     polls: 1,
     listJobs: 2_000,
+    workerCounts: [1, 2],
+    workersWarmUpMs: 500,
+    workersMs: 2_000,
+    idleMs: 1_000,
     criticalJobs: 20,
     lowJobs: 3_000,
   },

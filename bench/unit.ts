@@ -18,6 +18,7 @@ export const MEASURES = [
   'waiting',
   'monitors',
   'lists',
+  'workers',
   'unwatchedServer',
   'criticalBehindLow',
 ] as const;
@@ -28,8 +29,8 @@ export interface Unit {
   measure: MeasureName;
   system: SystemName;
   durability: Durability;
-  /** Of `waiting`: how many jobs wait. */
-  backlog?: number;
+  /** Of `waiting`: how many jobs wait. Of `workers`: how many there are. */
+  part?: number;
 }
 
 /** Measured values by name; a name ends with its unit, such as `p99Ms`. */
@@ -54,6 +55,6 @@ export type Mode = 'full' | 'quick';
 /** What a client process answers. */
 export type Answer = { figures: Figures; node: string } | { error: string };
 
-export function nameOf({ durability, system, measure, backlog }: Unit): string {
-  return [durability, system, measure, backlog].filter((part) => part !== undefined).join('.');
+export function nameOf({ durability, system, measure, part }: Unit): string {
+  return [durability, system, measure, part].filter((each) => each !== undefined).join('.');
 }

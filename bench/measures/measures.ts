@@ -10,6 +10,7 @@ import { measureRaw } from './raw.js';
 import { measureStartLatency } from './start-latency.js';
 import { measureUnwatchedServer } from './unwatched-server.js';
 import { measureWaiting } from './waiting.js';
+import { measureWorkers } from './workers.js';
 
 export const MEASURE_OF: Readonly<Record<MeasureName, Measure>> = {
   add: measureAdd,
@@ -20,6 +21,7 @@ export const MEASURE_OF: Readonly<Record<MeasureName, Measure>> = {
   waiting: measureWaiting,
   monitors: measureMonitors,
   lists: measureLists,
+  workers: measureWorkers,
   unwatchedServer: measureUnwatchedServer,
   criticalBehindLow: measureCriticalBehindLow,
 };

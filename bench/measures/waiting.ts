@@ -14,7 +14,7 @@ const PORTION = 20_000;
  */
 export const measureWaiting: Measure = async ({ unit, server, sizes: { backlogJobs } }) => {
   const session = await openSession(unit.system, server.url);
-  const backlog = unit.backlog ?? 0;
+  const backlog = unit.part ?? 0;
   for (let from = 0; from < backlog; from += PORTION) {
     await session.addBulk(makeJobs(Math.min(PORTION, backlog - from), 'normal', from));
   }

@@ -5,7 +5,7 @@ import { DURABILITIES, type Durability, type MeasureName, SYSTEMS, type SystemNa
 export interface FigureRow {
   durability: Durability;
   system: SystemName;
-  /** A backlog of `waiting`, a half of `raw`. */
+  /** A backlog of `waiting`, a number of `workers`, a half of `raw`. */
   part?: string;
   figures: Record<string, Summary>;
 }

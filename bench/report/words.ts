@@ -154,6 +154,26 @@ export const SECTIONS: readonly Section[] = [
     ],
   },
   {
+    measure: 'workers',
+    title: 'Many workers',
+    text:
+      'Workers in processes of their own share 400 jobs a second of one type that do nothing, for 75 s after 30 s in which ' +
+      'their code is compiled: the start latency over all of them, on one clock, what the server sends to workers and producer for a job, and its CPU time. Before and after, ' +
+      'nothing is added for 30 s: the CPU time of a worker and of the server, as shares of a core.',
+    columns: [
+      ['p50Ms', 'p50, ms'],
+      ['p99Ms', 'p99, ms'],
+      ['messagesOutPerJob', 'messages out a job'],
+      ['workerCpuMicrosPerJob', 'workers CPU, us/job'],
+      ['serverCpuMicrosPerJob', 'server CPU, us/job'],
+      ['idleBeforePercent', 'a worker idle before, %'],
+      ['idleAfterPercent', 'after, %'],
+      ['serverIdleBeforePercent', 'server idle before, %'],
+      ['serverIdleAfterPercent', 'after, %'],
+    ],
+    partHeading: 'workers',
+  },
+  {
     measure: 'unwatchedServer',
     title: 'The HTTP server when nobody looks',
     text:

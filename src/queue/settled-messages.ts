@@ -16,6 +16,8 @@ export interface WorkConsumer extends ConsumerSubjects {
 export interface Removable extends WorkConsumer {
   /** Messages of it that the caller has settled itself, for which no record is read. */
   known: ReadonlySet<number>;
+  /** Those that other workers say they have settled, of what is stored from a sequence on. */
+  othersKnow?: (firstSeq: number) => Promise<ReadonlySet<number>>;
 }
 
 /** What the server says of a consumer. */
@@ -133,12 +135,16 @@ async function removeBeyondWildcards(
 
 /** How far all that is stored of a consumer is settled, at most up to the bound. */
 async function settledUpTo(broker: Broker, consumer: Removable, bound: number): Promise<SettledUpTo> {
-  const { kind, known } = consumer;
+  const { kind } = consumer;
+  const { read, subjects } = broker;
+  const stored = await read.extent(subjects.streamName(kind), consumer.subject);
+  if (stored.firstSeq > bound) return { upTo: bound, last: 0 };
+  const known = await withOthers(broker, consumer, bound, stored);
   // A message with headers that cannot be read is on no page.
-  let last = lastOf(known, bound);
-  if (await isAllKnown(broker, consumer, bound)) return { upTo: bound, last };
+  let last = lastOf(known.seqs, bound);
+  if (known.isAll) return { upTo: bound, last };
   for await (const page of belowFloor(broker, consumer, bound)) {
-    const unknown = page.filter(({ seq }) => !known.has(seq));
+    const unknown = page.filter(({ seq }) => !known.seqs.has(seq));
     const [lost] = await unsettledOf(broker, kind, unknown);
     const settled = lost ? page.filter(({ seq }) => seq < lost.seq) : page;
     last = Math.max(last, settled.at(-1)?.seq ?? 0);
@@ -147,13 +153,34 @@ async function settledUpTo(broker: Broker, consumer: Removable, bound: number): 
   return { upTo: bound, last };
 }
 
-/** Whether what is stored up to the bound is what the caller has settled, and nothing else, by their numbers. */
-async function isAllKnown(
-  { read, subjects, topology }: Broker,
-  { kind, subject, known }: Removable,
+interface Known {
+  seqs: ReadonlySet<number>;
+  /** Whether nothing else is stored up to the bound. */
+  isAll: boolean;
+}
+
+/** What is known to be settled of the messages that are stored up to the bound: the others are asked where it is worth it. */
+async function withOthers(
+  broker: Broker,
+  consumer: Removable,
   bound: number,
+  { count, firstSeq }: { count: number; firstSeq: number },
+): Promise<Known> {
+  const { known, othersKnow } = consumer;
+  if (count < WORTH_COUNTING) return { seqs: known, isAll: false };
+  const isAll = await isNothingElse(broker, consumer, bound, known);
+  if (isAll || !othersKnow) return { seqs: known, isAll };
+  const seqs = new Set([...known, ...(await othersKnow(firstSeq))]);
+  return { seqs, isAll: await isNothingElse(broker, consumer, bound, seqs) };
+}
+
+/** Whether what is stored up to the bound is what is known, by their numbers. */
+async function isNothingElse(
+  { read, subjects, topology }: Broker,
+  { kind, subject }: WorkConsumer,
+  bound: number,
+  known: ReadonlySet<number>,
 ): Promise<boolean> {
-  if (known.size < WORTH_COUNTING) return false;
   // A replica that lags behind could answer the second question as of before the first.
   if ((await topology.streamInfo(kind)).config.num_replicas !== 1) return false;
   const stream = subjects.streamName(kind);

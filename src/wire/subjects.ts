@@ -179,6 +179,11 @@ export class Subjects {
     return `${this.prefix}jetfleet.workers`;
   }
 
+  /** `jetfleet.settled`: asks every worker which messages of some consumers it has settled, before they are removed. */
+  settledAsked(): string {
+    return `${this.prefix}jetfleet.settled`;
+  }
+
   /** `jetfleet.charts`: asks every worker for the charts that its handlers run. */
   chartsAsked(): string {
     return `${this.prefix}jetfleet.charts`;

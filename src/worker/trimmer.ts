@@ -4,6 +4,7 @@ import type { SettledSequences } from '../broker/settled-sequences.js';
 import { byRemoval, floorOfAll, removeSettled, type WorkConsumer } from '../queue/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkKind } from '../wire/subjects.js';
+import { answerSettled, askSettled } from './settled-exchange.js';
 
 /** A consumer, and what this worker has acknowledged of it. */
 export interface TrimSource extends WorkConsumer {
@@ -32,6 +33,8 @@ const BUSY_PAUSE = { factor: 100, maxMs: 30_000 };
 const IDLE_PAUSE = { factor: 20, maxMs: 5_000 };
 /** How often to look for what other workers have left, which may be dead. */
 const LEFTOVERS_MS = 15_000;
+/** A question of another worker puts a removal off, but anybody can ask: no longer than this since the last one of one's own. */
+const MOST_PUT_OFF_MS = 10 * 60_000;
 const STOP_MS = 5_000;
 /**
  * A long job keeps the floor of its consumer where it is, so everything behind it stays. With more than this left after a removal,
@@ -51,9 +54,13 @@ interface Group {
 }
 
 interface Turn {
-  /** When the last removal ended, by `performance.now()`, and how long it took. */
+  /** When the last removal ended, by `performance.now()`, or another worker's began, and how long the last one here took. */
   endedMs: number;
   tookMs: number;
+  /** When this worker looked itself for the last time. */
+  lookedMs: number;
+  /** When to look for what others have left. */
+  leftoversAtMs: number;
   /** Nothing up to here is stored any more. */
   doneUpTo: number;
   /** How many messages were settled at the last look. */
@@ -69,17 +76,23 @@ interface Turn {
 export class Trimmer {
   readonly #options: TrimmerOptions;
   readonly #turns = new Map<string, Turn>();
-  #leftoversAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #trimming: Promise<void> = Promise.resolve();
   #stopped = false;
+  #detach = () => {};
 
   constructor(options: TrimmerOptions) {
     this.#options = options;
   }
 
   start(): void {
-    if (!this.#timer) this.#plan();
+    if (this.#timer) return;
+    this.#detach = answerSettled(
+      this.#options.broker,
+      (consumer) => [...this.#options.sources()].find(({ name }) => name === consumer)?.settled,
+      (consumer, firstSeq) => this.#putOff(consumer, firstSeq),
+    );
+    this.#plan();
   }
 
   /**
@@ -91,6 +104,20 @@ export class Trimmer {
     clearTimeout(this.#timer);
     const last = this.#trimming.then(() => this.#trim(this.#groups()));
     await atMost(STOP_MS, last);
+    this.#detach();
+  }
+
+  /** Another worker removes what the group is done with. */
+  #putOff(consumer: unknown, firstSeq: number): void {
+    const isOf = ({ name }: TrimSource) => name === consumer;
+    const group = this.#groups().find(({ sources }) => sources.some(isOf));
+    if (!group) return;
+    forget(group.sources.filter(isOf), firstSeq - 1);
+    const turn = this.#turnOf(group);
+    const now = performance.now();
+    if (now - turn.lookedMs > MOST_PUT_OFF_MS || group.size > 2 * MANY) return;
+    turn.endedMs = now;
+    turn.leftoversAtMs = leftoversAfter(now);
   }
 
   #plan(): void {
@@ -134,9 +161,12 @@ export class Trimmer {
 
   #due(): Group[] {
     const now = performance.now();
-    const looksForLeftovers = now >= this.#leftoversAtMs;
-    if (looksForLeftovers) this.#leftoversAtMs = now + LEFTOVERS_MS;
-    return this.#groups().filter((group) => (group.size === 0 ? looksForLeftovers : this.#isDue(group, now)));
+    return this.#groups().filter((group) => {
+      const turn = this.#turnOf(group);
+      const isDue = group.size === 0 ? now >= turn.leftoversAtMs : this.#isDue(group, now);
+      if (isDue) turn.leftoversAtMs = leftoversAfter(now);
+      return isDue;
+    });
   }
 
   #isDue(group: Group, now: number): boolean {
@@ -155,6 +185,8 @@ export class Trimmer {
     const turn = this.#turns.get(key) ?? {
       endedMs: performance.now(),
       tookMs: 0,
+      lookedMs: performance.now(),
+      leftoversAtMs: 0,
       doneUpTo: 0,
       seen: 0,
       isPinned: false,
@@ -181,13 +213,19 @@ export class Trimmer {
   async #trimGroup(group: Group, floor: number): Promise<void> {
     const { sources } = group;
     const turn = this.#turnOf(group);
+    turn.lookedMs = performance.now();
     // A consumer that was made anew begins below what is gone.
     if (floor <= turn.doneUpTo) {
       turn.isPinned = this.#isPinned(group.size);
       return forget(sources, floor);
     }
-    const removable = sources.map((source) => ({ ...source, known: source.settled.known() }));
-    const removed = await removeSettled(this.#options.broker, removable, floor);
+    const { broker } = this.#options;
+    const removable = sources.map((source) => ({
+      ...source,
+      known: source.settled.known(),
+      othersKnow: (firstSeq: number) => askSettled(broker, source.name, firstSeq),
+    }));
+    const removed = await removeSettled(broker, removable, floor);
     forget(sources, removed.upTo);
     turn.endedMs = performance.now();
     turn.tookMs = removed.tookMs;
@@ -195,6 +233,11 @@ export class Trimmer {
     turn.seen = sizeOf(sources);
     turn.isPinned = this.#isPinned(turn.seen);
   }
+}
+
+/** Not all workers at once: those that hear the first one ask look later. */
+function leftoversAfter(nowMs: number): number {
+  return nowMs + LEFTOVERS_MS * (0.75 + Math.random() / 2);
 }
 
 function sizeOf(sources: readonly TrimSource[]): number {

@@ -22,6 +22,7 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['events.report.completed.one', 'worker', 'server'],
   ['jetfleet.cancelled', 'worker', 'server'],
   ['jetfleet.swept', 'worker'],
+  ['jetfleet.settled', 'worker'],
   ['jetfleet.drain', 'server'],
   ['jetfleet.workers', 'observer', 'server'],
   ['jetfleet.charts', 'observer', 'server'],

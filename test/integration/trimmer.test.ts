@@ -1,5 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { openConnection } from '../../src/broker/connection.js';
+import { DirectRead } from '../../src/broker/direct-read.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { SettledSequences } from '../../src/broker/settled-sequences.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -181,4 +184,58 @@ it('messages behind one that stays unacknowledged are removed too, once they are
     WITHIN,
   );
   await trimmer.stop();
+});
+
+describe('of a consumer that several workers share', () => {
+  const JOBS = 400;
+  const handlers = { step: { handler: () => delay(2), concurrency: 4 } };
+
+  it('messages are removed by what each of them says it has settled, and none is read', async () => {
+    const pages = vi.spyOn(DirectRead.prototype, 'page');
+    onTestFinished(() => void pages.mockRestore());
+    await using fleet = await startFleet({ nats, handlers, workers: 3 });
+    const { subjects } = await fleet.queue.broker();
+    pages.mockClear();
+    const ids = await fleet.queue.addJobs(Array.from({ length: JOBS }, () => ({ type: 'step', payload: 1 })));
+    for (const id of ids) await fleet.waitForJob(id, 'completed');
+    await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+    expect(pages.mock.calls.filter(([stream]) => stream === subjects.streamName('jobs'))).toEqual([]);
+    const { jobs } = await fleet.queue.getJobs({ type: 'step', limit: JOBS });
+    expect(new Set(jobs.map(({ worker }) => worker)).size).toBe(3);
+  });
+
+  it('a stranger who asks and answers for workers does no more than delay the removal', async () => {
+    await using fleet = await startFleet({ nats, handlers, workers: 2 });
+    const { connection, subjects } = await fleet.queue.broker();
+    const stranger = await openConnection({ servers: nats.url });
+    onTestFinished(() => stranger.close());
+    const answers = [
+      '{"settled":{"a":1}}',
+      '{"settled":[1e300]}',
+      '[]',
+      '{"settled":[-5,"x",null]}',
+      'no JSON',
+    ];
+    const forge = ({ reply = '' }: { reply?: string }) => {
+      for (const each of answers) stranger.publish(reply, each);
+    };
+    stranger.subscribe(subjects.settledAsked(), { callback: (_, message) => forge(message) });
+    const questions = [{ consumer: 'step-normal', firstSeq: 1e15 }, { consumer: 7 }, { firstSeq: 'x' }, []];
+    const asking = setInterval(() => {
+      for (const question of questions)
+        stranger.publish(subjects.settledAsked(), JSON.stringify(question), { reply: '_INBOX.x.y' });
+    }, 20);
+    onTestFinished(() => clearInterval(asking));
+    const ids = await fleet.queue.addJobs(Array.from({ length: JOBS }, () => ({ type: 'step', payload: 1 })));
+    for (const id of ids) await fleet.waitForJob(id, 'completed');
+    await connection.flush();
+    clearInterval(asking);
+    for (const worker of fleet.workers) await worker.shutdown();
+    expect(await stored(fleet)).toEqual([]);
+    expect(await fleet.queue.getStats()).toMatchObject({
+      completedJobs: JOBS,
+      pendingJobs: 0,
+      failedJobs: 0,
+    });
+  });
 });

@@ -1,0 +1,56 @@
+import type { Broker } from '../broker/broker.js';
+import type { SettledSequences } from '../broker/settled-sequences.js';
+
+/** A live worker answers within milliseconds. */
+const ANSWERS_MS = 1_000;
+/** So many sequences fit into one answer; what is not named is read. */
+const MAX_NAMED = 100_000;
+
+/**
+ * Asks all workers which messages of a consumer they have settled, before it is read message by message. They leave the
+ * removal to the asker for a while.
+ * @param firstSeq nothing before it is stored any more
+ */
+export async function askSettled(
+  { notices, subjects }: Broker,
+  consumer: string,
+  firstSeq: number,
+): Promise<ReadonlySet<number>> {
+  const seqs = new Set<number>();
+  for (const { settled } of await notices.ask(subjects.settledAsked(), { consumer, firstSeq }, ANSWERS_MS)) {
+    for (const seq of sequencesOf(settled)) seqs.add(seq);
+  }
+  return seqs;
+}
+
+/**
+ * Answers such questions, unless nothing of the consumer is worked here; returns how to stop.
+ * @param onAsked told of a question, before it is answered
+ */
+export function answerSettled(
+  { notices, subjects }: Broker,
+  find: (consumer: unknown) => SettledSequences | undefined,
+  onAsked: (consumer: unknown, firstSeq: number) => void,
+): () => void {
+  return notices.answer(subjects.settledAsked(), ({ consumer, firstSeq }) => {
+    const settled = find(consumer);
+    if (!settled) return undefined;
+    onAsked(consumer, typeof firstSeq === 'number' ? firstSeq : 0);
+    return { settled: differencesOf(settled.known()) };
+  });
+}
+
+/** Ascending sequences, each as its difference from the one before: most are short. */
+function differencesOf(seqs: ReadonlySet<number>): number[] {
+  const ascending = [...seqs].sort((a, b) => a - b).slice(0, MAX_NAMED);
+  return ascending.map((seq, index) => seq - (ascending[index - 1] ?? 0));
+}
+
+function* sequencesOf(differences: unknown): Iterable<number> {
+  let last = 0;
+  for (const difference of Array.isArray(differences) ? differences : []) {
+    if (!Number.isSafeInteger(difference)) return;
+    last += difference;
+    yield last;
+  }
+}
