@@ -2,7 +2,7 @@
 import { instanceNameStem, type Simulator } from '../gpu/index.js';
 import type { JobState, JobStatus } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import type { LifecycleStatus } from '../webhooks/index.js';
+import type { InstanceStatus } from '../webhooks/index.js';
 import { Header } from '../wire/headers.js';
 import type { JobWorkerService } from '../worker/job-worker-service.js';
 import type { RawProducer } from './raw-producer.js';
@@ -24,7 +24,7 @@ export interface ExpectedJob {
 export interface ExpectedOperation {
   id: string;
   /** The one webhook that tells how it ended. */
-  webhook: LifecycleStatus;
+  webhook: InstanceStatus;
   /** Name of the instance that it must have rented, exactly once; none for an operation that must not rent. */
   instanceStem?: string;
   /** Whether the instance must be deleted and gone in the end. Defaults to false. */
@@ -141,7 +141,7 @@ function operationJobs(id: string): ExpectedJob[] {
   ];
 }
 
-function endOf(id: string): { webhook: LifecycleStatus; deleted: boolean } {
+function endOf(id: string): { webhook: InstanceStatus; deleted: boolean } {
   return id === 'stuck' ? { webhook: 'timeout', deleted: true } : { webhook: 'running', deleted: false };
 }
 

@@ -20,7 +20,10 @@ export interface JobOptions {
   maxAttempts?: number;
   /** Limit for one attempt in milliseconds, at most 24 hours. Defaults to its type's, else to 24 hours. */
   timeoutMs?: number;
-  /** Where lifecycle webhooks go when the payload has no `webhookUrl`. */
+  /**
+   * Where a webhook goes when the job has ended. Instance operations report `instance.*` as a whole, and the `webhookUrl` of
+   * their payloads comes first; jobs of every other type report `job.completed`, `job.failed` or `job.timeout`.
+   */
   webhookUrl?: string;
   /** W3C trace context, kept on every record of the job. */
   traceparent?: string;

@@ -7,7 +7,7 @@ export {
   type WebhookDelivery,
 } from './deliver.js';
 export type { WebhookGuardOptions } from './guard.js';
-export type { LifecycleStatus, LifecycleWebhook } from './lifecycle-webhook.js';
+export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from './lifecycle-webhook.js';
 export {
   generateWebhookSecret,
   parseWebhookSecret,

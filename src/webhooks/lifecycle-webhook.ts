@@ -5,17 +5,19 @@ import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { webhookUrlFault } from '../jobs/webhook-url.js';
 
 /** How an instance operation ended, in the words of the webhook. */
-export type LifecycleStatus = 'running' | 'failed' | 'timeout';
+export type InstanceStatus = 'running' | 'failed' | 'timeout';
+/** How a job of another type ended. */
+export type EndStatus = 'completed' | 'failed' | 'timeout';
 
-/** Body of a lifecycle webhook, in the shape of Standard Webhooks. */
-export interface LifecycleWebhook {
-  type: `instance.${LifecycleStatus}`;
+/** Body of a lifecycle webhook about an instance operation, in the shape of Standard Webhooks. */
+export interface InstanceWebhook {
+  type: `instance.${InstanceStatus}`;
   /** When the operation ended, ISO 8601. */
   timestamp: string;
   data: {
     /** The caller's own id; missing when the payload of the job could not be read. */
     instanceId?: string;
-    status: LifecycleStatus;
+    status: InstanceStatus;
     /** The provider's id, once there is one. */
     novitaInstanceId?: string;
     /** Milliseconds from the start of the operation to its end. */
@@ -28,44 +30,77 @@ export interface LifecycleWebhook {
   };
 }
 
+/** Body of a lifecycle webhook about a job of any other type, in the same shape. */
+export interface JobWebhook {
+  type: `job.${EndStatus}`;
+  /** When the job ended, ISO 8601. */
+  timestamp: string;
+  data: {
+    jobId: string;
+    jobType: string;
+    status: EndStatus;
+    /** Milliseconds from when the job was added to its end. */
+    elapsedTime?: number;
+    /** What went wrong, in words. */
+    error?: string;
+    /** What went wrong, as one of `docs/errors.md`. */
+    errorCode?: string;
+  };
+}
+
 /**
- * The `send_webhook` job that follows from the end of a `create_instance` or `monitor_instance` job, or undefined when
- * none does: the job has not ended, no webhook URL was given, or it is a completed `create_instance`, whose monitor job
- * reports for the whole operation. So an operation has one terminal webhook. The same record gives the same bytes
- * and the same id, so a worker may repeat it.
+ * The `send_webhook` job that follows from the end of a job, or undefined when none does: the job has not ended, no webhook
+ * URL was given, or it is a completed `create_instance`, whose monitor job reports for the whole operation. So an operation
+ * has one terminal webhook. The same record gives the same bytes and the same id, so a worker may repeat it.
  *
- * `payload.webhookUrl` comes before the record's; one that cannot be used counts as missing, since the job has failed for
+ * Of `create_instance` and `monitor_instance`, `payload.webhookUrl` comes before the record's; one that cannot be used counts as missing, since the job has failed for
  * it already. Neither is there a webhook for a job that failed because the worker may not deliver to its URL.
  */
 export function lifecycleWebhook(record: JobRecord): FollowUp | undefined {
-  const status = lifecycleStatus(record);
-  if (!status || record.error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return undefined;
-  const payload = asObject(record.payload);
-  const url = [payload.webhookUrl, record.webhookUrl].find(isUsable);
-  if (url === undefined) return undefined;
+  const { type, error, priority } = record;
+  if (!isTerminal(record.status) || error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return undefined;
+  const isOfInstance = type === JobType.CREATE_INSTANCE || type === JobType.MONITOR_INSTANCE;
+  // What a payload of another type calls `webhookUrl` is its handler's own.
+  const urls = [isOfInstance ? asObject(record.payload).webhookUrl : undefined, record.webhookUrl];
+  const url = urls.find(isUsable);
+  const body = isOfInstance ? aboutInstance(record) : aboutJob(record);
+  if (url === undefined || !body) return undefined;
   return {
     type: JobType.SEND_WEBHOOK,
-    id: failureId(record, `webhook-${status}`),
-    payload: { url, payload: webhookBody(record, status, payload) },
-    priority: record.priority,
+    id: failureId(record, `webhook-${body.data.status}`),
+    payload: { url, payload: body },
+    priority,
     maxAttempts: DEFAULT_WEBHOOK_MAX_ATTEMPTS,
   };
 }
 
-function lifecycleStatus({ type, status, state }: JobRecord): LifecycleStatus | undefined {
-  if (!isTerminal(status)) return undefined;
-  if (type === JobType.CREATE_INSTANCE) return status === 'failed' ? 'failed' : undefined;
-  if (type !== JobType.MONITOR_INSTANCE) return undefined;
-  if (status === 'completed') return 'running';
+function endOf({ status, state }: JobRecord): EndStatus {
+  if (status === 'completed') return 'completed';
   return state === 'timed_out' ? 'timeout' : 'failed';
 }
 
-function webhookBody(
-  record: JobRecord,
-  status: LifecycleStatus,
-  payload: Record<string, unknown>,
-): LifecycleWebhook {
-  const timestamp = record.finishedAt ?? record.updatedAt;
+function aboutJob(record: JobRecord): JobWebhook {
+  const { id: jobId, type: jobType, createdAt } = record;
+  const status = endOf(record);
+  const timestamp = endedAt(record);
+  return {
+    type: `job.${status}`,
+    timestamp,
+    data: { jobId, jobType, status, ...elapsed(createdAt, timestamp), ...whatWentWrong(record) },
+  };
+}
+
+function instanceStatus(record: JobRecord): InstanceStatus | undefined {
+  const end = endOf(record);
+  if (record.type === JobType.CREATE_INSTANCE) return end === 'completed' ? undefined : 'failed';
+  return end === 'completed' ? 'running' : end;
+}
+
+function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
+  const status = instanceStatus(record);
+  if (!status) return undefined;
+  const payload = asObject(record.payload);
+  const timestamp = endedAt(record);
   const instanceId = firstText(payload.instanceId);
   // A create that failed after its instance was made knows the instance from what it left behind.
   const novitaInstanceId = firstText(
@@ -73,9 +108,6 @@ function webhookBody(
     asObject(record.result).novitaInstanceId,
     asObject(record.checkpoint).novitaInstanceId,
   );
-  const startedAt = firstTime(payload.startTime, record.createdAt);
-  const elapsedTime = Math.max(0, Date.parse(timestamp) - startedAt);
-  const { error } = record;
   return {
     type: `instance.${status}`,
     timestamp,
@@ -83,11 +115,25 @@ function webhookBody(
       ...(instanceId !== undefined && { instanceId }),
       status,
       ...(novitaInstanceId !== undefined && { novitaInstanceId }),
-      ...(!Number.isNaN(elapsedTime) && { elapsedTime }),
-      ...(error && { error: error.message, errorCode: error.code }),
+      ...elapsed(payload.startTime, timestamp, record.createdAt),
+      ...whatWentWrong(record),
       jobId: record.id,
     },
   };
+}
+
+function endedAt({ finishedAt, updatedAt }: JobRecord): string {
+  return finishedAt ?? updatedAt;
+}
+
+/** @param from the first of the two that is a time counts */
+function elapsed(from: unknown, until: string, otherwise?: string): { elapsedTime?: number } {
+  const elapsedTime = Math.max(0, Date.parse(until) - firstTime(from, otherwise));
+  return Number.isNaN(elapsedTime) ? {} : { elapsedTime };
+}
+
+function whatWentWrong({ error }: JobRecord): { error?: string; errorCode?: string } {
+  return error ? { error: error.message, errorCode: error.code } : {};
 }
 
 function isUsable(value: unknown): value is string {

@@ -81,14 +81,31 @@ describe('lifecycleWebhook', () => {
     ['a completed create_instance, whose monitor reports', record('create_instance', COMPLETED)],
     ['a job that retries', record('create_instance', { status: 'pending', state: 'retrying', error: ERROR })],
     ['a job that runs', record('monitor_instance', { status: 'processing', state: 'waiting' })],
-    [
-      'a send_webhook job',
-      record('send_webhook', { ...failed('exhausted'), payload: { url: URL }, webhookUrl: URL }),
-    ],
-    ["a user's own type", record('resize_disk', { ...COMPLETED, webhookUrl: URL })],
+    ["a user's own type whose payload has a URL", record('resize_disk', COMPLETED)],
+    ["a user's own type that runs", record('resize_disk', { webhookUrl: URL })],
     ['a job without a URL', record('monitor_instance', { ...COMPLETED, payload: { instanceId: 'inst-1' } })],
   ])('says nothing of %s', (_, job) => {
     expect(lifecycleWebhook(job)).toBeUndefined();
+  });
+
+  it.each([
+    ['resize_disk', COMPLETED, 'completed', {}],
+    ['resize_disk', failed('exhausted'), 'failed', { error: ERROR.message, errorCode: ERROR.code }],
+    ['resize_disk', failed('timed_out'), 'timeout', { error: ERROR.message, errorCode: ERROR.code }],
+    ['delete_instance', COMPLETED, 'completed', {}],
+    ['send_webhook', failed('exhausted'), 'failed', { error: ERROR.message, errorCode: ERROR.code }],
+  ] as const)('reports the end of %s, %o, as %s', (jobType, end, status, why) => {
+    const next = lifecycleWebhook(record(jobType, { ...end, webhookUrl: URL }));
+    expect(next).toMatchObject({ type: 'send_webhook', id: `order-42-webhook-${status}`, maxAttempts: 10 });
+    expect(next?.webhookUrl).toBeUndefined();
+    expect(next?.payload).toEqual({
+      url: URL,
+      payload: {
+        type: `job.${status}`,
+        timestamp: '2026-01-01T00:01:00.000Z',
+        data: { jobId: 'order-42', jobType, status, elapsedTime: 50_000, ...why },
+      },
+    });
   });
 
   it("prefers the payload's URL to the record's, and falls back on a bad one", () => {
