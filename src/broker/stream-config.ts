@@ -19,7 +19,7 @@ import { PRIORITIES } from '../jobs/vocabulary.js';
 import { ANY, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 
 export interface TopologyOptions {
-  /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1. */
+  /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
   replicas?: number;
   /** How long records are kept, in milliseconds. Defaults to 7 days. */
   eventsMaxAgeMs?: number;

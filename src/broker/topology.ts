@@ -30,10 +30,16 @@ export interface TopologyReport {
   /** Names of what is missing still; only {@link Topology.inspect} leaves any. */
   missing: string[];
   drift: Drift[];
+  /** Names of streams with one copy in a cluster, where nobody has said how many there shall be. */
+  singleCopies: string[];
 }
 
 /** What to do about what is not there. */
 type OnMissing = (target: string, report: TopologyReport, make: () => Promise<unknown>) => Promise<void>;
+
+/** What single copies mean, and the way out. */
+export const SINGLE_COPIES =
+  'streams have one copy each, though the server is one of a cluster: what they hold is away while its server is, and lost with it; state how many there shall be with --replicas or JETFLEET_REPLICAS, and raise those that exist with "jetfleet doctor --replicas 3 --fix"';
 
 const NANOS_PER_MS = 1_000_000;
 const SUBJECTS_OVERLAP = 10065;
@@ -95,7 +101,7 @@ export class Topology {
     onMissing: OnMissing,
     mayChange: boolean,
   ): Promise<TopologyReport> {
-    const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [] };
+    const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [], singleCopies: [] };
     const [timers, ...others] = wantedStreams(this.#subjects, this.#options);
     await this.#compareStream(timers as WantedStream, report, onMissing, mayChange);
     await this.#compareHandover(report, onMissing);
@@ -197,11 +203,20 @@ export class Topology {
     const target = `stream ${want.name}`;
     const have = await unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
     if (!have) {
-      await onMissing(target, report, () => this.#jsm.streams.add(want as StreamConfig & { name: string }));
+      const make = async () =>
+        this.#noteCopies(await this.#jsm.streams.add(want as StreamConfig & { name: string }), report);
+      await onMissing(target, report, make);
     } else {
       const { config } = mayChange ? await this.#withSource(have, want, report) : have;
-      compare(target, config, want, report);
+      const { num_replicas: _, ...others } = want;
+      compare(target, config, this.#options.replicas === undefined ? others : want, report);
+      this.#noteCopies(have, report);
     }
+  }
+
+  #noteCopies({ config, cluster }: StreamInfo, { singleCopies }: TopologyReport): void {
+    const isOnlyOne = config.num_replicas === 1 && cluster?.name !== undefined;
+    if (isOnlyOne && this.#options.replicas === undefined) singleCopies.push(`stream ${config.name}`);
   }
 
   /** The consumers by which the work streams take from TIMERS; without that stream, it alone is missing. */
@@ -300,6 +315,8 @@ export class Topology {
 export function assertSafe(report: TopologyReport, logger: Logger): void {
   const advice = report.drift.filter(({ severity }) => severity === 'advice');
   if (advice.length > 0) logger.warn({ drift: advice }, 'streams differ from what Jetfleet would choose');
+  const { singleCopies } = report;
+  if (singleCopies.length > 0) logger.warn({ streams: singleCopies }, SINGLE_COPIES);
   const error = dangerIn(report);
   if (error) throw error;
 }

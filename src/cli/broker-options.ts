@@ -14,6 +14,7 @@ export interface BrokerFlags {
   tlsCert?: string;
   tlsKey?: string;
   inboxPrefix?: string;
+  replicas?: number;
 }
 
 const FLAGS: readonly (readonly [flags: string, description: string, variable: string])[] = [
@@ -34,9 +35,11 @@ const FLAGS: readonly (readonly [flags: string, description: string, variable: s
 ];
 
 export function brokerOptions(): Option[] {
-  return FLAGS.map(
-    ([flags, description, variable]) => new Option(flags, `${description} (env: ${variable})`),
-  );
+  const replicas = 'copies of each stream that is made: 1, or 3 or 5 in a cluster (env: JETFLEET_REPLICAS)';
+  return [
+    ...FLAGS.map(([flags, description, variable]) => new Option(flags, `${description} (env: ${variable})`)),
+    new Option('--replicas <number>', replicas).argParser(Number),
+  ];
 }
 
 /** What the flags say; the environment decides over the rest. */

@@ -45,6 +45,7 @@ export function openQueue(
   return new JobQueueService({
     name: 'jetfleet-cli',
     ...(own ? { servers: own.url, env: {} } : connectOptions(options)),
+    ...(!own && options.replicas !== undefined && { replicas: options.replicas }),
     // Empty instead of left out: the environment was read already.
     namespace: options.namespace ?? '',
     logger,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatDrift } from '../broker/drift.js';
+import { SINGLE_COPIES } from '../broker/topology.js';
 import { JobType } from '../jobs/vocabulary.js';
 import { ExitCode } from './exit-code.js';
 import { type GlobalOptions, openQueue, withExamples } from './options.js';
@@ -23,6 +24,7 @@ export function setupCommand(program: Command): void {
         for (const target of report.unchanged) print(`unchanged  ${target}`);
         if (report.drift.length > 0) print(formatDrift(report.drift));
       }
+      if (report.singleCopies.length > 0) note(`jetfleet: ${SINGLE_COPIES}`);
       if (report.drift.length === 0) return;
       const danger = report.drift.filter(({ severity }) => severity === 'danger').length;
       note(
@@ -31,5 +33,10 @@ export function setupCommand(program: Command): void {
       );
       process.exitCode = ExitCode.CONFLICT;
     });
-  withExamples(command, 'setup', 'setup --nats-url nats://broker:4222 --namespace acme');
+  withExamples(
+    command,
+    'setup',
+    'setup --nats-url nats://broker:4222 --namespace acme',
+    'setup --nats-url nats://a:4222,nats://b:4222 --replicas 3',
+  );
 }

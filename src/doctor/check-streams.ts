@@ -11,7 +11,7 @@ const FIXED: ReadonlySet<string> = new Set(['storage', 'deliver_policy', 'ack_po
 export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
   const { topology } = broker;
   const types = await handledTypes(broker);
-  const { missing, drift } = await topology.inspect(types);
+  const { missing, drift, singleCopies } = await topology.inspect(types);
   return [
     ...missing.map((target) =>
       diagnose(
@@ -31,6 +31,13 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
         drift.some((other) => other.target === each.target && isForeign(other)),
       ),
     ),
+    ...singleCopies.map((target) =>
+      diagnose(
+        'copies_low',
+        target,
+        'it has one copy in a cluster; state how many there shall be with --replicas',
+      ),
+    ),
   ];
 }
 
@@ -46,7 +53,13 @@ export async function handledTypes({ topology, subjects }: Broker): Promise<stri
 function driftOf({ topology }: Broker, drift: Drift, isForeignStream: boolean): Diagnosis {
   const { target, field, have, want, severity } = drift;
   const what = `${field} is ${JSON.stringify(have) ?? 'not set'} and should be ${JSON.stringify(want)}`;
-  // Somebody's own choice of retention or replicas is not ours to undo.
+  if (field === 'num_replicas' && Number(have ?? 1) < Number(want) && !isForeignStream) {
+    return diagnose('copies_low', target, what, async () => {
+      await topology.apply(drift);
+      return `${want} copies`;
+    });
+  }
+  // Somebody's own choice of retention is not ours to undo, nor are copies beyond those that were asked for.
   if (severity === 'advice') return diagnose('setting_drift', target, what);
   const code = target.startsWith('stream') ? 'stream_drift' : 'consumer_drift';
   if (isForeignStream)

@@ -68,6 +68,12 @@ export const FINDINGS = {
     explanation: 'A setting differs from what Jetfleet would choose, which costs comfort, not jobs.',
     fix: null,
   },
+  copies_low: {
+    severity: 'warning',
+    explanation:
+      'A stream has fewer copies than were asked for, or one in a cluster where nobody has said how many.',
+    fix: 'makes as many as --replicas or JETFLEET_REPLICAS says; without them, nothing',
+  },
   type_unhandled: {
     severity: 'warning',
     explanation: 'Jobs of a type wait that no worker has ever registered a handler for.',

@@ -115,8 +115,10 @@ export class Sweeper {
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
     this.#checks ??= this.#makeChecks(broker);
-    // Retention and the like are somebody's choice, and what was changed on purpose is not changed back.
-    const streams = (await checkStreams(broker)).filter(({ finding }) => finding.code !== 'setting_drift');
+    // Retention, copies and the like are somebody's choice, and what was changed on purpose is not changed back.
+    const streams = (await checkStreams(broker)).filter(
+      ({ finding: { code } }) => code !== 'setting_drift' && code !== 'copies_low',
+    );
     const missing = streams.filter(({ finding: { code } }) => /^(stream|consumer)_missing$/.test(code));
     const mended = await this.#mend(streams, missing);
     const jobs = [...(await checkConsumers(broker)), ...(await this.#checks.jobs.look())];

@@ -95,10 +95,11 @@ export class JobQueueService implements AsyncDisposable {
   constructor(options: JobQueueOptions = {}) {
     assertOptions('options', options, QUEUE_OPTIONS);
     checkText('namespace', options.namespace);
-    checkTopology(options);
+    const replicas = options.replicas ?? replicasOf(options.env ?? process.env);
+    checkTopology({ ...options, replicas });
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
-    this.#options = options;
+    this.#options = { ...options, ...(replicas !== undefined && { replicas }) };
     this.userCode = new UserCode(options.logger ?? silentLogger);
     this.logger = this.userCode.logger;
   }
@@ -424,4 +425,9 @@ export class JobQueueService implements AsyncDisposable {
     );
     return this.#opening;
   }
+}
+
+/** What is no number is refused by its check, by its name. */
+function replicasOf({ JETFLEET_REPLICAS: text }: NodeJS.ProcessEnv): number | undefined {
+  return text ? Number(text) : undefined;
 }
