@@ -53,7 +53,7 @@ export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabular
 export type { EventConsumerLag } from './queue/event-lag.js';
 export type { JobFilter, JobPage } from './queue/job-filter.js';
 export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
-export type { RedriveFilter } from './queue/job-redrive.js';
+export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { JobOptions } from './queue/job-request.js';
 export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';

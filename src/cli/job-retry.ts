@@ -3,7 +3,7 @@ import { shownJob } from '../jobs/shown-job.js';
 import { usageError } from './exit-code.js';
 import { stateOf } from './job-text.js';
 import { type GlobalOptions, openQueue, parseId, parseSince, parseType, withExamples } from './options.js';
-import { note, print, printJson } from './output.js';
+import { note, noteProgress, print, printJson } from './output.js';
 
 interface RetryOptions extends GlobalOptions {
   all?: boolean;
@@ -31,7 +31,8 @@ export function jobRetryCommand(job: Command): void {
         return;
       }
       const { type, since } = options;
-      const ids = await queue.retryAll({ ...(type && { type }), ...(since && { since }) });
+      const filter = { ...(type && { type }), ...(since && { since }) };
+      const ids = await queue.retryAll(filter, { onProgress: noteProgress('jobs run again') });
       if (options.json) return printJson({ retried: ids });
       for (const each of ids) print(each);
       note(`${ids.length} jobs run again`);

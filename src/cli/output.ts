@@ -31,6 +31,18 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+const PROGRESS_MS = 2_000;
+
+/** Notes how far a long command is, now and then; a short one notes nothing. */
+export function noteProgress(what: string): (done: number) => void {
+  let notedMs = performance.now();
+  return (done) => {
+    if (performance.now() - notedMs < PROGRESS_MS) return;
+    notedMs = performance.now();
+    note(`${done.toLocaleString('en')} ${what} so far`);
+  };
+}
+
 type Stream = NodeJS.WriteStream;
 type Style = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
 

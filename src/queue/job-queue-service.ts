@@ -24,7 +24,14 @@ import { JOB_FILTER, type JobFilter, type JobPage } from './job-filter.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { listJobs } from './job-lists.js';
 import { findJob, findVersion, type JobVersion, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
-import { REDRIVE_FILTER, type RedriveFilter, redriveJob, redriveJobs } from './job-redrive.js';
+import {
+  PROGRESS_OPTIONS,
+  type ProgressOptions,
+  REDRIVE_FILTER,
+  type RedriveFilter,
+  redriveJob,
+  redriveJobs,
+} from './job-redrive.js';
 import { checkJob, type JobOptions } from './job-request.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending } from './oldest-pending.js';
@@ -121,7 +128,7 @@ export class JobQueueService implements AsyncDisposable {
 
   /**
    * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`,
-   * `abort listener`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
+   * `abort listener`, `onProgress`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
    */
   get callbackFailures(): Record<string, number> {
     return this.userCode.failures;
@@ -292,9 +299,12 @@ export class JobQueueService implements AsyncDisposable {
    * @returns the ids of those jobs
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
    */
-  async retryAll(filter: RedriveFilter = {}): Promise<string[]> {
+  async retryAll(filter: RedriveFilter = {}, options: ProgressOptions = {}): Promise<string[]> {
     assertOptions('filter', filter, REDRIVE_FILTER);
-    return this.#use((broker) => redriveJobs(broker, filter));
+    assertOptions('options', options, PROGRESS_OPTIONS);
+    const { onProgress } = options;
+    const tell = (done: number) => onProgress && this.userCode.run('onProgress', () => onProgress(done));
+    return this.#use((broker) => redriveJobs(broker, filter, tell));
   }
 
   /**

@@ -49,11 +49,23 @@ export async function redriveJob(
   return record;
 }
 
+/** For calls that may go over many jobs. */
+export interface ProgressOptions {
+  /** Told now and then how many jobs are done. What it throws is logged and goes no further. */
+  onProgress?: (done: number) => void;
+}
+
+export const PROGRESS_OPTIONS: OptionNames<Required<ProgressOptions>> = { onProgress: true };
+
 /** By how much a worker's estimate of the broker's clock may be ahead of the one here. */
 const CLOCKS_DIFFER_MS = 5_000;
 
 /** Redrives every dead letter that fits, oldest first; one that somebody else took meanwhile is passed over. */
-export async function redriveJobs(broker: Broker, filter: RedriveFilter = {}): Promise<string[]> {
+export async function redriveJobs(
+  broker: Broker,
+  filter: RedriveFilter = {},
+  onProgress: (done: number) => void = () => {},
+): Promise<string[]> {
   const sinceMs = timeOf(filter.since);
   if (filter.type !== undefined && !isJobType(filter.type)) {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `type ${excerptOf(filter.type)} is not snake_case`);
@@ -65,12 +77,14 @@ export async function redriveJobs(broker: Broker, filter: RedriveFilter = {}): P
   for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
     const page = await listJobs(broker, { ...failed, ...(cursor && { cursor }) });
     cursor = page.cursor;
-    for (const { id, finishedAt = '' } of page.jobs) {
+    const fitting = page.jobs.filter(({ id, finishedAt = '' }) => {
       const failedMs = Date.parse(finishedAt);
-      if (failedMs < sinceMs || failedMs > endMs || redriven.has(id)) continue;
-      const record = await redriveJob(broker, id).catch(passOver);
-      if (record) redriven.add(record.id);
-    }
+      return failedMs >= sinceMs && failedMs <= endMs && !redriven.has(id);
+    });
+    // Together their writes and removals wait for the disk as long as one of them.
+    const records = await Promise.all(fitting.map(({ id }) => redriveJob(broker, id).catch(passOver)));
+    for (const record of records) if (record) redriven.add(record.id);
+    onProgress(redriven.size);
   }
   return [...redriven];
 }

@@ -96,6 +96,29 @@ describe('retrying a dead letter', () => {
     await fleet.waitForJob('e3', 'completed');
   });
 
+  it('tells how far it is, and goes on when the callback throws', async () => {
+    const COUNT = 450;
+    const ids = await fleet.queue.addJobs(
+      Array.from({ length: COUNT }, () => ({ type: 'shaky', payload: {}, maxAttempts: 1 })),
+    );
+    await vi.waitFor(async () => expect((await fleet.queue.getStats()).byType.shaky?.failed).toBe(COUNT));
+    works = true;
+    const told: number[] = [];
+    const onProgress = (done: number) => {
+      told.push(done);
+      throw new Error('no screen');
+    };
+    expect((await fleet.queue.retryAll({ type: 'shaky' }, { onProgress })).sort()).toEqual([...ids].sort());
+    expect(told.length).toBeGreaterThan(1);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    expect(told.at(-1)).toBe(COUNT);
+    expect(fleet.queue.callbackFailures.onProgress).toBe(told.length);
+    await expect(fleet.queue.retryAll({}, { progress: 1 } as never)).rejects.toMatchObject({
+      code: 'JETFLEET_OPTION_INVALID',
+    });
+    for (const id of ids) await fleet.waitForJob(id, 'completed');
+  });
+
   it('takes what failed just now, also where the measured clock is behind, and each once', async () => {
     const failedMs = await deadLetter('shaky', 'behind');
     const { clock } = await fleet.queue.broker();
