@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+
+const run = promisify(execFile);
+interface Packed {
+  filename: string;
+  size: number;
+  files: { path: string; size: number }[];
+}
+
+let folder: string;
+let packed: Packed;
+let paths: string[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'jetfleet-package-'));
+  // The scripts would build the package again.
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]);
+  [packed] = JSON.parse(stdout) as [Packed];
+  paths = packed.files.map(({ path }) => path);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('holds what is used, and nothing else', () => {
+  expect(paths).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'nats.conf', 'bin/jetfleet.js']));
+  // Maps of sources that are not there, notes of the compiler, what the bundle has already, and pictures.
+  expect(paths.filter((path) => /\.map$|tsbuildinfo|^dist\/src\/cli|\.png$|^src|^test/.test(path))).toEqual(
+    [],
+  );
+  expect(packed.size).toBeLessThan(1.6 * 1024 * 1024);
+});
+
+it('runs where nothing but its dependencies is installed', async () => {
+  const modules = join(folder, 'project', 'node_modules');
+  await mkdir(modules, { recursive: true });
+  await run('tar', ['xf', join(folder, packed.filename), '-C', modules]);
+  await run('mv', [join(modules, 'package'), join(modules, 'jetfleet')]);
+  const installed = await readdir('node_modules');
+  for (const name of Object.keys(packageJson.dependencies)) {
+    const [top = ''] = name.split('/');
+    expect(installed).toContain(top);
+    await symlink(resolve('node_modules', top), join(modules, top)).catch(() => {});
+  }
+  const entries = Object.keys(packageJson.exports).filter((name) => name !== './package.json');
+  const imports = entries.map((name) => `await import(${JSON.stringify(join('jetfleet', name))});`);
+  const cwd = join(folder, 'project');
+  await run(process.execPath, ['--input-type=module', '-e', imports.join('\n')], { cwd });
+  const { stdout } = await run(process.execPath, ['node_modules/jetfleet/bin/jetfleet.js', '--version'], {
+    cwd,
+  });
+  expect(stdout.trim()).toBe(packageJson.version);
+});
