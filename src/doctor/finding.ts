@@ -76,7 +76,8 @@ export const FINDINGS = {
   },
   type_unhandled: {
     severity: 'warning',
-    explanation: 'Jobs of a type wait that no worker has ever registered a handler for.',
+    explanation:
+      'Jobs of a type wait that no worker takes: none has a handler for it, or all that had are gone or paused.',
     fix: null,
   },
   job_without_timer: {

@@ -102,7 +102,8 @@ export class JobQueueService implements AsyncDisposable {
   constructor(options: JobQueueOptions = {}) {
     assertOptions('options', options, QUEUE_OPTIONS);
     checkText('namespace', options.namespace);
-    const replicas = options.replicas ?? replicasOf(options.env ?? process.env);
+    const replicas =
+      options.replicas === undefined ? replicasOf(options.env ?? process.env) : options.replicas;
     checkTopology({ ...options, replicas });
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);

@@ -23,13 +23,15 @@ export interface JobQueueStats {
   retryingJobs: number;
   /** Part of `processingJobs`: hibernating until a timer. */
   waitingJobs: number;
-  /** Types that wait in the queue while no worker has ever registered them; they stay PENDING. */
+  /** Types that wait while no worker takes them: none has ever registered them, or all that did are gone or paused. */
   unhandledTypes: string[];
 }
 
 /** Delayed jobs are told apart by type up to this many; beyond it only their sum is known. */
 const MAX_SCHEDULED_READ = 10_000;
 const PAGE = 500;
+/** A worker that takes no job for so long, while some wait and it has none, is gone: between two requests it is quicker. */
+const GONE_MS = 10_000;
 /** Messages looked at from each end of a stream for types that nobody handles. */
 const PROBE = 50;
 
@@ -102,17 +104,23 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   const { subjects, topology } = broker;
   const consumers = await topology.consumers(kind);
   const handled = new Set<string>();
+  const waits = new Set<string>();
+  const taken = new Set<string>();
   let covered = 0;
-  for (const { name, num_pending: pending, num_ack_pending: held } of consumers) {
+  for (const info of consumers) {
+    const { name, num_pending: pending, num_ack_pending: held } = info;
     const consumer = subjects.parseConsumer(name);
     if (!consumer) continue;
     const { type, priority } = consumer;
     handled.add(type);
+    if (pending > 0) waits.add(type);
+    if (isTaken(info, broker.clock.now())) taken.add(type);
     tally.types.add(type);
     tally.add(type, 'pending', pending, priority);
     tally.add(type, 'processing', held, priority);
     covered += pending + held;
   }
+  for (const type of waits) if (!taken.has(type)) tally.unhandled.add(type);
   await countTimers(broker, kind, handled, tally);
   const { state, created } = await topology.streamInfo(kind);
   if (state.messages <= covered) return;
@@ -136,6 +144,20 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
     if (!address || rest.has(address.type)) continue;
     addUnhandled(tally, address.type, count, address.priority);
   }
+}
+
+/** What the server says of how much a consumer is used. */
+interface Activity {
+  num_waiting: number;
+  num_ack_pending: number;
+  delivered: { last_active?: unknown };
+}
+
+/** Whether some worker asks for jobs of a consumer, has one, or has just been given one. */
+function isTaken({ num_waiting, num_ack_pending, delivered }: Activity, nowMs: number): boolean {
+  // The server sends a time, whatever the client's types say; it is missing before the first delivery.
+  const lastMs = Date.parse(String(delivered.last_active));
+  return num_waiting + num_ack_pending > 0 || nowMs - lastMs < GONE_MS;
 }
 
 function addUnhandled(tally: Tally, type: string, count: number, priority: JobPriority): void {

@@ -69,6 +69,19 @@ test('a job published by core NATS runs, as with "nats pub"', async () => {
   expect(await fleet.waitForJob('from-core', 'completed')).toMatchObject({ payload: {}, maxAttempts: 2 });
 });
 
+test('a request, as with "nats req", is answered with where the job is stored; a wrong subject has nobody who answers', async () => {
+  await using fleet = await startFleet({ nats, ...demo() });
+  const request = (subject: string) => client.connection.request(`${fleet.namespace}.jobs.${subject}`, '{}');
+  const answer = await request('normal.demo.asked');
+  expect(JSON.parse(answer.data.toString())).toEqual({
+    stream: expect.stringMatching(/_JOBS$/),
+    seq: expect.any(Number),
+  });
+  await fleet.waitForJob('asked', 'completed');
+  await expect(request('urgent.demo.asked')).rejects.toMatchObject({ code: '503' });
+  await expect(request('normal.demo.as.ked')).rejects.toMatchObject({ code: '503' });
+});
+
 test('the default namespace needs no prefix', async () => {
   await using fleet = await startFleet({ nats, namespace: '', ...demo() });
   await client.publish('jobs.critical.demo.bare', '"payload"');

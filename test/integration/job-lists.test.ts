@@ -225,3 +225,16 @@ test('cleanup removes only jobs that finished long enough ago, and says how many
   behind.mockRestore();
   await expect(queue.cleanup(-1)).rejects.toMatchObject({ code: 'JETFLEET_OPTION_INVALID' });
 });
+
+test('a type whose workers are gone is named while its jobs wait, and is not once a worker is back', async () => {
+  await using gone = await startFleet({ nats, handlers: { left: () => 1 } });
+  const unhandled = async () => (await gone.queue.getStats()).unhandledTypes;
+  await gone.workers[0]?.shutdown();
+  expect(await unhandled()).toEqual([]);
+  const id = await gone.queue.addJob('left', null);
+  await vi.waitFor(async () => expect(await unhandled()).toEqual(['left']));
+  expect((await gone.queue.getStats()).byType.left).toMatchObject({ pending: 1 });
+  await gone.addWorker();
+  await gone.waitForJob(id, 'completed');
+  expect(await unhandled()).toEqual([]);
+});
