@@ -30,7 +30,7 @@ export interface TopologyReport {
   /** Names of what is missing still; only {@link Topology.inspect} leaves any. */
   missing: string[];
   drift: Drift[];
-  /** Names of streams with one copy in a cluster, where nobody has said how many there shall be. */
+  /** Names of streams with one copy in a cluster, where nobody has said how many. */
   singleCopies: string[];
 }
 
@@ -39,7 +39,7 @@ type OnMissing = (target: string, report: TopologyReport, make: () => Promise<un
 
 /** What single copies mean, and the way out. */
 export const SINGLE_COPIES =
-  'streams have one copy each, though the server is one of a cluster: what they hold is away while its server is, and lost with it; state how many there shall be with --replicas or JETFLEET_REPLICAS, and raise those that exist with "jetfleet doctor --replicas 3 --fix"';
+  'streams have one copy each, but the server belongs to a cluster. A stream is away while the server that holds it is, and lost with its disk. Set the number of copies with --replicas or JETFLEET_REPLICAS. "jetfleet doctor --replicas 3 --fix" raises it for streams that exist';
 
 const NANOS_PER_MS = 1_000_000;
 const SUBJECTS_OVERLAP = 10065;

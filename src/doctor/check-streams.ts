@@ -35,7 +35,7 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
       diagnose(
         'copies_low',
         target,
-        'it has one copy in a cluster; state how many there shall be with --replicas',
+        'it has one copy in a cluster; set the number of copies with --replicas',
       ),
     ),
   ];

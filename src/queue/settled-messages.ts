@@ -168,21 +168,21 @@ async function withOthers(
 ): Promise<Known> {
   const { known, othersKnow } = consumer;
   if (count < WORTH_COUNTING) return { seqs: known, isAll: false };
-  const isAll = await isNothingElse(broker, consumer, bound, known);
+  // A replica that lags behind could answer the second question as of before the first.
+  const isCountable = (await broker.topology.streamInfo(consumer.kind)).config.num_replicas === 1;
+  const isAll = isCountable && (await isNothingElse(broker, consumer, bound, known));
   if (isAll || !othersKnow) return { seqs: known, isAll };
   const seqs = new Set([...known, ...(await othersKnow(firstSeq))]);
-  return { seqs, isAll: await isNothingElse(broker, consumer, bound, seqs) };
+  return { seqs, isAll: isCountable && (await isNothingElse(broker, consumer, bound, seqs)) };
 }
 
 /** Whether what is stored up to the bound is what is known, by their numbers. */
 async function isNothingElse(
-  { read, subjects, topology }: Broker,
+  { read, subjects }: Broker,
   { kind, subject }: WorkConsumer,
   bound: number,
   known: ReadonlySet<number>,
 ): Promise<boolean> {
-  // A replica that lags behind could answer the second question as of before the first.
-  if ((await topology.streamInfo(kind)).config.num_replicas !== 1) return false;
   const stream = subjects.streamName(kind);
   // In this order: what comes in between makes it look like more, never like less.
   const above = await read.count(stream, subject, bound + 1);

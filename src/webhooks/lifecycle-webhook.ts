@@ -86,7 +86,7 @@ function aboutJob(record: JobRecord): JobWebhook {
   return {
     type: `job.${status}`,
     timestamp,
-    data: { jobId, jobType, status, ...elapsed(createdAt, timestamp), ...whatWentWrong(record) },
+    data: { jobId, jobType, status, ...elapsed(firstTime(createdAt), timestamp), ...whatWentWrong(record) },
   };
 }
 
@@ -115,7 +115,7 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
       ...(instanceId !== undefined && { instanceId }),
       status,
       ...(novitaInstanceId !== undefined && { novitaInstanceId }),
-      ...elapsed(payload.startTime, timestamp, record.createdAt),
+      ...elapsed(firstTime(payload.startTime, record.createdAt), timestamp),
       ...whatWentWrong(record),
       jobId: record.id,
     },
@@ -126,9 +126,8 @@ function endedAt({ finishedAt, updatedAt }: JobRecord): string {
   return finishedAt ?? updatedAt;
 }
 
-/** @param from the first of the two that is a time counts */
-function elapsed(from: unknown, until: string, otherwise?: string): { elapsedTime?: number } {
-  const elapsedTime = Math.max(0, Date.parse(until) - firstTime(from, otherwise));
+function elapsed(fromMs: number, until: string): { elapsedTime?: number } {
+  const elapsedTime = Math.max(0, Date.parse(until) - fromMs);
   return Number.isNaN(elapsedTime) ? {} : { elapsedTime };
 }
 

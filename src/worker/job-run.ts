@@ -274,7 +274,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
       await this.#append({
         ...this.#record,
         checkpoint,
-        updatedAt: isoTime(this.#services.broker.clock.notBefore(this.#delivery.timeMs)),
+        updatedAt: isoTime(this.#facts().nowMs),
       });
       await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
       this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
@@ -368,10 +368,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
 
   #writeOutcome(state: JobState, context: Transition, claim: JobRecord | undefined): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    const { worker, broker } = this.#services;
     const { retry } = this.#claimed.handler;
-    const { seq: workSeq, timeMs } = this.#delivery;
-    const facts = { worker, workSeq, nowMs: broker.clock.notBefore(timeMs) };
+    const facts = this.#facts();
     const outcome = outcomeRecord(this.#record, state, context, retry, facts);
     if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
     const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
@@ -386,6 +384,13 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     );
   }
 
+  /** Who runs the job, by which message, and when: no earlier than that was stored. */
+  #facts() {
+    const { worker, broker } = this.#services;
+    const { seq: workSeq, timeMs } = this.#delivery;
+    return { worker, workSeq, nowMs: broker.clock.notBefore(timeMs) };
+  }
+
   #writeRecord(outcome: JobRecord, claim: JobRecord | undefined): Promise<void> {
     const written = claim ? this.#append(claim, outcome) : this.#append(outcome);
     return written.then(
@@ -398,10 +403,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   async #refuse(cause: unknown): Promise<void> {
     if (!isUnwritable(cause)) throw cause;
     this.#leave('failed');
-    const { worker, broker } = this.#services;
-    const { seq: workSeq, timeMs } = this.#delivery;
-    const facts = { worker, workSeq, nowMs: broker.clock.notBefore(timeMs) };
-    const refused = refusedRecord(this.#record, cause, facts);
+    const { broker } = this.#services;
+    const refused = refusedRecord(this.#record, cause, this.#facts());
     const { code, message } = refused.error ?? {};
     this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);
     // Of a claim that went out together with its outcome, the claim may be stored.

@@ -24,19 +24,16 @@ export async function askSettled(
 }
 
 /**
- * Answers such questions, unless nothing of the consumer is worked here; returns how to stop.
- * @param onAsked told of a question, before it is answered
+ * Answers such questions; returns how to stop.
+ * @param settledOf told of each question; gives what is settled here of the consumer, unless nothing of it is worked here
  */
 export function answerSettled(
   { notices, subjects }: Broker,
-  find: (consumer: unknown) => SettledSequences | undefined,
-  onAsked: (consumer: unknown, firstSeq: number) => void,
+  settledOf: (consumer: unknown, firstSeq: number) => SettledSequences | undefined,
 ): () => void {
   return notices.answer(subjects.settledAsked(), ({ consumer, firstSeq }) => {
-    const settled = find(consumer);
-    if (!settled) return undefined;
-    onAsked(consumer, typeof firstSeq === 'number' ? firstSeq : 0);
-    return { settled: differencesOf(settled.known()) };
+    const settled = settledOf(consumer, typeof firstSeq === 'number' ? firstSeq : 0);
+    return settled && { settled: differencesOf(settled.known()) };
   });
 }
 

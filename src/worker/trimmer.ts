@@ -87,10 +87,8 @@ export class Trimmer {
 
   start(): void {
     if (this.#timer) return;
-    this.#detach = answerSettled(
-      this.#options.broker,
-      (consumer) => [...this.#options.sources()].find(({ name }) => name === consumer)?.settled,
-      (consumer, firstSeq) => this.#putOff(consumer, firstSeq),
+    this.#detach = answerSettled(this.#options.broker, (consumer, firstSeq) =>
+      this.#asked(consumer, firstSeq),
     );
     this.#plan();
   }
@@ -107,12 +105,19 @@ export class Trimmer {
     this.#detach();
   }
 
-  /** Another worker removes what the group is done with. */
-  #putOff(consumer: unknown, firstSeq: number): void {
-    const isOf = ({ name }: TrimSource) => name === consumer;
-    const group = this.#groups().find(({ sources }) => sources.some(isOf));
-    if (!group) return;
-    forget(group.sources.filter(isOf), firstSeq - 1);
+  /** Another worker is about to remove what is settled of a consumer: this one leaves it to that one for a while. */
+  #asked(consumer: unknown, firstSeq: number): SettledSequences | undefined {
+    for (const group of this.#groups()) {
+      const source = group.sources.find(({ name }) => name === consumer);
+      if (!source) continue;
+      source.settled.forget(firstSeq - 1);
+      this.#putOff(group);
+      return source.settled;
+    }
+    return undefined;
+  }
+
+  #putOff(group: Group): void {
     const turn = this.#turnOf(group);
     const now = performance.now();
     if (now - turn.lookedMs > MOST_PUT_OFF_MS || group.size > 2 * MANY) return;
