@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nextMessage } from './child-process.js';
 
 /** What the process answers once its instances exist. */
 export interface SimulatorReady {
@@ -19,13 +19,9 @@ export async function startSimulatorProcess(instances: number): Promise<Simulato
   // Without the limit that is set to the worker's memory.
   const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--max-'));
   const child = fork(fileURLToPath(new URL('../simulator.ts', import.meta.url)), { execArgv });
-  const ask = async (message: number): Promise<unknown> => {
+  const ask = (message: number): Promise<unknown> => {
     child.send(message);
-    const ended = once(child, 'exit').then(() => {
-      throw new Error('the simulated provider has ended');
-    });
-    const [answer] = await Promise.race([once(child, 'message'), ended]);
-    return answer;
+    return nextMessage(child, 'the simulated provider');
   };
   const ready = (await ask(instances)) as SimulatorReady;
   return {

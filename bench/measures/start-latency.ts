@@ -5,6 +5,7 @@ import { openSession } from '../systems/open-session.js';
 import { type BenchJob, makeJobs, type Session } from '../systems/system.js';
 import type { Figures } from '../unit.js';
 import type { Measure } from './measure.js';
+import { atEvenPace } from './pace.js';
 import { perJob, timed } from './window.js';
 
 const JOBS_PER_SECOND = 200;
@@ -67,7 +68,6 @@ export class StartTimes {
   }
 }
 
-/** Adds at an even rate whatever the answers take, so that a slow answer does not hide the next one's wait. */
 async function addAtRate(session: Session, jobs: readonly BenchJob[], starts: StartTimes): Promise<void> {
   await addEvenly(session, jobs, 1_000 / JOBS_PER_SECOND, starts);
 }
@@ -78,13 +78,9 @@ export async function addEvenly(
   pauseMs: number,
   starts: StartTimes,
 ): Promise<void> {
-  const begin = performance.now();
-  const adding: Promise<void>[] = [];
-  for (const [index, job] of jobs.entries()) {
-    const wait = begin + index * pauseMs - performance.now();
-    if (wait > 0) await delay(wait);
+  await atEvenPace(jobs.length, pauseMs, (index) => {
+    const job = jobs[index] as BenchJob;
     starts.adding(job.payload.n);
-    adding.push(session.add(job));
-  }
-  await Promise.all(adding);
+    return session.add(job);
+  });
 }

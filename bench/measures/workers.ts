@@ -7,7 +7,9 @@ import { JobQueueService } from 'jetfleet';
 import { treeUsage } from '../servers/process-tree.js';
 import { CONCURRENCY } from '../sizes.js';
 import type { WorkerReport } from '../worker.js';
+import { nextMessage } from './child-process.js';
 import type { Measure } from './measure.js';
+import { atEvenPace } from './pace.js';
 import { latencyFigures } from './start-latency.js';
 
 const JOBS_PER_SECOND = 400;
@@ -49,18 +51,18 @@ export const measureWorkers: Measure = async ({
       workerPercent: percent(micros.workers) / workers.length,
     };
   };
-  await delay(SETTLE_MS);
-  const idleBefore = await during(() => delay(idleMs));
+  const reports = () => Promise.all(workers.map((worker) => worker.report()));
   const messagesIn = async () =>
     (await reports()).reduce((sum, report) => sum + report.messagesIn, connection.stats().inMsgs);
-  const reports = () => Promise.all(workers.map((worker) => worker.report()));
-  await addEvenly(queue, workersWarmUpMs);
+  await delay(SETTLE_MS);
+  const idleBefore = await during(() => delay(idleMs));
+  await addFor(queue, workersWarmUpMs);
   await delay(SETTLE_MS);
   const warm = (await reports()).map(({ latenciesMs }) => latenciesMs.length);
   const before = await messagesIn();
   let jobs = 0;
   const busy = await during(async () => {
-    jobs = await addEvenly(queue, workersMs);
+    jobs = await addFor(queue, workersMs);
     await delay(SETTLE_MS);
   });
   const messagesOut = (await messagesIn()) - before;
@@ -82,19 +84,15 @@ export const measureWorkers: Measure = async ({
   };
 };
 
-/** Adds jobs at an even rate, whatever the answers take. */
-async function addEvenly(queue: JobQueueService, forMs: number): Promise<number> {
+async function addFor(queue: JobQueueService, forMs: number): Promise<number> {
   const ticks = Math.round((forMs / 1_000) * TICKS_PER_SECOND);
-  const begin = performance.now();
-  const adding: Promise<string>[] = [];
-  for (let tick = 0; tick < ticks; tick++) {
-    const wait = begin + (tick * 1_000) / TICKS_PER_SECOND - performance.now();
-    if (wait > 0) await delay(wait);
-    for (let each = 0; each < JOBS_PER_SECOND / TICKS_PER_SECOND; each++) {
-      adding.push(queue.addJob(TYPE, { addedMs: sharedNowMs() }));
-    }
-  }
-  return (await Promise.all(adding)).length;
+  const addSome = () =>
+    Promise.all(
+      Array.from({ length: JOBS_PER_SECOND / TICKS_PER_SECOND }, () =>
+        queue.addJob(TYPE, { addedMs: sharedNowMs() }),
+      ),
+    );
+  return (await atEvenPace(ticks, 1_000 / TICKS_PER_SECOND, addSome)).flat().length;
 }
 
 interface WorkerInProcess {
@@ -105,13 +103,7 @@ interface WorkerInProcess {
 
 async function startWorkerProcess(url: string): Promise<WorkerInProcess> {
   const child = fork(fileURLToPath(new URL('../worker.ts', import.meta.url)), [url, String(CONCURRENCY)]);
-  const answer = async () => {
-    const ended = once(child, 'exit').then(() => {
-      throw new Error('a worker has ended');
-    });
-    const [message] = await Promise.race([once(child, 'message'), ended]);
-    return message as WorkerReport;
-  };
+  const answer = () => nextMessage<WorkerReport>(child, 'a worker');
   await answer();
   return {
     pid: child.pid as number,
