@@ -75,22 +75,22 @@ it.each(PAGES)(
 );
 
 describe('the overview', () => {
-  const failed = async () => (await system.fleet.queue.getStats()).failedJobs;
+  let failed = 3;
 
   it('counts by status and warns of types that nobody handles', async () => {
     await using tab = await DashboardPage.open(system.http.url, '/');
     await tab.seeText('No worker handles transcribe', '.banner');
-    await tab.seeText(`${await failed()}`, '.tile.failed');
+    await tab.seeText(`${failed}`, '.tile.failed');
     await tab.seeText('staging', '.environment');
     await tab.seeText('greet', '.data');
   });
 
   it('follows what happens without being asked to', async () => {
     await using tab = await DashboardPage.open(system.http.url, '/');
-    const before = await failed();
-    await tab.seeText(`${before}`, '.tile.failed');
+    await tab.seeText(`${failed}`, '.tile.failed');
+    failed += 1;
     await system.fleet.queue.addJob('broken', {}, 'normal', { id: 'invoice-4', maxAttempts: 1 });
-    await tab.seeText(`${before + 1}`, '.tile.failed');
+    await tab.seeText(`${failed}`, '.tile.failed');
   });
 });
 

@@ -104,6 +104,10 @@ test('a job from a bare socket is COMPLETED, and so is the monitor job that foll
     .split('\n')
     .map((line) => JSON.parse(line));
   expect(records[0]).toMatchObject({ id: 'bare-monitor', parentId: 'bare' });
+  // A watch that begins late sees the end alone; the history has all.
+  const history = await fetch(`${dev.ready.httpUrl}/api/v1/jobs/bare-monitor/history`);
+  const [first] = ((await history.json()) as { records: { record: object }[] }).records;
+  expect(first?.record).toMatchObject({ state: 'running', parentId: 'bare' });
   expect(records.at(-1)).toMatchObject({ id: 'bare-monitor', status: 'completed' });
   expect(await jobOf('bare')).toMatchObject({ status: 'completed', priority: 'high', attempt: 1 });
   expect(await jobOf('bare-monitor')).toMatchObject({ status: 'completed' });

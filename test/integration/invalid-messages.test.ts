@@ -32,8 +32,10 @@ afterAll(async () => {
   await nats.stop();
 });
 
-/** How many jobs of `create_instance` were sent that must fail. */
+/** How many jobs of `create_instance` were sent that must fail, and what else there is of them and of unhandled types. */
 let sent = 0;
+let webhooks = 0;
+let unhandled = 0;
 function sendBroken(subject: string, body: string | Uint8Array, headers?: Record<string, string>) {
   sent += 1;
   return client.publish(subject, body, headers);
@@ -136,6 +138,7 @@ describe('a message that cannot be run', () => {
 
   test('tells the endpoint that its payload names', async () => {
     const webhookUrl = `${fleet.receiver.url}/lifecycle`;
+    webhooks += 1;
     await sendBroken('jobs.high.create_instance.tell-me', create({ gpuNum: 0, webhookUrl }));
     const request = await fleet.receiver.waitFor(({ path }) => path === '/lifecycle');
     expect(request.verified).toBe(true);
@@ -167,6 +170,7 @@ describe('a message that fits no stream is refused at its publisher', () => {
 });
 
 test('a type that nobody handles stays PENDING, and the stats name it', async () => {
+  unhandled += 1;
   await client.publish('jobs.high.future_type.early', 'not even JSON');
   expect(await fleet.queue.getJob('early')).toMatchObject({ state: 'queued', type: 'future_type' });
   const stats = await fleet.queue.getStats();
@@ -188,5 +192,8 @@ test('the same worker runs a valid job, and every message sent has a record', as
       completed: 1,
       failed: sent,
     });
+    // The valid one has a monitor.
+    const totalJobs = sent + 2 + webhooks + unhandled;
+    expect(stats).toMatchObject({ pendingJobs: unhandled, processingJobs: 0, totalJobs });
   });
 });

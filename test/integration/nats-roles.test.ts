@@ -295,8 +295,9 @@ test('what a role lacks is said by name', async () => {
   await using observer = new JobQueueService(login('observer'));
   await scheduler.addJob('other', {}, 'normal', { id: 'kept' });
   await using admin = new JobQueueService(login('admin'));
-  await admin.addJob('other', {}, 'normal', { id: 'ended' });
-  await admin.cancel('ended');
+  const { connection } = await admin.broker();
+  // A cleanup removes it before it asks for anything else.
+  await connection.request('events.other.completed.strange', 'no record');
   const missing = (right: string) => ({
     code: 'JETFLEET_BROKER_FORBIDDEN',
     message: expect.stringContaining(right),
@@ -306,11 +307,9 @@ test('what a role lacks is said by name', async () => {
     missing('publish to events.other.failed.kept'),
   );
   await expect(observer.addJob('other', {})).rejects.toMatchObject(missing('publish to jobs.normal.other.'));
-  await expect(observer.cleanup(0)).rejects.toMatchObject({
-    code: 'JETFLEET_BROKER_FORBIDDEN',
-    // Its message goes first, or what a stranger wrote to EVENTS.
-    message: expect.stringMatching(/publish to \$JS\.API\.STREAM\.(PURGE|MSG\.(GET|DELETE))\.EVENTS/),
-  });
+  await expect(observer.cleanup(0)).rejects.toMatchObject(
+    missing('publish to $JS.API.STREAM.MSG.DELETE.EVENTS'),
+  );
 });
 
 /** The server answers a request wherever the asker says, whether that one may publish there or not. */
