@@ -111,8 +111,17 @@ describe('the keyboard', () => {
       () => document.activeElement === document.body || document.activeElement?.closest('dialog') !== null,
     );
     expect(isInside).toBe(true);
+    const atClose = await tab.page.evaluateHandle(() => {
+      const focused: (string | undefined)[] = [];
+      const look = () => {
+        if (!document.querySelector('dialog')) focused.push(document.activeElement?.textContent?.trim());
+      };
+      new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+      return focused;
+    });
     await tab.press('Escape');
     await tab.seeNoMore('dialog');
+    expect(await atClose.evaluate(([first]) => first)).toBe('Add a job');
     expect(await tab.page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Add a job');
   });
 });

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, hasToken, messageOf, saveToken } from '../api/client.js';
 import { loadSession } from '../api/session.js';
 
@@ -6,7 +6,7 @@ import { loadSession } from '../api/session.js';
 export function SignIn() {
   const input = useRef<HTMLInputElement>(null);
   const [error, setError] = useState(hasToken() ? 'The token of this tab is not valid any more.' : '');
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = 'Sign in · Jetfleet';
     input.current?.focus();
   }, []);
