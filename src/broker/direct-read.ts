@@ -1,12 +1,14 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, type JetfleetError } from '../jobs/errors.js';
 import { AtOnce } from './at-once.js';
 import { closedConnection, type GuardedSubscription, isOpen, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
 import { LastReads } from './last-reads.js';
+import { noLeader } from './manager.js';
 import { storedHeaders } from './message-headers.js';
-import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
+import { NO_STREAMS_MADE, type StreamMaker, type StreamState } from './missing-streams.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
 /** A message as its stream holds it. */
@@ -36,6 +38,7 @@ const BATCHES_AT_ONCE = 8;
  */
 const ASK_ANOTHER_MS = 150;
 const ASK_OTHERS = 12;
+const ELECTION_PAUSE_MS = 100;
 const NOT_FOUND = 404;
 const NO_RESPONDERS = 503;
 const END_OF_BATCH = 204;
@@ -72,8 +75,18 @@ export class DirectRead {
     return this.#together.last(stream, filter);
   }
 
+  /** The last message on each subject of a filter, oldest first; as {@link lastTogether}. */
+  eachTogether(stream: string, filter: string): Promise<StoredMessage[]> {
+    return this.#together.each(stream, filter);
+  }
+
   bySequence(stream: string, seq: number): Promise<StoredMessage | undefined> {
     return this.#one(stream, { seq });
+  }
+
+  /** The first message from `seq` on that a filter matches: unlike a page of one, it does not have the rest counted. */
+  next(stream: string, filter: string, seq = 1): Promise<StoredMessage | undefined> {
+    return this.#one(stream, { seq: Math.max(seq, 1), next_by_subj: filter });
   }
 
   /** How many messages from `seq` on a filter matches, without reading them: the first one says how many follow. */
@@ -257,7 +270,7 @@ export class DirectRead {
   }
 
   #request(stream: string, query: object): Promise<Answered> {
-    return this.#ask(stream, query).catch(this.#retry(() => this.#ask(stream, query)));
+    return this.#ask(stream, query).catch(this.#retry(stream, () => this.#ask(stream, query)));
   }
 
   /** A read that was under way while the connection came back is asked once more. */
@@ -299,7 +312,7 @@ export class DirectRead {
   /** A batch, and the headers of the status that ended it. */
   #many(stream: string, query: object): Promise<Batch> {
     const read = () => this.#batches.run(() => this.#askMany(stream, { ...query, max_bytes: BATCH_BYTES }));
-    return read().catch(this.#retry(read));
+    return read().catch(this.#retry(stream, read));
   }
 
   /** As with one message, what was under way while the connection came back is asked once more, from its start. */
@@ -364,14 +377,24 @@ export class DirectRead {
     });
   }
 
-  /** Reads once more when the stream was missing and could be created. */
-  #retry<T>(read: () => Promise<T>): (error: unknown) => Promise<T> {
+  /** Reads again when the stream was missing and could be created, or while its replicas elect a leader. */
+  #retry<T>(stream: string, read: () => Promise<T>): (error: unknown) => Promise<T> {
     return async (error) => {
-      if (!isMissing(error)) throw error;
-      if (!(await this.#streams.make())) throw this.#streams.explain(error);
-      return read().catch((again) => {
-        throw isMissing(again) ? this.#streams.explain(again) : again;
-      });
+      const endMs = performance.now() + TIMEOUT_MS;
+      for (let missing = error, before: StreamState | undefined; ; ) {
+        if (!isMissing(missing)) throw missing;
+        const state = await this.#streams.make();
+        const why = this.#streams.explain(missing);
+        if (state === 'missing' || (why !== missing && before === 'there')) throw why;
+        if (performance.now() > endMs) throw noLeader(`cannot read ${stream}`, missing);
+        if (before !== undefined) await delay(ELECTION_PAUSE_MS);
+        before = state;
+        try {
+          return await read();
+        } catch (again) {
+          missing = again;
+        }
+      }
     };
   }
 

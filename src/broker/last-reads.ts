@@ -7,10 +7,12 @@ interface Stored {
   seq: number;
 }
 
-/** A filter, and who waits for its last message. */
+/** A filter, and who waits for its messages. */
 interface Asked<M> {
   filter: string;
-  resolve: (message: M | undefined | Promise<M | undefined>) => void;
+  /** Whether the last message on each subject is wanted, and not the last one of all. */
+  isEach: boolean;
+  resolve: (messages: M[] | Promise<M[]>) => void;
   reject: (error: unknown) => void;
 }
 
@@ -31,12 +33,22 @@ export class LastReads<M extends Stored> {
   }
 
   /** @param filter may have `*` in every token but its last */
-  last(stream: string, filter: string): Promise<M | undefined> {
+  async last(stream: string, filter: string): Promise<M | undefined> {
+    return (await this.#ask(stream, filter, false)).reduce<M | undefined>(later, undefined);
+  }
+
+  /** The last message on each subject that `filter` matches, oldest first. */
+  async each(stream: string, filter: string): Promise<M[]> {
+    return (await this.#ask(stream, filter, true)).sort((a, b) => a.seq - b.seq);
+  }
+
+  #ask(stream: string, filter: string, isEach: boolean): Promise<M[]> {
     return new Promise((resolve, reject) => {
       if (this.#asked.size === 0) process.nextTick(() => this.#send());
+      const asked = { filter, isEach, resolve, reject };
       const others = this.#asked.get(stream);
-      if (others) others.push({ filter, resolve, reject });
-      else this.#asked.set(stream, [{ filter, resolve, reject }]);
+      if (others) others.push(asked);
+      else this.#asked.set(stream, [asked]);
     });
   }
 
@@ -50,14 +62,21 @@ export class LastReads<M extends Stored> {
   }
 
   #oneByOne(stream: string, asked: readonly Asked<M>[]): void {
-    for (const { filter, resolve } of asked) resolve(this.#reads.last(stream, filter));
+    for (const { filter, isEach, resolve } of asked) resolve(this.#alone(stream, filter, isEach));
+  }
+
+  /** A read of one message finds out that there is none in a third of the time that all of them take. */
+  async #alone(stream: string, filter: string, isEach: boolean): Promise<M[]> {
+    const last = await this.#reads.last(stream, filter);
+    if (last === undefined) return [];
+    return isEach ? this.#reads.lastOfEach(stream, [filter]) : [last];
   }
 
   async #together(stream: string, asked: readonly Asked<M>[]): Promise<void> {
     try {
       const filters = [...new Set(asked.map(({ filter }) => filter))];
-      const found = lastByFilter(await this.#reads.lastOfEach(stream, filters), filters);
-      for (const { filter, resolve } of asked) resolve(found.get(filter));
+      const found = byFilter(await this.#reads.lastOfEach(stream, filters), filters);
+      for (const { filter, resolve } of asked) resolve([...(found.get(filter) ?? [])]);
     } catch (error) {
       // Of a message that the server cannot load only those hear that ask for it.
       if (error instanceof BrokerError && error.code === 'JETFLEET_PUBLISH_REFUSED')
@@ -67,10 +86,14 @@ export class LastReads<M extends Stored> {
   }
 }
 
-/** The last of the messages that each filter matches. */
-function lastByFilter<M extends Stored>(messages: readonly M[], filters: readonly string[]): Map<string, M> {
-  const last = new Map<string, M>();
-  if (messages.length === 0) return last;
+function later<M extends Stored>(one: M | undefined, other: M): M {
+  return one !== undefined && one.seq > other.seq ? one : other;
+}
+
+/** The messages that each filter matches. */
+function byFilter<M extends Stored>(messages: readonly M[], filters: readonly string[]): Map<string, M[]> {
+  const found = new Map<string, M[]>();
+  if (messages.length === 0) return found;
   const byEnd = new Map<string | undefined, string[][]>();
   for (const filter of filters) {
     const tokens = filter.split('.');
@@ -81,11 +104,14 @@ function lastByFilter<M extends Stored>(messages: readonly M[], filters: readonl
   for (const message of messages) {
     const tokens = message.subject.split('.');
     for (const wanted of byEnd.get(tokens.at(-1)) ?? []) {
+      if (!matches(tokens, wanted)) continue;
       const filter = wanted.join('.');
-      if (matches(tokens, wanted) && message.seq > (last.get(filter)?.seq ?? 0)) last.set(filter, message);
+      const others = found.get(filter);
+      if (others) others.push(message);
+      else found.set(filter, [message]);
     }
   }
-  return last;
+  return found;
 }
 
 function matches(subject: readonly string[], filter: readonly string[]): boolean {

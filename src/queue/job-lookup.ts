@@ -110,16 +110,10 @@ async function findStored(broker: Broker, id: string): Promise<JobRecord[]> {
   return [...work, ...timed].filter((record) => record !== undefined);
 }
 
-/**
- * A job by its work message. Any producer can publish the id on another subject later; that must not hide the job. A read
- * of one message finds out that there is none in a third of the time that all of them take.
- */
+/** A job by its work message. Any producer can publish the id on another subject later; that must not hide the job. */
 async function firstWork(broker: Broker, kind: WorkKind, id: string): Promise<JobRecord | undefined> {
   const { subjects, read } = broker;
-  const [stream, filter] = [subjects.streamName(kind), subjects.workOf(kind, id)];
-  if ((await read.lastTogether(stream, filter)) === undefined) return undefined;
-  const lastOfEach = await read.lastOfEach(stream, [filter]);
-  for (const message of lastOfEach.sort((a, b) => a.seq - b.seq)) {
+  for (const message of await read.eachTogether(subjects.streamName(kind), subjects.workOf(kind, id))) {
     const record = pendingRecordOf(broker, message);
     if (record) return record;
   }
