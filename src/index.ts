@@ -50,7 +50,7 @@ export {
 } from './jobs/payloads.js';
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
-export type { EventConsumerLag } from './queue/event-lag.js';
+export type { DeleteConsumerOptions, EventConsumerLag } from './queue/event-lag.js';
 export type { JobFilter, JobPage } from './queue/job-filter.js';
 export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';

@@ -32,14 +32,14 @@ import {
 import { type EventFeed, feedEvents } from './event-feed.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { flush } from './guarded.js';
-import { MissingStreams, type StreamMaker } from './missing-streams.js';
+import { MissingStreams } from './missing-streams.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
 import { assertServer } from './server-check.js';
 import type { TopologyOptions } from './stream-config.js';
-import { Topology, type TopologyReport } from './topology.js';
+import { LEADER_WITHIN_MS, Topology, type TopologyReport } from './topology.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */
@@ -107,12 +107,11 @@ export class Broker {
     this.#inbox = new ReplyInbox(connection, this.#logger);
     this.#replies = new Replies(connection);
     this.notices = new Notices(connection, this.#logger);
-    const missing = new MissingStreams(() => topology.ensure(), this.#logger);
     this.#keepsStreams = !options.lookOnly;
-    const streams: StreamMaker = {
-      make: async () => this.#keepsStreams && (await missing.make()),
-      explain: (error) => missing.explain(error),
-    };
+    const streams = new MissingStreams(
+      () => (this.#keepsStreams ? topology.ensure() : topology.inspect()),
+      this.#logger,
+    );
     this.read = new DirectRead(connection, this.#inbox, streams);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const log = (kind: StreamKind) =>
@@ -145,7 +144,7 @@ export class Broker {
     const subjects = new Subjects(options.namespace ?? process.env.JETFLEET_NAMESPACE);
     const connection = options.connection ?? (await openConnection(options));
     try {
-      await assertServer(connection);
+      await assertServer(connection, LEADER_WITHIN_MS);
       const topology = await Topology.open(connection, subjects, options);
       const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
       const broker = new Broker(connection, topology, subjects, options);

@@ -4,7 +4,8 @@ import { BrokerError } from '../jobs/errors.js';
 import { atMost } from './bounded.js';
 import type { Append, Appended, CommitLogOptions } from './commit-options.js';
 import { send } from './guarded.js';
-import { NO_STREAMS_MADE, type StreamMaker } from './missing-streams.js';
+import { noLeader } from './manager.js';
+import { NO_STREAMS_MADE, type StreamMaker, type StreamState } from './missing-streams.js';
 import { headerLines } from './outgoing-headers.js';
 import { bytesOf, type OutgoingMessage } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
@@ -34,8 +35,8 @@ interface Waiting {
   enqueuedAt: number;
   /** Sent before without an answer: it may be stored already. */
   maybeStored: boolean;
-  /** Sent again after its stream was made. */
-  streamMade?: boolean;
+  /** Nobody took it the last time that it was sent. */
+  nobody?: StreamState;
 }
 
 /** The last message on a filter, to tell after a lost answer whether it is ours. */
@@ -320,6 +321,8 @@ export class CommitLog {
       }
     } else if (answer.kind === 'silent') {
       for (const waiting of batch) this.#tryAgain(waiting);
+    } else if (answer.kind === 'nobody') {
+      void this.#onNobody(batch);
     } else if (answer.kind === 'denied') {
       // Each gets an answer of its own: the user may lack the right to some of the subjects alone.
       for (const waiting of batch) this.#again.push([waiting]);
@@ -348,7 +351,10 @@ export class CommitLog {
     return batch.filter((waiting) => {
       if (waiting.enqueuedAt > end) return true;
       const first = waiting.group[0] as Append;
-      this.#fail(waiting, waiting.maybeStored ? unconfirmed(first, giveUpMs) : overloaded(first, giveUpMs));
+      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(first, giveUpMs));
+      else if (waiting.nobody)
+        this.#fail(waiting, noLeader(`${first.subject} was not stored within ${giveUpMs} ms`));
+      else this.#fail(waiting, overloaded(first, giveUpMs));
       return false;
     });
   }
@@ -397,11 +403,21 @@ export class CommitLog {
       return this.#onRepeatedConflict(waiting, first.expect, conflicted);
     }
     if (answer.kind === 'refused') return this.#fail(waiting, refused(first, answer));
-    if (waiting.streamMade || !(await this.#streams.make()))
-      return this.#fail(waiting, this.#streams.explain(noStream(first)));
-    waiting.streamMade = true;
-    this.#tryAgain(waiting);
-    this.#flush();
+    return this.#onNobody([waiting]);
+  }
+
+  /** The stream was deleted, or another one has its place, or its replicas elect a leader. */
+  async #onNobody(batch: readonly Waiting[]): Promise<void> {
+    const state = await this.#streams.make();
+    const left = batch.filter((waiting) => {
+      const missing = noStream(waiting.group[0] as Append);
+      const why = this.#streams.explain(missing);
+      const isElsewhere = why !== missing && waiting.nobody === 'there';
+      waiting.nobody = state;
+      if (state === 'missing' || isElsewhere) this.#fail(waiting, why);
+      return state !== 'missing' && !isElsewhere;
+    });
+    if (left.length > 0) this.#later(left);
   }
 
   /** No answer: the message may be stored or not. De-duplication and the expectation make sending it again safe. */

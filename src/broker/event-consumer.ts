@@ -275,7 +275,12 @@ function checkEventOptions(options: EventOptions): void {
   assertOptions('options', options, EVENT_OPTIONS);
   assertFilter(options.filter ?? {});
   const { durable } = options;
-  if (durable === undefined || (typeof durable === 'string' && DURABLE.test(durable))) return;
+  if (durable !== undefined) assertDurable(durable);
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be the name of a durable consumer */
+export function assertDurable(durable: string): void {
+  if (typeof durable === 'string' && DURABLE.test(durable)) return;
   throw new ValidationError(
     'JETFLEET_OPTION_INVALID',
     `durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`,

@@ -1,4 +1,5 @@
-/** The client's JetStream interfaces, with a coded error where the user has no right to a call, or its connection ends. */
+/** The client's JetStream interfaces, with a coded error where a call fails. */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   JetStreamApiError,
   type JetStreamClient,
@@ -7,12 +8,18 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import { forbiddenIn } from './forbidden.js';
 import { closedConnection } from './guarded.js';
 
 /** What the server says of something that does not exist. */
 export const STREAM_NOT_FOUND = 10059;
 export const CONSUMER_NOT_FOUND = 10014;
+const NOT_ENABLED = 10076;
+const NOT_ENABLED_FOR_ACCOUNT = 10039;
+/** The cluster is unavailable, the server is not its leader, a stream or a consumer is offline. */
+const LEADERLESS: readonly number[] = [10008, 10009, 10118, 10119];
+const ELECTION_PAUSE_MS = 250;
 
 /**
  * Reads what may not exist. A read that fails says nothing of that: it rejects.
@@ -26,12 +33,44 @@ export async function unlessMissing<T>(
   try {
     return await read();
   } catch (error) {
-    if (error instanceof JetStreamApiError && notFound.includes(error.code)) return undefined;
+    if (notFound.includes(apiCodeOf(error) ?? 0)) return undefined;
     throw error;
   }
 }
 
-/** @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` from each call that the user has no right to; JetfleetError `JETFLEET_CLOSED` */
+/** The number by which the server names an error, of a call that failed with a coded one as well. */
+export function apiCodeOf(error: unknown): number | undefined {
+  if (error instanceof JetStreamApiError) return error.code;
+  return error instanceof BrokerError && error.cause instanceof JetStreamApiError
+    ? error.cause.code
+    : undefined;
+}
+
+/** Tries a call again while JetStream has no leader, for `limitMs`. */
+export async function withLeader<T>(limitMs: number, call: () => Promise<T>): Promise<T> {
+  for (const endMs = performance.now() + limitMs; ; ) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isLeaderless(error) || performance.now() > endMs) throw error;
+      await delay(ELECTION_PAUSE_MS);
+    }
+  }
+}
+
+export function isLeaderless(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'JETFLEET_NO_LEADER';
+}
+
+export function noLeader(what: string, cause?: unknown): BrokerError {
+  const why = `${what}: JetStream does not answer; its servers are electing a leader, or too few of them are up: try again`;
+  return new BrokerError('JETFLEET_NO_LEADER', why, { cause, retryable: true });
+}
+
+/**
+ * @throws BrokerError from each call: `JETFLEET_BROKER_FORBIDDEN` where the user has no right to it, `JETFLEET_NO_LEADER`
+ *   where nobody answers, `JETFLEET_JETSTREAM_DISABLED`, else `JETFLEET_PUBLISH_REFUSED`; JetfleetError `JETFLEET_CLOSED`
+ */
 export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
   return withCodes(await jetstreamManager(connection, { checkAPI: false }), connection);
 }
@@ -63,9 +102,48 @@ function isOfEnd(error: unknown, connection: NatsConnection): boolean {
 function coded(result: unknown, connection: NatsConnection): unknown {
   if (result instanceof Promise) {
     return result.catch((error: unknown) => {
-      throw forbiddenIn(error) ?? (isOfEnd(error, connection) ? closedConnection() : error);
+      if (error instanceof JetfleetError) throw error;
+      throw (
+        forbiddenIn(error) ?? (isOfEnd(error, connection) ? closedConnection() : named(error, connection))
+      );
     });
   }
   const isList = typeof result === 'object' && result !== null && 'next' in result;
   return isList ? withCodes(result, connection) : result;
+}
+
+function named(error: unknown, connection: NatsConnection): unknown {
+  const version = connection.info?.version ?? 'unknown';
+  const api = error instanceof Error && error.cause instanceof JetStreamApiError ? error.cause : error;
+  const code = api instanceof JetStreamApiError ? api.code : undefined;
+  if (code === NOT_ENABLED_FOR_ACCOUNT) {
+    return new BrokerError(
+      'JETFLEET_JETSTREAM_DISABLED',
+      `nats-server ${version} has JetStream, but not for the account of this user, so it cannot keep jobs; enable it for the account (jetstream: enabled)`,
+      { cause: api },
+    );
+  }
+  const isUnanswered =
+    isNamed(error, 'TimeoutError', 'JetStreamNotEnabled') ||
+    (error instanceof errors.RequestError && error.isNoResponders());
+  // A server says at the start whether it has JetStream; one that has it and does not answer has no leader.
+  const isOn = connection.info?.jetstream === true;
+  if (code === NOT_ENABLED || (isUnanswered && !isOn && !isNamed(error, 'TimeoutError'))) {
+    return new BrokerError(
+      'JETFLEET_JETSTREAM_DISABLED',
+      `nats-server ${version} runs without JetStream, so it cannot keep jobs; start it with -js, or with Jetfleet's nats.conf`,
+      { cause: api },
+    );
+  }
+  if (isUnanswered || (code !== undefined && LEADERLESS.includes(code)))
+    return noLeader(`nats-server ${version}`, api);
+  if (!(api instanceof JetStreamApiError)) return error;
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', `the broker refused: ${api.message} (${api.code})`, {
+    cause: api,
+    retryable: api.status >= 500,
+  });
+}
+
+function isNamed(error: unknown, ...names: readonly string[]): boolean {
+  return error instanceof Error && names.includes(error.name);
 }

@@ -29,7 +29,7 @@ export interface PullSourceOptions {
 const IDLE_HEARTBEAT_MS = 1_000;
 /** Silence after which a waiting pull counts as lost. */
 const SILENCE_MS = 2_500;
-const NO_WAIT_TIMEOUT_MS = 2_000;
+const NO_WAIT_TIMEOUT_MS = 1_000;
 /** How long a broker that is away may hold up the end. */
 const CLOSE_MS = 1_000;
 const NANOS_PER_MS = 1_000_000;
@@ -191,8 +191,13 @@ export class PullSource {
 
   /** What a late answer brings was asked for before what the next request brings. */
   #dropTaking(): void {
-    this.#drain(this.#taking);
-    this.#taking = this.#openInbox();
+    const late = this.#taking;
+    try {
+      this.#taking = this.#openInbox();
+      this.#drain(late);
+    } catch {
+      // The connection has ended, and nothing comes late.
+    }
     this.#take?.finish();
   }
 

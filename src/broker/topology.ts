@@ -1,17 +1,19 @@
-import {
-  type ConsumerInfo,
-  JetStreamApiError,
-  type JetStreamManager,
-  type StreamConfig,
-  type StreamInfo,
-} from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamKind, Subjects } from '../wire/subjects.js';
 import { type Drift, findDrift, formatDrift, isForeign, OTHER_NAMESPACE } from './drift.js';
-import { CONSUMER_NOT_FOUND, openManager, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
+import {
+  apiCodeOf,
+  CONSUMER_NOT_FOUND,
+  isLeaderless,
+  openManager,
+  STREAM_NOT_FOUND,
+  unlessMissing,
+  withLeader,
+} from './manager.js';
 import {
   handoverConsumers,
   type TopologyOptions,
@@ -43,8 +45,8 @@ export const SINGLE_COPIES =
 
 const NANOS_PER_MS = 1_000_000;
 const SUBJECTS_OVERLAP = 10065;
-/** How long a stream or consumer may take to be made; each try ends after five seconds without an answer. */
-const CREATE_WITHIN_MS = 20_000;
+/** How long a cluster may elect a leader while it is asked; each try ends after five seconds without an answer. */
+export const LEADER_WITHIN_MS = 20_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 const DELETE_FAILED = 10057;
@@ -132,7 +134,7 @@ export class Topology {
   }
 
   /** Removes a consumer; what it has not seen acknowledged is handed out again by one that is made anew. */
-  async deleteConsumer(kind: 'jobs' | 'webhooks', name: string): Promise<void> {
+  async deleteConsumer(kind: 'jobs' | 'webhooks' | 'events', name: string): Promise<void> {
     const stream = this.#subjects.streamName(kind);
     await unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.delete(stream, name));
   }
@@ -201,7 +203,9 @@ export class Topology {
     mayChange: boolean,
   ): Promise<void> {
     const target = `stream ${want.name}`;
-    const have = await unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name));
+    const have = await patiently(() =>
+      unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name)),
+    );
     if (!have) {
       const make = async () =>
         this.#noteCopies(await this.#jsm.streams.add(want as StreamConfig & { name: string }), report);
@@ -247,10 +251,11 @@ export class Topology {
     const [source] = sources ?? [];
     if (!source || !have.config.subjects?.some((subject) => subjects.includes(subject))) return have;
     const isNew = created.includes(`stream ${source.name}`);
-    const isOlder = isNew && have.created < (await this.#jsm.streams.info(source.name)).created;
-    if (isOlder) await this.#jsm.streams.update(name, { sources: [] });
+    const { streams } = this.#jsm;
+    const isOlder = isNew && have.created < (await patiently(() => streams.info(source.name))).created;
+    if (isOlder) await patiently(() => streams.update(name, { sources: [] }));
     else if (have.config.sources?.length) return have;
-    return this.#jsm.streams.update(name, { sources } as Partial<StreamConfig>);
+    return patiently(() => streams.update(name, { sources } as Partial<StreamConfig>));
   }
 
   async #compareConsumer(
@@ -268,17 +273,18 @@ export class Topology {
   async #presentConsumers(wanted: readonly WantedConsumer[]): Promise<Map<string, ConsumerInfo>> {
     const present = new Map<string, ConsumerInfo>();
     for (const stream of new Set(wanted.map((want) => want.stream))) {
-      await unlessMissing([STREAM_NOT_FOUND], async () => {
+      const list = async () => {
         for await (const info of this.#jsm.consumers.list(stream))
           present.set(keyOf(stream, info.name), info);
-      });
+      };
+      await patiently(() => unlessMissing([STREAM_NOT_FOUND], list));
     }
     return present;
   }
 
   /** The stream of somebody else that has a subject of the one that was to be made, if that is the reason. */
   async #whoOverlaps(target: string, cause: unknown): Promise<BrokerError | undefined> {
-    if (!(cause instanceof JetStreamApiError) || cause.code !== SUBJECTS_OVERLAP) return undefined;
+    if (apiCodeOf(cause) !== SUBJECTS_OVERLAP) return undefined;
     const want = wantedStreams(this.#subjects, this.#options).find(({ name }) => target === `stream ${name}`);
     for (const subject of want?.subjects ?? []) {
       for await (const name of this.#jsm.streams.names(subject)) {
@@ -291,19 +297,16 @@ export class Topology {
   }
 
   async #create(target: string, report: TopologyReport, make: () => Promise<unknown>): Promise<void> {
-    for (const end = performance.now() + CREATE_WITHIN_MS; ; ) {
-      try {
-        await make();
-        report.created.push(target);
-        return;
-      } catch (cause) {
-        // A cluster that elects a leader answers late, or not at all; making it twice makes it once.
-        if (isTimeout(cause) && performance.now() < end) continue;
-        const other = await this.#whoOverlaps(target, cause);
-        if (other) throw other;
-        const why = `cannot create ${target}: ${(cause as Error).message}`;
-        throw new BrokerError('JETFLEET_NO_STREAM', why, { cause, retryable: true });
-      }
+    try {
+      // Making it twice makes it once.
+      await patiently(make);
+      report.created.push(target);
+    } catch (cause) {
+      if (isLeaderless(cause)) throw cause;
+      const other = await this.#whoOverlaps(target, cause);
+      if (other) throw other;
+      const why = `cannot create ${target}: ${(cause as Error).message}`;
+      throw new BrokerError('JETFLEET_NO_STREAM', why, { cause, retryable: true });
     }
   }
 }
@@ -353,11 +356,13 @@ function compare(target: string, have: object, want: object, report: TopologyRep
 
 /** A message may go between the server's look-up and its removal; then only the text says why. */
 function isMessageGone(error: unknown): boolean {
-  if (!(error instanceof JetStreamApiError)) return false;
-  const isLate = error.code === DELETE_FAILED && /no message found|deleted message/.test(error.message);
-  return isLate || MESSAGE_GONE.includes(error.code);
+  const code = apiCodeOf(error);
+  if (code === undefined) return false;
+  const isLate = code === DELETE_FAILED && /no message found|deleted message/.test((error as Error).message);
+  return isLate || MESSAGE_GONE.includes(code);
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError';
+/** A cluster that elects a leader answers late, or not at all. */
+function patiently<T>(call: () => Promise<T>): Promise<T> {
+  return withLeader(LEADER_WITHIN_MS, call);
 }

@@ -6,18 +6,35 @@ import { clip, note, paint, print, printJson, table } from './output.js';
 
 /** `jetfleet events`. */
 export function eventsCommand(program: Command): void {
-  const command = program
-    .command('events')
-    .description('show the durable event consumers: their lag, and the events that they have given up')
+  const events = program.command('events').description('the durable consumers of events');
+  withExamples(events, 'events list', 'events delete billing');
+  const list = events
+    .command('list', { isDefault: true })
+    .description('show them: their lag, and the events that they have given up')
     .action(async () => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = list.optsWithGlobals<GlobalOptions>();
       await using queue = openQueue(options);
       const consumers = await queue.eventConsumers();
       if (options.json) printJson({ consumers });
       else if (consumers.length === 0) note('no durable consumer reads events');
       else print(eventsText(consumers));
     });
-  withExamples(command, 'events', 'events --json | jq ".consumers[] | {name, pending, deadLetters}"');
+  withExamples(list, 'events list', 'events list --json | jq ".consumers[] | {name, pending, deadLetters}"');
+  const remove = events
+    .command('delete')
+    .description(
+      'forget one: its place in the events, and its dead letters; ends with 4 while somebody listens',
+    )
+    .argument('<name>', 'its durable name')
+    .option('--force', 'also while somebody listens; who does hears that it is gone')
+    .action(async (name: string) => {
+      const options = remove.optsWithGlobals<GlobalOptions & { force?: boolean }>();
+      await using queue = openQueue(options);
+      await queue.deleteEventConsumer(name, { force: options.force === true });
+      if (options.json) printJson({ deleted: name });
+      else print(`${name}  deleted`);
+    });
+  withExamples(remove, 'events delete billing', 'events delete billing --force');
 }
 
 /** The consumers as a table, and below it the dead letters of each. */

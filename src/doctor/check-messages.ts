@@ -2,18 +2,24 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { isTerminal } from '../jobs/vocabulary.js';
+import { isJobType, isTerminal } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
 import { recordsById } from '../queue/work-jobs.js';
 import { Header } from '../wire/headers.js';
-import { type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
+import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
-import { removeMessage } from './mend-job.js';
+import { failImpossible, removeMessage } from './mend-job.js';
 
 /** As many jobs as the broker tells the last events of in one request. */
 const PAGE = 256;
 /** Bodies of one look that has a limit; an accepted payload may have half a megabyte. */
 const MAX_BYTES = 64 * 1024 * 1024;
+
+interface Coverage {
+  isCovered: (subject: string) => boolean;
+  /** What has come since is not counted: a later look finds it. */
+  uncovered: number;
+}
 
 /** A message, and the job that it would bring to a worker. */
 interface Carried {
@@ -23,7 +29,7 @@ interface Carried {
 }
 
 /**
- * Finds timers of jobs that have ended, and messages that no consumer covers. What a consumer covers is left to the
+ * Finds timers of jobs that have ended, and messages that no consumer covers, or can ever cover. What a consumer covers is left to the
  * workers, which acknowledge it: taking it away could make nats-server forget others (decision 15). A look goes on
  * where the last one ended, and begins anew at the end of the stream: what is left over does not move.
  */
@@ -49,11 +55,17 @@ export class MessageCheck {
   async #lookAt(kind: 'timers' | 'jobs' | 'webhooks', beforeMs: number): Promise<Diagnosis[]> {
     const { subjects, read } = this.#broker;
     const found: Diagnosis[] = [];
-    const isCovered = kind === 'timers' ? isDue(subjects) : await this.#covered(kind);
+    const { isCovered, uncovered } = await this.#coverage(kind);
+    // A million messages that wait for their workers are counted, and not read.
+    if (uncovered === 0) {
+      this.#next[kind] = 1;
+      return found;
+    }
     const maxBytes = Number.isFinite(this.#limit) ? MAX_BYTES : Number.POSITIVE_INFINITY;
     for (let count = 0, bytes = 0; count < this.#limit && bytes < maxBytes; ) {
       const page = await read.page(subjects.streamName(kind), '>', this.#next[kind], PAGE);
       const unwatched = page.filter(({ subject }) => !isCovered(subject));
+      if (kind !== 'timers') found.push(...unwatched.flatMap((message) => this.#ofImpossible(kind, message)));
       found.push(...(await this.#ofEndedJobs(kind, unwatched, beforeMs)));
       const last = page.at(-1);
       this.#next[kind] = !last || page.length < PAGE ? 1 : last.seq + 1;
@@ -64,14 +76,32 @@ export class MessageCheck {
     return found;
   }
 
-  /** Whether some consumer hands out what is on a work subject. */
-  async #covered(kind: 'jobs' | 'webhooks'): Promise<(subject: string) => boolean> {
-    const { subjects, topology } = this.#broker;
-    const consumers = new Set((await topology.consumers(kind)).map(({ name }) => name));
-    return (subject) => {
+  /** Whether some consumer hands out what is on a subject, and how many messages none of them does. */
+  async #coverage(kind: 'timers' | WorkKind): Promise<Coverage> {
+    const { subjects, topology, read } = this.#broker;
+    const stream = subjects.streamName(kind);
+    const total = await read.count(stream, '>');
+    if (kind === 'timers') return { isCovered: isDue(subjects), uncovered: total };
+    const consumers = await topology.consumers(kind);
+    const names = new Set(consumers.map(({ name }) => name));
+    const isCovered = (subject: string) => {
       const work = subjects.parseWork(subject);
-      return work !== undefined && consumers.has(subjects.consumerOf(work));
+      return work !== undefined && names.has(subjects.consumerOf(work));
     };
+    const filters = consumers.flatMap(({ config }) => config.filter_subject ?? []);
+    const covered = await Promise.all(filters.map((filter) => read.count(stream, filter)));
+    return { isCovered, uncovered: Math.max(0, total - covered.reduce((sum, count) => sum + count, 0)) };
+  }
+
+  #ofImpossible(kind: WorkKind, message: StoredMessage): Diagnosis[] {
+    const { seq, subject } = message;
+    const type = this.#broker.subjects.parseWork(subject)?.type;
+    if (type === undefined || (isJobType(type) && workKindsFor(type).includes(kind))) return [];
+    const job = pendingRecordOf(this.#broker, message);
+    if (!job) return [];
+    const what = `${subject} (message ${seq}): no worker can have the type ${type}`;
+    const mend = () => failImpossible(this.#broker, { kind, seq, subject }, job);
+    return [diagnose('type_impossible', job.id, what, mend, { since: job.createdAt })];
   }
 
   async #ofEndedJobs(kind: StreamKind, page: StoredMessage[], beforeMs: number): Promise<Diagnosis[]> {

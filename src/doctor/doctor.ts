@@ -3,6 +3,7 @@ import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
+import { isJobType } from '../jobs/vocabulary.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
@@ -83,7 +84,8 @@ async function fewestReplicas({ topology }: Broker): Promise<number | undefined>
 
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
   const { unhandledTypes, byType } = await readStats(broker);
-  const unhandled = unhandledTypes.map((type) => {
+  // What no worker can have is found by its messages.
+  const unhandled = unhandledTypes.filter(isJobType).map((type) => {
     const waiting = byType[type]?.pending ?? 0;
     return diagnose(
       'type_unhandled',

@@ -80,6 +80,12 @@ export const FINDINGS = {
       'Jobs of a type wait that no worker takes: none has a handler for it, or all that had are gone or paused.',
     fix: null,
   },
+  type_impossible: {
+    severity: 'warning',
+    explanation:
+      'A message names a type that no worker can have, or one that belongs to another stream: its job would wait for ever.',
+    fix: 'records the job as FAILED with JETFLEET_TYPE_INVALID, then removes the message',
+  },
   job_without_timer: {
     severity: 'danger',
     explanation: 'A job waits for its time, is overdue, and no timer will bring it back.',

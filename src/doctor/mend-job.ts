@@ -1,10 +1,11 @@
 /** How a job is brought on again. Each is fenced by the job's last event, or harmless when somebody was faster. */
 import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
+import { sequenceId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { enqueueFollowUps, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
-import { type StreamKind, workKindOf } from '../wire/subjects.js';
+import { type StreamKind, type WorkKind, workKindOf } from '../wire/subjects.js';
 import type { OpenJob } from './open-jobs.js';
 
 /** The claim of the fired message decides what the job does; a second timer would change nothing. */
@@ -49,6 +50,34 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
   await broker.appendEvent(failed, seq);
   await enqueueFollowUps(broker, failed);
   return 'it has failed as stalled: no attempt is left';
+}
+
+/** A job that no worker can take. Where its id is that of another job, it has the number of its message as its own. */
+export async function failImpossible(
+  broker: Broker,
+  { kind, seq, subject }: Placed & { kind: WorkKind },
+  pending: JobRecord,
+): Promise<string> {
+  const error: JobErrorInfo = {
+    code: 'JETFLEET_TYPE_INVALID',
+    message: `no worker can take ${subject}: a job type is 1 to 64 of a-z 0-9 _, starting with a letter, and only send_webhook belongs on webhooks`,
+    retryable: false,
+  };
+  const facts = { nowMs: broker.clock.now(), workSeq: seq };
+  for (const id of new Set([pending.id, sequenceId({ kind, seq })])) {
+    const failed = withFollowUps(
+      transitionRecord({ ...pending, id }, 'rejected', { attempt: 0, error }, facts),
+    );
+    const last = await broker.lastEvent(id);
+    // What was recorded before, by somebody who did not come to the removal, is not recorded twice.
+    const isOwn = last?.record?.workSeq === seq && last.record.error?.code === error.code;
+    if (last && !isOwn) continue;
+    if (!last) await broker.appendEvent(failed, 0);
+    await enqueueFollowUps(broker, last?.record ?? failed);
+    await broker.topology.deleteMessage(kind, seq);
+    return `job ${id} has failed, message ${seq} is removed`;
+  }
+  throw movedOn(pending.id);
 }
 
 export async function removeFailure({ topology }: Broker, seq: number): Promise<string> {

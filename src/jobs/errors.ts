@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   JETFLEET_SERVER_TOO_OLD: 'The NATS server is older than Jetfleet needs.',
   JETFLEET_SERVER_LIMIT: 'The NATS server takes smaller messages than Jetfleet needs.',
   JETFLEET_STREAM_DRIFT: 'A stream or consumer differs from what Jetfleet needs to keep jobs safe.',
+  JETFLEET_NO_LEADER:
+    'JetStream does not answer: its servers are electing a leader, or too few of them are up.',
   JETFLEET_NO_STREAM: 'No stream covers the subject, so the message would be lost.',
   JETFLEET_PUBLISH_REFUSED: 'The broker refused the message.',
   JETFLEET_MESSAGE_TOO_LARGE: 'The message is over a size limit of the broker.',

@@ -1,5 +1,8 @@
 import type { Broker } from '../broker/broker.js';
+import { assertDurable } from '../broker/event-consumer.js';
 import { deadLettersOf, type EventDeadLetter } from '../broker/event-dead-letters.js';
+import { ConflictError, JetfleetError } from '../jobs/errors.js';
+import type { OptionNames } from '../jobs/options.js';
 
 /** A durable consumer of events, as the broker keeps it. */
 export interface EventConsumerLag {
@@ -22,6 +25,33 @@ export interface EventConsumerLag {
   deadLetters: number;
   /** The latest 100 of them, oldest first. */
   latestDeadLetters: EventDeadLetter[];
+}
+
+export interface DeleteConsumerOptions {
+  /** Also while somebody listens, who then hears that it is gone. Defaults to false. */
+  force?: boolean;
+}
+
+export const DELETE_CONSUMER: OptionNames<Required<DeleteConsumerOptions>> = { force: true };
+
+/**
+ * Forgets a durable consumer of events.
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError while somebody listens, unless `force`
+ */
+export async function deleteEventConsumer(
+  broker: Broker,
+  name: string,
+  { force = false }: DeleteConsumerOptions,
+): Promise<void> {
+  assertDurable(name);
+  const consumer = (await readEventLag(broker)).find((each) => each.name === name);
+  if (!consumer)
+    throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no durable consumer ${name} of events`);
+  if (consumer.waiting > 0 && !force) {
+    const why = `somebody listens to events as ${name}; close that subscription, or delete the consumer with force`;
+    throw new ConflictError(why);
+  }
+  await broker.topology.deleteConsumer('events', name);
 }
 
 /** Every durable consumer of EVENTS, by name. */

@@ -15,7 +15,13 @@ import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
-import { type EventConsumerLag, readEventLag } from './event-lag.js';
+import {
+  DELETE_CONSUMER,
+  type DeleteConsumerOptions,
+  deleteEventConsumer,
+  type EventConsumerLag,
+  readEventLag,
+} from './event-lag.js';
 import { type AddedJob, addChecked } from './job-add.js';
 import { addMany, checkJobs, type NewJob } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
@@ -83,7 +89,7 @@ const SEND_WITHIN_MS = 500;
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
  * any number of processes may have one.
  *
- * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_SERVER_TOO_OLD`,
+ * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT` and JetfleetError `JETFLEET_CLOSED`.
  */
 export class JobQueueService implements AsyncDisposable {
@@ -332,6 +338,16 @@ export class JobQueueService implements AsyncDisposable {
   /** The durable consumers of events: how far each has come, and the events that it has given up. */
   async eventConsumers(): Promise<EventConsumerLag[]> {
     return readEventLag(await this.broker());
+  }
+
+  /**
+   * Forgets a durable consumer of events: its place, and its dead letters. Who subscribes under its name later begins anew.
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError while somebody listens, unless `force`
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be a name
+   */
+  async deleteEventConsumer(name: string, options: DeleteConsumerOptions = {}): Promise<void> {
+    assertOptions('options', options, DELETE_CONSUMER);
+    await this.#use((broker) => deleteEventConsumer(broker, name, options));
   }
 
   /**

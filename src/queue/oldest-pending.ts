@@ -15,7 +15,7 @@ export async function oldestPending(broker: Broker): Promise<string | undefined>
       return Promise.all(
         waiting.map(async ({ config, delivered }) => {
           const filter = config.filter_subject ?? '';
-          const [first] = await read.page(subjects.streamName(kind), filter, delivered.stream_seq + 1, 1);
+          const first = await read.next(subjects.streamName(kind), filter, delivered.stream_seq + 1);
           return first?.timeMs ?? Number.POSITIVE_INFINITY;
         }),
       );

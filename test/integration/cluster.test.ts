@@ -275,10 +275,41 @@ describe('a cluster of three', () => {
     await load.progress();
     const endings = await load.settled();
     expectAllOnce(load, endings);
+    // An add waits for the election within its own limit.
+    expect(load.errors).toEqual([]);
     expect(longestGap(load.accepted.values())).toBeLessThan(electionMs + RESUME_MS);
     expect(longestGap(endings.map(({ atMs }) => atMs))).toBeLessThan(electionMs + RESUME_MS);
   });
+
+  it('has a process that starts without a majority wait for it, and names it where none comes', async () => {
+    const [left, ...others] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
+    const back = async () => {
+      for (const node of others) node.thaw();
+      await cluster.ready();
+    };
+    await using known = new JobQueueService(on(left));
+    await known.addJob(TYPE, {}, 'normal', { id: 'before' });
+    onTestFinished(back);
+    for (const node of others) node.freeze();
+    // The one that is left notices that the others are gone.
+    await vi.waitFor(() => expectNoLeader(known.getStats()), WAIT);
+    await using queue = new JobQueueService(on(left));
+    await using looking = new JobQueueService(on(left));
+    const calls = [looking.connect(), known.eventConsumers(), known.setup(['another'])];
+    await Promise.all(calls.map(expectNoLeader));
+    const connected = queue.connect();
+    connected.catch(() => {});
+    await passes(FAULT_MS);
+    await back();
+    await connected;
+    expect(await queue.getJob('before')).toMatchObject({ state: 'queued' });
+  });
 });
+
+/** Nobody can tell what to do about a bare error of the client's. */
+async function expectNoLeader(call: Promise<unknown>): Promise<void> {
+  await expect(call).rejects.toMatchObject({ code: 'JETFLEET_NO_LEADER', retryable: true });
+}
 
 describe('a worker behind a bad network', () => {
   it('survives a cut, a delay of 200 ms and 3 s half open: each job ends once', async () => {

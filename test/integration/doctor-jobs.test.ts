@@ -5,6 +5,7 @@ import type { Broker } from '../../src/broker/broker.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { JobCheck, type JobCheckOptions } from '../../src/doctor/check-jobs.js';
 import { type Diagnosis, mendAll } from '../../src/doctor/finding.js';
+import { Sweeper } from '../../src/doctor/sweeper.js';
 import { examine, type FollowUp, type JobRecord, snooze } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -182,6 +183,60 @@ describe('a message of a job that has ended', () => {
   });
 });
 
+describe('a message of a type that no worker can have', () => {
+  const publish = async (subject: string, body = '{"n":1}') => {
+    const prefix = broker.subjects.prefix;
+    await broker.connection.request(`${prefix}${subject}`, body);
+  };
+
+  it.each([
+    ['with capitals and a dash', 'jobs.high.Create-Instance.x', 'x'],
+    ['that is too long', `jobs.low.${'a'.repeat(65)}.y`, 'y'],
+    ['that begins with a digit, without an id', 'jobs.normal.3d_render', 'seq-1'],
+    ['that is of the other stream', 'webhooks.normal.create_instance.z', 'z'],
+  ])('%s, is found, and its job FAILED', async (_, subject, id) => {
+    await publish(subject);
+    const found = await eventually(1);
+    expect(found[0]?.finding).toMatchObject({ code: 'type_impossible', target: id, severity: 'warning' });
+    expect(await mendAll(found)).toMatchObject([{ ok: true }]);
+    expect(await fleet.queue.getJob(id)).toMatchObject({
+      ...{ status: 'failed', state: 'rejected', attempt: 0, payload: { n: 1 } },
+      error: { code: 'JETFLEET_TYPE_INVALID', retryable: false, message: expect.stringContaining(subject) },
+    });
+    expect(await check().look()).toEqual([]);
+    expect(
+      (await broker.topology.streamInfo(subject.startsWith('jobs') ? 'jobs' : 'webhooks')).state.messages,
+    ).toBe(0);
+  });
+
+  it('cannot be retried, and one that was on the other stream can', async () => {
+    await publish('jobs.high.Create-Instance.x');
+    await publish('webhooks.high.step.z');
+    await mendAll(await eventually(2));
+    await expect(fleet.queue.retry('x')).rejects.toMatchObject({ code: 'JETFLEET_TYPE_INVALID' });
+    expect(await fleet.queue.retry('z')).toMatchObject({ state: 'queued' });
+    await fleet.addWorker();
+    await fleet.waitForJob('z', 'completed');
+  });
+
+  it('does no harm to the job whose id it has', async () => {
+    await fleet.queue.addJob('step', {}, 'normal', { id: 'taken' });
+    await endOf('taken');
+    const before = await fleet.queue.getJob('taken');
+    await publish('jobs.high.Step.taken');
+    const found = (await check().look()).filter(({ finding }) => finding.code === 'type_impossible');
+    await mendAll(found);
+    expect(await fleet.queue.getJob('taken')).toEqual(before);
+    expect(await fleet.queue.getJob('seq-2')).toMatchObject({ error: { code: 'JETFLEET_TYPE_INVALID' } });
+  });
+
+  it('is mended by a sweep of any worker', async () => {
+    await publish('jobs.high.Create-Instance.swept');
+    const { mended } = await new Sweeper({ queue: fleet.queue }).sweep();
+    expect(mended).toMatchObject([{ code: 'type_impossible', target: 'swept', ok: true }]);
+  });
+});
+
 describe('a failure that a redrive left behind', () => {
   /** A redrive that died between its two writes. */
   async function half(id: string): Promise<number> {
@@ -241,8 +296,9 @@ describe('a check that goes on', () => {
     const sweep = check();
     await fleet.queue.addJob('step', {}, 'normal', { id: 'old' });
     const pending = await pendingOf('old');
-    const strand = (id: string) =>
-      broker.appendEvent({ ...pending, id, state: 'retrying', nextRunAt: new Date().toISOString() }, 0);
+    // The broker's clock may be some milliseconds behind the one here.
+    const nextRunAt = new Date(Date.now() - 1_000).toISOString();
+    const strand = (id: string) => broker.appendEvent({ ...pending, id, state: 'retrying', nextRunAt }, 0);
     for (const id of ['a', 'b', 'c']) await strand(id);
     await broker.topology.purge('jobs', '>');
     expect(await sweep.look()).toHaveLength(3);
