@@ -35,6 +35,7 @@ import { flush } from './guarded.js';
 import { MissingStreams } from './missing-streams.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
+import { RememberedCounts } from './remembered-counts.js';
 import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
 import { assertServer } from './server-check.js';
@@ -78,6 +79,8 @@ export class Broker {
   readonly connection: NatsConnection;
   readonly topology: Topology;
   readonly read: DirectRead;
+  /** Large numbers of messages, remembered. */
+  readonly counts: RememberedCounts;
   readonly notices: Notices;
   /** What is due is said by the broker's clock. */
   readonly clock: BrokerClock;
@@ -113,6 +116,7 @@ export class Broker {
       this.#logger,
     );
     this.read = new DirectRead(connection, this.#inbox, streams);
+    this.counts = new RememberedCounts(this.read);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const log = (kind: StreamKind) =>
       new CommitLog(

@@ -104,12 +104,16 @@ export class DirectRead {
 
   /** All messages on a filter from `seq` on, oldest first, read in pages of `pageSize`. */
   async *walk(stream: string, filter: string, seq: number, pageSize: number): AsyncGenerator<StoredMessage> {
-    for (let from = seq; ; ) {
-      const page = await this.page(stream, filter, from, pageSize);
-      yield* page;
+    for (let next = this.page(stream, filter, seq, pageSize); ; ) {
+      const page = await next;
       const last = page.at(-1);
-      if (!last || page.length < pageSize) return;
-      from = last.seq + 1;
+      const isEnd = !last || page.length < pageSize;
+      // The next page comes while this one is worked on.
+      if (!isEnd) next = this.page(stream, filter, last.seq + 1, pageSize);
+      // Whoever leaves off early does not hear of it.
+      next.catch(() => {});
+      yield* page;
+      if (isEnd) return;
     }
   }
 

@@ -2,11 +2,19 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { isJobType, isTerminal } from '../jobs/vocabulary.js';
+import { isJobType, isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
+import { uncoveredTypes } from '../queue/unhandled-types.js';
 import { recordsById } from '../queue/work-jobs.js';
 import { Header } from '../wire/headers.js';
-import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import {
+  ANY,
+  type StreamKind,
+  type Subjects,
+  WORK_KINDS,
+  type WorkKind,
+  workKindsFor,
+} from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { failImpossible, removeMessage } from './mend-job.js';
 
@@ -14,6 +22,8 @@ import { failImpossible, removeMessage } from './mend-job.js';
 const PAGE = 256;
 /** Bodies of one look that has a limit; an accepted payload may have half a megabyte. */
 const MAX_BYTES = 64 * 1024 * 1024;
+
+const ENDED = STATUSES.filter(isTerminal);
 
 interface Coverage {
   isCovered: (subject: string) => boolean;
@@ -57,7 +67,7 @@ export class MessageCheck {
     const found: Diagnosis[] = [];
     const { isCovered, uncovered } = await this.#coverage(kind);
     // A million messages that wait for their workers are counted, and not read.
-    if (uncovered === 0) {
+    if (uncovered === 0 || (kind !== 'timers' && (await this.#onlyWait(kind, uncovered)))) {
       this.#next[kind] = 1;
       return found;
     }
@@ -90,13 +100,32 @@ export class MessageCheck {
     };
     const filters = consumers.flatMap(({ config }) => config.filter_subject ?? []);
     const covered = await Promise.all(filters.map((filter) => read.count(stream, filter)));
-    return { isCovered, uncovered: Math.max(0, total - covered.reduce((sum, count) => sum + count, 0)) };
+    return { isCovered, uncovered: Math.max(0, total - sumOf(covered)) };
+  }
+
+  /** Whether all that no consumer covers is of types that a worker may have some day, and of which no job has ended. */
+  async #onlyWait(kind: WorkKind, uncovered: number): Promise<boolean> {
+    const { subjects, topology, counts } = this.#broker;
+    const consumers = await topology.consumers(kind);
+    const covered = new Set(consumers.flatMap(({ name }) => subjects.parseConsumer(name)?.type ?? []));
+    const { types, unknown } = await uncoveredTypes(this.#broker, kind, covered, true);
+    if (unknown > 0 || [...types].some((type) => isImpossible(kind, type))) return false;
+    const events = subjects.streamName('events');
+    const sums = await Promise.all(
+      [...types].map(async (type) => {
+        const ended = ENDED.map((status) => counts.of(events, subjects.event(type, status, ANY)));
+        const filters = subjects.workFilters(kind, ANY, type);
+        const waits = filters.map((filter) => counts.of(subjects.streamName(kind), filter));
+        return { ended: sumOf(await Promise.all(ended)), waits: sumOf(await Promise.all(waits)) };
+      }),
+    );
+    return sums.every(({ ended }) => ended === 0) && sumOf(sums.map(({ waits }) => waits)) >= uncovered;
   }
 
   #ofImpossible(kind: WorkKind, message: StoredMessage): Diagnosis[] {
     const { seq, subject } = message;
     const type = this.#broker.subjects.parseWork(subject)?.type;
-    if (type === undefined || (isJobType(type) && workKindsFor(type).includes(kind))) return [];
+    if (type === undefined || !isImpossible(kind, type)) return [];
     const job = pendingRecordOf(this.#broker, message);
     if (!job) return [];
     const what = `${subject} (message ${seq}): no worker can have the type ${type}`;
@@ -143,6 +172,15 @@ export class MessageCheck {
     const mend = () => removeMessage(this.#broker, { kind, seq, subject }, record.id);
     return diagnose('message_left_over', job.id, what, mend, { since });
   }
+}
+
+/** Whether no worker can ever take a type from this stream. */
+function isImpossible(kind: WorkKind, type: string): boolean {
+  return !isJobType(type) || !workKindsFor(type).includes(kind);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0);
 }
 
 /** Whether it is a due job on its way to its work stream. */

@@ -83,6 +83,9 @@ async function fewestReplicas({ topology }: Broker): Promise<number | undefined>
 }
 
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
+  const unowned = await checkConsumers(broker);
+  const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
+  // After the messages were looked at, all types are known.
   const { unhandledTypes, byType } = await readStats(broker);
   // What no worker can have is found by its messages.
   const unhandled = unhandledTypes.filter(isJobType).map((type) => {
@@ -93,8 +96,6 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
       `${waiting} jobs wait; start a worker with a handler, or cancel them`,
     );
   });
-  const unowned = await checkConsumers(broker);
-  const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
   const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
   const instances = provider
     ? await new InstanceCheck(broker, guardedProvider(provider), instanceGrace).look()

@@ -2,7 +2,6 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { ANY } from '../wire/subjects.js';
 
 /** A job that had not ended when its last event was read. */
 export interface OpenJob {
@@ -25,7 +24,7 @@ export interface Redrive {
   at: string;
 }
 
-const PAGE = 500;
+const PAGE = 2_000;
 
 /**
  * Follows EVENTS, each event once and in order, and so knows which jobs are open. Of more than `maxOpen` it remembers those
@@ -66,18 +65,12 @@ export class OpenJobs {
     // A stream that was made anew counts from 1 again.
     if (this.#next > state.last_seq + 1) this.#forget();
     this.#next = Math.max(this.#next, state.first_seq, latest);
-    for (;;) {
-      const page = await read.page(
-        subjects.streamName('events'),
-        subjects.event(ANY, ANY, ANY),
-        this.#next,
-        PAGE,
-      );
-      for (const message of page) this.#take(message);
-      this.#trim();
-      const last = page.at(-1);
-      if (!last || page.length < PAGE) return;
+    let count = 0;
+    for await (const message of read.walk(subjects.streamName('events'), '>', this.#next, PAGE)) {
+      this.#take(message);
+      if (++count % PAGE === 0) this.#trim();
     }
+    this.#trim();
   }
 
   /** What a later look at one job has shown; without a record, that nothing is known of it any more. */

@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import { ANY, type Any, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
+import { uncoveredTypes } from './unhandled-types.js';
 
 export type StatusCounts = Record<JobStatus, number>;
 
@@ -32,13 +33,10 @@ const MAX_SCHEDULED_READ = 10_000;
 const PAGE = 500;
 /** A worker that takes no job for so long, while some wait and it has none, is gone: between two requests it is quicker. */
 const GONE_MS = 10_000;
-/** Messages looked at from each end of a stream for types that nobody handles. */
-const PROBE = 50;
 
 /**
- * Counts from consumers and subjects; no job is read, except delayed ones for their type. The cost does not grow with
- * the jobs, save for jobs of a type that no worker ever registered and that waits in the middle of others: while one does,
- * every waiting subject is listed.
+ * Counts from consumers and subjects; no job is read, except delayed ones for their type. The first call of a process takes
+ * longer where very many jobs have ended or wait without a worker; later ones do not.
  */
 export async function readStats(broker: Broker): Promise<JobQueueStats> {
   const tally = new Tally();
@@ -60,7 +58,7 @@ class Tally {
   scheduled = 0;
   retrying = 0;
   waiting = 0;
-  /** Scheduled jobs beyond {@link MAX_SCHEDULED_READ}, of a type that was not read. */
+  /** Jobs of a type that is not known yet: scheduled ones beyond {@link MAX_SCHEDULED_READ}, and some that nobody handles. */
   untyped = 0;
 
   add(type: string, status: JobStatus, count: number, priority?: JobPriority): void {
@@ -122,28 +120,21 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   }
   for (const type of waits) if (!taken.has(type)) tally.unhandled.add(type);
   await countTimers(broker, kind, handled, tally);
-  const { state, created } = await topology.streamInfo(kind);
+  const { state } = await topology.streamInfo(kind);
   if (state.messages <= covered) return;
   // A job that came between two of these reads, and one that has ended, look like one that nobody handles.
-  if (await allHandledSince(broker, kind, handled, { created, lastSeq: state.last_seq })) return;
-  const probed = await probeTypes(broker, kind, handled);
-  const rest = new Set([...handled, ...probed]);
-  for (const type of probed) {
-    for (const priority of PRIORITIES) {
+  const { types, unknown } = await uncoveredTypes(broker, kind, handled);
+  tally.untyped += unknown;
+  const counted = [...types].flatMap((type) => PRIORITIES.map((priority) => ({ type, priority })));
+  await Promise.all(
+    counted.map(async ({ type, priority }) => {
       const filters = subjects.workFilters(kind, priority, type);
       const counts = await Promise.all(
-        filters.map((filter) => broker.read.count(subjects.streamName(kind), filter)),
+        filters.map((filter) => broker.counts.of(subjects.streamName(kind), filter)),
       );
       for (const count of counts) addUnhandled(tally, type, count, priority);
-    }
-  }
-  if (await allHandled(broker, kind, rest)) return;
-  const info = await topology.streamInfo(kind, `${subjects.prefix}${kind}.>`);
-  for (const [subject, count] of Object.entries(info.state.subjects ?? {})) {
-    const address = subjects.parseWork(subject);
-    if (!address || rest.has(address.type)) continue;
-    addUnhandled(tally, address.type, count, address.priority);
-  }
+    }),
+  );
 }
 
 /** What the server says of how much a consumer is used. */
@@ -166,76 +157,17 @@ function addUnhandled(tally: Tally, type: string, count: number, priority: JobPr
   tally.add(type, 'pending', count, priority);
 }
 
-/** Types among the oldest and the newest messages that nobody handles: as a rule these are all that there are. */
-async function probeTypes(
-  broker: Broker,
-  kind: WorkKind,
-  handled: ReadonlySet<string>,
-): Promise<Set<string>> {
-  const { subjects, read } = broker;
-  const stream = subjects.streamName(kind);
-  const all = `${subjects.prefix}${kind}.>`;
-  const [oldest, newest] = await Promise.all([
-    read.page(stream, all, 1, PROBE),
-    read.pageBefore(stream, all, Number.POSITIVE_INFINITY, PROBE),
-  ]);
-  const types = [...oldest, ...newest].map(({ subject }) => subjects.parseWork(subject)?.type);
-  return new Set(types.filter((type) => type !== undefined && !handled.has(type)) as string[]);
-}
-
-/** Up to which sequence every message of a work stream was found to be of a handled type, and which types those were. */
-const foundHandled = new WeakMap<Broker, Map<WorkKind, Handled>>();
-
-interface Handled {
-  /** When the stream was made. */
-  created: string;
-  upTo: number;
-  types: ReadonlySet<string>;
-}
-
-/** Counts only what came since the last time: with a million jobs waiting, to count them all takes half a second. */
-async function allHandledSince(
-  broker: Broker,
-  kind: WorkKind,
-  handled: ReadonlySet<string>,
-  { created, lastSeq }: { created: string; lastSeq: number },
-): Promise<boolean> {
-  const found = foundHandled.get(broker) ?? new Map<WorkKind, Handled>();
-  foundHandled.set(broker, found);
-  const before = found.get(kind);
-  const holds = before?.created === created && [...before.types].every((type) => handled.has(type));
-  const from = before !== undefined && holds ? before.upTo + 1 : 1;
-  if (from <= lastSeq && !(await allHandled(broker, kind, handled, from))) return false;
-  found.set(kind, { created, upTo: lastSeq, types: handled });
-  return true;
-}
-
-/** The total is read first: what arrives afterwards can only add to the parts. */
-async function allHandled(
-  broker: Broker,
-  kind: WorkKind,
-  handled: ReadonlySet<string>,
-  from = 1,
-): Promise<boolean> {
-  const { subjects, read } = broker;
-  const stream = subjects.streamName(kind);
-  const total = await read.count(stream, `${subjects.prefix}${kind}.>`, from);
-  const filters = [...handled].flatMap((type) => subjects.workFilters(kind, ANY, type));
-  const counts = await Promise.all(filters.map((filter) => read.count(stream, filter, from)));
-  return counts.reduce((sum, count) => sum + count, 0) >= total;
-}
-
 async function countTimers(
   broker: Broker,
   kind: WorkKind,
   types: ReadonlySet<string>,
   tally: Tally,
 ): Promise<void> {
-  const { subjects, read } = broker;
+  const { subjects, counts } = broker;
   const stream = subjects.streamName('timers');
-  if ((await read.count(stream, `${subjects.prefix}schedules.${kind}.>`)) === 0) return;
+  if ((await counts.of(stream, `${subjects.prefix}schedules.${kind}.>`)) === 0) return;
   const count = (reason: 'retrying' | 'waiting', type: string, priority: JobPriority) =>
-    read.count(stream, subjects.timer(reason, { kind, priority, type, id: ANY }));
+    counts.of(stream, subjects.timer(reason, { kind, priority, type, id: ANY }));
   await Promise.all(
     [...types].flatMap((type) =>
       PRIORITIES.map(async (priority) => {
@@ -275,7 +207,7 @@ async function countScheduled(broker: Broker, filter: string, tally: Tally): Pro
 async function countFinished(broker: Broker, tally: Tally): Promise<void> {
   const stream = broker.subjects.streamName('events');
   const count = (type: string | Any, status: JobStatus) =>
-    broker.read.count(stream, broker.subjects.event(type, status, ANY));
+    broker.counts.of(stream, broker.subjects.event(type, status, ANY));
   for (const status of ['completed', 'failed'] as const) {
     const total = await count(ANY, status);
     if (total === 0) continue;

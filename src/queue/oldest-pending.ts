@@ -1,5 +1,8 @@
 import type { Broker } from '../broker/broker.js';
-import { WORK_KINDS } from '../wire/subjects.js';
+import type { StoredMessage } from '../broker/direct-read.js';
+import { type Subjects, WORK_KINDS } from '../wire/subjects.js';
+
+const NEXT = 16;
 
 /**
  * Since when the queued job has waited that has waited longest, ISO 8601; undefined when none waits. Jobs of types that
@@ -13,9 +16,13 @@ export async function oldestPending(broker: Broker): Promise<string | undefined>
         ({ name, num_pending: pending }) => pending > 0 && subjects.parseConsumer(name),
       );
       return Promise.all(
-        waiting.map(async ({ config, delivered }) => {
-          const filter = config.filter_subject ?? '';
-          const first = await read.next(subjects.streamName(kind), filter, delivered.stream_seq + 1);
+        waiting.map(async ({ name, config, delivered }) => {
+          const stream = subjects.streamName(kind);
+          const from = delivered.stream_seq + 1;
+          // As a rule it is among the next ones. By its filter the server looks through all that match.
+          const next = await read.page(stream, '>', from, NEXT);
+          const isOwn = ({ subject }: StoredMessage) => isOf(subjects, name, subject);
+          const first = next.find(isOwn) ?? (await read.next(stream, config.filter_subject ?? '', from));
           return first?.timeMs ?? Number.POSITIVE_INFINITY;
         }),
       );
@@ -23,4 +30,9 @@ export async function oldestPending(broker: Broker): Promise<string | undefined>
   );
   const oldestMs = Math.min(...times.flat());
   return Number.isFinite(oldestMs) ? new Date(oldestMs).toISOString() : undefined;
+}
+
+function isOf(subjects: Subjects, consumer: string, subject: string): boolean {
+  const work = subjects.parseWork(subject);
+  return work !== undefined && subjects.consumerOf(work) === consumer;
 }
