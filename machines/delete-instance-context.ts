@@ -1,8 +1,8 @@
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
-import { isProven, type Repeated, readAgain } from './repeated.js';
 import type { FoundInstance } from './create-instance-context.js';
+import { isProven, type Repeated, readAgain } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
 import { retryDelayMs } from './time.js';
 

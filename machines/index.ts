@@ -13,7 +13,6 @@ export type {
   FoundInstance,
   Offer,
 } from './create-instance-context.js';
-export type { Repeated } from './repeated.js';
 export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
 export type {
@@ -39,6 +38,7 @@ export type {
   MonitorInstanceResult,
 } from './monitor-instance-context.js';
 export { endsTheWait, isBroken, isGone } from './monitor-instance-context.js';
+export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
 export type { Delivery, SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';

@@ -141,6 +141,14 @@ export function isProvenLate({ input, late }: MonitorInstanceContext, settleMs: 
   return isConfirmed(late, input.now, settleMs);
 }
 
+/**
+ * Whether the waiting time was over before the instance went: an earlier run may have removed it for that, and been lost
+ * before it could say so.
+ */
+export function wasLateFirst({ late, absent }: MonitorInstanceContext): boolean {
+  return late !== undefined && absent !== undefined && late.since < absent.since;
+}
+
 export function isReady(check: InstanceCheck): boolean {
   return check?.status === 'running' && check.healthy;
 }

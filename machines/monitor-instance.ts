@@ -24,6 +24,7 @@ import {
   removingForMs,
   snoozed,
   timedOut,
+  wasLateFirst,
 } from './monitor-instance-context.js';
 import { notProvided, type RunInput } from './run-input.js';
 import { retryDelayMs } from './time.js';
@@ -95,6 +96,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       wasStopping: ({ context }) => context.removal?.phase === 'stopping',
       isGone: (_, { check }: Checked) => isGone(check),
       provenGone: ({ context }, { check }: Checked) => isProvenGone(context, check, settleMs),
+      goneAfterLate: ({ context }, { check }: Checked) =>
+        wasLateFirst(context) && isProvenGone(context, check, settleMs),
       isStopped: (_, { check }: Checked) => isStopped(check),
       isBroken: (_, { check }: Checked) => isBroken(check),
       provenBroken: ({ context }, { check }: Checked) => isProvenBroken(context, check, verifyIntervalMs),
@@ -179,6 +182,7 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
           src: 'checkInstance',
           input: ({ context }) => actorInput(context),
           onDone: [
+            { guard: { type: 'goneAfterLate', params: checked }, target: 'timedOut', actions: 'noteGone' },
             { guard: { type: 'provenGone', params: checked }, target: 'failed', actions: 'noteVanished' },
             whileAbsent,
             {

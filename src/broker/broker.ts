@@ -32,6 +32,7 @@ import {
 import { type EventFeed, feedEvents } from './event-feed.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { flush } from './guarded.js';
+import { HandlerSettings } from './handler-settings.js';
 import { MissingStreams } from './missing-streams.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
 import { PullSource } from './pull-source.js';
@@ -81,6 +82,7 @@ export class Broker {
   readonly read: DirectRead;
   /** Large numbers of messages, remembered. */
   readonly counts: RememberedCounts;
+  readonly handlers: HandlerSettings;
   readonly notices: Notices;
   /** What is due is said by the broker's clock. */
   readonly clock: BrokerClock;
@@ -117,6 +119,7 @@ export class Broker {
     );
     this.read = new DirectRead(connection, this.#inbox, streams);
     this.counts = new RememberedCounts(this.read);
+    this.handlers = new HandlerSettings(topology, subjects);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const log = (kind: StreamKind) =>
       new CommitLog(

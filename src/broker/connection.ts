@@ -10,6 +10,7 @@ import {
 import { ValidationError } from '../jobs/errors.js';
 import { type Attempt, connectionError, isRefusal } from './connect-error.js';
 import { assertPath } from './file-path.js';
+import { withoutLeftovers } from './first-sockets.js';
 import { chooseLogin, type LoginOptions } from './login.js';
 import { readInfo } from './server-info.js';
 import { DEFAULT_SERVER, parseServers, type ServerList } from './server-urls.js';
@@ -105,7 +106,7 @@ async function firstConnection(
   attempt: Pick<Attempt, 'list' | 'login' | 'tls'>,
 ): Promise<NatsConnection> {
   try {
-    return await connect(wanted);
+    return await withoutLeftovers(() => connect(wanted));
   } catch (thrown) {
     const { servers } = attempt.list;
     // The client tells what the last of the servers said, and one that refuses says more than one that is away.
@@ -135,7 +136,7 @@ async function refusalOf(
   const answers = await Promise.all(
     servers.map(async (server) => {
       try {
-        await (await connect({ ...wanted, servers: [server] })).close();
+        await (await withoutLeftovers(() => connect({ ...wanted, servers: [server] }))).close();
         return undefined;
       } catch (error) {
         return error;

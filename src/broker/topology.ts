@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { StreamKind, Subjects } from '../wire/subjects.js';
+import type { StreamKind, Subjects, WorkKind } from '../wire/subjects.js';
 import { type Drift, findDrift, formatDrift, isForeign, OTHER_NAMESPACE } from './drift.js';
 import {
   apiCodeOf,
@@ -131,6 +131,14 @@ export class Topology {
   consumer(kind: 'jobs' | 'webhooks', name: string): Promise<ConsumerInfo | undefined> {
     const stream = this.#subjects.streamName(kind);
     return unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
+  }
+
+  /** Notes something about a consumer that the server only keeps. */
+  async describeConsumer(kind: WorkKind, name: string, key: string, value: string): Promise<void> {
+    const stream = this.#subjects.streamName(kind);
+    const { metadata = {} } = (await this.#jsm.consumers.info(stream, name)).config;
+    if (metadata[key] === value) return;
+    await this.#jsm.consumers.update(stream, name, { metadata: { ...metadata, [key]: value } });
   }
 
   /** Removes a consumer; what it has not seen acknowledged is handed out again by one that is made anew. */

@@ -4,6 +4,7 @@ import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { jobAddCommand } from './job-add.js';
 import { jobCancelCommand } from './job-cancel.js';
+import { jobCleanupCommand } from './job-cleanup.js';
 import { jobRetryCommand } from './job-retry.js';
 import { jobBlock, LIST_HEADING, listRow } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
@@ -19,7 +20,7 @@ import {
 } from './options.js';
 import { note, print, printJson, table } from './output.js';
 
-/** `jetfleet job`: add, get, list, watch, cancel and retry. */
+/** `jetfleet job`: add, get, list, watch, cancel, retry and cleanup. */
 export function jobCommand(program: Command): void {
   const job = program.command('job').description('add jobs, look at them, cancel and retry them');
   withExamples(job, 'job get order-42', 'job list --status failed');
@@ -29,6 +30,7 @@ export function jobCommand(program: Command): void {
   jobWatchCommand(job);
   jobCancelCommand(job);
   jobRetryCommand(job);
+  jobCleanupCommand(job);
 }
 
 function getCommand(job: Command): void {

@@ -1,5 +1,12 @@
+import { z } from '@hono/zod-openapi';
 import { packageVersion } from '../telemetry/version.js';
 import { addRoute, type Routes } from './route.js';
+
+const documentSchema = z.looseObject({
+  openapi: z.string(),
+  info: z.looseObject({ title: z.string(), version: z.string() }),
+  paths: z.record(z.string(), z.any()),
+});
 
 /** `/openapi.json`, made from the routes that stand when it is first asked for. */
 export function openApiRoute(routes: Routes): void {
@@ -19,7 +26,7 @@ export function openApiRoute(routes: Routes): void {
       summary: 'This document',
       role: 'open',
       needsBroker: false,
-      answers: { 200: { description: 'OpenAPI 3.1' } },
+      answers: { 200: { description: 'OpenAPI 3.1', schema: documentSchema } },
     },
     ({ c }) => {
       document ??= app.getOpenAPI31Document({

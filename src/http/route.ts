@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
@@ -41,6 +41,8 @@ export interface Answer {
   schema?: z.ZodType;
   /** Defaults to `application/json`. */
   mediaType?: string;
+  /** Whether it is plain text for who asks for that. Defaults to false. */
+  orText?: boolean;
 }
 
 /** A checked request. */
@@ -97,10 +99,13 @@ export function addRoute<
 }
 
 function responsesOf(answers: Record<number, Answer>) {
-  const told = Object.entries(answers).map(([status, { description, schema, mediaType }]) => [
-    status,
-    { description, ...(schema && { content: { [mediaType ?? 'application/json']: { schema } } }) },
-  ]);
+  const told = Object.entries(answers).map(([status, { description, schema, mediaType, orText }]) => {
+    const content = {
+      ...(schema && { [mediaType ?? 'application/json']: { schema } }),
+      ...(orText && { 'text/plain': { schema: z.string() } }),
+    };
+    return [status, { description, ...(Object.keys(content).length > 0 && { content }) }];
+  });
   const problem = {
     description: 'A problem (RFC 9457)',
     content: { 'application/problem+json': { schema: problemSchema } },

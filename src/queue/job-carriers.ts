@@ -26,9 +26,12 @@ export async function carriersOf(
     ['timers', subjects.timer('retrying', address)],
     ['timers', subjects.timer('waiting', address)],
   ];
-  const carriers = own.map(async ([stream, subject]) => {
-    const page = await read.page(subjects.streamName(stream), subject, 1, MAX_CARRIERS);
-    return page.map(({ seq }): Carrier => ({ kind: stream, seq }));
+  const carriers = own.map(async ([kind, subject]) => {
+    const stream = subjects.streamName(kind);
+    // As a rule there is none, which is asked for many jobs together.
+    if ((await read.lastTogether(stream, subject)) === undefined) return [];
+    const page = await read.page(stream, subject, 1, MAX_CARRIERS);
+    return page.map(({ seq }): Carrier => ({ kind, seq }));
   });
   return (await Promise.all(carriers)).flat();
 }

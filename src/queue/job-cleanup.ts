@@ -5,49 +5,58 @@ import { FRESH_MS } from '../broker/delivery.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { JobType } from '../jobs/vocabulary.js';
+import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
 import { allCarriersOf, type Carrier, removeCarriers } from './job-carriers.js';
 import { type InUse, instancesInUse, isFollowedUp, isKept } from './kept-owners.js';
 import { floorOf } from './settled-messages.js';
 
-const PAGE = 200;
-/** Jobs at once; each takes some requests. */
+/** Events that are looked at together. */
+const PAGE = 500;
+/** Jobs that are removed one by one at once; each takes some requests. */
 const PARALLEL = 16;
+/** Jobs of a type that wait for one that stays to go as well; more are removed one by one. */
+const MOST_GOING = 20_000;
 /** For the write of a claim. */
 const CLAIM_MS = 1_000;
 
 /**
  * Removes the records of jobs that finished more than `olderThanMs` ago. EVENTS forgets them by itself after its
  * `max_age`; this frees the room earlier. A job that rented an instance stays while something of it may have to be deleted.
+ * @param onProgress told now and then how many jobs are removed
  * @returns how many jobs were removed
  */
-export async function cleanupJobs(broker: Broker, olderThanMs: number, atMs?: number): Promise<number> {
+export async function cleanupJobs(
+  broker: Broker,
+  olderThanMs: number,
+  { atMs, onProgress = () => {} }: { atMs?: number; onProgress?: (done: number) => void } = {},
+): Promise<number> {
   const { subjects, read } = broker;
-  const stream = subjects.streamName('events');
   const nowMs = atMs ?? (await latestTime(broker));
   const cutoff = nowMs - olderThanMs;
   const removals = new Removals(broker);
-  for (const status of ['completed', 'failed'] as const) {
-    let inUse: InUse | undefined;
-    for (let seq = 1; ; ) {
-      const page = await read.page(stream, subjects.event(ANY, status, ANY), seq, PAGE);
-      // Events are stored in the order of their time, so the first young one ends the search.
-      const old = page.filter(({ timeMs }) => timeMs <= cutoff);
-      // Once for all pages: what is old had ended before, and the jobs under way may be many.
-      inUse ??= old.some((event) => isCreate(broker, event)) ? await instancesInUse(broker) : undefined;
-      const used = inUse ?? NONE;
-      for (let start = 0; start < old.length; start += PARALLEL) {
-        const part = old.slice(start, start + PARALLEL);
-        // All are checked before one goes: a job is kept while what follows from it cannot be found.
-        const removable = await Promise.all(part.map((event) => removableOf(broker, event, used, nowMs)));
-        await Promise.all(removable.map((job) => job && removals.remove(job)));
-      }
-      const last = page.at(-1);
-      if (!last || old.length < page.length) break;
-      seq = last.seq + 1;
-    }
+  let inUse: InUse | undefined;
+  const lookAt = async (page: readonly StoredMessage[]) => {
+    for (const event of page) removals.note(event);
+    const ended = page.filter(({ subject }) => isTerminal(subjects.parseEvent(subject)?.status ?? 'pending'));
+    // Once for all pages: what is old had ended before, and the jobs under way may be many.
+    inUse ??= ended.some((event) => isCreate(broker, event)) ? await instancesInUse(broker) : undefined;
+    const used = inUse ?? NONE;
+    // All are checked before one goes: a job is kept while what follows from it cannot be found.
+    const removable = await Promise.all(ended.map((event) => removableOf(broker, event, used, nowMs)));
+    await removals.remove(removable.filter((job) => job !== undefined));
+    onProgress(removals.count);
+  };
+  let page: StoredMessage[] = [];
+  for await (const event of read.walk(subjects.streamName('events'), '>', 1, PAGE)) {
+    // Events are stored in the order of their time, so the first young one ends the search.
+    if (event.timeMs > cutoff) break;
+    page.push(event);
+    if (page.length < PAGE) continue;
+    await lookAt(page);
+    page = [];
   }
+  await lookAt(page);
   return removals.end();
 }
 
@@ -94,15 +103,26 @@ async function removableOf(
   const upTo = await lastOf(broker, id, event, record);
   if (upTo === undefined) return undefined;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return undefined;
-  return (await isKept(broker, record, inUse, nowMs)) ? undefined : { record, carriers, upTo };
+  if (await isKept(broker, record, inUse, nowMs)) return undefined;
+  return { record, carriers, upTo };
 }
 
 /**
- * Removes jobs: their messages, then their events. A worker that was given a message and has not claimed it yet would take the
- * job for a new one without its record, so that record stays until the worker has claimed it, or knows that it is late.
+ * Removes jobs: their messages, then their events. The events of one type go together up to the first that has to stay; what
+ * lies behind that goes job by job. Nothing goes that is newer than what was looked at, so a job that lives again meanwhile
+ * keeps its new record.
+ *
+ * A worker that was given a message and has not claimed it yet would take the job for a new one without its record, so that
+ * record stays until the worker has claimed it, or knows that it is late.
  */
 class Removals {
   readonly #broker: Broker;
+  /** Jobs that stay so far, by type: for each the first of its events. They are noted in that order. */
+  readonly #staying = new Map<string, Map<string, number>>();
+  /** Jobs of each type that go, by id: for each the last of its events. */
+  readonly #going = new Map<string, Map<string, number>>();
+  /** Up to where events were looked at. */
+  #seen = 0;
   #removed = 0;
   /** Their messages were perhaps handed out while they were removed. */
   readonly #late: Removable[] = [];
@@ -111,7 +131,48 @@ class Removals {
     this.#broker = broker;
   }
 
-  async remove(job: Removable): Promise<void> {
+  /** How many jobs are removed so far. */
+  get count(): number {
+    return this.#removed;
+  }
+
+  /** Takes note of an event, in the order of EVENTS. */
+  note({ subject, seq }: StoredMessage): void {
+    this.#seen = seq;
+    const { type, id } = this.#broker.subjects.parseEvent(subject) ?? {};
+    if (type === undefined || id === undefined) return;
+    const going = this.#going.get(type);
+    if (seq <= (going?.get(id) ?? 0)) return;
+    // It lives again.
+    going?.delete(id);
+    const staying = ofType(this.#staying, type);
+    if (!staying.has(id)) staying.set(id, seq);
+  }
+
+  async remove(jobs: readonly Removable[]): Promise<void> {
+    const carried = jobs.filter(({ carriers }) => carriers.length > 0);
+    for (let start = 0; start < carried.length; start += PARALLEL)
+      await Promise.all(carried.slice(start, start + PARALLEL).map((job) => this.#removeCarried(job)));
+    for (const { record, carriers, upTo } of jobs) {
+      if (carriers.length > 0) continue;
+      this.#staying.get(record.type)?.delete(record.id);
+      ofType(this.#going, record.type).set(record.id, upTo);
+    }
+    for (const [type, going] of this.#going) {
+      await this.#removeFirst(type);
+      if (going.size > MOST_GOING) await this.#purgeAll(going);
+    }
+  }
+
+  /** @returns how many jobs were removed */
+  async end(): Promise<number> {
+    for (const going of this.#going.values()) await this.#purgeAll(going);
+    if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
+    await this.#purgeEach(this.#late.map(({ record, upTo }) => [record.id, upTo]));
+    return this.#removed;
+  }
+
+  async #removeCarried(job: Removable): Promise<void> {
     const broker = this.#broker;
     const { record, carriers } = job;
     // Of what it has claimed, a worker knows the record.
@@ -120,25 +181,50 @@ class Removals {
     if (before.includes('handed out')) return;
     await removeCarriers(broker, carriers);
     // A timer may have fired before it was removed.
-    if (carriers.length > 0 && (await allCarriersOf(broker, record)).length > 0) return;
+    if ((await allCarriersOf(broker, record)).length > 0) return;
     const waiting = unclaimed.filter((_, index) => before[index] === 'waiting');
     // The server counts no message as handed out that is removed, so all those count that it has passed.
     const after = await Promise.all(waiting.map((carrier) => placeOf(broker, record, carrier)));
-    if (after.every((place) => place === 'waiting')) await this.#purge(job);
-    else this.#late.push(job);
+    if (!after.every((place) => place === 'waiting')) {
+      this.#late.push(job);
+      return;
+    }
+    await this.#purge(record.id, job.upTo);
+    this.#staying.get(record.type)?.delete(record.id);
   }
 
-  /** @returns how many jobs were removed */
-  async end(): Promise<number> {
-    if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
-    for (const job of this.#late) await this.#purge(job);
-    return this.#removed;
-  }
-
-  async #purge({ record, upTo }: Removable): Promise<void> {
+  /** All events of a type, up to the first of those that stay. */
+  async #removeFirst(type: string): Promise<void> {
     const { subjects, topology } = this.#broker;
-    if ((await topology.purge('events', subjects.eventsOf(record.id), upTo)) > 0) this.#removed++;
+    const [firstStaying = this.#seen + 1] = this.#staying.get(type)?.values() ?? [];
+    const going = ofType(this.#going, type);
+    const gone = [...going].filter(([, upTo]) => upTo < firstStaying);
+    if (gone.length === 0) return;
+    await topology.purge('events', subjects.event(type, ANY, ANY), firstStaying - 1);
+    for (const [id] of gone) going.delete(id);
+    this.#removed += gone.length;
   }
+
+  async #purgeAll(going: Map<string, number>): Promise<void> {
+    await this.#purgeEach([...going]);
+    going.clear();
+  }
+
+  async #purgeEach(jobs: readonly (readonly [id: string, upTo: number])[]): Promise<void> {
+    for (let start = 0; start < jobs.length; start += PARALLEL)
+      await Promise.all(jobs.slice(start, start + PARALLEL).map(([id, upTo]) => this.#purge(id, upTo)));
+  }
+
+  async #purge(id: string, upTo: number): Promise<void> {
+    const { subjects, topology } = this.#broker;
+    if ((await topology.purge('events', subjects.eventsOf(id), upTo)) > 0) this.#removed++;
+  }
+}
+
+function ofType<V>(byType: Map<string, Map<string, V>>, type: string): Map<string, V> {
+  const known = byType.get(type) ?? new Map<string, V>();
+  byType.set(type, known);
+  return known;
 }
 
 /** Whether a worker may have a message of a job that it has not settled; one that no consumer covers waits. */
@@ -163,9 +249,8 @@ async function lastOf(
   event: StoredMessage,
   record: JobRecord,
 ): Promise<number | undefined> {
-  const last = await broker.topology.lastSequence('events', broker.subjects.eventsOf(id));
-  if (last === event.seq) return last;
+  const last = await broker.lastEvent(id);
   // What follows may be somebody else's message, which is no record of the job.
-  const now = await broker.lastEvent(id);
-  return now?.seq === last && isDeepStrictEqual(now.record, record) ? last : undefined;
+  const isOwn = last?.seq === event.seq || isDeepStrictEqual(last?.record, record);
+  return isOwn ? last?.seq : undefined;
 }

@@ -143,12 +143,16 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   const isTrusted = dueWork !== undefined || isFromTimers(message);
   const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted);
   const schedule = isTimer ? headers.get(Header.SCHEDULE) : '';
-  const record = pendingRecord(request, defaultMaxAttempts(request.type), dueTime(schedule));
+  const record = pendingRecord(request, maxAttemptsOf(broker, request.type), dueTime(schedule));
   const id = subjects.scheduleId(message.subject);
   if (id === undefined) return record;
   // What a schedule starts has an id of its own, so it is listed by its own name, and cancelled by it.
   const isRecurring = !schedule.startsWith('@at ');
   return isJobId(id) ? { ...record, id, state: 'scheduled', ...(isRecurring && { schedule }) } : undefined;
+}
+
+function maxAttemptsOf({ handlers }: Broker, type: string): number {
+  return handlers.maxAttempts(type) ?? defaultMaxAttempts(type);
 }
 
 function dueTime(schedule: string): string | undefined {

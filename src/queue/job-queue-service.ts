@@ -212,13 +212,13 @@ export class JobQueueService implements AsyncDisposable {
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
   async getJob(id: string): Promise<JobRecord | undefined> {
     assertJobId(id);
-    return findJob(await this.broker(), id);
+    return findJob(await this.#looking(), id);
   }
 
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
   async getVersion(id: string): Promise<JobVersion | undefined> {
     assertJobId(id);
-    return findVersion(await this.broker(), id);
+    return findVersion(await this.#looking(), id);
   }
 
   /**
@@ -237,13 +237,14 @@ export class JobQueueService implements AsyncDisposable {
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
     assertOptions('filter', filter, JOB_FILTER);
-    return listJobs(await this.broker(), filter);
+    return listJobs(await this.#looking(), filter);
   }
 
   /**
    * Counts by type, priority and status, as the broker's consumers count: a job that was just added may be missing for
    * some milliseconds, and one that has just ended may be counted as processing as well. The cost does not grow with the
-   * jobs, save while a type waits that no worker has ever registered: then the waiting subjects are listed to name it.
+   * jobs, save at the first call of a process. A type that nobody handles, and that waits in the middle of very many other
+   * jobs, is named some seconds later.
    */
   async getStats(): Promise<JobQueueStats> {
     const broker = await this.broker();
@@ -270,9 +271,13 @@ export class JobQueueService implements AsyncDisposable {
    * @param olderThanMs defaults to 24 hours
    * @returns how many jobs were removed
    */
-  async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS): Promise<number> {
+  async cleanup(
+    olderThanMs: number = DEFAULT_CLEANUP_AGE_MS,
+    options: ProgressOptions = {},
+  ): Promise<number> {
+    assertOptions('options', options, PROGRESS_OPTIONS);
     checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
-    return this.#use((broker) => cleanupJobs(broker, olderThanMs));
+    return this.#use((broker) => cleanupJobs(broker, olderThanMs, { onProgress: this.#teller(options) }));
   }
 
   /**
@@ -309,9 +314,7 @@ export class JobQueueService implements AsyncDisposable {
   async retryAll(filter: RedriveFilter = {}, options: ProgressOptions = {}): Promise<string[]> {
     assertOptions('filter', filter, REDRIVE_FILTER);
     assertOptions('options', options, PROGRESS_OPTIONS);
-    const { onProgress } = options;
-    const tell = (done: number) => onProgress && this.userCode.run('onProgress', () => onProgress(done));
-    return this.#use((broker) => redriveJobs(broker, filter, tell));
+    return this.#use((broker) => redriveJobs(broker, filter, this.#teller(options)));
   }
 
   /**
@@ -426,6 +429,17 @@ export class JobQueueService implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** For whoever shows jobs: one that waits has the settings of its handler. */
+  async #looking(): Promise<Broker> {
+    const broker = await this.broker();
+    await broker.handlers.know();
+    return broker;
+  }
+
+  #teller({ onProgress }: ProgressOptions): (done: number) => void {
+    return (done) => onProgress && this.userCode.run('onProgress', () => onProgress(done));
   }
 
   /** Does something that a close has to wait for. */

@@ -1,4 +1,4 @@
-import type { Broker, LastEvent } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
 import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { checkFacts } from '../jobs/job-check.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
@@ -7,6 +7,7 @@ import { checkedTime } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import { isJobType } from '../jobs/vocabulary.js';
+import { ANY, type Any } from '../wire/subjects.js';
 import { listJobs } from './job-lists.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
@@ -31,6 +32,18 @@ export async function redriveJob(
   id: string,
   options: VersionOptions = {},
 ): Promise<JobRecord> {
+  const { record, failure } = await queueAgain(broker, id, options);
+  await broker.topology.deleteMessage('events', failure);
+  return record;
+}
+
+/** A job that is queued again, and the sequence of the failure that it no longer has. */
+interface Redriven {
+  record: JobRecord;
+  failure: number;
+}
+
+async function queueAgain(broker: Broker, id: string, options: VersionOptions = {}): Promise<Redriven> {
   const last = await broker.lastEvent(id);
   const before = last?.record ?? (await findJob(broker, id));
   if (!before) throw noSuchJob(id);
@@ -45,8 +58,7 @@ export async function redriveJob(
   checkFacts(requestOf(record));
   await broker.appendEvent(record, last.seq);
   await broker.enqueueAgain(requestOf(record));
-  await forgetFailure(broker, last);
-  return record;
+  return { record, failure: last.seq };
 }
 
 /** For calls that may go over many jobs. */
@@ -82,8 +94,10 @@ export async function redriveJobs(
       return failedMs >= sinceMs && failedMs <= endMs && !redriven.has(id);
     });
     // Together their writes and removals wait for the disk as long as one of them.
-    const records = await Promise.all(fitting.map(({ id }) => redriveJob(broker, id).catch(passOver)));
-    for (const record of records) if (record) redriven.add(record.id);
+    const each = await Promise.all(fitting.map(({ id }) => queueAgain(broker, id).catch(passOver)));
+    const queued = each.filter((one) => one !== undefined);
+    for (const { record } of queued) redriven.add(record.id);
+    await forgetFailures(broker, filter.type ?? ANY, queued);
     onProgress(redriven.size);
   }
   return [...redriven];
@@ -110,9 +124,25 @@ function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
   };
 }
 
-/** A job has one terminal event at most, so that counts and lists need no look at what came after it. */
-async function forgetFailure(broker: Broker, { seq }: LastEvent): Promise<void> {
-  await broker.topology.deleteMessage('events', seq);
+/**
+ * A job has one terminal event at most, so that counts and lists need no look at what came after it. Where these failures are
+ * all that there are up to the last of them, they go in one request.
+ */
+async function forgetFailures(
+  broker: Broker,
+  type: string | Any,
+  queued: readonly Redriven[],
+): Promise<void> {
+  if (queued.length === 0) return;
+  const { subjects, read, topology } = broker;
+  const failures = new Set(queued.map(({ failure }) => failure));
+  const upTo = Math.max(...failures);
+  const filter = subjects.event(type, 'failed', ANY);
+  const stored = await read.page(subjects.streamName('events'), filter, 1, failures.size + 1);
+  const before = stored.filter(({ seq }) => seq <= upTo);
+  const areAll = before.length === failures.size && before.every(({ seq }) => failures.has(seq));
+  if (areAll) await topology.purge('events', filter, upTo);
+  else await Promise.all([...failures].map((seq) => topology.deleteMessage('events', seq)));
 }
 
 /** How a job failed whose message held no payload that could be kept. */

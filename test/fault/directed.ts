@@ -103,6 +103,10 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     sound: plan('timer-flood', { jobs: tasks(50, { ms: 1, end: 'nap', napMs: 2_000 }) }),
     sees: new Set(['flood']),
   },
+  'no-heartbeat': {
+    plan: plan('no-heartbeat', { workers: 2, jobs: tasks(2, { ms: 2.5 * PATIENT_MS, end: 'ok' }) }),
+    sees: new Set(['charged']),
+  },
   'unowned-delete': {
     plan: plan('unowned-delete', { faults: [{ kind: 'foreign-instances', atMs: 0 }] }),
     sees: new Set(['hostile']),

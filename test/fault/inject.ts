@@ -1,5 +1,6 @@
 /** Lets the faults of a plan strike, and ends them. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ClusterNode } from '../support/cluster.js';
 import type { Arena } from './arena.js';
 import { diskFull } from './broker-admin.js';
 import type { Crew } from './crew.js';
@@ -114,25 +115,47 @@ async function killServer({ broker }: Arena, forMs: number): Promise<boolean> {
 
 type ClusterFault = Extract<
   PlannedFault,
-  { kind: 'leader-kill' | 'consumer-leader-kill' | 'follower-freeze' }
+  { kind: 'leader-kill' | 'consumer-leader-kill' | 'follower-freeze' | 'followers-slow' | 'rolling-restart' }
 >;
+
+/** A slow follower stands still for the first of these times, and runs for the second. */
+const STUTTER_MS = [250, 50] as const;
 
 async function strikeCluster(fault: ClusterFault, { broker, observer }: Arena): Promise<boolean> {
   if (broker.kind !== 'cluster') return false;
   const { cluster } = broker;
+  if (fault.kind === 'rolling-restart') {
+    for (const node of cluster.nodes) {
+      await node.terminate();
+      await node.restart();
+      await cluster.ready();
+    }
+    return true;
+  }
   const { subjects } = await observer.broker();
   const jobs = subjects.streamName('jobs');
   const leader =
     fault.kind === 'consumer-leader-kill'
       ? await cluster.consumerLeaderOf(jobs, subjects.consumerName('task', 'normal'))
       : await cluster.leaderOf(subjects.streamName(fault.kind === 'leader-kill' ? fault.stream : 'jobs'));
-  const node = fault.kind === 'follower-freeze' ? cluster.nodes.find((each) => each !== leader) : leader;
-  if (!node) return false;
-  if (fault.kind === 'follower-freeze') {
-    return during(fault.forMs, (on) => (on ? node.freeze() : node.thaw()));
+  const followers = cluster.nodes.filter((each) => each !== leader);
+  if (fault.kind === 'follower-freeze') return freeze(followers.slice(0, fault.count), fault.forMs);
+  if (fault.kind === 'followers-slow') {
+    for (const end = Date.now() + fault.forMs; Date.now() < end; await delay(STUTTER_MS[1]))
+      await freeze(followers, STUTTER_MS[0]);
+    return true;
   }
-  await node.kill();
+  if (!leader) return false;
+  await leader.kill();
   await delay(fault.forMs);
-  await node.restart();
+  await leader.restart();
   return true;
+}
+
+function freeze(nodes: readonly ClusterNode[], forMs: number): Promise<boolean> {
+  return during(forMs, (on) => {
+    for (const node of nodes)
+      if (on) node.freeze();
+      else node.thaw();
+  });
 }

@@ -6,7 +6,7 @@ import { chartEdges } from './chart-edges.js';
 import type { Evidence } from './evidence.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
-import type { PlannedJob } from './plan.js';
+import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
 import { timeViolations } from './time-invariants.js';
 import { webhookViolations } from './webhook-invariants.js';
 
@@ -14,6 +14,7 @@ export type ViolationKind =
   | 'lost'
   | 'ended-twice'
   | 'attempts'
+  | 'charged'
   | 'path'
   | 'cancel'
   | 'duplicated-instance'
@@ -36,6 +37,7 @@ export type ViolationKind =
 export const FINAL_KINDS: ReadonlySet<ViolationKind> = new Set([
   'ended-twice',
   'attempts',
+  'charged',
   'path',
   'duplicated-instance',
   'unexpected-failure',
@@ -62,6 +64,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
   return [
     ...[...expected].flatMap((id) => endOf(id, histories.get(id) ?? [])),
     ...[...histories.values()].flatMap(pathOf),
+    ...(haveAllWorkersLived(evidence) ? [...histories.values()].flatMap(chargedTo) : []),
     ...cancelled.flatMap((id) => cancelOf(id, histories.get(id) ?? [])),
     ...plan.jobs.flatMap((job) => failureOf(job, histories)),
     ...leftOver.map((subject): Violation => ({ kind: 'left-over', about: subject, detail: 'still stored' })),
@@ -111,6 +114,32 @@ function pathOf(history: readonly JobRecord[]): Violation[] {
     before = record;
   }
   return found;
+}
+
+/** Faults that leave every worker alive, and its jobs with it for as long as it says so. */
+const OF_THE_CLUSTER: readonly PlannedFault['kind'][] = [
+  'follower-freeze',
+  'followers-slow',
+  'rolling-restart',
+];
+
+/** One that got no turn for as long as a lease lasts could not say so. */
+function haveAllWorkersLived({ plan, lagMs }: Evidence): boolean {
+  const { scenario, faults, ackWaitMs } = plan;
+  if (lagMs > ackWaitMs / 2) return false;
+  if (faults.length === 0) return scenario === 'directed';
+  return ackWaitMs === LONG_ACK_WAIT_MS && faults.every(({ kind }) => OF_THE_CLUSTER.includes(kind));
+}
+
+/** An attempt that was counted as lost, and failures for want of another one. */
+function chargedTo(history: readonly JobRecord[]): Violation[] {
+  const takeovers = history.filter((record, index) => {
+    const before = history[index - 1];
+    const isTakeover =
+      before?.state === 'running' && record.state === 'running' && record.attempt > before.attempt;
+    return isTakeover || record.error?.code === 'JETFLEET_STALLED';
+  });
+  return takeovers.map(({ id }) => ({ kind: 'charged', about: id, detail: statesOf(history) }));
 }
 
 /** A claim and a takeover count one more; a job that is handed back counts one less; nothing else counts. */

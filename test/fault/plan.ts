@@ -75,7 +75,11 @@ type Fault =
   | { kind: 'broker-kill'; atMs: number; forMs: number }
   | { kind: 'leader-kill'; stream: 'jobs' | 'events'; atMs: number; forMs: number }
   | { kind: 'consumer-leader-kill'; atMs: number; forMs: number }
-  | { kind: 'follower-freeze'; atMs: number; forMs: number }
+  | { kind: 'follower-freeze'; atMs: number; forMs: number; count: 1 | 2 }
+  /** Both followers answer in fits and starts. */
+  | { kind: 'followers-slow'; atMs: number; forMs: number }
+  /** Each server is stopped and started in its turn, the next one once all have caught up. */
+  | { kind: 'rolling-restart'; atMs: number }
   | { kind: 'cut'; client: number; atMs: number }
   | { kind: 'delay'; client: number; atMs: number; forMs: number; delayMs: number }
   | { kind: 'half-open'; client: number; atMs: number; forMs: number }

@@ -17,6 +17,7 @@ import { OwnedInstances } from '../../src/worker/built-in/owned-instances.js';
 import { CancellationCheck } from '../../src/worker/cancellation-check.js';
 import { JobRun } from '../../src/worker/job-run.js';
 import { JobRunner } from '../../src/worker/job-runner.js';
+import { LeaseKeeper } from '../../src/worker/lease-keeper.js';
 import { withCreate } from './provider-wrap.js';
 
 export const SABOTAGES = {
@@ -42,6 +43,8 @@ export const SABOTAGES = {
   'bare-callbacks': withBareCallbacks,
   /** A timer fires at once, so that its job sets it again and again. */
   'timer-flood': withTimerFlood,
+  /** A worker does not say that it still runs its jobs. */
+  'no-heartbeat': withoutHeartbeat,
   /** A job stops and deletes any instance that it names. */
   'unowned-delete': inProvider,
 } as const;
@@ -117,6 +120,10 @@ function withoutIntent(): void {
 
 function withLocalClock(): void {
   BrokerClock.prototype.now = () => Date.now();
+}
+
+function withoutHeartbeat(): void {
+  LeaseKeeper.prototype.add = () => 0;
 }
 
 function withPurgeUnderConsumer(): void {

@@ -229,9 +229,44 @@ const CLUSTER: Readonly<Record<string, Scenario>> = {
     addFault(draft, { kind: 'consumer-leader-kill', atMs: when(random), forMs: random.int(500, 2_000) });
   },
   'follower-cut-off': (random, draft) => {
-    addFault(draft, { kind: 'follower-freeze', atMs: when(random), forMs: random.int(500, 3_000) });
+    addFault(draft, { kind: 'follower-freeze', atMs: when(random), forMs: random.int(500, 3_000), count: 1 });
+  },
+  'frozen-followers': (random, draft) => {
+    addSteadyTasks(random, draft);
+    const forMs = random.int(3_000, 12_000);
+    addFault(draft, {
+      kind: 'follower-freeze',
+      atMs: when(random),
+      forMs,
+      count: random.pick([1, 2, 2] as const),
+    });
+  },
+  'slow-followers': (random, draft) => {
+    addSteadyTasks(random, draft);
+    addFault(draft, { kind: 'followers-slow', atMs: when(random), forMs: random.int(3_000, 12_000) });
+  },
+  'rolling-restart': (random, draft) => {
+    addSteadyTasks(random, draft);
+    addFault(draft, { kind: 'rolling-restart', atMs: when(random) });
   },
 };
+
+/** Short and long ones, half of which have one attempt, for a lease that outlasts the fault: all of them complete. */
+function addSteadyTasks(random: Random, draft: Draft): void {
+  draft.ackWaitMs = LONG_ACK_WAIT_MS;
+  draft.awaitsWorkers = true;
+  draft.taskSlots = 100;
+  for (let n = 0; n < 30; n++) {
+    const steps = [{ ms: n % 3 === 0 ? random.int(2_000, 8_000) : random.int(1, 50), end: 'ok' } as const];
+    const maxAttempts = n % 2 === 0 ? 1 : 3;
+    draft.jobs.push({
+      ...task(random, nextId(draft, 'task')),
+      steps,
+      maxAttempts,
+      atMs: random.int(0, 6_000),
+    });
+  }
+}
 
 const CLOCK_OFFSETS_MS = [-60_000, -30_000, -3_000, 0, 3_000, 30_000, 60_000];
 
@@ -245,7 +280,15 @@ const RENTED_SLOWLY = [
 ];
 
 /** Those that need a run of their own. */
-const ALONE: readonly string[] = ['hand-back', 'cleanup', 'renewed-creds', 'broken-callbacks'];
+const ALONE: readonly string[] = [
+  'hand-back',
+  'cleanup',
+  'renewed-creds',
+  'broken-callbacks',
+  'frozen-followers',
+  'slow-followers',
+  'rolling-restart',
+];
 
 /** Those that work alike on one node and on three. */
 const PORTABLE = [

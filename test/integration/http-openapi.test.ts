@@ -86,6 +86,15 @@ test('the document is OpenAPI 3.1: every operation is named, secured and describ
   }
 });
 
+test('a new job needs its type and its payload, as the server does', async () => {
+  expect(document.components.schemas.NewJob.required).toEqual(['type', 'payload']);
+  const answer = await http.call('/api/v1/jobs', { body: { type: 'demo' } });
+  expect(answer).toMatchObject({
+    status: 400,
+    json: { problems: [{ path: 'payload', message: 'is missing' }] },
+  });
+});
+
 test('every schema of the document compiles, and every reference leads somewhere', () => {
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, ref]) => ref);
   expect(references.length).toBeGreaterThan(10);
@@ -140,6 +149,8 @@ const CALLS: [
   ['/api/v1/event-consumers'],
   ['/livez'],
   ['/readyz'],
+  ['/readyz?verbose'],
+  ['/openapi.json'],
   ['/metrics'],
 ];
 
@@ -160,8 +171,8 @@ test.each(CALLS)('%s %j answers as the document says', async (url, options = {})
   const { path, operation } = operationOf(url.replace(/\?.*/, ''), method);
   const key = operation.responses[answer.status] ? String(answer.status) : 'default';
   if (key === 'default') expect(answer.status).toBeGreaterThanOrEqual(400);
-  const [mediaType = ''] = Object.keys(operation.responses[key].content);
-  expect(answer.headers.get('content-type')?.split(';')[0]).toBe(mediaType);
+  const mediaType = answer.headers.get('content-type')?.split(';')[0] ?? '';
+  expect(Object.keys(operation.responses[key].content)).toContain(mediaType);
   if (!/json/.test(mediaType)) return;
   const at = ['paths', path, method, 'responses', key, 'content', mediaType, 'schema'];
   const pointer = at.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')));
@@ -179,6 +190,6 @@ test('every route that is no stream is called above', () => {
   const missing = operations()
     .filter(({ operation }) => !operation.responses[200]?.content?.['text/event-stream'])
     .map(({ method, path }) => `${method} ${path}`)
-    .filter((each) => !called.has(each) && each !== 'get /openapi.json');
+    .filter((each) => !called.has(each));
   expect(missing).toEqual([]);
 });

@@ -213,7 +213,7 @@ describe('an instance of ours', () => {
   /** Messages that are acknowledged are removed a little later, and keep their job. */
   const goes = (id: string, laterMs = 0) =>
     vi.waitFor(async () => {
-      await cleanupJobs(await fleet.queue.broker(), 0, Date.now() + laterMs);
+      await cleanupJobs(await fleet.queue.broker(), 0, { atMs: Date.now() + laterMs });
       expect(await fleet.queue.getJob(id)).toBeUndefined();
     }, 90_000);
   it.each(['cancel', 'time-out', 'delete'])(

@@ -21,6 +21,8 @@ export interface ClusterNode {
   readonly monitorUrl: string;
   /** Process id of nats-server; a new one after `restart`. */
   readonly pid: number;
+  /** Has the server end in its own time, as for an upgrade; by SIGKILL when it takes ten seconds. */
+  terminate(): Promise<void>;
   /** Resolves when the process has ended by SIGKILL. */
   kill(): Promise<void>;
   /** Kills the server if it still runs, and starts it again; `Cluster.ready` tells when it has caught up. */
@@ -49,6 +51,7 @@ const START_MS = 40_000;
 /** An election takes up to 9 s, and the one after a split vote as long again. */
 const LEADER_MS = 60_000;
 const POLL_MS = 20;
+const TERMINATE_MS = 10_000;
 /** A frozen node accepts connections and never answers. */
 const MONITOR_MS = 3_000;
 /** Another process may take a port between the look for a free one and its use. */
@@ -156,6 +159,14 @@ class GuardedNode implements ClusterNode {
     guard.stop();
     await guard.exited;
     if (this.#guard === guard) this.#guard = undefined;
+  }
+
+  async terminate(): Promise<void> {
+    const guard = this.#guard;
+    if (!guard) return;
+    this.#signal('SIGTERM');
+    await Promise.race([guard.exited, delay(TERMINATE_MS)]);
+    await this.kill();
   }
 
   async remove(): Promise<void> {

@@ -38,8 +38,8 @@ export function healthRoutes(
           .openapi({ description: 'Lines such as "[+]broker ok" instead of JSON' }),
       }),
       answers: {
-        200: { description: 'Yes', schema: checksSchema },
-        503: { description: 'No: it is draining, or something is away', schema: checksSchema },
+        200: { description: 'Yes', schema: checksSchema, orText: true },
+        503: { description: 'No: it is draining, or something is away', schema: checksSchema, orText: true },
       },
     },
     async ({ c, query: { verbose } }) => {

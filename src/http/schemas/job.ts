@@ -99,7 +99,10 @@ export const jobRecordSchema = z
 export const newJobSchema = z
   .strictObject({
     type: typeSchema.openapi({ example: 'create_instance' }),
-    payload: z.any().openapi({ description: 'Any JSON; the built-in types have schemas of their own' }),
+    payload: z
+      .any()
+      .refine((value) => value !== undefined, 'is missing')
+      .openapi({ description: 'Any JSON; the built-in types have schemas of their own' }),
     priority: prioritySchema.optional(),
     id: z.string().min(1).max(MAX_ID_LENGTH).optional(),
     delayMs: z.number().int().min(0).max(MAX_DELAY_MS).optional(),

@@ -121,6 +121,20 @@ describe('while there is time', () => {
     expect(calls).toEqual(['check', 'last look', 'last look', 'last look']);
   });
 
+  it('has timed out where it was late before it went: a worker that died may have deleted it', async () => {
+    const seen: InstanceCheck[] = [provisioning, null, null, null];
+    const times = [1, 2_000, 7_000, 12_000].map((ms) => MAX_WAIT + ms);
+    // The second run would have deleted it, and is answered by the third one's read instead.
+    const { outcomes } = await runs(times, { check: () => seen.shift() ?? null });
+    expect(outcomes[3]).toMatchObject({ ...failed('JETFLEET_INSTANCE_TIMEOUT'), timedOut: true });
+  });
+
+  it('has vanished where it went before its waiting time was over', async () => {
+    const times = [-1_000, 4_000, 9_500].map((ms) => MAX_WAIT + ms);
+    const { outcomes } = await runs(times, { check: () => null });
+    expect(outcomes[2]).toMatchObject(failed('JETFLEET_INSTANCE_VANISHED'));
+  });
+
   it('needs three reads, however far apart two are', async () => {
     const { outcomes } = await runs([1_000, 100_000], { check: () => null });
     expect(outcomes[1]).toMatchObject({ kind: 'snoozed' });
