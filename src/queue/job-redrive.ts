@@ -141,8 +141,17 @@ async function forgetFailures(
   const stored = await read.page(subjects.streamName('events'), filter, 1, failures.size + 1);
   const before = stored.filter(({ seq }) => seq <= upTo);
   const areAll = before.length === failures.size && before.every(({ seq }) => failures.has(seq));
-  if (areAll) await topology.purge('events', filter, upTo);
-  else await Promise.all([...failures].map((seq) => topology.deleteMessage('events', seq)));
+  const oneByOne = () => Promise.all([...failures].map((seq) => topology.deleteMessage('events', seq)));
+  if (!areAll) await oneByOne();
+  // Who may retry jobs may perhaps not remove whole ranges of records.
+  else
+    await topology
+      .purge('events', filter, upTo)
+      .catch((error) => (isForbidden(error) ? oneByOne() : Promise.reject(error)));
+}
+
+function isForbidden(error: unknown): boolean {
+  return JetfleetError.is(error) && error.code === 'JETFLEET_BROKER_FORBIDDEN';
 }
 
 /** How a job failed whose message held no payload that could be kept. */

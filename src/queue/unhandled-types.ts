@@ -1,8 +1,8 @@
 /** Finds the types of messages that no consumer covers. The server counts by subject, and does not list types. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { PRIORITIES } from '../jobs/vocabulary.js';
-import { ANY, type WorkKind } from '../wire/subjects.js';
+import { type JobPriority, PRIORITIES } from '../jobs/vocabulary.js';
+import { ANY, type Any, type WorkKind } from '../wire/subjects.js';
 
 /** Messages looked at from each end of a stream: what waits without a worker is found there as a rule. */
 const PROBE = 50;
@@ -37,11 +37,13 @@ export async function uncoveredTypes(
   waitsForSearch = false,
 ): Promise<{ types: Set<string>; unknown: number }> {
   const known = foundIn(broker, kind);
-  for (let isProbed = false; ; isProbed = true) {
-    // The total is read first: what arrives afterwards can only add to the parts.
-    const total = await broker.read.count(broker.subjects.streamName(kind), '>');
+  const countAll = () => broker.read.count(broker.subjects.streamName(kind), '>');
+  for (let isProbed = false, isSearched = false; ; isProbed = true) {
+    const before = await countAll();
     const types = [...new Set([...covered, ...known.types])];
-    const counts = await Promise.all(types.map((type) => countOf(broker, kind, type)));
+    const counts = await Promise.all(types.map((type) => countOf(broker, kind, type, covered.has(type))));
+    // What came or went while the parts were counted must not look like another type.
+    const total = Math.min(before, await countAll());
     const unknown = Math.max(0, total - counts.reduce((sum, count) => sum + count, 0));
     const waiting = new Set(types.filter((type, index) => !covered.has(type) && (counts[index] ?? 0) > 0));
     for (const type of known.types) if (!waiting.has(type)) known.types.delete(type);
@@ -50,7 +52,7 @@ export async function uncoveredTypes(
       for (const type of await probe(broker, kind)) if (!covered.has(type)) known.types.add(type);
       continue;
     }
-    if (performance.now() < known.searchAgainMs) return { types: waiting, unknown };
+    if (isSearched || performance.now() < known.searchAgainMs) return { types: waiting, unknown };
     known.searching ??= search(broker, kind, known, covered).finally(() => {
       known.searching = undefined;
       known.isAwaited = false;
@@ -58,6 +60,7 @@ export async function uncoveredTypes(
     if (total > QUICK && !waitsForSearch) return { types: waiting, unknown };
     known.isAwaited = true;
     await known.searching;
+    isSearched = true;
   }
 }
 
@@ -69,10 +72,11 @@ function foundIn(broker: Broker, kind: WorkKind): Found {
   return known;
 }
 
-/** By priority, so that whoever asks for the numbers of each has them already. */
-async function countOf(broker: Broker, kind: WorkKind, type: string): Promise<number> {
+/** What no consumer covers is counted by priority: whoever asks for the numbers of each has them then. */
+async function countOf(broker: Broker, kind: WorkKind, type: string, isCovered: boolean): Promise<number> {
   const stream = broker.subjects.streamName(kind);
-  const filters = PRIORITIES.flatMap((priority) => broker.subjects.workFilters(kind, priority, type));
+  const priorities: readonly (JobPriority | Any)[] = isCovered ? [ANY] : PRIORITIES;
+  const filters = priorities.flatMap((priority) => broker.subjects.workFilters(kind, priority, type));
   const counts = await Promise.all(filters.map((filter) => broker.counts.of(stream, filter)));
   return counts.reduce((sum, count) => sum + count, 0);
 }

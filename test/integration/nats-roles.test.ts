@@ -226,6 +226,16 @@ test('the roles work together: a job, a delayed one, retries, watching and cance
   expect(errors.filter((line) => /may not|refus|violation/i.test(JSON.stringify(line)))).toEqual([]);
 });
 
+test('a server runs all dead letters again, though it may not purge EVENTS', async () => {
+  await using queue = new JobQueueService(login('server'));
+  const ids = ['one', 'two', 'three'].map((name) => `dead-${name}`);
+  for (const id of ids) await queue.addJob('dead_letters', {}, 'normal', { id });
+  for (const id of ids) await queue.cancel(id);
+  expect(await queue.retryAll({ type: 'dead_letters' })).toEqual(ids);
+  expect((await queue.getJobs({ type: 'dead_letters', status: 'failed' })).jobs).toEqual([]);
+  for (const id of ids) expect(await queue.getJob(id)).toMatchObject({ state: 'queued', redrives: 1 });
+});
+
 test('the HTTP server has what each of its paths needs as server', async () => {
   await using workerQueue = new JobQueueService(login('worker'));
   const worker = new JobWorkerService(workerQueue, { name: 'served' });
