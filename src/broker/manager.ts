@@ -17,8 +17,8 @@ export const STREAM_NOT_FOUND = 10059;
 export const CONSUMER_NOT_FOUND = 10014;
 const NOT_ENABLED = 10076;
 const NOT_ENABLED_FOR_ACCOUNT = 10039;
-/** The cluster is unavailable, the server is not its leader, a stream or a consumer is offline. */
-const LEADERLESS: readonly number[] = [10008, 10009, 10118, 10119];
+/** Too few servers are up, the cluster is unavailable, the server is not its leader, a stream or a consumer is offline. */
+const LEADERLESS: readonly number[] = [10005, 10008, 10009, 10118, 10119];
 const ELECTION_PAUSE_MS = 250;
 
 /**

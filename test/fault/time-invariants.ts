@@ -15,10 +15,13 @@ const SPARE_MESSAGES = 20;
 
 export function timeViolations(evidence: Evidence): Violation[] {
   const { histories, plan } = evidence;
+  // A write waits for a majority of the servers.
+  const frozenMs = plan.faults.map((fault) => ('forMs' in fault ? fault.forMs : 0));
+  const slowWriteMs = SLOW_WRITE_MS + Math.max(0, ...frozenMs);
   const isUnhurried = plan.ackWaitMs === LONG_ACK_WAIT_MS;
   return [
     ...[...histories.values()].flatMap(early),
-    ...[...histories.values()].flat().flatMap(misdated),
+    ...[...histories.values()].flat().flatMap((record) => misdated(record, slowWriteMs)),
     ...(isUnhurried ? handedBack(evidence).flatMap(heldUp) : []),
     ...flooded(evidence),
   ];
@@ -39,9 +42,9 @@ function early(history: readonly StoredRecord[]): Violation[] {
 }
 
 /** Times on records are the broker's, however wrong the clock of the worker that wrote them. */
-function misdated({ id, state, updatedAt, storedAtMs }: StoredRecord): Violation[] {
+function misdated({ id, state, updatedAt, storedAtMs }: StoredRecord, slowWriteMs: number): Violation[] {
   const lateMs = storedAtMs - Date.parse(updatedAt);
-  if (lateMs > -CLOCK_TOLERANCE_MS && lateMs < SLOW_WRITE_MS) return [];
+  if (lateMs > -CLOCK_TOLERANCE_MS && lateMs < slowWriteMs) return [];
   return [{ kind: 'clock', about: id, detail: `${state} at ${updatedAt}, stored ${lateMs} ms later` }];
 }
 

@@ -202,7 +202,13 @@ class GuardedNode implements ClusterNode {
 
   #signal(signal: NodeJS.Signals): void {
     // Without a guard the process has ended, and its id may be another's by now.
-    if (this.#guard && this.pid > 0) process.kill(this.pid, signal);
+    if (!this.#guard || this.pid <= 0) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      // It has just ended by itself, and its guard is about to.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   #config(): string {
