@@ -32,7 +32,7 @@ server=$!
   while read -r word <&3; do keep=$word; done
   [ "$keep" ] || : >"$run/orphaned"
   kill -TERM "$server"
-  trap 'kill "$nap"; wait "$nap"; exit' TERM
+  trap 'kill "$nap"; wait; exit' TERM
   while [ "$tenths" -gt 0 ] && kill -0 "$server"; do
     sleep 0.1 & nap=$!
     wait "$nap"
