@@ -41,7 +41,7 @@ import { Replies } from './replies.js';
 import { ReplyInbox } from './reply-inbox.js';
 import { assertServer } from './server-check.js';
 import type { TopologyOptions } from './stream-config.js';
-import { LEADER_WITHIN_MS, Topology, type TopologyReport } from './topology.js';
+import { Topology, type TopologyReport } from './topology.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */
@@ -151,7 +151,7 @@ export class Broker {
     const subjects = new Subjects(options.namespace ?? process.env.JETFLEET_NAMESPACE);
     const connection = options.connection ?? (await openConnection(options));
     try {
-      await assertServer(connection, LEADER_WITHIN_MS);
+      await assertServer(connection);
       const topology = await Topology.open(connection, subjects, options);
       const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
       const broker = new Broker(connection, topology, subjects, options);
@@ -282,18 +282,18 @@ export class Broker {
 
   /** A stranger's message among a job's events must not stop the job: what the last record says still holds. */
   async #lastReadable(id: string): Promise<{ record?: JobRecord }> {
-    const filter = this.subjects.eventsOf(id);
+    const events = this.read.walk(
+      this.subjects.streamName('events'),
+      this.subjects.eventsOf(id),
+      1,
+      EVENTS_PAGE,
+    );
     let last: { record?: JobRecord } = {};
-    for (let seq = 1; ; ) {
-      const page = await this.read.page(this.subjects.streamName('events'), filter, seq, EVENTS_PAGE);
-      for (const stored of page) {
-        const record = this.recordOf(stored);
-        if (record) last = { record };
-      }
-      const end = page.at(-1);
-      if (!end) return last;
-      seq = end.seq + 1;
+    for await (const stored of events) {
+      const record = this.recordOf(stored);
+      if (record) last = { record };
     }
+    return last;
   }
 
   /** Pulls from one consumer; see {@link PullSource}. */

@@ -104,6 +104,16 @@ export class DirectRead {
 
   /** All messages on a filter from `seq` on, oldest first, read in pages of `pageSize`. */
   async *walk(stream: string, filter: string, seq: number, pageSize: number): AsyncGenerator<StoredMessage> {
+    for await (const page of this.pages(stream, filter, seq, pageSize)) yield* page;
+  }
+
+  /** As {@link walk}, page by page; none of them is empty. */
+  async *pages(
+    stream: string,
+    filter: string,
+    seq: number,
+    pageSize: number,
+  ): AsyncGenerator<StoredMessage[]> {
     for (let next = this.page(stream, filter, seq, pageSize); ; ) {
       const page = await next;
       const last = page.at(-1);
@@ -112,7 +122,7 @@ export class DirectRead {
       if (!isEnd) next = this.page(stream, filter, last.seq + 1, pageSize);
       // Whoever leaves off early does not hear of it.
       next.catch(() => {});
-      yield* page;
+      if (last) yield page;
       if (isEnd) return;
     }
   }
@@ -259,12 +269,8 @@ export class DirectRead {
   /** The last message on each of more subjects than the server answers at once, from all messages. */
   async #lastOfPages(stream: string, filter: string): Promise<StoredMessage[]> {
     const last = new Map<string, StoredMessage>();
-    for (let next = 1; ; ) {
-      const page = await this.page(stream, filter, next, PAGE);
-      for (const message of page) last.set(message.subject, message);
-      next = (page.at(-1)?.seq ?? 0) + 1;
-      if (page.length < PAGE) return [...last.values()];
-    }
+    for await (const message of this.walk(stream, filter, 1, PAGE)) last.set(message.subject, message);
+    return [...last.values()];
   }
 
   async #one(stream: string, query: object): Promise<StoredMessage | undefined> {

@@ -10,7 +10,7 @@ const made = new AsyncLocalStorage<Set<Socket>>();
  */
 export async function withoutLeftovers<T>(connect: () => Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();
-  // Every socket of the process is told here; those of others have another store, or none.
+  // Node tells of all sockets of the process. Those of others belong to another call, or to none.
   const note = (message: unknown) => {
     if (made.getStore() === sockets) sockets.add((message as { socket: Socket }).socket);
   };

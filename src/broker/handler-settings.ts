@@ -38,10 +38,16 @@ export class HandlerSettings {
     await this.#reading;
   }
 
-  /** Tells them for one type. */
-  async tell(type: string, maxAttempts: number): Promise<void> {
-    const name = this.#subjects.consumerName(type, 'normal');
-    await this.#topology.describeConsumer('jobs', name, MAX_ATTEMPTS, `${maxAttempts}`);
+  /** Tells them, where they are not told already. */
+  async tell(settings: ReadonlyMap<string, number>): Promise<void> {
+    await this.#read();
+    const news = [...settings].filter(([type, maxAttempts]) => this.#attempts.get(type) !== maxAttempts);
+    await Promise.all(
+      news.map(([type, maxAttempts]) => {
+        const name = this.#subjects.consumerName(type, 'normal');
+        return this.#topology.describeConsumer('jobs', name, MAX_ATTEMPTS, `${maxAttempts}`);
+      }),
+    );
   }
 
   async #read(): Promise<void> {

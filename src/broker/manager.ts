@@ -19,6 +19,8 @@ const NOT_ENABLED = 10076;
 const NOT_ENABLED_FOR_ACCOUNT = 10039;
 /** Too few servers are up, the cluster is unavailable, the server is not its leader, a stream or a consumer is offline. */
 const LEADERLESS: readonly number[] = [10005, 10008, 10009, 10118, 10119];
+/** How long a cluster may elect a leader while it is asked; each try ends after five seconds without an answer. */
+const LEADER_WITHIN_MS = 20_000;
 const ELECTION_PAUSE_MS = 250;
 
 /**
@@ -46,9 +48,9 @@ export function apiCodeOf(error: unknown): number | undefined {
     : undefined;
 }
 
-/** Tries a call again while JetStream has no leader, for `limitMs`. */
-export async function withLeader<T>(limitMs: number, call: () => Promise<T>): Promise<T> {
-  for (const endMs = performance.now() + limitMs; ; ) {
+/** Tries a call again while a cluster elects a leader, for 20 seconds. The call must do no harm when it is made twice. */
+export async function withLeader<T>(call: () => Promise<T>): Promise<T> {
+  for (const endMs = performance.now() + LEADER_WITHIN_MS; ; ) {
     try {
       return await call();
     } catch (error) {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { BrokerError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
+import { atMost } from './bounded.js';
 import { isLeaderless } from './manager.js';
 import { dangerIn, type TopologyReport } from './topology.js';
 
@@ -28,12 +28,17 @@ export class MissingStreams {
   }
 
   /** Creates the streams. Until it is known whether they are there, they count as without a leader. Never throws. */
-  make(): Promise<StreamState> {
-    if (performance.now() - this.#madeAtMs < PAUSE_MS) return Promise.resolve('there');
+  async make(): Promise<StreamState> {
+    if (performance.now() - this.#madeAtMs < PAUSE_MS) return 'there';
     this.#making ??= this.#make().finally(() => {
       this.#making = undefined;
     });
-    return Promise.race([this.#making, delay(ANSWER_MS, 'no leader' as const)]);
+    let state: StreamState = 'no leader';
+    const known = this.#making.then((found) => {
+      state = found;
+    });
+    await atMost(ANSWER_MS, known);
+    return state;
   }
 
   /** The reason for an error that says that a stream is missing, where it is known: "create it" is wrong advice then. */

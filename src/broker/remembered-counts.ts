@@ -3,7 +3,7 @@ import type { DirectRead } from './direct-read.js';
 /** From so many messages on a count is remembered: the server goes through all that match, 50 ms for half a million. */
 const LARGE = 20_000;
 const REFRESH_MS = 1_000;
-/** A count is taken anew once so many times its own duration have passed, which is 5 % of one core of the server. */
+/** It is counted again after so many times as long as counting takes: 5 % of one core of the server. */
 const REST = 20;
 
 interface Known {
@@ -21,7 +21,8 @@ interface Known {
 export class RememberedCounts {
   readonly #read: Pick<DirectRead, 'count' | 'last'>;
   readonly #known = new Map<string, Known>();
-  readonly #refreshing = new Map<string, Promise<void>>();
+  /** Keys that are being counted again. */
+  readonly #refreshing = new Set<string>();
 
   constructor(read: Pick<DirectRead, 'count' | 'last'>) {
     this.#read = read;
@@ -36,24 +37,26 @@ export class RememberedCounts {
     }
     const count = await this.#read.count(stream, filter);
     if (count < LARGE) return count;
-    // What has come in between is missing until the count is taken anew.
+    // What has come in between is missing until all are counted again.
     const upTo = (await this.#read.last(stream, '>'))?.seq ?? 0;
     this.#known.set(key, { base: count, upTo, staleMs: performance.now() + REFRESH_MS });
     return count;
   }
 
   /** Never rejects. */
-  #refresh(key: string, stream: string, filter: string): Promise<void> {
-    const running = this.#refreshing.get(key);
-    if (running) return running;
-    const refreshed = this.#measure(key, stream, filter)
-      .catch(() => {})
-      .finally(() => this.#refreshing.delete(key));
-    this.#refreshing.set(key, refreshed);
-    return refreshed;
+  async #refresh(key: string, stream: string, filter: string): Promise<void> {
+    if (this.#refreshing.has(key)) return;
+    this.#refreshing.add(key);
+    try {
+      await this.#countAgain(key, stream, filter);
+    } catch {
+      // The next call tries again, and what is known is told until then.
+    } finally {
+      this.#refreshing.delete(key);
+    }
   }
 
-  async #measure(key: string, stream: string, filter: string): Promise<void> {
+  async #countAgain(key: string, stream: string, filter: string): Promise<void> {
     const upTo = (await this.#read.last(stream, '>'))?.seq ?? 0;
     const began = performance.now();
     const [all, after] = await Promise.all([

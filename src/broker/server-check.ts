@@ -11,15 +11,14 @@ export const MIN_API_LEVEL = 5;
 
 /**
  * Checks that the server can hold jobs for this user.
- * @param leaderWithinMs how long a cluster may elect a leader meanwhile
  * @throws BrokerError `JETFLEET_JETSTREAM_DISABLED`, `JETFLEET_SERVER_TOO_OLD`, `JETFLEET_SERVER_LIMIT`,
  *   `JETFLEET_BROKER_FORBIDDEN`, `JETFLEET_NO_LEADER`
  */
-export async function assertServer(connection: NatsConnection, leaderWithinMs: number): Promise<void> {
+export async function assertServer(connection: NatsConnection): Promise<void> {
   const { version = 'unknown', max_payload: maxPayload = Number.POSITIVE_INFINITY } = connection.info ?? {};
   assertMaxPayload(maxPayload);
   const jsm = await openManager(connection);
-  const { api } = await withLeader(leaderWithinMs, () => jsm.getAccountInfo());
+  const { api } = await withLeader(() => jsm.getAccountInfo());
   assertApiLevel((api as { level?: number }).level ?? 0, version);
 }
 

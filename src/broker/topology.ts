@@ -45,8 +45,6 @@ export const SINGLE_COPIES =
 
 const NANOS_PER_MS = 1_000_000;
 const SUBJECTS_OVERLAP = 10065;
-/** How long a cluster may elect a leader while it is asked; each try ends after five seconds without an answer. */
-export const LEADER_WITHIN_MS = 20_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 const DELETE_FAILED = 10057;
@@ -137,7 +135,6 @@ export class Topology {
   async describeConsumer(kind: WorkKind, name: string, key: string, value: string): Promise<void> {
     const stream = this.#subjects.streamName(kind);
     const { metadata = {} } = (await this.#jsm.consumers.info(stream, name)).config;
-    if (metadata[key] === value) return;
     await this.#jsm.consumers.update(stream, name, { metadata: { ...metadata, [key]: value } });
   }
 
@@ -211,7 +208,7 @@ export class Topology {
     mayChange: boolean,
   ): Promise<void> {
     const target = `stream ${want.name}`;
-    const have = await patiently(() =>
+    const have = await withLeader(() =>
       unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name)),
     );
     if (!have) {
@@ -260,10 +257,10 @@ export class Topology {
     if (!source || !have.config.subjects?.some((subject) => subjects.includes(subject))) return have;
     const isNew = created.includes(`stream ${source.name}`);
     const { streams } = this.#jsm;
-    const isOlder = isNew && have.created < (await patiently(() => streams.info(source.name))).created;
-    if (isOlder) await patiently(() => streams.update(name, { sources: [] }));
+    const isOlder = isNew && have.created < (await withLeader(() => streams.info(source.name))).created;
+    if (isOlder) await withLeader(() => streams.update(name, { sources: [] }));
     else if (have.config.sources?.length) return have;
-    return patiently(() => streams.update(name, { sources } as Partial<StreamConfig>));
+    return withLeader(() => streams.update(name, { sources } as Partial<StreamConfig>));
   }
 
   async #compareConsumer(
@@ -285,7 +282,7 @@ export class Topology {
         for await (const info of this.#jsm.consumers.list(stream))
           present.set(keyOf(stream, info.name), info);
       };
-      await patiently(() => unlessMissing([STREAM_NOT_FOUND], list));
+      await withLeader(() => unlessMissing([STREAM_NOT_FOUND], list));
     }
     return present;
   }
@@ -306,8 +303,7 @@ export class Topology {
 
   async #create(target: string, report: TopologyReport, make: () => Promise<unknown>): Promise<void> {
     try {
-      // Making it twice makes it once.
-      await patiently(make);
+      await withLeader(make);
       report.created.push(target);
     } catch (cause) {
       if (isLeaderless(cause)) throw cause;
@@ -368,9 +364,4 @@ function isMessageGone(error: unknown): boolean {
   if (code === undefined) return false;
   const isLate = code === DELETE_FAILED && /no message found|deleted message/.test((error as Error).message);
   return isLate || MESSAGE_GONE.includes(code);
-}
-
-/** A cluster that elects a leader answers late, or not at all. */
-function patiently<T>(call: () => Promise<T>): Promise<T> {
-  return withLeader(LEADER_WITHIN_MS, call);
 }

@@ -4,7 +4,7 @@ import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isJobType, isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
-import { uncoveredTypes } from '../queue/unhandled-types.js';
+import { sumOf, uncoveredTypes } from '../queue/unhandled-types.js';
 import { recordsById } from '../queue/work-jobs.js';
 import { Header } from '../wire/headers.js';
 import {
@@ -29,6 +29,8 @@ interface Coverage {
   isCovered: (subject: string) => boolean;
   /** What has come since is not counted: a later look finds it. */
   uncovered: number;
+  /** Types of which some consumer hands out jobs. */
+  types: ReadonlySet<string>;
 }
 
 /** A message, and the job that it would bring to a worker. */
@@ -39,8 +41,8 @@ interface Carried {
 }
 
 /**
- * Finds timers of jobs that have ended, and messages that no consumer covers, or can ever cover. What a consumer covers is left to the
- * workers, which acknowledge it: taking it away could make nats-server forget others (decision 15). A look goes on
+ * Finds timers of jobs that have ended, and messages that no consumer covers, or can ever cover. What a consumer covers is
+ * left to the workers, which acknowledge it: taking it away could make nats-server forget others (decision 15). A look goes on
  * where the last one ended, and begins anew at the end of the stream: what is left over does not move.
  */
 export class MessageCheck {
@@ -65,9 +67,10 @@ export class MessageCheck {
   async #lookAt(kind: 'timers' | 'jobs' | 'webhooks', beforeMs: number): Promise<Diagnosis[]> {
     const { subjects, read } = this.#broker;
     const found: Diagnosis[] = [];
-    const { isCovered, uncovered } = await this.#coverage(kind);
+    const coverage = await this.#coverage(kind);
+    const { isCovered, uncovered } = coverage;
     // A million messages that wait for their workers are counted, and not read.
-    if (uncovered === 0 || (kind !== 'timers' && (await this.#onlyWait(kind, uncovered)))) {
+    if (uncovered === 0 || (kind !== 'timers' && (await this.#onlyWait(kind, coverage)))) {
       this.#next[kind] = 1;
       return found;
     }
@@ -91,7 +94,7 @@ export class MessageCheck {
     const { subjects, topology, read } = this.#broker;
     const stream = subjects.streamName(kind);
     const total = await read.count(stream, '>');
-    if (kind === 'timers') return { isCovered: isDue(subjects), uncovered: total };
+    if (kind === 'timers') return { isCovered: isDue(subjects), uncovered: total, types: new Set() };
     const consumers = await topology.consumers(kind);
     const names = new Set(consumers.map(({ name }) => name));
     const isCovered = (subject: string) => {
@@ -100,26 +103,21 @@ export class MessageCheck {
     };
     const filters = consumers.flatMap(({ config }) => config.filter_subject ?? []);
     const covered = await Promise.all(filters.map((filter) => read.count(stream, filter)));
-    return { isCovered, uncovered: Math.max(0, total - sumOf(covered)) };
+    const types = new Set(consumers.flatMap(({ name }) => subjects.parseConsumer(name)?.type ?? []));
+    return { isCovered, uncovered: Math.max(0, total - sumOf(covered)), types };
   }
 
   /** Whether all that no consumer covers is of types that a worker may have some day, and of which no job has ended. */
-  async #onlyWait(kind: WorkKind, uncovered: number): Promise<boolean> {
-    const { subjects, topology, counts } = this.#broker;
-    const consumers = await topology.consumers(kind);
-    const covered = new Set(consumers.flatMap(({ name }) => subjects.parseConsumer(name)?.type ?? []));
+  async #onlyWait(kind: WorkKind, { types: covered, uncovered }: Coverage): Promise<boolean> {
+    const { subjects, counts } = this.#broker;
     const { types, unknown } = await uncoveredTypes(this.#broker, kind, covered, true);
-    if (unknown > 0 || [...types].some((type) => isImpossible(kind, type))) return false;
-    const events = subjects.streamName('events');
-    const sums = await Promise.all(
-      [...types].map(async (type) => {
-        const ended = ENDED.map((status) => counts.of(events, subjects.event(type, status, ANY)));
-        const filters = subjects.workFilters(kind, ANY, type);
-        const waits = filters.map((filter) => counts.of(subjects.streamName(kind), filter));
-        return { ended: sumOf(await Promise.all(ended)), waits: sumOf(await Promise.all(waits)) };
-      }),
+    if (unknown > 0 || [...types.keys()].some((type) => isImpossible(kind, type))) return false;
+    const waits = [...types.values()].flatMap((waiting) => [...waiting.values()]);
+    if (sumOf(waits) < uncovered) return false;
+    const ends = [...types.keys()].flatMap((type) =>
+      ENDED.map((status) => counts.of(subjects.streamName('events'), subjects.event(type, status, ANY))),
     );
-    return sums.every(({ ended }) => ended === 0) && sumOf(sums.map(({ waits }) => waits)) >= uncovered;
+    return sumOf(await Promise.all(ends)) === 0;
   }
 
   #ofImpossible(kind: WorkKind, message: StoredMessage): Diagnosis[] {
@@ -177,10 +175,6 @@ export class MessageCheck {
 /** Whether no worker can ever take a type from this stream. */
 function isImpossible(kind: WorkKind, type: string): boolean {
   return !isJobType(type) || !workKindsFor(type).includes(kind);
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, each) => sum + each, 0);
 }
 
 /** Whether it is a due job on its way to its work stream. */

@@ -36,9 +36,9 @@ export async function cleanupJobs(
   const cutoff = nowMs - olderThanMs;
   const removals = new Removals(broker);
   let inUse: InUse | undefined;
-  const lookAt = async (page: readonly StoredMessage[]) => {
-    for (const event of page) removals.note(event);
-    const ended = page.filter(({ subject }) => isTerminal(subjects.parseEvent(subject)?.status ?? 'pending'));
+  const lookAt = async (old: readonly StoredMessage[]) => {
+    for (const event of old) removals.note(event);
+    const ended = old.filter(({ subject }) => isTerminal(subjects.parseEvent(subject)?.status ?? 'pending'));
     // Once for all pages: what is old had ended before, and the jobs under way may be many.
     inUse ??= ended.some((event) => isCreate(broker, event)) ? await instancesInUse(broker) : undefined;
     const used = inUse ?? NONE;
@@ -47,16 +47,12 @@ export async function cleanupJobs(
     await removals.remove(removable.filter((job) => job !== undefined));
     onProgress(removals.count);
   };
-  let page: StoredMessage[] = [];
-  for await (const event of read.walk(subjects.streamName('events'), '>', 1, PAGE)) {
+  for await (const page of read.pages(subjects.streamName('events'), '>', 1, PAGE)) {
+    const old = page.filter(({ timeMs }) => timeMs <= cutoff);
+    await lookAt(old);
     // Events are stored in the order of their time, so the first young one ends the search.
-    if (event.timeMs > cutoff) break;
-    page.push(event);
-    if (page.length < PAGE) continue;
-    await lookAt(page);
-    page = [];
+    if (old.length < page.length) break;
   }
-  await lookAt(page);
   return removals.end();
 }
 

@@ -125,16 +125,11 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   // A job that came between two of these reads, and one that has ended, look like one that nobody handles.
   const { types, unknown } = await uncoveredTypes(broker, kind, handled);
   tally.untyped += unknown;
-  const counted = [...types].flatMap((type) => PRIORITIES.map((priority) => ({ type, priority })));
-  await Promise.all(
-    counted.map(async ({ type, priority }) => {
-      const filters = subjects.workFilters(kind, priority, type);
-      const counts = await Promise.all(
-        filters.map((filter) => broker.counts.of(subjects.streamName(kind), filter)),
-      );
-      for (const count of counts) addUnhandled(tally, type, count, priority);
-    }),
-  );
+  for (const [type, waiting] of types) {
+    tally.unhandled.add(type);
+    tally.types.add(type);
+    for (const [priority, count] of waiting) tally.add(type, 'pending', count, priority);
+  }
 }
 
 /** What the server says of how much a consumer is used. */
@@ -149,12 +144,6 @@ function isTaken({ num_waiting, num_ack_pending, delivered }: Activity, nowMs: n
   // The server sends a time, whatever the client's types say; it is missing before the first delivery.
   const lastMs = Date.parse(String(delivered.last_active));
   return num_waiting + num_ack_pending > 0 || nowMs - lastMs < GONE_MS;
-}
-
-function addUnhandled(tally: Tally, type: string, count: number, priority: JobPriority): void {
-  tally.unhandled.add(type);
-  tally.types.add(type);
-  tally.add(type, 'pending', count, priority);
 }
 
 async function countTimers(

@@ -25,9 +25,12 @@ class Found {
 
 const found = new WeakMap<Broker, Map<WorkKind, Found>>();
 
+/** How many messages wait, by priority. */
+export type Waiting = ReadonlyMap<JobPriority, number>;
+
 /**
- * The types that wait without a consumer, and how many messages are of types that are not known yet: those in the middle of a
- * long stream are searched for in the background, and known some seconds later.
+ * The types that wait without a consumer, with their numbers, and how many messages are of types that are not known yet: those in
+ * the middle of a long stream are searched for in the background, and known some seconds later.
  * @param waitsForSearch whether to wait for that. Defaults to false
  */
 export async function uncoveredTypes(
@@ -35,29 +38,34 @@ export async function uncoveredTypes(
   kind: WorkKind,
   covered: ReadonlySet<string>,
   waitsForSearch = false,
-): Promise<{ types: Set<string>; unknown: number }> {
+): Promise<{ types: Map<string, Waiting>; unknown: number }> {
   const known = foundIn(broker, kind);
   const countAll = () => broker.read.count(broker.subjects.streamName(kind), '>');
   for (let isProbed = false, isSearched = false; ; isProbed = true) {
     const before = await countAll();
-    const types = [...new Set([...covered, ...known.types])];
-    const counts = await Promise.all(types.map((type) => countOf(broker, kind, type, covered.has(type))));
+    const [ofCovered, ofOthers] = await Promise.all([
+      Promise.all([...covered].map((type) => countOf(broker, kind, ANY, type))),
+      Promise.all(
+        [...known.types].filter((type) => !covered.has(type)).map((type) => countEach(broker, kind, type)),
+      ),
+    ]);
     // What came or went while the parts were counted must not look like another type.
     const total = Math.min(before, await countAll());
-    const unknown = Math.max(0, total - counts.reduce((sum, count) => sum + count, 0));
-    const waiting = new Set(types.filter((type, index) => !covered.has(type) && (counts[index] ?? 0) > 0));
-    for (const type of known.types) if (!waiting.has(type)) known.types.delete(type);
-    if (unknown === 0) return { types: waiting, unknown };
+    const parts = [...ofCovered, ...ofOthers.flatMap(([, waiting]) => [...waiting.values()])];
+    const unknown = Math.max(0, total - sumOf(parts));
+    const types = new Map(ofOthers.filter(([, waiting]) => waiting.size > 0));
+    for (const type of known.types) if (!types.has(type)) known.types.delete(type);
+    if (unknown === 0) return { types, unknown };
     if (!isProbed) {
       for (const type of await probe(broker, kind)) if (!covered.has(type)) known.types.add(type);
       continue;
     }
-    if (isSearched || performance.now() < known.searchAgainMs) return { types: waiting, unknown };
+    if (isSearched || performance.now() < known.searchAgainMs) return { types, unknown };
     known.searching ??= search(broker, kind, known, covered).finally(() => {
       known.searching = undefined;
       known.isAwaited = false;
     });
-    if (total > QUICK && !waitsForSearch) return { types: waiting, unknown };
+    if (total > QUICK && !waitsForSearch) return { types, unknown };
     known.isAwaited = true;
     await known.searching;
     isSearched = true;
@@ -72,13 +80,28 @@ function foundIn(broker: Broker, kind: WorkKind): Found {
   return known;
 }
 
-/** What no consumer covers is counted by priority: whoever asks for the numbers of each has them then. */
-async function countOf(broker: Broker, kind: WorkKind, type: string, isCovered: boolean): Promise<number> {
-  const stream = broker.subjects.streamName(kind);
-  const priorities: readonly (JobPriority | Any)[] = isCovered ? [ANY] : PRIORITIES;
-  const filters = priorities.flatMap((priority) => broker.subjects.workFilters(kind, priority, type));
-  const counts = await Promise.all(filters.map((filter) => broker.counts.of(stream, filter)));
-  return counts.reduce((sum, count) => sum + count, 0);
+/** The messages of a type by priority; none stands for a priority without any. */
+async function countEach(broker: Broker, kind: WorkKind, type: string): Promise<[string, Waiting]> {
+  const counts = await Promise.all(
+    PRIORITIES.map(async (priority) => [priority, await countOf(broker, kind, priority, type)] as const),
+  );
+  return [type, new Map(counts.filter(([, count]) => count > 0))];
+}
+
+async function countOf(
+  { subjects, counts }: Broker,
+  kind: WorkKind,
+  priority: JobPriority | Any,
+  type: string,
+): Promise<number> {
+  const filters = subjects.workFilters(kind, priority, type);
+  return sumOf(await Promise.all(filters.map((filter) => counts.of(subjects.streamName(kind), filter))));
+}
+
+export function sumOf(numbers: Iterable<number>): number {
+  let sum = 0;
+  for (const each of numbers) sum += each;
+  return sum;
 }
 
 /** Types among the oldest and the newest messages. */
@@ -112,7 +135,7 @@ async function search(
         const counts = await Promise.all(filters.map((filter) => read.count(stream, filter, seq)));
         // The server has others to serve.
         if (!known.isAwaited) await delay(GENTLE * (performance.now() - began));
-        return total - counts.reduce((sum, each) => sum + each, 0);
+        return total - sumOf(counts);
       };
       const { state } = await topology.streamInfo(kind);
       let [from, beyond] = [state.first_seq, state.last_seq + 1];

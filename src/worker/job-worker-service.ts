@@ -478,16 +478,18 @@ export class JobWorkerService implements AsyncDisposable {
     assertSafe(report, this.#logger);
     if (report.created.some((target) => target.startsWith('consumer')))
       await this.#firstDeliveries?.consumersMade(types);
-    await Promise.all(types.map((type) => this.#tellSettings(type)));
+    await this.#tellSettings(types);
   }
 
   /** So that jobs are shown as they will run. */
-  async #tellSettings(type: string): Promise<void> {
-    const { maxAttempts = 0 } = this.#handlers.get(type) ?? {};
+  async #tellSettings(types: readonly string[]): Promise<void> {
+    const settings = [...this.#handlers]
+      .filter(([type]) => types.includes(type))
+      .map(([type, { maxAttempts }]) => [type, maxAttempts] as const);
     const { handlers } = await this.#queue.broker();
     await handlers
-      .tell(type, maxAttempts)
-      .catch((err) => this.#logger.warn({ err, type }, 'cannot tell how often its jobs are attempted'));
+      .tell(new Map(settings))
+      .catch((err) => this.#logger.warn({ err, types }, 'cannot tell how often jobs are attempted'));
   }
 
   /** Begins to claim once the type's consumers are `ready`. A type is opened once, however often it is asked for. */
