@@ -42,6 +42,7 @@ import { ReplyInbox } from './reply-inbox.js';
 import { assertServer } from './server-check.js';
 import type { TopologyOptions } from './stream-config.js';
 import { Topology, type TopologyReport } from './topology.js';
+import { STALLED, UnansweredWrites } from './unanswered-writes.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */
@@ -89,6 +90,7 @@ export class Broker {
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
   readonly #logs: Record<StreamKind, CommitLog>;
+  readonly #unanswered: Record<StreamKind, UnansweredWrites>;
   readonly #ownsConnection: boolean;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
   readonly #watch: ConnectionWatch;
@@ -121,6 +123,17 @@ export class Broker {
     this.counts = new RememberedCounts(this.read);
     this.handlers = new HandlerSettings(topology, subjects);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
+    const unanswered = (kind: StreamKind) =>
+      new UnansweredWrites(() => {
+        const stream = this.subjects.streamName(kind);
+        if (this.isConnected) this.#logger.error({ stream }, `the stream ${STALLED}`);
+      });
+    this.#unanswered = {
+      timers: unanswered('timers'),
+      jobs: unanswered('jobs'),
+      webhooks: unanswered('webhooks'),
+      events: unanswered('events'),
+    };
     const log = (kind: StreamKind) =>
       new CommitLog(
         connection,
@@ -128,6 +141,7 @@ export class Broker {
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
         options.commit,
         streams,
+        this.#unanswered[kind],
       );
     this.#logs = {
       timers: log('timers'),
@@ -361,6 +375,11 @@ export class Broker {
     this.#keepsStreams = true;
   }
 
+  /** The streams that answer no writes of this process, although the server is there: see {@link STALLED}. */
+  get stalled(): StreamKind[] {
+    return this.isConnected ? STREAM_KINDS.filter((kind) => this.#unanswered[kind].isStalled) : [];
+  }
+
   /** Whether the server is there now, as far as this side knows. */
   get isConnected(): boolean {
     return this.#watch.isConnected;
@@ -406,6 +425,7 @@ export class Broker {
     if (change === 'back') {
       this.#refused.clear();
       this.#inbox.giveUp();
+      for (const kind of STREAM_KINDS) this.#unanswered[kind].reset();
       void this.clock.measure();
     }
     for (const listener of this.#listeners) {

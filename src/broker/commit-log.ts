@@ -9,8 +9,9 @@ import { NO_STREAMS_MADE, type StreamMaker, type StreamState } from './missing-s
 import { headerLines } from './outgoing-headers.js';
 import { bytesOf, type OutgoingMessage } from './publish-all.js';
 import { type Answer, readAnswer } from './publish-answer.js';
-import type { ReplyInbox } from './reply-inbox.js';
+import type { Reply, ReplyInbox } from './reply-inbox.js';
 import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from './single-write-gauge.js';
+import { UnansweredWrites } from './unanswered-writes.js';
 import {
   closedError,
   conflict,
@@ -70,6 +71,7 @@ export class CommitLog {
   readonly #streams: StreamMaker;
   readonly #limits: Required<CommitLogOptions>;
   readonly #singles: SingleWriteGauge;
+  readonly #unanswered: UnansweredWrites;
   readonly #id = ulid();
   #batches = 0;
   /** What goes one by one at the end of this turn, and what goes in batches. */
@@ -94,8 +96,10 @@ export class CommitLog {
     readLast: ReadLast,
     options: CommitLogOptions = {},
     streams: StreamMaker = NO_STREAMS_MADE,
+    unanswered = new UnansweredWrites(),
   ) {
     this.#connection = connection;
+    this.#unanswered = unanswered;
     this.#inbox = inbox;
     this.#readLast = readLast;
     this.#streams = streams;
@@ -230,7 +234,7 @@ export class CommitLog {
     const messages = writes.map((waiting) => {
       const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, subjectOf(waiting), (msg) => {
         onAnswered();
-        void this.#onAnswer(waiting, readAnswer(msg));
+        void this.#onAnswer(waiting, this.#answerIn(msg));
         this.#flush();
       });
       return outgoingMessage(waiting.group[0] as Append, waiting.lines[0] as string, reply);
@@ -351,7 +355,7 @@ export class CommitLog {
     return batch.filter((waiting) => {
       if (waiting.enqueuedAt > end) return true;
       const first = waiting.group[0] as Append;
-      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(first, giveUpMs));
+      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(first, giveUpMs, this.#unanswered.isStalled));
       else if (waiting.nobody)
         this.#fail(waiting, noLeader(`${first.subject} was not stored within ${giveUpMs} ms`));
       else this.#fail(waiting, overloaded(first, giveUpMs));
@@ -384,9 +388,16 @@ export class CommitLog {
     this.#inFlight++;
     return this.#inbox.expect(this.#limits.confirmTimeoutMs, asked, (msg) => {
       this.#inFlight--;
-      onAnswer(readAnswer(msg));
+      onAnswer(this.#answerIn(msg));
       this.#flush();
     });
+  }
+
+  #answerIn(reply: Reply): Answer {
+    const answer = readAnswer(reply);
+    if (answer.kind === 'silent') this.#unanswered.silent(this.#limits.confirmTimeoutMs);
+    else this.#unanswered.reset();
+    return answer;
   }
 
   async #onAnswer(waiting: Waiting, answer: Answer): Promise<void> {

@@ -1,13 +1,13 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, type JetfleetError } from '../jobs/errors.js';
 import { AtOnce } from './at-once.js';
 import { closedConnection, type GuardedSubscription, isOpen, send, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
 import { LastReads } from './last-reads.js';
 import { noLeader } from './manager.js';
-import { storedHeaders } from './message-headers.js';
+import { type StoredHeaders, storedHeaders } from './message-headers.js';
 import { NO_STREAMS_MADE, type StreamMaker, type StreamState } from './missing-streams.js';
 import type { ReplyInbox } from './reply-inbox.js';
 
@@ -16,7 +16,7 @@ export interface StoredMessage {
   subject: string;
   seq: number;
   data: Uint8Array;
-  headers: MsgHdrs;
+  headers: StoredHeaders;
   /** Set when some lines of its headers cannot be read, and are left out of `headers`. */
   headersUnreadable?: boolean;
   /** When it was stored, milliseconds since the epoch. */
@@ -231,24 +231,27 @@ export class DirectRead {
     }
   }
 
-  /** The last message on each subject of each filter, in no particular order. */
-  async lastOfEach(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+  /**
+   * The last message on each subject of each filter, in no particular order.
+   * @param fromSeq leaves out subjects whose last message is before it
+   */
+  async lastOfEach(stream: string, filters: readonly string[], fromSeq = 1): Promise<StoredMessage[]> {
     const found: StoredMessage[] = [];
     for (let start = 0; start < filters.length; start += MAX_MULTI_LAST) {
-      found.push(...(await this.#multiLast(stream, filters.slice(start, start + MAX_MULTI_LAST))));
+      found.push(...(await this.#multiLast(stream, filters.slice(start, start + MAX_MULTI_LAST), fromSeq)));
     }
     return found;
   }
 
   /** Goes on where the server cut an answer short, and as of the same moment, so that no subject is passed over. */
-  async #multiLast(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+  async #multiLast(stream: string, filters: readonly string[], fromSeq: number): Promise<StoredMessage[]> {
     const found: StoredMessage[] = [];
     // A job leaves up to four subjects, one for each status it had.
     const query = { multi_last: filters, batch: filters.length * 4 };
-    for (let next = 1, upTo = 0; ; ) {
-      const more = upTo === 0 ? {} : { seq: next, up_to_seq: upTo };
-      const { messages, end } = await this.#many(stream, { ...query, ...more });
-      if (end?.code === TOO_MANY_RESULTS) return this.#inHalves(stream, filters);
+    for (let next = fromSeq, upTo = 0; ; ) {
+      const range = { ...(next > 1 && { seq: next }), ...(upTo > 0 && { up_to_seq: upTo }) };
+      const { messages, end } = await this.#many(stream, { ...query, ...range });
+      if (end?.code === TOO_MANY_RESULTS) return this.#inHalves(stream, filters, fromSeq);
       found.push(...messages);
       const last = lastSequence(messages, end);
       if (pendingIn(end) === 0 || last < next) return found;
@@ -258,18 +261,18 @@ export class DirectRead {
   }
 
   /** Subjects that other producers made up can take the answer to a job's filter over the server's limit. */
-  async #inHalves(stream: string, filters: readonly string[]): Promise<StoredMessage[]> {
+  async #inHalves(stream: string, filters: readonly string[], fromSeq: number): Promise<StoredMessage[]> {
     const [only = '', ...more] = filters;
-    if (more.length === 0) return this.#lastOfPages(stream, only);
+    if (more.length === 0) return this.#lastOfPages(stream, only, fromSeq);
     const middle = Math.ceil(filters.length / 2);
-    const first = await this.#multiLast(stream, filters.slice(0, middle));
-    return [...first, ...(await this.#multiLast(stream, filters.slice(middle)))];
+    const first = await this.#multiLast(stream, filters.slice(0, middle), fromSeq);
+    return [...first, ...(await this.#multiLast(stream, filters.slice(middle), fromSeq))];
   }
 
   /** The last message on each of more subjects than the server answers at once, from all messages. */
-  async #lastOfPages(stream: string, filter: string): Promise<StoredMessage[]> {
+  async #lastOfPages(stream: string, filter: string, fromSeq: number): Promise<StoredMessage[]> {
     const last = new Map<string, StoredMessage>();
-    for await (const message of this.walk(stream, filter, 1, PAGE)) last.set(message.subject, message);
+    for await (const message of this.walk(stream, filter, fromSeq, PAGE)) last.set(message.subject, message);
     return [...last.values()];
   }
 
@@ -420,7 +423,7 @@ function isMissing(error: unknown): error is BrokerError {
 /** An answer of the server, and its headers. */
 interface Answered {
   msg: Msg;
-  headers: MsgHdrs | undefined;
+  headers: StoredHeaders | undefined;
   /** Whether all of the headers can be read. */
   isWhole: boolean;
 }
@@ -428,14 +431,14 @@ interface Answered {
 /** Messages, and the headers of the status that ended them. */
 interface Batch {
   messages: StoredMessage[];
-  end: MsgHdrs | undefined;
+  end: StoredHeaders | undefined;
 }
 
 /**
  * The status that the server answers with, 0 for a message. A stored message can carry a status line of its publisher's,
  * but every one comes with its sequence, which the server writes.
  */
-function statusOf(headers: MsgHdrs | undefined): number {
+function statusOf(headers: StoredHeaders | undefined): number {
   return headers === undefined || headers.has('Nats-Sequence') ? 0 : headers.code;
 }
 
@@ -444,22 +447,22 @@ function statusOf(headers: MsgHdrs | undefined): number {
  * A whole batch ends with 204, and `404 No Results` is the answer to a `multi_last` that matches nothing (nats-server,
  * `getDirectMulti`).
  */
-function isBroken(headers: MsgHdrs | undefined, isFound: boolean): boolean {
+function isBroken(headers: StoredHeaders | undefined, isFound: boolean): boolean {
   return isFound && statusOf(headers) === NOT_FOUND && headers?.description !== 'No Results';
 }
 
 /** How many more messages match than were sent. */
-function pendingIn(headers: MsgHdrs | undefined): number {
+function pendingIn(headers: StoredHeaders | undefined): number {
   return Number(serverHeader(headers, 'Nats-Num-Pending') || 0);
 }
 
 /** How far a batch came. */
-function lastSequence(messages: readonly StoredMessage[], end: MsgHdrs | undefined): number {
+function lastSequence(messages: readonly StoredMessage[], end: StoredHeaders | undefined): number {
   return Number(end?.get('Nats-Last-Sequence') || messages.at(-1)?.seq || 0);
 }
 
 /** What the server says of a message stands after the headers of its publisher, who may have written the same names. */
-function toStored(msg: Msg, headers: MsgHdrs, isWhole: boolean): StoredMessage {
+function toStored(msg: Msg, headers: StoredHeaders, isWhole: boolean): StoredMessage {
   return {
     subject: serverHeader(headers, 'Nats-Subject'),
     seq: Number(serverHeader(headers, 'Nats-Sequence')),
@@ -470,7 +473,7 @@ function toStored(msg: Msg, headers: MsgHdrs, isWhole: boolean): StoredMessage {
   };
 }
 
-function serverHeader(headers: MsgHdrs | undefined, name: string): string {
+function serverHeader(headers: StoredHeaders | undefined, name: string): string {
   return headers?.last(name) ?? '';
 }
 

@@ -55,6 +55,7 @@ function same(have: unknown, want: unknown): boolean {
     const sorted = (list: readonly unknown[]) => JSON.stringify(list.map(canonical).sort());
     return sorted(Array.isArray(have) ? have : []) === sorted(want);
   }
+  if (typeof want === 'object' && want !== null) return canonical(have) === canonical(want);
   // The server leaves out what is false or zero.
   return have === want || ((have ?? 0) === 0 && want === 0) || ((have ?? false) === false && want === false);
 }

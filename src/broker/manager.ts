@@ -43,9 +43,7 @@ export async function unlessMissing<T>(
 /** The number by which the server names an error, of a call that failed with a coded one as well. */
 export function apiCodeOf(error: unknown): number | undefined {
   if (error instanceof JetStreamApiError) return error.code;
-  return error instanceof BrokerError && error.cause instanceof JetStreamApiError
-    ? error.cause.code
-    : undefined;
+  return error instanceof BrokerError ? apiCodeOf(error.cause) : undefined;
 }
 
 /** Tries a call again while a cluster elects a leader, for 20 seconds. The call must do no harm when it is made twice. */

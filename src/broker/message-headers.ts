@@ -13,11 +13,24 @@ function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined } | { o
   }
 }
 
+/** Headers of a message that was read, or of the status in its place. */
+export interface StoredHeaders extends HeaderReader {
+  /** 0 for a message. */
+  readonly code: number;
+  readonly description: string;
+  has(name: string): boolean;
+  /** The last value of a name, or an empty string. */
+  last(name: string): string;
+}
+
 /**
  * The headers of a stored message. The server adds lines of its own at the end, which can always be read: of headers that
- * the client cannot read, the lines that can be read are returned, and `isWhole` is false.
+ * the client cannot read, the lines that can be read are returned, and `isWhole` is false. Those of an ordinary message stay
+ * text, as in {@link headerReader}.
  */
-export function storedHeaders(msg: Msg): { headers: MsgHdrs | undefined; isWhole: boolean } {
+export function storedHeaders(msg: Msg): { headers: StoredHeaders | undefined; isWhole: boolean } {
+  const text = headerText(msg);
+  if (text !== undefined && PLAIN.test(text)) return { headers: new PlainHeaders(text), isWhole: true };
   const read = readHeaders(msg);
   if (read.ok) return { headers: read.headers, isWhole: true };
   const readable = headers();
@@ -66,7 +79,9 @@ function headerText(msg: Msg): string | undefined {
 }
 
 /** Headers as the lines of their message, one name and value in each. */
-class PlainHeaders implements HeaderReader {
+class PlainHeaders implements StoredHeaders {
+  readonly code = 0;
+  readonly description = '';
   readonly #text: string;
 
   constructor(text: string) {
@@ -76,11 +91,29 @@ class PlainHeaders implements HeaderReader {
   get(name: string): string {
     const text = this.#text;
     for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-      const valueAt = at + name.length + 1;
-      if (text[at - 1] === '\n' && text[valueAt - 1] === ':') {
-        return text.slice(valueAt, text.indexOf('\r', valueAt)).trim();
-      }
+      if (this.#isLine(name, at)) return this.#valueAt(name, at);
     }
     return '';
+  }
+
+  last(name: string): string {
+    const text = this.#text;
+    for (let at = text.lastIndexOf(name); at > 0; at = text.lastIndexOf(name, at - 1)) {
+      if (this.#isLine(name, at)) return this.#valueAt(name, at);
+    }
+    return '';
+  }
+
+  has(name: string): boolean {
+    return this.#text.includes(`\n${name}:`);
+  }
+
+  #isLine(name: string, at: number): boolean {
+    return this.#text[at - 1] === '\n' && this.#text[at + name.length] === ':';
+  }
+
+  #valueAt(name: string, at: number): string {
+    const valueAt = at + name.length + 1;
+    return this.#text.slice(valueAt, this.#text.indexOf('\r', valueAt)).trim();
   }
 }

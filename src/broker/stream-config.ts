@@ -16,7 +16,7 @@ import {
 } from '../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
-import { ANY, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 
 export interface TopologyOptions {
   /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
@@ -60,6 +60,8 @@ export function checkTopology({ replicas, eventsMaxAgeMs, ackWaitMs }: TopologyO
 const DUPLICATE_WINDOW_MS = 120_000;
 /** How much longer a message is in a work stream than in TIMERS: the server adds where it comes from. */
 const SOURCE_HEADER_BYTES = 1_024;
+/** Of a stream: more than a server can serve. */
+const MAX_CONSUMERS = 100_000;
 /** Due jobs on their way from TIMERS that the work stream has not confirmed. */
 const MAX_HANDOVER = 1_000;
 
@@ -72,6 +74,8 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     max_msgs: -1,
     max_bytes: -1,
     max_msgs_per_subject: -1,
+    // Without a number of its own a stream has the server's, 1,000.
+    max_consumers: MAX_CONSUMERS,
     allow_direct: true,
     allow_atomic: true,
     // A stream with a source has none unless it is asked for.
@@ -95,7 +99,8 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     description: `Jetfleet: ${kind} that wait or run`,
     // With `workqueue` each acknowledgement removes its message by itself, and flushes that (decision 24).
     retention: RetentionPolicy.Limits,
-    subjects: workStreamSubjects(subjects, kind),
+    subjects: PRIORITIES.flatMap((priority) => subjects.publishedWork(kind, priority)),
+    subject_transform: subjects.idTransform(kind),
     max_age: 0,
     max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES,
     // Any producer may publish here, and with one of these a single message could remove those of others.
@@ -120,12 +125,6 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     allow_msg_ttl: true,
   };
   return [timers, ...work, events];
-}
-
-/** Each priority by name: a message with any other one fits no stream, so its publisher is refused. */
-function workStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
-  const forms = PRIORITIES.flatMap((priority) => subjects.workFilters(kind, priority, ANY));
-  return forms;
 }
 
 /** Due jobs of known priorities only: a timer with any other target is refused when it is set. */
@@ -153,14 +152,14 @@ export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
   }));
 }
 
-/** The consumers of one job type: two for each priority, on each stream that may hold the type. */
+/** The consumers of one job type: one for each priority, on each stream that may hold the type. */
 export function wantedConsumers(
   subjects: Subjects,
   type: string,
   options: TopologyOptions = {},
 ): WantedConsumer[] {
   return workKindsFor(type).flatMap((kind) =>
-    PRIORITIES.flatMap((priority) => subjects.consumersFor(kind, priority, type)).map(({ name, filter }) => ({
+    PRIORITIES.map((priority) => subjects.consumerFor(kind, priority, type)).map(({ name, filter }) => ({
       stream: subjects.streamName(kind),
       config: {
         durable_name: name,

@@ -34,6 +34,8 @@ export interface TopologyReport {
   drift: Drift[];
   /** Names of streams with one copy in a cluster, where nobody has said how many. */
   singleCopies: string[];
+  /** Types without all of their consumers, because the server or the account allows no more. Their jobs wait. */
+  refusedTypes: string[];
 }
 
 /** What to do about what is not there. */
@@ -44,7 +46,10 @@ export const SINGLE_COPIES =
   'streams have one copy each, but the server belongs to a cluster. A stream is away while the server that holds it is, and lost with its disk. Set the number of copies with --replicas or JETFLEET_REPLICAS. "jetfleet doctor --replicas 3 --fix" raises it for streams that exist';
 
 const NANOS_PER_MS = 1_000_000;
+/** Types in one message. */
+const MAX_NAMED = 20;
 const SUBJECTS_OVERLAP = 10065;
+const CONSUMER_LIMIT = 10026;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 const DELETE_FAILED = 10057;
@@ -101,20 +106,38 @@ export class Topology {
     onMissing: OnMissing,
     mayChange: boolean,
   ): Promise<TopologyReport> {
-    const report: TopologyReport = { created: [], unchanged: [], missing: [], drift: [], singleCopies: [] };
+    const report: TopologyReport = {
+      created: [],
+      unchanged: [],
+      missing: [],
+      drift: [],
+      singleCopies: [],
+      refusedTypes: [],
+    };
     const [timers, ...others] = wantedStreams(this.#subjects, this.#options);
     await this.#compareStream(timers as WantedStream, report, onMissing, mayChange);
     await this.#compareHandover(report, onMissing);
     for (const want of others) await this.#compareStream(want, report, onMissing, mayChange);
-    const consumers = types
-      .flatMap((type) => wantedConsumers(this.#subjects, type, this.#options))
-      .filter(({ stream }) => !isForeignIn(report, stream));
-    const present = await this.#presentConsumers(consumers);
-    const each = consumers.map((want) => ({
-      want,
-      have: present.get(keyOf(want.stream, want.config.durable_name)),
+    const byType = types.map((type) => ({
+      type,
+      consumers: wantedConsumers(this.#subjects, type, this.#options).filter(
+        ({ stream }) => !isForeignIn(report, stream),
+      ),
     }));
-    await Promise.all(each.map(({ want, have }) => this.#compareConsumer(want, have, report, onMissing)));
+    const present = await this.#presentConsumers(byType.flatMap(({ consumers }) => consumers));
+    const compareEach = (want: WantedConsumer) => {
+      const have = present.get(keyOf(want.stream, want.config.durable_name));
+      return this.#compareConsumer(want, have, report, onMissing);
+    };
+    const compareType = async ({ type, consumers }: (typeof byType)[number]) => {
+      try {
+        await Promise.all(consumers.map(compareEach));
+      } catch (error) {
+        if (apiCodeOf(error) !== CONSUMER_LIMIT) throw error;
+        report.refusedTypes.push(type);
+      }
+    };
+    await Promise.all(byType.map(compareType));
     return report;
   }
 
@@ -212,14 +235,33 @@ export class Topology {
       unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(want.name)),
     );
     if (!have) {
-      const make = async () =>
-        this.#noteCopies(await this.#jsm.streams.add(want as StreamConfig & { name: string }), report);
+      const make = async () => this.#noteCopies(await this.#addStream(want), report);
       await onMissing(target, report, make);
     } else {
       const { config } = mayChange ? await this.#withSource(have, want, report) : have;
-      const { num_replicas: _, ...others } = want;
-      compare(target, config, this.#options.replicas === undefined ? others : want, report);
+      // How many consumers there may be is the operator's to say, and told where they are too few.
+      const { num_replicas: _, max_consumers: __, ...others } = want;
+      const { replicas } = this.#options;
+      compare(
+        target,
+        config,
+        replicas === undefined ? others : { ...others, num_replicas: replicas },
+        report,
+      );
       this.#noteCopies(have, report);
+    }
+  }
+
+  /** Where the account allows fewer consumers than are wanted, with as many as it allows. */
+  async #addStream(want: WantedStream): Promise<StreamInfo> {
+    const { max_consumers: _, ...others } = want;
+    const add = (config: Partial<WantedStream>) =>
+      this.#jsm.streams.add(config as StreamConfig & { name: string });
+    try {
+      return await add(want);
+    } catch (error) {
+      if (apiCodeOf(error) !== CONSUMER_LIMIT) throw error;
+      return add(others);
     }
   }
 
@@ -326,6 +368,15 @@ export function assertSafe(report: TopologyReport, logger: Logger): void {
   if (singleCopies.length > 0) logger.warn({ streams: singleCopies }, SINGLE_COPIES);
   const error = dangerIn(report);
   if (error) throw error;
+}
+
+/** @throws BrokerError `JETFLEET_CONSUMER_LIMIT` where not all types have their consumers */
+export function assertAllowed({ refusedTypes }: Pick<TopologyReport, 'refusedTypes'>): void {
+  if (refusedTypes.length === 0) return;
+  const named = refusedTypes.slice(0, MAX_NAMED).join(', ');
+  const more = refusedTypes.length > MAX_NAMED ? ` and ${refusedTypes.length - MAX_NAMED} more` : '';
+  const why = `the server allows no more consumers, so nobody can take jobs of ${named}${more}: a type needs four. Raise max_consumers of the account or the stream, then start the worker anew`;
+  throw new BrokerError('JETFLEET_CONSUMER_LIMIT', why, { retryable: true });
 }
 
 /** What could cost jobs, as an error that may pass once somebody has set the streams as wanted. */

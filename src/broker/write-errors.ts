@@ -1,6 +1,7 @@
 /** Why a write into a stream failed, in words that say what to do. */
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { bytesOf } from './publish-all.js';
+import { STALLED } from './unanswered-writes.js';
 
 interface Write {
   subject: string;
@@ -50,10 +51,11 @@ export function refused(
   );
 }
 
-export function unconfirmed({ subject }: Write, giveUpMs: number): BrokerError {
+export function unconfirmed({ subject }: Write, giveUpMs: number, isStalled: boolean): BrokerError {
+  const why = isStalled ? `. The stream ${STALLED}` : '';
   return new BrokerError(
     'JETFLEET_PUBLISH_TIMEOUT',
-    `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not`,
+    `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not${why}`,
     { retryable: true },
   );
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { formatDrift } from '../broker/drift.js';
-import { SINGLE_COPIES } from '../broker/topology.js';
+import { formatDrift, OTHER_NAMESPACE } from '../broker/drift.js';
+import { assertAllowed, SINGLE_COPIES } from '../broker/topology.js';
 import { JobType } from '../jobs/vocabulary.js';
 import { ExitCode } from './exit-code.js';
 import { type GlobalOptions, openQueue, withExamples } from './options.js';
@@ -25,11 +25,12 @@ export function setupCommand(program: Command): void {
         if (report.drift.length > 0) print(formatDrift(report.drift));
       }
       if (report.singleCopies.length > 0) note(`jetfleet: ${SINGLE_COPIES}`);
+      assertAllowed(report);
       if (report.drift.length === 0) return;
       const danger = report.drift.filter(({ severity }) => severity === 'danger').length;
       note(
-        `jetfleet: ${report.drift.length} settings differ, ${danger} of them dangerous; change them with the nats ` +
-          'command, or delete what differs and run setup again',
+        `jetfleet: ${report.drift.length} settings differ, ${danger} of them dangerous; "jetfleet doctor --fix" sets ` +
+          `what may be set, and ${OTHER_NAMESPACE}`,
       );
       process.exitCode = ExitCode.CONFLICT;
     });

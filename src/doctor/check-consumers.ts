@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
+import { assertAllowed } from '../broker/topology.js';
 import { type CoveringConsumer, coveringConsumers, lostMessages } from '../queue/settled-messages.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
@@ -60,7 +61,7 @@ function diagnosisOf(broker: Broker, covered: CoveringConsumer, lost: number): D
         throw new Error(`it has ${info.num_ack_pending} jobs handed out; mend it when they have ended`);
       }
       await broker.topology.deleteConsumer(kind, name);
-      await broker.topology.ensure([type]);
+      assertAllowed(await broker.topology.ensure([type]));
       return 'made anew: it hands out everything that is stored';
     },
   );

@@ -99,7 +99,7 @@ export class MessageCheck {
     const names = new Set(consumers.map(({ name }) => name));
     const isCovered = (subject: string) => {
       const work = subjects.parseWork(subject);
-      return work !== undefined && names.has(subjects.consumerOf(work));
+      return work !== undefined && names.has(subjects.consumerName(work.type, work.priority));
     };
     const filters = consumers.flatMap(({ config }) => config.filter_subject ?? []);
     const covered = await Promise.all(filters.map((filter) => read.count(stream, filter)));

@@ -41,7 +41,7 @@ export async function checkSync(monitorUrl: string | undefined, replicas?: numbe
     const how = 'name the monitoring page with --monitor-url or NATS_MONITOR_URL';
     return [diagnose('sync_interval_unknown', 'nats-server', how)];
   }
-  const { version, cluster, jetstream } = await readVarz(monitorUrl);
+  const { version, cluster, jetstream } = await readMonitor(monitorUrl, '/varz', varzSchema);
   const { sync_always: always = false, sync_interval: nanos = 0 } = jetstream?.config ?? {};
   if (!jetstream?.config || always) return [];
   const isCopied = replicas === undefined ? cluster?.name !== undefined : replicas > 1;
@@ -53,11 +53,14 @@ export async function checkSync(monitorUrl: string | undefined, replicas?: numbe
   return [diagnose('sync_interval_not_always', 'nats-server', message, undefined, { severity })];
 }
 
-async function readVarz(monitorUrl: string): Promise<z.infer<typeof varzSchema>> {
+/**
+ * A page of the server's monitoring, whatever its status.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` when it cannot be read
+ */
+export async function readMonitor<T>(monitorUrl: string, path: string, schema: z.ZodType<T>): Promise<T> {
   try {
-    const url = new URL('/varz', monitorUrl);
-    const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return varzSchema.parse(await answer.json());
+    const answer = await fetch(new URL(path, monitorUrl), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return schema.parse(await answer.json());
   } catch (cause) {
     throw new ValidationError(
       'JETFLEET_OPTION_INVALID',

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { type Drift, isForeign, OTHER_NAMESPACE } from '../broker/drift.js';
 import { STREAM_NOT_FOUND, unlessMissing } from '../broker/manager.js';
+import { assertAllowed } from '../broker/topology.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
@@ -19,7 +20,7 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
         target,
         'it does not exist',
         async () => {
-          await topology.ensure(types);
+          assertAllowed(await topology.ensure(types));
           return 'created';
         },
       ),

@@ -13,6 +13,7 @@ import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
+import { checkStores } from './check-stores.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from './finding.js';
 
@@ -65,7 +66,8 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
     return [diagnoseServerError(error), ...(await checkSync(monitorUrl))];
   }
   const sync = await checkSync(monitorUrl, await fewestReplicas(broker));
-  const found = [...sync, ...(await checkClock(broker)), ...(await checkStreams(broker))];
+  const stores = await checkStores(broker, monitorUrl);
+  const found = [...sync, ...(await checkClock(broker)), ...stores, ...(await checkStreams(broker))];
   // What lies in streams can only be read where they are.
   if (found.some(({ finding }) => finding.code === 'stream_missing')) return found;
   return [...found, ...(await checkContents(broker, options))];

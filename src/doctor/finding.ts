@@ -53,6 +53,12 @@ export const FINDINGS = {
     explanation: 'A type that workers handle lacks the consumer of one priority, so those jobs wait.',
     fix: 'creates it',
   },
+  stream_stalled: {
+    severity: 'danger',
+    explanation:
+      'A stream stores nothing: its disk is full, or was and the server has not been restarted since.',
+    fix: null,
+  },
   stream_drift: {
     severity: 'danger',
     explanation: 'A stream has a setting that can lose or repeat jobs.',

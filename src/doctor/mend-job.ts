@@ -110,7 +110,7 @@ export async function removeMessage(
 /** Nothing is taken away from under a consumer: nats-server could forget messages that it must hand out again. */
 async function assertUncovered({ subjects, topology }: Broker, subject: string): Promise<void> {
   const work = subjects.parseWork(subject);
-  if (!work || !(await topology.consumer(work.kind, subjects.consumerOf(work)))) return;
+  if (!work || !(await topology.consumer(work.kind, subjects.consumerName(work.type, work.priority)))) return;
   throw new ConflictError(`${subject} has a consumer now: its workers remove the message`);
 }
 

@@ -59,6 +59,7 @@ const workerSchema: z.ZodType<WorkerInfo> = z.object({
   runningCount: z.number(),
   abandoned: z.array(z.object({ id: name, type: name, attempt: z.number(), signalledAt: time })).max(1_000),
   abandonedCount: z.number().nonnegative(),
+  stalled: z.array(name).max(10),
 });
 
 const recordSchema: z.ZodType<InspectionRecord> = z.object({

@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   JETFLEET_NO_LEADER:
     'JetStream does not answer: its servers are electing a leader, or too few of them are up.',
   JETFLEET_NO_STREAM: 'No stream covers the subject, so the message would be lost.',
+  JETFLEET_CONSUMER_LIMIT: 'The NATS server, or the account, allows no more consumers.',
   JETFLEET_PUBLISH_REFUSED: 'The broker refused the message.',
   JETFLEET_MESSAGE_TOO_LARGE: 'The message is over a size limit of the broker.',
   JETFLEET_PUBLISH_TIMEOUT: 'The broker did not confirm the message in time.',

@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { type StreamKind, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { type StreamKind, type Subjects, type WorkKind, workKindsFor } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
@@ -14,19 +14,51 @@ export interface Carrier {
 /** A job that was added, redriven and handed back has a few; more come next time. */
 const MAX_CARRIERS = 100;
 
-export async function carriersOf(
-  { subjects, read }: Broker,
+type Named = Pick<JobRecord, 'id' | 'type' | 'priority'>;
+
+/** The subjects on which the messages of a job with an id are, and the streams that hold them. */
+function placesOf(
+  subjects: Subjects,
   kind: WorkKind,
-  { id, type, priority }: Pick<JobRecord, 'id' | 'type' | 'priority'>,
-): Promise<Carrier[]> {
+  { id, type, priority }: Named,
+): [kind: StreamKind, subject: string][] {
   const address = { kind, priority, type, id };
-  const own: [StreamKind, string][] = [
+  return [
     [kind, subjects.work(address)],
     ['timers', subjects.schedule(kind, id)],
     ['timers', subjects.timer('retrying', address)],
     ['timers', subjects.timer('waiting', address)],
   ];
-  const carriers = own.map(async ([kind, subject]) => {
+}
+
+/** Those of many jobs that have a message stored, or may have one; the others have none. */
+export async function carriedAmong<J extends Named>(
+  { subjects, read }: Broker,
+  jobs: readonly J[],
+): Promise<Set<J>> {
+  const carried = new Set<J>();
+  const asked = new Map<StreamKind, Map<string, J>>();
+  for (const job of jobs) {
+    // The subject of one without an id is that of many.
+    if (sequenceOf(job.id) !== undefined) carried.add(job);
+    for (const [kind, subject] of workKindsFor(job.type).flatMap((each) => placesOf(subjects, each, job))) {
+      const bySubject = asked.get(kind) ?? new Map<string, J>();
+      asked.set(kind, bySubject.set(subject, job));
+    }
+  }
+  await Promise.all(
+    [...asked].map(async ([kind, bySubject]) => {
+      for (const { subject } of await read.lastOfEach(subjects.streamName(kind), [...bySubject.keys()])) {
+        const job = bySubject.get(subject);
+        if (job) carried.add(job);
+      }
+    }),
+  );
+  return carried;
+}
+
+export async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named): Promise<Carrier[]> {
+  const carriers = placesOf(subjects, kind, job).map(async ([kind, subject]) => {
     const stream = subjects.streamName(kind);
     // As a rule there is none, which is asked for many jobs together.
     if ((await read.lastTogether(stream, subject)) === undefined) return [];

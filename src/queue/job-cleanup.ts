@@ -3,11 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
 import { FRESH_MS } from '../broker/delivery.js';
 import type { StoredMessage } from '../broker/direct-read.js';
-import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
-import { allCarriersOf, type Carrier, removeCarriers } from './job-carriers.js';
+import { allCarriersOf, type Carrier, carriedAmong, removeCarriers } from './job-carriers.js';
 import { type InUse, instancesInUse, isFollowedUp, isKept } from './kept-owners.js';
 import { floorOf } from './settled-messages.js';
 
@@ -17,6 +16,8 @@ const PAGE = 500;
 const PARALLEL = 16;
 /** Jobs of a type that wait for one that stays to go as well; more are removed one by one. */
 const MOST_GOING = 20_000;
+/** A removal costs the server much the same, however many go. */
+const WORTH_REMOVING = 2_000;
 /** For the write of a claim. */
 const CLAIM_MS = 1_000;
 
@@ -41,9 +42,15 @@ export async function cleanupJobs(
     const ended = old.filter(({ subject }) => isTerminal(subjects.parseEvent(subject)?.status ?? 'pending'));
     // Once for all pages: what is old had ended before, and the jobs under way may be many.
     inUse ??= ended.some((event) => isCreate(broker, event)) ? await instancesInUse(broker) : undefined;
-    const used = inUse ?? NONE;
     // All are checked before one goes: a job is kept while what follows from it cannot be found.
-    const removable = await Promise.all(ended.map((event) => removableOf(broker, event, used, nowMs)));
+    const jobs = await endedOf(broker, ended);
+    const carried = await carriedAmong(
+      broker,
+      jobs.map(({ record }) => record),
+    );
+    const latest = await latestAmong(broker, jobs, old);
+    const facts = { carried, latest, inUse: inUse ?? NONE, nowMs };
+    const removable = await Promise.all(jobs.map((job) => removableOf(broker, job, facts)));
     await removals.remove(removable.filter((job) => job !== undefined));
     onProgress(removals.count);
   };
@@ -77,26 +84,57 @@ interface Removable {
   upTo: number;
 }
 
+/** The record of a job's end, and its place. */
+interface Ended {
+  record: JobRecord;
+  event: StoredMessage;
+}
+
+/** What is known of the jobs that ended on a page. */
+interface Facts {
+  /** Those that have messages stored. */
+  carried: ReadonlySet<JobRecord>;
+  /** Those whose end is their last event. */
+  latest: ReadonlySet<JobRecord>;
+  inUse: InUse;
+  nowMs: number;
+}
+
+/** A finished job. Nobody else's message, which says nothing about a job, is kept. */
+async function endedOf(broker: Broker, events: readonly StoredMessage[]): Promise<Ended[]> {
+  const ended = events.map((event) => ({ event, record: broker.recordOf(event) }));
+  const foreign = ended.filter(({ record }) => record === undefined);
+  await Promise.all(foreign.map(({ event }) => broker.topology.deleteMessage('events', event.seq)));
+  return ended.flatMap(({ event, record }) => (record ? [{ event, record }] : []));
+}
+
+/** Of those whose end is the last of their events on the page, those that have none behind it either. */
+async function latestAmong(
+  { read, subjects }: Broker,
+  jobs: readonly Ended[],
+  page: readonly StoredMessage[],
+): Promise<ReadonlySet<JobRecord>> {
+  const idOf = ({ subject }: StoredMessage) => subject.slice(subject.lastIndexOf('.') + 1);
+  const lastOnPage = new Map(page.map((event) => [idOf(event), event.seq]));
+  const last = jobs.filter(({ record, event }) => lastOnPage.get(record.id) === event.seq);
+  const filters = last.map(({ record }) => subjects.eventsOf(record.id));
+  const behind = (page.at(-1)?.seq ?? 0) + 1;
+  const later = new Set((await read.lastOfEach(subjects.streamName('events'), filters, behind)).map(idOf));
+  return new Set(last.map(({ record }) => record).filter(({ id }) => !later.has(id)));
+}
+
 /**
  * A finished job, unless it lives again or is to be kept. What carries it is listed before its last record is read: a
  * redrive writes its record first and its message after that, so what is listed belongs to the life that has ended.
  */
 async function removableOf(
   broker: Broker,
-  event: StoredMessage,
-  inUse: InUse,
-  nowMs: number,
+  { record, event }: Ended,
+  { carried, latest, inUse, nowMs }: Facts,
 ): Promise<Removable | undefined> {
-  const id = broker.subjects.parseEvent(event.subject)?.id;
-  if (id === undefined) return undefined;
-  const record = broker.recordOf(event);
-  if (!record) {
-    // Somebody else's message, which says nothing about the job.
-    await broker.topology.deleteMessage('events', event.seq);
-    return undefined;
-  }
-  const carriers = await allCarriersOf(broker, record);
-  const upTo = await lastOf(broker, id, event, record);
+  const carriers = carried.has(record) ? await allCarriersOf(broker, record) : [];
+  const isLatest = carriers.length === 0 && latest.has(record);
+  const upTo = isLatest ? event.seq : await lastOf(broker, event, record);
   if (upTo === undefined) return undefined;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return undefined;
   if (await isKept(broker, record, inUse, nowMs)) return undefined;
@@ -155,14 +193,17 @@ class Removals {
       ofType(this.#going, record.type).set(record.id, upTo);
     }
     for (const [type, going] of this.#going) {
-      await this.#removeFirst(type);
+      if (going.size >= WORTH_REMOVING) await this.#removeFirst(type);
       if (going.size > MOST_GOING) await this.#purgeAll(going);
     }
   }
 
   /** @returns how many jobs were removed */
   async end(): Promise<number> {
-    for (const going of this.#going.values()) await this.#purgeAll(going);
+    for (const [type, going] of this.#going) {
+      await this.#removeFirst(type);
+      await this.#purgeAll(going);
+    }
     if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
     await this.#purgeEach(this.#late.map(({ record, upTo }) => [record.id, upTo]));
     return this.#removed;
@@ -226,26 +267,18 @@ function ofType<V>(byType: Map<string, Map<string, V>>, type: string): Map<strin
 /** Whether a worker may have a message of a job that it has not settled; one that no consumer covers waits. */
 async function placeOf(
   { subjects, topology }: Broker,
-  { id, type, priority }: JobRecord,
+  { type, priority }: JobRecord,
   { kind, seq }: Carrier,
 ): Promise<'waiting' | 'handed out' | 'settled'> {
   if (kind === 'timers' || kind === 'events') return 'waiting';
-  const info = await topology.consumer(
-    kind,
-    subjects.consumerName(type, priority, sequenceOf(id) !== undefined),
-  );
+  const info = await topology.consumer(kind, subjects.consumerName(type, priority));
   if (!info || seq > info.delivered.stream_seq) return 'waiting';
   return seq > floorOf(info) ? 'handed out' : 'settled';
 }
 
 /** Up to where nothing but the finished job's records stands, or undefined when the job has moved on from `event`. */
-async function lastOf(
-  broker: Broker,
-  id: string,
-  event: StoredMessage,
-  record: JobRecord,
-): Promise<number | undefined> {
-  const last = await broker.lastEvent(id);
+async function lastOf(broker: Broker, event: StoredMessage, record: JobRecord): Promise<number | undefined> {
+  const last = await broker.lastEvent(record.id);
   // What follows may be somebody else's message, which is no record of the job.
   const isOwn = last?.seq === event.seq || isDeepStrictEqual(last?.record, record);
   return isOwn ? last?.seq : undefined;

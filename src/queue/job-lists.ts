@@ -176,11 +176,15 @@ function workStages(
 ): Stage[] {
   const priorities = filter.priority ? [filter.priority] : PRIORITIES;
   return priorities.flatMap((priority) =>
-    WORK_KINDS.flatMap((kind) => {
+    WORK_KINDS.map((kind) => {
       const { toJobs, ...range } = stageOf({ kind, priority });
-      return broker.subjects
-        .workFilters(kind, priority, filter.type ?? ANY)
-        .map((subject) => scan(broker, kind, subject, toJobs, range));
+      return scan(
+        broker,
+        kind,
+        broker.subjects.workFilter(kind, priority, filter.type ?? ANY),
+        toJobs,
+        range,
+      );
     }),
   );
 }

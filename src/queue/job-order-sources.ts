@@ -70,16 +70,14 @@ function workSources(broker: Broker, kind: WorkKind, filter: JobFilter, range: T
   const fits = (job: JobRecord) => job.status === 'pending' || job.status === 'processing';
   const toJobs = (messages: StoredMessage[]) => touchedJobs(broker, kind, messages, fits, true);
   const add = (which: JobPriority | Any, within: TimeRange, lastSeq?: () => Promise<number>) =>
-    broker.subjects
-      .workFilters(kind, which, type)
-      .map((subject) => source(broker, kind, subject, within, toJobs, lastSeq));
-  if (status === 'pending') return add(priority ?? ANY, range);
+    source(broker, kind, broker.subjects.workFilter(kind, which, type), within, toJobs, lastSeq);
+  if (status === 'pending') return [add(priority ?? ANY, range)];
   // A job that runs changed when it began, which may be long after its message came.
   const until = { ...range, sinceMs: 0 };
-  if (status !== 'processing') return add(priority ?? ANY, until);
+  if (status !== 'processing') return [add(priority ?? ANY, until)];
   // What nobody has been given yet does not run. Each priority has come another way.
   const bounds = deliveredBounds(broker, filter);
-  return (priority ? [priority] : PRIORITIES).flatMap((each) => add(each, until, () => bounds(kind, each)));
+  return (priority ? [priority] : PRIORITIES).map((each) => add(each, until, () => bounds(kind, each)));
 }
 
 async function completedJobs(broker: Broker, messages: StoredMessage[]) {

@@ -8,7 +8,6 @@ import type { OptionNames } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
-import { listJobs } from './job-lists.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
 
@@ -51,14 +50,20 @@ async function queueAgain(broker: Broker, id: string, options: VersionOptions = 
   if (before.status !== 'failed' || !last) {
     throw new ConflictError(`job ${id} is ${before.state}, and only a FAILED job can be retried`);
   }
-  if (before.payload === null && UNREADABLE.test(before.error?.code ?? '')) {
-    throw new ConflictError(`the body of job ${id} could not be read, so there is nothing to run again`);
+  return queueFailed(broker, before, last.seq);
+}
+
+/** @throws ConflictError when the failure is not the job's last event, or there is no payload to run */
+async function queueFailed(broker: Broker, failed: JobRecord, failure: number): Promise<Redriven> {
+  if (failed.payload === null && UNREADABLE.test(failed.error?.code ?? '')) {
+    const why = `the body of job ${failed.id} could not be read, so there is nothing to run again`;
+    throw new ConflictError(why);
   }
-  const record = redrivenRecord(before, broker.clock.now());
+  const record = redrivenRecord(failed, broker.clock.now());
   checkFacts(requestOf(record));
-  await broker.appendEvent(record, last.seq);
+  await broker.appendEvent(record, failure);
   await broker.enqueueAgain(requestOf(record));
-  return { record, failure: last.seq };
+  return { record, failure };
 }
 
 /** For calls that may go over many jobs. */
@@ -69,6 +74,8 @@ export interface ProgressOptions {
 
 export const PROGRESS_OPTIONS: OptionNames<Required<ProgressOptions>> = { onProgress: true };
 
+/** Failures that are taken together. */
+const PAGE = 250;
 /** By how much a worker's estimate of the broker's clock may be ahead of the one here. */
 const CLOCKS_DIFFER_MS = 5_000;
 
@@ -82,25 +89,41 @@ export async function redriveJobs(
   if (filter.type !== undefined && !isJobType(filter.type)) {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `type ${excerptOf(filter.type)} is not snake_case`);
   }
+  const { subjects, read } = broker;
   const redriven = new Set<string>();
-  const failed = { status: 'failed', ...(filter.type && { type: filter.type }), limit: 200 } as const;
   // What fails again while this runs belongs to the next call, and so does what fails long after its start.
   const endMs = broker.clock.now() + CLOCKS_DIFFER_MS;
-  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-    const page = await listJobs(broker, { ...failed, ...(cursor && { cursor }) });
-    cursor = page.cursor;
-    const fitting = page.jobs.filter(({ id, finishedAt = '' }) => {
-      const failedMs = Date.parse(finishedAt);
-      return failedMs >= sinceMs && failedMs <= endMs && !redriven.has(id);
+  const fits = ({ id, finishedAt = '' }: JobRecord) => {
+    const failedMs = Date.parse(finishedAt);
+    return failedMs >= sinceMs && failedMs <= endMs && !redriven.has(id);
+  };
+  const failures = subjects.event(filter.type ?? ANY, 'failed', ANY);
+  for await (const page of read.pages(subjects.streamName('events'), failures, 1, PAGE)) {
+    const fitting = page.flatMap((event) => {
+      const failed = broker.recordOf(event);
+      return failed && fits(failed) ? [{ failed, seq: event.seq }] : [];
     });
     // Together their writes and removals wait for the disk as long as one of them.
-    const each = await Promise.all(fitting.map(({ id }) => queueAgain(broker, id).catch(passOver)));
+    const each = await Promise.all(fitting.map(({ failed, seq }) => queueUnlessMoved(broker, failed, seq)));
     const queued = each.filter((one) => one !== undefined);
     for (const { record } of queued) redriven.add(record.id);
     await forgetFailures(broker, filter.type ?? ANY, queued);
     onProgress(redriven.size);
   }
   return [...redriven];
+}
+
+/** As a rule the failure is the job's last event, which the write itself finds out. */
+async function queueUnlessMoved(
+  broker: Broker,
+  failed: JobRecord,
+  seq: number,
+): Promise<Redriven | undefined> {
+  try {
+    return await queueFailed(broker, failed, seq);
+  } catch (error) {
+    return error instanceof ConflictError ? queueAgain(broker, failed.id).catch(passOver) : passOver(error);
+  }
 }
 
 function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {

@@ -63,7 +63,7 @@ async function carried(broker: Broker, type: string): Promise<Map<string, JobRec
     ['timers', subjects.timer('waiting', timers)],
     ['timers', subjects.timer('retrying', timers)],
     ...subjects.dueFilters('jobs', ANY, type).map((filter): [StreamKind, string] => ['timers', filter]),
-    ...subjects.workFilters('jobs', ANY, type).map((filter): [StreamKind, string] => ['jobs', filter]),
+    ['jobs', subjects.workFilter('jobs', ANY, type)],
   ];
   const jobs = new Map<string, JobRecord>();
   for (const [kind, filter] of places) {

@@ -34,5 +34,5 @@ export async function oldestPending(broker: Broker): Promise<string | undefined>
 
 function isOf(subjects: Subjects, consumer: string, subject: string): boolean {
   const work = subjects.parseWork(subject);
-  return work !== undefined && subjects.consumerOf(work) === consumer;
+  return work !== undefined && subjects.consumerName(work.type, work.priority) === consumer;
 }

@@ -47,8 +47,7 @@ export async function coveringConsumers(
     const parsed = subjects.parseConsumer(counts.name);
     if (!parsed) return [];
     const { type, priority } = parsed;
-    const own = subjects.consumersFor(kind, priority, type).find(({ name }) => name === counts.name);
-    return own ? [{ kind, type, counts, ...own }] : [];
+    return [{ kind, type, counts, ...subjects.consumerFor(kind, priority, type) }];
   });
 }
 
@@ -60,50 +59,22 @@ export function floorOf(info: ConsumerCounts): number {
   return info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq;
 }
 
-/** Consumers of all kinds, those together whose messages one purge removes. */
-export function byRemoval<C extends WorkConsumer>(consumers: Iterable<C>): C[][] {
-  const groups = new Map<string, C[]>();
-  for (const consumer of consumers) {
-    const key = `${consumer.kind} ${consumer.removal}`;
-    groups.set(key, [...(groups.get(key) ?? []), consumer]);
-  }
-  return [...groups.values()];
-}
-
 /**
- * Up to where everything is acknowledged that any of the consumers covers: those whose messages one purge removes.
- * @param lastSeq of the stream, read before the counts: a consumer at rest is done with all that was stored then
- */
-export function floorOfAll(infos: readonly ConsumerCounts[], lastSeq: number): number {
-  const isAtRest = ({ num_pending, num_ack_pending }: ConsumerCounts) => num_pending + num_ack_pending === 0;
-  const floors = infos.map((info) => (isAtRest(info) ? lastSeq : floorOf(info)));
-  return Math.min(...floors, Math.max(0, ...infos.map(({ delivered }) => delivered.stream_seq)));
-}
-
-/**
- * Removes what consumers are done with, up to the first message that no record accounts for: that one, they may have lost.
- * What was handed back to them is handed out at once as before (decision 29).
- * @param consumers all those that share one `removal`
- * @param bound up to which sequence at most; no more than {@link floorOfAll} says
- * @returns up to which sequence nothing of them is stored any more, and what the removal took
+ * Removes what a consumer is done with, up to the first message that no record accounts for: that one, it may have lost.
+ * What was handed back to it is handed out at once as before (decision 29).
+ * @param bound up to which sequence at most; no more than {@link floorOf} says
+ * @returns up to which sequence nothing of it is stored any more, and what the removal took
  */
 export async function removeSettled(
   broker: Broker,
-  consumers: readonly Removable[],
+  consumer: Removable,
   bound: number,
 ): Promise<{ upTo: number; tookMs: number }> {
-  let upTo = bound;
-  let last = 0;
-  for (const consumer of consumers) {
-    const settled = await settledUpTo(broker, consumer, upTo);
-    upTo = settled.upTo;
-    last = Math.max(last, settled.last);
-  }
-  const [first] = consumers;
+  const { upTo, last } = await settledUpTo(broker, consumer, bound);
   const startedMs = performance.now();
-  if (first && Math.min(last, upTo) > 0) {
-    await broker.topology.purge(first.kind, first.removal, Math.min(last, upTo));
-    for (const consumer of consumers) await removeBeyondWildcards(broker, consumer, upTo);
+  if (Math.min(last, upTo) > 0) {
+    await broker.topology.purge(consumer.kind, consumer.removal, Math.min(last, upTo));
+    await removeBeyondWildcards(broker, consumer, upTo);
   }
   return { upTo, tookMs: performance.now() - startedMs };
 }
@@ -120,12 +91,12 @@ interface SettledUpTo {
  */
 async function removeBeyondWildcards(
   { read, subjects, topology }: Broker,
-  { kind, subject }: WorkConsumer,
+  { kind, filter }: WorkConsumer,
   upTo: number,
 ): Promise<void> {
   const stream = subjects.streamName(kind);
   for (let removed = 0; ; ) {
-    const { firstSeq } = await read.extent(stream, subject);
+    const { firstSeq } = await read.extent(stream, filter);
     // A replica that lags behind still shows what is gone.
     if (firstSeq > upTo || firstSeq <= removed) return;
     await topology.deleteMessage(kind, firstSeq);
@@ -137,7 +108,7 @@ async function removeBeyondWildcards(
 async function settledUpTo(broker: Broker, consumer: Removable, bound: number): Promise<SettledUpTo> {
   const { kind } = consumer;
   const { read, subjects } = broker;
-  const stored = await read.extent(subjects.streamName(kind), consumer.subject);
+  const stored = await read.extent(subjects.streamName(kind), consumer.filter);
   if (stored.firstSeq > bound) return { upTo: bound, last: 0 };
   const known = await withOthers(broker, consumer, bound, stored);
   // A message with headers that cannot be read is on no page.
@@ -179,14 +150,14 @@ async function withOthers(
 /** Whether what is stored up to the bound is what is known, by their numbers. */
 async function isNothingElse(
   { read, subjects }: Broker,
-  { kind, subject }: WorkConsumer,
+  { kind, filter }: WorkConsumer,
   bound: number,
   known: ReadonlySet<number>,
 ): Promise<boolean> {
   const stream = subjects.streamName(kind);
   // In this order: what comes in between makes it look like more, never like less.
-  const above = await read.count(stream, subject, bound + 1);
-  const { count, firstSeq } = await read.extent(stream, subject);
+  const above = await read.count(stream, filter, bound + 1);
+  const { count, firstSeq } = await read.extent(stream, filter);
   let knownBelow = 0;
   for (const seq of known) if (seq >= firstSeq && seq <= bound) knownBelow++;
   return count - above === knownBelow;
@@ -211,11 +182,11 @@ export async function lostMessages(broker: Broker, consumer: WorkConsumer): Prom
 
 async function* belowFloor(
   { read, subjects }: Broker,
-  { kind, subject }: WorkConsumer,
+  { kind, filter }: WorkConsumer,
   floor: number,
 ): AsyncIterable<StoredMessage[]> {
   for (let from = 1; from <= floor; ) {
-    const page = await read.page(subjects.streamName(kind), subject, from, PAGE);
+    const page = await read.page(subjects.streamName(kind), filter, from, PAGE);
     const below = page.filter(({ seq }) => seq <= floor);
     if (below.length > 0) yield below;
     if (below.length < PAGE) return;

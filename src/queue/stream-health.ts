@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { formatDrift } from '../broker/drift.js';
+import { STALLED } from '../broker/unanswered-writes.js';
 import { STREAM_KINDS, WORK_KINDS } from '../wire/subjects.js';
 
 /** A stream as it is, and how it differs from what it should be. */
@@ -9,9 +10,11 @@ export interface StreamHealth {
   bytes: number;
   replicas: number;
   leader?: string;
-  /** Whether it is there, and keeps jobs safe. */
+  /** Whether it is there, keeps jobs safe, and answers the writes of this process. */
   ok: boolean;
   drift: string[];
+  /** What is wrong where it answers no writes. */
+  stalled?: string;
 }
 
 /** A consumer of a work stream. */
@@ -44,6 +47,7 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
         return { name, messages: 0, bytes: 0, replicas: 0, ok: false, drift: ['the stream is missing'] };
       }
       const { state, config, cluster } = await topology.streamInfo(kind);
+      const isStalled = broker.stalled.includes(kind);
       const drift = report.drift.filter((each) => each.target === target);
       return {
         name,
@@ -51,8 +55,9 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
         bytes: state.bytes,
         replicas: config.num_replicas,
         ...(cluster?.leader && { leader: cluster.leader }),
-        ok: drift.every(({ severity }) => severity !== 'danger'),
+        ok: !isStalled && drift.every(({ severity }) => severity !== 'danger'),
         drift: drift.map((each) => formatDrift([each])),
+        ...(isStalled && { stalled: `${name} ${STALLED}` }),
       };
     }),
   );

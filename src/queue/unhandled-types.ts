@@ -88,14 +88,13 @@ async function countEach(broker: Broker, kind: WorkKind, type: string): Promise<
   return [type, new Map(counts.filter(([, count]) => count > 0))];
 }
 
-async function countOf(
+function countOf(
   { subjects, counts }: Broker,
   kind: WorkKind,
   priority: JobPriority | Any,
   type: string,
 ): Promise<number> {
-  const filters = subjects.workFilters(kind, priority, type);
-  return sumOf(await Promise.all(filters.map((filter) => counts.of(subjects.streamName(kind), filter))));
+  return counts.of(subjects.streamName(kind), subjects.workFilter(kind, priority, type));
 }
 
 export function sumOf(numbers: Iterable<number>): number {
@@ -126,8 +125,8 @@ async function search(
   const stream = subjects.streamName(kind);
   try {
     for (let count = 0; count < MAX_FOUND; count++) {
-      const filters = [...new Set([...covered, ...known.types])].flatMap((type) =>
-        subjects.workFilters(kind, ANY, type),
+      const filters = [...new Set([...covered, ...known.types])].map((type) =>
+        subjects.workFilter(kind, ANY, type),
       );
       const unknownFrom = async (seq: number) => {
         const began = performance.now();

@@ -69,4 +69,6 @@ export interface WorkerInfo {
   abandoned: AbandonedHandler[];
   /** How many handlers it has abandoned since it started. */
   abandonedCount: number;
+  /** Names of the streams that do not answer its writes, although the server is there. */
+  stalled: string[];
 }

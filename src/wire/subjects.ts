@@ -50,13 +50,17 @@ export interface EventAddress {
  */
 export interface ConsumerSubjects {
   name: string;
-  /** What the consumer filters on. */
+  /** What the consumer filters on; it also reads and counts its messages. */
   filter: string;
-  /** The subject of its messages, to read and count them. */
-  subject: string;
-  /** What removes them. Consumers may share one; then it removes the messages of all of them. */
+  /** What removes its messages. */
   removal: string;
 }
+
+/**
+ * What a work stream stores in the place of an id where there is none, so that one consumer has one filter for jobs with
+ * an id and without. No id can be it.
+ */
+const NO_ID = ':seq';
 
 const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
@@ -111,7 +115,7 @@ export class Subjects {
     return this.namespace === '' ? name : `${this.namespace.toUpperCase()}_${name}`;
   }
 
-  /** `jobs.<priority>.<type>.<id>`; without an id the three-token form. */
+  /** `jobs.<priority>.<type>.<id>`; without an id the three-token form, in which it is published. */
   work(address: WorkAddress): string {
     const subject = `${this.prefix}${address.kind}.${token(address.priority)}.${token(address.type)}`;
     return address.id === undefined ? subject : `${subject}.${token(address.id)}`;
@@ -122,10 +126,21 @@ export class Subjects {
     return `${this.prefix}${kind}.*.*.${token(id)}`;
   }
 
-  /** Both forms of one type and priority: without an id, and with one. */
-  workFilters(kind: WorkKind, priority: JobPriority | Any, type: string | Any): string[] {
-    const subject = `${this.prefix}${kind}.${part(priority)}.${part(type)}`;
+  /** What is stored of one type and priority. */
+  workFilter(kind: WorkKind, priority: JobPriority | Any, type: string | Any): string {
+    return `${this.prefix}${kind}.${part(priority)}.${part(type)}.*`;
+  }
+
+  /** What is published of one priority: without an id, and with one. */
+  publishedWork(kind: WorkKind, priority: JobPriority): string[] {
+    const subject = `${this.prefix}${kind}.${priority}.*`;
     return [subject, `${subject}.*`];
+  }
+
+  /** How a work stream stores what was published without an id. */
+  idTransform(kind: WorkKind): { src: string; dest: string } {
+    const root = `${this.prefix}${kind}`;
+    return { src: `${root}.*.*`, dest: `${root}.{{wildcard(1)}}.{{wildcard(2)}}.${NO_ID}` };
   }
 
   /** `due.jobs.<priority>.<type>.<id>`: where a timer puts its job in TIMERS, from which JOBS takes it. */
@@ -204,53 +219,35 @@ export class Subjects {
     return `${this.prefix}inspect.${worker === ANY ? '*' : spelled(worker)}.${part(jobId)}`;
   }
 
-  /**
-   * Jobs with an id and jobs without have a consumer each: with two filters, the server compares every subject of a
-   * block for each message that it hands out.
-   */
-  consumerName(type: string, priority: JobPriority, isBare = false): string {
-    return isBare ? `${type}-${priority}-bare` : `${type}-${priority}`;
+  /** The consumer that hands out the jobs of one type and priority. */
+  consumerName(type: string, priority: JobPriority): string {
+    return `${type}-${priority}`;
   }
 
-  /** The consumer that hands out what stands on a work subject. */
-  consumerOf({ type, priority, id }: WorkAddress): string {
-    return this.consumerName(type, priority, id === undefined);
-  }
-
-  /** The two consumers of one type and priority. See {@link ConsumerSubjects} for why they filter as they do. */
-  consumersFor(kind: WorkKind, priority: JobPriority, type: string): ConsumerSubjects[] {
-    const bare = this.work({ kind, priority, type });
-    const anyRoot = bare.replace(/^[^.]+/, '*');
-    return [
-      {
-        name: this.consumerName(type, priority),
-        // Not `*`, which the server does not match with a stranger's id of `>`.
-        filter: `${bare}.>`,
-        subject: `${bare}.>`,
-        removal: `${anyRoot}.*`,
-      },
-      {
-        name: this.consumerName(type, priority, true),
-        filter: anyRoot,
-        subject: bare,
-        removal: `${this.prefix}${kind}.*.${type}`,
-      },
-    ];
+  /** It, with its subjects. See {@link ConsumerSubjects} for why it filters as it does. */
+  consumerFor(kind: WorkKind, priority: JobPriority, type: string): ConsumerSubjects {
+    const published = this.work({ kind, priority, type });
+    return {
+      name: this.consumerName(type, priority),
+      // Not `*`, which the server does not match with a stranger's id of `>`.
+      filter: `${published}.>`,
+      removal: `${published.replace(/^[^.]+/, '*')}.*`,
+    };
   }
 
   /** What the name of a consumer says, or undefined for a stranger's. */
   parseConsumer(name: string): { type: string; priority: JobPriority } | undefined {
-    const [type = '', priority = '', form, ...rest] = name.split('-');
-    if (!isPriority(priority) || (form !== undefined && form !== 'bare') || rest.length > 0) return undefined;
+    const [type = '', priority = '', ...rest] = name.split('-');
+    if (!isPriority(priority) || rest.length > 0) return undefined;
     return { type, priority };
   }
 
-  /** The parts of a work subject, or undefined when it is none. */
+  /** The parts of a work subject, as published or as stored, or undefined when it is none. */
   parseWork(subject: string): WorkAddress | undefined {
     const [kind, priority, type, id, ...rest] = this.#tokens(subject);
     if (!isWorkKind(kind) || !priority || !isPriority(priority) || !isToken(type) || rest.length > 0)
       return undefined;
-    return id === undefined ? { kind, priority, type } : { kind, priority, type, id };
+    return id === undefined || id === NO_ID ? { kind, priority, type } : { kind, priority, type, id };
   }
 
   /** The job that a timer with this target brings, or undefined when it is no `due` subject. */

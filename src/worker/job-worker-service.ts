@@ -5,7 +5,7 @@ import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection-watch.js';
 import { SlotMap } from '../broker/slots.js';
-import { assertSafe } from '../broker/topology.js';
+import { assertAllowed, assertSafe } from '../broker/topology.js';
 import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
 import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
@@ -254,7 +254,7 @@ export class JobWorkerService implements AsyncDisposable {
     };
     this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
     if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
-      this.#openLane(type, this.#ensure([type])).catch((err) =>
+      this.#openLane(type, this.#ensureOne(type)).catch((err) =>
         this.#logger.error({ err, type }, 'cannot start the handler'),
       );
     }
@@ -383,7 +383,7 @@ export class JobWorkerService implements AsyncDisposable {
     this.#firstDeliveries ??= new FirstDeliveries(broker, this.#logger);
     const firstDeliveries = this.#firstDeliveries;
     if (!this.#services) await firstDeliveries.begin();
-    await this.#ensure(types);
+    const refused = await this.#ensure(types);
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
     this.#assertNotShutDown();
     const { onFailpoint } = this.#options;
@@ -404,8 +404,9 @@ export class JobWorkerService implements AsyncDisposable {
     };
     const ensured = Promise.resolve();
     // A type that was registered in the meantime is opened too.
-    const ready = (type: string) => (types.includes(type) ? ensured : this.#ensure([type]));
-    await Promise.all([...this.#handlers.keys()].map((type) => this.#openLane(type, ready(type))));
+    const ready = (type: string) => (types.includes(type) ? ensured : this.#ensureOne(type));
+    const opened = [...this.#handlers.keys()].filter((type) => !refused.includes(type));
+    await Promise.all(opened.map((type) => this.#openLane(type, ready(type))));
     this.#assertNotShutDown();
     if (this.#detach.length === 0) {
       const cancellations = new CancellationCheck({ broker, runs: this.#runs, logger: this.#logger });
@@ -421,7 +422,7 @@ export class JobWorkerService implements AsyncDisposable {
       logger: this.#logger,
     });
     this.#trimmer.start();
-    this.#logger.info({ types, ackWaitMs }, 'worker started');
+    this.#logger.info({ types: opened, ackWaitMs }, 'worker started');
   }
 
   /** A shutdown may not have waited for this start. */
@@ -472,13 +473,30 @@ export class JobWorkerService implements AsyncDisposable {
     }
   }
 
-  async #ensure(types: string[]): Promise<void> {
+  /**
+   * Makes sure of the streams, and of the consumers of the types.
+   * @returns the types that cannot start
+   * @throws BrokerError `JETFLEET_CONSUMER_LIMIT` when none can
+   */
+  async #ensure(types: string[]): Promise<string[]> {
     const { topology } = await this.#queue.broker();
     const report = await topology.ensure(types);
     assertSafe(report, this.#logger);
     if (report.created.some((target) => target.startsWith('consumer')))
       await this.#firstDeliveries?.consumersMade(types);
-    await this.#tellSettings(types);
+    const { refusedTypes } = report;
+    try {
+      assertAllowed(report);
+    } catch (err) {
+      if (refusedTypes.length === types.length) throw err;
+      this.#logger.error({ err, types: refusedTypes }, 'some types cannot start');
+    }
+    await this.#tellSettings(types.filter((type) => !refusedTypes.includes(type)));
+    return refusedTypes;
+  }
+
+  async #ensureOne(type: string): Promise<void> {
+    await this.#ensure([type]);
   }
 
   /** So that jobs are shown as they will run. */

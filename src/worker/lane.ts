@@ -3,7 +3,7 @@ import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/delivery.js';
 import type { PullSource } from '../broker/pull-source.js';
-import { dangerIn } from '../broker/topology.js';
+import { assertAllowed, dangerIn } from '../broker/topology.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { WorkConsumer } from '../queue/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -78,28 +78,27 @@ export class Lane {
     this.#options = options;
     const { broker, type } = options;
     this.#sources = PRIORITIES.flatMap((priority, step) =>
-      workKindsFor(type).flatMap((kind) =>
-        broker.subjects.consumersFor(kind, priority, type).map((subjects) => {
-          const source: Source = {
-            kind,
-            ...subjects,
-            step,
-            maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
-            pull: broker.pull({
-              stream: broker.subjects.streamName(kind),
-              consumer: subjects.name,
-              onDelivery: (delivery) => this.#receive(delivery, source),
-              onWaitEnd: () => this.#signal(),
-              onRoom: () => this.#signal(),
-              onRewound: options.onRewound,
-              onMissing: (reason) => {
-                this.#missing = reason;
-              },
-            }),
-          };
-          return source;
-        }),
-      ),
+      workKindsFor(type).map((kind) => {
+        const subjects = broker.subjects.consumerFor(kind, priority, type);
+        const source: Source = {
+          kind,
+          ...subjects,
+          step,
+          maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
+          pull: broker.pull({
+            stream: broker.subjects.streamName(kind),
+            consumer: subjects.name,
+            onDelivery: (delivery) => this.#receive(delivery, source),
+            onWaitEnd: () => this.#signal(),
+            onRoom: () => this.#signal(),
+            onRewound: options.onRewound,
+            onMissing: (reason) => {
+              this.#missing = reason;
+            },
+          }),
+        };
+        return source;
+      }),
     );
   }
 
@@ -111,11 +110,10 @@ export class Lane {
 
   /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
-    return this.#sources.map(({ kind, name, filter, subject, removal, pull }) => ({
+    return this.#sources.map(({ kind, name, filter, removal, pull }) => ({
       kind,
       name,
       filter,
-      subject,
       removal,
       settled: pull.settled,
     }));
@@ -340,6 +338,7 @@ export class Lane {
     logger.warn({ type, reason }, 'consumer does not answer; checking streams and consumers');
     try {
       const report = await broker.topology.ensure([type]);
+      assertAllowed(report);
       const { created } = report;
       if (created.length > 0) this.#options.onRewound();
       if (created.length > 0) logger.warn({ type, created }, 'created what was missing');

@@ -64,7 +64,7 @@ export class Presence {
   }
 
   #info(): WorkerInfo {
-    const { worker, state, lanes, runs, lingering } = this.#options;
+    const { broker, worker, state, lanes, runs, lingering } = this.#options;
     const shown = [...runs.values()].slice(0, MAX_SHOWN).map(({ context: { record } }) => ({
       id: record.id,
       type: record.type,
@@ -83,6 +83,7 @@ export class Presence {
       runningCount: runs.size,
       abandoned: lingering.abandoned.slice(0, MAX_SHOWN),
       abandonedCount: lingering.abandonedCount,
+      stalled: broker.stalled.map((kind) => broker.subjects.streamName(kind)),
     };
   }
 }

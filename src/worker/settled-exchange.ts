@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { SettledSequences } from '../broker/settled-sequences.js';
+import type { WorkConsumer } from '../queue/settled-messages.js';
 
 /** A live worker answers within milliseconds. */
 const ANSWERS_MS = 1_000;
@@ -13,11 +14,12 @@ const MAX_NAMED = 100_000;
  */
 export async function askSettled(
   { notices, subjects }: Broker,
-  consumer: string,
+  { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
   firstSeq: number,
 ): Promise<ReadonlySet<number>> {
   const seqs = new Set<number>();
-  for (const { settled } of await notices.ask(subjects.settledAsked(), { consumer, firstSeq }, ANSWERS_MS)) {
+  const question = { kind, consumer: name, firstSeq };
+  for (const { settled } of await notices.ask(subjects.settledAsked(), question, ANSWERS_MS)) {
     for (const seq of sequencesOf(settled)) seqs.add(seq);
   }
   return seqs;
@@ -29,10 +31,10 @@ export async function askSettled(
  */
 export function answerSettled(
   { notices, subjects }: Broker,
-  settledOf: (consumer: unknown, firstSeq: number) => SettledSequences | undefined,
+  settledOf: (kind: unknown, consumer: unknown, firstSeq: number) => SettledSequences | undefined,
 ): () => void {
-  return notices.answer(subjects.settledAsked(), ({ consumer, firstSeq }) => {
-    const settled = settledOf(consumer, typeof firstSeq === 'number' ? firstSeq : 0);
+  return notices.answer(subjects.settledAsked(), ({ kind, consumer, firstSeq }) => {
+    const settled = settledOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
     return settled && { settled: differencesOf(settled.known()) };
   });
 }

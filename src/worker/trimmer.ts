@@ -1,9 +1,8 @@
 import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { SettledSequences } from '../broker/settled-sequences.js';
-import { byRemoval, floorOfAll, removeSettled, type WorkConsumer } from '../queue/settled-messages.js';
+import { type ConsumerCounts, floorOf, removeSettled, type WorkConsumer } from '../queue/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { WorkKind } from '../wire/subjects.js';
 import { answerSettled, askSettled } from './settled-exchange.js';
 
 /** A consumer, and what this worker has acknowledged of it. */
@@ -44,15 +43,6 @@ const STOP_MS = 5_000;
 const PINNED = 5_000;
 const SINGLY = { share: 1 / 20, ms: 250, atOnce: 100 };
 
-/** Consumers whose messages one purge removes. */
-interface Group {
-  key: string;
-  kind: WorkKind;
-  sources: TrimSource[];
-  /** How many messages this worker has settled that may be stored still. */
-  size: number;
-}
-
 interface Turn {
   /** When the last removal ended, by `performance.now()`, or another worker's began, and how long the last one here took. */
   endedMs: number;
@@ -87,9 +77,7 @@ export class Trimmer {
 
   start(): void {
     if (this.#timer) return;
-    this.#detach = answerSettled(this.#options.broker, (consumer, firstSeq) =>
-      this.#asked(consumer, firstSeq),
-    );
+    this.#detach = answerSettled(this.#options.broker, (...question) => this.#asked(...question));
     this.#plan();
   }
 
@@ -100,27 +88,27 @@ export class Trimmer {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    const last = this.#trimming.then(() => this.#trim(this.#groups()));
+    const last = this.#trimming.then(() => this.#trim([...this.#options.sources()]));
     await atMost(STOP_MS, last);
     this.#detach();
   }
 
   /** Another worker is about to remove what is settled of a consumer: this one leaves it to that one for a while. */
-  #asked(consumer: unknown, firstSeq: number): SettledSequences | undefined {
-    for (const group of this.#groups()) {
-      const source = group.sources.find(({ name }) => name === consumer);
-      if (!source) continue;
+  #asked(kind: unknown, consumer: unknown, firstSeq: number): SettledSequences | undefined {
+    for (const source of this.#options.sources()) {
+      // Two streams may have a consumer of the same name each.
+      if (source.kind !== kind || source.name !== consumer) continue;
       source.settled.forget(firstSeq - 1);
-      this.#putOff(group);
+      this.#putOff(source);
       return source.settled;
     }
     return undefined;
   }
 
-  #putOff(group: Group): void {
-    const turn = this.#turnOf(group);
+  #putOff(source: TrimSource): void {
+    const turn = this.#turnOf(source);
     const now = performance.now();
-    if (now - turn.lookedMs > MOST_PUT_OFF_MS || group.size > 2 * MANY) return;
+    if (now - turn.lookedMs > MOST_PUT_OFF_MS || source.settled.size > 2 * MANY) return;
     turn.endedMs = now;
     turn.leftoversAtMs = leftoversAfter(now);
   }
@@ -139,44 +127,36 @@ export class Trimmer {
 
   async #look(): Promise<void> {
     await this.#trim(this.#due());
-    for (const group of this.#groups()) if (this.#turnOf(group).isPinned) await this.#removeSingly(group);
+    for (const source of this.#options.sources())
+      if (this.#turnOf(source).isPinned) await this.#removeSingly(source);
   }
 
   #isPinned(left: number): boolean {
     return left >= (this.#options.pinnedAt ?? PINNED);
   }
 
-  async #removeSingly({ kind, sources }: Group): Promise<void> {
+  async #removeSingly({ kind, settled }: TrimSource): Promise<void> {
     const until = performance.now() + SINGLY.ms;
-    for (const { settled } of sources) {
-      let left = Math.ceil(settled.size * SINGLY.share);
-      for (; left > 0 && performance.now() < until && !this.#stopped; left -= SINGLY.atOnce) {
-        const seqs = settled.shift(SINGLY.atOnce);
-        await Promise.all(seqs.map((seq) => this.#options.broker.topology.deleteMessage(kind, seq)));
-      }
+    let left = Math.ceil(settled.size * SINGLY.share);
+    for (; left > 0 && performance.now() < until && !this.#stopped; left -= SINGLY.atOnce) {
+      const seqs = settled.shift(SINGLY.atOnce);
+      await Promise.all(seqs.map((seq) => this.#options.broker.topology.deleteMessage(kind, seq)));
     }
   }
 
-  #groups(): Group[] {
-    return byRemoval(this.#options.sources()).map((sources) => {
-      const [{ kind, removal }] = sources as [TrimSource];
-      return { key: `${kind} ${removal}`, kind, sources, size: sizeOf(sources) };
-    });
-  }
-
-  #due(): Group[] {
+  #due(): TrimSource[] {
     const now = performance.now();
-    return this.#groups().filter((group) => {
-      const turn = this.#turnOf(group);
-      const isDue = group.size === 0 ? now >= turn.leftoversAtMs : this.#isDue(group, now);
+    return [...this.#options.sources()].filter((source) => {
+      const turn = this.#turnOf(source);
+      const isDue = source.settled.size === 0 ? now >= turn.leftoversAtMs : this.#isDue(source, now);
       if (isDue) turn.leftoversAtMs = leftoversAfter(now);
       return isDue;
     });
   }
 
-  #isDue(group: Group, now: number): boolean {
-    const { size } = group;
-    const turn = this.#turnOf(group);
+  #isDue(source: TrimSource, now: number): boolean {
+    const { size } = source.settled;
+    const turn = this.#turnOf(source);
     const isIdle = size === turn.seen;
     turn.seen = size;
     const sinceMs = now - turn.endedMs;
@@ -186,7 +166,8 @@ export class Trimmer {
     return sinceMs >= (mayWait ? Math.max(pauseMs, BUSY_MS) : pauseMs);
   }
 
-  #turnOf({ key }: Group): Turn {
+  #turnOf({ kind, name }: TrimSource): Turn {
+    const key = `${kind} ${name}`;
     const turn = this.#turns.get(key) ?? {
       endedMs: performance.now(),
       tookMs: 0,
@@ -200,42 +181,36 @@ export class Trimmer {
     return turn;
   }
 
-  async #trim(groups: readonly Group[]): Promise<void> {
+  async #trim(sources: readonly TrimSource[]): Promise<void> {
     const { topology } = this.#options.broker;
-    for (const kind of new Set(groups.map((group) => group.kind))) {
-      const { state } = await topology.streamInfo(kind);
+    for (const kind of new Set(sources.map((source) => source.kind))) {
       const infos = new Map((await topology.consumers(kind)).map((info) => [info.name, info]));
-      for (const group of groups) {
-        if (group.kind !== kind) continue;
-        const counts = group.sources.flatMap(({ name }) => infos.get(name) ?? []);
-        const isWhole = counts.length === group.sources.length;
-        const othersGoOn = this.#stopped && counts.some(({ num_pending }) => num_pending > 0);
-        if (isWhole && !othersGoOn) await this.#trimGroup(group, floorOfAll(counts, state.last_seq));
+      for (const source of sources) {
+        const info = source.kind === kind ? infos.get(source.name) : undefined;
+        const othersGoOn = this.#stopped && info !== undefined && info.num_pending > 0;
+        if (info && !othersGoOn) await this.#trimSource(source, info);
       }
     }
   }
 
-  async #trimGroup(group: Group, floor: number): Promise<void> {
-    const { sources } = group;
-    const turn = this.#turnOf(group);
+  async #trimSource(source: TrimSource, counts: ConsumerCounts): Promise<void> {
+    const { settled } = source;
+    const turn = this.#turnOf(source);
+    const floor = floorOf(counts);
     turn.lookedMs = performance.now();
     // A consumer that was made anew begins below what is gone.
     if (floor <= turn.doneUpTo) {
-      turn.isPinned = this.#isPinned(group.size);
-      return forget(sources, floor);
+      turn.isPinned = this.#isPinned(settled.size);
+      return settled.forget(floor);
     }
     const { broker } = this.#options;
-    const removable = sources.map((source) => ({
-      ...source,
-      known: source.settled.known(),
-      othersKnow: (firstSeq: number) => askSettled(broker, source.name, firstSeq),
-    }));
-    const removed = await removeSettled(broker, removable, floor);
-    forget(sources, removed.upTo);
+    const othersKnow = (firstSeq: number) => askSettled(broker, source, firstSeq);
+    const removed = await removeSettled(broker, { ...source, known: settled.known(), othersKnow }, floor);
+    settled.forget(removed.upTo);
     turn.endedMs = performance.now();
     turn.tookMs = removed.tookMs;
     turn.doneUpTo = removed.upTo;
-    turn.seen = sizeOf(sources);
+    turn.seen = settled.size;
     turn.isPinned = this.#isPinned(turn.seen);
   }
 }
@@ -243,12 +218,4 @@ export class Trimmer {
 /** Not all workers at once: those that hear the first one ask look later. */
 function leftoversAfter(nowMs: number): number {
   return nowMs + LEFTOVERS_MS * (0.75 + Math.random() / 2);
-}
-
-function sizeOf(sources: readonly TrimSource[]): number {
-  return sources.reduce((sum, { settled }) => sum + settled.size, 0);
-}
-
-function forget(sources: readonly TrimSource[], upTo: number): void {
-  for (const { settled } of sources) settled.forget(upTo);
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Finding } from '../../src/doctor/finding.js';
 import { Sweeper } from '../../src/doctor/sweeper.js';
 import { generateJobId } from '../../src/jobs/job-id.js';
-import { byRemoval, coveringConsumers, floorOfAll, removeSettled } from '../../src/queue/settled-messages.js';
+import { coveringConsumers, floorOf, removeSettled } from '../../src/queue/settled-messages.js';
 import { WORK_KINDS } from '../../src/wire/subjects.js';
 import { type Arena, type LaneBroker, openArena } from './arena.js';
 import { removeStreams } from './broker-admin.js';
@@ -202,18 +202,8 @@ async function hasWork({ observer }: Arena, left: readonly string[]): Promise<bo
 async function removeAllSettled({ observer }: Arena): Promise<void> {
   const broker = await observer.broker();
   for (const kind of WORK_KINDS) {
-    const { state } = await broker.topology.streamInfo(kind);
-    for (const group of byRemoval(await coveringConsumers(broker, kind))) {
-      const floor = floorOfAll(
-        group.map(({ counts }) => counts),
-        state.last_seq,
-      );
-      await removeSettled(
-        broker,
-        group.map((consumer) => ({ ...consumer, known: new Set<number>() })),
-        floor,
-      );
-    }
+    for (const consumer of await coveringConsumers(broker, kind))
+      await removeSettled(broker, { ...consumer, known: new Set<number>() }, floorOf(consumer.counts));
   }
 }
 

@@ -127,9 +127,10 @@ function withoutHeartbeat(): void {
 }
 
 function withPurgeUnderConsumer(): void {
-  const { consumersFor } = Subjects.prototype;
-  Subjects.prototype.consumersFor = function (...names) {
-    return consumersFor.apply(this, names).map((consumer) => ({ ...consumer, removal: consumer.filter }));
+  const { consumerFor } = Subjects.prototype;
+  Subjects.prototype.consumerFor = function (...names) {
+    const consumer = consumerFor.apply(this, names);
+    return { ...consumer, removal: consumer.filter };
   };
 }
 

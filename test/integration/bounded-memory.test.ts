@@ -63,6 +63,7 @@ test('types that somebody made up share one label, and so do states of workers',
             runningCount: 0,
             abandoned: [],
             abandonedCount: 0,
+            stalled: [],
           }),
         );
       }

@@ -4,41 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import {
-  cli,
-  instancePayload,
-  killAtTheEnd,
-  publishByHand,
-  type RunningCli,
-  startCli,
-} from '../support/cli.js';
+import { cli, instancePayload, killAtTheEnd, publishByHand, startCli } from '../support/cli.js';
+import { type Dev, FREE_PORTS, startDev } from '../support/dev.js';
 import { isRunning } from '../support/nats.js';
 import { startReceiver } from '../support/webhook-receiver.js';
-
-interface Dev extends RunningCli {
-  ready: {
-    natsUrl: string;
-    httpUrl: string;
-    simulatorUrl: string;
-    storeDir: string;
-    webhookSecret?: string;
-    version: string;
-  };
-  natsPid: number;
-  folder: string;
-}
-
-const FREE_PORTS = ['dev', '--nats-port', '0', '--http-port', '0'];
-
-/** Starts `jetfleet dev` on free ports and a folder of its own, and waits until all of it runs. */
-async function startDev(env: Record<string, string> = {}): Promise<Dev> {
-  const folder = await mkdtemp(join(tmpdir(), 'jetfleet-dev-'));
-  const args = [...FREE_PORTS, '--store-dir', folder, '--json'];
-  const running = startCli(args, env);
-  const screen = await running.until('stderr', /What happens appears here/);
-  const ready = JSON.parse(await running.until('stdout', /\n/));
-  return { ...running, ready, folder, natsPid: Number(/nats-server \S+, process (\d+)/.exec(screen)?.[1]) };
-}
 
 /** One of the test's own, for a test that ends it. */
 async function ownDev(env: Record<string, string> = {}): Promise<Dev> {

@@ -160,7 +160,7 @@ function longestGap(times: Iterable<number>): number {
 }
 
 describe('a cluster of three', () => {
-  const consumers = PRIORITIES.flatMap((priority) => [`${TYPE}-${priority}`, `${TYPE}-${priority}-bare`]);
+  const consumers = PRIORITIES.map((priority) => `${TYPE}-${priority}`);
   let cluster: Cluster;
   let admin: JobQueueService;
 

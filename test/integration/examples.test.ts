@@ -1,15 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { startSimulator } from '../../src/gpu/index.js';
 import { JobQueueService } from '../../src/index.js';
 import { generateWebhookSecret } from '../../src/webhooks/index.js';
 import { startNats } from '../support/nats.js';
+import { asFile, type Example, runFile, snippetsOf } from '../support/snippets.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -17,39 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => nats.stop());
 
-interface Example {
-  child: ChildProcess;
-  lines: string[];
-  /** Resolves with the first line that fits, once it is printed. */
-  line(pattern: RegExp): Promise<string>;
-  /** Resolves with the exit code once everything is printed. */
-  ended: Promise<number | null>;
-}
-
 /** Runs an example as its reader would, in a process of its own, against the built package. */
 function run(name: string, args: string[] = [], env: Record<string, string> = {}): Example {
   return runFile(`examples/${name}.ts`, args, env);
-}
-
-function runFile(file: string, args: string[] = [], env: Record<string, string> = {}): Example {
-  const { NATS_URL: _url, JETFLEET_NAMESPACE: _namespace, ...clean } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
-    env: { ...clean, LOG_LEVEL: 'silent', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const lines: string[] = [];
-  const output = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-  output.on('line', (line) => lines.push(line));
-  const line = (pattern: RegExp) =>
-    new Promise<string>((resolve, reject) => {
-      const check = (text: string) => pattern.test(text) && resolve(text);
-      lines.forEach(check);
-      output.on('line', check);
-      output.on('close', () => reject(new Error(`no line fits ${pattern}:\n${lines.join('\n')}`)));
-    });
-  const ended = once(child, 'close').then(([code]) => code as number | null);
-  return { child, lines, line, ended };
 }
 
 /** The pattern of lines of which each must be there. */
@@ -137,20 +102,6 @@ test('http-api mounts the API in an app of its own, beside its routes', async ()
   expect(second).toBe(first);
 });
 
-/** The code blocks of README, as files inside the package, whose name they import. */
-async function readmeBlocks(change: (code: string) => string): Promise<string[]> {
-  const folder = await mkdtemp(join('dist', '.readme-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)];
-  return Promise.all(
-    blocks.map(async ([, code = ''], index) => {
-      const file = join(folder, `block-${index}.mts`);
-      await writeFile(file, change(code));
-      return file;
-    }),
-  );
-}
-
 test('the code of README does what is said of it, as it stands', async () => {
   await using simulator = await startSimulator();
   const env = {
@@ -159,10 +110,15 @@ test('the code of README does what is said of it, as it stands', async () => {
     NOVITA_API_KEY: simulator.apiKey,
     JETFLEET_WEBHOOK_SECRET: generateWebhookSecret(),
   };
-  const [rent = '', own = '', follow = ''] = await readmeBlocks((code) =>
-    code
-      .replace('nats://127.0.0.1:4222', nats.url)
-      .replace('createNovitaProvider({', `createNovitaProvider({ baseUrl: '${simulator.url}',`),
+  const blocks = snippetsOf('README.md').filter(({ language }) => language === 'ts');
+  const [rent = '', own = '', follow = ''] = await Promise.all(
+    blocks.map(({ code }) =>
+      asFile(
+        code
+          .replace('nats://127.0.0.1:4222', nats.url)
+          .replace('createNovitaProvider({', `createNovitaProvider({ baseUrl: '${simulator.url}',`),
+      ),
+    ),
   );
   const billing = runFile(follow, [], env);
   await using queue = new JobQueueService({ servers: nats.url, namespace: 'readme' });

@@ -4,8 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { cli } from '../support/cli.js';
 
-/** The client waits for a greeting for five seconds. */
-const ENDS_WITHIN_MS = 9_000;
+/** The client waits for a greeting for five seconds; a busy machine starts the process late. It took 33 s once. */
+const ENDS_WITHIN_MS = 20_000;
 
 test.each([
   ['accepts and says nothing', () => createServer(() => {})],

@@ -6,6 +6,7 @@ import { DirectRead } from '../../src/broker/direct-read.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { SettledSequences } from '../../src/broker/settled-sequences.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { askSettled } from '../../src/worker/settled-exchange.js';
 import { Trimmer } from '../../src/worker/trimmer.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { loseMessage } from '../support/lost-message.js';
@@ -161,11 +162,8 @@ it('messages behind one that stays unacknowledged are removed too, once they are
   await fleet.queue.setup(['step']);
   const broker = await fleet.queue.broker();
   const { connection, subjects, topology } = broker;
-  const sources = subjects.consumersFor('jobs', 'normal', 'step').map((each) => ({
-    kind: 'jobs' as const,
-    ...each,
-    settled: new SettledSequences(),
-  }));
+  const settled = new SettledSequences();
+  const source = { kind: 'jobs' as const, ...subjects.consumerFor('jobs', 'normal', 'step'), settled };
   await fleet.queue.addJobs(Array.from({ length: 100 }, () => ({ type: 'step', payload: 1 })));
   const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
   const messages = await consumer.fetch({ max_messages: 100, expires: 5_000 });
@@ -174,9 +172,9 @@ it('messages behind one that stays unacknowledged are removed too, once they are
     first ??= message.seq;
     if (message.seq === first) continue;
     message.ack();
-    sources[0]?.settled.add(message.seq);
+    settled.add(message.seq);
   }
-  const trimmer = new Trimmer({ broker, sources: () => sources, logger: silentLogger, pinnedAt: 1 });
+  const trimmer = new Trimmer({ broker, sources: () => [source], logger: silentLogger, pinnedAt: 1 });
   trimmer.start();
   await vi.waitFor(
     async () =>
@@ -204,6 +202,23 @@ describe('of a consumer that several workers share', () => {
     expect(new Set(jobs.map(({ worker }) => worker)).size).toBe(3);
   });
 
+  it('a question for one stream is not answered with what is settled in another', async () => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const broker = await fleet.queue.broker();
+    const sources = (['jobs', 'webhooks'] as const).map((kind, index) => {
+      const settled = new SettledSequences();
+      settled.add(7 + index);
+      return { kind, ...broker.subjects.consumerFor(kind, 'normal', 'send_webhook'), settled };
+    });
+    const trimmer = new Trimmer({ broker, sources: () => sources, logger: silentLogger });
+    trimmer.start();
+    onTestFinished(() => trimmer.stop());
+    const [ofJobs, ofWebhooks] = sources as [(typeof sources)[0], (typeof sources)[0]];
+    expect(ofJobs.name).toBe(ofWebhooks.name);
+    expect(await askSettled(broker, ofWebhooks, 8)).toEqual(new Set([8]));
+    expect(await askSettled(broker, ofJobs, 7)).toEqual(new Set([7]));
+  });
+
   it('a stranger who asks and answers for workers does no more than delay the removal', async () => {
     await using fleet = await startFleet({ nats, handlers, workers: 2 });
     const { connection, subjects } = await fleet.queue.broker();
@@ -220,7 +235,13 @@ describe('of a consumer that several workers share', () => {
       for (const each of answers) stranger.publish(reply, each);
     };
     stranger.subscribe(subjects.settledAsked(), { callback: (_, message) => forge(message) });
-    const questions = [{ consumer: 'step-normal', firstSeq: 1e15 }, { consumer: 7 }, { firstSeq: 'x' }, []];
+    const questions = [
+      { kind: 'jobs', consumer: 'step-normal', firstSeq: 1e15 },
+      { kind: 'jobs', consumer: 7 },
+      { consumer: 'step-normal' },
+      { firstSeq: 'x' },
+      [],
+    ];
     const asking = setInterval(() => {
       for (const question of questions)
         stranger.publish(subjects.settledAsked(), JSON.stringify(question), { reply: '_INBOX.x.y' });

@@ -23,7 +23,7 @@ export interface RunningCli {
 }
 
 /** The environment without anything that would set an option. */
-function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
+export function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(NATS_|JETFLEET_|NOVITA_|LOG_LEVEL$|FORCE_COLOR$|NO_COLOR$)/.test(name),
   );

@@ -23,6 +23,12 @@ test('the order of subjects does not matter, a missing one does', () => {
   expect(findDrift('stream X', {}, want)).toHaveLength(1);
 });
 
+test('the order of the keys of a setting does not matter, its values do', () => {
+  const want = { subject_transform: { src: 'a', dest: 'b' } };
+  expect(findDrift('stream X', { subject_transform: { dest: 'b', src: 'a' } }, want)).toEqual([]);
+  expect(findDrift('stream X', { subject_transform: { dest: 'c', src: 'a' } }, want)).toHaveLength(1);
+});
+
 test('zero and false may be left out by the server', () => {
   expect(findDrift('x', {}, { max_age: 0, sealed: false })).toEqual([]);
   expect(findDrift('x', { max_age: 5 }, { max_age: 0 })).toHaveLength(1);
@@ -38,6 +44,7 @@ test.each([
   ['allow_rollup_hdrs', true],
   ['allow_msg_ttl', true],
   ['sources', undefined],
+  ['subject_transform', undefined],
   ['allow_atomic', false],
   ['storage', 'memory'],
   ['subjects', ['jobs.>']],

@@ -53,7 +53,8 @@ describe('in a namespace', () => {
       subjects.timer('waiting', ADDRESS),
       subjects.event(ANY, 'failed', ANY),
       subjects.eventsOf('a'),
-      ...subjects.workFilters('jobs', ANY, ANY),
+      subjects.workFilter('jobs', ANY, ANY),
+      ...subjects.publishedWork('jobs', 'low'),
     ];
     for (const subject of all) expect(subject).toMatch(/^acme\.[a-z]/);
   });
@@ -89,6 +90,7 @@ describe.each(['', 'acme'])('parsing in the namespace "%s"', (namespace) => {
     const { id: _, ...nameless } = ADDRESS;
     expect(subjects.parseWork(subjects.work(nameless))).toEqual(nameless);
     expect(subjects.parseWork(subjects.work(nameless))).not.toHaveProperty('id');
+    expect(subjects.parseWork(`${prefix}jobs.high.create_instance.:seq`)).toEqual(nameless);
   });
 
   test.each([
@@ -123,13 +125,24 @@ describe.each(['', 'acme'])('parsing in the namespace "%s"', (namespace) => {
     expect(subjects.parseEvent(prefix + subject)).toBeUndefined();
   });
 
-  test('a type’s filters cover both forms of its subject, and no other type, priority or timer', () => {
-    const filters = subjects.workFilters('jobs', 'high', 'create_instance');
-    const taken = (subject: string) => filters.filter((filter) => covers(filter, subject)).length;
+  test.each([
+    ['filter', (each: Subjects) => each.workFilter('jobs', 'high', 'create_instance')],
+    ['consumer', (each: Subjects) => each.consumerFor('jobs', 'high', 'create_instance').filter],
+    ['removal', (each: Subjects) => each.consumerFor('jobs', 'high', 'create_instance').removal],
+  ])('the %s of a type covers its jobs, with and without an id, and no other type or priority', (_, of) => {
+    const filter = of(subjects);
+    expect(covers(filter, subjects.work(ADDRESS))).toBe(true);
+    expect(covers(filter, `${prefix}jobs.high.create_instance.:seq`)).toBe(true);
+    expect(covers(filter, subjects.work({ ...ADDRESS, priority: 'low' }))).toBe(false);
+    expect(covers(filter, subjects.work({ ...ADDRESS, type: 'create_instance2' }))).toBe(false);
+  });
+
+  test('what may be published of a priority has an id or none', () => {
+    const published = subjects.publishedWork('jobs', 'high');
+    const taken = (subject: string) => published.filter((filter) => covers(filter, subject)).length;
     expect(taken(subjects.work(ADDRESS))).toBe(1);
     expect(taken(`${prefix}jobs.high.create_instance`)).toBe(1);
     expect(taken(subjects.work({ ...ADDRESS, priority: 'low' }))).toBe(0);
-    expect(taken(subjects.work({ ...ADDRESS, type: 'create_instance2' }))).toBe(0);
     expect(taken(`${prefix}jobs.high.create_instance.a.b`)).toBe(0);
     expect(taken(subjects.timer('retrying', ADDRESS))).toBe(0);
     expect(taken(subjects.schedule('jobs', 'a'))).toBe(0);

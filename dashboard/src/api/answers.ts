@@ -155,6 +155,7 @@ export interface StreamHealth {
     leader?: string;
     ok: boolean;
     drift: string[];
+    stalled?: string;
   }[];
   consumers: { name: string; pending: number; ackPending: number; redelivered: number; waiting: number }[];
 }

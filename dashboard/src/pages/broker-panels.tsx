@@ -42,7 +42,7 @@ function Streams({ streams }: Pick<StreamHealth, 'streams'>) {
         </tr>
       </thead>
       <tbody>
-        {streams.map(({ name, messages, bytes, replicas, leader, ok, drift }) => (
+        {streams.map(({ name, messages, bytes, replicas, leader, ok, drift, stalled }) => (
           <tr key={name}>
             <th scope="row">{name}</th>
             <td class="number" data-label="messages">
@@ -55,8 +55,11 @@ function Streams({ streams }: Pick<StreamHealth, 'streams'>) {
               {replicas}
             </td>
             <td data-label="health">
-              <span class={ok ? 'badge completed' : 'badge failed'} title={drift.join('\n')}>
-                {ok ? 'ok' : (drift[0] ?? 'not ok')}
+              <span
+                class={ok ? 'badge completed' : 'badge failed'}
+                title={[...(stalled ? [stalled] : []), ...drift].join('\n')}
+              >
+                {ok ? 'ok' : stalled ? 'stores nothing' : (drift[0] ?? 'not ok')}
               </span>
             </td>
           </tr>

@@ -1,4 +1,8 @@
 import { z } from '@hono/zod-openapi';
+import { STALLED } from '../../broker/unanswered-writes.js';
+import { listWorkers } from '../../inspect/fleet.js';
+import type { StreamHealth } from '../../queue/stream-health.js';
+import type { WorkerInfo } from '../../wire/inspection.js';
 import { addRoute, type Routes } from '../route.js';
 
 const count = z.number().int().min(0);
@@ -17,6 +21,14 @@ const eventConsumer = z.object({
     z.object({ seq: count, jobId: z.string(), at: z.string(), deliveries: count, error: z.string() }),
   ),
 });
+
+/** Who writes learns first that a stream stores nothing, and those are the workers. */
+function withStalled(streams: readonly StreamHealth[], workers: readonly WorkerInfo[]): StreamHealth[] {
+  return streams.map((stream) => {
+    const isStalled = workers.some(({ stalled }) => stalled.includes(stream.name));
+    return isStalled ? { ...stream, ok: false, stalled: `${stream.name} ${STALLED}` } : stream;
+  });
+}
 
 /** `/api/v1/streams` and `/api/v1/event-consumers`. */
 export function streamRoutes(routes: Routes): void {
@@ -43,6 +55,7 @@ export function streamRoutes(routes: Routes): void {
                 leader: z.string().optional(),
                 ok: z.boolean(),
                 drift: z.array(z.string()),
+                stalled: z.string().optional(),
               }),
             ),
             consumers: z.array(
@@ -58,7 +71,10 @@ export function streamRoutes(routes: Routes): void {
         },
       },
     },
-    async ({ c }) => c.json(await queue.health()),
+    async ({ c }) => {
+      const [health, workers] = await Promise.all([queue.health(), listWorkers(queue)]);
+      return c.json({ ...health, streams: withStalled(health.streams, workers) });
+    },
   );
   addRoute(
     routes,

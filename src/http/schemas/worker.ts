@@ -17,5 +17,8 @@ export const workerSchema = z
       .array(z.object({ id: z.string(), type: z.string(), attempt: z.number(), signalledAt: z.string() }))
       .openapi({ description: 'Handlers that gave up their slot and have not ended, at most 100' }),
     abandonedCount: z.number().int().openapi({ description: 'Handlers abandoned since the worker started' }),
+    stalled: z
+      .array(z.string())
+      .openapi({ description: 'Streams that do not answer its writes, although the server is there' }),
   })
   .openapi('Worker');

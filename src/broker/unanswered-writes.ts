@@ -1,0 +1,39 @@
+/** From so long without an answer on, a stream is taken to store nothing. */
+const STALLED_MS = 5_000;
+
+/**
+ * Since when a stream has answered no write. nats-server gives no answer once a write to the disk has failed, as on a full
+ * one, and says that all is well (measured with 2.15.1).
+ */
+export class UnansweredWrites {
+  #sinceMs: number | undefined;
+  readonly #onStalled: () => void;
+  #isTold = false;
+
+  /** @param onStalled told once, when the stream stores nothing */
+  constructor(onStalled: () => void = () => {}) {
+    this.#onStalled = onStalled;
+  }
+
+  /** A write was sent `agoMs` ago and has no answer. */
+  silent(agoMs: number): void {
+    this.#sinceMs ??= performance.now() - agoMs;
+    if (this.#isTold || !this.isStalled) return;
+    this.#isTold = true;
+    this.#onStalled();
+  }
+
+  /** The stream answers, or is about to: the connection has just come back. */
+  reset(): void {
+    this.#sinceMs = undefined;
+    this.#isTold = false;
+  }
+
+  get isStalled(): boolean {
+    return this.#sinceMs !== undefined && performance.now() - this.#sinceMs >= STALLED_MS;
+  }
+}
+
+/** What that means, and the way out. */
+export const STALLED =
+  'does not answer writes, although the server is there. Its disk may be full, or may have been: free room, then restart nats-server, which stores nothing more until then';

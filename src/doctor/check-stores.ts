@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import type { Broker } from '../broker/broker.js';
+import { STALLED } from '../broker/unanswered-writes.js';
+import { workersOf } from '../inspect/fleet.js';
+import { readMonitor } from './check-server.js';
+import { type Diagnosis, diagnose } from './finding.js';
+
+/** What the server's health check says of a stream that it cannot write (nats-server 2.15, `GET /healthz`). */
+const WRITE_ERROR = /^JetStream stream '(?<account>.*) > (?<stream>.*)' write error: (?<reason>.*)$/s;
+
+const healthSchema = z.object({ error: z.string().optional() });
+
+/**
+ * Streams that store nothing. Nothing tells of it but writes, which get no answer, and the server's health check: so workers
+ * are asked, and the monitoring page where it is known.
+ */
+export async function checkStores(broker: Broker, monitorUrl: string | undefined): Promise<Diagnosis[]> {
+  const workers = await workersOf(broker);
+  const own = broker.stalled.map((kind) => broker.subjects.streamName(kind));
+  const stalled = new Set([...own, ...workers.flatMap((worker) => worker.stalled)]);
+  const found = [...stalled].map((name) => diagnose('stream_stalled', `stream ${name}`, `it ${STALLED}`));
+  const failure = monitorUrl ? await writeErrorAt(monitorUrl) : undefined;
+  if (!failure || stalled.has(failure.stream)) return found;
+  const message = `the server says: ${failure.reason}. Free room, then restart nats-server`;
+  return [...found, diagnose('stream_stalled', `stream ${failure.stream}`, message)];
+}
+
+/** The first stream that the server cannot write; it names no more than one. */
+async function writeErrorAt(monitorUrl: string): Promise<{ stream: string; reason: string } | undefined> {
+  const { error } = await readMonitor(monitorUrl, '/healthz', healthSchema);
+  const { stream, reason } = WRITE_ERROR.exec(error ?? '')?.groups ?? {};
+  return stream === undefined ? undefined : { stream, reason: reason ?? '' };
+}

@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
+
+/** A code block of a page. */
+export interface Snippet {
+  /** `sh`, `ts`, or nothing. */
+  language: string;
+  code: string;
+}
+
+export function snippetsOf(page: string): Snippet[] {
+  const blocks = readFileSync(page, 'utf8').matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
+  return [...blocks].map(([, language = '', code = '']) => ({ language, code }));
+}
+
+/** Writes TypeScript into a file inside the package, whose name it imports. The file goes when the test ends. */
+export async function asFile(code: string): Promise<string> {
+  const folder = await mkdtemp(join('dist', '.snippet-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'snippet.mts');
+  await writeFile(file, code);
+  return file;
+}
+
+/** A program that runs. */
+export interface Example {
+  child: ChildProcess;
+  lines: string[];
+  /** Resolves with the first line that fits, once it is printed. */
+  line(pattern: RegExp): Promise<string>;
+  /** Resolves with the exit code once everything is printed. */
+  ended: Promise<number | null>;
+}
+
+/** Runs a file as its reader would, in a process of its own, against the built package. */
+export function runFile(file: string, args: string[] = [], env: Record<string, string> = {}): Example {
+  return follow(process.execPath, ['--import', 'tsx', file, ...args], env);
+}
+
+/**
+ * Runs shell commands as their reader would. `npx jetfleet` is the built command, `nats req` and `curl` are stand-ins for
+ * what a machine may not have.
+ */
+export function runShell(code: string, env: Record<string, string> = {}): Example {
+  const tool = (name: string) =>
+    `${name}() { "${process.execPath}" test/support/snippet-tool.mjs ${name} "$@"; }`;
+  const script = ['set -eu', ...['npx', 'nats', 'curl'].map(tool), code].join('\n');
+  return follow('bash', ['-c', script], env);
+}
+
+function follow(command: string, args: string[], env: Record<string, string>): Example {
+  const { NATS_URL: _url, JETFLEET_NAMESPACE: _namespace, ...clean } = process.env;
+  const child = spawn(command, args, {
+    env: { ...clean, LOG_LEVEL: 'silent', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // A shell runs programs, which end with it.
+    detached: true,
+  });
+  onTestFinished(() => killAll(child));
+  const lines: string[] = [];
+  const output = createInterface({ input: child.stdout });
+  output.on('line', (line) => lines.push(line));
+  const line = (pattern: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const check = (text: string) => pattern.test(text) && resolve(text);
+      lines.forEach(check);
+      output.on('line', check);
+      output.on('close', () => reject(new Error(`no line fits ${pattern}:\n${lines.join('\n')}`)));
+    });
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  return { child, lines, line, ended };
+}
+
+function killAll({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All have ended.
+  }
+}
