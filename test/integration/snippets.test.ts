@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createNovitaProvider, startSimulator } from '../../src/gpu/index.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
-import { bareEnvironment, startCli } from '../support/cli.js';
+import { bareEnvironment, killAtTheEnd, startCli } from '../support/cli.js';
 import { type Dev, startDev } from '../support/dev.js';
 import { asFile, type Example, runFile, runShell, snippetsOf } from '../support/snippets.js';
 
@@ -68,12 +68,16 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
       const [get = '', watch = '', stats = ''] = code.trim().split('\n');
       expect(await run(get, looking)).toMatch(/^id +order-42$/m);
       expect(await run(stats, looking)).toMatch(/^send_webhook +1 /m);
-      const watching = startCli(watch.split(' ').slice(2), { ...env, ...looking });
-      await watching.until('stderr', /./);
-      await queue.cancel('order-42');
-      expect(await watching.until('stdout', /\n/)).toMatch(/order-42/);
+      const watching = killAtTheEnd(startCli(watch.split(' ').slice(2), { ...env, ...looking }));
+      // It shows what happens from its start on.
+      const again = setInterval(async () => {
+        await queue.cancel(await queue.addJob('send_webhook', payload, 'low', { delayMs: 3_600_000 }));
+      }, 200);
+      onTestFinished(() => clearInterval(again));
+      expect(await watching.until('stdout', /\n/)).toMatch(/send_webhook.*cancelled/);
+      clearInterval(again);
       watching.child.kill('SIGINT');
-      await watching.ended;
+      expect((await watching.ended).code).toBe(0);
     },
     "import { JobPriority, JobQueueService, JobType, JobWorkerService } from 'jetfleet';":
       'test/integration/examples.test.ts',
