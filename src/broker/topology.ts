@@ -4,6 +4,7 @@ import { BrokerError } from '../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamKind, Subjects, WorkKind } from '../wire/subjects.js';
+import { AtOnce } from './at-once.js';
 import { type Drift, findDrift, formatDrift, isForeign, OTHER_NAMESPACE } from './drift.js';
 import {
   apiCodeOf,
@@ -46,6 +47,8 @@ export const SINGLE_COPIES =
   'streams have one copy each, but the server belongs to a cluster. A stream is away while the server that holds it is, and lost with its disk. Set the number of copies with --replicas or JETFLEET_REPLICAS. "jetfleet doctor --replicas 3 --fix" raises it for streams that exist';
 
 const NANOS_PER_MS = 1_000_000;
+/** Each takes the server milliseconds, and a call that waits for long behind others counts as unanswered. */
+const ADDED_AT_ONCE = 50;
 /** Types in one message. */
 const MAX_NAMED = 20;
 const SUBJECTS_OVERLAP = 10065;
@@ -62,6 +65,7 @@ export class Topology {
   readonly #subjects: Subjects;
   readonly #options: TopologyOptions;
   readonly #jsm: JetStreamManager;
+  readonly #adding = new AtOnce(ADDED_AT_ONCE);
 
   private constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions) {
     this.#jsm = jsm;
@@ -313,7 +317,8 @@ export class Topology {
   ): Promise<void> {
     const target = `consumer ${config.durable_name} of ${stream}`;
     if (have) compare(target, have.config, config, report);
-    else await onMissing(target, report, () => this.#jsm.consumers.add(stream, config));
+    else
+      await this.#adding.run(() => onMissing(target, report, () => this.#jsm.consumers.add(stream, config)));
   }
 
   /** What is there of the wanted consumers, by stream and name. */

@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import type { Broker } from '../broker/broker.js';
 import { STALLED } from '../broker/unanswered-writes.js';
-import { workersOf } from '../inspect/fleet.js';
+import { STREAM_KINDS, type StreamKind } from '../wire/subjects.js';
 import { readMonitor } from './check-server.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** What the server's health check says of a stream that it cannot write (nats-server 2.15, `GET /healthz`). */
 const WRITE_ERROR = /^JetStream stream '(?<account>.*) > (?<stream>.*)' write error: (?<reason>.*)$/s;
 
+/** How long a worker that is busy may take to answer. */
+const ANSWERS_MS = 2_000;
+/** As much as matters here of what a worker says of itself. */
+const workerSchema = z.object({ stalled: z.array(z.string()) });
 const healthSchema = z.object({ error: z.string().optional() });
 
 /**
@@ -15,9 +19,12 @@ const healthSchema = z.object({ error: z.string().optional() });
  * are asked, and the monitoring page where it is known.
  */
 export async function checkStores(broker: Broker, monitorUrl: string | undefined): Promise<Diagnosis[]> {
-  const workers = await workersOf(broker);
-  const own = broker.stalled.map((kind) => broker.subjects.streamName(kind));
-  const stalled = new Set([...own, ...workers.flatMap((worker) => worker.stalled)]);
+  const { notices, subjects } = broker;
+  const workers = await notices.ask(subjects.workersAsked(), {}, ANSWERS_MS);
+  const told = new Set(workers.flatMap((worker) => workerSchema.safeParse(worker).data?.stalled ?? []));
+  const isStalled = (kind: StreamKind) =>
+    broker.stalled.includes(kind) || told.has(subjects.streamName(kind));
+  const stalled = new Set(STREAM_KINDS.filter(isStalled).map((kind) => subjects.streamName(kind)));
   const found = [...stalled].map((name) => diagnose('stream_stalled', `stream ${name}`, `it ${STALLED}`));
   const failure = monitorUrl ? await writeErrorAt(monitorUrl) : undefined;
   if (!failure || stalled.has(failure.stream)) return found;

@@ -1,4 +1,3 @@
-import type { Broker } from '../broker/broker.js';
 import { PerSecond } from '../broker/notices.js';
 import { assertJobId } from '../jobs/job-id.js';
 import { checkNumber } from '../jobs/numbers.js';
@@ -23,11 +22,7 @@ const MAX_RECORD_BYTES = 256 * 1024;
 /** Every worker that answers within two seconds, by name. */
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
   assertQueue(queue);
-  return workersOf(await queue.broker());
-}
-
-/** As {@link listWorkers}. */
-export async function workersOf({ notices, subjects }: Broker): Promise<WorkerInfo[]> {
+  const { notices, subjects } = await queue.broker();
   const answers = await notices.ask(subjects.workersAsked(), {}, GATHER_MS);
   const workers = answers.flatMap((answer) => readWorker(answer) ?? []);
   return workers.sort((a, b) => a.name.localeCompare(b.name));

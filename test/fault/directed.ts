@@ -104,7 +104,8 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     sees: new Set(['flood']),
   },
   'no-heartbeat': {
-    plan: plan('no-heartbeat', { workers: 2, jobs: tasks(2, { ms: 2.5 * PATIENT_MS, end: 'ok' }) }),
+    // One that comes back to the worker that has it is charged to nobody, so several.
+    plan: plan('no-heartbeat', { workers: 2, jobs: tasks(6, { ms: 2.5 * PATIENT_MS, end: 'ok' }) }),
     sees: new Set(['charged']),
   },
   'unowned-delete': {
