@@ -1,5 +1,5 @@
-/** From so long without an answer on, a stream is taken to store nothing. */
-const STALLED_MS = 5_000;
+/** From so long without an answer on, a stream is taken to store nothing. An election takes up to nine seconds. */
+const STALLED_MS = 12_000;
 
 /**
  * Since when a stream has answered no write. nats-server gives no answer once a write to the disk has failed, as on a full
@@ -36,4 +36,4 @@ export class UnansweredWrites {
 
 /** What that means, and the way out. */
 export const STALLED =
-  'does not answer writes, although the server is there. Its disk may be full, or may have been: free room, then restart nats-server, which stores nothing more until then';
+  'does not answer writes, although the connection stands. Its disk may be full, or may have been: free room, then restart nats-server, which stores nothing more until then';

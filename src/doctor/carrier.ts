@@ -32,7 +32,8 @@ async function hasMessage(
   if (workSeq === undefined) return false;
   // Published without an id, so that its subject does not name it.
   const message = await read.bySequence(stream, workSeq);
-  return message?.subject === subjects.work({ kind, priority, type });
+  const work = message && subjects.parseWork(message.subject);
+  return work?.id === undefined && work?.priority === priority && work.type === type;
 }
 
 async function hasTimer(

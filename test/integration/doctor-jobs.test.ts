@@ -237,6 +237,25 @@ describe('a message of a type that no worker can have', () => {
   });
 });
 
+describe('a job that is under way', () => {
+  it.each([
+    ['with an id', '.named', 'named'],
+    ['without an id', '', 'seq-1'],
+  ])('%s is no finding while its message is there, and one without', async (_, token, id) => {
+    const { connection, subjects } = broker;
+    await connection.request(
+      `${subjects.work({ kind: 'jobs', priority: 'low', type: 'step' })}${token}`,
+      '{}',
+    );
+    const updatedAt = new Date(Date.now() - 60_000).toISOString();
+    const running = { ...(await pendingOf(id)), updatedAt, attempt: 1, workSeq: 1 } as const;
+    await broker.appendEvent({ ...running, status: 'processing', state: 'running' }, 0);
+    expect(await check().look()).toEqual([]);
+    await broker.topology.deleteMessage('jobs', 1);
+    expect(codesOf(await check().look())).toEqual(['processing_stale']);
+  });
+});
+
 describe('a failure that a redrive left behind', () => {
   /** A redrive that died between its two writes. */
   async function half(id: string): Promise<number> {

@@ -7,7 +7,7 @@ import { type SmallDisk, smallDisk } from '../support/small-disk.js';
 const DISK_BYTES = 16 * 1024 * 1024;
 const LEFT_BYTES = 200_000;
 /** Longer than it takes until writes count as unanswered. */
-const GIVE_UP_MS = 7_000;
+const GIVE_UP_MS = 14_000;
 
 let disk: SmallDisk;
 let nats: ConfiguredNats;
@@ -44,7 +44,7 @@ test('a full disk is seen, reported, and over once there is room and the server 
   expect(refused).toMatchObject({
     code: 'JETFLEET_PUBLISH_TIMEOUT',
     retryable: true,
-    message: expect.stringMatching(/large within 7000 ms.*disk may be full.*restart nats-server/),
+    message: expect.stringMatching(/large within 14000 ms.*disk may be full.*restart nats-server/),
   });
   const { streams } = await queue.health();
   expect(streams.filter(({ ok }) => !ok)).toMatchObject([
