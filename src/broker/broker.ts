@@ -424,8 +424,10 @@ export class Broker {
   #tell(change: ConnectionChange): void {
     if (change === 'back') {
       this.#refused.clear();
+      // What was under way says nothing of the streams.
+      this.#resetUnanswered();
       this.#inbox.giveUp();
-      for (const kind of STREAM_KINDS) this.#unanswered[kind].reset();
+      this.#resetUnanswered();
       void this.clock.measure();
     }
     for (const listener of this.#listeners) {
@@ -435,6 +437,10 @@ export class Broker {
         this.#logger.error({ err, change }, 'a listener to the connection failed');
       }
     }
+  }
+
+  #resetUnanswered(): void {
+    for (const kind of STREAM_KINDS) this.#unanswered[kind].reset();
   }
 
   #refuse(violation: Violation): void {

@@ -134,15 +134,31 @@ export class Topology {
       return this.#compareConsumer(want, have, report, onMissing);
     };
     const compareType = async ({ type, consumers }: (typeof byType)[number]) => {
-      try {
-        await Promise.all(consumers.map(compareEach));
-      } catch (error) {
-        if (apiCodeOf(error) !== CONSUMER_LIMIT) throw error;
-        report.refusedTypes.push(type);
-      }
+      const results = await Promise.allSettled(consumers.map(compareEach));
+      const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+      const other = errors.find((error) => apiCodeOf(error) !== CONSUMER_LIMIT);
+      if (other) throw other;
+      if (errors.length > 0) await this.#refuseType(type, consumers, report);
     };
     await Promise.all(byType.map(compareType));
     return report;
+  }
+
+  /** Others may need the room, and with some of its consumers a type would look as if it were handled. */
+  async #refuseType(
+    type: string,
+    consumers: readonly WantedConsumer[],
+    report: TopologyReport,
+  ): Promise<void> {
+    report.refusedTypes.push(type);
+    for (const { stream, config } of consumers) {
+      const place = report.created.indexOf(targetOf(stream, config));
+      if (place < 0) continue;
+      report.created.splice(place, 1);
+      await unlessMissing([CONSUMER_NOT_FOUND], () =>
+        this.#jsm.consumers.delete(stream, config.durable_name),
+      );
+    }
   }
 
   /** The consumers of every type that somebody handles. */
@@ -315,7 +331,7 @@ export class Topology {
     report: TopologyReport,
     onMissing: OnMissing,
   ): Promise<void> {
-    const target = `consumer ${config.durable_name} of ${stream}`;
+    const target = targetOf(stream, config);
     if (have) compare(target, have.config, config, report);
     else
       await this.#adding.run(() => onMissing(target, report, () => this.#jsm.consumers.add(stream, config)));
@@ -402,6 +418,10 @@ function whatDiffers(danger: readonly Drift[]): string {
 /** A stream of somebody else gets no consumers of ours. */
 function isForeignIn({ drift }: TopologyReport, stream: string): boolean {
   return drift.some((each) => each.target === `stream ${stream}` && isForeign(each));
+}
+
+function targetOf(stream: string, { durable_name: name }: WantedConsumer['config']): string {
+  return `consumer ${name} of ${stream}`;
 }
 
 function keyOf(stream: string, consumer: string): string {

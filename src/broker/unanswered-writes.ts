@@ -1,12 +1,16 @@
 /** From so long without an answer on, a stream is taken to store nothing. An election takes up to nine seconds. */
 const STALLED_MS = 12_000;
+/** For how long that is believed when nobody writes any more. */
+const KNOWN_MS = 60_000;
 
 /**
  * Since when a stream has answered no write. nats-server gives no answer once a write to the disk has failed, as on a full
  * one, and says that all is well (measured with 2.15.1).
  */
 export class UnansweredWrites {
+  /** When the first of the writes without an answer was sent, and when the last one was given up. */
   #sinceMs: number | undefined;
+  #lastMs = 0;
   readonly #onStalled: () => void;
   #isTold = false;
 
@@ -17,7 +21,8 @@ export class UnansweredWrites {
 
   /** A write was sent `agoMs` ago and has no answer. */
   silent(agoMs: number): void {
-    this.#sinceMs ??= performance.now() - agoMs;
+    this.#lastMs = performance.now();
+    this.#sinceMs ??= this.#lastMs - agoMs;
     if (this.#isTold || !this.isStalled) return;
     this.#isTold = true;
     this.#onStalled();
@@ -30,7 +35,8 @@ export class UnansweredWrites {
   }
 
   get isStalled(): boolean {
-    return this.#sinceMs !== undefined && performance.now() - this.#sinceMs >= STALLED_MS;
+    const isLong = this.#sinceMs !== undefined && this.#lastMs - this.#sinceMs >= STALLED_MS;
+    return isLong && performance.now() - this.#lastMs < KNOWN_MS;
   }
 }
 

@@ -99,7 +99,9 @@ export class MessageCheck {
     const names = new Set(consumers.map(({ name }) => name));
     const isCovered = (subject: string) => {
       const work = subjects.parseWork(subject);
-      return work !== undefined && names.has(subjects.consumerName(work.type, work.priority));
+      if (work === undefined) return false;
+      const { name, filter } = subjects.consumerFor(kind, work.priority, work.type);
+      return names.has(name) && subject.startsWith(filter.slice(0, -1));
     };
     const filters = consumers.flatMap(({ config }) => config.filter_subject ?? []);
     const covered = await Promise.all(filters.map((filter) => read.count(stream, filter)));

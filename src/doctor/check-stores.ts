@@ -27,7 +27,8 @@ export async function checkStores(broker: Broker, monitorUrl: string | undefined
   const stalled = new Set(STREAM_KINDS.filter(isStalled).map((kind) => subjects.streamName(kind)));
   const found = [...stalled].map((name) => diagnose('stream_stalled', `stream ${name}`, `it ${STALLED}`));
   const failure = monitorUrl ? await writeErrorAt(monitorUrl) : undefined;
-  if (!failure || stalled.has(failure.stream)) return found;
+  const isOurs = STREAM_KINDS.some((kind) => subjects.streamName(kind) === failure?.stream);
+  if (!failure || !isOurs || stalled.has(failure.stream)) return found;
   const message = `the server says: ${failure.reason}. Free room, then restart nats-server`;
   return [...found, diagnose('stream_stalled', `stream ${failure.stream}`, message)];
 }

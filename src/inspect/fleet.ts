@@ -22,7 +22,7 @@ const MAX_RECORD_BYTES = 256 * 1024;
 /** Every worker that answers within two seconds, by name. */
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
   assertQueue(queue);
-  const { notices, subjects } = await queue.broker();
+  const { notices, subjects } = await queue.brokerAsItIs();
   const answers = await notices.ask(subjects.workersAsked(), {}, GATHER_MS);
   const workers = answers.flatMap((answer) => readWorker(answer) ?? []);
   return workers.sort((a, b) => a.name.localeCompare(b.name));

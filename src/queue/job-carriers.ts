@@ -37,20 +37,19 @@ export async function carriedAmong<J extends Named>(
   jobs: readonly J[],
 ): Promise<Set<J>> {
   const carried = new Set<J>();
-  const asked = new Map<StreamKind, Map<string, J>>();
+  const asked = new Map<StreamKind, Map<string, J[]>>();
   for (const job of jobs) {
     // The subject of one without an id is that of many.
     if (sequenceOf(job.id) !== undefined) carried.add(job);
     for (const [kind, subject] of workKindsFor(job.type).flatMap((each) => placesOf(subjects, each, job))) {
-      const bySubject = asked.get(kind) ?? new Map<string, J>();
-      asked.set(kind, bySubject.set(subject, job));
+      const bySubject = asked.get(kind) ?? new Map<string, J[]>();
+      asked.set(kind, bySubject.set(subject, [...(bySubject.get(subject) ?? []), job]));
     }
   }
   await Promise.all(
     [...asked].map(async ([kind, bySubject]) => {
       for (const { subject } of await read.lastOfEach(subjects.streamName(kind), [...bySubject.keys()])) {
-        const job = bySubject.get(subject);
-        if (job) carried.add(job);
+        for (const job of bySubject.get(subject) ?? []) carried.add(job);
       }
     }),
   );

@@ -60,7 +60,9 @@ export async function cleanupJobs(
     // Events are stored in the order of their time, so the first young one ends the search.
     if (old.length < page.length) break;
   }
-  return removals.end();
+  const removed = await removals.end();
+  onProgress(removed);
+  return removed;
 }
 
 /** Slow answers leave the measured clock off by some milliseconds, and it may not have come to the last event yet. */
@@ -192,9 +194,11 @@ class Removals {
       this.#staying.get(record.type)?.delete(record.id);
       ofType(this.#going, record.type).set(record.id, upTo);
     }
-    for (const [type, going] of this.#going) {
-      if (going.size >= WORTH_REMOVING) await this.#removeFirst(type);
-      if (going.size > MOST_GOING) await this.#purgeAll(going);
+    const going = [...this.#going.values()].reduce((sum, { size }) => sum + size, 0);
+    if (going < WORTH_REMOVING) return;
+    for (const [type, ofThis] of this.#going) {
+      await this.#removeFirst(type);
+      if (ofThis.size > MOST_GOING) await this.#purgeAll(ofThis);
     }
   }
 

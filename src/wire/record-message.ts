@@ -1,7 +1,8 @@
 /** A job record as the body of an event. */
 import { JetfleetError } from '../jobs/errors.js';
+import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { statusOf } from '../jobs/vocabulary.js';
+import { isPriority, statusOf } from '../jobs/vocabulary.js';
 
 const decoder = new TextDecoder();
 
@@ -35,8 +36,11 @@ function isRecord(value: unknown): value is JobRecord {
   return (
     record?.v === 1 &&
     typeof record.id === 'string' &&
+    // It goes into subjects, where another text could name what belongs to others.
+    isJobId(record.id) &&
     typeof record.type === 'string' &&
     typeof record.state === 'string' &&
+    isPriority(record.priority) &&
     record.status !== undefined &&
     statusOf(record.state) === record.status &&
     (record.next === undefined || Array.isArray(record.next)) &&

@@ -338,12 +338,12 @@ export class Lane {
     logger.warn({ type, reason }, 'consumer does not answer; checking streams and consumers');
     try {
       const report = await broker.topology.ensure([type]);
-      assertAllowed(report);
       const { created } = report;
       if (created.length > 0) this.#options.onRewound();
       if (created.length > 0) logger.warn({ type, created }, 'created what was missing');
       const drift = dangerIn(report);
       if (drift) logger.error({ err: drift, type }, 'jobs cannot be taken, or are not safe');
+      assertAllowed(report);
     } catch (error) {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
     }

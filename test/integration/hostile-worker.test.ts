@@ -39,6 +39,8 @@ beforeAll(async () => {
     nats,
     namespace: '',
     builtIn: true,
+    // A create waits for an answer that is fresh by this measure, and a busy broker is slow.
+    worker: { settleDelayMs: 1_000 },
     handlers: { [PROBE]: { payload: probePayload, handler: () => 'done', concurrency: 50 } },
   });
 });

@@ -58,3 +58,25 @@ describe.concurrent('a cancelled job whose message a worker is given while a cle
     },
   );
 });
+
+it('a forged record whose id stands for all jobs without an id removes none of them', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { connection, subjects, topology } = await queue.broker();
+  const bare = subjects.work({ kind: 'jobs', priority: 'normal', type: 'step' });
+  for (const body of ['1', '2']) await connection.request(bare, body);
+  const record = {
+    v: 1,
+    id: ':seq',
+    type: 'step',
+    priority: 'normal',
+    status: 'completed',
+    state: 'completed',
+  };
+  const body = JSON.stringify({ ...record, attempt: 1, maxAttempts: 1, workSeq: 1e15 });
+  await connection.request(`${subjects.prefix}events.step.completed.:seq`, body);
+  await queue.cleanup(0);
+  expect((await topology.streamInfo('jobs')).state.messages).toBe(2);
+  // It is nobody's record, so it goes.
+  expect((await topology.streamInfo('events')).state.messages).toBe(0);
+});

@@ -226,7 +226,7 @@ function headerLines(receiverUrl: string): fc.Arbitrary<Judged<Field[]>> {
 const goodId = fc.constantFrom('job-%', '-%_', `${'x'.repeat(120)}-%`);
 /** Reserved, too long, or of tokens that mean something to the server, a shell or a terminal. */
 const badId = fc.constantFrom(
-  ...'seq-7 webhook-seq-7 * > *% a/b $JS ü-% 🙂 " \\ %% \u200b \u202e <b> `id`'.split(' '),
+  ...'seq-7 webhook-seq-7 :seq-7 * > *% a/b $JS ü-% 🙂 " \\ %% \u200b \u202e <b> `id`'.split(' '),
   ...['\u0000', 'x'.repeat(129), 'x'.repeat(3_000)],
 );
 /** Ids that cannot be put on the wire: a blank ends the subject there. */

@@ -18,6 +18,9 @@ import { type FaultInput, Faults, type FaultTarget } from './faults.js';
 import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
 
 export const DEFAULT_SIMULATOR_API_KEY = 'simulator-key';
+/** Longer than any client keeps an idle connection while it works. */
+const IDLE_MS = 65_000;
+
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_REQUEST_LOG = 10_000;
 
@@ -92,6 +95,8 @@ class SimulatorServer implements Simulator {
         request.socket.destroy();
       });
     });
+    // Clients that are busy notice late that an idle connection was closed, and then a request is lost.
+    this.#server.keepAliveTimeout = IDLE_MS;
   }
 
   get url(): string {
