@@ -90,7 +90,6 @@ export class Broker {
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
   readonly #logs: Record<StreamKind, CommitLog>;
-  readonly #unanswered: Record<StreamKind, UnansweredWrites>;
   readonly #ownsConnection: boolean;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
   readonly #watch: ConnectionWatch;
@@ -123,16 +122,9 @@ export class Broker {
     this.counts = new RememberedCounts(this.read);
     this.handlers = new HandlerSettings(topology, subjects);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
-    const unanswered = (kind: StreamKind) =>
-      new UnansweredWrites(() => {
-        const stream = this.subjects.streamName(kind);
-        if (this.isConnected) this.#logger.error({ stream }, `the stream ${STALLED}`);
-      });
-    this.#unanswered = {
-      timers: unanswered('timers'),
-      jobs: unanswered('jobs'),
-      webhooks: unanswered('webhooks'),
-      events: unanswered('events'),
+    const onStalled = (kind: StreamKind) => {
+      const stream = this.subjects.streamName(kind);
+      if (this.isConnected) this.#logger.error({ stream }, `the stream ${STALLED}`);
     };
     const log = (kind: StreamKind) =>
       new CommitLog(
@@ -141,7 +133,7 @@ export class Broker {
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
         options.commit,
         streams,
-        this.#unanswered[kind],
+        new UnansweredWrites(() => onStalled(kind)),
       );
     this.#logs = {
       timers: log('timers'),
@@ -377,7 +369,7 @@ export class Broker {
 
   /** The streams that answer no writes of this process, although the server is there: see {@link STALLED}. */
   get stalled(): StreamKind[] {
-    return this.isConnected ? STREAM_KINDS.filter((kind) => this.#unanswered[kind].isStalled) : [];
+    return this.isConnected ? STREAM_KINDS.filter((kind) => this.#logs[kind].unanswered.isStalled) : [];
   }
 
   /** Whether the server is there now, as far as this side knows. */
@@ -440,7 +432,7 @@ export class Broker {
   }
 
   #resetUnanswered(): void {
-    for (const kind of STREAM_KINDS) this.#unanswered[kind].reset();
+    for (const kind of STREAM_KINDS) this.#logs[kind].unanswered.reset();
   }
 
   #refuse(violation: Violation): void {

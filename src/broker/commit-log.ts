@@ -65,13 +65,13 @@ const HEADER_ROOM = 8 * 1024;
  * Source: nats-server ADR-50, and the measurements in docs/decisions.
  */
 export class CommitLog {
+  readonly unanswered: UnansweredWrites;
   readonly #connection: NatsConnection;
   readonly #inbox: ReplyInbox;
   readonly #readLast: ReadLast;
   readonly #streams: StreamMaker;
   readonly #limits: Required<CommitLogOptions>;
   readonly #singles: SingleWriteGauge;
-  readonly #unanswered: UnansweredWrites;
   readonly #id = ulid();
   #batches = 0;
   /** What goes one by one at the end of this turn, and what goes in batches. */
@@ -99,7 +99,7 @@ export class CommitLog {
     unanswered = new UnansweredWrites(),
   ) {
     this.#connection = connection;
-    this.#unanswered = unanswered;
+    this.unanswered = unanswered;
     this.#inbox = inbox;
     this.#readLast = readLast;
     this.#streams = streams;
@@ -355,7 +355,7 @@ export class CommitLog {
     return batch.filter((waiting) => {
       if (waiting.enqueuedAt > end) return true;
       const first = waiting.group[0] as Append;
-      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(first, giveUpMs, this.#unanswered.isStalled));
+      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(first, giveUpMs, this.unanswered.isStalled));
       else if (waiting.nobody)
         this.#fail(waiting, noLeader(`${first.subject} was not stored within ${giveUpMs} ms`));
       else this.#fail(waiting, overloaded(first, giveUpMs));
@@ -395,8 +395,8 @@ export class CommitLog {
 
   #answerIn(reply: Reply): Answer {
     const answer = readAnswer(reply);
-    if (answer.kind === 'silent') this.#unanswered.silent(this.#limits.confirmTimeoutMs);
-    else this.#unanswered.reset();
+    if (answer.kind === 'silent') this.unanswered.silent(this.#limits.confirmTimeoutMs);
+    else this.unanswered.reset();
     return answer;
   }
 

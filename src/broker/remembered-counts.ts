@@ -50,7 +50,7 @@ export class RememberedCounts {
     try {
       await this.#countAgain(key, stream, filter);
     } catch {
-      // The next call tries again, and what is known is told until then.
+      // The next call tries again. Until then it gives what is known.
     } finally {
       this.#refreshing.delete(key);
     }

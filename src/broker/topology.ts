@@ -396,7 +396,7 @@ export function assertAllowed({ refusedTypes }: Pick<TopologyReport, 'refusedTyp
   if (refusedTypes.length === 0) return;
   const named = refusedTypes.slice(0, MAX_NAMED).join(', ');
   const more = refusedTypes.length > MAX_NAMED ? ` and ${refusedTypes.length - MAX_NAMED} more` : '';
-  const why = `the server allows no more consumers, so nobody can take jobs of ${named}${more}: a type needs four. Raise max_consumers of the account or the stream, then start the worker anew`;
+  const why = `the server allows no more consumers, so nobody can take jobs of ${named}${more}: a type needs four. Raise max_consumers of the account or the stream, then restart the worker`;
   throw new BrokerError('JETFLEET_CONSUMER_LIMIT', why, { retryable: true });
 }
 

@@ -29,7 +29,7 @@ interface Coverage {
   isCovered: (subject: string) => boolean;
   /** What has come since is not counted: a later look finds it. */
   uncovered: number;
-  /** Types of which some consumer hands out jobs. */
+  /** Types that have a consumer. */
   types: ReadonlySet<string>;
 }
 

@@ -59,7 +59,7 @@ export async function carriedAmong<J extends Named>(
 export async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named): Promise<Carrier[]> {
   const carriers = placesOf(subjects, kind, job).map(async ([kind, subject]) => {
     const stream = subjects.streamName(kind);
-    // As a rule there is none, which is asked for many jobs together.
+    // Most places are empty, which is asked for many together.
     if ((await read.lastTogether(stream, subject)) === undefined) return [];
     const page = await read.page(stream, subject, 1, MAX_CARRIERS);
     return page.map(({ seq }): Carrier => ({ kind, seq }));

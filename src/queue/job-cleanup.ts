@@ -102,7 +102,7 @@ interface Facts {
   nowMs: number;
 }
 
-/** A finished job. Nobody else's message, which says nothing about a job, is kept. */
+/** The ends of jobs among events of their ends. A message that is no record says nothing about a job, and is removed. */
 async function endedOf(broker: Broker, events: readonly StoredMessage[]): Promise<Ended[]> {
   const ended = events.map((event) => ({ event, record: broker.recordOf(event) }));
   const foreign = ended.filter(({ record }) => record === undefined);

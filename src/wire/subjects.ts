@@ -229,7 +229,7 @@ export class Subjects {
     const published = this.work({ kind, priority, type });
     return {
       name: this.consumerName(type, priority),
-      // Not `*`, which the server does not match with a stranger's id of `>`.
+      // Not `*`: the server does not match that with an id of `>`, which any producer may send.
       filter: `${published}.>`,
       removal: `${published.replace(/^[^.]+/, '*')}.*`,
     };

@@ -254,7 +254,7 @@ export class JobWorkerService implements AsyncDisposable {
     };
     this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
     if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
-      this.#openLane(type, this.#ensureOne(type)).catch((err) =>
+      this.#openLane(type, this.#ensure([type])).catch((err) =>
         this.#logger.error({ err, type }, 'cannot start the handler'),
       );
     }
@@ -404,7 +404,7 @@ export class JobWorkerService implements AsyncDisposable {
     };
     const ensured = Promise.resolve();
     // A type that was registered in the meantime is opened too.
-    const ready = (type: string) => (types.includes(type) ? ensured : this.#ensureOne(type));
+    const ready = (type: string) => (types.includes(type) ? ensured : this.#ensure([type]));
     const opened = [...this.#handlers.keys()].filter((type) => !refused.includes(type));
     await Promise.all(opened.map((type) => this.#openLane(type, ready(type))));
     this.#assertNotShutDown();
@@ -495,10 +495,6 @@ export class JobWorkerService implements AsyncDisposable {
     return refusedTypes;
   }
 
-  async #ensureOne(type: string): Promise<void> {
-    await this.#ensure([type]);
-  }
-
   /** So that jobs are shown as they will run. */
   async #tellSettings(types: readonly string[]): Promise<void> {
     const settings = [...this.#handlers]
@@ -511,7 +507,7 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   /** Begins to claim once the type's consumers are `ready`. A type is opened once, however often it is asked for. */
-  #openLane(type: string, ready: Promise<void>): Promise<void> {
+  #openLane(type: string, ready: Promise<unknown>): Promise<void> {
     const opening = this.#opening.get(type) ?? ready.then(() => this.#makeLane(type));
     this.#opening.set(type, opening);
     // What failed may be tried again by the next start.

@@ -110,13 +110,7 @@ export class Lane {
 
   /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
-    return this.#sources.map(({ kind, name, filter, removal, pull }) => ({
-      kind,
-      name,
-      filter,
-      removal,
-      settled: pull.settled,
-    }));
+    return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, settled: pull.settled }));
   }
 
   /** Resolves when no delivery is under way, and no handler has a slot. */

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createNovitaProvider, startSimulator } from '../../src/gpu/index.js';
@@ -16,6 +17,7 @@ beforeAll(async () => {
 afterAll(async () => {
   dev.child.kill('SIGTERM');
   await dev.ended;
+  await rm(dev.folder, { recursive: true });
 });
 
 const queueAt = (namespace = '') => new JobQueueService({ servers: dev.ready.natsUrl, namespace });

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { snippetsOf } from '../support/snippets.js';
 
 const readme = readFileSync('README.md', 'utf8');
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -39,7 +40,7 @@ describe('README', () => {
   });
 
   it('has code that compiles against the package as it is', () => {
-    const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+    const blocks = snippetsOf('README.md').flatMap(({ language, code }) => (language === 'ts' ? [code] : []));
     expect(blocks.length).toBeGreaterThanOrEqual(3);
     expect(typeErrors(blocks)).toEqual([]);
   });
