@@ -141,6 +141,7 @@ export class Broker {
       webhooks: log('webhooks'),
       events: log('events'),
     };
+    void connection.closed().then(() => this.#onEnd());
     this.#watch = new ConnectionWatch(
       connection,
       { onChange: (change) => this.#tell(change), onViolation: (violation) => this.#refuse(violation) },
@@ -403,7 +404,7 @@ export class Broker {
     // To a broker that is away nothing can be sent.
     const drainMs = this.isConnected ? Math.max(0, limitMs - LAST_FLUSH_MS) : 0;
     await Promise.all(Object.values(this.#logs).map((log) => log.drain(drainMs)));
-    for (const kind of STREAM_KINDS) this.#logs[kind].close();
+    this.#closeLogs();
     // Whoever waited for a write answers its delivery first.
     await setImmediate();
     await this.flush(Math.min(LAST_FLUSH_MS, Math.max(0, end - performance.now())));
@@ -411,6 +412,16 @@ export class Broker {
     this.clock.stop();
     this.#watch.stop();
     if (this.#ownsConnection) await this.connection.close();
+  }
+
+  #closeLogs(): void {
+    for (const kind of STREAM_KINDS) this.#logs[kind].close();
+  }
+
+  /** The owner of a lent connection closes it at any moment: nothing is stored or answered from then on. */
+  #onEnd(): void {
+    this.#closeLogs();
+    this.#inbox.close();
   }
 
   #tell(change: ConnectionChange): void {

@@ -298,7 +298,7 @@ export class DirectRead {
         if (!msg && this.#inbox.isClosed) return reject(closedConnection());
         const isEarly = !isRepeated && performance.now() - began < TIMEOUT_MS / 2;
         if (!msg && isEarly && isOpen(this.#connection)) return resolve(this.#ask(stream, query, true));
-        if (!msg) return reject(this.#connection.isClosed() ? closedConnection() : unanswered(stream));
+        if (!msg) return reject(unanswered(stream));
         const { headers, isWhole } = storedHeaders(msg);
         const code = statusOf(headers);
         if (code === NO_RESPONDERS) reject(noStream(stream));

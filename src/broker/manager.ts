@@ -72,44 +72,64 @@ export function noLeader(what: string, cause?: unknown): BrokerError {
  *   where nobody answers, `JETFLEET_JETSTREAM_DISABLED`, else `JETFLEET_PUBLISH_REFUSED`; JetfleetError `JETFLEET_CLOSED`
  */
 export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
-  return withCodes(await jetstreamManager(connection, { checkAPI: false }), connection);
+  return withCodes(await jetstreamManager(connection, { checkAPI: false }), new Calls(connection));
 }
 
 /** @throws as {@link openManager} */
 export function openClient(connection: NatsConnection): JetStreamClient {
-  return withCodes(jetstream(connection), connection);
+  return withCodes(jetstream(connection), new Calls(connection));
 }
 
 /** Passes everything on, and gives failed calls their code, those of the lists and groups inside as well. */
-function withCodes<T extends object>(api: T, connection: NatsConnection): T {
+function withCodes<T extends object>(api: T, calls: Calls): T {
   return new Proxy(api, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
-      if (typeof value === 'function')
-        return (...args: unknown[]) => coded(value.apply(target, args), connection);
-      return typeof value === 'object' && value !== null ? withCodes(value, connection) : value;
+      if (typeof value === 'function') return (...args: unknown[]) => coded(value.apply(target, args), calls);
+      return typeof value === 'object' && value !== null ? withCodes(value, calls) : value;
     },
   });
 }
 
-function isOfEnd(error: unknown, connection: NatsConnection): boolean {
-  if (error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError)
-    return true;
-  // What was under way when it closed.
-  return error instanceof errors.RequestError && connection.isClosed();
+function coded(result: unknown, calls: Calls): unknown {
+  if (result instanceof Promise) return calls.follow(result);
+  const isList = typeof result === 'object' && result !== null && 'next' in result;
+  return isList ? withCodes(result, calls) : result;
 }
 
-function coded(result: unknown, connection: NatsConnection): unknown {
-  if (result instanceof Promise) {
-    return result.catch((error: unknown) => {
-      if (error instanceof JetfleetError) throw error;
-      throw (
-        forbiddenIn(error) ?? (isOfEnd(error, connection) ? closedConnection() : named(error, connection))
-      );
+/**
+ * The calls that are under way on a connection. They end with it: what is asked while it closes is neither answered nor
+ * refused by the client, which waits for its own time to run out.
+ */
+class Calls {
+  readonly #connection: NatsConnection;
+  readonly #underWay = new Set<(error: Error) => void>();
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+    void connection.closed().then(() => {
+      for (const end of this.#underWay) end(closedConnection());
     });
   }
-  const isList = typeof result === 'object' && result !== null && 'next' in result;
-  return isList ? withCodes(result, connection) : result;
+
+  follow(call: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#underWay.add(reject);
+      const settle = () => this.#underWay.delete(reject);
+      call.then(resolve, (error: unknown) => reject(this.#named(error))).finally(settle);
+    });
+  }
+
+  #named(error: unknown): unknown {
+    if (error instanceof JetfleetError) return error;
+    return forbiddenIn(error) ?? (isOfEnd(error) ? closedConnection() : named(error, this.#connection));
+  }
+}
+
+/** A request fails for want of somebody who answers it, for want of a right, or by the end of its connection. */
+function isOfEnd(error: unknown): boolean {
+  if (error instanceof errors.RequestError) return !error.isNoResponders();
+  return error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError;
 }
 
 function named(error: unknown, connection: NatsConnection): unknown {
