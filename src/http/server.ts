@@ -20,6 +20,11 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
   requestTimeoutMs?: number;
   /** How long an answer waits for a reader that reads none of it. Defaults to 120,000. */
   unreadTimeoutMs?: number;
+  /**
+   * How long a connection without a request stays open. Longer than a load balancer in front keeps it, or that sends a
+   * request into a connection that is being closed. Defaults to 65,000.
+   */
+  idleTimeoutMs?: number;
 }
 
 const { local: _, ...OF_API } = API_OPTIONS;
@@ -31,6 +36,7 @@ const SERVER_OPTIONS: OptionNames<Required<HttpServerOptions>> = {
   headersTimeoutMs: true,
   requestTimeoutMs: true,
   unreadTimeoutMs: true,
+  idleTimeoutMs: true,
 };
 
 /** How late a request that takes too long may end. */
@@ -65,6 +71,7 @@ export async function startHttpServer(
     headersTimeoutMs = 20_000,
     requestTimeoutMs = 60_000,
     unreadTimeoutMs = 120_000,
+    idleTimeoutMs = 65_000,
     ...ofApi
   } = options;
   checkText('host', host);
@@ -73,6 +80,7 @@ export async function startHttpServer(
   checkInteger('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMER_MS);
   checkInteger('headersTimeoutMs', headersTimeoutMs, 1, requestTimeoutMs);
   checkInteger('unreadTimeoutMs', unreadTimeoutMs, 1, MAX_TIMER_MS);
+  checkInteger('idleTimeoutMs', idleTimeoutMs, 1, MAX_TIMER_MS);
   const tokens = options.tokens ?? parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   if (tokens.length === 0 && !isLoopback(host)) {
     throw new JetfleetError(
@@ -87,6 +95,7 @@ export async function startHttpServer(
     serverOptions: {
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeoutMs),
     },
   }) as import('node:http').Server;

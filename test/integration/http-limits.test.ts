@@ -67,7 +67,7 @@ test('a server that closes waits for a request that is under way, and not for it
   const [answer] = (await once(socket, 'data')) as [Buffer];
   expect(answer.toString()).toMatch(/^HTTP\/1\.1 201 /);
   await closed;
-  // A connection that nobody ends stays for 5 s.
+  // A connection that nobody ends stays for 65 s.
   expect(performance.now() - startedAt).toBeLessThan(4_500);
   socket.destroy();
 });
@@ -94,6 +94,27 @@ test('a reader that asks for much and reads nothing is let go', { retry: 3 }, as
   };
   expect(await read(0)).toBeGreaterThan(8_000_000);
   expect(await read(800)).toBeLessThan(8_000_000);
+});
+
+test('an idle connection stays open for longer than a load balancer keeps it, or for as long as asked', async () => {
+  const lifeOf = async (options: { idleTimeoutMs?: number }) => {
+    await using http = await startHttp(queue, options);
+    const socket = connect(http.server.port, '127.0.0.1');
+    socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    const startedAt = performance.now();
+    const said = /keep-alive: timeout=(\d+)/i.exec(answer.toString())?.[1];
+    const ended = once(socket, 'close');
+    await Promise.race([ended, delay(6_500)]);
+    const lastedMs = performance.now() - startedAt;
+    socket.destroy();
+    return { said, lastedMs };
+  };
+  const [usual, short] = await Promise.all([lifeOf({}), lifeOf({ idleTimeoutMs: 300 })]);
+  expect(usual.said).toBe('65');
+  expect(usual.lastedMs).toBeGreaterThan(6_000);
+  expect(short.lastedMs).toBeGreaterThan(250);
+  expect(short.lastedMs).toBeLessThan(6_000);
 });
 
 describe('live streams', () => {

@@ -217,6 +217,7 @@ const queueCalls: [name: string, code: RegExp, values: unknown[], call: (value: 
       'headersTimeoutMs',
       'requestTimeoutMs',
       'unreadTimeoutMs',
+      'idleTimeoutMs',
       'maxStreamsPerToken',
     ] as const
   ).map((name): (typeof queueCalls)[number] => [
