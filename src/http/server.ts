@@ -99,9 +99,15 @@ export async function startHttpServer(
       connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeoutMs),
     },
   }) as import('node:http').Server;
-  // Whoever asks for much and reads none of it must not keep it in memory.
+  const underWay = new WeakMap<Socket, number>();
+  server.on('request', ({ socket }, response) => {
+    const count = (change: number) => underWay.set(socket, (underWay.get(socket) ?? 0) + change);
+    count(1);
+    response.once('close', () => count(-1));
+  });
+  // Whoever asks for much and reads none of it must not keep it in memory. Node leaves idle connections to this as well.
   server.setTimeout(unreadTimeoutMs, (socket: Socket) => {
-    if (socket.writableLength > 0) socket.destroy();
+    if (socket.writableLength > 0 || !underWay.get(socket)) socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
