@@ -17,7 +17,7 @@ import {
   workKindOf,
 } from '../wire/subjects.js';
 import { BrokerClock } from './broker-clock.js';
-import { type Append, type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
+import { type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
 import { type ConnectOptions, openConnection } from './connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection-watch.js';
 import type { Delivery } from './delivery.js';
@@ -239,28 +239,22 @@ export class Broker {
     });
   }
 
-  /** Writes one transition; see {@link appendEvents}. */
-  async appendEvent(record: JobRecord, lastSeq: number): Promise<number> {
-    const { seq } = await this.appendEvents([record], lastSeq);
-    return seq;
-  }
-
   /**
-   * Writes transitions of one job, all of them or none, fenced by the job's last event.
+   * Writes a transition of a job, fenced by the job's last event.
    * @param lastSeq sequence of the job's last event, 0 when there must be none
    * @param maybeStored whether the same write was tried before, without an answer
-   * @returns the last one, as it is stored
+   * @returns its sequence
    * @throws ConflictError when somebody else wrote in the meantime
    */
-  appendEvents(records: readonly JobRecord[], lastSeq: number, maybeStored = false): Promise<Appended> {
-    const group: Append[] = [];
-    for (const record of records) {
-      const subject = this.subjects.event(record.type, record.status, record.id);
-      group.push({ subject, data: encodeRecord(record), maybeStored });
-    }
-    const [first] = group;
-    if (first) first.expect = { filter: this.subjects.eventsOf(records[0]?.id ?? ''), lastSeq };
-    return this.#logs.events.appendInOrder(group);
+  async appendEvent(record: JobRecord, lastSeq: number, maybeStored = false): Promise<number> {
+    const { subjects } = this;
+    const { seq } = await this.#logs.events.append({
+      subject: subjects.event(record.type, record.status, record.id),
+      data: encodeRecord(record),
+      expect: { filter: subjects.eventsOf(record.id), lastSeq },
+      maybeStored,
+    });
+    return seq;
   }
 
   /** The last event of a job, or undefined when no worker has touched it. */

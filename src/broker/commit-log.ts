@@ -26,10 +26,9 @@ import {
 export { type Append, type Appended, type CommitLogOptions, checkCommitOptions } from './commit-options.js';
 
 interface Waiting {
-  /** What is left to be stored, one after the other. Only the first has an expectation. */
-  group: readonly Append[];
-  /** The header lines of each. */
-  lines: readonly string[];
+  append: Append;
+  /** Its header lines. */
+  lines: string;
   bytes: number;
   resolve: (appended: Appended) => void;
   reject: (error: Error) => void;
@@ -128,40 +127,25 @@ export class CommitLog {
    * @throws JetfleetError `JETFLEET_CLOSED`
    */
   append(append: Append): Promise<Appended> {
-    return this.appendInOrder([append]);
-  }
-
-  /**
-   * Appends messages one after the other: none is stored unless the one before it is. Only the first may have an
-   * expectation. It stands for all of them: another write on its filter in between is a conflict, after which those
-   * before it stay.
-   * @returns the sequence of the last one
-   * @throws as {@link append} does
-   */
-  appendInOrder(group: readonly Append[]): Promise<Appended> {
     if (this.#closed) return Promise.reject(closedError());
     const { maxWaiting, maxWaitingBytes } = this.#limits;
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    const lines: string[] = [];
-    let bytes = 0;
-    for (const append of group) {
-      try {
-        lines.push(linesOf(append));
-      } catch (error) {
-        return Promise.reject(unsendable(append, (error as Error).message));
-      }
-      const size = bytesOf(append.data);
-      if (size + HEADER_ROOM > maxPayload) return Promise.reject(overPayload(append, maxPayload));
-      bytes += size;
+    const { maybeStored = false } = append;
+    let lines: string;
+    try {
+      lines = linesOf(append);
+    } catch (error) {
+      return Promise.reject(unsendable(append, (error as Error).message));
     }
+    const bytes = bytesOf(append.data);
+    if (bytes + HEADER_ROOM > maxPayload) return Promise.reject(overPayload(append, maxPayload));
     if (this.#open >= maxWaiting || this.#openBytes + bytes > maxWaitingBytes) {
       return Promise.reject(this.#backpressure());
     }
     this.#open++;
     this.#openBytes += bytes;
     return new Promise((resolve, reject) => {
-      const maybeStored = group.some((append) => append.maybeStored);
-      this.#enqueue({ group, lines, bytes, resolve, reject, enqueuedAt: performance.now(), maybeStored });
+      this.#enqueue({ append, lines, bytes, resolve, reject, enqueuedAt: performance.now(), maybeStored });
     });
   }
 
@@ -203,7 +187,7 @@ export class CommitLog {
 
   #enqueue(waiting: Waiting): void {
     // In a row: none may overtake what waits for its batch.
-    const mayGoAlone = waiting.group.length === 1 && this.#queue.length === 0;
+    const mayGoAlone = this.#queue.length === 0;
     if (mayGoAlone && this.#singles.accepts(this.#alone.length)) this.#alone.push(waiting);
     else this.#queue.push(waiting);
     if (this.#flushing) return;
@@ -224,7 +208,6 @@ export class CommitLog {
     } else if (alone.length > 0) this.#sendSeparately(alone, this.#singles.begin(alone.length));
     else if (this.#queue.length >= PROBE_SIZE && this.#singles.shouldProbe) {
       const probe = this.#queue.slice(0, PROBE_SIZE);
-      if (probe.some(({ group }) => group.length > 1)) return;
       this.#queue = this.#queue.slice(PROBE_SIZE);
       this.#sendSeparately(probe, this.#singles.beginProbe());
     }
@@ -232,12 +215,13 @@ export class CommitLog {
 
   #sendSeparately(writes: readonly Waiting[], onAnswered: () => void): void {
     const messages = writes.map((waiting) => {
-      const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, subjectOf(waiting), (msg) => {
+      const { append, lines } = waiting;
+      const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, append.subject, (msg) => {
         onAnswered();
         void this.#onAnswer(waiting, this.#answerIn(msg));
         this.#flush();
       });
-      return outgoingMessage(waiting.group[0] as Append, waiting.lines[0] as string, reply);
+      return outgoingMessage(append, lines, reply);
     });
     this.#publish(messages);
   }
@@ -268,19 +252,16 @@ export class CommitLog {
     const left: Waiting[] = [];
     const filters = new Set<string>();
     let bytes = 0;
-    let messages = 0;
     let index = 0;
-    for (; index < this.#queue.length && bytes < maxBatchBytes; index++) {
+    for (; index < this.#queue.length && bytes < maxBatchBytes && taken.length < maxBatch; index++) {
       const waiting = this.#queue[index] as Waiting;
-      if (messages + waiting.group.length > maxBatch) break;
-      const filter = waiting.group[0]?.expect?.filter;
+      const filter = waiting.append.expect?.filter;
       if (filter !== undefined && filters.has(filter)) {
         left.push(waiting);
         continue;
       }
       if (filter !== undefined) filters.add(filter);
       bytes += waiting.bytes;
-      messages += waiting.group.length;
       taken.push(waiting);
     }
     this.#queue = left.length === 0 ? this.#queue.slice(index) : [...left, ...this.#queue.slice(index)];
@@ -289,17 +270,12 @@ export class CommitLog {
 
   /** Sends all of them as one atomic batch. */
   #sendBatch(batch: readonly Waiting[]): void {
-    const isAmong = (subject: string) =>
-      batch.some(({ group }) => group.some((each) => each.subject === subject));
+    const isAmong = (subject: string) => batch.some(({ append }) => append.subject === subject);
     const reply = this.#expectAnswer(isAmong, (answer) => this.#onBatchAnswer(batch, answer));
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
-    const messages: OutgoingMessage[] = [];
-    for (const { group, lines } of batch) {
-      for (let index = 0; index < group.length; index++) {
-        const marks = `${mark}${messages.length + 1}\r\n`;
-        messages.push(outgoingMessage(group[index] as Append, lines[index] + marks, undefined));
-      }
-    }
+    const messages = batch.map(({ append, lines }, index) =>
+      outgoingMessage(append, `${lines}${mark}${index + 1}\r\n`, undefined),
+    );
     const last = messages.at(-1) as OutgoingMessage;
     last.reply = reply;
     last.lines += 'Nats-Batch-Commit: 1\r\n';
@@ -318,11 +294,9 @@ export class CommitLog {
 
   #onBatchAnswer(batch: readonly Waiting[], answer: Answer): void {
     if (answer.kind === 'stored') {
-      let { seq } = answer;
-      for (const waiting of batch.toReversed()) {
-        this.#succeed(waiting, { seq, duplicate: false });
-        seq -= waiting.group.length;
-      }
+      const before = answer.seq - batch.length;
+      for (const [index, waiting] of batch.entries())
+        this.#succeed(waiting, { seq: before + index + 1, duplicate: false });
     } else if (answer.kind === 'silent') {
       for (const waiting of batch) this.#tryAgain(waiting);
     } else if (answer.kind === 'nobody') {
@@ -354,34 +328,19 @@ export class CommitLog {
     const end = performance.now() - giveUpMs;
     return batch.filter((waiting) => {
       if (waiting.enqueuedAt > end) return true;
-      const first = waiting.group[0] as Append;
-      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(first, giveUpMs, this.unanswered.isStalled));
+      const { append } = waiting;
+      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(append, giveUpMs, this.unanswered.isStalled));
       else if (waiting.nobody)
-        this.#fail(waiting, noLeader(`${first.subject} was not stored within ${giveUpMs} ms`));
-      else this.#fail(waiting, overloaded(first, giveUpMs));
+        this.#fail(waiting, noLeader(`${append.subject} was not stored within ${giveUpMs} ms`));
+      else this.#fail(waiting, overloaded(append, giveUpMs));
       return false;
     });
   }
 
-  /** Sends a write by itself; of a group the first message, and the next ones as each is stored. */
   #sendAlone(waiting: Waiting): void {
-    const reply = this.#expectAnswer(subjectOf(waiting), (answer) => void this.#onAnswer(waiting, answer));
-    this.#publish([outgoingMessage(waiting.group[0] as Append, waiting.lines[0] as string, reply)]);
-  }
-
-  /** The first `count` messages are stored, the last of them under the sequence of `appended`. */
-  #onStored(waiting: Waiting, appended: Appended, count = 1): void {
-    const { group, lines } = waiting;
-    const [next, ...rest] = group.slice(count);
-    if (!next) {
-      this.#succeed(waiting, appended);
-      return;
-    }
-    const filter = group[0]?.expect?.filter;
-    const fenced = filter === undefined ? next : { ...next, expect: { filter, lastSeq: appended.seq } };
-    waiting.group = [fenced, ...rest];
-    waiting.lines = [linesOf(fenced), ...lines.slice(count + 1)];
-    this.#sendAlone(waiting);
+    const { append, lines } = waiting;
+    const reply = this.#expectAnswer(append.subject, (answer) => void this.#onAnswer(waiting, answer));
+    this.#publish([outgoingMessage(append, lines, reply)]);
   }
 
   #expectAnswer(asked: string | ((subject: string) => boolean), onAnswer: (answer: Answer) => void): string {
@@ -401,19 +360,18 @@ export class CommitLog {
   }
 
   async #onAnswer(waiting: Waiting, answer: Answer): Promise<void> {
-    const { group } = waiting;
-    const first = group[0] as Append;
-    if (answer.kind === 'stored') return this.#onStored(waiting, answer);
+    const { append } = waiting;
+    if (answer.kind === 'stored') return this.#succeed(waiting, answer);
     if (answer.kind === 'silent') return this.#tryAgain(waiting);
     if (answer.kind === 'denied') return this.#fail(waiting, answer.error);
     if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) return this.#whenReplicated(waiting);
     if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) return this.#later([waiting]);
     if (answer.kind === 'refused' && CONFLICT_CODES.has(answer.errCode)) {
-      const conflicted = conflict(first, answer.description);
-      if (!waiting.maybeStored || !first.expect) return this.#fail(waiting, conflicted);
-      return this.#onRepeatedConflict(waiting, first.expect, conflicted);
+      const conflicted = conflict(append, answer.description);
+      if (!waiting.maybeStored || !append.expect) return this.#fail(waiting, conflicted);
+      return this.#onRepeatedConflict(waiting, append.expect, conflicted);
     }
-    if (answer.kind === 'refused') return this.#fail(waiting, refused(first, answer));
+    if (answer.kind === 'refused') return this.#fail(waiting, refused(append, answer));
     return this.#onNobody([waiting]);
   }
 
@@ -421,7 +379,7 @@ export class CommitLog {
   async #onNobody(batch: readonly Waiting[]): Promise<void> {
     const state = await this.#streams.make();
     const left = batch.filter((waiting) => {
-      const missing = noStream(waiting.group[0] as Append);
+      const missing = noStream(waiting.append);
       const why = this.#streams.explain(missing);
       const isElsewhere = why !== missing && waiting.nobody === 'there';
       waiting.nobody = state;
@@ -435,9 +393,9 @@ export class CommitLog {
   #tryAgain(waiting: Waiting): void {
     waiting.maybeStored = true;
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    const tooLarge = waiting.group.find(({ data }) => bytesOf(data) + HEADER_ROOM > maxPayload);
-    // The server ends the connection for such a message, and may have got a lower limit meanwhile.
-    if (tooLarge) this.#fail(waiting, overPayload(tooLarge, maxPayload));
+    // The server ends the connection for a message that is too large, and may have got a lower limit meanwhile.
+    if (waiting.bytes + HEADER_ROOM > maxPayload)
+      this.#fail(waiting, overPayload(waiting.append, maxPayload));
     else if (this.#ended || this.#connection.isClosed()) this.#fail(waiting, closedError(true));
     else this.#again.push([waiting]);
   }
@@ -460,9 +418,9 @@ export class CommitLog {
       return this.#flush();
     }
     if (!last || last.seq <= lastSeq) return this.#whenReplicated(waiting);
-    const stored = storedOf(waiting.group, last.data);
-    if (stored === 0) return this.#fail(waiting, conflicted);
-    this.#onStored(waiting, { seq: last.seq, duplicate: true }, stored);
+    const isOwn = Buffer.compare(last.data, Buffer.from(waiting.append.data)) === 0;
+    if (isOwn) this.#succeed(waiting, { seq: last.seq, duplicate: true });
+    else this.#fail(waiting, conflicted);
   }
 
   /** Sends a write again once the replicas may have agreed on the copy that was sent before. */
@@ -493,15 +451,6 @@ function outgoingMessage(
   reply: string | undefined,
 ): OutgoingMessage {
   return { subject, reply, lines, data };
-}
-
-/** How many of the group are stored when this is the last message. */
-function storedOf(group: readonly Append[], last: Uint8Array): number {
-  return 1 + group.findLastIndex(({ data }) => Buffer.compare(last, Buffer.from(data)) === 0);
-}
-
-function subjectOf({ group }: Waiting): string {
-  return (group[0] as Append).subject;
 }
 
 function linesOf({ headers = [], expect }: Append): string {

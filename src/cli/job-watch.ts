@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { JobRecord } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
 import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
+import { ImpliedRuns } from '../queue/implied-runs.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { transitionLine } from './job-text.js';
 import {
@@ -61,8 +62,10 @@ async function watch(id: string | undefined, options: WatchOptions): Promise<voi
   // Every event of the one job, whatever is shown of it: its end must not be missed.
   const filter = { ...(id && { id }), ...(type && { type }), ...(status && !id && { status }) };
   const from = options.from ?? (id ? 'all' : 'new');
+  const runs = new ImpliedRuns();
   const events = await queue.events({ filter, from }, async (record) => {
-    if (!status || record.status === status) show(record);
+    for (const each of [runs.before(record), record])
+      if (each && (!status || each.status === status)) show(each);
     await room();
     if (id && isTerminal(record.status)) onEnd();
   });

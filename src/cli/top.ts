@@ -4,6 +4,7 @@ import { listWorkers } from '../inspect/index.js';
 import { BrokerError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { ImpliedRuns } from '../queue/implied-runs.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { hasRoom, note, print, printJson } from './output.js';
@@ -82,10 +83,13 @@ class EventCounter {
   #counts = { started: 0, completed: 0, failed: 0, retried: 0 };
   #sinceMs = performance.now();
   #isFirst = true;
+  readonly #runs = new ImpliedRuns();
 
-  count({ state, status }: JobRecord): void {
-    if (state === 'running') this.#counts.started++;
-    else if (state === 'retrying') this.#counts.retried++;
+  count(record: JobRecord): void {
+    const { state, status } = record;
+    const isImplied = this.#runs.before(record) !== undefined;
+    if (isImplied || state === 'running') this.#counts.started++;
+    if (state === 'retrying') this.#counts.retried++;
     else if (status === 'completed' || status === 'failed') this.#counts[status]++;
   }
 

@@ -1,5 +1,6 @@
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { ImpliedRuns } from '../queue/implied-runs.js';
 
 /** What one record says of times, in milliseconds. */
 export interface Times {
@@ -12,19 +13,23 @@ export interface Times {
 /** Jobs that are remembered between their records; the oldest are forgotten first. */
 const MAX_REMEMBERED = 20_000;
 
-/** Tells from a row of records how long jobs waited and ran. A short job has one record, which tells both. */
+/** Tells from a row of records how long jobs waited and ran. */
 export class JobTimes {
   /** Jobs whose start was counted, by the time at which their next attempt is due, or 0. */
   readonly #started = new Map<string, number>();
+  readonly #runs = new ImpliedRuns();
 
   of(record: JobRecord): Times {
+    const run = this.#runs.before(record);
+    return { ...(run && this.#timesOf(run)), ...this.#timesOf(record) };
+  }
+
+  #timesOf(record: JobRecord): Times {
     const { id, state, status, createdAt, startedAt, updatedAt, finishedAt, nextRunAt } = record;
     const dueMs = this.#started.get(id);
     if (isTerminal(status)) {
       this.#started.delete(id);
-      if (startedAt === undefined) return {};
-      const runMs = between(startedAt, finishedAt ?? updatedAt);
-      return dueMs === undefined ? { runMs, waitMs: between(createdAt, startedAt) } : { runMs };
+      return startedAt === undefined ? {} : { runMs: between(startedAt, finishedAt ?? updatedAt) };
     }
     if (state === 'running') {
       this.#remember(id, 0);

@@ -53,6 +53,8 @@ export const DEFAULT_MAX_RETRY_DELAY_MS = 300_000;
 
 /** How long a delivered job stays with a worker that has gone silent. */
 export const DEFAULT_ACK_WAIT_MS = 15_000;
+/** Longest time for which a handler may run before its claim is written. A cleanup waits for it. */
+export const MAX_CLAIM_AFTER_MS = 1_000;
 /** How long the record of a job is kept. */
 export const DEFAULT_EVENTS_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
 /** How long an instance may take from create to running before `onTimeout` applies. */

@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.js';
 import { FRESH_MS } from '../broker/delivery.js';
 import type { StoredMessage } from '../broker/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { MAX_CLAIM_AFTER_MS } from '../jobs/limits.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
 import { allCarriersOf, type Carrier, carriedAmong, removeCarriers } from './job-carriers.js';
@@ -18,8 +19,8 @@ const PARALLEL = 16;
 const MOST_GOING = 20_000;
 /** A removal costs the server much the same, however many go. */
 const WORTH_REMOVING = 2_000;
-/** For the write of a claim. */
-const CLAIM_MS = 1_000;
+/** Until a handler that has begun has its claim written, and for the write. */
+const CLAIM_MS = MAX_CLAIM_AFTER_MS + 1_000;
 
 /**
  * Removes the records of jobs that finished more than `olderThanMs` ago. EVENTS forgets them by itself after its

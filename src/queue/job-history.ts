@@ -1,12 +1,15 @@
 import type { Broker } from '../broker/broker.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { ImpliedRuns } from './implied-runs.js';
 
 /** One transition of a job: the whole record after it. */
 export interface RecordedTransition {
-  /** Sequence in EVENTS. */
+  /** Sequence in EVENTS; of an implied transition, that of the record which tells of it. */
   seq: number;
   record: JobRecord;
+  /** Nobody wrote it down: a new job that ends at once writes only how, and the outcome says since when it ran. */
+  implied?: true;
 }
 
 const PAGE = 50;
@@ -15,11 +18,12 @@ const MAX_RECORDS = 2_000;
 /** With what one page may have more. A record has at most 1 MB. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Every record of a job, oldest first, at most 2,000, and about 16 MiB. */
+/** Every transition of a job, oldest first, from at most 2,000 records, and about 16 MiB. */
 export async function readHistory(broker: Broker, id: string): Promise<RecordedTransition[]> {
   // Anything else would be read as a pattern.
   if (!isJobId(id)) return [];
   const history: RecordedTransition[] = [];
+  const runs = new ImpliedRuns();
   let bytes = 0;
   for (let seq = 1; history.length < MAX_RECORDS && bytes < MAX_BYTES; ) {
     const stream = broker.subjects.streamName('events');
@@ -27,6 +31,8 @@ export async function readHistory(broker: Broker, id: string): Promise<RecordedT
     for (const message of page) {
       bytes += message.data.length;
       const record = broker.recordOf(message);
+      const run = record && runs.before(record);
+      if (run) history.push({ seq: message.seq, record: run, implied: true });
       if (record) history.push({ seq: message.seq, record });
     }
     const last = page.at(-1);

@@ -2,7 +2,7 @@ import type { AnyActorLogic } from 'xstate';
 import type { z } from 'zod';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
+import { MAX_CLAIM_AFTER_MS, MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
 import type { JobOutcome } from '../jobs/outcome.js';
@@ -57,11 +57,14 @@ export interface HandlerOptions<P = unknown> {
   /** Limit for one attempt in milliseconds when the job does not say. Defaults to 24 hours. */
   timeoutMs?: number;
   /**
-   * When the handler may begin. `early`: at once, while its claim is being written, if the job is new; a job that ends
-   * quickly then costs one write instead of two, and starts sooner. A worker that dies in these milliseconds loses no
-   * job, but counts no attempt. `durable`: once the claim is on disk. Charts are always `durable`. Defaults to `early`.
+   * When the handler may begin. `early`: at once, if the job is new. Its claim is written when the handler still runs after
+   * `claimAfterMs`, or saves a checkpoint; a job that ends sooner writes its outcome alone. A worker that dies before the
+   * claim loses no job, but counts no attempt. `durable`: once the claim is on disk. Charts are always `durable`. Defaults
+   * to `early`.
    */
   claim?: 'early' | 'durable';
+  /** How long an `early` handler runs before its claim is written, in milliseconds from 0 to 1,000. Defaults to 100. */
+  claimAfterMs?: number;
   /**
    * How long a function, or a promise of a chart, may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
    * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
@@ -78,6 +81,7 @@ export const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
   maxAttempts: true,
   timeoutMs: true,
   claim: true,
+  claimAfterMs: true,
   abandonAfterMs: true,
 };
 const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
@@ -97,11 +101,13 @@ export interface RegisteredHandler {
   maxAttempts: number;
   timeoutMs?: number;
   claim: 'early' | 'durable';
+  claimAfterMs: number;
   abandonAfterMs: number;
 }
 
 export const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_ABANDON_AFTER_MS = 30_000;
+const DEFAULT_CLAIM_AFTER_MS = 100;
 const MAX_CONCURRENCY = 10_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
@@ -112,7 +118,7 @@ export function checkHandler<P>(
 ): RegisteredHandler {
   const { handler, chart, payload, concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs } = options;
   const { claim = 'early', maxAttempts = defaultMaxAttempts } = options;
-  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS } = options;
+  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
   }
@@ -124,6 +130,7 @@ export function checkHandler<P>(
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
   checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
+  checkInteger(`${type}: claimAfterMs`, claimAfterMs, 0, MAX_CLAIM_AFTER_MS);
   if (claim !== 'early' && claim !== 'durable') {
     throw invalid(type, `claim ${JSON.stringify(claim)} must be early or durable`);
   }
@@ -135,6 +142,7 @@ export function checkHandler<P>(
     retry: checkedRetry(type, retry),
     maxAttempts,
     claim,
+    claimAfterMs,
     abandonAfterMs,
     ...(timeoutMs !== undefined && { timeoutMs }),
   };

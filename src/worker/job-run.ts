@@ -30,15 +30,12 @@ import {
   publishFollowUps,
   type RunServices,
   setJobTimer,
-  writeEvents,
+  writeEvent,
 } from './run-services.js';
-import { atTurnEnd, type TurnEndListener, turnEnd } from './turn-end.js';
 
 /** What a claim hands to a run. */
 export interface ClaimedJob extends ActorClaim {
-  /** Whether the record is durable. If not, the handler begins all the same, and the run writes the record. */
-  isWritten: boolean;
-  /** Sequence of the job's last event, the claim's own once it is written: the fence of the next write. */
+  /** Sequence of the claim: the fence of the next write. 0 while it is not written, and the job has no event. */
   seq: number;
   /** The payload as the type's schema gives it. */
   payload: unknown;
@@ -54,8 +51,9 @@ export interface ClaimedJob extends ActorClaim {
  *
  * An actor costs more than all the rest of a short job. So the actor of a function that nobody watches starts once
  * something else happens than that it completes, which leads to the same record without one (machines/short-path.ts).
+ * So does a claim of its own: that of a new job is written once the handler has run for a while, or saves a checkpoint.
  */
-export class JobRun implements Leased, HeldJob, TurnEndListener {
+export class JobRun implements Leased, HeldJob {
   readonly #services: RunServices;
   readonly #claimed: ClaimedJob;
   readonly context: JobContext;
@@ -66,13 +64,9 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   /** Of a chart. */
   #promises: ChartPromises | undefined;
   #isObserved = false;
-  /** Of an attempt that runs without its actor. */
-  #timeout: NodeJS.Timeout | undefined;
+  /** Of an attempt that runs without its actor: until its claim is due, and then until its time is up. */
+  #timer: NodeJS.Timeout | undefined;
   #outcome: Promise<JobOutcome> | undefined;
-  /** How a handler has ended in the turn in which it began, before the claim was written. */
-  #early: JobOutcome | undefined;
-  /** The claim of such a job on its way, with that outcome or alone; it never rejects. */
-  #earlyWrite: Promise<void> | undefined;
   #released = false;
   #delivery: Delivery;
   #record: JobRecord;
@@ -136,8 +130,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     runs.set(this.#record.id, this);
     this.#lease = leases.add(this);
     this.#begun = true;
-    if (!this.#claimed.isWritten) this.#beginEarly();
-    else if (this.#needsActor) this.#startObserved();
+    if (this.#needsActor) this.#startObserved();
     else this.#follow();
   }
 
@@ -161,57 +154,41 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     }
   }
 
-  /**
-   * Before the claim is written: the handler begins, and at the end of this turn of the event loop the claim is
-   * written, together with the outcome if that is known by then.
-   */
-  #beginEarly(): void {
-    atTurnEnd(this);
-    this.run().then(
-      (outcome) => {
-        this.#early = outcome;
-      },
-      () => {},
-    );
-  }
-
-  onTurnEnd(): void {
-    if (this.#ended) return;
-    try {
-      this.#earlyWrite = this.#writeEarly().catch((error) => this.#giveUpEarly(error));
-      this.#writes ??= this.#earlyWrite;
-    } catch (error) {
-      void this.#giveUpEarly(error);
-    }
-  }
-
-  #writeEarly(): Promise<void> {
-    const claim = this.#record;
-    const outcome = this.#early;
-    if (outcome?.kind !== 'completed' || this.#released) {
-      this.#follow();
-      const { onFailpoint } = this.#services;
-      const written = this.#append(claim);
-      return onFailpoint ? written.then(() => onFailpoint('claim.written', claim.id)) : written;
-    }
-    this.#begun = false;
-    this.#freeSlot();
-    return this.#conclude(
-      'completed',
-      { attempt: claim.attempt, checkpoint: claim.checkpoint, outcome },
-      claim,
-    );
-  }
-
   /** Sees the handler to its end without an actor. */
   #follow(): void {
-    if (this.#actor) return;
-    const limit = timeoutOf(this.#claimed.input());
-    this.#timeout = setTimeout(() => this.#outOfTime(), limit);
+    this.#startTimer();
     this.run().then(
       (outcome) => (outcome.kind === 'completed' ? this.#complete(outcome) : this.#startActor()),
       () => this.#startActor(),
     );
+  }
+
+  #startTimer(): void {
+    const { input, handler } = this.#claimed;
+    const limitMs = timeoutOf(input());
+    const { claimAfterMs } = handler;
+    const beginTimeout = (ms: number) => {
+      this.#timer = setTimeout(() => this.#outOfTime(), ms);
+    };
+    if (this.#seq > 0 || limitMs <= claimAfterMs) {
+      beginTimeout(limitMs);
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      beginTimeout(limitMs - claimAfterMs);
+      this.#writeClaim();
+    }, claimAfterMs);
+  }
+
+  #writeClaim(): void {
+    const write = async () => {
+      // A checkpoint is a claim as well.
+      if (this.#seq > 0 || !this.#begun) return;
+      const { onFailpoint } = this.#services;
+      const written = async () => onFailpoint?.('claim.written', this.#record.id);
+      await this.#append(this.#record).then(written, (error) => this.#refuse(error));
+    };
+    this.#exclusively(write).catch((error) => this.#giveUp(error));
   }
 
   #complete(outcome: JobOutcome): void {
@@ -352,34 +329,33 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   /** The attempt is over. */
   #leave(state: JobState | 'failed'): void {
     this.#begun = false;
-    clearTimeout(this.#timeout);
+    clearTimeout(this.#timer);
     if (state === 'timed_out') this.#cancel('timeout', 'the attempt ran out of time');
     if (state === 'failed') this.#cancel('lease_lost', 'its record cannot be written');
     this.#freeSlot();
   }
 
-  /** @param claim written along where it is not durable yet */
-  #conclude(state: JobState, context: Transition, claim?: JobRecord): Promise<void> {
+  #conclude(state: JobState, context: Transition): Promise<void> {
     const { onFailpoint } = this.#services;
-    if (!onFailpoint) return this.#writeOutcome(state, context, claim);
+    if (!onFailpoint) return this.#writeOutcome(state, context);
     const reached = Promise.resolve(onFailpoint('run.ended', this.#record.id));
-    return reached.then(() => this.#writeOutcome(state, context, claim));
+    return reached.then(() => this.#writeOutcome(state, context));
   }
 
-  #writeOutcome(state: JobState, context: Transition, claim: JobRecord | undefined): Promise<void> {
+  #writeOutcome(state: JobState, context: Transition): Promise<void> {
     if (this.#ended) return Promise.resolve();
     const { retry } = this.#claimed.handler;
     const facts = this.#facts();
     const outcome = outcomeRecord(this.#record, state, context, retry, facts);
     if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
     const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
-    if (asked === 0 || outcome.state !== 'completed') return this.#writeRecord(outcome, claim);
+    if (asked === 0 || outcome.state !== 'completed') return this.#writeRecord(outcome);
     return assertNextFree(this.#services, outcome, asked).then(
-      () => this.#writeRecord(outcome, claim),
+      () => this.#writeRecord(outcome),
       (error) => {
         if (!isTaken(error)) throw error;
         const refused = { attempt: context.attempt, error: toJobError(error) };
-        return this.#writeRecord(outcomeRecord(this.#record, 'rejected', refused, retry, facts), claim);
+        return this.#writeRecord(outcomeRecord(this.#record, 'rejected', refused, retry, facts));
       },
     );
   }
@@ -391,9 +367,8 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     return { worker, workSeq, nowMs: broker.clock.notBefore(timeMs) };
   }
 
-  #writeRecord(outcome: JobRecord, claim: JobRecord | undefined): Promise<void> {
-    const written = claim ? this.#append(claim, outcome) : this.#append(outcome);
-    return written.then(
+  #writeRecord(outcome: JobRecord): Promise<void> {
+    return this.#append(outcome).then(
       () => this.#followThrough(),
       (error) => this.#refuse(error),
     );
@@ -403,14 +378,9 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   async #refuse(cause: unknown): Promise<void> {
     if (!isUnwritable(cause)) throw cause;
     this.#leave('failed');
-    const { broker } = this.#services;
     const refused = refusedRecord(this.#record, cause, this.#facts());
     const { code, message } = refused.error ?? {};
     this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);
-    // Of a claim that went out together with its outcome, the claim may be stored.
-    const last = await broker.lastEvent(refused.id);
-    if (last?.record?.state === 'running' && last.record.workSeq === refused.workSeq && this.#seq === 0)
-      this.#seq = last.seq;
     const { record, seq } = await writeRefusal(this.#services, refused, this.#seq);
     this.#record = record;
     this.#seq = seq;
@@ -418,8 +388,10 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   }
 
   #giveUp(error: unknown): void {
-    // The job was lost, which is told and done already.
-    if (error instanceof ConflictError) return;
+    if (error instanceof ConflictError) {
+      this.#onLost();
+      return;
+    }
     const { code, message } = toJobError(error);
     this.logger.error({ code, message }, 'the record cannot be written; the job comes again');
     // The queue was closed meanwhile. Nobody should wait for the end of the lease.
@@ -427,12 +399,11 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     this.#end();
   }
 
-  /** Somebody wrote before the claim: mostly a cancellation, after which the message has to go. */
-  async #giveUpEarly(error: unknown): Promise<void> {
-    if (isUnwritable(error)) return this.#refuse(error).catch((reason) => this.#giveUp(reason));
-    this.#giveUp(error);
-    if (!(error instanceof ConflictError)) return;
-    await this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));
+  /** That the job was lost is told and done already. */
+  #onLost(): void {
+    if (this.#seq > 0) return;
+    // Somebody wrote before the claim: mostly a cancellation, after which the message has to go.
+    this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));
   }
 
   /** After the record: the timer or the jobs that follow, then the message. A crash in between repeats the rest. */
@@ -470,16 +441,15 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   }
 
   /** @throws ConflictError after letting go of a job that another worker owns */
-  #append(...records: [JobRecord, ...JobRecord[]]): Promise<void> {
-    const last = records.at(-1) as JobRecord;
-    return writeEvents(this.#services, records, this.#seq).then(
-      ({ seq }) => {
+  #append(record: JobRecord): Promise<void> {
+    return writeEvent(this.#services, record, this.#seq).then(
+      (seq) => {
         this.#seq = seq;
-        this.#record = last;
+        this.#record = record;
       },
       (error) => {
         if (error instanceof ConflictError && !this.#ended)
-          this.#lose(`its ${last.state} record came too late`);
+          this.#lose(`its ${record.state} record came too late`);
         throw error;
       },
     );
@@ -505,7 +475,7 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
     const { leases, runs } = this.#services;
     leases.end(this.#lease);
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
-    clearTimeout(this.#timeout);
+    clearTimeout(this.#timer);
     this.#actor?.stop();
     this.#freeSlot();
     this.#claimed.progress.settled();
@@ -540,11 +510,17 @@ export class JobRun implements Leased, HeldJob, TurnEndListener {
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {
-    const isClaimed = this.#claimed.isWritten || this.#earlyWrite !== undefined;
-    // What a handler saves in the turn in which it began comes after its claim.
-    this.#writes ??= isClaimed ? Promise.resolve() : turnEnd().then(() => this.#earlyWrite);
-    const result = this.#writes.then(write);
+    const result = this.#writes ? this.#writes.then(write) : begun(write);
     this.#writes = result.catch(() => {});
     return result;
+  }
+}
+
+/** What is thrown becomes a rejection. */
+function begun<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return write();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

@@ -25,13 +25,7 @@ import type { RegisteredHandler } from './job-handler.js';
 import { JobRun } from './job-run.js';
 import { type CheckedPayload, PayloadCheck } from './payload-check.js';
 import { refusedRecord, writeRefusal } from './refusal.js';
-import {
-  isUnwritable,
-  publishFollowUps,
-  type RunServices,
-  setJobTimer,
-  writeEvents,
-} from './run-services.js';
+import { isUnwritable, publishFollowUps, type RunServices, setJobTimer, writeEvent } from './run-services.js';
 
 /** A claim that is not written: the job as it was, and what the claim makes of it. */
 interface Draft {
@@ -241,7 +235,7 @@ export class JobRunner {
       candidate.delivery.nak();
       return undefined;
     }
-    const { seq } = await writeEvents(this.#services, [record], last?.seq ?? 0);
+    const seq = await writeEvent(this.#services, record, last?.seq ?? 0);
     if (isTerminal(record.status)) {
       await this.#endWithoutRun(candidate.delivery, record);
       return undefined;
@@ -270,16 +264,15 @@ export class JobRunner {
     return last?.record ?? pendingRecord(request, this.#handler.maxAttempts);
   }
 
-  /** @param seq of the claim; undefined while it is not written */
+  /** @param seq of the claim; 0 while it is not written */
   #runOf(
     { delivery, job, progress }: Candidate,
     { before, record, payload, input, event }: Draft,
-    seq?: number,
+    seq = 0,
   ): JobRun {
     return new JobRun(this.#services, {
       record,
-      isWritten: seq !== undefined,
-      seq: seq ?? 0,
+      seq,
       payload,
       progress,
       kind: job.address.kind,
@@ -366,7 +359,7 @@ export class JobRunner {
     const nowMs = this.#services.broker.clock.now();
     const ageMs = nowMs - Date.parse(record.updatedAt);
     const kept = { ...record, updatedAt: isoTime(nowMs) };
-    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvents(this.#services, [kept], lastSeq);
+    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
     await setJobTimer(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();

@@ -11,7 +11,7 @@ import {
   transitionRecord,
   withFollowUps,
 } from '../queue/transition-record.js';
-import { isUnwritable, type RunServices, writeEvents } from './run-services.js';
+import { isUnwritable, type RunServices, writeEvent } from './run-services.js';
 
 /** The FAILED record of such a job, with all that it held before. */
 export function refusedRecord(before: JobRecord, cause: unknown, facts: TransitionFacts): JobRecord {
@@ -36,7 +36,7 @@ export async function writeRefusal(
 ): Promise<{ record: JobRecord; seq: number }> {
   for (const record of [whole, withoutContent(whole)]) {
     try {
-      return { record, seq: (await writeEvents(services, [record], lastSeq)).seq };
+      return { record, seq: await writeEvent(services, record, lastSeq) };
     } catch (error) {
       if (record !== whole || !isUnwritable(error)) throw error;
     }

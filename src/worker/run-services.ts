@@ -1,5 +1,4 @@
 import type { Broker } from '../broker/broker.js';
-import type { Appended } from '../broker/commit-log.js';
 import type { Delivery } from '../broker/delivery.js';
 import { isBrokerFailure } from '../broker/failure.js';
 import type { SlotMap } from '../broker/slots.js';
@@ -75,21 +74,16 @@ function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>):
 }
 
 /**
- * Writes the transitions of a job, all of them or none, however long the broker takes.
- * @returns the last one, as it is stored
+ * Writes a transition of a job, however long the broker takes.
+ * @returns its sequence
  * @throws ConflictError when somebody else wrote after the event `lastSeq`
  */
-export function writeEvents(
+export function writeEvent(
   { broker, logger }: RunServices,
-  records: readonly JobRecord[],
+  record: JobRecord,
   lastSeq: number,
-): Promise<Appended> {
-  try {
-    return persistently(logger, (again) => broker.appendEvents(records, lastSeq, again));
-  } catch (error) {
-    // A record without a JSON form.
-    return Promise.reject(error);
-  }
+): Promise<number> {
+  return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What a run has left behind, read from the streams, the provider's ledger and the receiver's log. */
 import type { LedgerEntry } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
+import { ImpliedRuns } from '../../src/queue/implied-runs.js';
 import { ANY, WORK_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
 import { historyStream } from './broker-admin.js';
@@ -17,7 +18,7 @@ export interface Evidence {
   accepted: readonly string[];
   /** Ids of the jobs whose cancellation was confirmed. */
   cancelled: readonly string[];
-  /** All records of each job, oldest first. */
+  /** All transitions of each job, oldest first. */
   histories: ReadonlyMap<string, readonly StoredRecord[]>;
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
@@ -69,14 +70,17 @@ export async function collect(
 async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>> {
   const broker = await arena.observer.broker();
   const histories = new Map<string, StoredRecord[]>();
+  const runs = new ImpliedRuns();
   const stream = await historyStream(arena);
   for (let seq = 1; ; ) {
     const page = await broker.read.page(stream, broker.subjects.event(ANY, ANY, ANY), seq, PAGE);
     for (const message of page) {
       const record = broker.recordOf(message);
       if (!record) continue;
-      const stored = { ...record, storedAtMs: message.timeMs };
-      histories.set(record.id, [...(histories.get(record.id) ?? []), stored]);
+      const run = runs.before(record);
+      const transitions = [...(run ? [run] : []), record];
+      const stored = transitions.map((each) => ({ ...each, storedAtMs: message.timeMs }));
+      histories.set(record.id, [...(histories.get(record.id) ?? []), ...stored]);
     }
     const last = page.at(-1);
     if (!last || page.length < PAGE) return histories;

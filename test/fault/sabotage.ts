@@ -9,7 +9,6 @@ import { BrokerClock } from '../../src/broker/broker-clock.js';
 import type { Delivery } from '../../src/broker/delivery.js';
 import type { Topology } from '../../src/broker/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
-import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { UserCode } from '../../src/telemetry/user-code.js';
 import { Subjects } from '../../src/wire/subjects.js';
@@ -73,12 +72,12 @@ function inProvider(): void {}
 function inHarness(): void {}
 
 function withoutFence(): void {
-  const append = Broker.prototype.appendEvents;
-  Broker.prototype.appendEvents = async function (records, _lastSeq, maybeStored) {
+  const append = Broker.prototype.appendEvent;
+  Broker.prototype.appendEvent = async function (record, _lastSeq, maybeStored) {
     for (;;) {
-      const last = await this.lastEvent(records[0]?.id ?? '');
+      const last = await this.lastEvent(record.id);
       try {
-        return await append.call(this, records, last?.seq ?? 0, maybeStored);
+        return await append.call(this, record, last?.seq ?? 0, maybeStored);
       } catch {
         // Written over whatever somebody else wrote.
       }
@@ -93,27 +92,23 @@ function withEarlyAck(): void {
     held.set(delivery.seq, delivery);
     return take.call(this, delivery, progress);
   };
-  const append = Broker.prototype.appendEvents;
-  Broker.prototype.appendEvents = async function (records, ...rest) {
-    const record = records.at(-1) as JobRecord;
+  const append = Broker.prototype.appendEvent;
+  Broker.prototype.appendEvent = async function (record, ...rest) {
     if (isTerminal(record.status)) {
       held.get(record.workSeq ?? 0)?.ack();
       await this.flush();
       // The moment that this order makes deadly.
       process.kill(process.pid, 'SIGKILL');
     }
-    return append.call(this, records, ...rest);
+    return append.call(this, record, ...rest);
   };
 }
 
 function withoutIntent(): void {
-  const append = Broker.prototype.appendEvents;
-  Broker.prototype.appendEvents = function (records, ...rest) {
-    const forgetful = records.map((record) => {
-      if (record.type !== 'create_instance') return record;
-      const { checkpoint: _, ...rest } = record;
-      return rest as JobRecord;
-    });
+  const append = Broker.prototype.appendEvent;
+  Broker.prototype.appendEvent = function (record, ...rest) {
+    if (record.type !== 'create_instance') return append.call(this, record, ...rest);
+    const { checkpoint: _, ...forgetful } = record;
     return append.call(this, forgetful, ...rest);
   };
 }

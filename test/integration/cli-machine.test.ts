@@ -87,6 +87,10 @@ test('top shows counts, rates and what runs, once or again and again', async () 
   finish();
   await top.until('stdout', /"completedJobs":1/);
   await top.until('stdout', /"completed":(?!0[,}])[\d.]+,"failed":0,"retried":0/);
+  // A job that ends at once was started too.
+  await fleet.queue.addJob('demo', null);
+  await top.until('stdout', /"completedJobs":2/);
+  await top.until('stdout', /"started":(?!0[,}])[\d.]+,"completed":(?!0[,}])[\d.]+,"failed":0,"retried":0/);
   top.child.kill('SIGINT');
   const { code, stdout } = await top.ended;
   expect(code).toBe(0);

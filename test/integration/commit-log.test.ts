@@ -87,87 +87,17 @@ describe('commit log', () => {
     expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(21);
   });
 
-  it('stores a group of a batch in a row, or nothing of it', async () => {
+  it.each([
+    ['stores a write that was sent before and did not arrive', false],
+    ['finds a write stored that was sent before', true],
+  ])('%s', async (_, isStored) => {
     const { log } = spied();
-    const group = (id: string): Append[] => [event(id, 0, 'begun'), event(id, undefined, 'done')];
-    const others = Array.from({ length: 20 }, (_, index) => group(`pair-${test}-${index}`));
-    const taken = `pair-${test}-0`;
-    const results = await Promise.allSettled(
-      [...others, group(taken)].map((each) => log.appendInOrder(each)),
-    );
-    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
-    expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(40);
-    const { seq } = (results[7] as PromiseFulfilledResult<{ seq: number }>).value;
-    for (const [at, body] of [[seq - 1, 'begun'] as const, [seq, 'done'] as const]) {
-      const stored = await broker.read.bySequence('EVENTS', at);
-      expect(stored?.subject).toContain(`pair-${test}-7`);
-      expect(Buffer.from(stored?.data ?? []).toString()).toBe(body);
-    }
-    await expect(log.appendInOrder(group(taken))).rejects.toMatchObject({ code: 'JETFLEET_CONFLICT' });
-    expect(await broker.read.count('EVENTS', `events.*.*.${taken}`)).toBe(2);
-  });
-
-  describe('with few groups waiting, writes one message after the other, and', () => {
-    const group = (id: string): Append[] => [event(id, 0, 'begun'), event(id, undefined, 'done')];
-    const bodies = async (id: string) => {
-      const page = await broker.read.page('EVENTS', `events.*.*.${id}`, 1, 10);
-      return page.map(({ data }) => Buffer.from(data).toString());
-    };
-
-    it('tells the sequence of the last', async () => {
-      const { log, sent } = spied();
-      const id = `chain-${test}`;
-      const { seq } = await log.appendInOrder(group(id));
-      expect(sent).toEqual({ messages: 2, commits: 0 });
-      expect(await bodies(id)).toEqual(['begun', 'done']);
-      expect((await broker.read.last('EVENTS', `events.*.*.${id}`))?.seq).toBe(seq);
-    });
-
-    it('stops where somebody else has written in between', async () => {
-      const id = `between-${test}`;
-      const { log } = spied({}, (send) => {
-        send();
-        // The server takes what one connection sends in its order.
-        broker.connection.publish(event(id).subject, 'a stranger');
-      });
-      await expect(log.appendInOrder(group(id))).rejects.toMatchObject({ code: 'JETFLEET_CONFLICT' });
-      expect((await bodies(id)).slice(0, 2)).toEqual(['begun', 'a stranger']);
-      expect(await bodies(id)).not.toContain('done');
-    });
-
-    it.each([1, 2])('goes on after the answer to message %i was lost', async (lost) => {
-      const id = `deaf-${test}-${lost}`;
-      let sent = 0;
-      const connection = publishingOnly(broker.connection);
-      connection.publish = (subject, payload, options) => {
-        const reply = ++sent === lost ? '_INBOX.nobody' : options?.reply;
-        broker.connection.publish(subject, payload, { ...options, ...(reply && { reply }) });
-      };
-      const deaf = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), {
-        confirmTimeoutMs: 300,
-      });
-      const { seq } = await deaf.appendInOrder(group(id));
-      expect(await bodies(id)).toEqual(['begun', 'done']);
-      expect((await broker.read.last('EVENTS', `events.*.*.${id}`))?.seq).toBe(seq);
-      expect(sent).toBe(3);
-    });
-
-    it('stores the rest when it is sent again', async () => {
-      const { log } = spied();
-      const id = `half-${test}`;
-      await log.append(event(id, 0, 'begun'));
-      await log.appendInOrder(group(id).map((append) => ({ ...append, maybeStored: true })));
-      expect(await bodies(id)).toEqual(['begun', 'done']);
-    });
-
-    it('finds all of it stored when it is sent again', async () => {
-      const { log } = spied();
-      const id = `again-${test}`;
-      const first = await log.appendInOrder(group(id));
-      const again = group(id).map((append) => ({ ...append, maybeStored: true }));
-      expect(await log.appendInOrder(again)).toEqual({ seq: first.seq, duplicate: true });
-      expect(await bodies(id)).toEqual(['begun', 'done']);
-    });
+    const id = `again-${test}`;
+    const first = isStored ? await log.append(event(id, 0)) : undefined;
+    const { seq, duplicate } = await log.append({ ...event(id, 0), maybeStored: true });
+    expect(duplicate).toBe(isStored);
+    expect(seq).toBe(first?.seq ?? seq);
+    expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
   });
 
   describe('learns how long the server takes for a single write, and', () => {
@@ -188,17 +118,6 @@ describe('commit log', () => {
       await expect(log.append(event(`first-${test}-7`, 0))).rejects.toMatchObject({
         code: 'JETFLEET_CONFLICT',
       });
-    });
-
-    it('still stores what belongs together in one batch', async () => {
-      const { log, sent } = spied({ cheapSingleMs: Number.POSITIVE_INFINITY });
-      await many(log, 'single');
-      const pairs = Array.from({ length: 40 }, (_, index) => [
-        event(`pair-${test}-${index}`, 0, 'begun'),
-        event(`pair-${test}-${index}`, undefined, 'done'),
-      ]);
-      await Promise.all([...pairs.map((pair) => log.appendInOrder(pair)), many(log, 'beside')]);
-      expect(sent).toEqual({ messages: 480, commits: 2 });
     });
 
     it('keeps to batches where it is much', async () => {

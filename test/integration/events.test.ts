@@ -185,7 +185,7 @@ test('a stranger’s message on EVENTS is passed over', async () => {
   await eventually(() => expect(words()).toEqual(['a running', 'a completed']));
 });
 
-test('the history of a job is all of its transitions in order, and equals what consumers saw', async () => {
+test('the history of a job is all of its transitions in order: what consumers saw, and the short first run', async () => {
   await using fleet = await startFleet({
     nats,
     handlers: {
@@ -215,8 +215,13 @@ test('the history of a job is all of its transitions in order, and equals what c
     ['completed', 2, 'halfway'],
   ]);
   expect(records.at(-1)).toEqual(last);
-  await eventually(() => expect(seen).toHaveLength(records.length));
-  expect(seen).toEqual(records);
+  // The first attempt failed before its claim was due.
+  const written = records.slice(1);
+  expect((await fleet.queue.history(id)).filter(({ implied }) => implied)).toMatchObject([
+    { record: records[0] },
+  ]);
+  await eventually(() => expect(seen).toHaveLength(written.length));
+  expect(seen).toEqual(written);
   for (const record of records)
     expect(record).toMatchObject({ id, payload: { to: 'Rome' }, createdAt: last.createdAt });
 });

@@ -37,3 +37,30 @@ it('the jobs of a dead worker run elsewhere within ack_wait + 1 s', { retry: 3 }
   const latestMs = Math.max(...taken.values()) - diedAt;
   expect(latestMs).toBeLessThan(ACK_WAIT_MS + 1_000);
 });
+
+it('a handler that kills its process at once is counted from the second delivery on, and ends', async () => {
+  await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: ACK_WAIT_MS } });
+  const id = await fleet.queue.addJob('deadly', null, 'normal', { maxAttempts: 2 });
+  const attempts: (number | undefined)[] = [];
+  for (let death = 1; death <= 3; death++) {
+    await using doomed = await WorkerProcess.start(
+      script,
+      nats.url,
+      fleet.namespace,
+      ACK_WAIT_MS,
+      `doomed-${death}`,
+    );
+    await doomed.ended();
+    attempts.push((await fleet.history(id)).at(-1)?.attempt);
+  }
+  expect(attempts).toEqual([undefined, 1, 2]);
+  let hasRun = false;
+  await fleet.addWorker({
+    deadly: () => {
+      hasRun = true;
+    },
+  });
+  const failed = await fleet.waitForJob(id, 'exhausted');
+  expect(failed).toMatchObject({ attempt: 2, error: { code: 'JETFLEET_STALLED' } });
+  expect(hasRun).toBe(false);
+});

@@ -1,6 +1,7 @@
 /**
  * A worker process for tests that kill or freeze it. It handles `crashy`: prints `running <id> <attempt>`, and ends
- * after as many milliseconds as the payload's `runMs` says.
+ * after as many milliseconds as the payload's `runMs` says. Of `deadly` it dies once it has printed `ready`, before the claim
+ * of a new job is due.
  *
  *     node <bundle of this> <NATS URL> <namespace> <ack wait ms> <name>
  */
@@ -24,8 +25,20 @@ worker.registerHandler<{ runMs: number }>('crashy', {
     return { by: name };
   },
 });
+let onReady = () => {};
+const ready = new Promise<void>((resolve) => {
+  onReady = resolve;
+});
+worker.registerHandler('deadly', {
+  claimAfterMs: 1_000,
+  handler: async () => {
+    await ready;
+    process.kill(process.pid, 'SIGKILL');
+  },
+});
 await worker.start();
 process.stdout.write('ready\n');
+onReady();
 process.on('SIGTERM', async () => {
   await worker.shutdown(5_000);
   await queue.close();

@@ -17,7 +17,6 @@ import {
   JobWorkerService,
 } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
-import { decodeRecord } from '../../src/wire/record-message.js';
 import { startNats } from './nats.js';
 import { PATIENCE_MS } from './patience-ms.js';
 import { QUICK } from './simulated-novita.js';
@@ -54,7 +53,7 @@ export interface Fleet extends AsyncDisposable {
   addWorker(handlers?: FleetOptions['handlers'], options?: JobWorkerOptions): Promise<JobWorkerService>;
   /** Resolves with the record once it fits; rejects when the job ends otherwise, or after `PATIENCE_MS`. */
   waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)): Promise<JobRecord>;
-  /** All records of a job that EVENTS holds, oldest first. */
+  /** All transitions of a job that EVENTS tells of, oldest first. */
   history(id: string): Promise<JobRecord[]>;
   close(): Promise<void>;
 }
@@ -117,9 +116,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   }
 
   async function history(id: string): Promise<JobRecord[]> {
-    const { subjects, read } = await queue.broker();
-    const stored = await read.page(subjects.streamName('events'), subjects.eventsOf(id), 1, 1_000);
-    return stored.map(({ data }) => decodeRecord(data));
+    return (await queue.history(id)).map(({ record }) => record);
   }
 
   async function close(): Promise<void> {

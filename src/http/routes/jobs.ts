@@ -159,12 +159,19 @@ function oneJobRoutes(routes: Routes): void {
     {
       ...ofJob,
       path: '/api/v1/jobs/{id}/history',
-      summary: 'Every record of a job that is kept, oldest first',
+      summary: 'Every transition of a job that is kept, oldest first',
       answers: {
         200: {
-          description: 'The records; none of a job that no worker has touched',
+          description:
+            'The records; none of a job that no worker has touched. An implied one was not written: a new job that ends at once writes only how, and when it began',
           schema: z.object({
-            records: z.array(z.object({ seq: z.number().int(), record: jobRecordSchema })),
+            records: z.array(
+              z.object({
+                seq: z.number().int(),
+                record: jobRecordSchema,
+                implied: z.literal(true).optional(),
+              }),
+            ),
           }),
         },
       },
@@ -172,7 +179,7 @@ function oneJobRoutes(routes: Routes): void {
     async ({ c, params: { id } }) => {
       const records = await queue.history(id);
       if (records.length === 0 && !(await queue.getJob(id))) throw noSuchJob(id);
-      return c.json({ records: records.map(({ seq, record }) => ({ seq, record: shownJob(record) })) });
+      return c.json({ records: records.map((each) => ({ ...each, record: shownJob(each.record) })) });
     },
   );
   addRoute(

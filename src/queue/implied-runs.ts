@@ -1,0 +1,41 @@
+/**
+ * A new job that ends before its claim was due writes its outcome alone. That it ran, and since when, stands in the
+ * outcome; whoever shows the steps of a job adds that one here.
+ */
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+
+/** Jobs whose start is remembered; the oldest are forgotten first. */
+const MAX_REMEMBERED = 20_000;
+
+/** Tells, from a row of records in their order, which of them stand for a run that has no record of its own. */
+export class ImpliedRuns {
+  readonly #started = new Set<string>();
+
+  /** @returns the record that the claim of the run would have written, to be shown before this one */
+  before(record: JobRecord): JobRecord | undefined {
+    const { id, startedAt, status } = record;
+    const isKnown = this.#started.delete(id);
+    if (startedAt !== undefined && !isTerminal(status)) this.#remember(id);
+    return isKnown || startedAt === undefined || isClaim(record) ? undefined : claimOf(record, startedAt);
+  }
+
+  #remember(id: string): void {
+    this.#started.add(id);
+    if (this.#started.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#started) {
+      this.#started.delete(oldest);
+      break;
+    }
+  }
+}
+
+/** A job that is handed back has its attempt back as well. */
+function isClaim({ state }: JobRecord): boolean {
+  return state === 'running' || state === 'queued' || state === 'scheduled';
+}
+
+function claimOf(record: JobRecord, startedAt: string): JobRecord {
+  const { result: _, error: __, next: ___, finishedAt: ____, nextRunAt: _____, ...kept } = record;
+  return { ...kept, status: 'processing', state: 'running', updatedAt: startedAt };
+}
