@@ -63,8 +63,9 @@ export function lifecycleWebhook(record: JobRecord): FollowUp | undefined {
   // What a payload of another type calls `webhookUrl` is its handler's own.
   const urls = [isOfInstance ? asObject(record.payload).webhookUrl : undefined, record.webhookUrl];
   const url = urls.find(isUsable);
+  if (url === undefined) return undefined;
   const body = isOfInstance ? aboutInstance(record) : aboutJob(record);
-  if (url === undefined || !body) return undefined;
+  if (!body) return undefined;
   return {
     type: JobType.SEND_WEBHOOK,
     id: failureId(record, `webhook-${body.data.status}`),
