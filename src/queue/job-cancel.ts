@@ -2,9 +2,9 @@ import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { type StreamKind, WORK_KINDS, workKindsFor } from '../wire/subjects.js';
-import { bareMessageOf, removeCarriers } from './job-carriers.js';
-import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
+import { ANY, type StreamKind, WORK_KINDS, workKindsFor } from '../wire/subjects.js';
+import { allCarriersOf, bareMessageOf, removeCarriers } from './job-carriers.js';
+import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 
 /**
@@ -30,16 +30,31 @@ export async function cancelJob(
     }
     const marks = await endsOf(broker, before);
     const record = cancelledRecord(before, reason, broker.clock.now());
+    let seq: number;
     try {
-      broker.announceCancelled(id, await broker.appendEvent(record, last?.seq ?? 0));
+      seq = await broker.appendEvent(record, last?.seq ?? 0);
     } catch (error) {
       if (error instanceof ConflictError) continue;
       throw error;
     }
+    if (!last && (await wasRemoved(broker, before))) {
+      await broker.topology.deleteMessage('events', seq);
+      throw noSuchJob(id);
+    }
+    broker.announceCancelled(id, seq);
     await enqueueFollowUps(broker, record);
     await removeMessages(broker, record, marks);
     return record;
   }
+}
+
+/**
+ * Whether a job that had no record has run and was removed since it was found: the write could not see that. A cleanup removes
+ * the message before the record.
+ */
+async function wasRemoved(broker: Broker, found: JobRecord): Promise<boolean> {
+  if (found.state !== 'queued' || (await dueNow(broker, ANY, found.id))) return false;
+  return (await allCarriersOf(broker, found)).length === 0;
 }
 
 /** The record of a job that somebody cancelled, from whatever it was before. */

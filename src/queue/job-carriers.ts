@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { type StreamKind, type Subjects, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
@@ -16,18 +16,19 @@ const MAX_CARRIERS = 100;
 
 type Named = Pick<JobRecord, 'id' | 'type' | 'priority'>;
 
-/** The subjects on which the messages of a job with an id are, and the streams that hold them. */
-function placesOf(
-  subjects: Subjects,
-  kind: WorkKind,
-  { id, type, priority }: Named,
-): [kind: StreamKind, subject: string][] {
+type Place = [kind: StreamKind, subject: string];
+
+/**
+ * The subjects on which the messages of a job with an id are, and the streams that hold them, in the order in which a message
+ * goes from one to the next: whoever reads them in this order misses none.
+ */
+function placesOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): Place[] {
   const address = { kind, priority, type, id };
   return [
-    [kind, subjects.work(address)],
     ['timers', subjects.schedule(kind, id)],
     ['timers', subjects.timer('retrying', address)],
     ['timers', subjects.timer('waiting', address)],
+    [kind, subjects.work(address)],
   ];
 }
 
@@ -41,30 +42,38 @@ export async function carriedAmong<J extends Named>(
   for (const job of jobs) {
     // The subject of one without an id is that of many.
     if (sequenceOf(job.id) !== undefined) carried.add(job);
-    for (const [kind, subject] of workKindsFor(job.type).flatMap((each) => placesOf(subjects, each, job))) {
+    const places = workKindsFor(job.type).flatMap((kind): Place[] => [
+      ['timers', subjects.due({ ...job, kind })],
+      ...placesOf(subjects, kind, job),
+    ]);
+    for (const [kind, subject] of places) {
       const bySubject = asked.get(kind) ?? new Map<string, J[]>();
       asked.set(kind, bySubject.set(subject, [...(bySubject.get(subject) ?? []), job]));
     }
   }
-  await Promise.all(
-    [...asked].map(async ([kind, bySubject]) => {
-      for (const { subject } of await read.lastOfEach(subjects.streamName(kind), [...bySubject.keys()])) {
-        for (const job of bySubject.get(subject) ?? []) carried.add(job);
-      }
-    }),
-  );
+  const readFrom = async (kind: StreamKind) => {
+    const bySubject = asked.get(kind) ?? new Map<string, J[]>();
+    for (const { subject } of await read.lastOfEach(subjects.streamName(kind), [...bySubject.keys()])) {
+      for (const job of bySubject.get(subject) ?? []) carried.add(job);
+    }
+  };
+  await readFrom('timers');
+  await Promise.all(WORK_KINDS.map(readFrom));
   return carried;
 }
 
 export async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named): Promise<Carrier[]> {
-  const carriers = placesOf(subjects, kind, job).map(async ([kind, subject]) => {
+  const readFrom = async ([kind, subject]: Place) => {
     const stream = subjects.streamName(kind);
     // Most places are empty, which is asked for many together.
     if ((await read.lastTogether(stream, subject)) === undefined) return [];
     const page = await read.page(stream, subject, 1, MAX_CARRIERS);
     return page.map(({ seq }): Carrier => ({ kind, seq }));
-  });
-  return (await Promise.all(carriers)).flat();
+  };
+  const places = placesOf(subjects, kind, job);
+  const timers = await Promise.all(places.filter(([place]) => place === 'timers').map(readFrom));
+  const work = await Promise.all(places.filter(([place]) => place === kind).map(readFrom));
+  return [...timers, ...work].flat();
 }
 
 /** The message of a job that was published without an id, whose subject others share. */

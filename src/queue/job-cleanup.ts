@@ -3,13 +3,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
 import { FRESH_MS } from '../broker/delivery.js';
 import type { StoredMessage } from '../broker/direct-read.js';
+import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_CLAIM_AFTER_MS } from '../jobs/limits.js';
 import { isTerminal, JobType } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
 import { allCarriersOf, type Carrier, carriedAmong, removeCarriers } from './job-carriers.js';
+import { dueNow } from './job-lookup.js';
 import { type InUse, instancesInUse, isFollowedUp, isKept } from './kept-owners.js';
 import { floorOf } from './settled-messages.js';
+import { recordsById } from './work-jobs.js';
 
 /** Events that are looked at together. */
 const PAGE = 500;
@@ -50,7 +53,8 @@ export async function cleanupJobs(
       jobs.map(({ record }) => record),
     );
     const latest = await latestAmong(broker, jobs, old);
-    const facts = { carried, latest, inUse: inUse ?? NONE, nowMs };
+    const repeatable = await repeatableAmong(broker, jobs);
+    const facts = { carried, latest, repeatable, inUse: inUse ?? NONE, nowMs };
     const removable = await Promise.all(jobs.map((job) => removableOf(broker, job, facts)));
     await removals.remove(removable.filter((job) => job !== undefined));
     onProgress(removals.count);
@@ -99,6 +103,8 @@ interface Facts {
   carried: ReadonlySet<JobRecord>;
   /** Those whose end is their last event. */
   latest: ReadonlySet<JobRecord>;
+  /** Those that may be published once more. */
+  repeatable: ReadonlySet<JobRecord>;
   inUse: InUse;
   nowMs: number;
 }
@@ -127,14 +133,37 @@ async function latestAmong(
 }
 
 /**
+ * Those that follow from a job whose message may be handed out again: whoever meets that one publishes what follows once more,
+ * and without its record it would be a new job.
+ */
+async function repeatableAmong(broker: Broker, jobs: readonly Ended[]): Promise<ReadonlySet<JobRecord>> {
+  const parentIds = jobs.flatMap(({ record: { parentId } }) =>
+    parentId !== undefined && isJobId(parentId) ? [parentId] : [],
+  );
+  const parents = await recordsById(broker, [...new Set(parentIds)]);
+  const unsettled = new Set<string>();
+  const lookAt = async (parent: JobRecord) => {
+    const carriers = await allCarriersOf(broker, parent);
+    const places = await Promise.all(carriers.map((carrier) => placeOf(broker, parent, carrier)));
+    if (places.some((place) => place !== 'settled')) unsettled.add(parent.id);
+  };
+  await Promise.all([...(await carriedAmong(broker, [...parents.values()]))].map(lookAt));
+  return new Set(jobs.map(({ record }) => record).filter(({ parentId = '' }) => unsettled.has(parentId)));
+}
+
+/**
  * A finished job, unless it lives again or is to be kept. What carries it is listed before its last record is read: a
  * redrive writes its record first and its message after that, so what is listed belongs to the life that has ended.
  */
 async function removableOf(
   broker: Broker,
   { record, event }: Ended,
-  { carried, latest, inUse, nowMs }: Facts,
+  { carried, latest, repeatable, inUse, nowMs }: Facts,
 ): Promise<Removable | undefined> {
+  if (repeatable.has(record)) return undefined;
+  // The message of one that was cancelled as its timer fired has to arrive first.
+  const mayBeDue = carried.has(record) && record.state === 'cancelled';
+  if (mayBeDue && (await dueNow(broker, ANY, record.id))) return undefined;
   const carriers = carried.has(record) ? await allCarriersOf(broker, record) : [];
   const isLatest = carriers.length === 0 && latest.has(record);
   const upTo = isLatest ? event.seq : await lastOf(broker, event, record);

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { complete, type JobRecord } from '../../src/index.js';
+import { requestOf } from '../../src/queue/transition-record.js';
 import { startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
@@ -57,6 +59,66 @@ describe.concurrent('a cancelled job whose message a worker is given while a cle
       expect(await queue.getJob(id)).toBeUndefined();
     },
   );
+});
+
+it('a job stays while the message of the job that it follows from may come again, and with it a second one', async () => {
+  const followed = gate();
+  const held = gate();
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const parent = await queue.addJob('step', null);
+  const onFailpoint = async (failpoint: string, jobId: string) => {
+    if (failpoint !== 'finish.followed' || jobId !== parent) return;
+    followed.open();
+    await held.opened;
+  };
+  const child = { type: 'follower', payload: null, idSuffix: 'next' };
+  await fleet.addWorker({ step: () => complete('done', [child]), follower: () => 'done' }, { onFailpoint });
+  await followed.opened;
+  const childId = `${parent}-next`;
+  await fleet.waitForJob(childId, 'completed');
+  await queue.cleanup(0);
+  expect(await queue.getJob(childId)).toMatchObject({ state: 'completed', parentId: parent });
+  held.open();
+  await vi.waitFor(async () => {
+    await queue.cleanup(0);
+    expect([await queue.getJob(parent), await queue.getJob(childId)]).toEqual([undefined, undefined]);
+  });
+});
+
+it('a job that ends and is removed while somebody cancels it is gone, and is not found', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const id = await queue.addJob('step', null);
+  const broker = await queue.broker();
+  const append = broker.appendEvent.bind(broker);
+  broker.appendEvent = async (...args) => {
+    broker.appendEvent = append;
+    await fleet.addWorker({ step: () => 'done' });
+    await fleet.waitForJob(id, 'completed');
+    expect(await queue.cleanup(0)).toBe(1);
+    return append(...args);
+  };
+  await expect(queue.cancel(id)).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+  expect(await fleet.history(id)).toEqual([]);
+  expect(await queue.getJob(id)).toBeUndefined();
+});
+
+it('a job that was cancelled as its timer fired stays until its message has arrived, and does not run', async () => {
+  const ran: string[] = [];
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  await queue.setup(['step']);
+  const id = await queue.addJob('step', null, 'normal', { delayMs: 60_000 });
+  const request = requestOf((await queue.getJob(id)) as JobRecord);
+  await queue.cancel(id);
+  await (await queue.broker()).enqueueAgain(request);
+  await queue.cleanup(0);
+  expect(await queue.getJob(id)).toMatchObject({ state: 'cancelled' });
+  await fleet.addWorker({ step: ({ id: jobId }) => ran.push(jobId) });
+  const next = await queue.addJob('step', null);
+  await fleet.waitForJob(next, 'completed');
+  expect(ran).toEqual([next]);
 });
 
 it('a forged record whose id stands for all jobs without an id removes none of them', async () => {
