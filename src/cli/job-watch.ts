@@ -59,8 +59,12 @@ async function watch(id: string | undefined, options: WatchOptions): Promise<voi
   const ended = new Promise<void>((resolve) => {
     onEnd = resolve;
   });
-  // Every event of the one job, whatever is shown of it: its end must not be missed.
-  const filter = { ...(id && { id }), ...(type && { type }), ...(status && !id && { status }) };
+  // Every event of the one job, whatever is shown of it: its end must not be missed. How a short job ended tells that it ran.
+  const filter = {
+    ...(id && { id }),
+    ...(type && { type }),
+    ...(status && !id && status !== 'processing' && { status }),
+  };
   const from = options.from ?? (id ? 'all' : 'new');
   const runs = new ImpliedRuns();
   const events = await queue.events({ filter, from }, async (record) => {

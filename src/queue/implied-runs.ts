@@ -17,7 +17,9 @@ export class ImpliedRuns {
     const { id, startedAt, status } = record;
     const isKnown = this.#started.delete(id);
     if (startedAt !== undefined && !isTerminal(status)) this.#remember(id);
-    return isKnown || startedAt === undefined || isClaim(record) ? undefined : claimOf(record, startedAt);
+    // Later attempts have their claims written.
+    const isFirst = !isKnown && record.attempt === 1;
+    return isFirst && startedAt !== undefined && !isClaim(record) ? claimOf(record, startedAt) : undefined;
   }
 
   #remember(id: string): void {

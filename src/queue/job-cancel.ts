@@ -37,11 +37,11 @@ export async function cancelJob(
       if (error instanceof ConflictError) continue;
       throw error;
     }
-    if (!last && (await wasRemoved(broker, before))) {
+    broker.announceCancelled(id, seq);
+    if (!last && (await wasRemoved(broker, before, marks.get('events') ?? seq, seq))) {
       await broker.topology.deleteMessage('events', seq);
       throw noSuchJob(id);
     }
-    broker.announceCancelled(id, seq);
     await enqueueFollowUps(broker, record);
     await removeMessages(broker, record, marks);
     return record;
@@ -49,12 +49,17 @@ export async function cancelJob(
 }
 
 /**
- * Whether a job that had no record has run and was removed since it was found: the write could not see that. A cleanup removes
- * the message before the record.
+ * Whether a job that had no record has run and was removed since it was found, which the fence of the cancellation could not
+ * see. Its message is gone then, as it may be for other reasons, and so is an event that was stored meanwhile.
+ * @param since where EVENTS ended when the job had no record
+ * @param seq of the cancellation
  */
-async function wasRemoved(broker: Broker, found: JobRecord): Promise<boolean> {
+async function wasRemoved(broker: Broker, found: JobRecord, since: number, seq: number): Promise<boolean> {
   if (found.state !== 'queued' || (await dueNow(broker, ANY, found.id))) return false;
-  return (await allCarriersOf(broker, found)).length === 0;
+  if ((await allCarriersOf(broker, found)).length > 0) return false;
+  const countFrom = (first: number) => broker.read.count(broker.subjects.streamName('events'), '>', first);
+  const [stored, later] = await Promise.all([countFrom(since + 1), countFrom(seq)]);
+  return stored - later < seq - since - 1;
 }
 
 /** The record of a job that somebody cancelled, from whatever it was before. */
@@ -76,7 +81,7 @@ type Ends = ReadonlyMap<StreamKind, number>;
 
 /** Where the streams that may hold the job end now: what comes later is not ours to remove. */
 async function endsOf(broker: Broker, { type }: JobRecord): Promise<Ends> {
-  const kinds: StreamKind[] = ['timers', ...workKindsFor(type)];
+  const kinds: StreamKind[] = ['timers', 'events', ...workKindsFor(type)];
   const ends = kinds.map(async (kind): Promise<[StreamKind, number]> => {
     const { state } = await broker.topology.streamInfo(kind);
     return [kind, state.last_seq];

@@ -161,16 +161,19 @@ async function removableOf(
   { carried, latest, repeatable, inUse, nowMs }: Facts,
 ): Promise<Removable | undefined> {
   if (repeatable.has(record)) return undefined;
-  // The message of one that was cancelled as its timer fired has to arrive first.
-  const mayBeDue = carried.has(record) && record.state === 'cancelled';
-  if (mayBeDue && (await dueNow(broker, ANY, record.id))) return undefined;
   const carriers = carried.has(record) ? await allCarriersOf(broker, record) : [];
+  if (carried.has(record) && (await mayArrive(broker, record))) return undefined;
   const isLatest = carriers.length === 0 && latest.has(record);
   const upTo = isLatest ? event.seq : await lastOf(broker, event, record);
   if (upTo === undefined) return undefined;
   if (carriers.length > 0 && !(await isFollowedUp(broker, record))) return undefined;
   if (await isKept(broker, record, inUse, nowMs)) return undefined;
   return { record, carriers, upTo };
+}
+
+/** Whether the message of a job that was cancelled as its timer fired is perhaps on its way. Asked after its timers were. */
+async function mayArrive(broker: Broker, { id, state }: JobRecord): Promise<boolean> {
+  return state === 'cancelled' && (await dueNow(broker, ANY, id)) !== undefined;
 }
 
 /**
@@ -252,7 +255,7 @@ class Removals {
     if (before.includes('handed out')) return;
     await removeCarriers(broker, carriers);
     // A timer may have fired before it was removed.
-    if ((await allCarriersOf(broker, record)).length > 0) return;
+    if ((await allCarriersOf(broker, record)).length > 0 || (await mayArrive(broker, record))) return;
     const waiting = unclaimed.filter((_, index) => before[index] === 'waiting');
     // The server counts no message as handed out that is removed, so all those count that it has passed.
     const after = await Promise.all(waiting.map((carrier) => placeOf(broker, record, carrier)));

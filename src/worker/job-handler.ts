@@ -21,7 +21,7 @@ export interface JobContext<P = unknown> {
   readonly maxAttempts: number;
   /** What an earlier run left by `snooze` or `saveCheckpoint`. */
   readonly checkpoint: unknown;
-  /** The whole record, as the claim wrote it. */
+  /** The whole record, as the claim writes it. */
   readonly record: JobRecord;
   /** Aborts when the job times out, is cancelled, was lost to another worker, or must be handed back: see `reason`. */
   readonly signal: AbortSignal;

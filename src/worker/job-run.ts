@@ -388,22 +388,21 @@ export class JobRun implements Leased, HeldJob {
   }
 
   #giveUp(error: unknown): void {
-    if (error instanceof ConflictError) {
-      this.#onLost();
-      return;
-    }
+    // The job was lost, which is told and done already.
+    if (error instanceof ConflictError) return;
     const { code, message } = toJobError(error);
     this.logger.error({ code, message }, 'the record cannot be written; the job comes again');
     // The queue was closed meanwhile. Nobody should wait for the end of the lease.
     if (this.#services.isReleasing()) this.#delivery.nak();
+    // Of a claim that cannot be written, the handler still runs.
+    if (this.#begun) this.#cancel('lease_lost', 'its record cannot be written');
     this.#end();
   }
 
-  /** That the job was lost is told and done already. */
-  #onLost(): void {
-    if (this.#seq > 0) return;
-    // Somebody wrote before the claim: mostly a cancellation, after which the message has to go.
-    this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));
+  /** Somebody wrote before the claim: mostly a cancellation, after which the message has to go. */
+  #letGoUnclaimed(): void {
+    if (this.#seq === 0)
+      this.#letGo().catch((err) => this.logger.warn({ err }, 'the message of a lost job comes again'));
   }
 
   /** After the record: the timer or the jobs that follow, then the message. A crash in between repeats the rest. */
@@ -448,8 +447,10 @@ export class JobRun implements Leased, HeldJob {
         this.#record = record;
       },
       (error) => {
-        if (error instanceof ConflictError && !this.#ended)
+        if (error instanceof ConflictError && !this.#ended) {
           this.#lose(`its ${record.state} record came too late`);
+          this.#letGoUnclaimed();
+        }
         throw error;
       },
     );

@@ -42,6 +42,8 @@ export interface Evidence {
 }
 
 const PAGE = 500;
+/** Only a job whose id was made for it may begin before its claim. */
+const GENERATED_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export async function collect(
   arena: Arena,
@@ -77,7 +79,7 @@ async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>>
     for (const message of page) {
       const record = broker.recordOf(message);
       if (!record) continue;
-      const run = runs.before(record);
+      const run = GENERATED_ID.test(record.id) ? runs.before(record) : undefined;
       const transitions = [...(run ? [run] : []), record];
       const stored = transitions.map((each) => ({ ...each, storedAtMs: message.timeMs }));
       histories.set(record.id, [...(histories.get(record.id) ?? []), ...stored]);

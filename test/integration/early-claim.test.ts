@@ -1,9 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import type { JobContext, JobRecord, JobState } from '../../src/index.js';
+import {
+  type JobContext,
+  JobQueueService,
+  type JobRecord,
+  type JobState,
+  JobWorkerService,
+} from '../../src/index.js';
 import { cli } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -160,6 +168,59 @@ describe('a new job', () => {
     await worker;
     await fleet.addWorker({ long: ({ attempt }) => attempt });
     expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: 1 });
+  });
+});
+
+describe('a job without a claim', () => {
+  it('that was cancelled unheard lets go of its message when it saves a checkpoint', async () => {
+    const begun = gate();
+    const goOn = gate();
+    let refusal: unknown;
+    const handler = async (job: JobContext) => {
+      begun.open();
+      await goOn.opened;
+      await job.saveCheckpoint('late').catch((error: unknown) => {
+        refusal = error;
+      });
+    };
+    const options = { handler, claimAfterMs: 1_000 };
+    await using fleet = await startFleet({ nats, handlers: { deaf: options } });
+    const id = await fleet.queue.addJob('deaf', null);
+    await begun.opened;
+    const broker = await fleet.queue.broker();
+    broker.announceCancelled = () => {};
+    await fleet.queue.cancel(id);
+    goOn.open();
+    await vi.waitFor(async () => {
+      expect(refusal).toMatchObject({ code: 'JETFLEET_CONFLICT' });
+      const info = await broker.topology.consumer('jobs', broker.subjects.consumerName('deaf', 'normal'));
+      expect(info).toMatchObject({ num_ack_pending: 0, num_pending: 0 });
+    });
+    expect(await recorded(fleet, id)).toEqual([['cancelled', 0]]);
+  });
+
+  it('whose claim can never be written has its handler told', async () => {
+    const connection = await connect({ servers: nats.url });
+    const queue = new JobQueueService({ connection, namespace: 'closing' });
+    const worker = new JobWorkerService(queue, {});
+    const begun = gate();
+    let reason: unknown;
+    worker.registerHandler('orphan', {
+      claimAfterMs: 500,
+      handler: async ({ signal }) => {
+        begun.open();
+        await delay(60_000, undefined, { signal }).catch(() => {
+          reason = signal.reason;
+        });
+      },
+    });
+    await worker.start();
+    await queue.addJob('orphan', null);
+    await begun.opened;
+    await connection.close();
+    await vi.waitFor(() => expect(reason).toMatchObject({ reason: 'lease_lost' }));
+    await worker.shutdown(0);
+    await queue.close();
   });
 });
 
