@@ -187,8 +187,7 @@ export class CommitLog {
 
   #enqueue(waiting: Waiting): void {
     // In a row: none may overtake what waits for its batch.
-    const mayGoAlone = this.#queue.length === 0;
-    if (mayGoAlone && this.#singles.accepts(this.#alone.length)) this.#alone.push(waiting);
+    if (this.#queue.length === 0 && this.#singles.accepts(this.#alone.length)) this.#alone.push(waiting);
     else this.#queue.push(waiting);
     if (this.#flushing) return;
     this.#flushing = true;

@@ -1,3 +1,4 @@
+import { forgetOldest } from '../jobs/forget-oldest.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
@@ -43,11 +44,7 @@ export class JobTimes {
   #remember(id: string, dueMs: number): void {
     this.#started.delete(id);
     this.#started.set(id, dueMs);
-    if (this.#started.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#started.keys()) {
-      this.#started.delete(oldest);
-      break;
-    }
+    forgetOldest(this.#started, MAX_REMEMBERED);
   }
 }
 

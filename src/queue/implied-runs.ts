@@ -2,6 +2,7 @@
  * A new job that ends before its claim was due writes its outcome alone. That it ran, and since when, stands in the
  * outcome; whoever shows the steps of a job adds that one here.
  */
+import { forgetOldest } from '../jobs/forget-oldest.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 
@@ -16,19 +17,11 @@ export class ImpliedRuns {
   before(record: JobRecord): JobRecord | undefined {
     const { id, startedAt, status } = record;
     const isKnown = this.#started.delete(id);
-    if (startedAt !== undefined && !isTerminal(status)) this.#remember(id);
+    if (startedAt !== undefined && !isTerminal(status)) this.#started.add(id);
+    forgetOldest(this.#started, MAX_REMEMBERED);
     // Later attempts have their claims written.
     const isFirst = !isKnown && record.attempt === 1;
     return isFirst && startedAt !== undefined && !isClaim(record) ? claimOf(record, startedAt) : undefined;
-  }
-
-  #remember(id: string): void {
-    this.#started.add(id);
-    if (this.#started.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#started) {
-      this.#started.delete(oldest);
-      break;
-    }
   }
 }
 

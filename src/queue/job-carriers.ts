@@ -16,19 +16,13 @@ const MAX_CARRIERS = 100;
 
 type Named = Pick<JobRecord, 'id' | 'type' | 'priority'>;
 
-type Place = [kind: StreamKind, subject: string];
-
-/**
- * The subjects on which the messages of a job with an id are, and the streams that hold them, in the order in which a message
- * goes from one to the next: whoever reads them in this order misses none.
- */
-function placesOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): Place[] {
+/** The subjects of a job's timers. A message goes from there to the work stream: whoever asks in this order misses none. */
+function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): string[] {
   const address = { kind, priority, type, id };
   return [
-    ['timers', subjects.schedule(kind, id)],
-    ['timers', subjects.timer('retrying', address)],
-    ['timers', subjects.timer('waiting', address)],
-    [kind, subjects.work(address)],
+    subjects.schedule(kind, id),
+    subjects.timer('retrying', address),
+    subjects.timer('waiting', address),
   ];
 }
 
@@ -39,16 +33,17 @@ export async function carriedAmong<J extends Named>(
 ): Promise<Set<J>> {
   const carried = new Set<J>();
   const asked = new Map<StreamKind, Map<string, J[]>>();
+  const ask = (kind: StreamKind, subject: string, job: J) => {
+    const bySubject = asked.get(kind) ?? new Map<string, J[]>();
+    asked.set(kind, bySubject.set(subject, [...(bySubject.get(subject) ?? []), job]));
+  };
   for (const job of jobs) {
     // The subject of one without an id is that of many.
     if (sequenceOf(job.id) !== undefined) carried.add(job);
-    const places = workKindsFor(job.type).flatMap((kind): Place[] => [
-      ['timers', subjects.due({ ...job, kind })],
-      ...placesOf(subjects, kind, job),
-    ]);
-    for (const [kind, subject] of places) {
-      const bySubject = asked.get(kind) ?? new Map<string, J[]>();
-      asked.set(kind, bySubject.set(subject, [...(bySubject.get(subject) ?? []), job]));
+    for (const kind of workKindsFor(job.type)) {
+      for (const subject of [...timersOf(subjects, kind, job), subjects.due({ ...job, kind })])
+        ask('timers', subject, job);
+      ask(kind, subjects.work({ ...job, kind }), job);
     }
   }
   const readFrom = async (kind: StreamKind) => {
@@ -62,18 +57,17 @@ export async function carriedAmong<J extends Named>(
   return carried;
 }
 
-export async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named): Promise<Carrier[]> {
-  const readFrom = async ([kind, subject]: Place) => {
-    const stream = subjects.streamName(kind);
+async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named): Promise<Carrier[]> {
+  const readFrom = async (place: StreamKind, subject: string) => {
+    const stream = subjects.streamName(place);
     // Most places are empty, which is asked for many together.
     if ((await read.lastTogether(stream, subject)) === undefined) return [];
     const page = await read.page(stream, subject, 1, MAX_CARRIERS);
-    return page.map(({ seq }): Carrier => ({ kind, seq }));
+    return page.map(({ seq }): Carrier => ({ kind: place, seq }));
   };
-  const places = placesOf(subjects, kind, job);
-  const timers = await Promise.all(places.filter(([place]) => place === 'timers').map(readFrom));
-  const work = await Promise.all(places.filter(([place]) => place === kind).map(readFrom));
-  return [...timers, ...work].flat();
+  const timers = timersOf(subjects, kind, job).map((subject) => readFrom('timers', subject));
+  const waiting = (await Promise.all(timers)).flat();
+  return [...waiting, ...(await readFrom(kind, subjects.work({ ...job, kind })))];
 }
 
 /** The message of a job that was published without an id, whose subject others share. */

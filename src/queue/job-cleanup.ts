@@ -142,9 +142,16 @@ async function repeatableAmong(broker: Broker, jobs: readonly Ended[]): Promise<
   );
   const parents = await recordsById(broker, [...new Set(parentIds)]);
   const unsettled = new Set<string>();
+  // Most of them share a few consumers.
+  const asked = new Map<string, ReturnType<ConsumerOf>>();
+  const consumerOf: ConsumerOf = (kind, name) => {
+    const info = asked.get(`${kind} ${name}`) ?? broker.topology.consumer(kind, name);
+    asked.set(`${kind} ${name}`, info);
+    return info;
+  };
   const lookAt = async (parent: JobRecord) => {
     const carriers = await allCarriersOf(broker, parent);
-    const places = await Promise.all(carriers.map((carrier) => placeOf(broker, parent, carrier)));
+    const places = await Promise.all(carriers.map((carrier) => placeOf(broker, parent, carrier, consumerOf)));
     if (places.some((place) => place !== 'settled')) unsettled.add(parent.id);
   };
   await Promise.all([...(await carriedAmong(broker, [...parents.values()]))].map(lookAt));
@@ -301,14 +308,17 @@ function ofType<V>(byType: Map<string, Map<string, V>>, type: string): Map<strin
   return known;
 }
 
+type ConsumerOf = Broker['topology']['consumer'];
+
 /** Whether a worker may have a message of a job that it has not settled; one that no consumer covers waits. */
 async function placeOf(
   { subjects, topology }: Broker,
   { type, priority }: JobRecord,
   { kind, seq }: Carrier,
+  consumerOf: ConsumerOf = (stream, name) => topology.consumer(stream, name),
 ): Promise<'waiting' | 'handed out' | 'settled'> {
   if (kind === 'timers' || kind === 'events') return 'waiting';
-  const info = await topology.consumer(kind, subjects.consumerName(type, priority));
+  const info = await consumerOf(kind, subjects.consumerName(type, priority));
   if (!info || seq > info.delivered.stream_seq) return 'waiting';
   return seq > floorOf(info) ? 'handed out' : 'settled';
 }

@@ -511,17 +511,8 @@ export class JobRun implements Leased, HeldJob {
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {
-    const result = this.#writes ? this.#writes.then(write) : begun(write);
+    const result = (this.#writes ?? Promise.resolve()).then(write);
     this.#writes = result.catch(() => {});
     return result;
-  }
-}
-
-/** What is thrown becomes a rejection. */
-function begun<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return write();
-  } catch (error) {
-    return Promise.reject(error);
   }
 }

@@ -1,3 +1,4 @@
+import { forgetOldest } from '../../jobs/forget-oldest.js';
 import type { InspectionRecord } from '../../wire/inspection.js';
 import type { Chart } from '../chart.js';
 import { chartToXState } from '../machine-json.js';
@@ -39,11 +40,7 @@ export class StatelyMessages {
   #remember(sessionId: string): void {
     this.#introduced.delete(sessionId);
     this.#introduced.add(sessionId);
-    if (this.#introduced.size <= MAX_INTRODUCED) return;
-    for (const oldest of this.#introduced) {
-      this.#introduced.delete(oldest);
-      break;
-    }
+    forgetOldest(this.#introduced, MAX_INTRODUCED);
   }
 
   #actor(record: InspectionRecord, sessionId: string): StatelyMessage {
