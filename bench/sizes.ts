@@ -22,7 +22,9 @@ export interface Sizes {
   listJobs: number;
   /** Worker processes, ascending. */
   workerCounts: readonly number[];
-  /** How long jobs are added for them until their code is compiled, how long then, and how long nothing is, before and after. */
+  /** Jobs for each of them until its code is compiled. */
+  workersWarmUpJobs: number;
+  /** How long jobs are added for them at that rate before the measured ones, how long then, and how long nothing is, before and after. */
   workersWarmUpMs: number;
   workersMs: number;
   idleMs: number;
@@ -47,7 +49,8 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     polls: 3,
     listJobs: 1_000_000,
     workerCounts: [1, 10, 20],
-    workersWarmUpMs: 30_000,
+    workersWarmUpJobs: 10_000,
+    workersWarmUpMs: 10_000,
     workersMs: 75_000,
     idleMs: 30_000,
     criticalJobs: 100,
@@ -68,6 +71,7 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     polls: 1,
     listJobs: 2_000,
     workerCounts: [1, 2],
+    workersWarmUpJobs: 200,
     workersWarmUpMs: 500,
     workersMs: 2_000,
     idleMs: 1_000,

@@ -26,7 +26,7 @@ export const sharedNowMs = () => Number(process.hrtime.bigint()) / 1e6;
 export const measureWorkers: Measure = async ({
   unit,
   server,
-  sizes: { workersWarmUpMs, workersMs, idleMs },
+  sizes: { workersWarmUpJobs, workersWarmUpMs, workersMs, idleMs },
 }) => {
   const connection = await connect({ servers: server.url });
   const queue = new JobQueueService({ connection });
@@ -56,6 +56,7 @@ export const measureWorkers: Measure = async ({
     (await reports()).reduce((sum, report) => sum + report.messagesIn, connection.stats().inMsgs);
   await delay(SETTLE_MS);
   const idleBefore = await during(() => delay(idleMs));
+  await addMany(queue, workersWarmUpJobs * workers.length);
   await addFor(queue, workersWarmUpMs);
   await delay(SETTLE_MS);
   const warm = (await reports()).map(({ latenciesMs }) => latenciesMs.length);
@@ -83,6 +84,18 @@ export const measureWorkers: Measure = async ({
     serverIdleAfterPercent: idleAfter.serverPercent,
   };
 };
+
+/** Far more at a time than one worker takes, so that all of them get some. */
+const WARM_UP_PART = 5_000;
+
+/** Adds jobs in bulk, and waits until few of them are left. */
+async function addMany(queue: JobQueueService, jobs: number): Promise<void> {
+  for (let added = 0; added < jobs; added += WARM_UP_PART) {
+    const part = { length: Math.min(WARM_UP_PART, jobs - added) };
+    await queue.addJobs(Array.from(part, () => ({ type: TYPE, payload: { addedMs: sharedNowMs() } })));
+  }
+  while ((await queue.getStats()).pendingJobs > 0) await delay(100);
+}
 
 async function addFor(queue: JobQueueService, forMs: number): Promise<number> {
   const ticks = Math.round((forMs / 1_000) * TICKS_PER_SECOND);

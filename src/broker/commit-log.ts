@@ -103,7 +103,7 @@ export class CommitLog {
     this.#readLast = readLast;
     this.#streams = streams;
     this.#limits = {
-      batchFrom: 4,
+      batchFrom: 16,
       maxBatch: 1_000,
       maxBatchBytes: 4 * 1024 * 1024,
       maxInFlight: 4,
@@ -270,7 +270,9 @@ export class CommitLog {
   /** Sends all of them as one atomic batch. */
   #sendBatch(batch: readonly Waiting[]): void {
     const isAmong = (subject: string) => batch.some(({ append }) => append.subject === subject);
-    const reply = this.#expectAnswer(isAmong, (answer) => this.#onBatchAnswer(batch, answer));
+    this.#inFlight++;
+    const onAnswer = (answer: Answer) => this.#onBatchAnswer(batch, answer);
+    const reply = this.#expectAnswer(isAmong, onAnswer, () => true);
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
     const messages = batch.map(({ append, lines }, index) =>
       outgoingMessage(append, `${lines}${mark}${index + 1}\r\n`, undefined),
@@ -282,13 +284,21 @@ export class CommitLog {
   }
 
   #sendParts(batch: readonly Waiting[]): void {
-    if (batch.length >= this.#limits.batchFrom) {
-      this.#sendBatch(batch);
-      return;
-    }
-    const [first, ...others] = batch;
-    if (first) this.#sendAlone(first);
-    this.#again.unshift(...others.map((waiting) => [waiting]));
+    if (batch.length >= this.#limits.batchFrom) this.#sendBatch(batch);
+    else if (batch.length > 0) this.#sendGroup(batch);
+  }
+
+  /** Sends few writes one by one, beside each other. */
+  #sendGroup(group: readonly Waiting[]): void {
+    let left = group.length;
+    const onEach = () => --left === 0;
+    this.#inFlight++;
+    const messages = group.map((waiting) => {
+      const { append, lines } = waiting;
+      const onAnswer = (answer: Answer) => void this.#onAnswer(waiting, answer);
+      return outgoingMessage(append, lines, this.#expectAnswer(append.subject, onAnswer, onEach));
+    });
+    this.#publish(messages);
   }
 
   #onBatchAnswer(batch: readonly Waiting[], answer: Answer): void {
@@ -336,16 +346,14 @@ export class CommitLog {
     });
   }
 
-  #sendAlone(waiting: Waiting): void {
-    const { append, lines } = waiting;
-    const reply = this.#expectAnswer(append.subject, (answer) => void this.#onAnswer(waiting, answer));
-    this.#publish([outgoingMessage(append, lines, reply)]);
-  }
-
-  #expectAnswer(asked: string | ((subject: string) => boolean), onAnswer: (answer: Answer) => void): string {
-    this.#inFlight++;
+  /** @param isLast whether this is the last answer to what was sent together */
+  #expectAnswer(
+    asked: string | ((subject: string) => boolean),
+    onAnswer: (answer: Answer) => void,
+    isLast: () => boolean,
+  ): string {
     return this.#inbox.expect(this.#limits.confirmTimeoutMs, asked, (msg) => {
-      this.#inFlight--;
+      if (isLast()) this.#inFlight--;
       onAnswer(this.#answerIn(msg));
       this.#flush();
     });

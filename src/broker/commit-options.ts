@@ -23,13 +23,13 @@ export interface Appended {
 }
 
 export interface CommitLogOptions {
-  /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 4. */
+  /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 16. */
   batchFrom?: number;
   /** Most messages in a batch. Defaults to 1,000, the server's limit. */
   maxBatch?: number;
   /** Most bytes in a batch. Defaults to 4 MiB. */
   maxBatchBytes?: number;
-  /** Batches and single writes that wait for their answer at once. Defaults to 4. */
+  /** Batches, or groups of fewer single writes than `batchFrom`, that wait for their answers at once. Defaults to 4. */
   maxInFlight?: number;
   /**
    * While one answer is awaited, writes gather until they are so many, or the answer comes; while several are, until
