@@ -13,6 +13,7 @@ import {
   type StreamKind,
   Subjects,
   type TimerReason,
+  WORK_KINDS,
   type WorkKind,
   workKindOf,
 } from '../wire/subjects.js';
@@ -22,6 +23,7 @@ import { type ConnectOptions, openConnection } from './connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection-watch.js';
 import type { Delivery } from './delivery.js';
 import { DirectRead, type StoredMessage } from './direct-read.js';
+import { Envelopes } from './envelopes.js';
 import {
   consumeEvents,
   type EventFilter,
@@ -197,15 +199,31 @@ export class Broker {
         expect: { filter: timer, lastSeq: 0 },
       });
     }
+    if (request.isNew) return log.append(new Envelopes(this.subjects).appendOf({ request, body }));
     const headers = optionHeaders(request);
-    if (request.isNew)
-      return log.append({ subject, data: body, headers: [[Header.MSG_ID, messageId(id)], ...headers] });
     return log.append({
       subject,
       data: body,
       headers,
       expect: { filter: this.subjects.workOf(kind, id), lastSeq: 0 },
     });
+  }
+
+  /**
+   * Makes jobs durable that start at once and whose ids were made for them; see {@link enqueue}.
+   * @returns what that resolves to or rejects with, for each in its order, once all have their answer
+   */
+  async enqueueNew(jobs: readonly { request: JobRequest; body: string }[]): Promise<(Appended | Error)[]> {
+    const outcomes: (Appended | Error)[] = new Array(jobs.length);
+    const envelopes = new Envelopes(this.subjects);
+    const store = async (kind: WorkKind) => {
+      const own = jobs.flatMap(({ request }, index) => (workKindOf(request.type) === kind ? [index] : []));
+      const appends = own.map((index) => envelopes.appendOf(jobs[index] as (typeof jobs)[number]));
+      const answers = await this.#logs[kind].appendEach(appends);
+      for (const [at, index] of own.entries()) outcomes[index] = answers[at] as Appended | Error;
+    };
+    await Promise.all(WORK_KINDS.map(store));
+    return outcomes;
   }
 
   /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
@@ -448,11 +466,6 @@ export class Broker {
     this.#refused.add(kind);
     this.#logger.error({ err: forbidden(violation) }, 'the broker refuses what its user may not do');
   }
-}
-
-/** Message ids of Jetfleet, apart from those that producers choose. */
-function messageId(id: string): string {
-  return `jetfleet:${id}`;
 }
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */

@@ -30,14 +30,18 @@ interface Waiting {
   /** Its header lines. */
   lines: string;
   bytes: number;
-  resolve: (appended: Appended) => void;
-  reject: (error: Error) => void;
+  settle: Settle;
+  /** Of this write among those that were handed in together. */
+  index: number;
   enqueuedAt: number;
   /** Sent before without an answer: it may be stored already. */
   maybeStored: boolean;
   /** Nobody took it the last time that it was sent. */
   nobody?: StreamState;
 }
+
+/** Tells the caller what became of one of its writes. */
+type Settle = (index: number, outcome: Appended | Error) => void;
 
 /** The last message on a filter, to tell after a lost answer whether it is ours. */
 export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Array } | undefined>;
@@ -47,6 +51,10 @@ const CONFLICT_CODES = new Set([10071, 10164]);
 /** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
 const ID_IN_PROCESS = 10158;
 const IN_PROCESS_PAUSE_MS = 100;
+/** A batch has more messages than the server takes. */
+const BATCH_TOO_LARGE = 10199;
+/** What any server takes, unless it is set to less. */
+const ALWAYS_TAKEN = 1_000;
 /** The server has no room at the moment: for requests, for batches at once, and for anything. */
 const LOAD_CODES = new Set([10167, 10210, 10008]);
 const LOAD_PAUSE_MS = 100;
@@ -73,6 +81,8 @@ export class CommitLog {
   readonly #singles: SingleWriteGauge;
   readonly #id = ulid();
   #batches = 0;
+  /** Most messages in a batch: what the server has refused is not tried again. */
+  #largest: number;
   /** What goes one by one at the end of this turn, and what goes in batches. */
   #alone: Waiting[] = [];
   #queue: Waiting[] = [];
@@ -104,7 +114,7 @@ export class CommitLog {
     this.#streams = streams;
     this.#limits = {
       batchFrom: 16,
-      maxBatch: 1_000,
+      maxBatch: 5_000,
       maxBatchBytes: 4 * 1024 * 1024,
       maxInFlight: 4,
       gather: 128,
@@ -115,6 +125,7 @@ export class CommitLog {
       giveUpMs: 30_000,
       ...options,
     };
+    this.#largest = this.#limits.maxBatch;
     this.#singles = new SingleWriteGauge(this.#limits.cheapSingleMs);
   }
 
@@ -127,7 +138,44 @@ export class CommitLog {
    * @throws JetfleetError `JETFLEET_CLOSED`
    */
   append(append: Append): Promise<Appended> {
-    if (this.#closed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#accept(append, 0, (_, outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
+      });
+    });
+  }
+
+  /**
+   * Many writes, each as `append` makes it. A promise for each would cost more than anything else.
+   * @returns what `append` resolves to or rejects with, for each in its order, once all have their answer
+   */
+  appendEach(appends: readonly Append[]): Promise<(Appended | Error)[]> {
+    const outcomes: (Appended | Error)[] = new Array(appends.length);
+    if (appends.length === 0) return Promise.resolve(outcomes);
+    return new Promise((resolve) => {
+      let left = appends.length;
+      const settle: Settle = (index, outcome) => {
+        outcomes[index] = outcome;
+        if (--left === 0) resolve(outcomes);
+      };
+      for (const [index, append] of appends.entries()) this.#accept(append, index, settle);
+    });
+  }
+
+  #accept(append: Append, index: number, settle: Settle): void {
+    const waiting = this.#waitingFor(append, index, settle);
+    if (waiting instanceof Error) {
+      settle(index, waiting);
+      return;
+    }
+    this.#open++;
+    this.#openBytes += waiting.bytes;
+    this.#enqueue(waiting);
+  }
+
+  #waitingFor(append: Append, index: number, settle: Settle): Waiting | Error {
+    if (this.#closed) return closedError();
     const { maxWaiting, maxWaitingBytes } = this.#limits;
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     const { maybeStored = false } = append;
@@ -135,18 +183,12 @@ export class CommitLog {
     try {
       lines = linesOf(append);
     } catch (error) {
-      return Promise.reject(unsendable(append, (error as Error).message));
+      return unsendable(append, (error as Error).message);
     }
     const bytes = bytesOf(append.data);
-    if (bytes + HEADER_ROOM > maxPayload) return Promise.reject(overPayload(append, maxPayload));
-    if (this.#open >= maxWaiting || this.#openBytes + bytes > maxWaitingBytes) {
-      return Promise.reject(this.#backpressure());
-    }
-    this.#open++;
-    this.#openBytes += bytes;
-    return new Promise((resolve, reject) => {
-      this.#enqueue({ append, lines, bytes, resolve, reject, enqueuedAt: performance.now(), maybeStored });
-    });
+    if (bytes + HEADER_ROOM > maxPayload) return overPayload(append, maxPayload);
+    if (this.#open >= maxWaiting || this.#openBytes + bytes > maxWaitingBytes) return this.#backpressure();
+    return { append, lines, bytes, settle, index, enqueuedAt: performance.now(), maybeStored };
   }
 
   /** Refuses new writes, and waits until each of the others has its answer, or for `limitMs`. */
@@ -172,12 +214,12 @@ export class CommitLog {
 
   #succeed(waiting: Waiting, appended: Appended): void {
     this.#answered(waiting);
-    waiting.resolve(appended);
+    waiting.settle(waiting.index, appended);
   }
 
   #fail(waiting: Waiting, error: Error): void {
     this.#answered(waiting);
-    waiting.reject(error);
+    waiting.settle(waiting.index, error);
   }
 
   #answered({ bytes }: Waiting): void {
@@ -241,18 +283,18 @@ export class CommitLog {
    */
   get #enough(): number {
     if (this.#inFlight === 0) return 1;
-    return this.#inFlight === 1 ? this.#limits.gather : this.#limits.maxBatch;
+    return this.#inFlight === 1 ? this.#limits.gather : this.#largest;
   }
 
   /** The next writes that may share a batch: never two expectations about the same job. */
   #take(): Waiting[] {
-    const { maxBatch, maxBatchBytes } = this.#limits;
+    const { maxBatchBytes } = this.#limits;
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     const filters = new Set<string>();
     let bytes = 0;
     let index = 0;
-    for (; index < this.#queue.length && bytes < maxBatchBytes && taken.length < maxBatch; index++) {
+    for (; index < this.#queue.length && bytes < maxBatchBytes && taken.length < this.#largest; index++) {
       const waiting = this.#queue[index] as Waiting;
       const filter = waiting.append.expect?.filter;
       if (filter !== undefined && filters.has(filter)) {
@@ -315,6 +357,14 @@ export class CommitLog {
       for (const waiting of batch) this.#again.push([waiting]);
     } else if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) {
       this.#later([...batch]);
+    } else if (
+      answer.kind === 'refused' &&
+      answer.errCode === BATCH_TOO_LARGE &&
+      batch.length > ALWAYS_TAKEN
+    ) {
+      this.#largest = ALWAYS_TAKEN;
+      for (let start = 0; start < batch.length; start += ALWAYS_TAKEN)
+        this.#again.push(batch.slice(start, start + ALWAYS_TAKEN));
     } else {
       // One message spoils its batch. Halving it finds the one, and each caller gets its own answer.
       const half = Math.ceil(batch.length / 2);
@@ -461,7 +511,7 @@ function outgoingMessage(
 }
 
 function linesOf({ headers = [], expect }: Append): string {
-  const lines = headerLines(headers);
+  const lines = typeof headers === 'string' ? headers : headerLines(headers);
   if (!expect) return lines;
   const { filter, lastSeq } = expect;
   return `${lines}Nats-Expected-Last-Subject-Sequence: ${lastSeq}\r\nNats-Expected-Last-Subject-Sequence-Subject: ${filter}\r\n`;

@@ -8,7 +8,8 @@ export interface Append {
   subject: string;
   /** Text is stored as UTF-8. */
   data: string | Uint8Array;
-  headers?: HeaderList;
+  /** As a list, or as the lines that `headerLines` makes of one. */
+  headers?: HeaderList | string;
   /** Store it only while the last message on `filter` has the sequence `lastSeq`; 0 for none at all. */
   expect?: { filter: string; lastSeq: number };
   /** It was sent before, and may be stored already: a conflict may be with itself. */
@@ -25,7 +26,10 @@ export interface Appended {
 export interface CommitLogOptions {
   /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 16. */
   batchFrom?: number;
-  /** Most messages in a batch. Defaults to 1,000, the server's limit. */
+  /**
+   * Most messages in a batch. Defaults to 5,000, which a server takes that is set to it (`jetstream { limits { batch { max_msgs:
+   * 5000 } } }`); another one refuses the first that is larger than 1,000, and they have 1,000 from then on.
+   */
   maxBatch?: number;
   /** Most bytes in a batch. Defaults to 4 MiB. */
   maxBatchBytes?: number;
@@ -64,8 +68,8 @@ const COMMIT_OPTIONS: OptionNames<Required<CommitLogOptions>> = {
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkCommitOptions(options: CommitLogOptions = {}): void {
   assertOptions('commit', options, COMMIT_OPTIONS);
-  const { cheapSingleMs, ...whole } = options;
+  const { cheapSingleMs, maxBatch, ...whole } = options;
   for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
-  checkInteger('commit.maxBatch', whole.maxBatch, 1, 1_000);
+  checkInteger('commit.maxBatch', maxBatch, 1, 5_000);
   checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);
 }

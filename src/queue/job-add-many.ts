@@ -6,7 +6,7 @@ import type { JobRequest } from '../jobs/job-record.js';
 import { assertObject } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
-import { addChecked, assertSame } from './job-add.js';
+import { addChecked, assertSame, madeSure } from './job-add.js';
 import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 
 /** One job of `addJobs`. */
@@ -18,8 +18,8 @@ export interface NewJob extends JobOptions {
 }
 
 /** A long list goes in parts of one batch each; together below the commit log's bound, against its own backpressure. */
-const PART = 1_000;
-const PARTS_AT_ONCE = 5;
+const PART = 5_000;
+const PARTS_AT_ONCE = 3;
 const BACKPRESSURE_PAUSE_MS = 20;
 
 /**
@@ -53,8 +53,9 @@ export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Prom
   const underWay: Promise<unknown>[] = [];
   for (let start = 0; start < jobs.length; start += PART) {
     if (underWay.length === PARTS_AT_ONCE) await underWay.shift();
-    const part = jobs.slice(start, start + PART).map((job) => addPatiently(broker, job));
-    underWay.push(allOf(part));
+    const part = addPart(broker, jobs.slice(start, start + PART));
+    part.catch(() => {});
+    underWay.push(part);
     // It leaves while the next one is made.
     await setImmediate();
   }
@@ -62,24 +63,44 @@ export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Prom
   return jobs.map(({ request }) => request.id);
 }
 
-/** As `Promise.all`, and may be waited for later. */
-function allOf(promises: readonly Promise<unknown>[]): Promise<unknown> {
-  const all = Promise.all(promises);
-  all.catch(() => {});
-  return all;
+async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
+  const isPlain = ({ request, runAtMs }: CheckedJob) => request.isNew === true && runAtMs === undefined;
+  const others = jobs.filter((job) => !isPlain(job));
+  const plain = others.length === 0 ? jobs : jobs.filter(isPlain);
+  await Promise.all([addPlain(broker, plain), ...others.map((job) => addPatiently(broker, job))]);
 }
 
-/** A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
+/** Stores new jobs that start at once. A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
+async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
+  for (let left = jobs; left.length > 0; ) {
+    const outcomes = await broker.enqueueNew(left);
+    const fault = outcomes.find((outcome) => outcome instanceof Error && !isBackpressure(outcome));
+    if (fault) throw fault;
+    const known = left.flatMap((job, index) => {
+      const outcome = outcomes[index];
+      return outcome instanceof Error || !outcome?.duplicate ? [] : [madeSure(broker, job, outcome)];
+    });
+    await Promise.all(known);
+    left = left.filter((_, index) => outcomes[index] instanceof Error);
+    if (left.length > 0) await delay(BACKPRESSURE_PAUSE_MS);
+  }
+}
+
+/** As {@link addPlain}, of any job. */
 async function addPatiently(broker: Broker, job: CheckedJob): Promise<void> {
   for (;;) {
     try {
       await addChecked(broker, job);
       return;
     } catch (error) {
-      if (!(error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE')) throw error;
+      if (!isBackpressure(error)) throw error;
       await delay(BACKPRESSURE_PAUSE_MS);
     }
   }
+}
+
+function isBackpressure(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE';
 }
 
 function atIndex(error: unknown, index: number): unknown {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { NewJob } from '../../src/queue/job-queue-service.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -19,4 +20,35 @@ test('adding many known jobs again asks for them together, and finds another job
   expect(await queue.getJob('again-7')).toMatchObject({ type: 'demo', payload: { n: 7 } });
   const changed = JOBS.map((job) => (job.id === 'again-500' ? { ...job, payload: { n: -1 } } : job));
   await expect(queue.addJobs(changed)).rejects.toMatchObject({ code: 'JETFLEET_ID_TAKEN' });
+});
+
+test('a mixed list is stored as a whole, and the ids come in its order', async () => {
+  await using nats = await startNats();
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const kinds: NewJob[] = [
+    { type: 'mixed', payload: { n: 1 } },
+    { type: 'mixed', payload: { n: 2 }, priority: 'critical', maxAttempts: 7 },
+    { type: 'mixed', payload: { n: 3 }, id: 'of-the-caller' },
+    { type: 'mixed', payload: { n: 4 }, delayMs: 60_000 },
+    { type: 'send_webhook', payload: { url: 'https://example.com/hook', payload: {} } },
+    { type: 'other', payload: { n: 6 }, timeoutMs: 5_000, webhookUrl: 'https://example.com/hook' },
+  ];
+  const ids = await queue.addJobs(kinds);
+  expect(ids[2]).toBe('of-the-caller');
+  for (const [index, id] of ids.entries()) {
+    const {
+      type,
+      payload,
+      priority = 'normal',
+      maxAttempts,
+      timeoutMs,
+      webhookUrl,
+    } = kinds[index] as (typeof kinds)[number];
+    const job = await queue.getJob(id);
+    expect(job).toMatchObject({ id, type, priority });
+    if (type !== 'send_webhook') expect(job?.payload).toEqual(payload);
+    if (maxAttempts) expect(job).toMatchObject({ maxAttempts });
+    if (timeoutMs) expect(job).toMatchObject({ timeoutMs, webhookUrl });
+  }
 });

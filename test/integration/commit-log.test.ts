@@ -4,6 +4,7 @@ import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { ReplyInbox } from '../../src/broker/reply-inbox.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { startConfigured } from '../support/configured-nats.js';
 import { startNats } from '../support/nats.js';
 import { publishingOnly } from '../support/publishing-only.js';
 
@@ -33,16 +34,20 @@ function textOf(headers: unknown): string {
 }
 
 /** Counts what goes over the wire, to tell batches from single writes; in batches, whatever this machine's disk does. */
-function spied(options: CommitLogOptions = { cheapSingleMs: 0 }, pass = (send: () => void) => send()) {
+function spied(
+  options: CommitLogOptions = { cheapSingleMs: 0 },
+  pass = (send: () => void) => send(),
+  { read, connection: own } = broker,
+  answers = inbox,
+) {
   const sent = { messages: 0, commits: 0 };
-  const { read, connection: own } = broker;
   const connection = publishingOnly(own);
   connection.publish = (subject, payload, publishOptions) => {
     sent.messages++;
     if (textOf(publishOptions?.headers).includes('Nats-Batch-Commit')) sent.commits++;
     pass(() => own.publish(subject, payload, publishOptions));
   };
-  const log = new CommitLog(connection, inbox, (filter) => read.last('EVENTS', filter), options);
+  const log = new CommitLog(connection, answers, (filter) => read.last('EVENTS', filter), options);
   return { log, sent };
 }
 
@@ -89,6 +94,45 @@ describe('commit log', () => {
       const stored = await broker.read.bySequence('EVENTS', seq);
       expect(stored?.subject).toContain(ids[index]);
     }
+  });
+
+  describe('when thousands wait', () => {
+    const many = Array.from({ length: 4_500 }, (_, index) => index);
+
+    it('sends them as one batch to a server that takes it', async () => {
+      const { log, sent } = spied();
+      const outcomes = await log.appendEach(many.map((n) => event(`whole-${test}-${n}`, 0)));
+      expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([]);
+      expect(sent).toEqual({ messages: 4_500, commits: 1 });
+    });
+
+    it('goes on with smaller ones where the server refuses that many', async () => {
+      await using other = await startConfigured('');
+      const { broker: theirs } = await Broker.open({ servers: other.address, logger: silentLogger });
+      const answers = new ReplyInbox(theirs.connection);
+      const { log, sent } = spied({ cheapSingleMs: 0 }, undefined, theirs, answers);
+      const outcomes = await log.appendEach(many.map((n) => event(`parts-${test}-${n}`, 0)));
+      expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([]);
+      expect(await theirs.read.count('EVENTS', `events.test${test}.>`)).toBe(4_500);
+      expect(sent.commits).toBe(6);
+      await log.appendEach(many.map((n) => event(`later-${test}-${n}`, 0)));
+      // It is not tried again.
+      expect(sent.commits).toBe(11);
+      answers.close();
+      await theirs.close();
+    });
+  });
+
+  it('tells each of many what became of its write, in their order', async () => {
+    const { log } = spied();
+    await log.append(event(`own-${test}-7`, 0));
+    const outcomes = await log.appendEach(Array.from({ length: 40 }, (_, n) => event(`own-${test}-${n}`, 0)));
+    const refused = outcomes.flatMap((outcome, n) => (outcome instanceof Error ? [n] : []));
+    expect(refused).toEqual([7]);
+    expect(outcomes[7]).toMatchObject({ code: 'JETFLEET_CONFLICT' });
+    const last = outcomes[39] as { seq: number };
+    expect((await broker.read.bySequence('EVENTS', last.seq))?.subject).toContain(`own-${test}-39`);
+    expect(await log.appendEach([])).toEqual([]);
   });
 
   it('gives each caller its own answer when one write spoils the batch', async () => {

@@ -51,7 +51,7 @@ const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][
   ],
   [
     'queue: commit.maxBatch',
-    /^commit.maxBatch must be an integer from 1 to 1000,|^commit.maxBatch must be an integer/,
+    /^commit.maxBatch must be an integer from 1 to 5000/,
     (maxBatch) => new JobQueueService({ commit: { maxBatch } }),
   ],
   [

@@ -41,6 +41,7 @@ export function natsConfig(options: NatsConfigOptions): string {
     'jetstream {',
     `  store_dir: ${quote(storeDir)}`,
     `  sync_interval: ${syncInterval === 'always' ? syncInterval : quote(syncInterval)}`,
+    '  limits: { batch: { max_msgs: 5000 } }',
     '}',
     '',
   ].join('\n');
