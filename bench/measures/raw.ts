@@ -1,4 +1,4 @@
-import { openRawJetStream } from '../systems/raw-jetstream.js';
+import { openRawJetStream, type RawSettings } from '../systems/raw-jetstream.js';
 import type { Figures } from '../unit.js';
 import type { Measure } from './measure.js';
 import { perJob, timed } from './window.js';
@@ -7,8 +7,12 @@ import { perJob, timed } from './window.js';
  * What the same client reaches without a queue around it. `all` publishes, consumes, writes an event and
  * acknowledges at once: the raw limit. `publish` and `process` are its halves, each on its own.
  */
-export const measureRaw: Measure = async ({ server, sizes: { rawJobs } }) => {
-  const raw = await openRawJetStream(server.url);
+export const measureRaw = async ({
+  server,
+  sizes: { rawJobs },
+  settings,
+}: Parameters<Measure>[0] & { settings?: RawSettings }): Promise<Figures> => {
+  const raw = await openRawJetStream(server.url, settings);
   const all = await timed(server.pid, async () => {
     await Promise.all([raw.publish(rawJobs), raw.process(rawJobs)]);
   });

@@ -157,8 +157,8 @@ export const SECTIONS: readonly Section[] = [
     measure: 'workers',
     title: 'Many workers',
     text:
-      'Workers in processes of their own share 400 jobs a second of one type that do nothing, for 75 s after 30 s in which ' +
-      'their code is compiled: the start latency over all of them, on one clock, what the server sends to workers and producer for a job, and its CPU time. Before and after, ' +
+      'Workers in processes of their own share 400 jobs a second of one type that do nothing, for 75 s after 10,000 jobs for each ' +
+      'of them, by which their code is compiled: the start latency over all of them, on one clock, what the server sends to workers and producer for a job, and its CPU time. Before and after, ' +
       'nothing is added for 30 s: the CPU time of a worker and of the server, as shares of a core.',
     columns: [
       ['p50Ms', 'p50, ms'],

@@ -1,7 +1,11 @@
 import { createInbox, type Msg, type NatsConnection, headers as newHeaders } from '@nats-io/transport-node';
 
-const BATCH = 250;
-const IN_FLIGHT = 4;
+export interface BatchSettings {
+  /** Messages in one batch at most. */
+  batch: number;
+  /** Batches that wait for their answer at most. */
+  inFlight: number;
+}
 
 interface Waiting {
   subject: string;
@@ -10,17 +14,19 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
-/** Atomic batches of 250 messages, 4 in flight, and no more: the fastest that JetStream stores (ADR-50). */
+/** Atomic batches, several of them in flight: the fastest that JetStream stores (ADR-50). */
 export class BatchPublisher {
   readonly #connection: NatsConnection;
+  readonly #settings: BatchSettings;
   readonly #inbox = createInbox();
   readonly #unanswered = new Map<string, Waiting[]>();
   #queue: Waiting[] = [];
   #scheduled = false;
   #count = 0;
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, settings: BatchSettings) {
     this.#connection = connection;
+    this.#settings = settings;
     connection.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#answer(message) });
   }
 
@@ -38,9 +44,10 @@ export class BatchPublisher {
   }
 
   #flush(): void {
-    while (this.#queue.length > 0 && this.#unanswered.size < IN_FLIGHT) {
-      const batch = this.#queue.slice(0, BATCH);
-      this.#queue = this.#queue.slice(BATCH);
+    const { batch: size, inFlight } = this.#settings;
+    while (this.#queue.length > 0 && this.#unanswered.size < inFlight) {
+      const batch = this.#queue.slice(0, size);
+      this.#queue = this.#queue.slice(size);
       this.#send(batch);
     }
   }

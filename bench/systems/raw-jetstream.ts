@@ -9,15 +9,21 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { BatchPublisher } from './batch-publisher.js';
+import { BatchPublisher, type BatchSettings } from './batch-publisher.js';
 import { type BenchPayload, makeJobs } from './system.js';
 
 const WORK_STREAM = 'RAW_WORK';
 const EVENT_STREAM = 'RAW_EVENTS';
 const CONSUMER = 'raw';
 const LOOK_EVERY_MS = 5;
-/** What the server may send ahead: here nothing is kept for other workers. */
-const PREFETCH = 2_000;
+
+export interface RawSettings extends BatchSettings {
+  /** What the server may send ahead: here nothing is kept for other workers. */
+  prefetch: number;
+}
+
+/** The fastest of those that `bench/raw-search.ts` tries. */
+export const FASTEST: RawSettings = { batch: 1_000, inFlight: 2, prefetch: 2_000 };
 
 /**
  * The least that any durable queue does for a job on JetStream, with nothing around it: one message stored,
@@ -31,18 +37,18 @@ export interface RawJetStream {
   close(): Promise<void>;
 }
 
-export async function openRawJetStream(url: string): Promise<RawJetStream> {
+export async function openRawJetStream(url: string, settings = FASTEST): Promise<RawJetStream> {
   const connection = await connect({ servers: url, noAsyncTraces: true });
   await makeStreams(await jetstreamManager(connection));
-  const work = new BatchPublisher(connection);
-  const events = new BatchPublisher(connection);
+  const work = new BatchPublisher(connection, settings);
+  const events = new BatchPublisher(connection, settings);
   return {
     async publish(count) {
       await Promise.all(
         makeJobs(count).map(({ payload }) => work.publish('raw.work', JSON.stringify(payload))),
       );
     },
-    process: (count) => processJobs(connection, events, count),
+    process: (count) => processJobs(connection, events, settings.prefetch, count),
     close: () => connection.close(),
   };
 }
@@ -69,7 +75,12 @@ async function makeStreams({ streams, consumers }: JetStreamManager): Promise<vo
   });
 }
 
-async function processJobs(connection: NatsConnection, events: BatchPublisher, count: number): Promise<void> {
+async function processJobs(
+  connection: NatsConnection,
+  events: BatchPublisher,
+  prefetch: number,
+  count: number,
+): Promise<void> {
   const consumer = await jetstream(connection).consumers.get(WORK_STREAM, CONSUMER);
   let left = count;
   const allDone = new Promise<void>((resolve, reject) => {
@@ -80,7 +91,7 @@ async function processJobs(connection: NatsConnection, events: BatchPublisher, c
       if (--left === 0) resolve();
     };
     consumer
-      .consume({ max_messages: PREFETCH, callback: (message) => void finish(message).catch(reject) })
+      .consume({ max_messages: prefetch, callback: (message) => void finish(message).catch(reject) })
       .then((messages) => allDone.finally(() => messages.stop()))
       .catch(reject);
   });

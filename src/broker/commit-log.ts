@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
+import { defined } from '../jobs/defined.js';
 import { BrokerError } from '../jobs/errors.js';
 import { atMost } from './bounded.js';
 import type { Append, Appended, CommitLogOptions } from './commit-options.js';
@@ -123,7 +124,7 @@ export class CommitLog {
       maxWaitingBytes: 64 * 1024 * 1024,
       confirmTimeoutMs: 2_000,
       giveUpMs: 30_000,
-      ...options,
+      ...defined(options),
     };
     this.#largest = this.#limits.maxBatch;
     this.#singles = new SingleWriteGauge(this.#limits.cheapSingleMs);
@@ -349,12 +350,12 @@ export class CommitLog {
       for (const [index, waiting] of batch.entries())
         this.#succeed(waiting, { seq: before + index + 1, duplicate: false });
     } else if (answer.kind === 'silent') {
-      for (const waiting of batch) this.#tryAgain(waiting);
+      this.#tryAgain(batch);
     } else if (answer.kind === 'nobody') {
       void this.#onNobody(batch);
     } else if (answer.kind === 'denied') {
       // Each gets an answer of its own: the user may lack the right to some of the subjects alone.
-      for (const waiting of batch) this.#again.push([waiting]);
+      this.#againInParts(batch, this.#few);
     } else if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) {
       this.#later([...batch]);
     } else if (
@@ -363,8 +364,7 @@ export class CommitLog {
       batch.length > ALWAYS_TAKEN
     ) {
       this.#largest = ALWAYS_TAKEN;
-      for (let start = 0; start < batch.length; start += ALWAYS_TAKEN)
-        this.#again.push(batch.slice(start, start + ALWAYS_TAKEN));
+      this.#againInParts(batch, ALWAYS_TAKEN);
     } else {
       // One message spoils its batch. Halving it finds the one, and each caller gets its own answer.
       const half = Math.ceil(batch.length / 2);
@@ -419,7 +419,7 @@ export class CommitLog {
   async #onAnswer(waiting: Waiting, answer: Answer): Promise<void> {
     const { append } = waiting;
     if (answer.kind === 'stored') return this.#succeed(waiting, answer);
-    if (answer.kind === 'silent') return this.#tryAgain(waiting);
+    if (answer.kind === 'silent') return this.#tryAgain([waiting]);
     if (answer.kind === 'denied') return this.#fail(waiting, answer.error);
     if (answer.kind === 'refused' && answer.errCode === ID_IN_PROCESS) return this.#whenReplicated(waiting);
     if (answer.kind === 'refused' && LOAD_CODES.has(answer.errCode)) return this.#later([waiting]);
@@ -446,15 +446,29 @@ export class CommitLog {
     if (left.length > 0) this.#later(left);
   }
 
-  /** No answer: the message may be stored or not. De-duplication and the expectation make sending it again safe. */
-  #tryAgain(waiting: Waiting): void {
-    waiting.maybeStored = true;
+  /** No answer: the messages may be stored or not. De-duplication and the expectation make sending them again safe, but in no batch. */
+  #tryAgain(writes: readonly Waiting[]): void {
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    // The server ends the connection for a message that is too large, and may have got a lower limit meanwhile.
-    if (waiting.bytes + HEADER_ROOM > maxPayload)
-      this.#fail(waiting, overPayload(waiting.append, maxPayload));
-    else if (this.#ended || this.#connection.isClosed()) this.#fail(waiting, closedError(true));
-    else this.#again.push([waiting]);
+    const left = writes.filter((waiting) => {
+      waiting.maybeStored = true;
+      // The server ends the connection for a message that is too large, and may have got a lower limit meanwhile.
+      const isTooLarge = waiting.bytes + HEADER_ROOM > maxPayload;
+      const isOver = this.#ended || this.#connection.isClosed();
+      if (isTooLarge) this.#fail(waiting, overPayload(waiting.append, maxPayload));
+      else if (isOver) this.#fail(waiting, closedError(true));
+      return !isTooLarge && !isOver;
+    });
+    this.#againInParts(left, this.#few);
+  }
+
+  /** Most writes that go one by one beside each other. */
+  get #few(): number {
+    return Math.max(1, this.#limits.batchFrom - 1);
+  }
+
+  #againInParts(writes: readonly Waiting[], size: number): void {
+    for (let start = 0; start < writes.length; start += size)
+      this.#again.push(writes.slice(start, start + size));
   }
 
   /**
@@ -471,7 +485,7 @@ export class CommitLog {
       last = await this.#readLast(filter);
     } catch {
       // Whose write it is stays unknown while the last message cannot be read.
-      this.#tryAgain(waiting);
+      this.#tryAgain([waiting]);
       return this.#flush();
     }
     if (!last || last.seq <= lastSeq) return this.#whenReplicated(waiting);
@@ -483,7 +497,7 @@ export class CommitLog {
   /** Sends a write again once the replicas may have agreed on the copy that was sent before. */
   #whenReplicated(waiting: Waiting): void {
     setTimeout(() => {
-      this.#tryAgain(waiting);
+      this.#tryAgain([waiting]);
       this.#flush();
     }, IN_PROCESS_PAUSE_MS);
   }

@@ -38,8 +38,10 @@ export class Envelopes {
 
   #open(request: JobRequest): void {
     const { type, priority } = request;
+    // Nothing is kept of one that cannot be sent.
+    const lines = headerLines(optionHeaders(request));
     this.#subject = this.#subjects.work({ kind: workKindOf(type), priority, type });
-    this.#lines = headerLines(optionHeaders(request));
+    this.#lines = lines;
     this.#last = request;
   }
 }

@@ -1,9 +1,9 @@
+import { defined } from '../jobs/defined.js';
 import type { JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { RecordedTransition } from '../queue/job-history.js';
-import { defined } from './defined.js';
 
 /** How an endpoint answered when it accepted a webhook. */
 interface WebhookResponse {

@@ -6,7 +6,7 @@ import type { JobRequest } from '../jobs/job-record.js';
 import { assertObject } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
-import { addChecked, assertSame, madeSure } from './job-add.js';
+import { addChecked, assertSame } from './job-add.js';
 import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
 
 /** One job of `addJobs`. */
@@ -17,9 +17,10 @@ export interface NewJob extends JobOptions {
   priority?: JobPriority;
 }
 
-/** A long list goes in parts of one batch each; together below the commit log's bound, against its own backpressure. */
+/** A long list goes in parts of one batch each, two at once: far below what may wait in the commit log. */
 const PART = 5_000;
-const PARTS_AT_ONCE = 3;
+const PART_CHARACTERS = 4 * 1024 * 1024;
+const PARTS_AT_ONCE = 2;
 const BACKPRESSURE_PAUSE_MS = 20;
 
 /**
@@ -51,9 +52,11 @@ export function checkJobs(jobs: readonly NewJob[], nowMs: number): CheckedJob[] 
 /** Stores checked jobs, each once; see `addJobs`. */
 export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Promise<string[]> {
   const underWay: Promise<unknown>[] = [];
-  for (let start = 0; start < jobs.length; start += PART) {
+  for (let start = 0; start < jobs.length; ) {
     if (underWay.length === PARTS_AT_ONCE) await underWay.shift();
-    const part = addPart(broker, jobs.slice(start, start + PART));
+    const end = endOfPart(jobs, start);
+    const part = addPart(broker, jobs.slice(start, end));
+    start = end;
     part.catch(() => {});
     underWay.push(part);
     // It leaves while the next one is made.
@@ -61,6 +64,15 @@ export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Prom
   }
   await Promise.all(underWay);
   return jobs.map(({ request }) => request.id);
+}
+
+function endOfPart(jobs: readonly CheckedJob[], start: number): number {
+  let end = start;
+  for (let characters = 0; end < jobs.length && end - start < PART; end++) {
+    characters += jobs[end]?.body.length ?? 0;
+    if (characters > PART_CHARACTERS && end > start) break;
+  }
+  return end;
 }
 
 async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
@@ -78,9 +90,9 @@ async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<vo
     if (fault) throw fault;
     const known = left.flatMap((job, index) => {
       const outcome = outcomes[index];
-      return outcome instanceof Error || !outcome?.duplicate ? [] : [madeSure(broker, job, outcome)];
+      return outcome instanceof Error || !outcome?.duplicate ? [] : [job];
     });
-    await Promise.all(known);
+    await Promise.all(known.map((job) => addPatiently(broker, job)));
     left = left.filter((_, index) => outcomes[index] instanceof Error);
     if (left.length > 0) await delay(BACKPRESSURE_PAUSE_MS);
   }

@@ -3,7 +3,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
-import type { Appended } from '../broker/commit-options.js';
 import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { derivedIdOf } from '../jobs/job-id.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
@@ -60,16 +59,7 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
  */
 export async function addNew(broker: Broker, job: CheckedJob): Promise<AddedJob> {
   const { request, body, runAtMs } = job;
-  return madeSure(broker, job, await broker.enqueue(request, runAtMs, body));
-}
-
-/** Stores a new job by its id where the broker's answer stands for another message. */
-export async function madeSure(
-  broker: Broker,
-  job: CheckedJob,
-  { seq, duplicate }: Appended,
-): Promise<AddedJob> {
-  const { request } = job;
+  const { seq, duplicate } = await broker.enqueue(request, runAtMs, body);
   if (!duplicate) return { id: request.id };
   if (await broker.isStored(request, seq)) return { id: request.id };
   const { isNew: _, ...named } = request;

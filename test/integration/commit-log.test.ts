@@ -77,6 +77,11 @@ describe('commit log', () => {
     await Promise.all(writes);
   });
 
+  it('takes the default of an option that is undefined', async () => {
+    const { log } = spied({ cheapSingleMs: 0, maxBatch: undefined } as unknown as CommitLogOptions);
+    expect(await log.append(event(`undefined-${test}`, 0))).toMatchObject({ duplicate: false });
+  });
+
   it('sends sixteen as a batch', async () => {
     const { log, sent } = spied();
     const ids = Array.from({ length: 16 }, (_, index) => `batch-${test}-${index}`);

@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
 import { isJobId } from '../../jobs/job-id.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
 import type { NewJob } from '../../queue/job-queue-service.js';
-import { defined } from '../defined.js';
 import { etagOf, isKnown, wantedVersion } from '../etag.js';
 import { addByKey } from '../idempotency.js';
 import { addRoute, type Routes } from '../route.js';

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { watchMachines } from '../../inspect/fleet.js';
+import { defined } from '../../jobs/defined.js';
 import { ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import { shownJob } from '../../jobs/shown-job.js';
-import { defined } from '../defined.js';
 import type { EventStream, EventStreams } from '../event-streams.js';
 import type { LiveCollector } from '../live-collector.js';
 import { addRoute, type Routes } from '../route.js';

@@ -3,7 +3,7 @@ import { chartToMermaid } from '../../inspect/chart-mermaid.js';
 import { chartToSvg } from '../../inspect/chart-svg.js';
 import { builtInCharts, findChart, listCharts } from '../../inspect/known-charts.js';
 import { chartToXState } from '../../inspect/machine-json.js';
-import { defined } from '../defined.js';
+import { defined } from '../../jobs/defined.js';
 import { addRoute, type Routes } from '../route.js';
 import { chartSchema } from '../schemas/chart.js';
 import { stateCounts } from '../state-counts.js';

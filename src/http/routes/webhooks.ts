@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { JobType } from '../../jobs/vocabulary.js';
-import { defined } from '../defined.js';
 import { deliveryOf, wholeDeliveryOf } from '../deliveries.js';
 import { addRoute, type Routes } from '../route.js';
 import { idParams, jobErrorSchema, stateSchema, statusSchema } from '../schemas/job.js';
