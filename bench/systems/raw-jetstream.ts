@@ -22,8 +22,8 @@ export interface RawSettings extends BatchSettings {
   prefetch: number;
 }
 
-/** The fastest of those that `bench/raw-search.ts` tries. */
-export const FASTEST: RawSettings = { batch: 1_000, inFlight: 2, prefetch: 2_000 };
+/** Those of the figures in docs/benchmarks.md. `bench/raw-search.ts` finds faster ones (decision 37). */
+export const SETTINGS: RawSettings = { batch: 250, inFlight: 4, prefetch: 2_000 };
 
 /**
  * The least that any durable queue does for a job on JetStream, with nothing around it: one message stored,
@@ -37,7 +37,7 @@ export interface RawJetStream {
   close(): Promise<void>;
 }
 
-export async function openRawJetStream(url: string, settings = FASTEST): Promise<RawJetStream> {
+export async function openRawJetStream(url: string, settings = SETTINGS): Promise<RawJetStream> {
   const connection = await connect({ servers: url, noAsyncTraces: true });
   await makeStreams(await jetstreamManager(connection));
   const work = new BatchPublisher(connection, settings);
