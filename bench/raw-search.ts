@@ -1,6 +1,6 @@
 /**
- * Finds the settings with which the bare client is fastest, which `npm run bench` compares with. Every combination is measured
- * in each round, on a server of its own; the medians are printed, the fastest first.
+ * Finds the settings with which the bare client of `npm run bench` is fastest. Every combination is measured in each round, on a
+ * server of its own; the medians are printed, the fastest first.
  *
  *     npm run build && npx tsx bench/raw-search.ts [ROUNDS]
  */

@@ -88,7 +88,7 @@ export const measureWorkers: Measure = async ({
 /** Far more at a time than one worker takes, so that all of them get some. */
 const WARM_UP_PART = 5_000;
 
-/** Adds jobs in bulk, and waits until few of them are left. */
+/** Adds jobs in bulk, and waits until none of them waits. */
 async function addMany(queue: JobQueueService, jobs: number): Promise<void> {
   for (let added = 0; added < jobs; added += WARM_UP_PART) {
     const part = { length: Math.min(WARM_UP_PART, jobs - added) };

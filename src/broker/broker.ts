@@ -186,9 +186,10 @@ export class Broker {
   ): Promise<Appended> {
     const { type, priority, id } = request;
     const kind = workKindOf(type);
-    const address = { kind, priority, type, id };
-    const subject = this.subjects.work(address);
     const log = this.#logs[kind];
+    if (request.isNew && runAtMs === undefined)
+      return log.append(new Envelopes(this.subjects).appendOf({ request, body }));
+    const address = { kind, priority, type, id };
     if (runAtMs !== undefined) {
       const timer = this.subjects.schedule(kind, id);
       return this.#logs.timers.append({
@@ -199,12 +200,10 @@ export class Broker {
         expect: { filter: timer, lastSeq: 0 },
       });
     }
-    if (request.isNew) return log.append(new Envelopes(this.subjects).appendOf({ request, body }));
-    const headers = optionHeaders(request);
     return log.append({
-      subject,
+      subject: this.subjects.work(address),
       data: body,
-      headers,
+      headers: optionHeaders(request),
       expect: { filter: this.subjects.workOf(kind, id), lastSeq: 0 },
     });
   }

@@ -247,23 +247,20 @@ export class CommitLog {
     this.#alone = [];
     if (alone.length > 0 && alone.length + this.#queue.length >= MAX_SINGLES) {
       this.#queue = [...alone, ...this.#queue];
-    } else if (alone.length > 0) this.#sendSeparately(alone, this.#singles.begin(alone.length));
+    } else if (alone.length > 0) this.#sendEach(alone, this.#singles.begin(alone.length));
     else if (this.#queue.length >= PROBE_SIZE && this.#singles.shouldProbe) {
       const probe = this.#queue.slice(0, PROBE_SIZE);
       this.#queue = this.#queue.slice(PROBE_SIZE);
-      this.#sendSeparately(probe, this.#singles.beginProbe());
+      this.#sendEach(probe, this.#singles.beginProbe());
     }
   }
 
-  #sendSeparately(writes: readonly Waiting[], onAnswered: () => void): void {
+  /** One by one, beside each other. */
+  #sendEach(writes: readonly Waiting[], onAnswered: () => void): void {
     const messages = writes.map((waiting) => {
       const { append, lines } = waiting;
-      const reply = this.#inbox.expect(this.#limits.confirmTimeoutMs, append.subject, (msg) => {
-        onAnswered();
-        void this.#onAnswer(waiting, this.#answerIn(msg));
-        this.#flush();
-      });
-      return outgoingMessage(append, lines, reply);
+      const onAnswer = (answer: Answer) => void this.#onAnswer(waiting, answer);
+      return outgoingMessage(append, lines, this.#expectAnswer(append.subject, onAnswered, onAnswer));
     });
     this.#publish(messages);
   }
@@ -314,8 +311,10 @@ export class CommitLog {
   #sendBatch(batch: readonly Waiting[]): void {
     const isAmong = (subject: string) => batch.some(({ append }) => append.subject === subject);
     this.#inFlight++;
-    const onAnswer = (answer: Answer) => this.#onBatchAnswer(batch, answer);
-    const reply = this.#expectAnswer(isAmong, onAnswer, () => true);
+    const onAnswered = () => {
+      this.#inFlight--;
+    };
+    const reply = this.#expectAnswer(isAmong, onAnswered, (answer) => this.#onBatchAnswer(batch, answer));
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
     const messages = batch.map(({ append, lines }, index) =>
       outgoingMessage(append, `${lines}${mark}${index + 1}\r\n`, undefined),
@@ -331,17 +330,13 @@ export class CommitLog {
     else if (batch.length > 0) this.#sendGroup(batch);
   }
 
-  /** Sends few writes one by one, beside each other. */
+  /** Few writes, which count as one send until all are answered. */
   #sendGroup(group: readonly Waiting[]): void {
     let left = group.length;
-    const onEach = () => --left === 0;
     this.#inFlight++;
-    const messages = group.map((waiting) => {
-      const { append, lines } = waiting;
-      const onAnswer = (answer: Answer) => void this.#onAnswer(waiting, answer);
-      return outgoingMessage(append, lines, this.#expectAnswer(append.subject, onAnswer, onEach));
+    this.#sendEach(group, () => {
+      if (--left === 0) this.#inFlight--;
     });
-    this.#publish(messages);
   }
 
   #onBatchAnswer(batch: readonly Waiting[], answer: Answer): void {
@@ -396,14 +391,13 @@ export class CommitLog {
     });
   }
 
-  /** @param isLast whether this is the last answer to what was sent together */
   #expectAnswer(
     asked: string | ((subject: string) => boolean),
+    onAnswered: () => void,
     onAnswer: (answer: Answer) => void,
-    isLast: () => boolean,
   ): string {
     return this.#inbox.expect(this.#limits.confirmTimeoutMs, asked, (msg) => {
-      if (isLast()) this.#inFlight--;
+      onAnswered();
       onAnswer(this.#answerIn(msg));
       this.#flush();
     });
@@ -446,7 +440,10 @@ export class CommitLog {
     if (left.length > 0) this.#later(left);
   }
 
-  /** No answer: the messages may be stored or not. De-duplication and the expectation make sending them again safe, but in no batch. */
+  /**
+   * No answer: the messages may be stored or not. De-duplication and the expectation make sending them again safe, but in no
+   * batch, which the server refuses as a whole.
+   */
   #tryAgain(writes: readonly Waiting[]): void {
     const maxPayload = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     const left = writes.filter((waiting) => {

@@ -57,6 +57,7 @@ export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Prom
     const end = endOfPart(jobs, start);
     const part = addPart(broker, jobs.slice(start, end));
     start = end;
+    // It is waited for below. Node would take a failure before that for one that nobody handles.
     part.catch(() => {});
     underWay.push(part);
     // It leaves while the next one is made.
@@ -82,15 +83,19 @@ async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<voi
   await Promise.all([addPlain(broker, plain), ...others.map((job) => addPatiently(broker, job))]);
 }
 
-/** Stores new jobs that start at once. A long list of large payloads fills the commit log faster than the broker empties it: then it waits its turn. */
+/**
+ * Stores new jobs that start at once. Large payloads of several callers fill the commit log faster than the broker empties it:
+ * then they wait their turn.
+ */
 async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
   for (let left = jobs; left.length > 0; ) {
     const outcomes = await broker.enqueueNew(left);
     const fault = outcomes.find((outcome) => outcome instanceof Error && !isBackpressure(outcome));
     if (fault) throw fault;
-    const known = left.flatMap((job, index) => {
+    // A duplicate may stand for somebody else's message.
+    const known = left.filter((_, index) => {
       const outcome = outcomes[index];
-      return outcome instanceof Error || !outcome?.duplicate ? [] : [job];
+      return !(outcome instanceof Error) && outcome?.duplicate;
     });
     await Promise.all(known.map((job) => addPatiently(broker, job)));
     left = left.filter((_, index) => outcomes[index] instanceof Error);
