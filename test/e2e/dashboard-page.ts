@@ -17,12 +17,16 @@ export type Theme = 'light' | 'dark';
 export interface OpenOptions {
   /** Statuses that the server may answer with; any other from 400 on is a failure. */
   expectedStatuses?: readonly number[];
+  /** The server comes and goes, so a request may be refused or cut off, at any moment. */
+  serverMayBeGone?: boolean;
 }
 
 /** Within which a page shows what it is to show, on a machine that is busy with something else. */
 export const PATIENCE_MS = 20_000;
 /** Each animation frame would be more often, and has the browser draw one. */
 const CHECK_EVERY_MS = 40;
+/** What the browser says of a request that had no answer, or not all of it. */
+const UNANSWERED = /net::ERR_\w+$/;
 const SCREENSHOTS = 'docs/images';
 
 /** A tab of the dashboard, which remembers what went wrong in it. */
@@ -32,17 +36,19 @@ export class DashboardPage implements AsyncDisposable {
   readonly page: Page;
   readonly base: string;
 
-  private constructor(page: Page, base: string, expected: readonly number[]) {
+  private constructor(page: Page, base: string, options: OpenOptions) {
     this.page = page;
     this.base = base;
-    this.#unwatch = watch(page, expected, (problem) => this.#problems.push(problem));
+    this.#unwatch = watch(page, options.expectedStatuses ?? [], (problem) => {
+      if (!(options.serverMayBeGone && UNANSWERED.test(problem))) this.#problems.push(problem);
+    });
   }
 
   /** Opens a path of the dashboard in a tab that is empty and has nothing stored. */
   static async open(base: string, path: string, options: OpenOptions = {}): Promise<DashboardPage> {
     const page = await takeTab();
     page.setDefaultTimeout(PATIENCE_MS);
-    const tab = new DashboardPage(page, base, options.expectedStatuses ?? []);
+    const tab = new DashboardPage(page, base, options);
     await tab.resize(1360);
     await tab.wear('light');
     await page.goto(base + path);
@@ -51,11 +57,6 @@ export class DashboardPage implements AsyncDisposable {
 
   get problems(): readonly string[] {
     return this.#problems;
-  }
-
-  /** Forgets what went wrong, where that was the point. */
-  forgive(): void {
-    this.#problems.length = 0;
   }
 
   /** What the system of the viewer prefers. */

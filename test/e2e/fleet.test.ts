@@ -130,13 +130,12 @@ describe('the live connection', () => {
   it('says so when the server is gone, and comes back by itself', async () => {
     const { fleet } = system;
     const first = await startHttpServer(fleet.queue, { port: 0, tokens: [], closeTimeoutMs: 100 });
-    await using tab = await DashboardPage.open(first.url, '/');
+    await using tab = await DashboardPage.open(first.url, '/', { serverMayBeGone: true });
     await tab.see('.live.open');
     await first.close();
     await tab.seeText('The server does not answer', '.banner');
     await using _again = await startHttpServer(fleet.queue, { port: first.port, tokens: [] });
     await tab.see('.live.open');
     await tab.seeNoMore('.banner');
-    tab.forgive();
   });
 });
