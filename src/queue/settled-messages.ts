@@ -16,8 +16,8 @@ export interface WorkConsumer extends ConsumerSubjects {
 export interface Removable extends WorkConsumer {
   /** Messages of it that the caller has settled itself, for which no record is read. */
   known: ReadonlySet<number>;
-  /** Those that other workers say they have settled, of what is stored from a sequence on. */
-  othersKnow?: (firstSeq: number) => Promise<ReadonlySet<number>>;
+  /** Those that other workers say they have settled, of what is stored from a sequence on: each time asked, all named so far. */
+  othersKnow?: (firstSeq: number) => AsyncIterable<ReadonlySet<number>>;
 }
 
 /** What the server says of a consumer. */
@@ -143,8 +143,13 @@ async function withOthers(
   const isCountable = (await broker.topology.streamInfo(consumer.kind)).config.num_replicas === 1;
   const isAll = isCountable && (await isNothingElse(broker, consumer, bound, known));
   if (isAll || !othersKnow) return { seqs: known, isAll };
-  const seqs = new Set([...known, ...(await othersKnow(firstSeq))]);
-  return { seqs, isAll: isCountable && (await isNothingElse(broker, consumer, bound, seqs)) };
+  let seqs = known;
+  for await (const others of othersKnow(firstSeq)) {
+    seqs = new Set([...known, ...others]);
+    if (!isCountable) break;
+    if (await isNothingElse(broker, consumer, bound, seqs)) return { seqs, isAll: true };
+  }
+  return { seqs, isAll: false };
 }
 
 /** Whether what is stored up to the bound is what is known, by their numbers. */
@@ -158,6 +163,8 @@ async function isNothingElse(
   // In this order: what comes in between makes it look like more, never like less.
   const above = await read.count(stream, filter, bound + 1);
   const { count, firstSeq } = await read.extent(stream, filter);
+  // Another worker has removed it.
+  if (firstSeq > bound) return true;
   let knownBelow = 0;
   for (const seq of known) if (seq >= firstSeq && seq <= bound) knownBelow++;
   return count - above === knownBelow;

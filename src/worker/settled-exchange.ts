@@ -1,28 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { SettledSequences } from '../broker/settled-sequences.js';
 import type { WorkConsumer } from '../queue/settled-messages.js';
 
 /** A live worker answers within milliseconds. */
 const ANSWERS_MS = 1_000;
+/** A worker whose processor is busy answers late, and is asked again: reading what it has settled would cost more. */
+const MAX_QUESTIONS = 3;
+const ASK_AGAIN_AFTER_MS = 750;
 /** So many sequences fit into one answer; what is not named is read. */
 const MAX_NAMED = 100_000;
 
 /**
- * Asks all workers which messages of a consumer they have settled, before it is read message by message. They leave the
- * removal to the asker for a while.
+ * Asks all workers which messages of a consumer they have settled, before it is read message by message; yields after each
+ * question what they have named so far. They leave the removal to the asker for a while.
  * @param firstSeq nothing before it is stored any more
+ * @param questions how many at most
  */
-export async function askSettled(
+export async function* askSettled(
+  broker: Broker,
+  consumer: Pick<WorkConsumer, 'kind' | 'name'>,
+  firstSeq: number,
+  questions = MAX_QUESTIONS,
+): AsyncIterable<ReadonlySet<number>> {
+  const seqs = new Set<number>();
+  for (let asked = 0; asked < questions; asked++) {
+    if (asked > 0) await delay(ASK_AGAIN_AFTER_MS);
+    for (const seq of await askOnce(broker, consumer, firstSeq)) seqs.add(seq);
+    yield seqs;
+  }
+}
+
+async function askOnce(
   { notices, subjects }: Broker,
   { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
   firstSeq: number,
-): Promise<ReadonlySet<number>> {
-  const seqs = new Set<number>();
+): Promise<number[]> {
   const question = { kind, consumer: name, firstSeq };
-  for (const { settled } of await notices.ask(subjects.settledAsked(), question, ANSWERS_MS)) {
-    for (const seq of sequencesOf(settled)) seqs.add(seq);
-  }
-  return seqs;
+  const answers = await notices.ask(subjects.settledAsked(), question, ANSWERS_MS);
+  return answers.flatMap(({ settled }) => [...sequencesOf(settled)]);
 }
 
 /**

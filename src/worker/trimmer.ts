@@ -204,7 +204,9 @@ export class Trimmer {
       return settled.forget(floor);
     }
     const { broker } = this.#options;
-    const othersKnow = (firstSeq: number) => askSettled(broker, source, firstSeq);
+    // Whoever stops has no time to ask again.
+    const questions = this.#stopped ? 1 : undefined;
+    const othersKnow = (firstSeq: number) => askSettled(broker, source, firstSeq, questions);
     const removed = await removeSettled(broker, { ...source, known: settled.known(), othersKnow }, floor);
     settled.forget(removed.upTo);
     turn.endedMs = performance.now();

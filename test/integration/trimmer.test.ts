@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { openConnection } from '../../src/broker/connection.js';
 import { DirectRead } from '../../src/broker/direct-read.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { Notices } from '../../src/broker/notices.js';
 import { SettledSequences } from '../../src/broker/settled-sequences.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { askSettled } from '../../src/worker/settled-exchange.js';
@@ -23,6 +24,20 @@ const WITHIN = { interval: 50 };
 async function stored({ queue }: Fleet): Promise<string[]> {
   const { topology } = await queue.broker();
   return Object.keys((await topology.streamInfo('jobs', '>')).state.subjects ?? {}).sort();
+}
+
+/** Whoever asks on the subject hears no answer, so often. */
+function leaveUnanswered(subject: string, times: number): void {
+  const { ask } = Notices.prototype;
+  let left = times;
+  const spy = vi.spyOn(Notices.prototype, 'ask').mockImplementation(async function (
+    this: Notices,
+    ...question
+  ) {
+    const answers = await ask.apply(this, question);
+    return question[0] === subject && left-- > 0 ? [] : answers;
+  });
+  onTestFinished(() => spy.mockRestore());
 }
 
 /** A handler of jobs that end when they are told to. */
@@ -188,19 +203,28 @@ describe('of a consumer that several workers share', () => {
   const JOBS = 400;
   const handlers = { step: { handler: () => delay(2), concurrency: 4 } };
 
-  it('messages are removed by what each of them says it has settled, and none is read', async () => {
-    const pages = vi.spyOn(DirectRead.prototype, 'page');
-    onTestFinished(() => void pages.mockRestore());
-    await using fleet = await startFleet({ nats, handlers, workers: 3 });
-    const { subjects } = await fleet.queue.broker();
-    pages.mockClear();
-    const ids = await fleet.queue.addJobs(Array.from({ length: JOBS }, () => ({ type: 'step', payload: 1 })));
-    for (const id of ids) await fleet.waitForJob(id, 'completed');
-    await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
-    expect(pages.mock.calls.filter(([stream]) => stream === subjects.streamName('jobs'))).toEqual([]);
-    const { jobs } = await fleet.queue.getJobs({ type: 'step', limit: JOBS });
-    expect(new Set(jobs.map(({ worker }) => worker)).size).toBe(3);
-  });
+  it.each([
+    ['at once', 0],
+    ['late, when asked again', 2],
+  ])(
+    'messages are removed by what each of them says it has settled, %s, and none is read',
+    async (_, late) => {
+      const pages = vi.spyOn(DirectRead.prototype, 'page');
+      onTestFinished(() => void pages.mockRestore());
+      await using fleet = await startFleet({ nats, handlers, workers: 3 });
+      const { subjects } = await fleet.queue.broker();
+      leaveUnanswered(subjects.settledAsked(), late);
+      pages.mockClear();
+      const ids = await fleet.queue.addJobs(
+        Array.from({ length: JOBS }, () => ({ type: 'step', payload: 1 })),
+      );
+      for (const id of ids) await fleet.waitForJob(id, 'completed');
+      await vi.waitFor(async () => expect(await stored(fleet)).toEqual([]), WITHIN);
+      expect(pages.mock.calls.filter(([stream]) => stream === subjects.streamName('jobs'))).toEqual([]);
+      const { jobs } = await fleet.queue.getJobs({ type: 'step', limit: JOBS });
+      expect(new Set(jobs.map(({ worker }) => worker)).size).toBe(3);
+    },
+  );
 
   it('a question for one stream is not answered with what is settled in another', async () => {
     await using fleet = await startFleet({ nats, workers: 0 });
@@ -215,8 +239,11 @@ describe('of a consumer that several workers share', () => {
     onTestFinished(() => trimmer.stop());
     const [ofJobs, ofWebhooks] = sources as [(typeof sources)[0], (typeof sources)[0]];
     expect(ofJobs.name).toBe(ofWebhooks.name);
-    expect(await askSettled(broker, ofWebhooks, 8)).toEqual(new Set([8]));
-    expect(await askSettled(broker, ofJobs, 7)).toEqual(new Set([7]));
+    const named = async (source: (typeof sources)[0], firstSeq: number) => {
+      for await (const seqs of askSettled(broker, source, firstSeq)) return seqs;
+    };
+    expect(await named(ofWebhooks, 8)).toEqual(new Set([8]));
+    expect(await named(ofJobs, 7)).toEqual(new Set([7]));
   });
 
   it('a stranger who asks and answers for workers does no more than delay the removal', async () => {
