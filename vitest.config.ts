@@ -9,7 +9,7 @@ export default defineConfig({
     setupFiles: ['test/support/patience.ts'],
     sequence: { sequencer: LongestFirst },
     // Most files wait for servers, browsers and processes, and one of them, the fault runs, for most of the time.
-    maxWorkers: 5,
+    maxWorkers: 4,
     // Nothing here has global state, and most files import the same modules.
     isolate: false,
     // A busy machine is late. These end a test that hangs, and one that waits in vain says so before.
