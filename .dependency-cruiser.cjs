@@ -1,4 +1,5 @@
-// The import arrows: jobs <- wire <- broker <- queue <- inspect <- worker and http <- cli; machines stands on jobs alone.
+// The import arrows: jobs <- wire <- broker <- queue <- upkeep and inspect <- worker <- instances and webhooks <- doctor and http
+// <- cli; machines stands on jobs alone. The engine (jobs to worker) knows nothing of instances, webhooks and providers.
 // Each layer lists what it may import; anything else inside the repository is an error.
 const layers = {
   'src/jobs': ['src/jobs'],
@@ -7,10 +8,8 @@ const layers = {
   dashboard: ['dashboard', 'src/jobs', 'src/wire'],
   'src/wire': ['src/wire', 'src/jobs'],
   'src/broker': ['src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
-  'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/webhooks'],
-  'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
-  'src/webhooks': ['src/webhooks', 'src/jobs', 'src/telemetry'],
-  'src/doctor': ['src/doctor', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry', 'src/gpu'],
+  'src/queue': ['src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
+  'src/upkeep': ['src/upkeep', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
   'src/inspect': [
     'src/inspect',
     'src/queue',
@@ -20,20 +19,43 @@ const layers = {
     'src/telemetry',
     'machines',
   ],
-  'src/http': ['src/http', 'src/inspect', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
   'src/worker': [
-    'src/inspect',
-    'src/doctor',
     'src/worker',
+    'src/inspect',
+    'src/upkeep',
     'src/queue',
     'src/broker',
     'src/wire',
     'src/jobs',
     'src/telemetry',
-    'src/gpu',
-    'src/webhooks',
     'machines',
   ],
+  'src/gpu': ['src/gpu', 'src/jobs', 'src/telemetry'],
+  'src/instances': [
+    'src/instances',
+    'src/gpu',
+    'src/worker',
+    'src/upkeep',
+    'src/queue',
+    'src/broker',
+    'src/wire',
+    'src/jobs',
+    'src/telemetry',
+    'machines',
+  ],
+  'src/webhooks': ['src/webhooks', 'src/worker', 'src/jobs', 'src/telemetry', 'machines'],
+  'src/doctor': [
+    'src/doctor',
+    'src/instances',
+    'src/gpu',
+    'src/upkeep',
+    'src/queue',
+    'src/broker',
+    'src/wire',
+    'src/jobs',
+    'src/telemetry',
+  ],
+  'src/http': ['src/http', 'src/inspect', 'src/queue', 'src/broker', 'src/wire', 'src/jobs', 'src/telemetry'],
 };
 const escapeSlashes = (path) => path.replaceAll('/', '\\/');
 const inside = (folders) => `^(${folders.map(escapeSlashes).join('|')})\\/`;
@@ -55,9 +77,9 @@ module.exports = {
       to: { path: 'node_modules\\/(@nats-io|nats)\\/' },
     },
     {
-      name: 'xstate-only-in-machines-worker-inspect',
+      name: 'xstate-only-where-charts-run',
       severity: 'error',
-      from: { pathNot: '^(machines|src\\/worker|src\\/inspect)\\/' },
+      from: { pathNot: '^(machines|src\\/worker|src\\/inspect|src\\/instances|src\\/webhooks)\\/' },
       to: { path: 'node_modules\\/xstate\\/' },
     },
     {

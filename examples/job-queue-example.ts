@@ -9,7 +9,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { JobPriority, JobQueueService, type JobRecord, JobStatus, JobType, JobWorkerService } from 'jetfleet';
+import {
+  gpuInstances,
+  JobPriority,
+  JobQueueService,
+  type JobRecord,
+  JobStatus,
+  JobType,
+  JobWorkerService,
+  webhooks,
+} from 'jetfleet';
 import { startEmbeddedServer } from 'jetfleet/embedded';
 import { createNovitaProvider, startSimulator } from 'jetfleet/gpu';
 import { generateWebhookSecret, verifyWebhook } from 'jetfleet/webhooks';
@@ -32,12 +41,15 @@ const webhookBase = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port
 
 // Basic setup
 const jobQueue = new JobQueueService({ servers: nats.url });
-const jobWorker = new JobWorkerService(jobQueue, {
-  provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url }),
-  pollIntervalMs: 250,
+const jobWorker = new JobWorkerService(jobQueue);
+jobWorker.use(
+  gpuInstances({
+    provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url }),
+    pollIntervalMs: 250,
+  }),
   // Webhooks go to public https addresses only, unless private ones are allowed.
-  webhooks: { secret, guard: { allowPrivate: true } },
-});
+  webhooks({ secret, guard: { allowPrivate: true } }),
+);
 await jobWorker.start();
 
 /** Waits until a job is COMPLETED or FAILED. */

@@ -1,7 +1,8 @@
 /**
  * Jetfleet: a durable, priority-ordered job queue for GPU instance operations on NATS JetStream.
  *
- * `JobQueueService` adds jobs and tells about them, `JobWorkerService` runs them. Providers are in `jetfleet/gpu`,
+ * `JobQueueService` adds jobs and tells about them, `JobWorkerService` runs them; `gpuInstances` and `webhooks` bring it the
+ * types that Jetfleet is made for. Providers are in `jetfleet/gpu`,
  * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, their
  * drawings and who runs them in `jetfleet/inspect`, and a nats-server for development and tests in `jetfleet/embedded`.
  */
@@ -17,8 +18,8 @@ export type {
 export type { EventDeadLetter } from './broker/event-dead-letters.js';
 export type { TopologyReport } from './broker/topology.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
-export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './doctor/finding.js';
-export type { SweepOptions } from './doctor/sweeper.js';
+export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
+export type { InstanceLook } from './instances/instance-watch.js';
 export {
   type AbortReason,
   BrokerError,
@@ -57,8 +58,11 @@ export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { JobOptions } from './queue/job-request.js';
 export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
+export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
+export type { SweepOptions } from './upkeep/sweeper.js';
+export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export { ANY, Subjects } from './wire/subjects.js';
-export type { InstanceLook } from './worker/built-in/instance-watch.js';
+export type { WorkerExtension } from './worker/extension.js';
 export type { HandlerOptions, JobContext, JobHandler } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';

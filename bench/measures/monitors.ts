@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type InstanceLook, JobQueueService, JobType, JobWorkerService } from 'jetfleet';
+import { gpuInstances, type InstanceLook, JobQueueService, JobType, JobWorkerService } from 'jetfleet';
 import { createNovitaProvider } from 'jetfleet/gpu';
 import { treeUsage } from '../servers/process-tree.js';
 import { percentile } from '../statistics.js';
@@ -24,10 +24,8 @@ export const measureMonitors: Measure = async ({ server, sizes: { monitors, poll
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
   const queue = new JobQueueService({ servers: server.url });
   const worker = new JobWorkerService(queue, {
-    provider,
-    pollIntervalMs: pollMs,
     concurrency: { [JobType.MONITOR_INSTANCE]: CONCURRENT_POLLS },
-  });
+  }).use(gpuInstances({ provider, pollIntervalMs: pollMs }));
   await addMonitors(queue, simulator.instanceIds);
   await worker.start();
   await firstPolls(queue, monitors, pollMs);

@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import { instanceNameStem } from '../gpu/instance-name.js';
+import { gpuInstances } from '../instances/gpu-instances.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { generateWebhookSecret } from '../webhooks/index.js';
+import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { addJobs, injectFaults, type Plan, planFor, registerReport } from './demo-plan.js';
@@ -127,14 +129,11 @@ function startWorker(
   secret: string,
   logger: Logger,
 ): JobWorkerService {
-  const worker = new JobWorkerService(queue, {
-    provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url }),
-    webhooks: { secret, guard: { allowPrivate: true } },
-    pollIntervalMs: POLL_INTERVAL_MS,
-    settleDelayMs: 300,
-    name: 'demo',
-    logger,
-  });
+  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
+  const worker = new JobWorkerService(queue, { name: 'demo', logger }).use(
+    gpuInstances({ provider, pollIntervalMs: POLL_INTERVAL_MS, settleDelayMs: 300 }),
+    webhooks({ secret, guard: { allowPrivate: true } }),
+  );
   registerReport(worker);
   return worker;
 }

@@ -4,11 +4,13 @@ import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/ind
 import type { EventSubscription } from '../broker/event-consumer.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import type { HttpServer } from '../http/index.js';
+import { gpuInstances } from '../instances/gpu-instances.js';
+import type { RentalLimits } from '../instances/rental-limit.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
-import type { RentalLimits } from '../worker/built-in/rental-limit.js';
+import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { transitionLine } from './job-text.js';
@@ -107,14 +109,11 @@ async function start(options: DevOptions, secret: string, logger: Logger): Promi
   const simulator = undo.add(await startSimulator({ timings: TIMINGS, logger }));
   const { namespace } = options;
   const queue = undo.add(openQueue({ ...(namespace && { namespace }) }, logger, server));
-  const worker = new JobWorkerService(queue, {
-    provider: createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger }),
-    webhooks: { secret, guard: { allowPrivate: true } },
-    pollIntervalMs: POLL_INTERVAL_MS,
-    ...rentalLimitsOf(options),
-    name: 'dev',
-    logger,
-  });
+  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger });
+  const worker = new JobWorkerService(queue, { name: 'dev', logger }).use(
+    gpuInstances({ provider, pollIntervalMs: POLL_INTERVAL_MS, ...rentalLimitsOf(options) }),
+    webhooks({ secret, guard: { allowPrivate: true } }),
+  );
   const events = undo.add(await queue.events({}, (record) => note(transitionLine(record, process.stderr))));
   // Other commands shall not wait for a web server to load.
   const { startHttpServer } = await import('../http/index.js');

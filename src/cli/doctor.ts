@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { examine } from '../doctor/doctor.js';
-import { FINDINGS, type Finding, type Mended, type Severity } from '../doctor/finding.js';
 import type { GpuProvider } from '../gpu/index.js';
+import { FINDINGS, type Finding, type Mended, type Severity } from '../upkeep/finding.js';
 import { ExitCode } from './exit-code.js';
 import { durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, paint, print, printJson } from './output.js';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { MAX_RENTAL_LIMIT, type RentalLimits } from '../worker/built-in/rental-limit.js';
+import { MAX_RENTAL_LIMIT, type RentalLimits } from '../instances/rental-limit.js';
 import { integer } from './options.js';
 
 const limit = integer(0, MAX_RENTAL_LIMIT);

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { createNovitaProvider, type GpuProvider, ProviderError } from '../gpu/index.js';
 import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
+import { gpuInstances } from '../instances/gpu-instances.js';
+import type { RentalLimits } from '../instances/rental-limit.js';
 import { JobType } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseWebhookSecret } from '../webhooks/index.js';
-import type { RentalLimits } from '../worker/built-in/rental-limit.js';
-import { type JobWorkerOptions, JobWorkerService } from '../worker/job-worker-service.js';
+import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
+import { JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
 import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
@@ -52,17 +54,15 @@ export function workerCommand(program: Command): void {
 
 async function work(options: WorkerCommandOptions): Promise<void> {
   const logger = cliLogger('info');
-  const wanted: JobWorkerOptions = {
-    provider: providerFrom(process.env, logger),
-    webhooks: webhooksFrom(process.env, logger),
-    concurrency: parseConcurrency(options.concurrency ?? []),
-    pollIntervalMs: options.pollInterval,
-    ...rentalLimitsOf(options),
-    logger,
-  };
+  const provider = providerFrom(process.env, logger);
+  const extensions = [
+    gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...rentalLimitsOf(options) }),
+    webhooks(webhooksFrom(process.env, logger)),
+  ];
+  const concurrency = parseConcurrency(options.concurrency ?? []);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger);
-  const worker = new JobWorkerService(queue, wanted);
+  const worker = new JobWorkerService(queue, { concurrency, logger }).use(...extensions);
   await worker.start();
   logger.info({ signal: await stopping }, 'draining; a second signal ends at once');
   await worker.shutdown(options.shutdownTimeout);
@@ -103,7 +103,7 @@ function novita(apiKey: string, baseUrl: string | undefined, logger: Logger | un
   }
 }
 
-function webhooksFrom(env: Environment, logger: Logger): NonNullable<JobWorkerOptions['webhooks']> {
+function webhooksFrom(env: Environment, logger: Logger): WebhooksOptions {
   const secret = env.JETFLEET_WEBHOOK_SECRET;
   if (secret) {
     parseWebhookSecret(secret);

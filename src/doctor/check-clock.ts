@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
-import { type Diagnosis, diagnose } from './finding.js';
+import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 
 /** From here on the difference is worth knowing, and from there on something is wrong with a clock; ms. */
 const ADVICE_MS = 1_000;

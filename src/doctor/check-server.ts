@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BrokerError, ValidationError } from '../jobs/errors.js';
-import { type Diagnosis, diagnose } from './finding.js';
+import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 
 const TIMEOUT_MS = 5_000;
 

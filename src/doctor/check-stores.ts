@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Broker } from '../broker/broker.js';
 import { STALLED } from '../broker/unanswered-writes.js';
+import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import { STREAM_KINDS, type StreamKind } from '../wire/subjects.js';
 import { readMonitor } from './check-server.js';
-import { type Diagnosis, diagnose } from './finding.js';
 
 /** What the server's health check says of a stream that it cannot write (nats-server 2.15, `GET /healthz`). */
 const WRITE_ERROR = /^JetStream stream '(?<account>.*) > (?<stream>.*)' write error: (?<reason>.*)$/s;

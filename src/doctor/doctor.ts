@@ -1,21 +1,21 @@
 import type { Broker } from '../broker/broker.js';
 import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
+import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from '../instances/check-instances.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readStats } from '../queue/job-stats.js';
+import { checkConsumers } from '../upkeep/check-consumers.js';
+import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
+import { checkStreams } from '../upkeep/check-streams.js';
+import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { checkClock } from './check-clock.js';
-import { checkConsumers } from './check-consumers.js';
-import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
-import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStores } from './check-stores.js';
-import { checkStreams } from './check-streams.js';
-import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from './finding.js';
 
 export interface DoctorOptions {
   /** The account whose instances are looked at. Defaults to none: instances are not examined. */

@@ -1,4 +1,6 @@
 /** Webhooks: signing and verifying (Standard Webhooks 1.0.0), and delivery that cannot reach into your own network. */
+
+export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from '../jobs/lifecycle-webhook.js';
 export {
   createWebhookClient,
   DEFAULT_WEBHOOK_TIMEOUT_MS,
@@ -7,7 +9,6 @@ export {
   type WebhookDelivery,
 } from './deliver.js';
 export type { WebhookGuardOptions } from './guard.js';
-export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from './lifecycle-webhook.js';
 export {
   generateWebhookSecret,
   parseWebhookSecret,

@@ -6,35 +6,24 @@ import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection-watch.js';
 import { SlotMap } from '../broker/slots.js';
 import { assertAllowed, assertSafe } from '../broker/topology.js';
-import { Sweeper, type SweepOptions } from '../doctor/sweeper.js';
-import { guardedProvider } from '../gpu/guarded-provider.js';
-import type { GpuProvider } from '../gpu/provider.js';
 import { Inspector } from '../inspect/inspector.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { MAX_DELAY_MS } from '../jobs/limits.js';
-import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
 import { assertJobType, excerptOf } from '../jobs/validation.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
-import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from '../webhooks/deliver.js';
+import type { ResourceCheckOf } from '../upkeep/resource-check.js';
+import { Sweeper, type SweepOptions } from '../upkeep/sweeper.js';
 import type { AbandonedHandler } from '../wire/inspection.js';
-import { builtInHandlers } from './built-in/built-in-handlers.js';
-import { InstanceWatch } from './built-in/instance-watch.js';
-import { checkRentalLimits } from './built-in/rental-limit.js';
 import { CancellationCheck } from './cancellation-check.js';
 import { type DrainStep, runSteps } from './drain-steps.js';
+import { assertExtension, type Installed, type WorkerExtension, type WorkerHost } from './extension.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
-import {
-  checkHandler,
-  HANDLER_OPTIONS,
-  type HandlerOptions,
-  type JobContext,
-  type RegisteredHandler,
-} from './job-handler.js';
+import { checkHandler, HANDLER_OPTIONS, type HandlerOptions, type RegisteredHandler } from './job-handler.js';
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -45,37 +34,10 @@ import { type HeldJob, type RunServices, rescheduleWaiting } from './run-service
 import { Trimmer } from './trimmer.js';
 
 export interface JobWorkerOptions {
-  /** With a provider, the worker handles `create_instance` and `monitor_instance`. Defaults to none. */
-  provider?: GpuProvider;
-  /** With this, the worker handles `send_webhook`. Defaults to none. */
-  webhooks?: WebhookClientOptions & {
-    /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */
-    secret?: string | string[];
-  };
   /** Jobs that run at once, by type; overrides what the handler says. */
   concurrency?: Readonly<Record<string, number>>;
   /** Delays between attempts, by type; overrides what the handler says. */
   retry?: Readonly<Record<string, RetryPolicy>>;
-  /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
-  pollIntervalMs?: number;
-  /**
-   * With more monitors than make so many polls in a second, they make their own ones less often, each a claim and a
-   * record, and their instances are looked at from memory in between. `Infinity`: never. Defaults to 200.
-   */
-  ownPollsPerSecond?: number;
-  /**
-   * Pause before an uncertain create is looked up again, and between looks whether a deleted instance is gone, in
-   * milliseconds. Five times this long a create of unknown outcome may take to show. Defaults to 2,000.
-   */
-  settleDelayMs?: number;
-  /**
-   * Instances that may be rented at once, 0 to 1,000,000. Counted are all whose name begins with `jetfleet-` on the
-   * provider's account, and the creates under way in every worker of the queue. A create beyond it rents nothing, raises
-   * an alert and is tried again after 30 s: `JETFLEET_LIMIT_INSTANCES`. Defaults to no limit.
-   */
-  maxInstances?: number;
-  /** As `maxInstances`, for GPUs: `JETFLEET_LIMIT_GPUS`. An instance whose provider does not say counts as 8. */
-  maxGpus?: number;
   /** Written on every record. Defaults to `<host>-<pid>-<random>`. */
   name?: string;
   /** Defaults to the queue's logger. */
@@ -97,28 +59,14 @@ export interface JobWorkerOptions {
 }
 
 const WORKER_OPTIONS: OptionNames<Required<JobWorkerOptions>> = {
-  provider: true,
-  webhooks: true,
   concurrency: true,
   retry: true,
-  pollIntervalMs: true,
-  ownPollsPerSecond: true,
-  settleDelayMs: true,
-  maxInstances: true,
-  maxGpus: true,
   name: true,
   logger: true,
   sweep: true,
   remoteDrain: true,
   inspect: true,
   onFailpoint: true,
-};
-const WEBHOOK_OPTIONS: OptionNames<Required<NonNullable<JobWorkerOptions['webhooks']>>> = {
-  secret: true,
-  guard: true,
-  timeoutMs: true,
-  permanentStatuses: true,
-  agents: true,
 };
 const SWEEP_OPTIONS: OptionNames<Required<SweepOptions>> = { intervalMs: true, jitter: true, graceMs: true };
 
@@ -155,8 +103,9 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #runs = new SlotMap<HeldJob>();
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
-  readonly #webhookClient: WebhookClient | undefined;
-  readonly #watch: InstanceWatch | undefined;
+  readonly #extensions: (Installed & { name: string })[] = [];
+  /** Of the extensions, for the sweeper. */
+  readonly #resources: ResourceCheckOf[] = [];
   readonly #sweeper: Sweeper | undefined;
   readonly #inspect: Observer | undefined;
   #inspector: Inspector | undefined;
@@ -173,42 +122,26 @@ export class JobWorkerService implements AsyncDisposable {
   #drainEnd: NodeJS.Timeout | undefined;
   readonly name: string;
 
-  /** @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` */
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(queue: JobQueueService, options: JobWorkerOptions = {}) {
     assertQueue(queue);
     assertOptions('options', options, WORKER_OPTIONS);
-    if (options.webhooks) assertOptions('webhooks', options.webhooks, WEBHOOK_OPTIONS);
     if (options.sweep) assertOptions('sweep', options.sweep, SWEEP_OPTIONS);
     checkName('name', options.name);
-    checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
-    checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
-    checkRentalLimits(options);
     this.#queue = queue;
-    const onListenerFailure = (err: unknown) => queue.userCode.note('abort listener', err);
-    const guarded = options.provider && guardedProvider(options.provider, undefined, onListenerFailure);
-    this.#options = { ...options, ...(guarded && { provider: guarded }) };
+    this.#options = { ...options };
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#logger = queue.userCode.guard(options.logger ?? queue.logger).child({ worker: this.name });
-    this.#webhookClient = options.webhooks && createWebhookClient(options.webhooks);
-    const { sweep, provider, pollIntervalMs, ownPollsPerSecond } = this.#options;
-    this.#watch =
-      provider &&
-      new InstanceWatch({
-        provider,
-        reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
-        ...(pollIntervalMs !== undefined && { pollIntervalMs }),
-        ...(ownPollsPerSecond !== undefined && { ownPollsPerSecond }),
-        logger: this.#logger,
-      });
+    const { sweep } = options;
     this.#sweeper =
       sweep === false
         ? undefined
         : new Sweeper({
             ...sweep,
             queue,
+            resources: this.#resources,
             isActive: () => this.state === 'running',
             logger: this.#logger,
-            ...(provider && { provider }),
           });
     const { inspect } = options;
     this.#inspect = inspect && ((event) => queue.userCode.run('inspect', () => inspect(event)));
@@ -219,7 +152,6 @@ export class JobWorkerService implements AsyncDisposable {
       },
     });
     this.#lifecycle.start();
-    this.#registerBuiltIn();
   }
 
   /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */
@@ -230,6 +162,26 @@ export class JobWorkerService implements AsyncDisposable {
   /** Ids of the jobs that run in this worker now. */
   get running(): string[] {
     return [...this.#runs.names()];
+  }
+
+  /**
+   * Takes in what others bring: the job types of an extension, with what they need. A handler that is registered later for
+   * one of these types wins.
+   *
+   * @example worker.use(gpuInstances({ provider }), webhooks({ secret }))
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`; JetfleetError `JETFLEET_CLOSED`
+   */
+  use(...extensions: WorkerExtension[]): this {
+    for (const extension of extensions) assertExtension(extension);
+    if (this.state === 'draining' || this.state === 'stopped')
+      throw new JetfleetError('JETFLEET_CLOSED', 'the worker is shut down; make a new one');
+    for (const extension of extensions) {
+      const installed = extension.install(this.#host);
+      this.#extensions.push({ name: extension.name, ...installed });
+      if (installed.resources) this.#resources.push(installed.resources);
+      for (const [type, handler] of installed.handlers) this.registerHandler(type, handler);
+    }
+    return this;
   }
 
   /**
@@ -346,35 +298,23 @@ export class JobWorkerService implements AsyncDisposable {
     });
   }
 
-  #registerBuiltIn(): void {
-    const { provider, webhooks, pollIntervalMs, settleDelayMs, maxInstances, maxGpus } = this.#options;
-    const isLimited = maxInstances !== undefined || maxGpus !== undefined;
-    const watch = this.#watch;
-    const heldJob = (id: string): JobContext => {
-      const held = this.#runs.get(id);
-      if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
-      return held.context;
+  get #host(): WorkerHost {
+    const queue = this.#queue;
+    return {
+      namespace: queue.namespace,
+      logger: this.#logger,
+      userCode: queue.userCode,
+      broker: () => queue.broker(),
+      heldJob: (id) => {
+        const held = this.#runs.get(id);
+        if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
+        return held.context;
+      },
+      reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
+      checkWebhookUrl: async (url, signal) => {
+        for (const { checkWebhookUrl } of this.#extensions) await checkWebhookUrl?.(url, signal);
+      },
     };
-    const handlers = builtInHandlers({
-      namespace: this.#queue.namespace,
-      heldJob,
-      ...(provider &&
-        watch && {
-          instances: { provider, watch, broker: () => this.#queue.broker(), logger: this.#logger },
-        }),
-      ...(this.#webhookClient && {
-        webhooks: { client: this.#webhookClient, secrets: [webhooks?.secret ?? []].flat() },
-      }),
-      ...(pollIntervalMs !== undefined && { pollIntervalMs }),
-      ...(settleDelayMs !== undefined && { settleDelayMs }),
-      ...(isLimited && {
-        limits: {
-          ...(maxInstances !== undefined && { maxInstances }),
-          ...(maxGpus !== undefined && { maxGpus }),
-        },
-      }),
-    });
-    for (const [type, handler] of handlers) this.registerHandler(type, handler);
   }
 
   async #startUp(): Promise<void> {
@@ -568,7 +508,10 @@ export class JobWorkerService implements AsyncDisposable {
     const lanes = () => [...this.#lanes.values()];
     return [
       { name: 'abandon handlers', run: () => this.#lingering.abandonAll() },
-      { name: 'close the watch', run: () => this.#watch?.close(Math.max(0, end - performance.now())) },
+      ...this.#extensions.map(({ name, close }) => ({
+        name: `close ${name}`,
+        run: () => close?.(Math.max(0, end - performance.now())),
+      })),
       { name: 'stop the sweeper', run: () => this.#sweeper?.stop() },
       // What ended last is acknowledged before the trimmer sees how far the server is.
       { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },
@@ -576,7 +519,6 @@ export class JobWorkerService implements AsyncDisposable {
       ...this.#detach.map((run) => ({ name: 'stop listening', run })),
       { name: 'stop listening', run: () => this.#firstDeliveries?.close() },
       { name: 'close lanes', run: () => Promise.all(lanes().map((lane) => lane.close())) },
-      { name: 'close the webhook client', run: () => this.#webhookClient?.close() },
       { name: 'forget the drain order', run: () => clearTimeout(this.#drainEnd) },
       { name: 'withdraw the presence', run: () => this.#presence?.close() },
       { name: 'close the inspector', run: () => this.#inspector?.close() },

@@ -7,12 +7,14 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { createNovitaProvider, type GpuProvider } from '../../src/gpu/index.js';
 import {
   complete,
+  gpuInstances,
   type JobAborted,
   type JobContext,
   JobQueueService,
   JobWorkerService,
   NonRetryableError,
   snooze,
+  webhooks,
 } from '../../src/index.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import { type AnyFailpoint, SETTLE_DELAY_MS, type TaskStep, WEBHOOK_TIMEOUT_MS } from './plan.js';
@@ -130,17 +132,17 @@ async function start(config: WorkerConfig): Promise<void> {
   const quick = { baseMs: 20, maxRetryDelay: 400 };
   const worker = new JobWorkerService(queue, {
     name,
-    provider,
-    webhooks: { secret, guard: { allowPrivate: true }, timeoutMs: WEBHOOK_TIMEOUT_MS },
-    pollIntervalMs: 100,
-    ownPollsPerSecond: config.ownPollsPerSecond,
-    settleDelayMs: SETTLE_DELAY_MS,
     retry: { create_instance: quick, monitor_instance: quick, delete_instance: quick, send_webhook: quick },
     // What a sweeper would mend must not hide what the protocol lost.
     sweep: false,
     ...(config.stopsAtFailpoints && { onFailpoint: pass }),
     ...(config.throwsInCallbacks && { inspect: throwAsPlanned }),
   });
+  const { ownPollsPerSecond } = config;
+  worker.use(
+    gpuInstances({ provider, pollIntervalMs: 100, ownPollsPerSecond, settleDelayMs: SETTLE_DELAY_MS }),
+    webhooks({ secret, guard: { allowPrivate: true }, timeoutMs: WEBHOOK_TIMEOUT_MS }),
+  );
   worker.registerHandler<{ steps: TaskStep[] }>('task', {
     handler: runTask,
     retry: quick,

@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Finding } from '../../src/doctor/finding.js';
-import { Sweeper } from '../../src/doctor/sweeper.js';
+import { sweptInstances } from '../../src/instances/reported-orphans.js';
 import { generateJobId } from '../../src/jobs/job-id.js';
 import { coveringConsumers, floorOf, removeSettled } from '../../src/queue/settled-messages.js';
+import type { Finding } from '../../src/upkeep/finding.js';
+import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { WORK_KINDS } from '../../src/wire/subjects.js';
 import { type Arena, type LaneBroker, openArena } from './arena.js';
 import { removeStreams } from './broker-admin.js';
@@ -237,7 +238,7 @@ async function allShown({ simulator }: Arena, { jobs }: RunPlan): Promise<void> 
 /** What no job owns is found by one sweep and deleted by the next. What else it finds should not be there. */
 async function reap(arena: Arena, crew: Crew): Promise<Violation[]> {
   const { observer, provider } = arena;
-  const sweeper = new Sweeper({ queue: observer, provider, graceMs: 0 });
+  const sweeper = new Sweeper({ queue: observer, resources: [sweptInstances(provider)], graceMs: 0 });
   const first = await sweeper.sweep();
   await sweeper.sweep();
   const stuck = await quiet(arena, crew);

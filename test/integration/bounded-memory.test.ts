@@ -1,12 +1,12 @@
 /** What others publish makes no process remember more than it has room for. */
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { OpenJobs } from '../../src/doctor/open-jobs.js';
 import { LiveCollector } from '../../src/http/live-collector.js';
 import { Metrics } from '../../src/http/metrics.js';
 import type { JobRecord } from '../../src/index.js';
 import { StatelyMessages } from '../../src/inspect/stately/stately-messages.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { OpenJobs } from '../../src/upkeep/open-jobs.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

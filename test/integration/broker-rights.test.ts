@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openConnection } from '../../src/broker/connection.js';
 import type { StoredMessage } from '../../src/broker/direct-read.js';
-import { handledTypes } from '../../src/doctor/check-streams.js';
 import { JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
 import { touchedJobs } from '../../src/queue/work-jobs.js';
+import { handledTypes } from '../../src/upkeep/check-streams.js';
 import { cli } from '../support/cli.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Broker } from '../../src/broker/broker.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { InstanceCheck } from '../../src/doctor/check-instances.js';
-import { type Diagnosis, mendAll } from '../../src/doctor/finding.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/instance-name.js';
 import { examine, type JobRecord, type OnTimeout } from '../../src/index.js';
+import { InstanceCheck } from '../../src/instances/check-instances.js';
 import { compensationFor } from '../../src/jobs/compensation.js';
+import { type Diagnosis, mendAll } from '../../src/upkeep/finding.js';
 import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';

@@ -3,10 +3,10 @@ import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Broker } from '../../src/broker/broker.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { JobCheck, type JobCheckOptions } from '../../src/doctor/check-jobs.js';
-import { type Diagnosis, mendAll } from '../../src/doctor/finding.js';
-import { Sweeper } from '../../src/doctor/sweeper.js';
 import { examine, type FollowUp, type JobRecord, snooze } from '../../src/index.js';
+import { JobCheck, type JobCheckOptions } from '../../src/upkeep/check-jobs.js';
+import { type Diagnosis, mendAll } from '../../src/upkeep/finding.js';
+import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

@@ -1,8 +1,8 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
-import { checkStreams } from '../../src/doctor/check-streams.js';
 import { JobQueueService } from '../../src/index.js';
+import { checkStreams } from '../../src/upkeep/check-streams.js';
 import { startNats } from '../support/nats.js';
 
 const WAY_OUT = 'set JETFLEET_NAMESPACE to use streams and subjects of another name';

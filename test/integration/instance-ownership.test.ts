@@ -2,12 +2,13 @@ import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CreateInstanceResult, DeleteInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { Sweeper } from '../../src/doctor/sweeper.js';
 import type { Offer } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
+import { sweptInstances } from '../../src/instances/reported-orphans.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { cleanupJobs } from '../../src/queue/job-cleanup.js';
+import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
 import { hearAlerts } from '../support/alerts.js';
 import { instancePayload } from '../support/cli.js';
@@ -282,7 +283,11 @@ describe('an instance of ours', () => {
     for (const each of [id, `${id}-delete`]) await topology.purge('timers', subjects.dueOf('jobs', each));
     await fleet.queue.cleanup(0);
     await vi.waitFor(() => expect(live(id)).toHaveLength(1));
-    const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
+    const sweeper = new Sweeper({
+      queue: fleet.queue,
+      resources: [sweptInstances(fleet.provider)],
+      graceMs: 0,
+    });
     await sweeper.sweep();
     await sweeper.sweep();
     await vi.waitFor(() => expect(live(id)).toEqual([]));

@@ -3,14 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { FaultInput } from '../../src/gpu/index.js';
-import type { JobWorkerOptions } from '../../src/index.js';
-import type { InstanceLook } from '../../src/worker/built-in/instance-watch.js';
-import { type Fleet, startFleet } from '../support/fleet.js';
+import type { InstanceLook } from '../../src/instances/instance-watch.js';
+import { type Fleet, type FleetWorkerOptions, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
 const POLL_MS = 100;
 /** One own poll in 1,000 seconds, or as seldom as it gets: every ten minutes. */
-const SELDOM: JobWorkerOptions = { ownPollsPerSecond: 0.001, pollIntervalMs: POLL_MS };
+const SELDOM: FleetWorkerOptions = { ownPollsPerSecond: 0.001, pollIntervalMs: POLL_MS };
 
 let nats: EmbeddedServer;
 let fleet: Fleet;

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CreateInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { Sweeper } from '../../src/doctor/sweeper.js';
 import { instanceNameStem } from '../../src/gpu/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
+import { sweptInstances } from '../../src/instances/reported-orphans.js';
+import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { hearAlerts } from '../support/alerts.js';
 import { instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
@@ -319,7 +320,11 @@ describe('gone is what the provider has said several times, by id and by list', 
     expect(deletion).toMatchObject({ result: { deleted: [] } });
     proxy.forge = () => undefined;
     expect(live('hidden')).toHaveLength(1);
-    const sweeper = new Sweeper({ queue: fleet.queue, provider: proxy.provider, graceMs: 0 });
+    const sweeper = new Sweeper({
+      queue: fleet.queue,
+      resources: [sweptInstances(proxy.provider)],
+      graceMs: 0,
+    });
     await sweeper.sweep();
     await sweeper.sweep();
     await vi.waitFor(() => expect(live('hidden')).toEqual([]));

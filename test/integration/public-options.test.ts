@@ -3,11 +3,13 @@ import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { createHttpApi, startHttpServer } from '../../src/http/index.js';
 import {
   examine,
+  gpuInstances,
   type HandlerOptions,
   JetfleetError,
   JobQueueService,
   JobWorkerService,
   Subjects,
+  webhooks,
 } from '../../src/index.js';
 import { drainWorker, watchMachines } from '../../src/inspect/index.js';
 import { startHttp, TOKENS } from '../support/http.js';
@@ -326,7 +328,12 @@ const misspelt: [place: string, name: string, call: (options: never) => unknown]
   ['startHttpServer', 'local', (options) => startHttpServer(queue, options)],
   ['createHttpApi', 'token', (options) => createHttpApi(queue, { local: true, ...(options as object) })],
   ['JobWorkerService', 'concurency', (options) => new JobWorkerService(queue, options)],
-  ['JobWorkerService webhooks', 'secrets', (webhooks) => new JobWorkerService(queue, { webhooks })],
+  [
+    'gpuInstances',
+    'polInterval',
+    (options) => gpuInstances({ provider: {} as never, ...(options as object) }),
+  ],
+  ['webhooks', 'secrets', (options) => webhooks(options)],
   ['JobWorkerService sweep', 'interval', (sweep) => new JobWorkerService(queue, { sweep })],
   ['registerHandler', 'timeout', (options) => register({ handler: () => {}, ...(options as object) })],
   ['registerHandler retry', 'maxDelay', (retry) => register({ handler: () => {}, retry })],

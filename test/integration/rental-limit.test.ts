@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import type { GpuProvider, Offer } from '../../src/gpu/index.js';
-import { type JobWorkerOptions, JobWorkerService } from '../../src/index.js';
+import { type GpuInstancesOptions, gpuInstances } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { hearAlerts } from '../support/alerts.js';
 import { instancePayload } from '../support/cli.js';
-import { type Fleet, startFleet } from '../support/fleet.js';
+import { type Fleet, type FleetWorkerOptions, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 import { QUERY } from '../support/simulated-novita.js';
 
@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 
 /** Nothing here waits for `settleDelayMs`; a short one gives the broker too little time to confirm a job before its create. */
-const addWorker = (limits: JobWorkerOptions) =>
+const addWorker = (limits: FleetWorkerOptions) =>
   fleet.addWorker(undefined, { settleDelayMs: 2_000, sweep: false, ...limits });
 
 async function order(id: string, gpuNum = 1, maxAttempts = 1): Promise<string> {
@@ -159,7 +159,7 @@ describe('no worker rents beyond its limit', () => {
 it.each([{ maxInstances: -1 }, { maxInstances: 1.5 }, { maxGpus: Number.NaN }, { maxGpus: 1e9 }])(
   'a limit that is none is refused: %j',
   (limits) => {
-    expect(() => new JobWorkerService(fleet.queue, limits)).toThrow(
+    expect(() => gpuInstances({ provider: fleet.provider, ...limits } as GpuInstancesOptions)).toThrow(
       expect.objectContaining({ code: 'JETFLEET_OPTION_INVALID' }),
     );
   },

@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { Sweeper } from '../../src/doctor/sweeper.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
+import { sweptInstances } from '../../src/instances/reported-orphans.js';
+import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -74,7 +75,11 @@ it('a worker sweeps by itself: what is stuck goes on, what nobody owns is delete
 
 it('an orphan is reported by the first sweep, and deleted only by a later one', async () => {
   const id = await orphan();
-  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
+  const sweeper = new Sweeper({
+    queue: fleet.queue,
+    resources: [sweptInstances(fleet.provider)],
+    graceMs: 0,
+  });
   const first = await sweeper.sweep();
   expect(first.findings).toMatchObject([{ code: 'instance_orphaned', target: id }]);
   expect(first.mended).toEqual([]);
@@ -85,7 +90,11 @@ it('an orphan is reported by the first sweep, and deleted only by a later one', 
 
 it('an orphan that is reported stays until its grace is over', async () => {
   await orphan();
-  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 60_000 });
+  const sweeper = new Sweeper({
+    queue: fleet.queue,
+    resources: [sweptInstances(fleet.provider)],
+    graceMs: 60_000,
+  });
   await sweeper.sweep();
   expect((await sweeper.sweep()).mended).toEqual([]);
   await sweeper.stop();
@@ -139,7 +148,11 @@ it('a sweep that the broker cannot answer does no harm', async () => {
 it('a provider that cannot be asked is told, and does not hold up the jobs', async () => {
   await strand('stuck');
   fleet.simulator.faults.add({ kind: 'error', status: 500, route: '/gpu/instances' });
-  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, graceMs: 0 });
+  const sweeper = new Sweeper({
+    queue: fleet.queue,
+    resources: [sweptInstances(fleet.provider)],
+    graceMs: 0,
+  });
   const { findings, mended } = await sweeper.sweep();
   expect(findings.map(({ code }) => code)).toEqual(['job_without_timer', 'provider_unreachable']);
   expect(mended).toMatchObject([{ target: 'stuck', ok: true }]);
@@ -149,7 +162,8 @@ it('a provider that cannot be asked is told, and does not hold up the jobs', asy
 it('no notice makes an orphan older than this worker has seen it: it is deleted by the second look of the same worker', async () => {
   const id = await orphan();
   const { subjects, connection } = await fleet.queue.broker();
-  const options = { queue: fleet.queue, provider: fleet.provider, graceMs: 0, intervalMs: 3_600_000 };
+  const resources = [sweptInstances(fleet.provider)];
+  const options = { queue: fleet.queue, resources, graceMs: 0, intervalMs: 3_600_000 };
   const sweeper = new Sweeper(options);
   await sweeper.start();
   connection.publish(subjects.swept(), JSON.stringify({ instances: true, orphans: [[id, 1]] }));
@@ -180,7 +194,11 @@ it('is put off by a worker that looks at instances too, not by one that cannot',
   await orphan();
   const broker = await fleet.queue.broker();
   const listed = () => fleet.simulator.requests.count('GET /gpu/instances');
-  const sweeper = new Sweeper({ queue: fleet.queue, provider: fleet.provider, intervalMs: 120 });
+  const sweeper = new Sweeper({
+    queue: fleet.queue,
+    resources: [sweptInstances(fleet.provider)],
+    intervalMs: 120,
+  });
   await sweeper.start();
   const announcing = setInterval(() => broker.announceSwept({ instances: false }), 10);
   await vi.waitFor(() => expect(listed()).toBeGreaterThan(1));
@@ -232,10 +250,10 @@ it('a provider that never answers keeps no later sweep from the jobs', async () 
   };
   const sweeper = new Sweeper({
     queue: fleet.queue,
-    provider: provider as never,
+    resources: [sweptInstances(provider as never)],
     ...{ intervalMs: 50, graceMs: 0, lookTimeoutMs: 50 },
   });
-  await expect(sweeper.sweep()).rejects.toThrow('did not list its instances within 50 ms');
+  await expect(sweeper.sweep()).rejects.toThrow('was not listed within 50 ms');
   let lists = 0;
   const next = () => {
     lists++;

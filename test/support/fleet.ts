@@ -7,6 +7,8 @@ import {
   startSimulator,
 } from '../../src/gpu/index.js';
 import {
+  type GpuInstancesOptions,
+  gpuInstances,
   type HandlerOptions,
   type JobHandler,
   type JobQueueOptions,
@@ -15,7 +17,10 @@ import {
   type JobState,
   type JobWorkerOptions,
   JobWorkerService,
+  type WebhooksOptions,
+  webhooks,
 } from '../../src/index.js';
+import { defined } from '../../src/jobs/defined.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { startNats } from './nats.js';
 import { PATIENCE_MS } from './patience-ms.js';
@@ -23,6 +28,10 @@ import { QUICK } from './simulated-novita.js';
 import { startReceiver, type WebhookReceiver } from './webhook-receiver.js';
 
 export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+/** A worker, and what it uses: instances where it has a provider, and webhooks where it has options of theirs. */
+export type FleetWorkerOptions = JobWorkerOptions &
+  Partial<GpuInstancesOptions> & { webhooks?: WebhooksOptions };
 
 export interface FleetOptions {
   /** A server to share with other fleets, each in a namespace of its own. Defaults to one that ends with the fleet. */
@@ -36,7 +45,7 @@ export interface FleetOptions {
   handlers?: Record<string, JobHandler | HandlerOptions>;
   /** Whether workers handle the built-in types as well. Defaults to false when there are `handlers`, else to true. */
   builtIn?: boolean;
-  worker?: JobWorkerOptions;
+  worker?: FleetWorkerOptions;
 }
 
 /** A queue, its workers and everything around them, all real. */
@@ -50,7 +59,7 @@ export interface Fleet extends AsyncDisposable {
   provider: NovitaProvider;
   receiver: WebhookReceiver;
   /** Starts one more worker, with handlers of its own or those of the fleet. */
-  addWorker(handlers?: FleetOptions['handlers'], options?: JobWorkerOptions): Promise<JobWorkerService>;
+  addWorker(handlers?: FleetOptions['handlers'], options?: FleetWorkerOptions): Promise<JobWorkerService>;
   /** Resolves with the record once it fits; rejects when the job ends otherwise, or after `PATIENCE_MS`. */
   waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)): Promise<JobRecord>;
   /** All transitions of a job that EVENTS tells of, oldest first. */
@@ -81,16 +90,16 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     ...options.queue,
   });
   const workers: JobWorkerService[] = [];
-  const builtIn: JobWorkerOptions = {
+  const builtIn: FleetWorkerOptions = {
     provider,
     pollIntervalMs: 100,
     settleDelayMs: 50,
     webhooks: { secret: WEBHOOK_SECRET, guard: { allowPrivate: true } },
   };
 
-  async function addWorker(handlers = options.handlers, more: JobWorkerOptions = {}) {
+  async function addWorker(handlers = options.handlers, more: FleetWorkerOptions = {}) {
     const withBuiltIn = options.builtIn ?? handlers === undefined;
-    const worker = new JobWorkerService(queue, { ...(withBuiltIn && builtIn), ...options.worker, ...more });
+    const worker = workerOf(queue, { ...(withBuiltIn && builtIn), ...options.worker, ...more });
     for (const [type, handler] of Object.entries(handlers ?? {})) {
       // Most tests leave handlers behind that ignore their signal.
       const abandonAfterMs = 20;
@@ -142,4 +151,15 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function workerOf(queue: JobQueueService, options: FleetWorkerOptions): JobWorkerService {
+  const { provider, pollIntervalMs, ownPollsPerSecond, settleDelayMs, maxInstances, maxGpus, ...rest } =
+    options;
+  const { webhooks: delivery, ...own } = rest;
+  const worker = new JobWorkerService(queue, own);
+  const instances = { pollIntervalMs, ownPollsPerSecond, settleDelayMs, maxInstances, maxGpus };
+  if (provider) worker.use(gpuInstances({ provider, ...defined(instances) }));
+  if (delivery) worker.use(webhooks(delivery));
+  return worker;
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { isJobId } from '../../src/jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../../src/jobs/job-record.js';
+import { lifecycleWebhook } from '../../src/jobs/lifecycle-webhook.js';
 import { sendWebhookPayload } from '../../src/jobs/payloads.js';
-import { lifecycleWebhook } from '../../src/webhooks/lifecycle-webhook.js';
 
 const URL = 'https://hooks.test/jetfleet';
 const ERROR = { code: 'JETFLEET_PROVIDER_BALANCE', message: 'no balance left', retryable: false };

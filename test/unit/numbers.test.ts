@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { Sweeper } from '../../src/doctor/sweeper.js';
 import { InstancePoller } from '../../src/gpu/instance-poller.js';
 import { NovitaClient } from '../../src/gpu/novita/novita-client.js';
 import type { GpuProvider } from '../../src/gpu/provider.js';
 import { startHttpServer } from '../../src/http/server.js';
+import { gpuInstances } from '../../src/instances/gpu-instances.js';
 import { checkedTime, checkInteger, checkNumber, hintedMs } from '../../src/jobs/numbers.js';
 import { JobQueueService } from '../../src/queue/job-queue-service.js';
+import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { createWebhookClient } from '../../src/webhooks/deliver.js';
+import { webhooks } from '../../src/webhooks/webhooks.js';
 import { checkHandler } from '../../src/worker/job-handler.js';
 import { JobWorkerService } from '../../src/worker/job-worker-service.js';
 
@@ -81,14 +83,14 @@ const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][
   [
     'worker: concurrency',
     /^send_webhook: concurrency /,
-    (count) => new JobWorkerService(queue, { webhooks: {}, concurrency: { send_webhook: count } }),
+    (count) => new JobWorkerService(queue, { concurrency: { send_webhook: count } }).use(webhooks()),
   ],
-  ['worker: pollIntervalMs', /^pollIntervalMs /, (ms) => new JobWorkerService(queue, { pollIntervalMs: ms })],
-  ['worker: settleDelayMs', /^settleDelayMs /, (ms) => new JobWorkerService(queue, { settleDelayMs: ms })],
+  ['instances: pollIntervalMs', /^pollIntervalMs /, (ms) => gpuInstances({ provider, pollIntervalMs: ms })],
+  ['instances: settleDelayMs', /^settleDelayMs /, (ms) => gpuInstances({ provider, settleDelayMs: ms })],
   [
-    'worker: webhooks.timeoutMs',
+    'webhooks: timeoutMs',
     /^webhooks.timeoutMs /,
-    (timeoutMs) => new JobWorkerService(queue, { webhooks: { timeoutMs } }),
+    (timeoutMs) => new JobWorkerService(queue).use(webhooks({ timeoutMs })),
   ],
   ['worker: shutdown', /^timeoutMs /, (ms) => new JobWorkerService(queue).shutdown(ms)],
   ['sweep.intervalMs', /^sweep.intervalMs /, (intervalMs) => new Sweeper({ queue, intervalMs })],

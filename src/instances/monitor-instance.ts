@@ -6,10 +6,10 @@ import {
   isGone,
   type MonitorInstanceSettings,
   monitorInstanceChart,
-} from '../../../machines/index.js';
-import { type MonitorInstancePayload, monitorInstancePayload } from '../../jobs/payloads.js';
-import type { HandlerOptions } from '../job-handler.js';
-import type { HeldJobOf } from './create-instance.js';
+} from '../../machines/index.js';
+import { type MonitorInstancePayload, monitorInstancePayload } from '../jobs/payloads.js';
+import type { HeldJobOf } from '../worker/extension.js';
+import type { HandlerOptions } from '../worker/job-handler.js';
 import { checkOf, type InstanceWatch } from './instance-watch.js';
 import type { OwnedInstances } from './owned-instances.js';
 import type { Watchful } from './watchful.js';

@@ -1,5 +1,5 @@
-import { JetfleetError } from '../../jobs/errors.js';
-import type { AlertKind, Alerts } from '../../telemetry/alerts.js';
+import { JetfleetError } from '../jobs/errors.js';
+import type { AlertKind, Alerts } from '../telemetry/alerts.js';
 
 const ALERTS: Readonly<Record<string, AlertKind>> = {
   JETFLEET_PROVIDER_AUTH: 'provider_auth',

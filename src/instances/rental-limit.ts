@@ -1,9 +1,9 @@
-import type { Broker } from '../../broker/broker.js';
-import { InTurn } from '../../broker/in-turn.js';
-import { INSTANCE_NAME_PREFIX } from '../../gpu/instance-name.js';
-import type { GpuProvider, Instance } from '../../gpu/provider.js';
-import { RetryableError } from '../../jobs/errors.js';
-import { checkInteger } from '../../jobs/numbers.js';
+import type { Broker } from '../broker/broker.js';
+import { InTurn } from '../broker/in-turn.js';
+import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
+import type { GpuProvider, Instance } from '../gpu/provider.js';
+import { RetryableError } from '../jobs/errors.js';
+import { checkInteger } from '../jobs/numbers.js';
 import { RentalIntents } from './rental-intents.js';
 
 export interface RentalLimits {

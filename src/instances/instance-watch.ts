@@ -1,10 +1,10 @@
 import { channel } from 'node:diagnostics_channel';
-import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../../machines/index.js';
-import { atMost } from '../../broker/bounded.js';
-import { InstancePoller } from '../../gpu/instance-poller.js';
-import type { GpuProvider, Instance } from '../../gpu/provider.js';
-import { checkNumber } from '../../jobs/numbers.js';
-import type { Logger } from '../../telemetry/logger.js';
+import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../machines/index.js';
+import { atMost } from '../broker/bounded.js';
+import { InstancePoller } from '../gpu/instance-poller.js';
+import type { GpuProvider, Instance } from '../gpu/provider.js';
+import { checkNumber } from '../jobs/numbers.js';
+import type { Logger } from '../telemetry/logger.js';
 
 export interface InstanceWatchOptions {
   provider: GpuProvider;

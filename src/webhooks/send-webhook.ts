@@ -1,10 +1,10 @@
 import { fromPromise } from 'xstate';
-import { sendWebhookMachine } from '../../../machines/index.js';
-import { type SendWebhookPayload, sendWebhookPayload } from '../../jobs/payloads.js';
-import { WEBHOOK_RETRY } from '../../jobs/retry-policy.js';
-import type { WebhookClient } from '../../webhooks/deliver.js';
-import type { HandlerOptions } from '../job-handler.js';
-import type { HeldJobOf } from './create-instance.js';
+import { sendWebhookMachine } from '../../machines/index.js';
+import { type SendWebhookPayload, sendWebhookPayload } from '../jobs/payloads.js';
+import { WEBHOOK_RETRY } from '../jobs/retry-policy.js';
+import type { HeldJobOf } from '../worker/extension.js';
+import type { HandlerOptions } from '../worker/job-handler.js';
+import type { WebhookClient } from './deliver.js';
 
 export interface SendWebhookHandlerOptions {
   client: WebhookClient;

@@ -5,8 +5,8 @@ import { ProviderError } from '../gpu/provider-error.js';
 import { deletesAfter, givesUpInstance } from '../jobs/compensation.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
+import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import { deleteOrphan, isBeingDeleted } from './delete-orphan.js';
-import { type Diagnosis, diagnose } from './finding.js';
 import { instanceNameOf, OwnerSearch } from './owner-search.js';
 
 export interface InstanceCheckOptions {

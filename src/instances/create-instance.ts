@@ -4,17 +4,15 @@ import {
   createInstanceChart,
   DEFAULT_SETTLE_DELAY_MS,
   MAX_LOOK_UPS,
-} from '../../../machines/index.js';
-import { instanceNameFor } from '../../gpu/instance-name.js';
-import type { GpuProvider, Offer, Template } from '../../gpu/provider.js';
-import { BrokerError } from '../../jobs/errors.js';
-import { type CreateInstancePayload, createInstancePayload } from '../../jobs/payloads.js';
-import type { HandlerOptions, JobContext } from '../job-handler.js';
+} from '../../machines/index.js';
+import { instanceNameFor } from '../gpu/instance-name.js';
+import type { GpuProvider, Offer, Template } from '../gpu/provider.js';
+import { BrokerError } from '../jobs/errors.js';
+import { type CreateInstancePayload, createInstancePayload } from '../jobs/payloads.js';
+import type { HeldJobOf } from '../worker/extension.js';
+import type { HandlerOptions, JobContext } from '../worker/job-handler.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { Watchful } from './watchful.js';
-
-/** Finds the job that a chart's actor works for. */
-export type HeldJobOf = (jobId: string) => JobContext;
 
 export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   provider: GpuProvider;

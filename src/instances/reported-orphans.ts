@@ -1,11 +1,29 @@
-import type { Diagnosis } from './finding.js';
+import type { GpuProvider } from '../gpu/provider.js';
+import type { Diagnosis } from '../upkeep/finding.js';
+import type { ResourceCheckOf } from '../upkeep/resource-check.js';
+import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
+
+/** Has each sweep look at the instances of an account, and delete those that belong to nobody. */
+export function sweptInstances(provider: GpuProvider): ResourceCheckOf {
+  return (broker, graceMs = DEFAULT_INSTANCE_GRACE_MS) => {
+    const check = new InstanceCheck(broker, provider, { graceMs });
+    const reported = new ReportedOrphans(graceMs);
+    return {
+      look: (signal) => check.look(signal),
+      due: (found) => reported.take(found),
+      get hasReported() {
+        return reported.size > 0;
+      },
+    };
+  };
+}
 
 /**
  * When this worker found each orphan first. An instance is deleted only when it has been orphaned for a while: what is
  * reported late, or read in a bad moment, has time to come right. What other workers say they have found does not count:
  * anybody can send such a notice.
  */
-export class ReportedOrphans {
+class ReportedOrphans {
   readonly #graceMs: number;
   /** By the id at the provider; by `performance.now()`. */
   readonly #since = new Map<string, number>();

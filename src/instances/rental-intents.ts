@@ -1,8 +1,8 @@
-import type { Broker } from '../../broker/broker.js';
-import type { StoredMessage } from '../../broker/direct-read.js';
-import type { JobRecord } from '../../jobs/job-record.js';
-import { JobType } from '../../jobs/vocabulary.js';
-import { ANY } from '../../wire/subjects.js';
+import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/direct-read.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { JobType } from '../jobs/vocabulary.js';
+import { ANY } from '../wire/subjects.js';
 
 /** An instance that a create job is about to rent, or has just rented. */
 export interface RentalIntent {

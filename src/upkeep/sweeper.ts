@@ -1,16 +1,14 @@
 import { atMost } from '../broker/bounded.js';
 import type { Broker, SweptNotice } from '../broker/broker.js';
-import type { GpuProvider } from '../gpu/provider.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { guardedLogger } from '../telemetry/user-code.js';
 import { checkConsumers } from './check-consumers.js';
-import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
-import { ReportedOrphans } from './reported-orphans.js';
+import type { ResourceCheck, ResourceCheckOf } from './resource-check.js';
 
 export interface SweepOptions {
   /** Least time between two sweeps of the whole fleet, in milliseconds, at most 12 days. Defaults to five minutes. */
@@ -26,11 +24,11 @@ export interface SweepOptions {
 
 export interface SweeperOptions extends SweepOptions {
   queue: JobQueueService;
-  /** Defaults to none: instances are not looked at. */
-  provider?: GpuProvider;
+  /** What is looked at besides the jobs. Read when the first sweep begins. Defaults to nothing. */
+  resources?: readonly ResourceCheckOf[];
   /** Asked before each sweep: false puts it off. Defaults to always. */
   isActive?: () => boolean;
-  /** How long the provider may take to list its instances, in milliseconds. Defaults to five minutes. */
+  /** How long a look at the resources may take, in milliseconds. Defaults to five minutes. */
   lookTimeoutMs?: number;
   /** Defaults to silence. */
   logger?: Logger;
@@ -71,9 +69,8 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #logger: Logger;
   readonly #intervalMs: number;
-  readonly #reported: ReportedOrphans;
   readonly #abort = new AbortController();
-  #checks: { jobs: JobCheck; instances: InstanceCheck | undefined } | undefined;
+  #checks: { jobs: JobCheck; resources: ResourceCheck[] } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #detach: (() => void) | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
@@ -88,7 +85,6 @@ export class Sweeper {
     this.#options = options;
     this.#logger = guardedLogger(options.logger ?? silentLogger);
     this.#intervalMs = options.intervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;
-    this.#reported = new ReportedOrphans(options.graceMs ?? DEFAULT_INSTANCE_GRACE_MS);
   }
 
   /** Sweeps from now on, for the first time after a random part of the interval: workers start together. */
@@ -109,7 +105,7 @@ export class Sweeper {
   }
 
   /**
-   * One sweep, now. A provider that cannot be asked is a finding, and does not hold up the jobs.
+   * One sweep, now. Jobs come first, so that nothing else holds them up.
    * @throws BrokerError when the broker cannot be asked
    */
   async sweep(): Promise<SweepResult> {
@@ -124,22 +120,23 @@ export class Sweeper {
     const jobs = [...(await checkConsumers(broker)), ...(await this.#checks.jobs.look())];
     mended.push(...(await this.#mend(jobs, jobs)));
     const found = [...streams, ...jobs];
-    const { signal } = this.#abort;
-    if (signal.aborted || !this.#checks.instances) return { findings: found.map(findingOf), mended };
-    const instances = await this.#lookAtInstances(this.#checks.instances);
-    const due = this.#reported.take(instances);
-    mended.push(...(await this.#mend(instances, due)));
-    return { findings: [...found, ...instances].map(findingOf), mended };
+    for (const check of this.#checks.resources) {
+      if (this.#abort.signal.aborted) break;
+      const left = await this.#lookAt(check);
+      found.push(...left);
+      mended.push(...(await this.#mend(left, check.due(left))));
+    }
+    return { findings: found.map(({ finding }) => finding), mended };
   }
 
   /** A provider that never answers must not end all later sweeps. */
-  async #lookAtInstances(check: InstanceCheck): Promise<Diagnosis[]> {
+  async #lookAt(check: ResourceCheck): Promise<Diagnosis[]> {
     const { lookTimeoutMs = DEFAULT_LOOK_TIMEOUT_MS } = this.#options;
     const timeUp = new AbortController();
     const looking = check.look(AbortSignal.any([this.#abort.signal, timeUp.signal]));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const error = new Error(`the provider did not list its instances within ${lookTimeoutMs} ms`);
+      const error = new Error(`what jobs have rented was not listed within ${lookTimeoutMs} ms`);
       timer = setTimeout(() => {
         timeUp.abort(error);
         reject(error);
@@ -163,11 +160,14 @@ export class Sweeper {
   }
 
   #makeChecks(broker: Broker) {
-    const { provider, graceMs } = this.#options;
+    const { resources = [], graceMs } = this.#options;
     const bounds = { lookBack: LOOK_BACK, maxMessages: MAX_MESSAGES, maxOpen: MAX_OPEN };
     const jobs = new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS, ...bounds });
-    const patience = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
-    return { jobs, instances: provider && new InstanceCheck(broker, provider, patience) };
+    return { jobs, resources: resources.map((checkOf) => checkOf(broker, graceMs)) };
+  }
+
+  get #looksAtResources(): boolean {
+    return (this.#options.resources ?? []).length > 0;
   }
 
   /**
@@ -175,7 +175,8 @@ export class Sweeper {
    * that this worker has reported.
    */
   #heard({ instances }: SweptNotice): void {
-    if ((instances || !this.#options.provider) && this.#reported.size === 0) this.#planNext();
+    const hasReported = this.#checks?.resources.some((check) => check.hasReported) ?? false;
+    if ((instances || !this.#looksAtResources) && !hasReported) this.#planNext();
   }
 
   /** Each worker waits for another time, so that the first of them can tell the others in time. */
@@ -198,12 +199,12 @@ export class Sweeper {
   }
 
   async #sweepQuietly(): Promise<void> {
-    const { queue, provider, isActive = () => true } = this.#options;
+    const { queue, isActive = () => true } = this.#options;
     // First of all, since this worker hears its own notice.
     this.#latestMs = performance.now() + this.#spread(MOST_INTERVALS * this.#intervalMs);
     try {
       if (this.#abort.signal.aborted || !isActive()) return;
-      (await queue.broker()).announceSwept({ instances: provider !== undefined });
+      (await queue.broker()).announceSwept({ instances: this.#looksAtResources });
       await this.sweep();
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');
@@ -211,8 +212,4 @@ export class Sweeper {
       this.#planNext();
     }
   }
-}
-
-function findingOf({ finding }: Diagnosis): Finding {
-  return finding;
 }

@@ -1,8 +1,8 @@
-import { failureId } from '../jobs/job-id.js';
-import type { FollowUp, JobRecord } from '../jobs/job-record.js';
-import { DEFAULT_WEBHOOK_MAX_ATTEMPTS } from '../jobs/limits.js';
-import { isTerminal, JobType } from '../jobs/vocabulary.js';
-import { webhookUrlFault } from '../jobs/webhook-url.js';
+import { failureId } from './job-id.js';
+import type { FollowUp, JobRecord } from './job-record.js';
+import { DEFAULT_WEBHOOK_MAX_ATTEMPTS } from './limits.js';
+import { isTerminal, JobType } from './vocabulary.js';
+import { webhookUrlFault } from './webhook-url.js';
 
 /** How an instance operation ended, in the words of the webhook. */
 export type InstanceStatus = 'running' | 'failed' | 'timeout';

@@ -1,8 +1,8 @@
 import { fromPromise } from 'xstate';
-import { type DeleteInstanceSettings, deleteInstanceChart } from '../../../machines/index.js';
-import { type DeleteInstancePayload, deleteInstancePayload } from '../../jobs/payloads.js';
-import type { HandlerOptions } from '../job-handler.js';
-import type { HeldJobOf } from './create-instance.js';
+import { type DeleteInstanceSettings, deleteInstanceChart } from '../../machines/index.js';
+import { type DeleteInstancePayload, deleteInstancePayload } from '../jobs/payloads.js';
+import type { HeldJobOf } from '../worker/extension.js';
+import type { HandlerOptions } from '../worker/job-handler.js';
 import type { OwnedInstances } from './owned-instances.js';
 import type { Watchful } from './watchful.js';
 

@@ -1,14 +1,14 @@
-import type { Broker } from '../../broker/broker.js';
-import { InTurn } from '../../broker/in-turn.js';
-import { OwnerSearch, owns } from '../../doctor/owner-search.js';
-import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../../gpu/instance-name.js';
-import type { GpuProvider, Instance } from '../../gpu/provider.js';
-import { ProviderError } from '../../gpu/provider-error.js';
-import { JetfleetError } from '../../jobs/errors.js';
-import { isJobId } from '../../jobs/job-id.js';
-import type { JobRecord } from '../../jobs/job-record.js';
-import { JobType } from '../../jobs/vocabulary.js';
-import type { JobContext } from '../job-handler.js';
+import type { Broker } from '../broker/broker.js';
+import { InTurn } from '../broker/in-turn.js';
+import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../gpu/instance-name.js';
+import type { GpuProvider, Instance } from '../gpu/provider.js';
+import { ProviderError } from '../gpu/provider-error.js';
+import { JetfleetError } from '../jobs/errors.js';
+import { isJobId } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { JobType } from '../jobs/vocabulary.js';
+import type { JobContext } from '../worker/job-handler.js';
+import { OwnerSearch, owns } from './owner-search.js';
 
 export interface OwnedInstancesOptions {
   provider: GpuProvider;

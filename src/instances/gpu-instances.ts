@@ -1,0 +1,116 @@
+import { DEFAULT_SETTLE_DELAY_MS, MAX_LOOK_UPS } from '../../machines/index.js';
+import { guardedProvider } from '../gpu/guarded-provider.js';
+import type { GpuProvider } from '../gpu/provider.js';
+import { MAX_DELAY_MS } from '../jobs/limits.js';
+import { checkInteger, checkNumber } from '../jobs/numbers.js';
+import { assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
+import { JobType } from '../jobs/vocabulary.js';
+import { Alerts } from '../telemetry/alerts.js';
+import type { WorkerExtension, WorkerHost } from '../worker/extension.js';
+import type { HandlerOptions } from '../worker/job-handler.js';
+import { createInstanceHandler } from './create-instance.js';
+import { deleteInstanceHandler } from './delete-instance.js';
+import { InstanceWatch } from './instance-watch.js';
+import { monitorInstanceHandler } from './monitor-instance.js';
+import { OwnedInstances } from './owned-instances.js';
+import { checkRentalLimits, RentalLimit, type RentalLimits } from './rental-limit.js';
+import { sweptInstances } from './reported-orphans.js';
+import { watchfulWith } from './watchful.js';
+
+export interface GpuInstancesOptions extends RentalLimits {
+  /** The account on which instances are rented. */
+  provider: GpuProvider;
+  /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
+  pollIntervalMs?: number;
+  /**
+   * With more monitors than make so many polls in a second, they make their own ones less often, each a claim and a
+   * record, and their instances are looked at from memory in between. `Infinity`: never. Defaults to 200.
+   */
+  ownPollsPerSecond?: number;
+  /**
+   * Pause before an uncertain create is looked up again, and between looks whether a deleted instance is gone, in
+   * milliseconds. Five times this long a create of unknown outcome may take to show. Defaults to 2,000.
+   */
+  settleDelayMs?: number;
+}
+
+const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
+  provider: true,
+  pollIntervalMs: true,
+  ownPollsPerSecond: true,
+  settleDelayMs: true,
+  maxInstances: true,
+  maxGpus: true,
+};
+
+/**
+ * With this, a worker rents, watches and deletes GPU instances: it handles `create_instance`, `monitor_instance` and
+ * `delete_instance`, and its sweeps look for instances that belong to nobody.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
+ */
+export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
+  assertOptions('gpuInstances', options, OPTIONS);
+  assertObject('gpuInstances: provider', options.provider);
+  checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
+  checkNumber('ownPollsPerSecond', options.ownPollsPerSecond, 0, Number.POSITIVE_INFINITY);
+  checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
+  checkRentalLimits(options);
+  return {
+    name: 'gpuInstances',
+    install(host) {
+      const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
+      const provider = guardedProvider(options.provider, undefined, onListenerFailure);
+      const watch = watchOf(host, { ...options, provider });
+      return {
+        handlers: handlersOf(host, { ...options, provider }, watch),
+        resources: sweptInstances(provider),
+        close: (withinMs) => watch.close(withinMs),
+      };
+    },
+  };
+}
+
+function watchOf(
+  { logger, reschedule }: WorkerHost,
+  { provider, pollIntervalMs, ownPollsPerSecond }: GpuInstancesOptions,
+): InstanceWatch {
+  return new InstanceWatch({
+    provider,
+    reschedule,
+    logger,
+    ...(pollIntervalMs !== undefined && { pollIntervalMs }),
+    ...(ownPollsPerSecond !== undefined && { ownPollsPerSecond }),
+  });
+}
+
+function handlersOf(
+  { namespace, broker, logger, heldJob, checkWebhookUrl }: WorkerHost,
+  { provider, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS, ...limits }: GpuInstancesOptions,
+  watch: InstanceWatch,
+): [string, HandlerOptions][] {
+  const instances = new OwnedInstances({ provider, broker });
+  const shared = { heldJob, watchful: watchfulWith(new Alerts(logger)) };
+  // What is created or deleted is given the same time to show.
+  const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
+  const isLimited = limits.maxInstances !== undefined || limits.maxGpus !== undefined;
+  const creating = {
+    provider,
+    namespace,
+    settleDelayMs,
+    checkUrl: checkWebhookUrl,
+    ...(isLimited && { limit: new RentalLimit({ provider, broker, ...limits }) }),
+  };
+  const watching = {
+    instances,
+    watch,
+    ...verifying,
+    ...(pollIntervalMs !== undefined && { pollIntervalMs }),
+  };
+  const handlers: [string, unknown][] = [
+    [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, ...creating })],
+    [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, ...watching })],
+    [JobType.DELETE_INSTANCE, deleteInstanceHandler({ ...shared, instances, ...verifying })],
+  ];
+  // Each checks its payload by its own schema before anything is read from it.
+  return handlers as [string, HandlerOptions][];
+}

@@ -1,0 +1,44 @@
+import { assertOptions, type OptionNames } from '../jobs/options.js';
+import { JobType } from '../jobs/vocabulary.js';
+import type { WorkerExtension } from '../worker/extension.js';
+import type { HandlerOptions } from '../worker/job-handler.js';
+import { createWebhookClient, type WebhookClientOptions } from './deliver.js';
+import { sendWebhookHandler } from './send-webhook.js';
+import { parseWebhookSecret } from './signature.js';
+
+export interface WebhooksOptions extends WebhookClientOptions {
+  /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */
+  secret?: string | string[];
+}
+
+const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
+  secret: true,
+  guard: true,
+  timeoutMs: true,
+  permanentStatuses: true,
+  agents: true,
+};
+
+/**
+ * With this, a worker delivers webhooks: it handles `send_webhook`, and refuses jobs whose webhook it could not deliver.
+ * @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID`
+ */
+export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
+  assertOptions('webhooks', options, OPTIONS);
+  const { secret = [], ...clientOptions } = options;
+  const secrets = [secret].flat();
+  for (const each of secrets) parseWebhookSecret(each);
+  return {
+    name: 'webhooks',
+    install({ heldJob }) {
+      const client = createWebhookClient(clientOptions);
+      const handler: unknown = sendWebhookHandler({ client, secrets, heldJob });
+      return {
+        // It checks its payload by its own schema before anything is read from it.
+        handlers: [[JobType.SEND_WEBHOOK, handler as HandlerOptions]],
+        checkWebhookUrl: client.check,
+        close: () => client.close(),
+      };
+    },
+  };
+}

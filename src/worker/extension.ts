@@ -1,0 +1,56 @@
+import type { Broker } from '../broker/broker.js';
+import { ValidationError } from '../jobs/errors.js';
+import { excerptOf } from '../jobs/validation.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { UserCode } from '../telemetry/user-code.js';
+import type { ResourceCheckOf } from '../upkeep/resource-check.js';
+import type { HandlerOptions, JobContext } from './job-handler.js';
+
+/**
+ * The job of this id, which the worker runs now: the one that a chart's actor works for.
+ * @throws JetfleetError `JETFLEET_LEASE_LOST`
+ */
+export type HeldJobOf = (jobId: string) => JobContext;
+
+/** What a worker lends to an extension. */
+export interface WorkerHost {
+  /** Of the queue. */
+  readonly namespace: string;
+  readonly logger: Logger;
+  readonly userCode: UserCode;
+  broker(): Promise<Broker>;
+  readonly heldJob: HeldJobOf;
+  /**
+   * Has a waiting job run in so many milliseconds instead of when it is due. False when that cannot be said yet: the job is
+   * still on its way into its wait.
+   */
+  reschedule(id: string, inMs: number): Promise<boolean>;
+  /** Refuses a URL that webhooks of this worker may not go to. A worker that sends none refuses nothing. */
+  checkWebhookUrl(url: string, signal: AbortSignal): Promise<void>;
+}
+
+/** What an extension brings to one worker. */
+export interface Installed {
+  /** How to run the types that it brings. */
+  handlers: Iterable<readonly [type: string, handler: HandlerOptions]>;
+  /** Looks for what its jobs have left behind outside the broker. */
+  resources?: ResourceCheckOf;
+  checkWebhookUrl?: WorkerHost['checkWebhookUrl'];
+  /** Ends what it has open, within so many milliseconds. */
+  close?: (withinMs: number) => unknown;
+}
+
+/** Job types with what they need, for `worker.use`. It may be used by several workers. */
+export interface WorkerExtension {
+  readonly name: string;
+  install(host: WorkerHost): Installed;
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function assertExtension(value: unknown): asserts value is WorkerExtension {
+  if (typeof (value as WorkerExtension | null | undefined)?.install === 'function') return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `use takes extensions, such as gpuInstances({ provider }) or webhooks({ secret }), got ${excerptOf(value)}`,
+  );
+}
