@@ -21,6 +21,15 @@ export { type DoctorOptions, type Examination, examine } from './doctor/doctor.j
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
 export type { InstanceLook } from './instances/instance-watch.js';
 export {
+  type AddOptions,
+  defineJob,
+  type JobDefinition,
+  type JobDefinitionOptions,
+  type JobTypes,
+  type RunDefaults,
+  type TypedRecord,
+} from './jobs/define-job.js';
+export {
   type AbortReason,
   BrokerError,
   ConflictError,
@@ -29,14 +38,23 @@ export {
   JetfleetError,
   JobAborted,
   type JobErrorInfo,
+  JobFailedError,
   NonRetryableError,
   type Problem,
   RetryableError,
   TimeoutError,
   ValidationError,
 } from './jobs/errors.js';
+export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
 export type { FollowUp, JobRecord, PastFailure } from './jobs/job-record.js';
-export { complete, type JobOutcome, type NextJob, snooze } from './jobs/outcome.js';
+export {
+  type Completed,
+  type CompletedWith,
+  complete,
+  type JobOutcome,
+  type Snoozed,
+  snooze,
+} from './jobs/outcome.js';
 export {
   type BuiltInPayloads,
   type CreateInstancePayload,
@@ -53,9 +71,9 @@ export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-poli
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/event-lag.js';
 export type { JobFilter, JobPage } from './queue/job-filter.js';
-export { type JobQueueOptions, JobQueueService, type NewJob } from './queue/job-queue-service.js';
+export { type JobQueueOptions, JobQueueService } from './queue/job-queue-service.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
-export type { JobOptions } from './queue/job-request.js';
+export type { WaitOptions } from './queue/job-result.js';
 export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
@@ -64,5 +82,5 @@ export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export { ANY, Subjects } from './wire/subjects.js';
 export type { WorkerExtension } from './worker/extension.js';
-export type { HandlerOptions, JobContext, JobHandler } from './worker/job-handler.js';
+export type { HandlerOptions, JobContext, JobHandler, TypedHandler } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';

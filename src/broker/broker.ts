@@ -348,6 +348,14 @@ export class Broker {
     return feedEvents(this.connection, this.subjects, options, (message) => this.recordOf(message));
   }
 
+  /**
+   * Hears that a transition of a job is being written; returns how to stop. It may be refused yet, and one that is written while
+   * the connection is lost is not heard.
+   */
+  onTransition(id: string, listener: () => void): () => void {
+    return this.notices.sense(this.subjects.eventsOf(id), listener);
+  }
+
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
   announceCancelled(id: string, seq: number): void {
     this.notices.tell(this.subjects.cancelled(), { id, seq });

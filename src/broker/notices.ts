@@ -56,6 +56,15 @@ export class Notices {
   }
 
   /**
+   * Hears that something was published on a subject, stored or not, whatever it says; returns how to stop.
+   * @throws JetfleetError `JETFLEET_CLOSED`
+   */
+  sense(subject: string, listener: () => void): () => void {
+    const subscription = subscribe(this.#connection, subject, () => listener(), this.#logger);
+    return () => subscription.unsubscribe();
+  }
+
+  /**
    * Answers those who {@link ask}, in their inboxes alone, unless `respond` has nothing to say; returns how to stop.
    * @throws JetfleetError `JETFLEET_CLOSED`
    */

@@ -21,7 +21,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   JETFLEET_STREAM_DRIFT: ExitCode.CONFLICT,
   JETFLEET_BROKER_UNREACHABLE: ExitCode.UNREACHABLE,
   JETFLEET_NO_LEADER: ExitCode.UNREACHABLE,
-  JETFLEET_TIMEOUT: ExitCode.TIMED_OUT,
+  JETFLEET_WAIT_TIMEOUT: ExitCode.TIMED_OUT,
 };
 
 /** The command was called in a way that cannot work; ends with 2. */

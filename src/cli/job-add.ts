@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
-import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { ValidationError } from '../jobs/errors.js';
 import { parseExactJson } from '../jobs/exact-json.js';
 import { generateJobId } from '../jobs/job-id.js';
+import type { JobOptions } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { isTerminal, type JobPriority } from '../jobs/vocabulary.js';
-import type { JobQueueService } from '../queue/job-queue-service.js';
-import type { JobOptions } from '../queue/job-request.js';
+import type { JobPriority } from '../jobs/vocabulary.js';
+import type { WaitOptions } from '../queue/job-result.js';
 import { ExitCode, usageError } from './exit-code.js';
-import { jobBlock, stateOf } from './job-text.js';
+import { jobBlock } from './job-text.js';
 import {
   type GlobalOptions,
   integer,
@@ -65,7 +65,8 @@ export function jobAddCommand(job: Command): void {
       await using queue = openQueue(options);
       const id = options.id ?? generateJobId();
       await queue.addJob(type, payload, options.priority, { id, ...jobOptions(options) });
-      if (options.wait !== undefined) return printEnd(await waitForEnd(queue, id, options.wait), options);
+      if (options.wait !== undefined)
+        return printEnd(await queue.ended(id, waitOptions(options.wait)), options);
       if (options.json) printJson({ id });
       else print(id);
     });
@@ -120,23 +121,8 @@ function jobOptions({ delay, runAt, maxAttempts, timeout, webhookUrl }: AddOptio
   };
 }
 
-/** The job's last record; all events are read, so that an end which came before the question is not missed. */
-async function waitForEnd(queue: JobQueueService, id: string, wait: number | true): Promise<JobRecord> {
-  let timer: NodeJS.Timeout | undefined;
-  let onEnd: (record: JobRecord | undefined) => void = () => {};
-  const ended = new Promise<JobRecord | undefined>((resolve) => {
-    onEnd = resolve;
-    if (wait !== true) timer = setTimeout(resolve, wait, undefined);
-  });
-  await using _events = await queue.events({ filter: { id }, from: 'all' }, (record) => {
-    if (isTerminal(record.status)) onEnd(record);
-  });
-  const record = await ended;
-  clearTimeout(timer);
-  if (record) return record;
-  const last = await queue.getJob(id);
-  const now = last ? `it is ${stateOf(last)}` : 'its record is gone';
-  throw new JetfleetError('JETFLEET_TIMEOUT', `job ${id} did not end within ${wait} ms; ${now}`);
+function waitOptions(wait: number | true): WaitOptions {
+  return wait === true ? {} : { timeoutMs: wait };
 }
 
 function printEnd(record: JobRecord, { json }: AddOptions): void {

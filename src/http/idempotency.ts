@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import type { NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import { type AddedJob, isTaken } from '../queue/job-add.js';
-import type { JobQueueService, NewJob } from '../queue/job-queue-service.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -30,7 +31,7 @@ export async function addByKey(queue: JobQueueService, key: string, job: NewJob)
   const keyId = idOfKey(key);
   const { type, payload, priority = JobPriority.NORMAL, id = keyId, ...options } = job;
   try {
-    const added = await queue.add(type, payload, priority, { ...options, id });
+    const added = await queue.addOrFind(type, payload, priority, { ...options, id });
     if (added.known && !isAsAsked(added.known, { ...options, priority })) throw reused(id);
     return added;
   } catch (error) {

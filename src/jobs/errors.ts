@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',
   JETFLEET_RESULT_INVALID: 'The handler left a result or checkpoint without a JSON form.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
+  JETFLEET_WAIT_TIMEOUT: 'The job did not end while its caller waited.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
   JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',
   JETFLEET_DRAINING: 'The worker is shutting down and handed the job back.',
@@ -179,6 +180,17 @@ export class TimeoutError extends JetfleetError {
   }
 }
 
+/** Thrown to whoever waits for the result of a job that FAILED: code and message are those of its error. */
+export class JobFailedError extends JetfleetError {
+  readonly jobId: string;
+
+  constructor(jobId: string, error: JobErrorInfo) {
+    const { code, message, problems, excerpt } = error;
+    super(code, message, { ...(problems && { problems }), ...(excerpt !== undefined && { excerpt }) });
+    this.jobId = jobId;
+  }
+}
+
 /** The broker cannot be reached, or did not answer. */
 export class BrokerError extends JetfleetError {}
 
@@ -207,4 +219,18 @@ export class JobAborted extends JetfleetError {
     super(ABORT_CODE[reason], message);
     this.reason = reason;
   }
+}
+
+/** An error about one job of a list, with its place before the message. */
+export function atPlace(error: unknown, index: number): unknown {
+  if (!JetfleetError.is(error)) return error;
+  const options = {
+    ...(error.problems && { problems: error.problems }),
+    ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
+    cause: error,
+  };
+  const message = `job ${index}: ${error.message}`;
+  return error instanceof ValidationError
+    ? new ValidationError(error.code, message, options)
+    : new JetfleetError(error.code, message, options);
 }

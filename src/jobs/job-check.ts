@@ -6,7 +6,8 @@ import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS
 import { checkInteger } from './numbers.js';
 import { formatPath } from './paths.js';
 import { BUILT_IN_SCHEMAS } from './payloads.js';
-import { assertJobType, excerptOf, parsePayload, payloadText, payloadTooDeep } from './validation.js';
+import { parsePayload } from './schema.js';
+import { assertJobType, excerptOf, payloadText, payloadTooDeep } from './validation.js';
 import { isPriority, PRIORITIES } from './vocabulary.js';
 import { describeUrlFault } from './webhook-url.js';
 

@@ -1,23 +1,29 @@
 import { type JobErrorInfo, ValidationError } from './errors.js';
 import { errorInfoOf, toJobError } from './job-error.js';
-import type { FollowUp } from './job-record.js';
+import type { NextJob } from './job-options.js';
 import { MAX_DELAY_MS } from './limits.js';
 import { checkNumber } from './numbers.js';
 import { excerptOf } from './validation.js';
 
-/** A follow-up as a handler names it; the worker derives the id and fills in the job's own priority. */
-export type NextJob = Omit<FollowUp, 'id' | 'priority'> & {
-  /** Appended to this job's id: `order-42` and `monitor` make `order-42-monitor`. */
-  idSuffix: string;
-  priority?: FollowUp['priority'];
-};
+/** The end of an attempt that has done the job. */
+export interface Completed<Result = unknown> {
+  kind: 'completed';
+  result?: Result;
+  next?: NextJob[];
+}
+
+/** The same, of a handler that must return a result. */
+export type CompletedWith<Result> = Completed<Result> & { result: Result };
+
+/** Hibernation: the job holds nothing but a broker timer until `delayMs` have passed, and no attempt is used up. */
+export interface Snoozed<Checkpoint = unknown> {
+  kind: 'snoozed';
+  delayMs: number;
+  checkpoint?: Checkpoint;
+}
 
 /** How an attempt ended. Charts end with one of these as their output. */
-export type JobOutcome =
-  | { kind: 'completed'; result?: unknown; next?: NextJob[] }
-  /** Hibernate: the job holds nothing but a broker timer until `delayMs` have passed, and no attempt is used up. */
-  | { kind: 'snoozed'; delayMs: number; checkpoint?: unknown }
-  | { kind: 'failed'; error: JobErrorInfo; timedOut?: boolean };
+export type JobOutcome = Completed | Snoozed | { kind: 'failed'; error: JobErrorInfo; timedOut?: boolean };
 
 const OUTCOME = Symbol.for('jetfleet.outcome');
 type Branded<T> = T & { [OUTCOME]: true };
@@ -28,15 +34,17 @@ type Branded<T> = T & { [OUTCOME]: true };
  * @param checkpoint replaces the job's checkpoint where it is given
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for a delay that is no such number
  */
-export function snooze(delayMs: number, checkpoint?: unknown): JobOutcome {
-  const outcome = snoozed(delayMs, checkpoint);
-  return Object.assign(outcome, { [OUTCOME]: true }) as Branded<JobOutcome>;
+export function snooze<Checkpoint = never>(delayMs: number, checkpoint?: Checkpoint): Snoozed<Checkpoint> {
+  const outcome = snoozed(delayMs, checkpoint) as Snoozed<Checkpoint>;
+  return Object.assign(outcome, { [OUTCOME]: true }) as Branded<Snoozed<Checkpoint>>;
 }
 
 /** Returned by a handler to complete with a result and jobs that follow; a plain value is a result without any. */
-export function complete(result?: unknown, next: NextJob[] = []): JobOutcome {
-  const outcome: JobOutcome = { kind: 'completed', result, next };
-  return Object.assign(outcome, { [OUTCOME]: true }) as Branded<JobOutcome>;
+export function complete(): CompletedWith<undefined>;
+export function complete<Result>(result: Result, next?: NextJob[]): CompletedWith<Result>;
+export function complete(result?: unknown, next: NextJob[] = []): CompletedWith<unknown> {
+  const outcome = { kind: 'completed', result, next } as CompletedWith<unknown>;
+  return Object.assign(outcome, { [OUTCOME]: true }) as Branded<CompletedWith<unknown>>;
 }
 
 /** What a handler returned, as an outcome. */
@@ -65,7 +73,7 @@ export function checkedOutcome(value: unknown): JobOutcome {
   return { kind: 'failed', error: { code: 'JETFLEET_HANDLER_FAILED', message, retryable: false } };
 }
 
-function completed({ result, next }: Record<string, unknown>): JobOutcome {
+function completed({ result, next }: Record<string, unknown>): Completed {
   if (next !== undefined && !Array.isArray(next)) {
     throw new ValidationError(
       'JETFLEET_OPTION_INVALID',
@@ -75,7 +83,7 @@ function completed({ result, next }: Record<string, unknown>): JobOutcome {
   return { kind: 'completed', ...(result !== undefined && { result }), ...(next !== undefined && { next }) };
 }
 
-function snoozed(delayMs: unknown, checkpoint: unknown): JobOutcome {
+function snoozed(delayMs: unknown, checkpoint: unknown): Snoozed {
   // A delay until a time that has passed is below 0.
   checkNumber('snooze: delayMs', delayMs ?? null, -Number.MAX_VALUE, MAX_DELAY_MS);
   const ms = Math.max(delayMs as number, 0);

@@ -1,59 +1,6 @@
-import type { z } from 'zod';
-import { type Problem, ValidationError } from './errors.js';
-import {
-  EXCERPT_LENGTH,
-  MAX_PAYLOAD_BYTES,
-  MAX_PAYLOAD_DEPTH,
-  MAX_PROBLEM_LENGTH,
-  MAX_PROBLEMS,
-} from './limits.js';
-import { formatPath } from './paths.js';
+import { ValidationError } from './errors.js';
+import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
 import { isJobType } from './vocabulary.js';
-
-/**
- * Checks a payload against the schema of its type and gives it back with defaults filled in.
- * @throws ValidationError `JETFLEET_PAYLOAD_UNKNOWN_KEY` when unknown keys are all that is wrong, else
- *   `JETFLEET_PAYLOAD_INVALID`; both list every problem by path
- */
-export function parsePayload<T>(type: string, schema: z.ZodType<T>, payload: unknown): T {
-  return acceptedPayload(type, payload, schema.safeParse(payload));
-}
-
-/**
- * The payload that a schema has accepted.
- * @throws as {@link parsePayload} does
- */
-export function acceptedPayload<T>(type: string, payload: unknown, parsed: z.ZodSafeParseResult<T>): T {
-  if (parsed.success) return parsed.data;
-  const { issues } = parsed.error;
-  const onlyUnknownKeys = issues.every((issue) => issue.code === 'unrecognized_keys');
-  const problems = issues.flatMap(toProblems).slice(0, MAX_PROBLEMS);
-  throw new ValidationError(
-    onlyUnknownKeys ? 'JETFLEET_PAYLOAD_UNKNOWN_KEY' : 'JETFLEET_PAYLOAD_INVALID',
-    `payload of ${type} is invalid: ${problems.map(describe).join('; ')}`,
-    { problems, excerpt: excerptOf(payload) },
-  );
-}
-
-function toProblems(issue: z.core.$ZodIssue): Problem[] {
-  const path = formatPath(issue.path);
-  if (issue.code !== 'unrecognized_keys') return [clip({ path, message: messageOf(issue) })];
-  return issue.keys.map((key) => clip({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
-}
-
-/** A field that is not there is no value of a wrong type. */
-function messageOf(issue: z.core.$ZodIssue): string {
-  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  return isMissing ? `is missing: expected ${issue.expected}` : issue.message;
-}
-
-function clip({ path, message }: Problem): Problem {
-  return { path: path.slice(0, MAX_PROBLEM_LENGTH), message: message.slice(0, MAX_PROBLEM_LENGTH) };
-}
-
-function describe({ path, message }: Problem): string {
-  return path ? `${path}: ${message}` : message;
-}
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID` */
 export function assertJobType(type: unknown): asserts type is string {

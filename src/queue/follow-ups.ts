@@ -2,9 +2,9 @@
 import { ValidationError } from '../jobs/errors.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertJobId, assertNotReserved, derivedId } from '../jobs/job-id.js';
+import type { NextJob } from '../jobs/job-options.js';
 import type { FollowUp, JobRecord } from '../jobs/job-record.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
-import type { NextJob } from '../jobs/outcome.js';
 import { excerptOf } from '../jobs/validation.js';
 
 const NEXT_JOB: OptionNames<Required<NextJob>> = {

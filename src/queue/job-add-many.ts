@@ -1,21 +1,14 @@
 /** Many jobs at once, in few round trips. */
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { atPlace, BrokerError, ValidationError } from '../jobs/errors.js';
+import type { NewJob } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { assertObject } from '../jobs/options.js';
 import { excerptOf } from '../jobs/validation.js';
-import { JobPriority, type JobType } from '../jobs/vocabulary.js';
+import { JobPriority } from '../jobs/vocabulary.js';
 import { addChecked, assertSame } from './job-add.js';
-import { type CheckedJob, checkJob, type JobOptions } from './job-request.js';
-
-/** One job of `addJobs`. */
-export interface NewJob extends JobOptions {
-  type: JobType;
-  payload: unknown;
-  /** Defaults to `normal`. */
-  priority?: JobPriority;
-}
+import { type CheckedJob, checkJob } from './job-request.js';
 
 /** A long list goes in parts of one batch each, two at once: far below what may wait in the commit log. */
 const PART = 5_000;
@@ -44,7 +37,7 @@ export function checkJobs(jobs: readonly NewJob[], nowMs: number): CheckedJob[] 
       named.set(request.id, request);
       return checked;
     } catch (error) {
-      throw atIndex(error, index);
+      throw atPlace(error, index);
     }
   });
 }
@@ -118,17 +111,4 @@ async function addPatiently(broker: Broker, job: CheckedJob): Promise<void> {
 
 function isBackpressure(error: unknown): boolean {
   return error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE';
-}
-
-function atIndex(error: unknown, index: number): unknown {
-  if (!JetfleetError.is(error)) return error;
-  const options = {
-    ...(error.problems && { problems: error.problems }),
-    ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
-    cause: error,
-  };
-  const message = `job ${index}: ${error.message}`;
-  return error instanceof ValidationError
-    ? new ValidationError(error.code, message, options)
-    : new JetfleetError(error.code, message, options);
 }

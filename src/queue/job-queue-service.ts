@@ -5,8 +5,19 @@ import type { EventFilter, EventHandler, EventOptions, EventSubscription } from 
 import type { EventFeed } from '../broker/event-feed.js';
 import { checkTopology, type TopologyOptions } from '../broker/stream-config.js';
 import { assertSafe, type TopologyReport } from '../broker/topology.js';
-import { JetfleetError } from '../jobs/errors.js';
+import {
+  type AddOptions,
+  assertDefinition,
+  assertPayloadOf,
+  checkDefined,
+  checkedResult,
+  type JobDefinition,
+  type JobTypes,
+  type TypedRecord,
+} from '../jobs/define-job.js';
+import { JetfleetError, JobFailedError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
+import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertArray, assertOptions, checkText, type OptionNames } from '../jobs/options.js';
@@ -23,13 +34,20 @@ import {
   readEventLag,
 } from './event-lag.js';
 import { type AddedJob, addChecked } from './job-add.js';
-import { addMany, checkJobs, type NewJob } from './job-add-many.js';
+import { addMany, checkJobs } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
 import { cleanupJobs } from './job-cleanup.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './job-filter.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { listJobs } from './job-lists.js';
-import { findJob, findVersion, type JobVersion, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
+import {
+  findJob,
+  findVersion,
+  type JobVersion,
+  noSuchJob,
+  VERSION_OPTIONS,
+  type VersionOptions,
+} from './job-lookup.js';
 import {
   PROGRESS_OPTIONS,
   type ProgressOptions,
@@ -38,14 +56,13 @@ import {
   redriveJob,
   redriveJobs,
 } from './job-redrive.js';
-import { checkJob, type JobOptions } from './job-request.js';
+import { checkJob } from './job-request.js';
+import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending } from './oldest-pending.js';
 import { type BrokerHealth, readBrokerHealth } from './stream-health.js';
 import { UnderWay } from './under-way.js';
 import { redeliverWebhook } from './webhook-redelivery.js';
-
-export type { NewJob } from './job-add-many.js';
 
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
@@ -182,10 +199,36 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
-   * As {@link addJob}, and says whether the job was there already.
+   * Adds a job of a definition. Its payload is checked by the definition's schema before it is sent. As with {@link addJob},
+   * the call can be repeated with an id of your own.
+   * @returns its id, once the job is durable, and whether this call has created it
+   * @throws as {@link addJob} does
+   */
+  async add<T extends JobTypes>(
+    job: JobDefinition<T>,
+    payload: T['input'],
+    { priority = JobPriority.NORMAL, ...options }: AddOptions = {},
+  ): Promise<{ id: string; created: boolean }> {
+    assertDefinition(job);
+    const check = (nowMs: number) => checkJob(job.type, payload, priority, options, nowMs);
+    const { clock, checked } = this.#checkNow(check);
+    const { id, known } = await this.#use(
+      (broker) => addChecked(broker, clock ? checked : check(broker.clock.now())),
+      assertPayloadOf(job, checked.body),
+    );
+    return { id, created: known === undefined };
+  }
+
+  /**
+   * As {@link addJob}, and gives the job where it was there already.
    * @internal
    */
-  async add(type: string, payload: unknown, priority: JobPriority, options: JobOptions): Promise<AddedJob> {
+  async addOrFind(
+    type: string,
+    payload: unknown,
+    priority: JobPriority,
+    options: JobOptions,
+  ): Promise<AddedJob> {
     const check = (nowMs: number) => checkJob(type, payload, priority, options, nowMs);
     const { clock, checked } = this.#checkNow(check);
     return this.#use((broker) => addChecked(broker, clock ? checked : check(broker.clock.now())));
@@ -200,7 +243,10 @@ export class JobQueueService implements AsyncDisposable {
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
     const check = (nowMs: number) => checkJobs(jobs, nowMs);
     const { clock, checked } = this.#checkNow(check);
-    return this.#use((broker) => addMany(broker, clock ? checked : check(broker.clock.now())));
+    return this.#use(
+      (broker) => addMany(broker, clock ? checked : check(broker.clock.now())),
+      checkDefined(jobs, checked),
+    );
   }
 
   /** A check before anything is sent; without a clock it has to be made again once the broker's is known. */
@@ -210,9 +256,44 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
-  async getJob(id: string): Promise<JobRecord | undefined> {
+  async getJob(id: string): Promise<JobRecord | undefined>;
+  /** The same of a definition, with its types; undefined as well when the id names a job of another type. */
+  async getJob<T extends JobTypes>(job: JobDefinition<T>, id: string): Promise<TypedRecord<T> | undefined>;
+  async getJob(job: JobDefinition | string, typedId?: string): Promise<JobRecord | undefined> {
+    if (typedId !== undefined) assertDefinition(job);
+    const id = typedId ?? job;
     assertJobId(id);
-    return findJob(await this.#looking(), id);
+    const found = await findJob(await this.#looking(), id as string);
+    return typedId === undefined || found?.type === (job as JobDefinition).type ? found : undefined;
+  }
+
+  /**
+   * The result of a job of a definition, once it has ended. Any number of processes may wait for it, also after its end.
+   * @throws JobFailedError with code and message of the job's error when it FAILED
+   * @throws JetfleetError `JETFLEET_WAIT_TIMEOUT`, `JETFLEET_NOT_FOUND`, also when the id names a job of another type; the
+   *   reason of `signal`
+   * @throws ValidationError `JETFLEET_RESULT_INVALID` when the definition's schema refuses the result
+   */
+  async result<T extends JobTypes>(
+    job: JobDefinition<T>,
+    id: string,
+    options: WaitOptions = {},
+  ): Promise<T['result']> {
+    assertDefinition(job);
+    const record = await this.ended(id, options);
+    if (record.type !== job.type) throw noSuchJob(id);
+    if (record.error) throw new JobFailedError(id, record.error);
+    return checkedResult(job, record.result);
+  }
+
+  /**
+   * The last record of a job, once it has ended: COMPLETED or FAILED.
+   * @throws JetfleetError `JETFLEET_WAIT_TIMEOUT`, `JETFLEET_NOT_FOUND`; the reason of `signal`
+   */
+  async ended(id: string, options: WaitOptions = {}): Promise<JobRecord> {
+    assertJobId(id);
+    assertOptions('options', options, WAIT_OPTIONS);
+    return endOf(await this.broker(), id, options);
   }
 
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
@@ -442,11 +523,17 @@ export class JobQueueService implements AsyncDisposable {
     return (done) => onProgress && this.userCode.run('onProgress', () => onProgress(done));
   }
 
-  /** Does something that a close has to wait for. */
-  async #use<T>(work: (broker: Broker) => Promise<T>): Promise<T> {
+  /**
+   * Does something that a close has to wait for.
+   * @param passed a check that comes first: what it refuses is refused also where no broker answers
+   */
+  async #use<T>(work: (broker: Broker) => Promise<T>, passed?: Promise<void>): Promise<T> {
     this.#underWay.begin();
     try {
-      return await work(await this.broker());
+      const broker = this.broker();
+      broker.catch(() => {});
+      await passed;
+      return await work(await broker);
     } finally {
       this.#underWay.end();
     }

@@ -2,33 +2,12 @@ import { ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
+import type { JobOptions } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
-
-/** What a caller may say about a job besides its payload. */
-export interface JobOptions {
-  /** 1 to 100 of `[A-Za-z0-9_-]`; the same id twice is one job. Defaults to a new ULID. */
-  id?: string;
-  /** Start no earlier than this many milliseconds from now, at most 366 days. */
-  delayMs?: number;
-  /** Start no earlier than this time: instead of `delayMs`. */
-  runAt?: Date | string;
-  /** 1 to 100. Defaults to 3; a webhook's to 10. */
-  maxAttempts?: number;
-  /** Limit for one attempt in milliseconds, at most 24 hours. Defaults to its type's, else to 24 hours. */
-  timeoutMs?: number;
-  /**
-   * Where a webhook goes when the job has ended. Instance operations report `instance.*` as a whole, and the `webhookUrl` of
-   * their payloads comes first; jobs of every other type report `job.completed`, `job.failed` or `job.timeout`.
-   */
-  webhookUrl?: string;
-  /** W3C trace context, kept on every record of the job. */
-  traceparent?: string;
-  tracestate?: string;
-}
 
 const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
   id: true,

@@ -1,17 +1,18 @@
 import type { AnyActorLogic } from 'xstate';
-import type { z } from 'zod';
+import type { JobTypes, RunDefaults } from '../jobs/define-job.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_CLAIM_AFTER_MS, MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
-import type { JobOutcome } from '../jobs/outcome.js';
+import type { CompletedWith, JobOutcome, Snoozed } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
+import { assertSchema, type Schema } from '../jobs/schema.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** What a handler is given. */
-export interface JobContext<P = unknown> {
+export interface JobContext<P = unknown, C = unknown> {
   readonly id: string;
   readonly type: string;
   readonly priority: JobPriority;
@@ -20,7 +21,7 @@ export interface JobContext<P = unknown> {
   readonly attempt: number;
   readonly maxAttempts: number;
   /** What an earlier run left by `snooze` or `saveCheckpoint`. */
-  readonly checkpoint: unknown;
+  readonly checkpoint: C | undefined;
   /** The whole record, as the claim writes it. */
   readonly record: JobRecord;
   /** Aborts when the job times out, is cancelled, was lost to another worker, or must be handed back: see `reason`. */
@@ -31,7 +32,7 @@ export interface JobContext<P = unknown> {
    * @throws ConflictError when another worker has taken the job over: stop at once
    * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB
    */
-  saveCheckpoint(value: unknown): Promise<void>;
+  saveCheckpoint(value: C): Promise<void>;
 }
 
 /**
@@ -40,36 +41,20 @@ export interface JobContext<P = unknown> {
  */
 export type JobHandler<P = unknown> = (job: JobContext<P>) => unknown | Promise<unknown>;
 
+/** Runs a job of a definition: it gets, leaves and returns what the definition says. */
+export type TypedHandler<T extends JobTypes> = (
+  job: JobContext<T['payload'], T['checkpoint']>,
+) => TypedOutcome<T> | Promise<TypedOutcome<T>>;
+type TypedOutcome<T extends JobTypes> = T['result'] | CompletedWith<T['result']> | Snoozed<T['checkpoint']>;
+
 /** How a worker runs one job type. */
-export interface HandlerOptions<P = unknown> {
+export interface HandlerOptions<P = unknown> extends RunDefaults {
   /** Checks each payload before the handler sees it; an invalid one fails the job at once. Defaults to none. */
-  payload?: z.ZodType<P>;
+  payload?: Schema<unknown, P>;
   /** A function. Exactly one of `handler` and `chart` is given. */
   handler?: JobHandler<P>;
   /** XState logic with a `RunInput` as input and a `JobOutcome` as output. */
   chart?: AnyActorLogic;
-  /** Jobs of this type that run at once in this worker. Defaults to 10. */
-  concurrency?: number;
-  /** Delays between attempts. Defaults to full jitter over 1 s doubling up to 5 minutes. */
-  retry?: RetryPolicy;
-  /** Attempts when the job does not say. Defaults to 3. */
-  maxAttempts?: number;
-  /** Limit for one attempt in milliseconds when the job does not say. Defaults to 24 hours. */
-  timeoutMs?: number;
-  /**
-   * When the handler may begin. `early`: at once, if the job is new. Its claim is written when the handler still runs after
-   * `claimAfterMs`, or saves a checkpoint; a job that ends sooner writes its outcome alone. A worker that dies before the
-   * claim loses no job, but counts no attempt. `durable`: once the claim is on disk. Charts are always `durable`. Defaults
-   * to `early`.
-   */
-  claim?: 'early' | 'durable';
-  /** How long an `early` handler runs before its claim is written, in milliseconds from 0 to 1,000. Defaults to 100. */
-  claimAfterMs?: number;
-  /**
-   * How long a function, or a promise of a chart, may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
-   * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
-   */
-  abandonAfterMs?: number;
 }
 
 export const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
@@ -94,7 +79,7 @@ const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
 /** A handler whose options are checked and filled in. */
 export interface RegisteredHandler {
   type: string;
-  payload?: z.ZodType;
+  payload?: Schema;
   run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
   concurrency: number;
   retry: RetryPolicy;
@@ -124,7 +109,7 @@ export function checkHandler<P>(
   }
   if (chart === undefined) assertFunction(`handler of ${type}`, handler);
   else assertObject(`chart of ${type}`, chart);
-  if (payload !== undefined) assertFunction(`payload of ${type}: safeParse`, Object(payload).safeParse);
+  if (payload !== undefined) assertSchema(`payload of ${type}`, payload);
   assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
@@ -136,7 +121,7 @@ export function checkHandler<P>(
   }
   return {
     type,
-    ...(payload && { payload: payload as z.ZodType }),
+    ...(payload && { payload: payload as Schema }),
     run: chart ? { kind: 'chart', logic: chart } : { kind: 'function', handler: handler as JobHandler },
     concurrency,
     retry: checkedRetry(type, retry),

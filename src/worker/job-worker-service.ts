@@ -1,5 +1,12 @@
 import { hostname } from 'node:os';
-import { type Actor, createActor, fromPromise, type InspectionEvent, waitFor } from 'xstate';
+import {
+  type Actor,
+  type AnyActorLogic,
+  createActor,
+  fromPromise,
+  type InspectionEvent,
+  waitFor,
+} from 'xstate';
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
@@ -7,10 +14,13 @@ import type { ConnectionChange } from '../broker/connection-watch.js';
 import { SlotMap } from '../broker/slots.js';
 import { assertAllowed, assertSafe } from '../broker/topology.js';
 import { Inspector } from '../inspect/inspector.js';
+import { assertDefinition, type JobDefinition, type JobTypes, type RunDefaults } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
+import type { Schema } from '../jobs/schema.js';
 import { assertJobType, excerptOf } from '../jobs/validation.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -23,7 +33,14 @@ import { type DrainStep, runSteps } from './drain-steps.js';
 import { assertExtension, type Installed, type WorkerExtension, type WorkerHost } from './extension.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
-import { checkHandler, HANDLER_OPTIONS, type HandlerOptions, type RegisteredHandler } from './job-handler.js';
+import {
+  checkHandler,
+  HANDLER_OPTIONS,
+  type HandlerOptions,
+  type JobHandler,
+  type RegisteredHandler,
+  type TypedHandler,
+} from './job-handler.js';
 import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -211,6 +228,25 @@ export class JobWorkerService implements AsyncDisposable {
       );
     }
     return this;
+  }
+
+  /**
+   * Says how to run the jobs of a definition: by a function, or by XState logic with a `RunInput` as input and a `JobOutcome`
+   * as output. Options come before those of the definition.
+   *
+   * @example worker.handle(resize, async ({ payload }) => upload(await shrink(payload.url, payload.width)))
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  handle<T extends JobTypes>(
+    job: JobDefinition<T>,
+    run: TypedHandler<T> | AnyActorLogic,
+    options: RunDefaults = {},
+  ): this {
+    assertDefinition(job);
+    const { type, payload, of: _of, next: _next, result: _result, '~types': _types, ...defaults } = job;
+    const running = typeof run === 'function' ? { handler: run as JobHandler } : { chart: run };
+    const schema = payload && { payload: payload as Schema };
+    return this.registerHandler(type, { ...defaults, ...defined(options), ...running, ...schema });
   }
 
   /**

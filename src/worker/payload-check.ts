@@ -1,12 +1,8 @@
 import type { z } from 'zod';
 import { copyJson } from '../jobs/copy-json.js';
-import { ValidationError } from '../jobs/errors.js';
-import { toJobError } from '../jobs/job-error.js';
+import type { ValidationError } from '../jobs/errors.js';
 import { BUILT_IN_SCHEMAS } from '../jobs/payloads.js';
-import { acceptedPayload, excerptOf, parsePayload } from '../jobs/validation.js';
-
-/** How long a schema may take that asks somebody else, ms: shorter than a lease. */
-const CHECK_MS = 10_000;
+import { parsePayload, payloadInTime, refusalOf, type Schema } from '../jobs/schema.js';
 
 /** A payload as its schema gives it, or why the job is refused. */
 export interface CheckedPayload {
@@ -17,17 +13,18 @@ export interface CheckedPayload {
 /** Checks the payloads of one type. A schema is a user's code: it may throw, or take its time. Nothing here throws. */
 export class PayloadCheck {
   readonly #type: string;
-  readonly #schema: z.ZodType | undefined;
+  readonly #schema: Schema | undefined;
   /**
    * Whether every answer comes at once. One that may be a promise must never be asked for at once: zod then drops the
    * promise, and its rejection ends the process.
    */
   readonly #isSync: boolean;
 
-  constructor(type: string, schema: z.ZodType | undefined) {
+  constructor(type: string, schema: Schema | undefined) {
     this.#type = type;
     this.#schema = schema;
-    this.#isSync = schema === undefined || schema === BUILT_IN_SCHEMAS[type] || hasNoFunction(schema);
+    this.#isSync =
+      schema === undefined || schema === BUILT_IN_SCHEMAS[type] || (isZod(schema) && hasNoFunction(schema));
   }
 
   /**
@@ -38,36 +35,24 @@ export class PayloadCheck {
     if (!this.#schema) return { payload: copyJson(payload) };
     if (!this.#isSync) return undefined;
     try {
-      return { payload: parsePayload(this.#type, this.#schema, copyJson(payload)) };
+      return { payload: parsePayload(this.#type, this.#schema as z.ZodType, copyJson(payload)) };
     } catch (error) {
-      return { payload: copyJson(payload), error: this.#refusal(payload, error) };
+      return { payload: copyJson(payload), error: refusalOf(this.#type, payload, error) };
     }
   }
 
-  async inTime(payload: unknown, limitMs = CHECK_MS): Promise<CheckedPayload> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`it took longer than ${limitMs} ms`)), limitMs);
-    });
+  async inTime(payload: unknown): Promise<CheckedPayload> {
+    if (!this.#schema) return { payload: copyJson(payload) };
     try {
-      const parsed = await Promise.race([this.#schema?.safeParseAsync(copyJson(payload)), late]);
-      if (typeof parsed?.success !== 'boolean') throw new Error('it gave no answer of a schema');
-      return { payload: acceptedPayload(this.#type, payload, parsed) };
+      return { payload: await payloadInTime(this.#type, this.#schema, copyJson(payload)) };
     } catch (error) {
-      return { payload: copyJson(payload), error: this.#refusal(payload, error) };
-    } finally {
-      clearTimeout(timer);
+      return { payload: copyJson(payload), error: error as ValidationError };
     }
   }
+}
 
-  #refusal(payload: unknown, cause: unknown): ValidationError {
-    if (cause instanceof ValidationError) return cause;
-    return new ValidationError(
-      'JETFLEET_PAYLOAD_INVALID',
-      `the schema of ${this.#type} failed on the payload: ${toJobError(cause).message}`,
-      { cause, excerpt: excerptOf(payload) },
-    );
-  }
+function isZod(schema: Schema): boolean {
+  return '_zod' in schema;
 }
 
 /** Whether a schema has no refinement, transform or other function of its user in it. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { NewJob } from '../../src/queue/job-queue-service.js';
+import type { NewJob } from '../../src/jobs/job-options.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

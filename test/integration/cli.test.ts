@@ -142,8 +142,8 @@ test('--delay and --run-at schedule a job, and --wait gives up in time', async (
   ]);
   expect(waited.code).toBe(124);
   expect(errorOf(waited)).toMatchObject({
-    code: 'JETFLEET_TIMEOUT',
-    message: expect.stringContaining('pending·queued'),
+    code: 'JETFLEET_WAIT_TIMEOUT',
+    message: expect.stringContaining('it is queued'),
   });
 });
 

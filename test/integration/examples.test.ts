@@ -125,7 +125,7 @@ test('the code of README does what is said of it, as it stands', async () => {
   // It hears what comes from then on.
   await vi.waitFor(async () => expect(await queue.eventConsumers()).toHaveLength(1));
   const reports = runFile(own, [], env);
-  const printed = await reports.line(/^\w{26} \{ title: 'Report of May' \}$/);
+  const printed = await reports.line(/^\w{26} Report of May$/);
   const id = printed.slice(0, 26);
   expect(await billing.line(new RegExp(`^${id} `))).toBe(`${id} completed { title: 'Report of May' }`);
   reports.child.kill('SIGTERM');

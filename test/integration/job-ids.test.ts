@@ -1,10 +1,12 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect, headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { openManager } from '../../src/broker/manager.js';
 import {
   complete,
+  defineJob,
   JobQueueService,
   type JobRecord,
   type JobState,
@@ -482,15 +484,17 @@ describe('closing', () => {
     const closing = new JobQueueService({ servers: nats.url, namespace: `close${id}` });
     const adds = Array.from({ length: 2_000 }, (_, n) => closing.addJob('lonely', n));
     const list = closing.addJobs(Array.from({ length: 1_500 }, (_, n) => ({ type: 'lonely', payload: n })));
+    const typed = closing.add(defineJob({ type: 'lonely', payload: z.number() }), 5);
     const late = new Promise((resolve) => setImmediate(resolve)).then(() => closing.addJob('lonely', 'late'));
     late.catch(() => {});
     await closing.close();
     expect(new Set(await Promise.all(adds)).size).toBe(2_000);
     expect(await list).toHaveLength(1_500);
+    expect(await typed).toMatchObject({ created: true });
     await expect(closing.addJob('lonely', 1)).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
     await using again = new JobQueueService({ servers: nats.url, namespace: `close${id}` });
     const { state } = await (await again.broker()).topology.streamInfo('jobs');
-    expect(state.messages).toBe(3_500);
+    expect(state.messages).toBe(3_501);
     await expect(late).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
   });
 });

@@ -81,9 +81,9 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
       watching.child.kill('SIGINT');
       expect((await watching.ended).code).toBe(0);
     },
-    "import { JobPriority, JobQueueService, JobType, JobWorkerService } from 'jetfleet';":
+    "import { gpuInstances, JobPriority, JobQueueService, JobType, JobWorkerService, webhooks } from 'jetfleet';":
       'test/integration/examples.test.ts',
-    "import { JobQueueService, JobWorkerService, snooze } from 'jetfleet';":
+    "import { defineJob, JobQueueService, JobWorkerService, snooze } from 'jetfleet';":
       'test/integration/examples.test.ts',
     "import { JobQueueService } from 'jetfleet';": 'test/integration/examples.test.ts',
     "curl -d '{": async (code) => {

@@ -14,7 +14,8 @@ import {
   MAX_RECORD_BYTES,
 } from '../../src/jobs/limits.js';
 import { BUILT_IN_SCHEMAS } from '../../src/jobs/payloads.js';
-import { encodePayload, parsePayload } from '../../src/jobs/validation.js';
+import { parsePayload } from '../../src/jobs/schema.js';
+import { encodePayload } from '../../src/jobs/validation.js';
 import { isStatus, statusOf } from '../../src/jobs/vocabulary.js';
 import { type HeaderReader, NO_HEADERS } from '../../src/wire/headers.js';
 import { type DecodedJob, decodeJob, type WorkMessage } from '../../src/wire/job-message.js';

@@ -7,7 +7,8 @@ import {
   monitorInstancePayload,
   sendWebhookPayload,
 } from '../../src/jobs/payloads.js';
-import { encodePayload, parsePayload } from '../../src/jobs/validation.js';
+import { parsePayload } from '../../src/jobs/schema.js';
+import { encodePayload } from '../../src/jobs/validation.js';
 
 /** The payloads of the seed's README, to the letter. */
 const CREATE = {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { parsePayload } from '../../jobs/validation.js';
+import { parsePayload } from '../../jobs/schema.js';
 
 const MAX_DELAY_MS = 10 * 60 * 1000;
 const common = {

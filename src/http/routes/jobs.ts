@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { isJobId } from '../../jobs/job-id.js';
+import type { NewJob } from '../../jobs/job-options.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
-import type { NewJob } from '../../queue/job-queue-service.js';
 import { etagOf, isKnown, wantedVersion } from '../etag.js';
 import { addByKey } from '../idempotency.js';
 import { addRoute, type Routes } from '../route.js';
@@ -100,7 +100,7 @@ function addRoutes(routes: Routes): void {
       const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
       const { id, known } =
         key === undefined
-          ? await queue.add(type, payload, priority, options)
+          ? await queue.addOrFind(type, payload, priority, options)
           : await addByKey(queue, key, job);
       if (key !== undefined && known) c.header('idempotency-replayed', 'true');
       c.header('location', `/api/v1/jobs/${id}`);

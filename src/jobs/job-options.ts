@@ -1,0 +1,39 @@
+import type { FollowUp } from './job-record.js';
+import type { JobPriority, JobType } from './vocabulary.js';
+
+/** What a caller may say about a job besides its payload. */
+export interface JobOptions {
+  /** 1 to 100 of `[A-Za-z0-9_-]`; the same id twice is one job. Defaults to a new ULID. */
+  id?: string;
+  /** Start no earlier than this many milliseconds from now, at most 366 days. */
+  delayMs?: number;
+  /** Start no earlier than this time: instead of `delayMs`. */
+  runAt?: Date | string;
+  /** 1 to 100. Defaults to 3; a webhook's to 10. */
+  maxAttempts?: number;
+  /** Limit for one attempt in milliseconds, at most 24 hours. Defaults to its type's, else to 24 hours. */
+  timeoutMs?: number;
+  /**
+   * Where a webhook goes when the job has ended. Instance operations report `instance.*` as a whole, and the `webhookUrl` of
+   * their payloads comes first; jobs of every other type report `job.completed`, `job.failed` or `job.timeout`.
+   */
+  webhookUrl?: string;
+  /** W3C trace context, kept on every record of the job. */
+  traceparent?: string;
+  tracestate?: string;
+}
+
+/** One job of `addJobs`. */
+export interface NewJob extends JobOptions {
+  type: JobType;
+  payload: unknown;
+  /** Defaults to `normal`. */
+  priority?: JobPriority;
+}
+
+/** A follow-up as a handler names it; the worker derives the id and fills in the job's own priority. */
+export type NextJob = Omit<FollowUp, 'id' | 'priority'> & {
+  /** Appended to this job's id: `order-42` and `monitor` make `order-42-monitor`. */
+  idSuffix: string;
+  priority?: FollowUp['priority'];
+};

@@ -1,0 +1,144 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { z } from 'zod';
+import { type Problem, ValidationError } from './errors.js';
+import { toJobError } from './job-error.js';
+import { MAX_PROBLEM_LENGTH, MAX_PROBLEMS } from './limits.js';
+import { formatPath } from './paths.js';
+import { excerptOf } from './validation.js';
+
+/** A schema of zod, valibot, arktype or any other library that follows Standard Schema 1. */
+export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
+
+/** What a schema says of a value. */
+export type Checked<Output> = StandardSchemaV1.Result<Output>;
+
+/** zod, whose issues tell more than the standard asks for. */
+type Issue = StandardSchemaV1.Issue & { code?: string; keys?: string[]; expected?: string };
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a schema */
+export function assertSchema(name: string, value: unknown): void {
+  const { '~standard': standard } = Object(value) as Partial<Schema>;
+  if (typeof standard?.validate === 'function') return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `${name} must be a schema, of zod or any other library of Standard Schema, got ${excerptOf(value)}`,
+  );
+}
+
+/**
+ * What a schema says of a value, at once or later. Never asks zod at once what it can only answer later: it would drop its promise,
+ * whose rejection ends the process.
+ */
+export async function checkWith<Output>(
+  schema: Schema<unknown, Output>,
+  value: unknown,
+): Promise<Checked<Output>> {
+  const { safeParseAsync } = schema as { safeParseAsync?: unknown };
+  const checked =
+    typeof safeParseAsync === 'function'
+      ? checkedByZod(await (schema as unknown as ZodLike<Output>).safeParseAsync(value))
+      : await schema['~standard'].validate(value);
+  if (Array.isArray(checked.issues) || Object.hasOwn(checked, 'value')) return checked;
+  throw new Error('it gave no answer of a schema');
+}
+
+interface ZodResult<Output> {
+  success: boolean;
+  data?: Output;
+  error?: { issues: readonly Issue[] };
+}
+interface ZodLike<Output> {
+  safeParseAsync(value: unknown): Promise<ZodResult<Output>>;
+}
+
+/** The answer of zod in the words of the standard. */
+export function checkedByZod<Output>(parsed: ZodResult<Output>): Checked<Output> {
+  if (parsed.success) return { value: parsed.data as Output };
+  return { issues: parsed.error?.issues as readonly Issue[] };
+}
+
+/**
+ * Checks a payload against the schema of its type, which answers at once, and gives it back with defaults filled in.
+ * @throws as {@link acceptedPayload} does
+ */
+export function parsePayload<Output>(type: string, schema: z.ZodType<Output>, payload: unknown): Output {
+  return acceptedPayload(type, payload, checkedByZod(schema.safeParse(payload)));
+}
+
+/**
+ * The payload that a schema has accepted, with defaults filled in.
+ * @throws ValidationError `JETFLEET_PAYLOAD_UNKNOWN_KEY` when unknown keys are all that is wrong, else
+ *   `JETFLEET_PAYLOAD_INVALID`; both list every problem by path
+ */
+export function acceptedPayload<Output>(type: string, payload: unknown, checked: Checked<Output>): Output {
+  if (!checked.issues) return checked.value;
+  const issues = checked.issues as readonly Issue[];
+  const onlyUnknownKeys = issues.length > 0 && issues.every(({ code }) => code === 'unrecognized_keys');
+  const problems = issues.flatMap(toProblems).slice(0, MAX_PROBLEMS);
+  throw new ValidationError(
+    onlyUnknownKeys ? 'JETFLEET_PAYLOAD_UNKNOWN_KEY' : 'JETFLEET_PAYLOAD_INVALID',
+    `payload of ${type} is invalid: ${problems.map(describe).join('; ')}`,
+    { problems, excerpt: excerptOf(payload) },
+  );
+}
+
+/** How long a schema may take that asks somebody else, ms: shorter than a lease. */
+const CHECK_MS = 10_000;
+
+/**
+ * As {@link acceptedPayload}, of a schema that may take its time: it is a user's code.
+ * @throws ValidationError, also where the schema fails, or takes longer than 10 s
+ */
+export async function payloadInTime<Output>(
+  type: string,
+  schema: Schema<unknown, Output>,
+  payload: unknown,
+): Promise<Output> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${CHECK_MS} ms`)), CHECK_MS);
+  });
+  try {
+    return acceptedPayload(type, payload, await Promise.race([checkWith(schema, payload), late]));
+  } catch (error) {
+    throw refusalOf(type, payload, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Why a payload is refused: what its schema says of it, or that the schema failed. */
+export function refusalOf(type: string, payload: unknown, cause: unknown): ValidationError {
+  if (cause instanceof ValidationError) return cause;
+  return new ValidationError(
+    'JETFLEET_PAYLOAD_INVALID',
+    `the schema of ${type} failed on the payload: ${toJobError(cause).message}`,
+    { cause, excerpt: excerptOf(payload) },
+  );
+}
+
+function toProblems(issue: Issue): Problem[] {
+  const path = formatPath((issue.path ?? []).map(keyOf));
+  if (issue.code !== 'unrecognized_keys') return [clip({ path, message: messageOf(issue) })];
+  return (issue.keys ?? []).map((key) =>
+    clip({ path: path ? `${path}.${key}` : key, message: 'unknown key' }),
+  );
+}
+
+function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): PropertyKey {
+  return typeof segment === 'object' ? segment.key : segment;
+}
+
+/** A field that is not there is no value of a wrong type. */
+function messageOf({ code, message, expected }: Issue): string {
+  const isMissing = code === 'invalid_type' && message.endsWith('received undefined');
+  return isMissing ? `is missing: expected ${expected}` : message;
+}
+
+function clip({ path, message }: Problem): Problem {
+  return { path: path.slice(0, MAX_PROBLEM_LENGTH), message: message.slice(0, MAX_PROBLEM_LENGTH) };
+}
+
+function describe({ path, message }: Problem): string {
+  return path ? `${path}: ${message}` : message;
+}
