@@ -126,7 +126,7 @@ export class Broker {
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const onStalled = (kind: StreamKind) => {
       const stream = this.subjects.streamName(kind);
-      if (this.isConnected) this.#logger.error({ stream }, `the stream ${STALLED}`);
+      this.#logger.error({ stream }, `the stream ${STALLED}`);
     };
     const log = (kind: StreamKind) =>
       new CommitLog(
@@ -135,7 +135,10 @@ export class Broker {
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
         options.commit,
         streams,
-        new UnansweredWrites(() => onStalled(kind)),
+        new UnansweredWrites(
+          () => onStalled(kind),
+          () => this.isConnected,
+        ),
       );
     this.#logs = {
       timers: log('timers'),
@@ -389,7 +392,7 @@ export class Broker {
 
   /** The streams that answer no writes of this process, although the server is there: see {@link STALLED}. */
   get stalled(): StreamKind[] {
-    return this.isConnected ? STREAM_KINDS.filter((kind) => this.#logs[kind].unanswered.isStalled) : [];
+    return STREAM_KINDS.filter((kind) => this.#logs[kind].unanswered.isStalled);
   }
 
   /** Whether the server is there now, as far as this side knows. */

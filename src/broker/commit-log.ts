@@ -383,7 +383,7 @@ export class CommitLog {
     return batch.filter((waiting) => {
       if (waiting.enqueuedAt > end) return true;
       const { append } = waiting;
-      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(append, giveUpMs, this.unanswered.isStalled));
+      if (waiting.maybeStored) this.#fail(waiting, unconfirmed(append, giveUpMs, this.unanswered.reason));
       else if (waiting.nobody)
         this.#fail(waiting, noLeader(`${append.subject} was not stored within ${giveUpMs} ms`));
       else this.#fail(waiting, overloaded(append, giveUpMs));

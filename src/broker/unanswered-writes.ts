@@ -12,15 +12,21 @@ export class UnansweredWrites {
   #sinceMs: number | undefined;
   #lastMs = 0;
   readonly #onStalled: () => void;
+  readonly #isConnected: () => boolean;
   #isTold = false;
 
-  /** @param onStalled told once, when the stream stores nothing */
-  constructor(onStalled: () => void = () => {}) {
+  /**
+   * @param onStalled told once, when the stream stores nothing
+   * @param isConnected a server that is away answers nothing, whatever its streams do. Defaults to always
+   */
+  constructor(onStalled: () => void = () => {}, isConnected: () => boolean = () => true) {
     this.#onStalled = onStalled;
+    this.#isConnected = isConnected;
   }
 
   /** A write was sent `agoMs` ago and has no answer. */
   silent(agoMs: number): void {
+    if (!this.#isConnected()) return this.reset();
     this.#lastMs = performance.now();
     this.#sinceMs ??= this.#lastMs - agoMs;
     if (this.#isTold || !this.isStalled) return;
@@ -36,10 +42,17 @@ export class UnansweredWrites {
 
   get isStalled(): boolean {
     const isLong = this.#sinceMs !== undefined && this.#lastMs - this.#sinceMs >= STALLED_MS;
-    return isLong && performance.now() - this.#lastMs < KNOWN_MS;
+    return isLong && performance.now() - this.#lastMs < KNOWN_MS && this.#isConnected();
+  }
+
+  /** Why a write has no answer, as far as that is known. */
+  get reason(): string | undefined {
+    if (!this.#isConnected()) return AWAY;
+    return this.isStalled ? `The stream ${STALLED}` : undefined;
   }
 }
 
+const AWAY = 'The connection to the NATS server is lost; it is tried again until the server is back';
 /** What that means, and the way out. */
 export const STALLED =
   'does not answer writes, although the connection stands. Its disk may be full, or may have been: free room, then restart nats-server, which stores nothing more until then';

@@ -1,7 +1,6 @@
 /** Why a write into a stream failed, in words that say what to do. */
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { bytesOf } from './publish-all.js';
-import { STALLED } from './unanswered-writes.js';
 
 interface Write {
   subject: string;
@@ -51,8 +50,8 @@ export function refused(
   );
 }
 
-export function unconfirmed({ subject }: Write, giveUpMs: number, isStalled: boolean): BrokerError {
-  const why = isStalled ? `. The stream ${STALLED}` : '';
+export function unconfirmed({ subject }: Write, giveUpMs: number, reason?: string): BrokerError {
+  const why = reason === undefined ? '' : `. ${reason}`;
   return new BrokerError(
     'JETFLEET_PUBLISH_TIMEOUT',
     `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not${why}`,

@@ -15,7 +15,14 @@ import { JobWorkerService } from '../worker/job-worker-service.js';
 import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { transitionLine } from './job-text.js';
 import { natsServerPath } from './nats-server.js';
-import { cliLogger, type GlobalOptions, openQueue, parsePort, withExamples } from './options.js';
+import {
+  cliLogger,
+  type GlobalOptions,
+  openQueue,
+  parsePort,
+  shutdownTimeoutOption,
+  withExamples,
+} from './options.js';
 import { note, paint, printJson } from './output.js';
 import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
 import { shutdownSignal } from './signals.js';
@@ -24,6 +31,7 @@ interface DevOptions extends GlobalOptions, RentalLimits {
   natsPort: number;
   httpPort: number;
   storeDir: string;
+  shutdownTimeout: number;
 }
 
 const POLL_INTERVAL_MS = 1_000;
@@ -52,6 +60,7 @@ export function devCommand(program: Command): void {
       8080,
     )
     .option('--store-dir <folder>', 'where the broker keeps its streams', '.jetfleet')
+    .addOption(shutdownTimeoutOption())
     .addHelpText(
       'after',
       '\nThe signing secret of webhooks is JETFLEET_WEBHOOK_SECRET, or a new one that is shown.\n' +
@@ -94,7 +103,7 @@ async function dev(options: DevOptions): Promise<void> {
     ({ code, signal }) => `nats-server ended with ${signal ?? `code ${code}`}`,
   );
   const reason = await Promise.race([ended, stopping.then(() => undefined)]);
-  if (reason === undefined) return drain(running);
+  if (reason === undefined) return drain(running, options);
   logger.error({ reason }, 'the broker is gone; ending');
   note(`jetfleet: ${reason}; the jobs are safe in ${server.storeDir}, start again to go on`);
   await server.stop();
@@ -123,10 +132,13 @@ async function start(options: DevOptions, secret: string, logger: Logger): Promi
   return { server, simulator, queue, worker, events, http };
 }
 
-async function drain({ http, worker, events, queue, simulator, server }: Running): Promise<void> {
+async function drain(
+  { http, worker, events, queue, simulator, server }: Running,
+  { shutdownTimeout }: DevOptions,
+): Promise<void> {
   note('draining: running jobs may end; a second Ctrl-C ends at once');
   await http.close();
-  const { released } = await worker.shutdown();
+  const { released } = await worker.shutdown(shutdownTimeout);
   await events.close();
   await queue.close();
   await simulator.stop();

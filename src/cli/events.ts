@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { EventConsumerLag } from '../queue/event-lag.js';
 import { plain } from './machine-text.js';
-import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { clip, note, paint, print, printJson, table } from './output.js';
 
 /** `jetfleet events`. */
@@ -13,7 +13,7 @@ export function eventsCommand(program: Command): void {
     .description('show them: their lag, and the events that they have given up')
     .action(async () => {
       const options = list.optsWithGlobals<GlobalOptions>();
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       const consumers = await queue.eventConsumers();
       if (options.json) printJson({ consumers });
       else if (consumers.length === 0) note('no durable consumer reads events');
@@ -29,7 +29,7 @@ export function eventsCommand(program: Command): void {
     .option('--force', 'also while somebody listens; who does hears that it is gone')
     .action(async (name: string) => {
       const options = remove.optsWithGlobals<GlobalOptions & { force?: boolean }>();
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       await queue.deleteEventConsumer(name, { force: options.force === true });
       if (options.json) printJson({ deleted: name });
       else print(`${name}  deleted`);

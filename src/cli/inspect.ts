@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type InspectionRecord, startStatelyInspector, watchMachines } from '../inspect/index.js';
 import { usageError } from './exit-code.js';
 import { plain } from './machine-text.js';
-import { cliLogger, type GlobalOptions, openQueue, parseId, parsePort, withExamples } from './options.js';
+import { cliLogger, type GlobalOptions, openExisting, parseId, parsePort, withExamples } from './options.js';
 import { clip, hasRoom, note, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 
@@ -40,7 +40,7 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
   }
   const interrupted = shutdownSignal();
   const about = id === undefined ? {} : { jobId: id };
-  await using queue = openQueue(options, cliLogger('warn'));
+  await using queue = openExisting(options, cliLogger('warn'));
   if (stately) {
     await using inspector = await startStatelyInspector({
       queue,

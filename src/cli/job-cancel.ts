@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { shownJob } from '../jobs/shown-job.js';
 import { stateOf } from './job-text.js';
-import { type GlobalOptions, openQueue, parseId, withExamples } from './options.js';
+import { type GlobalOptions, openExisting, parseId, withExamples } from './options.js';
 import { print, printJson } from './output.js';
 
 /** `jetfleet job cancel`. */
@@ -13,7 +13,7 @@ export function jobCancelCommand(job: Command): void {
     .option('--reason <text>', "why; shown in the job's error")
     .action(async (id: string) => {
       const options = command.optsWithGlobals<GlobalOptions & { reason?: string }>();
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       const record = await queue.cancel(id, options.reason);
       if (options.json) printJson(shownJob(record));
       else print(`${id}  ${stateOf(record)}`);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
+import { durationOption, type GlobalOptions, openExisting, withExamples } from './options.js';
 import { noteProgress, print, printJson } from './output.js';
 
 /** `jetfleet job cleanup`. */
@@ -10,7 +10,7 @@ export function jobCleanupCommand(job: Command): void {
     .addOption(durationOption('--older-than <duration>', 'how long ago they ended', '24h'))
     .action(async () => {
       const { olderThan, ...options } = command.optsWithGlobals<GlobalOptions & { olderThan: number }>();
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       const removed = await queue.cleanup(olderThan, { onProgress: noteProgress('jobs removed') });
       if (options.json) printJson({ removed });
       else print(`${removed} jobs removed`);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { shownJob } from '../jobs/shown-job.js';
 import { usageError } from './exit-code.js';
 import { stateOf } from './job-text.js';
-import { type GlobalOptions, openQueue, parseId, parseSince, parseType, withExamples } from './options.js';
+import { type GlobalOptions, openExisting, parseId, parseSince, parseType, withExamples } from './options.js';
 import { note, noteProgress, print, printJson } from './output.js';
 
 interface RetryOptions extends GlobalOptions {
@@ -23,7 +23,7 @@ export function jobRetryCommand(job: Command): void {
     .action(async (id: string | undefined) => {
       const options = command.optsWithGlobals<RetryOptions>();
       checkUse(id, options);
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       if (id !== undefined) {
         const record = await queue.retry(id);
         if (options.json) printJson(shownJob(record));

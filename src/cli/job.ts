@@ -11,7 +11,7 @@ import { jobWatchCommand } from './job-watch.js';
 import {
   type GlobalOptions,
   integer,
-  openQueue,
+  openExisting,
   parseId,
   parsePriority,
   parseStatus,
@@ -40,7 +40,7 @@ function getCommand(job: Command): void {
     .argument('<id>', 'the id of the job', parseId)
     .action(async (id: string) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       const record = await queue.getJob(id);
       if (!record) throw noSuchJob(id);
       const shown = shownJob(record);
@@ -69,7 +69,7 @@ function listCommand(job: Command): void {
     .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
     .action(async () => {
       const { json, type, status, priority, limit, cursor, ...rest } = command.optsWithGlobals<ListOptions>();
-      await using queue = openQueue(rest);
+      await using queue = openExisting(rest);
       const page = await queue.getJobs({
         limit,
         ...(type && { type }),

@@ -10,7 +10,7 @@ import {
 } from '../inspect/index.js';
 import { BrokerError } from '../jobs/errors.js';
 import { chartText, plain } from './machine-text.js';
-import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { clip, note, print, printJson, table } from './output.js';
 
 /** `jetfleet machine`: list and show. */
@@ -44,7 +44,7 @@ function listCommand(machine: Command): void {
 
 /** Without a broker, the package's own. */
 async function knownCharts(options: GlobalOptions): Promise<KnownChart[]> {
-  await using queue = openQueue(options);
+  await using queue = openExisting(options);
   try {
     return await listCharts(queue);
   } catch (error) {
@@ -92,7 +92,7 @@ async function show(name: string, options: ShowOptions): Promise<void> {
 }
 
 async function askedFor(name: string, options: GlobalOptions): Promise<KnownChart> {
-  await using queue = openQueue(options);
+  await using queue = openExisting(options);
   // Awaited here, since the queue is closed when this returns.
   return await findChart(queue, name);
 }

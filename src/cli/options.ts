@@ -11,7 +11,7 @@ import {
   PRIORITIES,
   STATUSES,
 } from '../jobs/vocabulary.js';
-import { JobQueueService } from '../queue/job-queue-service.js';
+import { type JobQueueOptions, JobQueueService } from '../queue/job-queue-service.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { type BrokerFlags, brokerOptions, connectOptions } from './broker-options.js';
 import { usageError } from './exit-code.js';
@@ -42,14 +42,24 @@ export function openQueue(
   logger: Logger = cliLogger('error'),
   own?: { url: string },
 ): JobQueueService {
+  return newQueue(options, logger, own && { servers: own.url, env: {} });
+}
+
+function newQueue(options: GlobalOptions, logger: Logger, more: JobQueueOptions = {}): JobQueueService {
   return new JobQueueService({
     name: 'jetfleet-cli',
-    ...(own ? { servers: own.url, env: {} } : connectOptions(options)),
-    ...(!own && options.replicas !== undefined && { replicas: options.replicas }),
+    ...(more.servers === undefined && connectOptions(options)),
+    ...(more.servers === undefined && options.replicas !== undefined && { replicas: options.replicas }),
     // Empty instead of left out: the environment was read already.
     namespace: options.namespace ?? '',
     logger,
+    ...more,
   });
+}
+
+/** The same for a command that changes nothing, or nothing but jobs: one that is run at the wrong place leaves no streams there. */
+export function openExisting(options: GlobalOptions, logger: Logger = cliLogger('error')): JobQueueService {
+  return newQueue(options, logger, { createStreams: false });
 }
 
 /** The logger of a command: `level` unless LOG_LEVEL says otherwise. */
@@ -122,4 +132,9 @@ export function withExamples(command: Command, ...examples: string[]): Command {
 export function durationOption(flags: string, description: string, byDefault?: string): Option {
   const option = new Option(flags, description).argParser(parseDuration);
   return byDefault === undefined ? option : option.default(parseDuration(byDefault), byDefault);
+}
+
+/** How long `worker` and `dev` drain. */
+export function shutdownTimeoutOption(): Option {
+  return durationOption('--shutdown-timeout <duration>', 'how long running jobs may take to end', '30s');
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueStats } from '../queue/job-stats.js';
-import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { paint, print, printJson, table } from './output.js';
 
 /** `jetfleet stats`. */
@@ -11,7 +11,7 @@ export function statsCommand(program: Command): void {
     .description('count jobs by type, status and priority')
     .action(async () => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      await using queue = openQueue(options);
+      await using queue = openExisting(options);
       const stats = await queue.getStats();
       if (options.json) printJson(stats);
       else print(statsText(stats));

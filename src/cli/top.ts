@@ -6,7 +6,7 @@ import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
+import { cliLogger, durationOption, type GlobalOptions, openExisting, withExamples } from './options.js';
 import { hasRoom, note, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 import { type Rates, type TopSnapshot, topText } from './top-text.js';
@@ -29,7 +29,7 @@ export function topCommand(program: Command): void {
 
 async function top(options: TopOptions): Promise<void> {
   const interrupted = shutdownSignal();
-  await using queue = openQueue(options, cliLogger('error'));
+  await using queue = openExisting(options, cliLogger('error'));
   if (options.once) {
     show(await lookAt(queue, undefined), options);
     return;

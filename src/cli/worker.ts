@@ -9,7 +9,14 @@ import { parseWebhookSecret } from '../webhooks/index.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
-import { cliLogger, durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
+import {
+  cliLogger,
+  durationOption,
+  type GlobalOptions,
+  openQueue,
+  shutdownTimeoutOption,
+  withExamples,
+} from './options.js';
 import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
 import { shutdownSignal } from './signals.js';
 
@@ -39,9 +46,7 @@ export function workerCommand(program: Command): void {
     .command('worker')
     .description('run jobs of the built-in types until SIGTERM or Ctrl-C, then drain; logs JSON on stderr')
     .option('--concurrency <type=n...>', 'jobs of a type that run at once')
-    .addOption(
-      durationOption('--shutdown-timeout <duration>', 'how long running jobs may take to end', '30s'),
-    )
+    .addOption(shutdownTimeoutOption())
     .addOption(durationOption('--poll-interval <duration>', 'pause between two looks at an instance', '10s'))
     .action(() => work(command.optsWithGlobals<WorkerCommandOptions>()));
   withRentalLimits(command);

@@ -21,7 +21,7 @@ export function builtInCharts(): KnownChart[] {
  * @param id only the charts of this id
  */
 export async function listCharts(queue: JobQueueService, id?: string): Promise<KnownChart[]> {
-  const { notices, subjects } = await queue.broker();
+  const { notices, subjects } = await queue.brokerAsItIs();
   const about = id === undefined ? {} : { machine: id };
   const answers = await notices.ask(subjects.chartsAsked(), about, GATHER_MS);
   const known = new Map(builtInCharts().map((chart) => [keyOf(chart), chart]));

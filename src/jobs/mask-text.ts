@@ -72,7 +72,9 @@ export function maskText(text: string): string {
   let masked = text;
   for (const form of TOKENS) masked = masked.replace(form, MASK);
   if (text.includes('://')) {
-    masked = masked.replace(URLS, (_, scheme: string, rest: string) => scheme + maskAfterScheme(rest));
+    masked = masked.replace(URLS, (whole, scheme: string, rest: string) =>
+      isLocalFile(scheme, rest) ? whole : scheme + maskAfterScheme(rest),
+    );
   }
   if (text.includes('@')) masked = masked.replace(USER_INFO, MASK);
   masked = masked.replace(SCHEMES, (whole, scheme: string, space: string, value: string) =>
@@ -132,6 +134,11 @@ function valueAt(
 function closingOf(quote: string): RegExp {
   const mark = quote.at(-1);
   return quote.length > 1 ? new RegExp(`\\\\+${mark}`) : new RegExp(`(?<!\\\\)${mark}`);
+}
+
+/** The place of a line in a stack, as Node writes it for a module: a path, which is shown without `file://` too. */
+function isLocalFile(scheme: string, rest: string): boolean {
+  return scheme.toLowerCase() === 'file://' && rest.startsWith('/');
 }
 
 /** `user:pw@host:1/hooks/T0?x=1` as `[masked]@host:1/hooks/[masked]?[masked]`. */

@@ -32,6 +32,15 @@ export function checkText(name: string, value: unknown): void {
   throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be a string, got ${excerptOf(value)}`);
 }
 
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is true or false, or undefined */
+export function checkBoolean(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `${name} must be true or false, got ${excerptOf(value)}`,
+  );
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a function */
 export function assertFunction(name: string, value: unknown): void {
   if (typeof value === 'function') return;

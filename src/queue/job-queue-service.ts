@@ -15,12 +15,12 @@ import {
   type JobTypes,
   type TypedRecord,
 } from '../jobs/define-job.js';
-import { JetfleetError, JobFailedError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError, JobFailedError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertArray, assertOptions, checkText, type OptionNames } from '../jobs/options.js';
+import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
@@ -66,6 +66,11 @@ import { redeliverWebhook } from './webhook-redelivery.js';
 
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
+  /**
+   * Whether streams that are missing are made on the first use. With `false` that is refused instead, until somebody has run `setup`:
+   * a wrong namespace is noticed. Defaults to true.
+   */
+  createStreams?: boolean;
   /** A pino logger, or anything of its shape. Defaults to silence. */
   logger?: Logger;
 }
@@ -89,6 +94,7 @@ const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
   eventsMaxAgeMs: true,
   ackWaitMs: true,
   commit: true,
+  createStreams: true,
   logger: true,
   env: true,
 };
@@ -125,6 +131,7 @@ export class JobQueueService implements AsyncDisposable {
   constructor(options: JobQueueOptions = {}) {
     assertOptions('options', options, QUEUE_OPTIONS);
     checkText('namespace', options.namespace);
+    checkBoolean('createStreams', options.createStreams);
     const replicas =
       options.replicas === undefined ? replicasOf(options.env ?? process.env) : options.replicas;
     checkTopology({ ...options, replicas });
@@ -464,10 +471,12 @@ export class JobQueueService implements AsyncDisposable {
     if (this.#streams === 'safe') return broker;
     // After a refusal somebody may have mended the streams: they are looked at anew.
     const isOld = this.#streams === 'refused' || report.missing.length > 0;
-    const now = isOld ? await broker.topology.ensure() : report;
+    const { topology } = broker;
+    const now = isOld ? await (this.#makesStreams ? topology.ensure() : topology.inspect()) : report;
     this.#streams = 'refused';
+    assertPresent(now, this.namespace);
     assertSafe(now, this.logger);
-    broker.keepStreams();
+    if (this.#makesStreams) broker.keepStreams();
     this.#streams = 'safe';
     return broker;
   }
@@ -539,7 +548,11 @@ export class JobQueueService implements AsyncDisposable {
     }
   }
 
-  #open(lookOnly = false): Promise<{ broker: Broker; report: TopologyReport }> {
+  get #makesStreams(): boolean {
+    return this.#options.createStreams !== false;
+  }
+
+  #open(lookOnly = !this.#makesStreams): Promise<{ broker: Broker; report: TopologyReport }> {
     if (this.#closing) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
     this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
     this.#opening.then(
@@ -553,6 +566,17 @@ export class JobQueueService implements AsyncDisposable {
     );
     return this.#opening;
   }
+}
+
+/** @throws BrokerError `JETFLEET_NO_STREAM` */
+function assertPresent({ missing }: TopologyReport, namespace: string): void {
+  const streams = missing.filter((target) => target.startsWith('stream '));
+  if (streams.length === 0) return;
+  const where = namespace === '' ? 'without a namespace' : `in the namespace ${namespace}`;
+  throw new BrokerError(
+    'JETFLEET_NO_STREAM',
+    `there is no ${streams.join(', no ')} ${where}; run "jetfleet setup", or check the server and JETFLEET_NAMESPACE`,
+  );
 }
 
 /** What is no number is refused by its check, by its name. */

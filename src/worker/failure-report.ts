@@ -8,7 +8,8 @@ import type { Logger } from '../telemetry/logger.js';
 export function reportFailure(logger: Logger, record: JobRecord, failure: JobErrorInfo): void {
   const { state, status, attempt, maxAttempts, nextRunAt } = record;
   const { code, message, stack } = shownError(failure);
-  const facts = { code, attempt, maxAttempts, state, nextRunAt, stack };
+  // The logger names the attempt.
+  const facts = { code, maxAttempts, state, nextRunAt, stack };
   if (state === 'retrying') logger.warn(facts, `attempt ${attempt} of ${maxAttempts} failed: ${message}`);
   else if (isTerminal(status) && state !== 'cancelled')
     logger.error(facts, `the job failed in attempt ${attempt} of ${maxAttempts}: ${message}`);

@@ -58,6 +58,7 @@ test('a broker that nobody runs ends every command with 69', async () => {
 
 test('a flag comes before the environment', async () => {
   const { env, queue } = freshQueue();
+  await queue.setup();
   const wrong = { ...env, NATS_URL: 'nats://127.0.0.1:1' };
   expect((await cli(['stats', '--json'], { env: wrong })).code).toBe(69);
   expect((await cli(['stats', '--json', '--nats-url', nats.url], { env: wrong })).code).toBe(0);
@@ -147,8 +148,55 @@ test('--delay and --run-at schedule a job, and --wait gives up in time', async (
   });
 });
 
+test('a command that looks, at the wrong place, says so and leaves no streams there', async () => {
+  const { env, run } = freshQueue();
+  const commands = [
+    'stats',
+    'job list',
+    'job get x',
+    'job cancel x',
+    'job retry x',
+    'job cleanup',
+    'events list',
+    'inspect',
+    'top --once',
+  ];
+  const results = await Promise.all(commands.map((command) => run([...command.split(' '), '--json'])));
+  for (const result of results) {
+    expect(result.code).toBe(3);
+    const { code, message } = errorOf(result);
+    expect(code).toBe('JETFLEET_NO_STREAM');
+    expect(message).toMatch(
+      new RegExp(
+        `^there is no stream T\\d+_TIMERS, .* in the namespace ${env.JETFLEET_NAMESPACE}; run "jetfleet setup"`,
+      ),
+    );
+  }
+  const looking = new JobQueueService({
+    servers: nats.url,
+    namespace: env.JETFLEET_NAMESPACE,
+    createStreams: false,
+  });
+  await expect(looking.addJob('report', 1)).rejects.toMatchObject({ code: 'JETFLEET_NO_STREAM' });
+  expect((await looking.health()).streams.every(({ ok }) => !ok)).toBe(true);
+  // Somebody makes them, and it works.
+  expect((await run(['setup'])).code).toBe(0);
+  await looking.addJob('report', 1, 'normal', { id: 'one' });
+  await looking.close();
+  expect((await run(['job', 'get', 'one'])).code).toBe(0);
+});
+
+test('an id that is taken ends with 4', async () => {
+  const { run, queue } = freshQueue();
+  await queue.addJob('report', 1, 'normal', { id: 'one' });
+  const result = await run(['job', 'add', 'report', '--data', '2', '--id', 'one', '--json']);
+  expect(result.code).toBe(4);
+  expect(errorOf(result).code).toBe('JETFLEET_ID_TAKEN');
+});
+
 test('an id that nobody used ends with 3', async () => {
-  const { run } = freshQueue();
+  const { run, queue } = freshQueue();
+  await queue.setup();
   for (const verb of ['get', 'watch']) {
     const result = await run(['job', verb, 'no-such-job', '--json']);
     expect(result.code).toBe(3);

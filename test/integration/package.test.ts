@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, normalize, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -32,6 +33,24 @@ it('holds what is used, and nothing else', () => {
     [],
   );
   expect(packed.size).toBeLessThan(1.6 * 1024 * 1024);
+});
+
+it('has every file to which its pages and its configuration lead, save pictures', async () => {
+  const pages = paths.filter((path) => /^[^/]*\.md$|^docs\/[^/]*\.md$/.test(path));
+  const links = pages.flatMap((page) =>
+    [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)/g)].map(([, link = '']) => ({ page, link })),
+  );
+  const own = links.filter(({ link }) => !link.includes('://') && !/\.(png|svg)$/.test(link));
+  const leadsTo = ({ page, link }: (typeof own)[number]) =>
+    normalize(join(dirname(page), link)).replace(/\/$/, '');
+  const isThere = (target: string) => paths.some((path) => path === target || path.startsWith(`${target}/`));
+  expect(own.length).toBeGreaterThan(20);
+  expect(own.filter((each) => !isThere(leadsTo(each)))).toEqual([]);
+  const includes = [...readFileSync('nats.conf', 'utf8').matchAll(/^include "(.*)"/gm)].map(
+    ([, path]) => path,
+  );
+  expect(includes).toHaveLength(1);
+  expect(paths).toEqual(expect.arrayContaining(includes));
 });
 
 it('runs where nothing but its dependencies is installed', async () => {

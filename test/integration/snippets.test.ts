@@ -122,7 +122,7 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
       const watching: Example = await runModule(code, 'watched');
       // It hears what comes from then on.
       const runAgain = setInterval(() => {
-        void queue.addJob('report', {}, 'normal', { id: 'order-42' }).then(() => queue.cleanup(0));
+        void queue.addJob('report', {}, 'normal', { id: 'order-43' }).then(() => queue.cleanup(0));
       }, 300);
       expect(await watching.line(/<svg/)).toContain('<svg');
       clearInterval(runAgain);

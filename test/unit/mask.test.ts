@@ -284,3 +284,11 @@ describe('for any JSON', () => {
     }
   });
 });
+
+test('the place of a line in a stack is shown, as a module has it', () => {
+  const stack =
+    'Error: boom\n    at inner (file:///srv/app/handler.mjs:4:26)\n    at file:///srv/app/main.mjs:9:1';
+  expect(maskText(stack)).toBe(stack);
+  const more = `file:///srv/app.mjs?token=${SECRET} file://user:${SECRET}@host/x https://host/${SECRET}`;
+  expect(maskText(more)).not.toContain(SECRET);
+});
