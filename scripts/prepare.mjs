@@ -8,7 +8,15 @@ import { join } from 'node:path';
 
 /** Touched at the end of each build. */
 const BUILT = 'dist/.built';
-const SOURCES = ['src', 'machines', 'dashboard', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'src',
+  'machines',
+  'dashboard',
+  'scripts',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 
 function changedMs(path) {
   const stat = statSync(path);

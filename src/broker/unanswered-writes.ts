@@ -26,7 +26,10 @@ export class UnansweredWrites {
 
   /** A write was sent `agoMs` ago and has no answer. */
   silent(agoMs: number): void {
-    if (!this.#isConnected()) return this.reset();
+    if (!this.#isConnected()) {
+      this.reset();
+      return;
+    }
     this.#lastMs = performance.now();
     this.#sinceMs ??= this.#lastMs - agoMs;
     if (this.#isTold || !this.isStalled) return;
