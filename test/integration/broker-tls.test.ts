@@ -91,11 +91,11 @@ test.each<[string, () => ConnectOptions]>([
 });
 
 test('the command line keeps a scheme or refuses it', async () => {
-  const stats = (url: string, ...args: string[]) => cli(['stats', '--json', '--nats-url', url, ...args]);
+  const setUp = (url: string, ...args: string[]) => cli(['setup', '--json', '--nats-url', url, ...args]);
   const [plaintext, web, trusted] = await Promise.all([
-    stats(`tls://${plain.address}`),
-    stats(`http://${plain.address}`),
-    stats(`tls://${secure.address}`, '--tls-ca', certificates.ca),
+    setUp(`tls://${plain.address}`),
+    setUp(`http://${plain.address}`),
+    setUp(`tls://${secure.address}`, '--tls-ca', certificates.ca),
   ]);
   expect(plaintext.code).toBe(1);
   expect(JSON.parse(plaintext.stderr)).toMatchObject({ error: { code: 'JETFLEET_BROKER_TLS' } });

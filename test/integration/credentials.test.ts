@@ -146,14 +146,14 @@ test.each<[string, () => ConnectOptions]>([
 });
 
 test('the command line takes credentials from flags and the environment, and ends with 1 when they are refused', async () => {
-  const stats = (args: string[], env: Record<string, string> = {}) =>
-    cli(['stats', '--json', ...args], { env });
+  const setUp = (args: string[], env: Record<string, string> = {}) =>
+    cli(['setup', '--json', ...args], { env });
   const url = ['--nats-url', users.address];
   const [flags, variables, mixed, refused] = await Promise.all([
-    stats([...url, '--user', 'al ice', '--password', PASSWORD]),
-    stats([], { NATS_URL: users.address, NATS_NKEY: seedFile }),
-    stats([...url, '--nkey', seedFile], { NATS_TOKEN: 'wrong' }),
-    stats(['--nats-url', `nats://bob:hunter2@${users.address}`]),
+    setUp([...url, '--user', 'al ice', '--password', PASSWORD]),
+    setUp([], { NATS_URL: users.address, NATS_NKEY: seedFile }),
+    setUp([...url, '--nkey', seedFile], { NATS_TOKEN: 'wrong' }),
+    setUp(['--nats-url', `nats://bob:hunter2@${users.address}`]),
   ]);
   expect([flags, variables, mixed].map(({ code, stderr }) => ({ code, stderr }))).toEqual(
     Array(3).fill({ code: 0, stderr: '' }),
