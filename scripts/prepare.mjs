@@ -14,6 +14,7 @@ const SOURCES = [
   'dashboard',
   'scripts',
   'package.json',
+  'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',
 ];
@@ -26,6 +27,7 @@ function changedMs(path) {
 
 const built = statSync(BUILT, { throwIfNoEntry: false });
 if (built === undefined || Math.max(...SOURCES.map(changedMs)) > built.mtimeMs) {
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+  const { status, error } = spawnSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+  if (error) console.error(error.message);
   process.exitCode = status ?? 1;
 }

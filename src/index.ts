@@ -26,7 +26,6 @@ export {
   type JobDefinition,
   type JobDefinitionOptions,
   type JobTypes,
-  type RunDefaults,
   type TypedRecord,
 } from './jobs/define-job.js';
 export {
@@ -68,6 +67,7 @@ export {
   sendWebhookPayload,
 } from './jobs/payloads.js';
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
+export type { RunDefaults } from './jobs/run-defaults.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/event-lag.js';
 export type { JobFilter, JobPage } from './queue/job-filter.js';
@@ -81,6 +81,6 @@ export type { SweepOptions } from './upkeep/sweeper.js';
 export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export { ANY, Subjects } from './wire/subjects.js';
-export type { WorkerExtension } from './worker/extension.js';
+export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
 export type { HandlerOptions, JobContext, JobHandler, TypedHandler } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';

@@ -73,8 +73,8 @@ export interface LastEvent {
 
 /** What a sweep tells the other workers. */
 export interface SweptNotice {
-  /** Whether instances are looked at too: a worker without a provider cannot. */
-  instances: boolean;
+  /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
+  resources: string[];
 }
 
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
@@ -379,8 +379,8 @@ export class Broker {
 
   /** Hears when a worker says that it sweeps, this one included; returns how to stop. */
   onSwept(listener: (notice: SweptNotice) => void): () => void {
-    const onNotice = ({ instances }: NoticeBody) => {
-      if (typeof instances === 'boolean') listener({ instances });
+    const onNotice = ({ resources }: NoticeBody) => {
+      if (Array.isArray(resources)) listener({ resources });
     };
     return this.notices.hear(this.subjects.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }

@@ -47,9 +47,11 @@ export function reportOf(thrown: unknown): Report {
     return { exitCode: ExitCode.USAGE, code: 'JETFLEET_OPTION_INVALID', message };
   }
   if (JetfleetError.is(thrown)) {
-    const { code, message, problems } = thrown;
+    const { code, message, problems, retryable } = thrown;
     const fallback = thrown instanceof ValidationError ? ExitCode.USAGE : ExitCode.FAILURE;
-    return { exitCode: CODES[code] ?? fallback, code, message, ...(problems && { problems }) };
+    // A stream that cannot be made now, for want of room say, is not at the wrong place.
+    const known = code === 'JETFLEET_NO_STREAM' && retryable ? undefined : CODES[code];
+    return { exitCode: known ?? fallback, code, message, ...(problems && { problems }) };
   }
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   return { exitCode: ExitCode.FAILURE, code: 'JETFLEET_FAILED', message };

@@ -6,6 +6,7 @@ import { parseExactJson } from '../jobs/exact-json.js';
 import { generateJobId } from '../jobs/job-id.js';
 import type { JobOptions } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { WaitOptions } from '../queue/job-result.js';
 import { ExitCode, usageError } from './exit-code.js';
@@ -55,7 +56,7 @@ export function jobAddCommand(job: Command): void {
     .option(
       '--wait [duration]',
       'wait for the end and print the job; exits with 1 when it failed, with 124 when the time is over',
-      parseDuration,
+      parseWait,
     )
     .action(async (type: string, source: '-' | undefined) => {
       const options = command.optsWithGlobals<AddOptions>();
@@ -76,6 +77,13 @@ export function jobAddCommand(job: Command): void {
     'job add create_instance --data-file instance.json --priority high --id order-42 --wait 10m',
     'job add nightly_report - --delay 30s < report.json',
   );
+}
+
+/** What a timer can wait; it is refused before the job is added. */
+function parseWait(text: string): number {
+  const ms = parseDuration(text);
+  if (ms > MAX_TIMER_MS) throw new InvalidArgumentError('It must be at most 24 days.');
+  return ms;
 }
 
 function parseSource(value: string): string {

@@ -8,7 +8,7 @@ import { transitionLine } from './job-text.js';
 import {
   cliLogger,
   type GlobalOptions,
-  openQueue,
+  openExisting,
   parseId,
   parseStatus,
   parseType,
@@ -50,7 +50,7 @@ async function watch(id: string | undefined, options: WatchOptions): Promise<voi
   const interrupted = shutdownSignal();
   const { type, status, json } = options;
   const show = (record: JobRecord) => (json ? printJson(shownJob(record)) : print(transitionLine(record)));
-  await using queue = openQueue(options, cliLogger('warn'));
+  await using queue = openExisting(options, cliLogger('warn'));
   const job = id === undefined ? undefined : await queue.getJob(id);
   if (id !== undefined && !job) throw noSuchJob(id);
   // The state of a job that nobody has claimed is its message, which is no event.

@@ -20,7 +20,7 @@ export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   namespace: string;
   heldJob: HeldJobOf;
   watchful: Watchful;
-  /** Refuses a URL that webhooks of this worker may not go to. Defaults to none: the worker sends no webhooks. */
+  /** Refuses a URL that webhooks of this worker may not go to. */
   checkUrl?: (url: string, signal: AbortSignal) => Promise<void>;
   /** Defaults to none: any number may be rented. */
   limit?: RentalLimit;

@@ -55,14 +55,15 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   checkNumber('ownPollsPerSecond', options.ownPollsPerSecond, 0, Number.POSITIVE_INFINITY);
   checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
   checkRentalLimits(options);
+  const checked = { ...options };
   return {
     name: 'gpuInstances',
     install(host) {
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
-      const provider = guardedProvider(options.provider, undefined, onListenerFailure);
-      const watch = watchOf(host, { ...options, provider });
+      const provider = guardedProvider(checked.provider, undefined, onListenerFailure);
+      const watch = watchOf(host, { ...checked, provider });
       return {
-        handlers: handlersOf(host, { ...options, provider }, watch),
+        handlers: handlersOf(host, { ...checked, provider }, watch),
         resources: sweptInstances(provider),
         close: (withinMs) => watch.close(withinMs),
       };

@@ -3,7 +3,6 @@ import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../..
 import { atMost } from '../broker/bounded.js';
 import { InstancePoller } from '../gpu/instance-poller.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
-import { checkNumber } from '../jobs/numbers.js';
 import type { Logger } from '../telemetry/logger.js';
 
 export interface InstanceWatchOptions {
@@ -64,7 +63,6 @@ export class InstanceWatch {
 
   constructor(options: InstanceWatchOptions) {
     const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, ownPollsPerSecond = 200 } = options;
-    checkNumber('ownPollsPerSecond', ownPollsPerSecond, 0, Number.POSITIVE_INFINITY);
     this.#options = { ...options, pollIntervalMs, ownPollsPerSecond };
     this.#poller = new InstancePoller(options.provider);
   }

@@ -7,9 +7,13 @@ import { checkInteger } from '../jobs/numbers.js';
 import { RentalIntents } from './rental-intents.js';
 
 export interface RentalLimits {
-  /** Instances that may be rented at once. Defaults to no limit. */
+  /**
+   * Instances that may be rented at once, 0 to 1,000,000. Counted are all whose name begins with `jetfleet-` on the
+   * provider's account, and the creates under way in every worker of the queue. A create beyond it rents nothing, raises
+   * an alert and is tried again after 30 s: `JETFLEET_LIMIT_INSTANCES`. Defaults to no limit.
+   */
   maxInstances?: number;
-  /** GPUs that may be rented at once. Defaults to no limit. */
+  /** As `maxInstances`, for GPUs: `JETFLEET_LIMIT_GPUS`. An instance whose provider does not say counts as 8. */
   maxGpus?: number;
 }
 

@@ -1,11 +1,12 @@
+import type { Broker } from '../broker/broker.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import type { Diagnosis } from '../upkeep/finding.js';
-import type { ResourceCheckOf } from '../upkeep/resource-check.js';
+import type { ResourceCheck, ResourceCheckOf } from '../upkeep/resource-check.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from './check-instances.js';
 
 /** Has each sweep look at the instances of an account, and delete those that belong to nobody. */
 export function sweptInstances(provider: GpuProvider): ResourceCheckOf {
-  return (broker, graceMs = DEFAULT_INSTANCE_GRACE_MS) => {
+  const checkOf = (broker: Broker, graceMs = DEFAULT_INSTANCE_GRACE_MS): ResourceCheck => {
     const check = new InstanceCheck(broker, provider, { graceMs });
     const reported = new ReportedOrphans(graceMs);
     return {
@@ -16,6 +17,7 @@ export function sweptInstances(provider: GpuProvider): ResourceCheckOf {
       },
     };
   };
+  return Object.assign(checkOf, { resource: 'instances' });
 }
 
 /**

@@ -1,52 +1,34 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { atPlace, ValidationError } from './errors.js';
+import { toJobError } from './job-error.js';
 import type { JobOptions, NewJob, NextJob } from './job-options.js';
 import type { JobRecord } from './job-record.js';
 import { MAX_PROBLEM_LENGTH } from './limits.js';
 import { assertOptions, type OptionNames } from './options.js';
-import type { RetryPolicy } from './retry-policy.js';
-import { assertSchema, checkWith, payloadInTime, type Schema } from './schema.js';
+import { defaultMaxAttempts } from './retry-policy.js';
+import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
+import { assertSchema, checkInTime, payloadInTime, type Schema } from './schema.js';
 import { assertJobType, excerptOf } from './validation.js';
 import type { JobPriority } from './vocabulary.js';
 
-/** How jobs of a type run, unless the job or the worker says otherwise. */
-export interface RunDefaults {
-  /** Jobs of this type that run at once in one worker. Defaults to 10. */
-  concurrency?: number;
-  /** Delays between attempts. Defaults to full jitter over 1 s doubling up to 5 minutes. */
-  retry?: RetryPolicy;
-  /** Attempts when the job does not say. Defaults to 3. */
-  maxAttempts?: number;
-  /** Limit for one attempt in milliseconds when the job does not say. Defaults to 24 hours. */
-  timeoutMs?: number;
-  /**
-   * When the handler may begin. `early`: at once, if the job is new. Its claim is written when the handler still runs after
-   * `claimAfterMs`, or saves a checkpoint; a job that ends sooner writes its outcome alone. A worker that dies before the
-   * claim loses no job, but counts no attempt. `durable`: once the claim is on disk. Charts are always `durable`. Defaults
-   * to `early`.
-   */
-  claim?: 'early' | 'durable';
-  /** How long an `early` handler runs before its claim is written, in milliseconds from 0 to 1,000. Defaults to 100. */
-  claimAfterMs?: number;
-  /**
-   * How long a function, or a promise of a chart, may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
-   * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
-   */
-  abandonAfterMs?: number;
-}
-
-/** What the types of a job are: what its producer gives, and what its handler gets, leaves and returns. */
+/** The types of a job. */
 export interface JobTypes {
+  /** What its producer gives. */
   input: unknown;
+  /** What its handler gets. */
   payload: unknown;
+  /** What its handler keeps between its runs. */
   checkpoint: unknown;
+  /** What its handler returns, and the record keeps. */
+  returned: unknown;
+  /** What whoever waits for it gets. */
   result: unknown;
 }
 
 export interface JobDefinitionOptions extends RunDefaults {
   /** 1 to 64 of `[a-z0-9_]`, starting with a letter. */
   type: string;
-  /** Checks each payload, when the job is added and before its handler sees it. Defaults to none. */
+  /** Checks each payload, when the job is added and before its handler sees it; of a job that follows from another, only then. Defaults to none. */
   payload?: Schema;
   /** Of what the handler keeps between its runs. For its types alone. */
   checkpoint?: Schema;
@@ -59,13 +41,7 @@ const OPTIONS: OptionNames<Required<JobDefinitionOptions>> = {
   payload: true,
   checkpoint: true,
   result: true,
-  concurrency: true,
-  retry: true,
-  maxAttempts: true,
-  timeoutMs: true,
-  claim: true,
-  claimAfterMs: true,
-  abandonAfterMs: true,
+  ...RUN_DEFAULTS,
 };
 
 /** What a caller may say about a job of a definition besides its payload. */
@@ -84,10 +60,10 @@ export interface JobDefinition<Types extends JobTypes = JobTypes> extends RunDef
   readonly '~types'?: Types;
 }
 
-/** A record of a definition's job. Its payload is what its producer gave. */
+/** A record of a definition's job: its payload as its producer gave it, its result as its handler returned it. */
 export type TypedRecord<Types extends JobTypes> = JobRecord & {
   payload: Types['input'];
-  result?: Types['result'];
+  result?: Types['returned'];
 };
 
 type InputOf<S> = S extends Schema ? StandardSchemaV1.InferInput<S> : unknown;
@@ -95,7 +71,8 @@ type OutputOf<S> = S extends Schema ? StandardSchemaV1.InferOutput<S> : unknown;
 type TypesOf<Options extends JobDefinitionOptions> = {
   input: InputOf<Options['payload']>;
   payload: OutputOf<Options['payload']>;
-  checkpoint: OutputOf<Options['checkpoint']>;
+  checkpoint: InputOf<Options['checkpoint']>;
+  returned: InputOf<Options['result']>;
   result: OutputOf<Options['result']>;
 };
 
@@ -119,6 +96,7 @@ export function defineJob<const Options extends JobDefinitionOptions>(
   assertJobType(type);
   for (const [name, schema] of Object.entries({ payload, checkpoint, result }))
     if (schema !== undefined) assertSchema(`${name} of ${type}`, schema);
+  checkedRun(type, options, defaultMaxAttempts(type));
   const { checkpoint: _, ...rest } = options;
   const definition = Object.freeze({
     ...rest,
@@ -172,7 +150,7 @@ export async function checkDefined(
     const definition = definitionOf(jobs[index]);
     if (definition?.payload === undefined) continue;
     await assertPayloadOf(definition, body).catch((error) => {
-      throw atPlace(error, index);
+      throw atPlace(error, `job ${index}`);
     });
   }
 }
@@ -186,10 +164,17 @@ export async function checkedResult<Types extends JobTypes>(
   result: unknown,
 ): Promise<Types['result']> {
   if (schema === undefined) return result;
-  const { issues, ...checked } = await checkWith<Types['result']>(schema, result);
-  if (!issues) return (checked as { value: Types['result'] }).value;
-  const message = `the result of ${type} does not fit its definition: ${issues.map((issue) => issue.message).join('; ')}`;
-  throw new ValidationError('JETFLEET_RESULT_INVALID', message.slice(0, MAX_PROBLEM_LENGTH), {
-    excerpt: excerptOf(result),
-  });
+  let why: string;
+  try {
+    const checked = await checkInTime<Types['result']>(schema, result);
+    if (!checked.issues) return checked.value;
+    why = checked.issues.map(({ message }) => message).join('; ');
+  } catch (error) {
+    why = `its schema failed: ${toJobError(error).message}`;
+  }
+  throw new ValidationError(
+    'JETFLEET_RESULT_INVALID',
+    `the result of ${type} does not fit its definition: ${why}`.slice(0, MAX_PROBLEM_LENGTH),
+    { excerpt: excerptOf(result) },
+  );
 }

@@ -22,7 +22,8 @@ export const ERROR_CODES = {
   JETFLEET_HANDLER_FAILED: 'The handler threw an error that carries no code of its own.',
   JETFLEET_NON_RETRYABLE: 'The handler refused the job for good.',
   JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',
-  JETFLEET_RESULT_INVALID: 'The handler left a result or checkpoint without a JSON form.',
+  JETFLEET_RESULT_INVALID:
+    'The handler left a result or checkpoint without a JSON form, or a result that does not fit its definition.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
   JETFLEET_WAIT_TIMEOUT: 'The job did not end while its caller waited.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
@@ -180,13 +181,17 @@ export class TimeoutError extends JetfleetError {
   }
 }
 
-/** Thrown to whoever waits for the result of a job that FAILED: code and message are those of its error. */
+/**
+ * Thrown to whoever waits for the result of a job that FAILED: code and message are those of its error. It counts as retryable, like
+ * any error that a handler throws: the job may be run again meanwhile.
+ */
 export class JobFailedError extends JetfleetError {
   readonly jobId: string;
 
   constructor(jobId: string, error: JobErrorInfo) {
     const { code, message, problems, excerpt } = error;
-    super(code, message, { ...(problems && { problems }), ...(excerpt !== undefined && { excerpt }) });
+    const facts = { ...(problems && { problems }), ...(excerpt !== undefined && { excerpt }) };
+    super(code, message, { ...facts, retryable: true });
     this.jobId = jobId;
   }
 }
@@ -221,15 +226,15 @@ export class JobAborted extends JetfleetError {
   }
 }
 
-/** An error about one job of a list, with its place before the message. */
-export function atPlace(error: unknown, index: number): unknown {
+/** An error about one thing of a list, with its place before the message, such as `job 3`. */
+export function atPlace(error: unknown, place: string): unknown {
   if (!JetfleetError.is(error)) return error;
   const options = {
     ...(error.problems && { problems: error.problems }),
     ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
     cause: error,
   };
-  const message = `job ${index}: ${error.message}`;
+  const message = `${place}: ${error.message}`;
   return error instanceof ValidationError
     ? new ValidationError(error.code, message, options)
     : new JetfleetError(error.code, message, options);

@@ -23,6 +23,8 @@ const COUNT_NAME = /tokens$|count$|limit$|ttl$|ms$|seconds$/;
 
 // Each begins where a word does: from within one, a long text would be read again and again.
 const URLS = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:\/\/)([^\s"'<>\\`]+)/gi;
+/** A path, what a module was imported with, a line and its column, and whatever stands behind. */
+const FILE_PLACE = /^(\/[^?#,;()]*?)([?#][^,;()]*?)?((?::\d+){1,2})?((?:[,;()].*)?)$/s;
 const USER_INFO = /(?<![^\s"'@/:])[^\s"'@/:]{1,100}:[^\s"'@/]{1,100}@(?=[^\s"'@])(?!sha\d{3}:)[^\s"']*/g;
 const SCHEMES = /\b(Bearer|Basic|Digest|Negotiate|Token|ApiKey)(\s+)([^\s,;"'[]+)/gi;
 /** A name and what stands before its value, by a character without which there is none. */
@@ -72,9 +74,7 @@ export function maskText(text: string): string {
   let masked = text;
   for (const form of TOKENS) masked = masked.replace(form, MASK);
   if (text.includes('://')) {
-    masked = masked.replace(URLS, (whole, scheme: string, rest: string) =>
-      isLocalFile(scheme, rest) ? whole : scheme + maskAfterScheme(rest),
-    );
+    masked = maskUrls(masked);
   }
   if (text.includes('@')) masked = masked.replace(USER_INFO, MASK);
   masked = masked.replace(SCHEMES, (whole, scheme: string, space: string, value: string) =>
@@ -136,9 +136,22 @@ function closingOf(quote: string): RegExp {
   return quote.length > 1 ? new RegExp(`\\\\+${mark}`) : new RegExp(`(?<!\\\\)${mark}`);
 }
 
-/** The place of a line in a stack, as Node writes it for a module: a path, which is shown without `file://` too. */
-function isLocalFile(scheme: string, rest: string): boolean {
-  return scheme.toLowerCase() === 'file://' && rest.startsWith('/');
+function maskUrls(text: string): string {
+  return text.replace(
+    URLS,
+    (_, scheme: string, rest: string) =>
+      scheme + ((/^file:/i.test(scheme) && maskAfterPath(rest)) || maskAfterScheme(rest)),
+  );
+}
+
+/**
+ * The place of a line in a stack, as Node writes it for a module: a path, which without `file://` is shown too. What stands behind the
+ * path is masked as ever. Undefined for what names a host, or has a URL within.
+ */
+function maskAfterPath(rest: string): string | undefined {
+  const [, path, query, line = '', more = ''] = FILE_PLACE.exec(rest) ?? [];
+  if (path === undefined || path.includes('://')) return undefined;
+  return path + (query ? query[0] + MASK : '') + line + maskUrls(more);
 }
 
 /** `user:pw@host:1/hooks/T0?x=1` as `[masked]@host:1/hooks/[masked]?[masked]`. */

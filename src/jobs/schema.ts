@@ -85,8 +85,24 @@ export function acceptedPayload<Output>(type: string, payload: unknown, checked:
 /** How long a schema may take that asks somebody else, ms: shorter than a lease. */
 const CHECK_MS = 10_000;
 
+/** What a schema says of a value within 10 s: it is a user's code. @throws whatever it throws, and an error when it is late */
+export async function checkInTime<Output>(
+  schema: Schema<unknown, Output>,
+  value: unknown,
+): Promise<Checked<Output>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${CHECK_MS} ms`)), CHECK_MS);
+  });
+  try {
+    return await Promise.race([checkWith(schema, value), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
- * As {@link acceptedPayload}, of a schema that may take its time: it is a user's code.
+ * As {@link acceptedPayload}, of a schema that may take its time.
  * @throws ValidationError, also where the schema fails, or takes longer than 10 s
  */
 export async function payloadInTime<Output>(
@@ -94,16 +110,10 @@ export async function payloadInTime<Output>(
   schema: Schema<unknown, Output>,
   payload: unknown,
 ): Promise<Output> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${CHECK_MS} ms`)), CHECK_MS);
-  });
   try {
-    return acceptedPayload(type, payload, await Promise.race([checkWith(schema, payload), late]));
+    return acceptedPayload(type, payload, await checkInTime(schema, payload));
   } catch (error) {
     throw refusalOf(type, payload, error);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

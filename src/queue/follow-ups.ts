@@ -1,5 +1,5 @@
 /** The jobs that a handler asks for, checked as every other job before its own outcome is written. */
-import { ValidationError } from '../jobs/errors.js';
+import { atPlace, ValidationError } from '../jobs/errors.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertJobId, assertNotReserved, derivedId } from '../jobs/job-id.js';
 import type { NextJob } from '../jobs/job-options.js';
@@ -28,7 +28,7 @@ export function checkNextJobs(parent: JobRecord, next: unknown): FollowUp[] {
     try {
       return checkNextJob(parent, each);
     } catch (error) {
-      throw atIndex(error, index);
+      throw atPlace(error, `next job ${index}`);
     }
   });
 }
@@ -71,15 +71,6 @@ export function assertDifferent(next: readonly FollowUp[]): void {
     }
     ids.add(id);
   }
-}
-
-function atIndex(error: unknown, index: number): unknown {
-  if (!(error instanceof ValidationError)) return error;
-  const { code, message, problems } = error;
-  return new ValidationError(code, `next job ${index}: ${message}`, {
-    cause: error,
-    ...(problems && { problems }),
-  });
 }
 
 function invalid(message: string): ValidationError {

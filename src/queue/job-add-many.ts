@@ -37,7 +37,7 @@ export function checkJobs(jobs: readonly NewJob[], nowMs: number): CheckedJob[] 
       named.set(request.id, request);
       return checked;
     } catch (error) {
-      throw atPlace(error, index);
+      throw atPlace(error, `job ${index}`);
     }
   });
 }

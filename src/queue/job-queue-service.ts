@@ -20,7 +20,14 @@ import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
+import {
+  assertArray,
+  assertObject,
+  assertOptions,
+  checkBoolean,
+  checkText,
+  type OptionNames,
+} from '../jobs/options.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
 import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
@@ -40,14 +47,7 @@ import { cleanupJobs } from './job-cleanup.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './job-filter.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { listJobs } from './job-lists.js';
-import {
-  findJob,
-  findVersion,
-  type JobVersion,
-  noSuchJob,
-  VERSION_OPTIONS,
-  type VersionOptions,
-} from './job-lookup.js';
+import { findJob, findVersion, type JobVersion, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import {
   PROGRESS_OPTIONS,
   type ProgressOptions,
@@ -67,8 +67,8 @@ import { redeliverWebhook } from './webhook-redelivery.js';
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
   /**
-   * Whether streams that are missing are made on the first use. With `false` that is refused instead, until somebody has run `setup`:
-   * a wrong namespace is noticed. Defaults to true.
+   * Whether the queue makes streams that are missing on its first use. With `false` it refuses to work instead, until somebody has run
+   * `setup`: a wrong namespace is noticed. Workers on it make what they need in any case. Defaults to true.
    */
   createStreams?: boolean;
   /** A pino logger, or anything of its shape. Defaults to silence. */
@@ -113,7 +113,7 @@ const SEND_WITHIN_MS = 500;
  * any number of processes may have one.
  *
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
- * `JETFLEET_STREAM_DRIFT` and JetfleetError `JETFLEET_CLOSED`.
+ * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
 export class JobQueueService implements AsyncDisposable {
   readonly #options: JobQueueOptions;
@@ -125,6 +125,8 @@ export class JobQueueService implements AsyncDisposable {
   #opened: Broker | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closing: Promise<void> | undefined;
+  /** Ends what only waits. */
+  readonly #closed = new AbortController();
   readonly #underWay = new UnderWay();
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
@@ -170,7 +172,7 @@ export class JobQueueService implements AsyncDisposable {
     return this.#opened?.clock.now() ?? Date.now();
   }
 
-  /** Connects now instead of on first use, and creates the streams where they are missing. */
+  /** Connects now instead of on first use, and creates the streams where they are missing, unless `createStreams` is false. */
   async connect(): Promise<void> {
     await this.broker();
   }
@@ -191,7 +193,7 @@ export class JobQueueService implements AsyncDisposable {
     priority: JobPriority = JobPriority.NORMAL,
     options: JobOptions = {},
   ): Promise<string> {
-    // As `add` does, with one promise less for each job.
+    // As `addOrFind` does, with one promise less for each job.
     const clock = this.#opened?.clock;
     let job = checkJob(type, payload, priority, options, clock?.now() ?? Date.now());
     this.#underWay.begin();
@@ -214,10 +216,12 @@ export class JobQueueService implements AsyncDisposable {
   async add<T extends JobTypes>(
     job: JobDefinition<T>,
     payload: T['input'],
-    { priority = JobPriority.NORMAL, ...options }: AddOptions = {},
+    options: AddOptions = {},
   ): Promise<{ id: string; created: boolean }> {
     assertDefinition(job);
-    const check = (nowMs: number) => checkJob(job.type, payload, priority, options, nowMs);
+    assertObject('options', options);
+    const { priority = JobPriority.NORMAL, ...jobOptions } = options;
+    const check = (nowMs: number) => checkJob(job.type, payload, priority, jobOptions, nowMs);
     const { clock, checked } = this.#checkNow(check);
     const { id, known } = await this.#use(
       (broker) => addChecked(broker, clock ? checked : check(broker.clock.now())),
@@ -287,8 +291,7 @@ export class JobQueueService implements AsyncDisposable {
     options: WaitOptions = {},
   ): Promise<T['result']> {
     assertDefinition(job);
-    const record = await this.ended(id, options);
-    if (record.type !== job.type) throw noSuchJob(id);
+    const record = await this.#ended(id, options, job.type);
     if (record.error) throw new JobFailedError(id, record.error);
     return checkedResult(job, record.result);
   }
@@ -298,9 +301,14 @@ export class JobQueueService implements AsyncDisposable {
    * @throws JetfleetError `JETFLEET_WAIT_TIMEOUT`, `JETFLEET_NOT_FOUND`; the reason of `signal`
    */
   async ended(id: string, options: WaitOptions = {}): Promise<JobRecord> {
+    return this.#ended(id, options);
+  }
+
+  #ended(id: string, options: WaitOptions, type?: string): Promise<JobRecord> {
     assertJobId(id);
     assertOptions('options', options, WAIT_OPTIONS);
-    return endOf(await this.broker(), id, options);
+    const wait = { ...options, closed: this.#closed.signal, ...(type !== undefined && { type }) };
+    return endOf(() => this.broker(), id, wait);
   }
 
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
@@ -495,6 +503,7 @@ export class JobQueueService implements AsyncDisposable {
    * are refused. A second call waits for the first. Workers on it must be shut down before.
    */
   close(): Promise<void> {
+    this.#closed.abort();
     this.#closing ??= this.#close();
     return this.#closing;
   }

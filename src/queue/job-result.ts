@@ -1,7 +1,6 @@
 /** Waiting for the end of a job. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
@@ -10,7 +9,7 @@ import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob, noSuchJob } from './job-lookup.js';
 
 export interface WaitOptions {
-  /** How long to wait, in milliseconds. Defaults to until the job ends. */
+  /** How long to wait, in milliseconds from 0 to 24 days. Defaults to until the job ends. */
   timeoutMs?: number;
   /** Ends the wait, and not the job. */
   signal?: AbortSignal;
@@ -18,45 +17,80 @@ export interface WaitOptions {
 
 export const WAIT_OPTIONS: OptionNames<Required<WaitOptions>> = { timeoutMs: true, signal: true };
 
-/** A replica that lags behind does not know a job yet that has just been added. */
-const FIRST_LOOKS = 10;
-const FIRST_LOOK_MS = 100;
-/** When to look after a transition was heard: it may have to be stored first. */
-const LOOK_AFTER_MS = [0, 20, 100, 500];
-/** When to look in any case: a transition that is written while the connection is lost is not heard. */
-const LOOK_EVERY_MS = 5_000;
-
-/**
- * The last record of a job, once it has ended. Nothing is made in the broker for it. A job that has FAILED has ended, though
- * somebody may run it again.
- * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_WAIT_TIMEOUT`; ValidationError `JETFLEET_OPTION_INVALID`; the
- *   reason of `signal`
- */
-export async function endOf(
-  broker: Broker,
-  id: string,
-  { timeoutMs, signal }: WaitOptions,
-): Promise<JobRecord> {
-  checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `signal must be an AbortSignal, got ${excerptOf(signal)}`,
-    );
-  signal?.throwIfAborted();
-  const timeUp = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
-  const over = AbortSignal.any([...timeUp, ...(signal ? [signal] : [])]);
-  const job = await endBefore(broker, id, over);
-  if (isTerminal(job.status)) return job;
-  signal?.throwIfAborted();
-  throw new JetfleetError(
-    'JETFLEET_WAIT_TIMEOUT',
-    `job ${id} did not end within ${timeoutMs} ms; it is ${job.state}`,
-  );
+export interface Wait extends WaitOptions {
+  /** Of which type the job must be. Defaults to any. */
+  type?: string;
+  /** Fires when the queue is closed. */
+  closed: AbortSignal;
 }
 
-/** The job as it stands when it has ended, or when the wait is over. */
-async function endBefore(broker: Broker, id: string, over: AbortSignal): Promise<JobRecord> {
+/** A replica that lags behind does not know a job yet that has just been added. */
+const MAX_MISSES = 10;
+const AFTER_MISS_MS = 100;
+/** When to look after a transition was heard: it may have to be stored first. */
+const AFTER_NOTICE_MS = [0, 20, 100, 500];
+/** When to look in any case: a transition that is written while the connection is lost is not heard. */
+const LOOK_EVERY_MS = 5_000;
+/** When to look again after a broker that is away, or has no leader. */
+const AFTER_FAILURE_MS = 500;
+
+/**
+ * The last record of a job, once it has ended. Nothing is made in the broker for it, and an outage of the broker ends no wait. A job
+ * that has FAILED has ended, though somebody may run it again.
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`, also for a job of another type; `JETFLEET_WAIT_TIMEOUT`, which is retryable;
+ *   `JETFLEET_CLOSED`; the reason of `signal`
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
+ */
+export async function endOf(open: () => Promise<Broker>, id: string, wait: Wait): Promise<JobRecord> {
+  const { timeoutMs, signal, closed } = wait;
+  checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    const message = `signal must be an AbortSignal, got ${excerptOf(signal)}`;
+    throw new ValidationError('JETFLEET_OPTION_INVALID', message);
+  }
+  const over = new AbortController();
+  const end = () => over.abort();
+  const timer = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs);
+  const enders = signal ? [signal, closed] : [closed];
+  for (const each of enders) {
+    if (each.aborted) end();
+    each.addEventListener('abort', end);
+  }
+  const seen: { job?: JobRecord } = {};
+  try {
+    const looking = lookUntilEnded(open, id, wait.type, seen, over.signal);
+    // It may end after the wait.
+    looking.catch(() => {});
+    const record = await Promise.race([looking, aborted(over.signal)]);
+    if (record) return record;
+  } finally {
+    clearTimeout(timer);
+    for (const each of enders) each.removeEventListener('abort', end);
+    end();
+  }
+  signal?.throwIfAborted();
+  if (closed.aborted) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
+  const state = seen.job ? `it is ${seen.job.state}` : 'it could not be looked up';
+  const message = `job ${id} did not end within ${timeoutMs} ms; ${state}`;
+  throw new JetfleetError('JETFLEET_WAIT_TIMEOUT', message, { retryable: true });
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+async function lookUntilEnded(
+  open: () => Promise<Broker>,
+  id: string,
+  type: string | undefined,
+  seen: { job?: JobRecord },
+  over: AbortSignal,
+): Promise<JobRecord | undefined> {
+  const broker = await open();
+  if (over.aborted) return undefined;
   let looks = 0;
   let wake = () => {};
   const stop = broker.onTransition(id, () => {
@@ -64,31 +98,38 @@ async function endBefore(broker: Broker, id: string, over: AbortSignal): Promise
     wake();
   });
   try {
-    let job = await knownSoon(broker, id);
-    while (!isTerminal(job.status) && !over.aborted) {
-      const pauseMs = LOOK_AFTER_MS[looks++] ?? LOOK_EVERY_MS;
-      const pause = new AbortController();
-      wake = () => pause.abort();
-      await delay(pauseMs, undefined, { signal: AbortSignal.any([over, pause.signal]) }).catch(() => {});
-      job = await known(broker, id);
+    for (let misses = 0; !over.aborted; ) {
+      const found = await look(broker, id);
+      let pauseMs = AFTER_FAILURE_MS;
+      if (found !== 'no answer') {
+        misses = found ? 0 : misses + 1;
+        if (misses >= MAX_MISSES || (found && type !== undefined && found.type !== type)) throw noSuchJob(id);
+        if (found) seen.job = found;
+        if (found && isTerminal(found.status)) return found;
+        pauseMs = found ? (AFTER_NOTICE_MS[looks++] ?? LOOK_EVERY_MS) : AFTER_MISS_MS;
+      }
+      await new Promise<void>((resolve) => {
+        wake = () => {
+          clearTimeout(timer);
+          over.removeEventListener('abort', wake);
+          resolve();
+        };
+        const timer = setTimeout(wake, pauseMs);
+        over.addEventListener('abort', wake);
+      });
     }
-    return job;
+    return undefined;
   } finally {
     stop();
   }
 }
 
-async function knownSoon(broker: Broker, id: string): Promise<JobRecord> {
-  for (let look = 1; look < FIRST_LOOKS; look++) {
-    const job = await findJob(broker, id);
-    if (job) return job;
-    await delay(FIRST_LOOK_MS);
+/** One look; a broker that is away for a while knows nothing. */
+async function look(broker: Broker, id: string): Promise<JobRecord | undefined | 'no answer'> {
+  try {
+    return await findJob(broker, id);
+  } catch (error) {
+    if (error instanceof BrokerError && error.retryable) return 'no answer';
+    throw error;
   }
-  return known(broker, id);
-}
-
-async function known(broker: Broker, id: string): Promise<JobRecord> {
-  const job = await findJob(broker, id);
-  if (job) return job;
-  throw noSuchJob(id);
 }

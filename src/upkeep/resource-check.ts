@@ -12,6 +12,9 @@ export interface ResourceCheck {
 
 /**
  * Makes the check.
+ * @property resource what it looks at, such as `instances`: a worker leaves that to others that say they have looked at the same
  * @param graceMs how long something must be left behind before it is mended, in milliseconds; the check has a default of its own
  */
-export type ResourceCheckOf = (broker: Broker, graceMs?: number) => ResourceCheck;
+export type ResourceCheckOf = ((broker: Broker, graceMs?: number) => ResourceCheck) & {
+  readonly resource: string;
+};

@@ -24,7 +24,7 @@ export interface SweepOptions {
 
 export interface SweeperOptions extends SweepOptions {
   queue: JobQueueService;
-  /** What is looked at besides the jobs. Read when the first sweep begins. Defaults to nothing. */
+  /** What is looked at besides the jobs; it may grow. Defaults to nothing. */
   resources?: readonly ResourceCheckOf[];
   /** Asked before each sweep: false puts it off. Defaults to always. */
   isActive?: () => boolean;
@@ -70,7 +70,8 @@ export class Sweeper {
   readonly #logger: Logger;
   readonly #intervalMs: number;
   readonly #abort = new AbortController();
-  #checks: { jobs: JobCheck; resources: ResourceCheck[] } | undefined;
+  #jobs: JobCheck | undefined;
+  readonly #resources = new Map<ResourceCheckOf, ResourceCheck>();
   #timer: NodeJS.Timeout | undefined;
   #detach: (() => void) | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
@@ -110,22 +111,29 @@ export class Sweeper {
    */
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
-    this.#checks ??= this.#makeChecks(broker);
+    this.#jobs ??= this.#jobCheck(broker);
     // Retention, copies and the like are somebody's choice, and what was changed on purpose is not changed back.
     const streams = (await checkStreams(broker)).filter(
       ({ finding: { code } }) => code !== 'setting_drift' && code !== 'copies_low',
     );
     const missing = streams.filter(({ finding: { code } }) => /^(stream|consumer)_missing$/.test(code));
     const mended = await this.#mend(streams, missing);
-    const jobs = [...(await checkConsumers(broker)), ...(await this.#checks.jobs.look())];
+    const jobs = [...(await checkConsumers(broker)), ...(await this.#jobs.look())];
     mended.push(...(await this.#mend(jobs, jobs)));
     const found = [...streams, ...jobs];
-    for (const check of this.#checks.resources) {
+    const failures: unknown[] = [];
+    for (const check of this.#resourceChecks(broker)) {
       if (this.#abort.signal.aborted) break;
-      const left = await this.#lookAt(check);
-      found.push(...left);
-      mended.push(...(await this.#mend(left, check.due(left))));
+      try {
+        const left = await this.#lookAt(check);
+        found.push(...left);
+        mended.push(...(await this.#mend(left, check.due(left))));
+      } catch (error) {
+        // It keeps no other check from looking.
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return { findings: found.map(({ finding }) => finding), mended };
   }
 
@@ -159,24 +167,35 @@ export class Sweeper {
     return mended;
   }
 
-  #makeChecks(broker: Broker) {
-    const { resources = [], graceMs } = this.#options;
+  #jobCheck(broker: Broker): JobCheck {
+    const { graceMs = DEFAULT_JOB_GRACE_MS } = this.#options;
     const bounds = { lookBack: LOOK_BACK, maxMessages: MAX_MESSAGES, maxOpen: MAX_OPEN };
-    const jobs = new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS, ...bounds });
-    return { jobs, resources: resources.map((checkOf) => checkOf(broker, graceMs)) };
+    return new JobCheck(broker, { graceMs, ...bounds });
   }
 
-  get #looksAtResources(): boolean {
-    return (this.#options.resources ?? []).length > 0;
+  /** Each is made once: it remembers what it has reported. */
+  #resourceChecks(broker: Broker): ResourceCheck[] {
+    const { resources = [], graceMs } = this.#options;
+    return resources.map((checkOf) => {
+      const check = this.#resources.get(checkOf) ?? checkOf(broker, graceMs);
+      this.#resources.set(checkOf, check);
+      return check;
+    });
+  }
+
+  /** What this sweeper looks at besides the jobs, by name. */
+  get #looksAt(): string[] {
+    return (this.#options.resources ?? []).map(({ resource }) => resource);
   }
 
   /**
    * The sweep of a worker without a provider is no reason to leave instances alone, and nobody else deletes the orphans
    * that this worker has reported.
    */
-  #heard({ instances }: SweptNotice): void {
-    const hasReported = this.#checks?.resources.some((check) => check.hasReported) ?? false;
-    if ((instances || !this.#looksAtResources) && !hasReported) this.#planNext();
+  #heard({ resources }: SweptNotice): void {
+    const hasReported = [...this.#resources.values()].some((check) => check.hasReported);
+    const isAllSwept = this.#looksAt.every((resource) => resources.includes(resource));
+    if (isAllSwept && !hasReported) this.#planNext();
   }
 
   /** Each worker waits for another time, so that the first of them can tell the others in time. */
@@ -204,7 +223,7 @@ export class Sweeper {
     this.#latestMs = performance.now() + this.#spread(MOST_INTERVALS * this.#intervalMs);
     try {
       if (this.#abort.signal.aborted || !isActive()) return;
-      (await queue.broker()).announceSwept({ instances: this.#looksAtResources });
+      (await queue.broker()).announceSwept({ resources: this.#looksAt });
       await this.sweep();
     } catch (err) {
       if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');

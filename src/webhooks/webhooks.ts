@@ -8,7 +8,7 @@ import { parseWebhookSecret } from './signature.js';
 
 export interface WebhooksOptions extends WebhookClientOptions {
   /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */
-  secret?: string | string[];
+  secret?: string | string[] | undefined;
 }
 
 const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
@@ -25,9 +25,11 @@ const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
  */
 export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
   assertOptions('webhooks', options, OPTIONS);
-  const { secret = [], ...clientOptions } = options;
-  const secrets = [secret].flat();
+  const { secret, ...clientOptions } = options;
+  const secrets = [secret ?? []].flat();
   for (const each of secrets) parseWebhookSecret(each);
+  // What is wrong with them is said here, and not when a worker makes a client of its own.
+  createWebhookClient(clientOptions).close();
   return {
     name: 'webhooks',
     install({ heldJob }) {

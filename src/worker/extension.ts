@@ -43,6 +43,7 @@ export interface Installed {
 /** Job types with what they need, for `worker.use`. It may be used by several workers. */
 export interface WorkerExtension {
   readonly name: string;
+  /** Called once for each worker that uses it. It opens what it needs; what it throws reaches the caller of `use`. */
   install(host: WorkerHost): Installed;
 }
 
@@ -52,5 +53,15 @@ export function assertExtension(value: unknown): asserts value is WorkerExtensio
   throw new ValidationError(
     'JETFLEET_OPTION_INVALID',
     `use takes extensions, such as gpuInstances({ provider }) or webhooks({ secret }), got ${excerptOf(value)}`,
+  );
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function assertInstalled(name: string, value: unknown): asserts value is Installed {
+  const { handlers } = Object(value) as Partial<Installed>;
+  if (typeof handlers?.[Symbol.iterator] === 'function') return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `the extension ${excerptOf(name)} must bring handlers, a list of types with their options, got ${excerptOf(value)}`,
   );
 }

@@ -1,12 +1,10 @@
 import type { AnyActorLogic } from 'xstate';
-import type { JobTypes, RunDefaults } from '../jobs/define-job.js';
+import type { JobTypes } from '../jobs/define-job.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_CLAIM_AFTER_MS, MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from '../jobs/limits.js';
-import { checkInteger, checkNumber } from '../jobs/numbers.js';
-import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
+import { assertFunction, assertObject, type OptionNames } from '../jobs/options.js';
 import type { CompletedWith, JobOutcome, Snoozed } from '../jobs/outcome.js';
-import type { RetryPolicy } from '../jobs/retry-policy.js';
+import { type CheckedRun, checkedRun, RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import { assertSchema, type Schema } from '../jobs/schema.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -45,7 +43,11 @@ export type JobHandler<P = unknown> = (job: JobContext<P>) => unknown | Promise<
 export type TypedHandler<T extends JobTypes> = (
   job: JobContext<T['payload'], T['checkpoint']>,
 ) => TypedOutcome<T> | Promise<TypedOutcome<T>>;
-type TypedOutcome<T extends JobTypes> = T['result'] | CompletedWith<T['result']> | Snoozed<T['checkpoint']>;
+/** Without a schema of the result anything may be returned, and the compiler holds nothing of it. */
+type TypedOutcome<T extends JobTypes> =
+  | T['returned']
+  | CompletedWith<T['returned']>
+  | Snoozed<T['checkpoint']>;
 
 /** How a worker runs one job type. */
 export interface HandlerOptions<P = unknown> extends RunDefaults {
@@ -61,39 +63,15 @@ export const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
   payload: true,
   handler: true,
   chart: true,
-  concurrency: true,
-  retry: true,
-  maxAttempts: true,
-  timeoutMs: true,
-  claim: true,
-  claimAfterMs: true,
-  abandonAfterMs: true,
-};
-const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
-  baseMs: true,
-  maxRetryDelay: true,
-  jitter: true,
-  delaysMs: true,
+  ...RUN_DEFAULTS,
 };
 
 /** A handler whose options are checked and filled in. */
-export interface RegisteredHandler {
+export interface RegisteredHandler extends CheckedRun {
   type: string;
   payload?: Schema;
   run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
-  concurrency: number;
-  retry: RetryPolicy;
-  maxAttempts: number;
-  timeoutMs?: number;
-  claim: 'early' | 'durable';
-  claimAfterMs: number;
-  abandonAfterMs: number;
 }
-
-export const DEFAULT_CONCURRENCY = 10;
-const DEFAULT_ABANDON_AFTER_MS = 30_000;
-const DEFAULT_CLAIM_AFTER_MS = 100;
-const MAX_CONCURRENCY = 10_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkHandler<P>(
@@ -101,57 +79,18 @@ export function checkHandler<P>(
   options: HandlerOptions<P>,
   defaultMaxAttempts: number,
 ): RegisteredHandler {
-  const { handler, chart, payload, concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs } = options;
-  const { claim = 'early', maxAttempts = defaultMaxAttempts } = options;
-  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
+  const { handler, chart, payload, ...run } = options;
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
   }
   if (chart === undefined) assertFunction(`handler of ${type}`, handler);
   else assertObject(`chart of ${type}`, chart);
   if (payload !== undefined) assertSchema(`payload of ${type}`, payload);
-  assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
-  checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
-  checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
-  checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
-  checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
-  checkInteger(`${type}: claimAfterMs`, claimAfterMs, 0, MAX_CLAIM_AFTER_MS);
-  if (claim !== 'early' && claim !== 'durable') {
-    throw invalid(type, `claim ${JSON.stringify(claim)} must be early or durable`);
-  }
   return {
     type,
     ...(payload && { payload: payload as Schema }),
     run: chart ? { kind: 'chart', logic: chart } : { kind: 'function', handler: handler as JobHandler },
-    concurrency,
-    retry: checkedRetry(type, retry),
-    maxAttempts,
-    claim,
-    claimAfterMs,
-    abandonAfterMs,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-  };
-}
-
-/** A copy: nobody changes what was checked. */
-function checkedRetry(type: string, policy: RetryPolicy): RetryPolicy {
-  if (typeof policy !== 'object' || policy === null) throw invalid(type, 'needs an object as retry');
-  const { baseMs, maxRetryDelay, jitter, delaysMs } = policy;
-  checkNumber(`${type}: retry.baseMs`, baseMs, 0, MAX_DELAY_MS);
-  checkNumber(`${type}: retry.maxRetryDelay`, maxRetryDelay, 0, MAX_DELAY_MS);
-  checkNumber(`${type}: retry.jitter`, jitter, 0, 1);
-  if (delaysMs !== undefined && !Array.isArray(delaysMs)) {
-    throw invalid(type, 'needs an array of milliseconds as retry.delaysMs');
-  }
-  for (const [index, delayMs] of delaysMs?.entries() ?? []) {
-    // A hole or `undefined` would pass for a field that was left out.
-    checkNumber(`${type}: retry.delaysMs[${index}]`, delayMs ?? null, 0, MAX_DELAY_MS);
-  }
-  return {
-    ...(baseMs !== undefined && { baseMs }),
-    ...(maxRetryDelay !== undefined && { maxRetryDelay }),
-    ...(jitter !== undefined && { jitter }),
-    ...(delaysMs !== undefined && { delaysMs: [...delaysMs] }),
+    ...checkedRun(type, run, defaultMaxAttempts),
   };
 }
 

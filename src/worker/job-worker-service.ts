@@ -14,12 +14,13 @@ import type { ConnectionChange } from '../broker/connection-watch.js';
 import { SlotMap } from '../broker/slots.js';
 import { assertAllowed, assertSafe } from '../broker/topology.js';
 import { Inspector } from '../inspect/inspector.js';
-import { assertDefinition, type JobDefinition, type JobTypes, type RunDefaults } from '../jobs/define-job.js';
+import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
 import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
+import { RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import type { Schema } from '../jobs/schema.js';
 import { assertJobType, excerptOf } from '../jobs/validation.js';
 import { assertQueue } from '../queue/assert-queue.js';
@@ -30,7 +31,13 @@ import { Sweeper, type SweepOptions } from '../upkeep/sweeper.js';
 import type { AbandonedHandler } from '../wire/inspection.js';
 import { CancellationCheck } from './cancellation-check.js';
 import { type DrainStep, runSteps } from './drain-steps.js';
-import { assertExtension, type Installed, type WorkerExtension, type WorkerHost } from './extension.js';
+import {
+  assertExtension,
+  assertInstalled,
+  type Installed,
+  type WorkerExtension,
+  type WorkerHost,
+} from './extension.js';
 import type { OnFailpoint } from './failpoint.js';
 import { FirstDeliveries } from './first-deliveries.js';
 import {
@@ -120,7 +127,8 @@ export class JobWorkerService implements AsyncDisposable {
   readonly #runs = new SlotMap<HeldJob>();
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
-  readonly #extensions: (Installed & { name: string })[] = [];
+  /** By name. */
+  readonly #extensions = new Map<string, Installed>();
   /** Of the extensions, for the sweeper. */
   readonly #resources: ResourceCheckOf[] = [];
   readonly #sweeper: Sweeper | undefined;
@@ -182,23 +190,46 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   /**
-   * Takes in what others bring: the job types of an extension, with what they need. A handler that is registered later for
-   * one of these types wins.
+   * Adds the job types of extensions, with what these need, before or after `start`. A second extension of one name takes the place of
+   * the first, unless its types run already. Of two handlers for a type the one that came last wins.
    *
    * @example worker.use(gpuInstances({ provider }), webhooks({ secret }))
-   * @throws ValidationError `JETFLEET_OPTION_INVALID`; JetfleetError `JETFLEET_CLOSED`
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`; JetfleetError `JETFLEET_CLOSED`. Then none of them was added
    */
   use(...extensions: WorkerExtension[]): this {
     for (const extension of extensions) assertExtension(extension);
     if (this.state === 'draining' || this.state === 'stopped')
       throw new JetfleetError('JETFLEET_CLOSED', 'the worker is shut down; make a new one');
-    for (const extension of extensions) {
-      const installed = extension.install(this.#host);
-      this.#extensions.push({ name: extension.name, ...installed });
-      if (installed.resources) this.#resources.push(installed.resources);
-      for (const [type, handler] of installed.handlers) this.registerHandler(type, handler);
+    const added: [name: string, installed: Installed][] = [];
+    const handlers: RegisteredHandler[] = [];
+    try {
+      for (const extension of extensions) {
+        const installed = extension.install(this.#host);
+        added.push([extension.name, installed]);
+        assertInstalled(extension.name, installed);
+        for (const [type, options] of installed.handlers) handlers.push(this.#checkHandler(type, options));
+      }
+    } catch (error) {
+      for (const [name, installed] of added) this.#closeExtension(name, installed);
+      throw error;
     }
+    for (const [name, installed] of added) this.#takeExtension(name, installed);
+    for (const handler of handlers) this.#takeHandler(handler);
     return this;
+  }
+
+  #takeExtension(name: string, installed: Installed): void {
+    const before = this.#extensions.get(name);
+    if (before) {
+      if (before.resources) this.#resources.splice(this.#resources.indexOf(before.resources), 1);
+      this.#closeExtension(name, before);
+    }
+    this.#extensions.set(name, installed);
+    if (installed.resources) this.#resources.push(installed.resources);
+  }
+
+  #closeExtension(name: string, installed: Installed | undefined): void {
+    this.#queue.userCode.run(`close of ${name}`, () => installed?.close?.(0));
   }
 
   /**
@@ -206,6 +237,11 @@ export class JobWorkerService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
    */
   registerHandler<P>(type: string, options: HandlerOptions<P>): this {
+    this.#takeHandler(this.#checkHandler(type, options));
+    return this;
+  }
+
+  #checkHandler<P>(type: string, options: HandlerOptions<P>): RegisteredHandler {
     assertJobType(type);
     assertOptions(`options of ${type}`, options as HandlerOptions, HANDLER_OPTIONS);
     if (this.#opening.has(type)) {
@@ -221,13 +257,17 @@ export class JobWorkerService implements AsyncDisposable {
       ...(concurrency !== undefined && { concurrency }),
       ...(retry !== undefined && { retry }),
     };
-    this.#handlers.set(type, checkHandler(type, wanted, defaultMaxAttempts(type)));
+    return checkHandler(type, wanted, defaultMaxAttempts(type));
+  }
+
+  #takeHandler(handler: RegisteredHandler): void {
+    const { type } = handler;
+    this.#handlers.set(type, handler);
     if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
       this.#openLane(type, this.#ensure([type])).catch((err) =>
         this.#logger.error({ err, type }, 'cannot start the handler'),
       );
     }
-    return this;
   }
 
   /**
@@ -243,6 +283,7 @@ export class JobWorkerService implements AsyncDisposable {
     options: RunDefaults = {},
   ): this {
     assertDefinition(job);
+    assertOptions(`options of ${job.type}`, options, RUN_DEFAULTS);
     const { type, payload, of: _of, next: _next, result: _result, '~types': _types, ...defaults } = job;
     const running = typeof run === 'function' ? { handler: run as JobHandler } : { chart: run };
     const schema = payload && { payload: payload as Schema };
@@ -348,7 +389,7 @@ export class JobWorkerService implements AsyncDisposable {
       },
       reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
       checkWebhookUrl: async (url, signal) => {
-        for (const { checkWebhookUrl } of this.#extensions) await checkWebhookUrl?.(url, signal);
+        for (const installed of this.#extensions.values()) await installed.checkWebhookUrl?.(url, signal);
       },
     };
   }
@@ -544,9 +585,9 @@ export class JobWorkerService implements AsyncDisposable {
     const lanes = () => [...this.#lanes.values()];
     return [
       { name: 'abandon handlers', run: () => this.#lingering.abandonAll() },
-      ...this.#extensions.map(({ name, close }) => ({
+      ...[...this.#extensions].map(([name, installed]) => ({
         name: `close ${name}`,
-        run: () => close?.(Math.max(0, end - performance.now())),
+        run: () => installed.close?.(Math.max(0, end - performance.now())),
       })),
       { name: 'stop the sweeper', run: () => this.#sweeper?.stop() },
       // What ended last is acknowledged before the trimmer sees how far the server is.

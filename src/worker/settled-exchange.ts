@@ -15,17 +15,18 @@ const MAX_NAMED = 100_000;
  * Asks all workers which messages of a consumer they have settled, before it is read message by message; yields after each
  * question what they have named so far. They leave the removal to the asker for a while.
  * @param firstSeq nothing before it is stored any more
- * @param questions how many at most
+ * @param mayAskAgain asked before each question but the first. Defaults to always
  */
 export async function* askSettled(
   broker: Broker,
   consumer: Pick<WorkConsumer, 'kind' | 'name'>,
   firstSeq: number,
-  questions = MAX_QUESTIONS,
+  mayAskAgain: () => boolean = () => true,
 ): AsyncIterable<ReadonlySet<number>> {
   const seqs = new Set<number>();
-  for (let asked = 0; asked < questions; asked++) {
-    if (asked > 0) await delay(ASK_AGAIN_AFTER_MS);
+  for (let asked = 0; asked < MAX_QUESTIONS; asked++) {
+    if (asked > 0) await delay(ASK_AGAIN_AFTER_MS, undefined, { ref: false });
+    if (asked > 0 && !mayAskAgain()) return;
     for (const seq of await askOnce(broker, consumer, firstSeq)) seqs.add(seq);
     yield seqs;
   }

@@ -205,8 +205,8 @@ export class Trimmer {
     }
     const { broker } = this.#options;
     // Whoever stops has no time to ask again.
-    const questions = this.#stopped ? 1 : undefined;
-    const othersKnow = (firstSeq: number) => askSettled(broker, source, firstSeq, questions);
+    const mayAskAgain = () => !this.#stopped;
+    const othersKnow = (firstSeq: number) => askSettled(broker, source, firstSeq, mayAskAgain);
     const removed = await removeSettled(broker, { ...source, known: settled.known(), othersKnow }, floor);
     settled.forget(removed.upTo);
     turn.endedMs = performance.now();

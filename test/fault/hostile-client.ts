@@ -55,7 +55,7 @@ function forged(
       return jobs.map(({ id }) => ({ subject: subjects.cancelled(), body: { id, seq: 2 ** 40 } }));
     case 'swept': {
       const orphans = Array.from({ length: ORPHANS }, (_, n) => [`orphan-${n}`, 0]);
-      return [{ subject: subjects.swept(), body: { instances: true, orphans, at: tomorrow } }];
+      return [{ subject: subjects.swept(), body: { resources: ['instances'], orphans, at: tomorrow } }];
     }
     case 'drain':
       return jobs.map(({ worker }) => ({

@@ -157,6 +157,7 @@ test('a command that looks, at the wrong place, says so and leaves no streams th
     'job cancel x',
     'job retry x',
     'job cleanup',
+    'job watch',
     'events list',
     'inspect',
     'top --once',

@@ -8,6 +8,7 @@ import {
   complete,
   defineJob,
   JobFailedError,
+  JobQueueService,
   JobWorkerService,
   NonRetryableError,
   snooze,
@@ -105,6 +106,8 @@ describe('a job of a definition', () => {
     expect(await fleet.queue.getJob(note, id)).toMatchObject({ payload: 'mine' });
     expect(await fleet.queue.getJob(resize, id)).toBeUndefined();
     await expect(fleet.queue.result(resize, id)).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+    const waits = await fleet.queue.add(idle, 1);
+    await expect(fleet.queue.result(resize, waits.id)).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
   });
 });
 
@@ -129,6 +132,10 @@ describe('whoever waits for a job', () => {
     await expect(fleet.queue.result(idle, id, { timeoutMs: 30 })).rejects.toMatchObject({
       code: 'JETFLEET_WAIT_TIMEOUT',
       message: `job ${id} did not end within 30 ms; it is queued`,
+      retryable: true,
+    });
+    await expect(fleet.queue.result(idle, id, { timeoutMs: 20.5 })).rejects.toMatchObject({
+      code: 'JETFLEET_WAIT_TIMEOUT',
     });
     const stop = new AbortController();
     const waiting = fleet.queue.result(idle, id, { signal: stop.signal });
@@ -140,6 +147,37 @@ describe('whoever waits for a job', () => {
 
   it('that nobody added is told so', async () => {
     await expect(fleet.queue.result(idle, 'nobody')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+  });
+
+  it('is let go at once by a signal, and by the close of its queue', async () => {
+    const stop = new AbortController();
+    const unknown = fleet.queue.ended('nobody-yet', { signal: stop.signal });
+    stop.abort(new Error('gone home'));
+    await expect(unknown).rejects.toThrow('gone home');
+    const { id } = await fleet.queue.add(idle, 1);
+    const closing = new JobQueueService({ servers: nats.url, namespace: fleet.namespace });
+    const waiting = closing.ended(id);
+    waiting.catch(() => {});
+    await delay(700);
+    const since = performance.now();
+    await closing.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'JETFLEET_CLOSED' });
+    expect(performance.now() - since).toBeLessThan(2_000);
+  });
+
+  it('waits on while the broker does not answer', async () => {
+    await using own = await startNats();
+    await using queue = new JobQueueService({ servers: own.url });
+    const { id } = await queue.add(idle, 1);
+    const waiting = queue.ended(id);
+    waiting.catch(() => {});
+    await delay(700);
+    // A read is given up after 5 s.
+    process.kill(own.pid, 'SIGSTOP');
+    await delay(11_000);
+    process.kill(own.pid, 'SIGCONT');
+    await queue.cancel(id);
+    expect((await waiting).state).toBe('cancelled');
   });
 
   it('hears of its end though its notice was lost', async () => {
@@ -174,6 +212,32 @@ describe('whoever waits for a job', () => {
     await expect(fleet.queue.result(other, id)).rejects.toMatchObject({
       code: 'JETFLEET_RESULT_INVALID',
       message: 'the result of note does not fit its definition: must be a number',
+    });
+  });
+
+  it('gets what the schema makes of what the handler returned', async () => {
+    const size = defineJob({ type: 'size', result: z.string().transform(Number) });
+    fleet.workers[0]?.handle(size, () => '5');
+    const { id } = await fleet.queue.add(size, null);
+    expect(await fleet.queue.result(size, id)).toBe(5);
+    expect((await fleet.queue.getJob(size, id))?.result).toBe('5');
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new TypeError('schema is broken');
+      },
+    ],
+    ['rejects', () => Promise.reject(new TypeError('schema is broken'))],
+    ['gives nothing', () => undefined],
+  ])('hears that a schema of results %s', async (_, validate) => {
+    const { id } = await fleet.queue.add(note, 'text');
+    const other = defineJob({ type: 'note', result: standard(validate as never) });
+    await expect(fleet.queue.result(other, id)).rejects.toMatchObject({
+      code: 'JETFLEET_RESULT_INVALID',
+      message: expect.stringContaining('the result of note does not fit its definition: its schema failed: '),
     });
   });
 
@@ -279,18 +343,20 @@ describe('defineJob refuses', () => {
     }
   });
 
-  it('options that are out of range, when a worker takes the job', () => {
-    const wrong = defineJob({ type: 'wrong', concurrency: 0 });
-    expect(() => fleet.workers[0]?.handle(wrong, () => 1)).toThrow(/^wrong: concurrency /);
-    expect(() => fleet.workers[0]?.handle(wrong, () => 1, { concurrency: -1 })).toThrow(
-      /^wrong: concurrency /,
-    );
+  it('options that are out of range, and so does a worker', () => {
+    expect(() => defineJob({ type: 'wrong', concurrency: 0 })).toThrow(/^wrong: concurrency /);
+    expect(() => defineJob({ type: 'wrong', timeoutMs: -5 })).toThrow(/^wrong: timeoutMs /);
+    expect(() => fleet.workers[0]?.handle(idle, () => 1, { concurrency: -1 })).toThrow(/^idle: concurrency /);
+    for (const options of [null, { concurency: 1 }] as never[])
+      expect(() => fleet.workers[0]?.handle(idle, () => 1, options)).toThrow(
+        expect.objectContaining({ code: 'JETFLEET_OPTION_INVALID' }),
+      );
     expect(() => fleet.workers[0]?.handle(note, undefined as never)).toThrow(
       expect.objectContaining({ code: 'JETFLEET_OPTION_INVALID' }),
     );
   });
 
-  it('nothing that only looks strange: null as a payload, a frozen payload', async () => {
+  it('no payload that only looks strange: frozen, with null in it', async () => {
     const any = defineJob({ type: 'any', payload: z.any() });
     fleet.workers[0]?.handle(any, ({ payload }) => [payload, new NonRetryableError('x').code]);
     const { id } = await fleet.queue.add(any, Object.freeze({ a: null }));

@@ -1,8 +1,9 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { z } from 'zod';
 import { openConnection } from '../../src/broker/connection.js';
-import { JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
+import { defineJob, JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
 import { listWorkers, watchMachines } from '../../src/inspect/index.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
 import { startHttp } from '../support/http.js';
@@ -65,7 +66,7 @@ const SUBSCRIBES: [subject: string, ...who: Role[]][] = [
   ['jobs.>'],
   ['webhooks.>'],
   ['schedules.>'],
-  ['events.>', 'observer'],
+  ['events.>', 'scheduler', 'worker', 'observer', 'server'],
   ['inspect.>', 'observer', 'server'],
   ['jetfleet.cancelled', 'worker'],
   ['jetfleet.>', 'worker'],
@@ -201,6 +202,12 @@ test('the roles work together: a job, a delayed one, retries, watching and cance
   const answer = await producer.request('jobs.high.report.published', '{}', { timeout: 5_000 });
   expect(answer.json()).toMatchObject({ stream: 'JOBS' });
   await producer.close();
+  const report = defineJob({ type: 'report', result: z.object({ runs: z.number() }) });
+  const { id: waited } = await scheduler.add(report, {});
+  const waitedSince = performance.now();
+  expect(await scheduler.result(report, waited)).toEqual({ runs: expect.any(Number) });
+  // It was heard, and not looked for.
+  expect(performance.now() - waitedSince).toBeLessThan(4_000);
   await scheduler.addJob('report', {}, 'normal', { id: 'added' });
   await scheduler.addJob('report', {}, 'normal', { id: 'delayed', delayMs: 200 });
   await scheduler.addJob('report', {}, 'normal', { id: 'retried' });

@@ -5,6 +5,7 @@ import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { sweptInstances } from '../../src/instances/reported-orphans.js';
+import type { ResourceCheckOf } from '../../src/upkeep/resource-check.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -166,7 +167,7 @@ it('no notice makes an orphan older than this worker has seen it: it is deleted 
   const options = { queue: fleet.queue, resources, graceMs: 0, intervalMs: 3_600_000 };
   const sweeper = new Sweeper(options);
   await sweeper.start();
-  connection.publish(subjects.swept(), JSON.stringify({ instances: true, orphans: [[id, 1]] }));
+  connection.publish(subjects.swept(), JSON.stringify({ resources: ['instances'], orphans: [[id, 1]] }));
   await connection.flush();
   expect((await sweeper.sweep()).mended).toEqual([]);
   expect((await sweeper.sweep()).mended).toMatchObject([{ code: 'instance_orphaned', target: id, ok: true }]);
@@ -178,7 +179,7 @@ it('sweeps after four intervals and a half at the latest, whatever others say', 
   const { subjects, connection } = await fleet.queue.broker();
   const sweeper = new Sweeper({ queue: fleet.queue, intervalMs: 100, graceMs: 0 });
   await sweeper.start();
-  const forged = setInterval(() => connection.publish(subjects.swept(), '{"instances":true}'), 10);
+  const forged = setInterval(() => connection.publish(subjects.swept(), '{"resources":["instances"]}'), 10);
   const at: number[] = [];
   const look = vi.spyOn(sweeper, 'sweep').mockImplementation(async () => {
     at.push(performance.now());
@@ -200,7 +201,7 @@ it('is put off by a worker that looks at instances too, not by one that cannot',
     intervalMs: 120,
   });
   await sweeper.start();
-  const announcing = setInterval(() => broker.announceSwept({ instances: false }), 10);
+  const announcing = setInterval(() => broker.announceSwept({ resources: ['volumes'] }), 10);
   await vi.waitFor(() => expect(listed()).toBeGreaterThan(1));
   clearInterval(announcing);
   await sweeper.stop();
@@ -215,14 +216,30 @@ it('malformed, huge and binary notices do no harm', async () => {
     '',
     'null',
     '[]',
-    '{"instances":1}',
+    '{"resources":1}',
+    '{"resources":[null,{}]}',
     '\u0000\ufffd',
-    `{"instances":true,"x":"${'x'.repeat(500_000)}"}`,
+    `{"resources":["instances"],"x":"${'x'.repeat(500_000)}"}`,
   ];
   for (const body of bodies) connection.publish(subjects.swept(), body);
   connection.publish(subjects.swept(), Uint8Array.from([0xff, 0xfe, 0x00]));
   await connection.flush();
   expect((await sweeper.sweep()).mended).toMatchObject([{ target: 'stuck', ok: true }]);
+  await sweeper.stop();
+});
+
+it('what comes later is looked at by the next sweep, and a check that fails keeps no other from looking', async () => {
+  const id = await orphan();
+  const resources: ResourceCheckOf[] = [];
+  const sweeper = new Sweeper({ queue: fleet.queue, resources, graceMs: 0 });
+  expect((await sweeper.sweep()).findings).toEqual([]);
+  const fails = () => Promise.reject(new Error('no volumes today'));
+  const failing = () => ({ look: fails, due: () => [], hasReported: false });
+  resources.push(Object.assign(failing, { resource: 'volumes' }), sweptInstances(fleet.provider));
+  await expect(sweeper.sweep()).rejects.toThrow('no volumes today');
+  resources.shift();
+  // The failing sweep has reported it.
+  expect((await sweeper.sweep()).mended).toMatchObject([{ code: 'instance_orphaned', target: id, ok: true }]);
   await sweeper.stop();
 });
 

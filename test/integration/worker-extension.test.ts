@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { JobWorkerService, type WorkerExtension, webhooks } from '../../src/index.js';
+import { defineJob, JobWorkerService, type WorkerExtension, webhooks } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -70,4 +70,85 @@ it('a worker that is shut down uses nothing more', async () => {
   await worker.shutdown();
   expect(() => worker.use(mailing(log))).toThrow(expect.objectContaining({ code: 'JETFLEET_CLOSED' }));
   expect(log).toEqual([]);
+});
+
+it('where one of them fails, none is taken in, and what was opened is closed', async () => {
+  const log: string[] = [];
+  const worker = new JobWorkerService(fleet.queue);
+  const failing: WorkerExtension = {
+    name: 'failing',
+    install: () => {
+      throw new Error('no mail server');
+    },
+  };
+  const wrong: WorkerExtension = {
+    name: 'wrong',
+    install: () => ({
+      handlers: [['wrong', { concurrency: 0, handler: () => 1 }]],
+      close: () => void log.push('wrong closed'),
+    }),
+  };
+  const empty = { name: 'empty', install: () => undefined } as never;
+  expect(() => worker.use(mailing(log), failing)).toThrow('no mail server');
+  expect(() => worker.use(mailing(log), wrong)).toThrow(/^wrong: concurrency /);
+  expect(() => worker.use(mailing(log), empty)).toThrow(/^the extension empty must bring handlers/);
+  const opened = `opened in ${fleet.namespace}`;
+  expect(log).toEqual([
+    opened,
+    'closed within 0',
+    opened,
+    'closed within 0',
+    'wrong closed',
+    opened,
+    'closed within 0',
+  ]);
+  await worker.start();
+  await expect(
+    new JobWorkerService(fleet.queue, { concurrency: { send_mail: 1 } }).start(),
+  ).rejects.toMatchObject({
+    code: 'JETFLEET_OPTION_INVALID',
+  });
+  await worker.shutdown();
+  expect(log).toHaveLength(7);
+});
+
+it('a second one of a name takes the place of the first, unless its types run', async () => {
+  const log: string[] = [];
+  const other: string[] = [];
+  const worker = new JobWorkerService(fleet.queue).use(mailing(log)).use(mailing(other));
+  expect(log.at(-1)).toBe('closed within 0');
+  await worker.start();
+  const { id } = await fleet.queue.add(defineJob({ type: 'send_mail' }), {});
+  await fleet.waitForJob(id, 'completed');
+  expect(other).toContain('mailed 1');
+  expect(() => worker.use(mailing(log))).toThrow(/send_mail runs already/);
+  expect(log.at(-1)).toBe('closed within 0');
+  await worker.shutdown();
+  expect(other.at(-1)).toBe('closed within 1');
+});
+
+it('what an extension brings may be an object of a class', async () => {
+  class Mail {
+    readonly handlers = [['class_mail', { handler: () => this.sent++ }]] as const;
+    sent = 0;
+    closed = 0;
+    close() {
+      this.closed++;
+    }
+  }
+  const mail = new Mail();
+  const worker = new JobWorkerService(fleet.queue).use({ name: 'mail', install: () => mail });
+  await worker.start();
+  const { id } = await fleet.queue.add(defineJob({ type: 'class_mail' }), {});
+  await fleet.waitForJob(id, 'completed');
+  await worker.shutdown();
+  expect(mail).toMatchObject({ sent: 1, closed: 1 });
+});
+
+it('what is wrong with the options of webhooks is said before a worker uses them', () => {
+  for (const options of [{ timeoutMs: 0 }, { secret: 'none' }, { secrets: [] }])
+    expect(() => webhooks(options as never)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^JETFLEET_/) }),
+    );
+  expect(webhooks({ secret: undefined }).name).toBe('webhooks');
 });

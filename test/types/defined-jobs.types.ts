@@ -60,6 +60,12 @@ export async function read(id: string): Promise<void> {
   same<typeof result, { bytes: number }>();
   const job = await queue.getJob(resize, id);
   same<NonNullable<typeof job>['result'], { bytes: number } | undefined>();
+  const size = defineJob({ type: 'size', result: z.string().transform(Number) });
+  worker.handle(size, () => '5');
+  // @ts-expect-error what a handler returns is not what the schema makes of it
+  worker.handle(size, () => 5);
+  const parsed = await queue.result(size, id);
+  same<typeof parsed, number>();
   const unknown = await queue.result(loose, id);
   same<typeof unknown, unknown>();
   // @ts-expect-error no such option

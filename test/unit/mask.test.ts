@@ -285,10 +285,22 @@ describe('for any JSON', () => {
   });
 });
 
-test('the place of a line in a stack is shown, as a module has it', () => {
+test('the place of a line in a stack is shown, as a module has it, and nothing else of a file URL', () => {
   const stack =
     'Error: boom\n    at inner (file:///srv/app/handler.mjs:4:26)\n    at file:///srv/app/main.mjs:9:1';
   expect(maskText(stack)).toBe(stack);
-  const more = `file:///srv/app.mjs?token=${SECRET} file://user:${SECRET}@host/x https://host/${SECRET}`;
-  expect(maskText(more)).not.toContain(SECRET);
+  expect(maskText('    at f (file:///srv/app.mjs?t=1700000000:4:26)')).toBe(
+    '    at f (file:///srv/app.mjs?[masked]:4:26)',
+  );
+  for (const text of [
+    `file:///srv/app.mjs?token=${SECRET}`,
+    `file:///srv/app.mjs?c=${SECRET}`,
+    `file:///srv/app.mjs#${SECRET}`,
+    `file://user:${SECRET}@host/x`,
+    `file:///srv/app.mjs,https://host/${SECRET}`,
+    `file:///srv/app.mjs:1:2),https://host/${SECRET}`,
+    `file:///srv/app.mjs?next=https://host/${SECRET}`,
+    `file:///srv/https://host/${SECRET}`,
+  ])
+    expect(maskText(text), text).not.toContain(SECRET);
 });

@@ -1,0 +1,106 @@
+import { ValidationError } from './errors.js';
+import { MAX_CLAIM_AFTER_MS, MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from './limits.js';
+import { checkInteger, checkNumber } from './numbers.js';
+import { assertOptions, type OptionNames } from './options.js';
+import type { RetryPolicy } from './retry-policy.js';
+
+/** How jobs of a type run, unless the job or the worker says otherwise. */
+export interface RunDefaults {
+  /** Jobs of this type that run at once in one worker. Defaults to 10. */
+  concurrency?: number;
+  /** Delays between attempts. Defaults to full jitter over 1 s doubling up to 5 minutes. */
+  retry?: RetryPolicy;
+  /** Attempts when the job does not say. Defaults to 3. */
+  maxAttempts?: number;
+  /** Limit for one attempt in milliseconds when the job does not say. Defaults to 24 hours. */
+  timeoutMs?: number;
+  /**
+   * When the handler may begin. `early`: at once, if the job is new. Its claim is written when the handler still runs after
+   * `claimAfterMs`, or saves a checkpoint; a job that ends sooner writes its outcome alone. A worker that dies before the
+   * claim loses no job, but counts no attempt. `durable`: once the claim is on disk. Charts are always `durable`. Defaults
+   * to `early`.
+   */
+  claim?: 'early' | 'durable';
+  /** How long an `early` handler runs before its claim is written, in milliseconds from 0 to 1,000. Defaults to 100. */
+  claimAfterMs?: number;
+  /**
+   * How long a function, or a promise of a chart, may go on after its signal has fired, in milliseconds from 0. It keeps its slot until it ends; after this
+   * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
+   */
+  abandonAfterMs?: number;
+}
+
+export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
+  concurrency: true,
+  retry: true,
+  maxAttempts: true,
+  timeoutMs: true,
+  claim: true,
+  claimAfterMs: true,
+  abandonAfterMs: true,
+};
+const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
+  baseMs: true,
+  maxRetryDelay: true,
+  jitter: true,
+  delaysMs: true,
+};
+
+/** Checked and filled in. */
+export type CheckedRun = Required<Omit<RunDefaults, 'timeoutMs'>> & { timeoutMs?: number };
+
+const DEFAULT_CONCURRENCY = 10;
+const DEFAULT_ABANDON_AFTER_MS = 30_000;
+const DEFAULT_CLAIM_AFTER_MS = 100;
+const MAX_CONCURRENCY = 10_000;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkedRun(type: string, options: RunDefaults, defaultMaxAttempts: number): CheckedRun {
+  const { concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs, claim = 'early' } = options;
+  const { maxAttempts = defaultMaxAttempts, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
+  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS } = options;
+  assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
+  checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
+  checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
+  checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
+  checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
+  checkInteger(`${type}: claimAfterMs`, claimAfterMs, 0, MAX_CLAIM_AFTER_MS);
+  if (claim !== 'early' && claim !== 'durable') {
+    throw invalid(type, `claim ${JSON.stringify(claim)} must be early or durable`);
+  }
+  return {
+    concurrency,
+    retry: checkedRetry(type, retry),
+    maxAttempts,
+    claim,
+    claimAfterMs,
+    abandonAfterMs,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  };
+}
+
+/** A copy: nobody changes what was checked. */
+function checkedRetry(type: string, policy: RetryPolicy): RetryPolicy {
+  if (typeof policy !== 'object' || policy === null) throw invalid(type, 'needs an object as retry');
+  const { baseMs, maxRetryDelay, jitter, delaysMs } = policy;
+  checkNumber(`${type}: retry.baseMs`, baseMs, 0, MAX_DELAY_MS);
+  checkNumber(`${type}: retry.maxRetryDelay`, maxRetryDelay, 0, MAX_DELAY_MS);
+  checkNumber(`${type}: retry.jitter`, jitter, 0, 1);
+  if (delaysMs !== undefined && !Array.isArray(delaysMs)) {
+    throw invalid(type, 'needs an array of milliseconds as retry.delaysMs');
+  }
+  for (const [index, delayMs] of delaysMs?.entries() ?? []) {
+    // A hole or `undefined` would pass for a field that was left out.
+    checkNumber(`${type}: retry.delaysMs[${index}]`, delayMs ?? null, 0, MAX_DELAY_MS);
+  }
+  return {
+    ...(baseMs !== undefined && { baseMs }),
+    ...(maxRetryDelay !== undefined && { maxRetryDelay }),
+    ...(jitter !== undefined && { jitter }),
+    ...(delaysMs !== undefined && { delaysMs: [...delaysMs] }),
+  };
+}
+
+function invalid(type: string, problem: string): ValidationError {
+  return new ValidationError('JETFLEET_OPTION_INVALID', `handler of ${type} ${problem}`);
+}
