@@ -3,10 +3,10 @@
  * the page is stale.
  */
 import { readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { cruise, type ICruiseResult } from 'dependency-cruiser';
+import { keepPage } from './kept-page.js';
 
 /** What each folder is for, from the bottom up. */
 const FOLDERS: Readonly<Record<string, string>> = {
@@ -16,7 +16,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/wire': 'Subjects, headers and messages: the public contract.',
   'src/broker': 'All that is asked of NATS, in jobs and records. The only folder that imports `@nats-io`.',
   'src/queue': 'Adds, finds, lists, counts, cancels, retries and cleans up jobs.',
-  'src/upkeep': 'Finds jobs that nothing brings on and streams that are missing, and mends them.',
+  'src/upkeep': 'Finds stuck jobs and missing streams, and repairs them.',
   'src/inspect': 'Shows live what the machines of workers do; draws charts.',
   'src/worker': 'Takes jobs, runs their handlers, writes their outcomes.',
   'src/gpu': 'The interface of GPU providers, the adapter of Novita, and its simulator.',
@@ -169,15 +169,7 @@ export async function architectureDocs(): Promise<string> {
 
 async function main(args: string[]): Promise<void> {
   const page = fileURLToPath(new URL('../docs/architecture.md', import.meta.url));
-  const wanted = await architectureDocs();
-  if (!args.includes('--check')) {
-    await writeFile(page, wanted);
-    return;
-  }
-  const present = await readFile(page, 'utf8').catch(() => '');
-  if (present === wanted) return;
-  console.error(`${page} is stale: run \`npm run docs:architecture\` and commit the result`);
-  process.exitCode = 1;
+  await keepPage(page, await architectureDocs(), args, 'npm run docs:architecture');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));

@@ -2,12 +2,12 @@
  * Draws every statechart into docs/machines.md, or the page that is given, from its definition. `--check` writes
  * nothing and exits 1 when the page is stale.
  */
-import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { AnyStateMachine } from 'xstate';
 import { BUILT_IN_CHARTS } from '../src/inspect/built-in-charts.js';
 import { type Chart, chartOf } from '../src/inspect/chart.js';
 import { chartToMermaid } from '../src/inspect/chart-mermaid.js';
+import { keepPage } from './kept-page.js';
 
 /** A sentence on the part that each chart plays. */
 const NOTES: Readonly<Record<string, string>> = {
@@ -69,15 +69,7 @@ function stateTable({ states }: Chart): string {
 async function main(args: string[]): Promise<void> {
   const given = args.find((arg) => !arg.startsWith('--'));
   const page = given ?? fileURLToPath(new URL('../docs/machines.md', import.meta.url));
-  const wanted = machineDocs();
-  if (!args.includes('--check')) {
-    await writeFile(page, wanted);
-    return;
-  }
-  const present = await readFile(page, 'utf8').catch(() => '');
-  if (present === wanted) return;
-  console.error(`${page} is stale: run \`npm run docs:machines\` and commit the result`);
-  process.exitCode = 1;
+  await keepPage(page, machineDocs(), args, 'npm run docs:machines');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));

@@ -1,5 +1,6 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defined } from '../jobs/defined.js';
 import { isJobId } from '../jobs/job-id.js';
 import { MAX_DERIVED_ID_LENGTH } from '../jobs/limits.js';
 import {
@@ -48,8 +49,10 @@ export function openQueue(
 function newQueue(options: GlobalOptions, logger: Logger, more: JobQueueOptions = {}): JobQueueService {
   return new JobQueueService({
     name: 'jetfleet-cli',
-    ...(more.servers === undefined && connectOptions(options)),
-    ...(more.servers === undefined && options.replicas !== undefined && { replicas: options.replicas }),
+    ...(more.servers === undefined && {
+      ...connectOptions(options),
+      ...defined({ replicas: options.replicas }),
+    }),
     // Empty instead of left out: the environment was read already.
     namespace: options.namespace ?? '',
     logger,

@@ -1,5 +1,5 @@
+import { withDeadline } from '../jobs/deadline.js';
 import { guardedSignal } from '../telemetry/guarded-signal.js';
-import { withDeadline } from './deadline.js';
 import { isInstanceId } from './instance-id.js';
 import type { GpuProvider, Instance, Offer, Template } from './provider.js';
 import { ProviderError, type ProviderErrorClass } from './provider-error.js';
@@ -27,7 +27,7 @@ export function guardedProvider(
     const message = `${provider.name} ${name} gave no answer within ${callTimeoutMs} ms`;
     return withDeadline(
       callTimeoutMs,
-      signal,
+      [signal],
       () => new ProviderError(late(name), message),
       (ended) => call(guarded(ended)),
     );

@@ -9,7 +9,7 @@ import { instanceNameFor } from '../gpu/instance-name.js';
 import type { GpuProvider, Offer, Template } from '../gpu/provider.js';
 import { BrokerError } from '../jobs/errors.js';
 import { type CreateInstancePayload, createInstancePayload } from '../jobs/payloads.js';
-import type { HeldJobOf } from '../worker/extension.js';
+import type { HeldJobOf, WorkerHost } from '../worker/extension.js';
 import type { HandlerOptions, JobContext } from '../worker/job-handler.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { Watchful } from './watchful.js';
@@ -21,7 +21,7 @@ export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
   heldJob: HeldJobOf;
   watchful: Watchful;
   /** Refuses a URL that webhooks of this worker may not go to. */
-  checkUrl?: (url: string, signal: AbortSignal) => Promise<void>;
+  checkUrl: WorkerHost['checkWebhookUrl'];
   /** Defaults to none: any number may be rented. */
   limit?: RentalLimit;
 }
@@ -50,7 +50,7 @@ export function createInstanceHandler(
       resolveOffers: fromPromise(async ({ input: { jobId, payload } }) => {
         const job = heldJob(jobId);
         const url = payload.webhookUrl ?? job.record.webhookUrl;
-        if (url !== undefined) await checkUrl?.(url, job.signal);
+        if (url !== undefined) await checkUrl(url, job.signal);
         const offers = async () => {
           await templateOf(job, payload.templateId);
           return listOffers(provider, payload, job.signal);

@@ -1,6 +1,7 @@
 import { DEFAULT_SETTLE_DELAY_MS, MAX_LOOK_UPS } from '../../machines/index.js';
 import { guardedProvider } from '../gpu/guarded-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
+import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
@@ -79,8 +80,7 @@ function watchOf(
     provider,
     reschedule,
     logger,
-    ...(pollIntervalMs !== undefined && { pollIntervalMs }),
-    ...(ownPollsPerSecond !== undefined && { ownPollsPerSecond }),
+    ...defined({ pollIntervalMs, ownPollsPerSecond }),
   });
 }
 
@@ -105,7 +105,7 @@ function handlersOf(
     instances,
     watch,
     ...verifying,
-    ...(pollIntervalMs !== undefined && { pollIntervalMs }),
+    ...defined({ pollIntervalMs }),
   };
   const handlers: [string, unknown][] = [
     [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, ...creating })],

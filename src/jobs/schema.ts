@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { z } from 'zod';
+import { withDeadline } from './deadline.js';
 import { type Problem, ValidationError } from './errors.js';
 import { toJobError } from './job-error.js';
 import { MAX_PROBLEM_LENGTH, MAX_PROBLEMS } from './limits.js';
@@ -86,19 +87,12 @@ export function acceptedPayload<Output>(type: string, payload: unknown, checked:
 const CHECK_MS = 10_000;
 
 /** What a schema says of a value within 10 s: it is a user's code. @throws whatever it throws, and an error when it is late */
-export async function checkInTime<Output>(
+export function checkInTime<Output>(
   schema: Schema<unknown, Output>,
   value: unknown,
 ): Promise<Checked<Output>> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${CHECK_MS} ms`)), CHECK_MS);
-  });
-  try {
-    return await Promise.race([checkWith(schema, value), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = () => new Error(`it took longer than ${CHECK_MS} ms`);
+  return withDeadline(CHECK_MS, [], late, () => checkWith(schema, value));
 }
 
 /**

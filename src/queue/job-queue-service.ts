@@ -56,7 +56,7 @@ import {
   redriveJob,
   redriveJobs,
 } from './job-redrive.js';
-import { checkJob } from './job-request.js';
+import { type CheckedJob, checkJob } from './job-request.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending } from './oldest-pending.js';
@@ -222,11 +222,7 @@ export class JobQueueService implements AsyncDisposable {
     assertObject('options', options);
     const { priority = JobPriority.NORMAL, ...jobOptions } = options;
     const check = (nowMs: number) => checkJob(job.type, payload, priority, jobOptions, nowMs);
-    const { clock, checked } = this.#checkNow(check);
-    const { id, known } = await this.#use(
-      (broker) => addChecked(broker, clock ? checked : check(broker.clock.now())),
-      assertPayloadOf(job, checked.body),
-    );
+    const { id, known } = await this.#addOne(check, ({ body }) => assertPayloadOf(job, body));
     return { id, created: known === undefined };
   }
 
@@ -240,9 +236,18 @@ export class JobQueueService implements AsyncDisposable {
     priority: JobPriority,
     options: JobOptions,
   ): Promise<AddedJob> {
-    const check = (nowMs: number) => checkJob(type, payload, priority, options, nowMs);
+    return this.#addOne((nowMs) => checkJob(type, payload, priority, options, nowMs));
+  }
+
+  #addOne(
+    check: (nowMs: number) => CheckedJob,
+    pass: (checked: CheckedJob) => Promise<void> = async () => {},
+  ): Promise<AddedJob> {
     const { clock, checked } = this.#checkNow(check);
-    return this.#use((broker) => addChecked(broker, clock ? checked : check(broker.clock.now())));
+    return this.#use(
+      (broker) => addChecked(broker, clock ? checked : check(broker.clock.now())),
+      pass(checked),
+    );
   }
 
   /**
@@ -271,11 +276,15 @@ export class JobQueueService implements AsyncDisposable {
   /** The same of a definition, with its types; undefined as well when the id names a job of another type. */
   async getJob<T extends JobTypes>(job: JobDefinition<T>, id: string): Promise<TypedRecord<T> | undefined>;
   async getJob(job: JobDefinition | string, typedId?: string): Promise<JobRecord | undefined> {
-    if (typedId !== undefined) assertDefinition(job);
-    const id = typedId ?? job;
+    if (typedId === undefined) return this.#find(job as string);
+    assertDefinition(job);
+    const found = await this.#find(typedId);
+    return found?.type === job.type ? found : undefined;
+  }
+
+  async #find(id: string): Promise<JobRecord | undefined> {
     assertJobId(id);
-    const found = await findJob(await this.#looking(), id as string);
-    return typedId === undefined || found?.type === (job as JobDefinition).type ? found : undefined;
+    return findJob(await this.#looking(), id);
   }
 
   /**
@@ -503,7 +512,7 @@ export class JobQueueService implements AsyncDisposable {
    * are refused. A second call waits for the first. Workers on it must be shut down before.
    */
   close(): Promise<void> {
-    this.#closed.abort();
+    this.#closed.abort(closedQueue());
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -549,6 +558,7 @@ export class JobQueueService implements AsyncDisposable {
     this.#underWay.begin();
     try {
       const broker = this.broker();
+      // It is waited for once the check is passed; until then Node would take its failure for one that nobody handles.
       broker.catch(() => {});
       await passed;
       return await work(await broker);
@@ -562,7 +572,7 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   #open(lookOnly = !this.#makesStreams): Promise<{ broker: Broker; report: TopologyReport }> {
-    if (this.#closing) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
+    if (this.#closing) throw closedQueue();
     this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
     this.#opening.then(
       ({ broker }) => {
@@ -575,6 +585,10 @@ export class JobQueueService implements AsyncDisposable {
     );
     return this.#opening;
   }
+}
+
+function closedQueue(): JetfleetError {
+  return new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
 }
 
 /** @throws BrokerError `JETFLEET_NO_STREAM` */

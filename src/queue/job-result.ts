@@ -1,5 +1,6 @@
 /** Waiting for the end of a job. */
 import type { Broker } from '../broker/broker.js';
+import { withDeadline } from '../jobs/deadline.js';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
@@ -18,9 +19,9 @@ export interface WaitOptions {
 export const WAIT_OPTIONS: OptionNames<Required<WaitOptions>> = { timeoutMs: true, signal: true };
 
 export interface Wait extends WaitOptions {
-  /** Of which type the job must be. Defaults to any. */
+  /** The type that the job must have. Defaults to any. */
   type?: string;
-  /** Fires when the queue is closed. */
+  /** Fires when the queue is closed, and says so. */
   closed: AbortSignal;
 }
 
@@ -48,38 +49,15 @@ export async function endOf(open: () => Promise<Broker>, id: string, wait: Wait)
     const message = `signal must be an AbortSignal, got ${excerptOf(signal)}`;
     throw new ValidationError('JETFLEET_OPTION_INVALID', message);
   }
-  const over = new AbortController();
-  const end = () => over.abort();
-  const timer = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs);
-  const enders = signal ? [signal, closed] : [closed];
-  for (const each of enders) {
-    if (each.aborted) end();
-    each.addEventListener('abort', end);
-  }
   const seen: { job?: JobRecord } = {};
-  try {
-    const looking = lookUntilEnded(open, id, wait.type, seen, over.signal);
-    // It may end after the wait.
-    looking.catch(() => {});
-    const record = await Promise.race([looking, aborted(over.signal)]);
-    if (record) return record;
-  } finally {
-    clearTimeout(timer);
-    for (const each of enders) each.removeEventListener('abort', end);
-    end();
-  }
-  signal?.throwIfAborted();
-  if (closed.aborted) throw new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
-  const state = seen.job ? `it is ${seen.job.state}` : 'it could not be looked up';
-  const message = `job ${id} did not end within ${timeoutMs} ms; ${state}`;
-  throw new JetfleetError('JETFLEET_WAIT_TIMEOUT', message, { retryable: true });
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
+  const late = () => {
+    const state = seen.job ? `it is ${seen.job.state}` : 'it could not be looked up';
+    const message = `job ${id} did not end within ${timeoutMs} ms; ${state}`;
+    return new JetfleetError('JETFLEET_WAIT_TIMEOUT', message, { retryable: true });
+  };
+  return withDeadline(timeoutMs, [signal, closed], late, (over) =>
+    lookUntilEnded(open, id, wait.type, seen, over),
+  );
 }
 
 async function lookUntilEnded(
@@ -88,9 +66,9 @@ async function lookUntilEnded(
   type: string | undefined,
   seen: { job?: JobRecord },
   over: AbortSignal,
-): Promise<JobRecord | undefined> {
+): Promise<JobRecord> {
   const broker = await open();
-  if (over.aborted) return undefined;
+  over.throwIfAborted();
   let looks = 0;
   let wake = () => {};
   const stop = broker.onTransition(id, () => {
@@ -98,7 +76,8 @@ async function lookUntilEnded(
     wake();
   });
   try {
-    for (let misses = 0; !over.aborted; ) {
+    for (let misses = 0; ; ) {
+      over.throwIfAborted();
       const found = await look(broker, id);
       let pauseMs = AFTER_FAILURE_MS;
       if (found !== 'no answer') {
@@ -118,7 +97,6 @@ async function lookUntilEnded(
         over.addEventListener('abort', wake);
       });
     }
-    return undefined;
   } finally {
     stop();
   }

@@ -4,7 +4,7 @@ import type { Diagnosis } from './finding.js';
 /** Looks for what jobs have left behind outside the broker, such as rented instances; one for all sweeps of a worker. */
 export interface ResourceCheck {
   look(signal: AbortSignal): Promise<Diagnosis[]>;
-  /** Of what one look has found, what is to be mended now. */
+  /** The findings of one look that are mended now. */
   due(found: readonly Diagnosis[]): Diagnosis[];
   /** Whether something was reported that a later look is to mend. */
   readonly hasReported: boolean;

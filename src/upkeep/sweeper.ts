@@ -1,5 +1,6 @@
 import { atMost } from '../broker/bounded.js';
 import type { Broker, SweptNotice } from '../broker/broker.js';
+import { withDeadline } from '../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
@@ -138,24 +139,10 @@ export class Sweeper {
   }
 
   /** A provider that never answers must not end all later sweeps. */
-  async #lookAt(check: ResourceCheck): Promise<Diagnosis[]> {
+  #lookAt(check: ResourceCheck): Promise<Diagnosis[]> {
     const { lookTimeoutMs = DEFAULT_LOOK_TIMEOUT_MS } = this.#options;
-    const timeUp = new AbortController();
-    const looking = check.look(AbortSignal.any([this.#abort.signal, timeUp.signal]));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new Error(`what jobs have rented was not listed within ${lookTimeoutMs} ms`);
-      timer = setTimeout(() => {
-        timeUp.abort(error);
-        reject(error);
-      }, lookTimeoutMs);
-    });
-    try {
-      return await Promise.race([looking, late]);
-    } finally {
-      clearTimeout(timer);
-      looking.catch(() => {});
-    }
+    const late = () => new Error(`what jobs have rented was not listed within ${lookTimeoutMs} ms`);
+    return withDeadline(lookTimeoutMs, [this.#abort.signal], late, (signal) => check.look(signal));
   }
 
   async #mend(found: readonly Diagnosis[], due: readonly Diagnosis[]): Promise<Mended[]> {

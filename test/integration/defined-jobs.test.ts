@@ -27,6 +27,19 @@ const note = defineJob({ type: 'note', payload: z.string() });
 const idle = defineJob({ type: 'idle' });
 const broken = defineJob({ type: 'broken', retry: { baseMs: 1 }, maxAttempts: 2 });
 
+/** What a schema does that is none. */
+const BROKEN_SCHEMAS: [does: string, validate: () => unknown][] = [
+  [
+    'throws',
+    () => {
+      throw new TypeError('schema is broken');
+    },
+  ],
+  ['rejects', () => Promise.reject(new TypeError('schema is broken'))],
+  ['gives nothing', () => undefined],
+  ['gives an answer of no schema', () => ({})],
+];
+
 let nats: EmbeddedServer;
 let fleet: Fleet;
 const notes: string[] = [];
@@ -223,16 +236,7 @@ describe('whoever waits for a job', () => {
     expect((await fleet.queue.getJob(size, id))?.result).toBe('5');
   });
 
-  it.each<[string, () => unknown]>([
-    [
-      'throws',
-      () => {
-        throw new TypeError('schema is broken');
-      },
-    ],
-    ['rejects', () => Promise.reject(new TypeError('schema is broken'))],
-    ['gives nothing', () => undefined],
-  ])('hears that a schema of results %s', async (_, validate) => {
+  it.each(BROKEN_SCHEMAS)('hears that a schema of results %s', async (_, validate) => {
     const { id } = await fleet.queue.add(note, 'text');
     const other = defineJob({ type: 'note', result: standard(validate as never) });
     await expect(fleet.queue.result(other, id)).rejects.toMatchObject({
@@ -291,17 +295,7 @@ describe('a schema of another library', () => {
     }
   });
 
-  it.each<[string, () => unknown]>([
-    [
-      'throws',
-      () => {
-        throw new TypeError('schema is broken');
-      },
-    ],
-    ['rejects', () => Promise.reject(new TypeError('schema is broken'))],
-    ['gives nothing', () => undefined],
-    ['gives an answer of no schema', () => ({})],
-  ])('that %s fails its job at once, with the reason', async (name, validate) => {
+  it.each(BROKEN_SCHEMAS)('that %s fails its job at once, with the reason', async (name, validate) => {
     const type = `odd_${name.replaceAll(' ', '_')}`;
     fleet.workers[0]?.registerHandler(type, { payload: standard(validate as never), handler: () => 1 });
     const job = defineJob({ type, payload: standard(validate as never) });

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
+import { withDeadline } from '../../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { parseRetryAfter } from '../../jobs/retry-after.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
-import { withDeadline } from '../deadline.js';
 import { ProviderError } from '../provider-error.js';
 import { type CallKind, classify, isErrorEnvelope, readError, unanswered } from './novita-errors.js';
 import { parseJson } from './novita-json.js';
@@ -95,7 +95,7 @@ export class NovitaClient {
   async #exchange(call: NovitaCall<unknown>): Promise<Answer> {
     const late = () => new Error(`no answer within ${this.#timeoutMs} ms`);
     try {
-      return await withDeadline(this.#timeoutMs, call.signal, late, (signal) => this.#send(call, signal));
+      return await withDeadline(this.#timeoutMs, [call.signal], late, (signal) => this.#send(call, signal));
     } catch (error) {
       call.signal?.throwIfAborted();
       const message = this.#describe(call, `failed: ${networkReason(error)}`);

@@ -1,0 +1,31 @@
+/**
+ * Makes a call that ends by its deadline and with its callers. The call gets a signal and is raced all the same: what is
+ * outside may heed no signal, as `fetch` after a 101.
+ * @param timeoutMs none where it is undefined
+ * @throws what `late` gives, at the deadline; the reason of the first of `signals` that fires
+ */
+export async function withDeadline<T>(
+  timeoutMs: number | undefined,
+  signals: readonly (AbortSignal | undefined)[],
+  late: () => Error,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  for (const signal of signals) signal?.throwIfAborted();
+  const controller = new AbortController();
+  let end!: (reason: unknown) => void;
+  const ended = new Promise<never>((_, reject) => {
+    end = (reason) => {
+      reject(reason);
+      controller.abort(reason);
+    };
+  });
+  const onAbort = ({ target }: Event) => end((target as AbortSignal).reason);
+  for (const signal of signals) signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(late()), timeoutMs);
+  try {
+    return await Promise.race([call(controller.signal), ended]);
+  } finally {
+    clearTimeout(timer);
+    for (const signal of signals) signal?.removeEventListener('abort', onAbort);
+  }
+}
