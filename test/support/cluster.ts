@@ -1,5 +1,7 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -77,13 +79,15 @@ export async function startCluster({ size = 3 }: ClusterOptions = {}): Promise<C
 }
 
 async function prepareCluster(size: number): Promise<Cluster> {
-  const routes = await freePorts(size);
+  const ports = await freePorts(3 * size);
+  const routes = ports.splice(0, size);
   const nodes = await Promise.all(
     routes.map(async (routePort, index) => {
       const name = `n${index + 1}`;
       // Each its own, since the guard of a server that outlives this process removes just that.
       const runDir = await mkdtemp(join(tmpdir(), `jetfleet-cluster-${name}-`));
-      return new GuardedNode({ name, runDir, routePort, routes });
+      const [port = 0, monitorPort = 0] = ports.splice(0, 2);
+      return new GuardedNode({ name, runDir, routePort, routes, port, monitorPort });
     }),
   );
 
@@ -123,16 +127,21 @@ interface NodePlace {
   routePort: number;
   /** Route ports of all nodes. */
   routes: readonly number[];
+  /** For clients. */
+  port: number;
+  monitorPort: number;
 }
 
 class GuardedNode implements ClusterNode {
   readonly #place: NodePlace;
   #guard: Guard | undefined;
-  /** Stays after the first start: clients and other nodes must find a restarted node where it was. */
-  #listening: Listening = { pid: 0, port: 0, monitorPort: 0, version: '' };
+  /** Its ports stay: clients and other nodes must find a restarted node where it was. */
+  #listening: Listening;
 
   constructor(place: NodePlace) {
     this.#place = place;
+    const { port, monitorPort } = place;
+    this.#listening = { pid: 0, port, monitorPort, version: '' };
   }
 
   get name(): string {
@@ -303,18 +312,26 @@ async function waitFor<T>(timeoutMs: number, what: string, find: () => Promise<T
   }
 }
 
-/** Ports that are free now, all different: each is held until the last one is known. */
+/**
+ * Ports that are free now, all different: each is held until the last one is known. The system gives none of these away by itself, so
+ * that a node which is down for a while finds its own free again.
+ */
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, HOST, () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
+  const ports = await Promise.all(servers.map(listenBelowEphemeral));
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+async function listenBelowEphemeral(server: Server): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_768);
+    server.listen(port, HOST);
+    try {
+      await once(server, 'listening');
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
 }
