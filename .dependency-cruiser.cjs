@@ -10,6 +10,7 @@ const layers = {
   dashboard: ['dashboard', 'src/jobs', 'src/wire'],
   'src/wire': ['src/wire', 'src/jobs'],
   'src/broker': ['src/broker', 'src/wire', ...toJobs],
+  'src/embedded': ['src/embedded', 'src/broker', ...toJobs],
   'src/queue': toQueue,
   'src/upkeep': ['src/upkeep', ...toQueue],
   'src/inspect': ['src/inspect', 'machines', ...toQueue],

@@ -6,17 +6,17 @@
  * webhook signing and verifying in `jetfleet/webhooks`, the statecharts in `jetfleet/machines`, their
  * drawings and who runs them in `jetfleet/inspect`, and a nats-server for development and tests in `jetfleet/embedded`.
  */
-export type { NatsConnection } from './broker/connection.js';
-export { type Drift, formatDrift } from './broker/drift.js';
+export type { NatsConnection } from './broker/connection/connection.js';
 export type {
   EventFilter,
   EventHandler,
   EventMeta,
   EventOptions,
   EventSubscription,
-} from './broker/event-consumer.js';
-export type { EventDeadLetter } from './broker/event-dead-letters.js';
-export type { TopologyReport } from './broker/topology.js';
+} from './broker/consume/event-consumer.js';
+export type { EventDeadLetter } from './broker/consume/event-dead-letters.js';
+export { type Drift, formatDrift } from './broker/topology/drift.js';
+export type { TopologyReport } from './broker/topology/topology.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
 export type { InstanceLook } from './instances/instance-watch.js';
@@ -69,12 +69,12 @@ export {
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
-export type { DeleteConsumerOptions, EventConsumerLag } from './queue/event-lag.js';
-export type { JobFilter, JobPage } from './queue/job-filter.js';
 export { type JobQueueOptions, JobQueueService } from './queue/job-queue-service.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-result.js';
-export type { JobQueueStats, StatusCounts } from './queue/job-stats.js';
+export type { JobFilter, JobPage } from './queue/list/job-filter.js';
+export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
+export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
 export type { SweepOptions } from './upkeep/sweeper.js';

@@ -17,34 +17,34 @@ import {
   type WorkKind,
   workKindOf,
 } from '../wire/subjects.js';
-import { BrokerClock } from './broker-clock.js';
-import { type Appended, CommitLog, type CommitLogOptions } from './commit-log.js';
-import { type ConnectOptions, openConnection } from './connection.js';
-import { type ConnectionChange, ConnectionWatch } from './connection-watch.js';
-import type { Delivery } from './delivery.js';
-import { DirectRead, type StoredMessage } from './direct-read.js';
-import { Envelopes } from './envelopes.js';
+import { BrokerClock } from './connection/broker-clock.js';
+import { type ConnectOptions, openConnection } from './connection/connection.js';
+import { type ConnectionChange, ConnectionWatch } from './connection/connection-watch.js';
+import { forbidden, type Violation } from './connection/forbidden.js';
+import { flush } from './connection/guarded.js';
+import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './connection/notices.js';
+import { Replies } from './connection/replies.js';
+import { ReplyInbox } from './connection/reply-inbox.js';
+import type { Delivery } from './consume/delivery.js';
 import {
   consumeEvents,
   type EventFilter,
   type EventHandler,
   type EventOptions,
   type EventSubscription,
-} from './event-consumer.js';
-import { type EventFeed, feedEvents } from './event-feed.js';
-import { forbidden, type Violation } from './forbidden.js';
-import { flush } from './guarded.js';
-import { HandlerSettings } from './handler-settings.js';
-import { MissingStreams } from './missing-streams.js';
-import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './notices.js';
-import { PullSource } from './pull-source.js';
-import { RememberedCounts } from './remembered-counts.js';
-import { Replies } from './replies.js';
-import { ReplyInbox } from './reply-inbox.js';
-import { assertServer } from './server-check.js';
-import type { TopologyOptions } from './stream-config.js';
-import { Topology, type TopologyReport } from './topology.js';
-import { STALLED, UnansweredWrites } from './unanswered-writes.js';
+} from './consume/event-consumer.js';
+import { type EventFeed, feedEvents } from './consume/event-feed.js';
+import { PullSource } from './consume/pull-source.js';
+import { type Appended, CommitLog, type CommitLogOptions } from './publish/commit-log.js';
+import { Envelopes } from './publish/envelopes.js';
+import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
+import { DirectRead, type StoredMessage } from './read/direct-read.js';
+import { RememberedCounts } from './read/remembered-counts.js';
+import { HandlerSettings } from './topology/handler-settings.js';
+import { MissingStreams } from './topology/missing-streams.js';
+import { assertServer } from './topology/server-check.js';
+import type { TopologyOptions } from './topology/stream-config.js';
+import { Topology, type TopologyReport } from './topology/topology.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */

@@ -1,6 +1,6 @@
 /** The flags that say how to reach the broker. Their defaults in the environment are read where it is connected to. */
 import { type Command, Help, Option } from 'commander';
-import type { ConnectOptions } from '../broker/connection.js';
+import type { ConnectOptions } from '../broker/connection/connection.js';
 import { usageError } from './exit-code.js';
 
 export interface BrokerFlags {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
+import { type EmbeddedServer, startEmbeddedServer } from '../embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import { instanceNameStem } from '../gpu/instance-name.js';
 import { gpuInstances } from '../instances/gpu-instances.js';

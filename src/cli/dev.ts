@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { type EmbeddedServer, startEmbeddedServer } from '../broker/embedded/index.js';
-import type { EventSubscription } from '../broker/event-consumer.js';
+import type { EventSubscription } from '../broker/consume/event-consumer.js';
+import { type EmbeddedServer, startEmbeddedServer } from '../embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import type { HttpServer } from '../http/index.js';
 import { gpuInstances } from '../instances/gpu-instances.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { EventConsumerLag } from '../queue/event-lag.js';
+import type { EventConsumerLag } from '../queue/stats/event-lag.js';
 import { plain } from './machine-text.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { clip, note, paint, print, printJson, table } from './output.js';

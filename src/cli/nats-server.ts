@@ -1,4 +1,4 @@
-import { findNatsServer } from '../broker/embedded/index.js';
+import { findNatsServer } from '../embedded/index.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { note } from './output.js';
 

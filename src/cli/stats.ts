@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
-import type { JobQueueStats } from '../queue/job-stats.js';
+import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { paint, print, printJson, table } from './output.js';
 

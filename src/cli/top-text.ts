@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { WorkerInfo } from '../inspect/index.js';
-import type { JobQueueStats } from '../queue/job-stats.js';
+import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { plain } from './machine-text.js';
 import { clip, paint, table } from './output.js';
 import { statsText } from './stats.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Broker } from '../broker/broker.js';
-import { STALLED } from '../broker/unanswered-writes.js';
+import { STALLED } from '../broker/publish/unanswered-writes.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import { STREAM_KINDS, type StreamKind } from '../wire/subjects.js';
 import { readMonitor } from './check-server.js';

@@ -7,7 +7,7 @@ import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import { readStats } from '../queue/job-stats.js';
+import { readStats } from '../queue/stats/job-stats.js';
 import { checkConsumers } from '../upkeep/check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
 import { checkStreams } from '../upkeep/check-streams.js';

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventFeed } from '../broker/event-feed.js';
+import type { EventFeed } from '../broker/consume/event-feed.js';
 import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import type { JobQueueStats } from '../queue/job-stats.js';
+import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import type { Logger } from '../telemetry/logger.js';
 import { JobTimes, type Percentiles, percentiles, type Times } from './live-samples.js';
 

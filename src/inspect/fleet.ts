@@ -1,4 +1,4 @@
-import { PerSecond } from '../broker/notices.js';
+import { PerSecond } from '../broker/connection/notices.js';
 import { assertJobId } from '../jobs/job-id.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertFunction, assertOptions, checkName } from '../jobs/options.js';

@@ -1,6 +1,6 @@
 import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { Broker } from '../broker/broker.js';
-import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/notices.js';
+import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/connection/notices.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { InspectionRecord } from '../wire/inspection.js';

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import type { StoredMessage } from '../broker/direct-read.js';
+import type { StoredMessage } from '../broker/read/direct-read.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';

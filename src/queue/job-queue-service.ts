@@ -1,10 +1,15 @@
 import { Broker, type BrokerOptions } from '../broker/broker.js';
-import type { BrokerClock } from '../broker/broker-clock.js';
-import { checkCommitOptions } from '../broker/commit-log.js';
-import type { EventFilter, EventHandler, EventOptions, EventSubscription } from '../broker/event-consumer.js';
-import type { EventFeed } from '../broker/event-feed.js';
-import { checkTopology, type TopologyOptions } from '../broker/stream-config.js';
-import { assertSafe, type TopologyReport } from '../broker/topology.js';
+import type { BrokerClock } from '../broker/connection/broker-clock.js';
+import type {
+  EventFilter,
+  EventHandler,
+  EventOptions,
+  EventSubscription,
+} from '../broker/consume/event-consumer.js';
+import type { EventFeed } from '../broker/consume/event-feed.js';
+import { checkCommitOptions } from '../broker/publish/commit-log.js';
+import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
+import { assertSafe, type TopologyReport } from '../broker/topology/topology.js';
 import {
   type AddOptions,
   assertDefinition,
@@ -33,20 +38,10 @@ import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
-import {
-  DELETE_CONSUMER,
-  type DeleteConsumerOptions,
-  deleteEventConsumer,
-  type EventConsumerLag,
-  readEventLag,
-} from './event-lag.js';
 import { type AddedJob, addChecked } from './job-add.js';
 import { addMany, checkJobs } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
-import { cleanupJobs } from './job-cleanup.js';
-import { JOB_FILTER, type JobFilter, type JobPage } from './job-filter.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
-import { listJobs } from './job-lists.js';
 import { findJob, findVersion, type JobVersion, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import {
   PROGRESS_OPTIONS,
@@ -58,9 +53,19 @@ import {
 } from './job-redrive.js';
 import { type CheckedJob, checkJob } from './job-request.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
-import { type JobQueueStats, readStats } from './job-stats.js';
-import { oldestPending } from './oldest-pending.js';
-import { type BrokerHealth, readBrokerHealth } from './stream-health.js';
+import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
+import { listJobs } from './list/job-lists.js';
+import { cleanupJobs } from './retention/job-cleanup.js';
+import {
+  DELETE_CONSUMER,
+  type DeleteConsumerOptions,
+  deleteEventConsumer,
+  type EventConsumerLag,
+  readEventLag,
+} from './stats/event-lag.js';
+import { type JobQueueStats, readStats } from './stats/job-stats.js';
+import { oldestPending } from './stats/oldest-pending.js';
+import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
 import { UnderWay } from './under-way.js';
 import { redeliverWebhook } from './webhook-redelivery.js';
 

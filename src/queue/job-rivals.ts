@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import type { StoredMessage } from '../broker/direct-read.js';
+import type { StoredMessage } from '../broker/read/direct-read.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import {
   ANY,

@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { assertAllowed } from '../broker/topology.js';
-import { type CoveringConsumer, coveringConsumers, lostMessages } from '../queue/settled-messages.js';
+import { assertAllowed } from '../broker/topology/topology.js';
+import {
+  type CoveringConsumer,
+  coveringConsumers,
+  lostMessages,
+} from '../queue/retention/settled-messages.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 

@@ -1,11 +1,11 @@
 import type { Broker } from '../broker/broker.js';
-import type { StoredMessage } from '../broker/direct-read.js';
+import type { StoredMessage } from '../broker/read/direct-read.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isJobType, isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
-import { sumOf, uncoveredTypes } from '../queue/unhandled-types.js';
-import { recordsById } from '../queue/work-jobs.js';
+import { recordsById } from '../queue/list/work-jobs.js';
+import { sumOf, uncoveredTypes } from '../queue/stats/unhandled-types.js';
 import { Header } from '../wire/headers.js';
 import {
   ANY,

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import type { StoredMessage } from '../broker/direct-read.js';
+import type { StoredMessage } from '../broker/read/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 

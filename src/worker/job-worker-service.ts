@@ -10,9 +10,9 @@ import {
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
-import type { ConnectionChange } from '../broker/connection-watch.js';
+import type { ConnectionChange } from '../broker/connection/connection-watch.js';
 import { SlotMap } from '../broker/slots.js';
-import { assertAllowed, assertSafe } from '../broker/topology.js';
+import { assertAllowed, assertSafe } from '../broker/topology/topology.js';
 import { Inspector } from '../inspect/inspector.js';
 import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
@@ -28,9 +28,9 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ResourceCheckOf } from '../upkeep/resource-check.js';
 import { Sweeper, type SweepOptions } from '../upkeep/sweeper.js';
+import { Trimmer } from '../upkeep/trimmer.js';
 import type { AbandonedHandler } from '../wire/inspection.js';
-import { CancellationCheck } from './cancellation-check.js';
-import { type DrainStep, runSteps } from './drain-steps.js';
+import { FirstDeliveries } from './claim/first-deliveries.js';
 import {
   assertExtension,
   assertInstalled,
@@ -38,8 +38,6 @@ import {
   type WorkerExtension,
   type WorkerHost,
 } from './extension.js';
-import type { OnFailpoint } from './failpoint.js';
-import { FirstDeliveries } from './first-deliveries.js';
 import {
   checkHandler,
   HANDLER_OPTIONS,
@@ -48,14 +46,16 @@ import {
   type RegisteredHandler,
   type TypedHandler,
 } from './job-handler.js';
-import { JobRunner } from './job-runner.js';
 import { Lane } from './lane.js';
-import { LeaseKeeper } from './lease-keeper.js';
-import { LingeringHandlers } from './lingering-handlers.js';
+import { LeaseKeeper } from './lease/lease-keeper.js';
+import { LingeringHandlers } from './lease/lingering-handlers.js';
 import { Presence } from './presence.js';
-import { type Observer, RunInspection } from './run-inspection.js';
-import { type HeldJob, type RunServices, rescheduleWaiting } from './run-services.js';
-import { Trimmer } from './trimmer.js';
+import { CancellationCheck } from './run/cancellation-check.js';
+import { type DrainStep, runSteps } from './run/drain-steps.js';
+import type { OnFailpoint } from './run/failpoint.js';
+import { JobRunner } from './run/job-runner.js';
+import { type Observer, RunInspection } from './run/run-inspection.js';
+import { type HeldJob, type RunServices, rescheduleWaiting } from './run/run-services.js';
 
 export interface JobWorkerOptions {
   /** Jobs that run at once, by type; overrides what the handler says. */

@@ -1,17 +1,17 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
-import type { Delivery } from '../broker/delivery.js';
-import type { PullSource } from '../broker/pull-source.js';
-import { assertAllowed, dangerIn } from '../broker/topology.js';
+import type { Delivery } from '../broker/consume/delivery.js';
+import type { PullSource } from '../broker/consume/pull-source.js';
+import { assertAllowed, dangerIn } from '../broker/topology/topology.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
-import type { WorkConsumer } from '../queue/settled-messages.js';
+import type { WorkConsumer } from '../queue/retention/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { TrimSource } from '../upkeep/trimmer.js';
 import { workKindsFor } from '../wire/subjects.js';
-import type { DeliveryProgress } from './delivery-progress.js';
-import { HeldDeliveries, HOLD_MS } from './held-deliveries.js';
-import { type SlotCounter, SlotProgress } from './slot-progress.js';
-import type { TrimSource } from './trimmer.js';
+import type { DeliveryProgress } from './lease/delivery-progress.js';
+import { HeldDeliveries, HOLD_MS } from './lease/held-deliveries.js';
+import { type SlotCounter, SlotProgress } from './lease/slot-progress.js';
 
 export interface LaneOptions {
   broker: Broker;

@@ -1,14 +1,14 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
-import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/notices.js';
+import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/connection/notices.js';
 import type { SlotMap } from '../broker/slots.js';
 import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
-import type { LingeringHandlers } from './lingering-handlers.js';
-import type { HeldJob } from './run-services.js';
+import type { LingeringHandlers } from './lease/lingering-handlers.js';
+import type { HeldJob } from './run/run-services.js';
 
 /** What a worker tells those who ask, and who may give it orders. */
 export interface PresenceOptions {

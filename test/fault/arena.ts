@@ -1,6 +1,6 @@
 /** Everything around the workers of one run, and the means to break it. */
 
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   createNovitaProvider,
   type GpuProvider,

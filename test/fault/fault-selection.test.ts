@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startNats } from '../support/nats.js';
 import { type CampaignOptions, runFaults, type Summary } from './campaign.js';
 import { chartEdges } from './chart-edges.js';

@@ -7,7 +7,7 @@
  * invariant was violated. The last line on stdout is JSON.
  */
 import { parseArgs } from 'node:util';
-import { findNatsServer } from '../../src/broker/embedded/find-binary.js';
+import { findNatsServer } from '../../src/embedded/find-binary.js';
 import { runFaults } from './campaign.js';
 import { SABOTAGES, type Sabotage } from './sabotage.js';
 import { scenariosFor } from './scenarios.js';

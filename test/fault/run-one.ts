@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sweptInstances } from '../../src/instances/reported-orphans.js';
 import { generateJobId } from '../../src/jobs/job-id.js';
-import { coveringConsumers, floorOf, removeSettled } from '../../src/queue/settled-messages.js';
+import { coveringConsumers, floorOf, removeSettled } from '../../src/queue/retention/settled-messages.js';
 import type { Finding } from '../../src/upkeep/finding.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { WORK_KINDS } from '../../src/wire/subjects.js';

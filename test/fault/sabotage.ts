@@ -5,18 +5,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateMachine } from 'xstate';
 import { Broker } from '../../src/broker/broker.js';
-import { BrokerClock } from '../../src/broker/broker-clock.js';
-import type { Delivery } from '../../src/broker/delivery.js';
-import type { Topology } from '../../src/broker/topology.js';
+import { BrokerClock } from '../../src/broker/connection/broker-clock.js';
+import type { Delivery } from '../../src/broker/consume/delivery.js';
+import type { Topology } from '../../src/broker/topology/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import { OwnedInstances } from '../../src/instances/owned-instances.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { UserCode } from '../../src/telemetry/user-code.js';
 import { Subjects } from '../../src/wire/subjects.js';
-import { CancellationCheck } from '../../src/worker/cancellation-check.js';
-import { JobRun } from '../../src/worker/job-run.js';
-import { JobRunner } from '../../src/worker/job-runner.js';
-import { LeaseKeeper } from '../../src/worker/lease-keeper.js';
+import { LeaseKeeper } from '../../src/worker/lease/lease-keeper.js';
+import { CancellationCheck } from '../../src/worker/run/cancellation-check.js';
+import { JobRun } from '../../src/worker/run/job-run.js';
+import { JobRunner } from '../../src/worker/run/job-runner.js';
 import { withCreate } from './provider-wrap.js';
 
 export const SABOTAGES = {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type AnyActorLogic, createMachine, fromPromise, setup, spawnChild } from 'xstate';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService, JobWorkerService } from '../../src/index.js';
 import { listWorkers } from '../../src/inspect/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';

@@ -1,6 +1,6 @@
 /** What others publish makes no process remember more than it has room for. */
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { LiveCollector } from '../../src/http/live-collector.js';
 import { Metrics } from '../../src/http/metrics.js';
 import type { JobRecord } from '../../src/index.js';

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { BrokerClock } from '../../src/broker/broker-clock.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { BrokerClock } from '../../src/broker/connection/broker-clock.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { Finding } from '../../src/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { type Bundle, bundleScript } from '../support/bundle.js';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openConnection } from '../../src/broker/connection.js';
-import type { StoredMessage } from '../../src/broker/direct-read.js';
+import { openConnection } from '../../src/broker/connection/connection.js';
+import type { StoredMessage } from '../../src/broker/read/direct-read.js';
 import { JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
-import { touchedJobs } from '../../src/queue/work-jobs.js';
+import { touchedJobs } from '../../src/queue/list/work-jobs.js';
 import { handledTypes } from '../../src/upkeep/check-streams.js';
 import { cli } from '../support/cli.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type ConnectOptions, openConnection } from '../../src/broker/connection.js';
+import { type ConnectOptions, openConnection } from '../../src/broker/connection/connection.js';
 import { JobQueueService } from '../../src/index.js';
 import { type Certificates, makeCertificates } from '../support/certificates.js';
 import { cli } from '../support/cli.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { Finding } from '../../src/index.js';
 import { cli } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';

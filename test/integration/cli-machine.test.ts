@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { type AnyStateMachine, setup } from 'xstate';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { cli, killAtTheEnd, startCli } from '../support/cli.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';

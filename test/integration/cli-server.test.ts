@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { cli, startCli } from '../support/cli.js';
 import { clientOf, TOKENS } from '../support/http.js';
 import { startNats } from '../support/nats.js';

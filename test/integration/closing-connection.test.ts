@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
-import { openManager } from '../../src/broker/manager.js';
+import { openManager } from '../../src/broker/topology/manager.js';
 import { JobQueueService } from '../../src/queue/job-queue-service.js';
 import { startNats } from '../support/nats.js';
 

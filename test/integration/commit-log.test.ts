@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.js';
-import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/commit-log.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { ReplyInbox } from '../../src/broker/reply-inbox.js';
+import { ReplyInbox } from '../../src/broker/connection/reply-inbox.js';
+import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/publish/commit-log.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startConfigured } from '../support/configured-nats.js';
 import { startNats } from '../support/nats.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';

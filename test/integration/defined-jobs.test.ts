@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { Notices } from '../../src/broker/notices.js';
+import { Notices } from '../../src/broker/connection/notices.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   complete,
   defineJob,

@@ -1,6 +1,6 @@
 import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService } from '../../src/index.js';
 import { STREAM_KINDS, type StreamKind } from '../../src/wire/subjects.js';
 import { startFleet } from '../support/fleet.js';

@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { Ajv2019, type AnySchemaObject } from 'ajv/dist/2019.js';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { natsConfig } from '../../src/broker/embedded/index.js';
 import { providerFrom } from '../../src/cli/worker.js';
+import { natsConfig } from '../../src/embedded/index.js';
 import { natsServerBinary } from '../support/nats.js';
 
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { examine } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
 import { loseMessage } from '../support/lost-message.js';

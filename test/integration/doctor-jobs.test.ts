@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Broker } from '../../src/broker/broker.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { examine, type FollowUp, type JobRecord, snooze } from '../../src/index.js';
 import { JobCheck, type JobCheckOptions } from '../../src/upkeep/check-jobs.js';
 import { type Diagnosis, mendAll } from '../../src/upkeep/finding.js';

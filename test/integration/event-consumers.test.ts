@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { DeleteConsumerOptions } from '../../src/index.js';
 import { cli } from '../support/cli.js';
 import { startFleet } from '../support/fleet.js';

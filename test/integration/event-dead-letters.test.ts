@@ -1,7 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { eventsText } from '../../src/cli/events.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { EventOptions, EventSubscription, JobRecord } from '../../src/index.js';
 import { ANY } from '../../src/wire/subjects.js';
 import { startFleet } from '../support/fleet.js';

@@ -4,8 +4,8 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromPromise, setup } from 'xstate';
 import { z } from 'zod';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
 import { examine } from '../../src/doctor/doctor.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   complete,
   type HandlerOptions,

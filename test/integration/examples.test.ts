@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startSimulator } from '../../src/gpu/index.js';
 import { JobQueueService } from '../../src/index.js';
 import { generateWebhookSecret } from '../../src/webhooks/index.js';

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { cachedBinary, defaultCacheDir } from '../../src/broker/embedded/binary-cache.js';
-import { fetchDebianPackage } from '../../src/broker/embedded/debian-package.js';
-import { findNatsServer } from '../../src/broker/embedded/find-binary.js';
-import { RELEASE_VERSION } from '../../src/broker/embedded/release-archive.js';
-import { isOlder, usableVersion } from '../../src/broker/embedded/server-version.js';
+import { cachedBinary, defaultCacheDir } from '../../src/embedded/binary-cache.js';
+import { fetchDebianPackage } from '../../src/embedded/debian-package.js';
+import { findNatsServer } from '../../src/embedded/find-binary.js';
+import { RELEASE_VERSION } from '../../src/embedded/release-archive.js';
+import { isOlder, usableVersion } from '../../src/embedded/server-version.js';
 
 const run = promisify(execFile);
 /** Nobody listens on port 1: the release step fails at once, as on a machine without a network. */

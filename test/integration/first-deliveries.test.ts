@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { JobRecord } from '../../src/jobs/job-record.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
-import { FirstDeliveries } from '../../src/worker/first-deliveries.js';
+import { FirstDeliveries } from '../../src/worker/claim/first-deliveries.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

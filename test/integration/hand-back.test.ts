@@ -1,9 +1,9 @@
 import { setTimeout as delay, setImmediate as turnEnd } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
-import { floorOf, removeSettled } from '../../src/queue/settled-messages.js';
+import { floorOf, removeSettled } from '../../src/queue/retention/settled-messages.js';
 import { startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';

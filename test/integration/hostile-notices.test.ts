@@ -1,7 +1,7 @@
 /** What anybody who may publish on the broker can do with notices, questions and their answers: nothing of weight. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { drainWorker, listCharts, listWorkers, watchMachines } from '../../src/inspect/index.js';
 import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';

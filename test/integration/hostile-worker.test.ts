@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { connect, type MsgHdrs, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { ERROR_CODES } from '../../src/jobs/errors.js';
 import { isJobId, sequenceId } from '../../src/jobs/job-id.js';

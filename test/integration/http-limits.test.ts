@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay, setImmediate as turnEnd } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { Guesses } from '../../src/http/guesses.js';
 import { JobQueueService } from '../../src/index.js';
 import { startHttp, TOKENS } from '../support/http.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { WebSocket } from 'ws';
 import { type AnyStateMachine, assign, fromPromise, setup } from 'xstate';
 import type { RunInput } from '../../machines/index.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { JobOutcome } from '../../src/index.js';
 import {
   drainWorker,

@@ -1,13 +1,13 @@
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CreateInstanceResult, DeleteInstanceResult } from '../../machines/index.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { Offer } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { sweptInstances } from '../../src/instances/reported-orphans.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
-import { cleanupJobs } from '../../src/queue/job-cleanup.js';
+import { cleanupJobs } from '../../src/queue/retention/job-cleanup.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
 import { hearAlerts } from '../support/alerts.js';

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { FaultInput } from '../../src/gpu/index.js';
 import type { InstanceLook } from '../../src/instances/instance-watch.js';
 import { type Fleet, type FleetWorkerOptions, startFleet } from '../support/fleet.js';

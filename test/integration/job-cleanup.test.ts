@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { complete, type JobRecord } from '../../src/index.js';
 import { requestOf } from '../../src/queue/transition-record.js';
 import { startFleet } from '../support/fleet.js';

@@ -2,8 +2,8 @@ import { jetstream } from '@nats-io/jetstream';
 import { connect, headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { openManager } from '../../src/broker/manager.js';
+import { openManager } from '../../src/broker/topology/manager.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   complete,
   defineJob,

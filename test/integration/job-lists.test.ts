@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   type JobFilter,
   type JobPriority,
@@ -8,7 +8,7 @@ import {
   snooze,
 } from '../../src/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
-import { cleanupJobs } from '../../src/queue/job-cleanup.js';
+import { cleanupJobs } from '../../src/queue/retention/job-cleanup.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openConnection } from '../../src/broker/connection.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { openConnection } from '../../src/broker/connection/connection.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { createLogger, JobQueueService, NonRetryableError, snooze } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';

@@ -1,6 +1,6 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startNats } from '../support/nats.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { JobContext, JobRecord } from '../../src/index.js';
 import type { Bundle } from '../support/bundle.js';
 import { type Fleet, startFleet } from '../support/fleet.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobRecord, snooze } from '../../src/index.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
 import { ANY } from '../../src/wire/subjects.js';

@@ -1,9 +1,9 @@
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { headerReader } from '../../src/broker/message-headers.js';
-import { publishAll } from '../../src/broker/publish-all.js';
+import { publishAll } from '../../src/broker/connection/publish-all.js';
+import { headerReader } from '../../src/broker/read/message-headers.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { Header } from '../../src/wire/headers.js';
 import { startNats } from '../support/nats.js';
 

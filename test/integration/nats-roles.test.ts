@@ -2,7 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
-import { openConnection } from '../../src/broker/connection.js';
+import { openConnection } from '../../src/broker/connection/connection.js';
 import { defineJob, JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
 import { listWorkers, watchMachines } from '../../src/inspect/index.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CreateInstanceResult } from '../../machines/index.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { instanceNameStem } from '../../src/gpu/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
 import { sweptInstances } from '../../src/instances/reported-orphans.js';

@@ -1,7 +1,7 @@
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { type OutgoingMessage, publishAll } from '../../src/broker/publish-all.js';
+import { type OutgoingMessage, publishAll } from '../../src/broker/connection/publish-all.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startNats } from '../support/nats.js';
 import { publishingOnly } from '../support/publishing-only.js';
 

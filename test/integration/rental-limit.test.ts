@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { GpuProvider, Offer } from '../../src/gpu/index.js';
 import { type GpuInstancesOptions, gpuInstances } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';

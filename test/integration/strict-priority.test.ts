@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
 import { type JobPriority, PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { startNats } from '../support/nats.js';

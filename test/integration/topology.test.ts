@@ -1,9 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatDrift } from '../../src/broker/drift.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
-import { assertApiLevel } from '../../src/broker/server-check.js';
+import { formatDrift } from '../../src/broker/topology/drift.js';
+import { assertApiLevel } from '../../src/broker/topology/server-check.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
 import { startNats } from '../support/nats.js';
 

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fromPromise, setup } from 'xstate';
 import { z } from 'zod';
 import type { RunInput } from '../../machines/index.js';
-import { openConnection } from '../../src/broker/connection.js';
-import type { EmbeddedServer } from '../../src/broker/embedded/index.js';
+import { openConnection } from '../../src/broker/connection/connection.js';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   complete,
   type HandlerOptions,

@@ -5,9 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Guard, startGuard } from '../../src/broker/embedded/guard.js';
-import { natsConfig } from '../../src/broker/embedded/index.js';
-import { type Listening, listening } from '../../src/broker/embedded/readiness.js';
+import { type Guard, startGuard } from '../../src/embedded/guard.js';
+import { natsConfig } from '../../src/embedded/index.js';
+import { type Listening, listening } from '../../src/embedded/readiness.js';
 import { natsServerBinary } from './nats.js';
 
 export interface ClusterOptions {

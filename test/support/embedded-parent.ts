@@ -1,4 +1,4 @@
-import { startEmbeddedServer } from '../../src/broker/embedded/index.js';
+import { startEmbeddedServer } from '../../src/embedded/index.js';
 
 /** A program that starts an embedded server, says where, and then waits to be killed. */
 const [storeDir] = process.argv.slice(2);

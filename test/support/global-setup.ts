@@ -1,4 +1,4 @@
-import { findNatsServer } from '../../src/broker/embedded/index.js';
+import { findNatsServer } from '../../src/embedded/index.js';
 import { temporaryFolderInMemory } from './memory-folder.js';
 
 /**

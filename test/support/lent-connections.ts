@@ -5,7 +5,7 @@
  *     node <bundle of this> <NATS URL> <rounds>
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { openConnection } from '../../src/broker/connection.js';
+import { openConnection } from '../../src/broker/connection/connection.js';
 import { createHttpApi } from '../../src/http/index.js';
 import { JobQueueService, JobWorkerService, type NatsConnection } from '../../src/index.js';
 import { listWorkers, watchMachines } from '../../src/inspect/index.js';

@@ -3,7 +3,7 @@ import {
   type EmbeddedServer,
   type EmbeddedServerOptions,
   startEmbeddedServer,
-} from '../../src/broker/embedded/index.js';
+} from '../../src/embedded/index.js';
 
 /**
  * A nats-server of the test's own, on a free port and a temporary store, ready in about 50 ms. The binary is the one

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseAckSubject } from '../../src/broker/ack-subject.js';
+import { parseAckSubject } from '../../src/broker/consume/ack-subject.js';
 
 const read = { deliveryCount: 3, seq: 1_234_567, consumerSeq: 98, timeMs: 1_795_662_000_123, pending: 17 };
 

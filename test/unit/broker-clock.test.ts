@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { BrokerClock } from '../../src/broker/broker-clock.js';
+import { BrokerClock } from '../../src/broker/connection/broker-clock.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
 const HOUR_MS = 3_600_000;

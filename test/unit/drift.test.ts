@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { findDrift, formatDrift } from '../../src/broker/drift.js';
-import { wantedConsumers, wantedStreams } from '../../src/broker/stream-config.js';
+import { findDrift, formatDrift } from '../../src/broker/topology/drift.js';
+import { wantedConsumers, wantedStreams } from '../../src/broker/topology/stream-config.js';
 import { Subjects } from '../../src/wire/subjects.js';
 
 const subjects = new Subjects();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Delivery } from '../../src/broker/delivery.js';
-import { HeldDeliveries, HOLD_MS } from '../../src/worker/held-deliveries.js';
+import type { Delivery } from '../../src/broker/consume/delivery.js';
+import { HeldDeliveries, HOLD_MS } from '../../src/worker/lease/held-deliveries.js';
 
 const HIGH = { maxRunning: 6 };
 const LOW = { maxRunning: 4 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseServers } from '../../src/broker/server-urls.js';
+import { parseServers } from '../../src/broker/connection/server-urls.js';
 import { ValidationError } from '../../src/jobs/errors.js';
 
 test.each([

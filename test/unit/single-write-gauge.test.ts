@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from '../../src/broker/single-write-gauge.js';
+import { MAX_SINGLES, PROBE_SIZE, SingleWriteGauge } from '../../src/broker/publish/single-write-gauge.js';
 
 const CHEAP_MS = 0.1;
 let gauge: SingleWriteGauge;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { UnansweredWrites } from '../../src/broker/unanswered-writes.js';
+import { UnansweredWrites } from '../../src/broker/publish/unanswered-writes.js';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { isJobId } from '../../jobs/job-id.js';
-import type { JobFilter } from '../../queue/job-filter.js';
+import type { JobFilter } from '../../queue/list/job-filter.js';
 import { problemOf } from '../problem.js';
 import { addRoute, type Routes } from '../route.js';
 import { prioritySchema, statusSchema, timeSchema, typeSchema } from '../schemas/job.js';

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { STALLED } from '../../broker/unanswered-writes.js';
+import { STALLED } from '../../broker/publish/unanswered-writes.js';
 import { listWorkers } from '../../inspect/fleet.js';
-import type { StreamHealth } from '../../queue/stream-health.js';
+import type { StreamHealth } from '../../queue/stats/stream-health.js';
 import type { WorkerInfo } from '../../wire/inspection.js';
 import { addRoute, type Routes } from '../route.js';
 

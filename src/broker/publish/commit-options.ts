@@ -1,0 +1,75 @@
+/** What goes into a commit log, and how it may be set. */
+import { checkInteger, checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
+import { assertOptions, type OptionNames } from '../../jobs/options.js';
+import type { HeaderList } from '../../wire/headers.js';
+
+/** One message to be stored. */
+export interface Append {
+  subject: string;
+  /** Text is stored as UTF-8. */
+  data: string | Uint8Array;
+  /** As a list, or as the lines that `headerLines` makes of one. */
+  headers?: HeaderList | string;
+  /** Store it only while the last message on `filter` has the sequence `lastSeq`; 0 for none at all. */
+  expect?: { filter: string; lastSeq: number };
+  /** It was sent before, and may be stored already: a conflict may be with itself. */
+  maybeStored?: boolean;
+}
+
+export interface Appended {
+  /** Sequence in the stream. */
+  seq: number;
+  /** The stream held a message of the same `Nats-Msg-Id` already. */
+  duplicate: boolean;
+}
+
+export interface CommitLogOptions {
+  /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 16. */
+  batchFrom?: number;
+  /**
+   * Most messages in a batch. Defaults to 5,000, which a server takes that is set to it (`jetstream { limits { batch { max_msgs:
+   * 5000 } } }`); another one refuses the first that is larger than 1,000, and they have 1,000 from then on.
+   */
+  maxBatch?: number;
+  /** Most bytes in a batch. Defaults to 4 MiB. */
+  maxBatchBytes?: number;
+  /** Batches, or groups of fewer single writes than `batchFrom`, that wait for their answers at once. Defaults to 4. */
+  maxInFlight?: number;
+  /**
+   * While one answer is awaited, writes gather until they are so many, or the answer comes; while several are, until
+   * they fill a batch. Defaults to 128.
+   */
+  gather?: number;
+  /** Writes go one by one while the server takes each in less than this; 0 for never. Defaults to 0.1. */
+  cheapSingleMs?: number;
+  /** Writes that may be without an answer; one more is refused. Defaults to 20,000. */
+  maxWaiting?: number;
+  /** Bytes that may be without an answer; more are refused. Defaults to 64 MiB. */
+  maxWaitingBytes?: number;
+  /** How long the broker has to confirm a write before it is sent again. Defaults to 2,000. */
+  confirmTimeoutMs?: number;
+  /** When to give up on a write that nobody confirms. Defaults to 30,000. */
+  giveUpMs?: number;
+}
+
+const COMMIT_OPTIONS: OptionNames<Required<CommitLogOptions>> = {
+  batchFrom: true,
+  maxBatch: true,
+  maxBatchBytes: true,
+  maxInFlight: true,
+  gather: true,
+  cheapSingleMs: true,
+  maxWaiting: true,
+  maxWaitingBytes: true,
+  confirmTimeoutMs: true,
+  giveUpMs: true,
+};
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkCommitOptions(options: CommitLogOptions = {}): void {
+  assertOptions('commit', options, COMMIT_OPTIONS);
+  const { cheapSingleMs, maxBatch, ...whole } = options;
+  for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
+  checkInteger('commit.maxBatch', maxBatch, 1, 5_000);
+  checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);
+}

@@ -1,0 +1,78 @@
+import { BrokerError } from '../../jobs/errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { atMost } from '../bounded.js';
+import { isLeaderless } from './manager.js';
+import { dangerIn, type TopologyReport } from './topology.js';
+
+/** Streams are created again at most so often: a subject that none of them covers must not be a request each time. */
+const PAUSE_MS = 1_000;
+/** A leader may be there long before the question that met an election is answered. */
+const ANSWER_MS = 100;
+
+/** What is known of the streams after a subject had nobody who answers for it. */
+export type StreamState = 'there' | 'missing' | 'no leader';
+
+/** Creates streams again that were deleted under a running process, and says what stands in the way. */
+export class MissingStreams {
+  readonly #ensure: () => Promise<TopologyReport>;
+  readonly #logger: Logger;
+  #making: Promise<StreamState> | undefined;
+  #madeAtMs = Number.NEGATIVE_INFINITY;
+  /** What differs at the broker, as of the last attempt. */
+  #drift: BrokerError | undefined;
+
+  /** @param ensure creates what is missing, where the process may do that; else it only looks */
+  constructor(ensure: () => Promise<TopologyReport>, logger: Logger) {
+    this.#ensure = ensure;
+    this.#logger = logger;
+  }
+
+  /** Creates the streams. Until it is known whether they are there, they count as without a leader. Never throws. */
+  async make(): Promise<StreamState> {
+    if (performance.now() - this.#madeAtMs < PAUSE_MS) return 'there';
+    this.#making ??= this.#make().finally(() => {
+      this.#making = undefined;
+    });
+    let state: StreamState = 'no leader';
+    const known = this.#making.then((found) => {
+      state = found;
+    });
+    await atMost(ANSWER_MS, known);
+    return state;
+  }
+
+  /** The reason for an error that says that a stream is missing, where it is known: "create it" is wrong advice then. */
+  explain(error: BrokerError): BrokerError {
+    return this.#drift ?? error;
+  }
+
+  async #make(): Promise<StreamState> {
+    try {
+      const report = await this.#ensure();
+      this.#note(dangerIn(report));
+      if (report.missing.length > 0) return 'missing';
+      this.#madeAtMs = performance.now();
+      return 'there';
+    } catch (err) {
+      if (isLeaderless(err)) return 'no leader';
+      const isDrift = err instanceof BrokerError && err.code === 'JETFLEET_STREAM_DRIFT';
+      if (isDrift) this.#note(err);
+      else this.#logger.warn({ err }, 'a stream is missing and cannot be created');
+      return 'missing';
+    }
+  }
+
+  #note(drift: BrokerError | undefined): void {
+    if (drift && drift.message !== this.#drift?.message)
+      this.#logger.error({ err: drift }, 'the streams were changed under a running process');
+    this.#drift = drift;
+  }
+}
+
+export type StreamMaker = Pick<MissingStreams, 'make' | 'explain'>;
+
+/** For whoever creates nothing. */
+export const NO_STREAMS_MADE: StreamMaker = {
+  make: async () => 'missing',
+  explain: (error) => error,
+};

@@ -1,0 +1,175 @@
+/** The streams and consumers that Jetfleet needs, as the server should have them. */
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  DiscardPolicy,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import {
+  DEFAULT_ACK_WAIT_MS,
+  DEFAULT_EVENTS_MAX_AGE_MS,
+  MAX_HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+} from '../../jobs/limits.js';
+import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
+import { PRIORITIES } from '../../jobs/vocabulary.js';
+import { type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../../wire/subjects.js';
+
+export interface TopologyOptions {
+  /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
+  replicas?: number;
+  /** How long records are kept, in milliseconds. Defaults to 7 days. */
+  eventsMaxAgeMs?: number;
+  /** How long a delivered job stays with a silent worker, in milliseconds. Defaults to 15,000. */
+  ackWaitMs?: number;
+}
+
+/** A source whose place the durable `consumer` keeps by its acknowledgements; the client's types lack it. */
+interface DurableSource {
+  name: string;
+  subject_transforms: { src: string; dest: string }[];
+  consumer: { name: string; deliver_subject: string };
+}
+
+export type WantedStream = Omit<Partial<StreamConfig>, 'sources'> & {
+  name: string;
+  sources?: DurableSource[];
+};
+
+/** One consumer, and the stream it reads. */
+export interface WantedConsumer {
+  stream: string;
+  config: Partial<ConsumerConfig> & { durable_name: string };
+}
+
+const NANOS_PER_MS = 1_000_000;
+/** The server keeps its times in nanoseconds, which end after 292 years. */
+const MAX_MS = 100 * 365 * 24 * 60 * 60 * 1000;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkTopology({ replicas, eventsMaxAgeMs, ackWaitMs }: TopologyOptions): void {
+  checkInteger('replicas', replicas, 1, 5);
+  checkInteger('eventsMaxAgeMs', eventsMaxAgeMs, 1, MAX_MS);
+  checkInteger('ackWaitMs', ackWaitMs, 1, MAX_TIMER_MS);
+}
+
+/** How long a stream knows the message ids of its producers. */
+const DUPLICATE_WINDOW_MS = 120_000;
+/** How much longer a message is in a work stream than in TIMERS: the server adds where it comes from. */
+const SOURCE_HEADER_BYTES = 1_024;
+/** Of a stream: more than a server can serve. */
+const MAX_CONSUMERS = 100_000;
+/** Due jobs on their way from TIMERS that the work stream has not confirmed. */
+const MAX_HANDOVER = 1_000;
+
+/** TIMERS, JOBS, WEBHOOKS and EVENTS. A work stream takes from TIMERS, which is therefore made before it. */
+export function wantedStreams(subjects: Subjects, options: TopologyOptions = {}): WantedStream[] {
+  const shared = {
+    storage: StorageType.File,
+    num_replicas: options.replicas ?? 1,
+    discard: DiscardPolicy.Old,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: -1,
+    // Without a number of its own a stream has the server's, 1,000.
+    max_consumers: MAX_CONSUMERS,
+    allow_direct: true,
+    allow_atomic: true,
+    // A stream with a source has none unless it is asked for.
+    duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
+  };
+  const timers = {
+    ...shared,
+    name: subjects.streamName('timers'),
+    description: 'Jetfleet: timers, and due jobs until their stream has taken them',
+    // What a work stream has taken leaves with its acknowledgement.
+    retention: RetentionPolicy.Workqueue,
+    subjects: WORK_KINDS.flatMap((kind) => timerStreamSubjects(subjects, kind)),
+    max_age: 0,
+    max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES - SOURCE_HEADER_BYTES,
+    allow_msg_schedules: true,
+    allow_msg_ttl: false,
+  };
+  const work = WORK_KINDS.map((kind) => ({
+    ...shared,
+    name: subjects.streamName(kind),
+    description: `Jetfleet: ${kind} that wait or run`,
+    // With `workqueue` each acknowledgement removes its message by itself, and flushes that (decision 24).
+    retention: RetentionPolicy.Limits,
+    subjects: PRIORITIES.flatMap((priority) => subjects.publishedWork(kind, priority)),
+    subject_transform: subjects.idTransform(kind),
+    max_age: 0,
+    max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES,
+    // Any producer may publish here, and with one of these a single message could remove those of others.
+    allow_msg_schedules: false,
+    allow_rollup_hdrs: false,
+    allow_msg_ttl: false,
+    sources: [
+      {
+        name: subjects.streamName('timers'),
+        subject_transforms: [{ src: `${subjects.prefix}due.${kind}.>`, dest: `${subjects.prefix}${kind}.>` }],
+        consumer: { name: kind, deliver_subject: subjects.handover(kind) },
+      },
+    ],
+  }));
+  const events = {
+    ...shared,
+    name: subjects.streamName('events'),
+    description: 'Jetfleet: every transition of every job',
+    retention: RetentionPolicy.Limits,
+    subjects: [`${subjects.prefix}events.*.*.*`],
+    max_age: (options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS) * NANOS_PER_MS,
+    allow_msg_ttl: true,
+  };
+  return [timers, ...work, events];
+}
+
+/** Due jobs of known priorities only: a timer with any other target is refused when it is set. */
+function timerStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
+  const due = PRIORITIES.flatMap((priority) => subjects.dueFilters(kind, priority));
+  return [...due, `${subjects.prefix}schedules.${kind}.>`];
+}
+
+/** The consumers that hand due jobs to the work streams. The server acknowledges for them what it has stored. */
+export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
+  return WORK_KINDS.map((kind) => ({
+    stream: subjects.streamName('timers'),
+    config: {
+      durable_name: kind,
+      // The client's types lack it.
+      ack_policy: 'flow_control' as AckPolicy,
+      deliver_policy: DeliverPolicy.All,
+      deliver_subject: subjects.handover(kind),
+      flow_control: true,
+      // The only value that the server takes with this policy.
+      idle_heartbeat: 1_000 * NANOS_PER_MS,
+      max_ack_pending: MAX_HANDOVER,
+      filter_subject: `${subjects.prefix}due.${kind}.>`,
+    },
+  }));
+}
+
+/** The consumers of one job type: one for each priority, on each stream that may hold the type. */
+export function wantedConsumers(
+  subjects: Subjects,
+  type: string,
+  options: TopologyOptions = {},
+): WantedConsumer[] {
+  return workKindsFor(type).flatMap((kind) =>
+    PRIORITIES.map((priority) => subjects.consumerFor(kind, priority, type)).map(({ name, filter }) => ({
+      stream: subjects.streamName(kind),
+      config: {
+        durable_name: name,
+        ack_policy: AckPolicy.Explicit,
+        deliver_policy: DeliverPolicy.All,
+        ack_wait: (options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS,
+        max_ack_pending: -1,
+        max_deliver: -1,
+        filter_subject: filter,
+      },
+    })),
+  );
+}

@@ -1,0 +1,84 @@
+import { ValidationError } from '../../jobs/errors.js';
+import { isJobId } from '../../jobs/job-id.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import { checkInteger } from '../../jobs/numbers.js';
+import { checkText, type OptionNames } from '../../jobs/options.js';
+import { excerptOf } from '../../jobs/validation.js';
+import {
+  isJobType,
+  isPriority,
+  isState,
+  isStatus,
+  type JobPriority,
+  type JobState,
+  type JobStatus,
+  PRIORITIES,
+  STATUSES,
+} from '../../jobs/vocabulary.js';
+
+/** Which jobs to list, and how. What is left out fits every job. */
+export interface JobFilter {
+  type?: string;
+  status?: JobStatus;
+  priority?: JobPriority;
+  /** One of the nested states: `retrying`. */
+  state?: JobState;
+  /** An id, or the beginning of one. */
+  id?: string;
+  /** Only jobs that changed (`updatedAt`) at this time or later. */
+  since?: Date | string;
+  /** Only jobs that changed (`updatedAt`) at this time or earlier. */
+  until?: Date | string;
+  /**
+   * By the time of the last change, all statuses together. Defaults to `oldest` with `state`, `id`, `since` or `until`,
+   * else to processing, pending in the order in which they will start, completed, failed.
+   */
+  order?: 'oldest' | 'newest';
+  /** Most jobs on a page, 1 to 1,000. Defaults to 100. */
+  limit?: number;
+  /** Where the page before ended. */
+  cursor?: string;
+}
+
+export const JOB_FILTER: OptionNames<Required<JobFilter>> = {
+  type: true,
+  status: true,
+  priority: true,
+  state: true,
+  id: true,
+  since: true,
+  until: true,
+  order: true,
+  limit: true,
+  cursor: true,
+};
+
+export interface JobPage {
+  jobs: JobRecord[];
+  /** Pass it on for the next page, also after one that is not full; absent on the last one. */
+  cursor?: string;
+}
+
+const MAX_LIMIT = 1_000;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function assertFilter(filter: JobFilter): void {
+  const { type, status, priority, state, id, order, limit = 100, cursor } = filter;
+  const refuse = (problem: string) => {
+    throw new ValidationError('JETFLEET_OPTION_INVALID', problem);
+  };
+  if (type !== undefined && !isJobType(type)) refuse(`type ${excerptOf(type)} is not snake_case`);
+  if (status !== undefined && !isStatus(status)) {
+    refuse(`status ${excerptOf(status)} is none of ${STATUSES.join(', ')}`);
+  }
+  if (priority !== undefined && !isPriority(priority)) {
+    refuse(`priority ${excerptOf(priority)} is none of ${PRIORITIES.join(', ')}`);
+  }
+  if (state !== undefined && !isState(state)) refuse(`state ${excerptOf(state)} is none of a job`);
+  if (id !== undefined && !isJobId(id)) refuse(`id ${excerptOf(id)} is no job id, nor the beginning of one`);
+  if (order !== undefined && order !== 'oldest' && order !== 'newest') {
+    refuse(`order ${excerptOf(order)} is neither oldest nor newest`);
+  }
+  checkInteger('limit', limit, 1, MAX_LIMIT);
+  checkText('cursor', cursor);
+}

@@ -1,0 +1,104 @@
+/** The jobs that work messages and timers stand for. */
+import type { Broker } from '../../broker/broker.js';
+import type { StoredMessage } from '../../broker/read/direct-read.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import type { JobPriority } from '../../jobs/vocabulary.js';
+import type { WorkKind } from '../../wire/subjects.js';
+import { pendingRecordOf } from '../job-lookup.js';
+import type { JobFilter } from './job-filter.js';
+
+/** The last sequence that any consumer of a priority has delivered; read once, when a stage first needs it. */
+export type Bounds = (kind: WorkKind, priority: JobPriority) => Promise<number>;
+
+export function deliveredBounds(broker: Broker, filter: JobFilter): Bounds {
+  const asked = new Map<WorkKind, ReturnType<typeof broker.topology.consumers>>();
+  return async (kind, priority) => {
+    const consumers = asked.get(kind) ?? broker.topology.consumers(kind);
+    asked.set(kind, consumers);
+    const ends = (await consumers)
+      .filter(({ name }) => {
+        const consumer = broker.subjects.parseConsumer(name);
+        return consumer?.priority === priority && (!filter.type || consumer.type === filter.type);
+      })
+      .map(({ delivered }) => delivered.stream_seq);
+    return Math.max(0, ...ends);
+  };
+}
+
+/** The jobs of work messages by their last record; `untouched` takes in those that no worker has claimed yet. */
+export async function touchedJobs(
+  broker: Broker,
+  kind: WorkKind,
+  messages: StoredMessage[],
+  fits: (job: JobRecord, seq: number) => boolean,
+  untouched = false,
+): Promise<(JobRecord | undefined)[]> {
+  const requests = messages.map((message) => pendingRecordOf(broker, message));
+  const last = await recordsById(broker, idsOf(requests));
+  return Promise.all(
+    messages.map(async (message, index) => {
+      const request = requests[index];
+      const record = request && last.get(request.id);
+      if (!record) return untouched ? request : undefined;
+      const isListed = fits(record, message.seq) && (await standsFor(broker, kind, message, record));
+      return isListed ? record : undefined;
+    }),
+  );
+}
+
+/** The jobs of timer messages that still wait for them, by their last record. */
+export async function timerJobs(
+  broker: Broker,
+  messages: StoredMessage[],
+  reason: 'retrying' | 'waiting',
+): Promise<(JobRecord | undefined)[]> {
+  const requests = messages.map((message) => pendingRecordOf(broker, message));
+  const last = await recordsById(broker, idsOf(requests));
+  return requests.map((request) => {
+    const record = last.get(request?.id ?? '');
+    return record?.state === reason ? record : undefined;
+  });
+}
+
+/**
+ * Whether a work message is the one to list its job by. A worker that died in between can leave a timer beside the
+ * message that it should have acknowledged, or two messages of one job.
+ */
+async function standsFor(
+  broker: Broker,
+  kind: WorkKind,
+  { seq }: StoredMessage,
+  record: JobRecord,
+): Promise<boolean> {
+  const { subjects, read } = broker;
+  const { id, type, priority, state, workSeq } = record;
+  const stream = subjects.streamName(kind);
+  if (workSeq !== undefined && workSeq !== seq) {
+    const owner = await read.bySequence(stream, workSeq);
+    return (owner && pendingRecordOf(broker, owner)?.id) !== id;
+  }
+  if (state !== 'waiting' && state !== 'retrying') return true;
+  const timer = subjects.timer(state, { kind, priority, type, id });
+  return (await read.last(subjects.streamName('timers'), timer)) === undefined;
+}
+
+/** The last records of jobs that a worker has touched, by id. */
+export async function recordsById(broker: Broker, ids: readonly string[]): Promise<Map<string, JobRecord>> {
+  const { subjects } = broker;
+  if (ids.length === 0) return new Map();
+  const stored = await broker.read.lastOfEach(
+    subjects.streamName('events'),
+    ids.map((id) => subjects.eventsOf(id)),
+  );
+  const latest = new Map<string, { seq: number; record: JobRecord }>();
+  for (const message of stored) {
+    const record = broker.recordOf(message);
+    if (record && (latest.get(record.id)?.seq ?? 0) < message.seq)
+      latest.set(record.id, { seq: message.seq, record });
+  }
+  return new Map([...latest].map(([id, { record }]) => [id, record]));
+}
+
+function idsOf(requests: readonly (JobRecord | undefined)[]): string[] {
+  return requests.flatMap((request) => request?.id ?? []);
+}

@@ -1,0 +1,222 @@
+import type { Broker } from '../../broker/broker.js';
+import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../../jobs/vocabulary.js';
+import { ANY, type Any, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
+import { pendingRecordOf } from '../job-lookup.js';
+import { uncoveredTypes } from './unhandled-types.js';
+
+export type StatusCounts = Record<JobStatus, number>;
+
+/** How many jobs there are. COMPLETED and FAILED count what EVENTS still keeps. */
+export interface JobQueueStats {
+  totalJobs: number;
+  pendingJobs: number;
+  processingJobs: number;
+  completedJobs: number;
+  failedJobs: number;
+  /** Jobs of each type, whatever their status. */
+  jobsByType: Record<string, number>;
+  byType: Record<string, StatusCounts>;
+  /** Unfinished jobs only: a finished job's subject does not carry its priority. */
+  byPriority: Record<JobPriority, { pending: number; processing: number }>;
+  /** Part of `pendingJobs`: behind a producer's timer. */
+  scheduledJobs: number;
+  /** Part of `pendingJobs`: behind the timer of their next attempt. */
+  retryingJobs: number;
+  /** Part of `processingJobs`: hibernating until a timer. */
+  waitingJobs: number;
+  /** Types that wait while no worker takes them: none has ever registered them, or all that did are gone or paused. */
+  unhandledTypes: string[];
+}
+
+/** Delayed jobs are told apart by type up to this many; beyond it only their sum is known. */
+const MAX_SCHEDULED_READ = 10_000;
+const PAGE = 500;
+/** A worker that takes no job for so long, while some wait and it has none, is gone: between two requests it is quicker. */
+const GONE_MS = 10_000;
+
+/**
+ * Counts from consumers and subjects; no job is read, except delayed ones for their type. The first call of a process takes
+ * longer where very many jobs have ended or wait without a worker; later ones do not.
+ */
+export async function readStats(broker: Broker): Promise<JobQueueStats> {
+  const tally = new Tally();
+  await Promise.all(WORK_KINDS.map((kind) => countWork(broker, kind, tally)));
+  await countFinished(broker, tally);
+  return tally.stats();
+}
+
+class Tally {
+  readonly #byType = new Map<string, StatusCounts>();
+  readonly #byPriority: JobQueueStats['byPriority'] = {
+    critical: { pending: 0, processing: 0 },
+    high: { pending: 0, processing: 0 },
+    normal: { pending: 0, processing: 0 },
+    low: { pending: 0, processing: 0 },
+  };
+  readonly unhandled = new Set<string>();
+  readonly types = new Set<string>();
+  scheduled = 0;
+  retrying = 0;
+  waiting = 0;
+  /** Jobs of a type that is not known yet: scheduled ones beyond {@link MAX_SCHEDULED_READ}, and some that nobody handles. */
+  untyped = 0;
+
+  add(type: string, status: JobStatus, count: number, priority?: JobPriority): void {
+    if (count === 0) return;
+    const counts = this.#byType.get(type) ?? { pending: 0, processing: 0, completed: 0, failed: 0 };
+    counts[status] += count;
+    this.#byType.set(type, counts);
+    if (priority && !isTerminal(status)) {
+      this.#byPriority[priority][status as 'pending' | 'processing'] += count;
+    }
+  }
+
+  stats(): JobQueueStats {
+    const byType = Object.fromEntries([...this.#byType].sort(([a], [b]) => a.localeCompare(b)));
+    const sum = (status: JobStatus) =>
+      Object.values(byType).reduce((total, counts) => total + counts[status], 0);
+    const [pending, processing, completed, failed] = STATUSES.map(sum) as [number, number, number, number];
+    return {
+      totalJobs: pending + this.untyped + processing + completed + failed,
+      pendingJobs: pending + this.untyped,
+      processingJobs: processing,
+      completedJobs: completed,
+      failedJobs: failed,
+      jobsByType: Object.fromEntries(
+        Object.entries(byType).map(([type, counts]) => [
+          type,
+          STATUSES.reduce((total, status) => total + counts[status], 0),
+        ]),
+      ),
+      byType,
+      byPriority: this.#byPriority,
+      scheduledJobs: this.scheduled,
+      retryingJobs: this.retrying,
+      waitingJobs: this.waiting,
+      unhandledTypes: [...this.unhandled].sort(),
+    };
+  }
+}
+
+async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<void> {
+  const { subjects, topology } = broker;
+  const consumers = await topology.consumers(kind);
+  const handled = new Set<string>();
+  const waits = new Set<string>();
+  const taken = new Set<string>();
+  let covered = 0;
+  for (const info of consumers) {
+    const { name, num_pending: pending, num_ack_pending: held } = info;
+    const consumer = subjects.parseConsumer(name);
+    if (!consumer) continue;
+    const { type, priority } = consumer;
+    handled.add(type);
+    if (pending > 0) waits.add(type);
+    if (isTaken(info, broker.clock.now())) taken.add(type);
+    tally.types.add(type);
+    tally.add(type, 'pending', pending, priority);
+    tally.add(type, 'processing', held, priority);
+    covered += pending + held;
+  }
+  for (const type of waits) if (!taken.has(type)) tally.unhandled.add(type);
+  await countTimers(broker, kind, handled, tally);
+  const { state } = await topology.streamInfo(kind);
+  if (state.messages <= covered) return;
+  // A job that came between two of these reads, and one that has ended, look like one that nobody handles.
+  const { types, unknown } = await uncoveredTypes(broker, kind, handled);
+  tally.untyped += unknown;
+  for (const [type, waiting] of types) {
+    tally.unhandled.add(type);
+    tally.types.add(type);
+    for (const [priority, count] of waiting) tally.add(type, 'pending', count, priority);
+  }
+}
+
+/** What the server says of how much a consumer is used. */
+interface Activity {
+  num_waiting: number;
+  num_ack_pending: number;
+  delivered: { last_active?: unknown };
+}
+
+/** Whether some worker asks for jobs of a consumer, has one, or has just been given one. */
+function isTaken({ num_waiting, num_ack_pending, delivered }: Activity, nowMs: number): boolean {
+  // The server sends a time, whatever the client's types say; it is missing before the first delivery.
+  const lastMs = Date.parse(String(delivered.last_active));
+  return num_waiting + num_ack_pending > 0 || nowMs - lastMs < GONE_MS;
+}
+
+async function countTimers(
+  broker: Broker,
+  kind: WorkKind,
+  types: ReadonlySet<string>,
+  tally: Tally,
+): Promise<void> {
+  const { subjects, counts } = broker;
+  const stream = subjects.streamName('timers');
+  if ((await counts.of(stream, `${subjects.prefix}schedules.${kind}.>`)) === 0) return;
+  const count = (reason: 'retrying' | 'waiting', type: string, priority: JobPriority) =>
+    counts.of(stream, subjects.timer(reason, { kind, priority, type, id: ANY }));
+  await Promise.all(
+    [...types].flatMap((type) =>
+      PRIORITIES.map(async (priority) => {
+        const retrying = await count('retrying', type, priority);
+        const waiting = await count('waiting', type, priority);
+        tally.retrying += retrying;
+        tally.waiting += waiting;
+        tally.add(type, 'pending', retrying, priority);
+        tally.add(type, 'processing', waiting, priority);
+      }),
+    ),
+  );
+  for (const filter of subjects.scheduleFilters(kind)) await countScheduled(broker, filter, tally);
+}
+
+async function countScheduled(broker: Broker, filter: string, tally: Tally): Promise<void> {
+  const { subjects, read } = broker;
+  const stream = subjects.streamName('timers');
+  const total = await read.count(stream, filter);
+  tally.scheduled += total;
+  let seen = 0;
+  for (let seq = 1; seen < total && seen < MAX_SCHEDULED_READ; ) {
+    const page = await read.page(stream, filter, seq, PAGE);
+    const last = page.at(-1);
+    if (!last) break;
+    seq = last.seq + 1;
+    seen += page.length;
+    for (const message of page) {
+      const record = pendingRecordOf(broker, message);
+      if (record) tally.add(record.type, 'pending', 1, record.priority);
+      else tally.untyped++;
+    }
+  }
+  tally.untyped += Math.max(total - seen, 0);
+}
+
+async function countFinished(broker: Broker, tally: Tally): Promise<void> {
+  const stream = broker.subjects.streamName('events');
+  const count = (type: string | Any, status: JobStatus) =>
+    broker.counts.of(stream, broker.subjects.event(type, status, ANY));
+  for (const status of ['completed', 'failed'] as const) {
+    const total = await count(ANY, status);
+    if (total === 0) continue;
+    let known = 0;
+    await Promise.all(
+      [...tally.types].map(async (type) => {
+        const finished = await count(type, status);
+        known += finished;
+        tally.add(type, status, finished);
+      }),
+    );
+    // Types that finished long ago and that nobody handles any more.
+    if (known < total) await countForgotten(broker, status, tally);
+  }
+}
+
+async function countForgotten(broker: Broker, status: JobStatus, tally: Tally): Promise<void> {
+  const { state } = await broker.topology.streamInfo('events', broker.subjects.event(ANY, status, ANY));
+  for (const [subject, count] of Object.entries(state.subjects ?? {})) {
+    const address = broker.subjects.parseEvent(subject);
+    if (address && !tally.types.has(address.type)) tally.add(address.type, status, count);
+  }
+}

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Broker } from '../broker/broker.js';
+import type { SettledSequences } from '../broker/consume/settled-sequences.js';
+import type { WorkConsumer } from '../queue/retention/settled-messages.js';
+
+/** A live worker answers within milliseconds. */
+const ANSWERS_MS = 1_000;
+/** A worker whose processor is busy answers late, and is asked again: reading what it has settled would cost more. */
+const MAX_QUESTIONS = 3;
+const ASK_AGAIN_AFTER_MS = 750;
+/** So many sequences fit into one answer; what is not named is read. */
+const MAX_NAMED = 100_000;
+
+/**
+ * Asks all workers which messages of a consumer they have settled, before it is read message by message; yields after each
+ * question what they have named so far. They leave the removal to the asker for a while.
+ * @param firstSeq nothing before it is stored any more
+ * @param mayAskAgain asked before each question but the first. Defaults to always
+ */
+export async function* askSettled(
+  broker: Broker,
+  consumer: Pick<WorkConsumer, 'kind' | 'name'>,
+  firstSeq: number,
+  mayAskAgain: () => boolean = () => true,
+): AsyncIterable<ReadonlySet<number>> {
+  const seqs = new Set<number>();
+  for (let asked = 0; asked < MAX_QUESTIONS; asked++) {
+    if (asked > 0) await delay(ASK_AGAIN_AFTER_MS, undefined, { ref: false });
+    if (asked > 0 && !mayAskAgain()) return;
+    for (const seq of await askOnce(broker, consumer, firstSeq)) seqs.add(seq);
+    yield seqs;
+  }
+}
+
+async function askOnce(
+  { notices, subjects }: Broker,
+  { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
+  firstSeq: number,
+): Promise<number[]> {
+  const question = { kind, consumer: name, firstSeq };
+  const answers = await notices.ask(subjects.settledAsked(), question, ANSWERS_MS);
+  return answers.flatMap(({ settled }) => [...sequencesOf(settled)]);
+}
+
+/**
+ * Answers such questions; returns how to stop.
+ * @param settledOf told of each question; gives what is settled here of the consumer, unless nothing of it is worked here
+ */
+export function answerSettled(
+  { notices, subjects }: Broker,
+  settledOf: (kind: unknown, consumer: unknown, firstSeq: number) => SettledSequences | undefined,
+): () => void {
+  return notices.answer(subjects.settledAsked(), ({ kind, consumer, firstSeq }) => {
+    const settled = settledOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
+    return settled && { settled: differencesOf(settled.known()) };
+  });
+}
+
+/** Ascending sequences, each as its difference from the one before: most are short. */
+function differencesOf(seqs: ReadonlySet<number>): number[] {
+  const ascending = [...seqs].sort((a, b) => a - b).slice(0, MAX_NAMED);
+  return ascending.map((seq, index) => seq - (ascending[index - 1] ?? 0));
+}
+
+function* sequencesOf(differences: unknown): Iterable<number> {
+  let last = 0;
+  for (const difference of Array.isArray(differences) ? differences : []) {
+    if (!Number.isSafeInteger(difference)) return;
+    last += difference;
+    yield last;
+  }
+}

@@ -1,0 +1,87 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LastEvent } from '../../broker/broker.js';
+import type { Delivery } from '../../broker/consume/delivery.js';
+import { ValidationError } from '../../jobs/errors.js';
+import { assertCallerId, namesakeId, sequenceId, sequenceOf } from '../../jobs/job-id.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import type { DecodedJob } from '../../wire/job-message.js';
+import type { DeliveryProgress } from '../lease/delivery-progress.js';
+import type { CheckedPayload } from './payload-check.js';
+
+/** A delivered job, read and looked up. */
+export interface Candidate {
+  delivery: Delivery;
+  job: DecodedJob;
+  progress: DeliveryProgress;
+  /** The payload of its message, once it was checked. */
+  checked?: CheckedPayload;
+}
+
+/**
+ * Whether a job that was published without an id meets the record of an older one under its number: the stream was
+ * deleted and made again, and counts from 1 once more.
+ */
+export function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
+  return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
+}
+
+/** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */
+export function wasAccepted(last: LastEvent | undefined): boolean {
+  return last?.record !== undefined && last.record.status !== 'pending';
+}
+
+/** The job under an id of its own. */
+export function renamed(candidate: Candidate): Candidate {
+  const { delivery, job } = candidate;
+  const id = namesakeId(job.request.id, delivery.timeMs);
+  return {
+    ...candidate,
+    job: { ...job, request: { ...job.request, id }, address: { ...job.address, id } },
+  };
+}
+
+/**
+ * Why a message is not the job's that its subject names: the id is another job's, or reserved and nobody's yet.
+ * @param seq of the message
+ */
+export function refusalOf(
+  job: DecodedJob,
+  record: JobRecord | undefined,
+  seq: number,
+): ValidationError | undefined {
+  if (job.bare) return undefined;
+  if (record) return record.workSeq === seq ? undefined : strangeTo(record, job);
+  if (job.error || sequenceOf(job.request.id) === undefined) return undefined;
+  try {
+    assertCallerId(job.request.id);
+  } catch (reserved) {
+    return reserved as ValidationError;
+  }
+  return undefined;
+}
+
+/** The same id, type and payload are one job, and its messages and timers carry the payload of its record. */
+function strangeTo(record: JobRecord, { request, error }: DecodedJob): ValidationError | undefined {
+  const { id, type, createdAt, payload } = request;
+  if (record.type !== type)
+    return taken(`job ${id} is of type ${record.type}, so it cannot be of type ${type}`);
+  // What cannot be read may be the job's own: it is when both were made at the same time.
+  if (error) return record.createdAt === createdAt ? undefined : error;
+  // Of a payload that did not fit, the record keeps nothing.
+  const isDropped = record.payload === null && record.state === 'rejected';
+  if (isDropped || isDeepStrictEqual(record.payload, payload)) return undefined;
+  return taken(`job ${id} has another payload already; a job is added twice only with the same one`);
+}
+
+function taken(message: string): ValidationError {
+  return new ValidationError('JETFLEET_ID_TAKEN', message);
+}
+
+/** The message as a job of its own, under its sequence, that fails. */
+export function refused(candidate: Candidate, error: ValidationError): Candidate {
+  const { delivery, job } = candidate;
+  const id = sequenceId({ kind: job.address.kind, seq: delivery.seq });
+  const request = { ...job.request, id, payload: null };
+  const { checked: _, ...unchecked } = candidate;
+  return { ...unchecked, job: { ...job, request, address: { ...job.address, id }, bare: true, error } };
+}

@@ -1,0 +1,80 @@
+/**
+ * What to do with a delivered work message, given the job's last event. Pure: the whole protocol of claims,
+ * takeovers and duplicates stands in this file.
+ */
+import type { JobEvent } from '../../../machines/index.js';
+import type { JobErrorInfo } from '../../jobs/errors.js';
+import { isoTime } from '../../jobs/iso-time.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import { isTerminal } from '../../jobs/vocabulary.js';
+
+export interface ClaimInput {
+  /** Sequence of the delivered message. */
+  seq: number;
+  /** Whether the message was handed out before: then its earlier holder has fallen silent, or let go of it. */
+  redelivered: boolean;
+  /** The job's last event, if it has any; without a record when only a stranger wrote there. */
+  last: { record?: JobRecord; seq: number } | undefined;
+  nowMs: number;
+}
+
+export type ClaimDecision =
+  /** Write the transition after the event `lastSeq`, then run. */
+  | { kind: 'claim'; event: ClaimEvent; lastSeq: number }
+  /** The job has ended: repeat what follows from it, and acknowledge. */
+  | { kind: 'ended'; record: JobRecord }
+  /** The job waits for its time: set its timer again, and acknowledge. */
+  | { kind: 'rearm'; record: JobRecord; lastSeq: number }
+  /** Another message carries the job: acknowledge this one. */
+  | { kind: 'duplicate'; reason: string }
+  /** Another worker holds it by this very message: let go of it silently. */
+  | { kind: 'held' };
+
+export type ClaimEvent = Extract<JobEvent, { type: 'CLAIM' | 'RESUME' | 'RECLAIM' }>;
+
+/** A timer may fire this much before its time by the worker's clock. */
+const CLOCK_SKEW_MS = 1_000;
+
+/** The claim of a job that has no event. */
+export function claimOfNew(nowMs: number): ClaimEvent {
+  return { type: 'CLAIM', now: isoTime(nowMs) };
+}
+
+export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): ClaimDecision {
+  const now = isoTime(nowMs);
+  const { record, seq: lastSeq } = last ?? { seq: 0 };
+  if (!record) return { kind: 'claim', event: claimOfNew(nowMs), lastSeq };
+  if (isTerminal(record.status)) return { kind: 'ended', record };
+  const own = record.workSeq === seq;
+  switch (record.state) {
+    case 'running':
+      if (!own) return { kind: 'duplicate', reason: `message ${record.workSeq} carries the job` };
+      if (!redelivered) return { kind: 'held' };
+      return { kind: 'claim', event: { type: 'RECLAIM', now, error: stalled(record) }, lastSeq };
+    case 'retrying':
+    case 'waiting': {
+      // The message that led here was not acknowledged: its worker died before the timer was surely set.
+      if (own || !isDue(record, nowMs)) return { kind: 'rearm', record, lastSeq };
+      const type = record.state === 'waiting' ? 'RESUME' : 'CLAIM';
+      return { kind: 'claim', event: { type, now }, lastSeq };
+    }
+    case 'scheduled':
+      if (!isDue(record, nowMs)) return { kind: 'rearm', record, lastSeq };
+      return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
+    default:
+      return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
+  }
+}
+
+function isDue(record: JobRecord, nowMs: number): boolean {
+  return record.nextRunAt === undefined || Date.parse(record.nextRunAt) - nowMs <= CLOCK_SKEW_MS;
+}
+
+/** How a job fails whose last attempt was lost with its worker. */
+function stalled(record: JobRecord): JobErrorInfo {
+  return {
+    code: 'JETFLEET_STALLED',
+    message: `worker ${record.worker ?? 'unknown'} fell silent in attempt ${record.attempt} of ${record.maxAttempts}`,
+    retryable: false,
+  };
+}

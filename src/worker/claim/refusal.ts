@@ -1,0 +1,58 @@
+/**
+ * How a job ends of which something can never be written: its payload cannot be checked, its outcome has no JSON form, or a
+ * record or timer is over a limit of the server. Another attempt would end the same, so it is FAILED, with the reason.
+ */
+import { JetfleetError } from '../../jobs/errors.js';
+import { toJobError } from '../../jobs/job-error.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import {
+  ownFollowUps,
+  type TransitionFacts,
+  transitionRecord,
+  withFollowUps,
+} from '../../queue/transition-record.js';
+import { isUnwritable, type RunServices, writeEvent } from '../run/run-services.js';
+
+/** The FAILED record of such a job, with all that it held before. */
+export function refusedRecord(before: JobRecord, cause: unknown, facts: TransitionFacts): JobRecord {
+  const error = { ...toJobError(cause), retryable: false };
+  const record = transitionRecord(before, 'rejected', { attempt: before.attempt, error }, facts);
+  try {
+    return withFollowUps(record);
+  } catch {
+    return withoutContent(record);
+  }
+}
+
+/**
+ * Writes that record; one that does not fit is written without payload, checkpoint and history.
+ * @returns it, and its sequence
+ * @throws ConflictError when somebody else wrote after the event `lastSeq`
+ */
+export async function writeRefusal(
+  services: RunServices,
+  whole: JobRecord,
+  lastSeq: number,
+): Promise<{ record: JobRecord; seq: number }> {
+  for (const record of [whole, withoutContent(whole)]) {
+    try {
+      return { record, seq: await writeEvent(services, record, lastSeq) };
+    } catch (error) {
+      if (record !== whole || !isUnwritable(error)) throw error;
+    }
+  }
+  throw new JetfleetError('JETFLEET_PUBLISH_REFUSED', `no record of job ${whole.id} can be written`);
+}
+
+/** Small whatever the job held; what removes its instance stays. */
+function withoutContent(record: JobRecord): JobRecord {
+  const { payload: _, checkpoint: __, result: ___, failures: ____, next: _____, error, ...rest } = record;
+  const { code = '', message = '' } = error ?? {};
+  const next = ownFollowUps(record);
+  return {
+    ...rest,
+    payload: null,
+    error: { code, message, retryable: false },
+    ...(next.length > 0 && { next }),
+  };
+}

@@ -1,0 +1,165 @@
+import type { Broker } from '../../broker/broker.js';
+import type { Delivery } from '../../broker/consume/delivery.js';
+import { isBrokerFailure } from '../../broker/failure.js';
+import type { SlotMap } from '../../broker/slots.js';
+import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
+import { isoTime } from '../../jobs/iso-time.js';
+import { toJobError } from '../../jobs/job-error.js';
+import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
+import type { JobOutcome } from '../../jobs/outcome.js';
+import { addFollowUp, assertFree } from '../../queue/job-add.js';
+import { followUpRequests } from '../../queue/transition-record.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { UserCode } from '../../telemetry/user-code.js';
+import { workKindOf } from '../../wire/subjects.js';
+import type { FirstDeliveries } from '../claim/first-deliveries.js';
+import type { JobContext } from '../job-handler.js';
+import type { LeaseKeeper } from '../lease/lease-keeper.js';
+import type { LingeringHandlers } from '../lease/lingering-handlers.js';
+import type { OnFailpoint } from './failpoint.js';
+import type { RunInspection } from './run-inspection.js';
+
+/** A job that this worker runs, as the rest of the worker sees it. */
+export interface HeldJob {
+  readonly context: JobContext;
+  /** Calls the handler, once for the whole run. */
+  run(): Promise<JobOutcome>;
+  /** Takes on a redelivery of the job's own message; false when the message is another one. */
+  adopt(delivery: Delivery): boolean;
+  /** Hands the job back without using up its attempt. */
+  release(): void;
+  /** Stops the handler: the job was cancelled by the event `seq`. */
+  cancelled(seq: number): void;
+  /** This worker has claimed the job anew: the earlier claim is void, and its handler is stopped. */
+  superseded(): void;
+  /** Somebody has begun to watch the job. */
+  watched(): void;
+}
+
+/** What every run of a worker shares. */
+export interface RunServices {
+  broker: Broker;
+  /** Name of the worker, written on each record. */
+  worker: string;
+  leases: LeaseKeeper;
+  lingering: LingeringHandlers;
+  firstDeliveries: FirstDeliveries;
+  /** The jobs that run in this worker, by id. */
+  runs: SlotMap<HeldJob>;
+  /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
+  isReleasing: () => boolean;
+  /** How long EVENTS keeps a record. */
+  eventsMaxAgeMs: number;
+  logger: Logger;
+  userCode: UserCode;
+  /** Called between the steps of each job. */
+  onFailpoint?: OnFailpoint;
+  inspection: RunInspection;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * Does a broker write until it is done: what a worker has begun must not be left half way because the broker is
+ * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
+ */
+function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
+  const again = async (error: unknown): Promise<T> => {
+    if (!(error instanceof BrokerError && error.retryable)) throw error;
+    logger.warn({ err: error }, 'the broker did not take a write; trying again');
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return write(true).catch(again);
+  };
+  return write(false).catch(again);
+}
+
+/**
+ * Writes a transition of a job, however long the broker takes.
+ * @returns its sequence
+ * @throws ConflictError when somebody else wrote after the event `lastSeq`
+ */
+export function writeEvent(
+  { broker, logger }: RunServices,
+  record: JobRecord,
+  lastSeq: number,
+): Promise<number> {
+  return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
+}
+
+/**
+ * Makes sure that the jobs which a handler asks for can be added under their ids.
+ * @throws JetfleetError `JETFLEET_ID_TAKEN`
+ */
+export function assertNextFree(
+  { broker, logger }: RunServices,
+  record: JobRecord,
+  asked: number,
+): Promise<void> {
+  const requests = followUpRequests(record).slice(0, asked);
+  return persistently(logger, () => assertFree(broker, requests));
+}
+
+/**
+ * Publishes what follows from a job that has ended; doing it again adds nothing twice. What can never be published is
+ * given up with an error in the log: its job's message would else come again for ever.
+ */
+export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
+  const publish = async (request: JobRequest) => {
+    try {
+      await persistently(logger, () => addFollowUp(broker, request));
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      const { code, message } = toJobError(error);
+      logger.error(
+        { jobId: record.id, next: request.id, code, message },
+        'a next job can never be published; given up',
+      );
+    }
+  };
+  await Promise.all(followUpRequests(record).map(publish));
+}
+
+/** Whether an error is about what is to be written, so that it comes again with every try. */
+export function isUnwritable(error: unknown): boolean {
+  if (JetfleetError.is(error)) {
+    return error instanceof ValidationError || error.code === 'JETFLEET_MESSAGE_TOO_LARGE';
+  }
+  return !isBrokerFailure(error);
+}
+
+/**
+ * Has a waiting job run in `inMs` from now. The write is tried once.
+ * @returns false while the job still runs, so that it may be about to wait
+ */
+export async function rescheduleWaiting(broker: Broker, id: string, inMs: number): Promise<boolean> {
+  const { record, seq = 0 } = (await broker.lastEvent(id)) ?? {};
+  if (record?.state === 'running') return false;
+  if (record?.state !== 'waiting') return true;
+  const nowMs = broker.clock.now();
+  const atMs = nowMs + Math.round(inMs);
+  const moved = { ...record, nextRunAt: isoTime(atMs), updatedAt: isoTime(nowMs) };
+  try {
+    await broker.appendEvent(moved, seq);
+    await broker.setTimer('waiting', workKindOf(record.type), moved, atMs);
+  } catch (error) {
+    // Somebody has moved it on already.
+    if (!(error instanceof ConflictError)) throw error;
+  }
+  return true;
+}
+
+/**
+ * Sets the timer of a retrying or waiting job. One that waits longer than half of what EVENTS keeps comes back early,
+ * so that its record can be written again before it expires.
+ */
+export async function setJobTimer(
+  services: RunServices,
+  record: JobRecord,
+  kind: 'jobs' | 'webhooks',
+): Promise<void> {
+  if (record.state !== 'retrying' && record.state !== 'waiting' && record.state !== 'scheduled') return;
+  const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
+  const due = Date.parse(record.nextRunAt ?? record.updatedAt);
+  const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
+  await persistently(services.logger, () => services.broker.setTimer(reason, kind, record, at));
+}
