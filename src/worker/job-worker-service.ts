@@ -11,7 +11,6 @@ import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machine
 import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
-import { SlotMap } from '../broker/slots.js';
 import { assertAllowed, assertSafe } from '../broker/topology/topology.js';
 import { Inspector } from '../inspect/inspector.js';
 import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
@@ -124,7 +123,7 @@ export class JobWorkerService implements AsyncDisposable {
   /** The start of each lane, from the moment on when its type is taken. */
   readonly #opening = new Map<string, Promise<void>>();
   #starting: Promise<void> = Promise.resolve();
-  readonly #runs = new SlotMap<HeldJob>();
+  readonly #runs = new Map<string, HeldJob>();
   readonly #logger: Logger;
   readonly #lifecycle: Actor<ReturnType<JobWorkerService['lifecycleLogic']>>;
   /** By name. */
@@ -186,7 +185,7 @@ export class JobWorkerService implements AsyncDisposable {
 
   /** Ids of the jobs that run in this worker now. */
   get running(): string[] {
-    return [...this.#runs.names()];
+    return [...this.#runs.keys()];
   }
 
   /**

@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/connection/notices.js';
-import type { SlotMap } from '../broker/slots.js';
 import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
 import { isoTime } from '../jobs/iso-time.js';
@@ -16,7 +15,7 @@ export interface PresenceOptions {
   worker: string;
   state: () => string;
   lanes: () => WorkerInfo['lanes'];
-  runs: SlotMap<HeldJob>;
+  runs: ReadonlyMap<string, HeldJob>;
   lingering: LingeringHandlers;
   /** What the handlers run: state machines, and other logic that has no chart. */
   logics: () => readonly unknown[];

@@ -1,7 +1,6 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { BrokerError, JetfleetError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { SlotMap } from '../slots.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { closedConnection, type GuardedSubscription, subscribe } from './guarded.js';
 import { newInbox } from './inbox.js';
@@ -30,7 +29,7 @@ export class ReplyInbox {
   readonly #logger: Logger | undefined;
   readonly #inbox: string;
   readonly #prefix: string;
-  readonly #waiting = new SlotMap<Waiter>();
+  readonly #waiting = new Map<string, Waiter>();
   readonly #others = new Set<{ subject: string; onCut: (error?: JetfleetError) => void }>();
   #subscription: GuardedSubscription;
   /** Why the user may not hear answers at all. */

@@ -1,5 +1,3 @@
-import { Slots } from '../../broker/slots.js';
-
 /** What a lease keeper needs of a job that runs. */
 export interface Leased {
   /** Tells the broker that the job is still worked on. */
@@ -14,7 +12,7 @@ export interface Leased {
  */
 export class LeaseKeeper {
   readonly #ackWaitMs: number;
-  readonly #leased = new Slots<Leased>();
+  readonly #leased = new Set<Leased>();
   #timer: NodeJS.Timeout | undefined;
   #lastBeat = 0;
 
@@ -22,18 +20,15 @@ export class LeaseKeeper {
     this.#ackWaitMs = ackWaitMs;
   }
 
-  /** @returns the lease, to be ended once */
-  add(leased: Leased): number {
-    const lease = this.#leased.add(leased);
-    if (!this.#timer) {
-      this.#lastBeat = performance.now();
-      this.#timer = setInterval(() => this.#beat(), this.#ackWaitMs / 3);
-    }
-    return lease;
+  add(leased: Leased): void {
+    this.#leased.add(leased);
+    if (this.#timer) return;
+    this.#lastBeat = performance.now();
+    this.#timer = setInterval(() => this.#beat(), this.#ackWaitMs / 3);
   }
 
-  end(lease: number): void {
-    this.#leased.delete(lease);
+  end(leased: Leased): void {
+    this.#leased.delete(leased);
     if (this.#leased.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

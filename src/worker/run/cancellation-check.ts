@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
-import type { SlotMap } from '../../broker/slots.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { HeldJob } from './run-services.js';
 
@@ -11,7 +10,7 @@ const LEAST_PAUSE_MS = 20;
 
 export interface CancellationCheckOptions {
   broker: Broker;
-  runs: SlotMap<HeldJob>;
+  runs: ReadonlyMap<string, HeldJob>;
   logger: Logger;
 }
 

@@ -76,7 +76,6 @@ export class JobRun implements Leased, HeldJob {
   #begun = false;
   #ended = false;
   #isSlotFree = false;
-  #lease = 0;
 
   constructor(services: RunServices, claimed: ClaimedJob) {
     this.#services = services;
@@ -128,7 +127,7 @@ export class JobRun implements Leased, HeldJob {
     // What runs for a job finds its run by the id: two of them would write in each other's name.
     runs.get(this.#record.id)?.superseded();
     runs.set(this.#record.id, this);
-    this.#lease = leases.add(this);
+    leases.add(this);
     this.#begun = true;
     if (this.#needsActor) this.#startObserved();
     else this.#follow();
@@ -474,7 +473,7 @@ export class JobRun implements Leased, HeldJob {
     this.#ended = true;
     this.#begun = false;
     const { leases, runs } = this.#services;
-    leases.end(this.#lease);
+    leases.end(this);
     if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
     clearTimeout(this.#timer);
     this.#actor?.stop();

@@ -10,7 +10,6 @@ import {
 } from '../../../machines/index.js';
 import type { LastEvent } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
-import { SlotMap } from '../../broker/slots.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
@@ -47,7 +46,7 @@ export class JobRunner {
   readonly #handler: RegisteredHandler;
   readonly #machine: JobMachine;
   /** What is on its way from its delivery to its run, by job id. */
-  readonly #taking = new SlotMap<Candidate>();
+  readonly #taking = new Map<string, Candidate>();
   readonly #payloads: PayloadCheck;
 
   constructor(services: RunServices, handler: RegisteredHandler) {

@@ -1,7 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { isBrokerFailure } from '../../broker/failure.js';
-import type { SlotMap } from '../../broker/slots.js';
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
@@ -45,7 +44,7 @@ export interface RunServices {
   lingering: LingeringHandlers;
   firstDeliveries: FirstDeliveries;
   /** The jobs that run in this worker, by id. */
-  runs: SlotMap<HeldJob>;
+  runs: Map<string, HeldJob>;
   /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
   isReleasing: () => boolean;
   /** How long EVENTS keeps a record. */
