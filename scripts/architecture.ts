@@ -55,7 +55,7 @@ const WALK: readonly (readonly [title: string, steps: readonly (readonly [file: 
           'src/broker/publish/commit-log.ts',
           'Writes that wait together go as one batch. Each caller gets its own answer.',
         ],
-        ['src/broker/connection/publish-all.ts', 'The bytes leave.'],
+        ['src/broker/connection/client-internals.ts', 'The bytes leave.'],
       ],
     ],
     [

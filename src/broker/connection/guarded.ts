@@ -6,8 +6,8 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { atMost } from '../bounded.js';
+import { type OutgoingMessage, publishAll } from './client-internals.js';
 import { forbiddenIn } from './forbidden.js';
-import { type OutgoingMessage, publishAll } from './publish-all.js';
 
 /** A subscription whose methods do not throw, whatever state its connection is in. */
 export interface GuardedSubscription {

@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../../telemetry/logger.js';
+import { newInbox } from './client-internals.js';
 import { isOpen, send, subscribe } from './guarded.js';
-import { newInbox } from './inbox.js';
 
 /** What a notice says; bytes that are no JSON object say nothing. */
 export type NoticeBody = Record<string, unknown>;

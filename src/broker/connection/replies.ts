@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { OutgoingMessage } from './client-internals.js';
 import { send } from './guarded.js';
-import type { OutgoingMessage } from './publish-all.js';
 
 /**
  * What a worker answers to its deliveries. The answers of one turn of the event loop leave together: each would be a

@@ -1,9 +1,9 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { BrokerError, JetfleetError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { newInbox } from './client-internals.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { closedConnection, type GuardedSubscription, subscribe } from './guarded.js';
-import { newInbox } from './inbox.js';
 
 /** An answer, undefined when none came in time, or the error of a request that the server refuses to pass on. */
 export type Reply = Msg | BrokerError | undefined;

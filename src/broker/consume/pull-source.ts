@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../../telemetry/logger.js';
+import { newInbox } from '../connection/client-internals.js';
 import { closedConnection, type GuardedSubscription, send, subscribe } from '../connection/guarded.js';
-import { newInbox } from '../connection/inbox.js';
 import type { Replies } from '../connection/replies.js';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
 import { AckWindow } from './ack-window.js';

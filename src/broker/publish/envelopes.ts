@@ -3,7 +3,7 @@ import { Header } from '../../wire/headers.js';
 import { optionHeaders } from '../../wire/job-message.js';
 import { type Subjects, workKindOf } from '../../wire/subjects.js';
 import type { Append } from './commit-options.js';
-import { headerLines } from './outgoing-headers.js';
+import { headerLines } from './commit-options.js';
 
 /** Message ids of Jetfleet, apart from those that producers choose. */
 const MESSAGE_ID = `${Header.MSG_ID}: jetfleet:`;

@@ -1,6 +1,6 @@
 /** Why a write into a stream failed, in words that say what to do. */
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
-import { bytesOf } from '../connection/publish-all.js';
+import { bytesOf } from '../connection/client-internals.js';
 
 interface Write {
   subject: string;

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, type JetfleetError } from '../../jobs/errors.js';
 import { AtOnce } from '../at-once.js';
+import { newInbox } from '../connection/client-internals.js';
 import {
   closedConnection,
   type GuardedSubscription,
@@ -10,7 +11,6 @@ import {
   send,
   subscribe,
 } from '../connection/guarded.js';
-import { newInbox } from '../connection/inbox.js';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
 import { noLeader } from '../topology/manager.js';
 import { NO_STREAMS_MADE, type StreamMaker, type StreamState } from '../topology/missing-streams.js';

@@ -1,5 +1,6 @@
 import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../../wire/headers.js';
+import { headerText } from '../connection/client-internals.js';
 
 /**
  * The headers of a message that any producer may have sent. The client parses headers when they are first asked for, and
@@ -64,19 +65,6 @@ export function headerReader(msg: Msg): HeaderReader | undefined {
 }
 
 const PLAIN = /^NATS\/1\.0\r\n(?:[A-Za-z0-9-]+:[^\r\n]*\r\n)*\r\n$/;
-const utf8 = new TextDecoder();
-
-/** What the client keeps of a message. It is not public, so a version may come without it. */
-interface ReceivedMessage {
-  _msg: { hdr: number };
-  _rdata: Uint8Array;
-}
-
-function headerText(msg: Msg): string | undefined {
-  const { _msg, _rdata } = msg as unknown as Partial<ReceivedMessage>;
-  if (!(_rdata instanceof Uint8Array) || !_msg || !(_msg.hdr > 0)) return undefined;
-  return utf8.decode(_rdata.subarray(0, _msg.hdr));
-}
 
 /** Headers as the lines of their message, one name and value in each. */
 class PlainHeaders implements StoredHeaders {

@@ -1,11 +1,12 @@
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { publishAll } from '../../src/broker/connection/publish-all.js';
+import { newInbox, type OutgoingMessage, publishAll } from '../../src/broker/connection/client-internals.js';
 import { headerReader } from '../../src/broker/read/message-headers.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { Header } from '../../src/wire/headers.js';
 import { startNats } from '../support/nats.js';
+import { publishingOnly } from '../support/publishing-only.js';
 
 let nats: EmbeddedServer;
 let connection: NatsConnection;
@@ -115,4 +116,59 @@ it('whatever stands in the headers, they read as the client reads them', async (
   // Both ways were taken.
   expect(readWithoutClient).toBeGreaterThan(100);
   expect(readWithoutClient).toBeLessThan(2_900);
+});
+
+const messages: OutgoingMessage[] = [
+  { subject: 'out.plain', data: Buffer.from('a body') },
+  { subject: 'out.empty', data: Buffer.alloc(0) },
+  { subject: 'out.reply', reply: 'out.answers', data: Buffer.from('+ACK') },
+  { subject: 'out.headers', lines: 'A: 1\r\nB: two words\r\n', data: Buffer.from('{"n":1}') },
+  { subject: 'out.both', reply: 'out.answers', lines: 'A: é 漢\r\n', data: Buffer.from('ü\r\nnext line') },
+  { subject: 'out.binary', lines: 'A: 1\r\n', data: Uint8Array.from({ length: 256 }, (_, byte) => byte) },
+];
+
+const described = ({ subject, reply, headers, data }: Msg) => ({
+  subject,
+  reply: reply ?? '',
+  headers: Object.fromEntries(headers ?? []),
+  data: [...data],
+});
+
+/** What a subscriber sees of what `send` publishes. */
+async function publishedBy(count: number, send: () => void) {
+  const subscription = connection.subscribe('out.>', { max: count });
+  await connection.flush();
+  send();
+  const seen: ReturnType<typeof described>[] = [];
+  for await (const message of subscription) seen.push(described(message));
+  return seen;
+}
+
+it('messages that go at once arrive as those do that go one by one', async () => {
+  const oneByOne = await publishedBy(messages.length, () => publishAll(publishingOnly(connection), messages));
+  expect(await publishedBy(messages.length, () => publishAll(connection, messages))).toEqual(oneByOne);
+  expect(oneByOne[4]).toMatchObject({ subject: 'out.both', reply: 'out.answers', headers: { A: ['é 漢'] } });
+});
+
+it('this version of the client takes them at once', () => {
+  let calls = 0;
+  const { protocol } = connection as unknown as { protocol: object };
+  expect(protocol).toHaveProperty('sendCommand');
+  const counting = Object.create(protocol, { sendCommand: { value: () => calls++ } });
+  const observed = Object.create(connection, { protocol: { value: counting } }) as NatsConnection;
+  publishAll(observed, messages);
+  expect(calls).toBe(1);
+});
+
+it('a closed connection refuses them', async () => {
+  const closed = await connect({ servers: nats.url });
+  await closed.close();
+  expect(() => publishAll(closed, messages)).toThrow(/closed/);
+});
+
+it('a subject for answers is below the prefix of its connection', async () => {
+  const own = await connect({ servers: nats.url, inboxPrefix: '_INBOX_own' });
+  expect(newInbox(own)).toMatch(/^_INBOX_own\./);
+  expect(newInbox({} as NatsConnection)).toMatch(/^_INBOX\./);
+  await own.close();
 });
