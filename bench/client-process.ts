@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Assignment, MeasureName } from './unit.js';
+import type { Answer, Assignment, MeasureName, Unit } from './unit.js';
 
 const CLIENT = fileURLToPath(new URL('client.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -30,7 +30,7 @@ export async function measureInProcess(
     cwd: ROOT,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // What would lend the client a setting that is not the product's default.
-    env: withoutSettings(process.env),
+    env: { ...withoutSettings(process.env), ...syncOf(assignment.unit) },
   });
   const exited = once(child, 'exit');
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIME_LIMIT_MS[assignment.mode])]);
@@ -50,6 +50,11 @@ export async function measureInProcess(
     await exited;
     limit.removeEventListener('abort', kill);
   }
+}
+
+/** As the server of the unit is set. */
+function syncOf({ durability }: Unit): NodeJS.ProcessEnv {
+  return { JETFLEET_SYNC: durability === 'fsync' ? 'always' : 'periodic' };
 }
 
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

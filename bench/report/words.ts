@@ -18,7 +18,7 @@ export const DURABILITY_OF: Readonly<Record<Durability, Partial<Record<SystemNam
     'raw-jetstream': '`sync_interval: always`',
   },
   periodic: {
-    jetfleet: '`sync_interval: 1s`',
+    jetfleet: '`sync_interval: 1s`, `JETFLEET_SYNC=periodic`',
     bullmq: '`appendfsync everysec`',
     'raw-jetstream': '`sync_interval: 1s`',
   },

@@ -35,7 +35,8 @@ import {
 } from './consume/event-consumer.js';
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
 import { PullSource } from './consume/pull-source.js';
-import { type Appended, CommitLog, type CommitLogOptions } from './publish/commit-log.js';
+import { CommitLog } from './publish/commit-log.js';
+import type { Appended, CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { Envelopes } from './publish/envelopes.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
@@ -52,6 +53,12 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
   namespace?: string;
   commit?: CommitLogOptions;
+  /**
+   * When the server flushes: `always` before it confirms a write (`sync_interval: always`), or `periodic`. Writes to a single server
+   * that flushes periodically go one by one instead of in batches, as long as they are few hundreds. No client can ask
+   * the server; `jetfleet doctor --monitor-url` compares. Defaults to JETFLEET_SYNC, else `always`.
+   */
+  sync?: ServerSync;
   /** Only look whether the streams are there. Defaults to false: missing ones are made. */
   lookOnly?: boolean;
   logger: Logger;
@@ -87,6 +94,8 @@ export class Broker {
   readonly counts: RememberedCounts;
   readonly handlers: HandlerSettings;
   readonly notices: Notices;
+  /** When the server flushes, as this process was told. */
+  readonly sync: ServerSync;
   /** What is due is said by the broker's clock. */
   readonly clock: BrokerClock;
   readonly #inbox: ReplyInbox;
@@ -111,6 +120,7 @@ export class Broker {
     this.topology = topology;
     this.subjects = subjects;
     this.#logger = options.logger;
+    this.sync = options.sync ?? 'always';
     this.#ownsConnection = options.connection === undefined;
     this.#inbox = new ReplyInbox(connection, this.#logger);
     this.#replies = new Replies(connection);
@@ -133,7 +143,7 @@ export class Broker {
         connection,
         this.#inbox,
         (filter) => this.read.last(this.subjects.streamName(kind), filter),
-        options.commit,
+        { ...options.commit, sync: this.sync },
         streams,
         new UnansweredWrites(
           () => onStalled(kind),

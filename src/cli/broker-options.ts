@@ -1,6 +1,7 @@
 /** The flags that say how to reach the broker. Their defaults in the environment are read where it is connected to. */
 import { type Command, Help, Option } from 'commander';
 import type { ConnectOptions } from '../broker/connection/connection.js';
+import type { ServerSync } from '../broker/publish/commit-options.js';
 import { usageError } from './exit-code.js';
 
 export interface BrokerFlags {
@@ -15,6 +16,7 @@ export interface BrokerFlags {
   tlsKey?: string;
   inboxPrefix?: string;
   replicas?: number;
+  sync?: ServerSync;
 }
 
 const FLAGS: readonly (readonly [flags: string, description: string, variable: string])[] = [
@@ -36,9 +38,12 @@ const FLAGS: readonly (readonly [flags: string, description: string, variable: s
 
 export function brokerOptions(): Option[] {
   const replicas = 'copies of each stream that is made: 1, or 3 or 5 in a cluster (env: JETFLEET_REPLICAS)';
+  const sync =
+    'when the broker flushes, as it is set: always before it confirms (default), or periodic (env: JETFLEET_SYNC)';
   return [
     ...FLAGS.map(([flags, description, variable]) => new Option(flags, `${description} (env: ${variable})`)),
     new Option('--replicas <number>', replicas).argParser(Number),
+    new Option('--sync <when>', sync).choices(['always', 'periodic']),
   ];
 }
 

@@ -51,7 +51,7 @@ function newQueue(options: GlobalOptions, logger: Logger, more: JobQueueOptions 
     name: 'jetfleet-cli',
     ...(more.servers === undefined && {
       ...connectOptions(options),
-      ...defined({ replicas: options.replicas }),
+      ...defined({ replicas: options.replicas, sync: options.sync }),
     }),
     // Empty instead of left out: the environment was read already.
     namespace: options.namespace ?? '',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ServerSync } from '../broker/publish/commit-options.js';
 import { BrokerError, ValidationError } from '../jobs/errors.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 
@@ -34,23 +35,33 @@ export function diagnoseServerError(error: unknown): Diagnosis {
  * When the server flushes to disk. Replicas on other nodes make up for a late flush; a single one has none.
  * @param monitorUrl the server's monitoring page, such as `http://127.0.0.1:8222`
  * @param replicas copies of each stream, where the streams can be looked at; else a cluster is taken for safe
+ * @param told when it flushes as the queue was told; not compared where it is left out, nor in a cluster
  * @throws ValidationError `JETFLEET_OPTION_INVALID` when the page cannot be read
  */
-export async function checkSync(monitorUrl: string | undefined, replicas?: number): Promise<Diagnosis[]> {
+export async function checkSync(
+  monitorUrl: string | undefined,
+  replicas?: number,
+  told?: ServerSync,
+): Promise<Diagnosis[]> {
   if (!monitorUrl) {
     const how = 'name the monitoring page with --monitor-url or NATS_MONITOR_URL';
     return [diagnose('sync_interval_unknown', 'nats-server', how)];
   }
   const { version, cluster, jetstream } = await readMonitor(monitorUrl, '/varz', varzSchema);
   const { sync_always: always = false, sync_interval: nanos = 0 } = jetstream?.config ?? {};
-  if (!jetstream?.config || always) return [];
+  if (!jetstream?.config) return [];
+  const says = always ? 'always' : 'periodic';
+  const isMistold = told !== undefined && told !== says && cluster?.name === undefined;
+  const how = `the queue was told "${told}", and nats-server says "${says}"; set JETFLEET_SYNC=${says}, --sync or the option sync`;
+  const mistold = isMistold ? [diagnose('sync_told_wrong', 'nats-server', how)] : [];
+  if (always) return mistold;
   const isCopied = replicas === undefined ? cluster?.name !== undefined : replicas > 1;
   const late = `nats-server ${version} flushes every ${nanos / 1_000_000_000} s`;
   const message = isCopied
     ? `${late}; other nodes have copies, so that only a power cut of most of them at once loses jobs`
     : `${late}; set sync_interval: always in its jetstream block`;
   const severity = isCopied ? 'info' : 'danger';
-  return [diagnose('sync_interval_not_always', 'nats-server', message, undefined, { severity })];
+  return [diagnose('sync_interval_not_always', 'nats-server', message, undefined, { severity }), ...mistold];
 }
 
 /**

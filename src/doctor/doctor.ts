@@ -65,7 +65,7 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
   } catch (error) {
     return [diagnoseServerError(error), ...(await checkSync(monitorUrl))];
   }
-  const sync = await checkSync(monitorUrl, await fewestReplicas(broker));
+  const sync = await checkSync(monitorUrl, await fewestReplicas(broker), broker.sync);
   const stores = await checkStores(broker, monitorUrl);
   const found = [...sync, ...(await checkClock(broker)), ...stores, ...(await checkStreams(broker))];
   // What lies in streams can only be read where they are.

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { ServerSync } from '../broker/publish/commit-options.js';
 import { BrokerError } from '../jobs/errors.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { findNatsServer } from './find-binary.js';
@@ -20,7 +21,7 @@ export interface EmbeddedServerOptions {
   binary?: string;
   /** Defaults to silence. */
   logger?: Logger;
-  /** Defaults to `always`: a confirmed message survives a power cut. */
+  /** Defaults to `always`: a confirmed message survives a power cut. Queues should be told: give them `sync` of the server. */
   syncInterval?: SyncInterval;
   /** How long the server may take to accept clients, in milliseconds. Defaults to 10000. */
   readyTimeoutMs?: number;
@@ -39,6 +40,8 @@ export interface EmbeddedServer extends AsyncDisposable {
   /** Process id of the guard that stops nats-server when this process dies. */
   readonly guardPid: number;
   readonly version: string;
+  /** When it flushes, for the option `sync` of a queue. */
+  readonly sync: ServerSync;
   /** Settles when the server that runs now has ended, for whatever reason. */
   readonly exited: Promise<ServerExit>;
   /** Ends the server (SIGTERM, SIGKILL after 5 s) and removes its temporary files. Safe to call again. */
@@ -123,6 +126,9 @@ class GuardedServer implements EmbeddedServer {
   }
   get version(): string {
     return this.#running.version;
+  }
+  get sync(): ServerSync {
+    return this.#launch.syncInterval === 'always' ? 'always' : 'periodic';
   }
   get exited(): Promise<ServerExit> {
     return this.#running.guard.exited;

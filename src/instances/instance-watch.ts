@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../machines/index.js';
-import { atMost } from '../broker/bounded.js';
 import { InstancePoller } from '../gpu/instance-poller.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
+import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
 
 export interface InstanceWatchOptions {

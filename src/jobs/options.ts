@@ -15,7 +15,11 @@ export type OptionNames<T extends object> = Readonly<Record<keyof T, true>>;
  * Refuses what no option is called: a name that is misspelt would else be ignored.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an object whose options all have a known name
  */
-export function assertOptions<T extends object>(name: string, value: T, known: OptionNames<T>): void {
+export function assertOptions<T extends object>(
+  name: string,
+  value: T,
+  known: Readonly<Record<keyof T, unknown>>,
+): void {
   assertObject(name, value);
   for (const key in value) {
     if (Object.hasOwn(known, key) || value[key] === undefined) continue;

@@ -7,7 +7,7 @@ import type {
   EventSubscription,
 } from '../broker/consume/event-consumer.js';
 import type { EventFeed } from '../broker/consume/event-feed.js';
-import { checkCommitOptions } from '../broker/publish/commit-log.js';
+import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
 import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
 import { assertSafe, type TopologyReport } from '../broker/topology/topology.js';
 import {
@@ -20,6 +20,7 @@ import {
   type JobTypes,
   type TypedRecord,
 } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
 import { BrokerError, JetfleetError, JobFailedError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
@@ -99,6 +100,7 @@ const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
   eventsMaxAgeMs: true,
   ackWaitMs: true,
   commit: true,
+  sync: true,
   createStreams: true,
   logger: true,
   env: true,
@@ -139,12 +141,14 @@ export class JobQueueService implements AsyncDisposable {
     assertOptions('options', options, QUEUE_OPTIONS);
     checkText('namespace', options.namespace);
     checkBoolean('createStreams', options.createStreams);
-    const replicas =
-      options.replicas === undefined ? replicasOf(options.env ?? process.env) : options.replicas;
+    const { JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
+    const { replicas = JETFLEET_REPLICAS ? Number(JETFLEET_REPLICAS) : undefined } = options;
+    const { sync = JETFLEET_SYNC || undefined } = options;
+    checkSync(sync);
     checkTopology({ ...options, replicas });
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
-    this.#options = { ...options, ...(replicas !== undefined && { replicas }) };
+    this.#options = { ...options, ...defined({ replicas, sync }) };
     this.userCode = new UserCode(options.logger ?? silentLogger);
     this.logger = this.userCode.logger;
   }
@@ -605,9 +609,4 @@ function assertPresent({ missing }: TopologyReport, namespace: string): void {
     'JETFLEET_NO_STREAM',
     `there is no ${streams.join(', no ')} ${where}; run "jetfleet setup", or check the server and JETFLEET_NAMESPACE`,
   );
-}
-
-/** What is no number is refused by its check, by its name. */
-function replicasOf({ JETFLEET_REPLICAS: text }: NodeJS.ProcessEnv): number | undefined {
-  return text ? Number(text) : undefined;
 }

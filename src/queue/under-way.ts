@@ -1,4 +1,4 @@
-import { atMost } from '../broker/bounded.js';
+import { atMost } from '../jobs/deadline.js';
 
 /** Counts calls that have begun and not ended, so that a close can wait for them. */
 export class UnderWay {

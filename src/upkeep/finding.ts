@@ -43,6 +43,12 @@ export const FINDINGS = {
       'Only the monitoring page of the server tells when it flushes to disk, and it was not asked.',
     fix: null,
   },
+  sync_told_wrong: {
+    severity: 'info',
+    explanation:
+      'The queue was told that the server flushes otherwise than it does, which costs speed, not jobs.',
+    fix: null,
+  },
   stream_missing: {
     severity: 'danger',
     explanation: 'A stream does not exist, so its messages are refused.',

@@ -1,6 +1,5 @@
-import { atMost } from '../broker/bounded.js';
 import type { Broker, SweptNotice } from '../broker/broker.js';
-import { withDeadline } from '../jobs/deadline.js';
+import { atMost, withDeadline } from '../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';

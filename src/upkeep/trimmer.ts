@@ -1,6 +1,6 @@
-import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { SettledSequences } from '../broker/consume/settled-sequences.js';
+import { atMost } from '../jobs/deadline.js';
 import {
   type ConsumerCounts,
   floorOf,

@@ -8,11 +8,11 @@ import {
   waitFor,
 } from 'xstate';
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
-import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
 import { assertAllowed, assertSafe } from '../broker/topology/topology.js';
 import { Inspector } from '../inspect/inspector.js';
+import { atMost } from '../jobs/deadline.js';
 import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';

@@ -1,9 +1,9 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { atMost } from '../broker/bounded.js';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/consume/delivery.js';
 import type { PullSource } from '../broker/consume/pull-source.js';
 import { assertAllowed, dangerIn } from '../broker/topology/topology.js';
+import { atMost } from '../jobs/deadline.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { WorkConsumer } from '../queue/retention/settled-messages.js';
 import type { Logger } from '../telemetry/logger.js';

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { atMost } from '../../src/broker/bounded.js';
+import { atMost } from '../../src/jobs/deadline.js';
 import { type Bundle, bundleScript } from '../support/bundle.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.js';
 import { ReplyInbox } from '../../src/broker/connection/reply-inbox.js';
-import { type Append, CommitLog, type CommitLogOptions } from '../../src/broker/publish/commit-log.js';
+import { CommitLog } from '../../src/broker/publish/commit-log.js';
+import type {
+  Append,
+  Appended,
+  CommitLogOptions,
+  ServerSync,
+} from '../../src/broker/publish/commit-options.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startConfigured } from '../support/configured-nats.js';
@@ -33,9 +39,9 @@ function textOf(headers: unknown): string {
   return Buffer.from((headers as { encode(): Uint8Array }).encode()).toString();
 }
 
-/** Counts what goes over the wire, to tell batches from single writes; in batches, whatever this machine's disk does. */
+/** Counts what goes over the wire, to tell batches from single writes. */
 function spied(
-  options: CommitLogOptions = { cheapSingleMs: 0 },
+  options: CommitLogOptions & { sync?: ServerSync } = {},
   pass = (send: () => void) => send(),
   { read, connection: own } = broker,
   answers = inbox,
@@ -69,7 +75,7 @@ describe('commit log', () => {
 
   it('sends few one by one, without waiting for an answer in between', async () => {
     const held: (() => void)[] = [];
-    const { log, sent } = spied({ cheapSingleMs: 0 }, (send) => held.push(send));
+    const { log, sent } = spied({}, (send) => held.push(send));
     const writes = Array.from({ length: 15 }, (_, index) => log.append(event(`few-${test}-${index}`, 0)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(sent).toEqual({ messages: 15, commits: 0 });
@@ -78,7 +84,7 @@ describe('commit log', () => {
   });
 
   it('takes the default of an option that is undefined', async () => {
-    const { log } = spied({ cheapSingleMs: 0, maxBatch: undefined } as unknown as CommitLogOptions);
+    const { log } = spied({ maxBatch: undefined } as unknown as CommitLogOptions);
     expect(await log.append(event(`undefined-${test}`, 0))).toMatchObject({ duplicate: false });
   });
 
@@ -90,7 +96,7 @@ describe('commit log', () => {
   });
 
   it('gathers concurrent writes into batches, and tells each caller its own sequence', async () => {
-    const { log, sent } = spied({ maxBatch: 250, cheapSingleMs: 0 });
+    const { log, sent } = spied({ maxBatch: 250 });
     const ids = Array.from({ length: 600 }, (_, index) => `many-${test}-${index}`);
     const appended = await Promise.all(ids.map((id) => log.append(event(id, 0))));
     expect(sent.commits).toBe(3);
@@ -115,7 +121,7 @@ describe('commit log', () => {
       await using other = await startConfigured('');
       const { broker: theirs } = await Broker.open({ servers: other.address, logger: silentLogger });
       const answers = new ReplyInbox(theirs.connection);
-      const { log, sent } = spied({ cheapSingleMs: 0 }, undefined, theirs, answers);
+      const { log, sent } = spied({}, undefined, theirs, answers);
       const outcomes = await log.appendEach(many.map((n) => event(`parts-${test}-${n}`, 0)));
       expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([]);
       expect(await theirs.read.count('EVENTS', `events.test${test}.>`)).toBe(4_500);
@@ -166,37 +172,49 @@ describe('commit log', () => {
     expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
   });
 
-  describe('learns how long the server takes for a single write, and', () => {
-    const many = (log: CommitLog, name: string) =>
-      Promise.all(
-        Array.from({ length: 200 }, (_, index) => log.append(event(`${name}-${test}-${index}`, 0))),
-      );
+  describe('to a server that flushes periodically', () => {
+    const many = (log: CommitLog, count: number, name: string) =>
+      log.appendEach(Array.from({ length: count }, (_, n) => event(`${name}-${test}-${n}`, 0)));
 
-    it('sends hundreds at once where that is little', async () => {
-      const { log, sent } = spied({ cheapSingleMs: Number.POSITIVE_INFINITY });
-      await many(log, 'first');
-      expect(sent).toEqual({ messages: 200, commits: 1 });
-      const appended = await many(log, 'second');
-      expect(sent).toEqual({ messages: 400, commits: 1 });
-      for (const [index, { seq }] of appended.entries()) {
-        expect((await broker.read.bySequence('EVENTS', seq))?.subject).toContain(`second-${test}-${index}`);
+    it('sends hundreds at once one by one, and tells each caller its own sequence', async () => {
+      const { log, sent } = spied({ sync: 'periodic' });
+      const appended = await many(log, 200, 'single');
+      expect(sent).toEqual({ messages: 200, commits: 0 });
+      for (const [index, outcome] of appended.entries()) {
+        const stored = await broker.read.bySequence('EVENTS', (outcome as Appended).seq);
+        expect(stored?.subject).toContain(`single-${test}-${index}`);
       }
-      await expect(log.append(event(`first-${test}-7`, 0))).rejects.toMatchObject({
+      await expect(log.append(event(`single-${test}-7`, 0))).rejects.toMatchObject({
         code: 'JETFLEET_CONFLICT',
       });
     });
 
-    it('keeps to batches where it is much', async () => {
-      const { log, sent } = spied({ cheapSingleMs: Number.MIN_VALUE });
-      for (const name of ['first', 'second', 'third']) await many(log, name);
-      // Each of the three, and none beside the probes.
-      expect(sent).toEqual({ messages: 600, commits: 3 });
+    it('sends more than that in a batch', async () => {
+      const { log, sent } = spied({ sync: 'periodic' });
+      await many(log, 600, 'first');
+      expect(sent).toEqual({ messages: 600, commits: 1 });
+    });
+
+    it('lets none overtake a write that waits for its batch', async () => {
+      const { log, sent } = spied({ sync: 'periodic', maxInFlight: 1 });
+      const batch = many(log, 600, 'batch');
+      await new Promise((resolve) => setImmediate(resolve));
+      const id = `ordered-${test}`;
+      // While the batch is under way, so many wait for the next one.
+      const others = many(log, 600, 'other');
+      const first = log.append(event(id, 0, 'first'));
+      await new Promise((resolve) => setImmediate(resolve));
+      const last = log.append(event(id, undefined, 'last'));
+      const [{ seq: before }, { seq: after }] = await Promise.all([first, last]);
+      expect(after).toBeGreaterThan(before);
+      await Promise.all([batch, others]);
+      expect(sent.commits).toBe(2);
     });
   });
 
   it('gathers what comes while an answer is awaited', async () => {
     let letGo = () => {};
-    const { log, sent } = spied({ cheapSingleMs: 0 }, (send) => {
+    const { log, sent } = spied({}, (send) => {
       // The first write reaches the server after all others were made.
       if (sent.messages === 1) letGo = send;
       else send();
@@ -294,8 +312,7 @@ describe('commit log', () => {
   });
 
   it('counts what is under way, in batches and one by one, among what waits', async () => {
-    const { log } = spied({ maxWaiting: 600, cheapSingleMs: Number.POSITIVE_INFINITY });
-    await Promise.all(Array.from({ length: 32 }, (_, index) => log.append(event(`probe-${test}-${index}`))));
+    const { log } = spied({ maxWaiting: 600, sync: 'periodic' });
     const writes: Promise<unknown>[] = [];
     for (let turn = 0; turn < 2; turn++) {
       for (let index = 0; index < 400; index++)
@@ -338,7 +355,6 @@ describe('commit log', () => {
         return void relay;
       };
       const log = new CommitLog(connection, inbox, async () => undefined, {
-        cheapSingleMs: 0,
         maxInFlight: 2,
         maxBatch: 100,
       });
@@ -373,7 +389,7 @@ describe('commit log', () => {
       });
       broker.connection.publish(subject, payload, { ...options, reply: inner });
     };
-    const log = new CommitLog(connection, inbox, async () => undefined, { cheapSingleMs: 0, maxInFlight: 2 });
+    const log = new CommitLog(connection, inbox, async () => undefined, { maxInFlight: 2 });
     const taken = `bad-${test}`;
     await log.append(event(taken, 0));
     const writes = [...Array.from({ length: 200 }, (_, n) => event(`good-${test}-${n}`, 0)), event(taken, 0)];

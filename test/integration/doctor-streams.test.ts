@@ -41,6 +41,19 @@ it('a late flush is a danger to a single copy, and worth knowing where there are
   }
 });
 
+it('a queue is told when its server flushes, and a wrong word is found', async () => {
+  await using always = await startNats();
+  await using periodic = await startNats({ syncInterval: '1s' });
+  expect([always.sync, periodic.sync]).toEqual(['always', 'periodic']);
+  expect(() => new JobQueueService({ env: { JETFLEET_SYNC: 'often' } })).toThrow(/always or periodic/);
+  const found = async (monitorUrl: string, told: 'always' | 'periodic') =>
+    (await checkSync(monitorUrl, 1, told)).map(({ finding }) => finding.code);
+  expect(await found(always.monitorUrl, 'always')).toEqual([]);
+  expect(await found(always.monitorUrl, 'periodic')).toEqual(['sync_told_wrong']);
+  expect(await found(periodic.monitorUrl, 'periodic')).toEqual(['sync_interval_not_always']);
+  expect(await found(periodic.monitorUrl, 'always')).toEqual(['sync_interval_not_always', 'sync_told_wrong']);
+});
+
 it('what the server does not let be changed is said, and what fails in mending is told', async () => {
   await using nats = await startNats();
   await using queue = new JobQueueService({ servers: nats.url });

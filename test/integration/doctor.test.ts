@@ -220,6 +220,11 @@ describe('the server', () => {
     const { findings } = await examined({ monitorUrl: late.monitorUrl });
     expect(findings).toMatchObject([
       { code: 'sync_interval_not_always', severity: 'danger', message: expect.stringContaining('120 s') },
+      {
+        code: 'sync_told_wrong',
+        severity: 'info',
+        message: expect.stringContaining('JETFLEET_SYNC=periodic'),
+      },
     ]);
     expect((await examined({ monitorUrl: nats.monitorUrl })).findings).toEqual([]);
   });

@@ -56,11 +56,6 @@ const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][
     /^commit.maxBatch must be an integer from 1 to 5000/,
     (maxBatch) => new JobQueueService({ commit: { maxBatch } }),
   ],
-  [
-    'queue: commit.cheapSingleMs',
-    /^commit.cheapSingleMs /,
-    (cheapSingleMs) => new JobQueueService({ commit: { cheapSingleMs } }),
-  ],
   ['cleanup', /^olderThanMs /, (olderThanMs) => queue.cleanup(olderThanMs)],
   ['addJob: delayMs', /^delayMs /, (delayMs) => queue.addJob('resize', {}, 'normal', { delayMs })],
   ['addJob: maxAttempts', /^maxAttempts /, (maxAttempts) => queue.addJob('a', {}, 'low', { maxAttempts })],

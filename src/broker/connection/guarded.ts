@@ -3,9 +3,9 @@
  * closes it at any moment: no state of it throws into a timer or into the client's reader.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { atMost } from '../../jobs/deadline.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
-import { atMost } from '../bounded.js';
 import { type OutgoingMessage, publishAll } from './client-internals.js';
 import { forbiddenIn } from './forbidden.js';
 

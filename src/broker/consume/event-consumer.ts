@@ -8,6 +8,7 @@ import {
   type JsMsg,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { atMost } from '../../jobs/deadline.js';
 import { BrokerError, JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { isJobId } from '../../jobs/job-id.js';
@@ -19,7 +20,6 @@ import { isJobType, isStatus, type JobStatus } from '../../jobs/vocabulary.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { UserCode } from '../../telemetry/user-code.js';
 import { ANY, type Any, type Subjects } from '../../wire/subjects.js';
-import { atMost } from '../bounded.js';
 import type { BrokerClock } from '../connection/broker-clock.js';
 import type { StoredMessage } from '../read/direct-read.js';
 import { CONSUMER_NOT_FOUND, openClient, openManager, unlessMissing } from '../topology/manager.js';

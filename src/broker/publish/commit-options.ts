@@ -1,6 +1,8 @@
 /** What goes into a commit log, and how it may be set. */
-import { checkInteger, checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
-import { assertOptions, type OptionNames } from '../../jobs/options.js';
+import { ValidationError } from '../../jobs/errors.js';
+import { checkInteger } from '../../jobs/numbers.js';
+import { assertOptions } from '../../jobs/options.js';
+import { excerptOf } from '../../jobs/validation.js';
 import type { HeaderList } from '../../wire/headers.js';
 
 /** One message to be stored. */
@@ -40,8 +42,6 @@ export interface CommitLogOptions {
    * they fill a batch. Defaults to 128.
    */
   gather?: number;
-  /** Writes go one by one while the server takes each in less than this; 0 for never. Defaults to 0.1. */
-  cheapSingleMs?: number;
   /** Writes that may be without an answer; one more is refused. Defaults to 20,000. */
   maxWaiting?: number;
   /** Bytes that may be without an answer; more are refused. Defaults to 64 MiB. */
@@ -52,26 +52,34 @@ export interface CommitLogOptions {
   giveUpMs?: number;
 }
 
-const COMMIT_OPTIONS: OptionNames<Required<CommitLogOptions>> = {
-  batchFrom: true,
-  maxBatch: true,
-  maxBatchBytes: true,
-  maxInFlight: true,
-  gather: true,
-  cheapSingleMs: true,
-  maxWaiting: true,
-  maxWaitingBytes: true,
-  confirmTimeoutMs: true,
-  giveUpMs: true,
+/** See {@link CommitLogOptions}. */
+export const COMMIT_DEFAULTS: Readonly<Required<CommitLogOptions>> = {
+  batchFrom: 16,
+  maxBatch: 5_000,
+  maxBatchBytes: 4 * 1024 * 1024,
+  maxInFlight: 4,
+  gather: 128,
+  maxWaiting: 20_000,
+  maxWaitingBytes: 64 * 1024 * 1024,
+  confirmTimeoutMs: 2_000,
+  giveUpMs: 30_000,
 };
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkCommitOptions(options: CommitLogOptions = {}): void {
-  assertOptions('commit', options, COMMIT_OPTIONS);
-  const { cheapSingleMs, maxBatch, ...whole } = options;
-  for (const [name, value] of Object.entries(whole)) checkInteger(`commit.${name}`, value, 1);
-  checkInteger('commit.maxBatch', maxBatch, 1, 5_000);
-  checkNumber('commit.cheapSingleMs', cheapSingleMs, 0, MAX_TIMER_MS);
+  assertOptions('commit', options, COMMIT_DEFAULTS);
+  checkInteger('commit.maxBatch', options.maxBatch, 1, 5_000);
+  for (const [name, value] of Object.entries(options)) checkInteger(`commit.${name}`, value, 1);
+}
+
+/** When the server flushes a write to disk: before it confirms it, or every so often. */
+export type ServerSync = 'always' | 'periodic';
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` unless it is `always`, `periodic` or undefined */
+export function checkSync(value: unknown): asserts value is ServerSync | undefined {
+  if (value === undefined || value === 'always' || value === 'periodic') return;
+  const message = `sync (JETFLEET_SYNC) must be always or periodic, got ${excerptOf(value)}`;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', message);
 }
 
 /**

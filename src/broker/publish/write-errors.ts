@@ -67,6 +67,14 @@ export function overloaded({ subject }: Write, giveUpMs: number): BrokerError {
   );
 }
 
+export function backpressure(count: number, bytes: number): BrokerError {
+  return new BrokerError(
+    'JETFLEET_BACKPRESSURE',
+    `${count} writes (${bytes} bytes) wait for the broker already; await earlier calls before adding more`,
+    { retryable: true },
+  );
+}
+
 export function closedError(maybeStored = false): JetfleetError {
   const stored = maybeStored ? '; the write may be stored or not' : '';
   return new JetfleetError('JETFLEET_CLOSED', `the connection to the broker is closed${stored}`);

@@ -403,8 +403,8 @@ export class DirectRead {
       for (let missing = error, before: StreamState | undefined; ; ) {
         if (!isMissing(missing)) throw missing;
         const state = await this.#streams.make();
-        const why = this.#streams.explain(missing);
-        if (state === 'missing' || (why !== missing && before === 'there')) throw why;
+        const reason = this.#streams.reasonToGiveUp(missing, state, before);
+        if (reason) throw reason;
         if (performance.now() > endMs) throw noLeader(`cannot read ${stream}`, missing);
         if (before !== undefined) await delay(ELECTION_PAUSE_MS);
         before = state;

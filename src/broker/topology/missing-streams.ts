@@ -1,6 +1,6 @@
+import { atMost } from '../../jobs/deadline.js';
 import { BrokerError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { atMost } from '../bounded.js';
 import { isLeaderless } from './manager.js';
 import { dangerIn, type TopologyReport } from './topology.js';
 
@@ -41,9 +41,20 @@ export class MissingStreams {
     return state;
   }
 
-  /** The reason for an error that says that a stream is missing, where it is known: "create it" is wrong advice then. */
-  explain(error: BrokerError): BrokerError {
-    return this.#drift ?? error;
+  /**
+   * @param missing says that nobody answers for a subject
+   * @param state of the streams, as `make` found it
+   * @param before the same, of the try before
+   * @returns why it should not be tried again; undefined where the next try may succeed
+   */
+  reasonToGiveUp(
+    missing: BrokerError,
+    state: StreamState,
+    before: StreamState | undefined,
+  ): BrokerError | undefined {
+    // Another stream has the place of ours: "create it" would be wrong advice.
+    const isElsewhere = this.#drift !== undefined && before === 'there';
+    return state === 'missing' || isElsewhere ? (this.#drift ?? missing) : undefined;
   }
 
   async #make(): Promise<StreamState> {
@@ -69,10 +80,10 @@ export class MissingStreams {
   }
 }
 
-export type StreamMaker = Pick<MissingStreams, 'make' | 'explain'>;
+export type StreamMaker = Pick<MissingStreams, 'make' | 'reasonToGiveUp'>;
 
 /** For whoever creates nothing. */
 export const NO_STREAMS_MADE: StreamMaker = {
   make: async () => 'missing',
-  explain: (error) => error,
+  reasonToGiveUp: (missing) => missing,
 };
