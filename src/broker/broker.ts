@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { BrokerError } from '../jobs/errors.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -350,8 +349,7 @@ export class Broker {
   events(options: EventOptions, handler: EventHandler, userCode: UserCode): Promise<EventSubscription> {
     const { connection, subjects, clock } = this;
     const recordOf: Broker['recordOf'] = (message) => this.recordOf(message);
-    const onDenied = (subject: string, listener: (error: BrokerError) => void) =>
-      this.#inbox.watch(subject, (error) => error instanceof BrokerError && listener(error));
+    const onDenied: ReplyInbox['watch'] = (subject, listener) => this.#inbox.watch(subject, listener);
     const setup = { connection, subjects, recordOf, logger: this.#logger, userCode, clock, onDenied };
     return consumeEvents(setup, options, handler);
   }

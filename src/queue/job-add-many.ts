@@ -1,6 +1,7 @@
 /** Many jobs at once, in few round trips. */
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
+import { retry } from '../broker/retry.js';
 import { atPlace, BrokerError, ValidationError } from '../jobs/errors.js';
 import type { NewJob } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
@@ -14,7 +15,8 @@ import { type CheckedJob, checkJob } from './job-request.js';
 const PART = 5_000;
 const PART_CHARACTERS = 4 * 1024 * 1024;
 const PARTS_AT_ONCE = 2;
-const BACKPRESSURE_PAUSE_MS = 20;
+/** A log that is full has room again as soon as the broker answers. */
+const PATIENCE = { withinMs: Number.POSITIVE_INFINITY, pauseMs: 20, mayPass: isBackpressure };
 
 /**
  * Checks many jobs, before the first is sent.
@@ -81,9 +83,11 @@ async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<voi
  * then they wait their turn.
  */
 async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
-  for (let left = jobs; left.length > 0; ) {
+  let left = jobs;
+  await retry(async () => {
     const outcomes = await broker.enqueueNew(left);
-    const fault = outcomes.find((outcome) => outcome instanceof Error && !isBackpressure(outcome));
+    const faults = outcomes.filter((outcome) => outcome instanceof Error);
+    const fault = faults.find((error) => !isBackpressure(error));
     if (fault) throw fault;
     // A duplicate may stand for somebody else's message.
     const known = left.filter((_, index) => {
@@ -92,21 +96,13 @@ async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<vo
     });
     await Promise.all(known.map((job) => addPatiently(broker, job)));
     left = left.filter((_, index) => outcomes[index] instanceof Error);
-    if (left.length > 0) await delay(BACKPRESSURE_PAUSE_MS);
-  }
+    if (faults.length > 0) throw faults[0];
+  }, PATIENCE);
 }
 
 /** As {@link addPlain}, of any job. */
-async function addPatiently(broker: Broker, job: CheckedJob): Promise<void> {
-  for (;;) {
-    try {
-      await addChecked(broker, job);
-      return;
-    } catch (error) {
-      if (!isBackpressure(error)) throw error;
-      await delay(BACKPRESSURE_PAUSE_MS);
-    }
-  }
+function addPatiently(broker: Broker, job: CheckedJob): Promise<unknown> {
+  return retry(() => addChecked(broker, job), PATIENCE);
 }
 
 function isBackpressure(error: unknown): boolean {

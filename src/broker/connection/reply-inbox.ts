@@ -1,12 +1,15 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import type { BrokerError, JetfleetError } from '../../jobs/errors.js';
+import type { BrokerError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { newInbox } from './client-internals.js';
 import { forbidden, type Violation } from './forbidden.js';
-import { closedConnection, type GuardedSubscription, subscribe } from './guarded.js';
+import { type GuardedSubscription, subscribe } from './guarded.js';
 
-/** An answer, undefined when none came in time, or the error of a request that the server refuses to pass on. */
-export type Reply = Msg | BrokerError | undefined;
+/**
+ * An answer; the error of a request that the server refuses to pass on; `late` when none came in time; `cut` when it was lost
+ * by a reconnect, or by the end of the connection.
+ */
+export type Reply = Msg | BrokerError | 'late' | 'cut';
 type OnReply = (reply: Reply) => void;
 
 /** The subject of a request, or whether it is among those of a batch. */
@@ -14,8 +17,20 @@ type Asked = string | ((subject: string) => boolean);
 
 interface Waiter {
   onReply: OnReply;
-  deadline: number;
+  deadlineMs: number;
   asked: Asked;
+  /** Whether more than one answer may come. */
+  isOpen: boolean;
+}
+
+/** A request that any number of answers may come to. */
+export interface OpenRequest {
+  /** To be answered on. */
+  readonly reply: string;
+  /** Begins the time without an answer anew. */
+  extend(): void;
+  /** Hears no more answers. */
+  end(): void;
 }
 
 const SWEEP_MS = 250;
@@ -30,7 +45,7 @@ export class ReplyInbox {
   readonly #inbox: string;
   readonly #prefix: string;
   readonly #waiting = new Map<string, Waiter>();
-  readonly #others = new Set<{ subject: string; onCut: (error?: JetfleetError) => void }>();
+  readonly #watched = new Set<{ subject: string; onDenied: (error: BrokerError) => void }>();
   #subscription: GuardedSubscription;
   /** Why the user may not hear answers at all. */
   #deaf: BrokerError | undefined;
@@ -46,40 +61,42 @@ export class ReplyInbox {
     this.#subscription = this.#subscribe();
   }
 
-  /**
-   * A subject to be answered on; `onReply` runs once: with the answer, with an error as soon as the server refuses what
-   * was asked, or with undefined after `timeoutMs`.
-   */
+  /** A subject to be answered on; `onReply` runs once. */
   expect(timeoutMs: number, asked: Asked, onReply: OnReply): string {
-    const token = (this.#count++).toString(36);
-    this.#waiting.set(token, { onReply, deadline: performance.now() + timeoutMs, asked });
-    this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS);
-    if (this.#deaf) setImmediate(() => this.#failAll());
-    return this.#prefix + token;
+    const deadlineMs = performance.now() + timeoutMs;
+    return this.#prefix + this.#add({ onReply, deadlineMs, asked, isOpen: false });
   }
 
-  /**
-   * For what is sent on a subject and answered elsewhere: `onCut` runs with an error when the server refuses it or the
-   * inbox is closed, and without one when its answer is lost by a reconnect. Returns how to stop.
-   */
-  watch(subject: string, onCut: (error?: JetfleetError) => void): () => void {
-    const other = { subject, onCut };
-    this.#others.add(other);
-    return () => this.#others.delete(other);
+  /** The same for many answers, until its end. What is no message comes once, and is the last. */
+  open(timeoutMs: number, asked: Asked, onReply: OnReply): OpenRequest {
+    const deadlineMs = performance.now() + timeoutMs;
+    const waiter = { onReply, deadlineMs, asked, isOpen: true };
+    const token = this.#add(waiter);
+    return {
+      reply: this.#prefix + token,
+      extend: () => {
+        waiter.deadlineMs = performance.now() + timeoutMs;
+      },
+      end: () => this.#waiting.delete(token),
+    };
+  }
+
+  /** Hears when the server refuses what is sent on a subject and answered elsewhere; returns how to stop. */
+  watch(subject: string, onDenied: (error: BrokerError) => void): () => void {
+    const watched = { subject, onDenied };
+    this.#watched.add(watched);
+    return () => this.#watched.delete(watched);
   }
 
   /** Ends the waiting of everybody who sent what the server refused; returns whether anybody waited. */
   deny(violation: Violation): boolean {
     const { subject } = violation;
     const error = forbidden(violation);
-    const guilty = [...this.#waiting.entries()].filter(([, { asked }]) => isAmong(subject, asked));
-    for (const [token, { onReply }] of guilty) {
-      this.#waiting.delete(token);
-      onReply(error);
-    }
-    const others = [...this.#others].filter((other) => other.subject === subject);
-    for (const { onCut } of others) onCut(error);
-    return guilty.length + others.length > 0;
+    const guilty = [...this.#waiting].filter(([, { asked }]) => isAmong(subject, asked));
+    this.#endAll(guilty, error);
+    const watched = [...this.#watched].filter((each) => each.subject === subject);
+    for (const { onDenied } of watched) onDenied(error);
+    return guilty.length + watched.length > 0;
   }
 
   /** Whether no answer comes any more. */
@@ -87,28 +104,31 @@ export class ReplyInbox {
     return this.#closed;
   }
 
-  /** Ends the subscription; whoever still waits is told that no answer came. */
+  /** Ends the subscription, and the waiting of everybody. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
     this.#subscription.unsubscribe();
-    this.#cutAll(closedConnection());
+    this.#endAll([...this.#waiting], 'cut');
   }
 
-  /** Tells everybody who waits that no answer comes, as after a reconnect: it went to a connection that is gone. */
+  /** Ends the waiting of everybody, as after a reconnect: their answers went to a connection that is gone. */
   giveUp(): void {
     if (this.#deaf) {
       // With other credentials the answers may be heard.
       this.#deaf = undefined;
       this.#subscription = this.#subscribe();
     }
-    this.#cutAll();
+    this.#endAll([...this.#waiting], 'cut');
   }
 
-  #cutAll(error?: JetfleetError): void {
-    this.#endAll(undefined);
-    for (const { onCut } of [...this.#others]) onCut(error);
+  #add(waiter: Waiter): string {
+    const token = (this.#count++).toString(36);
+    this.#waiting.set(token, waiter);
+    this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS);
+    if (this.#deaf) setImmediate(() => this.#failAll());
+    return token;
   }
 
   #subscribe(): GuardedSubscription {
@@ -121,30 +141,26 @@ export class ReplyInbox {
   }
 
   #failAll(): void {
-    if (this.#deaf) this.#endAll(this.#deaf);
+    if (this.#deaf) this.#endAll([...this.#waiting], this.#deaf);
   }
 
-  #endAll(reply: Reply): void {
-    const waiting = [...this.#waiting.entries()].map(([token, { onReply }]) => ({ token, onReply }));
-    for (const { token } of waiting) this.#waiting.delete(token);
-    for (const { onReply } of waiting) onReply(reply);
+  #endAll(waiting: readonly [token: string, waiter: Waiter][], reply: Reply): void {
+    for (const [token] of waiting) this.#waiting.delete(token);
+    for (const [, { onReply }] of waiting) onReply(reply);
   }
 
   #receive(msg: Msg): void {
     const token = msg.subject.slice(this.#prefix.length);
     const waiter = this.#waiting.get(token);
     if (!waiter) return;
-    this.#waiting.delete(token);
+    if (!waiter.isOpen) this.#waiting.delete(token);
     waiter.onReply(msg);
   }
 
   #expire(): void {
     const now = performance.now();
-    for (const [token, { onReply, deadline }] of [...this.#waiting.entries()]) {
-      if (deadline > now) continue;
-      this.#waiting.delete(token);
-      onReply(undefined);
-    }
+    const late = [...this.#waiting].filter(([, { deadlineMs }]) => deadlineMs <= now);
+    this.#endAll(late, 'late');
     if (this.#waiting.size > 0) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;

@@ -19,7 +19,7 @@ interface ApiError {
 const NO_RESPONDERS = 503;
 
 export function readAnswer(msg: Reply): Answer {
-  if (!msg) return { kind: 'silent' };
+  if (msg === 'late' || msg === 'cut') return { kind: 'silent' };
   if (msg instanceof BrokerError) return { kind: 'denied', error: msg };
   if (msg.headers?.code === NO_RESPONDERS) return { kind: 'nobody' };
   let body: { seq?: number; duplicate?: boolean; error?: ApiError };

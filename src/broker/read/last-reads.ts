@@ -21,7 +21,7 @@ export interface Reads<M> {
   lastOfEach(stream: string, filters: readonly string[]): Promise<M[]>;
 }
 
-/** Fewer cost less one by one: a request for many takes a subscription of its own. */
+/** Fewer cost less one by one. */
 const WORTH_GATHERING = 8;
 
 export class LastReads<M extends Stored> {

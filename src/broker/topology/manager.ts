@@ -1,5 +1,4 @@
 /** The client's JetStream interfaces, with a coded error where a call fails. */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   JetStreamApiError,
   type JetStreamClient,
@@ -11,6 +10,7 @@ import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError } from '../../jobs/errors.js';
 import { forbiddenIn } from '../connection/forbidden.js';
 import { closedConnection } from '../connection/guarded.js';
+import { retry } from '../retry.js';
 
 /** What the server says of something that does not exist. */
 export const STREAM_NOT_FOUND = 10059;
@@ -47,15 +47,9 @@ export function apiCodeOf(error: unknown): number | undefined {
 }
 
 /** Tries a call again while a cluster elects a leader, for 20 seconds. The call must do no harm when it is made twice. */
-export async function withLeader<T>(call: () => Promise<T>): Promise<T> {
-  for (const endMs = performance.now() + LEADER_WITHIN_MS; ; ) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!isLeaderless(error) || performance.now() > endMs) throw error;
-      await delay(ELECTION_PAUSE_MS);
-    }
-  }
+export function withLeader<T>(call: () => Promise<T>): Promise<T> {
+  const limits = { withinMs: LEADER_WITHIN_MS, pauseMs: ELECTION_PAUSE_MS };
+  return retry(call, { ...limits, mayPass: isLeaderless });
 }
 
 export function isLeaderless(error: unknown): boolean {

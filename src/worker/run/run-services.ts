@@ -1,6 +1,7 @@
 import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { isBrokerFailure } from '../../broker/failure.js';
+import { retry } from '../../broker/retry.js';
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
@@ -63,13 +64,12 @@ const RETRY_MS = 1_000;
  * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
  */
 function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
-  const again = async (error: unknown): Promise<T> => {
-    if (!(error instanceof BrokerError && error.retryable)) throw error;
-    logger.warn({ err: error }, 'the broker did not take a write; trying again');
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    return write(true).catch(again);
+  const mayPass = (error: unknown) => {
+    const isPassing = error instanceof BrokerError && error.retryable;
+    if (isPassing) logger.warn({ err: error }, 'the broker did not take a write; trying again');
+    return isPassing;
   };
-  return write(false).catch(again);
+  return retry(write, { withinMs: Number.POSITIVE_INFINITY, pauseMs: RETRY_MS, mayPass });
 }
 
 /**
