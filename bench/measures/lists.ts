@@ -8,7 +8,10 @@ const AT_ONCE = 5_000;
 const PAGE = 50;
 const PAGES = 20;
 
-/** Pages of finished jobs over HTTP, with the filters that people use, each followed by its cursor. */
+/** Beginnings of ids: of many jobs, of some, of one, and of none. */
+const PREFIXES = ['job-', 'job-1', 'job-19', 'job-199', 'job-1999', 'none-'];
+
+/** Pages of finished jobs over HTTP, with the filters that people use, each followed by its cursor; then searches by id. */
 export const measureLists: Measure = async ({ server, sizes: { listJobs } }) => {
   const queue = new JobQueueService({ servers: server.url });
   await finishedJobs(queue, listJobs);
@@ -26,7 +29,13 @@ export const measureLists: Measure = async ({ server, sizes: { listJobs } }) => 
   ];
   const timesMs: number[] = [];
   for (const query of queries)
-    timesMs.push(...(await pageTimes(`${api.url}/api/v1/jobs?limit=${PAGE}&${query}`)));
+    timesMs.push(...(await pageTimes(`${api.url}/api/v1/jobs?limit=${PAGE}&${query}`, PAGES)));
+  const search = (id: string, order: string, pages: number) =>
+    pageTimes(`${api.url}/api/v1/jobs?limit=${PAGE}&id=${id}&order=${order}`, pages);
+  const firstMs = await search('none-', 'newest', Number.POSITIVE_INFINITY);
+  const searchMs: number[] = [];
+  for (const id of PREFIXES)
+    for (const order of ['newest', 'oldest']) searchMs.push(...(await search(id, order, 1)));
   await api.close();
   await queue.close();
   return {
@@ -34,6 +43,9 @@ export const measureLists: Measure = async ({ server, sizes: { listJobs } }) => 
     pageP50Ms: percentile(timesMs, 50),
     pageP99Ms: percentile(timesMs, 99),
     pageMaxMs: percentile(timesMs, 100),
+    firstSearchMs: firstMs.reduce((sum, each) => sum + each, 0),
+    searchP50Ms: percentile(searchMs, 50),
+    searchMaxMs: percentile(searchMs, 100),
   };
 };
 
@@ -69,9 +81,10 @@ function finished(n: number): JobRecord {
   };
 }
 
-async function pageTimes(url: string): Promise<number[]> {
+/** Follows the cursor for up to `pages` pages. */
+async function pageTimes(url: string, pages: number): Promise<number[]> {
   const timesMs: number[] = [];
-  for (let cursor: string | undefined = ''; cursor !== undefined && timesMs.length < PAGES; ) {
+  for (let cursor: string | undefined = ''; cursor !== undefined && timesMs.length < pages; ) {
     const start = performance.now();
     const response = await fetch(cursor === '' ? url : `${url}&cursor=${encodeURIComponent(cursor)}`);
     const page = (await response.json()) as { jobs?: unknown[]; cursor?: string };

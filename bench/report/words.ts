@@ -146,11 +146,15 @@ export const SECTIONS: readonly Section[] = [
     title: 'Lists over HTTP',
     text:
       'Pages of 50 finished jobs, one in ten of them failed, newest and oldest first, by status, type, ' +
-      'priority, time and id, each followed by its cursor for up to 20 pages. One client, one page at a time.',
+      'priority, time and id, each followed by its cursor for up to 20 pages. One client, one page at a time. Then the first search of a process ' +
+      'for the beginning of an id, which reads all ids, and first pages of later ones, with many fitting jobs, one and none.',
     columns: [
       ['pageP50Ms', 'page p50, ms'],
       ['pageP99Ms', 'page p99, ms'],
       ['pageMaxMs', 'page max, ms'],
+      ['firstSearchMs', 'first search, ms'],
+      ['searchP50Ms', 'search p50, ms'],
+      ['searchMaxMs', 'search max, ms'],
       ['pages', 'pages'],
     ],
   },

@@ -55,7 +55,8 @@ import {
 import { type CheckedJob, checkJob } from './job-request.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
-import { listJobs } from './list/job-lists.js';
+import { KnownIds } from './list/known-ids.js';
+import { listJobs } from './list/list-jobs.js';
 import { cleanupJobs } from './retention/job-cleanup.js';
 import {
   DELETE_CONSUMER,
@@ -135,6 +136,7 @@ export class JobQueueService implements AsyncDisposable {
   /** Ends what only waits. */
   readonly #closed = new AbortController();
   readonly #underWay = new UnderWay();
+  readonly #knownIds = new KnownIds();
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
@@ -351,7 +353,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
     assertOptions('filter', filter, JOB_FILTER);
-    return listJobs(await this.#looking(), filter);
+    return listJobs(await this.#looking(), this.#knownIds, filter);
   }
 
   /**

@@ -8,7 +8,7 @@ import type { BenchResult } from '../../bench/result.js';
 
 const run = promisify(execFile);
 /** Those that end after a number of jobs: what is measured for a time may see nothing on a busy machine. */
-const MEASURES = ['add', 'waiting'];
+const MEASURES = ['add', 'lists', 'waiting'];
 
 /** Ids of the processes whose environment or command line names a folder. */
 function processesWith(folder: string): string[] {

@@ -1,7 +1,7 @@
 import { ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { checkInteger } from '../../jobs/numbers.js';
+import { checkedTime, checkInteger } from '../../jobs/numbers.js';
 import { checkText, type OptionNames } from '../../jobs/options.js';
 import { excerptOf } from '../../jobs/validation.js';
 import {
@@ -14,6 +14,7 @@ import {
   type JobStatus,
   PRIORITIES,
   STATUSES,
+  statusOf,
 } from '../../jobs/vocabulary.js';
 
 /** Which jobs to list, and how. What is left out fits every job. */
@@ -81,4 +82,37 @@ export function assertFilter(filter: JobFilter): void {
   }
   checkInteger('limit', limit, 1, MAX_LIMIT);
   checkText('cursor', cursor);
+}
+
+/** When jobs have changed last, milliseconds since the epoch, both ends included. */
+export interface TimeRange {
+  sinceMs: number;
+  untilMs: number;
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function rangeOf({ since, until }: JobFilter): TimeRange {
+  return {
+    sinceMs: since === undefined ? 0 : checkedTime('since', since),
+    untilMs: until === undefined ? Number.POSITIVE_INFINITY : checkedTime('until', until),
+  };
+}
+
+/** The status that a filter asks for, also where it names only a state: undefined for any, `none` for two that exclude each other. */
+export function statusWanted({ status, state }: JobFilter): JobStatus | 'none' | undefined {
+  if (!state) return status;
+  return status && status !== statusOf(state) ? 'none' : statusOf(state);
+}
+
+/** Whether a job is one that the filter asks for. */
+export function fitting(filter: JobFilter, { sinceMs, untilMs }: TimeRange): (job: JobRecord) => boolean {
+  const { type, status, state, priority, id } = filter;
+  return (job) =>
+    (!type || job.type === type) &&
+    (!status || job.status === status) &&
+    (!state || job.state === state) &&
+    (!priority || job.priority === priority) &&
+    (!id || job.id.startsWith(id)) &&
+    (sinceMs === 0 || Date.parse(job.updatedAt) >= sinceMs) &&
+    (untilMs === Number.POSITIVE_INFINITY || Date.parse(job.updatedAt) <= untilMs);
 }

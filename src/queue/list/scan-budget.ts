@@ -1,27 +1,42 @@
-/** Messages that one page may read, however long it takes. */
-const MIN_SCANNED = 500;
-const MAX_SCANNED = 10_000;
-const MAX_SCANNED_BYTES = 64 * 1024 * 1024;
-/** Between the two, a page goes on reading for so long. */
-const SCAN_MS = 100;
+/** What one page of a list may cost. */
+export interface Allowance {
+  /** Messages that it may read, however long it takes. */
+  minMessages: number;
+  maxMessages: number;
+  /** Between the two, it goes on reading for so long. */
+  maxMs: number;
+}
 
-/** What one page of a list may cost: a filter that few jobs fit ends its page short, with a cursor. */
+/** A list takes jobs from what it reads. */
+export const LISTING: Allowance = { minMessages: 500, maxMessages: 10_000, maxMs: 100 };
+/** A search by id reads ids, each once in the life of a process. */
+export const SEARCHING: Allowance = {
+  minMessages: 100_000,
+  maxMessages: Number.POSITIVE_INFINITY,
+  maxMs: 1_000,
+};
+
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** A filter that few jobs fit ends its page short, with a cursor. */
 export class ScanBudget {
+  readonly #allowed: Allowance;
   readonly #startMs = performance.now();
-  #scanned = 0;
+  #messages = 0;
   #bytes = 0;
 
+  constructor(allowed: Allowance) {
+    this.#allowed = allowed;
+  }
+
   spend(messages: number, bytes: number): void {
-    this.#scanned += messages;
+    this.#messages += messages;
     this.#bytes += bytes;
   }
 
   get isSpent(): boolean {
-    if (this.#scanned < MIN_SCANNED) return this.#bytes >= MAX_SCANNED_BYTES;
-    return (
-      this.#scanned >= MAX_SCANNED ||
-      this.#bytes >= MAX_SCANNED_BYTES ||
-      performance.now() - this.#startMs >= SCAN_MS
-    );
+    const { minMessages, maxMessages, maxMs } = this.#allowed;
+    if (this.#bytes >= MAX_BYTES || this.#messages >= maxMessages) return true;
+    return this.#messages >= minMessages && performance.now() - this.#startMs >= maxMs;
   }
 }

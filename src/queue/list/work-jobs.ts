@@ -5,12 +5,11 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import type { JobPriority } from '../../jobs/vocabulary.js';
 import type { WorkKind } from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
-import type { JobFilter } from './job-filter.js';
 
-/** The last sequence that any consumer of a priority has delivered; read once, when a stage first needs it. */
+/** The last sequence that any consumer of a priority has delivered; read once, when a source first needs it. */
 export type Bounds = (kind: WorkKind, priority: JobPriority) => Promise<number>;
 
-export function deliveredBounds(broker: Broker, filter: JobFilter): Bounds {
+export function deliveredBounds(broker: Broker, type?: string): Bounds {
   const asked = new Map<WorkKind, ReturnType<typeof broker.topology.consumers>>();
   return async (kind, priority) => {
     const consumers = asked.get(kind) ?? broker.topology.consumers(kind);
@@ -18,7 +17,7 @@ export function deliveredBounds(broker: Broker, filter: JobFilter): Bounds {
     const ends = (await consumers)
       .filter(({ name }) => {
         const consumer = broker.subjects.parseConsumer(name);
-        return consumer?.priority === priority && (!filter.type || consumer.type === filter.type);
+        return consumer?.priority === priority && (!type || consumer.type === type);
       })
       .map(({ delivered }) => delivered.stream_seq);
     return Math.max(0, ...ends);
@@ -30,7 +29,7 @@ export async function touchedJobs(
   broker: Broker,
   kind: WorkKind,
   messages: StoredMessage[],
-  fits: (job: JobRecord, seq: number) => boolean,
+  fits: (job: JobRecord, seq: number) => boolean | Promise<boolean>,
   untouched = false,
 ): Promise<(JobRecord | undefined)[]> {
   const requests = messages.map((message) => pendingRecordOf(broker, message));
@@ -40,7 +39,7 @@ export async function touchedJobs(
       const request = requests[index];
       const record = request && last.get(request.id);
       if (!record) return untouched ? request : undefined;
-      const isListed = fits(record, message.seq) && (await standsFor(broker, kind, message, record));
+      const isListed = (await fits(record, message.seq)) && (await standsFor(broker, kind, message, record));
       return isListed ? record : undefined;
     }),
   );
