@@ -2,8 +2,9 @@
 import type { Broker } from '../broker/broker.js';
 import { sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import type { JobState } from '../jobs/vocabulary.js';
 import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
-import { pendingRecordOf } from './job-lookup.js';
+import { dueNow, pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
 export interface Carrier {
@@ -26,34 +27,24 @@ function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Na
   ];
 }
 
-/** Those of many jobs that have a message stored, or may have one; the others have none. */
-export async function carriedAmong<J extends Named>(
-  { subjects, read }: Broker,
-  jobs: readonly J[],
-): Promise<Set<J>> {
-  const carried = new Set<J>();
-  const asked = new Map<StreamKind, Map<string, J[]>>();
-  const ask = (kind: StreamKind, subject: string, job: J) => {
-    const bySubject = asked.get(kind) ?? new Map<string, J[]>();
-    asked.set(kind, bySubject.set(subject, [...(bySubject.get(subject) ?? []), job]));
-  };
-  for (const job of jobs) {
-    // The subject of one without an id is that of many.
-    if (sequenceOf(job.id) !== undefined) carried.add(job);
-    for (const kind of workKindsFor(job.type)) {
-      for (const subject of [...timersOf(subjects, kind, job), subjects.due({ ...job, kind })])
-        ask('timers', subject, job);
-      ask(kind, subjects.work({ ...job, kind }), job);
-    }
+/** The subjects in one stream under which messages of a job may be stored. */
+function subjectsIn(subjects: Subjects, stream: StreamKind, job: Named): string[] {
+  return workKindsFor(job.type).flatMap((kind) => {
+    if (stream === 'timers') return [...timersOf(subjects, kind, job), subjects.due({ ...job, kind })];
+    return stream === kind ? [subjects.work({ ...job, kind })] : [];
+  });
+}
+
+/** The ids of those jobs that have a message stored, or may have one; the others have none. */
+export async function carriedAmong({ subjects, read }: Broker, jobs: readonly Named[]): Promise<Set<string>> {
+  // The subject of one without an id is that of many.
+  const carried = new Set(jobs.map(({ id }) => id).filter((id) => sequenceOf(id) !== undefined));
+  for (const stream of ['timers', ...WORK_KINDS] as const) {
+    const ids = new Map<string, string>();
+    for (const job of jobs) for (const subject of subjectsIn(subjects, stream, job)) ids.set(subject, job.id);
+    for (const { subject } of await read.lastOfEach(subjects.streamName(stream), [...ids.keys()]))
+      carried.add(ids.get(subject) ?? '');
   }
-  const readFrom = async (kind: StreamKind) => {
-    const bySubject = asked.get(kind) ?? new Map<string, J[]>();
-    for (const { subject } of await read.lastOfEach(subjects.streamName(kind), [...bySubject.keys()])) {
-      for (const job of bySubject.get(subject) ?? []) carried.add(job);
-    }
-  };
-  await readFrom('timers');
-  await Promise.all(WORK_KINDS.map(readFrom));
   return carried;
 }
 
@@ -97,4 +88,38 @@ export async function allCarriersOf(broker: Broker, record: JobRecord): Promise<
 
 export async function removeCarriers({ topology }: Broker, carriers: readonly Carrier[]): Promise<void> {
   await Promise.all(carriers.map(({ kind, seq }) => topology.deleteMessage(kind, seq)));
+}
+
+/** A job, and the message from which it was claimed last. */
+type Claimed = Named & { workSeq: number | undefined };
+
+const TIMED: ReadonlySet<JobState> = new Set(['scheduled', 'retrying', 'waiting']);
+
+/** Whether a work message or a timer will bring a job that has not ended to a worker. */
+export async function isCarried(broker: Broker, job: Claimed & { state: JobState }): Promise<boolean> {
+  const { subjects, read } = broker;
+  for (const kind of workKindsFor(job.type)) {
+    if (await hasMessage(broker, kind, job)) return true;
+    if (!TIMED.has(job.state)) continue;
+    const stream = subjects.streamName('timers');
+    const timers = await Promise.all(timersOf(subjects, kind, job).map((timer) => read.last(stream, timer)));
+    if (timers.some((timer) => timer !== undefined) || (await dueNow(broker, kind, job.id))) return true;
+    // A timer may have fired, or been set, since the message was looked for.
+    if (await hasMessage(broker, kind, job)) return true;
+  }
+  return false;
+}
+
+async function hasMessage(
+  { subjects, read }: Broker,
+  kind: WorkKind,
+  { id, type, priority, workSeq }: Claimed,
+): Promise<boolean> {
+  const stream = subjects.streamName(kind);
+  if (await read.last(stream, subjects.work({ kind, priority, type, id }))) return true;
+  if (workSeq === undefined) return false;
+  // Published without an id, so that its subject does not name it.
+  const message = await read.bySequence(stream, workSeq);
+  const work = message && subjects.parseWork(message.subject);
+  return work?.id === undefined && work?.priority === priority && work.type === type;
 }

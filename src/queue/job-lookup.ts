@@ -77,6 +77,12 @@ export async function findTaken(broker: Broker, id: string): Promise<JobRecord |
   return (await findClaims(broker, id))[0];
 }
 
+/** Whether whatever follows from a job exists. Whoever ended the job may have died, or be about to publish it. */
+export async function isFollowedUp(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
+  const found = await Promise.all(next.map(({ id }) => findTaken(broker, id)));
+  return found.every((job) => job !== undefined);
+}
+
 /**
  * Every job that an id may stand for: the one that has a record, else those that are stored in any place. More than one
  * for a moment, after calls at the same time.

@@ -5,7 +5,7 @@ import {
   type CoveringConsumer,
   coveringConsumers,
   lostMessages,
-} from '../queue/retention/settled-messages.js';
+} from '../queue/retention/acknowledged-messages.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 

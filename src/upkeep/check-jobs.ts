@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import { isCarried } from './carrier.js';
+import { isCarried } from '../queue/job-carriers.js';
 import { MessageCheck } from './check-messages.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-job.js';
@@ -65,7 +65,7 @@ export class JobCheck {
     return [
       ...(await inParts(overdue, (job) => this.#examine(job))),
       ...(await inParts(redrives, (redrive) => this.#leftOver(redrive))),
-      ...(await this.#messages.look(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
+      ...(await this.#messages.run(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
     ];
   }
 

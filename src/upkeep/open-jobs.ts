@@ -10,11 +10,12 @@ export interface OpenJob {
   seq: number;
 }
 
-/** What is kept of an open job: the place to look for its message. Payloads of many waiting jobs would fill the memory. */
-export type OpenJobNote = Pick<
-  JobRecord,
-  'id' | 'type' | 'priority' | 'state' | 'updatedAt' | 'nextRunAt' | 'workSeq'
-> & { seq: number };
+/** What is kept of an open job: where its message is. Payloads of many waiting jobs would fill the memory. */
+export interface OpenJobNote extends Pick<JobRecord, 'id' | 'type' | 'priority' | 'state' | 'updatedAt'> {
+  nextRunAt: string | undefined;
+  workSeq: number | undefined;
+  seq: number;
+}
 
 /** The event by which a job was taken out of the dead letters. */
 export interface Redrive {
@@ -119,14 +120,5 @@ function dueOf({ updatedAt, nextRunAt }: OpenJobNote): number {
 
 function noteOf(record: JobRecord, seq: number): OpenJobNote {
   const { id, type, priority, state, updatedAt, nextRunAt, workSeq } = record;
-  return {
-    id,
-    type,
-    priority,
-    state,
-    updatedAt,
-    seq,
-    ...(nextRunAt !== undefined && { nextRunAt }),
-    ...(workSeq !== undefined && { workSeq }),
-  };
+  return { id, type, priority, state, updatedAt, nextRunAt, workSeq, seq };
 }

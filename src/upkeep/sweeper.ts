@@ -9,6 +9,7 @@ import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import type { ResourceCheck, ResourceCheckOf } from './resource-check.js';
+import { Schedule, spread } from './schedule.js';
 
 export interface SweepOptions {
   /** Least time between two sweeps of the whole fleet, in milliseconds, at most 12 days. Defaults to five minutes. */
@@ -40,7 +41,6 @@ export interface SweepResult {
 }
 
 export const DEFAULT_SWEEP_INTERVAL_MS = 300_000;
-const DEFAULT_JITTER = 0.5;
 /** With the whole of it as jitter, still a time that a timer can wait. */
 const MAX_INTERVAL_MS = MAX_TIMER_MS / 2;
 /**
@@ -54,7 +54,6 @@ const LOOK_BACK = 50_000;
 const MAX_OPEN = 50_000;
 /** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
 const MAX_MESSAGES = 10_000;
-const STOP_MS = 5_000;
 /** A large account at a slow provider takes a minute. */
 const DEFAULT_LOOK_TIMEOUT_MS = 300_000;
 
@@ -69,23 +68,29 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #logger: Logger;
   readonly #intervalMs: number;
+  readonly #schedule: Schedule;
   readonly #abort = new AbortController();
   #jobs: JobCheck | undefined;
   readonly #resources = new Map<ResourceCheckOf, ResourceCheck>();
-  #timer: NodeJS.Timeout | undefined;
   #detach: (() => void) | undefined;
-  #sweeping: Promise<unknown> = Promise.resolve();
-  /** When the next sweep must begin, whatever other workers say; by `performance.now()`. */
-  #latestMs = 0;
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: SweeperOptions) {
     checkNumber('sweep.intervalMs', options.intervalMs, 1, MAX_INTERVAL_MS);
     checkNumber('sweep.jitter', options.jitter, 0, 1);
     checkNumber('sweep.graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
+    const { intervalMs = DEFAULT_SWEEP_INTERVAL_MS, jitter, logger = silentLogger } = options;
     this.#options = options;
-    this.#logger = guardedLogger(options.logger ?? silentLogger);
-    this.#intervalMs = options.intervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;
+    this.#logger = guardedLogger(logger);
+    this.#intervalMs = intervalMs;
+    this.#schedule = new Schedule({
+      pauseMs: () => spread(intervalMs, jitter),
+      mostMs: () => spread(MOST_INTERVALS * intervalMs, jitter),
+      run: () => this.#round(),
+      onError: (err) => {
+        if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');
+      },
+    });
   }
 
   /** Sweeps from now on, for the first time after a random part of the interval: workers start together. */
@@ -93,16 +98,14 @@ export class Sweeper {
     if (this.#detach || this.#abort.signal.aborted) return;
     const broker = await this.#options.queue.broker();
     this.#detach ??= broker.onSwept((notice) => this.#heard(notice));
-    this.#latestMs = performance.now() + this.#intervalMs;
-    this.#plan(this.#intervalMs * Math.random());
+    this.#schedule.start(this.#intervalMs * Math.random(), this.#intervalMs);
   }
 
   /** Sweeps no more, and waits a few seconds for a sweep that is under way. */
   async stop(): Promise<void> {
     this.#abort.abort();
-    clearTimeout(this.#timer);
     this.#detach?.();
-    await atMost(STOP_MS, this.#sweeping);
+    await this.#schedule.stop();
   }
 
   /**
@@ -181,40 +184,13 @@ export class Sweeper {
   #heard({ resources }: SweptNotice): void {
     const hasReported = [...this.#resources.values()].some((check) => check.hasReported);
     const isAllSwept = this.#looksAt.every((resource) => resources.includes(resource));
-    if (isAllSwept && !hasReported) this.#planNext();
+    if (isAllSwept && !hasReported) this.#schedule.putOff();
   }
 
-  /** Each worker waits for another time, so that the first of them can tell the others in time. */
-  #planNext(): void {
-    this.#plan(this.#spread(this.#intervalMs));
-  }
-
-  #spread(ms: number): number {
-    return ms * (1 + (this.#options.jitter ?? DEFAULT_JITTER) * Math.random());
-  }
-
-  #plan(wantedMs: number): void {
-    clearTimeout(this.#timer);
-    if (this.#abort.signal.aborted) return;
-    const inMs = Math.max(0, Math.min(wantedMs, this.#latestMs - performance.now()));
-    this.#timer = setTimeout(() => {
-      this.#sweeping = this.#sweeping.then(() => this.#sweepQuietly());
-    }, inMs);
-    this.#timer.unref();
-  }
-
-  async #sweepQuietly(): Promise<void> {
+  async #round(): Promise<void> {
     const { queue, isActive = () => true } = this.#options;
-    // First of all, since this worker hears its own notice.
-    this.#latestMs = performance.now() + this.#spread(MOST_INTERVALS * this.#intervalMs);
-    try {
-      if (this.#abort.signal.aborted || !isActive()) return;
-      (await queue.broker()).announceSwept({ resources: this.#looksAt });
-      await this.sweep();
-    } catch (err) {
-      if (!this.#abort.signal.aborted) this.#logger.warn({ err }, 'a sweep failed; the next one comes');
-    } finally {
-      this.#planNext();
-    }
+    if (!isActive()) return;
+    (await queue.broker()).announceSwept({ resources: this.#looksAt });
+    await this.sweep();
   }
 }

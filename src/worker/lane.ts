@@ -5,7 +5,7 @@ import type { PullSource } from '../broker/consume/pull-source.js';
 import { assertAllowed, dangerIn } from '../broker/topology/topology.js';
 import { atMost } from '../jobs/deadline.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
-import type { WorkConsumer } from '../queue/retention/settled-messages.js';
+import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { TrimSource } from '../upkeep/trimmer.js';
 import { workKindsFor } from '../wire/subjects.js';
@@ -110,7 +110,7 @@ export class Lane {
 
   /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
-    return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, settled: pull.settled }));
+    return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, acknowledged: pull.settled }));
   }
 
   /** Resolves when no delivery is under way, and no handler has a slot. */

@@ -2,7 +2,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sweptInstances } from '../../src/instances/reported-orphans.js';
 import { generateJobId } from '../../src/jobs/job-id.js';
-import { coveringConsumers, floorOf, removeSettled } from '../../src/queue/retention/settled-messages.js';
+import { coveringConsumers, removeAcknowledged } from '../../src/queue/retention/acknowledged-messages.js';
+import { acknowledgedUpTo } from '../../src/queue/retention/purgeable.js';
 import type { Finding } from '../../src/upkeep/finding.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { WORK_KINDS } from '../../src/wire/subjects.js';
@@ -153,7 +154,7 @@ function keyOf({ kind, about }: Violation): string {
 
 /**
  * Waits until nothing is left to do: no message, and no timer, in either work stream. Once the consumers have handed out
- * everything and no timer is left, settled messages are removed as a worker would that ends; what stays then is lost.
+ * everything and no timer is left, acknowledged messages are removed as a worker would that ends; what stays then is lost.
  * @param proof read at each look: what it gives ends the wait
  */
 async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]>): Promise<Violation[]> {
@@ -179,7 +180,7 @@ async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]
       const isAtWork = isMoving || crew.isStarting || (await hasWork(arena, left));
       looksWithoutWork = isAtWork ? 0 : looksWithoutWork + 1;
       if (looksWithoutWork > looksUntilLost) break;
-      if (looksWithoutWork > 1) await removeAllSettled(arena);
+      if (looksWithoutWork > 1) await removeAllAcknowledged(arena);
     } catch {
       // The broker is still coming back.
     }
@@ -200,11 +201,15 @@ async function hasWork({ observer }: Arena, left: readonly string[]): Promise<bo
   return consumers.flat().some(({ counts }) => counts.num_pending + counts.num_ack_pending > 0);
 }
 
-async function removeAllSettled({ observer }: Arena): Promise<void> {
+async function removeAllAcknowledged({ observer }: Arena): Promise<void> {
   const broker = await observer.broker();
   for (const kind of WORK_KINDS) {
     for (const consumer of await coveringConsumers(broker, kind))
-      await removeSettled(broker, { ...consumer, known: new Set<number>() }, floorOf(consumer.counts));
+      await removeAcknowledged(
+        broker,
+        { ...consumer, known: new Set<number>() },
+        acknowledgedUpTo(consumer.counts),
+      );
   }
 }
 

@@ -3,7 +3,8 @@ import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService, type JobRecord, JobWorkerService } from '../../src/index.js';
-import { floorOf, removeSettled } from '../../src/queue/retention/settled-messages.js';
+import { removeAcknowledged } from '../../src/queue/retention/acknowledged-messages.js';
+import { acknowledgedUpTo } from '../../src/queue/retention/purgeable.js';
 import { startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
@@ -42,9 +43,9 @@ describe('a message that was handed back', () => {
       await connection.flush();
 
       const info = await topology.consumer(kind, consumer.name);
-      const floor = info ? floorOf(info) : 0;
+      const floor = info ? acknowledgedUpTo(info) : 0;
       expect(floor).toBe(first?.seq);
-      await removeSettled(broker, { ...consumer, known: new Set([floor]) }, floor);
+      await removeAcknowledged(broker, { ...consumer, known: new Set([floor]) }, floor);
       expect((await topology.streamInfo(kind)).state.messages).toBe(2);
 
       const again = await source.next({ expires: SOON_MS });

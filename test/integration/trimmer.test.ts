@@ -7,7 +7,7 @@ import { SettledSequences } from '../../src/broker/consume/settled-sequences.js'
 import { DirectRead } from '../../src/broker/read/direct-read.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { askSettled } from '../../src/upkeep/settled-exchange.js';
+import { askAcknowledged } from '../../src/upkeep/acknowledged-exchange.js';
 import { Trimmer } from '../../src/upkeep/trimmer.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { loseMessage } from '../support/lost-message.js';
@@ -190,8 +190,8 @@ it('messages behind one that stays unacknowledged are removed too, once they are
   await fleet.queue.setup(['step']);
   const broker = await fleet.queue.broker();
   const { connection, subjects, topology } = broker;
-  const settled = new SettledSequences();
-  const source = { kind: 'jobs' as const, ...subjects.consumerFor('jobs', 'normal', 'step'), settled };
+  const acknowledged = new SettledSequences();
+  const source = { kind: 'jobs' as const, ...subjects.consumerFor('jobs', 'normal', 'step'), acknowledged };
   await fleet.queue.addJobs(Array.from({ length: 100 }, () => ({ type: 'step', payload: 1 })));
   const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
   const messages = await consumer.fetch({ max_messages: 100, expires: 5_000 });
@@ -200,7 +200,7 @@ it('messages behind one that stays unacknowledged are removed too, once they are
     first ??= message.seq;
     if (message.seq === first) continue;
     message.ack();
-    settled.add(message.seq);
+    acknowledged.add(message.seq);
   }
   const trimmer = new Trimmer({ broker, sources: () => [source], logger: silentLogger, pinnedAt: 1 });
   trimmer.start();
@@ -249,9 +249,9 @@ describe('of a consumer that several workers share', () => {
     await using fleet = await startFleet({ nats, workers: 0 });
     const broker = await fleet.queue.broker();
     const sources = (['jobs', 'webhooks'] as const).map((kind, index) => {
-      const settled = new SettledSequences();
-      settled.add(7 + index);
-      return { kind, ...broker.subjects.consumerFor(kind, 'normal', 'send_webhook'), settled };
+      const acknowledged = new SettledSequences();
+      acknowledged.add(7 + index);
+      return { kind, ...broker.subjects.consumerFor(kind, 'normal', 'send_webhook'), acknowledged };
     });
     const trimmer = new Trimmer({ broker, sources: () => sources, logger: silentLogger });
     trimmer.start();
@@ -259,7 +259,7 @@ describe('of a consumer that several workers share', () => {
     const [ofJobs, ofWebhooks] = sources as [(typeof sources)[0], (typeof sources)[0]];
     expect(ofJobs.name).toBe(ofWebhooks.name);
     const named = async (source: (typeof sources)[0], firstSeq: number) => {
-      for await (const seqs of askSettled(broker, source, firstSeq)) return seqs;
+      for await (const seqs of askAcknowledged(broker, source, firstSeq)) return seqs;
     };
     expect(await named(ofWebhooks, 8)).toEqual(new Set([8]));
     expect(await named(ofJobs, 7)).toEqual(new Set([7]));

@@ -68,22 +68,28 @@ export class DirectRead {
     for await (const page of this.pages(stream, filter, seq, pageSize)) yield* page;
   }
 
-  /** As {@link walk}, page by page; none of them is empty. */
+  /**
+   * As {@link walk}, page by page; none of them is empty.
+   * @param upTo the last sequence that is read. Defaults to the end of the stream
+   */
   async *pages(
     stream: string,
     filter: string,
     seq: number,
     pageSize: number,
+    upTo = Number.POSITIVE_INFINITY,
   ): AsyncGenerator<StoredMessage[]> {
+    if (seq > upTo) return;
     for (let next = this.page(stream, filter, seq, pageSize); ; ) {
       const page = await next;
       const last = page.at(-1);
-      const isEnd = !last || page.length < pageSize;
+      const isEnd = !last || page.length < pageSize || last.seq >= upTo;
       // The next page comes while this one is worked on.
       if (!isEnd) next = this.page(stream, filter, last.seq + 1, pageSize);
       // Whoever leaves off early does not hear of it.
       next.catch(() => {});
-      if (last) yield page;
+      const wanted = last && last.seq > upTo ? page.filter((message) => message.seq <= upTo) : page;
+      if (wanted.length > 0) yield wanted;
       if (isEnd) return;
     }
   }

@@ -5,7 +5,7 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import { isTerminal, JobType } from '../../jobs/vocabulary.js';
 import { ANY, type StreamKind } from '../../wire/subjects.js';
 import { allCarriersOf } from '../job-carriers.js';
-import { findJob, findTaken, pendingRecordOf } from '../job-lookup.js';
+import { findJob, isFollowedUp, pendingRecordOf } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
 
 /** Types whose jobs stop and delete what the job before them rented. */
@@ -79,17 +79,27 @@ function pages({ read, subjects }: Broker, kind: StreamKind, filter: string, fro
   return read.walk(subjects.streamName(kind), filter, fromSeq, PAGE);
 }
 
+/** Which of some finished jobs must stay, for a reason that their own messages do not show. */
+export type OwnersAmong = (finished: readonly JobRecord[]) => Promise<ReadonlySet<JobRecord>>;
+
 /**
- * Whether a finished job must stay: something that it may have rented is not yet shown to be gone. Its messages must
- * have been listed before, and what follows from it been found, or its publication would be missed.
- * @param inUse read after the job had ended
+ * Finds the finished jobs that must stay because something that they may have rented is not yet shown to be gone. One cleanup
+ * has one of these. It asks once the messages of the jobs are listed, and what follows from them was looked up: what is
+ * published in between would be missed.
  */
-export async function isKept(
-  broker: Broker,
-  record: JobRecord,
-  inUse: InUse,
-  nowMs: number,
-): Promise<boolean> {
+export function ownersToKeep(broker: Broker, nowMs: number): OwnersAmong {
+  let inUse: InUse | undefined;
+  return async (finished) => {
+    const hasCreate = finished.some(({ type }) => type === JobType.CREATE_INSTANCE);
+    // Once: all that is asked for had ended before, and the jobs under way may be many.
+    if (hasCreate) inUse ??= await instancesInUse(broker);
+    const used = inUse ?? new Set();
+    const kept = await Promise.all(finished.map((record) => isKept(broker, record, used, nowMs)));
+    return new Set(finished.filter((_, index) => kept[index]));
+  };
+}
+
+async function isKept(broker: Broker, record: JobRecord, inUse: InUse, nowMs: number): Promise<boolean> {
   if (record.type === JobType.CREATE_INSTANCE) {
     if (mayShowLate(record, nowMs) || isInUse(record, inUse)) return true;
   }
@@ -98,12 +108,6 @@ export async function isKept(
     return (await broker.lastEvent(record.parentId)) !== undefined;
   }
   return hasFollowersUnderWay(broker, record);
-}
-
-/** Whether whatever follows from the job exists. Whoever ended the job may have died, or be about to publish it. */
-export async function isFollowedUp(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
-  const found = await Promise.all(next.map(({ id }) => findTaken(broker, id)));
-  return found.every((job) => job !== undefined);
 }
 
 async function hasFollowersUnderWay(broker: Broker, record: JobRecord, hops = 0): Promise<boolean> {

@@ -1,23 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { SettledSequences } from '../broker/consume/settled-sequences.js';
-import type { WorkConsumer } from '../queue/retention/settled-messages.js';
+import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 
 /** A live worker answers within milliseconds. */
 const ANSWERS_MS = 1_000;
-/** A worker whose processor is busy answers late, and is asked again: reading what it has settled would cost more. */
+/** A worker whose processor is busy answers late, and is asked again: reading what it has acknowledged would cost more. */
 const MAX_QUESTIONS = 3;
 const ASK_AGAIN_AFTER_MS = 750;
 /** So many sequences fit into one answer; what is not named is read. */
 const MAX_NAMED = 100_000;
 
 /**
- * Asks all workers which messages of a consumer they have settled, before it is read message by message; yields after each
+ * Asks all workers which messages of a consumer they have acknowledged, before it is read message by message; yields after each
  * question what they have named so far. They leave the removal to the asker for a while.
  * @param firstSeq nothing before it is stored any more
  * @param mayAskAgain asked before each question but the first. Defaults to always
  */
-export async function* askSettled(
+export async function* askAcknowledged(
   broker: Broker,
   consumer: Pick<WorkConsumer, 'kind' | 'name'>,
   firstSeq: number,
@@ -44,15 +44,15 @@ async function askOnce(
 
 /**
  * Answers such questions; returns how to stop.
- * @param settledOf told of each question; gives what is settled here of the consumer, unless nothing of it is worked here
+ * @param acknowledgedOf gets each question; gives what is acknowledged here of the consumer, unless nothing of it is worked here
  */
-export function answerSettled(
+export function answerAcknowledged(
   { notices, subjects }: Broker,
-  settledOf: (kind: unknown, consumer: unknown, firstSeq: number) => SettledSequences | undefined,
+  acknowledgedOf: (kind: unknown, consumer: unknown, firstSeq: number) => SettledSequences | undefined,
 ): () => void {
   return notices.answer(subjects.settledAsked(), ({ kind, consumer, firstSeq }) => {
-    const settled = settledOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
-    return settled && { settled: differencesOf(settled.known()) };
+    const acknowledged = acknowledgedOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
+    return acknowledged && { settled: differencesOf(acknowledged.known()) };
   });
 }
 

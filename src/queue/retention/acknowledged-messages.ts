@@ -1,4 +1,4 @@
-/** Work messages that nothing needs any more: which they are, and how they are removed in bulk. */
+/** Removes the work messages that a consumer has acknowledged and nothing needs, in bulk; finds those that it has lost. */
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { namesakeId, sequenceId } from '../../jobs/job-id.js';
@@ -6,6 +6,7 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import type { ConsumerSubjects, WorkKind } from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
+import { acknowledgedUpTo, type ConsumerCounts, isOfNamesake, reasonToKeepMessage } from './purgeable.js';
 
 /** A consumer of a work stream. */
 export interface WorkConsumer extends ConsumerSubjects {
@@ -13,19 +14,11 @@ export interface WorkConsumer extends ConsumerSubjects {
 }
 
 /** A consumer whose messages are to be removed. */
-export interface Removable extends WorkConsumer {
-  /** Messages of it that the caller has settled itself, for which no record is read. */
+export interface Trimmed extends WorkConsumer {
+  /** Messages of it that the caller has acknowledged itself, for which no record is read. */
   known: ReadonlySet<number>;
-  /** Those that other workers say they have settled, of what is stored from a sequence on: each time asked, all named so far. */
+  /** Those that other workers say they have acknowledged, of what is stored from a sequence on: each time asked, all named so far. */
   othersKnow?: (firstSeq: number) => AsyncIterable<ReadonlySet<number>>;
-}
-
-/** What the server says of a consumer. */
-export interface ConsumerCounts {
-  num_pending: number;
-  num_ack_pending: number;
-  delivered: { stream_seq: number };
-  ack_floor: { stream_seq: number };
 }
 
 /** One that is there, for the jobs of its type. */
@@ -52,37 +45,23 @@ export async function coveringConsumers(
 }
 
 /**
- * Up to where everything is acknowledged that the consumer covers, as the server counts.
- * The server can be wrong (its issues 4736 and 7680), so this alone is no proof that a message is settled.
- */
-export function floorOf(info: ConsumerCounts): number {
-  return info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq;
-}
-
-/**
- * Removes what a consumer is done with, up to the first message that no record accounts for: that one, it may have lost.
- * What was handed back to it is handed out at once as before (decision 29).
- * @param bound up to which sequence at most; no more than {@link floorOf} says
+ * Removes what a consumer is done with, up to the first message that is not purgeable. What was handed back to it is handed
+ * out at once as before (decision 29).
+ * @param bound up to which sequence at most; no more than {@link acknowledgedUpTo} says
  * @returns up to which sequence nothing of it is stored any more, and what the removal took
  */
-export async function removeSettled(
+export async function removeAcknowledged(
   broker: Broker,
-  consumer: Removable,
+  consumer: Trimmed,
   bound: number,
 ): Promise<{ upTo: number; tookMs: number }> {
-  const { upTo, last } = await settledUpTo(broker, consumer, bound);
+  const { upTo, last } = await purgeableUpTo(broker, consumer, bound);
   const startedMs = performance.now();
   if (Math.min(last, upTo) > 0) {
     await broker.topology.purge(consumer.kind, consumer.removal, Math.min(last, upTo));
     await removeBeyondWildcards(broker, consumer, upTo);
   }
   return { upTo, tookMs: performance.now() - startedMs };
-}
-
-interface SettledUpTo {
-  upTo: number;
-  /** The last message that is stored, at most `upTo`; 0 without any. */
-  last: number;
 }
 
 /**
@@ -104,22 +83,25 @@ async function removeBeyondWildcards(
   }
 }
 
-/** How far all that is stored of a consumer is settled, at most up to the bound. */
-async function settledUpTo(broker: Broker, consumer: Removable, bound: number): Promise<SettledUpTo> {
-  const { kind } = consumer;
+/** How far all that is stored of a consumer is purgeable, at most up to the bound, and the last message there; 0 for none. */
+async function purgeableUpTo(
+  broker: Broker,
+  consumer: Trimmed,
+  bound: number,
+): Promise<{ upTo: number; last: number }> {
   const { read, subjects } = broker;
-  const stored = await read.extent(subjects.streamName(kind), consumer.filter);
+  const stored = await read.extent(subjects.streamName(consumer.kind), consumer.filter);
   if (stored.firstSeq > bound) return { upTo: bound, last: 0 };
   const known = await withOthers(broker, consumer, bound, stored);
   // A message with headers that cannot be read is on no page.
   let last = lastOf(known.seqs, bound);
   if (known.isAll) return { upTo: bound, last };
-  for await (const page of belowFloor(broker, consumer, bound)) {
+  for await (const page of acknowledgedPages(broker, consumer, bound)) {
     const unknown = page.filter(({ seq }) => !known.seqs.has(seq));
-    const [lost] = await unsettledOf(broker, kind, unknown);
-    const settled = lost ? page.filter(({ seq }) => seq < lost.seq) : page;
-    last = Math.max(last, settled.at(-1)?.seq ?? 0);
-    if (lost) return { upTo: lost.seq - 1, last };
+    const [kept] = await keptOf(broker, consumer.kind, unknown);
+    const purgeable = kept ? page.filter(({ seq }) => seq < kept.seq) : page;
+    last = Math.max(last, purgeable.at(-1)?.seq ?? 0);
+    if (kept) return { upTo: kept.seq - 1, last };
   }
   return { upTo: bound, last };
 }
@@ -130,10 +112,10 @@ interface Known {
   isAll: boolean;
 }
 
-/** What is known to be settled of the messages that are stored up to the bound: the others are asked where it is worth it. */
+/** What is known to be acknowledged of the messages that are stored up to the bound: the others are asked where it is worth it. */
 async function withOthers(
   broker: Broker,
-  consumer: Removable,
+  consumer: Trimmed,
   bound: number,
   { count, firstSeq }: { count: number; firstSeq: number },
 ): Promise<Known> {
@@ -177,75 +159,62 @@ function lastOf(seqs: ReadonlySet<number>, bound: number): number {
   return last;
 }
 
-/** Messages below a consumer's floor that no record accounts for: nobody would ever be given their jobs. */
+/** Messages that a consumer takes for acknowledged and that are kept all the same: nobody would ever be given their jobs. */
 export async function lostMessages(broker: Broker, consumer: WorkConsumer): Promise<StoredMessage[]> {
   const lost: StoredMessage[] = [];
   const info = await broker.topology.consumer(consumer.kind, consumer.name);
-  for await (const page of belowFloor(broker, consumer, info ? floorOf(info) : 0)) {
-    lost.push(...(await unsettledOf(broker, consumer.kind, page)));
-  }
+  for await (const page of acknowledgedPages(broker, consumer, info ? acknowledgedUpTo(info) : 0))
+    lost.push(...(await keptOf(broker, consumer.kind, page)));
   return lost;
 }
 
-async function* belowFloor(
-  { read, subjects }: Broker,
-  { kind, filter }: WorkConsumer,
-  floor: number,
-): AsyncIterable<StoredMessage[]> {
-  for (let from = 1; from <= floor; ) {
-    const page = await read.page(subjects.streamName(kind), filter, from, PAGE);
-    const below = page.filter(({ seq }) => seq <= floor);
-    if (below.length > 0) yield below;
-    if (below.length < PAGE) return;
-    from = (below.at(-1)?.seq ?? floor) + 1;
-  }
+function acknowledgedPages({ read, subjects }: Broker, { kind, filter }: WorkConsumer, bound: number) {
+  return read.pages(subjects.streamName(kind), filter, 1, PAGE, bound);
 }
 
-/** Those of the messages, oldest first, that their jobs may still need. */
-async function unsettledOf(
+/** Those of the messages, oldest first, that are kept although they are acknowledged. */
+async function keptOf(
   broker: Broker,
   kind: WorkKind,
   messages: readonly StoredMessage[],
 ): Promise<StoredMessage[]> {
-  const requests = messages.map((message) => pendingRecordOf(broker, message));
+  const jobs = messages.map((message) => pendingRecordOf(broker, message));
   const last = await recordsById(
     broker,
-    requests.flatMap((request) => request?.id ?? []),
+    jobs.flatMap((job) => job?.id ?? []),
   );
-  const settled = await Promise.all(
-    messages.map((message, index) => {
-      const request = requests[index];
-      // What is no job is of use to nobody.
-      return request === undefined || isSettled(broker, kind, message, request, last.get(request.id));
+  const reasons = await Promise.all(
+    messages.map(async (message, index) => {
+      const job = jobs[index];
+      const record = job && (await recordFor(broker, kind, message, job, last.get(job.id)));
+      const lastSeq = record?.state === 'queued' ? await lastSeqOf(broker, kind, record) : 0;
+      return reasonToKeepMessage({ seq: message.seq, place: 'acknowledged', job, record, lastSeq });
     }),
   );
-  return messages.filter((_, index) => !settled[index]);
+  return messages.filter((_, index) => reasons[index] !== undefined);
 }
 
-async function isSettled(
+/** The record that accounts for a message: not every one is under the id that the message names. */
+async function recordFor(
   broker: Broker,
   kind: WorkKind,
   message: StoredMessage,
-  { id, createdAt }: JobRecord,
+  job: JobRecord,
   record: JobRecord | undefined,
-): Promise<boolean> {
+): Promise<JobRecord | undefined> {
+  const { seq, timeMs } = message;
   // A message that names a job of nobody's ends under its own sequence.
-  if (!record) return (await broker.lastEvent(sequenceId({ kind, seq: message.seq })))?.record !== undefined;
-  const isBare = broker.subjects.parseWork(message.subject)?.id === undefined;
-  // The stream was made again and counts anew: this job has run under another id than the one before it.
-  const isNamesake = isBare && record.createdAt !== createdAt;
-  const own = isNamesake ? (await broker.lastEvent(namesakeId(id, message.timeMs)))?.record : record;
-  if (own?.state === 'queued') return isQueuedBehind(broker, kind, message, own);
-  return own !== undefined && !(own.state === 'running' && own.workSeq === message.seq);
+  if (!record) return (await broker.lastEvent(sequenceId({ kind, seq })))?.record;
+  if (!isOfNamesake(broker.subjects, message, job, record)) return record;
+  return (await broker.lastEvent(namesakeId(job.id, timeMs)))?.record;
 }
 
-/** Whether a job that was handed back, or queued anew, has a later message than this one. */
-async function isQueuedBehind(
+/** A job that was handed back, or queued again, may have a later message. */
+async function lastSeqOf(
   { subjects, read }: Broker,
   kind: WorkKind,
-  { seq }: StoredMessage,
   { id, type, priority }: JobRecord,
-): Promise<boolean> {
+): Promise<number> {
   const last = await read.last(subjects.streamName(kind), subjects.work({ kind, priority, type, id }));
-  return last !== undefined && last.seq > seq;
+  return last?.seq ?? 0;
 }

@@ -1,0 +1,174 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Broker } from '../../broker/broker.js';
+import { FRESH_MS } from '../../broker/consume/delivery.js';
+import type { StoredMessage } from '../../broker/read/direct-read.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import { MAX_CLAIM_AFTER_MS } from '../../jobs/limits.js';
+import { ANY } from '../../wire/subjects.js';
+import { allCarriersOf, type Carrier, removeCarriers } from '../job-carriers.js';
+import { dueNow } from '../job-lookup.js';
+import { type ConsumerCounts, type Place, placeOf } from './purgeable.js';
+
+/** Jobs that are removed one by one at once; each takes some requests. */
+const PARALLEL = 16;
+/** Jobs of a type that wait for one that stays to go as well; more are removed one by one. */
+const MOST_GOING = 20_000;
+/** A removal costs the server much the same, however many go. */
+const WORTH_REMOVING = 2_000;
+/** Until a handler that has begun has its claim written, and for the write. */
+const CLAIM_MS = MAX_CLAIM_AFTER_MS + 1_000;
+
+/** A finished job whose record is purgeable. */
+export interface Purgeable {
+  record: JobRecord;
+  /** The messages that carry it, which go first. */
+  carriers: readonly Carrier[];
+  /** Those of them that no worker was given. */
+  undelivered: readonly Carrier[];
+  /** The last of its events, after which nothing is touched. */
+  upTo: number;
+}
+
+/** Where the messages of jobs are; each consumer is asked once, since most jobs share a few. */
+export function placesFrom({ subjects, topology }: Broker) {
+  const asked = new Map<string, Promise<ConsumerCounts | undefined>>();
+  return ({ type, priority }: JobRecord, carriers: readonly Carrier[]): Promise<Place[]> =>
+    Promise.all(
+      carriers.map(async ({ kind, seq }) => {
+        if (kind === 'timers' || kind === 'events') return 'uncovered';
+        const name = subjects.consumerName(type, priority);
+        const counts = asked.get(`${kind} ${name}`) ?? topology.consumer(kind, name);
+        asked.set(`${kind} ${name}`, counts);
+        return placeOf(seq, await counts);
+      }),
+    );
+}
+
+/** Whether the message of a job that was cancelled as its timer fired is perhaps on its way. Asked after its timers were. */
+export async function mayArrive(broker: Broker, { id, state }: JobRecord): Promise<boolean> {
+  return state === 'cancelled' && (await dueNow(broker, ANY, id)) !== undefined;
+}
+
+/** The jobs of one type whose events were seen, by id. */
+interface OfType {
+  /** Jobs that stay so far: for each the first of its events. They are noted in that order. */
+  staying: Map<string, number>;
+  /** Jobs that go: for each the last of its events. */
+  going: Map<string, number>;
+}
+
+/**
+ * Removes jobs: their messages, then their events. The events of one type go together up to the first that has to stay; what
+ * lies behind that goes job by job. Nothing goes that is newer than what was checked, so a job that lives again meanwhile
+ * keeps its new record.
+ *
+ * A worker that was given a message and has not claimed it yet would take the job for a new one without its record, so that
+ * record stays until the worker has claimed it, or knows that it is late.
+ */
+export class RecordRemoval {
+  readonly #broker: Broker;
+  readonly #types = new Map<string, OfType>();
+  /** Up to where events were seen. */
+  #seen = 0;
+  #removed = 0;
+  /** Their messages were perhaps delivered while they were removed. */
+  readonly #late: Purgeable[] = [];
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /** How many jobs are removed so far. */
+  get count(): number {
+    return this.#removed;
+  }
+
+  /** Takes note of an event, in the order of EVENTS. */
+  note({ subject, seq }: StoredMessage): void {
+    this.#seen = seq;
+    const { type, id } = this.#broker.subjects.parseEvent(subject) ?? {};
+    if (type === undefined || id === undefined) return;
+    const { staying, going } = this.#ofType(type);
+    if (seq <= (going.get(id) ?? 0)) return;
+    // It lives again.
+    going.delete(id);
+    if (!staying.has(id)) staying.set(id, seq);
+  }
+
+  async remove(jobs: readonly Purgeable[]): Promise<void> {
+    await inParts(
+      jobs.filter(({ carriers }) => carriers.length > 0),
+      (job) => this.#removeCarried(job),
+    );
+    for (const { record, carriers, upTo } of jobs) {
+      if (carriers.length > 0) continue;
+      const { staying, going } = this.#ofType(record.type);
+      staying.delete(record.id);
+      going.set(record.id, upTo);
+    }
+    const types = [...this.#types];
+    if (types.reduce((sum, [, { going }]) => sum + going.size, 0) < WORTH_REMOVING) return;
+    for (const [type, ofType] of types) {
+      await this.#removeFirst(type, ofType);
+      if (ofType.going.size > MOST_GOING) await this.#purgeAll(ofType);
+    }
+  }
+
+  /** @returns how many jobs were removed */
+  async end(): Promise<number> {
+    for (const [type, ofType] of this.#types) {
+      await this.#removeFirst(type, ofType);
+      await this.#purgeAll(ofType);
+    }
+    if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
+    await inParts(this.#late, ({ record, upTo }) => this.#purge(record.id, upTo));
+    return this.#removed;
+  }
+
+  async #removeCarried({ record, carriers, undelivered, upTo }: Purgeable): Promise<void> {
+    const broker = this.#broker;
+    await removeCarriers(broker, carriers);
+    // A timer may have fired before it was removed.
+    if ((await allCarriersOf(broker, record)).length > 0 || (await mayArrive(broker, record))) return;
+    // The server counts no message as delivered that is removed, so all those count that it has passed.
+    const places = await placesFrom(broker)(record, undelivered);
+    if (places.some((place) => place === 'delivered' || place === 'acknowledged')) {
+      this.#late.push({ record, carriers, undelivered, upTo });
+      return;
+    }
+    await this.#purge(record.id, upTo);
+    this.#ofType(record.type).staying.delete(record.id);
+  }
+
+  /** All events of a type, up to the first of those that stay. */
+  async #removeFirst(type: string, { staying, going }: OfType): Promise<void> {
+    const { subjects, topology } = this.#broker;
+    const [firstStaying = this.#seen + 1] = staying.values();
+    const gone = [...going].filter(([, upTo]) => upTo < firstStaying);
+    if (gone.length === 0) return;
+    await topology.purge('events', subjects.event(type, ANY, ANY), firstStaying - 1);
+    for (const [id] of gone) going.delete(id);
+    this.#removed += gone.length;
+  }
+
+  async #purgeAll({ going }: OfType): Promise<void> {
+    await inParts([...going], ([id, upTo]) => this.#purge(id, upTo));
+    going.clear();
+  }
+
+  async #purge(id: string, upTo: number): Promise<void> {
+    const { subjects, topology } = this.#broker;
+    if ((await topology.purge('events', subjects.eventsOf(id), upTo)) > 0) this.#removed++;
+  }
+
+  #ofType(type: string): OfType {
+    const known = this.#types.get(type) ?? { staying: new Map(), going: new Map() };
+    this.#types.set(type, known);
+    return known;
+  }
+}
+
+async function inParts<T>(all: readonly T[], remove: (each: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < all.length; start += PARALLEL)
+    await Promise.all(all.slice(start, start + PARALLEL).map(remove));
+}
