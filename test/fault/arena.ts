@@ -76,7 +76,7 @@ export async function openArena(
     namespace,
     replicas,
     foreign: new Set(),
-    keepsHistory: faults.some(({ kind }) => kind === 'cleanup'),
+    keepsHistory: faults.some(({ kind }) => kind === 'cleanup' || kind === 'dying-cleanup'),
     ...(credsFile && { credsFile }),
     simulator,
     provider,

@@ -130,6 +130,28 @@ export class Crew implements AsyncDisposable {
     return worker !== undefined && !worker.ended;
   }
 
+  /**
+   * A process of its own that cleans up again and again is killed once it has done so for a while.
+   * @returns whether it was killed in the middle of it
+   */
+  async killCleaner(forMs: number): Promise<boolean> {
+    const cleaner = await this.#pool.take();
+    let onBegun = () => {};
+    const begun = new Promise<void>((resolve) => {
+      onBegun = resolve;
+    });
+    cleaner.onMessage(({ type }) => {
+      if (type === 'started') onBegun();
+    });
+    const config = this.#config(0, this.#seat(0));
+    cleaner.send({ type: 'clean', config: { ...config, name: 'cleaner', clockOffsetMs: 0 } });
+    await Promise.race([begun, cleaner.exited]);
+    await new Promise((resolve) => setTimeout(resolve, forMs));
+    const isAlive = !cleaner.ended;
+    await cleaner.kill();
+    return isAlive;
+  }
+
   /** Ends every fault at the workers. What freezes at a failpoint goes on in its own time. */
   heal(): void {
     for (const [index, seat] of this.#seats.entries()) {

@@ -90,6 +90,19 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     }),
     sees: new Set(['lost', 'ended-twice', 'path', 'attempts']),
   },
+  'bare-cleanup': {
+    // The second job waits for the slot of the first one when it is cancelled.
+    plan: plan('bare-cleanup', {
+      jobs: [
+        task('task-0', { ms: 2_500, end: 'ok' }),
+        { ...task('task-1', { ms: 10, end: 'ok' }), atMs: 300 },
+      ],
+      cancels: [{ id: 'task-1', atMs: 700 }],
+      faults: [{ kind: 'dying-cleanup', atMs: 0, forMs: 500, once: { id: 'task-1', state: 'cancelled' } }],
+      taskSlots: 1,
+    }),
+    sees: new Set(['ended-twice', 'path', 'cancel']),
+  },
   'one-look': {
     plan: plan('one-look', { jobs: [hiddenFromReads(create([]))] }),
     sees: new Set(['unexpected-failure']),

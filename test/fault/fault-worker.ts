@@ -23,6 +23,8 @@ import { withCreate } from './provider-wrap.js';
 import { sabotage, sabotageProvider } from './sabotage.js';
 
 const SHUTDOWN_MS = 500;
+/** After a cleanup that failed, as while the broker is away. */
+const CLEAN_AGAIN_MS = 50;
 
 const armed: ArmedFailpoint[] = [];
 let sabotaged = false;
@@ -105,11 +107,25 @@ function shiftClock(offsetMs: number): void {
   } as DateConstructor;
 }
 
+function breakOnce({ sabotage: which }: WorkerConfig): void {
+  if (which && !sabotaged) sabotage(which);
+  sabotaged = true;
+}
+
+/** Removes what has ended, again and again, until this process is killed. */
+async function clean(config: WorkerConfig): Promise<void> {
+  breakOnce(config);
+  const { name, servers, namespace, replicas, ackWaitMs } = config;
+  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name });
+  await queue.connect();
+  await tell({ type: 'started' });
+  for (;;) await queue.cleanup(0).catch(() => delay(CLEAN_AGAIN_MS));
+}
+
 async function start(config: WorkerConfig): Promise<void> {
   shiftClock(config.clockOffsetMs);
   const { name, servers, namespace, replicas, simulatorUrl, secret } = config;
-  if (config.sabotage && !sabotaged) sabotage(config.sabotage);
-  sabotaged = true;
+  breakOnce(config);
   const logger = createLogger(process.env.FAULT_LOG || 'silent');
   const novita = createNovitaProvider({
     apiKey: 'simulator-key',
@@ -194,6 +210,8 @@ process.on('message', (message: ToWorker) => {
         (error: unknown) => tell({ type: 'failed', error: String(error) }),
       );
       return;
+    case 'clean':
+      return void clean(message.config);
     case 'arm':
       armed.push(message.armed);
       return;

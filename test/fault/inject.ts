@@ -1,5 +1,6 @@
 /** Lets the faults of a plan strike, and ends them. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { ConflictError, JetfleetError } from '../../src/index.js';
 import type { ClusterNode } from '../support/cluster.js';
 import type { Arena } from './arena.js';
 import { diskFull } from './broker-admin.js';
@@ -82,8 +83,12 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       return crew.drainConnection(fault.worker);
     case 'cleanup':
       return (await arena.observer.cleanup(0)) > 0;
+    case 'dying-cleanup':
+      return crew.killCleaner(fault.forMs);
     case 'retry-all':
       return (await arena.producer.retryAll()).length > 0;
+    case 'retry':
+      return retry(fault.id, arena);
     case 'forged-notice':
       // Where another fault has the broker away, it meets nobody.
       return forgeNotice(fault.notice, arena).catch(() => false);
@@ -94,6 +99,19 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       return killServer(arena, fault.forMs);
     default:
       return strikeCluster(fault, arena);
+  }
+}
+
+/** @returns whether the job lives again by this; one that has not failed, or was removed, is left alone */
+async function retry(id: string, { producer }: Arena): Promise<boolean> {
+  try {
+    await producer.retry(id);
+    return true;
+  } catch (error) {
+    const refused =
+      error instanceof ConflictError || (JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND');
+    if (refused) return false;
+    throw error;
   }
 }
 

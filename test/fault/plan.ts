@@ -88,7 +88,10 @@ type Fault =
   | { kind: 'drain-connection'; worker: number; atMs: number }
   /** Somebody removes every record that has ended, while jobs are cancelled and retried. */
   | { kind: 'cleanup'; atMs: number }
+  /** A process that removes them again and again, and is killed in the middle of it, so long after it has begun. */
+  | { kind: 'dying-cleanup'; atMs: number; forMs: number }
   | { kind: 'retry-all'; atMs: number }
+  | { kind: 'retry'; id: string; atMs: number }
   /** A notice that no process of Jetfleet has sent. */
   | { kind: 'forged-notice'; notice: Notice; atMs: number }
   /** Instances of somebody else on the same account, and jobs that have them deleted and stopped. */

@@ -35,6 +35,8 @@ export interface ArmedFailpoint {
 export type ToWorker =
   | { type: 'start'; config: WorkerConfig }
   | { type: 'arm'; armed: ArmedFailpoint }
+  /** Removes what has ended, again and again, until it is killed. */
+  | { type: 'clean'; config: WorkerConfig }
   | { type: 'block'; forMs: number }
   /** Drains the connection that the worker was lent, and ends once the worker has noticed. */
   | { type: 'drain-connection' }

@@ -11,6 +11,7 @@ import type { Topology } from '../../src/broker/topology/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import { OwnedInstances } from '../../src/instances/owned-instances.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { RecordRemoval } from '../../src/queue/retention/record-removal.js';
 import { UserCode } from '../../src/telemetry/user-code.js';
 import { Subjects } from '../../src/wire/subjects.js';
 import { LeaseKeeper } from '../../src/worker/lease/lease-keeper.js';
@@ -36,6 +37,8 @@ export const SABOTAGES = {
   'believed-notice': withBelievedNotices,
   /** A cleanup removes whatever a job has, also what came after its end. */
   'unfenced-cleanup': inHarness,
+  /** A cleanup leaves the messages of the jobs whose records it removes. */
+  'bare-cleanup': withBareCleanup,
   /** An instance is gone when one answer says so. */
   'one-look': withOneLook,
   /** What a user's callback throws goes on its way. */
@@ -137,6 +140,16 @@ function withBelievedNotices(): void {
     begin.call(this);
   };
   CancellationCheck.prototype.heard = (id) => runs.get(id)?.cancelled(Number.MAX_SAFE_INTEGER);
+}
+
+function withBareCleanup(): void {
+  const { remove } = RecordRemoval.prototype;
+  RecordRemoval.prototype.remove = function (jobs) {
+    return remove.call(
+      this,
+      jobs.map((job) => ({ ...job, carriers: [] })),
+    );
+  };
 }
 
 function withOneLook(): void {

@@ -217,7 +217,32 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
     for (let n = random.int(6, 12); n > 0; n--) addFault(draft, { kind: 'cleanup', atMs: when(random) });
     for (let n = random.int(6, 12); n > 0; n--) addFault(draft, { kind: 'retry-all', atMs: when(random) });
   },
+  /** The process that removes what has ended dies at any moment, while others retry the same jobs. */
+  'dying-cleanup': (random, draft) => {
+    // Some wait for a slot when they are cancelled, so that their messages are removed with them.
+    draft.taskSlots = 2;
+    for (let n = random.int(6, 10); n > 0; n--) {
+      const steps = [{ ms: random.int(0, 300), end: random.pick(['fatal', 'next', 'ok'] as const) }];
+      draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps });
+    }
+    for (let n = random.int(2, 4); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
+    addCreate(random, draft, [random.pick(RENTED_SLOWLY)]);
+    addCreate(random, draft, ['fails to start']);
+    for (const { id, atMs } of random.sample(draft.jobs, random.int(4, 8)))
+      draft.cancels.push({ id, atMs: atMs + random.int(0, 700) });
+    for (let n = random.int(4, 6); n > 0; n--)
+      addFault(draft, { kind: 'dying-cleanup', atMs: when(random), forMs: random.int(0, 500) });
+    addRetries(random, draft);
+  },
 };
+
+/** What is done to jobs that have ended, again and again at the same time. */
+function addRetries(random: Random, draft: Draft): void {
+  for (const { id } of random.sample(draft.jobs, Math.min(draft.jobs.length, 10))) {
+    for (let n = random.int(1, 3); n > 0; n--) addFault(draft, { kind: 'retry', id, atMs: when(random) });
+  }
+  for (let n = random.int(4, 8); n > 0; n--) addFault(draft, { kind: 'retry-all', atMs: when(random) });
+}
 
 /** Faults that need three nodes. */
 const CLUSTER: Readonly<Record<string, Scenario>> = {
@@ -283,6 +308,7 @@ const RENTED_SLOWLY = [
 const ALONE: readonly string[] = [
   'hand-back',
   'cleanup',
+  'dying-cleanup',
   'renewed-creds',
   'broken-callbacks',
   'frozen-followers',
