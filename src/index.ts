@@ -19,7 +19,7 @@ export { type Drift, formatDrift } from './broker/topology/drift.js';
 export type { TopologyReport } from './broker/topology/topology.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
-export type { InstanceLook } from './instances/instance-watch.js';
+export type { InstanceRead } from './instances/waiting-monitors.js';
 export {
   type AddOptions,
   defineJob,

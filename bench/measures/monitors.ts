@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gpuInstances, type InstanceLook, JobQueueService, JobType, JobWorkerService } from 'jetfleet';
+import { gpuInstances, type InstanceRead, JobQueueService, JobType, JobWorkerService } from 'jetfleet';
 import { createNovitaProvider } from 'jetfleet/gpu';
 import { treeUsage } from '../servers/process-tree.js';
 import { percentile } from '../statistics.js';
@@ -30,7 +30,7 @@ export const measureMonitors: Measure = async ({ server, sizes: { monitors, poll
   await worker.start();
   await firstPolls(queue, monitors, pollMs);
 
-  const looks = countLooks();
+  const reads = countReads();
   const load = sampleLoad(worker, server.pid);
   const callsBefore = await simulator.calls();
   const fromMs = Date.now();
@@ -38,11 +38,11 @@ export const measureMonitors: Measure = async ({ server, sizes: { monitors, poll
   const span = { fromMs, untilMs: Date.now() };
   const calls = (await simulator.calls()) - callsBefore;
   const { workerRss, serverRss, slots } = load.end();
-  const looksLateMs = looks.end();
+  const readsLateMs = reads.end();
   await worker.shutdown(1_000);
 
   const ownLateMs = await pollLateness(queue, span);
-  const latenessMs = [...looksLateMs, ...ownLateMs];
+  const latenessMs = [...readsLateMs, ...ownLateMs];
   await queue.close();
   return {
     polls: latenessMs.length,
@@ -84,17 +84,17 @@ async function firstPolls(queue: JobQueueService, monitors: number, pollMs: numb
   }
 }
 
-/** How late each look was that the worker took between the polls of its jobs. */
-function countLooks() {
+/** How late each read of an instance was, between the polls of its job. */
+function countReads() {
   const latenessMs: number[] = [];
-  const onLook = (look: unknown) => {
-    const { dueMs, doneMs } = look as InstanceLook;
+  const onRead = (read: unknown) => {
+    const { dueMs, doneMs } = read as InstanceRead;
     latenessMs.push(doneMs - dueMs);
   };
-  subscribe('jetfleet.instance.look', onLook);
+  subscribe('jetfleet.instance.read', onRead);
   return {
     end() {
-      unsubscribe('jetfleet.instance.look', onLook);
+      unsubscribe('jetfleet.instance.read', onRead);
       return latenessMs;
     },
   };

@@ -5,7 +5,6 @@ export {
   instanceNameStem,
   type NamedJob,
 } from './instance-name.js';
-export { InstancePoller, type InstancePollerOptions } from './instance-poller.js';
 export {
   createNovitaProvider,
   NovitaProvider,

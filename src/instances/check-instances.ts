@@ -6,12 +6,15 @@ import { deletesAfter, givesUpInstance } from '../jobs/compensation.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
+import type { ResourceCheck, ResourceCheckOf } from '../upkeep/resource-check.js';
 import { deleteOrphan, isBeingDeleted } from './delete-orphan.js';
 import { instanceNameOf, OwnerSearch } from './owner-search.js';
 
 export interface InstanceCheckOptions {
   /** How old an instance must be before it is judged, in milliseconds. Defaults to ten minutes. */
   graceMs?: number;
+  /** All instances with the prefix of our names. Defaults to the provider's list. */
+  list?: (signal?: AbortSignal) => AsyncIterable<Instance>;
 }
 
 export const DEFAULT_INSTANCE_GRACE_MS = 600_000;
@@ -29,18 +32,23 @@ interface Verdict {
 export class InstanceCheck {
   readonly #broker: Broker;
   readonly #provider: GpuProvider;
+  readonly #listed: (signal?: AbortSignal) => AsyncIterable<Instance>;
   readonly #graceMs: number;
   readonly #owners: OwnerSearch;
-  /** When each was listed first that is said to be made later than now, or at no time. */
+  /** When each was listed first that is said to be created later than now, or at no time. */
   readonly #firstSeen = new Map<string, number>();
 
   constructor(
     broker: Broker,
     provider: GpuProvider,
-    { graceMs = DEFAULT_INSTANCE_GRACE_MS }: InstanceCheckOptions = {},
+    {
+      graceMs = DEFAULT_INSTANCE_GRACE_MS,
+      list = (signal) => provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal),
+    }: InstanceCheckOptions = {},
   ) {
     this.#broker = broker;
     this.#provider = provider;
+    this.#listed = list;
     this.#graceMs = graceMs;
     this.#owners = new OwnerSearch(broker);
   }
@@ -68,7 +76,7 @@ export class InstanceCheck {
     const now = this.#broker.clock.now();
     const old: Instance[] = [];
     const undated = new Set<string>();
-    for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+    for await (const instance of this.#listed(signal)) {
       const { id, status } = instance;
       if (status === 'terminated' || status === 'terminating') continue;
       if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
@@ -93,6 +101,64 @@ export class InstanceCheck {
     if (!verdict || (await isBeingDeleted(this.#broker, instance, verdict.deletes))) return undefined;
     const mend = () => deleteOrphan(this.#broker, instance, owner);
     return diagnose('instance_orphaned', id, `${name}: ${verdict.why}`, mend, { since });
+  }
+}
+
+/** Has each sweep check the instances of an account, and delete those that belong to nobody. */
+export function sweptInstances(
+  provider: GpuProvider,
+  { list }: Pick<InstanceCheckOptions, 'list'> = {},
+): ResourceCheckOf {
+  const checkOf = (broker: Broker, graceMs = DEFAULT_INSTANCE_GRACE_MS): ResourceCheck => {
+    const check = new InstanceCheck(broker, provider, { graceMs, ...(list && { list }) });
+    const reported = new ReportedOrphans(graceMs);
+    return {
+      look: (signal) => check.look(signal),
+      due: (found) => reported.take(found),
+      get hasReported() {
+        return reported.size > 0;
+      },
+    };
+  };
+  return Object.assign(checkOf, { resource: 'instances' });
+}
+
+/**
+ * When this worker found each orphan first. An instance is deleted only when it has been orphaned for a while: what is
+ * reported late, or read in a bad moment, has time to come right. What other workers say they have found does not count:
+ * anybody can send such a notice.
+ */
+class ReportedOrphans {
+  readonly #graceMs: number;
+  /** By the id at the provider; by `performance.now()`. */
+  readonly #since = new Map<string, number>();
+
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+  }
+
+  /** How many were found last. */
+  get size(): number {
+    return this.#since.size;
+  }
+
+  /**
+   * What one check has found.
+   * @returns the orphans whose time is over; those that it did not find are forgotten
+   */
+  take(instances: readonly Diagnosis[]): Diagnosis[] {
+    // Of instances that could not be listed nothing new is known.
+    if (instances.some(({ finding }) => finding.code === 'provider_unreachable')) return [];
+    const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
+    const present = new Set(orphans.map(({ finding }) => finding.target));
+    for (const id of this.#since.keys()) if (!present.has(id)) this.#since.delete(id);
+    const now = performance.now();
+    const due = orphans.filter(({ finding: { target } }) => {
+      const since = this.#since.get(target);
+      return since !== undefined && now - since >= this.#graceMs;
+    });
+    for (const id of present) if (!this.#since.has(id)) this.#since.set(id, now);
+    return due;
   }
 }
 

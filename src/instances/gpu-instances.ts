@@ -9,13 +9,14 @@ import { JobType } from '../jobs/vocabulary.js';
 import { Alerts } from '../telemetry/alerts.js';
 import type { WorkerExtension, WorkerHost } from '../worker/extension.js';
 import type { HandlerOptions } from '../worker/job-handler.js';
+import { sweptInstances } from './check-instances.js';
 import { createInstanceHandler } from './create-instance.js';
 import { deleteInstanceHandler } from './delete-instance.js';
-import { InstanceWatch } from './instance-watch.js';
+import { InstanceDirectory } from './instance-directory.js';
 import { monitorInstanceHandler } from './monitor-instance.js';
 import { OwnedInstances } from './owned-instances.js';
 import { checkRentalLimits, RentalLimit, type RentalLimits } from './rental-limit.js';
-import { sweptInstances } from './reported-orphans.js';
+import { WaitingMonitors } from './waiting-monitors.js';
 import { watchfulWith } from './watchful.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
@@ -25,7 +26,7 @@ export interface GpuInstancesOptions extends RentalLimits {
   pollIntervalMs?: number;
   /**
    * With more monitors than make so many polls in a second, they make their own ones less often, each a claim and a
-   * record, and their instances are looked at from memory in between. `Infinity`: never. Defaults to 200.
+   * record, and are woken in between when a read of their instance shows a change. `Infinity`: never. Defaults to 200.
    */
   ownPollsPerSecond?: number;
   /**
@@ -62,32 +63,32 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
     install(host) {
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
       const provider = guardedProvider(checked.provider, undefined, onListenerFailure);
-      const watch = watchOf(host, { ...checked, provider });
+      const directory = new InstanceDirectory(provider);
+      const { logger, reschedule } = host;
+      const { pollIntervalMs, ownPollsPerSecond } = checked;
+      const monitors = new WaitingMonitors({
+        directory,
+        reschedule,
+        logger,
+        ...defined({ pollIntervalMs, ownPollsPerSecond }),
+      });
       return {
-        handlers: handlersOf(host, { ...checked, provider }, watch),
-        resources: sweptInstances(provider),
-        close: (withinMs) => watch.close(withinMs),
+        handlers: handlersOf(host, { ...checked, provider }, monitors),
+        // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
+        resources: sweptInstances(provider, { list: (signal) => directory.list(signal) }),
+        close: (withinMs) => {
+          directory.close();
+          return monitors.close(withinMs);
+        },
       };
     },
   };
 }
 
-function watchOf(
-  { logger, reschedule }: WorkerHost,
-  { provider, pollIntervalMs, ownPollsPerSecond }: GpuInstancesOptions,
-): InstanceWatch {
-  return new InstanceWatch({
-    provider,
-    reschedule,
-    logger,
-    ...defined({ pollIntervalMs, ownPollsPerSecond }),
-  });
-}
-
 function handlersOf(
   { namespace, broker, logger, heldJob, checkWebhookUrl }: WorkerHost,
   { provider, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS, ...limits }: GpuInstancesOptions,
-  watch: InstanceWatch,
+  monitors: WaitingMonitors,
 ): [string, HandlerOptions][] {
   const instances = new OwnedInstances({ provider, broker });
   const shared = { heldJob, watchful: watchfulWith(new Alerts(logger)) };
@@ -103,7 +104,7 @@ function handlersOf(
   };
   const watching = {
     instances,
-    watch,
+    monitors,
     ...verifying,
     ...defined({ pollIntervalMs }),
   };

@@ -10,14 +10,14 @@ import {
 import { type MonitorInstancePayload, monitorInstancePayload } from '../jobs/payloads.js';
 import type { HeldJobOf } from '../worker/extension.js';
 import type { HandlerOptions } from '../worker/job-handler.js';
-import { checkOf, type InstanceWatch } from './instance-watch.js';
 import type { OwnedInstances } from './owned-instances.js';
+import { checkOf, type WaitingMonitors } from './waiting-monitors.js';
 import type { Watchful } from './watchful.js';
 
 export interface MonitorInstanceHandlerOptions extends MonitorInstanceSettings {
   instances: OwnedInstances;
   watchful: Watchful;
-  watch: InstanceWatch;
+  monitors: WaitingMonitors;
   heldJob: HeldJobOf;
 }
 
@@ -28,7 +28,7 @@ const CONCURRENCY = 50;
 export function monitorInstanceHandler(
   options: MonitorInstanceHandlerOptions,
 ): HandlerOptions<MonitorInstancePayload> {
-  const { instances, watchful, watch, heldJob, ...settings } = options;
+  const { instances, watchful, monitors, heldJob, ...settings } = options;
   const chart = monitorInstanceChart(settings).provide({
     actors: {
       checkInstance: fromPromise(async ({ input: { jobId, novitaInstanceId: id, isLastLook } }) => {
@@ -38,7 +38,7 @@ export function monitorInstanceHandler(
             if (read?.name && endsTheWait(read)) await instances.assertRead(job, { id, name: read.name });
             return read;
           };
-          const polled = await isOurs(await watch.poll(jobId, id, isLastLook, job.signal));
+          const polled = await isOurs(await monitors.poll(jobId, id, isLastLook, job.signal));
           if (!isLastLook || !(isGone(polled) || isBroken(polled))) return polled;
           // A poll may come from a list: what costs the instance is read by its id as well.
           const [shown] = await instances.find(job, { ids: [id] });

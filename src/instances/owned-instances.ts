@@ -42,7 +42,8 @@ export class OwnedInstances {
   }
 
   /**
-   * What the provider shows now, asked by id and by list, since either may be late.
+   * What the provider shows now, read by id and by list, since either may be late. The directory will not do here: what it
+   * has seen a moment ago proves neither an absence nor whose an instance is.
    * @throws ProviderError, BrokerError; the reason of the job's signal
    */
   async find(job: JobContext, { ids, name }: Wanted): Promise<Instance[]> {

@@ -82,6 +82,7 @@ export class RentalLimit {
     const own = intents.get(name)?.seq ?? Number.POSITIVE_INFINITY;
     const rented = { instances: 0, gpus: 0 };
     const listed = new Set<string>();
+    // Read now and not from the directory: what others rented before this announcement has to be in it.
     for await (const instance of provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
       if (instance.status === 'terminated' || instance.status === 'terminating') continue;
       rented.instances += 1;

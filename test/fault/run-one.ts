@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sweptInstances } from '../../src/instances/reported-orphans.js';
+import { sweptInstances } from '../../src/instances/check-instances.js';
 import { generateJobId } from '../../src/jobs/job-id.js';
 import { coveringConsumers, removeAcknowledged } from '../../src/queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo } from '../../src/queue/retention/purgeable.js';

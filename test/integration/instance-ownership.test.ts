@@ -5,7 +5,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { Offer } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
-import { sweptInstances } from '../../src/instances/reported-orphans.js';
+import { sweptInstances } from '../../src/instances/check-instances.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { cleanupJobs } from '../../src/queue/retention/job-cleanup.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';

@@ -3,7 +3,7 @@ import type { CreateInstanceResult } from '../../machines/index.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { instanceNameStem } from '../../src/gpu/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
-import { sweptInstances } from '../../src/instances/reported-orphans.js';
+import { sweptInstances } from '../../src/instances/check-instances.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { hearAlerts } from '../support/alerts.js';
 import { instancePayload } from '../support/cli.js';

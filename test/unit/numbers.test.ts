@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { InstancePoller } from '../../src/gpu/instance-poller.js';
 import { NovitaClient } from '../../src/gpu/novita/novita-client.js';
 import type { GpuProvider } from '../../src/gpu/provider.js';
 import { startHttpServer } from '../../src/http/server.js';
@@ -92,8 +91,6 @@ const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][
   ['sweep.jitter', /^sweep.jitter /, (jitter) => new Sweeper({ queue, jitter })],
   ['webhook client', /^webhooks.timeoutMs /, (timeoutMs) => createWebhookClient({ timeoutMs })],
   ['novita client', /^timeoutMs /, (timeoutMs) => new NovitaClient({ apiKey: 'key', timeoutMs })],
-  ['poller: windowMs', /^windowMs /, (windowMs) => new InstancePoller(provider, { windowMs })],
-  ['poller: shareFrom', /^shareFrom /, (shareFrom) => new InstancePoller(provider, { shareFrom })],
   ['http: port', /^port /, (port) => startHttpServer(queue, { port })],
   [
     'http: closeTimeoutMs',

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import {
   createNovitaProvider,
   type GpuProvider,
-  InstancePoller,
-  type InstancePollerOptions,
   type Simulator,
   startSimulator,
 } from '../../src/gpu/index.js';
+import { InstanceDirectory, type InstanceDirectoryOptions } from '../../src/instances/instance-directory.js';
+import { WaitingMonitors } from '../../src/instances/waiting-monitors.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 import { errorClassOf, eventually, specFor } from '../support/gpu-provider-conformance.js';
 
 const GET = 'GET /gpu/instance';
@@ -16,11 +17,11 @@ const LIST = 'GET /gpu/instances';
 interface Setup {
   simulator: Simulator;
   provider: GpuProvider;
-  poller: InstancePoller;
+  directory: InstanceDirectory;
   rent(...names: string[]): Promise<string[]>;
 }
 
-async function startProvider(): Promise<Omit<Setup, 'poller'>> {
+async function startProvider(): Promise<Omit<Setup, 'directory'>> {
   const simulator = await startSimulator();
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
   const query = { productName: 'RTX 4090 24GB', region: 'CN-HK-01', gpuNum: 1, billingMode: 'spot' } as const;
@@ -32,35 +33,35 @@ async function startProvider(): Promise<Omit<Setup, 'poller'>> {
   return { simulator, provider, rent };
 }
 
-async function setup(options?: InstancePollerOptions): Promise<Setup> {
+async function setup(options?: InstanceDirectoryOptions): Promise<Setup> {
   const started = await startProvider();
   onTestFinished(() => started.simulator.stop());
-  return { ...started, poller: new InstancePoller(started.provider, options) };
+  return { ...started, directory: new InstanceDirectory(started.provider, options) };
 }
 
 test('three instances or more are read with one list call', async () => {
-  const { simulator, poller, rent } = await setup();
+  const { simulator, directory, rent } = await setup();
   const ids = await rent('jetfleet-1', 'jetfleet-2', 'jetfleet-3', 'jetfleet-4');
-  const instances = await Promise.all(ids.map((id) => poller.get(id)));
+  const instances = await Promise.all(ids.map((id) => directory.get(id)));
   expect(instances.map((instance) => instance?.id)).toEqual(ids);
   expect(simulator.requests.count(LIST)).toBe(1);
   expect(simulator.requests.count(GET)).toBe(0);
 });
 
 test('two instances are read singly, each once however many ask', async () => {
-  const { simulator, poller, rent } = await setup();
+  const { simulator, directory, rent } = await setup();
   const [a = '', b = ''] = await rent('jetfleet-1', 'jetfleet-2');
-  const instances = await Promise.all([a, a, b, a, b].map((id) => poller.get(id)));
+  const instances = await Promise.all([a, a, b, a, b].map((id) => directory.get(id)));
   expect(instances.map((instance) => instance?.id)).toEqual([a, a, b, a, b]);
   expect(simulator.requests.count(LIST)).toBe(0);
   expect(simulator.requests.count(GET)).toBe(2);
 });
 
 test('null comes from a read of the instance itself, never from a list that does not show it', async () => {
-  const { simulator, poller, rent } = await setup();
+  const { simulator, directory, rent } = await setup();
   simulator.faults.add({ kind: 'list_lag', lagMs: 60_000, match: 'jetfleet-lagging' });
   const ids = await rent('jetfleet-1', 'jetfleet-lagging', 'foreign-name');
-  const instances = await Promise.all([...ids, 'unknown'].map((id) => poller.get(id)));
+  const instances = await Promise.all([...ids, 'unknown'].map((id) => directory.get(id)));
   expect(instances.map((instance) => instance?.id)).toEqual([...ids, undefined]);
   expect(instances[3]).toBeNull();
   // The second page shows that the first was all.
@@ -69,23 +70,23 @@ test('null comes from a read of the instance itself, never from a list that does
 });
 
 test('calls of a later window are read anew', async () => {
-  const { simulator, poller, rent } = await setup({ windowMs: 5 });
+  const { simulator, directory, rent } = await setup({ windowMs: 5 });
   const [id = ''] = await rent('jetfleet-1');
-  await poller.get(id);
-  await poller.get(id);
+  await directory.get(id);
+  await directory.get(id);
   expect(simulator.requests.count(GET)).toBe(2);
 });
 
 test('one caller that aborts fails alone, before the read and during it', async () => {
-  const { simulator, poller, rent } = await setup({ windowMs: 5 });
+  const { simulator, directory, rent } = await setup({ windowMs: 5 });
   const ids = await rent('jetfleet-1', 'jetfleet-2', 'jetfleet-3');
   for (const during of [false, true]) {
     const controller = new AbortController();
     const reason = new Error('left');
     simulator.faults.add({ kind: 'slow', route: LIST, delayMs: 500, times: 1 });
     const before = simulator.requests.count(LIST);
-    const calls = ids.map((id) => poller.get(id));
-    const aborted = poller.get(ids[0] ?? '', controller.signal);
+    const calls = ids.map((id) => directory.get(id));
+    const aborted = directory.get(ids[0] ?? '', controller.signal);
     if (during) await eventually(() => expect(simulator.requests.count(LIST)).toBe(before + 1));
     controller.abort(reason);
     await expect(aborted).rejects.toBe(reason);
@@ -94,35 +95,35 @@ test('one caller that aborts fails alone, before the read and during it', async 
 });
 
 test('callers that join after everybody else has left are served', async () => {
-  const { poller, rent } = await setup();
+  const { directory, rent } = await setup();
   const [id = ''] = await rent('jetfleet-1');
   const controller = new AbortController();
-  const left = poller.get(id, controller.signal);
+  const left = directory.get(id, controller.signal);
   controller.abort(new Error('left'));
   await expect(left).rejects.toThrow('left');
-  expect(await poller.get(id)).toMatchObject({ id });
+  expect(await directory.get(id)).toMatchObject({ id });
 });
 
 test('a call that has been aborted already never waits', async () => {
-  const { simulator, poller } = await setup();
-  await expect(poller.get('x', AbortSignal.abort(new Error('left')))).rejects.toThrow('left');
+  const { simulator, directory } = await setup();
+  await expect(directory.get('x', AbortSignal.abort(new Error('left')))).rejects.toThrow('left');
   expect(simulator.requests.count(GET)).toBe(0);
 });
 
 test('a failed list fails all who wait for it, without single reads on top', async () => {
-  const { simulator, poller, rent } = await setup();
+  const { simulator, directory, rent } = await setup();
   const ids = await rent('jetfleet-1', 'jetfleet-2', 'jetfleet-3');
   simulator.faults.add({ kind: 'rate_limited', times: 1 });
-  const classes = await Promise.all(ids.map((id) => errorClassOf(poller.get(id))));
+  const classes = await Promise.all(ids.map((id) => errorClassOf(directory.get(id))));
   expect(classes).toEqual(['rate_limited', 'rate_limited', 'rate_limited']);
   expect(simulator.requests.count(GET)).toBe(0);
 });
 
 test('a failed single read fails its own callers only', async () => {
-  const { simulator, poller, rent } = await setup();
+  const { simulator, directory, rent } = await setup();
   const [a = '', b = ''] = await rent('jetfleet-1', 'jetfleet-2');
   simulator.faults.add({ kind: 'error', match: 'jetfleet-1', times: 1 });
-  const [failed, read] = await Promise.allSettled([poller.get(a), poller.get(b)]);
+  const [failed, read] = await Promise.allSettled([directory.get(a), directory.get(b)]);
   expect(failed).toMatchObject({ status: 'rejected', reason: { class: 'transient' } });
   expect(read).toMatchObject({ status: 'fulfilled', value: { id: b } });
 });
@@ -144,8 +145,8 @@ test('many that the list does not show are all read, a few at a time', async () 
     get,
     list: provider.list.bind(provider),
   });
-  const poller = new InstancePoller(counted);
-  const instances = await Promise.all(ids.map((id) => poller.get(id)));
+  const directory = new InstanceDirectory(counted);
+  const instances = await Promise.all(ids.map((id) => directory.get(id)));
   expect(instances.map((instance) => instance?.id)).toEqual(ids);
   expect(most).toBe(8);
 });
@@ -155,7 +156,7 @@ describe('a fleet of a thousand and more', () => {
   const FLEET = 1_099;
   const CALLS = Math.ceil(FLEET / 100);
   const ids: string[] = [];
-  let started: Omit<Setup, 'poller'>;
+  let started: Omit<Setup, 'directory'>;
 
   beforeAll(async () => {
     started = await startProvider();
@@ -166,20 +167,20 @@ describe('a fleet of a thousand and more', () => {
   });
   afterAll(() => started.simulator.stop());
 
-  function fleet(options?: InstancePollerOptions) {
+  function fleet(options?: InstanceDirectoryOptions) {
     const { simulator, provider, rent } = started;
-    const poller = new InstancePoller(provider, { windowMs: 5, callSpacingMs: 50, ...options });
+    const directory = new InstanceDirectory(provider, { windowMs: 5, callSpacingMs: 50, ...options });
     const [listed, read] = [simulator.requests.count(LIST), simulator.requests.count(GET)];
     const lists = () => simulator.requests.count(LIST) - listed;
     const reads = () => simulator.requests.count(GET) - read;
-    return { provider, poller, rent, lists, reads };
+    return { provider, directory, rent, lists, reads };
   }
 
   test('costs one walk through the list, however many ask one after the other', async () => {
-    const { poller, lists, reads } = fleet();
+    const { directory, lists, reads } = fleet();
     for (let from = 0; from < FLEET; from += 100) {
       const some = ids.slice(from, from + 100);
-      const read = await Promise.all(some.map((id) => poller.get(id)));
+      const read = await Promise.all(some.map((id) => directory.get(id)));
       expect(read.map((instance) => instance?.id)).toEqual(some);
     }
     expect(reads()).toBe(0);
@@ -187,35 +188,73 @@ describe('a fleet of a thousand and more', () => {
   });
 
   test('is read again at an even pace while somebody asks, so that changes show', async () => {
-    const { provider, poller, rent, lists } = fleet();
+    const { provider, directory, rent, lists } = fleet();
     const [gone = ''] = await rent('jetfleet-gone');
-    await Promise.all([gone, ...ids.slice(0, 19)].map((id) => poller.get(id)));
+    await Promise.all([gone, ...ids.slice(0, 19)].map((id) => directory.get(id)));
     await provider.delete(gone);
     const before = lists();
     const startMs = performance.now();
-    await eventually(async () => expect(await poller.get(gone)).toBeNull());
+    await eventually(async () => expect(await directory.get(gone)).toBeNull());
     const walks = (lists() - before) / CALLS;
     const paceMs = CALLS * 50;
     expect(walks).toBeLessThanOrEqual((performance.now() - startMs) / paceMs + 1);
   });
 
   test('is not trusted where the answer must be of now', async () => {
-    const { provider, poller, rent } = fleet({ callSpacingMs: 10_000 });
+    const { provider, directory, rent } = fleet({ callSpacingMs: 10_000 });
     const [gone = ''] = await rent('jetfleet-fresh');
-    await Promise.all([gone, ...ids.slice(0, 19)].map((id) => poller.get(id)));
+    await Promise.all([gone, ...ids.slice(0, 19)].map((id) => directory.get(id)));
     await provider.delete(gone);
-    await eventually(async () => expect(await poller.getFresh(gone)).toBeNull());
-    expect(await poller.get(gone)).toMatchObject({ id: gone });
+    await eventually(async () => expect(await directory.getFresh(gone)).toBeNull());
+    expect(await directory.get(gone)).toMatchObject({ id: gone });
   });
 
   test('that nobody asked about for a while is read anew', async () => {
-    const { poller, lists, reads } = fleet({ callSpacingMs: 1 });
+    const { directory, lists, reads } = fleet({ callSpacingMs: 1 });
     const startMs = performance.now();
-    await Promise.all(ids.slice(0, 20).map((id) => poller.get(id)));
+    await Promise.all(ids.slice(0, 20).map((id) => directory.get(id)));
     // What a walk has shown is kept for twice as long as the walk took.
     await delay(2 * (performance.now() - startMs) + 200);
     const before = lists() + reads();
-    await Promise.all(ids.slice(0, 20).map((id) => poller.get(id)));
+    await Promise.all(ids.slice(0, 20).map((id) => directory.get(id)));
     await eventually(async () => expect(lists() + reads()).toBeGreaterThan(before));
+  });
+
+  test('wakes a job that waits when a walk shows what ends its wait', async () => {
+    const { directory, rent, reads } = fleet({ callSpacingMs: 1 });
+    started.simulator.faults.add({ kind: 'unhealthy', forMs: 1_000, match: 'jetfleet-wakes' });
+    const [id = ''] = await rent('jetfleet-wakes');
+    const woken: string[] = [];
+    const monitors = new WaitingMonitors({
+      directory,
+      reschedule: async (jobId) => woken.push(jobId) > 0,
+      pollIntervalMs: 60_000,
+      ownPollsPerSecond: 0.001,
+      logger: silentLogger,
+    });
+    const others = ids.slice(0, 20).map((other) => directory.get(other));
+    const check = await monitors.poll('monitor', id, false, AbortSignal.timeout(60_000));
+    await Promise.all(others);
+    expect(check?.nextPollMs).toBe(600_000);
+    await eventually(async () => {
+      await directory.get(ids[0] ?? '');
+      expect(woken).toEqual(['monitor']);
+    });
+    expect(reads()).toBe(0);
+  });
+
+  test('is listed from what walks have shown lately, and else read at the pace', async () => {
+    const { directory, lists } = fleet();
+    const listed = async () => {
+      const found = new Set<string>();
+      for await (const { id } of directory.list()) found.add(id);
+      return ids.filter((id) => found.has(id));
+    };
+    const startMs = performance.now();
+    expect(await listed()).toEqual(ids);
+    expect(performance.now() - startMs).toBeGreaterThan((CALLS - 2) * 50);
+    const before = lists();
+    expect(await listed()).toEqual(ids);
+    expect(lists()).toBe(before);
   });
 });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { FaultInput } from '../../src/gpu/index.js';
-import type { InstanceLook } from '../../src/instances/instance-watch.js';
+import type { InstanceRead } from '../../src/instances/waiting-monitors.js';
 import { type Fleet, type FleetWorkerOptions, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -13,7 +13,7 @@ const SELDOM: FleetWorkerOptions = { ownPollsPerSecond: 0.001, pollIntervalMs: P
 
 let nats: EmbeddedServer;
 let fleet: Fleet;
-let looks: InstanceLook[];
+let reads: InstanceRead[];
 
 beforeAll(async () => {
   nats = await startNats();
@@ -21,16 +21,16 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 beforeEach(async () => {
   fleet = await startFleet({ nats, worker: SELDOM });
-  looks = [];
-  const onLook = (look: unknown) => void looks.push(look as InstanceLook);
-  subscribe('jetfleet.instance.look', onLook);
+  reads = [];
+  const onRead = (read: unknown) => void reads.push(read as InstanceRead);
+  subscribe('jetfleet.instance.read', onRead);
   return async () => {
-    unsubscribe('jetfleet.instance.look', onLook);
+    unsubscribe('jetfleet.instance.read', onRead);
     await fleet.close();
   };
 });
 
-/** Rents an instance that does not start, and returns its id once its monitor waits and is looked at. */
+/** Rents an instance that does not start, and returns its id once its monitor waits and its instance is read. */
 async function watched({
   fault = { kind: 'stuck_pulling' } as FaultInput,
   maxWaitTime = 60_000,
@@ -53,7 +53,7 @@ async function watched({
   return (result as { novitaInstanceId: string }).novitaInstanceId;
 }
 
-const looked = (times: number) => vi.waitFor(() => expect(looks.length).toBeGreaterThan(times));
+const readMore = (times: number) => vi.waitFor(() => expect(reads.length).toBeGreaterThan(times));
 const states = async () => (await fleet.history('rent-monitor')).map(({ state }) => state);
 const untilDueMs = async () => {
   const job = await fleet.queue.getJob('rent-monitor');
@@ -61,23 +61,23 @@ const untilDueMs = async () => {
 };
 
 describe('a monitor among very many', () => {
-  it('polls for itself seldom, and is looked at in each interval meanwhile, with nothing written', async () => {
+  it('polls for itself seldom, and its instance is read in each interval meanwhile, with nothing written', async () => {
     await watched();
-    await looked(5);
+    await readMore(5);
     expect(await states()).toEqual(['running', 'waiting']);
     // Its own timer stands in the broker all the while, for the deadline at the latest.
     expect(await untilDueMs()).toBeGreaterThan(30_000);
     expect(fleet.workers[0]?.running).toEqual([]);
-    for (const [index, { jobId, dueMs, doneMs }] of looks.entries()) {
+    for (const [index, { jobId, dueMs, doneMs }] of reads.entries()) {
       expect(jobId).toBe('rent-monitor');
       expect(doneMs).toBeGreaterThanOrEqual(dueMs);
-      if (index > 0) expect(dueMs - (looks[index - 1]?.dueMs ?? 0)).toBeGreaterThanOrEqual(POLL_MS);
+      if (index > 0) expect(dueMs - (reads[index - 1]?.dueMs ?? 0)).toBeGreaterThanOrEqual(POLL_MS);
     }
   });
 
   it('fails when its instance is gone, soon after', async () => {
     const id = await watched();
-    await looked(1);
+    await readMore(1);
     await fleet.provider.delete(id);
     const { error } = await fleet.waitForJob('rent-monitor', 'rejected');
     expect(error).toMatchObject({ code: 'JETFLEET_INSTANCE_VANISHED' });
@@ -100,15 +100,15 @@ describe('a monitor among very many', () => {
     expect(fleet.simulator.live()).toEqual([]);
   });
 
-  it('is looked at in time while the look at another one takes long', async () => {
+  it('has its instance read in time while the read of another one takes long', async () => {
     await watched();
     await watched({ id: 'other' });
-    await looked(4);
+    await readMore(4);
     const route = 'GET /gpu/instance';
     fleet.simulator.faults.add({ kind: 'slow', delayMs: 1_500, times: 1, route });
-    const before = looks.length;
-    await looked(before + 8);
-    const times = (jobId: string) => looks.slice(before).filter((look) => look.jobId === jobId).length;
+    const before = reads.length;
+    await readMore(before + 8);
+    const times = (jobId: string) => reads.slice(before).filter((read) => read.jobId === jobId).length;
     expect(Math.min(times('rent-monitor'), times('other-monitor'))).toBeLessThan(3);
   });
 
@@ -124,14 +124,14 @@ describe('a monitor among very many', () => {
     await watched();
     const route = 'GET /gpu/instance';
     fleet.simulator.faults.add({ kind: 'error', status, route, times: 3 });
-    await looked(8);
+    await readMore(8);
     expect(await states()).toEqual(['running', 'waiting']);
     expect(fleet.simulator.faults.list()).toMatchObject([{ kind: 'stuck_pulling' }]);
   });
 
-  it('is polled as usual by another worker when the one that looks at it shuts down', async () => {
+  it('is polled as usual by another worker when the one that watches it shuts down', async () => {
     const id = await watched();
-    await looked(1);
+    await readMore(1);
     await fleet.workers[0]?.shutdown();
     expect(await untilDueMs()).toBeLessThan(2 * POLL_MS);
     await fleet.addWorker(undefined, { ownPollsPerSecond: Number.POSITIVE_INFINITY });
@@ -145,5 +145,5 @@ it('a monitor among few makes each poll itself', async () => {
   await fleet.addWorker(undefined, { ownPollsPerSecond: 200 });
   await watched();
   await vi.waitFor(async () => expect((await states()).length).toBeGreaterThan(6));
-  expect(looks).toEqual([]);
+  expect(reads).toEqual([]);
 });
