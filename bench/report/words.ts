@@ -121,8 +121,8 @@ export const SECTIONS: readonly Section[] = [
       'Instances that do not come to run, each watched by a `monitor_instance` job in one worker ' +
       'with 128 polls at once, against the simulated provider in a process of its own. A poll is ' +
       "either the job's own, late by the time of the record with which the worker took it up minus its " +
-      '`nextRunAt`, or a look that the worker takes from memory in between, late by when it was ' +
-      'answered. An own poll that has not come by the end counts as late as it is then. Memory is the ' +
+      '`nextRunAt`, or a read of its instance in between, late by when it ' +
+      'came in. An own poll that has not come by the end counts as late as it is then. Memory is the ' +
       "highest that was seen, the server with its whole process tree; the worker's Node.js runs with " +
       '`--max-old-space-size=160 --max-semi-space-size=4`, without which its heap grows to three ' +
       'times what it holds.',

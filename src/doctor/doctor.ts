@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import { guardedProvider } from '../gpu/guarded-provider.js';
+import { checkedProvider } from '../gpu/checked-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from '../instances/check-instances.js';
 import { checkNumber } from '../jobs/numbers.js';
@@ -100,7 +100,7 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   });
   const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
   const instances = provider
-    ? await new InstanceCheck(broker, guardedProvider(provider), instanceGrace).look()
+    ? await new InstanceCheck(broker, checkedProvider(provider), instanceGrace).look()
     : [];
   return [...unhandled, ...unowned, ...jobs, ...instances];
 }

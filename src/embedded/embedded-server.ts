@@ -5,9 +5,9 @@ import type { ServerSync } from '../broker/publish/commit-options.js';
 import { BrokerError } from '../jobs/errors.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { findNatsServer } from './find-binary.js';
-import { type Guard, type ServerExit, startGuard } from './guard.js';
 import { type Listening, listening } from './readiness.js';
 import { bracketed, natsConfig, type SyncInterval } from './server-config.js';
+import { type ServerExit, startWatchdog, type Watchdog } from './server-watchdog.js';
 import { lockFileOf, lockStore } from './store-lock.js';
 
 export interface EmbeddedServerOptions {
@@ -37,8 +37,8 @@ export interface EmbeddedServer extends AsyncDisposable {
   readonly storeDir: string;
   /** Process id of nats-server; a new one after `restart`. */
   readonly pid: number;
-  /** Process id of the guard that stops nats-server when this process dies. */
-  readonly guardPid: number;
+  /** Process id of the watchdog that stops nats-server when this process dies. */
+  readonly watchdogPid: number;
   readonly version: string;
   /** When it flushes, for the option `sync` of a queue. */
   readonly sync: ServerSync;
@@ -63,7 +63,7 @@ interface Launch {
 }
 
 interface Running extends Listening {
-  guard: Guard;
+  watchdog: Watchdog;
 }
 
 /**
@@ -87,14 +87,14 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions = {}): 
   try {
     const running = await start(launch);
     logger.info({ pid: running.pid, port: running.port, storeDir: launch.storeDir }, 'nats-server is ready');
-    return new GuardedServer(launch, running);
+    return new WatchedServer(launch, running);
   } catch (error) {
     await rm(runDir, { recursive: true, force: true });
     throw error;
   }
 }
 
-class GuardedServer implements EmbeddedServer {
+class WatchedServer implements EmbeddedServer {
   readonly #launch: Launch;
   #running: Running;
   #ended = false;
@@ -121,8 +121,8 @@ class GuardedServer implements EmbeddedServer {
   get pid(): number {
     return this.#running.pid;
   }
-  get guardPid(): number {
-    return this.#running.guard.pid;
+  get watchdogPid(): number {
+    return this.#running.watchdog.pid;
   }
   get version(): string {
     return this.#running.version;
@@ -131,7 +131,7 @@ class GuardedServer implements EmbeddedServer {
     return this.#launch.syncInterval === 'always' ? 'always' : 'periodic';
   }
   get exited(): Promise<ServerExit> {
-    return this.#running.guard.exited;
+    return this.#running.watchdog.exited;
   }
 
   async stop(): Promise<void> {
@@ -155,14 +155,14 @@ class GuardedServer implements EmbeddedServer {
   }
 
   async #end(): Promise<void> {
-    this.#running.guard.stop();
-    await this.#running.guard.exited;
+    this.#running.watchdog.stop();
+    await this.#running.watchdog.exited;
   }
 
   #watch(): void {
-    const { guard } = this.#running;
-    void guard.exited.then(() => {
-      if (this.#running.guard === guard) this.#ended = true;
+    const { watchdog } = this.#running;
+    void watchdog.exited.then(() => {
+      if (this.#running.watchdog === watchdog) this.#ended = true;
     });
   }
 }
@@ -179,14 +179,14 @@ async function start(launch: Launch): Promise<Running> {
     logFile: join(runDir, 'nats.log'),
   };
   await writeFile(join(runDir, 'nats.conf'), natsConfig(config));
-  const guard = await startGuard(binary, runDir, lockFileOf(storeDir));
+  const watchdog = await startWatchdog(binary, runDir, lockFileOf(storeDir));
   try {
-    await lockStore(storeDir, { pid: guard.pid, runDir });
-    guard.go();
-    return { guard, ...(await ready(launch, guard)) };
+    await lockStore(storeDir, { pid: watchdog.pid, runDir });
+    watchdog.go();
+    return { watchdog, ...(await ready(launch, watchdog)) };
   } catch (error) {
-    guard.stop();
-    await guard.exited;
+    watchdog.stop();
+    await watchdog.exited;
     throw error;
   }
 }
@@ -202,11 +202,11 @@ async function prepare({ storeDir, runDir }: Launch): Promise<void> {
   await Promise.all(stale.map((name) => rm(join(runDir, name), { force: true })));
 }
 
-async function ready(launch: Launch, guard: Guard): Promise<Listening> {
+async function ready(launch: Launch, watchdog: Watchdog): Promise<Listening> {
   const { host, runDir, readyTimeoutMs } = launch;
   const abort = new AbortController();
   const late = setTimeout(() => abort.abort(`was not ready within ${readyTimeoutMs} ms`), readyTimeoutMs);
-  void guard.exited.then(({ code, signal }) => abort.abort(`ended with ${signal ?? `code ${code}`}`));
+  void watchdog.exited.then(({ code, signal }) => abort.abort(`ended with ${signal ?? `code ${code}`}`));
   try {
     return await listening(runDir, reachable(host), abort.signal);
   } catch (error) {

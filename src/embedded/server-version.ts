@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { quoted } from '../jobs/excerpt.js';
 
 const run = promisify(execFile);
 
@@ -20,8 +21,7 @@ export async function usableVersion(path: string, signal?: AbortSignal): Promise
     },
   );
   const version = /nats-server: v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
-  if (!version)
-    throw new Error(`it prints no nats-server version but ${JSON.stringify(stdout.slice(0, 80))}`);
+  if (!version) throw new Error(`it prints no nats-server version but ${quoted(stdout)}`);
   if (isOlder(version, MIN_SERVER_VERSION)) {
     throw new Error(`its version ${version} is older than ${MIN_SERVER_VERSION}`);
   }

@@ -7,9 +7,9 @@ import { BrokerError } from '../jobs/errors.js';
 const run = promisify(execFile);
 
 interface Holder {
-  /** The guard of the nats-server that uses the store. */
+  /** The watchdog of the nats-server that uses the store. */
   pid: number;
-  /** Stands in the command line of that guard, which tells it from a later process of the same id. */
+  /** Stands in the command line of that watchdog, which tells it from a later process of the same id. */
   runDir: string;
 }
 
@@ -19,7 +19,7 @@ export function lockFileOf(storeDir: string): string {
 }
 
 /**
- * Takes the lock on a store, or takes it over from a holder that is gone. The guard removes it.
+ * Takes the lock on a store, or takes it over from a holder that is gone. The watchdog removes it.
  * @throws BrokerError JETFLEET_NATS_SERVER_FAILED when a live server uses the store
  */
 export async function lockStore(storeDir: string, holder: Holder): Promise<void> {

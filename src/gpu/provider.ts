@@ -2,6 +2,7 @@
  * What Jetfleet needs of a company that rents GPU instances. No provider offers an idempotency key on create, so
  * the name that Jetfleet chooses is the only identity that survives a crash: `findByName` must match it exactly.
  */
+import { MAX_INSTANCE_ID_LENGTH } from '../jobs/limits.js';
 
 /** Instance status in one vocabulary. `running` is not yet usable; `preempted` is a reclaimed spot instance. */
 export type InstanceStatus =
@@ -127,4 +128,19 @@ export interface GpuProvider {
   /** Offers that fit, cheapest first; an empty list when there is no capacity. */
   listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]>;
   getTemplate(id: string, signal?: AbortSignal): Promise<Template>;
+}
+
+/**
+ * Whether a provider's id of an instance can be stored in a job and sent back unchanged: 1 to 200 characters, not only
+ * blanks, without control characters, lone surrogates, and U+FFFD, which stands for bytes that were no UTF-8. Any other
+ * id would name no instance, and what it was given for could be neither watched nor deleted.
+ */
+export function isInstanceId(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= MAX_INSTANCE_ID_LENGTH &&
+    value.isWellFormed() &&
+    /\S/.test(value) &&
+    !/[\p{Cc}\uFFFD]/u.test(value)
+  );
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_SETTLE_DELAY_MS, MAX_LOOK_UPS } from '../../machines/index.js';
-import { guardedProvider } from '../gpu/guarded-provider.js';
+import { checkedProvider } from '../gpu/checked-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
@@ -62,7 +62,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
     name: 'gpuInstances',
     install(host) {
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
-      const provider = guardedProvider(checked.provider, undefined, onListenerFailure);
+      const provider = checkedProvider(checked.provider, undefined, onListenerFailure);
       const directory = new InstanceDirectory(provider);
       const { logger, reschedule } = host;
       const { pollIntervalMs, ownPollsPerSecond } = checked;

@@ -1,14 +1,7 @@
 /** Webhooks: signing and verifying (Standard Webhooks 1.0.0), and delivery that cannot reach into your own network. */
 
 export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from '../jobs/lifecycle-webhook.js';
-export {
-  createWebhookClient,
-  DEFAULT_WEBHOOK_TIMEOUT_MS,
-  type WebhookClient,
-  type WebhookClientOptions,
-  type WebhookDelivery,
-} from './deliver.js';
-export type { WebhookGuardOptions } from './guard.js';
+export type { WebhookGuardOptions } from './endpoint-guard.js';
 export {
   generateWebhookSecret,
   parseWebhookSecret,
@@ -19,3 +12,10 @@ export {
   WebhookVerificationError,
   type WebhookVerificationReason,
 } from './signature.js';
+export {
+  createWebhookClient,
+  DEFAULT_WEBHOOK_TIMEOUT_MS,
+  type OutgoingWebhook,
+  type WebhookClient,
+  type WebhookClientOptions,
+} from './webhook-client.js';

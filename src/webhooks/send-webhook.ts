@@ -4,7 +4,7 @@ import { type SendWebhookPayload, sendWebhookPayload } from '../jobs/payloads.js
 import { WEBHOOK_RETRY } from '../jobs/retry-policy.js';
 import type { HeldJobOf } from '../worker/extension.js';
 import type { HandlerOptions } from '../worker/job-handler.js';
-import type { WebhookClient } from './deliver.js';
+import type { WebhookClient } from './webhook-client.js';
 
 export interface SendWebhookHandlerOptions {
   client: WebhookClient;

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { quoted } from '../jobs/excerpt.js';
 
 const PREFIX = 'whsec_';
 const MIN_SECRET_BYTES = 24;
@@ -62,7 +63,7 @@ export function signWebhook(message: {
   if (!WEBHOOK_ID.test(id)) {
     throw new ValidationError(
       'JETFLEET_ID_INVALID',
-      `webhook id ${JSON.stringify(id.slice(0, 140))} must be 1 to 256 visible ASCII characters without a dot`,
+      `webhook id ${quoted(id)} must be 1 to 256 visible ASCII characters without a dot`,
     );
   }
   if (!Number.isSafeInteger(timestamp) || timestamp < 0) {

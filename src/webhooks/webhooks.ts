@@ -2,9 +2,9 @@ import { assertOptions, type OptionNames } from '../jobs/options.js';
 import { JobType } from '../jobs/vocabulary.js';
 import type { WorkerExtension } from '../worker/extension.js';
 import type { HandlerOptions } from '../worker/job-handler.js';
-import { createWebhookClient, type WebhookClientOptions } from './deliver.js';
 import { sendWebhookHandler } from './send-webhook.js';
 import { parseWebhookSecret } from './signature.js';
+import { createWebhookClient, type WebhookClientOptions } from './webhook-client.js';
 
 export interface WebhooksOptions extends WebhookClientOptions {
   /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */

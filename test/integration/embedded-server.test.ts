@@ -77,13 +77,13 @@ test('restart keeps the port and what was confirmed, also after a SIGKILL', asyn
 
 test('stop leaves no process and no file behind, and can be called again', async () => {
   const nats = await startNats();
-  const { pid, guardPid, exited, storeDir } = nats;
+  const { pid, watchdogPid, exited, storeDir } = nats;
   await nats.stop();
   await nats.stop();
   expect(await exited).toEqual({ code: 0, signal: null });
   expect(isRunning(pid)).toBe(false);
-  // The guard leads a process group: nobody is left in it.
-  expect(() => process.kill(-guardPid, 0)).toThrow('ESRCH');
+  // The watchdog leads a process group: nobody is left in it.
+  expect(() => process.kill(-watchdogPid, 0)).toThrow('ESRCH');
   expect(existsSync(dirname(storeDir))).toBe(false);
   expect(() => nats.kill('SIGTERM')).not.toThrow();
 });
@@ -100,21 +100,21 @@ test('a folder of the caller stays, without the lock, and serves the next start'
 
 test('the broker is in a process group of its own, out of reach of Ctrl-C', async () => {
   await using nats = await startNats();
-  expect(() => process.kill(-nats.guardPid, 0)).not.toThrow();
-  expect(nats.guardPid).not.toBe(process.pid);
+  expect(() => process.kill(-nats.watchdogPid, 0)).not.toThrow();
+  expect(nats.watchdogPid).not.toBe(process.pid);
 });
 
-test('a guard that is killed takes its server along', async () => {
+test('a watchdog that is killed takes its server along', async () => {
   await using nats = await startNats();
   const { pid } = nats;
-  process.kill(nats.guardPid, 'SIGKILL');
+  process.kill(nats.watchdogPid, 'SIGKILL');
   await nats.exited;
   await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 10 });
 });
 
 interface ParentReport {
   pid: number;
-  guardPid: number;
+  watchdogPid: number;
   url: string;
   storeDir: string;
 }
@@ -128,14 +128,14 @@ async function startParent(...args: string[]): Promise<{ parent: ChildProcess; r
   throw new Error('the parent ended before it reported');
 }
 
-test('when the parent is killed, server, guard and temporary folder go too', async () => {
+test('when the parent is killed, server, watchdog and temporary folder go too', async () => {
   const { parent, report } = await startParent();
-  expect(isRunning(report.pid) && isRunning(report.guardPid)).toBe(true);
+  expect(isRunning(report.pid) && isRunning(report.watchdogPid)).toBe(true);
   parent.kill('SIGKILL');
   await vi.waitFor(
     () => {
       expect(isRunning(report.pid)).toBe(false);
-      expect(isRunning(report.guardPid)).toBe(false);
+      expect(isRunning(report.watchdogPid)).toBe(false);
       expect(existsSync(dirname(report.storeDir))).toBe(false);
     },
     { interval: 10 },
@@ -147,7 +147,7 @@ test("when the parent is killed, a caller's store stays and is free again", asyn
   const { parent, report } = await startParent(storeDir);
   await publish(report.url, 'survives');
   parent.kill('SIGKILL');
-  await vi.waitFor(() => expect(isRunning(report.guardPid)).toBe(false), { interval: 10 });
+  await vi.waitFor(() => expect(isRunning(report.watchdogPid)).toBe(false), { interval: 10 });
   await using next = await startNats({ storeDir });
   expect(await lastMessage(next.url)).toBe('survives');
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import type { WebhookDelivery } from '../../src/webhooks/index.js';
+import type { OutgoingWebhook } from '../../src/webhooks/index.js';
 import {
   clientWith,
   deliver as deliverTo,
@@ -23,7 +23,7 @@ const BODY = JSON.stringify({
 });
 
 /** Delivers a whole event. */
-const deliver = (over: Partial<WebhookDelivery> = {}, client = clientWith(LOCAL)) =>
+const deliver = (over: Partial<OutgoingWebhook> = {}, client = clientWith(LOCAL)) =>
   deliverTo({ body: BODY, ...over }, client);
 
 describe('an accepted webhook', () => {

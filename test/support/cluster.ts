@@ -5,9 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Guard, startGuard } from '../../src/embedded/guard.js';
 import { natsConfig } from '../../src/embedded/index.js';
 import { type Listening, listening } from '../../src/embedded/readiness.js';
+import { startWatchdog, type Watchdog } from '../../src/embedded/server-watchdog.js';
 import { natsServerBinary } from './nats.js';
 
 export interface ClusterOptions {
@@ -84,10 +84,10 @@ async function prepareCluster(size: number): Promise<Cluster> {
   const nodes = await Promise.all(
     routes.map(async (routePort, index) => {
       const name = `n${index + 1}`;
-      // Each its own, since the guard of a server that outlives this process removes just that.
+      // Each its own, since the watchdog of a server that outlives this process removes just that.
       const runDir = await mkdtemp(join(tmpdir(), `jetfleet-cluster-${name}-`));
       const [port = 0, monitorPort = 0] = ports.splice(0, 2);
-      return new GuardedNode({ name, runDir, routePort, routes, port, monitorPort });
+      return new WatchedNode({ name, runDir, routePort, routes, port, monitorPort });
     }),
   );
 
@@ -132,9 +132,9 @@ interface NodePlace {
   monitorPort: number;
 }
 
-class GuardedNode implements ClusterNode {
+class WatchedNode implements ClusterNode {
   readonly #place: NodePlace;
-  #guard: Guard | undefined;
+  #watchdog: Watchdog | undefined;
   /** Its ports stay: clients and other nodes must find a restarted node where it was. */
   #listening: Listening;
 
@@ -161,20 +161,20 @@ class GuardedNode implements ClusterNode {
   }
 
   async kill(): Promise<void> {
-    const guard = this.#guard;
-    if (!guard) return;
+    const watchdog = this.#watchdog;
+    if (!watchdog) return;
     this.#signal('SIGKILL');
     // Covers a server that has not told its process id yet.
-    guard.stop();
-    await guard.exited;
-    if (this.#guard === guard) this.#guard = undefined;
+    watchdog.stop();
+    await watchdog.exited;
+    if (this.#watchdog === watchdog) this.#watchdog = undefined;
   }
 
   async terminate(): Promise<void> {
-    const guard = this.#guard;
-    if (!guard) return;
+    const watchdog = this.#watchdog;
+    if (!watchdog) return;
     this.#signal('SIGTERM');
-    await Promise.race([guard.exited, delay(TERMINATE_MS)]);
+    await Promise.race([watchdog.exited, delay(TERMINATE_MS)]);
     await this.kill();
   }
 
@@ -191,11 +191,11 @@ class GuardedNode implements ClusterNode {
     const stale = (await readdir(runDir)).filter((name) => name.endsWith('.ports'));
     await Promise.all(stale.map((name) => rm(join(runDir, name))));
     await writeFile(join(runDir, 'nats.conf'), this.#config());
-    const guard = await startGuard(natsServerBinary(), runDir, join(runDir, 'lock'));
-    this.#guard = guard;
-    guard.go();
+    const watchdog = await startWatchdog(natsServerBinary(), runDir, join(runDir, 'lock'));
+    this.#watchdog = watchdog;
+    watchdog.go();
     const abort = AbortSignal.timeout(START_MS);
-    const died = guard.exited.then(({ code, signal }) => {
+    const died = watchdog.exited.then(({ code, signal }) => {
       throw new Error(`${this.name} ended with ${signal ?? `code ${code}`}; its log is in ${runDir}`);
     });
     this.#listening = await Promise.race([listening(runDir, HOST, abort), died]);
@@ -210,12 +210,12 @@ class GuardedNode implements ClusterNode {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    // Without a guard the process has ended, and its id may be another's by now.
-    if (!this.#guard || this.pid <= 0) return;
+    // Without a watchdog the process has ended, and its id may be another's by now.
+    if (!this.#watchdog || this.pid <= 0) return;
     try {
       process.kill(this.pid, signal);
     } catch (error) {
-      // It has just ended by itself, and its guard is about to.
+      // It has just ended by itself, and its watchdog is about to.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }

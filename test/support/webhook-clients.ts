@@ -2,9 +2,9 @@ import { afterEach, beforeEach } from 'vitest';
 import {
   createWebhookClient,
   generateWebhookSecret,
+  type OutgoingWebhook,
   type WebhookClient,
   type WebhookClientOptions,
-  type WebhookDelivery,
 } from '../../src/webhooks/index.js';
 import { startReceiver, type WebhookReceiver } from './webhook-receiver.js';
 
@@ -38,7 +38,7 @@ export function clientWith(options: WebhookClientOptions): WebhookClient {
 }
 
 /** Delivers `{}` to the receiver, unless told otherwise. */
-export function deliver(over: Partial<WebhookDelivery> = {}, client = clientWith(LOCAL)) {
+export function deliver(over: Partial<OutgoingWebhook> = {}, client = clientWith(LOCAL)) {
   return client.deliver({
     url: `${receiver.url}/hook`,
     body: '{}',

@@ -6,7 +6,7 @@ import { gpuInstances } from '../../src/instances/gpu-instances.js';
 import { checkedTime, checkInteger, checkNumber, hintedMs } from '../../src/jobs/numbers.js';
 import { JobQueueService } from '../../src/queue/job-queue-service.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
-import { createWebhookClient } from '../../src/webhooks/deliver.js';
+import { createWebhookClient } from '../../src/webhooks/webhook-client.js';
 import { webhooks } from '../../src/webhooks/webhooks.js';
 import { checkHandler } from '../../src/worker/job-handler.js';
 import { JobWorkerService } from '../../src/worker/job-worker-service.js';

@@ -1,6 +1,13 @@
 import { z } from 'zod';
-import { isInstanceId } from '../instance-id.js';
-import type { BillingMode, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
+import {
+  type BillingMode,
+  type Instance,
+  type InstanceStatus,
+  isInstanceId,
+  type Offer,
+  type OfferQuery,
+  type Template,
+} from '../provider.js';
 import { ProviderError } from '../provider-error.js';
 import { hasMessage } from './novita-errors.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { guardedProvider } from '../../src/gpu/guarded-provider.js';
+import { checkedProvider } from '../../src/gpu/checked-provider.js';
 import type { CreateSpec, GpuProvider, Instance } from '../../src/gpu/index.js';
 import { collect, errorClassOf } from '../support/gpu-provider-conformance.js';
 
@@ -65,7 +65,7 @@ describe.each(CALLS)('%s of a provider that', (name, call) => {
   const late = name === 'create' ? 'ambiguous' : 'transient';
 
   test('never answers ends by its deadline', async () => {
-    const provider = guardedProvider(
+    const provider = checkedProvider(
       providerThat(() => new Promise(() => {})),
       20,
     );
@@ -77,7 +77,7 @@ describe.each(CALLS)('%s of a provider that', (name, call) => {
     const provider = listeningProvider(() => {
       throw new Error('no');
     });
-    const guarded = guardedProvider(provider, 20, (error) => failures.push(error));
+    const guarded = checkedProvider(provider, 20, (error) => failures.push(error));
     expect(await errorClassOf(call(guarded))).toBe(late);
     // An uncaught exception would fail this file.
     await delay(1);
@@ -85,7 +85,7 @@ describe.each(CALLS)('%s of a provider that', (name, call) => {
   });
 
   test('heeds no signal ends with its caller all the same', async () => {
-    const provider = guardedProvider(providerThat(() => new Promise(() => {})));
+    const provider = checkedProvider(providerThat(() => new Promise(() => {})));
     const controller = new AbortController();
     const reason = new Error('the caller has left');
     const pending = call(provider, controller.signal);
@@ -96,7 +96,7 @@ describe.each(CALLS)('%s of a provider that', (name, call) => {
 
   test('fails fails as it says', async () => {
     const error = new Error('theirs');
-    const provider = guardedProvider(providerThat(() => Promise.reject(error)));
+    const provider = checkedProvider(providerThat(() => Promise.reject(error)));
     await expect(call(provider)).rejects.toBe(error);
   });
 });
@@ -119,7 +119,7 @@ test.each<[string, unknown, (provider: GpuProvider) => Promise<unknown>]>([
   ['getTemplate gives nothing', undefined, (provider) => provider.getTemplate('t')],
   ['getTemplate gives no image', { id: 't', ports: [], envs: [] }, (provider) => provider.getTemplate('t')],
 ])('%s: that is no absence', async (_what, answer, call) => {
-  expect(await errorClassOf(call(guardedProvider(providerThat(() => answer))))).toBe('transient');
+  expect(await errorClassOf(call(checkedProvider(providerThat(() => answer))))).toBe('transient');
 });
 
 test.each(
@@ -127,21 +127,21 @@ test.each(
     typeof id === 'object' || id === undefined ? id : { providerInstanceId: id },
   ),
 )('a create that gives %j is ambiguous', async (answer) => {
-  expect(await errorClassOf(guardedProvider(providerThat(() => answer)).create(SPEC))).toBe('ambiguous');
+  expect(await errorClassOf(checkedProvider(providerThat(() => answer)).create(SPEC))).toBe('ambiguous');
 });
 
 test('what is as agreed passes unchanged', async () => {
-  expect(await guardedProvider(providerThat(() => null)).get('i-1')).toBeNull();
-  expect(await guardedProvider(providerThat(() => INSTANCE)).get('i-1')).toBe(INSTANCE);
-  expect(await guardedProvider(providerThat(() => [INSTANCE])).findByName('jetfleet-a')).toEqual([INSTANCE]);
-  expect(await collect(guardedProvider(providerThat(() => INSTANCE)).list())).toEqual([INSTANCE]);
-  expect(await guardedProvider(providerThat(() => ({ providerInstanceId: 'i' }))).create(SPEC)).toEqual({
+  expect(await checkedProvider(providerThat(() => null)).get('i-1')).toBeNull();
+  expect(await checkedProvider(providerThat(() => INSTANCE)).get('i-1')).toBe(INSTANCE);
+  expect(await checkedProvider(providerThat(() => [INSTANCE])).findByName('jetfleet-a')).toEqual([INSTANCE]);
+  expect(await collect(checkedProvider(providerThat(() => INSTANCE)).list())).toEqual([INSTANCE]);
+  expect(await checkedProvider(providerThat(() => ({ providerInstanceId: 'i' }))).create(SPEC)).toEqual({
     providerInstanceId: 'i',
   });
 });
 
 test.each([undefined, null, 'x', {}, { ...INSTANCE, id: 7 }])('%j in a list is left out', async (element) => {
-  expect(await collect(guardedProvider(providerThat(() => element)).list())).toEqual([]);
+  expect(await collect(checkedProvider(providerThat(() => element)).list())).toEqual([]);
 });
 
 test('a reader that leaves a list ends it', async () => {
@@ -154,6 +154,6 @@ test('a reader that leaves a list ends it', async () => {
       isClosed = true;
     }
   };
-  for await (const _ of guardedProvider(provider).list()) break;
+  for await (const _ of checkedProvider(provider).list()) break;
   expect(isClosed).toBe(true);
 });

@@ -14,10 +14,10 @@ const TERM_TENTHS = 50;
 
 /**
  * A shell between us and nats-server, holding the reading end of a pipe that only we write to. The kernel closes
- * our end however we die, SIGKILL included; then the guard stops the server and removes its files. It has a session
+ * our end however we die, SIGKILL included; then the watchdog stops the server and removes its files. It has a session
  * of its own, so Ctrl-C reaches a worker, which drains, but not the broker that it drains to.
  *
- * It starts the server on the line `go`, so that the lock on the store can name the guard first. It ends with the
+ * It starts the server on the line `go`, so that the lock on the store can name the watchdog first. It ends with the
  * server, and with its exit code (128 + n for signal n). The line `keep` before the end of the pipe says that we
  * are alive and remove the files ourselves.
  */
@@ -56,32 +56,36 @@ rm -f "$lock"
 exit "$code"
 `;
 
-export interface Guard {
+export interface Watchdog {
   pid: number;
-  /** Settles when the server and its guard have ended. */
+  /** Settles when the server and its watchdog have ended. */
   exited: Promise<ServerExit>;
-  /** Lets the guard start the server. */
+  /** Lets the watchdog start the server. */
   go(): void;
   /** Stops the server: SIGTERM, and SIGKILL after 5 s. The files stay. */
   stop(): void;
 }
 
 /**
- * Starts a guard for one run of nats-server, with the configuration `<runDir>/nats.conf`.
+ * Starts a watchdog for one run of nats-server, with the configuration `<runDir>/nats.conf`.
  * @param lockFile removed when the server has ended
  * @throws Error when there is no `sh`
  */
-export async function startGuard(binary: string, runDir: string, lockFile: string): Promise<Guard> {
+export async function startWatchdog(binary: string, runDir: string, lockFile: string): Promise<Watchdog> {
   const stderr = openSync(join(runDir, 'stderr.log'), 'a');
-  const child = spawn('sh', ['-c', SCRIPT, 'jetfleet-guard', binary, runDir, lockFile, String(TERM_TENTHS)], {
-    cwd: '/',
-    detached: true,
-    env: serverEnvironment(),
-    stdio: ['pipe', stderr, stderr],
-  });
+  const child = spawn(
+    'sh',
+    ['-c', SCRIPT, 'jetfleet-watchdog', binary, runDir, lockFile, String(TERM_TENTHS)],
+    {
+      cwd: '/',
+      detached: true,
+      env: serverEnvironment(),
+      stdio: ['pipe', stderr, stderr],
+    },
+  );
   closeSync(stderr);
   const exited = exitOf(child);
-  // The guard may end before it has read what we write.
+  // The watchdog may end before it has read what we write.
   child.stdin?.on('error', () => {});
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);

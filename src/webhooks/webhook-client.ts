@@ -7,10 +7,12 @@ import {
   validateHeaderValue,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { withDeadline } from '../jobs/deadline.js';
 import { JetfleetError, NonRetryableError, RetryableError, ValidationError } from '../jobs/errors.js';
+import { excerptOf, quoted } from '../jobs/excerpt.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { parseRetryAfter } from '../jobs/retry-after.js';
-import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './guard.js';
+import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './endpoint-guard.js';
 import { signWebhook } from './signature.js';
 
 /** How long a delivery may take, from the name look-up to the end of the answer. */
@@ -37,7 +39,8 @@ export interface WebhookClientOptions {
   agents?: { http?: HttpAgent; https?: HttpsAgent };
 }
 
-export interface WebhookDelivery {
+/** One webhook, as it is sent. */
+export interface OutgoingWebhook {
   url: string;
   /** JSON text, sent and signed byte for byte. */
   body: string;
@@ -70,7 +73,7 @@ export interface WebhookClient {
    * @throws JetfleetError `JETFLEET_CLOSED`
    * @throws `signal.reason` once the signal is aborted
    */
-  deliver(delivery: WebhookDelivery): Promise<{ status: number; durationMs: number }>;
+  deliver(webhook: OutgoingWebhook): Promise<{ status: number; durationMs: number }>;
   /**
    * Whether this client may deliver to a URL, as far as that is known now: scheme, host, and the addresses of its name. A
    * name that does not resolve within two seconds passes, because it may resolve later.
@@ -92,27 +95,37 @@ export function createWebhookClient(options: WebhookClientOptions = {}): Webhook
   const { http = ownHttp, https = ownHttps } = options.agents ?? {};
   let closed = false;
 
-  async function deliver(delivery: WebhookDelivery) {
+  async function deliver(webhook: OutgoingWebhook) {
     if (closed) throw new JetfleetError('JETFLEET_CLOSED', 'the webhook client is closed');
-    const { timeoutMs = options.timeoutMs ?? DEFAULT_WEBHOOK_TIMEOUT_MS, now = Date.now } = delivery;
+    const { timeoutMs = options.timeoutMs ?? DEFAULT_WEBHOOK_TIMEOUT_MS, signal, now = Date.now } = webhook;
     const startedAt = performance.now();
-    const headers = requestHeaders(delivery, now());
-    const answer = await withDeadline(timeoutMs, delivery.signal, async (signal) => {
-      const target = await orAborted(guard.check(delivery.url), signal);
+    const headers = requestHeaders(webhook, now());
+    const late = () => undelivered(`the endpoint did not answer within ${timeoutMs} ms`);
+    const { response, host } = await withDeadline(timeoutMs, [signal], late, async (ended) => {
+      const target = await guard.check(webhook.url);
+      ended.throwIfAborted();
       const agent = target.url.protocol === 'https:' ? https : http;
-      const response = await orAborted(post(target, { agent, headers, signal }, delivery.body), signal);
-      return { response, host: target.url.host, excerpt: await readExcerpt(response, signal) };
+      const answer = await post(target, { agent, headers, signal: ended }, webhook.body);
+      return { response: answer, host: target.url.host };
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      if (JetfleetError.is(error)) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw undelivered(`the endpoint could not be reached: ${code ?? message}`, { cause: error });
     });
-    const status = answer.response.statusCode ?? 0;
+    const leftMs = Math.max(0, timeoutMs - (performance.now() - startedAt));
+    const excerpt = await readExcerpt(response, leftMs, signal);
+    const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) {
       return { status, durationMs: Math.round(performance.now() - startedAt) };
     }
-    throw failure(answer, status, options.permanentStatuses ?? [], now());
+    throw failure({ response, host, excerpt }, status, options.permanentStatuses ?? [], now());
   }
 
   async function check(url: string, signal?: AbortSignal): Promise<void> {
+    const late = () => new Error(`no answer to the name look-up within ${CHECK_MS} ms`);
     try {
-      await withDeadline(CHECK_MS, signal, (deadline) => orAborted(guard.check(url), deadline));
+      await withDeadline(CHECK_MS, [signal], late, () => guard.check(url));
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof ValidationError) throw error;
@@ -131,14 +144,14 @@ export function createWebhookClient(options: WebhookClientOptions = {}): Webhook
 const RESERVED_HEADER =
   /^(webhook-.*|proxy-.*|host|content-(length|type|encoding)|transfer-encoding|accept-encoding|connection|keep-alive|upgrade|expect|te|trailer)$/;
 
-function requestHeaders(delivery: WebhookDelivery, nowMs: number): Record<string, string> {
-  const { id, body, secrets } = delivery;
+function requestHeaders(webhook: OutgoingWebhook, nowMs: number): Record<string, string> {
+  const { id, body, secrets } = webhook;
   const timestamp = Math.floor(nowMs / 1000);
   const standard =
     secrets.length > 0
       ? signWebhook({ id, timestamp, body, secrets })
       : { 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
-  const own = Object.entries(delivery.headers ?? {})
+  const own = Object.entries(webhook.headers ?? {})
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .filter(([name]) => !RESERVED_HEADER.test(name));
   own.forEach(([name, value]) => {
@@ -162,50 +175,10 @@ function assertHeader(name: string, value: string): void {
   } catch (cause) {
     throw new ValidationError(
       'JETFLEET_PAYLOAD_INVALID',
-      `webhook header ${JSON.stringify(name.slice(0, 100))} cannot be sent: ${(cause as Error).message}`,
-      { cause, problems: [{ path: `headers.${name.slice(0, 100)}`, message: 'not a valid HTTP header' }] },
+      `webhook header ${quoted(name)} cannot be sent: ${(cause as Error).message}`,
+      { cause, problems: [{ path: `headers.${excerptOf(name)}`, message: 'not a valid HTTP header' }] },
     );
   }
-}
-
-/** Runs `work` with a signal that fires on abort and after `timeoutMs`, its reason being what is then thrown. */
-async function withDeadline<T>(
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  signal?.throwIfAborted();
-  const deadline = new AbortController();
-  const timer = setTimeout(
-    () => deadline.abort(undelivered(`the endpoint did not answer within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  const onAbort = () => deadline.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await work(deadline.signal);
-  } catch (error) {
-    if (deadline.signal.aborted) throw deadline.signal.reason;
-    if (JetfleetError.is(error)) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw undelivered(`the endpoint could not be reached: ${code ?? message}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-/**
- * Races work with the deadline. A name look-up cannot be cancelled, and neither can a socket that an agent of the caller's
- * never gives: then the work is left behind.
- */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function post(target: CheckedTarget, options: RequestOptions, body: string): Promise<IncomingMessage> {
@@ -239,7 +212,12 @@ function post(target: CheckedTarget, options: RequestOptions, body: string): Pro
   });
 }
 
-async function readExcerpt(response: IncomingMessage, signal: AbortSignal): Promise<string> {
+/** The status has arrived and decides: what could be read of the rest in time is excerpt enough. */
+async function readExcerpt(
+  response: IncomingMessage,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const chunks: Buffer[] = [];
   const read = async () => {
     let bytes = 0;
@@ -249,12 +227,8 @@ async function readExcerpt(response: IncomingMessage, signal: AbortSignal): Prom
       if (bytes >= MAX_RESPONSE_EXCERPT_BYTES) break;
     }
   };
-  try {
-    await orAborted(read(), signal);
-  } catch {
-    // The status has arrived and decides; what was read so far is excerpt enough.
-    response.destroy();
-  }
+  const late = () => new Error(`the answer did not end within ${timeoutMs} ms`);
+  await withDeadline(timeoutMs, [signal], late, read).catch(() => response.destroy());
   return Buffer.concat(chunks).subarray(0, MAX_RESPONSE_EXCERPT_BYTES).toString();
 }
 

@@ -1,7 +1,6 @@
 import { withDeadline } from '../jobs/deadline.js';
 import { guardedSignal } from '../telemetry/guarded-signal.js';
-import { isInstanceId } from './instance-id.js';
-import type { GpuProvider, Instance, Offer, Template } from './provider.js';
+import { type GpuProvider, type Instance, isInstanceId, type Offer, type Template } from './provider.js';
 import { ProviderError, type ProviderErrorClass } from './provider-error.js';
 
 /** Longest wait for one call of a provider, in milliseconds; an adapter's own limits are shorter. */
@@ -13,7 +12,7 @@ export const PROVIDER_CALL_TIMEOUT_MS = 120_000;
  * @param callTimeoutMs limit for each call, and for each step of a list. Defaults to 120,000
  * @param onListenerFailure called with what a listener to the signal of a call throws. Defaults to nothing
  */
-export function guardedProvider(
+export function checkedProvider(
   provider: GpuProvider,
   callTimeoutMs = PROVIDER_CALL_TIMEOUT_MS,
   onListenerFailure: (error: unknown) => void = () => {},
