@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../machines/index.js';
-import { atMost } from '../broker/bounded.js';
 import type { Instance } from '../gpu/provider.js';
+import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { InstanceDirectory } from './instance-directory.js';
 

@@ -1,4 +1,4 @@
-import { atMost } from '../broker/bounded.js';
+import { atMost } from '../jobs/deadline.js';
 
 const DEFAULT_JITTER = 0.5;
 const STOP_MS = 5_000;

@@ -1,5 +1,5 @@
 import type { Broker, SweptNotice } from '../broker/broker.js';
-import { atMost, withDeadline } from '../jobs/deadline.js';
+import { withDeadline } from '../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
