@@ -69,10 +69,11 @@ export {
 export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
-export { type JobQueueOptions, JobQueueService } from './queue/job-queue-service.js';
+export { JobQueueService } from './queue/job-queue-service.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-result.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
+export type { JobQueueOptions } from './queue/queue-connection.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
 export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';

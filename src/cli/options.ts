@@ -12,7 +12,8 @@ import {
   PRIORITIES,
   STATUSES,
 } from '../jobs/vocabulary.js';
-import { type JobQueueOptions, JobQueueService } from '../queue/job-queue-service.js';
+import { JobQueueService } from '../queue/job-queue-service.js';
+import type { JobQueueOptions } from '../queue/queue-connection.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { type BrokerFlags, brokerOptions, connectOptions } from './broker-options.js';
 import { usageError } from './exit-code.js';

@@ -1,5 +1,4 @@
-import { Broker, type BrokerOptions } from '../broker/broker.js';
-import type { BrokerClock } from '../broker/connection/broker-clock.js';
+import type { Broker } from '../broker/broker.js';
 import type {
   EventFilter,
   EventHandler,
@@ -7,9 +6,6 @@ import type {
   EventSubscription,
 } from '../broker/consume/event-consumer.js';
 import type { EventFeed } from '../broker/consume/event-feed.js';
-import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
-import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
-import { assertSafe, type TopologyReport } from '../broker/topology/topology.js';
 import {
   type AddOptions,
   assertDefinition,
@@ -20,25 +16,14 @@ import {
   type JobTypes,
   type TypedRecord,
 } from '../jobs/define-job.js';
-import { defined } from '../jobs/defined.js';
-import { BrokerError, JetfleetError, JobFailedError } from '../jobs/errors.js';
+import { JobFailedError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { checkInteger, checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
-import {
-  assertArray,
-  assertObject,
-  assertOptions,
-  checkBoolean,
-  checkText,
-  type OptionNames,
-} from '../jobs/options.js';
+import { checkNumber } from '../jobs/numbers.js';
+import { assertObject, assertOptions, checkText } from '../jobs/options.js';
 import type { BuiltInPayloads } from '../jobs/payloads.js';
-import { assertJobType } from '../jobs/validation.js';
 import { JobPriority, type JobType } from '../jobs/vocabulary.js';
-import { type Logger, silentLogger } from '../telemetry/logger.js';
-import { UserCode } from '../telemetry/user-code.js';
 import { type AddedJob, addChecked } from './job-add.js';
 import { addMany, checkJobs } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
@@ -52,11 +37,12 @@ import {
   redriveJob,
   redriveJobs,
 } from './job-redrive.js';
-import { type CheckedJob, checkJob } from './job-request.js';
+import { checkJob } from './job-request.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
 import { KnownIds } from './list/known-ids.js';
 import { listJobs } from './list/list-jobs.js';
+import { QueueConnection } from './queue-connection.js';
 import { cleanupJobs } from './retention/job-cleanup.js';
 import {
   DELETE_CONSUMER,
@@ -65,57 +51,15 @@ import {
   type EventConsumerLag,
   readEventLag,
 } from './stats/event-lag.js';
-import { type JobQueueStats, readStats } from './stats/job-stats.js';
-import { oldestPending } from './stats/oldest-pending.js';
+import { type JobQueueStats, oldestPending, readStats } from './stats/job-stats.js';
 import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
-import { UnderWay } from './under-way.js';
 import { redeliverWebhook } from './webhook-redelivery.js';
-
-/** How to reach the broker; everything is optional. */
-export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
-  /**
-   * Whether the queue makes streams that are missing on its first use. With `false` it refuses to work instead, until somebody has run
-   * `setup`: a wrong namespace is noticed. Workers on it make what they need in any case. Defaults to true.
-   */
-  createStreams?: boolean;
-  /** A pino logger, or anything of its shape. Defaults to silence. */
-  logger?: Logger;
-}
 
 type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
 
-const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
-  servers: true,
-  connection: true,
-  namespace: true,
-  user: true,
-  password: true,
-  token: true,
-  nkey: true,
-  credsFile: true,
-  tls: true,
-  inboxPrefix: true,
-  name: true,
-  connectTimeoutMs: true,
-  replicas: true,
-  eventsMaxAgeMs: true,
-  ackWaitMs: true,
-  commit: true,
-  sync: true,
-  createStreams: true,
-  logger: true,
-  env: true,
-};
 const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
-/** How long `close()` waits for what is under way. */
-const CLOSE_WITHIN_MS = 5_000;
-/** The same while the broker is away. */
-const AWAY_CLOSE_WITHIN_MS = 1_000;
-/** How much of it is kept for sending what has been answered. */
-const SEND_WITHIN_MS = 500;
-
 /**
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
  * any number of processes may have one.
@@ -123,70 +67,8 @@ const SEND_WITHIN_MS = 500;
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
-export class JobQueueService implements AsyncDisposable {
-  readonly #options: JobQueueOptions;
-  /** The logger that the queue was given, made such that its methods never throw. */
-  readonly logger: Logger;
-  /** @internal */
-  readonly userCode: UserCode;
-  #opening: Promise<{ broker: Broker; report: TopologyReport }> | undefined;
-  #opened: Broker | undefined;
-  #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
-  #closing: Promise<void> | undefined;
-  /** Ends what only waits. */
-  readonly #closed = new AbortController();
-  readonly #underWay = new UnderWay();
+export class JobQueueService extends QueueConnection {
   readonly #knownIds = new KnownIds();
-
-  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-  constructor(options: JobQueueOptions = {}) {
-    assertOptions('options', options, QUEUE_OPTIONS);
-    checkText('namespace', options.namespace);
-    checkBoolean('createStreams', options.createStreams);
-    const { JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
-    const { replicas = JETFLEET_REPLICAS ? Number(JETFLEET_REPLICAS) : undefined } = options;
-    const { sync = JETFLEET_SYNC || undefined } = options;
-    checkSync(sync);
-    checkTopology({ ...options, replicas });
-    checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
-    checkCommitOptions(options.commit);
-    this.#options = { ...options, ...defined({ replicas, sync }) };
-    this.userCode = new UserCode(options.logger ?? silentLogger);
-    this.logger = this.userCode.logger;
-  }
-
-  /** Prefix of subjects and streams; empty for none. */
-  get namespace(): string {
-    return this.#options.namespace ?? process.env.JETFLEET_NAMESPACE ?? '';
-  }
-
-  /** How this queue makes its streams and consumers; workers on it go by the same. */
-  get topology(): TopologyOptions {
-    return this.#options;
-  }
-
-  /** Whether the broker is there now; undefined before the first use. */
-  get isConnected(): boolean | undefined {
-    return this.#opened?.isConnected;
-  }
-
-  /**
-   * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`,
-   * `abort listener`, `onProgress`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
-   */
-  get callbackFailures(): Record<string, number> {
-    return this.userCode.failures;
-  }
-
-  /** The broker's time in ms since the epoch, by which jobs are due; that of this process until the queue is connected. */
-  now(): number {
-    return this.#opened?.clock.now() ?? Date.now();
-  }
-
-  /** Connects now instead of on first use, and creates the streams where they are missing, unless `createStreams` is false. */
-  async connect(): Promise<void> {
-    await this.broker();
-  }
 
   /**
    * Adds a job. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
@@ -204,18 +86,8 @@ export class JobQueueService implements AsyncDisposable {
     priority: JobPriority = JobPriority.NORMAL,
     options: JobOptions = {},
   ): Promise<string> {
-    // As `addOrFind` does, with one promise less for each job.
-    const clock = this.#opened?.clock;
-    let job = checkJob(type, payload, priority, options, clock?.now() ?? Date.now());
-    this.#underWay.begin();
-    try {
-      const broker = await this.broker();
-      // Only now is the broker's clock known.
-      if (!clock) job = checkJob(type, payload, priority, options, broker.clock.now());
-      return (await addChecked(broker, job)).id;
-    } finally {
-      this.#underWay.end();
-    }
+    const check = (nowMs: number) => checkJob(type, payload, priority, options, nowMs);
+    return (await this.useChecked(check, addChecked)).id;
   }
 
   /**
@@ -233,7 +105,7 @@ export class JobQueueService implements AsyncDisposable {
     assertObject('options', options);
     const { priority = JobPriority.NORMAL, ...jobOptions } = options;
     const check = (nowMs: number) => checkJob(job.type, payload, priority, jobOptions, nowMs);
-    const { id, known } = await this.#addOne(check, ({ body }) => assertPayloadOf(job, body));
+    const { id, known } = await this.useChecked(check, addChecked, ({ body }) => assertPayloadOf(job, body));
     return { id, created: known === undefined };
   }
 
@@ -247,18 +119,7 @@ export class JobQueueService implements AsyncDisposable {
     priority: JobPriority,
     options: JobOptions,
   ): Promise<AddedJob> {
-    return this.#addOne((nowMs) => checkJob(type, payload, priority, options, nowMs));
-  }
-
-  #addOne(
-    check: (nowMs: number) => CheckedJob,
-    pass: (checked: CheckedJob) => Promise<void> = async () => {},
-  ): Promise<AddedJob> {
-    const { clock, checked } = this.#checkNow(check);
-    return this.#use(
-      (broker) => addChecked(broker, clock ? checked : check(broker.clock.now())),
-      pass(checked),
-    );
+    return this.useChecked((nowMs) => checkJob(type, payload, priority, options, nowMs), addChecked);
   }
 
   /**
@@ -269,17 +130,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
     const check = (nowMs: number) => checkJobs(jobs, nowMs);
-    const { clock, checked } = this.#checkNow(check);
-    return this.#use(
-      (broker) => addMany(broker, clock ? checked : check(broker.clock.now())),
-      checkDefined(jobs, checked),
-    );
-  }
-
-  /** A check before anything is sent; without a clock it has to be made again once the broker's is known. */
-  #checkNow<T>(check: (nowMs: number) => T): { clock: BrokerClock | undefined; checked: T } {
-    const clock = this.#opened?.clock;
-    return { clock, checked: check(clock?.now() ?? Date.now()) };
+    return this.useChecked(check, addMany, (checked) => checkDefined(jobs, checked));
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
@@ -327,7 +178,7 @@ export class JobQueueService implements AsyncDisposable {
   #ended(id: string, options: WaitOptions, type?: string): Promise<JobRecord> {
     assertJobId(id);
     assertOptions('options', options, WAIT_OPTIONS);
-    const wait = { ...options, closed: this.#closed.signal, ...(type !== undefined && { type }) };
+    const wait = { ...options, closed: this.closed, ...(type !== undefined && { type }) };
     return endOf(() => this.broker(), id, wait);
   }
 
@@ -370,8 +221,7 @@ export class JobQueueService implements AsyncDisposable {
   }
 
   /**
-   * Since when the queued job has waited that has waited longest, ISO 8601, among the types that somebody handles;
-   * undefined when none waits.
+   * When the oldest queued job was enqueued, ISO 8601, among the types that somebody handles; undefined when none waits.
    */
   async oldestPendingAt(): Promise<string | undefined> {
     return oldestPending(await this.broker());
@@ -393,7 +243,7 @@ export class JobQueueService implements AsyncDisposable {
   ): Promise<number> {
     assertOptions('options', options, PROGRESS_OPTIONS);
     checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
-    return this.#use((broker) => cleanupJobs(broker, olderThanMs, { onProgress: this.#teller(options) }));
+    return this.use((broker) => cleanupJobs(broker, olderThanMs, { onProgress: this.#teller(options) }));
   }
 
   /**
@@ -407,7 +257,7 @@ export class JobQueueService implements AsyncDisposable {
     assertJobId(id);
     checkText('reason', reason);
     assertOptions('options', options, VERSION_OPTIONS);
-    return this.#use((broker) => cancelJob(broker, id, reason, options));
+    return this.use((broker) => cancelJob(broker, id, reason, options));
   }
 
   /**
@@ -419,7 +269,7 @@ export class JobQueueService implements AsyncDisposable {
   async retry(id: string, options: VersionOptions = {}): Promise<JobRecord> {
     assertJobId(id);
     assertOptions('options', options, VERSION_OPTIONS);
-    return this.#use((broker) => redriveJob(broker, id, options));
+    return this.use((broker) => redriveJob(broker, id, options));
   }
 
   /**
@@ -430,7 +280,7 @@ export class JobQueueService implements AsyncDisposable {
   async retryAll(filter: RedriveFilter = {}, options: ProgressOptions = {}): Promise<string[]> {
     assertOptions('filter', filter, REDRIVE_FILTER);
     assertOptions('options', options, PROGRESS_OPTIONS);
-    return this.#use((broker) => redriveJobs(broker, filter, this.#teller(options)));
+    return this.use((broker) => redriveJobs(broker, filter, this.#teller(options)));
   }
 
   /**
@@ -440,7 +290,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async redeliver(id: string): Promise<string> {
     assertJobId(id);
-    return this.#use((broker) => redeliverWebhook(broker, id));
+    return this.use((broker) => redeliverWebhook(broker, id));
   }
 
   /**
@@ -466,7 +316,7 @@ export class JobQueueService implements AsyncDisposable {
    */
   async deleteEventConsumer(name: string, options: DeleteConsumerOptions = {}): Promise<void> {
     assertOptions('options', options, DELETE_CONSUMER);
-    await this.#use((broker) => deleteEventConsumer(broker, name, options));
+    await this.use((broker) => deleteEventConsumer(broker, name, options));
   }
 
   /**
@@ -476,78 +326,6 @@ export class JobQueueService implements AsyncDisposable {
   async feed(options: { filter?: EventFilter; fromSeq?: number } = {}): Promise<EventFeed> {
     assertOptions('options', options, FEED_OPTIONS);
     return (await this.broker()).feed(options);
-  }
-
-  /** Compares the streams, and the consumers of `types`, with what is needed, and creates what is missing. */
-  async setup(types: readonly string[] = []): Promise<TopologyReport> {
-    assertArray('types', types);
-    for (const type of types) assertJobType(type);
-    const { broker, report } = await this.#open();
-    const now = await broker.topology.ensure(types);
-    // Opening the queue has made the streams that were missing; the first one to ask hears of it.
-    const created = report.created.splice(0);
-    const unchanged = now.unchanged.filter((target) => !created.includes(target));
-    return { ...now, created: [...created, ...now.created], unchanged };
-  }
-
-  /**
-   * The broker underneath, for workers on this queue.
-   * @internal
-   */
-  async broker(): Promise<Broker> {
-    const { broker, report } = await this.#open();
-    if (this.#streams === 'safe') return broker;
-    // After a refusal somebody may have mended the streams: they are looked at anew.
-    const isOld = this.#streams === 'refused' || report.missing.length > 0;
-    const { topology } = broker;
-    const now = isOld ? await (this.#makesStreams ? topology.ensure() : topology.inspect()) : report;
-    this.#streams = 'refused';
-    assertPresent(now, this.namespace);
-    assertSafe(now, this.logger);
-    if (this.#makesStreams) broker.keepStreams();
-    this.#streams = 'safe';
-    return broker;
-  }
-
-  /**
-   * The broker, whatever state its streams are in: nothing is made, and nothing refused.
-   * @internal
-   */
-  async brokerAsItIs(): Promise<Broker> {
-    const { broker } = await this.#open(true);
-    return broker;
-  }
-
-  /**
-   * Sends what is under way, for at most 5 seconds, and closes the connection, unless it was lent. Calls that come later
-   * are refused. A second call waits for the first. Workers on it must be shut down before.
-   */
-  close(): Promise<void> {
-    this.#closed.abort(closedQueue());
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  /**
-   * Has `close()` wait for the work of a worker.
-   * @param work never rejects
-   * @internal
-   */
-  closeAfter(work: Promise<unknown>): void {
-    this.#underWay.begin();
-    void work.then(() => this.#underWay.end());
-  }
-
-  async #close(): Promise<void> {
-    const limitMs = this.isConnected === false ? AWAY_CLOSE_WITHIN_MS : CLOSE_WITHIN_MS;
-    const end = performance.now() + limitMs;
-    await this.#underWay.idle(limitMs - SEND_WITHIN_MS);
-    const opened = await this.#opening?.catch(() => undefined);
-    await opened?.broker.close(Math.max(SEND_WITHIN_MS, end - performance.now()));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   /** For whoever shows jobs: one that waits has the settings of its handler. */
@@ -560,55 +338,4 @@ export class JobQueueService implements AsyncDisposable {
   #teller({ onProgress }: ProgressOptions): (done: number) => void {
     return (done) => onProgress && this.userCode.run('onProgress', () => onProgress(done));
   }
-
-  /**
-   * Does something that a close has to wait for.
-   * @param passed a check that comes first: what it refuses is refused also where no broker answers
-   */
-  async #use<T>(work: (broker: Broker) => Promise<T>, passed?: Promise<void>): Promise<T> {
-    this.#underWay.begin();
-    try {
-      const broker = this.broker();
-      // It is waited for once the check is passed; until then Node would take its failure for one that nobody handles.
-      broker.catch(() => {});
-      await passed;
-      return await work(await broker);
-    } finally {
-      this.#underWay.end();
-    }
-  }
-
-  get #makesStreams(): boolean {
-    return this.#options.createStreams !== false;
-  }
-
-  #open(lookOnly = !this.#makesStreams): Promise<{ broker: Broker; report: TopologyReport }> {
-    if (this.#closing) throw closedQueue();
-    this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
-    this.#opening.then(
-      ({ broker }) => {
-        this.#opened = broker;
-      },
-      // A failed start must not stick: the server may come up later.
-      () => {
-        this.#opening = undefined;
-      },
-    );
-    return this.#opening;
-  }
-}
-
-function closedQueue(): JetfleetError {
-  return new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
-}
-
-/** @throws BrokerError `JETFLEET_NO_STREAM` */
-function assertPresent({ missing }: TopologyReport, namespace: string): void {
-  const streams = missing.filter((target) => target.startsWith('stream '));
-  if (streams.length === 0) return;
-  const where = namespace === '' ? 'without a namespace' : `in the namespace ${namespace}`;
-  throw new BrokerError(
-    'JETFLEET_NO_STREAM',
-    `there is no ${streams.join(', no ')} ${where}; run "jetfleet setup", or check the server and JETFLEET_NAMESPACE`,
-  );
 }

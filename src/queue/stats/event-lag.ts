@@ -61,9 +61,8 @@ export async function readEventLag({ topology }: Broker): Promise<EventConsumerL
     .filter(({ config }) => config.durable_name !== undefined)
     .map((info) => {
       const { deadLetters, latest } = deadLettersOf(info);
-      const { config, delivered } = info;
-      // The client says a number; the server sends a time.
-      const lastDeliveredAt = (delivered as unknown as { last_active?: string }).last_active;
+      const { config } = info;
+      const last = lastDeliveredAt(info);
       return {
         name: info.name,
         subjects: config.filter_subjects ?? [config.filter_subject ?? '>'],
@@ -71,11 +70,21 @@ export async function readEventLag({ topology }: Broker): Promise<EventConsumerL
         ackPending: info.num_ack_pending,
         redelivered: info.num_redelivered,
         ackedSeq: info.ack_floor.stream_seq,
-        ...(lastDeliveredAt !== undefined && { lastDeliveredAt }),
+        ...(last !== undefined && { lastDeliveredAt: last }),
         waiting: info.num_waiting,
         deadLetters,
         latestDeadLetters: latest,
       };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** As much of a consumer's state as says when it delivered last. */
+export interface Delivering {
+  delivered: { last_active?: unknown };
+}
+
+/** ISO 8601; undefined before the first delivery. The client's types say a number, and the server sends a time. */
+export function lastDeliveredAt({ delivered: { last_active } }: Delivering): string | undefined {
+  return typeof last_active === 'string' ? last_active : undefined;
 }

@@ -1,8 +1,10 @@
 import type { Broker } from '../../broker/broker.js';
+import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../../jobs/vocabulary.js';
-import { ANY, type Any, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
+import { ANY, type Any, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
-import { uncoveredTypes } from './unhandled-types.js';
+import { type Delivering, lastDeliveredAt } from './event-lag.js';
+import { sumOf, uncoveredTypes } from './unhandled-types.js';
 
 export type StatusCounts = Record<JobStatus, number>;
 
@@ -31,6 +33,8 @@ export interface JobQueueStats {
 /** Delayed jobs are told apart by type up to this many; beyond it only their sum is known. */
 const MAX_SCHEDULED_READ = 10_000;
 const PAGE = 500;
+/** Among so many messages the next one of a consumer is found as a rule. */
+const NEAR = 16;
 /** A worker that takes no job for so long, while some wait and it has none, is gone: between two requests it is quicker. */
 const GONE_MS = 10_000;
 
@@ -73,8 +77,7 @@ class Tally {
 
   stats(): JobQueueStats {
     const byType = Object.fromEntries([...this.#byType].sort(([a], [b]) => a.localeCompare(b)));
-    const sum = (status: JobStatus) =>
-      Object.values(byType).reduce((total, counts) => total + counts[status], 0);
+    const sum = (status: JobStatus) => sumOf(Object.values(byType).map((counts) => counts[status]));
     const [pending, processing, completed, failed] = STATUSES.map(sum) as [number, number, number, number];
     return {
       totalJobs: pending + this.untyped + processing + completed + failed,
@@ -83,10 +86,7 @@ class Tally {
       completedJobs: completed,
       failedJobs: failed,
       jobsByType: Object.fromEntries(
-        Object.entries(byType).map(([type, counts]) => [
-          type,
-          STATUSES.reduce((total, status) => total + counts[status], 0),
-        ]),
+        Object.entries(byType).map(([type, counts]) => [type, sumOf(Object.values(counts))]),
       ),
       byType,
       byPriority: this.#byPriority,
@@ -132,18 +132,12 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   }
 }
 
-/** What the server says of how much a consumer is used. */
-interface Activity {
-  num_waiting: number;
-  num_ack_pending: number;
-  delivered: { last_active?: unknown };
-}
-
 /** Whether some worker asks for jobs of a consumer, has one, or has just been given one. */
-function isTaken({ num_waiting, num_ack_pending, delivered }: Activity, nowMs: number): boolean {
-  // The server sends a time, whatever the client's types say; it is missing before the first delivery.
-  const lastMs = Date.parse(String(delivered.last_active));
-  return num_waiting + num_ack_pending > 0 || nowMs - lastMs < GONE_MS;
+function isTaken(
+  { num_waiting, num_ack_pending, ...info }: Delivering & { num_waiting: number; num_ack_pending: number },
+  nowMs: number,
+): boolean {
+  return num_waiting + num_ack_pending > 0 || nowMs - Date.parse(lastDeliveredAt(info) ?? '') < GONE_MS;
 }
 
 async function countTimers(
@@ -176,19 +170,14 @@ async function countScheduled(broker: Broker, filter: string, tally: Tally): Pro
   const { subjects, read } = broker;
   const stream = subjects.streamName('timers');
   const total = await read.count(stream, filter);
+  if (total === 0) return;
   tally.scheduled += total;
   let seen = 0;
-  for (let seq = 1; seen < total && seen < MAX_SCHEDULED_READ; ) {
-    const page = await read.page(stream, filter, seq, PAGE);
-    const last = page.at(-1);
-    if (!last) break;
-    seq = last.seq + 1;
-    seen += page.length;
-    for (const message of page) {
-      const record = pendingRecordOf(broker, message);
-      if (record) tally.add(record.type, 'pending', 1, record.priority);
-      else tally.untyped++;
-    }
+  for await (const message of read.walk(stream, filter, 1, PAGE)) {
+    const record = pendingRecordOf(broker, message);
+    if (record) tally.add(record.type, 'pending', 1, record.priority);
+    else tally.untyped++;
+    if (++seen >= Math.min(total, MAX_SCHEDULED_READ)) break;
   }
   tally.untyped += Math.max(total - seen, 0);
 }
@@ -219,4 +208,37 @@ async function countForgotten(broker: Broker, status: JobStatus, tally: Tally): 
     const address = broker.subjects.parseEvent(subject);
     if (address && !tally.types.has(address.type)) tally.add(address.type, status, count);
   }
+}
+
+/**
+ * When the oldest queued job was enqueued, ISO 8601; undefined when none waits. Types that no worker has ever registered are left
+ * out: their jobs wait for a worker, not for their turn.
+ */
+export async function oldestPending(broker: Broker): Promise<string | undefined> {
+  const { topology, read, subjects } = broker;
+  const times = await Promise.all(
+    WORK_KINDS.map(async (kind) => {
+      const waiting = (await topology.consumers(kind)).filter(
+        ({ name, num_pending: pending }) => pending > 0 && subjects.parseConsumer(name),
+      );
+      return Promise.all(
+        waiting.map(async ({ name, config, delivered }) => {
+          const stream = subjects.streamName(kind);
+          const from = delivered.stream_seq + 1;
+          // As a rule it is among the next ones. By its filter the server looks through all that match.
+          const next = await read.page(stream, '>', from, NEAR);
+          const isOwn = ({ subject }: StoredMessage) => isOf(subjects, name, subject);
+          const first = next.find(isOwn) ?? (await read.next(stream, config.filter_subject ?? '', from));
+          return first?.timeMs ?? Number.POSITIVE_INFINITY;
+        }),
+      );
+    }),
+  );
+  const oldestMs = Math.min(...times.flat());
+  return Number.isFinite(oldestMs) ? new Date(oldestMs).toISOString() : undefined;
+}
+
+function isOf(subjects: Subjects, consumer: string, subject: string): boolean {
+  const work = subjects.parseWork(subject);
+  return work !== undefined && subjects.consumerName(work.type, work.priority) === consumer;
 }

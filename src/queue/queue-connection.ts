@@ -1,0 +1,280 @@
+/** The connection of one queue: opened on its first use, closed once what is under way is done. */
+import { Broker, type BrokerOptions } from '../broker/broker.js';
+import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
+import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
+import { assertSafe, type TopologyReport } from '../broker/topology/topology.js';
+import { atMost } from '../jobs/deadline.js';
+import { defined } from '../jobs/defined.js';
+import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
+import { assertJobType } from '../jobs/validation.js';
+import { type Logger, silentLogger } from '../telemetry/logger.js';
+import { UserCode } from '../telemetry/user-code.js';
+
+/** How to reach the broker; everything is optional. */
+export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
+  /**
+   * Whether the queue creates missing streams on its first use. With `false` it refuses to work instead, until somebody has run
+   * `setup`: a wrong namespace is noticed. Workers on it create what they need in any case. Defaults to true.
+   */
+  createStreams?: boolean;
+  /** A pino logger, or anything of its shape. Defaults to silence. */
+  logger?: Logger;
+}
+
+const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
+  servers: true,
+  connection: true,
+  namespace: true,
+  user: true,
+  password: true,
+  token: true,
+  nkey: true,
+  credsFile: true,
+  tls: true,
+  inboxPrefix: true,
+  name: true,
+  connectTimeoutMs: true,
+  replicas: true,
+  eventsMaxAgeMs: true,
+  ackWaitMs: true,
+  commit: true,
+  sync: true,
+  createStreams: true,
+  logger: true,
+  env: true,
+};
+
+/** How long `close()` waits for what is under way. */
+const CLOSE_WITHIN_MS = 5_000;
+/** The same while the broker is away. */
+const AWAY_CLOSE_WITHIN_MS = 1_000;
+/** How much of it is kept for sending what has been answered. */
+const SEND_WITHIN_MS = 500;
+
+interface Opened {
+  broker: Broker;
+  report: TopologyReport;
+}
+
+/** What a queue is besides what it does with jobs. */
+export abstract class QueueConnection implements AsyncDisposable {
+  /** The logger that the queue was given, made such that its methods never throw. */
+  readonly logger: Logger;
+  /** @internal */
+  readonly userCode: UserCode;
+  readonly #options: JobQueueOptions;
+  #opening: Promise<Opened> | undefined;
+  #opened: Broker | undefined;
+  #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
+  #closing: Promise<void> | undefined;
+  readonly #closed = new AbortController();
+  /** Calls that have begun and not ended. */
+  #underWay = 0;
+  #onIdle: (() => void) | undefined;
+
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+  constructor(options: JobQueueOptions = {}) {
+    assertOptions('options', options, QUEUE_OPTIONS);
+    checkText('namespace', options.namespace);
+    checkBoolean('createStreams', options.createStreams);
+    const { JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
+    const { replicas = JETFLEET_REPLICAS ? Number(JETFLEET_REPLICAS) : undefined } = options;
+    const { sync = JETFLEET_SYNC || undefined } = options;
+    checkSync(sync);
+    checkTopology({ ...options, replicas });
+    checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
+    checkCommitOptions(options.commit);
+    this.#options = { ...options, ...defined({ replicas, sync }) };
+    this.userCode = new UserCode(options.logger ?? silentLogger);
+    this.logger = this.userCode.logger;
+  }
+
+  /** Prefix of subjects and streams; empty for none. */
+  get namespace(): string {
+    return this.#options.namespace ?? process.env.JETFLEET_NAMESPACE ?? '';
+  }
+
+  /** How this queue creates its streams and consumers; workers on it go by the same. */
+  get topology(): TopologyOptions {
+    return this.#options;
+  }
+
+  /** Whether the broker is there now; undefined before the first use. */
+  get isConnected(): boolean | undefined {
+    return this.#opened?.isConnected;
+  }
+
+  /**
+   * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`,
+   * `abort listener`, `onProgress`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
+   */
+  get callbackFailures(): Record<string, number> {
+    return this.userCode.failures;
+  }
+
+  /** The broker's time in ms since the epoch, by which jobs are due; that of this process until the queue is connected. */
+  now(): number {
+    return this.#opened?.clock.now() ?? Date.now();
+  }
+
+  /** Connects now instead of on first use, and creates the streams where they are missing, unless `createStreams` is false. */
+  async connect(): Promise<void> {
+    await this.broker();
+  }
+
+  /** Compares the streams, and the consumers of `types`, with what is needed, and creates what is missing. */
+  async setup(types: readonly string[] = []): Promise<TopologyReport> {
+    assertArray('types', types);
+    for (const type of types) assertJobType(type);
+    const { broker, report } = await this.#open();
+    const now = await broker.topology.ensure(types);
+    // Opening the queue has created the streams that were missing; the first one to ask hears of it.
+    const created = report.created.splice(0);
+    const unchanged = now.unchanged.filter((target) => !created.includes(target));
+    return { ...now, created: [...created, ...now.created], unchanged };
+  }
+
+  /**
+   * The broker underneath, for workers on this queue.
+   * @internal
+   */
+  async broker(): Promise<Broker> {
+    const { broker, report } = await this.#open();
+    if (this.#streams === 'safe') return broker;
+    // After a refusal somebody may have mended the streams: they are inspected again.
+    const isOld = this.#streams === 'refused' || report.missing.length > 0;
+    const { topology } = broker;
+    const now = isOld ? await (this.#createsStreams ? topology.ensure() : topology.inspect()) : report;
+    this.#streams = 'refused';
+    assertPresent(now, this.namespace);
+    assertSafe(now, this.logger);
+    if (this.#createsStreams) broker.keepStreams();
+    this.#streams = 'safe';
+    return broker;
+  }
+
+  /**
+   * The broker, whatever state its streams are in: nothing is created, and nothing refused.
+   * @internal
+   */
+  async brokerAsItIs(): Promise<Broker> {
+    return (await this.#open(true)).broker;
+  }
+
+  /** Fires when the queue is closed, for what only waits. */
+  protected get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /** Does something that a close has to wait for. */
+  protected async use<R>(work: (broker: Broker) => Promise<R>): Promise<R> {
+    this.#underWay++;
+    try {
+      return await work(await this.broker());
+    } finally {
+      this.#end();
+    }
+  }
+
+  /**
+   * As {@link use}, with what a caller asks for. It is checked before anything is sent, and once more when only then the broker's
+   * time is known.
+   * @param passed a check that takes a while: what it refuses is refused also where no broker answers
+   */
+  protected async useChecked<T, R>(
+    check: (nowMs: number) => T,
+    work: (broker: Broker, checked: T) => Promise<R>,
+    passed?: (checked: T) => Promise<void>,
+  ): Promise<R> {
+    const isTimeKnown = this.#opened !== undefined;
+    const checked = check(this.now());
+    this.#underWay++;
+    try {
+      const opening = this.broker();
+      // It is waited for once the check is passed; until then Node would take its failure for one that nobody handles.
+      if (passed) opening.catch(() => {});
+      if (passed) await passed(checked);
+      const broker = await opening;
+      return await work(broker, isTimeKnown ? checked : check(broker.clock.now()));
+    } finally {
+      this.#end();
+    }
+  }
+
+  /**
+   * Has `close()` wait for the work of a worker.
+   * @param work never rejects
+   * @internal
+   */
+  closeAfter(work: Promise<unknown>): void {
+    this.#underWay++;
+    void work.then(() => this.#end());
+  }
+
+  /**
+   * Sends what is under way, for at most 5 seconds, and closes the connection, unless it was lent. Calls that come later
+   * are refused. A second call waits for the first. Workers on it must be shut down before.
+   */
+  close(): Promise<void> {
+    this.#closed.abort(closedQueue());
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #end(): void {
+    if (--this.#underWay === 0) this.#onIdle?.();
+  }
+
+  async #close(): Promise<void> {
+    const limitMs = this.isConnected === false ? AWAY_CLOSE_WITHIN_MS : CLOSE_WITHIN_MS;
+    const end = performance.now() + limitMs;
+    if (this.#underWay > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      await atMost(limitMs - SEND_WITHIN_MS, idle);
+    }
+    const opened = await this.#opening?.catch(() => undefined);
+    await opened?.broker.close(Math.max(SEND_WITHIN_MS, end - performance.now()));
+  }
+
+  get #createsStreams(): boolean {
+    return this.#options.createStreams !== false;
+  }
+
+  #open(lookOnly = !this.#createsStreams): Promise<Opened> {
+    if (this.#closing) throw closedQueue();
+    this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
+    this.#opening.then(
+      ({ broker }) => {
+        this.#opened = broker;
+      },
+      // A failed start must not stick: the server may come up later.
+      () => {
+        this.#opening = undefined;
+      },
+    );
+    return this.#opening;
+  }
+}
+
+function closedQueue(): JetfleetError {
+  return new JetfleetError('JETFLEET_CLOSED', 'the queue is closed');
+}
+
+/** @throws BrokerError `JETFLEET_NO_STREAM` */
+function assertPresent({ missing }: TopologyReport, namespace: string): void {
+  const streams = missing.filter((target) => target.startsWith('stream '));
+  if (streams.length === 0) return;
+  const where = namespace === '' ? 'without a namespace' : `in the namespace ${namespace}`;
+  throw new BrokerError(
+    'JETFLEET_NO_STREAM',
+    `there is no ${streams.join(', no ')} ${where}; run "jetfleet setup", or check the server and JETFLEET_NAMESPACE`,
+  );
+}
