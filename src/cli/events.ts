@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { clipTo } from '../jobs/excerpt.js';
 import type { EventConsumerLag } from '../queue/stats/event-lag.js';
 import { plain } from './machine-text.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
-import { clip, note, paint, print, printJson, table } from './output.js';
+import { note, paint, print, printJson, table } from './output.js';
 
 /** `jetfleet events`. */
 export function eventsCommand(program: Command): void {
@@ -56,7 +57,7 @@ export function eventsText(consumers: readonly EventConsumerLag[]): string {
       plain(jobId),
       plain(at),
       deliveries,
-      clip(plain(error), 80),
+      clipTo(plain(error), 80),
     ]),
   );
   const parts = [table([heading, ...rows])];

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { type InspectionRecord, startStatelyInspector, watchMachines } from '../inspect/index.js';
+import { clipTo } from '../jobs/excerpt.js';
 import { usageError } from './exit-code.js';
 import { plain } from './machine-text.js';
 import { cliLogger, type GlobalOptions, openExisting, parseId, parsePort, withExamples } from './options.js';
-import { clip, hasRoom, note, print, printJson } from './output.js';
+import { hasRoom, note, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 
 interface InspectOptions extends GlobalOptions {
@@ -71,7 +72,7 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
 /** One step on one line: when, whose, and what. */
 export function stepLine(record: InspectionRecord): string {
   const { at, jobId, worker, actor } = record;
-  const who = clip(plain(jobId ?? worker), 32).padEnd(32);
+  const who = clipTo(plain(jobId ?? worker), 32).padEnd(32);
   return `${at.slice(11, 23)}  ${who}  ${plain(actor).padEnd(18)}  ${plain(whatHappened(record))}`.trimEnd();
 }
 

@@ -1,7 +1,8 @@
 /** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
+import { clipTo } from '../jobs/excerpt.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
-import { clip, paintStatus } from './output.js';
+import { paintStatus } from './output.js';
 
 /** `completed`, or `failed·timed_out` where the state says more than the status. */
 export function stateOf({ status, state }: JobRecord): string {
@@ -16,8 +17,8 @@ export function transitionLine(whole: JobRecord, stream: NodeJS.WriteStream = pr
   const state = paintStatus(record.status, stateOf(record).padEnd(WIDTH.state), stream);
   const line = [
     record.updatedAt.slice(11, 23),
-    clip(record.id, WIDTH.id).padEnd(WIDTH.id),
-    clip(record.type, WIDTH.type).padEnd(WIDTH.type),
+    clipTo(record.id, WIDTH.id).padEnd(WIDTH.id),
+    clipTo(record.type, WIDTH.type).padEnd(WIDTH.type),
     state,
     `${record.attempt}/${record.maxAttempts}`.padEnd(5),
   ].join('  ');
@@ -42,7 +43,9 @@ export function whatHappened(record: JobRecord): string {
     case 'running':
       return running(record, instance);
     case 'completed':
-      return instance ? `instance ${instance}` : clip(result === undefined ? '' : JSON.stringify(result), 60);
+      return instance
+        ? `instance ${instance}`
+        : clipTo(result === undefined ? '' : JSON.stringify(result), 60);
     default:
       return error ? `${error.code}: ${error.message}` : '';
   }

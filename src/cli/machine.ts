@@ -9,9 +9,10 @@ import {
   listCharts,
 } from '../inspect/index.js';
 import { BrokerError } from '../jobs/errors.js';
+import { clipTo } from '../jobs/excerpt.js';
 import { chartText, plain } from './machine-text.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
-import { clip, note, print, printJson, table } from './output.js';
+import { note, print, printJson, table } from './output.js';
 
 /** `jetfleet machine`: list and show. */
 export function machineCommand(program: Command): void {
@@ -35,7 +36,7 @@ function listCommand(machine: Command): void {
       });
       if (options.json) return printJson({ machines: rows });
       const cells = rows.map(({ id, version, source, states, edges, description }) => {
-        return [plain(id), plain(version), source, states, edges, clip(plain(description), 60)];
+        return [plain(id), plain(version), source, states, edges, clipTo(plain(description), 60)];
       });
       print(table([['MACHINE', 'VERSION', 'FROM', 'STATES', 'EDGES', 'WHAT IT IS'], ...cells]));
     });

@@ -79,11 +79,6 @@ export function table(rows: readonly (readonly (string | number)[])[]): string {
   return rows.map(line).join('\n');
 }
 
-/** Text in at most `width` characters. */
-export function clip(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
-}
-
 /** A reader of our output that leaves early, such as `head`, is no error. What cannot be written, as on a full disk, is. */
 export function endWhenOutputFails(): void {
   for (const stream of [process.stdout, process.stderr]) {

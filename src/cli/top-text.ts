@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { WorkerInfo } from '../inspect/index.js';
+import { clipTo } from '../jobs/excerpt.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { plain } from './machine-text.js';
-import { clip, paint, table } from './output.js';
+import { paint, table } from './output.js';
 import { statsText } from './stats.js';
 
 /** Jobs a second. */
@@ -41,7 +42,7 @@ export function topText({ at, stats, rates, workers }: TopSnapshot, columns?: nu
 function workersText(workers: readonly WorkerInfo[], at: string): string {
   const heading = ['WORKER', 'STATE', 'RUNS', 'SLOTS', 'TYPES'];
   const rows = workers.map(({ name, state, runningCount, lanes }) => [
-    clip(plain(name), 40),
+    clipTo(plain(name), 40),
     plain(state),
     runningCount,
     lanes.reduce((sum, { concurrency }) => sum + concurrency, 0),
@@ -49,20 +50,20 @@ function workersText(workers: readonly WorkerInfo[], at: string): string {
   ]);
   const jobs = workers.flatMap(({ name, running }) =>
     running.map(({ id, type, attempt, startedAt }) => [
-      clip(plain(id), 40),
+      clipTo(plain(id), 40),
       plain(type),
       attempt,
       age(startedAt, at),
-      clip(plain(name), 40),
+      clipTo(plain(name), 40),
     ]),
   );
   const abandoned = workers.flatMap(({ name, abandoned }) =>
     abandoned.map(({ id, type, attempt, signalledAt }) => [
-      clip(plain(id), 40),
+      clipTo(plain(id), 40),
       plain(type),
       attempt,
       age(signalledAt, at),
-      clip(plain(name), 40),
+      clipTo(plain(name), 40),
     ]),
   );
   const parts = [table([heading, ...rows])];
@@ -80,5 +81,5 @@ function age(since: string, at: string): string {
 /** A styled line is only cut where it is too long, and loses its colours then. */
 function clipStyled(line: string, columns: number): string {
   const bare = stripVTControlCharacters(line);
-  return bare.length <= columns ? line : clip(bare, columns);
+  return bare.length <= columns ? line : clipTo(bare, columns);
 }

@@ -1,4 +1,5 @@
 import { JetfleetError } from '../jobs/errors.js';
+import { quoted } from '../jobs/excerpt.js';
 import type { Chart } from './chart.js';
 import { type Arrangement, arrange, isInside, LOOP_ROOM } from './chart-arrange.js';
 import { type Block, blocksOf, type Line, linesOf, stacked, TITLE_HEIGHT } from './chart-blocks.js';
@@ -58,7 +59,7 @@ function assertDrawable({ id, states, edges }: Chart): void {
     return;
   throw new JetfleetError(
     'JETFLEET_CHART_TOO_LARGE',
-    `machine ${JSON.stringify(id.slice(0, 100))} has ${states.length} states, ${edges.length} edges and ${depth} levels; ${MAX_DRAWN.states}, ${MAX_DRAWN.edges} and ${MAX_DRAWN.depth} can be drawn: show it as text, Mermaid or XState JSON`,
+    `machine ${quoted(id)} has ${states.length} states, ${edges.length} edges and ${depth} levels; ${MAX_DRAWN.states}, ${MAX_DRAWN.edges} and ${MAX_DRAWN.depth} can be drawn: show it as text, Mermaid or XState JSON`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** How much room text takes in a drawing. Nothing can be measured here, so widths are those of a wide sans-serif. */
+import { clipTo } from '../jobs/excerpt.js';
 import type { ChartEdge } from './chart.js';
 
 export const FONT = { title: 13, detail: 11, label: 11 } as const;
@@ -27,8 +28,7 @@ export function widestLine(lines: readonly string[], fontSize: number): number {
 
 /** Text in at most `length` characters. */
 export function cut(text: string, length = MAX_TEXT): string {
-  const line = text.replaceAll(/\s+/g, ' ');
-  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+  return clipTo(text.replaceAll(/\s+/g, ' '), length);
 }
 
 /** `event [guard]` over `/ actions`, on as many lines as are needed. */

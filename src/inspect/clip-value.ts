@@ -1,10 +1,12 @@
+import { clip } from '../jobs/excerpt.js';
+
 const MAX_DEPTH = 8;
 const MAX_ITEMS = 50;
 const MAX_TEXT = 1_000;
 
 /** A copy as JSON that is short enough to look at: deep, long and numerous parts are cut. What has no JSON form is left out. */
 export function clipValue(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+  if (typeof value === 'string') return clip(value, MAX_TEXT);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { atPlace, ValidationError } from './errors.js';
+import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import type { JobOptions, NewJob, NextJob } from './job-options.js';
 import type { JobRecord } from './job-record.js';
@@ -8,7 +9,7 @@ import { assertOptions, type OptionNames } from './options.js';
 import { defaultMaxAttempts } from './retry-policy.js';
 import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
 import { assertSchema, checkInTime, payloadInTime, type Schema } from './schema.js';
-import { assertJobType, excerptOf } from './validation.js';
+import { assertJobType } from './validation.js';
 import type { JobPriority } from './vocabulary.js';
 
 /** The types of a job. */
@@ -174,7 +175,7 @@ export async function checkedResult<Types extends JobTypes>(
   }
   throw new ValidationError(
     'JETFLEET_RESULT_INVALID',
-    `the result of ${type} does not fit its definition: ${why}`.slice(0, MAX_PROBLEM_LENGTH),
+    beginningOf(`the result of ${type} does not fit its definition: ${why}`, MAX_PROBLEM_LENGTH),
     { excerpt: excerptOf(result) },
   );
 }

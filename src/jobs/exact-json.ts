@@ -1,7 +1,8 @@
 /** JSON text whose values arrive as they were sent, or not at all. */
 import { ValidationError } from './errors.js';
 import { keyFault } from './exact-value.js';
-import { EXCERPT_LENGTH, MAX_PAYLOAD_DEPTH, MAX_PROBLEM_LENGTH } from './limits.js';
+import { beginningOf, excerptOf } from './excerpt.js';
+import { MAX_PAYLOAD_DEPTH, MAX_PROBLEM_LENGTH } from './limits.js';
 import { formatPath } from './paths.js';
 
 /**
@@ -161,13 +162,13 @@ class Scan {
     const [text = ''] = NUMBER.exec(this.#text) ?? [];
     this.#at += text.length;
     if (isExactNumber(text)) return;
-    const shown = text.slice(0, EXCERPT_LENGTH);
+    const shown = excerptOf(text);
     this.#refuse(`is ${shown}, which a JavaScript number would change; send it as a string`);
   }
 
   #refuse(message: string): never {
-    const path = formatPath(this.#path).slice(0, MAX_PROBLEM_LENGTH);
-    const told = message.slice(0, MAX_PROBLEM_LENGTH);
+    const path = beginningOf(formatPath(this.#path), MAX_PROBLEM_LENGTH);
+    const told = beginningOf(message, MAX_PROBLEM_LENGTH);
     throw new ValidationError('JETFLEET_BODY_INEXACT', `${path || 'the body'} ${told}`, {
       problems: [{ path, message: told }],
     });

@@ -1,14 +1,17 @@
 /** Text from outside, cut to a length that a message, a record or a screen has room for. */
 import { EXCERPT_LENGTH } from './limits.js';
 
-/** At most `max` characters of a text. Never half a character, at the cut or anywhere else: other languages refuse to read such JSON. */
+/** At most `max` characters of a text, without half a character at the cut. */
 export function beginningOf(text: string, max: number): string {
-  return text.slice(0, max).toWellFormed();
+  return text.length <= max ? text : text.slice(0, max).replace(/[\uD800-\uDBFF]$/, '');
 }
 
-/** At most `max` characters of a text, and `…` where it goes on. */
+/**
+ * At most `max` characters of a text, and `…` where it goes on. Half characters are replaced, wherever they are: other
+ * languages refuse to read such JSON.
+ */
 export function clip(text: string, max: number): string {
-  return text.length > max ? `${beginningOf(text, max)}…` : beginningOf(text, max);
+  return (text.length > max ? `${text.slice(0, max)}…` : text).toWellFormed();
 }
 
 /** A text in at most `width` characters, the last of them `…` where it goes on. */

@@ -1,13 +1,14 @@
 /** The one check of a job, whichever way it comes: added, added with others, as a follow-up, redriven or over HTTP. */
 import { ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
+import { beginningOf, quoted } from './excerpt.js';
 import type { JobRequest } from './job-record.js';
 import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { formatPath } from './paths.js';
 import { BUILT_IN_SCHEMAS } from './payloads.js';
 import { parsePayload } from './schema.js';
-import { assertJobType, excerptOf, payloadText, payloadTooDeep } from './validation.js';
+import { assertJobType, payloadText, payloadTooDeep } from './validation.js';
 import { isPriority, PRIORITIES } from './vocabulary.js';
 import { describeUrlFault } from './webhook-url.js';
 
@@ -26,7 +27,7 @@ export function checkFacts(facts: JobFacts): void {
   if (!isPriority(priority)) {
     throw new ValidationError(
       'JETFLEET_PRIORITY_INVALID',
-      `priority ${shown(priority)} must be one of ${PRIORITIES.join(', ')}`,
+      `priority ${quoted(priority)} must be one of ${PRIORITIES.join(', ')}`,
     );
   }
   checkInteger('maxAttempts', maxAttempts, 1, MAX_MAX_ATTEMPTS);
@@ -51,7 +52,7 @@ export function checkPayload(type: string, payload: unknown): { payload: unknown
     throw new ValidationError('JETFLEET_PAYLOAD_TOO_LARGE', `payload has over ${MAX_PAYLOAD_BYTES} values`);
   }
   if (fault !== undefined) {
-    const path = formatPath(fault.path).slice(0, MAX_PROBLEM_LENGTH);
+    const path = beginningOf(formatPath(fault.path), MAX_PROBLEM_LENGTH);
     const { message } = fault;
     throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload ${path ? `${path} ` : ''}${message}`, {
       problems: [{ path, message }],
@@ -63,10 +64,6 @@ export function checkPayload(type: string, payload: unknown): { payload: unknown
 function checkHeader(name: string, value: unknown): void {
   if (value === undefined || (typeof value === 'string' && /^[\x20-\x7e]{1,512}$/.test(value))) return;
   throw invalid(`${name} must be 1 to 512 printable ASCII characters`);
-}
-
-function shown(value: unknown): string {
-  return JSON.stringify(excerptOf(value));
 }
 
 function invalid(message: string): ValidationError {

@@ -10,6 +10,7 @@ import {
   TimeoutError,
   ValidationError,
 } from './errors.js';
+import { clip } from './excerpt.js';
 import {
   MAX_DELAY_MS,
   MAX_ERROR_CODE_LENGTH,
@@ -35,7 +36,11 @@ const FOREIGN_CODE = /^(?!JETFLEET_)[\w.-]{1,100}$/;
 export function toJobError(thrown: unknown): JobErrorInfo {
   if (JetfleetError.is(thrown)) return errorInfoOf(thrown, !isFinal(thrown));
   const code = [thrown, ...reasonsOf(thrown)].map(foreignCode).find((each) => each !== undefined);
-  return { code: code ?? 'JETFLEET_HANDLER_FAILED', message: clip(describe(thrown)), retryable: true };
+  return {
+    code: code ?? 'JETFLEET_HANDLER_FAILED',
+    message: clip(describe(thrown), MAX_ERROR_MESSAGE_LENGTH),
+    retryable: true,
+  };
 }
 
 /** What a handler threw, as {@link toJobError} has it, with the stacks of the error and its causes. */
@@ -60,7 +65,7 @@ export function errorInfoOf(source: object, otherwise = false): JobErrorInfo {
   const nameless = retryable ? 'JETFLEET_HANDLER_FAILED' : 'JETFLEET_NON_RETRYABLE';
   return {
     code: typeof code === 'string' && code !== '' ? clip(code, MAX_ERROR_CODE_LENGTH) : nameless,
-    message: clip(textOf(read(source, 'message', UNREADABLE))),
+    message: clip(textOf(read(source, 'message', UNREADABLE)), MAX_ERROR_MESSAGE_LENGTH),
     retryable,
     ...(problems && { problems }),
     ...(excerpt !== undefined && { excerpt: clip(textOf(excerpt), MAX_ERROR_EXCERPT_LENGTH) }),
@@ -160,10 +165,4 @@ function textOf(value: unknown): string {
   } catch {
     return UNREADABLE;
   }
-}
-
-/** Without half a character at the cut, or anywhere else: other languages refuse to read such JSON. */
-function clip(text: string, max = MAX_ERROR_MESSAGE_LENGTH): string {
-  const cut = text.length <= max ? text : `${text.slice(0, max)}…`;
-  return cut.isWellFormed() ? cut : cut.toWellFormed();
 }

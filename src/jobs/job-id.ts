@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { decodeTime, monotonicFactory } from 'ulid';
 import { ValidationError } from './errors.js';
+import { quoted } from './excerpt.js';
 import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
-import { excerptOf } from './validation.js';
 
 const ID = /^[A-Za-z0-9_-]+$/;
 const DERIVED_HASH_LENGTH = 16;
@@ -27,7 +27,7 @@ export function assertJobId(id: unknown): asserts id is string {
   if (isJobId(id)) return;
   throw new ValidationError(
     'JETFLEET_ID_INVALID',
-    `job id ${shown(id)} must be a string of 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
+    `job id ${quoted(id)} must be a string of 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
   );
 }
 
@@ -39,7 +39,7 @@ export function assertCallerId(id: unknown): asserts id is string {
   if (!isJobId(id, MAX_ID_LENGTH)) {
     throw new ValidationError(
       'JETFLEET_ID_INVALID',
-      `job id ${shown(id)} must be 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -; leave it out to have one generated`,
+      `job id ${quoted(id)} must be 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -; leave it out to have one generated`,
     );
   }
   assertNotReserved(id as string);
@@ -52,11 +52,6 @@ export function assertNotReserved(id: string): void {
     'JETFLEET_ID_INVALID',
     `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> and webhook-seq-<n> name jobs that were published without one`,
   );
-}
-
-/** Never throws: an id from outside may be anything. */
-function shown(id: unknown): string {
-  return typeof id === 'string' ? JSON.stringify(id.slice(0, 140)) : excerptOf(id);
 }
 
 /** Where a job that was published without an id lies: each work stream counts for itself. */

@@ -3,7 +3,7 @@
  * `NaN`, `Infinity`, fractions, strings and bigints never get further. `undefined` passes: the caller fills in a default.
  */
 import { ValidationError } from './errors.js';
-import { excerptOf } from './validation.js';
+import { quoted } from './excerpt.js';
 
 /** Longest `setTimeout`, 24.8 days. Node fires a longer one at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -51,6 +51,5 @@ function isWithin(value: number, min: number, max: number): boolean {
 }
 
 function invalid(name: string, value: unknown, what: string): ValidationError {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : excerptOf(value);
-  return new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be ${what}, got ${shown}`);
+  return new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be ${what}, got ${quoted(value)}`);
 }

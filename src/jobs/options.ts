@@ -1,6 +1,6 @@
 /** Options from outside are objects; what is in them is checked by whoever uses it. */
 import { ValidationError } from './errors.js';
-import { excerptOf } from './validation.js';
+import { excerptOf, quoted } from './excerpt.js';
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an object and no array */
 export function assertObject(name: string, value: unknown): void {
@@ -25,7 +25,7 @@ export function assertOptions<T extends object>(
     if (Object.hasOwn(known, key) || value[key] === undefined) continue;
     throw new ValidationError(
       'JETFLEET_OPTION_INVALID',
-      `${name} has no ${JSON.stringify(excerptOf(key))}; it takes ${Object.keys(known).join(', ')}`,
+      `${name} has no ${quoted(key)}; it takes ${Object.keys(known).join(', ')}`,
     );
   }
 }

@@ -1,9 +1,9 @@
 import { type JobErrorInfo, ValidationError } from './errors.js';
+import { excerptOf } from './excerpt.js';
 import { errorInfoOf, toJobError } from './job-error.js';
 import type { NextJob } from './job-options.js';
 import { MAX_DELAY_MS } from './limits.js';
 import { checkNumber } from './numbers.js';
-import { excerptOf } from './validation.js';
 
 /** The end of an attempt that has done the job. */
 export interface Completed<Result = unknown> {

@@ -2,10 +2,10 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { z } from 'zod';
 import { withDeadline } from './deadline.js';
 import { type Problem, ValidationError } from './errors.js';
+import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import { MAX_PROBLEM_LENGTH, MAX_PROBLEMS } from './limits.js';
 import { formatPath } from './paths.js';
-import { excerptOf } from './validation.js';
 
 /** A schema of zod, valibot, arktype or any other library that follows Standard Schema 1. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
@@ -123,9 +123,9 @@ export function refusalOf(type: string, payload: unknown, cause: unknown): Valid
 
 function toProblems(issue: Issue): Problem[] {
   const path = formatPath((issue.path ?? []).map(keyOf));
-  if (issue.code !== 'unrecognized_keys') return [clip({ path, message: messageOf(issue) })];
+  if (issue.code !== 'unrecognized_keys') return [shortened({ path, message: messageOf(issue) })];
   return (issue.keys ?? []).map((key) =>
-    clip({ path: path ? `${path}.${key}` : key, message: 'unknown key' }),
+    shortened({ path: path ? `${path}.${key}` : key, message: 'unknown key' }),
   );
 }
 
@@ -139,8 +139,11 @@ function messageOf({ code, message, expected }: Issue): string {
   return isMissing ? `is missing: expected ${expected}` : message;
 }
 
-function clip({ path, message }: Problem): Problem {
-  return { path: path.slice(0, MAX_PROBLEM_LENGTH), message: message.slice(0, MAX_PROBLEM_LENGTH) };
+function shortened({ path, message }: Problem): Problem {
+  return {
+    path: beginningOf(path, MAX_PROBLEM_LENGTH),
+    message: beginningOf(message, MAX_PROBLEM_LENGTH),
+  };
 }
 
 function describe({ path, message }: Problem): string {

@@ -1,5 +1,6 @@
 import { ValidationError } from './errors.js';
-import { EXCERPT_LENGTH, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
+import { quoted } from './excerpt.js';
+import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
 import { isJobType } from './vocabulary.js';
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID` */
@@ -7,18 +8,8 @@ export function assertJobType(type: unknown): asserts type is string {
   if (isJobType(type)) return;
   throw new ValidationError(
     'JETFLEET_TYPE_INVALID',
-    `job type ${JSON.stringify(excerptOf(type))} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
+    `job type ${quoted(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
   );
-}
-
-/** The beginning of a value as text, for error reports. Never throws. */
-export function excerptOf(value: unknown): string {
-  try {
-    const isJson = typeof value === 'object' && value !== null;
-    return (isJson ? (JSON.stringify(value) ?? '') : String(value)).slice(0, EXCERPT_LENGTH);
-  } catch {
-    return '[unprintable]';
-  }
 }
 
 /**

@@ -1,6 +1,6 @@
+import { excerptOf } from './excerpt.js';
 import { MAX_URL_LENGTH } from './limits.js';
 import { maskText } from './mask-text.js';
-import { excerptOf } from './validation.js';
 
 const MAX_HOST_LENGTH = 253;
 /** The characters of host names, after a name in other letters was turned into `xn--`. A URL itself allows `*` and `!`. */

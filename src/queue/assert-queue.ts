@@ -1,5 +1,5 @@
 import { ValidationError } from '../jobs/errors.js';
-import { excerptOf } from '../jobs/validation.js';
+import { excerptOf } from '../jobs/excerpt.js';
 
 /**
  * Of whatever copy of the package it is.

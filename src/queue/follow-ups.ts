@@ -1,11 +1,11 @@
 /** The jobs that a handler asks for, checked as every other job before its own outcome is written. */
 import { atPlace, ValidationError } from '../jobs/errors.js';
+import { excerptOf } from '../jobs/excerpt.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertJobId, assertNotReserved, derivedId } from '../jobs/job-id.js';
 import type { NextJob } from '../jobs/job-options.js';
 import type { FollowUp, JobRecord } from '../jobs/job-record.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
-import { excerptOf } from '../jobs/validation.js';
 
 const NEXT_JOB: OptionNames<Required<NextJob>> = {
   type: true,

@@ -1,11 +1,11 @@
 import type { Broker } from '../broker/broker.js';
 import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { excerptOf } from '../jobs/excerpt.js';
 import { checkFacts } from '../jobs/job-check.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
 import { checkedTime } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
-import { excerptOf } from '../jobs/validation.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';

@@ -2,10 +2,10 @@
 import type { Broker } from '../broker/broker.js';
 import { withDeadline } from '../jobs/deadline.js';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { excerptOf } from '../jobs/excerpt.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
-import { excerptOf } from '../jobs/validation.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob, noSuchJob } from './job-lookup.js';
 

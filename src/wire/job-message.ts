@@ -1,6 +1,7 @@
 /** A job as a work message: what a producer in any language publishes. */
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { parseExactJson } from '../jobs/exact-json.js';
+import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { assertCallerId, isDerivedId, isJobId, isMadeAt, sequenceId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
@@ -131,7 +132,7 @@ function idProblem(
   if (!isJobId(id)) {
     return new ValidationError(
       'JETFLEET_ID_INVALID',
-      `job id ${JSON.stringify(id.slice(0, 140))} must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
+      `job id ${quoted(id)} must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
       { excerpt: excerptOfBytes(message.data) },
     );
   }
@@ -177,7 +178,10 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   if (problems.length === 0) return;
   const list = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw new ValidationError('JETFLEET_HEADER_INVALID', `option headers cannot be read: ${list}`, {
-    problems: problems.map(({ path, message }) => ({ path, message: message.slice(0, MAX_PROBLEM_LENGTH) })),
+    problems: problems.map(({ path, message }) => ({
+      path,
+      message: beginningOf(message, MAX_PROBLEM_LENGTH),
+    })),
   });
 }
 
@@ -197,7 +201,7 @@ function integerHeader(
   if (text === '') return undefined;
   const value = Number(text);
   if (/^\d{1,12}$/.test(text) && value >= 1 && value <= max) return value;
-  problems.push({ path: name, message: `${excerptOf(text)} is no integer from 1 to ${max}` });
+  problems.push({ path: name, message: `${quoted(text)} is no integer from 1 to ${max}` });
   return undefined;
 }
 
@@ -222,7 +226,7 @@ function decodeBody(data: Uint8Array): unknown {
       'JETFLEET_BODY_NOT_JSON',
       `the body is not valid JSON: ${withoutQuotation((cause as Error).message)}`,
       {
-        excerpt: text.slice(0, EXCERPT_LENGTH),
+        excerpt: excerptOf(text),
       },
     );
   }
@@ -255,10 +259,6 @@ function assertBodySize(data: Uint8Array): void {
   }
 }
 
-function excerptOf(text: string): string {
-  return JSON.stringify(text.slice(0, EXCERPT_LENGTH));
-}
-
 function excerptOfBytes(data: Uint8Array): string {
-  return lenientUtf8.decode(data.subarray(0, EXCERPT_LENGTH * 4)).slice(0, EXCERPT_LENGTH);
+  return excerptOf(lenientUtf8.decode(data.subarray(0, EXCERPT_LENGTH * 4)));
 }

@@ -2,7 +2,7 @@
  * The subjects and names of the wire contract. Everything that names a subject, a stream or a consumer does it here.
  */
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { excerptOf } from '../jobs/validation.js';
+import { excerptOf } from '../jobs/excerpt.js';
 import { isPriority, isStatus, type JobPriority, type JobStatus, JobType } from '../jobs/vocabulary.js';
 
 /** The two work streams: instance work, and webhooks, so that a dead endpoint never competes with instances. */

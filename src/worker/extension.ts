@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { ValidationError } from '../jobs/errors.js';
-import { excerptOf } from '../jobs/validation.js';
+import { excerptOf } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { ResourceCheckOf } from '../upkeep/resource-check.js';

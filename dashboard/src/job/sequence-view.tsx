@@ -1,3 +1,4 @@
+import { clipTo } from '../../../src/jobs/excerpt.js';
 import type { InspectionRecord } from '../api/answers.js';
 import { Empty } from '../ui/page.js';
 import { eventWords } from './step-log.js';
@@ -30,7 +31,7 @@ export function SequenceView({ steps }: { steps: readonly InspectionRecord[] }) 
             <line x1={x(actor)} x2={x(actor)} y1={HEAD - 8} y2={height} />
             <rect x={x(actor) - COLUMN / 2 + 8} y={6} width={COLUMN - 16} height={28} rx={8} />
             <text x={x(actor)} y={25}>
-              {shortened(actor, 24)}
+              {clipTo(actor, 24)}
             </text>
           </g>
         ))}
@@ -55,7 +56,7 @@ function Message({ from, to, y, words }: { from: number; to: number; y: number; 
         <path d={`M${from} ${y - 6}h22v10h-16`} />
         <path class="head" d={`M${from + 2} ${y + 4}l7 -4v8z`} />
         <text class="beside" x={from + 30} y={y + 3}>
-          {shortened(words, 22)}
+          {clipTo(words, 22)}
         </text>
       </g>
     );
@@ -66,12 +67,8 @@ function Message({ from, to, y, words }: { from: number; to: number; y: number; 
       <line x1={from} x2={to + back} y1={y} y2={y} />
       <path class="head" d={`M${to} ${y}l${back} -4v8z`} />
       <text x={(from + to) / 2} y={y - 5}>
-        {shortened(words, Math.floor(Math.abs(to - from) / 7.5))}
+        {clipTo(words, Math.floor(Math.abs(to - from) / 7.5))}
       </text>
     </g>
   );
-}
-
-function shortened(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }

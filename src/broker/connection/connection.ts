@@ -8,6 +8,7 @@ import {
   type TlsOptions,
 } from '@nats-io/transport-node';
 import { ValidationError } from '../../jobs/errors.js';
+import { quoted } from '../../jobs/excerpt.js';
 import { type Attempt, connectionError, isRefusal } from './connect-error.js';
 import { assertPath } from './file-path.js';
 import { withoutLeftovers } from './first-sockets.js';
@@ -176,8 +177,7 @@ function checkedFiles(files: TlsFiles = {}): TlsFiles {
   if (typeof files !== 'object' || files === null || Array.isArray(files))
     throw invalid(`tls must be an object with ${TLS_FILES.join(', ')}`);
   for (const [name, path] of Object.entries(files)) {
-    if (!TLS_FILES.includes(name))
-      throw invalid(`tls has ${TLS_FILES.join(', ')}, and no ${JSON.stringify(name.slice(0, 100))}`);
+    if (!TLS_FILES.includes(name)) throw invalid(`tls has ${TLS_FILES.join(', ')}, and no ${quoted(name)}`);
     if (path !== undefined) assertPath(`tls.${name}`, path);
   }
   return files;

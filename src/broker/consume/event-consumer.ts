@@ -10,12 +10,12 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { atMost } from '../../jobs/deadline.js';
 import { BrokerError, JetfleetError, ValidationError } from '../../jobs/errors.js';
+import { excerptOf } from '../../jobs/excerpt.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { checkedTime, checkInteger, checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { assertFunction, assertOptions, type OptionNames } from '../../jobs/options.js';
-import { excerptOf } from '../../jobs/validation.js';
 import { isJobType, isStatus, type JobStatus } from '../../jobs/vocabulary.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { UserCode } from '../../telemetry/user-code.js';

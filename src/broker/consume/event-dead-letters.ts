@@ -1,4 +1,5 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
+import { beginningOf } from '../../jobs/excerpt.js';
 import { InTurn } from '../in-turn.js';
 
 /** An event that a durable consumer has given up, since its handler failed each time. */
@@ -44,7 +45,7 @@ export class EventDeadLetters {
     const { error } = letter;
     this.#own.set(
       PREFIX + letter.seq,
-      JSON.stringify({ ...letter, error: error.slice(0, MAX_ERROR_LENGTH) }),
+      JSON.stringify({ ...letter, error: beginningOf(error, MAX_ERROR_LENGTH) }),
     );
     for (const key of this.#own.keys()) if (this.#own.size > MAX_KEPT) this.#own.delete(key);
     await this.#write();

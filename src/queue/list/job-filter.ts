@@ -1,9 +1,9 @@
 import { ValidationError } from '../../jobs/errors.js';
+import { excerptOf } from '../../jobs/excerpt.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { checkedTime, checkInteger } from '../../jobs/numbers.js';
 import { checkText, type OptionNames } from '../../jobs/options.js';
-import { excerptOf } from '../../jobs/validation.js';
 import {
   isJobType,
   isPriority,
