@@ -49,7 +49,7 @@ export function checkedProvider(
         const found = await provider.findByName(name, ended);
         return check('findByName', found, Array.isArray(found) && found.every(isInstance));
       }),
-    list: (filter, signal) => listWithin((ended) => provider.list(filter, guarded(ended)), signal, within),
+    list,
     delete: (id, signal) => within('delete', signal, (ended) => provider.delete(id, ended)),
     stop: (id, signal) => within('stop', signal, (ended) => provider.stop(id, ended)),
     listOffers: (query, signal) =>
@@ -68,36 +68,29 @@ export function checkedProvider(
     if (isOfItsKind) return answer;
     throw new ProviderError(late(name), `${provider.name} ${name} gave an answer that is not of its kind`);
   }
-}
 
-type Within = <T>(
-  name: keyof GpuProvider,
-  signal: AbortSignal | undefined,
-  call: (signal: AbortSignal) => Promise<T>,
-) => Promise<T>;
-
-async function* listWithin(
-  list: (signal: AbortSignal) => AsyncIterable<Instance>,
-  signal: AbortSignal | undefined,
-  within: Within,
-): AsyncGenerator<Instance> {
-  const ended = new AbortController();
-  const onAbort = () => ended.abort(signal?.reason);
-  if (signal?.aborted) onAbort();
-  signal?.addEventListener('abort', onAbort, { once: true });
-  const instances = list(ended.signal)[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await within('list', signal, () => instances.next());
-      if (step.done) return;
-      // As the contract says: what cannot be read is left out, and fails no other.
-      if (isInstance(step.value)) yield step.value;
+  async function* list(
+    filter: Parameters<GpuProvider['list']>[0],
+    signal?: AbortSignal,
+  ): AsyncGenerator<Instance> {
+    const ended = new AbortController();
+    const onAbort = () => ended.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const instances = provider.list(filter, guarded(ended.signal))[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const step = await within('list', signal, () => instances.next());
+        if (step.done) return;
+        // As the contract says: what cannot be read is left out, and fails no other.
+        if (isInstance(step.value)) yield step.value;
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      ended.abort();
+      // Not awaited: a list that hangs would hold its reader back.
+      instances.return?.().catch(() => {});
     }
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-    ended.abort();
-    // Not awaited: a list that hangs would hold its reader back.
-    instances.return?.().catch(() => {});
   }
 }
 

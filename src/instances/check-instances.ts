@@ -3,6 +3,7 @@ import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { deletesAfter, givesUpInstance } from '../jobs/compensation.js';
+import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { JobType } from '../jobs/vocabulary.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
@@ -29,7 +30,7 @@ interface Verdict {
  * Finds instances of ours that cost money for nobody. An instance is judged by what the records say after it was
  * listed, and only called orphaned when they say so: one that no record knows may be in use since before they expired.
  */
-export class InstanceCheck {
+export class InstanceCheck implements ResourceCheck {
   readonly #broker: Broker;
   readonly #provider: GpuProvider;
   readonly #listed: (signal?: AbortSignal) => AsyncIterable<Instance>;
@@ -37,6 +38,11 @@ export class InstanceCheck {
   readonly #owners: OwnerSearch;
   /** When each was listed first that is said to be created later than now, or at no time. */
   readonly #firstSeen = new Map<string, number>();
+  /**
+   * When this worker found each orphan first, by the id at the provider and by `performance.now()`. What other workers say
+   * they have found does not count: anybody can send such a notice.
+   */
+  readonly #orphanedSince = new Map<string, number>();
 
   constructor(
     broker: Broker,
@@ -69,6 +75,29 @@ export class InstanceCheck {
       if (found) diagnoses.push(found);
     }
     return diagnoses;
+  }
+
+  get hasReported(): boolean {
+    return this.#orphanedSince.size > 0;
+  }
+
+  /**
+   * The orphans whose time is over. An instance is deleted only when it has been orphaned for a while: what is reported late, or
+   * read in a bad moment, has time to come right. Those that were not found any more are forgotten.
+   */
+  due(instances: readonly Diagnosis[]): Diagnosis[] {
+    // Of instances that could not be listed nothing new is known.
+    if (instances.some(({ finding }) => finding.code === 'provider_unreachable')) return [];
+    const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
+    const present = new Set(orphans.map(({ finding }) => finding.target));
+    for (const id of this.#orphanedSince.keys()) if (!present.has(id)) this.#orphanedSince.delete(id);
+    const now = performance.now();
+    const due = orphans.filter(({ finding: { target } }) => {
+      const since = this.#orphanedSince.get(target);
+      return since !== undefined && now - since >= this.#graceMs;
+    });
+    for (const id of present) if (!this.#orphanedSince.has(id)) this.#orphanedSince.set(id, now);
+    return due;
   }
 
   /** Those that cost money and are old enough to be judged. */
@@ -107,59 +136,11 @@ export class InstanceCheck {
 /** Has each sweep check the instances of an account, and delete those that belong to nobody. */
 export function sweptInstances(
   provider: GpuProvider,
-  { list }: Pick<InstanceCheckOptions, 'list'> = {},
+  options: Pick<InstanceCheckOptions, 'list'> = {},
 ): ResourceCheckOf {
-  const checkOf = (broker: Broker, graceMs = DEFAULT_INSTANCE_GRACE_MS): ResourceCheck => {
-    const check = new InstanceCheck(broker, provider, { graceMs, ...(list && { list }) });
-    const reported = new ReportedOrphans(graceMs);
-    return {
-      look: (signal) => check.look(signal),
-      due: (found) => reported.take(found),
-      get hasReported() {
-        return reported.size > 0;
-      },
-    };
-  };
+  const checkOf = (broker: Broker, graceMs?: number) =>
+    new InstanceCheck(broker, provider, { ...options, ...defined({ graceMs }) });
   return Object.assign(checkOf, { resource: 'instances' });
-}
-
-/**
- * When this worker found each orphan first. An instance is deleted only when it has been orphaned for a while: what is
- * reported late, or read in a bad moment, has time to come right. What other workers say they have found does not count:
- * anybody can send such a notice.
- */
-class ReportedOrphans {
-  readonly #graceMs: number;
-  /** By the id at the provider; by `performance.now()`. */
-  readonly #since = new Map<string, number>();
-
-  constructor(graceMs: number) {
-    this.#graceMs = graceMs;
-  }
-
-  /** How many were found last. */
-  get size(): number {
-    return this.#since.size;
-  }
-
-  /**
-   * What one check has found.
-   * @returns the orphans whose time is over; those that it did not find are forgotten
-   */
-  take(instances: readonly Diagnosis[]): Diagnosis[] {
-    // Of instances that could not be listed nothing new is known.
-    if (instances.some(({ finding }) => finding.code === 'provider_unreachable')) return [];
-    const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
-    const present = new Set(orphans.map(({ finding }) => finding.target));
-    for (const id of this.#since.keys()) if (!present.has(id)) this.#since.delete(id);
-    const now = performance.now();
-    const due = orphans.filter(({ finding: { target } }) => {
-      const since = this.#since.get(target);
-      return since !== undefined && now - since >= this.#graceMs;
-    });
-    for (const id of present) if (!this.#since.has(id)) this.#since.set(id, now);
-    return due;
-  }
 }
 
 function createdMs({ createdAt }: Instance): number | undefined {

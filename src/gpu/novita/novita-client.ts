@@ -119,8 +119,11 @@ export class NovitaClient {
       redirect: 'manual',
       signal,
     });
-    const text = await readText(response);
-    return { status: response.status, headers: response.headers, text };
+    const body = response.body
+      ? await readAtMost(MAX_RESPONSE_BYTES, 'the answer', response.body)
+      : undefined;
+    // The decoder takes a byte order mark away, which JSON does not allow.
+    return { status: response.status, headers: response.headers, text: new TextDecoder().decode(body) };
   }
 
   #refusal(call: NovitaCall<unknown>, { status, headers, text }: Answer, body: unknown): ProviderError {
@@ -177,17 +180,20 @@ function statusIn(body: unknown): number | undefined {
   return Number.isInteger(status) && status >= 300 && status <= 599 ? status : undefined;
 }
 
-async function readText(response: Response): Promise<string> {
-  if (!response.body) return '';
+/** @throws RangeError when it is over `maxBytes` */
+export async function readAtMost(
+  maxBytes: number,
+  what: string,
+  body: AsyncIterable<Uint8Array>,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     size += chunk.byteLength;
-    if (size > MAX_RESPONSE_BYTES) throw new RangeError(`the answer is over ${MAX_RESPONSE_BYTES} bytes`);
+    if (size > maxBytes) throw new RangeError(`${what} is over ${maxBytes} bytes`);
     chunks.push(chunk);
   }
-  // Takes a byte order mark away, which JSON does not allow.
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from '../../jobs/defined.js';
 import {
   type BillingMode,
   type Instance,
@@ -179,25 +180,25 @@ function exitedByItself({ lastStartedAt, lastStoppedAt }: NovitaInstance): boole
 export function mapInstance(raw: NovitaInstance, observedAt = new Date().toISOString()): Instance {
   const status = mapStatus(raw);
   const reason = reasonOf(raw, status);
-  const region = regionOf(raw);
-  const createdAt = toIso(raw.createdAt);
   return {
     id: raw.id,
     name: raw.name ?? '',
     status,
     rawStatus: raw.status,
     healthy: status === 'running' && reason === undefined,
-    ...(reason !== undefined && { reason }),
-    ...(region && { region }),
-    ...(raw.productId && { productId: raw.productId }),
-    ...(raw.gpuNum !== undefined && { gpuNum: raw.gpuNum }),
+    ...defined({
+      reason,
+      region: regionOf(raw) || undefined,
+      productId: raw.productId || undefined,
+      gpuNum: raw.gpuNum,
+    }),
     endpoints: (raw.portMappings ?? []).flatMap((mapping) => {
       const { port, endpoint, type } = mapping ?? {};
       return port !== undefined && endpoint
         ? [{ port, protocol: type || 'tcp', url: endpointUrl(endpoint, type) }]
         : [];
     }),
-    ...(createdAt && { createdAt }),
+    ...defined({ createdAt: toIso(raw.createdAt) }),
     observedAt,
   };
 }
@@ -298,22 +299,16 @@ export function isOfferedIn({ regions }: NovitaProduct, region: string): boolean
 export function mapTemplate(id: string, { template }: z.output<typeof novitaTemplateSchema>): Template {
   const { image, imageAuth, startCommand, entrypoint, minCudaVersion } = template;
   if (!image) throw new ProviderError('validation', `template ${id} of Novita names no image`);
-  const tools = (template.tools ?? []).map(({ name, port, type }) => ({
-    name,
-    ...(port && { port }),
-    ...(type && { type }),
-  }));
+  const tools = (template.tools ?? []).map(({ name, port, type }) => ({ name, ...filled({ port, type }) }));
   const networkVolumes = (template.volumes ?? []).flatMap((volume) =>
     volume.type === 'network' && volume.id ? [{ id: volume.id, mountPath: volume.mountPath ?? '' }] : [],
   );
+  // Documented as the id of a registry login, which never has a colon; credentials read `user:password`.
+  const auth = imageAuth?.includes(':') ? { imageAuth } : { imageAuthId: imageAuth };
   return {
     id: template.Id || id,
     image,
-    // Documented as the id of a registry login, which never has a colon; credentials read `user:password`.
-    ...(imageAuth && (imageAuth.includes(':') ? { imageAuth } : { imageAuthId: imageAuth })),
-    ...(startCommand && { startCommand }),
-    ...(entrypoint && { entrypoint }),
-    ...(minCudaVersion && { minCudaVersion }),
+    ...filled({ ...auth, startCommand, entrypoint, minCudaVersion }),
     ports: (template.ports ?? []).flatMap(({ type, ports }) =>
       (ports ?? []).map((port) => ({ port, protocol: type })),
     ),
@@ -325,22 +320,24 @@ export function mapTemplate(id: string, { template }: z.output<typeof novitaTemp
 
 /** What a template adds to the body of a create, in the API's names. */
 export function toCreateFields(template: Template): Record<string, unknown> {
-  const { imageAuth, imageAuthId, startCommand, entrypoint, minCudaVersion, ports, tools, networkVolumes } =
-    template;
+  const { imageAuth, imageAuthId, startCommand, entrypoint, minCudaVersion } = template;
+  const { image, ports, envs, tools, networkVolumes } = template;
   return {
-    imageUrl: template.image,
-    ...(imageAuth && { imageAuth }),
-    ...(imageAuthId && { imageAuthId }),
-    ...(startCommand && { command: startCommand }),
-    ...(entrypoint && { entrypoint }),
-    ...(minCudaVersion && { minCudaVersion }),
-    ...(ports.length > 0 && { ports: toPortsString(ports) }),
-    envs: template.envs,
-    ...(tools && { tools }),
-    ...(networkVolumes && {
-      networkStorages: networkVolumes.map(({ id, mountPath }) => ({
+    imageUrl: image,
+    ...filled({
+      imageAuth,
+      imageAuthId,
+      command: startCommand,
+      entrypoint,
+      minCudaVersion,
+      ports: toPortsString(ports),
+    }),
+    envs,
+    ...defined({
+      tools,
+      networkStorages: networkVolumes?.map(({ id, mountPath }) => ({
         Id: id,
-        ...(mountPath && { mountPoint: mountPath }),
+        ...filled({ mountPoint: mountPath }),
       })),
     }),
   };
@@ -349,4 +346,9 @@ export function toCreateFields(template: Template): Record<string, unknown> {
 /** Ports in the API's form: `80/http, 3306/tcp`. */
 export function toPortsString(ports: Template['ports']): string {
   return ports.map(({ port, protocol }) => `${port}/${protocol}`).join(', ');
+}
+
+/** Without what is undefined or empty. */
+function filled<T extends Record<string, string | undefined>>(texts: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text)) as { [K in keyof T]?: string };
 }

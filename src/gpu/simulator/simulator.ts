@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
-import { NOVITA_API_PATH } from '../novita/novita-client.js';
+import { NOVITA_API_PATH, readAtMost } from '../novita/novita-client.js';
 import {
   type Answer,
   ok,
@@ -121,10 +122,7 @@ class SimulatorServer implements Simulator {
   }
 
   async listen(port: number, host: string): Promise<void> {
-    const { promise, resolve, reject } = withResolvers();
-    this.#server.once('error', reject).listen(port, host, resolve);
-    await promise;
-    this.#server.off('error', reject);
+    await once(this.#server.listen(port, host), 'listening');
     const address = this.#server.address() as AddressInfo;
     this.#url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
     this.#logger.info({ url: this.#url }, 'simulated provider is up');
@@ -132,10 +130,10 @@ class SimulatorServer implements Simulator {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const { promise, resolve } = withResolvers();
-    this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    await promise;
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -223,15 +221,9 @@ class SimulatorServer implements Simulator {
 }
 
 async function readBody(incoming: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new RangeError(`the body is over ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
+  const body = await readAtMost(MAX_BODY_BYTES, 'the body', incoming);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    return JSON.parse(body.toString('utf8')) as unknown;
   } catch {
     return undefined;
   }
@@ -258,15 +250,4 @@ function send(response: ServerResponse, answer: Answer): void {
 /** Only the ids of the fault `numeric_id` have this form. */
 function unquoteIds(json: string): string {
   return json.replaceAll(/"(id|instanceId)":"(\d{19})"/g, '"$1":$2');
-}
-
-/** `Promise.withResolvers` needs Node 22. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
-  let resolve!: () => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }
