@@ -1,8 +1,8 @@
 /** What goes into a commit log, and how it may be set. */
 import { ValidationError } from '../../jobs/errors.js';
+import { excerptOf } from '../../jobs/excerpt.js';
 import { checkInteger } from '../../jobs/numbers.js';
 import { assertOptions } from '../../jobs/options.js';
-import { excerptOf } from '../../jobs/validation.js';
 import type { HeaderList } from '../../wire/headers.js';
 
 /** One message to be stored. */

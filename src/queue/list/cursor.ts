@@ -1,5 +1,6 @@
 /** Where a page of a list ended: its order, the group of sources that was being read, and how far each of these was read. */
 import { ValidationError } from '../../jobs/errors.js';
+import { quoted } from '../../jobs/excerpt.js';
 
 /** A sequence, {@link START} or {@link END}. */
 export type Position = string;
@@ -32,6 +33,6 @@ export function decodeCursor(cursor: string, order: string, sizes: readonly numb
   if (letter === order && sizes[group] === positions.length) return { group, positions };
   throw new ValidationError(
     'JETFLEET_OPTION_INVALID',
-    `cursor ${JSON.stringify(cursor.slice(0, 100))} is not of this list; pass the one of the page before, with the same filter`,
+    `cursor ${quoted(cursor)} is not of this list; pass the one of the page before, with the same filter`,
   );
 }
