@@ -48,7 +48,7 @@ export interface InstanceRead {
 const reads = channel('jetfleet.instance.read');
 
 const TICK_MS = 250;
-/** Reads, and jobs that are woken, at once. */
+/** Reads at once, beside which as many jobs are woken. */
 const AT_ONCE = 500;
 /** The longest a job waits for its own poll: so late it goes on when the process that wakes it is killed. */
 const LONGEST_WAIT_MS = 10 * 60_000;
@@ -185,7 +185,7 @@ export class WaitingMonitors {
         reads.publish({ jobId, dueMs: Math.min(dueMs, doneMs), doneMs } satisfies InstanceRead);
       }
     }
-    if (endsWait && this.#underWay.size < AT_ONCE) {
+    if (endsWait && this.#underWay.size < 2 * AT_ONCE) {
       for (const job of waiting) this.#run(this.#wake(id, job));
     } else if (waiting.length > 0) this.#watch(id, [...waiting, ...newer]);
   }

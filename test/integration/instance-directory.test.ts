@@ -151,6 +151,29 @@ test('many that the list does not show are all read, a few at a time', async () 
   expect(most).toBe(8);
 });
 
+test('every job whose wait is over is woken soon, also where hundreds are read at once', async () => {
+  const { provider } = await setup();
+  const instance = { status: 'provisioning', rawStatus: '', healthy: false, endpoints: [], observedAt: '' };
+  const shown: GpuProvider = Object.assign(Object.create(provider) as GpuProvider, {
+    get: async (id: string) => ({ ...instance, id, name: `jetfleet-${id}` }),
+    list: async function* () {},
+  });
+  const woken = new Set<string>();
+  const monitors = new WaitingMonitors({
+    directory: new InstanceDirectory(shown),
+    reschedule: async (jobId) => Boolean(woken.add(jobId)),
+    pollIntervalMs: 1_000,
+    ownPollsPerSecond: 0.001,
+    logger: silentLogger,
+  });
+  const jobIds = Array.from({ length: 1_500 }, (_, index) => `job-${index}`);
+  const signal = AbortSignal.timeout(60_000);
+  await Promise.all(jobIds.map((id) => monitors.poll(id, id, false, signal)));
+  Object.assign(instance, { status: 'running', healthy: true });
+  await eventually(async () => expect(woken.size).toBe(jobIds.length));
+  await monitors.close(1_000);
+});
+
 describe('a fleet of a thousand and more', () => {
   /** One less than fills the last page: a test rents another one, to delete it. */
   const FLEET = 1_099;
