@@ -86,7 +86,7 @@ async function fewestReplicas({ topology }: Broker): Promise<number | undefined>
 
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
   const unowned = await checkConsumers(broker);
-  const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).look();
+  const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).run();
   // After the messages were looked at, all types are known.
   const { unhandledTypes, byType } = await readStats(broker);
   // What no worker can have is found by its messages.

@@ -94,8 +94,9 @@ async function endsOf(broker: Broker, { type }: JobRecord): Promise<Ends> {
  * whoever meets it finds the job ended, and acknowledges. Taking messages away from under a consumer can make
  * nats-server forget others that it must hand out again (see decision 15).
  */
-async function removeMessages(broker: Broker, { id, type, priority }: JobRecord, ends: Ends): Promise<void> {
+async function removeMessages(broker: Broker, job: JobRecord, ends: Ends): Promise<void> {
   const { subjects, topology } = broker;
+  const { id, type, priority } = job;
   for (const kind of workKindsFor(type)) {
     const address = { kind, priority, type, id };
     const timers = [
@@ -106,7 +107,7 @@ async function removeMessages(broker: Broker, { id, type, priority }: JobRecord,
     await Promise.all(timers.map((timer) => topology.purge('timers', timer, ends.get('timers'))));
     if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
     await topology.purge(kind, subjects.work(address), ends.get(kind));
-    const bare = await bareMessageOf(broker, kind, id);
+    const bare = await bareMessageOf(broker, kind, job);
     if (bare) await removeCarriers(broker, [bare]);
   }
 }

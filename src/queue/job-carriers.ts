@@ -1,9 +1,16 @@
 /** The stored messages that would bring a job to a worker: its work messages and its timers. */
 import type { Broker } from '../broker/broker.js';
-import { sequenceOf } from '../jobs/job-id.js';
+import { namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobState } from '../jobs/vocabulary.js';
-import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import {
+  ANY,
+  type StreamKind,
+  type Subjects,
+  WORK_KINDS,
+  type WorkKind,
+  workKindsFor,
+} from '../wire/subjects.js';
 import { dueNow, pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
@@ -16,6 +23,8 @@ export interface Carrier {
 const MAX_CARRIERS = 100;
 
 type Named = Pick<JobRecord, 'id' | 'type' | 'priority'>;
+/** A job, and the message from which it was claimed last. */
+type Claimed = Named & { workSeq?: number | undefined };
 
 /** The subjects of a job's timers. A message goes from there to the work stream: whoever asks in this order misses none. */
 function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): string[] {
@@ -65,21 +74,23 @@ async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named
 export async function bareMessageOf(
   broker: Broker,
   kind: WorkKind,
-  id: string,
+  { id, workSeq }: Claimed,
 ): Promise<Carrier | undefined> {
   const position = sequenceOf(id);
-  if (position?.kind !== kind) return undefined;
-  const message = await broker.read.bySequence(broker.subjects.streamName(kind), position.seq);
-  const isOwn = message !== undefined && pendingRecordOf(broker, message)?.id === id;
-  return isOwn ? { kind, seq: position.seq } : undefined;
+  const seq = position?.kind === kind ? position.seq : workSeq;
+  if (seq === undefined) return undefined;
+  const message = await broker.read.bySequence(broker.subjects.streamName(kind), seq);
+  if (!message || broker.subjects.parseWork(message.subject)?.id !== undefined) return undefined;
+  const named = pendingRecordOf(broker, message)?.id ?? '';
+  return named === id || namesakeId(named, message.timeMs) === id ? { kind, seq } : undefined;
 }
 
 /** Messages and timers of a finished job may be stored for a while yet; without its record, they would be a new job. */
-export async function allCarriersOf(broker: Broker, record: JobRecord): Promise<Carrier[]> {
+export async function allCarriersOf(broker: Broker, job: Claimed): Promise<Carrier[]> {
   const found = await Promise.all(
-    workKindsFor(record.type).map(async (kind) => {
-      const bare = await bareMessageOf(broker, kind, record.id);
-      const named = await carriersOf(broker, kind, record);
+    workKindsFor(job.type).map(async (kind) => {
+      const bare = await bareMessageOf(broker, kind, job);
+      const named = await carriersOf(broker, kind, job);
       return bare ? [...named, bare] : named;
     }),
   );
@@ -90,36 +101,14 @@ export async function removeCarriers({ topology }: Broker, carriers: readonly Ca
   await Promise.all(carriers.map(({ kind, seq }) => topology.deleteMessage(kind, seq)));
 }
 
-/** A job, and the message from which it was claimed last. */
-type Claimed = Named & { workSeq: number | undefined };
-
 const TIMED: ReadonlySet<JobState> = new Set(['scheduled', 'retrying', 'waiting']);
 
 /** Whether a work message or a timer will bring a job that has not ended to a worker. */
 export async function isCarried(broker: Broker, job: Claimed & { state: JobState }): Promise<boolean> {
-  const { subjects, read } = broker;
-  for (const kind of workKindsFor(job.type)) {
-    if (await hasMessage(broker, kind, job)) return true;
-    if (!TIMED.has(job.state)) continue;
-    const stream = subjects.streamName('timers');
-    const timers = await Promise.all(timersOf(subjects, kind, job).map((timer) => read.last(stream, timer)));
-    if (timers.some((timer) => timer !== undefined) || (await dueNow(broker, kind, job.id))) return true;
-    // A timer may have fired, or been set, since the message was looked for.
-    if (await hasMessage(broker, kind, job)) return true;
-  }
-  return false;
-}
-
-async function hasMessage(
-  { subjects, read }: Broker,
-  kind: WorkKind,
-  { id, type, priority, workSeq }: Claimed,
-): Promise<boolean> {
-  const stream = subjects.streamName(kind);
-  if (await read.last(stream, subjects.work({ kind, priority, type, id }))) return true;
-  if (workSeq === undefined) return false;
-  // Published without an id, so that its subject does not name it.
-  const message = await read.bySequence(stream, workSeq);
-  const work = message && subjects.parseWork(message.subject);
-  return work?.id === undefined && work?.priority === priority && work.type === type;
+  const isTimed = TIMED.has(job.state);
+  const isFound = async () =>
+    (await allCarriersOf(broker, job)).some(({ kind }) => isTimed || kind !== 'timers');
+  if (await isFound()) return true;
+  // A timer may have fired, or been set, while they were read.
+  return isTimed && ((await dueNow(broker, ANY, job.id)) !== undefined || (await isFound()));
 }

@@ -18,28 +18,20 @@ const MAX_NAMED = 100_000;
  * @param mayAskAgain asked before each question but the first. Defaults to always
  */
 export async function* askAcknowledged(
-  broker: Broker,
-  consumer: Pick<WorkConsumer, 'kind' | 'name'>,
+  { notices, subjects }: Broker,
+  { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
   firstSeq: number,
   mayAskAgain: () => boolean = () => true,
 ): AsyncIterable<ReadonlySet<number>> {
   const seqs = new Set<number>();
+  const question = { kind, consumer: name, firstSeq };
   for (let asked = 0; asked < MAX_QUESTIONS; asked++) {
     if (asked > 0) await delay(ASK_AGAIN_AFTER_MS, undefined, { ref: false });
     if (asked > 0 && !mayAskAgain()) return;
-    for (const seq of await askOnce(broker, consumer, firstSeq)) seqs.add(seq);
+    for (const { settled } of await notices.ask(subjects.settledAsked(), question, ANSWERS_MS))
+      for (const seq of sequencesOf(settled)) seqs.add(seq);
     yield seqs;
   }
-}
-
-async function askOnce(
-  { notices, subjects }: Broker,
-  { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
-  firstSeq: number,
-): Promise<number[]> {
-  const question = { kind, consumer: name, firstSeq };
-  const answers = await notices.ask(subjects.settledAsked(), question, ANSWERS_MS);
-  return answers.flatMap(({ settled }) => [...sequencesOf(settled)]);
 }
 
 /**

@@ -6,22 +6,22 @@ import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-j
 import { type OpenJob, type OpenJobNote, OpenJobs, type Redrive } from './open-jobs.js';
 
 export interface JobCheckOptions {
-  /** How long past its time a job may be before it is looked into, in milliseconds. Defaults to one minute. */
+  /** How long past its time a job may be before it is examined, in milliseconds. Defaults to one minute. */
   graceMs?: number;
-  /** How many of the latest events a look reads. Defaults to all. */
+  /** How many of the latest events a check reads. Defaults to all. */
   lookBack?: number;
-  /** How many messages of each work stream a look reads; the next one goes on from there. Defaults to all. */
+  /** How many messages of each work stream a check reads; the next one goes on from there. Defaults to all. */
   maxMessages?: number;
-  /** How many open jobs are remembered between looks, those that are due first. Defaults to all. */
+  /** How many open jobs are remembered between checks, those that are due first. Defaults to all. */
   maxOpen?: number;
 }
 
 export const DEFAULT_JOB_GRACE_MS = 60_000;
 /** A running job shows no sign of life but its message, so nothing is concluded before several leases are over. */
 const LEASES = 4;
-/** Jobs that are looked into at once. */
+/** Jobs that are examined at once. */
 const PARALLEL = 32;
-/** Failures of one job that one look removes at most; there is rarely more than one. */
+/** Failures of one job that one check removes at most; there is rarely more than one. */
 const MAX_FAILURES = 50;
 
 /** How long the broker waits by itself. */
@@ -42,12 +42,7 @@ export class JobCheck {
 
   constructor(
     broker: Broker,
-    {
-      graceMs = DEFAULT_JOB_GRACE_MS,
-      lookBack = Number.POSITIVE_INFINITY,
-      maxMessages = Number.POSITIVE_INFINITY,
-      maxOpen = Number.POSITIVE_INFINITY,
-    }: JobCheckOptions = {},
+    { graceMs = DEFAULT_JOB_GRACE_MS, lookBack, maxMessages, maxOpen }: JobCheckOptions = {},
   ) {
     this.#broker = broker;
     this.#graceMs = graceMs;
@@ -55,7 +50,7 @@ export class JobCheck {
     this.#messages = new MessageCheck(broker, maxMessages);
   }
 
-  async look(): Promise<Diagnosis[]> {
+  async run(): Promise<Diagnosis[]> {
     await this.#jobs.readOn();
     const waits = await this.#broker.topology.effective();
     const now = this.#broker.clock.now();
@@ -71,7 +66,7 @@ export class JobCheck {
 
   async #examine(job: OpenJobNote): Promise<Diagnosis[]> {
     if (await isCarried(this.#broker, job)) return [];
-    // It may have moved on between the two looks, or its end was among the events that were skipped.
+    // It may have moved on between the two reads, or its end was among the events that were skipped.
     const last = await this.#broker.lastEvent(job.id);
     if (last?.seq === job.seq && last.record)
       return [diagnosisOf(this.#broker, { ...last, record: last.record })];
@@ -86,7 +81,7 @@ export class JobCheck {
     const filter = subjects.event(type, 'failed', id);
     const failures = await read.page(subjects.streamName('events'), filter, 1, MAX_FAILURES);
     const older = failures.filter((failure) => failure.seq < seq);
-    if (older.length === 0) this.#jobs.settled(redrive);
+    if (older.length === 0) this.#jobs.done(redrive);
     return older.map((failure) => {
       const message = `event ${failure.seq} says FAILED, event ${seq} that it was retried`;
       const mend = () => removeFailure(this.#broker, failure.seq);
@@ -127,10 +122,10 @@ function dueMs({ state, nextRunAt, updatedAt }: OpenJobNote, { ackWaitMs, events
   return Math.min(due, updated + eventsMaxAgeMs / 2);
 }
 
-async function inParts<T>(all: readonly T[], look: (each: T) => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
+async function inParts<T>(all: readonly T[], check: (each: T) => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (let start = 0; start < all.length; start += PARALLEL) {
-    found.push(...(await Promise.all(all.slice(start, start + PARALLEL).map(look))).flat());
+    found.push(...(await Promise.all(all.slice(start, start + PARALLEL).map(check))).flat());
   }
   return found;
 }

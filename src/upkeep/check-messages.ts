@@ -30,8 +30,8 @@ export class MessageCheck {
   readonly #limit: number;
   readonly #next = { timers: 1, jobs: 1, webhooks: 1 };
 
-  /** @param limit how many messages of a stream are read at a time at most */
-  constructor(broker: Broker, limit: number) {
+  /** @param limit how many messages of a stream are read at a time at most. Defaults to all */
+  constructor(broker: Broker, limit = Number.POSITIVE_INFINITY) {
     this.#broker = broker;
     this.#limit = limit;
   }

@@ -29,7 +29,7 @@ const PAGE = 2_000;
 
 /**
  * Follows EVENTS, each event once and in order, and so knows which jobs are open. Of more than `maxOpen` it remembers those
- * that are due first: a job whose time has not come is looked at when its next event comes.
+ * that are due first: a job whose time has not come is examined when its next event comes.
  */
 export class OpenJobs {
   readonly #broker: Broker;
@@ -40,21 +40,21 @@ export class OpenJobs {
   #next = 1;
 
   /**
-   * @param lookBack how many events are read at once at most, the latest ones
-   * @param maxOpen how many jobs are remembered at most, and how many redrives
+   * @param lookBack how many events are read at once at most, the latest ones. Defaults to all
+   * @param maxOpen how many jobs are remembered at most, and how many redrives. Defaults to all
    */
-  constructor(broker: Broker, lookBack: number, maxOpen = Number.POSITIVE_INFINITY) {
+  constructor(broker: Broker, lookBack = Number.POSITIVE_INFINITY, maxOpen = Number.POSITIVE_INFINITY) {
     this.#broker = broker;
     this.#lookBack = lookBack;
     this.#maxOpen = maxOpen;
   }
 
-  /** The open jobs as of the last look. One whose end was skipped stands here until {@link note} says better. */
+  /** The open jobs as of the last read. One whose end was skipped stands here until {@link note} says better. */
   get open(): OpenJobNote[] {
     return [...this.#open.values()];
   }
 
-  /** Redrives that nobody has called {@link settled} yet. */
+  /** Redrives that nobody has called {@link done} yet. */
   get redrives(): Redrive[] {
     return [...this.#redrives.values()];
   }
@@ -63,7 +63,7 @@ export class OpenJobs {
     const { subjects, read, topology } = this.#broker;
     const { state } = await topology.streamInfo('events');
     const latest = state.last_seq - this.#lookBack + 1;
-    // A stream that was made anew counts from 1 again.
+    // A stream that was recreated counts from 1 again.
     if (this.#next > state.last_seq + 1) this.#forget();
     this.#next = Math.max(this.#next, state.first_seq, latest);
     let count = 0;
@@ -74,14 +74,14 @@ export class OpenJobs {
     this.#trim();
   }
 
-  /** What a later look at one job has shown; without a record, that nothing is known of it any more. */
+  /** What a later read of one job has shown; without a record, that nothing is known of it any more. */
   note(id: string, last: { record?: JobRecord; seq: number } | undefined): void {
     if (!last?.record || isTerminal(last.record.status)) this.#open.delete(id);
     else this.#open.set(id, noteOf(last.record, last.seq));
   }
 
   /** Nothing is left over of the redrive. */
-  settled({ id, seq }: Redrive): void {
+  done({ id, seq }: Redrive): void {
     if (this.#redrives.get(id)?.seq === seq) this.#redrives.delete(id);
   }
 

@@ -121,7 +121,7 @@ export class Sweeper {
     );
     const missing = streams.filter(({ finding: { code } }) => /^(stream|consumer)_missing$/.test(code));
     const mended = await this.#mend(streams, missing);
-    const jobs = [...(await checkConsumers(broker)), ...(await this.#jobs.look())];
+    const jobs = [...(await checkConsumers(broker)), ...(await this.#jobs.run())];
     mended.push(...(await this.#mend(jobs, jobs)));
     const found = [...streams, ...jobs];
     const failures: unknown[] = [];

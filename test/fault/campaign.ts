@@ -2,10 +2,10 @@
 import { startCluster } from '../support/cluster.js';
 import { startNats } from '../support/nats.js';
 import type { LaneBroker } from './arena.js';
+import { drawPlan } from './draw-plan.js';
 import type { ViolationKind } from './invariants.js';
 import { type RunResult, runOne } from './run-one.js';
 import type { Sabotage } from './sabotage.js';
-import { drawPlan } from './scenarios.js';
 import type { WorkerPool } from './worker-pool.js';
 
 export interface CampaignOptions {

@@ -4,10 +4,11 @@ import { startNats } from '../support/nats.js';
 import { type CampaignOptions, runFaults, type Summary } from './campaign.js';
 import { chartEdges } from './chart-edges.js';
 import { DIRECTED } from './directed.js';
+import { drawPlan } from './draw-plan.js';
 import type { Violation } from './invariants.js';
 import { runOne } from './run-one.js';
 import { SABOTAGES, type Sabotage } from './sabotage.js';
-import { drawPlan, scenariosFor } from './scenarios.js';
+import { scenariosFor } from './scenarios.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** Another seed draws other jobs and faults; that of a failure stands in its message. */

@@ -82,13 +82,13 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
     case 'drain-connection':
       return crew.drainConnection(fault.worker);
     case 'cleanup':
-      return (await arena.observer.cleanup(0)) > 0;
+      return (await answered(() => arena.observer.cleanup(0), 0)) > 0;
     case 'dying-cleanup':
       return crew.killCleaner(fault.forMs);
     case 'retry-all':
-      return (await arena.producer.retryAll()).length > 0;
+      return (await answered(() => arena.producer.retryAll(), [])).length > 0;
     case 'retry':
-      return retry(fault.id, arena);
+      return answered(() => retry(fault.id, arena), false);
     case 'forged-notice':
       // Where another fault has the broker away, it meets nobody.
       return forgeNotice(fault.notice, arena).catch(() => false);
@@ -102,15 +102,24 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
   }
 }
 
+/** Who gets no answer in time from a busy machine would say it again, and others do. */
+async function answered<T>(call: () => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (JetfleetError.is(error) && error.retryable) return otherwise;
+    throw error;
+  }
+}
+
 /** @returns whether the job lives again by this; one that has not failed, or was removed, is left alone */
 async function retry(id: string, { producer }: Arena): Promise<boolean> {
   try {
     await producer.retry(id);
     return true;
   } catch (error) {
-    const refused =
-      error instanceof ConflictError || (JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND');
-    if (refused) return false;
+    if (error instanceof ConflictError) return false;
+    if (JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND') return false;
     throw error;
   }
 }

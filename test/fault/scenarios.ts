@@ -8,10 +8,9 @@ import {
   type PlannedFault,
   type PlannedJob,
   PROVIDER_FAILPOINTS,
-  PROVIDER_TIMEOUT_MS,
   type RunPlan,
 } from './plan.js';
-import { Random } from './random.js';
+import type { Random } from './random.js';
 import {
   ADDING_MS,
   BAD_ENDPOINTS,
@@ -25,7 +24,7 @@ import {
 } from './workload.js';
 
 /** A plan while it is drawn. */
-interface Draft extends RunPlan {
+export interface Draft extends RunPlan {
   /** Distinguishes the ids of jobs. */
   serial: number;
 }
@@ -41,12 +40,12 @@ function addFault(draft: Draft, ...faults: PlannedFault[]): void {
   draft.faults.push(...faults);
 }
 
-function nextId(draft: Draft, kind: string): string {
+export function nextId(draft: Draft, kind: string): string {
   draft.serial += 1;
   return `${kind}-${draft.serial}`;
 }
 
-function addCreate(random: Random, draft: Draft, faultNames: readonly string[] = []): void {
+export function addCreate(random: Random, draft: Draft, faultNames: readonly string[] = []): void {
   const job = plainCreate(random, nextId(draft, 'order'));
   for (const name of faultNames) PROVIDER_FAULTS[name]?.(random, job, instanceNameStem(job.id));
   draft.jobs.push(job);
@@ -220,29 +219,26 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
   /** The process that removes what has ended dies at any moment, while others retry the same jobs. */
   'dying-cleanup': (random, draft) => {
     // Some wait for a slot when they are cancelled, so that their messages are removed with them.
-    draft.taskSlots = 2;
-    for (let n = random.int(6, 10); n > 0; n--) {
-      const steps = [{ ms: random.int(0, 300), end: random.pick(['fatal', 'next', 'ok'] as const) }];
-      draft.jobs.push({ ...task(random, nextId(draft, 'task')), steps });
+    draft.taskSlots = 1;
+    draft.awaitsWorkers = true;
+    for (let n = random.int(10, 14); n > 0; n--) {
+      const steps = [{ ms: random.int(100, 500), end: random.pick(['fatal', 'next', 'ok'] as const) }];
+      // The processes that clean up are there before them.
+      const job = { ...task(random, nextId(draft, 'task')), steps, atMs: random.int(1_500, 2_500) };
+      draft.jobs.push(job);
+      if (random.chance(0.5)) draft.cancels.push({ id: job.id, atMs: job.atMs + random.int(0, 700) });
     }
     for (let n = random.int(2, 4); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
     addCreate(random, draft, [random.pick(RENTED_SLOWLY)]);
     addCreate(random, draft, ['fails to start']);
-    for (const { id, atMs } of random.sample(draft.jobs, random.int(4, 8)))
-      draft.cancels.push({ id, atMs: atMs + random.int(0, 700) });
     for (let n = random.int(4, 6); n > 0; n--)
-      addFault(draft, { kind: 'dying-cleanup', atMs: when(random), forMs: random.int(0, 500) });
-    addRetries(random, draft);
+      addFault(draft, { kind: 'dying-cleanup', atMs: random.int(0, 1_000), forMs: random.int(0, 3_000) });
+    for (const { id } of random.sample(draft.jobs, 10))
+      addFault(draft, { kind: 'retry', id, atMs: random.int(1_500, 4_000) });
+    for (let n = random.int(4, 8); n > 0; n--)
+      addFault(draft, { kind: 'retry-all', atMs: random.int(1_500, 4_000) });
   },
 };
-
-/** What is done to jobs that have ended, again and again at the same time. */
-function addRetries(random: Random, draft: Draft): void {
-  for (const { id } of random.sample(draft.jobs, Math.min(draft.jobs.length, 10))) {
-    for (let n = random.int(1, 3); n > 0; n--) addFault(draft, { kind: 'retry', id, atMs: when(random) });
-  }
-  for (let n = random.int(4, 8); n > 0; n--) addFault(draft, { kind: 'retry-all', atMs: when(random) });
-}
 
 /** Faults that need three nodes. */
 const CLUSTER: Readonly<Record<string, Scenario>> = {
@@ -337,36 +333,4 @@ export function scenariosFor(cluster: boolean): Readonly<Record<string, Scenario
     for (const name of random.sample(names, random.int(2, 4))) own[name]?.(random, draft);
   };
   return { ...own, mixed };
-}
-
-/** In a round every scenario has its turn, and then `mixed` has several. */
-const MIXED_IN_A_ROUND = 5;
-
-/** Draws one run. Without a scenario they take turns. */
-export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: string): RunPlan {
-  const scenarios = scenariosFor(cluster);
-  const names = Object.keys(scenarios).filter((name) => name !== 'mixed');
-  const turn = names[run % (names.length + MIXED_IN_A_ROUND)] ?? 'mixed';
-  const scenario = wanted ?? turn;
-  const name = `${seed}/${run}`;
-  const random = new Random(`${name}/${cluster ? 'cluster' : 'single'}`);
-  const plan = {
-    name,
-    scenario,
-    workers: random.int(2, 3),
-    redrive: false,
-    clockOffsetsMs: [],
-    renewsCreds: false,
-    throwsInCallbacks: false,
-    awaitsWorkers: false,
-    ackWaitMs: ACK_WAIT_MS,
-    providerTimeoutMs: PROVIDER_TIMEOUT_MS,
-  };
-  const draft: Draft = { ...plan, jobs: [], cancels: [], faults: [], serial: 0 };
-  for (let n = random.int(1, 3); n > 0; n--) addCreate(random, draft);
-  for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(task(random, nextId(draft, 'task')));
-  draft.jobs.push(webhook(random, nextId(draft, 'hook')));
-  scenarios[scenario]?.(random, draft);
-  const { serial: _, ...drawn } = draft;
-  return drawn;
 }

@@ -59,7 +59,7 @@ async function endOf(id: string, next: FollowUp[] = []): Promise<void> {
 /** What the check finds once everything is old enough. */
 async function eventually(count: number): Promise<Diagnosis[]> {
   return vi.waitFor(async () => {
-    const found = await check().look();
+    const found = await check().run();
     expect(found).toHaveLength(count);
     return found;
   });
@@ -125,14 +125,14 @@ describe('a message of a job that has ended', () => {
     expect(await mendAll(found)).toMatchObject([
       { ok: false, result: expect.stringContaining('has a consumer') },
     ]);
-    expect(await check().look()).toEqual([]);
+    expect(await check().run()).toEqual([]);
     expect(await left()).toBe(2);
   });
 
   it('is nothing to tell of while a worker may be about to remove it', async () => {
     await fleet.queue.addJob('nobody_handles', {}, 'normal', { id: 'young' });
     await endOf('young');
-    expect(await check({ graceMs: 60_000 }).look()).toEqual([]);
+    expect(await check({ graceMs: 60_000 }).run()).toEqual([]);
   });
 
   it('is nothing to tell of while it is young, however long ago its job ended', async () => {
@@ -142,7 +142,7 @@ describe('a message of a job that has ended', () => {
     const finishedAt = '2020-01-01T00:00:00.000Z';
     await broker.appendEvent({ ...pending, status: 'completed', state: 'completed', finishedAt }, 0);
     await broker.enqueueAgain(pending);
-    expect(await check().look()).toEqual([]);
+    expect(await check().run()).toEqual([]);
     await eventually(1);
   });
 
@@ -175,7 +175,7 @@ describe('a message of a job that has ended', () => {
     await endOf(ids.at(-1) ?? '');
     const sweep = check({ maxMessages: 256 });
     const looks = await vi.waitFor(async () => {
-      const found = [await sweep.look(), await sweep.look(), await sweep.look()];
+      const found = [await sweep.run(), await sweep.run(), await sweep.run()];
       expect(found.flat()).toHaveLength(1);
       return found;
     });
@@ -203,7 +203,7 @@ describe('a message of a type that no worker can have', () => {
       ...{ status: 'failed', state: 'rejected', attempt: 0, payload: { n: 1 } },
       error: { code: 'JETFLEET_TYPE_INVALID', retryable: false, message: expect.stringContaining(subject) },
     });
-    expect(await check().look()).toEqual([]);
+    expect(await check().run()).toEqual([]);
     expect(
       (await broker.topology.streamInfo(subject.startsWith('jobs') ? 'jobs' : 'webhooks')).state.messages,
     ).toBe(0);
@@ -224,7 +224,7 @@ describe('a message of a type that no worker can have', () => {
     await endOf('taken');
     const before = await fleet.queue.getJob('taken');
     await publish('jobs.high.Step.taken');
-    const found = (await check().look()).filter(({ finding }) => finding.code === 'type_impossible');
+    const found = (await check().run()).filter(({ finding }) => finding.code === 'type_impossible');
     await mendAll(found);
     expect(await fleet.queue.getJob('taken')).toEqual(before);
     expect(await fleet.queue.getJob('seq-2')).toMatchObject({ error: { code: 'JETFLEET_TYPE_INVALID' } });
@@ -250,9 +250,9 @@ describe('a job that is under way', () => {
     const updatedAt = new Date(Date.now() - 60_000).toISOString();
     const running = { ...(await pendingOf(id)), updatedAt, attempt: 1, workSeq: 1 } as const;
     await broker.appendEvent({ ...running, status: 'processing', state: 'running' }, 0);
-    expect(await check().look()).toEqual([]);
+    expect(await check().run()).toEqual([]);
     await broker.topology.deleteMessage('jobs', 1);
-    expect(codesOf(await check().look())).toEqual(['processing_stale']);
+    expect(codesOf(await check().run())).toEqual(['processing_stale']);
   });
 });
 
@@ -270,7 +270,7 @@ describe('a failure that a redrive left behind', () => {
   it('is found though the job has failed again since', async () => {
     await half('twice');
     await endOf('twice');
-    const found = (await check().look()).filter(({ finding }) => finding.code === 'failure_left_over');
+    const found = (await check().run()).filter(({ finding }) => finding.code === 'failure_left_over');
     expect(found).toMatchObject([
       { finding: { target: 'twice', message: expect.stringContaining('event 1') } },
     ]);
@@ -281,9 +281,9 @@ describe('a failure that a redrive left behind', () => {
   it('is found by a later look when the first one came too early', async () => {
     await half('early');
     const patient = check({ graceMs: 150 });
-    expect(await patient.look()).toEqual([]);
-    await vi.waitFor(async () => expect(codesOf(await patient.look())).toEqual(['failure_left_over']));
-    expect(codesOf(await patient.look())).toEqual(['failure_left_over']);
+    expect(await patient.run()).toEqual([]);
+    await vi.waitFor(async () => expect(codesOf(await patient.run())).toEqual(['failure_left_over']));
+    expect(codesOf(await patient.run())).toEqual(['failure_left_over']);
   });
 });
 
@@ -294,7 +294,7 @@ describe('a check that goes on', () => {
     const pending = await pendingOf('brief');
     const nextRunAt = new Date().toISOString();
     const seq = await broker.appendEvent({ ...pending, state: 'retrying', attempt: 1, nextRunAt }, 0);
-    await sweep.look();
+    await sweep.run();
     await broker.topology.purge('jobs', '>');
     const finishedAt = new Date().toISOString();
     await broker.appendEvent({ ...pending, status: 'completed', state: 'completed', finishedAt }, seq);
@@ -304,9 +304,9 @@ describe('a check that goes on', () => {
         0,
       );
     const asked = vi.spyOn(broker, 'lastEvent');
-    expect(await sweep.look()).toEqual([]);
+    expect(await sweep.run()).toEqual([]);
     expect(asked).toHaveBeenCalledTimes(1);
-    await sweep.look();
+    await sweep.run();
     expect(asked).toHaveBeenCalledTimes(1);
     asked.mockRestore();
   });
@@ -320,11 +320,11 @@ describe('a check that goes on', () => {
     const strand = (id: string) => broker.appendEvent({ ...pending, id, state: 'retrying', nextRunAt }, 0);
     for (const id of ['a', 'b', 'c']) await strand(id);
     await broker.topology.purge('jobs', '>');
-    expect(await sweep.look()).toHaveLength(3);
+    expect(await sweep.run()).toHaveLength(3);
     await (await jetstreamManager(broker.connection)).streams.delete(broker.subjects.streamName('events'));
     await broker.topology.ensure();
     await strand('new');
-    const found = await sweep.look();
+    const found = await sweep.run();
     expect(found.map(({ finding }) => finding.target)).toEqual(['new']);
   });
 
@@ -336,7 +336,7 @@ describe('a check that goes on', () => {
     const updatedAt = new Date(Date.now() - eventsMaxAgeMs / 2 - 1_000).toISOString();
     const nextRunAt = new Date(Date.now() + 90 * 86_400_000).toISOString();
     await broker.appendEvent({ ...pending, status: 'processing', state: 'waiting', updatedAt, nextRunAt }, 0);
-    const found = await check().look();
+    const found = await check().run();
     expect(codesOf(found)).toEqual(['job_without_timer']);
     expect(await mendAll(found)).toMatchObject([{ ok: true }]);
     await fleet.addWorker();
@@ -344,7 +344,7 @@ describe('a check that goes on', () => {
     await vi.waitFor(async () =>
       expect(Date.parse((await pendingOf('months')).updatedAt)).toBeGreaterThan(Date.parse(updatedAt)),
     );
-    expect(await check().look()).toEqual([]);
+    expect(await check().run()).toEqual([]);
   });
 });
 

@@ -9,7 +9,7 @@ import { allCarriersOf, carriedAmong } from '../job-carriers.js';
 import { isFollowedUp } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
 import { type OwnersAmong, ownersToKeep } from './kept-owners.js';
-import { reasonToKeepRecord } from './purgeable.js';
+import { isRecordPurgeable } from './purgeable.js';
 import { mayArrive, type Purgeable, placesFrom, RecordRemoval } from './record-removal.js';
 
 /** Events that are checked together. */
@@ -77,23 +77,21 @@ async function purgeableOn(
       const isArriving = isCarried && (await mayArrive(broker, record));
       const isLatest = carriers.length === 0 && latest.has(record);
       const upTo = isLatest ? event.seq : await lastOf(broker, event, record);
-      const isFollowed = carriers.length === 0 || (await isFollowedUp(broker, record));
+      const isUnfollowed = carriers.length > 0 && !(await isFollowedUp(broker, record));
       const unclaimed = carriers.filter(({ seq }) => seq > (record.workSeq ?? 0));
       const places = await placesOf(record, unclaimed);
       const undelivered = unclaimed.filter((_, index) => places[index] !== 'acknowledged');
-      return {
-        facts: { isLast: upTo !== undefined, isArriving, isFollowed, unclaimed: places },
-        job: { record, carriers, undelivered, upTo: upTo ?? 0 },
-      };
+      const isDelivered = places.includes('delivered');
+      const reasons = { isAlive: upTo === undefined, isArriving, isDelivered, isUnfollowed };
+      return { job: { record, carriers, undelivered, upTo: upTo ?? 0 }, reasons };
     }),
   );
   const owners = await ownersAmong(records);
-  return examined.flatMap(({ facts, job }) => {
-    const { record } = job;
+  const purgeable = examined.filter(({ job: { record }, reasons }) => {
     const isRepeatable = repeating.has(record.parentId ?? '');
-    const isOwner = owners.has(record);
-    return reasonToKeepRecord({ ...facts, isRepeatable, isOwner }) === undefined ? [job] : [];
+    return isRecordPurgeable({ ...reasons, isRepeatable, isOwner: owners.has(record) });
   });
+  return purgeable.map(({ job }) => job);
 }
 
 /** The ends of jobs on a page. A message that is no record says nothing about a job, and is removed. */

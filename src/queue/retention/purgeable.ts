@@ -110,38 +110,23 @@ export function isOfNamesake(
   return work !== undefined && work.id === undefined && job.createdAt !== record.createdAt;
 }
 
-/** Why the record of a job that has ended is kept. Without it, each message of the job would be a new job. */
-export type RecordReason =
+/** The reasons to keep the record of a job that has ended: without it, each message of the job would be a new job. */
+export interface RecordReasons {
   /** The job has moved on from its end: it was retried. */
-  | 'alive'
+  isAlive: boolean;
   /** The message of the job that it follows from may be delivered again; whoever gets it publishes this job once more. */
-  | 'repeatable'
-  /** It was cancelled as its timer fired, and its message is on the way to the work stream. */
-  | 'arriving'
-  /** A worker has its message, and has not claimed it yet. */
-  | 'delivered'
-  /** What follows from it was not published. Its message may be all that still tells a worker to do so. */
-  | 'unfollowed'
-  /** It may own something outside the broker, which can be removed only while its owner is known. */
-  | 'owner';
-
-export interface RecordFacts {
-  /** Whether nothing follows its end. */
-  isLast: boolean;
   isRepeatable: boolean;
+  /** It was cancelled as its timer fired, and its message is on the way to the work stream. */
   isArriving: boolean;
-  /** Where the messages are that it does not say it was claimed from. */
-  unclaimed: readonly Place[];
-  isFollowed: boolean;
+  /** A worker has its message, and has not claimed it yet. */
+  isDelivered: boolean;
+  /** What follows from it was not published, and its message may be all that still tells a worker to do so. */
+  isUnfollowed: boolean;
+  /** It may own something outside the broker, which can be removed only while its owner is known. */
   isOwner: boolean;
 }
 
-/** Why a record is kept; undefined when it is purgeable, after the messages that carry its job. */
-export function reasonToKeepRecord(facts: RecordFacts): RecordReason | undefined {
-  if (!facts.isLast) return 'alive';
-  if (facts.isRepeatable) return 'repeatable';
-  if (facts.isArriving) return 'arriving';
-  if (facts.unclaimed.includes('delivered')) return 'delivered';
-  if (!facts.isFollowed) return 'unfollowed';
-  return facts.isOwner ? 'owner' : undefined;
+/** Whether a record may go, after the messages that carry its job. */
+export function isRecordPurgeable(reasons: RecordReasons): boolean {
+  return !Object.values(reasons).includes(true);
 }
