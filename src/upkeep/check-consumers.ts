@@ -10,7 +10,7 @@ import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** Numbers that are read one after the other differ by what moves meanwhile; what is lost stays lost. */
-const LOOKS = 3;
+const CHECKS = 3;
 const PAUSE_MS = 50;
 
 /**
@@ -28,14 +28,14 @@ export async function checkConsumers(broker: Broker): Promise<Diagnosis[]> {
   return found;
 }
 
-/** The least that any of a few looks finds: no message that merely moves is counted. */
+/** The least that any of a few checks finds: no message that merely moves is counted. */
 async function lostBy(broker: Broker, covered: CoveringConsumer): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
-  for (let look = 0; look < LOOKS && least > 0; look++) {
-    if (look > 0) await delay(PAUSE_MS);
+  for (let check = 0; check < CHECKS && least > 0; check++) {
+    if (check > 0) await delay(PAUSE_MS);
     const before = await ownedBy(broker, covered);
     const stored = await storedFor(broker, covered);
-    // More are stored while settled ones wait for their removal: only their records tell them from lost ones.
+    // More are stored while acknowledged ones wait for their removal: only their records tell them from lost ones.
     const isMore = stored > Math.max(before, await ownedBy(broker, covered));
     least = Math.min(least, isMore ? (await lostMessages(broker, covered)).length : 0);
   }
@@ -44,7 +44,7 @@ async function lostBy(broker: Broker, covered: CoveringConsumer): Promise<number
 
 async function ownedBy({ topology }: Broker, { kind, name }: CoveringConsumer): Promise<number> {
   const info = await topology.consumer(kind, name);
-  // One that is gone is made anew by the workers, and then has everything.
+  // The workers recreate one that is gone, and then it has everything.
   return info ? info.num_pending + info.num_ack_pending : Number.POSITIVE_INFINITY;
 }
 

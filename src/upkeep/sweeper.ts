@@ -25,12 +25,12 @@ export interface SweepOptions {
 
 export interface SweeperOptions extends SweepOptions {
   queue: JobQueueService;
-  /** What is looked at besides the jobs; it may grow. Defaults to nothing. */
+  /** What is checked besides the jobs; it may grow. Defaults to nothing. */
   resources?: readonly ResourceCheckOf[];
   /** Asked before each sweep: false puts it off. Defaults to always. */
   isActive?: () => boolean;
-  /** How long a look at the resources may take, in milliseconds. Defaults to five minutes. */
-  lookTimeoutMs?: number;
+  /** How long a check of resources may take, in milliseconds. Defaults to five minutes. */
+  checkTimeoutMs?: number;
   /** Defaults to silence. */
   logger?: Logger;
 }
@@ -55,14 +55,13 @@ const MAX_OPEN = 50_000;
 /** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
 const MAX_MESSAGES = 10_000;
 /** A large account at a slow provider takes a minute. */
-const DEFAULT_LOOK_TIMEOUT_MS = 300_000;
+const DEFAULT_CHECK_TIMEOUT_MS = 300_000;
 
 /**
- * Looks now and then for streams and consumers that are missing, jobs that nothing brings on and instances that belong to
- * nobody, and repairs them. Every worker
- * has one; the first to sweep tells the others, so that a small fleet sweeps about once in each interval, and a large one
- * as often as each of its workers sweeps once in four. An instance is reported first, and deleted only when a later sweep
- * of the same worker finds it orphaned still.
+ * Finds streams and consumers that are missing, jobs that nothing brings on and instances that belong to nobody, and repairs
+ * them, again and again. Every worker has one. The first to sweep says so to the others, so a small fleet sweeps about once in
+ * each interval, and a large one as often as each of its workers sweeps once in four. An instance is reported first, and deleted
+ * only when a later sweep of the same worker finds it orphaned still.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -128,11 +127,11 @@ export class Sweeper {
     for (const check of this.#resourceChecks(broker)) {
       if (this.#abort.signal.aborted) break;
       try {
-        const left = await this.#lookAt(check);
+        const left = await this.#runCheck(check);
         found.push(...left);
         mended.push(...(await this.#mend(left, check.due(left))));
       } catch (error) {
-        // It keeps no other check from looking.
+        // It keeps no other check from running.
         failures.push(error);
       }
     }
@@ -141,10 +140,10 @@ export class Sweeper {
   }
 
   /** A provider that never answers must not end all later sweeps. */
-  #lookAt(check: ResourceCheck): Promise<Diagnosis[]> {
-    const { lookTimeoutMs = DEFAULT_LOOK_TIMEOUT_MS } = this.#options;
-    const late = () => new Error(`what jobs have rented was not listed within ${lookTimeoutMs} ms`);
-    return withDeadline(lookTimeoutMs, [this.#abort.signal], late, (signal) => check.look(signal));
+  #runCheck(check: ResourceCheck): Promise<Diagnosis[]> {
+    const { checkTimeoutMs = DEFAULT_CHECK_TIMEOUT_MS } = this.#options;
+    const late = () => new Error(`what jobs have rented was not listed within ${checkTimeoutMs} ms`);
+    return withDeadline(checkTimeoutMs, [this.#abort.signal], late, (signal) => check.look(signal));
   }
 
   async #mend(found: readonly Diagnosis[], due: readonly Diagnosis[]): Promise<Mended[]> {
@@ -172,8 +171,8 @@ export class Sweeper {
     });
   }
 
-  /** What this sweeper looks at besides the jobs, by name. */
-  get #looksAt(): string[] {
+  /** What this sweeper checks besides the jobs, by name. */
+  get #checked(): string[] {
     return (this.#options.resources ?? []).map(({ resource }) => resource);
   }
 
@@ -183,14 +182,14 @@ export class Sweeper {
    */
   #heard({ resources }: SweptNotice): void {
     const hasReported = [...this.#resources.values()].some((check) => check.hasReported);
-    const isAllSwept = this.#looksAt.every((resource) => resources.includes(resource));
+    const isAllSwept = this.#checked.every((resource) => resources.includes(resource));
     if (isAllSwept && !hasReported) this.#schedule.putOff();
   }
 
   async #round(): Promise<void> {
     const { queue, isActive = () => true } = this.#options;
     if (!isActive()) return;
-    (await queue.broker()).announceSwept({ resources: this.#looksAt });
+    (await queue.broker()).announceSwept({ resources: this.#checked });
     await this.sweep();
   }
 }

@@ -268,7 +268,7 @@ it('a provider that never answers keeps no later sweep from the jobs', async () 
   const sweeper = new Sweeper({
     queue: fleet.queue,
     resources: [sweptInstances(provider as never)],
-    ...{ intervalMs: 50, graceMs: 0, lookTimeoutMs: 50 },
+    ...{ intervalMs: 50, graceMs: 0, checkTimeoutMs: 50 },
   });
   await expect(sweeper.sweep()).rejects.toThrow('was not listed within 50 ms');
   let lists = 0;
