@@ -47,8 +47,7 @@ const WALK: readonly (readonly [title: string, steps: readonly (readonly [file: 
           'Type, priority and payload are within the limits, and JSON carries them unchanged.',
         ],
         ['src/queue/job-add.ts', 'A new id takes one write. An id of the caller is looked up first.'],
-        ['src/broker/broker.ts', 'The job becomes a message of its stream.'],
-        ['src/broker/publish/envelopes.ts', 'Subject and headers, made once for jobs alike.'],
+        ['src/broker/publish/job-messages.ts', 'The job becomes a message of its stream.'],
         ['src/wire/subjects.ts', 'The subject.'],
         ['src/wire/job-message.ts', 'The headers.'],
         [

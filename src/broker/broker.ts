@@ -1,30 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { JobRecord, JobRequest } from '../jobs/job-record.js';
-import { encodePayload } from '../jobs/validation.js';
+import type { JobRecord } from '../jobs/job-record.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
-import { Header, type HeaderList } from '../wire/headers.js';
-import { optionHeaders, scheduleHeaders } from '../wire/job-message.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
-import {
-  STREAM_KINDS,
-  type StreamKind,
-  Subjects,
-  type TimerReason,
-  WORK_KINDS,
-  type WorkKind,
-  workKindOf,
-} from '../wire/subjects.js';
+import { STREAM_KINDS, type StreamKind, Subjects } from '../wire/subjects.js';
 import { BrokerClock } from './connection/broker-clock.js';
 import { type ConnectOptions, openConnection } from './connection/connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection/connection-watch.js';
 import { forbidden, type Violation } from './connection/forbidden.js';
 import { flush } from './connection/guarded.js';
-import { MAX_SHORT_NOTICE_BYTES, type NoticeBody, Notices } from './connection/notices.js';
+import { Notices } from './connection/notices.js';
 import { Replies } from './connection/replies.js';
 import { ReplyInbox } from './connection/reply-inbox.js';
-import type { Delivery } from './consume/delivery.js';
 import {
   consumeEvents,
   type EventFilter,
@@ -33,10 +21,10 @@ import {
   type EventSubscription,
 } from './consume/event-consumer.js';
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
-import { PullSource } from './consume/pull-source.js';
+import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import { CommitLog } from './publish/commit-log.js';
-import type { Appended, CommitLogOptions, ServerSync } from './publish/commit-options.js';
-import { Envelopes } from './publish/envelopes.js';
+import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
+import { JobMessages } from './publish/job-messages.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
@@ -77,12 +65,6 @@ export interface LastEvent {
   seq: number;
 }
 
-/** What a sweep tells the other workers. */
-export interface SweptNotice {
-  /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
-  resources: string[];
-}
-
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
 export class Broker {
   readonly subjects: Subjects;
@@ -92,6 +74,8 @@ export class Broker {
   /** Large numbers of messages, remembered. */
   readonly counts: RememberedCounts;
   readonly handlers: HandlerSettings;
+  /** The messages and timers of jobs. */
+  readonly jobs: JobMessages;
   readonly notices: Notices;
   /** When the server flushes, as this process was told. */
   readonly sync: ServerSync;
@@ -123,7 +107,7 @@ export class Broker {
     this.#ownsConnection = options.connection === undefined;
     this.#inbox = new ReplyInbox(connection, this.#logger);
     this.#replies = new Replies(connection);
-    this.notices = new Notices(connection, this.#logger);
+    this.notices = new Notices(connection, subjects, this.#logger);
     this.#keepsStreams = !options.lookOnly;
     const streams = new MissingStreams(
       () => (this.#keepsStreams ? topology.ensure() : topology.inspect()),
@@ -155,6 +139,7 @@ export class Broker {
       webhooks: log('webhooks'),
       events: log('events'),
     };
+    this.jobs = new JobMessages(subjects, this.#logs, this.read);
     void connection.closed().then(() => this.#onEnd());
     this.#watch = new ConnectionWatch(
       connection,
@@ -182,90 +167,6 @@ export class Broker {
       if (!options.connection) await connection.close();
       throw error;
     }
-  }
-
-  /**
-   * Makes a job durable: one message, for `runAtMs` behind a broker timer. One whose id was made for it has a message id,
-   * and is stored without a question. Any other is stored only while no message and no timer carries its id.
-   * @param body the payload as JSON
-   * @returns its sequence, and whether the broker knew the message id already
-   * @throws ConflictError when a message or a timer carries the id
-   */
-  enqueue(
-    request: JobRequest,
-    runAtMs?: number,
-    body: string = encodePayload(request.payload),
-  ): Promise<Appended> {
-    const { type, priority, id } = request;
-    const kind = workKindOf(type);
-    const log = this.#logs[kind];
-    if (request.isNew && runAtMs === undefined)
-      return log.append(new Envelopes(this.subjects).appendOf({ request, body }));
-    const address = { kind, priority, type, id };
-    if (runAtMs !== undefined) {
-      const timer = this.subjects.schedule(kind, id);
-      return this.#logs.timers.append({
-        subject: timer,
-        data: body,
-        headers: timerHeaders(request, runAtMs, this.subjects.due(address)),
-        // A second timer on its subject would replace the first.
-        expect: { filter: timer, lastSeq: 0 },
-      });
-    }
-    return log.append({
-      subject: this.subjects.work(address),
-      data: body,
-      headers: optionHeaders(request),
-      expect: { filter: this.subjects.workOf(kind, id), lastSeq: 0 },
-    });
-  }
-
-  /**
-   * Makes jobs durable that start at once and whose ids were made for them; see {@link enqueue}.
-   * @returns what that resolves to or rejects with, for each in its order, once all have their answer
-   */
-  async enqueueNew(jobs: readonly { request: JobRequest; body: string }[]): Promise<(Appended | Error)[]> {
-    const outcomes: (Appended | Error)[] = new Array(jobs.length);
-    const envelopes = new Envelopes(this.subjects);
-    const store = async (kind: WorkKind) => {
-      const own = jobs.flatMap(({ request }, index) => (workKindOf(request.type) === kind ? [index] : []));
-      const appends = own.map((index) => envelopes.appendOf(jobs[index] as (typeof jobs)[number]));
-      const answers = await this.#logs[kind].appendEach(appends);
-      for (const [at, index] of own.entries()) outcomes[index] = answers[at] as Appended | Error;
-    };
-    await Promise.all(WORK_KINDS.map(store));
-    return outcomes;
-  }
-
-  /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
-  async isStored({ type, priority, id }: JobRequest, seq: number): Promise<boolean> {
-    const kind = workKindOf(type);
-    const stored = await this.read.bySequence(this.subjects.streamName(kind), seq);
-    return stored?.subject === this.subjects.work({ kind, priority, type, id });
-  }
-
-  /**
-   * Publishes the message of a job that has a record already, once more, or of one whose parent its id does not show. It goes by way of TIMERS, from which alone a
-   * worker believes that it is the job's. Workers drop a second one. It has no message id: a producer that publishes the
-   * same one on the work stream first would make the server drop it.
-   */
-  async enqueueAgain(request: JobRequest): Promise<void> {
-    const { id, type, priority, payload } = request;
-    await this.#logs.timers.append({
-      subject: this.subjects.due({ kind: workKindOf(type), priority, type, id }),
-      data: encodePayload(payload),
-      headers: [...optionHeaders(request), [Header.CREATED_AT, request.createdAt]],
-    });
-  }
-
-  /** Sets the timer that brings a job's message back. Setting it again replaces it. */
-  async setTimer(reason: TimerReason, kind: WorkKind, request: JobRequest, runAtMs: number): Promise<void> {
-    const address = { kind, priority: request.priority, type: request.type, id: request.id };
-    await this.#logs.timers.append({
-      subject: this.subjects.timer(reason, address),
-      data: encodePayload(request.payload),
-      headers: timerHeaders(request, runAtMs, this.subjects.due(address)),
-    });
   }
 
   /**
@@ -327,22 +228,9 @@ export class Broker {
   }
 
   /** Pulls from one consumer; see {@link PullSource}. */
-  pull(options: {
-    stream: string;
-    consumer: string;
-    onDelivery: (delivery: Delivery) => void;
-    onWaitEnd: () => void;
-    onRoom: () => void;
-    onRewound: () => void;
-    onMissing: (reason: string) => void;
-  }): PullSource {
-    const own = {
-      connection: this.connection,
-      replies: this.#replies,
-      inbox: this.#inbox,
-      logger: this.#logger,
-    };
-    return new PullSource({ ...own, ...options });
+  pull(options: Omit<PullSourceOptions, 'connection' | 'replies' | 'logger'>): PullSource {
+    const { connection } = this;
+    return new PullSource({ connection, replies: this.#replies, logger: this.#logger, ...options });
   }
 
   /** @param userCode counts what the handler throws */
@@ -357,40 +245,6 @@ export class Broker {
   /** Events to look at, from a sequence on, or from now on; see {@link feedEvents}. */
   feed(options: { filter?: EventFilter; fromSeq?: number }): Promise<EventFeed> {
     return feedEvents(this.connection, this.subjects, options, (message) => this.recordOf(message));
-  }
-
-  /**
-   * Hears that a transition of a job is being written; returns how to stop. It may be refused yet, and one that is written while
-   * the connection is lost is not heard.
-   */
-  onTransition(id: string, listener: () => void): () => void {
-    return this.notices.sense(this.subjects.eventsOf(id), listener);
-  }
-
-  /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
-  announceCancelled(id: string, seq: number): void {
-    this.notices.tell(this.subjects.cancelled(), { id, seq });
-  }
-
-  /** Hears what is said of cancelled jobs, which anybody may say; returns how to stop. */
-  onCancelled(listener: (id: string, seq: number) => void): () => void {
-    const onNotice = ({ id, seq }: NoticeBody) => {
-      if (typeof id === 'string' && typeof seq === 'number') listener(id, seq);
-    };
-    return this.notices.hear(this.subjects.cancelled(), onNotice, MAX_SHORT_NOTICE_BYTES);
-  }
-
-  /** Tells the other workers that this one sweeps, so that they need not for a while. */
-  announceSwept(notice: SweptNotice): void {
-    this.notices.tell(this.subjects.swept(), notice);
-  }
-
-  /** Hears when a worker says that it sweeps, this one included; returns how to stop. */
-  onSwept(listener: (notice: SweptNotice) => void): () => void {
-    const onNotice = ({ resources }: NoticeBody) => {
-      if (Array.isArray(resources)) listener({ resources });
-    };
-    return this.notices.hear(this.subjects.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   /** From now on makes streams again that somebody deletes, also where it was opened only to look. */
@@ -484,13 +338,4 @@ export class Broker {
     this.#refused.add(kind);
     this.#logger.error({ err: forbidden(violation) }, 'the broker refuses what its user may not do');
   }
-}
-
-/** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
-function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {
-  return [
-    ...optionHeaders(request),
-    [Header.CREATED_AT, request.createdAt],
-    ...scheduleHeaders(atMs, target),
-  ];
 }

@@ -1,5 +1,5 @@
 import { HTTPException } from 'hono/http-exception';
-import { isBrokerFailure } from '../broker/failure.js';
+import { isBrokerFailure } from '../broker/topology/manager.js';
 import { type ErrorCode, JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
 
 /** An error as RFC 9457 says it, with a code of `docs/errors.md`. */

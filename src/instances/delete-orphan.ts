@@ -55,7 +55,7 @@ async function enqueueDelete(
     novitaInstanceId,
   };
   // By way of TIMERS, so that its parent is believed although its id comes from the instance.
-  await broker.enqueueAgain({
+  await broker.jobs.enqueueAgain({
     id,
     type: JobType.DELETE_INSTANCE,
     priority: 'normal',

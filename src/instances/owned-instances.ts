@@ -1,5 +1,5 @@
+import { AtOnce } from '../broker/at-once.js';
 import type { Broker } from '../broker/broker.js';
-import { InTurn } from '../broker/in-turn.js';
 import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
@@ -34,7 +34,7 @@ export class OwnedInstances {
   readonly #provider: GpuProvider;
   readonly #broker: () => Promise<Broker>;
   /** Searches read many records, so they take turns. */
-  readonly #searches = new InTurn();
+  readonly #searches = new AtOnce(1);
 
   constructor({ provider, broker }: OwnedInstancesOptions) {
     this.#provider = provider;

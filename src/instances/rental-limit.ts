@@ -1,5 +1,5 @@
+import { AtOnce } from '../broker/at-once.js';
 import type { Broker } from '../broker/broker.js';
-import { InTurn } from '../broker/in-turn.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { RetryableError } from '../jobs/errors.js';
@@ -42,7 +42,7 @@ export class RentalLimit {
   readonly #options: RentalLimitOptions;
   #intents: RentalIntents | undefined;
   /** Counts take turns: they read on from one place. */
-  readonly #counts = new InTurn();
+  readonly #counts = new AtOnce(1);
 
   constructor(options: RentalLimitOptions) {
     this.#options = options;

@@ -85,7 +85,7 @@ async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<voi
 async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
   let left = jobs;
   await retry(async () => {
-    const outcomes = await broker.enqueueNew(left);
+    const outcomes = await broker.jobs.enqueueNew(left);
     const faults = outcomes.filter((outcome) => outcome instanceof Error);
     const fault = faults.find((error) => !isBackpressure(error));
     if (fault) throw fault;

@@ -41,7 +41,7 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
     // One of them withdraws.
     if (isContested) continue;
     try {
-      const { seq } = await broker.enqueue(request, runAtMs, body);
+      const { seq } = await broker.jobs.enqueue(request, runAtMs, body);
       const at = { stream: runAtMs === undefined ? workKindOf(request.type) : ('timers' as const), seq };
       const other = await withdrawnFor(broker, request, at, (record) => isSame(record, request));
       if (!other) return { id };
@@ -59,9 +59,9 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
  */
 export async function addNew(broker: Broker, job: CheckedJob): Promise<AddedJob> {
   const { request, body, runAtMs } = job;
-  const { seq, duplicate } = await broker.enqueue(request, runAtMs, body);
+  const { seq, duplicate } = await broker.jobs.enqueue(request, runAtMs, body);
   if (!duplicate) return { id: request.id };
-  if (await broker.isStored(request, seq)) return { id: request.id };
+  if (await broker.jobs.isStored(request, seq)) return { id: request.id };
   const { isNew: _, ...named } = request;
   return addNamed(broker, { ...job, request: named });
 }

@@ -37,7 +37,7 @@ export async function cancelJob(
       if (error instanceof ConflictError) continue;
       throw error;
     }
-    broker.announceCancelled(id, seq);
+    broker.notices.announceCancelled(id, seq);
     if (!last && (await wasRemoved(broker, before, marks.get('events') ?? seq, seq))) {
       await broker.topology.deleteMessage('events', seq);
       throw noSuchJob(id);

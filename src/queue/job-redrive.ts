@@ -62,7 +62,7 @@ async function queueFailed(broker: Broker, failed: JobRecord, failure: number): 
   const record = redrivenRecord(failed, broker.clock.now());
   checkFacts(requestOf(record));
   await broker.appendEvent(record, failure);
-  await broker.enqueueAgain(requestOf(record));
+  await broker.jobs.enqueueAgain(requestOf(record));
   return { record, failure };
 }
 

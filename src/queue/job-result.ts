@@ -71,7 +71,7 @@ async function lookUntilEnded(
   over.throwIfAborted();
   let looks = 0;
   let wake = () => {};
-  const stop = broker.onTransition(id, () => {
+  const stop = broker.notices.onTransition(id, () => {
     looks = 0;
     wake();
   });

@@ -21,6 +21,6 @@ export async function redeliverWebhook(broker: Broker, id: string): Promise<stri
   if (!isTerminal(job.status)) throw new ConflictError(`webhook ${id} is ${job.state}: it is on its way`);
   if (job.status === 'failed') return (await redriveJob(broker, id)).id;
   const again = derivedId(id, `again-${generateJobId()}`);
-  await broker.enqueue({ ...requestOf(job), id: again, createdAt: isoTime(broker.clock.now()) });
+  await broker.jobs.enqueue({ ...requestOf(job), id: again, createdAt: isoTime(broker.clock.now()) });
   return again;
 }

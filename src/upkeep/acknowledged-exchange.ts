@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import type { SettledSequences } from '../broker/consume/settled-sequences.js';
+import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
 import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 
 /** A live worker answers within milliseconds. */
@@ -40,7 +40,7 @@ export async function* askAcknowledged(
  */
 export function answerAcknowledged(
   { notices, subjects }: Broker,
-  acknowledgedOf: (kind: unknown, consumer: unknown, firstSeq: number) => SettledSequences | undefined,
+  acknowledgedOf: (kind: unknown, consumer: unknown, firstSeq: number) => AcknowledgedSequences | undefined,
 ): () => void {
   return notices.answer(subjects.settledAsked(), ({ kind, consumer, firstSeq }) => {
     const acknowledged = acknowledgedOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);

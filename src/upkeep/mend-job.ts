@@ -13,14 +13,14 @@ export async function setTimerAgain(broker: Broker, job: OpenJob): Promise<strin
   await assertUnchanged(broker, job);
   const { record } = job;
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
-  await broker.setTimer(reason, workKindOf(record.type), requestOf(record), broker.clock.now());
+  await broker.jobs.setTimer(reason, workKindOf(record.type), requestOf(record), broker.clock.now());
   return 'its timer is set for now';
 }
 
 export async function publishAgain(broker: Broker, job: OpenJob): Promise<string> {
   await assertUnchanged(broker, job);
   const { record } = job;
-  await broker.enqueueAgain(requestOf(record));
+  await broker.jobs.enqueueAgain(requestOf(record));
   return 'its message is published again';
 }
 
@@ -32,7 +32,7 @@ export async function queueAgain(broker: Broker, job: OpenJob): Promise<string> 
   const queued = transitionRecord(record, 'queued', { attempt, checkpoint }, { nowMs: broker.clock.now() });
   const { workSeq: _, ...free } = queued;
   await broker.appendEvent(free, seq);
-  await broker.enqueueAgain(requestOf(free));
+  await broker.jobs.enqueueAgain(requestOf(free));
   return 'it is queued again';
 }
 

@@ -1,4 +1,5 @@
-import type { Broker, SweptNotice } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
+import type { SweptNotice } from '../broker/connection/notices.js';
 import { withDeadline } from '../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -96,7 +97,7 @@ export class Sweeper {
   async start(): Promise<void> {
     if (this.#detach || this.#abort.signal.aborted) return;
     const broker = await this.#options.queue.broker();
-    this.#detach ??= broker.onSwept((notice) => this.#heard(notice));
+    this.#detach ??= broker.notices.onSwept((notice) => this.#heard(notice));
     this.#schedule.start(this.#intervalMs * Math.random(), this.#intervalMs);
   }
 
@@ -189,7 +190,7 @@ export class Sweeper {
   async #round(): Promise<void> {
     const { queue, isActive = () => true } = this.#options;
     if (!isActive()) return;
-    (await queue.broker()).announceSwept({ resources: this.#checked });
+    (await queue.broker()).notices.announceSwept({ resources: this.#checked });
     await this.sweep();
   }
 }

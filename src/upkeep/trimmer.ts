@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import type { SettledSequences } from '../broker/consume/settled-sequences.js';
+import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
 import { removeAcknowledged, type WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo, type ConsumerCounts } from '../queue/retention/purgeable.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -8,7 +8,7 @@ import { Schedule, spread } from './schedule.js';
 
 /** A consumer, and what this worker has acknowledged of it. */
 export interface TrimSource extends WorkConsumer {
-  acknowledged: SettledSequences;
+  acknowledged: AcknowledgedSequences;
 }
 
 export interface TrimmerOptions {
@@ -94,7 +94,7 @@ export class Trimmer {
   }
 
   /** Another worker is about to remove what is acknowledged of a consumer: this one leaves it to that one for a while. */
-  #asked(kind: unknown, consumer: unknown, firstSeq: number): SettledSequences | undefined {
+  #asked(kind: unknown, consumer: unknown, firstSeq: number): AcknowledgedSequences | undefined {
     for (const source of this.#options.sources()) {
       // Two streams may have a consumer of the same name each.
       if (source.kind !== kind || source.name !== consumer) continue;

@@ -429,7 +429,7 @@ export class JobWorkerService implements AsyncDisposable {
       const cancellations = new CancellationCheck({ broker, runs: this.#runs, logger: this.#logger });
       this.#detach.push(
         broker.onConnection((change) => this.#onConnection(change)),
-        broker.onCancelled((id) => cancellations.heard(id)),
+        broker.notices.onCancelled((id) => cancellations.heard(id)),
       );
     }
     await this.#sweeper?.start();

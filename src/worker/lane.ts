@@ -90,7 +90,6 @@ export class Lane {
             consumer: subjects.name,
             onDelivery: (delivery) => this.#receive(delivery, source),
             onWaitEnd: () => this.#signal(),
-            onRoom: () => this.#signal(),
             onRewound: options.onRewound,
             onMissing: (reason) => {
               this.#missing = reason;
@@ -110,7 +109,7 @@ export class Lane {
 
   /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
-    return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, acknowledged: pull.settled }));
+    return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, acknowledged: pull.acknowledged }));
   }
 
   /** Resolves when no delivery is under way, and no handler has a slot. */
@@ -213,12 +212,12 @@ export class Lane {
       this.#startHeld();
       const free = this.#freeFor(source);
       // Behind a higher priority that is held up, a lower one must wait too.
-      if (!this.#mayAsk || free <= 0 || pull.isFull) break;
+      if (!this.#mayAsk || free <= 0) break;
       if (pull.isWaiting) continue;
       const taken = pull.mayHaveMore ? await pull.take(free) : 0;
       got += taken;
       if (!this.#mayAsk || (taken === free && pull.mayHaveMore)) break;
-      if (!pull.isFull) pull.wait();
+      pull.wait();
     }
     this.#startHeld();
     return got;
@@ -230,7 +229,7 @@ export class Lane {
       this.#withdraw();
       return;
     }
-    for (const { pull } of this.#sources) if (!pull.mayHaveMore && !pull.isFull) pull.wait();
+    for (const { pull } of this.#sources) if (!pull.mayHaveMore) pull.wait();
     this.#fullCheck ??= globalThis.setTimeout(() => {
       this.#fullCheck = undefined;
       this.#signal();

@@ -56,7 +56,7 @@ async function addNew(job: Extract<PlannedJob, { kind: 'task' }>, { producer }: 
   const broker = await producer.broker();
   const createdAt = new Date().toISOString();
   const options = { maxAttempts, ...(timeoutMs && { timeoutMs }) };
-  await broker.enqueue({
+  await broker.jobs.enqueue({
     id,
     type: 'task',
     priority,

@@ -7,6 +7,7 @@ import { StateMachine } from 'xstate';
 import { Broker } from '../../src/broker/broker.js';
 import { BrokerClock } from '../../src/broker/connection/broker-clock.js';
 import type { Delivery } from '../../src/broker/consume/delivery.js';
+import { JobMessages } from '../../src/broker/publish/job-messages.js';
 import type { Topology } from '../../src/broker/topology/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import { OwnedInstances } from '../../src/instances/owned-instances.js';
@@ -121,7 +122,7 @@ function withLocalClock(): void {
 }
 
 function withoutHeartbeat(): void {
-  LeaseKeeper.prototype.add = () => 0;
+  LeaseKeeper.prototype.add = () => {};
 }
 
 function withPurgeUnderConsumer(): void {
@@ -172,9 +173,9 @@ function withBareCallbacks(): void {
 }
 
 function withTimerFlood(): void {
-  const { setTimer } = Broker.prototype;
-  Broker.prototype.setTimer = function (reason, kind, request) {
-    return setTimer.call(this, reason, kind, request, this.clock.now());
+  const { setTimer } = JobMessages.prototype;
+  JobMessages.prototype.setTimer = function (reason, kind, request) {
+    return setTimer.call(this, reason, kind, request, Date.now());
   };
 }
 

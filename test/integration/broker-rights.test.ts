@@ -227,7 +227,7 @@ test('a subscription that is refused is logged with its right, and deafens nothi
     logger,
   });
   const broker = await queue.broker();
-  onTestFinished(broker.onCancelled(() => {}));
+  onTestFinished(broker.notices.onCancelled(() => {}));
   await vi.waitFor(() =>
     expect(errors.map(({ err }) => err?.message)).toContainEqual(
       expect.stringMatching(/may not subscribe to jetfleet\.cancelled/),

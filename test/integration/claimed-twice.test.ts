@@ -62,7 +62,7 @@ it('a job that went to others and came back stops the run that a worker still ha
     nextRunAt: new Date().toISOString(),
   };
   await broker.appendEvent(retrying, last?.seq ?? 0);
-  await broker.enqueueAgain(retrying);
+  await broker.jobs.enqueueAgain(retrying);
 
   expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: { attempt: 2, aborted: 1 } });
   expect(aborted).toEqual([expect.any(JobAborted)]);

@@ -97,7 +97,7 @@ describe('a worker that dies', () => {
     const next = [{ type: 'follow', id: 'f-next', priority: 'normal' as const, payload: {} }];
     await dieAfter('f', { status: 'completed', state: 'completed', next });
     const broker = await fleet.queue.broker();
-    await broker.enqueue({ ...next[0], createdAt: new Date().toISOString() } as never);
+    await broker.jobs.enqueue({ ...next[0], createdAt: new Date().toISOString() } as never);
     await work();
     await fleet.waitForJob('f-next', 'completed');
     const left = async () => (await broker.topology.streamInfo('jobs')).state.messages;

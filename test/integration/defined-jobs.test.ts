@@ -194,7 +194,7 @@ describe('whoever waits for a job', () => {
   });
 
   it('hears of its end though its notice was lost', async () => {
-    const sense = vi.spyOn(Notices.prototype, 'sense').mockReturnValue(() => {});
+    const sense = vi.spyOn(Notices.prototype, 'onTransition').mockReturnValue(() => {});
     try {
       const { id } = await fleet.queue.add(idle, 1);
       const waiting = fleet.queue.ended(id);

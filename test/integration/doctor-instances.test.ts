@@ -199,7 +199,7 @@ describe('an instance is left alone', () => {
     if (!next) throw new Error('no compensation');
     const seq = (await broker.lastEvent('failing'))?.seq ?? 0;
     await broker.appendEvent({ ...record, next: [next] }, seq);
-    await broker.enqueue({ ...next, createdAt });
+    await broker.jobs.enqueue({ ...next, createdAt });
     const id = await rent(name);
     expect(await look()).toEqual([]);
     await fleet.queue.cancel(next.id);

@@ -88,7 +88,7 @@ describe('a message of a job that has ended', () => {
     const request = await pendingOf('retried');
     await endOf('retried');
     await broker.topology.purge('jobs', broker.subjects.work({ ...request, kind: 'jobs' }));
-    await broker.setTimer('retrying', 'jobs', request, Date.now() + 60_000);
+    await broker.jobs.setTimer('retrying', 'jobs', request, Date.now() + 60_000);
     const found = await eventually(2);
     expect(new Set(codesOf(found))).toEqual(new Set(['message_left_over']));
     expect(await mendAll(found)).toMatchObject([{ ok: true }, { ok: true }]);
@@ -141,7 +141,7 @@ describe('a message of a job that has ended', () => {
     await broker.topology.purge('jobs', '>');
     const finishedAt = '2020-01-01T00:00:00.000Z';
     await broker.appendEvent({ ...pending, status: 'completed', state: 'completed', finishedAt }, 0);
-    await broker.enqueueAgain(pending);
+    await broker.jobs.enqueueAgain(pending);
     expect(await check().run()).toEqual([]);
     await eventually(1);
   });

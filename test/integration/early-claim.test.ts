@@ -188,7 +188,7 @@ describe('a job without a claim', () => {
     const id = await fleet.queue.addJob('deaf', null);
     await begun.opened;
     const broker = await fleet.queue.broker();
-    broker.announceCancelled = () => {};
+    broker.notices.announceCancelled = () => {};
     await fleet.queue.cancel(id);
     goOn.open();
     await vi.waitFor(async () => {

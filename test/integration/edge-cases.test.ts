@@ -125,7 +125,6 @@ describe('a job', () => {
         consumer: broker.subjects.consumerName('monitor_instance', 'normal'),
         onDelivery: (delivery) => resolve(delivery.seq),
         onWaitEnd: () => {},
-        onRoom: () => {},
         onRewound: () => {},
         onMissing: () => {},
       });

@@ -112,7 +112,7 @@ it('a job that was cancelled as its timer fired stays until its message has arri
   const id = await queue.addJob('step', null, 'normal', { delayMs: 60_000 });
   const request = requestOf((await queue.getJob(id)) as JobRecord);
   await queue.cancel(id);
-  await (await queue.broker()).enqueueAgain(request);
+  await (await queue.broker()).jobs.enqueueAgain(request);
   await queue.cleanup(0);
   expect(await queue.getJob(id)).toMatchObject({ state: 'cancelled' });
   await fleet.addWorker({ step: ({ id: jobId }) => ran.push(jobId) });

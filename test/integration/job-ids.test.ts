@@ -372,7 +372,7 @@ describe('cleanup', () => {
     const { finishedAt: _, ...kept } = old;
     const queued: JobRecord = { ...kept, status: 'pending', state: 'queued', attempt: 0, redrives: 1 };
     await atEvents(queued, await atEvents(old, 0));
-    await broker.enqueueAgain({ ...old });
+    await broker.jobs.enqueueAgain({ ...old });
     await queue.cleanup(0);
     expect(await queue.getJob(old.id)).toEqual(queued);
     expect(

@@ -201,7 +201,7 @@ it('is put off by a worker that looks at instances too, not by one that cannot',
     intervalMs: 120,
   });
   await sweeper.start();
-  const announcing = setInterval(() => broker.announceSwept({ resources: ['volumes'] }), 10);
+  const announcing = setInterval(() => broker.notices.announceSwept({ resources: ['volumes'] }), 10);
   await vi.waitFor(() => expect(listed()).toBeGreaterThan(1));
   clearInterval(announcing);
   await sweeper.stop();

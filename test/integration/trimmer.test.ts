@@ -3,7 +3,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openConnection } from '../../src/broker/connection/connection.js';
 import { Notices } from '../../src/broker/connection/notices.js';
-import { SettledSequences } from '../../src/broker/consume/settled-sequences.js';
+import { AcknowledgedSequences } from '../../src/broker/consume/delivery.js';
 import { DirectRead } from '../../src/broker/read/direct-read.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -190,7 +190,7 @@ it('messages behind one that stays unacknowledged are removed too, once they are
   await fleet.queue.setup(['step']);
   const broker = await fleet.queue.broker();
   const { connection, subjects, topology } = broker;
-  const acknowledged = new SettledSequences();
+  const acknowledged = new AcknowledgedSequences();
   const source = { kind: 'jobs' as const, ...subjects.consumerFor('jobs', 'normal', 'step'), acknowledged };
   await fleet.queue.addJobs(Array.from({ length: 100 }, () => ({ type: 'step', payload: 1 })));
   const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
@@ -249,7 +249,7 @@ describe('of a consumer that several workers share', () => {
     await using fleet = await startFleet({ nats, workers: 0 });
     const broker = await fleet.queue.broker();
     const sources = (['jobs', 'webhooks'] as const).map((kind, index) => {
-      const acknowledged = new SettledSequences();
+      const acknowledged = new AcknowledgedSequences();
       acknowledged.add(7 + index);
       return { kind, ...broker.subjects.consumerFor(kind, 'normal', 'send_webhook'), acknowledged };
     });

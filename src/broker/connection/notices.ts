@@ -1,10 +1,17 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Subjects } from '../../wire/subjects.js';
 import { newInbox } from './client-internals.js';
 import { isOpen, send, subscribe } from './guarded.js';
 
 /** What a notice says; bytes that are no JSON object say nothing. */
 export type NoticeBody = Record<string, unknown>;
+
+/** What a sweep tells the other workers. */
+export interface SweptNotice {
+  /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
+  resources: string[];
+}
 
 /** An answer comes from as many processes as listen; when none has come for this long, all have. */
 const QUIET_MS = 250;
@@ -26,15 +33,53 @@ const INBOX = /^_INBOX(_[A-Za-z0-9_-]+)?\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
  */
 export class Notices {
   readonly #connection: NatsConnection;
+  readonly #subjects: Subjects;
   readonly #logger: Logger;
 
-  constructor(connection: NatsConnection, logger: Logger) {
+  constructor(connection: NatsConnection, subjects: Subjects, logger: Logger) {
     this.#connection = connection;
+    this.#subjects = subjects;
     this.#logger = logger;
   }
 
   get isClosed(): boolean {
     return !isOpen(this.#connection);
+  }
+
+  /**
+   * Hears that a transition of a job is being written; returns how to stop. It may be refused yet, and one that is written while
+   * the connection is lost is not heard.
+   */
+  onTransition(id: string, listener: () => void): () => void {
+    const subject = this.#subjects.eventsOf(id);
+    const subscription = subscribe(this.#connection, subject, () => listener(), this.#logger);
+    return () => subscription.unsubscribe();
+  }
+
+  /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
+  announceCancelled(id: string, seq: number): void {
+    this.tell(this.#subjects.cancelled(), { id, seq });
+  }
+
+  /** Hears what is said of cancelled jobs, which anybody may say; returns how to stop. */
+  onCancelled(listener: (id: string, seq: number) => void): () => void {
+    const onNotice = ({ id, seq }: NoticeBody) => {
+      if (typeof id === 'string' && typeof seq === 'number') listener(id, seq);
+    };
+    return this.hear(this.#subjects.cancelled(), onNotice, MAX_SHORT_NOTICE_BYTES);
+  }
+
+  /** Tells the other workers that this one sweeps, so that they need not for a while. */
+  announceSwept(notice: SweptNotice): void {
+    this.tell(this.#subjects.swept(), notice);
+  }
+
+  /** Hears when a worker says that it sweeps, this one included; returns how to stop. */
+  onSwept(listener: (notice: SweptNotice) => void): () => void {
+    const onNotice = ({ resources }: NoticeBody) => {
+      if (Array.isArray(resources)) listener({ resources });
+    };
+    return this.hear(this.#subjects.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   /** Sends a notice, unless the connection is closed: then nobody is there to send it to. */
@@ -52,15 +97,6 @@ export class Notices {
       if (data.length <= maxBytes) listener(readObject(data));
     };
     const subscription = subscribe(this.#connection, subject, onMessage, this.#logger);
-    return () => subscription.unsubscribe();
-  }
-
-  /**
-   * Hears that something was published on a subject, stored or not, whatever it says; returns how to stop.
-   * @throws JetfleetError `JETFLEET_CLOSED`
-   */
-  sense(subject: string, listener: () => void): () => void {
-    const subscription = subscribe(this.#connection, subject, () => listener(), this.#logger);
     return () => subscription.unsubscribe();
   }
 

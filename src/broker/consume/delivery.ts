@@ -4,13 +4,13 @@ import type { WorkMessage } from '../../wire/job-message.js';
 import type { Replies } from '../connection/replies.js';
 import { headerReader } from '../read/message-headers.js';
 import { parseAckSubject } from './ack-subject.js';
-import type { AckWindow } from './ack-window.js';
 
 /** How long an idle pull waits at the server; short, so that a leader change costs little. */
 export const EXPIRES_MS = 5_000;
 /** The server hands nothing out for a request that has expired. With this for its way, a message is called fresh. */
 export const FRESH_MS = EXPIRES_MS + 2_000;
 
+const ACK = '+ACK';
 const NAK = '-NAK';
 const WORKING = '+WPI';
 
@@ -18,7 +18,7 @@ const WORKING = '+WPI';
 export class Delivery implements WorkMessage {
   readonly #msg: Msg;
   readonly #replies: Replies;
-  readonly #acks: AckWindow;
+  readonly #acknowledged: AcknowledgedSequences;
   readonly #askedMs: number;
   readonly seq: number;
   readonly timeMs: number;
@@ -35,11 +35,11 @@ export class Delivery implements WorkMessage {
    * @param msg with a reply for its acknowledgement; see {@link parseAckSubject}
    * @param askedMs when its request was sent, or an earlier one, ms of `performance.now()`
    */
-  constructor(msg: Msg, askedMs: number, replies: Replies, acks: AckWindow) {
+  constructor(msg: Msg, askedMs: number, replies: Replies, acknowledged: AcknowledgedSequences) {
     this.#msg = msg;
     this.#askedMs = askedMs;
     this.#replies = replies;
-    this.#acks = acks;
+    this.#acknowledged = acknowledged;
     const { deliveryCount, seq, consumerSeq, timeMs, pending } = parseAckSubject(msg.reply ?? '');
     this.deliveryCount = deliveryCount;
     this.seq = seq;
@@ -68,7 +68,8 @@ export class Delivery implements WorkMessage {
 
   /** The job is settled: the message does not come again, and is removed later. */
   ack(): void {
-    this.#acks.ack(this.#msg.reply as string, this.seq);
+    this.#acknowledged.add(this.seq);
+    this.#reply(ACK);
   }
 
   /** Hands the message back, to be delivered again at once or after `delayMs`. */
@@ -83,5 +84,35 @@ export class Delivery implements WorkMessage {
 
   #reply(body: string): void {
     this.#replies.send(this.#msg.reply as string, body);
+  }
+}
+
+/** Beyond this many nothing more is kept: what a worker does not know, it reads. */
+const MAX_KEPT = 1_000_000;
+
+/** Which messages of one consumer this worker has acknowledged, as long as they may still be stored. */
+export class AcknowledgedSequences {
+  #seqs: number[] = [];
+
+  get size(): number {
+    return this.#seqs.length;
+  }
+
+  add(seq: number): void {
+    if (this.#seqs.length < MAX_KEPT) this.#seqs.push(seq);
+  }
+
+  known(): ReadonlySet<number> {
+    return new Set(this.#seqs);
+  }
+
+  /** Takes out the first `count`, in the order in which they were acknowledged. */
+  shift(count: number): number[] {
+    return this.#seqs.splice(0, count);
+  }
+
+  /** Those up to `last` are stored no more. */
+  forget(last: number): void {
+    this.#seqs = this.#seqs.filter((seq) => seq > last);
   }
 }

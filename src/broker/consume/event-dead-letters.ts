@@ -1,6 +1,6 @@
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { beginningOf } from '../../jobs/excerpt.js';
-import { InTurn } from '../in-turn.js';
+import { AtOnce } from '../at-once.js';
 
 /** An event that a durable consumer has given up, since its handler failed each time. */
 export interface EventDeadLetter {
@@ -31,7 +31,7 @@ export class EventDeadLetters {
   readonly #consumer: string;
   /** What this process has written, by key, lately. */
   readonly #own = new Map<string, string>();
-  readonly #writes = new InTurn();
+  readonly #writes = new AtOnce(1);
   #checks: NodeJS.Timeout[] = [];
 
   constructor(jsm: JetStreamManager, stream: string, consumer: string) {

@@ -3,23 +3,17 @@ import type { Logger } from '../../telemetry/logger.js';
 import { newInbox } from '../connection/client-internals.js';
 import { closedConnection, type GuardedSubscription, send, subscribe } from '../connection/guarded.js';
 import type { Replies } from '../connection/replies.js';
-import type { ReplyInbox } from '../connection/reply-inbox.js';
-import { AckWindow } from './ack-window.js';
-import { Delivery, EXPIRES_MS } from './delivery.js';
-import type { SettledSequences } from './settled-sequences.js';
+import { AcknowledgedSequences, Delivery, EXPIRES_MS } from './delivery.js';
 
 export interface PullSourceOptions {
   connection: NatsConnection;
   replies: Replies;
-  inbox: ReplyInbox;
   logger: Logger;
   stream: string;
   consumer: string;
   onDelivery: (delivery: Delivery) => void;
   /** The request that waited has ended: it was served, expired or got lost. */
   onWaitEnd: () => void;
-  /** Acknowledgements were carried out, so that more may be taken. */
-  onRoom: () => void;
   /** The consumer has gone back: it was made anew, or came back from a crash without its last deliveries. */
   onRewound: () => void;
   /** The consumer or its stream is gone. */
@@ -56,7 +50,8 @@ interface Inbox {
 export class PullSource {
   readonly #options: PullSourceOptions;
   readonly #subject: string;
-  readonly #acks: AckWindow;
+  /** What this source has acknowledged and may still be stored. */
+  readonly acknowledged = new AcknowledgedSequences();
   #taking: Inbox;
   /** The server passes over a request that nobody listens to any more, so these have an inbox that can be closed. */
   #waiting: Inbox | undefined;
@@ -70,19 +65,8 @@ export class PullSource {
 
   constructor(options: PullSourceOptions) {
     this.#options = options;
-    this.#acks = new AckWindow(options.replies, options.inbox, options.onRoom);
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
     this.#taking = this.#openInbox();
-  }
-
-  /** True while the server has too many acknowledgements to carry out: nothing more should be taken. */
-  get isFull(): boolean {
-    return this.#acks.isFull;
-  }
-
-  /** What this source has acknowledged and may still be stored. */
-  get settled(): SettledSequences {
-    return this.#acks.settled;
   }
 
   /** True while a request waits at the server: then its consumer has nothing to hand out, or hands it to this source. */
@@ -246,7 +230,7 @@ export class PullSource {
       take.got++;
       take.left--;
     } else if (inbox === this.#waiting) this.#endWait();
-    const delivery = new Delivery(msg, inbox.askedMs, this.#options.replies, this.#acks);
+    const delivery = new Delivery(msg, inbox.askedMs, this.#options.replies, this.acknowledged);
     if (delivery.consumerSeq <= this.#consumerSeq) this.#options.onRewound();
     this.#consumerSeq = delivery.consumerSeq;
     this.#mayHaveMore = delivery.pending !== 0;

@@ -11,10 +11,9 @@ import {
   type ServerSync,
 } from './commit-options.js';
 import { type PendingWrite, PendingWrites, type Settle } from './pending-writes.js';
-import type { Answer } from './publish-answer.js';
 import { UnansweredWrites } from './unanswered-writes.js';
 import { closedError, conflict, noStream, overloaded, refused, unconfirmed } from './write-errors.js';
-import { WriteSender } from './write-sender.js';
+import { type Answer, WriteSender } from './write-sender.js';
 
 /** The last message on a filter: after a lost answer it shows whether a write is stored. */
 export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Array } | undefined>;

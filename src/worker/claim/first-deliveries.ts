@@ -53,7 +53,7 @@ export class FirstDeliveries {
     const { config, state } = await this.#broker.topology.streamInfo('jobs');
     if (config.num_replicas !== 1) return;
     // From now on, so that no cancellation is missed between what is read and what is heard.
-    this.#stopHearing ??= this.#broker.onCancelled((id) => this.#noteCancelled(id));
+    this.#stopHearing ??= this.#broker.notices.onCancelled((id) => this.#noteCancelled(id));
     const isKnown =
       (await this.#readClaims()) &&
       (state.messages === 0 || (await this.#readCancelled(Date.parse(state.first_ts))));

@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
-import { isBrokerFailure } from '../../broker/failure.js';
 import { retry } from '../../broker/retry.js';
+import { isBrokerFailure } from '../../broker/topology/manager.js';
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
@@ -139,7 +139,7 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   const moved = { ...record, nextRunAt: isoTime(atMs), updatedAt: isoTime(nowMs) };
   try {
     await broker.appendEvent(moved, seq);
-    await broker.setTimer('waiting', workKindOf(record.type), moved, atMs);
+    await broker.jobs.setTimer('waiting', workKindOf(record.type), moved, atMs);
   } catch (error) {
     // Somebody has moved it on already.
     if (!(error instanceof ConflictError)) throw error;
@@ -160,5 +160,5 @@ export async function setJobTimer(
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
   const due = Date.parse(record.nextRunAt ?? record.updatedAt);
   const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
-  await persistently(services.logger, () => services.broker.setTimer(reason, kind, record, at));
+  await persistently(services.logger, () => services.broker.jobs.setTimer(reason, kind, record, at));
 }

@@ -1,0 +1,175 @@
+import type { JobRequest } from '../../jobs/job-record.js';
+import { encodePayload } from '../../jobs/validation.js';
+import { Header, type HeaderList } from '../../wire/headers.js';
+import { optionHeaders, scheduleHeaders } from '../../wire/job-message.js';
+import {
+  type StreamKind,
+  type Subjects,
+  type TimerReason,
+  WORK_KINDS,
+  type WorkKind,
+  workKindOf,
+} from '../../wire/subjects.js';
+import type { DirectRead } from '../read/direct-read.js';
+import type { CommitLog } from './commit-log.js';
+import { type Append, type Appended, headerLines } from './commit-options.js';
+
+/** Publishes the messages and the timers of jobs. */
+export class JobMessages {
+  readonly #subjects: Subjects;
+  readonly #logs: Readonly<Record<StreamKind, CommitLog>>;
+  readonly #read: DirectRead;
+
+  constructor(subjects: Subjects, logs: Readonly<Record<StreamKind, CommitLog>>, read: DirectRead) {
+    this.#subjects = subjects;
+    this.#logs = logs;
+    this.#read = read;
+  }
+
+  /**
+   * Makes a job durable: one message, for `runAtMs` behind a broker timer. One whose id was made for it has a message id,
+   * and is stored without a question. Any other is stored only while no message and no timer carries its id.
+   * @param body the payload as JSON
+   * @returns its sequence, and whether the broker knew the message id already
+   * @throws ConflictError when a message or a timer carries the id
+   */
+  enqueue(
+    request: JobRequest,
+    runAtMs?: number,
+    body: string = encodePayload(request.payload),
+  ): Promise<Appended> {
+    const { type, priority, id } = request;
+    const kind = workKindOf(type);
+    const log = this.#logs[kind];
+    if (request.isNew && runAtMs === undefined)
+      return log.append(new Envelopes(this.#subjects).appendOf({ request, body }));
+    const address = { kind, priority, type, id };
+    if (runAtMs !== undefined) {
+      const timer = this.#subjects.schedule(kind, id);
+      return this.#logs.timers.append({
+        subject: timer,
+        data: body,
+        headers: timerHeaders(request, runAtMs, this.#subjects.due(address)),
+        // A second timer on its subject would replace the first.
+        expect: { filter: timer, lastSeq: 0 },
+      });
+    }
+    return log.append({
+      subject: this.#subjects.work(address),
+      data: body,
+      headers: optionHeaders(request),
+      expect: { filter: this.#subjects.workOf(kind, id), lastSeq: 0 },
+    });
+  }
+
+  /**
+   * Makes jobs durable that start at once and whose ids were made for them; see {@link enqueue}.
+   * @returns what that resolves to or rejects with, for each in its order, once all have their answer
+   */
+  async enqueueNew(jobs: readonly { request: JobRequest; body: string }[]): Promise<(Appended | Error)[]> {
+    const outcomes: (Appended | Error)[] = new Array(jobs.length);
+    const envelopes = new Envelopes(this.#subjects);
+    const store = async (kind: WorkKind) => {
+      const own = jobs.flatMap(({ request }, index) => (workKindOf(request.type) === kind ? [index] : []));
+      const appends = own.map((index) => envelopes.appendOf(jobs[index] as (typeof jobs)[number]));
+      const answers = await this.#logs[kind].appendEach(appends);
+      for (const [at, index] of own.entries()) outcomes[index] = answers[at] as Appended | Error;
+    };
+    await Promise.all(WORK_KINDS.map(store));
+    return outcomes;
+  }
+
+  /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
+  async isStored({ type, priority, id }: JobRequest, seq: number): Promise<boolean> {
+    const kind = workKindOf(type);
+    const stored = await this.#read.bySequence(this.#subjects.streamName(kind), seq);
+    return stored?.subject === this.#subjects.work({ kind, priority, type, id });
+  }
+
+  /**
+   * Publishes once more the message of a job that has a record already, or of one whose parent its id does not show. It goes by
+   * way of TIMERS, from which alone a worker believes that it is the job's. Workers drop a second one. It has no message id: a
+   * producer that publishes the same one on the work stream first would make the server drop it.
+   */
+  async enqueueAgain(request: JobRequest): Promise<void> {
+    const { id, type, priority, payload } = request;
+    await this.#logs.timers.append({
+      subject: this.#subjects.due({ kind: workKindOf(type), priority, type, id }),
+      data: encodePayload(payload),
+      headers: [...optionHeaders(request), [Header.CREATED_AT, request.createdAt]],
+    });
+  }
+
+  /** Sets the timer that brings a job's message back. Setting it again replaces it. */
+  async setTimer(reason: TimerReason, kind: WorkKind, request: JobRequest, runAtMs: number): Promise<void> {
+    const address = { kind, priority: request.priority, type: request.type, id: request.id };
+    await this.#logs.timers.append({
+      subject: this.#subjects.timer(reason, address),
+      data: encodePayload(request.payload),
+      headers: timerHeaders(request, runAtMs, this.#subjects.due(address)),
+    });
+  }
+}
+
+/** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
+function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {
+  return [
+    ...optionHeaders(request),
+    [Header.CREATED_AT, request.createdAt],
+    ...scheduleHeaders(atMs, target),
+  ];
+}
+
+/** Message ids of Jetfleet, apart from those that producers choose. */
+const MESSAGE_ID = `${Header.MSG_ID}: jetfleet:`;
+
+/**
+ * The messages of jobs whose ids were made for them. Subject and headers are made once for jobs in a row that have type,
+ * priority and options in common, as a long list mostly has.
+ */
+class Envelopes {
+  readonly #subjects: Subjects;
+  #last: JobRequest | undefined;
+  #subject = '';
+  #lines = '';
+
+  constructor(subjects: Subjects) {
+    this.#subjects = subjects;
+  }
+
+  /**
+   * @param body the payload as JSON
+   * @throws TypeError for an option with a line break
+   */
+  appendOf({ request, body }: { request: JobRequest; body: string }): Append {
+    if (!this.#last || !isAlike(request, this.#last)) this.#open(request);
+    const { id } = request;
+    return {
+      subject: `${this.#subject}.${id}`,
+      data: body,
+      headers: `${MESSAGE_ID}${id}\r\n${this.#lines}`,
+    };
+  }
+
+  #open(request: JobRequest): void {
+    const { type, priority } = request;
+    // Nothing is kept of one that cannot be sent.
+    const lines = headerLines(optionHeaders(request));
+    this.#subject = this.#subjects.work({ kind: workKindOf(type), priority, type });
+    this.#lines = lines;
+    this.#last = request;
+  }
+}
+
+function isAlike(one: JobRequest, other: JobRequest): boolean {
+  return (
+    one.type === other.type &&
+    one.priority === other.priority &&
+    one.maxAttempts === other.maxAttempts &&
+    one.timeoutMs === other.timeoutMs &&
+    one.webhookUrl === other.webhookUrl &&
+    one.traceparent === other.traceparent &&
+    one.tracestate === other.tracestate &&
+    one.parentId === other.parentId
+  );
+}
