@@ -7,16 +7,11 @@
  * drawings and who runs them in `jetfleet/inspect`, and a nats-server for development and tests in `jetfleet/embedded`.
  */
 export type { NatsConnection } from './broker/connection/connection.js';
-export type {
-  EventFilter,
-  EventHandler,
-  EventMeta,
-  EventOptions,
-  EventSubscription,
-} from './broker/consume/event-consumer.js';
+export type { EventHandler, EventMeta, EventSubscription } from './broker/consume/event-consumer.js';
 export type { EventDeadLetter } from './broker/consume/event-dead-letters.js';
+export type { EventFilter, EventOptions } from './broker/consume/event-options.js';
 export { type Drift, formatDrift } from './broker/topology/drift.js';
-export type { TopologyReport } from './broker/topology/topology.js';
+export type { TopologyReport } from './broker/topology/report.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';

@@ -13,14 +13,9 @@ import { flush } from './connection/guarded.js';
 import { Notices } from './connection/notices.js';
 import { Replies } from './connection/replies.js';
 import { ReplyInbox } from './connection/reply-inbox.js';
-import {
-  consumeEvents,
-  type EventFilter,
-  type EventHandler,
-  type EventOptions,
-  type EventSubscription,
-} from './consume/event-consumer.js';
+import { consumeEvents, type EventHandler, type EventSubscription } from './consume/event-consumer.js';
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
+import type { EventFilter, EventOptions } from './consume/event-options.js';
 import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import { CommitLog } from './publish/commit-log.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
@@ -30,9 +25,10 @@ import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
 import { HandlerSettings } from './topology/handler-settings.js';
 import { MissingStreams } from './topology/missing-streams.js';
+import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
 import type { TopologyOptions } from './topology/stream-config.js';
-import { Topology, type TopologyReport } from './topology/topology.js';
+import { Topology } from './topology/topology.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */

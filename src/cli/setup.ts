@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatDrift, OTHER_NAMESPACE } from '../broker/topology/drift.js';
-import { assertAllowed, SINGLE_COPIES } from '../broker/topology/topology.js';
+import { assertAllowed, SINGLE_COPIES } from '../broker/topology/report.js';
 import { JobType } from '../jobs/vocabulary.js';
 import { ExitCode } from './exit-code.js';
 import { type GlobalOptions, openQueue, withExamples } from './options.js';

@@ -1,11 +1,7 @@
 import type { Broker } from '../broker/broker.js';
-import type {
-  EventFilter,
-  EventHandler,
-  EventOptions,
-  EventSubscription,
-} from '../broker/consume/event-consumer.js';
+import type { EventHandler, EventSubscription } from '../broker/consume/event-consumer.js';
 import type { EventFeed } from '../broker/consume/event-feed.js';
+import type { EventFilter, EventOptions } from '../broker/consume/event-options.js';
 import {
   type AddOptions,
   assertDefinition,

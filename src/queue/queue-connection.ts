@@ -1,8 +1,8 @@
 /** The connection of one queue: opened on its first use, closed once what is under way is done. */
 import { Broker, type BrokerOptions } from '../broker/broker.js';
 import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
+import { assertSafe, type TopologyReport } from '../broker/topology/report.js';
 import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
-import { assertSafe, type TopologyReport } from '../broker/topology/topology.js';
 import { atMost } from '../jobs/deadline.js';
 import { defined } from '../jobs/defined.js';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
-import { assertAllowed } from '../broker/topology/topology.js';
+import { assertAllowed } from '../broker/topology/report.js';
 import {
   type CoveringConsumer,
   coveringConsumers,

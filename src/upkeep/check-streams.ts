@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { type Drift, isForeign, OTHER_NAMESPACE } from '../broker/topology/drift.js';
 import { STREAM_NOT_FOUND, unlessMissing } from '../broker/topology/manager.js';
-import { assertAllowed } from '../broker/topology/topology.js';
+import { assertAllowed } from '../broker/topology/report.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 

@@ -10,7 +10,7 @@ import {
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
-import { assertAllowed, assertSafe } from '../broker/topology/topology.js';
+import { assertAllowed, assertSafe } from '../broker/topology/report.js';
 import { Inspector } from '../inspect/inspector.js';
 import { atMost } from '../jobs/deadline.js';
 import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';

@@ -2,7 +2,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/consume/delivery.js';
 import type { PullSource } from '../broker/consume/pull-source.js';
-import { assertAllowed, dangerIn } from '../broker/topology/topology.js';
+import { assertAllowed, dangerIn } from '../broker/topology/report.js';
 import { atMost } from '../jobs/deadline.js';
 import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';

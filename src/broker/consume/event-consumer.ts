@@ -1,63 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  AckPolicy,
-  type ConsumerConfig,
-  type ConsumerMessages,
-  DeliverPolicy,
-  type JetStreamManager,
-  type JsMsg,
-} from '@nats-io/jetstream';
+import type { ConsumerConfig, ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { atMost } from '../../jobs/deadline.js';
-import { BrokerError, JetfleetError, ValidationError } from '../../jobs/errors.js';
-import { excerptOf } from '../../jobs/excerpt.js';
+import { BrokerError, JetfleetError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
-import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { checkedTime, checkInteger, checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
-import { assertFunction, assertOptions, type OptionNames } from '../../jobs/options.js';
-import { isJobType, isStatus, type JobStatus } from '../../jobs/vocabulary.js';
+import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
+import { assertFunction } from '../../jobs/options.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { UserCode } from '../../telemetry/user-code.js';
-import { ANY, type Any, type Subjects } from '../../wire/subjects.js';
+import type { Subjects } from '../../wire/subjects.js';
 import type { BrokerClock } from '../connection/broker-clock.js';
 import type { StoredMessage } from '../read/direct-read.js';
 import { CONSUMER_NOT_FOUND, openClient, openManager, unlessMissing } from '../topology/manager.js';
 import { EventDeadLetters } from './event-dead-letters.js';
-
-/** Which events to see; what is left out matches everything. */
-export interface EventFilter {
-  type?: string | string[];
-  status?: JobStatus | JobStatus[];
-  id?: string;
-}
-
-export interface EventOptions {
-  filter?: EventFilter;
-  /**
-   * A name under which the broker remembers how far this consumer has come, over restarts; processes that use the
-   * same name share the events. Without one, the position is forgotten when the consumer closes.
-   */
-  durable?: string;
-  /** Where a new consumer begins: `new` (default), `all` that is kept, a time, or a sequence. */
-  from?: 'new' | 'all' | Date | { seq: number };
-  /**
-   * How often an event is delivered before it becomes a dead letter: 1 to 10,000. The pauses between deliveries grow from
-   * one second to 30. Defaults to 20, which takes some 8 minutes.
-   */
-  maxDeliver?: number;
-  /** Events handled at once. Defaults to 1, which keeps the order even when one is delivered again. */
-  concurrency?: number;
-}
-
-const EVENT_FILTER: OptionNames<Required<EventFilter>> = { type: true, status: true, id: true };
-const EVENT_OPTIONS: OptionNames<Required<EventOptions>> = {
-  filter: true,
-  durable: true,
-  from: true,
-  maxDeliver: true,
-  concurrency: true,
-};
+import { ACK_WAIT_MS, checkEventOptions, type EventOptions, wantedConsumer } from './event-options.js';
 
 /** What is known of an event besides its record. */
 export interface EventMeta {
@@ -86,12 +43,9 @@ export interface EventSubscription extends AsyncDisposable {
   readonly closed: Promise<void>;
 }
 
-const ACK_WAIT_MS = 30_000;
 const DEFAULT_MAX_DELIVER = 20;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
-const NANOS_PER_MS = 1_000_000;
-const EPHEMERAL_INACTIVE_MS = 60_000;
 
 export interface EventConsumerSetup {
   connection: NatsConnection;
@@ -118,8 +72,6 @@ export async function consumeEvents(
 ): Promise<EventSubscription> {
   checkEventOptions(options);
   assertFunction('handler', handler);
-  checkInteger('concurrency', options.concurrency, 1, 10_000);
-  checkInteger('maxDeliver', options.maxDeliver, 1, 10_000);
   const { connection, subjects } = setup;
   const stream = subjects.streamName('events');
   const jsm = await openManager(connection);
@@ -266,72 +218,6 @@ function messageOf(error: unknown): string {
   } catch {
     return 'an error that cannot be read';
   }
-}
-
-/** A durable name goes into subjects of the server's API. */
-const DURABLE = /^[A-Za-z0-9_-]{1,128}$/;
-
-function checkEventOptions(options: EventOptions): void {
-  assertOptions('options', options, EVENT_OPTIONS);
-  assertFilter(options.filter ?? {});
-  const { durable } = options;
-  if (durable !== undefined) assertDurable(durable);
-}
-
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be the name of a durable consumer */
-export function assertDurable(durable: string): void {
-  if (typeof durable === 'string' && DURABLE.test(durable)) return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`,
-  );
-}
-
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing */
-export function assertFilter(filter: EventFilter): void {
-  assertOptions('filter', filter, EVENT_FILTER);
-  const { type, status, id } = filter;
-  const refuse = (what: string) => {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', `event filter: ${what}`);
-  };
-  const types = type === undefined ? ['any'] : [type].flat();
-  const statuses = status === undefined ? ['pending'] : [status].flat();
-  if (types.length === 0) refuse('type is an empty list; leave it out to see every type');
-  if (statuses.length === 0) refuse('status is an empty list; leave it out to see every status');
-  for (const each of types) if (!isJobType(each)) refuse(`type ${excerptOf(each)} is not snake_case`);
-  for (const each of statuses) if (!isStatus(each)) refuse(`there is no status ${excerptOf(each)}`);
-  if (id !== undefined && !isJobId(id)) refuse(`${excerptOf(id)} is no job id`);
-}
-
-/** The subjects that a filter stands for. */
-export function filterSubjects(subjects: Subjects, { type, status, id }: EventFilter): string[] {
-  const statuses: readonly (JobStatus | Any)[] = status === undefined ? [ANY] : [status].flat();
-  const types: readonly (string | Any)[] = type === undefined ? [ANY] : [type].flat();
-  return types.flatMap((each) => statuses.map((one) => subjects.event(each, one, id ?? ANY)));
-}
-
-function wantedConsumer(subjects: Subjects, options: EventOptions): Partial<ConsumerConfig> {
-  const { filter = {}, durable, from = 'new', concurrency = 1 } = options;
-  return {
-    ...(durable ? { durable_name: durable } : { inactive_threshold: EPHEMERAL_INACTIVE_MS * NANOS_PER_MS }),
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
-    max_ack_pending: concurrency,
-    filter_subjects: filterSubjects(subjects, filter),
-    ...startingAt(from),
-  };
-}
-
-function startingAt(from: NonNullable<EventOptions['from']>): Partial<ConsumerConfig> {
-  if (from === 'all') return { deliver_policy: DeliverPolicy.All };
-  if (from === 'new') return { deliver_policy: DeliverPolicy.New };
-  if (from instanceof Date) {
-    const start = new Date(checkedTime('from', from)).toISOString();
-    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: start };
-  }
-  // Without a number the server would begin somewhere else.
-  checkInteger('from.seq', from?.seq ?? null, 1);
-  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from.seq };
 }
 
 async function ensureConsumer(

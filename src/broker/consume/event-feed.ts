@@ -5,7 +5,7 @@ import { checkInteger } from '../../jobs/numbers.js';
 import type { Subjects } from '../../wire/subjects.js';
 import type { StoredMessage } from '../read/direct-read.js';
 import { openClient } from '../topology/manager.js';
-import { assertFilter, type EventFilter, filterSubjects } from './event-consumer.js';
+import { assertFilter, type EventFilter, filterSubjects } from './event-options.js';
 
 /** An event as its stream holds it. */
 export interface FedEvent {

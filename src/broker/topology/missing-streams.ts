@@ -2,7 +2,7 @@ import { atMost } from '../../jobs/deadline.js';
 import { BrokerError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { isLeaderless } from './manager.js';
-import { dangerIn, type TopologyReport } from './topology.js';
+import { dangerIn, type TopologyReport } from './report.js';
 
 /** Streams are created again at most so often: a subject that none of them covers must not be a request each time. */
 const PAUSE_MS = 1_000;

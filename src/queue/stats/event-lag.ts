@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
-import { assertDurable } from '../../broker/consume/event-consumer.js';
 import { deadLettersOf, type EventDeadLetter } from '../../broker/consume/event-dead-letters.js';
+import { assertDurable } from '../../broker/consume/event-options.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import type { OptionNames } from '../../jobs/options.js';
 
