@@ -1,5 +1,6 @@
-// The import arrows: jobs <- wire <- broker <- queue <- upkeep and inspect <- worker <- instances and webhooks <- doctor and http
-// <- cli; machines stands on jobs alone. The engine (jobs to worker) knows nothing of instances, webhooks and providers.
+// The import arrows: jobs <- wire <- broker <- queue <- upkeep and inspect <- worker <- instances <- webhooks <- doctor and http
+// <- cli; machines stands on jobs alone. The engine (jobs to worker) knows job types as values, and nothing of instances,
+// webhooks and providers: src/jetfleet.ts gives it those of the product.
 // Each layer lists what it may import; anything else inside the repository is an error.
 const toJobs = ['src/jobs', 'src/telemetry'];
 const toQueue = ['src/queue', 'src/broker', 'src/wire', ...toJobs];
@@ -17,10 +18,14 @@ const layers = {
   'src/worker': ['src/worker', 'src/inspect', 'src/upkeep', 'machines', ...toQueue],
   'src/gpu': ['src/gpu', ...toJobs],
   'src/instances': ['src/instances', 'src/gpu', 'src/worker', 'src/upkeep', 'machines', ...toQueue],
-  'src/webhooks': ['src/webhooks', 'src/worker', 'machines', ...toJobs],
+  'src/webhooks': ['src/webhooks', 'src/instances', 'src/worker', 'machines', ...toQueue],
   'src/doctor': ['src/doctor', 'src/instances', 'src/gpu', 'src/upkeep', ...toQueue],
-  'src/http': ['src/http', 'src/inspect', ...toQueue],
+  'src/http': ['src/http', 'src/webhooks', 'src/inspect', ...toQueue],
 };
+/** What charts and the dashboard may know of the product's jobs: the types of their payloads and results. */
+const schemas = '^src\\/(instances|webhooks)\\/schemas\\.ts$';
+const mayKnowTypes = ['machines', 'dashboard'];
+const engine = ['src/jobs', 'src/wire', 'src/broker', 'src/queue', 'src/upkeep', 'src/inspect', 'src/worker'];
 const escapeSlashes = (path) => path.replaceAll('/', '\\/');
 const inside = (folders) => `^(${folders.map(escapeSlashes).join('|')})\\/`;
 
@@ -31,8 +36,25 @@ module.exports = {
       severity: 'error',
       comment: `${layer} may import only ${allowed.join(', ')}`,
       from: { path: inside([layer]) },
-      to: { path: '^(src|machines|dashboard|test|examples)\\/', pathNot: inside(allowed) },
+      to: {
+        path: '^(src|machines|dashboard|test|examples)\\/',
+        pathNot: mayKnowTypes.includes(layer) ? `${inside(allowed)}|${schemas}` : inside(allowed),
+      },
     })),
+    {
+      name: 'schemas-as-types',
+      severity: 'error',
+      comment: 'Charts and the dashboard know the jobs of the product by their types alone.',
+      from: { path: inside(mayKnowTypes) },
+      to: { path: schemas, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'engine-without-product',
+      severity: 'error',
+      comment: 'The engine is given job types as values, and imports none.',
+      from: { path: inside(engine) },
+      to: { path: '^src\\/(instances|webhooks|gpu|http|cli|doctor|[a-z-]+\\.ts$)' },
+    },
     {
       name: 'nats-only-in-broker',
       severity: 'error',

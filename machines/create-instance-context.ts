@@ -1,7 +1,6 @@
+import type { CreateInstancePayload, CreateInstanceResult } from '../src/instances/schemas.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { CreateInstancePayload } from '../src/jobs/payloads.js';
-import { JobType } from '../src/jobs/vocabulary.js';
 import { emptyInput, type RunInput } from './run-input.js';
 
 /** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
@@ -12,18 +11,6 @@ export interface Offer {
 
 export interface FoundInstance {
   id: string;
-}
-
-/** The `result` of a completed `create_instance`. */
-export interface CreateInstanceResult {
-  novitaInstanceId: string;
-  /** Absent for an adopted instance. */
-  region?: string;
-  productId?: string;
-  /** Whether an earlier attempt had rented the instance. */
-  adopted: boolean;
-  /** Other instances of the same name: the oldest was kept, and a `delete_instance` job removes each of these. */
-  duplicates?: string[];
 }
 
 export interface CreateInstanceContext {
@@ -85,13 +72,13 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     ...(onTimeout !== undefined && { onTimeout }),
   };
   const deletes = duplicates.map((id, index) => ({
-    type: JobType.DELETE_INSTANCE,
+    type: 'delete_instance',
     idSuffix: `delete-${index + 1}`,
     payload: { instanceId, novitaInstanceId: id },
   }));
   return {
     kind: 'completed',
     result,
-    next: [{ type: JobType.MONITOR_INSTANCE, idSuffix: 'monitor', payload }, ...deletes],
+    next: [{ type: 'monitor_instance', idSuffix: 'monitor', payload }, ...deletes],
   };
 }

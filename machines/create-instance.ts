@@ -1,8 +1,8 @@
 import { assign, setup } from 'xstate';
+import type { CreateInstancePayload } from '../src/instances/schemas.js';
 import { JetfleetError } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { CreateInstancePayload } from '../src/jobs/payloads.js';
 import {
   type CreateInstanceContext,
   contextOf,

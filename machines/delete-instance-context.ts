@@ -1,16 +1,10 @@
+import type { DeleteInstancePayload, DeleteInstanceResult } from '../src/instances/schemas.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
 import type { FoundInstance } from './create-instance-context.js';
 import { isProven, type Repeated, readAgain } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
 import { retryDelayMs } from './time.js';
-
-/** The `result` of a completed `delete_instance`. */
-export interface DeleteInstanceResult {
-  /** The provider's ids of what was there and is gone now; empty when nothing was found. */
-  deleted: string[];
-}
 
 /** What one look leaves for the next. */
 export interface DeleteCheckpoint {

@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate';
+import type { DeleteInstancePayload } from '../src/instances/schemas.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { DeleteInstancePayload } from '../src/jobs/payloads.js';
 import type { FoundInstance } from './create-instance-context.js';
 import {
   contextOf,

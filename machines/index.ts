@@ -1,5 +1,11 @@
 /** The statecharts of Jetfleet: pure, drawn in `docs/machines.md`, and given their I/O by the worker. */
 
+export type {
+  CreateInstanceResult,
+  DeleteInstanceResult,
+  MonitorInstanceResult,
+} from '../src/instances/schemas.js';
+export type { Delivery } from '../src/webhooks/schemas.js';
 export type { CreateInstanceSettings } from './create-instance.js';
 export {
   createInstanceChart,
@@ -7,19 +13,10 @@ export {
   DEFAULT_SETTLE_DELAY_MS,
   MAX_LOOK_UPS,
 } from './create-instance.js';
-export type {
-  CreateInstanceContext,
-  CreateInstanceResult,
-  FoundInstance,
-  Offer,
-} from './create-instance-context.js';
+export type { CreateInstanceContext, FoundInstance, Offer } from './create-instance-context.js';
 export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
-export type {
-  DeleteCheckpoint,
-  DeleteInstanceContext,
-  DeleteInstanceResult,
-} from './delete-instance-context.js';
+export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobContext, JobEvent, JobMachineInput } from './job-context.js';
@@ -35,12 +32,11 @@ export type {
   MonitorActorInput,
   MonitorCheckpoint,
   MonitorInstanceContext,
-  MonitorInstanceResult,
 } from './monitor-instance-context.js';
 export { endsTheWait, isBroken, isGone } from './monitor-instance-context.js';
 export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
-export type { Delivery, SendWebhookContext } from './send-webhook.js';
+export type { SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';
 export { claimedAttempt, failedAttempt } from './short-path.js';
 export type {

@@ -1,11 +1,10 @@
+import type { MonitorInstancePayload, MonitorInstanceResult } from '../src/instances/schemas.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
-import { DEFAULT_MAX_WAIT_TIME_MS } from '../src/jobs/limits.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
 import { isConfirmed, isProven, type Repeated, readAgain } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
-import { sinceMs } from './time.js';
+import { DEFAULT_MAX_WAIT_TIME_MS, sinceMs } from './time.js';
 
 /**
  * What a check found; null when the provider does not know the instance. `name` is the provider's for it. `nextPollMs` is
@@ -18,14 +17,6 @@ export type InstanceCheck = {
   reason?: string;
   nextPollMs?: number;
 } | null;
-
-/** The `result` of a completed `monitor_instance`. */
-export interface MonitorInstanceResult {
-  novitaInstanceId: string;
-  status: 'running';
-  /** From `startTime` to the run that found the instance running. */
-  elapsedTime: number;
-}
 
 /** Removing or stopping the instance, once that has begun. */
 export interface Removal {

@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate';
+import type { MonitorInstancePayload } from '../src/instances/schemas.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { MonitorInstancePayload } from '../src/jobs/payloads.js';
 import {
   actorInput,
   contextOf,

@@ -2,15 +2,8 @@ import { assign, setup } from 'xstate';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import type { SendWebhookPayload } from '../src/jobs/payloads.js';
+import type { Delivery, SendWebhookPayload } from '../src/webhooks/schemas.js';
 import { emptyInput, notProvided, type RunInput } from './run-input.js';
-
-/** The `result` of a completed `send_webhook`. */
-export interface Delivery {
-  /** HTTP status of the answer. */
-  status: number;
-  durationMs: number;
-}
 
 export interface SendWebhookContext {
   input: RunInput<SendWebhookPayload>;

@@ -1,5 +1,8 @@
 import { toJobError } from '../src/jobs/job-error.js';
 
+/** How long an instance may take from create to running before `onTimeout` applies. */
+export const DEFAULT_MAX_WAIT_TIME_MS = 600_000;
+
 /** Zero where a time cannot be read: what is unknown must not remove an instance. */
 export function sinceMs(from: string | undefined, now: string): number {
   const ms = Date.parse(now) - Date.parse(from ?? '');

@@ -23,6 +23,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/gpu': 'The interface of GPU providers, the adapter of Novita, and its simulator.',
   'src/instances': 'Rents, watches and deletes instances: what `gpuInstances` brings to a worker.',
   'src/webhooks': 'Signs, guards and delivers webhooks: what `webhooks` brings to a worker.',
+  'src/jetfleet.ts': 'The queue of the package: the engine, given the job types of instances and webhooks.',
   'src/doctor': 'Examines the server, the streams, the jobs and the instances.',
   dashboard: 'The web page.',
   'src/http': 'The HTTP API, which serves the dashboard too.',
@@ -70,7 +71,8 @@ const WALK: readonly (readonly [title: string, steps: readonly (readonly [file: 
         ['src/worker/run/run-context.ts', 'What the handler sees.'],
         ['src/worker/run/outcome-record.ts', 'The outcome becomes a record.'],
         ['src/queue/transition-record.ts', 'The record names what follows: next jobs, and the webhook.'],
-        ['src/jobs/lifecycle-webhook.ts', 'The webhook, as a job.'],
+        ['src/queue/follow-ups.ts', 'What its type says, and who listens to all types.'],
+        ['src/webhooks/lifecycle-webhook.ts', 'The webhook, as a job.'],
         [
           'src/worker/run/run-services.ts',
           'The record is written, fenced by the one before; then what follows is added, as above.',
@@ -105,7 +107,9 @@ async function foldersOf(): Promise<Graph> {
     if (from === undefined) continue;
     const imported = graph.get(from);
     if (!imported) throw new Error(`${from} has no description in scripts/architecture.ts`);
-    for (const { resolved } of dependencies) {
+    for (const { resolved, dependencyTypes } of dependencies) {
+      // Charts know payloads by their types alone, which are gone once they are compiled.
+      if (from === 'machines' && dependencyTypes.includes('type-only')) continue;
       const to = folderOf(resolved);
       if (to !== undefined && to !== from) imported.add(to);
     }
@@ -118,7 +122,7 @@ async function foldersOf(): Promise<Graph> {
 }
 
 function folderOf(path: string): string | undefined {
-  return /^(src\/index\.ts$|src\/[^/]+(?=\/)|machines(?=\/)|dashboard(?=\/))/.exec(path)?.[0];
+  return /^(src\/(?:index|jetfleet)\.ts$|src\/[^/]+(?=\/)|machines(?=\/)|dashboard(?=\/))/.exec(path)?.[0];
 }
 
 function reachable(graph: Graph, from: Iterable<string>, seen = new Set<string>()): Set<string> {

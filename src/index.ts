@@ -14,10 +14,22 @@ export { type Drift, formatDrift } from './broker/topology/drift.js';
 export type { TopologyReport } from './broker/topology/report.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
+export { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
+export {
+  type CreateInstancePayload,
+  createInstancePayload,
+  type DeleteInstancePayload,
+  deleteInstancePayload,
+  type MonitorInstancePayload,
+  monitorInstancePayload,
+  type OnTimeout,
+} from './instances/schemas.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';
+export { type BuiltInPayloads, JobQueueService, JobType } from './jetfleet.js';
 export {
   type AddOptions,
   defineJob,
+  type EndedJob,
   type JobDefinition,
   type JobDefinitionOptions,
   type JobTypes,
@@ -49,22 +61,9 @@ export {
   type Snoozed,
   snooze,
 } from './jobs/outcome.js';
-export {
-  type BuiltInPayloads,
-  type CreateInstancePayload,
-  createInstancePayload,
-  type DeleteInstancePayload,
-  deleteInstancePayload,
-  type MonitorInstancePayload,
-  monitorInstancePayload,
-  type OnTimeout,
-  type SendWebhookPayload,
-  sendWebhookPayload,
-} from './jobs/payloads.js';
-export { type RetryPolicy, retryDelayMs, WEBHOOK_RETRY } from './jobs/retry-policy.js';
+export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
-export { JobPriority, type JobState, JobStatus, JobType } from './jobs/vocabulary.js';
-export { JobQueueService } from './queue/job-queue-service.js';
+export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-result.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
@@ -74,9 +73,18 @@ export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
 export type { SweepOptions } from './upkeep/sweeper.js';
+export { sendWebhook, WEBHOOK_RETRY } from './webhooks/jobs.js';
+export { type SendWebhookPayload, sendWebhookPayload } from './webhooks/schemas.js';
 export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export { ANY, Subjects } from './wire/subjects.js';
 export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
-export type { HandlerOptions, JobContext, JobHandler, TypedHandler } from './worker/job-handler.js';
+export {
+  type Handled,
+  type HandlerOptions,
+  handled,
+  type JobContext,
+  type JobHandler,
+  type TypedHandler,
+} from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { JobRecord } from '../jobs/job-record.js';
+import type { KnownJobs } from '../jobs/known-jobs.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
@@ -44,6 +45,8 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   sync?: ServerSync;
   /** Only look whether the streams are there. Defaults to false: missing ones are made. */
   lookOnly?: boolean;
+  /** The job types that this process knows; it may grow. */
+  known: KnownJobs;
   logger: Logger;
 }
 
@@ -64,6 +67,8 @@ export interface LastEvent {
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
 export class Broker {
   readonly subjects: Subjects;
+  /** The job types of this process. */
+  readonly known: KnownJobs;
   readonly connection: NatsConnection;
   readonly topology: Topology;
   readonly read: DirectRead;
@@ -98,6 +103,7 @@ export class Broker {
     this.connection = connection;
     this.topology = topology;
     this.subjects = subjects;
+    this.known = options.known;
     this.#logger = options.logger;
     this.sync = options.sync ?? 'always';
     this.#ownsConnection = options.connection === undefined;
@@ -150,7 +156,7 @@ export class Broker {
    * @throws BrokerError when the server cannot be reached or cannot hold jobs
    */
   static async open(options: BrokerOptions): Promise<{ broker: Broker; report: TopologyReport }> {
-    const subjects = new Subjects(options.namespace ?? process.env.JETFLEET_NAMESPACE);
+    const subjects = new Subjects(options.namespace ?? process.env.JETFLEET_NAMESPACE, options.known);
     const connection = options.connection ?? (await openConnection(options));
     try {
       await assertServer(connection);

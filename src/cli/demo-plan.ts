@@ -1,7 +1,7 @@
 /** The jobs of the demo, and what must become of each. */
 import { instanceNameStem, type Simulator } from '../gpu/index.js';
+import type { JobQueueService } from '../jetfleet.js';
 import type { JobState, JobStatus } from '../jobs/vocabulary.js';
-import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { InstanceStatus } from '../webhooks/index.js';
 import { Header } from '../wire/headers.js';
 import type { JobWorkerService } from '../worker/job-worker-service.js';

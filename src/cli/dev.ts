@@ -6,7 +6,7 @@ import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/ind
 import type { HttpServer } from '../http/index.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
 import type { RentalLimits } from '../instances/rental-limit.js';
-import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { JobQueueService } from '../jetfleet.js';
 import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';

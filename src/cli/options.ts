@@ -1,5 +1,6 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { JobQueueService } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
 import { isJobId } from '../jobs/job-id.js';
 import { MAX_DERIVED_ID_LENGTH } from '../jobs/limits.js';
@@ -12,7 +13,6 @@ import {
   PRIORITIES,
   STATUSES,
 } from '../jobs/vocabulary.js';
-import { JobQueueService } from '../queue/job-queue-service.js';
 import type { JobQueueOptions } from '../queue/queue-connection.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { type BrokerFlags, brokerOptions, connectOptions } from './broker-options.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatDrift, OTHER_NAMESPACE } from '../broker/topology/drift.js';
 import { assertAllowed, SINGLE_COPIES } from '../broker/topology/report.js';
-import { JobType } from '../jobs/vocabulary.js';
+import { JobType } from '../jetfleet.js';
 import { ExitCode } from './exit-code.js';
 import { type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, print, printJson } from './output.js';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { listWorkers } from '../inspect/index.js';
+import type { JobQueueService } from '../jetfleet.js';
 import { BrokerError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
-import type { JobQueueService } from '../queue/job-queue-service.js';
 import { cliLogger, durationOption, type GlobalOptions, openExisting, withExamples } from './options.js';
 import { hasRoom, note, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';

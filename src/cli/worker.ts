@@ -3,7 +3,7 @@ import { createNovitaProvider, type GpuProvider, ProviderError } from '../gpu/in
 import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
 import type { RentalLimits } from '../instances/rental-limit.js';
-import { JobType } from '../jobs/vocabulary.js';
+import { JobType } from '../jetfleet.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseWebhookSecret } from '../webhooks/index.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';

@@ -2,7 +2,6 @@
  * What Jetfleet needs of a company that rents GPU instances. No provider offers an idempotency key on create, so
  * the name that Jetfleet chooses is the only identity that survives a crash: `findByName` must match it exactly.
  */
-import { MAX_INSTANCE_ID_LENGTH } from '../jobs/limits.js';
 
 /** Instance status in one vocabulary. `running` is not yet usable; `preempted` is a reclaimed spot instance. */
 export type InstanceStatus =
@@ -129,6 +128,9 @@ export interface GpuProvider {
   listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]>;
   getTemplate(id: string, signal?: AbortSignal): Promise<Template>;
 }
+
+/** Longest id of an instance at its provider, in characters. */
+export const MAX_INSTANCE_ID_LENGTH = 200;
 
 /**
  * Whether a provider's id of an instance can be stored in a job and sent back unchanged: 1 to 200 characters, not only

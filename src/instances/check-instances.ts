@@ -2,13 +2,13 @@ import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
-import { deletesAfter, givesUpInstance } from '../jobs/compensation.js';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { JobType } from '../jobs/vocabulary.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import type { ResourceCheck, ResourceCheckOf } from '../upkeep/resource-check.js';
+import { deletesAfter, givesUpInstance } from './compensation.js';
 import { deleteOrphan, isBeingDeleted } from './delete-orphan.js';
+import { monitorInstance } from './jobs.js';
 import { instanceNameOf, OwnerSearch } from './owner-search.js';
 
 export interface InstanceCheckOptions {
@@ -167,7 +167,7 @@ async function judge(broker: Broker, instance: Instance, owner: JobRecord): Prom
 
 /** Once it is rented, the monitor answers for an instance, as long as its record is kept. */
 async function judgeByMonitor(broker: Broker, { next = [] }: JobRecord): Promise<Verdict | undefined> {
-  const follower = next.find(({ type }) => type === JobType.MONITOR_INSTANCE);
+  const follower = next.find(({ type }) => type === monitorInstance.type);
   const monitor = follower && (await broker.lastEvent(follower.id))?.record;
   if (!monitor || !givesUpInstance(monitor)) return undefined;
   return { why: `job ${monitor.id} is FAILED (${monitor.state})`, deletes: deletesAfter(monitor) };

@@ -1,4 +1,4 @@
-import { fromPromise } from 'xstate';
+import { type AnyActorLogic, fromPromise } from 'xstate';
 import {
   type CreateInstanceSettings,
   createInstanceChart,
@@ -8,13 +8,13 @@ import {
 import { instanceNameFor } from '../gpu/instance-name.js';
 import type { GpuProvider, Offer, Template } from '../gpu/provider.js';
 import { BrokerError } from '../jobs/errors.js';
-import { type CreateInstancePayload, createInstancePayload } from '../jobs/payloads.js';
 import type { HeldJobOf, WorkerHost } from '../worker/extension.js';
-import type { HandlerOptions, JobContext } from '../worker/job-handler.js';
+import type { JobContext } from '../worker/job-handler.js';
 import type { RentalLimit } from './rental-limit.js';
+import type { CreateInstancePayload } from './schemas.js';
 import type { Watchful } from './watchful.js';
 
-export interface CreateInstanceHandlerOptions extends CreateInstanceSettings {
+export interface CreateInstanceServices extends CreateInstanceSettings {
   provider: GpuProvider;
   /** Part of the instances' names, so that two namespaces on one account never adopt each other's. */
   namespace: string;
@@ -31,9 +31,7 @@ const MAX_FENCES = 3;
 const MIN_FENCE_MS = 250;
 
 /** Rents exactly one instance; the chart decides, this does the calls. */
-export function createInstanceHandler(
-  options: CreateInstanceHandlerOptions,
-): HandlerOptions<CreateInstancePayload> {
+export function createInstanceRun(options: CreateInstanceServices): AnyActorLogic {
   const { provider, namespace, heldJob, watchful, checkUrl, limit, ...settings } = options;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
@@ -45,7 +43,7 @@ export function createInstanceHandler(
     return template;
   };
   const payloadOf = (job: JobContext) => job.payload as CreateInstancePayload;
-  const chart = createInstanceChart(settings).provide({
+  return createInstanceChart(settings).provide({
     actors: {
       resolveOffers: fromPromise(async ({ input: { jobId, payload } }) => {
         const job = heldJob(jobId);
@@ -81,7 +79,6 @@ export function createInstanceHandler(
       }),
     },
   });
-  return { payload: createInstancePayload, chart };
 }
 
 /**

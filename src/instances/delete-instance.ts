@@ -1,23 +1,19 @@
-import { fromPromise } from 'xstate';
+import { type AnyActorLogic, fromPromise } from 'xstate';
 import { type DeleteInstanceSettings, deleteInstanceChart } from '../../machines/index.js';
-import { type DeleteInstancePayload, deleteInstancePayload } from '../jobs/payloads.js';
 import type { HeldJobOf } from '../worker/extension.js';
-import type { HandlerOptions } from '../worker/job-handler.js';
 import type { OwnedInstances } from './owned-instances.js';
 import type { Watchful } from './watchful.js';
 
-export interface DeleteInstanceHandlerOptions extends DeleteInstanceSettings {
+export interface DeleteInstanceServices extends DeleteInstanceSettings {
   instances: OwnedInstances;
   watchful: Watchful;
   heldJob: HeldJobOf;
 }
 
 /** Deletes what a failed job has rented, until the provider says that it is gone. */
-export function deleteInstanceHandler(
-  options: DeleteInstanceHandlerOptions,
-): HandlerOptions<DeleteInstancePayload> {
+export function deleteInstanceRun(options: DeleteInstanceServices): AnyActorLogic {
   const { instances, watchful, heldJob, ...settings } = options;
-  const chart = deleteInstanceChart(settings).provide({
+  return deleteInstanceChart(settings).provide({
     actors: {
       findInstances: fromPromise(async ({ input: { jobId, payload, found } }) => {
         const { novitaInstanceId, instanceName: name } = payload;
@@ -31,5 +27,4 @@ export function deleteInstanceHandler(
       }),
     },
   });
-  return { payload: deleteInstancePayload, chart };
 }

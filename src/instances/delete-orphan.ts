@@ -5,11 +5,11 @@ import type { Instance } from '../gpu/provider.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { DELETE_MAX_ATTEMPTS } from '../jobs/limits.js';
-import type { DeleteInstancePayload } from '../jobs/payloads.js';
-import { isTerminal, JobType } from '../jobs/vocabulary.js';
+import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob } from '../queue/job-lookup.js';
 import { redriveJob } from '../queue/job-redrive.js';
+import { DELETE_MAX_ATTEMPTS, deleteInstance } from './jobs.js';
+import type { DeleteInstancePayload } from './schemas.js';
 
 /** How often an instance may come back after it was shown to be gone. */
 const MAX_DELETES = 20;
@@ -22,7 +22,7 @@ export async function isBeingDeleted(
 ): Promise<boolean> {
   for (const candidate of [orphanJobId(id), ...candidates]) {
     const job = await findJob(broker, candidate);
-    if (job?.type !== JobType.DELETE_INSTANCE || isTerminal(job.status)) continue;
+    if (job?.type !== deleteInstance.type || isTerminal(job.status)) continue;
     const { novitaInstanceId, instanceName } = (job.payload ?? {}) as Partial<DeleteInstancePayload>;
     if (novitaInstanceId === id || (novitaInstanceId === undefined && instanceName === name)) return true;
   }
@@ -57,7 +57,7 @@ async function enqueueDelete(
   // By way of TIMERS, so that its parent is believed although its id comes from the instance.
   await broker.jobs.enqueueAgain({
     id,
-    type: JobType.DELETE_INSTANCE,
+    type: deleteInstance.type,
     priority: 'normal',
     payload,
     maxAttempts: DELETE_MAX_ATTEMPTS,

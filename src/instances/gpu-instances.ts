@@ -5,15 +5,15 @@ import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
-import { JobType } from '../jobs/vocabulary.js';
 import { Alerts } from '../telemetry/alerts.js';
 import type { WorkerExtension, WorkerHost } from '../worker/extension.js';
-import type { HandlerOptions } from '../worker/job-handler.js';
+import { type Handled, handled } from '../worker/job-handler.js';
 import { sweptInstances } from './check-instances.js';
-import { createInstanceHandler } from './create-instance.js';
-import { deleteInstanceHandler } from './delete-instance.js';
+import { createInstanceRun } from './create-instance.js';
+import { deleteInstanceRun } from './delete-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
-import { monitorInstanceHandler } from './monitor-instance.js';
+import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
+import { monitorInstanceRun } from './monitor-instance.js';
 import { OwnedInstances } from './owned-instances.js';
 import { checkRentalLimits, RentalLimit, type RentalLimits } from './rental-limit.js';
 import { WaitingMonitors } from './waiting-monitors.js';
@@ -89,7 +89,7 @@ function handlersOf(
   { namespace, broker, logger, heldJob, checkWebhookUrl }: WorkerHost,
   { provider, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS, ...limits }: GpuInstancesOptions,
   monitors: WaitingMonitors,
-): [string, HandlerOptions][] {
+): Handled[] {
   const instances = new OwnedInstances({ provider, broker });
   const shared = { heldJob, watchful: watchfulWith(new Alerts(logger)) };
   // What is created or deleted is given the same time to show.
@@ -108,11 +108,9 @@ function handlersOf(
     ...verifying,
     ...defined({ pollIntervalMs }),
   };
-  const handlers: [string, unknown][] = [
-    [JobType.CREATE_INSTANCE, createInstanceHandler({ ...shared, ...creating })],
-    [JobType.MONITOR_INSTANCE, monitorInstanceHandler({ ...shared, ...watching })],
-    [JobType.DELETE_INSTANCE, deleteInstanceHandler({ ...shared, instances, ...verifying })],
+  return [
+    handled(createInstance, createInstanceRun({ ...shared, ...creating })),
+    handled(monitorInstance, monitorInstanceRun({ ...shared, ...watching })),
+    handled(deleteInstance, deleteInstanceRun({ ...shared, instances, ...verifying })),
   ];
-  // Each checks its payload by its own schema before anything is read from it.
-  return handlers as [string, HandlerOptions][];
 }

@@ -1,4 +1,4 @@
-import { fromPromise } from 'xstate';
+import { type AnyActorLogic, fromPromise } from 'xstate';
 import {
   endsTheWait,
   type InstanceCheck,
@@ -7,29 +7,22 @@ import {
   type MonitorInstanceSettings,
   monitorInstanceChart,
 } from '../../machines/index.js';
-import { type MonitorInstancePayload, monitorInstancePayload } from '../jobs/payloads.js';
 import type { HeldJobOf } from '../worker/extension.js';
-import type { HandlerOptions } from '../worker/job-handler.js';
 import type { OwnedInstances } from './owned-instances.js';
 import { checkOf, type WaitingMonitors } from './waiting-monitors.js';
 import type { Watchful } from './watchful.js';
 
-export interface MonitorInstanceHandlerOptions extends MonitorInstanceSettings {
+export interface MonitorInstanceServices extends MonitorInstanceSettings {
   instances: OwnedInstances;
   watchful: Watchful;
   monitors: WaitingMonitors;
   heldJob: HeldJobOf;
 }
 
-/** Polls hold a slot for one call only, so many instances can be watched at once. */
-const CONCURRENCY = 50;
-
 /** Watches an instance until it runs. */
-export function monitorInstanceHandler(
-  options: MonitorInstanceHandlerOptions,
-): HandlerOptions<MonitorInstancePayload> {
+export function monitorInstanceRun(options: MonitorInstanceServices): AnyActorLogic {
   const { instances, watchful, monitors, heldJob, ...settings } = options;
-  const chart = monitorInstanceChart(settings).provide({
+  return monitorInstanceChart(settings).provide({
     actors: {
       checkInstance: fromPromise(async ({ input: { jobId, novitaInstanceId: id, isLastLook } }) => {
         const job = heldJob(jobId);
@@ -54,9 +47,4 @@ export function monitorInstanceHandler(
       ),
     },
   });
-  return {
-    payload: monitorInstancePayload as HandlerOptions<MonitorInstancePayload>['payload'],
-    chart,
-    concurrency: CONCURRENCY,
-  };
 }

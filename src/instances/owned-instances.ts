@@ -6,8 +6,8 @@ import { ProviderError } from '../gpu/provider-error.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { JobType } from '../jobs/vocabulary.js';
 import type { JobContext } from '../worker/job-handler.js';
+import { createInstance } from './jobs.js';
 import { OwnerSearch, owns } from './owner-search.js';
 
 export interface OwnedInstancesOptions {
@@ -137,7 +137,7 @@ export class OwnedInstances {
   async #creatorOf(broker: Broker, job: JobRecord): Promise<JobRecord | undefined> {
     let record: JobRecord | undefined = job;
     for (let hops = 0; record && hops < MAX_PARENTS; hops++) {
-      if (record.type === JobType.CREATE_INSTANCE) return record;
+      if (record.type === createInstance.type) return record;
       if (record.parentId === undefined || !isJobId(record.parentId)) return undefined;
       record = (await broker.lastEvent(record.parentId))?.record;
     }

@@ -1,8 +1,8 @@
 import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX, instanceNameStem, instanceNamesOf } from '../gpu/instance-name.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { JobType } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
+import { createInstance } from './jobs.js';
 
 const PAGE = 500;
 /** Most events of create jobs that one search reads. */
@@ -84,7 +84,7 @@ export class OwnerSearch {
   async #scan(missing: ReadonlySet<string>): Promise<Map<string, string>> {
     const { subjects, read } = this.#broker;
     const found = new Map<string, string>();
-    const filter = subjects.event(JobType.CREATE_INSTANCE, 'processing', ANY);
+    const filter = subjects.event(createInstance.type, 'processing', ANY);
     for (let seq = 1, scanned = 0; found.size < missing.size && scanned < MAX_SCANNED; ) {
       const page = await read.page(subjects.streamName('events'), filter, seq, PAGE);
       for (const message of page) {
@@ -107,7 +107,7 @@ export class OwnerSearch {
  * life counts once it is recorded.
  */
 export function owns(record: JobRecord, name: string, namespace: string): boolean {
-  if (record.type !== JobType.CREATE_INSTANCE || !name.startsWith(INSTANCE_NAME_PREFIX)) return false;
+  if (record.type !== createInstance.type || !name.startsWith(INSTANCE_NAME_PREFIX)) return false;
   const [present, ...before] = instanceNamesOf(record, namespace);
   return before.includes(name) || (name === present && instanceNameOf(record) === name);
 }

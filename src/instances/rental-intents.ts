@@ -1,8 +1,8 @@
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { JobType } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
+import { createInstance } from './jobs.js';
 
 /** An instance that a create job is about to rent, or has just rented. */
 export interface RentalIntent {
@@ -54,7 +54,7 @@ export class RentalIntents {
     const stream = subjects.streamName('events');
     let next = this.#next ?? (await read.sequenceAt(stream, this.#broker.clock.now() - LOOK_BACK_MS));
     for (;;) {
-      const page = await read.page(stream, subjects.event(JobType.CREATE_INSTANCE, ANY, ANY), next, PAGE);
+      const page = await read.page(stream, subjects.event(createInstance.type, ANY, ANY), next, PAGE);
       for (const message of page) this.#take(message);
       const last = page.at(-1);
       if (last) next = last.seq + 1;

@@ -1,14 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { atPlace, ValidationError } from './errors.js';
+import { type JobErrorInfo, ValidationError } from './errors.js';
 import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import type { JobOptions, NewJob, NextJob } from './job-options.js';
 import type { JobRecord } from './job-record.js';
 import { MAX_PROBLEM_LENGTH } from './limits.js';
-import { assertOptions, type OptionNames } from './options.js';
-import { defaultMaxAttempts } from './retry-policy.js';
+import { assertFunction, assertOptions, type OptionNames } from './options.js';
 import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
-import { assertSchema, checkInTime, payloadInTime, type Schema } from './schema.js';
+import { assertSchema, checkInTime, isZod, payloadInTime, type Schema } from './schema.js';
 import { assertJobType } from './validation.js';
 import type { JobPriority } from './vocabulary.js';
 
@@ -26,22 +25,42 @@ export interface JobTypes {
   result: unknown;
 }
 
-export interface JobDefinitionOptions extends RunDefaults {
+/** A job that has ended: `after` is given its record. The payload of one that FAILED may be anything: that may be why. */
+export type EndedJob<Types extends JobTypes = JobTypes> =
+  | (JobRecord & { status: 'completed'; payload: Types['input']; result: Types['returned'] })
+  | (JobRecord & { status: 'failed'; error?: JobErrorInfo });
+
+/** How a definition may be checked and run; each part is optional but for its type. */
+export interface JobDefinitionOptions<P extends Schema, C extends Schema, R extends Schema>
+  extends RunDefaults {
   /** 1 to 64 of `[a-z0-9_]`, starting with a letter. */
   type: string;
   /** Checks each payload, when the job is added and before its handler sees it; of a job that follows from another, only then. Defaults to none. */
-  payload?: Schema;
+  payload?: P;
+  /**
+   * What is stored of a payload: what its producer `given` has, or what the schema has made of it, `parsed`, with its defaults
+   * filled in. That takes a schema of zod which answers at once. Defaults to `given`.
+   */
+  stores?: 'given' | 'parsed';
   /** Of what the handler keeps between its runs. For its types alone. */
-  checkpoint?: Schema;
+  checkpoint?: C;
   /** Checks the result when somebody waits for it. Defaults to none. */
-  result?: Schema;
+  result?: R;
+  /**
+   * Which jobs follow when one has ended, however it ended: COMPLETED, exhausted, timed out or cancelled. They are written with
+   * the end itself. A pure function of the record: whoever ends the job calls it, which may be another process, and once more
+   * where the write is repeated. What it throws fails a job that would have completed. Defaults to none.
+   */
+  after?(job: EndedJob<TypesOf<P, C, R>>): readonly NextJob[] | undefined;
 }
 
-const OPTIONS: OptionNames<Required<JobDefinitionOptions>> = {
+const OPTIONS: OptionNames<Required<JobDefinitionOptions<Schema, Schema, Schema>>> = {
   type: true,
   payload: true,
+  stores: true,
   checkpoint: true,
   result: true,
+  after: true,
   ...RUN_DEFAULTS,
 };
 
@@ -52,7 +71,9 @@ export type AddOptions = JobOptions & { priority?: JobPriority };
 export interface JobDefinition<Types extends JobTypes = JobTypes> extends RunDefaults {
   readonly type: string;
   readonly payload?: Schema<unknown, Types['payload']>;
+  readonly stores?: 'given' | 'parsed';
   readonly result?: Schema<unknown, Types['result']>;
+  after?(job: EndedJob<Types>): readonly NextJob[] | undefined;
   /** A job of this type, for `addJobs`. */
   of(payload: Types['input'], options?: AddOptions): NewJob;
   /** A job of this type that follows from another, for `complete`. */
@@ -67,18 +88,15 @@ export type TypedRecord<Types extends JobTypes> = JobRecord & {
   result?: Types['returned'];
 };
 
-type InputOf<S> = S extends Schema ? StandardSchemaV1.InferInput<S> : unknown;
-type OutputOf<S> = S extends Schema ? StandardSchemaV1.InferOutput<S> : unknown;
-type TypesOf<Options extends JobDefinitionOptions> = {
-  input: InputOf<Options['payload']>;
-  payload: OutputOf<Options['payload']>;
-  checkpoint: InputOf<Options['checkpoint']>;
-  returned: InputOf<Options['result']>;
-  result: OutputOf<Options['result']>;
+type InputOf<S extends Schema> = StandardSchemaV1.InferInput<S>;
+type OutputOf<S extends Schema> = StandardSchemaV1.InferOutput<S>;
+type TypesOf<P extends Schema, C extends Schema, R extends Schema> = {
+  input: InputOf<P>;
+  payload: OutputOf<P>;
+  checkpoint: InputOf<C>;
+  returned: InputOf<R>;
+  result: OutputOf<R>;
 };
-
-/** The compiler looks for unknown names where it infers nothing; here it infers the schemas. */
-type NoOthers<Options> = { [Name in Exclude<keyof Options, keyof JobDefinitionOptions>]: never };
 
 /** Where a job that {@link JobDefinition.of} has made says whose it is. Neither JSON nor a copy takes it along. */
 const DEFINITION = Symbol.for('jetfleet.definition');
@@ -89,32 +107,38 @@ const DEFINITION = Symbol.for('jetfleet.definition');
  * @example const resize = defineJob({ type: 'resize', payload: z.object({ url: z.url(), width: z.number() }), result: z.string() })
  * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
  */
-export function defineJob<const Options extends JobDefinitionOptions>(
-  options: Options & NoOthers<Options>,
-): JobDefinition<TypesOf<Options>> {
-  assertOptions('defineJob', options as JobDefinitionOptions, OPTIONS);
-  const { type, payload, checkpoint, result } = options;
+export function defineJob<P extends Schema = Schema, C extends Schema = Schema, R extends Schema = Schema>(
+  options: JobDefinitionOptions<P, C, R>,
+): JobDefinition<TypesOf<P, C, R>> {
+  assertOptions('defineJob', options, OPTIONS);
+  const { type, payload, stores, checkpoint, result, after } = options;
   assertJobType(type);
   for (const [name, schema] of Object.entries({ payload, checkpoint, result }))
     if (schema !== undefined) assertSchema(`${name} of ${type}`, schema);
-  checkedRun(type, options, defaultMaxAttempts(type));
+  if (after !== undefined) assertFunction(`after of ${type}`, after);
+  if (stores !== undefined && stores !== 'given' && !(stores === 'parsed' && isZod(payload))) {
+    throw invalid(
+      `stores of ${type} must be given, or parsed with a payload schema of zod, got ${excerptOf(stores)}`,
+    );
+  }
+  checkedRun(type, options);
   const { checkpoint: _, ...rest } = options;
-  const definition = Object.freeze({
-    ...rest,
-    of(value: unknown, more: AddOptions = {}): NewJob {
+  const definition: JobDefinition<TypesOf<P, C, R>> = Object.freeze({
+    ...(rest as Omit<JobDefinition<TypesOf<P, C, R>>, 'of' | 'next'>),
+    of(value: InputOf<P>, more: AddOptions = {}): NewJob {
       return Object.defineProperty({ ...more, type, payload: value }, DEFINITION, { value: definition });
     },
-    next: (value: unknown, more: Omit<NextJob, 'type' | 'payload'>): NextJob => ({
+    next: (value: InputOf<P>, more: Omit<NextJob, 'type' | 'payload'>): NextJob => ({
       ...more,
       type,
       payload: value,
     }),
-  }) as JobDefinition;
-  return definition as JobDefinition<TypesOf<Options>>;
+  });
+  return definition;
 }
 
 /** The definition that a job of `addJobs` was made by, if it was made by one. */
-function definitionOf(job: NewJob | undefined): JobDefinition | undefined {
+export function definitionOf(job: NewJob | undefined): JobDefinition | undefined {
   return (job as (NewJob & { [DEFINITION]?: JobDefinition }) | null | undefined)?.[DEFINITION];
 }
 
@@ -122,38 +146,21 @@ function definitionOf(job: NewJob | undefined): JobDefinition | undefined {
 export function assertDefinition(value: unknown): asserts value is JobDefinition {
   const { type, of } = Object(value) as Partial<JobDefinition>;
   if (typeof type === 'string' && typeof of === 'function') return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `job must be made by defineJob, got ${excerptOf(value)}`,
-  );
+  throw invalid(`job must be made by defineJob, got ${excerptOf(value)}`);
+}
+
+function invalid(message: string): ValidationError {
+  return new ValidationError('JETFLEET_OPTION_INVALID', message);
 }
 
 /**
- * Checks a payload by the schema of its definition, before it is sent.
+ * Checks a payload by the schema of its definition, before it is sent. One that is stored as parsed was checked by that.
  * @param body the payload as JSON
  * @throws ValidationError `JETFLEET_PAYLOAD_*`, as a worker would refuse it
  */
-export async function assertPayloadOf({ type, payload: schema }: JobDefinition, body: string): Promise<void> {
-  if (schema === undefined) return;
-  await payloadInTime(type, schema, JSON.parse(body));
-}
-
-/**
- * Checks those payloads of a list that a definition has made.
- * @param checked the same jobs, with their payloads as JSON
- * @throws ValidationError as {@link assertPayloadOf}, with the place of the first one that is wrong
- */
-export async function checkDefined(
-  jobs: readonly NewJob[],
-  checked: readonly { body: string }[],
-): Promise<void> {
-  for (const [index, { body }] of checked.entries()) {
-    const definition = definitionOf(jobs[index]);
-    if (definition?.payload === undefined) continue;
-    await assertPayloadOf(definition, body).catch((error) => {
-      throw atPlace(error, `job ${index}`);
-    });
-  }
+export async function assertPayloadOf(job: JobDefinition, body: string): Promise<void> {
+  if (!job.payload || job.stores === 'parsed') return;
+  await payloadInTime(job.type, job.payload, JSON.parse(body));
 }
 
 /**

@@ -17,6 +17,8 @@ export const ERROR_CODES = {
   JETFLEET_ID_INVALID: 'The job id has a character or a length that is not allowed.',
   JETFLEET_ID_TAKEN: 'The job id names another job already.',
   JETFLEET_TYPE_INVALID: 'The job type is not snake_case, or too long.',
+  JETFLEET_TYPE_UNKNOWN:
+    'Other jobs follow from the end of this one, and this process does not know which: it lacks the definition of the type.',
   JETFLEET_PRIORITY_INVALID: 'The priority is none of critical, high, normal and low.',
   JETFLEET_OPTION_INVALID: 'An option of the call has a value that is not allowed.',
   JETFLEET_HANDLER_FAILED: 'The handler threw an error that carries no code of its own.',

@@ -1,4 +1,5 @@
 /** The one check of a job, whichever way it comes: added, added with others, as a follow-up, redriven or over HTTP. */
+import type { JobDefinition } from './define-job.js';
 import { ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
 import { beginningOf, quoted } from './excerpt.js';
@@ -6,8 +7,7 @@ import type { JobRequest } from './job-record.js';
 import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { formatPath } from './paths.js';
-import { BUILT_IN_SCHEMAS } from './payloads.js';
-import { parsePayload } from './schema.js';
+import { isZod, parsePayload } from './schema.js';
 import { assertJobType, payloadText, payloadTooDeep } from './validation.js';
 import { isPriority, PRIORITIES } from './vocabulary.js';
 import { describeUrlFault } from './webhook-url.js';
@@ -39,12 +39,17 @@ export function checkFacts(facts: JobFacts): void {
 }
 
 /**
- * A payload as it is stored: with the defaults of a built-in type, and its JSON text.
+ * A payload as it is stored, and its JSON text.
+ * @param job the definition of its type, where that is known
  * @throws ValidationError `JETFLEET_PAYLOAD_*`, with the path of what cannot be carried unchanged
  */
-export function checkPayload(type: string, payload: unknown): { payload: unknown; body: string } {
-  const schema = Object.hasOwn(BUILT_IN_SCHEMAS, type) ? BUILT_IN_SCHEMAS[type] : undefined;
-  const parsed = schema ? parsePayload(type, schema, payload) : payload;
+export function checkPayload(
+  type: string,
+  payload: unknown,
+  job?: JobDefinition,
+): { payload: unknown; body: string } {
+  const isParsed = job?.stores === 'parsed' && isZod(job.payload);
+  const parsed = isParsed ? parsePayload(type, job.payload, payload) : payload;
   const checked = parsed === undefined ? null : parsed;
   const fault = inexactIn(checked);
   if (fault === 'too deep') throw payloadTooDeep();

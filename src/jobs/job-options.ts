@@ -1,5 +1,5 @@
 import type { FollowUp } from './job-record.js';
-import type { JobPriority, JobType } from './vocabulary.js';
+import type { JobPriority } from './vocabulary.js';
 
 /** What a caller may say about a job besides its payload. */
 export interface JobOptions {
@@ -9,7 +9,7 @@ export interface JobOptions {
   delayMs?: number;
   /** Start no earlier than this time: instead of `delayMs`. */
   runAt?: Date | string;
-  /** 1 to 100. Defaults to 3; a webhook's to 10. */
+  /** 1 to 100. Defaults to its type's, else to 3. */
   maxAttempts?: number;
   /** Limit for one attempt in milliseconds, at most 24 hours. Defaults to its type's, else to 24 hours. */
   timeoutMs?: number;
@@ -25,7 +25,7 @@ export interface JobOptions {
 
 /** One job of `addJobs`. */
 export interface NewJob extends JobOptions {
-  type: JobType;
+  type: string;
   payload: unknown;
   /** Defaults to `normal`. */
   priority?: JobPriority;

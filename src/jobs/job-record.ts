@@ -1,9 +1,9 @@
 import type { JobErrorInfo } from './errors.js';
-import type { JobPriority, JobState, JobStatus, JobType } from './vocabulary.js';
+import type { JobPriority, JobState, JobStatus } from './vocabulary.js';
 
 /** A job that a finished job asks for; its id is derived, so publishing it twice makes one job. */
 export interface FollowUp {
-  type: JobType;
+  type: string;
   id: string;
   payload: unknown;
   priority: JobPriority;
@@ -30,7 +30,7 @@ export interface JobRecord<P = unknown, R = unknown> {
   /** Version of this layout. */
   v: 1;
   id: string;
-  type: JobType;
+  type: string;
   priority: JobPriority;
   status: JobStatus;
   state: JobState;
@@ -81,7 +81,7 @@ export interface JobRequest {
   id: string;
   /** The id was made for this message, so that no other one carries it. */
   isNew?: true;
-  type: JobType;
+  type: string;
   priority: JobPriority;
   payload: unknown;
   maxAttempts?: number;

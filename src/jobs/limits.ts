@@ -35,18 +35,11 @@ export const MAX_ID_LENGTH = 100;
 export const MAX_DERIVED_ID_LENGTH = 128;
 
 export const DEFAULT_MAX_ATTEMPTS = 3;
-/** A webhook follows its own, longer retry schedule. */
-export const DEFAULT_WEBHOOK_MAX_ATTEMPTS = 10;
 export const MAX_MAX_ATTEMPTS = 100;
 /** Longest limit for one attempt: 24 hours. */
 export const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** Longest delay of a scheduled job: 366 days. */
 export const MAX_DELAY_MS = 366 * 24 * 60 * 60 * 1000;
-
-/** Longest id of an instance at its provider, in characters. */
-export const MAX_INSTANCE_ID_LENGTH = 200;
-/** An instance that is to be deleted costs money until it is gone: only time ends that, not lost workers. */
-export const DELETE_MAX_ATTEMPTS = MAX_MAX_ATTEMPTS;
 
 export const DEFAULT_RETRY_BASE_MS = 1_000;
 export const DEFAULT_MAX_RETRY_DELAY_MS = 300_000;
@@ -57,5 +50,3 @@ export const DEFAULT_ACK_WAIT_MS = 15_000;
 export const MAX_CLAIM_AFTER_MS = 1_000;
 /** How long the record of a job is kept. */
 export const DEFAULT_EVENTS_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
-/** How long an instance may take from create to running before `onTimeout` applies. */
-export const DEFAULT_MAX_WAIT_TIME_MS = 600_000;

@@ -5,11 +5,15 @@ import type { NextJob } from './job-options.js';
 import { MAX_DELAY_MS } from './limits.js';
 import { checkNumber } from './numbers.js';
 
+/** Marks what {@link complete} and {@link snooze} have made: any other object is a result. */
+export const OUTCOME: unique symbol = Symbol.for('jetfleet.outcome');
+
 /** The end of an attempt that has done the job. */
 export interface Completed<Result = unknown> {
   kind: 'completed';
   result?: Result;
   next?: NextJob[];
+  readonly [OUTCOME]?: true;
 }
 
 /** The same, of a handler that must return a result. */
@@ -20,13 +24,13 @@ export interface Snoozed<Checkpoint = unknown> {
   kind: 'snoozed';
   delayMs: number;
   checkpoint?: Checkpoint;
+  readonly [OUTCOME]?: true;
 }
 
 /** How an attempt ended. Charts end with one of these as their output. */
 export type JobOutcome = Completed | Snoozed | { kind: 'failed'; error: JobErrorInfo; timedOut?: boolean };
 
-const OUTCOME = Symbol.for('jetfleet.outcome');
-type Branded<T> = T & { [OUTCOME]: true };
+type Branded<T> = T & { readonly [OUTCOME]: true };
 
 /**
  * Returned by a handler to hibernate: the job frees its slot and is run again after `delayMs`, in the same attempt.

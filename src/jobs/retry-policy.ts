@@ -1,10 +1,4 @@
-import {
-  DEFAULT_MAX_ATTEMPTS,
-  DEFAULT_MAX_RETRY_DELAY_MS,
-  DEFAULT_RETRY_BASE_MS,
-  DEFAULT_WEBHOOK_MAX_ATTEMPTS,
-} from './limits.js';
-import { JobType } from './vocabulary.js';
+import { DEFAULT_MAX_RETRY_DELAY_MS, DEFAULT_RETRY_BASE_MS } from './limits.js';
 
 /** How long to wait before the next attempt. */
 export interface RetryPolicy {
@@ -39,15 +33,4 @@ export function retryDelayMs(
   const whole = fixed ?? Math.min(baseMs * 2 ** Math.min(attempt - 1, 30), maxRetryDelay);
   const delay = Math.round(whole * (1 - jitter) + whole * jitter * random());
   return Math.max(delay, retryAfterMs ?? 0);
-}
-
-/** The retry schedule of webhooks: 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 6 h, 12 h, 24 h, each ±20 %. */
-export const WEBHOOK_RETRY: RetryPolicy = {
-  delaysMs: [5, 30, 120, 600, 1_800, 7_200, 21_600, 43_200, 86_400].map((seconds) => seconds * 1.2 * 1000),
-  jitter: 1 / 3,
-};
-
-/** How often a job is attempted when its producer does not say: 3 times, a webhook 10 times. */
-export function defaultMaxAttempts(type: string): number {
-  return type === JobType.SEND_WEBHOOK ? DEFAULT_WEBHOOK_MAX_ATTEMPTS : DEFAULT_MAX_ATTEMPTS;
 }

@@ -1,5 +1,11 @@
 import { ValidationError } from './errors.js';
-import { MAX_CLAIM_AFTER_MS, MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_TIMEOUT_MS } from './limits.js';
+import {
+  DEFAULT_MAX_ATTEMPTS,
+  MAX_CLAIM_AFTER_MS,
+  MAX_DELAY_MS,
+  MAX_MAX_ATTEMPTS,
+  MAX_TIMEOUT_MS,
+} from './limits.js';
 import { checkInteger, checkNumber } from './numbers.js';
 import { assertOptions, type OptionNames } from './options.js';
 import type { RetryPolicy } from './retry-policy.js';
@@ -55,9 +61,9 @@ const DEFAULT_CLAIM_AFTER_MS = 100;
 const MAX_CONCURRENCY = 10_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkedRun(type: string, options: RunDefaults, defaultMaxAttempts: number): CheckedRun {
+export function checkedRun(type: string, options: RunDefaults): CheckedRun {
   const { concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs, claim = 'early' } = options;
-  const { maxAttempts = defaultMaxAttempts, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
+  const { maxAttempts = DEFAULT_MAX_ATTEMPTS, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
   const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS } = options;
   assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);

@@ -10,6 +10,11 @@ import { formatPath } from './paths.js';
 /** A schema of zod, valibot, arktype or any other library that follows Standard Schema 1. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
 
+/** One of zod, which can be asked at once. */
+export function isZod(schema: unknown): schema is z.ZodType {
+  return typeof schema === 'object' && schema !== null && '_zod' in schema;
+}
+
 /** What a schema says of a value. */
 export type Checked<Output> = StandardSchemaV1.Result<Output>;
 

@@ -1,18 +1,11 @@
 /**
- * The words every layer and every language shares: job types, priorities, statuses and states.
+ * The words every layer and every language shares: priorities, statuses, states and work streams.
  * They appear as tokens in NATS subjects, so their spelling is part of the wire contract.
  */
 
-/** The job types Jetfleet handles itself. A user's own type is any string that {@link isJobType} accepts. */
-export const JobType = {
-  CREATE_INSTANCE: 'create_instance',
-  MONITOR_INSTANCE: 'monitor_instance',
-  DELETE_INSTANCE: 'delete_instance',
-  SEND_WEBHOOK: 'send_webhook',
-} as const;
-export type BuiltInJobType = (typeof JobType)[keyof typeof JobType];
-/** A built-in type or a user's own, snake_case. */
-export type JobType = BuiltInJobType | (string & {});
+/** The work streams: most jobs, and webhooks, so that a dead endpoint never competes with other work. */
+export const WORK_KINDS = ['jobs', 'webhooks'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
 
 /** Strict order: a worker starts a lower priority only when no higher one waits. */
 export const JobPriority = {

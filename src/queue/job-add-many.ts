@@ -2,10 +2,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import { retry } from '../broker/retry.js';
+import { assertPayloadOf, definitionOf } from '../jobs/define-job.js';
 import { atPlace, BrokerError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { NewJob } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
+import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertObject } from '../jobs/options.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import { addChecked, assertSame } from './job-add.js';
@@ -19,10 +21,10 @@ const PARTS_AT_ONCE = 2;
 const PATIENCE = { withinMs: Number.POSITIVE_INFINITY, pauseMs: 20, mayPass: isBackpressure };
 
 /**
- * Checks many jobs, before the first is sent.
+ * Checks many jobs, before the first is sent. From here on this process knows the definitions that have made them.
  * @throws ValidationError with the place of the first one that is wrong; `JETFLEET_ID_TAKEN` for two different jobs of one id
  */
-export function checkJobs(jobs: readonly NewJob[], nowMs: number): CheckedJob[] {
+export function checkJobs(known: KnownJobs, jobs: readonly NewJob[], nowMs: number): CheckedJob[] {
   if (!Array.isArray(jobs)) {
     throw new ValidationError('JETFLEET_OPTION_INVALID', `jobs must be an array, got ${excerptOf(jobs)}`);
   }
@@ -31,17 +33,33 @@ export function checkJobs(jobs: readonly NewJob[], nowMs: number): CheckedJob[] 
     try {
       assertObject('the job', job);
       const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
-      const checked = checkJob(type, payload, priority, options, nowMs);
+      const definition = definitionOf(job);
+      if (definition) known.add(definition);
+      const checked = checkJob(known, type, payload, priority, options, nowMs);
       const { request } = checked;
       if (request.isNew) return checked;
-      const known = named.get(request.id);
-      if (known) assertSame(known, request);
+      const first = named.get(request.id);
+      if (first) assertSame(first, request);
       named.set(request.id, request);
       return checked;
     } catch (error) {
       throw atPlace(error, `job ${index}`);
     }
   });
+}
+
+/**
+ * Checks the payloads of those that a definition has made.
+ * @throws ValidationError with the place of the first one that is wrong
+ */
+export async function checkPayloads(jobs: readonly NewJob[], checked: readonly CheckedJob[]): Promise<void> {
+  for (const [index, { body }] of checked.entries()) {
+    const definition = definitionOf(jobs[index]);
+    if (!definition?.payload) continue;
+    await assertPayloadOf(definition, body).catch((error) => {
+      throw atPlace(error, `job ${index}`);
+    });
+  }
 }
 
 /** Stores checked jobs, each once; see `addJobs`. */

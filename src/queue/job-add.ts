@@ -7,7 +7,6 @@ import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { derivedIdOf } from '../jobs/job-id.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import { encodePayload } from '../jobs/validation.js';
-import { workKindOf } from '../wire/subjects.js';
 import { findClaims, findJob } from './job-lookup.js';
 import type { CheckedJob } from './job-request.js';
 import { withdrawnFor } from './job-rivals.js';
@@ -42,7 +41,8 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
     if (isContested) continue;
     try {
       const { seq } = await broker.jobs.enqueue(request, runAtMs, body);
-      const at = { stream: runAtMs === undefined ? workKindOf(request.type) : ('timers' as const), seq };
+      const kind = broker.subjects.workKindOf(request.type);
+      const at = { stream: runAtMs === undefined ? kind : ('timers' as const), seq };
       const other = await withdrawnFor(broker, request, at, (record) => isSame(record, request));
       if (!other) return { id };
       assertSame(other, request);

@@ -1,8 +1,10 @@
 import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import type { KnownJobs } from '../jobs/known-jobs.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { ANY, type StreamKind, WORK_KINDS, workKindsFor } from '../wire/subjects.js';
+import { ANY, type StreamKind, WORK_KINDS } from '../wire/subjects.js';
+import { assertKnown } from './follow-ups.js';
 import { allCarriersOf, bareMessageOf, removeCarriers } from './job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
@@ -11,7 +13,8 @@ import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-
  * Cancels a job, wherever it is. The FAILED record decides: it is fenced like every transition, so of a cancellation
  * and a completion that race one wins. What comes after it is repeated by whoever meets the job's message or timer
  * next, should this process die.
- * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job has ended already
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`, `JETFLEET_TYPE_UNKNOWN`; ConflictError when the job has ended
+ *   already
  */
 export async function cancelJob(
   broker: Broker,
@@ -28,8 +31,9 @@ export async function cancelJob(
       if (await removeSchedules(broker, id)) return before;
       throw new ConflictError(`job ${id} is ${before.state} already, so it cannot be cancelled`);
     }
+    await assertKnown(broker, before);
     const marks = await endsOf(broker, before);
-    const record = cancelledRecord(before, reason, broker.clock.now());
+    const record = cancelledRecord(broker.known, before, reason, broker.clock.now());
     let seq: number;
     try {
       seq = await broker.appendEvent(record, last?.seq ?? 0);
@@ -63,11 +67,19 @@ async function wasRemoved(broker: Broker, found: JobRecord, since: number, seq: 
 }
 
 /** The record of a job that somebody cancelled, from whatever it was before. */
-export function cancelledRecord(before: JobRecord, reason: string | undefined, nowMs: number): JobRecord {
+export function cancelledRecord(
+  jobs: KnownJobs,
+  before: JobRecord,
+  reason: string | undefined,
+  nowMs: number,
+): JobRecord {
   const message = reason ? `The job was cancelled: ${reason}` : 'The job was cancelled';
   const error: JobErrorInfo = { code: 'JETFLEET_CANCELLED', message, retryable: false };
   const { attempt, checkpoint } = before;
-  return withFollowUps(transitionRecord(before, 'cancelled', { attempt, checkpoint, error }, { nowMs }));
+  return withFollowUps(
+    jobs,
+    transitionRecord(before, 'cancelled', { attempt, checkpoint, error }, { nowMs }),
+  );
 }
 
 /** A schedule may have the name of a job that has ended; @returns whether there was one */
@@ -81,7 +93,7 @@ type Ends = ReadonlyMap<StreamKind, number>;
 
 /** Where the streams that may hold the job end now: what comes later is not ours to remove. */
 async function endsOf(broker: Broker, { type }: JobRecord): Promise<Ends> {
-  const kinds: StreamKind[] = ['timers', 'events', ...workKindsFor(type)];
+  const kinds: StreamKind[] = ['timers', 'events', ...broker.subjects.workKindsFor(type)];
   const ends = kinds.map(async (kind): Promise<[StreamKind, number]> => {
     const { state } = await broker.topology.streamInfo(kind);
     return [kind, state.last_seq];
@@ -97,7 +109,7 @@ async function endsOf(broker: Broker, { type }: JobRecord): Promise<Ends> {
 async function removeMessages(broker: Broker, job: JobRecord, ends: Ends): Promise<void> {
   const { subjects, topology } = broker;
   const { id, type, priority } = job;
-  for (const kind of workKindsFor(type)) {
+  for (const kind of subjects.workKindsFor(type)) {
     const address = { kind, priority, type, id };
     const timers = [
       ...subjects.schedulesOf(kind, id),

@@ -3,14 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobState } from '../jobs/vocabulary.js';
-import {
-  ANY,
-  type StreamKind,
-  type Subjects,
-  WORK_KINDS,
-  type WorkKind,
-  workKindsFor,
-} from '../wire/subjects.js';
+import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { dueNow, pendingRecordOf } from './job-lookup.js';
 
 /** One of them, by its place. */
@@ -38,7 +31,7 @@ function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Na
 
 /** The subjects in one stream under which messages of a job may be stored. */
 function subjectsIn(subjects: Subjects, stream: StreamKind, job: Named): string[] {
-  return workKindsFor(job.type).flatMap((kind) => {
+  return subjects.workKindsFor(job.type).flatMap((kind) => {
     if (stream === 'timers') return [...timersOf(subjects, kind, job), subjects.due({ ...job, kind })];
     return stream === kind ? [subjects.work({ ...job, kind })] : [];
   });
@@ -88,7 +81,7 @@ export async function bareMessageOf(
 /** Messages and timers of a finished job may be stored for a while yet; without its record, they would be a new job. */
 export async function allCarriersOf(broker: Broker, job: Claimed): Promise<Carrier[]> {
   const found = await Promise.all(
-    workKindsFor(job.type).map(async (kind) => {
+    broker.subjects.workKindsFor(job.type).map(async (kind) => {
       const bare = await bareMessageOf(broker, kind, job);
       const named = await carriersOf(broker, kind, job);
       return bare ? [...named, bare] : named;

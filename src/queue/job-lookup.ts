@@ -3,9 +3,9 @@ import type { StoredMessage } from '../broker/read/direct-read.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId, sequenceOf } from '../jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../jobs/job-record.js';
+import { DEFAULT_MAX_ATTEMPTS } from '../jobs/limits.js';
 import { checkInteger } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
-import { defaultMaxAttempts } from '../jobs/retry-policy.js';
 import { Header } from '../wire/headers.js';
 import { decodeJob, isFromTimers } from '../wire/job-message.js';
 import { ANY, type Any, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
@@ -157,8 +157,8 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   return isJobId(id) ? { ...record, id, state: 'scheduled', ...(isRecurring && { schedule }) } : undefined;
 }
 
-function maxAttemptsOf({ handlers }: Broker, type: string): number {
-  return handlers.maxAttempts(type) ?? defaultMaxAttempts(type);
+function maxAttemptsOf({ handlers, known }: Broker, type: string): number {
+  return handlers.maxAttempts(type) ?? known.get(type)?.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
 }
 
 function dueTime(schedule: string): string | undefined {

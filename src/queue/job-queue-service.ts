@@ -6,7 +6,6 @@ import {
   type AddOptions,
   assertDefinition,
   assertPayloadOf,
-  checkDefined,
   checkedResult,
   type JobDefinition,
   type JobTypes,
@@ -18,10 +17,9 @@ import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, checkText } from '../jobs/options.js';
-import type { BuiltInPayloads } from '../jobs/payloads.js';
-import { JobPriority, type JobType } from '../jobs/vocabulary.js';
+import { JobPriority } from '../jobs/vocabulary.js';
 import { type AddedJob, addChecked } from './job-add.js';
-import { addMany, checkJobs } from './job-add-many.js';
+import { addMany, checkJobs, checkPayloads } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob, findVersion, type JobVersion, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
@@ -34,6 +32,7 @@ import {
   redriveJobs,
 } from './job-redrive.js';
 import { checkJob } from './job-request.js';
+import { rerunJob } from './job-rerun.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
 import { KnownIds } from './list/known-ids.js';
@@ -49,9 +48,6 @@ import {
 } from './stats/event-lag.js';
 import { type JobQueueStats, oldestPending, readStats } from './stats/job-stats.js';
 import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
-import { redeliverWebhook } from './webhook-redelivery.js';
-
-type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
 
 const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 
@@ -67,7 +63,7 @@ export class JobQueueService extends QueueConnection {
   readonly #knownIds = new KnownIds();
 
   /**
-   * Adds a job. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
+   * Adds a job by the name of its type. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
    * and options are those of the first call.
    * @param priority defaults to `normal`
    * @returns the job's id, once the job is durable
@@ -76,13 +72,13 @@ export class JobQueueService extends QueueConnection {
    * @throws BrokerError `JETFLEET_BACKPRESSURE` when too many calls are under way; `JETFLEET_PUBLISH_TIMEOUT` when it
    *   is not known whether the job was stored: add it again with the same id
    */
-  async addJob<T extends JobType>(
-    type: T,
-    payload: PayloadOf<T>,
+  async addJob(
+    type: string,
+    payload: unknown,
     priority: JobPriority = JobPriority.NORMAL,
     options: JobOptions = {},
   ): Promise<string> {
-    const check = (nowMs: number) => checkJob(type, payload, priority, options, nowMs);
+    const check = (nowMs: number) => checkJob(this.known, type, payload, priority, options, nowMs);
     return (await this.useChecked(check, addChecked)).id;
   }
 
@@ -99,14 +95,15 @@ export class JobQueueService extends QueueConnection {
   ): Promise<{ id: string; created: boolean }> {
     assertDefinition(job);
     assertObject('options', options);
+    this.known.add(job);
     const { priority = JobPriority.NORMAL, ...jobOptions } = options;
-    const check = (nowMs: number) => checkJob(job.type, payload, priority, jobOptions, nowMs);
-    const { id, known } = await this.useChecked(check, addChecked, ({ body }) => assertPayloadOf(job, body));
+    const { id, known } = await this.addOrFind(job.type, payload, priority, jobOptions, job);
     return { id, created: known === undefined };
   }
 
   /**
    * As {@link addJob}, and gives the job where it was there already.
+   * @param job its definition, whose schema checks the payload
    * @internal
    */
   async addOrFind(
@@ -114,8 +111,10 @@ export class JobQueueService extends QueueConnection {
     payload: unknown,
     priority: JobPriority,
     options: JobOptions,
+    job?: JobDefinition,
   ): Promise<AddedJob> {
-    return this.useChecked((nowMs) => checkJob(type, payload, priority, options, nowMs), addChecked);
+    const check = (nowMs: number) => checkJob(this.known, type, payload, priority, options, nowMs);
+    return this.useChecked(check, addChecked, job && (({ body }) => assertPayloadOf(job, body)));
   }
 
   /**
@@ -125,8 +124,8 @@ export class JobQueueService extends QueueConnection {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const check = (nowMs: number) => checkJobs(jobs, nowMs);
-    return this.useChecked(check, addMany, (checked) => checkDefined(jobs, checked));
+    const check = (nowMs: number) => checkJobs(this.known, jobs, nowMs);
+    return this.useChecked(check, addMany, (checked) => checkPayloads(jobs, checked));
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
@@ -239,7 +238,9 @@ export class JobQueueService extends QueueConnection {
   ): Promise<number> {
     assertOptions('options', options, PROGRESS_OPTIONS);
     checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
-    return this.use((broker) => cleanupJobs(broker, olderThanMs, { onProgress: this.#teller(options) }));
+    return this.use((broker) =>
+      cleanupJobs(broker, olderThanMs, this.ownersToKeep, { onProgress: this.#teller(options) }),
+    );
   }
 
   /**
@@ -247,7 +248,8 @@ export class JobQueueService extends QueueConnection {
    * fires with the reason `cancelled`, and what an instance job has rented is deleted.
    * @param reason shown in the job's error
    * @returns the FAILED record
-   * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job has ended already
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`, `JETFLEET_TYPE_UNKNOWN`; ConflictError when the
+   *   job has ended already
    */
   async cancel(id: string, reason?: string, options: VersionOptions = {}): Promise<JobRecord> {
     assertJobId(id);
@@ -280,13 +282,15 @@ export class JobQueueService extends QueueConnection {
   }
 
   /**
-   * Sends a webhook once more: a failed one under its own id, a delivered one under a new one.
-   * @returns the id of the job that delivers it
-   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when it is still being delivered
+   * Runs a job of a definition once more that has ended: a FAILED one as itself, a COMPLETED one as a new job.
+   * @returns the id of the job that runs
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`, also when the id names a job of another type; ConflictError when it has not
+   *   ended
    */
-  async redeliver(id: string): Promise<string> {
+  async rerun(job: JobDefinition, id: string): Promise<string> {
+    assertDefinition(job);
     assertJobId(id);
-    return this.use((broker) => redeliverWebhook(broker, id));
+    return this.use((broker) => rerunJob(broker, job.type, id));
   }
 
   /**

@@ -4,6 +4,7 @@ import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobOptions } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
+import type { KnownJobs } from '../jobs/known-jobs.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
@@ -33,6 +34,7 @@ export interface CheckedJob {
  *   `JETFLEET_OPTION_INVALID`, and `JETFLEET_PAYLOAD_*`
  */
 export function checkJob(
+  jobs: KnownJobs,
   type: string,
   payload: unknown,
   priority: JobPriority,
@@ -50,7 +52,7 @@ export function checkJob(
   if (tracestate !== undefined) request.tracestate = tracestate;
   checkFacts(request);
   if (id !== undefined) assertCallerId(id);
-  const { payload: checked, body } = checkPayload(type, payload);
+  const { payload: checked, body } = checkPayload(type, payload, jobs.get(type));
   request.payload = checked;
   if (id === undefined) {
     request.id = generateJobId();

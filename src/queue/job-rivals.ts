@@ -14,7 +14,6 @@ import {
   type Subjects,
   WORK_KINDS,
   type WorkKind,
-  workKindOf,
 } from '../wire/subjects.js';
 import { pendingRecordOf } from './job-lookup.js';
 
@@ -39,7 +38,7 @@ export async function withdrawnFor(
   at: StoredAt,
   isSame: (record: JobRecord) => boolean,
 ): Promise<JobRecord | undefined> {
-  const places = otherPlaces(broker.subjects, id, at.stream, workKindOf(type));
+  const places = otherPlaces(broker.subjects, id, at.stream, broker.subjects.workKindOf(type));
   for (let look = 0; ; look++) {
     const rival = (await carriedAt(broker, places)).find(({ record }) => !isSame(record));
     if (!rival) return undefined;

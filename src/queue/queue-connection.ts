@@ -4,21 +4,30 @@ import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.
 import { assertSafe, type TopologyReport } from '../broker/topology/report.js';
 import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
 import { atMost } from '../jobs/deadline.js';
+import { assertDefinition, type JobDefinition } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { KnownJobs } from '../jobs/known-jobs.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
 import { assertJobType } from '../jobs/validation.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
+import { install, type OwnersToKeep, type QueueExtension } from './queue-extension.js';
 
 /** How to reach the broker; everything is optional. */
-export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly'> {
+export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly' | 'known'> {
   /**
    * Whether the queue creates missing streams on its first use. With `false` it refuses to work instead, until somebody has run
    * `setup`: a wrong namespace is noticed. Workers on it create what they need in any case. Defaults to true.
    */
   createStreams?: boolean;
+  /**
+   * The definitions of your job types. Whoever cancels a job, or ends it otherwise, adds what follows from it by `after` of its
+   * type. A definition that is given to `add`, `addJobs` or a worker on this queue is known from then on. Those of
+   * instances and webhooks are known already.
+   */
+  jobs?: readonly JobDefinition[];
   /** A pino logger, or anything of its shape. Defaults to silence. */
   logger?: Logger;
 }
@@ -42,6 +51,7 @@ const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
   commit: true,
   sync: true,
   createStreams: true,
+  jobs: true,
   logger: true,
   env: true,
 };
@@ -64,6 +74,12 @@ export abstract class QueueConnection implements AsyncDisposable {
   readonly logger: Logger;
   /** @internal */
   readonly userCode: UserCode;
+  /**
+   * The job types of this process.
+   * @internal
+   */
+  readonly known = new KnownJobs();
+  protected readonly ownersToKeep: readonly OwnersToKeep[];
   readonly #options: JobQueueOptions;
   #opening: Promise<Opened> | undefined;
   #opened: Broker | undefined;
@@ -74,9 +90,20 @@ export abstract class QueueConnection implements AsyncDisposable {
   #underWay = 0;
   #onIdle: (() => void) | undefined;
 
-  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-  constructor(options: JobQueueOptions = {}) {
+  /**
+   * @param extensions the products that every queue knows
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  constructor(options: JobQueueOptions = {}, extensions: readonly QueueExtension[] = []) {
     assertOptions('options', options, QUEUE_OPTIONS);
+    for (const extension of extensions) install(this.known, extension);
+    this.ownersToKeep = extensions.flatMap(({ ownersToKeep }) => ownersToKeep ?? []);
+    const { jobs = [] } = options;
+    assertArray('jobs', jobs);
+    for (const job of jobs) {
+      assertDefinition(job);
+      this.known.add(job);
+    }
     checkText('namespace', options.namespace);
     checkBoolean('createStreams', options.createStreams);
     const { JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
@@ -250,7 +277,7 @@ export abstract class QueueConnection implements AsyncDisposable {
 
   #open(lookOnly = !this.#createsStreams): Promise<Opened> {
     if (this.#closing) throw closedQueue();
-    this.#opening ??= Broker.open({ ...this.#options, lookOnly, logger: this.logger });
+    this.#opening ??= Broker.open({ ...this.#options, known: this.known, lookOnly, logger: this.logger });
     this.#opening.then(
       ({ broker }) => {
         this.#opened = broker;

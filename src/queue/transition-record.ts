@@ -1,15 +1,14 @@
 /** The record that a transition writes: pure functions from the record before, and what the chart decided. */
 import type { Broker } from '../broker/broker.js';
-import { compensationFor } from '../jobs/compensation.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
-import type { FollowUp, JobRecord, JobRequest } from '../jobs/job-record.js';
-import { lifecycleWebhook } from '../jobs/lifecycle-webhook.js';
+import type { JobRecord, JobRequest } from '../jobs/job-record.js';
+import type { KnownJobs } from '../jobs/known-jobs.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import { isTerminal, type JobState, statusOf } from '../jobs/vocabulary.js';
 import { encodeRecord } from '../wire/record-message.js';
-import { assertDifferent, checkNextJobs } from './follow-ups.js';
+import { askedFor, assertDifferent, followingFrom } from './follow-ups.js';
 import { addFollowUp } from './job-add.js';
 
 /** What only the worker knows about a transition. */
@@ -53,13 +52,19 @@ export function transitionRecord(
 }
 
 /**
- * A terminal record with the jobs that follow from it: those its handler asked for, its lifecycle webhook, and the
- * removal of what a failed job has rented. The first are checked here, before the record is written.
+ * A terminal record with the jobs that follow from it: those that its handler asked for, and those that its type says. They
+ * are checked here, before the record is written.
+ * @param mustEnd leaves out what `after` of the type fails to say
  * @throws ValidationError when one of them is no job that could be added, or the record would not fit into a message
  */
-export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecord {
-  const own = ownFollowUps(record);
-  const asked = outcome?.kind === 'completed' ? checkNextJobs(record, outcome.next) : [];
+export function withFollowUps(
+  jobs: KnownJobs,
+  record: JobRecord,
+  outcome?: JobOutcome,
+  mustEnd = false,
+): JobRecord {
+  const own = followingFrom(jobs, record, mustEnd);
+  const asked = outcome?.kind === 'completed' ? askedFor(jobs, record, outcome.next) : [];
   // Without any, the limits of payload, checkpoint and result keep the record below its own.
   if (asked.length + own.length === 0) return record;
   const next = [...asked, ...own];
@@ -71,11 +76,6 @@ export function withFollowUps(record: JobRecord, outcome?: JobOutcome): JobRecor
     'JETFLEET_RESULT_TOO_LARGE',
     `payload, result and next jobs have ${bytes} bytes together, the limit is ${MAX_RECORD_BYTES}; give next jobs references instead of data`,
   );
-}
-
-/** What follows from the end of a job without its handler's asking: the removal of what it rented, and its webhook. */
-export function ownFollowUps(record: JobRecord): FollowUp[] {
-  return [compensationFor(record), lifecycleWebhook(record)].filter((each) => each !== undefined);
 }
 
 /**

@@ -7,7 +7,7 @@ import { coveringConsumers } from '../queue/retention/acknowledged-messages.js';
 import { isOfNamesake, reasonToKeepMessage } from '../queue/retention/purgeable.js';
 import { sumOf, uncoveredTypes } from '../queue/stats/unhandled-types.js';
 import { Header } from '../wire/headers.js';
-import { ANY, type StreamKind, WORK_KINDS, type WorkKind, workKindsFor } from '../wire/subjects.js';
+import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 import { failImpossible, removeMessage } from './mend-job.js';
 
@@ -89,7 +89,7 @@ export class MessageCheck {
   async #onlyWait(kind: WorkKind, covered: ReadonlySet<string>, uncovered: number): Promise<boolean> {
     const { subjects, counts } = this.#broker;
     const { types, unknown } = await uncoveredTypes(this.#broker, kind, covered, true);
-    if (unknown > 0 || [...types.keys()].some((type) => isImpossible(kind, type))) return false;
+    if (unknown > 0 || [...types.keys()].some((type) => isImpossible(subjects, kind, type))) return false;
     const waits = [...types.values()].flatMap((waiting) => [...waiting.values()]);
     if (sumOf(waits) < uncovered) return false;
     const ends = [...types.keys()].flatMap((type) =>
@@ -101,7 +101,7 @@ export class MessageCheck {
   #ofImpossible(kind: WorkKind, message: StoredMessage): Diagnosis[] {
     const { seq, subject } = message;
     const type = this.#broker.subjects.parseWork(subject)?.type;
-    if (type === undefined || !isImpossible(kind, type)) return [];
+    if (type === undefined || !isImpossible(this.#broker.subjects, kind, type)) return [];
     const job = pendingRecordOf(this.#broker, message);
     if (!job) return [];
     const what = `${subject} (message ${seq}): no worker can have the type ${type}`;
@@ -132,8 +132,8 @@ export class MessageCheck {
 }
 
 /** Whether no worker can ever take a type from this stream. */
-function isImpossible(kind: WorkKind, type: string): boolean {
-  return !isJobType(type) || !workKindsFor(type).includes(kind);
+function isImpossible(subjects: Subjects, kind: WorkKind, type: string): boolean {
+  return !isJobType(type) || !subjects.workKindsFor(type).includes(kind);
 }
 
 /** A timer that fires again and again, or whose message gets an id of its own, belongs to no single job. */

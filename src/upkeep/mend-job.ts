@@ -4,8 +4,9 @@ import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import { sequenceId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { assertKnown } from '../queue/follow-ups.js';
 import { enqueueFollowUps, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
-import { type StreamKind, type WorkKind, workKindOf } from '../wire/subjects.js';
+import type { StreamKind, WorkKind } from '../wire/subjects.js';
 import type { OpenJob } from './open-jobs.js';
 
 /** The claim of the fired message decides what the job does; a second timer would change nothing. */
@@ -13,7 +14,8 @@ export async function setTimerAgain(broker: Broker, job: OpenJob): Promise<strin
   await assertUnchanged(broker, job);
   const { record } = job;
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
-  await broker.jobs.setTimer(reason, workKindOf(record.type), requestOf(record), broker.clock.now());
+  const kind = broker.subjects.workKindOf(record.type);
+  await broker.jobs.setTimer(reason, kind, requestOf(record), broker.clock.now());
   return 'its timer is set for now';
 }
 
@@ -37,6 +39,7 @@ export async function queueAgain(broker: Broker, job: OpenJob): Promise<string> 
 }
 
 async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<string> {
+  await assertKnown(broker, record);
   const { attempt, checkpoint } = record;
   const error: JobErrorInfo = {
     code: 'JETFLEET_STALLED',
@@ -45,6 +48,7 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
   };
   const facts = { nowMs: broker.clock.now() };
   const failed: JobRecord = withFollowUps(
+    broker.known,
     transitionRecord(record, 'exhausted', { attempt, checkpoint, error }, facts),
   );
   await broker.appendEvent(failed, seq);
@@ -60,12 +64,13 @@ export async function failImpossible(
 ): Promise<string> {
   const error: JobErrorInfo = {
     code: 'JETFLEET_TYPE_INVALID',
-    message: `no worker can take ${subject}: a job type is 1 to 64 of a-z 0-9 _, starting with a letter, and only send_webhook belongs on webhooks`,
+    message: `no worker can take ${subject}: a job type is 1 to 64 of a-z 0-9 _, starting with a letter, and its workers listen on ${kind}`,
     retryable: false,
   };
   const facts = { nowMs: broker.clock.now(), workSeq: seq };
   for (const id of new Set([pending.id, sequenceId({ kind, seq })])) {
     const failed = withFollowUps(
+      broker.known,
       transitionRecord({ ...pending, id }, 'rejected', { attempt: 0, error }, facts),
     );
     const last = await broker.lastEvent(id);

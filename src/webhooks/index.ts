@@ -1,7 +1,7 @@
 /** Webhooks: signing and verifying (Standard Webhooks 1.0.0), and delivery that cannot reach into your own network. */
 
-export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from '../jobs/lifecycle-webhook.js';
 export type { WebhookGuardOptions } from './endpoint-guard.js';
+export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from './lifecycle-webhook.js';
 export {
   generateWebhookSecret,
   parseWebhookSecret,

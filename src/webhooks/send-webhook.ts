@@ -1,27 +1,18 @@
-import { fromPromise } from 'xstate';
+import { type AnyActorLogic, fromPromise } from 'xstate';
 import { sendWebhookMachine } from '../../machines/index.js';
-import { type SendWebhookPayload, sendWebhookPayload } from '../jobs/payloads.js';
-import { WEBHOOK_RETRY } from '../jobs/retry-policy.js';
 import type { HeldJobOf } from '../worker/extension.js';
-import type { HandlerOptions } from '../worker/job-handler.js';
 import type { WebhookClient } from './webhook-client.js';
 
-export interface SendWebhookHandlerOptions {
+export interface SendWebhookServices {
   client: WebhookClient;
   /** `whsec_…`; several while a secret is being changed. */
   secrets: string[];
   heldJob: HeldJobOf;
 }
 
-const CONCURRENCY = 25;
-
 /** Delivers a webhook under the job's id, which is the same for every try. */
-export function sendWebhookHandler({
-  client,
-  secrets,
-  heldJob,
-}: SendWebhookHandlerOptions): HandlerOptions<SendWebhookPayload> {
-  const chart = sendWebhookMachine.provide({
+export function sendWebhookRun({ client, secrets, heldJob }: SendWebhookServices): AnyActorLogic {
+  return sendWebhookMachine.provide({
     actors: {
       deliver: fromPromise(({ input: { jobId, payload } }) =>
         client.deliver({
@@ -35,10 +26,4 @@ export function sendWebhookHandler({
       ),
     },
   });
-  return {
-    payload: sendWebhookPayload as HandlerOptions<SendWebhookPayload>['payload'],
-    chart,
-    concurrency: CONCURRENCY,
-    retry: WEBHOOK_RETRY,
-  };
 }

@@ -1,8 +1,8 @@
 import { assertOptions, type OptionNames } from '../jobs/options.js';
-import { JobType } from '../jobs/vocabulary.js';
 import type { WorkerExtension } from '../worker/extension.js';
-import type { HandlerOptions } from '../worker/job-handler.js';
-import { sendWebhookHandler } from './send-webhook.js';
+import { handled } from '../worker/job-handler.js';
+import { sendWebhook } from './jobs.js';
+import { sendWebhookRun } from './send-webhook.js';
 import { parseWebhookSecret } from './signature.js';
 import { createWebhookClient, type WebhookClientOptions } from './webhook-client.js';
 
@@ -34,10 +34,8 @@ export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
     name: 'webhooks',
     install({ heldJob }) {
       const client = createWebhookClient(clientOptions);
-      const handler: unknown = sendWebhookHandler({ client, secrets, heldJob });
       return {
-        // It checks its payload by its own schema before anything is read from it.
-        handlers: [[JobType.SEND_WEBHOOK, handler as HandlerOptions]],
+        handlers: [handled(sendWebhook, sendWebhookRun({ client, secrets, heldJob }))],
         checkWebhookUrl: client.check,
         close: () => client.close(),
       };

@@ -3,11 +3,17 @@
  */
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
-import { isPriority, isStatus, type JobPriority, type JobStatus, JobType } from '../jobs/vocabulary.js';
+import { KnownJobs } from '../jobs/known-jobs.js';
+import {
+  isPriority,
+  isStatus,
+  type JobPriority,
+  type JobStatus,
+  WORK_KINDS,
+  type WorkKind,
+} from '../jobs/vocabulary.js';
 
-/** The two work streams: instance work, and webhooks, so that a dead endpoint never competes with instances. */
-export const WORK_KINDS = ['jobs', 'webhooks'] as const;
-export type WorkKind = (typeof WORK_KINDS)[number];
+export { WORK_KINDS, type WorkKind };
 
 /** All streams of a namespace. Timers have one of their own: whoever may publish there can empty it. */
 export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
@@ -76,30 +82,19 @@ const RESERVED: ReadonlySet<string> = new Set([
   'inspect',
 ]);
 
-/** The work stream that a type's jobs go to. */
-export function workKindOf(type: string): WorkKind {
-  return type === JobType.SEND_WEBHOOK ? 'webhooks' : 'jobs';
-}
-
-/**
- * The work streams that a worker of a type listens on. Webhooks are taken from both, so that a producer who
- * publishes `jobs.<priority>.send_webhook` by hand is served too.
- */
-export function workKindsFor(type: string): WorkKind[] {
-  return type === JobType.SEND_WEBHOOK ? ['jobs', 'webhooks'] : ['jobs'];
-}
-
 /** Subjects, streams and consumers of one namespace: `acme` makes `acme.jobs.>` and `ACME_JOBS`. */
 export class Subjects {
   /** `''` or `'acme.'`. */
   readonly prefix: string;
   readonly namespace: string;
+  readonly #jobs: KnownJobs;
 
   /**
    * @param namespace lower case, 1 to 32 of `[a-z0-9_]`, starting with a letter; empty (default) for none
+   * @param jobs says which types have a stream of their own. Defaults to none
    * @throws JetfleetError `JETFLEET_OPTION_INVALID`
    */
-  constructor(namespace = '') {
+  constructor(namespace = '', jobs = new KnownJobs()) {
     if (namespace !== '' && (!NAMESPACE.test(namespace) || RESERVED.has(namespace))) {
       throw new JetfleetError(
         'JETFLEET_OPTION_INVALID',
@@ -108,6 +103,21 @@ export class Subjects {
     }
     this.namespace = namespace;
     this.prefix = namespace === '' ? '' : `${namespace}.`;
+    this.#jobs = jobs;
+  }
+
+  /** The work stream that a type's jobs go to. */
+  workKindOf(type: string): WorkKind {
+    return this.#jobs.streamOf(type);
+  }
+
+  /**
+   * The work streams that a worker of a type listens on. `jobs` is always among them, so that a producer who publishes
+   * `jobs.<priority>.send_webhook` by hand is served too.
+   */
+  workKindsFor(type: string): WorkKind[] {
+    const kind = this.workKindOf(type);
+    return kind === 'jobs' ? ['jobs'] : ['jobs', kind];
   }
 
   streamName(kind: StreamKind): string {

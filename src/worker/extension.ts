@@ -4,7 +4,7 @@ import { excerptOf } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { ResourceCheckOf } from '../upkeep/resource-check.js';
-import type { HandlerOptions, JobContext } from './job-handler.js';
+import type { Handled, JobContext } from './job-handler.js';
 
 /**
  * The job of this id, which the worker runs now: the one that a chart's actor works for.
@@ -31,8 +31,8 @@ export interface WorkerHost {
 
 /** What an extension brings to one worker. */
 export interface Installed {
-  /** How to run the types that it brings. */
-  handlers: Iterable<readonly [type: string, handler: HandlerOptions]>;
+  /** How to run the types that it brings: `handled(job, run)` of each. */
+  handlers: Iterable<Handled>;
   /** Looks for what its jobs have left behind outside the broker. */
   resources?: ResourceCheckOf;
   checkWebhookUrl?: WorkerHost['checkWebhookUrl'];
@@ -62,6 +62,6 @@ export function assertInstalled(name: string, value: unknown): asserts value is 
   if (typeof handlers?.[Symbol.iterator] === 'function') return;
   throw new ValidationError(
     'JETFLEET_OPTION_INVALID',
-    `the extension ${excerptOf(name)} must bring handlers, a list of types with their options, got ${excerptOf(value)}`,
+    `the extension ${excerptOf(name)} must bring handlers, a list of what handled(job, run) makes, got ${excerptOf(value)}`,
   );
 }

@@ -1,9 +1,10 @@
 import type { AnyActorLogic } from 'xstate';
-import type { JobTypes } from '../jobs/define-job.js';
+import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { assertFunction, assertObject, type OptionNames } from '../jobs/options.js';
-import type { CompletedWith, JobOutcome, Snoozed } from '../jobs/outcome.js';
+import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
+import type { CompletedWith, JobOutcome, OUTCOME, Snoozed } from '../jobs/outcome.js';
 import { type CheckedRun, checkedRun, RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import { assertSchema, type Schema } from '../jobs/schema.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
@@ -43,11 +44,16 @@ export type JobHandler<P = unknown> = (job: JobContext<P>) => unknown | Promise<
 export type TypedHandler<T extends JobTypes> = (
   job: JobContext<T['payload'], T['checkpoint']>,
 ) => TypedOutcome<T> | Promise<TypedOutcome<T>>;
-/** Without a schema of the result anything may be returned, and the compiler holds nothing of it. */
-type TypedOutcome<T extends JobTypes> =
-  | T['returned']
-  | CompletedWith<T['returned']>
-  | Snoozed<T['checkpoint']>;
+type TypedOutcome<T extends JobTypes> = Result<T> | CompletedWith<T['returned']> | Snoozed<T['checkpoint']>;
+/** Without a schema of the result anything may be returned, but no outcome with another checkpoint than the definition's. */
+type Result<T extends JobTypes> = unknown extends T['returned']
+  ? unknown extends T['checkpoint']
+    ? unknown
+    : Value
+  : T['returned'];
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler may return nothing
+type Value = string | number | boolean | null | undefined | void | NoOutcome;
+type NoOutcome = object & { readonly [OUTCOME]?: never; readonly then?: never };
 
 /** How a worker runs one job type. */
 export interface HandlerOptions<P = unknown> extends RunDefaults {
@@ -73,12 +79,35 @@ export interface RegisteredHandler extends CheckedRun {
   run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
 }
 
+/** A definition with what runs its jobs; made by {@link handled}. */
+export interface Handled {
+  readonly job: JobDefinition;
+  readonly options: HandlerOptions;
+}
+
+/**
+ * Says how the jobs of a definition run: by a function, or by XState logic with a `RunInput` as input and a `JobOutcome` as
+ * output. Options come before those of the definition.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
+ */
+export function handled<T extends JobTypes>(
+  job: JobDefinition<T>,
+  run: TypedHandler<T> | AnyActorLogic,
+  options: RunDefaults = {},
+): Handled {
+  assertDefinition(job);
+  assertOptions(`options of ${job.type}`, options, RUN_DEFAULTS);
+  const defaults = Object.keys(RUN_DEFAULTS).map((name) => [name, job[name as keyof RunDefaults]]);
+  const running = typeof run === 'function' ? { handler: run as JobHandler } : { chart: run };
+  const schema = job.payload && { payload: job.payload as Schema };
+  return {
+    job,
+    options: defined({ ...Object.fromEntries(defaults), ...defined(options), ...running, ...schema }),
+  };
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkHandler<P>(
-  type: string,
-  options: HandlerOptions<P>,
-  defaultMaxAttempts: number,
-): RegisteredHandler {
+export function checkHandler<P>(type: string, options: HandlerOptions<P>): RegisteredHandler {
   const { handler, chart, payload, ...run } = options;
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
@@ -90,7 +119,7 @@ export function checkHandler<P>(
     type,
     ...(payload && { payload: payload as Schema }),
     run: chart ? { kind: 'chart', logic: chart } : { kind: 'function', handler: handler as JobHandler },
-    ...checkedRun(type, run, defaultMaxAttempts),
+    ...checkedRun(type, run),
   };
 }
 

@@ -19,9 +19,8 @@ import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
-import { defaultMaxAttempts, type RetryPolicy } from '../jobs/retry-policy.js';
-import { RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
-import type { Schema } from '../jobs/schema.js';
+import type { RetryPolicy } from '../jobs/retry-policy.js';
+import type { RunDefaults } from '../jobs/run-defaults.js';
 import { assertJobType } from '../jobs/validation.js';
 import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -41,8 +40,9 @@ import {
 import {
   checkHandler,
   HANDLER_OPTIONS,
+  type Handled,
   type HandlerOptions,
-  type JobHandler,
+  handled,
   type RegisteredHandler,
   type TypedHandler,
 } from './job-handler.js';
@@ -201,20 +201,20 @@ export class JobWorkerService implements AsyncDisposable {
     if (this.state === 'draining' || this.state === 'stopped')
       throw new JetfleetError('JETFLEET_CLOSED', 'the worker is shut down; make a new one');
     const added: [name: string, installed: Installed][] = [];
-    const handlers: RegisteredHandler[] = [];
+    const handlers: [job: JobDefinition, handler: RegisteredHandler][] = [];
     try {
       for (const extension of extensions) {
         const installed = extension.install(this.#host);
         added.push([extension.name, installed]);
         assertInstalled(extension.name, installed);
-        for (const [type, options] of installed.handlers) handlers.push(this.#checkHandler(type, options));
+        for (const each of installed.handlers) handlers.push([each.job, this.#checkHandled(each)]);
       }
     } catch (error) {
       for (const [name, installed] of added) this.#closeExtension(name, installed);
       throw error;
     }
     for (const [name, installed] of added) this.#takeExtension(name, installed);
-    for (const handler of handlers) this.#takeHandler(handler);
+    for (const [job, handler] of handlers) this.#takeHandled(job, handler);
     return this;
   }
 
@@ -233,12 +233,24 @@ export class JobWorkerService implements AsyncDisposable {
   }
 
   /**
-   * Says how to run a type, before or after `start`; the last one for a type wins until it starts.
+   * Says how to run a type by its name, before or after `start`; the last one for a type wins until it starts.
    * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
    */
   registerHandler<P>(type: string, options: HandlerOptions<P>): this {
-    this.#takeHandler(this.#checkHandler(type, options));
+    const handler = this.#checkHandler(type, options);
+    this.#queue.known.addNamed(type);
+    this.#takeHandler(handler);
     return this;
+  }
+
+  #checkHandled({ job, options }: Handled): RegisteredHandler {
+    assertDefinition(job);
+    return this.#checkHandler(job.type, options);
+  }
+
+  #takeHandled(job: JobDefinition, handler: RegisteredHandler): void {
+    this.#queue.known.add(job);
+    this.#takeHandler(handler);
   }
 
   #checkHandler<P>(type: string, options: HandlerOptions<P>): RegisteredHandler {
@@ -252,12 +264,14 @@ export class JobWorkerService implements AsyncDisposable {
     }
     const concurrency = ownOf(this.#options.concurrency, type, options.concurrency);
     const retry = ownOf(this.#options.retry, type, options.retry);
+    const { maxAttempts } = this.#queue.known.get(type) ?? {};
     const wanted = {
-      ...options,
+      ...(maxAttempts !== undefined && { maxAttempts }),
+      ...defined(options),
       ...(concurrency !== undefined && { concurrency }),
       ...(retry !== undefined && { retry }),
     };
-    return checkHandler(type, wanted, defaultMaxAttempts(type));
+    return checkHandler(type, wanted);
   }
 
   #takeHandler(handler: RegisteredHandler): void {
@@ -282,12 +296,8 @@ export class JobWorkerService implements AsyncDisposable {
     run: TypedHandler<T> | AnyActorLogic,
     options: RunDefaults = {},
   ): this {
-    assertDefinition(job);
-    assertOptions(`options of ${job.type}`, options, RUN_DEFAULTS);
-    const { type, payload, of: _of, next: _next, result: _result, '~types': _types, ...defaults } = job;
-    const running = typeof run === 'function' ? { handler: run as JobHandler } : { chart: run };
-    const schema = payload && { payload: payload as Schema };
-    return this.registerHandler(type, { ...defaults, ...defined(options), ...running, ...schema });
+    this.#takeHandled(job, this.#checkHandled(handled(job, run, options)));
+    return this;
   }
 
   /**
@@ -516,7 +526,10 @@ export class JobWorkerService implements AsyncDisposable {
   async #tellSettings(types: readonly string[]): Promise<void> {
     const settings = [...this.#handlers]
       .filter(([type]) => types.includes(type))
-      .map(([type, { maxAttempts }]) => [type, maxAttempts] as const);
+      .map(([type, { maxAttempts }]) => {
+        const hasAfter = this.#queue.known.get(type)?.after !== undefined;
+        return [type, { maxAttempts, hasAfter }] as const;
+      });
     const { handlers } = await this.#queue.broker();
     await handlers
       .tell(new Map(settings))

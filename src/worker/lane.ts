@@ -8,7 +8,6 @@ import { PRIORITIES } from '../jobs/vocabulary.js';
 import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { TrimSource } from '../upkeep/trimmer.js';
-import { workKindsFor } from '../wire/subjects.js';
 import type { DeliveryProgress } from './lease/delivery-progress.js';
 import { HeldDeliveries, HOLD_MS } from './lease/held-deliveries.js';
 import { type SlotCounter, SlotProgress } from './lease/slot-progress.js';
@@ -78,7 +77,7 @@ export class Lane {
     this.#options = options;
     const { broker, type } = options;
     this.#sources = PRIORITIES.flatMap((priority, step) =>
-      workKindsFor(type).map((kind) => {
+      broker.subjects.workKindsFor(type).map((kind) => {
         const subjects = broker.subjects.consumerFor(kind, priority, type);
         const source: Source = {
           kind,

@@ -1,6 +1,6 @@
 import { MAX_LOOK_UPS } from '../../machines/index.js';
 import type { JobRecord } from '../../src/index.js';
-import { JobType } from '../../src/jobs/vocabulary.js';
+import { JobType } from '../../src/jetfleet.js';
 import type { Evidence } from './evidence.js';
 import type { Violation } from './invariants.js';
 import { type PlannedJob, SETTLE_DELAY_MS } from './plan.js';

@@ -1,5 +1,5 @@
 import type { JobRecord } from '../../src/index.js';
-import { JobType } from '../../src/jobs/vocabulary.js';
+import { JobType } from '../../src/jetfleet.js';
 import type { Evidence } from './evidence.js';
 import type { Violation } from './invariants.js';
 

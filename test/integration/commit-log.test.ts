@@ -9,6 +9,7 @@ import type {
   ServerSync,
 } from '../../src/broker/publish/commit-options.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
+import { KnownJobs } from '../../src/jobs/known-jobs.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startConfigured } from '../support/configured-nats.js';
 import { startNats } from '../support/nats.js';
@@ -22,7 +23,7 @@ let test = 0;
 
 beforeAll(async () => {
   nats = await startNats();
-  ({ broker } = await Broker.open({ servers: nats.url, logger: silentLogger }));
+  ({ broker } = await Broker.open({ servers: nats.url, logger: silentLogger, known: new KnownJobs() }));
   inbox = new ReplyInbox(broker.connection);
 });
 afterAll(async () => {
@@ -119,7 +120,11 @@ describe('commit log', () => {
 
     it('goes on with smaller ones where the server refuses that many', async () => {
       await using other = await startConfigured('');
-      const { broker: theirs } = await Broker.open({ servers: other.address, logger: silentLogger });
+      const { broker: theirs } = await Broker.open({
+        servers: other.address,
+        logger: silentLogger,
+        known: new KnownJobs(),
+      });
       const answers = new ReplyInbox(theirs.connection);
       const { log, sent } = spied({}, undefined, theirs, answers);
       const outcomes = await log.appendEach(many.map((n) => event(`parts-${test}-${n}`, 0)));

@@ -5,7 +5,7 @@ import type { GpuProvider } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/instance-name.js';
 import { examine, type JobRecord, type OnTimeout } from '../../src/index.js';
 import { InstanceCheck } from '../../src/instances/check-instances.js';
-import { compensationFor } from '../../src/jobs/compensation.js';
+import { followingFrom } from '../../src/queue/follow-ups.js';
 import { type Diagnosis, mendAll } from '../../src/upkeep/finding.js';
 import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
@@ -195,7 +195,7 @@ describe('an instance is left alone', () => {
     const name = nameOf('failing');
     const failed = { status: 'failed', state: 'exhausted', error } as const;
     const record = await recorded('failing', failed);
-    const next = compensationFor(record);
+    const [next] = followingFrom(fleet.queue.known, record);
     if (!next) throw new Error('no compensation');
     const seq = (await broker.lastEvent('failing'))?.seq ?? 0;
     await broker.appendEvent({ ...record, next: [next] }, seq);

@@ -6,6 +6,7 @@ import type { Offer } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { sweptInstances } from '../../src/instances/check-instances.js';
+import { ownersToKeep } from '../../src/instances/kept-owners.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { cleanupJobs } from '../../src/queue/retention/job-cleanup.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
@@ -214,7 +215,7 @@ describe('an instance of ours', () => {
   /** Messages that are acknowledged are removed a little later, and keep their job. */
   const goes = (id: string, laterMs = 0) =>
     vi.waitFor(async () => {
-      await cleanupJobs(await fleet.queue.broker(), 0, { atMs: Date.now() + laterMs });
+      await cleanupJobs(await fleet.queue.broker(), 0, [ownersToKeep], { atMs: Date.now() + laterMs });
       expect(await fleet.queue.getJob(id)).toBeUndefined();
     }, 90_000);
   it.each(['cancel', 'time-out', 'delete'])(

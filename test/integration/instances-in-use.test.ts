@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { RetryableError, snooze } from '../../src/index.js';
+import { instancesInUse } from '../../src/instances/kept-owners.js';
 import type { JobRecord } from '../../src/jobs/job-record.js';
-import { instancesInUse } from '../../src/queue/retention/kept-owners.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

@@ -76,7 +76,7 @@ describe('an id', () => {
       await queue.addJob('demo', 1, 'normal', { id: name });
       await fleet.waitForJob(name, 'completed');
       // One that was made for the job, which nobody should know.
-      const { request, ...made } = checkJob('demo', 3, 'normal', {}, Date.now());
+      const { request, ...made } = checkJob(queue.known, 'demo', 3, 'normal', {}, Date.now());
       await publish('jobs.low.nobody.decoy2', '{}', { 'Nats-Msg-Id': prefix + request.id });
       await addChecked(await queue.broker(), { request, ...made });
       expect(await fleet.waitForJob(request.id, 'completed')).toMatchObject({ result: 3 });

@@ -214,7 +214,7 @@ test('cleanup removes only jobs that finished long enough ago, and says how many
   const finished = await waitForJob(young, 'completed');
   // As if it ran a minute later: the old ones are then more than a minute old, the young one is not.
   const later = Date.parse(finished.finishedAt ?? '') + 60_000 - 25;
-  expect(await cleanupJobs(await queue.broker(), 60_000, { atMs: later })).toBe(3);
+  expect(await cleanupJobs(await queue.broker(), 60_000, [], { atMs: later })).toBe(3);
   expect(await queue.getJob(young)).toBeDefined();
   expect(await queue.getJob(waiting)).toBeDefined();
   for (const id of old) expect([await queue.getJob(id), await history(id)]).toEqual([undefined, []]);

@@ -96,7 +96,12 @@ const queueCalls: [name: string, code: RegExp, values: unknown[], call: (value: 
     [undefined, null, 7, 'x', {}, 5n, [null], [7], ['x'], [[]]],
     (jobs) => queue.addJobs(jobs),
   ],
-  ['addJobs([{type}])', /TYPE_INVALID/, NO_TYPES, (type) => queue.addJobs([{ type, payload: 1 }])],
+  [
+    'addJobs([{type}])',
+    /TYPE_INVALID/,
+    NO_TYPES,
+    (type) => queue.addJobs([{ type: type as string, payload: 1 }]),
+  ],
   ['getJobs(filter)', /OPTION_INVALID/, NO_OBJECTS, (filter) => queue.getJobs(filter)],
   ...(
     ['type', 'status', 'priority', 'state', 'id', 'since', 'until', 'order', 'limit', 'cursor'] as const

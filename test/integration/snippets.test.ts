@@ -81,7 +81,7 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
       watching.child.kill('SIGINT');
       expect((await watching.ended).code).toBe(0);
     },
-    "import { gpuInstances, JobPriority, JobQueueService, JobType, JobWorkerService, webhooks } from 'jetfleet';":
+    "import { createInstance, gpuInstances, JobQueueService, JobWorkerService, webhooks } from 'jetfleet';":
       'test/integration/examples.test.ts',
     "import { defineJob, JobQueueService, JobWorkerService, snooze } from 'jetfleet';":
       'test/integration/examples.test.ts',

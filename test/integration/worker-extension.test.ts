@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { defineJob, JobWorkerService, type WorkerExtension, webhooks } from '../../src/index.js';
+import { defineJob, handled, JobWorkerService, type WorkerExtension, webhooks } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+
+const sendMail = defineJob({ type: 'send_mail' });
+const classMail = defineJob({ type: 'class_mail' });
 
 let nats: EmbeddedServer;
 let fleet: Fleet;
@@ -23,7 +26,7 @@ function mailing(log: string[]): WorkerExtension {
       log.push(`opened in ${namespace}`);
       return {
         handlers: [
-          ['send_mail', { handler: async ({ id }) => void log.push(`mailed ${heldJob(id).record.attempt}`) }],
+          handled(sendMail, async ({ id }) => void log.push(`mailed ${heldJob(id).record.attempt}`)),
         ],
         close: (withinMs) => void log.push(`closed within ${Math.sign(withinMs)}`),
       };
@@ -84,7 +87,7 @@ it('where one of them fails, none is taken in, and what was opened is closed', a
   const wrong: WorkerExtension = {
     name: 'wrong',
     install: () => ({
-      handlers: [['wrong', { concurrency: 0, handler: () => 1 }]],
+      handlers: [handled(defineJob({ type: 'wrong' }), () => 1, { concurrency: 0 })],
       close: () => void log.push('wrong closed'),
     }),
   };
@@ -118,7 +121,7 @@ it('a second one of a name takes the place of the first, unless its types run', 
   const worker = new JobWorkerService(fleet.queue).use(mailing(log)).use(mailing(other));
   expect(log.at(-1)).toBe('closed within 0');
   await worker.start();
-  const { id } = await fleet.queue.add(defineJob({ type: 'send_mail' }), {});
+  const { id } = await fleet.queue.add(sendMail, {});
   await fleet.waitForJob(id, 'completed');
   expect(other).toContain('mailed 1');
   expect(() => worker.use(mailing(log))).toThrow(/send_mail runs already/);
@@ -129,7 +132,7 @@ it('a second one of a name takes the place of the first, unless its types run', 
 
 it('what an extension brings may be an object of a class', async () => {
   class Mail {
-    readonly handlers = [['class_mail', { handler: () => this.sent++ }]] as const;
+    readonly handlers = [handled(classMail, () => this.sent++)];
     sent = 0;
     closed = 0;
     close() {
@@ -139,7 +142,7 @@ it('what an extension brings may be an object of a class', async () => {
   const mail = new Mail();
   const worker = new JobWorkerService(fleet.queue).use({ name: 'mail', install: () => mail });
   await worker.start();
-  const { id } = await fleet.queue.add(defineJob({ type: 'class_mail' }), {});
+  const { id } = await fleet.queue.add(classMail, {});
   await fleet.waitForJob(id, 'completed');
   await worker.shutdown();
   expect(mail).toMatchObject({ sent: 1, closed: 1 });

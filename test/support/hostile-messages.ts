@@ -1,8 +1,9 @@
 /** Arbitraries of what a careless or hostile producer may publish, with valid messages mixed in. */
 import fc from 'fast-check';
 import { z } from 'zod';
+import { JobType } from '../../src/jetfleet.js';
 import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_URL_LENGTH } from '../../src/jobs/limits.js';
-import { JobType, PRIORITIES } from '../../src/jobs/vocabulary.js';
+import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { Header } from '../../src/wire/headers.js';
 import { anyCodePoint } from './any-text.js';
 

@@ -50,7 +50,7 @@ export function unfinishedRentals({
       await rentStuck(id);
       const broker = await running().queue.broker();
       const last = await broker.lastEvent(`${id}-monitor`);
-      const record = cancelledRecord(last?.record as JobRecord, 'test', Date.now());
+      const record = cancelledRecord(broker.known, last?.record as JobRecord, 'test', Date.now());
       await broker.appendEvent(record, last?.seq ?? 0);
       return [`${id}-monitor-delete`, () => enqueueFollowUps(broker, record)];
     },

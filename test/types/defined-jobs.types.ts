@@ -3,10 +3,15 @@ import { z } from 'zod';
 import { jobMachine } from '../../machines/index.js';
 import {
   complete,
+  createInstance,
   defineJob,
+  deleteInstance,
+  handled,
   type JobQueueService,
   type JobWorkerService,
+  monitorInstance,
   NonRetryableError,
+  sendWebhook,
   snooze,
 } from '../../src/index.js';
 
@@ -135,4 +140,114 @@ export function define(): void {
   defineJob({ type: 'report', payload: { month: 'number' } });
   // @ts-expect-error no such option
   defineJob({ type: 'report', maxAttempt: 3 });
+  // @ts-expect-error neither given nor parsed
+  defineJob({ type: 'report', stores: 'both' });
+}
+
+export function after(): void {
+  defineJob({
+    type: 'report',
+    payload: z.object({ month: z.coerce.number<string>() }),
+    result: z.string().transform(Number),
+    after: (job) => {
+      if (job.status === 'failed') {
+        same<typeof job.payload, unknown>();
+        return [];
+      }
+      // What was stored: what the producer gave, and what the handler returned.
+      same<typeof job.payload, { month: string }>();
+      same<typeof job.result, string>();
+      return [resize.next({ url: job.result, at: '5' }, { idSuffix: 'resize' })];
+    },
+  });
+  defineJob({ type: 'report', after: ({ state }) => (state === 'cancelled' ? [] : undefined) });
+  // @ts-expect-error no function
+  defineJob({ type: 'report', after: [report.next({ month: 5 }, { idSuffix: 'x' })] });
+  // @ts-expect-error no list
+  defineJob({ type: 'report', after: () => report.next({ month: 5 }, { idSuffix: 'x' }) });
+  // @ts-expect-error a job that is to be added is none that follows
+  defineJob({ type: 'report', after: () => [report.of({ month: 5 })] });
+  // @ts-expect-error later is too late: it is written with the end of the job
+  defineJob({ type: 'report', after: async () => [] });
+  // @ts-expect-error a field has the wrong type
+  defineJob({ type: 'report', after: () => [report.next({ month: 'May' }, { idSuffix: 'x' })] });
+  defineJob({
+    type: 'report',
+    result: z.string(),
+    // @ts-expect-error the payload of a failed job may be anything
+    after: (job) => [report.next({ month: job.payload.month }, { idSuffix: 'x' })],
+  });
+}
+
+/** What a handler without a schema of its result may return. */
+export function returns(): void {
+  const counting = defineJob({ type: 'counting', checkpoint: z.number() });
+  worker.handle(counting, () => snooze(5, 1));
+  worker.handle(counting, async () => ({ any: 'thing' }));
+  worker.handle(counting, () => {});
+  worker.handle(counting, ({ checkpoint = 0 }) => (checkpoint > 3 ? 'done' : snooze(5, checkpoint + 1)));
+  worker.handle(counting, () => complete());
+  // @ts-expect-error a checkpoint of another type
+  worker.handle(counting, () => snooze(5, 'one'));
+  // @ts-expect-error a checkpoint of another type, later
+  worker.handle(counting, async () => snooze(5, 'one'));
+  // @ts-expect-error JSON cannot carry it
+  worker.handle(counting, () => 5n);
+}
+
+const order = {
+  instanceId: 'i',
+  name: 'n',
+  productName: 'p',
+  templateId: 't',
+  gpuNum: 1,
+  rootfsSize: 10,
+  region: 'r',
+};
+
+export async function builtIn(id: string): Promise<void> {
+  await queue.add(createInstance, order);
+  await queue.add(monitorInstance, { instanceId: 'i', novitaInstanceId: 'n', startTime: new Date() });
+  await queue.add(sendWebhook, { url: 'https://example.com', payload: { any: 'thing' } });
+  await queue.addJob('create_instance', order);
+  await queue.addJob('report', { any: 'thing' });
+  await queue.addJobs([
+    createInstance.of(order),
+    { type: 'create_instance', payload: order },
+    { type: 'report', payload: { any: 'thing' } },
+  ]);
+  const created = await queue.result(createInstance, id);
+  same<typeof created.novitaInstanceId, string>();
+  const delivered = await queue.result(sendWebhook, id);
+  same<typeof delivered.status, number>();
+  // @ts-expect-error fields are missing
+  await queue.add(createInstance, { instanceId: 'i' });
+  // @ts-expect-error a field has the wrong type
+  await queue.add(createInstance, { ...order, gpuNum: '1' });
+  // @ts-expect-error no such field
+  await queue.add(deleteInstance, { instanceId: 'i', id: 'n' });
+  // @ts-expect-error what is to be sent is missing
+  await queue.add(sendWebhook, { url: 'https://example.com' });
+  // @ts-expect-error fields are missing
+  await queue.addJob('create_instance', { instanceId: 'i' });
+  // @ts-expect-error fields are missing
+  await queue.addJobs([createInstance.of({ instanceId: 'i' })]);
+  // @ts-expect-error fields are missing, by name
+  await queue.addJobs([{ type: 'create_instance', payload: { instanceId: 'i' } }]);
+  worker.handle(sendWebhook, () => ({ status: 200, durationMs: 5 }));
+  worker.handle(sendWebhook, async ({ payload }) => {
+    same<typeof payload.url, string>();
+    return complete({ status: 200, durationMs: 5 }, [createInstance.next(order, { idSuffix: 'again' })]);
+  });
+  handled(sendWebhook, () => ({ status: 200, durationMs: 5 }), { concurrency: 5 });
+  // @ts-expect-error a result of another type
+  worker.handle(sendWebhook, () => ({ status: 'sent' }));
+  // @ts-expect-error nothing that runs it
+  worker.handle(createInstance, { concurrency: 5 });
+  // @ts-expect-error a result of another type
+  handled(sendWebhook, () => 200);
+  // @ts-expect-error nothing that runs it
+  handled(createInstance);
+  // @ts-expect-error fields are missing
+  complete('done', [createInstance.next({ instanceId: 'i' }, { idSuffix: 'again' })]);
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { jobMachine, nextJobState, resolveJobState } from '../../machines/index.js';
-import type { JobRecord, JobState } from '../../src/index.js';
+import { JobQueueService, type JobRecord, type JobState } from '../../src/index.js';
 import { statusOf } from '../../src/jobs/vocabulary.js';
 import { cancelledRecord } from '../../src/queue/job-cancel.js';
 
+const { known } = new JobQueueService();
 const NOW = Date.parse('2026-01-02T00:00:00.000Z');
 
 function recordIn(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
@@ -36,7 +37,7 @@ describe('the record of a cancelled job', () => {
       const input = { jobId: 'order-1', type: 'task', payload: {}, attempt: 2, maxAttempts: 3 };
       const error = { code: 'JETFLEET_CANCELLED', message: 'x', retryable: false };
       const next = nextJobState(jobMachine, resolveJobState(state, input), { type: 'CANCEL', error });
-      const record = cancelledRecord(recordIn(state), undefined, NOW);
+      const record = cancelledRecord(known, recordIn(state), undefined, NOW);
       expect(next).toMatchObject({
         accepted: true,
         state: record.state,
@@ -50,10 +51,10 @@ describe('the record of a cancelled job', () => {
   it('has the instance deleted that a create may have rented, and none that was never asked for', () => {
     const create = { type: 'create_instance', payload: { instanceId: 'i' } };
     const asked = recordIn('running', { ...create, checkpoint: { instanceName: 'jetfleet-x' } });
-    expect(cancelledRecord(asked, undefined, NOW).next).toMatchObject([
+    expect(cancelledRecord(known, asked, undefined, NOW).next).toMatchObject([
       { type: 'delete_instance', id: 'order-1-delete', payload: { instanceName: 'jetfleet-x' } },
     ]);
-    expect(cancelledRecord(recordIn('queued', create), undefined, NOW).next).toBeUndefined();
+    expect(cancelledRecord(known, recordIn('queued', create), undefined, NOW).next).toBeUndefined();
   });
 
   it('has a watched instance deleted, also one that would be kept after a timeout', () => {
@@ -61,7 +62,7 @@ describe('the record of a cancelled job', () => {
       type: 'monitor_instance',
       payload: { ...order, onTimeout: 'keep' },
     });
-    expect(cancelledRecord(monitor, undefined, NOW).next).toMatchObject([
+    expect(cancelledRecord(known, monitor, undefined, NOW).next).toMatchObject([
       { type: 'delete_instance', payload: { novitaInstanceId: 'p-1' } },
     ]);
   });
@@ -69,6 +70,6 @@ describe('the record of a cancelled job', () => {
   it('gives what follows another id in each life of the job', () => {
     const create = { type: 'create_instance', payload: {}, checkpoint: { instanceName: 'jetfleet-x' } };
     const second = recordIn('running', { ...create, redrives: 1 });
-    expect(cancelledRecord(second, undefined, NOW).next?.[0]?.id).toBe('order-1-delete-2');
+    expect(cancelledRecord(known, second, undefined, NOW).next?.[0]?.id).toBe('order-1-delete-2');
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
+import { defineJob, JobQueueService } from '../../src/index.js';
 import { ERROR_CODES, JetfleetError, type JobErrorInfo } from '../../src/jobs/errors.js';
 import { toJobError } from '../../src/jobs/job-error.js';
 import { type JobRecord, pendingRecord } from '../../src/jobs/job-record.js';
@@ -13,8 +14,7 @@ import {
   MAX_PROBLEMS,
   MAX_RECORD_BYTES,
 } from '../../src/jobs/limits.js';
-import { BUILT_IN_SCHEMAS } from '../../src/jobs/payloads.js';
-import { parsePayload } from '../../src/jobs/schema.js';
+import { isZod, parsePayload } from '../../src/jobs/schema.js';
 import { encodePayload } from '../../src/jobs/validation.js';
 import { isStatus, statusOf } from '../../src/jobs/vocabulary.js';
 import { type HeaderReader, NO_HEADERS } from '../../src/wire/headers.js';
@@ -37,7 +37,9 @@ const NUM_RUNS = 10_000;
 const TIMEOUT_MS = 90_000;
 
 const subjects = new Subjects();
-const schemas = { ...BUILT_IN_SCHEMAS, [PROBE]: probePayload };
+const { known } = new JobQueueService({
+  jobs: [defineJob({ type: PROBE, payload: probePayload, stores: 'parsed' })],
+});
 const PROTOTYPE_KEYS = Reflect.ownKeys(Object.prototype);
 
 const message = hostileMessage('http://127.0.0.1:9/hook');
@@ -69,9 +71,10 @@ function toWork(hostile: HostileMessage): WorkMessage {
 /** What a worker would put on record: the decoder's error, else that of the payload's schema. */
 function errorOf({ request, error }: DecodedJob): JobErrorInfo | undefined {
   if (error) return toJobError(error);
-  if (!Object.hasOwn(schemas, request.type)) return undefined;
+  const { payload: schema } = known.get(request.type) ?? {};
+  if (!isZod(schema)) return undefined;
   try {
-    parsePayload(request.type, schemas[request.type as keyof typeof schemas], request.payload);
+    parsePayload(request.type, schema, request.payload);
     return undefined;
   } catch (invalid) {
     if (!JetfleetError.is(invalid)) throw invalid;

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { JobQueueService } from '../../src/index.js';
 import { isJobId } from '../../src/jobs/job-id.js';
 import { type JobRecord, pendingRecord } from '../../src/jobs/job-record.js';
-import { lifecycleWebhook } from '../../src/jobs/lifecycle-webhook.js';
-import { sendWebhookPayload } from '../../src/jobs/payloads.js';
+import { followingFrom } from '../../src/queue/follow-ups.js';
+import { sendWebhookPayload } from '../../src/webhooks/schemas.js';
+
+const { known } = new JobQueueService();
+/** The webhook that follows from the end of a job, as the record names it. */
+const webhookOf = (job: JobRecord) => followingFrom(known, job).find(({ type }) => type === 'send_webhook');
 
 const URL = 'https://hooks.test/jetfleet';
 const ERROR = { code: 'JETFLEET_PROVIDER_BALANCE', message: 'no balance left', retryable: false };
@@ -30,14 +35,14 @@ const COMPLETED = { status: 'completed', state: 'completed' } as const;
 const failed = (state: JobRecord['state']) => ({ status: 'failed', state, error: ERROR }) as const;
 
 function dataOf(job: JobRecord): Record<string, unknown> {
-  const next = lifecycleWebhook(job);
+  const next = webhookOf(job);
   if (!next) throw new Error(`no webhook follows from ${job.type} ${job.state}`);
   return (next.payload as { payload: { data: Record<string, unknown> } }).payload.data;
 }
 
 describe('lifecycleWebhook', () => {
   it('reports a monitored instance that runs, as a whole send_webhook job', () => {
-    expect(lifecycleWebhook(record('monitor_instance', COMPLETED))).toEqual({
+    expect(webhookOf(record('monitor_instance', COMPLETED))).toEqual({
       type: 'send_webhook',
       id: 'order-42-webhook-running',
       priority: 'high',
@@ -70,7 +75,7 @@ describe('lifecycleWebhook', () => {
     ['create_instance', 'cancelled', 'failed'],
   ] as const)('reports %s that ended %s as %s, with its error', (type, state, status) => {
     const job = record(type, failed(state));
-    expect(lifecycleWebhook(job)).toMatchObject({
+    expect(webhookOf(job)).toMatchObject({
       id: `order-42-webhook-${status}`,
       payload: { payload: { type: `instance.${status}` } },
     });
@@ -85,7 +90,7 @@ describe('lifecycleWebhook', () => {
     ["a user's own type that runs", record('resize_disk', { webhookUrl: URL })],
     ['a job without a URL', record('monitor_instance', { ...COMPLETED, payload: { instanceId: 'inst-1' } })],
   ])('says nothing of %s', (_, job) => {
-    expect(lifecycleWebhook(job)).toBeUndefined();
+    expect(webhookOf(job)).toBeUndefined();
   });
 
   it.each([
@@ -95,7 +100,7 @@ describe('lifecycleWebhook', () => {
     ['delete_instance', COMPLETED, 'completed', {}],
     ['send_webhook', failed('exhausted'), 'failed', { error: ERROR.message, errorCode: ERROR.code }],
   ] as const)('reports the end of %s, %o, as %s', (jobType, end, status, why) => {
-    const next = lifecycleWebhook(record(jobType, { ...end, webhookUrl: URL }));
+    const next = webhookOf(record(jobType, { ...end, webhookUrl: URL }));
     expect(next).toMatchObject({ type: 'send_webhook', id: `order-42-webhook-${status}`, maxAttempts: 10 });
     expect(next?.webhookUrl).toBeUndefined();
     expect(next?.payload).toEqual({
@@ -111,8 +116,8 @@ describe('lifecycleWebhook', () => {
   it("prefers the payload's URL to the record's, and falls back on a bad one", () => {
     const job = record('monitor_instance', { ...COMPLETED, webhookUrl: 'https://other.test/' });
     const bad = { ...job, payload: { ...MONITOR_PAYLOAD, webhookUrl: 'javascript:alert(1)' } };
-    expect(lifecycleWebhook(job)?.payload).toMatchObject({ url: URL });
-    expect(lifecycleWebhook(bad)?.payload).toMatchObject({ url: 'https://other.test/' });
+    expect(webhookOf(job)?.payload).toMatchObject({ url: URL });
+    expect(webhookOf(bad)?.payload).toMatchObject({ url: 'https://other.test/' });
   });
 
   it.each([
@@ -146,13 +151,11 @@ describe('lifecycleWebhook', () => {
   it('gives the same bytes for the same record', () => {
     const job = record('create_instance', failed('exhausted'));
     const again = JSON.parse(JSON.stringify(job)) as JobRecord;
-    expect(JSON.stringify(lifecycleWebhook(job))).toBe(JSON.stringify(lifecycleWebhook(again)));
+    expect(JSON.stringify(webhookOf(job))).toBe(JSON.stringify(webhookOf(again)));
   });
 
   it('makes a valid job of the longest id that a caller may choose', () => {
-    const next = lifecycleWebhook(
-      record('monitor_instance', { ...COMPLETED, id: `${'a'.repeat(100)}-monitor` }),
-    );
+    const next = webhookOf(record('monitor_instance', { ...COMPLETED, id: `${'a'.repeat(100)}-monitor` }));
     expect(next?.id).toMatch(/-monitor-webhook-running$/);
     expect(isJobId(next?.id ?? '')).toBe(true);
     expect(sendWebhookPayload.safeParse(next?.payload).success).toBe(true);

@@ -34,7 +34,7 @@ const NO_NUMBERS: unknown[] = [
 const queue = new JobQueueService();
 const handler = async () => {};
 const provider = {} as GpuProvider;
-const handlerWith = (options: object) => checkHandler('resize', { handler, ...options }, 3);
+const handlerWith = (options: object) => checkHandler('resize', { handler, ...options });
 
 /** Every option that is a number, with what takes it. */
 const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][] = [

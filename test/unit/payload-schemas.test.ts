@@ -1,14 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createInstancePayload, monitorInstancePayload } from '../../src/instances/schemas.js';
 import type { ValidationError } from '../../src/jobs/errors.js';
 import { MAX_PROBLEMS } from '../../src/jobs/limits.js';
-import {
-  createInstancePayload,
-  monitorInstancePayload,
-  sendWebhookPayload,
-} from '../../src/jobs/payloads.js';
 import { parsePayload } from '../../src/jobs/schema.js';
 import { encodePayload } from '../../src/jobs/validation.js';
+import { sendWebhookPayload } from '../../src/webhooks/schemas.js';
 
 /** The payloads of the seed's README, to the letter. */
 const CREATE = {

@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  defaultMaxAttempts,
-  type RetryPolicy,
-  retryDelayMs,
-  WEBHOOK_RETRY,
-} from '../../src/jobs/retry-policy.js';
+import { JobQueueService } from '../../src/index.js';
+import { type RetryPolicy, retryDelayMs } from '../../src/jobs/retry-policy.js';
+import { checkedRun } from '../../src/jobs/run-defaults.js';
+import { WEBHOOK_RETRY } from '../../src/webhooks/jobs.js';
 
 const EXACT = { jitter: 0 };
 const attempts = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -76,9 +74,12 @@ describe('webhooks', () => {
   });
 
   test('are attempted ten times, everything else three times', () => {
-    expect(defaultMaxAttempts('send_webhook')).toBe(10);
-    expect(['create_instance', 'monitor_instance', 'render_report'].map(defaultMaxAttempts)).toEqual([
-      3, 3, 3,
-    ]);
+    const { known } = new JobQueueService();
+    const types = ['send_webhook', 'create_instance', 'monitor_instance', 'render_report'];
+    const runs = types.map((type) => {
+      const { maxAttempts } = known.get(type) ?? {};
+      return checkedRun(type, { ...(maxAttempts !== undefined && { maxAttempts }) });
+    });
+    expect(runs.map(({ maxAttempts }) => maxAttempts)).toEqual([10, 3, 3, 3]);
   });
 });

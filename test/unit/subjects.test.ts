@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { JobQueueService } from '../../src/index.js';
 import { JetfleetError } from '../../src/jobs/errors.js';
-import { ANY, Subjects, workKindOf, workKindsFor } from '../../src/wire/subjects.js';
+import { ANY, Subjects } from '../../src/wire/subjects.js';
 
 const ADDRESS = { kind: 'jobs', priority: 'high', type: 'create_instance', id: 'order-42' } as const;
 
@@ -150,8 +151,9 @@ describe.each(['', 'acme'])('parsing in the namespace "%s"', (namespace) => {
 });
 
 test('webhooks have a stream of their own, and are taken from both', () => {
-  expect(workKindOf('send_webhook')).toBe('webhooks');
-  expect(workKindOf('create_instance')).toBe('jobs');
-  expect(workKindsFor('send_webhook')).toEqual(['jobs', 'webhooks']);
-  expect(workKindsFor('render_report')).toEqual(['jobs']);
+  const subjects = new Subjects('', new JobQueueService().known);
+  expect(subjects.workKindOf('send_webhook')).toBe('webhooks');
+  expect(subjects.workKindOf('create_instance')).toBe('jobs');
+  expect(subjects.workKindsFor('send_webhook')).toEqual(['jobs', 'webhooks']);
+  expect(subjects.workKindsFor('render_report')).toEqual(['jobs']);
 });

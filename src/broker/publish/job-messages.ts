@@ -8,7 +8,6 @@ import {
   type TimerReason,
   WORK_KINDS,
   type WorkKind,
-  workKindOf,
 } from '../../wire/subjects.js';
 import type { DirectRead } from '../read/direct-read.js';
 import type { CommitLog } from './commit-log.js';
@@ -39,7 +38,7 @@ export class JobMessages {
     body: string = encodePayload(request.payload),
   ): Promise<Appended> {
     const { type, priority, id } = request;
-    const kind = workKindOf(type);
+    const kind = this.#subjects.workKindOf(type);
     const log = this.#logs[kind];
     if (request.isNew && runAtMs === undefined)
       return log.append(new Envelopes(this.#subjects).appendOf({ request, body }));
@@ -70,7 +69,9 @@ export class JobMessages {
     const outcomes: (Appended | Error)[] = new Array(jobs.length);
     const envelopes = new Envelopes(this.#subjects);
     const store = async (kind: WorkKind) => {
-      const own = jobs.flatMap(({ request }, index) => (workKindOf(request.type) === kind ? [index] : []));
+      const own = jobs.flatMap(({ request }, index) =>
+        this.#subjects.workKindOf(request.type) === kind ? [index] : [],
+      );
       const appends = own.map((index) => envelopes.appendOf(jobs[index] as (typeof jobs)[number]));
       const answers = await this.#logs[kind].appendEach(appends);
       for (const [at, index] of own.entries()) outcomes[index] = answers[at] as Appended | Error;
@@ -81,7 +82,7 @@ export class JobMessages {
 
   /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
   async isStored({ type, priority, id }: JobRequest, seq: number): Promise<boolean> {
-    const kind = workKindOf(type);
+    const kind = this.#subjects.workKindOf(type);
     const stored = await this.#read.bySequence(this.#subjects.streamName(kind), seq);
     return stored?.subject === this.#subjects.work({ kind, priority, type, id });
   }
@@ -94,7 +95,7 @@ export class JobMessages {
   async enqueueAgain(request: JobRequest): Promise<void> {
     const { id, type, priority, payload } = request;
     await this.#logs.timers.append({
-      subject: this.#subjects.due({ kind: workKindOf(type), priority, type, id }),
+      subject: this.#subjects.due({ kind: this.#subjects.workKindOf(type), priority, type, id }),
       data: encodePayload(payload),
       headers: [...optionHeaders(request), [Header.CREATED_AT, request.createdAt]],
     });
@@ -155,7 +156,7 @@ class Envelopes {
     const { type, priority } = request;
     // Nothing is kept of one that cannot be sent.
     const lines = headerLines(optionHeaders(request));
-    this.#subject = this.#subjects.work({ kind: workKindOf(type), priority, type });
+    this.#subject = this.#subjects.work({ kind: this.#subjects.workKindOf(type), priority, type });
     this.#lines = lines;
     this.#last = request;
   }

@@ -1,18 +1,28 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ConsumerInfo } from '@nats-io/jetstream';
 import { MAX_MAX_ATTEMPTS } from '../../jobs/limits.js';
 import type { Subjects } from '../../wire/subjects.js';
 import type { Topology } from './topology.js';
 
-/** What a worker says of its handler on the consumers of its type, for whoever looks at jobs that wait. */
+/** What a worker says of its handler on the consumers of its type, for processes that do not know the type. */
 const MAX_ATTEMPTS = 'jetfleet.max_attempts';
+const AFTER = 'jetfleet.after';
 /** How long what was read is believed. */
 const FRESH_MS = 5_000;
+
+/** What is said of a handler. */
+export interface HandlerSetting {
+  /** How often a job is attempted that does not say so itself. */
+  maxAttempts: number;
+  /** Whether other jobs follow from the end of one, by its type. */
+  hasAfter: boolean;
+}
 
 /** Settings of handlers, as their workers left them at the broker. */
 export class HandlerSettings {
   readonly #topology: Topology;
   readonly #subjects: Subjects;
-  #attempts: ReadonlyMap<string, number> = new Map();
+  #settings: ReadonlyMap<string, HandlerSetting> = new Map();
   #reading: Promise<void> | undefined;
   #staleMs = Number.NEGATIVE_INFINITY;
 
@@ -23,7 +33,13 @@ export class HandlerSettings {
 
   /** How often a job of a type is attempted that does not say so itself; undefined for a type that no worker has told. */
   maxAttempts(type: string): number | undefined {
-    return this.#attempts.get(type);
+    return this.#settings.get(type)?.maxAttempts;
+  }
+
+  /** Whether other jobs follow from the end of one, as the workers of its type say now. */
+  async hasAfter(type: string): Promise<boolean> {
+    const info = await this.#topology.consumer('jobs', this.#subjects.consumerName(type, 'normal'));
+    return info?.config.metadata?.[AFTER] === 'yes';
   }
 
   /** Reads them, unless that was done a moment ago. Who may not read them goes without. Never rejects. */
@@ -39,26 +55,30 @@ export class HandlerSettings {
   }
 
   /** Tells them, where they are not told already. */
-  async tell(settings: ReadonlyMap<string, number>): Promise<void> {
+  async tell(settings: ReadonlyMap<string, HandlerSetting>): Promise<void> {
     await this.#read();
-    const news = [...settings].filter(([type, maxAttempts]) => this.#attempts.get(type) !== maxAttempts);
+    const news = [...settings].filter(
+      ([type, setting]) => !isDeepStrictEqual(this.#settings.get(type), setting),
+    );
     await Promise.all(
-      news.map(([type, maxAttempts]) => {
-        const name = this.#subjects.consumerName(type, 'normal');
-        return this.#topology.describeConsumer('jobs', name, MAX_ATTEMPTS, `${maxAttempts}`);
-      }),
+      news.map(([type, { maxAttempts, hasAfter }]) =>
+        this.#topology.describeConsumer('jobs', this.#subjects.consumerName(type, 'normal'), {
+          [MAX_ATTEMPTS]: `${maxAttempts}`,
+          [AFTER]: hasAfter ? 'yes' : 'no',
+        }),
+      ),
     );
   }
 
   async #read(): Promise<void> {
     const found = (await this.#topology.consumers('jobs')).flatMap((info) => this.#settingOf(info));
-    this.#attempts = new Map(found);
+    this.#settings = new Map(found);
   }
 
-  #settingOf({ name, config }: ConsumerInfo): [string, number][] {
+  #settingOf({ name, config: { metadata = {} } }: ConsumerInfo): [string, HandlerSetting][] {
     const type = this.#subjects.parseConsumer(name)?.type;
-    const attempts = Number(config.metadata?.[MAX_ATTEMPTS]);
-    const isOne = Number.isInteger(attempts) && attempts >= 1 && attempts <= MAX_MAX_ATTEMPTS;
-    return type !== undefined && isOne ? [[type, attempts]] : [];
+    const maxAttempts = Number(metadata[MAX_ATTEMPTS]);
+    const isOne = Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_MAX_ATTEMPTS;
+    return type !== undefined && isOne ? [[type, { maxAttempts, hasAfter: metadata[AFTER] === 'yes' }]] : [];
   }
 }

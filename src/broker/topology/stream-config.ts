@@ -16,7 +16,7 @@ import {
 } from '../../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
-import { type Subjects, WORK_KINDS, type WorkKind, workKindsFor } from '../../wire/subjects.js';
+import { type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 
 export interface TopologyOptions {
   /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
@@ -158,7 +158,7 @@ export function wantedConsumers(
   type: string,
   options: TopologyOptions = {},
 ): WantedConsumer[] {
-  return workKindsFor(type).flatMap((kind) =>
+  return subjects.workKindsFor(type).flatMap((kind) =>
     PRIORITIES.map((priority) => subjects.consumerFor(kind, priority, type)).map(({ name, filter }) => ({
       stream: subjects.streamName(kind),
       config: {

@@ -70,10 +70,10 @@ export class Topology {
   }
 
   /** Notes something about a consumer that the server only keeps. */
-  async describeConsumer(kind: WorkKind, name: string, key: string, value: string): Promise<void> {
+  async describeConsumer(kind: WorkKind, name: string, facts: Record<string, string>): Promise<void> {
     const stream = this.#subjects.streamName(kind);
     const { metadata = {} } = (await this.#jsm.consumers.info(stream, name)).config;
-    await this.#jsm.consumers.update(stream, name, { metadata: { ...metadata, [key]: value } });
+    await this.#jsm.consumers.update(stream, name, { metadata: { ...metadata, ...facts } });
   }
 
   /** Removes a consumer; what it has not seen acknowledged is handed out again by one that is made anew. */

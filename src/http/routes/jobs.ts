@@ -6,6 +6,7 @@ import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
+import { sendWebhook } from '../../webhooks/jobs.js';
 import { etagOf, isKnown, wantedVersion } from '../etag.js';
 import { addByKey } from '../idempotency.js';
 import { addRoute, type Routes } from '../route.js';
@@ -210,8 +211,8 @@ function oneJobRoutes(routes: Routes): void {
       const followed = next.filter((each) => each !== undefined).map(shownJob);
       return c.json({
         ...(parent && { parent: shownJob(parent) }),
-        followUps: followed.filter(({ type }) => type !== 'send_webhook'),
-        webhooks: followed.filter(({ type }) => type === 'send_webhook'),
+        followUps: followed.filter(({ type }) => type !== sendWebhook.type),
+        webhooks: followed.filter(({ type }) => type === sendWebhook.type),
       });
     },
   );

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
-import { JobType } from '../../jobs/vocabulary.js';
+import { sendWebhook } from '../../webhooks/jobs.js';
 import { deliveryOf, wholeDeliveryOf } from '../deliveries.js';
 import { addRoute, type Routes } from '../route.js';
 import { idParams, jobErrorSchema, stateSchema, statusSchema } from '../schemas/job.js';
@@ -66,7 +66,7 @@ export function webhookRoutes(routes: Routes): void {
       },
     },
     async ({ c, query }) => {
-      const page = await queue.getJobs({ ...defined(query), type: JobType.SEND_WEBHOOK });
+      const page = await queue.getJobs({ ...defined(query), type: sendWebhook.type });
       return c.json(defined({ deliveries: page.jobs.map(deliveryOf), cursor: page.cursor }));
     },
   );
@@ -82,8 +82,8 @@ export function webhookRoutes(routes: Routes): void {
       answers: { 200: { description: 'The delivery', schema: wholeDeliverySchema } },
     },
     async ({ c, params: { id } }) => {
-      const job = await queue.getJob(id);
-      if (job?.type !== JobType.SEND_WEBHOOK) {
+      const job = await queue.getJob(sendWebhook, id);
+      if (!job) {
         throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no webhook ${JSON.stringify(id)}`);
       }
       return c.json(wholeDeliveryOf(job, await queue.history(id)));
@@ -104,7 +104,7 @@ export function webhookRoutes(routes: Routes): void {
       },
     },
     async ({ c, params: { id } }) => {
-      const again = await queue.redeliver(id);
+      const again = await queue.rerun(sendWebhook, id);
       c.header('location', `/api/v1/webhooks/${again}`);
       return c.json({ id: again }, 202);
     },

@@ -8,7 +8,7 @@ import { ANY } from '../../wire/subjects.js';
 import { allCarriersOf, carriedAmong } from '../job-carriers.js';
 import { isFollowedUp } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
-import { type OwnersAmong, ownersToKeep } from './kept-owners.js';
+import type { OwnersAmong, OwnersToKeep } from '../queue-extension.js';
 import { isRecordPurgeable } from './purgeable.js';
 import { mayArrive, type Purgeable, placesFrom, RecordRemoval } from './record-removal.js';
 
@@ -17,24 +17,26 @@ const PAGE = 500;
 
 /**
  * Removes the records of jobs that finished more than `olderThanMs` ago. EVENTS forgets them by itself after its
- * `max_age`; this frees the room earlier. A job that rented an instance stays while something of it may have to be deleted.
+ * `max_age`; this frees the room earlier.
+ * @param ownersToKeep say which jobs must stay, each for a product of its own
  * @param onProgress told now and then how many jobs are removed
  * @returns how many jobs were removed
  */
 export async function cleanupJobs(
   broker: Broker,
   olderThanMs: number,
+  ownersToKeep: readonly OwnersToKeep[],
   { atMs, onProgress = () => {} }: { atMs?: number; onProgress?: (done: number) => void } = {},
 ): Promise<number> {
   const { subjects, read } = broker;
   const nowMs = atMs ?? (await latestTime(broker));
   const removal = new RecordRemoval(broker);
-  const ownersAmong = ownersToKeep(broker, nowMs);
+  const owners = ownersToKeep.map((each) => each(broker, nowMs));
   for await (const page of read.pages(subjects.streamName('events'), '>', 1, PAGE)) {
     const old = page.filter(({ timeMs }) => timeMs <= nowMs - olderThanMs);
     for (const event of old) removal.note(event);
     // All are checked before one goes: a job is kept while what follows from it cannot be found.
-    await removal.remove(await purgeableOn(broker, old, ownersAmong));
+    await removal.remove(await purgeableOn(broker, old, owners));
     onProgress(removal.count);
     // Events are stored in the order of their time, so the first young one ends the search.
     if (old.length < page.length) break;
@@ -60,7 +62,7 @@ interface Ended {
 async function purgeableOn(
   broker: Broker,
   page: readonly StoredMessage[],
-  ownersAmong: OwnersAmong,
+  owners: readonly OwnersAmong[],
 ): Promise<Purgeable[]> {
   const ended = await endedOn(broker, page);
   const records = ended.map(({ record }) => record);
@@ -86,10 +88,11 @@ async function purgeableOn(
       return { job: { record, carriers, undelivered, upTo: upTo ?? 0 }, reasons };
     }),
   );
-  const owners = await ownersAmong(records);
+  const kept = await Promise.all(owners.map((ownersAmong) => ownersAmong(records)));
   const purgeable = examined.filter(({ job: { record }, reasons }) => {
     const isRepeatable = repeating.has(record.parentId ?? '');
-    return isRecordPurgeable({ ...reasons, isRepeatable, isOwner: owners.has(record) });
+    const isOwner = kept.some((each) => each.has(record));
+    return isRecordPurgeable({ ...reasons, isRepeatable, isOwner });
   });
   return purgeable.map(({ job }) => job);
 }

@@ -2,7 +2,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobPriority } from '../../jobs/vocabulary.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { ANY, workKindOf } from '../../wire/subjects.js';
+import { ANY } from '../../wire/subjects.js';
 
 /** A delivered message of JOBS. */
 interface Delivered {
@@ -111,7 +111,7 @@ export class FirstDeliveries {
 
   #noteClaim(message: StoredMessage): void {
     const record = this.#broker.recordOf(message);
-    if (record?.workSeq === undefined || workKindOf(record.type) !== 'jobs') return;
+    if (record?.workSeq === undefined || this.#broker.subjects.workKindOf(record.type) !== 'jobs') return;
     const key = keyOf(record);
     this.#claimed.set(key, Math.max(record.workSeq, this.#claimed.get(key) ?? 0));
   }

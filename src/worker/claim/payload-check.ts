@@ -1,8 +1,7 @@
-import type { z } from 'zod';
 import { copyJson } from '../../jobs/copy-json.js';
 import type { ValidationError } from '../../jobs/errors.js';
-import { BUILT_IN_SCHEMAS } from '../../jobs/payloads.js';
-import { parsePayload, payloadInTime, refusalOf, type Schema } from '../../jobs/schema.js';
+import type { KnownJobs } from '../../jobs/known-jobs.js';
+import { isZod, parsePayload, payloadInTime, refusalOf, type Schema } from '../../jobs/schema.js';
 
 /** A payload as its schema gives it, or why the job is refused. */
 export interface CheckedPayload {
@@ -20,11 +19,12 @@ export class PayloadCheck {
    */
   readonly #isSync: boolean;
 
-  constructor(type: string, schema: Schema | undefined) {
+  constructor(jobs: KnownJobs, type: string, schema: Schema | undefined) {
     this.#type = type;
     this.#schema = schema;
-    this.#isSync =
-      schema === undefined || schema === BUILT_IN_SCHEMAS[type] || (isZod(schema) && hasNoFunction(schema));
+    const known = jobs.get(type);
+    const saysSo = known?.stores === 'parsed' && known.payload === schema;
+    this.#isSync = saysSo || (isZod(schema) && hasNoFunction(schema));
   }
 
   /**
@@ -33,9 +33,9 @@ export class PayloadCheck {
    */
   now(payload: unknown): CheckedPayload | undefined {
     if (!this.#schema) return { payload: copyJson(payload) };
-    if (!this.#isSync) return undefined;
+    if (!this.#isSync || !isZod(this.#schema)) return undefined;
     try {
-      return { payload: parsePayload(this.#type, this.#schema as z.ZodType, copyJson(payload)) };
+      return { payload: parsePayload(this.#type, this.#schema, copyJson(payload)) };
     } catch (error) {
       return { payload: copyJson(payload), error: refusalOf(this.#type, payload, error) };
     }
@@ -49,10 +49,6 @@ export class PayloadCheck {
       return { payload: copyJson(payload), error: error as ValidationError };
     }
   }
-}
-
-function isZod(schema: Schema): boolean {
-  return '_zod' in schema;
 }
 
 /** Whether a schema has no refinement, transform or other function of its user in it. */

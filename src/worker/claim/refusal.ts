@@ -5,22 +5,24 @@
 import { JetfleetError } from '../../jobs/errors.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import {
-  ownFollowUps,
-  type TransitionFacts,
-  transitionRecord,
-  withFollowUps,
-} from '../../queue/transition-record.js';
+import type { KnownJobs } from '../../jobs/known-jobs.js';
+import { followingFrom } from '../../queue/follow-ups.js';
+import { type TransitionFacts, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
 import { isUnwritable, type RunServices, writeEvent } from '../run/run-services.js';
 
 /** The FAILED record of such a job, with all that it held before. */
-export function refusedRecord(before: JobRecord, cause: unknown, facts: TransitionFacts): JobRecord {
+export function refusedRecord(
+  jobs: KnownJobs,
+  before: JobRecord,
+  cause: unknown,
+  facts: TransitionFacts,
+): JobRecord {
   const error = { ...toJobError(cause), retryable: false };
   const record = transitionRecord(before, 'rejected', { attempt: before.attempt, error }, facts);
   try {
-    return withFollowUps(record);
+    return withFollowUps(jobs, record, undefined, true);
   } catch {
-    return withoutContent(record);
+    return withoutContent(jobs, record);
   }
 }
 
@@ -34,7 +36,7 @@ export async function writeRefusal(
   whole: JobRecord,
   lastSeq: number,
 ): Promise<{ record: JobRecord; seq: number }> {
-  for (const record of [whole, withoutContent(whole)]) {
+  for (const record of [whole, withoutContent(services.broker.known, whole)]) {
     try {
       return { record, seq: await writeEvent(services, record, lastSeq) };
     } catch (error) {
@@ -45,10 +47,10 @@ export async function writeRefusal(
 }
 
 /** Small whatever the job held; what removes its instance stays. */
-function withoutContent(record: JobRecord): JobRecord {
+function withoutContent(jobs: KnownJobs, record: JobRecord): JobRecord {
   const { payload: _, checkpoint: __, result: ___, failures: ____, next: _____, error, ...rest } = record;
   const { code = '', message = '' } = error ?? {};
-  const next = ownFollowUps(record);
+  const next = followingFrom(jobs, record, true);
   return {
     ...rest,
     payload: null,

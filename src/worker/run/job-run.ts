@@ -345,7 +345,8 @@ export class JobRun implements Leased, HeldJob {
     if (this.#ended) return Promise.resolve();
     const { retry } = this.#claimed.handler;
     const facts = this.#facts();
-    const outcome = outcomeRecord(this.#record, state, context, retry, facts);
+    const { known } = this.#services.broker;
+    const outcome = outcomeRecord(known, this.#record, state, context, retry, facts);
     if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
     const asked = context.outcome?.kind === 'completed' ? (context.outcome.next?.length ?? 0) : 0;
     if (asked === 0 || outcome.state !== 'completed') return this.#writeRecord(outcome);
@@ -354,7 +355,7 @@ export class JobRun implements Leased, HeldJob {
       (error) => {
         if (!isTaken(error)) throw error;
         const refused = { attempt: context.attempt, error: toJobError(error) };
-        return this.#writeRecord(outcomeRecord(this.#record, 'rejected', refused, retry, facts));
+        return this.#writeRecord(outcomeRecord(known, this.#record, 'rejected', refused, retry, facts));
       },
     );
   }
@@ -377,7 +378,7 @@ export class JobRun implements Leased, HeldJob {
   async #refuse(cause: unknown): Promise<void> {
     if (!isUnwritable(cause)) throw cause;
     this.#leave('failed');
-    const refused = refusedRecord(this.#record, cause, this.#facts());
+    const refused = refusedRecord(this.#services.broker.known, this.#record, cause, this.#facts());
     const { code, message } = refused.error ?? {};
     this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);
     const { record, seq } = await writeRefusal(this.#services, refused, this.#seq);

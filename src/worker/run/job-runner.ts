@@ -52,7 +52,7 @@ export class JobRunner {
   constructor(services: RunServices, handler: RegisteredHandler) {
     this.#services = services;
     this.#handler = handler;
-    this.#payloads = new PayloadCheck(handler.type, handler.payload);
+    this.#payloads = new PayloadCheck(services.broker.known, handler.type, handler.payload);
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services, handler) } });
   }
 
@@ -255,7 +255,7 @@ export class JobRunner {
     const input = () => this.#machineInput(before, payload);
     const { state, context } = this.#next(before, input, event);
     const moved = transitionRecord(before, state, context, this.#facts(delivery));
-    const record = isTerminal(moved.status) ? withFollowUps(moved) : moved;
+    const record = isTerminal(moved.status) ? withFollowUps(this.#services.broker.known, moved) : moved;
     return { before, record, payload, input, event };
   }
 
@@ -337,7 +337,12 @@ export class JobRunner {
   async #refuse(candidate: Candidate, last: LastEvent | undefined, error: unknown): Promise<undefined> {
     if (!isUnwritable(error)) throw error;
     const before = this.#before(candidate.job, last);
-    const refused = refusedRecord(before, error, this.#facts(candidate.delivery));
+    const refused = refusedRecord(
+      this.#services.broker.known,
+      before,
+      error,
+      this.#facts(candidate.delivery),
+    );
     const { record } = await writeRefusal(this.#services, refused, last?.seq ?? 0);
     const { code, message, problems } = record.error ?? {};
     this.#services.logger.warn({ jobId: record.id, type: record.type, code, problems }, message ?? 'refused');

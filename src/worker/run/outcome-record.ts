@@ -1,4 +1,5 @@
 import type { JobRecord } from '../../jobs/job-record.js';
+import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import { retryDelayMs } from '../../jobs/retry-policy.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
@@ -14,6 +15,7 @@ import { assertResultSize } from './result-size.js';
 
 /** The record of an attempt that has ended in `state`: with the time of the next one, or with what follows. */
 export function outcomeRecord(
+  jobs: KnownJobs,
   before: JobRecord,
   state: JobState,
   context: Transition,
@@ -28,9 +30,9 @@ export function outcomeRecord(
       ...facts,
       ...(delayMs !== undefined && { delayMs }),
     });
-    return isTerminal(record.status) ? withFollowUps(record, context.outcome) : record;
+    return isTerminal(record.status) ? withFollowUps(jobs, record, context.outcome) : record;
   } catch (error) {
-    return refusedRecord(before, error, facts);
+    return refusedRecord(jobs, before, error, facts);
   }
 }
 

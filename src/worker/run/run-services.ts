@@ -11,7 +11,6 @@ import { addFollowUp, assertFree } from '../../queue/job-add.js';
 import { followUpRequests } from '../../queue/transition-record.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { UserCode } from '../../telemetry/user-code.js';
-import { workKindOf } from '../../wire/subjects.js';
 import type { FirstDeliveries } from '../claim/first-deliveries.js';
 import type { JobContext } from '../job-handler.js';
 import type { LeaseKeeper } from '../lease/lease-keeper.js';
@@ -139,7 +138,7 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   const moved = { ...record, nextRunAt: isoTime(atMs), updatedAt: isoTime(nowMs) };
   try {
     await broker.appendEvent(moved, seq);
-    await broker.jobs.setTimer('waiting', workKindOf(record.type), moved, atMs);
+    await broker.jobs.setTimer('waiting', broker.subjects.workKindOf(record.type), moved, atMs);
   } catch (error) {
     // Somebody has moved it on already.
     if (!(error instanceof ConflictError)) throw error;

@@ -7,9 +7,9 @@ import {
   type Offer,
   type RunInput,
 } from '../../../machines/index.js';
+import type { CreateInstancePayload } from '../../../src/instances/schemas.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
 import type { JobOutcome } from '../../../src/jobs/outcome.js';
-import type { CreateInstancePayload } from '../../../src/jobs/payloads.js';
 
 export const payload: CreateInstancePayload = {
   instanceId: 'i-1',

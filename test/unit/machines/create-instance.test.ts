@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, SimulatedClock, waitFor } from 'xstate';
 import type { Offer } from '../../../machines/index.js';
+import { monitorInstancePayload } from '../../../src/instances/schemas.js';
 import { toJobError } from '../../../src/jobs/job-error.js';
-import { monitorInstancePayload } from '../../../src/jobs/payloads.js';
 import {
   ambiguous,
   capacity,

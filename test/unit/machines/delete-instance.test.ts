@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, toPromise } from 'xstate';
 import { type DeleteCheckpoint, deleteInstanceChart, type RunInput } from '../../../machines/index.js';
+import type { DeleteInstancePayload } from '../../../src/instances/schemas.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
 import type { JobOutcome } from '../../../src/jobs/outcome.js';
-import type { DeleteInstancePayload } from '../../../src/jobs/payloads.js';
 
 const START = Date.parse('2026-01-01T00:00:00.000Z');
 const SETTINGS = { verifyIntervalMs: 100, settleMs: 300, giveUpAfterMs: 10_000 };

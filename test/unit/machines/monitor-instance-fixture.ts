@@ -7,9 +7,9 @@ import {
   monitorInstanceChart,
   type RunInput,
 } from '../../../machines/index.js';
+import type { MonitorInstancePayload } from '../../../src/instances/schemas.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
 import type { JobOutcome } from '../../../src/jobs/outcome.js';
-import type { MonitorInstancePayload } from '../../../src/jobs/payloads.js';
 
 export const START = Date.parse('2026-01-01T00:00:00.000Z');
 export const iso = (ms: number) => new Date(START + ms).toISOString();

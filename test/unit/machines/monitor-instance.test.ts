@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { InstanceCheck } from '../../../machines/index.js';
+import type { MonitorInstancePayload } from '../../../src/instances/schemas.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
 import type { JobOutcome } from '../../../src/jobs/outcome.js';
-import type { MonitorInstancePayload } from '../../../src/jobs/payloads.js';
 import {
   auth,
   deleting,

@@ -3,7 +3,7 @@ import { createActor, fromPromise, toPromise } from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
 import { type Delivery, type RunInput, sendWebhookMachine } from '../../../machines/index.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
-import type { SendWebhookPayload } from '../../../src/jobs/payloads.js';
+import type { SendWebhookPayload } from '../../../src/webhooks/schemas.js';
 
 const payload: SendWebhookPayload = { url: 'https://e.test/', payload: { a: 1 } };
 const input: RunInput<SendWebhookPayload> = {

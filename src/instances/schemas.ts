@@ -1,20 +1,14 @@
+/** What the jobs of instances take, and what they leave. */
 import { z } from 'zod';
-import { inexactIn } from './exact-value.js';
-import { DEFAULT_MAX_WAIT_TIME_MS, MAX_INSTANCE_ID_LENGTH, MAX_URL_LENGTH } from './limits.js';
-import { JobType } from './vocabulary.js';
-import { webhookUrlFault } from './webhook-url.js';
+import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/time.js';
+import { MAX_INSTANCE_ID_LENGTH } from '../gpu/provider.js';
+import { httpUrl } from '../jobs/http-url.js';
 
-const httpUrl = z
-  .string()
-  .max(MAX_URL_LENGTH)
-  .superRefine((url, context) => {
-    const fault = webhookUrlFault(url);
-    if (fault !== undefined) context.addIssue(fault);
-  });
 const text = (max: number) => z.string().min(1).max(max);
 /** ISO 8601 with a zone; a Date is accepted in process and travels as such a string. */
 const isoTime = z.preprocess(
-  (value) => (value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : value),
+  (value: string | Date) =>
+    value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : value,
   z.iso.datetime({
     offset: true,
     error: 'must be an ISO 8601 time with a zone, such as 2026-01-01T00:00:00Z',
@@ -48,6 +42,19 @@ export const createInstancePayload = z.strictObject({
 });
 export type CreateInstancePayload = z.infer<typeof createInstancePayload>;
 
+/** The `result` of a completed `create_instance`. */
+export const createInstanceResult = z.object({
+  novitaInstanceId: z.string(),
+  /** Absent for an adopted instance. */
+  region: z.string().optional(),
+  productId: z.string().optional(),
+  /** Whether an earlier attempt had rented the instance. */
+  adopted: z.boolean(),
+  /** Other instances of the same name: the oldest was kept, and a `delete_instance` job removes each of these. */
+  duplicates: z.array(z.string()).optional(),
+});
+export type CreateInstanceResult = z.infer<typeof createInstanceResult>;
+
 /** `monitor_instance`: watches an instance until it runs, or until `maxWaitTime` has passed since `startTime`. */
 export const monitorInstancePayload = z.strictObject({
   instanceId: text(100),
@@ -58,6 +65,15 @@ export const monitorInstancePayload = z.strictObject({
   onTimeout: onTimeout.optional(),
 });
 export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
+
+/** The `result` of a completed `monitor_instance`. */
+export const monitorInstanceResult = z.object({
+  novitaInstanceId: z.string(),
+  status: z.literal('running'),
+  /** From `startTime` to the run that found the instance running. */
+  elapsedTime: z.number(),
+});
+export type MonitorInstanceResult = z.infer<typeof monitorInstanceResult>;
 
 /**
  * `delete_instance`: deletes what a job has rented, until the provider says that it is gone: one instance by the
@@ -75,36 +91,9 @@ export const deleteInstancePayload = z
   );
 export type DeleteInstancePayload = z.infer<typeof deleteInstancePayload>;
 
-/** Any JSON, kept as it is: a webhook is signed as its producer's word. */
-const exactJson = z.unknown().superRefine((value, context) => {
-  const fault = value === undefined ? { path: [], message: 'is missing' } : inexactIn(value);
-  if (fault === undefined) return;
-  const { path, message } = typeof fault === 'string' ? { path: [], message: `is ${fault}` } : fault;
-  context.addIssue({ code: 'custom', path, message });
+/** The `result` of a completed `delete_instance`. */
+export const deleteInstanceResult = z.object({
+  /** The provider's ids of what was there and is gone now; empty when nothing was found. */
+  deleted: z.array(z.string()),
 });
-
-/** `send_webhook`: delivers `payload` to `url`, signed, until it is accepted. */
-export const sendWebhookPayload = z.strictObject({
-  url: httpUrl,
-  payload: exactJson,
-  headers: z
-    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/), z.string().max(2_000))
-    .optional(),
-});
-export type SendWebhookPayload = z.infer<typeof sendWebhookPayload>;
-
-/** The payloads of the built-in job types, for typed `addJob` calls. */
-export interface BuiltInPayloads {
-  create_instance: z.input<typeof createInstancePayload>;
-  monitor_instance: Omit<z.input<typeof monitorInstancePayload>, 'startTime'> & { startTime: string | Date };
-  delete_instance: DeleteInstancePayload;
-  send_webhook: Omit<SendWebhookPayload, 'payload'> & { payload: unknown };
-}
-
-/** The schema of each built-in type; a user's own types bring theirs with `registerHandler`. */
-export const BUILT_IN_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
-  [JobType.CREATE_INSTANCE]: createInstancePayload,
-  [JobType.MONITOR_INSTANCE]: monitorInstancePayload,
-  [JobType.DELETE_INSTANCE]: deleteInstancePayload,
-  [JobType.SEND_WEBHOOK]: sendWebhookPayload,
-};
+export type DeleteInstanceResult = z.infer<typeof deleteInstanceResult>;

@@ -1,15 +1,17 @@
 /** Which finished jobs a cleanup keeps, because an instance can be deleted only while their records exist. */
-import type { Broker } from '../../broker/broker.js';
-import { compensationFor, deletesAfter } from '../../jobs/compensation.js';
-import type { JobRecord } from '../../jobs/job-record.js';
-import { isTerminal, JobType } from '../../jobs/vocabulary.js';
-import { ANY, type StreamKind } from '../../wire/subjects.js';
-import { allCarriersOf } from '../job-carriers.js';
-import { findJob, isFollowedUp, pendingRecordOf } from '../job-lookup.js';
-import { recordsById } from '../list/work-jobs.js';
+import type { Broker } from '../broker/broker.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import { allCarriersOf } from '../queue/job-carriers.js';
+import { findJob, isFollowedUp, pendingRecordOf } from '../queue/job-lookup.js';
+import { recordsById } from '../queue/list/work-jobs.js';
+import type { OwnersAmong } from '../queue/queue-extension.js';
+import { ANY, type StreamKind } from '../wire/subjects.js';
+import { deletesAfter, rentedByCreate } from './compensation.js';
+import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 
 /** Types whose jobs stop and delete what the job before them rented. */
-const INSTANCE_TYPES: readonly string[] = [JobType.MONITOR_INSTANCE, JobType.DELETE_INSTANCE];
+const INSTANCE_TYPES: readonly string[] = [monitorInstance.type, deleteInstance.type];
 /** A provider may carry out a create, or show it, long after it was sent; then the sweeper needs its owner. */
 const LATE_CREATE_MS = 3_600_000;
 /** A create, its monitor, and the job that deletes after that; a record that somebody made may go in a circle. */
@@ -47,7 +49,7 @@ export async function instancesInUse(broker: Broker): Promise<InUse> {
       if (job && !isTerminal(job.status)) add(job);
     }
   }
-  for await (const event of pages(broker, 'events', subjects.event(JobType.DELETE_INSTANCE, 'failed', ANY))) {
+  for await (const event of pages(broker, 'events', subjects.event(deleteInstance.type, 'failed', ANY))) {
     const job = broker.recordOf(event);
     if (job && leavesInstance(job)) add(job);
   }
@@ -79,9 +81,6 @@ function pages({ read, subjects }: Broker, kind: StreamKind, filter: string, fro
   return read.walk(subjects.streamName(kind), filter, fromSeq, PAGE);
 }
 
-/** Which of some finished jobs must stay, for a reason that their own messages do not show. */
-export type OwnersAmong = (finished: readonly JobRecord[]) => Promise<ReadonlySet<JobRecord>>;
-
 /**
  * Finds the finished jobs that must stay because something that they may have rented is not yet shown to be gone. One cleanup
  * has one of these. It asks once the messages of the jobs are listed, and what follows from them was looked up: what is
@@ -90,7 +89,7 @@ export type OwnersAmong = (finished: readonly JobRecord[]) => Promise<ReadonlySe
 export function ownersToKeep(broker: Broker, nowMs: number): OwnersAmong {
   let inUse: InUse | undefined;
   return async (finished) => {
-    const hasCreate = finished.some(({ type }) => type === JobType.CREATE_INSTANCE);
+    const hasCreate = finished.some(({ type }) => type === createInstance.type);
     // Once: all that is asked for had ended before, and the jobs under way may be many.
     if (hasCreate) inUse ??= await instancesInUse(broker);
     const used = inUse ?? new Set();
@@ -100,7 +99,7 @@ export function ownersToKeep(broker: Broker, nowMs: number): OwnersAmong {
 }
 
 async function isKept(broker: Broker, record: JobRecord, inUse: InUse, nowMs: number): Promise<boolean> {
-  if (record.type === JobType.CREATE_INSTANCE) {
+  if (record.type === createInstance.type) {
     if (mayShowLate(record, nowMs) || isInUse(record, inUse)) return true;
   }
   // Without a create job's record nothing could use a failed deletion any more.
@@ -127,15 +126,13 @@ async function hasFollowersUnderWay(broker: Broker, record: JobRecord, hops = 0)
 
 /** A deletion that failed otherwise than by a refusal leaves its instance for the next one. */
 function leavesInstance({ type, status, error }: JobRecord): boolean {
-  return (
-    type === JobType.DELETE_INSTANCE && status === 'failed' && error?.code !== 'JETFLEET_INSTANCE_NOT_OURS'
-  );
+  return type === deleteInstance.type && status === 'failed' && error?.code !== 'JETFLEET_INSTANCE_NOT_OURS';
 }
 
 /** Whether a create of any life of the job that failed may still be carried out. */
 function mayShowLate(record: JobRecord, nowMs: number): boolean {
   const ends = (record.failures ?? []).map(({ finishedAt }) => finishedAt);
-  if (compensationFor(record)) ends.push(record.finishedAt ?? record.updatedAt);
+  if (rentedByCreate(record)) ends.push(record.finishedAt ?? record.updatedAt);
   return ends.some((end) => nowMs - Date.parse(end ?? '') < LATE_CREATE_MS);
 }
 

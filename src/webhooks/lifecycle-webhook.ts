@@ -1,8 +1,9 @@
-import { failureId } from './job-id.js';
-import type { FollowUp, JobRecord } from './job-record.js';
-import { DEFAULT_WEBHOOK_MAX_ATTEMPTS } from './limits.js';
-import { isTerminal, JobType } from './vocabulary.js';
-import { webhookUrlFault } from './webhook-url.js';
+import { createInstance, monitorInstance } from '../instances/jobs.js';
+import type { NextJob } from '../jobs/job-options.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import { webhookUrlFault } from '../jobs/webhook-url.js';
+import { sendWebhook, WEBHOOK_MAX_ATTEMPTS } from './jobs.js';
 
 /** How an instance operation ended, in the words of the webhook. */
 export type InstanceStatus = 'running' | 'failed' | 'timeout';
@@ -49,30 +50,25 @@ export interface JobWebhook {
 }
 
 /**
- * The `send_webhook` job that follows from the end of a job, or undefined when none does: the job has not ended, no webhook
+ * The `send_webhook` job that follows from the end of a job, if one does. None does when the job has not ended, no webhook
  * URL was given, or it is a completed `create_instance`, whose monitor job reports for the whole operation. So an operation
  * has one terminal webhook. The same record gives the same bytes and the same id, so a worker may repeat it.
  *
  * Of `create_instance` and `monitor_instance`, `payload.webhookUrl` comes before the record's; one that cannot be used counts as missing, since the job has failed for
  * it already. Neither is there a webhook for a job that failed because the worker may not deliver to its URL.
  */
-export function lifecycleWebhook(record: JobRecord): FollowUp | undefined {
-  const { type, error, priority } = record;
-  if (!isTerminal(record.status) || error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return undefined;
-  const isOfInstance = type === JobType.CREATE_INSTANCE || type === JobType.MONITOR_INSTANCE;
+export function lifecycleWebhook(record: JobRecord): NextJob[] {
+  const { type, error } = record;
+  if (!isTerminal(record.status) || error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return [];
+  const isOfInstance = type === createInstance.type || type === monitorInstance.type;
   // What a payload of another type calls `webhookUrl` is its handler's own.
   const urls = [isOfInstance ? asObject(record.payload).webhookUrl : undefined, record.webhookUrl];
   const url = urls.find(isUsable);
-  if (url === undefined) return undefined;
+  if (url === undefined) return [];
   const body = isOfInstance ? aboutInstance(record) : aboutJob(record);
-  if (!body) return undefined;
-  return {
-    type: JobType.SEND_WEBHOOK,
-    id: failureId(record, `webhook-${body.data.status}`),
-    payload: { url, payload: body },
-    priority,
-    maxAttempts: DEFAULT_WEBHOOK_MAX_ATTEMPTS,
-  };
+  if (!body) return [];
+  const idSuffix = `webhook-${body.data.status}`;
+  return [sendWebhook.next({ url, payload: body }, { idSuffix, maxAttempts: WEBHOOK_MAX_ATTEMPTS })];
 }
 
 function endOf({ status, state }: JobRecord): EndStatus {
@@ -93,7 +89,7 @@ function aboutJob(record: JobRecord): JobWebhook {
 
 function instanceStatus(record: JobRecord): InstanceStatus | undefined {
   const end = endOf(record);
-  if (record.type === JobType.CREATE_INSTANCE) return end === 'completed' ? undefined : 'failed';
+  if (record.type === createInstance.type) return end === 'completed' ? undefined : 'failed';
   return end === 'completed' ? 'running' : end;
 }
 

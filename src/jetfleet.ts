@@ -1,0 +1,75 @@
+/** The product: the engine's queue, with the job types that Jetfleet is made for. */
+import { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
+import { ownersToKeep } from './instances/kept-owners.js';
+import type { JobDefinition } from './jobs/define-job.js';
+import type { JobOptions, NewJob } from './jobs/job-options.js';
+import type { JobPriority } from './jobs/vocabulary.js';
+import { JobQueueService as EngineQueue } from './queue/job-queue-service.js';
+import type { JobQueueOptions } from './queue/queue-connection.js';
+import type { QueueExtension } from './queue/queue-extension.js';
+import { sendWebhook } from './webhooks/jobs.js';
+import { lifecycleWebhook } from './webhooks/lifecycle-webhook.js';
+
+/** The job types that Jetfleet handles itself, by the names of the in-memory queue. */
+export const JobType = {
+  CREATE_INSTANCE: 'create_instance',
+  MONITOR_INSTANCE: 'monitor_instance',
+  DELETE_INSTANCE: 'delete_instance',
+  SEND_WEBHOOK: 'send_webhook',
+} as const;
+/** A built-in type or a user's own, snake_case. */
+export type JobType = keyof BuiltInPayloads | (string & {});
+
+type PayloadFor<D> = D extends JobDefinition<infer Types> ? Types['input'] : never;
+
+/** The payloads of the built-in job types, for typed `addJob` calls. */
+export interface BuiltInPayloads {
+  create_instance: PayloadFor<typeof createInstance>;
+  monitor_instance: PayloadFor<typeof monitorInstance>;
+  delete_instance: PayloadFor<typeof deleteInstance>;
+  send_webhook: PayloadFor<typeof sendWebhook>;
+}
+type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
+/** Jobs of `addJobs`, the payload of each as its type asks for. */
+type NewJobs<Types extends readonly string[]> = {
+  readonly [Index in keyof Types]: NewJob & { type: Types[Index]; payload: PayloadOf<Types[Index]> };
+};
+
+const instances: QueueExtension = {
+  jobs: [createInstance, monitorInstance, deleteInstance],
+  ownersToKeep,
+};
+const webhooks: QueueExtension = { jobs: [sendWebhook], stream: 'webhooks', afterEach: lifecycleWebhook };
+
+/**
+ * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
+ * any number of processes may have one. It knows the types of instances and webhooks.
+ */
+export class JobQueueService extends EngineQueue {
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+  constructor(options: JobQueueOptions = {}) {
+    super(options, [instances, webhooks]);
+  }
+
+  override addJob<T extends JobType>(
+    type: T,
+    payload: PayloadOf<T>,
+    priority?: JobPriority,
+    options?: JobOptions,
+  ): Promise<string> {
+    return super.addJob(type, payload, priority, options);
+  }
+
+  override addJobs<const Types extends readonly string[]>(jobs: NewJobs<Types>): Promise<string[]> {
+    return super.addJobs(jobs);
+  }
+
+  /**
+   * Sends a webhook once more: a failed one under its own id, a delivered one under a new one.
+   * @returns the id of the job that delivers it
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when it is still being delivered
+   */
+  redeliver(id: string): Promise<string> {
+    return this.rerun(sendWebhook, id);
+  }
+}
