@@ -65,7 +65,7 @@ export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
-export type { WaitOptions } from './queue/job-result.js';
+export type { WaitOptions } from './queue/job-wait.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { JobQueueOptions } from './queue/queue-connection.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';

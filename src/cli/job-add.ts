@@ -8,7 +8,7 @@ import type { JobOptions } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
-import type { WaitOptions } from '../queue/job-result.js';
+import type { WaitOptions } from '../queue/job-wait.js';
 import { ExitCode, usageError } from './exit-code.js';
 import { jobBlock } from './job-text.js';
 import {

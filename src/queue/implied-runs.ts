@@ -9,7 +9,7 @@ import { isTerminal } from '../jobs/vocabulary.js';
 /** Jobs whose start is remembered; the oldest are forgotten first. */
 const MAX_REMEMBERED = 20_000;
 
-/** Tells, from a row of records in their order, which of them stand for a run that has no record of its own. */
+/** Finds, in records in their order, those that stand for a run without a record of its own. */
 export class ImpliedRuns {
   readonly #started = new Set<string>();
 

@@ -19,8 +19,8 @@ export interface AddedJob {
 }
 
 /** Of a conflict with a message that no replica shows yet. */
-const LOOK_AGAIN_MS = 20;
-const MAX_LOOKS = 100;
+const POLL_AGAIN_MS = 20;
+const MAX_POLLS = 100;
 
 /**
  * Stores a job under an id that others may know too.
@@ -28,15 +28,15 @@ const MAX_LOOKS = 100;
  */
 export async function addNamed(broker: Broker, { request, body, runAtMs }: CheckedJob): Promise<AddedJob> {
   const { id } = request;
-  for (let look = 0; look < MAX_LOOKS; look++) {
+  for (let poll = 0; poll < MAX_POLLS; poll++) {
     const [known, ...others] = await findClaims(broker, id);
     const isContested = known && others.some((other) => !isSame(other, known));
-    if (known && (!isContested || look === MAX_LOOKS - 1)) {
+    if (known && (!isContested || poll === MAX_POLLS - 1)) {
       assertSame(known, request);
       return { id, known };
     }
     // A replica may be behind what the broker has refused the write for.
-    if (isContested || look > 0) await delay(LOOK_AGAIN_MS);
+    if (isContested || poll > 0) await delay(POLL_AGAIN_MS);
     // One of them withdraws.
     if (isContested) continue;
     try {

@@ -5,7 +5,7 @@ import { ImpliedRuns } from './implied-runs.js';
 
 /** One transition of a job: the whole record after it. */
 export interface RecordedTransition {
-  /** Sequence in EVENTS; of an implied transition, that of the record which tells of it. */
+  /** Sequence in EVENTS; of an implied transition, that of the record that implies it. */
   seq: number;
   record: JobRecord;
   /** Nobody wrote it down: a new job that ends at once writes only how, and the outcome says since when it ran. */
@@ -13,7 +13,7 @@ export interface RecordedTransition {
 }
 
 const PAGE = 50;
-/** A job that hibernates often leaves many records; the oldest are as good as all for looking at. */
+/** A job that hibernates often leaves many records; the oldest are enough to show. */
 const MAX_RECORDS = 2_000;
 /** With what one page may have more. A record has at most 1 MB. */
 const MAX_BYTES = 16 * 1024 * 1024;

@@ -20,9 +20,9 @@ export interface JobVersion {
 /** How long a due job may be on its way, as after the loss of a node. */
 const HANDOVER_MS = 60_000;
 
-/** For changes that shall only be made to the job that the caller has seen. */
+/** For changes to the version of a job that the caller has seen, and to no later one. */
 export interface VersionOptions {
-  /** The sequence that {@link JobVersion} told. Defaults to any. */
+  /** The sequence of a {@link JobVersion}. Defaults to any. */
   ifSeq?: number;
 }
 

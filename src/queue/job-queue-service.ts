@@ -33,7 +33,7 @@ import {
 } from './job-redrive.js';
 import { checkJob } from './job-request.js';
 import { rerunJob } from './job-rerun.js';
-import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-result.js';
+import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
 import { KnownIds } from './list/known-ids.js';
 import { listJobs } from './list/list-jobs.js';
@@ -53,7 +53,7 @@ const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
 /**
- * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
+ * The queue: adds jobs, finds, lists and counts them, and follows what becomes of them. It connects on its first use, and holds nothing but the connection, so
  * any number of processes may have one.
  *
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
@@ -141,7 +141,7 @@ export class JobQueueService extends QueueConnection {
 
   async #find(id: string): Promise<JobRecord | undefined> {
     assertJobId(id);
-    return findJob(await this.#looking(), id);
+    return findJob(await this.#showing(), id);
   }
 
   /**
@@ -180,7 +180,7 @@ export class JobQueueService extends QueueConnection {
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
   async getVersion(id: string): Promise<JobVersion | undefined> {
     assertJobId(id);
-    return findVersion(await this.#looking(), id);
+    return findVersion(await this.#showing(), id);
   }
 
   /**
@@ -199,7 +199,7 @@ export class JobQueueService extends QueueConnection {
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
     assertOptions('filter', filter, JOB_FILTER);
-    return listJobs(await this.#looking(), this.#knownIds, filter);
+    return listJobs(await this.#showing(), this.#knownIds, filter);
   }
 
   /**
@@ -210,7 +210,7 @@ export class JobQueueService extends QueueConnection {
    */
   async getStats(): Promise<JobQueueStats> {
     const broker = await this.broker();
-    // A job whose end is known here shall not be counted among those that run.
+    // A job whose end is known here must not count among those that run.
     broker.sendAnswers();
     return readStats(broker);
   }
@@ -310,7 +310,7 @@ export class JobQueueService extends QueueConnection {
   }
 
   /**
-   * Forgets a durable consumer of events: its place, and its dead letters. Who subscribes under its name later begins anew.
+   * Forgets a durable consumer of events: its place, and its dead letters. A later subscription under its name begins from its own options.
    * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError while somebody listens, unless `force`
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be a name
    */
@@ -320,7 +320,7 @@ export class JobQueueService extends QueueConnection {
   }
 
   /**
-   * Transitions to look at, in order: nothing is acknowledged, so one that is missed does not come again.
+   * Transitions in order, to read along: nothing is acknowledged, so one that is missed is not redelivered.
    * @param options.fromSeq where in EVENTS to begin. Defaults to what comes from now on
    */
   async feed(options: { filter?: EventFilter; fromSeq?: number } = {}): Promise<EventFeed> {
@@ -329,7 +329,7 @@ export class JobQueueService extends QueueConnection {
   }
 
   /** For whoever shows jobs: one that waits has the settings of its handler. */
-  async #looking(): Promise<Broker> {
+  async #showing(): Promise<Broker> {
     const broker = await this.broker();
     await broker.handlers.know();
     return broker;

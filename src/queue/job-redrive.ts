@@ -68,7 +68,7 @@ async function queueFailed(broker: Broker, failed: JobRecord, failure: number): 
 
 /** For calls that may go over many jobs. */
 export interface ProgressOptions {
-  /** Told now and then how many jobs are done. What it throws is logged and goes no further. */
+  /** Called now and then with the number of jobs that are done. What it throws is logged and goes no further. */
   onProgress?: (done: number) => void;
 }
 
@@ -148,7 +148,7 @@ function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
 }
 
 /**
- * A job has one terminal event at most, so that counts and lists need no look at what came after it. Where these failures are
+ * A job has one terminal event at most, so that counts and lists need not read what came after it. Where these failures are
  * all that there are up to the last of them, they go in one request.
  */
 async function forgetFailures(

@@ -1,6 +1,6 @@
 /**
  * Two calls at the same moment that give one id to different jobs. The condition of a write holds within one stream, so a
- * delayed job, a webhook and any other job can all be stored. Each looks at the other places once it is stored: at least
+ * delayed job, a webhook and any other job can all be stored. Each reads the other places once it is stored: at least
  * the later one sees both. The later one withdraws; the earlier one waits until that has happened.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,12 +23,12 @@ export interface StoredAt {
   seq: number;
 }
 
-const LOOK_AGAIN_MS = 20;
+const POLL_AGAIN_MS = 20;
 /** The later one may have died, or its clock may be wrong: then the earlier one gives way in the end. */
-const MAX_LOOKS = 25;
+const MAX_POLLS = 25;
 
 /**
- * Looks whether the id of a job that was just stored has gone to another job as well.
+ * Checks whether the id of a job that was just stored has gone to another job as well.
  * @param isSame whether a record is the job's own
  * @returns the other job, when this one was withdrawn; undefined when this one has the id
  */
@@ -39,7 +39,7 @@ export async function withdrawnFor(
   isSame: (record: JobRecord) => boolean,
 ): Promise<JobRecord | undefined> {
   const places = otherPlaces(broker.subjects, id, at.stream, broker.subjects.workKindOf(type));
-  for (let look = 0; ; look++) {
+  for (let poll = 0; ; poll++) {
     const rival = (await carriedAt(broker, places)).find(({ record }) => !isSame(record));
     if (!rival) return undefined;
     const [own, last] = await Promise.all([
@@ -50,11 +50,11 @@ export async function withdrawnFor(
     if (!own || (last?.record && isSame(last.record))) return undefined;
     const other = last?.record ?? rival.record;
     const isLater = last?.record !== undefined || isAfter(own, rival.message);
-    if (isLater || look === MAX_LOOKS) {
+    if (isLater || poll === MAX_POLLS) {
       const isWithdrawn = await withdraw(broker, at);
       return isLater || isWithdrawn ? other : undefined;
     }
-    await delay(LOOK_AGAIN_MS);
+    await delay(POLL_AGAIN_MS);
   }
 }
 

@@ -170,7 +170,7 @@ export abstract class QueueConnection implements AsyncDisposable {
   async broker(): Promise<Broker> {
     const { broker, report } = await this.#open();
     if (this.#streams === 'safe') return broker;
-    // After a refusal somebody may have mended the streams: they are inspected again.
+    // After a refusal somebody may have repaired the streams: they are inspected again.
     const isOld = this.#streams === 'refused' || report.missing.length > 0;
     const { topology } = broker;
     const now = isOld ? await (this.#createsStreams ? topology.ensure() : topology.inspect()) : report;

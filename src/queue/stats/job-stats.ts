@@ -30,7 +30,7 @@ export interface JobQueueStats {
   unhandledTypes: string[];
 }
 
-/** Delayed jobs are told apart by type up to this many; beyond it only their sum is known. */
+/** Delayed jobs are counted by type up to this many; beyond it only their sum is known. */
 const MAX_SCHEDULED_READ = 10_000;
 const PAGE = 500;
 /** Among so many messages the next one of a consumer is found as a rule. */
@@ -225,7 +225,7 @@ export async function oldestPending(broker: Broker): Promise<string | undefined>
         waiting.map(async ({ name, config, delivered }) => {
           const stream = subjects.streamName(kind);
           const from = delivered.stream_seq + 1;
-          // As a rule it is among the next ones. By its filter the server looks through all that match.
+          // As a rule it is among the next ones. By its filter the server goes through all that match.
           const next = await read.page(stream, '>', from, NEAR);
           const isOwn = ({ subject }: StoredMessage) => isOf(subjects, name, subject);
           const first = next.find(isOwn) ?? (await read.next(stream, config.filter_subject ?? '', from));

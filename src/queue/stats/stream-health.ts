@@ -35,7 +35,7 @@ export interface BrokerHealth {
   consumers: ConsumerHealth[];
 }
 
-/** Looks at the broker, the streams and the consumers, in whatever state they are; nothing is changed. */
+/** Inspects the broker, the streams and the consumers, in whatever state they are; nothing is changed. */
 export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
   const { connection, topology, subjects } = broker;
   const report = await topology.inspect();

@@ -4,7 +4,7 @@ import type { Broker } from '../../broker/broker.js';
 import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import { ANY, type Any, type WorkKind } from '../../wire/subjects.js';
 
-/** Messages looked at from each end of a stream: what waits without a worker is found there as a rule. */
+/** Messages that are read from each end of a stream: what waits without a worker is found there as a rule. */
 const PROBE = 50;
 /** In a stream of up to so many messages the search is quick, and waited for. */
 const QUICK = 5_000;

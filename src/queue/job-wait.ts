@@ -28,11 +28,11 @@ export interface Wait extends WaitOptions {
 /** A replica that lags behind does not know a job yet that has just been added. */
 const MAX_MISSES = 10;
 const AFTER_MISS_MS = 100;
-/** When to look after a transition was heard: it may have to be stored first. */
+/** When to poll after a transition was heard: it may have to be stored first. */
 const AFTER_NOTICE_MS = [0, 20, 100, 500];
-/** When to look in any case: a transition that is written while the connection is lost is not heard. */
-const LOOK_EVERY_MS = 5_000;
-/** When to look again after a broker that is away, or has no leader. */
+/** When to poll in any case: a transition that is written while the connection is lost is not heard. */
+const POLL_EVERY_MS = 5_000;
+/** When to poll again after a broker that is away, or has no leader. */
 const AFTER_FAILURE_MS = 500;
 
 /**
@@ -56,11 +56,11 @@ export async function endOf(open: () => Promise<Broker>, id: string, wait: Wait)
     return new JetfleetError('JETFLEET_WAIT_TIMEOUT', message, { retryable: true });
   };
   return withDeadline(timeoutMs, [signal, closed], late, (over) =>
-    lookUntilEnded(open, id, wait.type, seen, over),
+    pollUntilEnded(open, id, wait.type, seen, over),
   );
 }
 
-async function lookUntilEnded(
+async function pollUntilEnded(
   open: () => Promise<Broker>,
   id: string,
   type: string | undefined,
@@ -69,23 +69,23 @@ async function lookUntilEnded(
 ): Promise<JobRecord> {
   const broker = await open();
   over.throwIfAborted();
-  let looks = 0;
+  let polls = 0;
   let wake = () => {};
   const stop = broker.notices.onTransition(id, () => {
-    looks = 0;
+    polls = 0;
     wake();
   });
   try {
     for (let misses = 0; ; ) {
       over.throwIfAborted();
-      const found = await look(broker, id);
+      const found = await poll(broker, id);
       let pauseMs = AFTER_FAILURE_MS;
       if (found !== 'no answer') {
         misses = found ? 0 : misses + 1;
         if (misses >= MAX_MISSES || (found && type !== undefined && found.type !== type)) throw noSuchJob(id);
         if (found) seen.job = found;
         if (found && isTerminal(found.status)) return found;
-        pauseMs = found ? (AFTER_NOTICE_MS[looks++] ?? LOOK_EVERY_MS) : AFTER_MISS_MS;
+        pauseMs = found ? (AFTER_NOTICE_MS[polls++] ?? POLL_EVERY_MS) : AFTER_MISS_MS;
       }
       await new Promise<void>((resolve) => {
         wake = () => {
@@ -102,8 +102,8 @@ async function lookUntilEnded(
   }
 }
 
-/** One look; a broker that is away for a while knows nothing. */
-async function look(broker: Broker, id: string): Promise<JobRecord | undefined | 'no answer'> {
+/** One poll; a broker that is away for a while knows nothing. */
+async function poll(broker: Broker, id: string): Promise<JobRecord | undefined | 'no answer'> {
   try {
     return await findJob(broker, id);
   } catch (error) {
