@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { isCarried } from '../queue/job-carriers.js';
 import { MessageCheck } from './check-messages.js';
-import { type Diagnosis, diagnose } from './finding.js';
+import { type Diagnosis, diagnose, type FindingCode } from './finding.js';
 import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-job.js';
 import { type OpenJob, type OpenJobNote, OpenJobs, type Redrive } from './open-jobs.js';
 
@@ -92,24 +92,15 @@ export class JobCheck {
 
 function diagnosisOf(broker: Broker, job: OpenJob): Diagnosis {
   const { id, state, updatedAt, worker, nextRunAt } = job.record;
-  const so = `${state} since ${updatedAt}`;
+  const found = (code: FindingCode, what: string, mend: typeof queueAgain) =>
+    diagnose(code, id, `${state} since ${updatedAt}${what}`, () => mend(broker, job), { since: updatedAt });
   switch (state) {
-    case 'running': {
-      const message = `${so} by ${worker}, and its message is gone`;
-      return diagnose('processing_stale', id, message, () => queueAgain(broker, job), { since: updatedAt });
-    }
-    case 'queued': {
-      const message = `${so}, and no message is in the stream`;
-      return diagnose('job_without_message', id, message, () => publishAgain(broker, job), {
-        since: updatedAt,
-      });
-    }
-    default: {
-      const message = `${so}, due at ${nextRunAt}, and has no timer`;
-      return diagnose('job_without_timer', id, message, () => setTimerAgain(broker, job), {
-        since: updatedAt,
-      });
-    }
+    case 'running':
+      return found('processing_stale', ` by ${worker}, and its message is gone`, queueAgain);
+    case 'queued':
+      return found('job_without_message', ', and no message is in the stream', publishAgain);
+    default:
+      return found('job_without_timer', `, due at ${nextRunAt}, and has no timer`, setTimerAgain);
   }
 }
 

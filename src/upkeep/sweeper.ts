@@ -49,12 +49,15 @@ const MAX_INTERVAL_MS = MAX_TIMER_MS / 2;
  * so it must not keep this worker from sweeping for ever.
  */
 const MOST_INTERVALS = 4;
-/** Events that one sweep reads at most: what is older is the doctor's. */
-const LOOK_BACK = 50_000;
-/** Open jobs that a worker remembers between sweeps, some 15 MB. */
-const MAX_OPEN = 50_000;
-/** Messages of each work stream that one sweep reads at most; the next one goes on from there. */
-const MAX_MESSAGES = 10_000;
+/** What one sweep reads, and a worker remembers, at most. */
+const BOUNDS = {
+  /** Events: what is older is the doctor's. */
+  lookBack: 50_000,
+  /** Messages of each work stream; the next sweep goes on from there. */
+  maxMessages: 10_000,
+  /** Open jobs, some 15 MB. */
+  maxOpen: 50_000,
+};
 /** A large account at a slow provider takes a minute. */
 const DEFAULT_CHECK_TIMEOUT_MS = 300_000;
 
@@ -114,7 +117,8 @@ export class Sweeper {
    */
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
-    this.#jobs ??= this.#jobCheck(broker);
+    const { graceMs = DEFAULT_JOB_GRACE_MS } = this.#options;
+    this.#jobs ??= new JobCheck(broker, { graceMs, ...BOUNDS });
     // Retention, copies and the like are somebody's choice, and what was changed on purpose is not changed back.
     const streams = (await checkStreams(broker)).filter(
       ({ finding: { code } }) => code !== 'setting_drift' && code !== 'copies_low',
@@ -154,12 +158,6 @@ export class Sweeper {
     const mended = await mendAll(due);
     for (const each of mended) this.#logger.warn({ ...each }, each.ok ? 'mended' : 'cannot be mended yet');
     return mended;
-  }
-
-  #jobCheck(broker: Broker): JobCheck {
-    const { graceMs = DEFAULT_JOB_GRACE_MS } = this.#options;
-    const bounds = { lookBack: LOOK_BACK, maxMessages: MAX_MESSAGES, maxOpen: MAX_OPEN };
-    return new JobCheck(broker, { graceMs, ...bounds });
   }
 
   /** Each is made once: it remembers what it has reported. */

@@ -89,49 +89,32 @@ async function purgeableUpTo(
   consumer: Trimmed,
   bound: number,
 ): Promise<{ upTo: number; last: number }> {
-  const { read, subjects } = broker;
-  const stored = await read.extent(subjects.streamName(consumer.kind), consumer.filter);
-  if (stored.firstSeq > bound) return { upTo: bound, last: 0 };
-  const known = await withOthers(broker, consumer, bound, stored);
+  const { read, subjects, topology } = broker;
+  const { kind, filter, known, othersKnow = async function* () {} } = consumer;
+  const { count, firstSeq } = await read.extent(subjects.streamName(kind), filter);
+  if (firstSeq > bound) return { upTo: bound, last: 0 };
+  let seqs = known;
+  if (count >= WORTH_COUNTING) {
+    // A replica that lags behind could answer the second question as of before the first.
+    const isCountable = (await topology.streamInfo(kind)).config.num_replicas === 1;
+    const isAll = async () => isCountable && (await isNothingElse(broker, consumer, bound, seqs));
+    if (await isAll()) return { upTo: bound, last: lastOf(seqs, bound) };
+    for await (const others of othersKnow(firstSeq)) {
+      seqs = new Set([...known, ...others]);
+      if (await isAll()) return { upTo: bound, last: lastOf(seqs, bound) };
+      if (!isCountable) break;
+    }
+  }
   // A message with headers that cannot be read is on no page.
-  let last = lastOf(known.seqs, bound);
-  if (known.isAll) return { upTo: bound, last };
+  let last = lastOf(seqs, bound);
   for await (const page of acknowledgedPages(broker, consumer, bound)) {
-    const unknown = page.filter(({ seq }) => !known.seqs.has(seq));
-    const [kept] = await keptOf(broker, consumer.kind, unknown);
+    const unknown = page.filter(({ seq }) => !seqs.has(seq));
+    const [kept] = await keptOf(broker, kind, unknown);
     const purgeable = kept ? page.filter(({ seq }) => seq < kept.seq) : page;
     last = Math.max(last, purgeable.at(-1)?.seq ?? 0);
     if (kept) return { upTo: kept.seq - 1, last };
   }
   return { upTo: bound, last };
-}
-
-interface Known {
-  seqs: ReadonlySet<number>;
-  /** Whether nothing else is stored up to the bound. */
-  isAll: boolean;
-}
-
-/** What is known to be acknowledged of the messages that are stored up to the bound: the others are asked where it is worth it. */
-async function withOthers(
-  broker: Broker,
-  consumer: Trimmed,
-  bound: number,
-  { count, firstSeq }: { count: number; firstSeq: number },
-): Promise<Known> {
-  const { known, othersKnow } = consumer;
-  if (count < WORTH_COUNTING) return { seqs: known, isAll: false };
-  // A replica that lags behind could answer the second question as of before the first.
-  const isCountable = (await broker.topology.streamInfo(consumer.kind)).config.num_replicas === 1;
-  const isAll = isCountable && (await isNothingElse(broker, consumer, bound, known));
-  if (isAll || !othersKnow) return { seqs: known, isAll };
-  let seqs = known;
-  for await (const others of othersKnow(firstSeq)) {
-    seqs = new Set([...known, ...others]);
-    if (!isCountable) break;
-    if (await isNothingElse(broker, consumer, bound, seqs)) return { seqs, isAll: true };
-  }
-  return { seqs, isAll: false };
 }
 
 /** Whether what is stored up to the bound is what is known, by their numbers. */
