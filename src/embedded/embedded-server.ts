@@ -5,7 +5,7 @@ import type { ServerSync } from '../broker/publish/commit-options.js';
 import { BrokerError } from '../jobs/errors.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { findNatsServer } from './find-binary.js';
-import { type Listening, listening } from './readiness.js';
+import { type Listening, listening } from './listening.js';
 import { bracketed, natsConfig, type SyncInterval } from './server-config.js';
 import { type ServerExit, startWatchdog, type Watchdog } from './server-watchdog.js';
 import { lockFileOf, lockStore } from './store-lock.js';

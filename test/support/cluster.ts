@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { natsConfig } from '../../src/embedded/index.js';
-import { type Listening, listening } from '../../src/embedded/readiness.js';
+import { type Listening, listening } from '../../src/embedded/listening.js';
 import { startWatchdog, type Watchdog } from '../../src/embedded/server-watchdog.js';
 import { natsServerBinary } from './nats.js';
 
