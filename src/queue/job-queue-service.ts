@@ -52,9 +52,10 @@ import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
 const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
+
 /**
- * The queue: adds jobs, finds, lists and counts them, and follows what becomes of them. It connects on its first use, and holds nothing but the connection, so
- * any number of processes may have one.
+ * The queue: adds jobs, finds, lists and counts them, and follows what becomes of them. It connects on its first use. Any number
+ * of processes may have one.
  *
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
