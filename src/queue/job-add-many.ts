@@ -103,18 +103,15 @@ async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<voi
 async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
   let left = jobs;
   await retry(async () => {
-    const outcomes = await broker.jobs.enqueueNew(left);
-    const faults = outcomes.filter((outcome) => outcome instanceof Error);
-    const fault = faults.find((error) => !isBackpressure(error));
-    if (fault) throw fault;
+    const notStored = await broker.jobs.enqueueNew(left);
+    const refused = notStored.filter(({ outcome }) => outcome instanceof Error);
+    const fault = refused.find(({ outcome }) => !isBackpressure(outcome));
+    if (fault) throw fault.outcome;
     // A duplicate may stand for somebody else's message.
-    const known = left.filter((_, index) => {
-      const outcome = outcomes[index];
-      return !(outcome instanceof Error) && outcome?.duplicate;
-    });
-    await Promise.all(known.map((job) => addPatiently(broker, job)));
-    left = left.filter((_, index) => outcomes[index] instanceof Error);
-    if (faults.length > 0) throw faults[0];
+    const known = notStored.filter(({ outcome }) => !(outcome instanceof Error));
+    await Promise.all(known.map(({ job }) => addPatiently(broker, job)));
+    left = refused.map(({ job }) => job);
+    if (refused.length > 0) throw refused[0]?.outcome;
   }, PATIENCE);
 }
 

@@ -66,6 +66,22 @@ function event(id: string, lastSeq?: number, body = id): Append {
   };
 }
 
+/** Events of jobs that have none yet, as one bulk; resolves to the outcome of each that was not just stored, by its place. */
+async function appendAll(log: CommitLog, ids: readonly string[]): Promise<Map<number, Appended | Error>> {
+  const exceptions = await log.appendBulk({
+    size: ids.length,
+    bytes: ids.join('').length,
+    largestBytes: Math.max(0, ...ids.map((id) => id.length)),
+    bytesAt: (index) => (ids[index] as string).length,
+    messageAt: (index) => {
+      const { subject, data, expect: none } = event(ids[index] as string, 0);
+      const expected = 'Nats-Expected-Last-Subject-Sequence';
+      return { subject, data, lines: `${expected}: 0\r\n${expected}-Subject: ${none?.filter}\r\n` };
+    },
+  });
+  return new Map(exceptions.map(({ index, outcome }) => [index, outcome]));
+}
+
 describe('commit log', () => {
   it('sends a lone write as a plain publish', async () => {
     const { log, sent } = spied();
@@ -113,8 +129,12 @@ describe('commit log', () => {
 
     it('sends them as one batch to a server that takes it', async () => {
       const { log, sent } = spied();
-      const outcomes = await log.appendEach(many.map((n) => event(`whole-${test}-${n}`, 0)));
-      expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([]);
+      expect(
+        await appendAll(
+          log,
+          many.map((n) => `whole-${test}-${n}`),
+        ),
+      ).toEqual(new Map());
       expect(sent).toEqual({ messages: 4_500, commits: 1 });
     });
 
@@ -127,11 +147,18 @@ describe('commit log', () => {
       });
       const answers = new ReplyInbox(theirs.connection);
       const { log, sent } = spied({}, undefined, theirs, answers);
-      const outcomes = await log.appendEach(many.map((n) => event(`parts-${test}-${n}`, 0)));
-      expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([]);
+      expect(
+        await appendAll(
+          log,
+          many.map((n) => `parts-${test}-${n}`),
+        ),
+      ).toEqual(new Map());
       expect(await theirs.read.count('EVENTS', `events.test${test}.>`)).toBe(4_500);
       expect(sent.commits).toBe(6);
-      await log.appendEach(many.map((n) => event(`later-${test}-${n}`, 0)));
+      await appendAll(
+        log,
+        many.map((n) => `later-${test}-${n}`),
+      );
       // It is not tried again.
       expect(sent.commits).toBe(11);
       answers.close();
@@ -139,16 +166,51 @@ describe('commit log', () => {
     });
   });
 
-  it('tells each of many what became of its write, in their order', async () => {
+  it('tells what became of each of many that was not just stored', async () => {
     const { log } = spied();
     await log.append(event(`own-${test}-7`, 0));
-    const outcomes = await log.appendEach(Array.from({ length: 40 }, (_, n) => event(`own-${test}-${n}`, 0)));
-    const refused = outcomes.flatMap((outcome, n) => (outcome instanceof Error ? [n] : []));
-    expect(refused).toEqual([7]);
-    expect(outcomes[7]).toMatchObject({ code: 'JETFLEET_CONFLICT' });
-    const last = outcomes[39] as { seq: number };
-    expect((await broker.read.bySequence('EVENTS', last.seq))?.subject).toContain(`own-${test}-39`);
-    expect(await log.appendEach([])).toEqual([]);
+    const outcomes = await appendAll(
+      log,
+      Array.from({ length: 40 }, (_, n) => `own-${test}-${n}`),
+    );
+    expect([...outcomes.keys()]).toEqual([7]);
+    expect(outcomes.get(7)).toMatchObject({ code: 'JETFLEET_CONFLICT' });
+    expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(40);
+    expect(await appendAll(log, [])).toEqual(new Map());
+  });
+
+  it.each([
+    ['few', 3],
+    ['more than may wait', 40],
+  ])('writes of many one by one where they are %s', async (_, count) => {
+    const { log, sent } = spied({ maxWaiting: 30 });
+    const outcomes = await appendAll(
+      log,
+      Array.from({ length: count }, (_, n) => `few-${test}-${n}`),
+    );
+    expect([...outcomes.keys()]).toEqual(Array.from({ length: Math.max(0, count - 30) }, (_, n) => 30 + n));
+    for (const outcome of outcomes.values()) expect(outcome).toMatchObject({ code: 'JETFLEET_BACKPRESSURE' });
+    expect(sent.commits).toBe(count === 3 ? 0 : 1);
+  });
+
+  it('refuses of many those that are too large for the server, and stores the others', async () => {
+    const { log } = spied();
+    const large = 'x'.repeat(1_100_000);
+    const bodies = [...Array.from({ length: 20 }, (_, n) => `body ${n}`), large];
+    const exceptions = await log.appendBulk({
+      size: bodies.length,
+      bytes: bodies.join('').length,
+      largestBytes: large.length,
+      bytesAt: (index) => (bodies[index] as string).length,
+      messageAt: (index) => {
+        const data = bodies[index] as string;
+        return { subject: `events.test${test}.processing.large-${index}`, data, lines: '' };
+      },
+    });
+    expect(exceptions).toEqual([
+      { index: 20, outcome: expect.objectContaining({ code: 'JETFLEET_MESSAGE_TOO_LARGE' }) },
+    ]);
+    expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(20);
   });
 
   it('gives each caller its own answer when one write spoils the batch', async () => {
@@ -179,14 +241,14 @@ describe('commit log', () => {
 
   describe('to a server that flushes periodically', () => {
     const many = (log: CommitLog, count: number, name: string) =>
-      log.appendEach(Array.from({ length: count }, (_, n) => event(`${name}-${test}-${n}`, 0)));
+      Promise.all(Array.from({ length: count }, (_, n) => log.append(event(`${name}-${test}-${n}`, 0))));
 
     it('sends hundreds at once one by one, and tells each caller its own sequence', async () => {
       const { log, sent } = spied({ sync: 'periodic' });
       const appended = await many(log, 200, 'single');
       expect(sent).toEqual({ messages: 200, commits: 0 });
-      for (const [index, outcome] of appended.entries()) {
-        const stored = await broker.read.bySequence('EVENTS', (outcome as Appended).seq);
+      for (const [index, { seq }] of appended.entries()) {
+        const stored = await broker.read.bySequence('EVENTS', seq);
         expect(stored?.subject).toContain(`single-${test}-${index}`);
       }
       await expect(log.append(event(`single-${test}-7`, 0))).rejects.toMatchObject({

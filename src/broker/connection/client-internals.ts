@@ -15,6 +15,9 @@ export interface OutgoingMessage {
   data: string | Uint8Array;
 }
 
+/** A message with its header lines, if any. */
+export type LinedMessage = Required<Omit<OutgoingMessage, 'reply'>>;
+
 interface PrivateConnection {
   /** The part of the client that takes bytes of the protocol. */
   protocol: { sendCommand(bytes: Uint8Array): void };
@@ -30,6 +33,8 @@ interface PrivateMessage {
 
 const LINE_END = '\r\n';
 const VERSION = `NATS/1.0${LINE_END}`;
+/** Room for a few messages; more take as much as they need. */
+const FIRST_BYTES = 2_048;
 const utf8 = new TextDecoder();
 
 /**
@@ -37,11 +42,10 @@ const utf8 = new TextDecoder();
  * itself and joins them later, which costs up to twice the time.
  * @throws Error when the connection is closed or drains
  */
-export function publishAll(connection: NatsConnection, messages: readonly OutgoingMessage[]): void {
+export function publishAll(connection: NatsConnection, messages: Iterable<OutgoingMessage>): void {
   const { protocol } = connection as unknown as Partial<PrivateConnection>;
   const isOpen = !connection.isClosed() && !connection.isDraining();
-  if (messages.length > 1 && isOpen && typeof protocol?.sendCommand === 'function')
-    protocol.sendCommand(encodeMessages(messages));
+  if (isOpen && typeof protocol?.sendCommand === 'function') protocol.sendCommand(encodeMessages(messages));
   else for (const message of messages) publishOne(connection, message);
 }
 
@@ -77,20 +81,21 @@ function encodedHeaders(lines: string): MsgHdrs {
 }
 
 /** The messages as the protocol has them: `HPUB <subject> [reply] <header bytes> <all bytes>`, headers, body. */
-function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
-  const heads: string[] = [];
-  let size = 0;
-  for (const message of messages) {
-    const bodyBytes = bytesOf(message.data);
-    const head = headOf(message, bodyBytes);
-    heads.push(head);
-    size += Buffer.byteLength(head) + bodyBytes + LINE_END.length;
-  }
-  const bytes = Buffer.allocUnsafe(size);
+function encodeMessages(messages: Iterable<OutgoingMessage>): Uint8Array {
+  let bytes = Buffer.allocUnsafe(FIRST_BYTES);
   let at = 0;
-  for (let index = 0; index < messages.length; index++) {
-    const { data } = messages[index] as OutgoingMessage;
-    at += bytes.write(heads[index] as string, at);
+  for (const message of messages) {
+    const { data } = message;
+    const bodyBytes = bytesOf(data);
+    const head = headOf(message, bodyBytes);
+    // No character takes more than three bytes.
+    const most = at + 3 * head.length + bodyBytes + LINE_END.length;
+    if (most > bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * bytes.length, most));
+      bytes.copy(larger, 0, 0, at);
+      bytes = larger;
+    }
+    at += bytes.write(head, at);
     if (typeof data === 'string') at += bytes.write(data, at);
     else {
       bytes.set(data, at);
@@ -98,7 +103,7 @@ function encodeMessages(messages: readonly OutgoingMessage[]): Uint8Array {
     }
     at += bytes.write(LINE_END, at, 'latin1');
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
 function headOf({ subject, reply, lines }: OutgoingMessage, bodyBytes: number): string {

@@ -22,8 +22,7 @@ export function isOpen(connection: NatsConnection): boolean {
 }
 
 /** @returns whether the messages were handed to the connection; one that is closed or drained takes none */
-export function send(connection: NatsConnection, messages: readonly OutgoingMessage[]): boolean {
-  if (messages.length === 0) return true;
+export function send(connection: NatsConnection, messages: Iterable<OutgoingMessage>): boolean {
   if (connection.isClosed()) return false;
   try {
     publishAll(connection, messages);

@@ -1,33 +1,23 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { defined } from '../../jobs/defined.js';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
-import { noLeader } from '../topology/manager.js';
 import { NO_STREAMS_MADE, type StreamMaker } from '../topology/missing-streams.js';
+import { type Bulk, type BulkException, type BulkPart, partsOf } from './bulk.js';
 import {
   type Append,
   type Appended,
   COMMIT_DEFAULTS,
   type CommitLogOptions,
+  type ReadLast,
   type ServerSync,
 } from './commit-options.js';
-import { type PendingWrite, PendingWrites, type Settle } from './pending-writes.js';
+import { messageOf, nextBatch, type PendingWrite, PendingWrites, type Settle } from './pending-writes.js';
 import { UnansweredWrites } from './unanswered-writes.js';
-import { closedError, conflict, noStream, overloaded, refused, unconfirmed } from './write-errors.js';
+import { closedError, conflict, givenUp, noStream, refused } from './write-errors.js';
 import { type Answer, WriteSender } from './write-sender.js';
 
-/** The last message on a filter: after a lost answer it shows whether a write is stored. */
-export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Array } | undefined>;
-
-/** Wrong last sequence, in its two forms (the second while another write on the subject is in flight on R3). */
-const CONFLICT_CODES = new Set([10071, 10164]);
-/** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
-const ID_IN_PROCESS = 10158;
-/** A batch has more messages than the server takes. */
-const BATCH_TOO_LARGE = 10199;
 /** What any server takes, unless it is set to less. */
 const ALWAYS_TAKEN = 1_000;
-/** The server has no room at the moment: for requests, for batches at once, and for anything. */
-const LOAD_CODES = new Set([10167, 10210, 10008]);
 /** For a server that is busy, has no leader, or whose replicas have yet to agree. */
 const PAUSE_MS = 100;
 /** Single writes that may be under way at once; so many and more at a time are quicker in a batch. */
@@ -50,12 +40,17 @@ export class CommitLog {
   readonly #limits: Required<CommitLogOptions> & { sync?: ServerSync };
   readonly #pending: PendingWrites;
   readonly #sender: WriteSender;
+  /** Most writes that go one by one beside each other. */
+  readonly #few: number;
   /** Most messages in a batch: what the server has refused is not tried again. */
   #largest: number;
   /** What was handed in since the last turn of the event loop. */
   #gathered: PendingWrite[] = [];
   /** What waits for its batch. */
   #queue: PendingWrite[] = [];
+  /** What goes as it is, each part a batch. */
+  #bulks: BulkPart[] = [];
+  #isTurnAwaited = false;
   /** Groups that are sent again as soon as there is room. */
   #again: PendingWrite[][] = [];
   /** Batches and groups without an answer, and single writes of a server that flushes periodically. */
@@ -78,6 +73,7 @@ export class CommitLog {
     this.#streams = streams;
     this.#limits = { ...COMMIT_DEFAULTS, ...defined(options) };
     this.#largest = this.#limits.maxBatch;
+    this.#few = Math.max(1, this.#limits.batchFrom - 1);
     const maxPayload = () => connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     this.#pending = new PendingWrites(this.#limits, maxPayload);
     this.#sender = new WriteSender(connection, inbox, unanswered, this.#limits.confirmTimeoutMs);
@@ -102,18 +98,17 @@ export class CommitLog {
 
   /**
    * Many writes, each as `append` makes it. A promise for each would cost more than anything else.
-   * @returns what `append` resolves to or rejects with, for each in its order, once all have their answer
+   * @returns those that were not just stored, with what `append` resolves to or rejects with, once all have their answer
    */
-  appendEach(appends: readonly Append[]): Promise<(Appended | Error)[]> {
-    const outcomes: (Appended | Error)[] = new Array(appends.length);
-    if (appends.length === 0) return Promise.resolve(outcomes);
+  appendBulk(bulk: Bulk): Promise<BulkException[]> {
+    if (bulk.size === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
-      let left = appends.length;
-      const settle: Settle = (index, outcome) => {
-        outcomes[index] = outcome;
-        if (--left === 0) resolve(outcomes);
-      };
-      for (const [index, append] of appends.entries()) this.#accept(append, index, settle);
+      const parts = partsOf(bulk, this.#largest, performance.now() + this.#limits.giveUpMs, resolve);
+      const isBatch = bulk.size >= this.#limits.batchFrom && !this.#mayGoSingly(bulk.size);
+      if (isBatch && this.#pending.addBulk(bulk)) {
+        this.#bulks.push(...parts);
+        this.#flushSoon();
+      } else for (const part of parts) this.#acceptEach(part);
     });
   }
 
@@ -127,9 +122,11 @@ export class CommitLog {
   close(): void {
     this.#pending.close();
     this.#isEnded = true;
-    const unsent = [...this.#gathered, ...this.#queue];
+    const bulk = this.#bulks.flatMap((part) => this.#pending.writesOf(part));
+    const unsent = [...this.#gathered, ...this.#queue, ...bulk];
     this.#gathered = [];
     this.#queue = [];
+    this.#bulks = [];
     for (const write of unsent) this.#pending.fail(write, closedError(write.maybeStored));
     this.#flush();
   }
@@ -138,11 +135,25 @@ export class CommitLog {
     const write = this.#pending.add(append, index, settle);
     if (!write) return;
     this.#gathered.push(write);
-    // One turn of the event loop lets the writes of everything that just arrived gather.
-    if (this.#gathered.length === 1) setImmediate(() => this.#onTurnEnd());
+    this.#flushSoon();
+  }
+
+  #acceptEach({ bulk, from, to, settle }: BulkPart): void {
+    for (let index = from; index < to; index++) {
+      const { subject, data, lines } = bulk.messageAt(index);
+      this.#accept({ subject, data, headers: lines }, index, settle);
+    }
+  }
+
+  /** One turn of the event loop lets the writes of everything that just arrived gather. */
+  #flushSoon(): void {
+    if (this.#isTurnAwaited) return;
+    this.#isTurnAwaited = true;
+    setImmediate(() => this.#onTurnEnd());
   }
 
   #onTurnEnd(): void {
+    this.#isTurnAwaited = false;
     const gathered = this.#gathered;
     this.#gathered = [];
     // None may overtake a write that waits for its batch.
@@ -171,9 +182,33 @@ export class CommitLog {
     while (this.#isEnded || this.#inFlight < this.#limits.maxInFlight) {
       const again = this.#again.shift();
       if (again) this.#send(again.filter((write) => this.#mayGoAgain(write)));
-      else if (this.#queue.length >= this.#enough) this.#send(this.#take());
-      else return;
+      else if (this.#queue.length >= this.#enough) this.#sendNext();
+      else if (!this.#sendPart(this.#bulks.shift())) return;
     }
+  }
+
+  #sendNext(): void {
+    const { batch, rest } = nextBatch(this.#queue, this.#largest, this.#limits.maxBatchBytes);
+    this.#queue = rest;
+    this.#send(batch);
+  }
+
+  /** @returns whether there was one */
+  #sendPart(part: BulkPart | undefined): boolean {
+    if (!part) return false;
+    const { bulk, from, to } = part;
+    this.#inFlight++;
+    this.#sender.sendBatch(
+      to - from,
+      (place) => bulk.messageAt(from + place),
+      (answer) => {
+        this.#inFlight--;
+        if (answer.kind === 'stored') this.#pending.succeedAll(part);
+        else this.#onBatchAnswer(this.#pending.writesOf(part), answer);
+        this.#flush();
+      },
+    );
+    return true;
   }
 
   /**
@@ -185,39 +220,20 @@ export class CommitLog {
     return this.#inFlight === 1 ? this.#limits.gather : this.#largest;
   }
 
-  /** The next writes that may share a batch: never two expectations about the same job. */
-  #take(): PendingWrite[] {
-    const { maxBatchBytes } = this.#limits;
-    const taken: PendingWrite[] = [];
-    const left: PendingWrite[] = [];
-    const filters = new Set<string>();
-    let bytes = 0;
-    let index = 0;
-    for (; index < this.#queue.length && bytes < maxBatchBytes && taken.length < this.#largest; index++) {
-      const write = this.#queue[index] as PendingWrite;
-      const filter = write.append.expect?.filter;
-      if (filter !== undefined && filters.has(filter)) {
-        left.push(write);
-        continue;
-      }
-      if (filter !== undefined) filters.add(filter);
-      bytes += write.bytes;
-      taken.push(write);
-    }
-    this.#queue = left.length === 0 ? this.#queue.slice(index) : [...left, ...this.#queue.slice(index)];
-    return taken;
-  }
-
   /** Many as one batch, few one by one, which count as one send until all are answered. */
   #send(writes: readonly PendingWrite[]): void {
     if (writes.length === 0) return;
     this.#inFlight++;
     if (writes.length >= this.#limits.batchFrom) {
-      this.#sender.sendBatch(writes, (answer) => {
-        this.#inFlight--;
-        this.#onBatchAnswer(writes, answer);
-        this.#flush();
-      });
+      this.#sender.sendBatch(
+        writes.length,
+        (index) => messageOf(writes[index] as PendingWrite),
+        (answer) => {
+          this.#inFlight--;
+          this.#onBatchAnswer(writes, answer);
+          this.#flush();
+        },
+      );
       return;
     }
     let left = writes.length;
@@ -229,7 +245,6 @@ export class CommitLog {
   }
 
   #onBatchAnswer(batch: readonly PendingWrite[], answer: Answer): void {
-    const refusal = answer.kind === 'refused' ? answer.errCode : 0;
     if (answer.kind === 'stored') {
       const before = answer.seq - batch.length;
       for (const [index, write] of batch.entries())
@@ -238,8 +253,8 @@ export class CommitLog {
     else if (answer.kind === 'nobody') void this.#onNobody(batch);
     // Each gets an answer of its own: the user may lack the right to some of the subjects alone.
     else if (answer.kind === 'denied') this.#sendAgain(batch, this.#few);
-    else if (LOAD_CODES.has(refusal)) this.#sendLater(batch);
-    else if (refusal === BATCH_TOO_LARGE && batch.length > ALWAYS_TAKEN) {
+    else if (answer.kind === 'busy') this.#sendLater(batch);
+    else if (answer.kind === 'too many' && batch.length > ALWAYS_TAKEN) {
       this.#largest = ALWAYS_TAKEN;
       this.#sendAgain(batch, ALWAYS_TAKEN);
     }
@@ -253,14 +268,13 @@ export class CommitLog {
     if (answer.kind === 'silent') return this.#onSilence([write]);
     if (answer.kind === 'denied') return this.#pending.fail(write, answer.error);
     if (answer.kind === 'nobody') return this.#onNobody([write]);
-    const { errCode, description } = answer;
-    if (LOAD_CODES.has(errCode)) return this.#sendLater([write]);
-    if (errCode === ID_IN_PROCESS) {
+    if (answer.kind === 'busy') return this.#sendLater([write]);
+    if (answer.kind === 'in process') {
       write.maybeStored = true;
       return this.#sendLater([write]);
     }
-    if (!CONFLICT_CODES.has(errCode)) return this.#pending.fail(write, refused(append, answer));
-    const conflicted = conflict(append, description);
+    if (answer.kind !== 'conflict') return this.#pending.fail(write, refused(append, answer));
+    const conflicted = conflict(append, answer.description);
     if (!write.maybeStored || !append.expect) return this.#pending.fail(write, conflicted);
     return this.#onRepeatedConflict(write, append.expect, conflicted);
   }
@@ -308,11 +322,6 @@ export class CommitLog {
     else this.#pending.fail(write, conflicted);
   }
 
-  /** Most writes that go one by one beside each other. */
-  get #few(): number {
-    return Math.max(1, this.#limits.batchFrom - 1);
-  }
-
   /** Has writes sent again, in groups of `size`, as soon as there is room. */
   #sendAgain(writes: readonly PendingWrite[], size: number): void {
     for (let start = 0; start < writes.length; start += size)
@@ -330,19 +339,12 @@ export class CommitLog {
   /** Whether a write may be sent once more; it fails otherwise. */
   #mayGoAgain(write: PendingWrite): boolean {
     const isOver = this.#isEnded || this.#connection.isClosed();
+    const isLate = performance.now() >= write.deadlineMs;
     const error = isOver
       ? closedError(write.maybeStored)
-      : (this.#pending.tooLarge(write) ?? this.#late(write));
+      : (this.#pending.tooLarge(write) ??
+        (isLate && givenUp(write, this.#limits.giveUpMs, this.unanswered.reason)));
     if (error) this.#pending.fail(write, error);
     return !error;
-  }
-
-  #late({ append, deadlineMs, maybeStored, nobody }: PendingWrite): Error | undefined {
-    const { giveUpMs } = this.#limits;
-    if (performance.now() < deadlineMs) return undefined;
-    if (maybeStored) return unconfirmed(append, giveUpMs, this.unanswered.reason);
-    return nobody
-      ? noLeader(`${append.subject} was not stored within ${giveUpMs} ms`)
-      : overloaded(append, giveUpMs);
   }
 }

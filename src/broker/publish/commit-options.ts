@@ -25,6 +25,9 @@ export interface Appended {
   duplicate: boolean;
 }
 
+/** The last message on a filter: after a lost answer it shows whether a write is stored. */
+export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Array } | undefined>;
+
 export interface CommitLogOptions {
   /** From how many waiting writes on they go as one batch; fewer go one by one. Defaults to 16. */
   batchFrom?: number;

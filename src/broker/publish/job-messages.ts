@@ -9,9 +9,23 @@ import {
   WORK_KINDS,
   type WorkKind,
 } from '../../wire/subjects.js';
+import type { LinedMessage } from '../connection/client-internals.js';
 import type { DirectRead } from '../read/direct-read.js';
 import type { CommitLog } from './commit-log.js';
-import { type Append, type Appended, headerLines } from './commit-options.js';
+import { type Appended, headerLines } from './commit-options.js';
+
+/** A job that starts at once, whose id was made for it. */
+export interface NewJobMessage {
+  request: JobRequest;
+  /** The payload as JSON. */
+  body: string;
+}
+
+/** A job that was refused, or whose message the stream held already. */
+export interface NotJustStored<Job> {
+  job: Job;
+  outcome: Appended | Error;
+}
 
 /** Publishes the messages and the timers of jobs. */
 export class JobMessages {
@@ -40,8 +54,10 @@ export class JobMessages {
     const { type, priority, id } = request;
     const kind = this.#subjects.workKindOf(type);
     const log = this.#logs[kind];
-    if (request.isNew && runAtMs === undefined)
-      return log.append(new Envelopes(this.#subjects).appendOf({ request, body }));
+    if (request.isNew && runAtMs === undefined) {
+      const { subject, data, lines } = new Envelopes(this.#subjects).messageOf({ request, body });
+      return log.append({ subject, data, headers: lines });
+    }
     const address = { kind, priority, type, id };
     if (runAtMs !== undefined) {
       const timer = this.#subjects.schedule(kind, id);
@@ -63,21 +79,23 @@ export class JobMessages {
 
   /**
    * Makes jobs durable that start at once and whose ids were made for them; see {@link enqueue}.
-   * @returns what that resolves to or rejects with, for each in its order, once all have their answer
+   * @returns those that were not just stored, with what that resolves to or rejects with, once all have their answer
    */
-  async enqueueNew(jobs: readonly { request: JobRequest; body: string }[]): Promise<(Appended | Error)[]> {
-    const outcomes: (Appended | Error)[] = new Array(jobs.length);
+  async enqueueNew<Job extends NewJobMessage>(jobs: readonly Job[]): Promise<NotJustStored<Job>[]> {
     const envelopes = new Envelopes(this.#subjects);
     const store = async (kind: WorkKind) => {
-      const own = jobs.flatMap(({ request }, index) =>
-        this.#subjects.workKindOf(request.type) === kind ? [index] : [],
-      );
-      const appends = own.map((index) => envelopes.appendOf(jobs[index] as (typeof jobs)[number]));
-      const answers = await this.#logs[kind].appendEach(appends);
-      for (const [at, index] of own.entries()) outcomes[index] = answers[at] as Appended | Error;
+      const own = jobs.filter(({ request }) => this.#subjects.workKindOf(request.type) === kind);
+      const sizes = own.map(({ body }) => Buffer.byteLength(body));
+      const exceptions = await this.#logs[kind].appendBulk({
+        size: own.length,
+        bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+        largestBytes: sizes.reduce((largest, bytes) => Math.max(largest, bytes), 0),
+        messageAt: (index) => envelopes.messageOf(own[index] as Job),
+        bytesAt: (index) => sizes[index] as number,
+      });
+      return exceptions.map(({ index, outcome }) => ({ job: own[index] as Job, outcome }));
     };
-    await Promise.all(WORK_KINDS.map(store));
-    return outcomes;
+    return (await Promise.all(WORK_KINDS.map(store))).flat();
   }
 
   /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
@@ -121,18 +139,27 @@ function timerHeaders(request: JobRequest, atMs: number, target: string): Header
   ];
 }
 
+interface Template {
+  /** One of the jobs. */
+  request: JobRequest;
+  subject: string;
+  lines: string;
+}
+
+/** Most lists have a few kinds of jobs, or as many as they have jobs. */
+const MAX_TEMPLATES = 8;
+
 /** Message ids of Jetfleet, apart from those that producers choose. */
 const MESSAGE_ID = `${Header.MSG_ID}: jetfleet:`;
 
 /**
- * The messages of jobs whose ids were made for them. Subject and headers are made once for jobs in a row that have type,
- * priority and options in common, as a long list mostly has.
+ * The messages of jobs whose ids were made for them. Subject and headers are made once for jobs that have type, priority
+ * and options in common, as those of a long list mostly have.
  */
 class Envelopes {
   readonly #subjects: Subjects;
-  #last: JobRequest | undefined;
-  #subject = '';
-  #lines = '';
+  /** Those used last come first. */
+  readonly #templates: Template[] = [];
 
   constructor(subjects: Subjects) {
     this.#subjects = subjects;
@@ -142,23 +169,21 @@ class Envelopes {
    * @param body the payload as JSON
    * @throws TypeError for an option with a line break
    */
-  appendOf({ request, body }: { request: JobRequest; body: string }): Append {
-    if (!this.#last || !isAlike(request, this.#last)) this.#open(request);
+  messageOf({ request, body }: NewJobMessage): LinedMessage {
     const { id } = request;
-    return {
-      subject: `${this.#subject}.${id}`,
-      data: body,
-      headers: `${MESSAGE_ID}${id}\r\n${this.#lines}`,
-    };
+    const { subject, lines } = this.#templateOf(request);
+    return { subject: `${subject}.${id}`, data: body, lines: `${MESSAGE_ID}${id}\r\n${lines}` };
   }
 
-  #open(request: JobRequest): void {
+  #templateOf(request: JobRequest): Template {
+    for (const template of this.#templates) if (isAlike(request, template.request)) return template;
     const { type, priority } = request;
-    // Nothing is kept of one that cannot be sent.
     const lines = headerLines(optionHeaders(request));
-    this.#subject = this.#subjects.work({ kind: this.#subjects.workKindOf(type), priority, type });
-    this.#lines = lines;
-    this.#last = request;
+    const subject = this.#subjects.work({ kind: this.#subjects.workKindOf(type), priority, type });
+    const template = { request, subject, lines };
+    this.#templates.unshift(template);
+    this.#templates.length = Math.min(this.#templates.length, MAX_TEMPLATES);
+    return template;
   }
 }
 

@@ -1,6 +1,7 @@
 import { atMost } from '../../jobs/deadline.js';
-import { bytesOf } from '../connection/client-internals.js';
+import { bytesOf, type LinedMessage } from '../connection/client-internals.js';
 import type { StreamState } from '../topology/missing-streams.js';
+import type { Bulk, BulkPart } from './bulk.js';
 import { type Append, type Appended, headerLines } from './commit-options.js';
 import { backpressure, closedError, overPayload, unsendable } from './write-errors.js';
 
@@ -61,20 +62,48 @@ export class PendingWrites {
     return write;
   }
 
+  /** @returns whether all of them may go together; otherwise each is to be added, and gets its own answer */
+  addBulk({ size, bytes, largestBytes }: Bulk): boolean {
+    const { maxWaiting, maxWaitingBytes } = this.#limits;
+    const fits = this.#count + size <= maxWaiting && this.#bytes + bytes <= maxWaitingBytes;
+    if (this.#isClosed || !fits || this.#isTooLarge(largestBytes)) return false;
+    this.#count += size;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** The writes of a part that did not go as a whole. */
+  writesOf({ bulk, from, to, deadlineMs, settle }: BulkPart): PendingWrite[] {
+    return Array.from({ length: to - from }, (_, place) => {
+      const index = from + place;
+      const { subject, data, lines } = bulk.messageAt(index);
+      const bytes = bulk.bytesAt(index);
+      return { append: { subject, data }, lines, bytes, settle, index, deadlineMs, maybeStored: false };
+    });
+  }
+
+  succeedAll({ bulk, from, to, onStored }: BulkPart): void {
+    for (let index = from; index < to; index++) this.#end(bulk.bytesAt(index));
+    onStored();
+  }
+
   succeed(write: PendingWrite, appended: Appended): void {
-    this.#end(write);
+    this.#end(write.bytes);
     write.settle(write.index, appended);
   }
 
   fail(write: PendingWrite, error: Error): void {
-    this.#end(write);
+    this.#end(write.bytes);
     write.settle(write.index, error);
   }
 
   /** The server ends the connection for a message that is too large, and may have got a lower limit since it was added. */
   tooLarge({ append, bytes }: PendingWrite): Error | undefined {
-    const maxPayload = this.#maxPayload();
-    return bytes + HEADER_ROOM > maxPayload ? overPayload(append, maxPayload) : undefined;
+    return this.#isTooLarge(bytes) ? overPayload(append, this.#maxPayload()) : undefined;
+  }
+
+  #isTooLarge(bytes: number): boolean {
+    return bytes + HEADER_ROOM > this.#maxPayload();
   }
 
   /** Refuses new writes. */
@@ -108,10 +137,40 @@ export class PendingWrites {
     return this.tooLarge(write) ?? (isFull ? backpressure(this.#count, this.#bytes) : write);
   }
 
-  #end({ bytes }: PendingWrite): void {
+  #end(bytes: number): void {
     this.#bytes -= bytes;
     if (--this.#count === 0) this.#onIdle?.();
   }
+}
+
+export function messageOf({ append: { subject, data }, lines }: PendingWrite): LinedMessage {
+  return { subject, lines, data };
+}
+
+/** The next of the waiting writes that may share a batch: never two expectations about the same job. */
+export function nextBatch(
+  waiting: readonly PendingWrite[],
+  most: number,
+  mostBytes: number,
+): { batch: PendingWrite[]; rest: PendingWrite[] } {
+  const batch: PendingWrite[] = [];
+  const left: PendingWrite[] = [];
+  const filters = new Set<string>();
+  let bytes = 0;
+  let index = 0;
+  for (; index < waiting.length && bytes < mostBytes && batch.length < most; index++) {
+    const write = waiting[index] as PendingWrite;
+    const filter = write.append.expect?.filter;
+    if (filter !== undefined && filters.has(filter)) {
+      left.push(write);
+      continue;
+    }
+    if (filter !== undefined) filters.add(filter);
+    bytes += write.bytes;
+    batch.push(write);
+  }
+  const behind = waiting.slice(index);
+  return { batch, rest: left.length === 0 ? behind : [...left, ...behind] };
 }
 
 function linesOf({ headers = [], expect }: Append): string {

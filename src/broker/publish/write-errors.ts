@@ -1,6 +1,7 @@
 /** Why a write into a stream failed, in words that say what to do. */
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { bytesOf } from '../connection/client-internals.js';
+import { noLeader } from '../topology/manager.js';
 
 interface Write {
   subject: string;
@@ -50,7 +51,7 @@ export function refused(
   );
 }
 
-export function unconfirmed({ subject }: Write, giveUpMs: number, reason?: string): BrokerError {
+function unconfirmed({ subject }: Write, giveUpMs: number, reason?: string): BrokerError {
   const why = reason === undefined ? '' : `. ${reason}`;
   return new BrokerError(
     'JETFLEET_PUBLISH_TIMEOUT',
@@ -59,7 +60,19 @@ export function unconfirmed({ subject }: Write, giveUpMs: number, reason?: strin
   );
 }
 
-export function overloaded({ subject }: Write, giveUpMs: number): BrokerError {
+/** Of a write that has no answer when its time is up. */
+export function givenUp(
+  { append, maybeStored, nobody }: { append: Write; maybeStored: boolean; nobody?: string },
+  giveUpMs: number,
+  unansweredReason: Parameters<typeof unconfirmed>[2],
+): BrokerError {
+  if (maybeStored) return unconfirmed(append, giveUpMs, unansweredReason);
+  return nobody
+    ? noLeader(`${append.subject} was not stored within ${giveUpMs} ms`)
+    : overloaded(append, giveUpMs);
+}
+
+function overloaded({ subject }: Write, giveUpMs: number): BrokerError {
   return new BrokerError(
     'JETFLEET_PUBLISH_REFUSED',
     `the broker had no room for ${subject} within ${giveUpMs} ms; it was not stored`,

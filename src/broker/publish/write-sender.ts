@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
 import { BrokerError } from '../../jobs/errors.js';
-import type { OutgoingMessage } from '../connection/client-internals.js';
+import type { LinedMessage, OutgoingMessage } from '../connection/client-internals.js';
 import { send } from '../connection/guarded.js';
 import type { Reply, ReplyInbox } from '../connection/reply-inbox.js';
 import type { PendingWrite } from './pending-writes.js';
@@ -10,11 +10,18 @@ import type { UnansweredWrites } from './unanswered-writes.js';
 /** What a stream answers to a write, or that nothing came in time. */
 export type Answer =
   | { kind: 'stored'; seq: number; duplicate: boolean }
-  | { kind: 'refused'; errCode: number; code: number; description: string }
+  | Refusal
   | { kind: 'nobody' }
   /** The user may not write there. */
   | { kind: 'denied'; error: BrokerError }
   | { kind: 'silent' };
+
+interface Refusal {
+  kind: 'busy' | 'in process' | 'too many' | 'conflict' | 'refused';
+  errCode: number;
+  code: number;
+  description: string;
+}
 
 interface ApiError {
   code: number;
@@ -23,6 +30,39 @@ interface ApiError {
 }
 
 const NO_RESPONDERS = 503;
+/** Wrong last sequence, in its two forms (the second while another write on the subject is in flight on R3). */
+const CONFLICT_CODES = new Set([10071, 10164]);
+/** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
+const ID_IN_PROCESS = 10158;
+/** A batch has more messages than the server takes. */
+const BATCH_TOO_LARGE = 10199;
+/** The server has no room at the moment: for requests, for batches at once, and for anything. */
+const LOAD_CODES = new Set([10167, 10210, 10008]);
+
+function kindOf(errCode: number): Refusal['kind'] {
+  if (LOAD_CODES.has(errCode)) return 'busy';
+  if (errCode === ID_IN_PROCESS) return 'in process';
+  if (errCode === BATCH_TOO_LARGE) return 'too many';
+  return CONFLICT_CODES.has(errCode) ? 'conflict' : 'refused';
+}
+
+function* batchOf(
+  size: number,
+  messageAt: (index: number) => LinedMessage,
+  mark: string,
+  reply: string,
+): Generator<OutgoingMessage> {
+  for (let index = 0; index < size; index++) {
+    const { subject, lines, data } = messageAt(index);
+    const isLast = index === size - 1;
+    yield {
+      subject,
+      reply: isLast ? reply : undefined,
+      lines: `${lines}${mark}${index + 1}\r\n${isLast ? 'Nats-Batch-Commit: 1\r\n' : ''}`,
+      data,
+    };
+  }
+}
 
 /**
  * Sends writes into a stream, as an atomic batch or one by one, and reads the answers. The batch headers are set by hand: the
@@ -59,22 +99,22 @@ export class WriteSender {
     send(this.#connection, messages);
   }
 
-  /** All of them, or none. */
-  sendBatch(writes: readonly PendingWrite[], onAnswer: (answer: Answer) => void): void {
-    const isAmong = (subject: string) => writes.some(({ append }) => append.subject === subject);
+  /**
+   * All of them, or none.
+   * @param messageAt makes each message when it is written, so that thousands of them are not kept
+   */
+  sendBatch(
+    size: number,
+    messageAt: (index: number) => LinedMessage,
+    onAnswer: (answer: Answer) => void,
+  ): void {
+    const isAmong = (subject: string) => {
+      for (let index = 0; index < size; index++) if (messageAt(index).subject === subject) return true;
+      return false;
+    };
+    const reply = this.#expect(isAmong, onAnswer);
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
-    const messages = writes.map(
-      ({ append: { subject, data }, lines }, index): OutgoingMessage => ({
-        subject,
-        reply: undefined,
-        lines: `${lines}${mark}${index + 1}\r\n`,
-        data,
-      }),
-    );
-    const last = messages.at(-1) as OutgoingMessage;
-    last.reply = this.#expect(isAmong, onAnswer);
-    last.lines += 'Nats-Batch-Commit: 1\r\n';
-    send(this.#connection, messages);
+    send(this.#connection, batchOf(size, messageAt, mark, reply));
   }
 
   /** From a closed connection no answer comes, and the inbox says so. */
@@ -102,5 +142,5 @@ function readAnswer(msg: Reply): Answer {
   }
   if (!body.error) return { kind: 'stored', seq: body.seq ?? 0, duplicate: body.duplicate ?? false };
   const { code, err_code: errCode = 0, description = 'unknown error' } = body.error;
-  return { kind: 'refused', errCode, code, description };
+  return { kind: kindOf(errCode), errCode, code, description };
 }

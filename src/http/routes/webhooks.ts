@@ -2,9 +2,9 @@ import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
-import { deliveryOf, wholeDeliveryOf } from '../webhook-deliveries.js';
 import { addRoute, type Routes } from '../route.js';
 import { idParams, jobErrorSchema, stateSchema, statusSchema } from '../schemas/job.js';
+import { deliveryOf, wholeDeliveryOf } from '../webhook-deliveries.js';
 
 const tag = 'Webhooks';
 const response = z.object({ status: z.number().int(), durationMs: z.number() });
