@@ -19,8 +19,8 @@ export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js
 export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
-export type { JobContext, JobEvent, JobMachineInput } from './job-context.js';
-export { timeoutError, timeoutOf } from './job-context.js';
+export type { JobEvent, JobMachineContext, JobMachineInput } from './job-machine-context.js';
+export { timeoutError, timeoutOf } from './job-machine-context.js';
 export type { MonitorInstanceSettings } from './monitor-instance.js';
 export {
   DEFAULT_POLL_INTERVAL_MS,

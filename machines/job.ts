@@ -7,14 +7,14 @@ import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
 import {
   contextOf,
   hasAttemptsLeft,
-  type JobContext,
   type JobEvent,
+  type JobMachineContext,
   type JobMachineInput,
   noAttemptLeft,
   runInputOf,
   timeoutError,
   timeoutOf,
-} from './job-context.js';
+} from './job-machine-context.js';
 import { notProvided, type RunInput } from './run-input.js';
 
 type Ended = { outcome: JobOutcome };
@@ -28,7 +28,7 @@ const runThrew = ({ event }: { event: { error: unknown } }): Ended => ({
 
 const jobSetup = setup({
   types: {
-    context: {} as JobContext,
+    context: {} as JobMachineContext,
     events: {} as JobEvent,
     input: {} as JobMachineInput,
   },
@@ -144,7 +144,7 @@ export const jobMachine = jobSetup.createMachine({
           invoke: {
             id: 'run',
             src: 'run',
-            input: ({ context }: { context: JobContext }) => runInputOf(context),
+            input: ({ context }: { context: JobMachineContext }) => runInputOf(context),
             onDone: [
               {
                 guard: { type: 'isCompleted', params: runEnded },
@@ -219,7 +219,7 @@ export function nextJobState(
   machine: JobMachine,
   snapshot: JobSnapshot,
   event: JobEvent,
-): { state: JobState; context: JobContext; accepted: boolean } {
+): { state: JobState; context: JobMachineContext; accepted: boolean } {
   const [next] = transition(machine, snapshot, event);
   return { state: jobStateOf(next), context: next.context, accepted: snapshot.can(event) };
 }

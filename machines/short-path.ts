@@ -1,6 +1,6 @@
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
-import { type Attempts, hasAttemptsLeft, type JobEvent } from './job-context.js';
+import { type Attempts, hasAttemptsLeft, type JobEvent } from './job-machine-context.js';
 
 /**
  * The way that most jobs take through the chart: claimed with attempts left, and then completed. Asking the chart costs

@@ -87,4 +87,5 @@ export {
   type JobHandler,
   type TypedHandler,
 } from './worker/job-handler.js';
-export { type JobWorkerOptions, JobWorkerService, type ShutdownResult } from './worker/job-worker-service.js';
+export { type JobWorkerOptions, JobWorkerService } from './worker/job-worker-service.js';
+export type { ShutdownResult } from './worker/worker-engine.js';

@@ -4,6 +4,7 @@ import { excerptOf } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { ResourceCheckOf } from '../upkeep/resource-check.js';
+import type { DrainStep } from './drain-steps.js';
 import type { Handled, JobContext } from './job-handler.js';
 
 /**
@@ -47,8 +48,75 @@ export interface WorkerExtension {
   install(host: WorkerHost): Installed;
 }
 
+/** The extensions of one worker, by name. */
+export class Extensions {
+  readonly #userCode: UserCode;
+  readonly #installed = new Map<string, Installed>();
+  /** Of all of them, for the sweeper. */
+  readonly resources: ResourceCheckOf[] = [];
+
+  constructor(userCode: UserCode) {
+    this.#userCode = userCode;
+  }
+
+  /**
+   * Installs all of them or none. One takes the place of another of its name.
+   * @param check called for each handler that they bring
+   * @returns what that gives
+   * @throws what `check` and `install` throw; ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  add<Handler>(
+    extensions: readonly WorkerExtension[],
+    host: WorkerHost,
+    check: (handled: Handled) => Handler,
+  ): Handler[] {
+    for (const extension of extensions) assertExtension(extension);
+    const added: [name: string, installed: Installed][] = [];
+    const handlers: Handler[] = [];
+    try {
+      for (const extension of extensions) {
+        const installed = extension.install(host);
+        added.push([extension.name, installed]);
+        assertInstalled(extension.name, installed);
+        for (const each of installed.handlers) handlers.push(check(each));
+      }
+    } catch (error) {
+      for (const [name, installed] of added) this.#close(name, installed);
+      throw error;
+    }
+    for (const [name, installed] of added) this.#take(name, installed);
+    return handlers;
+  }
+
+  #take(name: string, installed: Installed): void {
+    const before = this.#installed.get(name);
+    if (before) {
+      if (before.resources) this.resources.splice(this.resources.indexOf(before.resources), 1);
+      this.#close(name, before);
+    }
+    this.#installed.set(name, installed);
+    if (installed.resources) this.resources.push(installed.resources);
+  }
+
+  #close(name: string, installed: Installed | undefined): void {
+    this.#userCode.run(`close of ${name}`, () => installed?.close?.(0));
+  }
+
+  async checkWebhookUrl(url: string, signal: AbortSignal): Promise<void> {
+    for (const installed of this.#installed.values()) await installed.checkWebhookUrl?.(url, signal);
+  }
+
+  /** @param end by when, by `performance.now()` */
+  closing(end: number): DrainStep[] {
+    return [...this.#installed].map(([name, installed]) => ({
+      name: `close ${name}`,
+      run: () => installed.close?.(Math.max(0, end - performance.now())),
+    }));
+  }
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function assertExtension(value: unknown): asserts value is WorkerExtension {
+function assertExtension(value: unknown): asserts value is WorkerExtension {
   if (typeof (value as WorkerExtension | null | undefined)?.install === 'function') return;
   throw new ValidationError(
     'JETFLEET_OPTION_INVALID',
@@ -57,7 +125,7 @@ export function assertExtension(value: unknown): asserts value is WorkerExtensio
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function assertInstalled(name: string, value: unknown): asserts value is Installed {
+function assertInstalled(name: string, value: unknown): asserts value is Installed {
   const { handlers } = Object(value) as Partial<Installed>;
   if (typeof handlers?.[Symbol.iterator] === 'function') return;
   throw new ValidationError(

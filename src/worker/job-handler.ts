@@ -3,10 +3,13 @@ import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/def
 import { defined } from '../jobs/defined.js';
 import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
 import type { CompletedWith, JobOutcome, OUTCOME, Snoozed } from '../jobs/outcome.js';
+import type { RetryPolicy } from '../jobs/retry-policy.js';
 import { type CheckedRun, checkedRun, RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import { assertSchema, type Schema } from '../jobs/schema.js';
+import { assertJobType } from '../jobs/validation.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 
@@ -65,19 +68,12 @@ export interface HandlerOptions<P = unknown> extends RunDefaults {
   chart?: AnyActorLogic;
 }
 
-export const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
+const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
   payload: true,
   handler: true,
   chart: true,
   ...RUN_DEFAULTS,
 };
-
-/** A handler whose options are checked and filled in. */
-export interface RegisteredHandler extends CheckedRun {
-  type: string;
-  payload?: Schema;
-  run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
-}
 
 /** A definition with what runs its jobs; made by {@link handled}. */
 export interface Handled {
@@ -106,21 +102,65 @@ export function handled<T extends JobTypes>(
   };
 }
 
+/** How a worker runs one job type: what a definition, a handler and its options come to, checked and filled in. */
+export interface RegisteredHandler extends CheckedRun {
+  type: string;
+  /** Where the type was given by its definition, not by its name alone. */
+  job?: JobDefinition;
+  payload?: Schema;
+  run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
+}
+
+/** What a worker says of its types, in place of what their handlers say. */
+export interface HandlerOverrides {
+  /** Jobs that run at once, by type; overrides what the handler says. */
+  concurrency?: Readonly<Record<string, number>>;
+  /** Delays between attempts, by type; overrides what the handler says. */
+  retry?: Readonly<Record<string, RetryPolicy>>;
+}
+
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkHandler<P>(type: string, options: HandlerOptions<P>): RegisteredHandler {
-  const { handler, chart, payload, ...run } = options;
+export function definedHandler(
+  { job, options }: Handled,
+  known: KnownJobs,
+  overrides: HandlerOverrides,
+): RegisteredHandler {
+  assertDefinition(job);
+  return { ...handlerOf(job.type, options, known, overrides), job };
+}
+
+/** @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID` */
+export function handlerOf<P>(
+  type: string,
+  options: HandlerOptions<P>,
+  known: KnownJobs,
+  overrides: HandlerOverrides,
+): RegisteredHandler {
+  assertJobType(type);
+  assertOptions(`options of ${type}`, options as HandlerOptions, HANDLER_OPTIONS);
+  const { handler, chart, payload, ...settings } = options;
   if ((handler === undefined) === (chart === undefined)) {
     throw invalid(type, 'needs either a handler or a chart');
   }
   if (chart === undefined) assertFunction(`handler of ${type}`, handler);
   else assertObject(`chart of ${type}`, chart);
   if (payload !== undefined) assertSchema(`payload of ${type}`, payload);
+  const ofType = {
+    maxAttempts: settings.maxAttempts ?? known.get(type)?.maxAttempts,
+    concurrency: ownOf(overrides.concurrency, type),
+    retry: ownOf(overrides.retry, type),
+  };
   return {
     type,
     ...(payload && { payload: payload as Schema }),
     run: chart ? { kind: 'chart', logic: chart } : { kind: 'function', handler: handler as JobHandler },
-    ...checkedRun(type, run),
+    ...checkedRun(type, { ...settings, ...defined(ofType) }),
   };
+}
+
+/** A name such as `constructor` is a legal type, and no setting. */
+function ownOf<T>(settings: Readonly<Record<string, T>> = {}, type: string): T | undefined {
+  return Object.hasOwn(settings, type) ? settings[type] : undefined;
 }
 
 function invalid(type: string, problem: string): ValidationError {

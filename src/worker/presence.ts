@@ -1,69 +1,111 @@
 import { hostname } from 'node:os';
+import type { Actor } from 'xstate';
+import type { WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import type { Broker } from '../broker/broker.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/connection/notices.js';
 import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
+import { Inspector } from '../inspect/inspector.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
 import { isoTime } from '../jobs/iso-time.js';
+import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
+import type { Lanes } from './lane/lanes.js';
 import type { LingeringHandlers } from './lease/lingering-handlers.js';
-import type { HeldJob } from './run/run-services.js';
+import type { HeldJob } from './worker-services.js';
 
-/** What a worker tells those who ask, and who may give it orders. */
 export interface PresenceOptions {
   broker: Broker;
   worker: string;
-  state: () => string;
-  lanes: () => WorkerInfo['lanes'];
+  lifecycle: Actor<typeof workerLifecycleMachine>;
+  lanes: Lanes;
   runs: ReadonlyMap<string, HeldJob>;
   lingering: LingeringHandlers;
-  /** What the handlers run: state machines, and other logic that has no chart. */
-  logics: () => readonly unknown[];
-  /** Told to take no more jobs for so long, or to take them again. Absent where no orders are obeyed. */
-  onDrain: ((drain: boolean, forMs: number) => void) | undefined;
+  /** Takes no more jobs, and takes them again. Absent where no orders are obeyed. */
+  orders: { stop(): Promise<void>; start(): Promise<void> } | undefined;
+  logger: Logger;
 }
 
 const MAX_SHOWN = 100;
 /** A chart takes a worker milliseconds to make. */
 const MAX_CHART_ANSWERS_PER_SECOND = 10;
 
-/** Makes a worker known to those who ask who is there. */
+/** Makes a worker known to those who ask who is there, watch its jobs, or order it to drain. */
 export class Presence {
+  readonly inspector: Inspector;
   readonly #options: PresenceOptions;
   readonly #startedAt: string;
+  /** When a worker that was ordered to drain takes jobs again. */
+  #drainEnd: NodeJS.Timeout | undefined;
   #detach: (() => void)[] = [];
 
   constructor(options: PresenceOptions) {
     this.#options = options;
     this.#startedAt = isoTime(options.broker.clock.now());
+    this.inspector = new Inspector(options.broker, options.worker, (jobId) => this.#onWatched(jobId));
   }
 
   open(): void {
-    if (this.#detach.length > 0) return;
-    const { worker, logics, onDrain } = this.#options;
+    const { worker, orders } = this.#options;
     const { notices, subjects } = this.#options.broker;
+    this.inspector.open();
     this.#detach = [
       notices.answer(subjects.workersAsked(), () => this.#info()),
       notices.answer(
         subjects.chartsAsked(),
-        ({ machine }) => chartsAnswer(logics(), typeof machine === 'string' ? machine : undefined),
+        ({ machine }) => chartsAnswer(this.#logics, typeof machine === 'string' ? machine : undefined),
         MAX_CHART_ANSWERS_PER_SECOND,
       ),
     ];
-    if (!onDrain) return;
+    if (!orders) return;
     const onOrder = ({ worker: name, drain, forMs }: NoticeBody) => {
-      if (name === worker && typeof drain === 'boolean') onDrain(drain, drainTime(forMs));
+      if (name === worker && typeof drain === 'boolean') this.#onDrain(drain, drainTime(forMs));
     };
     this.#detach.push(notices.hear(subjects.drainOrdered(), onOrder, MAX_SHORT_NOTICE_BYTES));
   }
 
   close(): void {
+    clearTimeout(this.#drainEnd);
     for (const detach of this.#detach) detach();
-    this.#detach = [];
+    this.inspector.close();
+  }
+
+  get #state(): WorkerLifecycleState {
+    return this.#options.lifecycle.getSnapshot().value;
+  }
+
+  /** What the handlers run: state machines, and other logic that has no chart. */
+  get #logics(): unknown[] {
+    const handlers = [...this.#options.lanes.handlers.values()];
+    return handlers.map(({ run }) => (run.kind === 'chart' ? run.logic : undefined));
+  }
+
+  #onWatched(jobId: string | undefined): void {
+    const { runs, lifecycle } = this.#options;
+    if (jobId !== undefined) {
+      runs.get(jobId)?.watched();
+      return;
+    }
+    this.inspector.showStanding(lifecycle);
+    for (const run of runs.values()) run.watched();
+  }
+
+  #onDrain(drain: boolean, forMs: number): void {
+    const { orders, logger } = this.#options;
+    clearTimeout(this.#drainEnd);
+    const failed = (err: unknown) => logger.error({ err }, 'cannot obey the order to drain');
+    if (drain) {
+      logger.warn({ forMs }, 'ordered to take no more jobs');
+      this.#drainEnd = setTimeout(() => this.#onDrain(false, 0), forMs).unref();
+      orders?.stop().catch(failed);
+    } else if (this.#state === 'paused') {
+      logger.info('takes jobs again');
+      orders?.start().catch(failed);
+    }
   }
 
   #info(): WorkerInfo {
-    const { broker, worker, state, lanes, runs, lingering } = this.#options;
+    const { broker, worker, lanes, runs, lingering } = this.#options;
     const shown = [...runs.values()].slice(0, MAX_SHOWN).map(({ context: { record } }) => ({
       id: record.id,
       type: record.type,
@@ -72,12 +114,12 @@ export class Presence {
     }));
     return {
       name: worker,
-      state: state(),
+      state: this.#state,
       startedAt: this.#startedAt,
       host: hostname(),
       pid: process.pid,
       version: packageVersion(),
-      lanes: lanes(),
+      lanes: lanes.loads,
       running: shown,
       runningCount: runs.size,
       abandoned: lingering.abandoned.slice(0, MAX_SHOWN),

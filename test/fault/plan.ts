@@ -2,7 +2,7 @@
 import type { FaultInput } from '../../src/gpu/index.js';
 import type { CreateInstancePayload, JobPriority } from '../../src/index.js';
 import type { JobState } from '../../src/jobs/vocabulary.js';
-import type { Failpoint } from '../../src/worker/run/failpoint.js';
+import type { Failpoint } from '../../src/worker/worker-services.js';
 
 /** What a task does in an attempt; the last step repeats. */
 export interface TaskStep {

@@ -15,10 +15,10 @@ import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { RecordRemoval } from '../../src/queue/retention/record-removal.js';
 import { UserCode } from '../../src/telemetry/user-code.js';
 import { Subjects } from '../../src/wire/subjects.js';
+import { JobIntake } from '../../src/worker/claim/job-intake.js';
 import { LeaseKeeper } from '../../src/worker/lease/lease-keeper.js';
 import { CancellationCheck } from '../../src/worker/run/cancellation-check.js';
 import { JobRun } from '../../src/worker/run/job-run.js';
-import { JobRunner } from '../../src/worker/run/job-runner.js';
 import { withCreate } from './provider-wrap.js';
 
 export const SABOTAGES = {
@@ -91,10 +91,10 @@ function withoutFence(): void {
 
 function withEarlyAck(): void {
   const held = new Map<number, Delivery>();
-  const take = JobRunner.prototype.process;
-  JobRunner.prototype.process = function (delivery, progress) {
+  const take = JobIntake.prototype.take;
+  JobIntake.prototype.take = function (delivery, slot) {
     held.set(delivery.seq, delivery);
-    return take.call(this, delivery, progress);
+    return take.call(this, delivery, slot);
   };
   const append = Broker.prototype.appendEvent;
   Broker.prototype.appendEvent = async function (record, ...rest) {

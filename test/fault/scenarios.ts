@@ -1,6 +1,6 @@
 /** Which jobs meet which faults. Each scenario is one kind of trouble; `mixed` draws several. */
 import { instanceNameStem } from '../../src/gpu/index.js';
-import { FAILPOINTS } from '../../src/worker/run/failpoint.js';
+import { FAILPOINTS } from '../../src/worker/worker-services.js';
 import {
   ACK_WAIT_MS,
   LONG_ACK_WAIT_MS,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type JobRecord, pendingRecord } from '../../src/jobs/job-record.js';
 import { isTerminal, type JobState, statusOf } from '../../src/jobs/vocabulary.js';
-import { type ClaimDecision, decideClaim } from '../../src/worker/claim/claim.js';
+import { type ClaimDecision, decideClaim } from '../../src/worker/claim/decide-claim.js';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const SEQ = 10;

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import type { Logger } from '../../src/telemetry/logger.js';
-import { runSteps } from '../../src/worker/run/drain-steps.js';
+import { runSteps } from '../../src/worker/drain-steps.js';
 
 function notes() {
   const logger = { error: vi.fn(), warn: vi.fn() };

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Delivery } from '../../src/broker/consume/delivery.js';
-import { HeldDeliveries, HOLD_MS } from '../../src/worker/lease/held-deliveries.js';
+import { HeldDeliveries, HOLD_MS } from '../../src/worker/lane/slots.js';
 
-const HIGH = { maxRunning: 6 };
-const LOW = { maxRunning: 4 };
+const HIGH = { step: 0 };
+const LOW = { step: 3 };
 const delivery = () => ({ nak: vi.fn() }) as unknown as Delivery;
 
 beforeEach(() => void vi.useFakeTimers());

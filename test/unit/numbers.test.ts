@@ -3,12 +3,13 @@ import { NovitaClient } from '../../src/gpu/novita/novita-client.js';
 import type { GpuProvider } from '../../src/gpu/provider.js';
 import { startHttpServer } from '../../src/http/server.js';
 import { gpuInstances } from '../../src/instances/gpu-instances.js';
+import { KnownJobs } from '../../src/jobs/known-jobs.js';
 import { checkedTime, checkInteger, checkNumber, hintedMs } from '../../src/jobs/numbers.js';
 import { JobQueueService } from '../../src/queue/job-queue-service.js';
 import { Sweeper } from '../../src/upkeep/sweeper.js';
 import { createWebhookClient } from '../../src/webhooks/webhook-client.js';
 import { webhooks } from '../../src/webhooks/webhooks.js';
-import { checkHandler } from '../../src/worker/job-handler.js';
+import { handlerOf } from '../../src/worker/job-handler.js';
 import { JobWorkerService } from '../../src/worker/job-worker-service.js';
 
 /** What is no number for anybody, however it came about. */
@@ -34,7 +35,7 @@ const NO_NUMBERS: unknown[] = [
 const queue = new JobQueueService();
 const handler = async () => {};
 const provider = {} as GpuProvider;
-const handlerWith = (options: object) => checkHandler('resize', { handler, ...options });
+const handlerWith = (options: object) => handlerOf('resize', { handler, ...options }, new KnownJobs(), {});
 
 /** Every option that is a number, with what takes it. */
 const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][] = [

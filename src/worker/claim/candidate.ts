@@ -1,25 +1,46 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { JobEvent, JobMachine } from '../../../machines/index.js';
 import type { LastEvent } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { ValidationError } from '../../jobs/errors.js';
 import { assertCallerId, namesakeId, sequenceId, sequenceOf } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { DecodedJob } from '../../wire/job-message.js';
-import type { DeliveryProgress } from '../lease/delivery-progress.js';
+import type { WorkKind } from '../../wire/subjects.js';
+import type { RegisteredHandler } from '../job-handler.js';
+import type { Slot } from '../lane/slots.js';
 import type { CheckedPayload } from './payload-check.js';
 
-/** A delivered job, read and looked up. */
+/** A delivered job that is to be claimed. */
 export interface Candidate {
   delivery: Delivery;
   job: DecodedJob;
-  progress: DeliveryProgress;
+  slot: Slot;
   /** The payload of its message, once it was checked. */
   checked?: CheckedPayload;
 }
 
+/** A job whose handler is to begin. */
+export interface ClaimedJob {
+  /** The job as it was, the event that claims it, and what that makes of it. */
+  before: JobRecord;
+  event: JobEvent;
+  record: JobRecord;
+  /** Sequence of the claim: the fence of the next write. 0 while it is not written, and the job has no event. */
+  seq: number;
+  /** The payload as the type's schema gives it. */
+  payload: unknown;
+  handler: RegisteredHandler;
+  /** The job chart, which invokes what the handler says. */
+  machine: JobMachine;
+  delivery: Delivery;
+  slot: Slot;
+  kind: WorkKind;
+}
+
 /**
  * Whether a job that was published without an id meets the record of an older one under its number: the stream was
- * deleted and made again, and counts from 1 once more.
+ * recreated, and counts from 1 once more.
  */
 export function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
   return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
@@ -44,13 +65,13 @@ export function renamed(candidate: Candidate): Candidate {
  * Why a message is not the job's that its subject names: the id is another job's, or reserved and nobody's yet.
  * @param seq of the message
  */
-export function refusalOf(
+export function mismatchOf(
   job: DecodedJob,
   record: JobRecord | undefined,
   seq: number,
 ): ValidationError | undefined {
   if (job.bare) return undefined;
-  if (record) return record.workSeq === seq ? undefined : strangeTo(record, job);
+  if (record) return record.workSeq === seq ? undefined : notThatOf(record, job);
   if (job.error || sequenceOf(job.request.id) === undefined) return undefined;
   try {
     assertCallerId(job.request.id);
@@ -61,7 +82,7 @@ export function refusalOf(
 }
 
 /** The same id, type and payload are one job, and its messages and timers carry the payload of its record. */
-function strangeTo(record: JobRecord, { request, error }: DecodedJob): ValidationError | undefined {
+function notThatOf(record: JobRecord, { request, error }: DecodedJob): ValidationError | undefined {
   const { id, type, createdAt, payload } = request;
   if (record.type !== type)
     return taken(`job ${id} is of type ${record.type}, so it cannot be of type ${type}`);

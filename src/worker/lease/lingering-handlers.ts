@@ -1,4 +1,3 @@
-import { isoTime } from '../../jobs/iso-time.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { AbandonedHandler } from '../../wire/inspection.js';
 
@@ -7,8 +6,8 @@ export interface LingeringHandler {
   id: string;
   type: string;
   attempt: number;
-  /** When its signal fired, ms since the epoch by the broker's clock. */
-  signalledAtMs: number;
+  /** When its signal fired, ISO 8601 by the broker's clock. */
+  signalledAt: string;
   /** Resolves or rejects when the handler ends. */
   ended: Promise<unknown>;
   /** How long it may keep its slot from now on, in milliseconds. */
@@ -19,8 +18,6 @@ export interface LingeringHandler {
 }
 
 interface Entry extends LingeringHandler {
-  /** ISO 8601. */
-  signalledAt: string;
   timer: NodeJS.Timeout;
   isAbandoned: boolean;
 }
@@ -48,7 +45,6 @@ export class LingeringHandlers {
   add(handler: LingeringHandler): void {
     const entry: Entry = {
       ...handler,
-      signalledAt: isoTime(handler.signalledAtMs),
       timer: setTimeout(() => this.#abandon(entry), handler.abandonAfterMs),
       isAbandoned: false,
     };

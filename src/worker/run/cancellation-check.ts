@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { HeldJob } from './run-services.js';
+import type { HeldJob } from '../worker-services.js';
 
 /** Pauses before reads of a job's record: a replica may lag behind the notice. */
 const PAUSES_MS = [0, 20, 40, 80, 160, 320];

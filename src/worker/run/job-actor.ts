@@ -1,44 +1,79 @@
-import { type Actor, createActor } from 'xstate';
 import {
-  type JobContext,
-  type JobEvent,
+  type Actor,
+  type AnyActor,
+  type AnyActorLogic,
+  createActor,
+  fromPromise,
+  type InspectionEvent,
+} from 'xstate';
+import {
   type JobMachine,
+  type JobMachineContext,
   type JobMachineInput,
   jobStateOf,
+  type RunInput,
   resolveJobState,
 } from '../../../machines/index.js';
+import type { Inspector } from '../../inspect/inspector.js';
+import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import type { JobOutcome } from '../../jobs/outcome.js';
 import type { JobState } from '../../jobs/vocabulary.js';
-import type { Observer } from './run-inspection.js';
+import type { ClaimedJob } from '../claim/candidate.js';
+import type { RegisteredHandler } from '../job-handler.js';
 
-/** The claim that an actor stands for. */
-export interface ActorClaim {
-  record: JobRecord;
-  machine: JobMachine;
-  /** The chart's state before the claim, what it knew then, and the event that the claim stands for. */
-  from: JobState;
-  input: () => JobMachineInput;
-  event: JobEvent;
+/** The logic that the job chart invokes while it runs: a handler as a promise, or the chart itself. */
+export function runLogic(
+  runs: ReadonlyMap<string, { run(): Promise<JobOutcome> }>,
+  { run }: RegisteredHandler,
+): AnyActorLogic {
+  if (run.kind === 'chart') return run.logic;
+  return fromPromise(async ({ input }: { input: RunInput }) => {
+    const held = runs.get(input.jobId);
+    if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${input.jobId} is not held any more`);
+    return held.run();
+  });
+}
+
+/** What the job chart is given: the job as it was before its claim. */
+export function machineInput({
+  before,
+  payload,
+  handler,
+}: Pick<ClaimedJob, 'before' | 'payload' | 'handler'>): JobMachineInput {
+  const { id, type, attempt, maxAttempts, checkpoint, webhookUrl } = before;
+  const { timeoutMs = handler.timeoutMs } = before;
+  return {
+    jobId: id,
+    type,
+    payload,
+    attempt,
+    maxAttempts,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(webhookUrl !== undefined && { webhookUrl }),
+  };
 }
 
 interface ActorCallbacks {
   /** The attempt is over, and led to this. */
-  onLeft: (state: JobState, context: JobContext) => void;
+  onLeft: (state: JobState, context: JobMachineContext) => void;
   onError: (error: unknown) => void;
   inspect?: Observer;
 }
 
 /** The state machine of a claimed job, brought to where the job stands by its record of now. */
 export function startJobActor(
-  { record: claim, machine, from, input, event }: ActorClaim,
+  claimed: ClaimedJob,
   { id, checkpoint }: JobRecord,
   { onLeft, onError, inspect }: ActorCallbacks,
 ): Actor<JobMachine> {
+  const { before, event, machine, record } = claimed;
   const actor = createActor(machine, {
     id,
     // It goes on from the snapshot, which holds what an input would have given.
     input: undefined,
-    snapshot: resolveJobState(from, input(), machine),
+    snapshot: resolveJobState(before.state, machineInput(claimed), machine),
     ...(inspect && { inspect }),
   });
   let isRunning = false;
@@ -52,6 +87,40 @@ export function startJobActor(
   });
   actor.start();
   actor.send(event);
-  if (checkpoint !== claim.checkpoint) actor.send({ type: 'CHECKPOINT', checkpoint });
+  if (checkpoint !== record.checkpoint) actor.send({ type: 'CHECKPOINT', checkpoint });
   return actor;
+}
+
+export type Observer = (event: InspectionEvent) => void;
+
+/** Who watches the state machines of a worker's jobs: the `inspect` option of its owner, and those who watch from elsewhere. */
+export class JobWatchers {
+  readonly #inspector: Inspector;
+  readonly #own: Observer | undefined;
+
+  constructor(inspector: Inspector, own: Observer | undefined) {
+    this.#inspector = inspector;
+    this.#own = own;
+  }
+
+  /** Whether every step of this job is watched. */
+  watch(jobId: string): boolean {
+    return this.#own !== undefined || this.#inspector.isWatched(jobId);
+  }
+
+  /** For the `inspect` option of a job's actor; undefined while nobody watches. */
+  observer(jobId: string): Observer | undefined {
+    if (!this.#inspector.isWatched(jobId)) return this.#own;
+    const watching = this.#inspector.observer(jobId);
+    return (event) => {
+      this.#own?.(event);
+      watching(event);
+    };
+  }
+
+  /** Somebody has begun to watch a job that runs already. */
+  join(actor: AnyActor, jobId: string, isObserved: boolean): void {
+    if (!isObserved) actor.system.inspect(this.#inspector.observer(jobId));
+    this.#inspector.showStanding(actor, jobId);
+  }
 }

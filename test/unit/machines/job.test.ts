@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, SimulatedClock, waitFor } from 'xstate';
 import {
-  type JobContext,
   type JobEvent,
+  type JobMachineContext,
   type JobMachineInput,
   jobMachine,
   jobStateOf,
@@ -179,7 +179,7 @@ describe('a job from its record', () => {
     const queued = resolveJobState('queued', input, machine);
     const next = nextJobState(machine, queued, { type: 'CLAIM', now: NOW });
     expect(next).toMatchObject({ state: 'running', accepted: true });
-    expect(next.context satisfies JobContext).toMatchObject({ attempt: 1, now: NOW });
+    expect(next.context satisfies JobMachineContext).toMatchObject({ attempt: 1, now: NOW });
     expect(nextJobState(machine, queued, { type: 'RESUME', now: NOW })).toMatchObject({
       state: 'queued',
       accepted: false,

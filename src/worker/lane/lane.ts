@@ -1,24 +1,22 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { Broker } from '../broker/broker.js';
-import type { Delivery } from '../broker/consume/delivery.js';
-import type { PullSource } from '../broker/consume/pull-source.js';
-import { assertAllowed, dangerIn } from '../broker/topology/report.js';
-import { atMost } from '../jobs/deadline.js';
-import { PRIORITIES } from '../jobs/vocabulary.js';
-import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
-import type { Logger } from '../telemetry/logger.js';
-import type { TrimSource } from '../upkeep/trimmer.js';
-import type { DeliveryProgress } from './lease/delivery-progress.js';
-import { HeldDeliveries, HOLD_MS } from './lease/held-deliveries.js';
-import { type SlotCounter, SlotProgress } from './lease/slot-progress.js';
+import type { Broker } from '../../broker/broker.js';
+import type { Delivery } from '../../broker/consume/delivery.js';
+import type { PullSource } from '../../broker/consume/pull-source.js';
+import { assertAllowed, dangerIn } from '../../broker/topology/report.js';
+import { atMost } from '../../jobs/deadline.js';
+import { PRIORITIES } from '../../jobs/vocabulary.js';
+import type { WorkConsumer } from '../../queue/retention/acknowledged-messages.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { TrimSource } from '../../upkeep/trimmer.js';
+import { HeldDeliveries, HOLD_MS, type Slot, Slots } from './slots.js';
 
 export interface LaneOptions {
   broker: Broker;
   type: string;
   concurrency: number;
-  /** Handles one delivery, and tells how far it is. Never throws. */
-  onDelivery: (delivery: Delivery, progress: DeliveryProgress) => void;
-  /** A consumer hands out anew what it may have handed out before. */
+  /** Handles one delivery, and gives its slot back. Never throws. */
+  onDelivery: (delivery: Delivery, slot: Slot) => void;
+  /** A consumer may hand out again what it has handed out before. */
   onRewound: () => void;
   logger: Logger;
 }
@@ -26,18 +24,18 @@ export interface LaneOptions {
 const RECOVER_MS = 500;
 /** How long a broker that is away may hold up a pause. */
 const PAUSE_MS = 1_000;
-/** Jobs that a slot may have under way: one that is handled, the others being written. */
-const MAX_UNSETTLED = 4;
+/** Deliveries that a slot may have unanswered: one that is handled, the others being written. */
+const MAX_UNANSWERED = 4;
 /** And more for each step up in priority, so that outcomes of lower ones never keep a higher one from starting. */
-const MAX_UNSETTLED_ABOVE = 0.25;
+const MAX_UNANSWERED_ABOVE = 0.25;
 const LOWEST = PRIORITIES.length - 1;
 
 interface Source extends WorkConsumer {
   /** 0 for the highest priority. */
   step: number;
   pull: PullSource;
-  /** Jobs under way from which on no more of it are taken. */
-  maxRunning: number;
+  /** With so many deliveries unanswered no more of it are taken. */
+  maxUnanswered: number;
 }
 
 /**
@@ -49,18 +47,11 @@ interface Source extends WorkConsumer {
  * than it gains: there they stay, and what arrives waits a moment for a slot. What still cannot start goes straight back.
  */
 export class Lane {
+  readonly slots: Slots;
   readonly #options: LaneOptions;
   /** Highest priority first. */
   readonly #sources: readonly Source[];
   readonly #held = new HeldDeliveries<Source>();
-  /** Jobs that are not settled. */
-  #running = 0;
-  #onProgress: (() => void)[] = [];
-  /** Jobs whose handlers have not ended. */
-  #handling = 0;
-  #slotFreedAt = Number.NEGATIVE_INFINITY;
-  /** Between the last two slots that came free, ms. */
-  #turnoverMs = Number.POSITIVE_INFINITY;
   #fullCheck: NodeJS.Timeout | undefined;
   #active = false;
   #looping: Promise<void> | undefined;
@@ -68,14 +59,11 @@ export class Lane {
   #woken = false;
   #missing: string | undefined;
   #restoring: Promise<void> | undefined;
-  readonly #slots: SlotCounter = {
-    freed: () => this.#onFreed(),
-    settled: () => this.#onSettled(),
-  };
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    const { broker, type } = options;
+    const { broker, type, concurrency } = options;
+    this.slots = new Slots(concurrency, () => this.#onChange());
     this.#sources = PRIORITIES.flatMap((priority, step) =>
       broker.subjects.workKindsFor(type).map((kind) => {
         const subjects = broker.subjects.consumerFor(kind, priority, type);
@@ -83,7 +71,7 @@ export class Lane {
           kind,
           ...subjects,
           step,
-          maxRunning: options.concurrency * (MAX_UNSETTLED + (LOWEST - step) * MAX_UNSETTLED_ABOVE),
+          maxUnanswered: concurrency * (MAX_UNANSWERED + (LOWEST - step) * MAX_UNANSWERED_ABOVE),
           pull: broker.pull({
             stream: broker.subjects.streamName(kind),
             consumer: subjects.name,
@@ -103,22 +91,12 @@ export class Lane {
   /** Its type, its slots, and how many of them are taken. */
   get load(): { type: string; concurrency: number; running: number } {
     const { type, concurrency } = this.#options;
-    return { type, concurrency, running: this.#handling };
+    return { type, concurrency, running: this.slots.taken };
   }
 
   /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
     return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, acknowledged: pull.acknowledged }));
-  }
-
-  /** Resolves when no delivery is under way, and no handler has a slot. */
-  async idle(): Promise<void> {
-    while (this.#running > 0 || this.#handling > 0) await this.#progress();
-  }
-
-  /** Resolves when no delivery is under way: each has been answered. Handlers may still run. */
-  async settled(): Promise<void> {
-    while (this.#running > 0) await this.#progress();
   }
 
   start(): void {
@@ -151,8 +129,8 @@ export class Lane {
   }
 
   /** Handlers are at most as many as the slots; a few times as many outcomes may be on their way to the broker. */
-  #freeFor({ maxRunning }: Source): number {
-    return Math.min(this.#options.concurrency - this.#handling, Math.ceil(maxRunning - this.#running));
+  #freeFor({ maxUnanswered }: Source): number {
+    return this.slots.freeFor(maxUnanswered);
   }
 
   async #loop(): Promise<void> {
@@ -184,11 +162,6 @@ export class Lane {
 
   get #hasRoom(): boolean {
     return this.#sources.some((source) => this.#freeFor(source) > 0);
-  }
-
-  /** Slots change hands quickly: the next one comes free in a moment. */
-  get #isQuick(): boolean {
-    return this.#turnoverMs < HOLD_MS && performance.now() - this.#slotFreedAt < HOLD_MS;
   }
 
   /** Nothing of a higher priority waits to start, as far as one round trip can show. */
@@ -224,7 +197,7 @@ export class Lane {
 
   /** Where slots change hands quickly, the lane stays aware of the consumers that were empty; else it lets go of all. */
   #whileFull(): void {
-    if (!this.#isQuick) {
+    if (!this.slots.isQuick) {
       this.#withdraw();
       return;
     }
@@ -242,7 +215,7 @@ export class Lane {
   }
 
   #receive(delivery: Delivery, source: Source): void {
-    const mayHold = this.#freeFor(source) > 0 || this.#isQuick;
+    const mayHold = this.#freeFor(source) > 0 || this.slots.isQuick;
     if (this.#active && this.#mayStart(source)) {
       this.#handle(delivery);
       return;
@@ -256,36 +229,14 @@ export class Lane {
   }
 
   #handle(delivery: Delivery): void {
-    this.#handling++;
-    this.#running++;
-    this.#options.onDelivery(delivery, new SlotProgress(this.#slots));
-    if (this.#handling >= this.#options.concurrency && !this.#isQuick) this.#withdraw();
+    this.#options.onDelivery(delivery, this.slots.take());
+    if (this.slots.taken >= this.#options.concurrency && !this.slots.isQuick) this.#withdraw();
     this.#signal();
   }
 
-  #onFreed(): void {
-    this.#handling--;
-    const now = performance.now();
-    this.#turnoverMs = now - this.#slotFreedAt;
-    this.#slotFreedAt = now;
+  #onChange(): void {
     this.#startHeld();
     this.#signal();
-    this.#tellProgress();
-  }
-
-  #onSettled(): void {
-    this.#running--;
-    this.#startHeld();
-    this.#signal();
-    this.#tellProgress();
-  }
-
-  #progress(): Promise<void> {
-    return new Promise((resolve) => this.#onProgress.push(resolve));
-  }
-
-  #tellProgress(): void {
-    if (this.#onProgress.length > 0) for (const resolve of this.#onProgress.splice(0)) resolve();
   }
 
   #startHeld(): void {
@@ -313,7 +264,7 @@ export class Lane {
   }
 
   /**
-   * Somebody deleted the consumer or its stream, or no leader answers. What is missing is made again aside from the
+   * Somebody deleted the consumer or its stream, or no leader answers. What is missing is recreated aside from the
    * pulls: a request to a stream without a leader takes seconds to fail, and the leader may be there long before.
    */
   async #recover(reason: string): Promise<void> {

@@ -12,7 +12,7 @@ export interface RunningJob {
 }
 
 /** What the handler sees: the same object for the whole run, its record as of the last write. */
-export class RunContext implements JobContext {
+export class HandlerContext implements JobContext {
   readonly id: string;
   readonly type: string;
   readonly priority: JobContext['priority'];

@@ -8,7 +8,8 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { followingFrom } from '../../queue/follow-ups.js';
 import { type TransitionFacts, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
-import { isUnwritable, type RunServices, writeEvent } from '../run/run-services.js';
+import type { WorkerServices } from '../worker-services.js';
+import { isUnwritable, writeEvent } from './job-writes.js';
 
 /** The FAILED record of such a job, with all that it held before. */
 export function refusedRecord(
@@ -32,7 +33,7 @@ export function refusedRecord(
  * @throws ConflictError when somebody else wrote after the event `lastSeq`
  */
 export async function writeRefusal(
-  services: RunServices,
+  services: WorkerServices,
   whole: JobRecord,
   lastSeq: number,
 ): Promise<{ record: JobRecord; seq: number }> {

@@ -1,3 +1,4 @@
+/** What a worker writes of its jobs, each write done until the broker has taken it. */
 import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { retry } from '../../broker/retry.js';
@@ -6,55 +7,12 @@ import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../.
 import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
-import type { JobOutcome } from '../../jobs/outcome.js';
+import type { WorkKind } from '../../jobs/vocabulary.js';
+import { isTerminal } from '../../jobs/vocabulary.js';
 import { addFollowUp, assertFree } from '../../queue/job-add.js';
-import { followUpRequests } from '../../queue/transition-record.js';
+import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { UserCode } from '../../telemetry/user-code.js';
-import type { FirstDeliveries } from '../claim/first-deliveries.js';
-import type { JobContext } from '../job-handler.js';
-import type { LeaseKeeper } from '../lease/lease-keeper.js';
-import type { LingeringHandlers } from '../lease/lingering-handlers.js';
-import type { OnFailpoint } from './failpoint.js';
-import type { RunInspection } from './run-inspection.js';
-
-/** A job that this worker runs, as the rest of the worker sees it. */
-export interface HeldJob {
-  readonly context: JobContext;
-  /** Calls the handler, once for the whole run. */
-  run(): Promise<JobOutcome>;
-  /** Takes on a redelivery of the job's own message; false when the message is another one. */
-  adopt(delivery: Delivery): boolean;
-  /** Hands the job back without using up its attempt. */
-  release(): void;
-  /** Stops the handler: the job was cancelled by the event `seq`. */
-  cancelled(seq: number): void;
-  /** This worker has claimed the job anew: the earlier claim is void, and its handler is stopped. */
-  superseded(): void;
-  /** Somebody has begun to watch the job. */
-  watched(): void;
-}
-
-/** What every run of a worker shares. */
-export interface RunServices {
-  broker: Broker;
-  /** Name of the worker, written on each record. */
-  worker: string;
-  leases: LeaseKeeper;
-  lingering: LingeringHandlers;
-  firstDeliveries: FirstDeliveries;
-  /** The jobs that run in this worker, by id. */
-  runs: Map<string, HeldJob>;
-  /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
-  isReleasing: () => boolean;
-  /** How long EVENTS keeps a record. */
-  eventsMaxAgeMs: number;
-  logger: Logger;
-  userCode: UserCode;
-  /** Called between the steps of each job. */
-  onFailpoint?: OnFailpoint;
-  inspection: RunInspection;
-}
+import type { WorkerServices } from '../worker-services.js';
 
 const RETRY_MS = 1_000;
 
@@ -71,13 +29,18 @@ function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>):
   return retry(write, { withinMs: Number.POSITIVE_INFINITY, pauseMs: RETRY_MS, mayPass });
 }
 
+/** Who makes a transition, by which message, and when: no earlier than that was stored, whatever is known of the time. */
+export function factsOf({ worker, broker }: WorkerServices, { seq, timeMs }: Delivery): TransitionFacts {
+  return { worker, workSeq: seq, nowMs: broker.clock.notBefore(timeMs) };
+}
+
 /**
  * Writes a transition of a job, however long the broker takes.
  * @returns its sequence
  * @throws ConflictError when somebody else wrote after the event `lastSeq`
  */
 export function writeEvent(
-  { broker, logger }: RunServices,
+  { broker, logger }: WorkerServices,
   record: JobRecord,
   lastSeq: number,
 ): Promise<number> {
@@ -89,7 +52,7 @@ export function writeEvent(
  * @throws JetfleetError `JETFLEET_ID_TAKEN`
  */
 export function assertNextFree(
-  { broker, logger }: RunServices,
+  { broker, logger }: WorkerServices,
   record: JobRecord,
   asked: number,
 ): Promise<void> {
@@ -98,10 +61,37 @@ export function assertNextFree(
 }
 
 /**
+ * What comes after a record, before its message is acknowledged: the jobs that follow, or the timer of the next attempt. A crash in
+ * between repeats it, which adds nothing twice.
+ * @returns undefined where nothing is to be waited for, as after most jobs
+ */
+export function followThrough(
+  services: WorkerServices,
+  record: JobRecord,
+  kind: WorkKind,
+): Promise<void> | undefined {
+  const isAll = isTerminal(record.status) && !record.next && !services.onFailpoint;
+  return isAll ? undefined : followInSteps(services, record, kind);
+}
+
+async function followInSteps(services: WorkerServices, record: JobRecord, kind: WorkKind): Promise<void> {
+  const { onFailpoint } = services;
+  if (isTerminal(record.status)) {
+    if (onFailpoint) await onFailpoint('finish.written', record.id);
+    if (record.next) await publishFollowUps(services, record);
+    if (onFailpoint) await onFailpoint('finish.followed', record.id);
+  } else {
+    if (onFailpoint) await onFailpoint('retry.written', record.id);
+    await setJobTimer(services, record, kind);
+    if (onFailpoint) await onFailpoint('retry.timer-set', record.id);
+  }
+}
+
+/**
  * Publishes what follows from a job that has ended; doing it again adds nothing twice. What can never be published is
  * given up with an error in the log: its job's message would else come again for ever.
  */
-export async function publishFollowUps({ broker, logger }: RunServices, record: JobRecord): Promise<void> {
+export async function publishFollowUps({ broker, logger }: WorkerServices, record: JobRecord): Promise<void> {
   const publish = async (request: JobRequest) => {
     try {
       await persistently(logger, () => addFollowUp(broker, request));
@@ -151,9 +141,9 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
  * so that its record can be written again before it expires.
  */
 export async function setJobTimer(
-  services: RunServices,
+  services: WorkerServices,
   record: JobRecord,
-  kind: 'jobs' | 'webhooks',
+  kind: WorkKind,
 ): Promise<void> {
   if (record.state !== 'retrying' && record.state !== 'waiting' && record.state !== 'scheduled') return;
   const reason = record.state === 'waiting' ? 'waiting' : 'retrying';

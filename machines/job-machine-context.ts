@@ -18,7 +18,7 @@ export interface JobMachineInput {
   webhookUrl?: string;
 }
 
-export interface JobContext extends JobMachineInput {
+export interface JobMachineContext extends JobMachineInput {
   /** How the last run ended by itself; absent after a timeout, a cancellation or a lost lease. */
   outcome?: JobOutcome;
   /** Why the job failed, or why it is to be tried again. */
@@ -43,12 +43,12 @@ export type JobEvent =
   /** The worker shuts down and hands the job back, which burns no attempt. */
   | { type: 'RELEASE' };
 
-export function contextOf(input: JobMachineInput | undefined): JobContext {
+export function contextOf(input: JobMachineInput | undefined): JobMachineContext {
   return { jobId: '', type: '', payload: undefined, attempt: 0, maxAttempts: 1, ...input, now: '' };
 }
 
 /** A run may change what it is given, and its checkpoint stays with the job. */
-export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: JobContext): RunInput {
+export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: JobMachineContext): RunInput {
   return input.checkpoint === undefined ? input : { ...input, checkpoint: copyJson(input.checkpoint) };
 }
 
@@ -69,7 +69,7 @@ export function timeoutError(context: Pick<JobMachineInput, 'timeoutMs'>): JobEr
   return { code: 'JETFLEET_TIMEOUT', message, retryable: false };
 }
 
-export function noAttemptLeft({ attempt, maxAttempts }: JobContext): JobErrorInfo {
+export function noAttemptLeft({ attempt, maxAttempts }: JobMachineContext): JobErrorInfo {
   const message = `Attempt ${attempt} of ${maxAttempts} is used up`;
   return { code: 'JETFLEET_STALLED', message, retryable: false };
 }

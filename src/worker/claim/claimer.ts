@@ -1,0 +1,265 @@
+import {
+  claimedAttempt,
+  type JobMachine,
+  jobMachine,
+  nextJobState,
+  resolveJobState,
+} from '../../../machines/index.js';
+import type { LastEvent } from '../../broker/broker.js';
+import { ConflictError } from '../../jobs/errors.js';
+import { isoTime } from '../../jobs/iso-time.js';
+import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
+import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
+import { type Transition, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
+import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
+import type { RegisteredHandler } from '../job-handler.js';
+import {
+  factsOf,
+  followThrough,
+  isUnwritable,
+  publishFollowUps,
+  setJobTimer,
+  writeEvent,
+} from '../outcome/job-writes.js';
+import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
+import { machineInput, runLogic } from '../run/job-actor.js';
+import type { WorkerServices } from '../worker-services.js';
+import {
+  type Candidate,
+  type ClaimedJob,
+  isNamesake,
+  mismatchOf,
+  refused,
+  renamed,
+  wasAccepted,
+} from './candidate.js';
+import { type ClaimEvent, claimOfNew, decideClaim } from './decide-claim.js';
+import { type CheckedPayload, PayloadCheck } from './payload-check.js';
+
+/** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
+const MAX_EARLY_CHECK_MS = 100;
+
+/** Claims the jobs of one type: reads what a job has behind it, decides, and writes the claim where it is needed. */
+export class Claimer {
+  readonly #services: WorkerServices;
+  readonly #handler: RegisteredHandler;
+  readonly #machine: JobMachine;
+  readonly #payloads: PayloadCheck;
+
+  constructor(services: WorkerServices, handler: RegisteredHandler) {
+    this.#services = services;
+    this.#handler = handler;
+    this.#payloads = new PayloadCheck(services.broker.known, handler.type, handler.payload);
+    this.#machine = jobMachine.provide({ actors: { run: runLogic(services.runs, handler) } });
+  }
+
+  /**
+   * A job that may begin before its claim is durable is claimed at once: nobody else can hold it, since this is the first delivery
+   * of the only message that carries it. Its run writes the claim when it is needed.
+   * @returns the job whose handler is to begin, or undefined where the delivery is dealt with
+   */
+  claim(candidate: Candidate): ClaimedJob | undefined | Promise<ClaimedJob | undefined> {
+    if (!this.#mayBeginEarly(candidate)) return this.#byRecord(candidate);
+    const checked = this.#payloads.of(candidate.job.request.payload);
+    if (!(checked instanceof Promise))
+      return this.#unwritten(candidate, checked) ?? this.#byRecord(candidate);
+    const beganMs = performance.now();
+    return checked.then((later) => {
+      candidate.checked = later;
+      // Meanwhile the message may have been handed out again.
+      const isLate = performance.now() - beganMs >= MAX_EARLY_CHECK_MS || !this.#mayBeginEarly(candidate);
+      return (isLate ? undefined : this.#unwritten(candidate, later)) ?? this.#byRecord(candidate);
+    });
+  }
+
+  #unwritten(candidate: Candidate, { payload, error }: CheckedPayload): ClaimedJob | undefined {
+    if (error) return undefined;
+    const event = claimOfNew(factsOf(this.#services, candidate.delivery).nowMs);
+    const claimed = this.#draft(candidate, undefined, event, payload);
+    return isTerminal(claimed.record.status) ? undefined : claimed;
+  }
+
+  #mayBeginEarly({ delivery, job }: Candidate): boolean {
+    const { watchers, firstDeliveries, isReleasing } = this.#services;
+    const { claim, run } = this.#handler;
+    const { id, isNew } = job.request;
+    const { kind, type, priority } = job.address;
+    const isOnlyMessage = isNew === true && kind === 'jobs' && !job.error;
+    return (
+      claim === 'early' &&
+      run.kind === 'function' &&
+      isOnlyMessage &&
+      delivery.deliveryCount === 1 &&
+      delivery.isFresh &&
+      !isFromTimers(delivery) &&
+      firstDeliveries.has({ id, seq: delivery.seq, type, priority }) &&
+      !isReleasing() &&
+      !watchers.watch(id)
+    );
+  }
+
+  async #byRecord(candidate: Candidate): Promise<ClaimedJob | undefined> {
+    const { broker } = this.#services;
+    const { delivery, job } = candidate;
+    const id = job.request.id;
+    let mayBeRemoved = delivery.deliveryCount > 1 || !delivery.isFresh;
+    const mayHaveHistory = mayBeRemoved || isFromTimers(delivery);
+    let last = mayHaveHistory ? await broker.lastEvent(id) : undefined;
+    for (let read = mayHaveHistory; ; read = true) {
+      try {
+        if (mayBeRemoved && !last?.record && !(await this.#isStored(candidate))) return undefined;
+        return await this.#decide(candidate, last);
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        // Somebody wrote after what we read: they hold the job, and will answer its message.
+        if (read) return undefined;
+        mayBeRemoved = true;
+        last = await broker.lastEvent(id);
+      }
+    }
+  }
+
+  /**
+   * Whether the message is still there. A cleanup removes it before the record of its job, so a job that has neither was
+   * removed. Without an acknowledgement the message comes again, should a replica only not have it yet.
+   */
+  async #isStored({ delivery, job }: Candidate): Promise<boolean> {
+    const { read, subjects } = this.#services.broker;
+    return (await read.bySequence(subjects.streamName(job.address.kind), delivery.seq)) !== undefined;
+  }
+
+  async #decide(candidate: Candidate, last: LastEvent | undefined): Promise<ClaimedJob | undefined> {
+    const { delivery, job } = candidate;
+    if (last?.record && isNamesake(job, last.record)) return this.#byRecord(renamed(candidate));
+    const mismatch = mismatchOf(job, last?.record, delivery.seq);
+    if (mismatch) return this.#byRecord(refused(candidate, mismatch));
+    const { logger } = this.#services;
+    const redelivered = delivery.deliveryCount > 1;
+    const { nowMs } = factsOf(this.#services, delivery);
+    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs });
+    switch (decision.kind) {
+      case 'claim':
+        return this.#claim(candidate, last, decision.event).catch((error) =>
+          this.#refuse(candidate, last, error),
+        );
+      case 'ended':
+        await publishFollowUps(this.#services, decision.record);
+        delivery.ack();
+        return undefined;
+      case 'rearm':
+        await this.#rearm(candidate, decision.record, decision.lastSeq).catch((error) =>
+          this.#refuse(candidate, last, error),
+        );
+        return undefined;
+      case 'duplicate':
+        logger.debug({ jobId: job.request.id, reason: decision.reason }, 'duplicate message dropped');
+        delivery.ack();
+        return undefined;
+      case 'held':
+        return undefined;
+    }
+  }
+
+  /** Writes the claim. */
+  async #claim(
+    candidate: Candidate,
+    last: LastEvent | undefined,
+    event: ClaimEvent,
+  ): Promise<ClaimedJob | undefined> {
+    const { job } = candidate;
+    if (job.error && !wasAccepted(last)) throw job.error;
+    const stored = this.#before(job, last).payload;
+    const isOfMessage = stored === job.request.payload;
+    const { payload, error } = (isOfMessage && candidate.checked) || (await this.#payloads.of(stored));
+    if (error && !wasAccepted(last)) throw error;
+    const claimed = this.#draft(candidate, last, event, payload);
+    const { record } = claimed;
+    if (this.#services.isReleasing()) {
+      candidate.delivery.nak();
+      return undefined;
+    }
+    const seq = await writeEvent(this.#services, record, last?.seq ?? 0);
+    // The message may have been handed out again meanwhile.
+    const { delivery } = candidate;
+    if (isTerminal(record.status)) {
+      await this.#endWithoutRun(candidate, record);
+      return undefined;
+    }
+    await this.#services.onFailpoint?.('claim.written', record.id);
+    return { ...claimed, seq, delivery };
+  }
+
+  /** What a claim makes of the job. It is not written. */
+  #draft(
+    { delivery, job, slot }: Candidate,
+    last: LastEvent | undefined,
+    event: ClaimEvent,
+    payload: unknown,
+  ): ClaimedJob {
+    const before = this.#before(job, last);
+    const { state, context } = this.#next(before, payload, event);
+    const moved = transitionRecord(before, state, context, factsOf(this.#services, delivery));
+    const record = isTerminal(moved.status) ? withFollowUps(this.#services.broker.known, moved) : moved;
+    return {
+      before,
+      event,
+      record,
+      seq: 0,
+      payload,
+      handler: this.#handler,
+      machine: this.#machine,
+      delivery,
+      slot,
+      kind: job.address.kind,
+    };
+  }
+
+  #before({ request }: DecodedJob, last: LastEvent | undefined): JobRecord {
+    return last?.record ?? pendingRecord(request, this.#handler.maxAttempts);
+  }
+
+  /** Where the claim leads. The chart is asked only for what is not always the same. */
+  #next(before: JobRecord, payload: unknown, event: ClaimEvent): { state: JobState; context: Transition } {
+    const { state, checkpoint } = before;
+    const attempt = claimedAttempt(state, event, before);
+    if (attempt !== undefined) return { state: 'running', context: { attempt, checkpoint } };
+    const input = machineInput({ before, payload, handler: this.#handler });
+    return nextJobState(this.#machine, resolveJobState(state, input, this.#machine), event);
+  }
+
+  /**
+   * Ends a job that can never be claimed. It is FAILED with the reason, since its message would else come again for ever.
+   * @throws what is no fault of the job, so that a later delivery may do better
+   */
+  async #refuse(candidate: Candidate, last: LastEvent | undefined, error: unknown): Promise<undefined> {
+    if (!isUnwritable(error)) throw error;
+    const before = this.#before(candidate.job, last);
+    const refused = refusedRecord(
+      this.#services.broker.known,
+      before,
+      error,
+      factsOf(this.#services, candidate.delivery),
+    );
+    const { record } = await writeRefusal(this.#services, refused, last?.seq ?? 0);
+    const { code, message, problems } = record.error ?? {};
+    this.#services.logger.warn({ jobId: record.id, type: record.type, code, problems }, message ?? 'refused');
+    await this.#endWithoutRun(candidate, record);
+    return undefined;
+  }
+
+  async #endWithoutRun({ delivery, job }: Candidate, record: JobRecord): Promise<void> {
+    await followThrough(this.#services, record, job.address.kind);
+    delivery.ack();
+  }
+
+  /** Sets the timer of a job again that is not due, and keeps its record from expiring meanwhile. */
+  async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
+    const nowMs = this.#services.broker.clock.now();
+    const ageMs = nowMs - Date.parse(record.updatedAt);
+    const kept = { ...record, updatedAt: isoTime(nowMs) };
+    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
+    await setJobTimer(this.#services, record, job.address.kind);
+    await this.#services.onFailpoint?.('rearm.timer-set', record.id);
+    delivery.ack();
+  }
+}

@@ -1,0 +1,224 @@
+import type { Actor } from 'xstate';
+import { failedAttempt, type JobMachine, timeoutError, timeoutOf } from '../../../machines/index.js';
+import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../../jobs/errors.js';
+import { thrownError } from '../../jobs/job-error.js';
+import { type JobOutcome, toOutcome } from '../../jobs/outcome.js';
+import type { JobState } from '../../jobs/vocabulary.js';
+import type { Transition } from '../../queue/transition-record.js';
+import { guardedSignal } from '../../telemetry/guarded-signal.js';
+import type { ClaimedJob } from '../claim/candidate.js';
+import type { WorkerServices } from '../worker-services.js';
+import { ChartPromises } from './chart-promises.js';
+import { HandlerContext, type RunningJob } from './handler-context.js';
+import { machineInput, type Observer, startJobActor } from './job-actor.js';
+
+/** The job that an attempt is made for. */
+export interface AttemptedJob extends RunningJob {
+  readonly isClaimed: boolean;
+  writeClaim(): void;
+  /** The attempt is over, and led to `state` with what `transition` gives once all of it is written. */
+  onEnd(state: JobState, transition: () => Transition): void;
+}
+
+/**
+ * One attempt at a job: its handler at work, from its begin to its end.
+ *
+ * An actor costs more than all the rest of a short job. So the actor of a function that nobody watches starts once
+ * something else happens than that it completes, which leads to the same record without one (machines/short-path.ts).
+ */
+export class Attempt {
+  readonly context: HandlerContext;
+  readonly #services: WorkerServices;
+  readonly #claimed: ClaimedJob;
+  readonly #job: AttemptedJob;
+  // Most jobs end without ever asking for these.
+  #aborting: AbortController | undefined;
+  #actor: Actor<JobMachine> | undefined;
+  /** Of a chart. */
+  #promises: ChartPromises | undefined;
+  #isObserved = false;
+  #isReleased = false;
+  /** Of an attempt that runs without its actor: until its claim is due, and then until its time is up. */
+  #timer: NodeJS.Timeout | undefined;
+  #outcome: Promise<JobOutcome> | undefined;
+  #isUnderWay = false;
+
+  constructor(services: WorkerServices, claimed: ClaimedJob, job: AttemptedJob) {
+    this.#services = services;
+    this.#claimed = claimed;
+    this.#job = job;
+    this.context = new HandlerContext(claimed.record, claimed.payload, job);
+  }
+
+  get isUnderWay(): boolean {
+    return this.#isUnderWay;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get #abort(): AbortController {
+    if (this.#aborting) return this.#aborting;
+    this.#aborting = new AbortController();
+    guardedSignal(this.#aborting.signal, (error) => this.#onListenerFailure(error));
+    return this.#aborting;
+  }
+
+  /** What goes on although it was told to stop: a function, or promises of a chart, whose actor has stopped. */
+  get lingering(): Promise<unknown> | undefined {
+    if (this.#promises) return this.#promises.ended;
+    return this.#aborting?.signal.aborted ? this.#outcome : undefined;
+  }
+
+  begin(): void {
+    this.#isUnderWay = true;
+    const { watchers } = this.#services;
+    const { id } = this.#job.record;
+    if (this.#claimed.handler.run.kind === 'function' && !watchers.watch(id)) {
+      this.#follow();
+      return;
+    }
+    const inspect = watchers.observer(id);
+    this.#isObserved = inspect !== undefined;
+    this.#startActor(inspect);
+  }
+
+  /** Calls the handler, once. */
+  run(): Promise<JobOutcome> {
+    this.#outcome ??= this.#runHandler();
+    return this.#outcome;
+  }
+
+  #runHandler(): Promise<JobOutcome> {
+    const { run } = this.#claimed.handler;
+    try {
+      if (run.kind === 'function') return Promise.resolve(run.handler(this.context)).then(toOutcome);
+      throw new JetfleetError('JETFLEET_LEASE_LOST', 'a chart runs in its own actor');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Sees the handler to its end without an actor. */
+  #follow(): void {
+    this.#startTimer();
+    this.run().then(
+      (outcome) => (outcome.kind === 'completed' ? this.#complete(outcome) : this.#startActor()),
+      () => this.#startActor(),
+    );
+  }
+
+  #startTimer(): void {
+    const limitMs = timeoutOf(machineInput(this.#claimed));
+    const { claimAfterMs } = this.#claimed.handler;
+    const beginTimeout = (ms: number) => {
+      this.#timer = setTimeout(() => this.#outOfTime(), ms);
+    };
+    if (this.#job.isClaimed || limitMs <= claimAfterMs) {
+      beginTimeout(limitMs);
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      beginTimeout(limitMs - claimAfterMs);
+      this.#job.writeClaim();
+    }, claimAfterMs);
+  }
+
+  #complete(outcome: JobOutcome): void {
+    if (this.#actor || !this.#isUnderWay) return;
+    const { attempt } = this.#job.record;
+    this.#job.onEnd('completed', () => ({ attempt, checkpoint: this.#job.record.checkpoint, outcome }));
+  }
+
+  #outOfTime(): void {
+    this.#startActor();
+    this.#actor?.send({ type: 'TIMEOUT', error: timeoutError(machineInput(this.#claimed)) });
+  }
+
+  #startActor(inspect?: Observer): void {
+    if (this.#actor || !this.#isUnderWay) return;
+    const observe = this.#claimed.handler.run.kind === 'chart' ? this.#observerOfChart(inspect) : inspect;
+    try {
+      this.#actor = startJobActor(this.#claimed, this.#job.record, {
+        onLeft: (state, context) => {
+          if (this.#isUnderWay) this.#job.onEnd(state, () => context);
+        },
+        onError: (error) => this.#fail(error),
+        ...(observe && { inspect: observe }),
+      });
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#isReleased && this.#isUnderWay) this.#actor.send({ type: 'RELEASE' });
+  }
+
+  /** Follows its promises as well. */
+  #observerOfChart(inspect: Observer | undefined): Observer {
+    const promises = new ChartPromises((error) => this.#onListenerFailure(error));
+    this.#promises = promises;
+    return (event) => {
+      promises.observe(event);
+      inspect?.(event);
+    };
+  }
+
+  #onListenerFailure(error: unknown): void {
+    this.#services.userCode.note('abort listener', error, { jobId: this.#job.record.id });
+  }
+
+  /** The state machine itself failed, as with a chart that is none: the attempt counts, and keeps the reason. */
+  #fail(thrown: unknown): void {
+    if (!this.#isUnderWay) return;
+    const error = thrownError(thrown);
+    const { attempt, maxAttempts, checkpoint } = this.#job.record;
+    const state = failedAttempt(error, { attempt, maxAttempts });
+    this.#job.onEnd(state, () => ({ attempt, checkpoint, error }));
+  }
+
+  /** @throws JobAborted, ConflictError unless the attempt goes on, and may still leave something behind */
+  assertUnderWay(): void {
+    this.#aborting?.signal.throwIfAborted();
+    if (!this.#isUnderWay)
+      throw new ConflictError(`the attempt of job ${this.#job.record.id} has ended already`);
+  }
+
+  /** A checkpoint of its handler is written. */
+  onCheckpoint(checkpoint: unknown): void {
+    this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
+  }
+
+  onWatched(): void {
+    this.#startActor();
+    if (!this.#actor) return;
+    this.#services.watchers.join(this.#actor, this.#job.record.id, this.#isObserved);
+    this.#isObserved = true;
+  }
+
+  /** Hands the job back without using up its attempt. */
+  release(): void {
+    this.#isReleased = true;
+    const hasActor = this.#actor !== undefined;
+    this.stop('draining', 'the worker shuts down');
+    // An attempt that has ended already is only being written.
+    if (hasActor && this.#isUnderWay) this.#actor?.send({ type: 'RELEASE' });
+    else this.#startActor();
+  }
+
+  /** Has its handler stop. */
+  stop(reason: AbortReason, why: string): void {
+    this.#abort.abort(new JobAborted(reason, `job ${this.#job.record.id}: ${why}`));
+  }
+
+  /** Its outcome is known: nothing of it may come later. */
+  end(): void {
+    this.#isUnderWay = false;
+    clearTimeout(this.#timer);
+  }
+
+  close(): void {
+    this.end();
+    this.#actor?.stop();
+  }
+}

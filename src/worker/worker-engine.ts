@@ -1,0 +1,331 @@
+import { type Actor, createActor, fromPromise, waitFor } from 'xstate';
+import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
+import type { Broker } from '../broker/broker.js';
+import type { ConnectionChange } from '../broker/connection/connection-watch.js';
+import { atMost } from '../jobs/deadline.js';
+import { JetfleetError } from '../jobs/errors.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Sweeper, type SweepOptions } from '../upkeep/sweeper.js';
+import { Trimmer } from '../upkeep/trimmer.js';
+import type { AbandonedHandler } from '../wire/inspection.js';
+import { FirstDeliveries } from './claim/first-deliveries.js';
+import { JobIntake } from './claim/job-intake.js';
+import { type DrainStep, runSteps } from './drain-steps.js';
+import { Extensions } from './extension.js';
+import type { RegisteredHandler } from './job-handler.js';
+import { Lane } from './lane/lane.js';
+import { Lanes } from './lane/lanes.js';
+import { LeaseKeeper } from './lease/lease-keeper.js';
+import { LingeringHandlers } from './lease/lingering-handlers.js';
+import { Presence } from './presence.js';
+import { CancellationCheck } from './run/cancellation-check.js';
+import { JobWatchers, type Observer } from './run/job-actor.js';
+import type { HeldJob, OnFailpoint, WorkerServices } from './worker-services.js';
+
+/** The options of a worker that are no matter of its handlers. */
+export interface WorkerEngineOptions {
+  logger?: Logger;
+  sweep?: SweepOptions | false;
+  remoteDrain?: boolean;
+  inspect?: Observer;
+  onFailpoint?: OnFailpoint;
+}
+
+/** What became of the running jobs in a shutdown. */
+export interface ShutdownResult {
+  /** Jobs that were still running when the time was up, and went back to the queue. */
+  released: number;
+  /** Handlers that run still, although their signals have fired; absent when there are none. */
+  abandoned?: AbandonedHandler[];
+  /** What steps of the shutdown threw; all others ran. Absent when there is nothing. */
+  errors?: Error[];
+}
+
+/** How long handing back may take after the drain's own time, and then closing. */
+const RELEASE_MS = 500;
+const CLOSE_MS = 500;
+/** How long a start that is under way may hold up a stop. */
+const STOP_MS = 2_000;
+
+/** The life of a worker: starts what takes jobs, pauses it, and drains it. */
+export class WorkerEngine {
+  readonly logger: Logger;
+  readonly extensions: Extensions;
+  readonly lanes: Lanes;
+  /** The jobs that run now, by id. */
+  readonly runs = new Map<string, HeldJob>();
+  readonly #queue: JobQueueService;
+  readonly #name: string;
+  readonly #options: WorkerEngineOptions;
+  readonly #sweeper: Sweeper | undefined;
+  readonly #lifecycle: Actor<typeof workerLifecycleMachine>;
+  readonly #lingering = new LingeringHandlers();
+  #starting: Promise<void> = Promise.resolve();
+  #startError: unknown;
+  #presence: Presence | undefined;
+  #trimmer: Trimmer | undefined;
+  #firstDeliveries: FirstDeliveries | undefined;
+  #services: WorkerServices | undefined;
+  #isReleasing = false;
+  #released = 0;
+  readonly #drainErrors: Error[] = [];
+  readonly #detach: (() => void)[] = [];
+
+  constructor(queue: JobQueueService, name: string, options: WorkerEngineOptions) {
+    const { userCode } = queue;
+    const { inspect, sweep } = options;
+    this.#queue = queue;
+    this.#name = name;
+    this.#options = {
+      ...options,
+      ...(inspect && { inspect: (event) => userCode.run('inspect', () => inspect(event)) }),
+    };
+    this.logger = userCode.guard(options.logger ?? queue.logger).child({ worker: name });
+    this.extensions = new Extensions(userCode);
+    const isActive = () => this.state === 'running';
+    const { resources } = this.extensions;
+    if (sweep !== false)
+      this.#sweeper = new Sweeper({ ...sweep, queue, resources, isActive, logger: this.logger });
+    this.lanes = new Lanes({
+      broker: () => queue.broker(),
+      make: (handler) => this.#makeLane(handler),
+      mayStart: () => ['starting', 'running', 'disconnected'].includes(this.state),
+      onConsumersMade: async (types) => this.#firstDeliveries?.consumersMade(types),
+      logger: this.logger,
+    });
+    this.#lifecycle = createActor(this.#lifecycleLogic(), {
+      inspect: (event) => {
+        this.#options.inspect?.(event);
+        this.#presence?.inspector.observer()(event);
+      },
+    });
+    this.#lifecycle.start();
+  }
+
+  get state(): WorkerLifecycleState {
+    return this.#lifecycle.getSnapshot().value;
+  }
+
+  get isShutDown(): boolean {
+    return this.state === 'draining' || this.state === 'stopped';
+  }
+
+  /** Takes the jobs of a handler, from the next start on where the worker has not started. */
+  register(handler: RegisteredHandler): void {
+    const { type } = handler;
+    this.lanes.assertClosed(handler);
+    if (handler.job) this.#queue.known.add(handler.job);
+    else this.#queue.known.addNamed(type);
+    this.lanes.handlers.set(type, handler);
+    if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
+      this.lanes
+        .open(handler, this.lanes.ensure([type]))
+        .catch((err) => this.logger.error({ err, type }, 'cannot start the handler'));
+    }
+  }
+
+  async start(): Promise<void> {
+    this.#lifecycle.send({ type: 'START' });
+    this.lanes.start();
+    const reached = await waitFor(this.#lifecycle, (snapshot) => !snapshot.matches('starting'));
+    if (reached.matches('failed')) throw this.#startError;
+    if (reached.matches('idle') || reached.matches('draining') || reached.matches('stopped')) {
+      throw new JetfleetError('JETFLEET_CLOSED', 'the worker was stopped while it started');
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.#lifecycle.send({ type: 'STOP' });
+    await atMost(STOP_MS, this.#opened());
+    await this.lanes.pause();
+  }
+
+  async shutdown(timeoutMs: number): Promise<ShutdownResult> {
+    // XState complains on the console of events to an actor that has ended.
+    if (this.state !== 'stopped') this.#lifecycle.send({ type: 'SHUTDOWN', timeoutMs });
+    await waitFor(this.#lifecycle, (snapshot) => snapshot.matches('stopped'));
+    const { abandoned } = this.#lingering;
+    return {
+      released: this.#released,
+      ...(abandoned.length > 0 && { abandoned }),
+      ...(this.#drainErrors.length > 0 && { errors: this.#drainErrors }),
+    };
+  }
+
+  /** The lifecycle chart with this worker's work in it. */
+  #lifecycleLogic(): typeof workerLifecycleMachine {
+    return workerLifecycleMachine.provide({
+      actors: {
+        startUp: fromPromise(async () => {
+          try {
+            // A start that was stopped half way may still be under way.
+            this.#starting = this.#starting.then(() => this.#startUp());
+            await this.#starting;
+          } catch (error) {
+            this.#starting = Promise.resolve();
+            this.#startError = error;
+            throw error;
+          }
+        }),
+        drain: fromPromise(({ input }: { input: { timeoutMs: number } }) => this.#drain(input.timeoutMs)),
+      },
+    });
+  }
+
+  async #startUp(): Promise<void> {
+    const { handlers } = this.lanes;
+    const broker = await this.#queue.broker();
+    const types = [...handlers.keys()];
+    this.#firstDeliveries ??= new FirstDeliveries(broker, this.logger);
+    if (!this.#services) await this.#firstDeliveries.begin();
+    const refused = await this.lanes.ensure(types);
+    const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
+    this.#assertNotShutDown();
+    this.#services ??= this.#makeServices(broker, this.#firstDeliveries, { ackWaitMs, eventsMaxAgeMs });
+    const ensured = Promise.resolve();
+    // A type that was registered in the meantime is opened too.
+    const ready = (type: string) => (types.includes(type) ? ensured : this.lanes.ensure([type]));
+    const opened = [...handlers.values()].filter(({ type }) => !refused.includes(type));
+    await Promise.all(opened.map((handler) => this.lanes.open(handler, ready(handler.type))));
+    this.#assertNotShutDown();
+    if (this.#detach.length === 0) {
+      const cancellations = new CancellationCheck({ broker, runs: this.runs, logger: this.logger });
+      this.#detach.push(
+        broker.onConnection((change) => this.#onConnection(change)),
+        broker.notices.onCancelled((id) => cancellations.heard(id)),
+      );
+    }
+    await this.#sweeper?.start();
+    this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });
+    this.#trimmer.start();
+    this.logger.info({ types: opened.map(({ type }) => type), ackWaitMs }, 'worker started');
+  }
+
+  /** A shutdown may not have waited for this start. */
+  #assertNotShutDown(): void {
+    if (this.isShutDown)
+      throw new JetfleetError('JETFLEET_CLOSED', 'the worker was shut down while it started');
+  }
+
+  #makeServices(
+    broker: Broker,
+    firstDeliveries: FirstDeliveries,
+    { ackWaitMs, eventsMaxAgeMs }: { ackWaitMs: number; eventsMaxAgeMs: number },
+  ): WorkerServices {
+    const { onFailpoint } = this.#options;
+    this.#presence = this.#makeKnown(broker);
+    return {
+      broker,
+      firstDeliveries,
+      worker: this.#name,
+      leases: new LeaseKeeper(ackWaitMs),
+      lingering: this.#lingering,
+      runs: this.runs,
+      isReleasing: () => this.#isReleasing,
+      eventsMaxAgeMs,
+      logger: this.logger,
+      userCode: this.#queue.userCode,
+      watchers: new JobWatchers(this.#presence.inspector, this.#options.inspect),
+      ...(onFailpoint && { onFailpoint }),
+    };
+  }
+
+  /** From here on the worker shows up where its fleet is watched. */
+  #makeKnown(broker: Broker): Presence {
+    const presence = new Presence({
+      broker,
+      worker: this.#name,
+      lifecycle: this.#lifecycle,
+      lanes: this.lanes,
+      runs: this.runs,
+      lingering: this.#lingering,
+      orders: this.#options.remoteDrain === false ? undefined : this,
+      logger: this.logger,
+    });
+    presence.open();
+    return presence;
+  }
+
+  #makeLane(handler: RegisteredHandler): Lane {
+    const services = this.#services as WorkerServices;
+    const { broker, firstDeliveries, logger } = services;
+    const intake = new JobIntake(services, handler);
+    return new Lane({
+      broker,
+      type: handler.type,
+      concurrency: handler.concurrency,
+      onDelivery: (delivery, slot) => void intake.take(delivery, slot),
+      onRewound: () => void firstDeliveries.renew(),
+      logger,
+    });
+  }
+
+  /** Resolves when no lane is being opened any more. */
+  async #opened(): Promise<void> {
+    await this.#starting.catch(() => {});
+    await this.lanes.opened();
+  }
+
+  #onConnection(change: ConnectionChange): void {
+    this.#lifecycle.send({ type: change === 'lost' ? 'BROKER_LOST' : 'BROKER_BACK' });
+    if (change === 'lost') {
+      this.#firstDeliveries?.distrust();
+      return;
+    }
+    // The server has forgotten what waited there and what it handed out last, and leases may have run out.
+    void this.#firstDeliveries?.renew();
+    this.lanes.reset();
+    this.#services?.leases.verifyAll();
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    const end = deadline + RELEASE_MS + CLOSE_MS;
+    const phases: [steps: DrainStep[], deadline: number][] = [
+      [[{ name: 'wait for running jobs', run: () => this.#pauseAndIdle(), mayBeLate: true }], deadline],
+      [[{ name: 'hand jobs back', run: () => this.#release() }], deadline + RELEASE_MS],
+      [this.#closingSteps(end), end],
+    ];
+    for (const [steps, until] of phases)
+      this.#drainErrors.push(...(await runSteps(steps, until, this.logger)));
+    const { abandoned } = this.#lingering;
+    this.logger.info({ released: this.#released, abandoned }, 'worker stopped');
+  }
+
+  async #pauseAndIdle(): Promise<void> {
+    await this.#opened();
+    await this.lanes.pause();
+    await this.lanes.idle();
+  }
+
+  async #release(): Promise<void> {
+    this.#isReleasing = true;
+    const left = [...this.runs];
+    this.#released = left.length;
+    const jobs = left.map(([id]) => id);
+    if (jobs.length > 0) this.logger.warn({ jobs }, 'time is up; handing running jobs back to the queue');
+    for (const [, run] of left) run.release();
+    // A broker that is slow to store the records may outlast the shutdown. The jobs go back after their records.
+    this.#queue.closeAfter(this.lanes.answered());
+    await this.lanes.idle();
+  }
+
+  #closingSteps(end: number): DrainStep[] {
+    return [
+      { name: 'abandon handlers', run: () => this.#lingering.abandonAll() },
+      ...this.extensions.closing(end),
+      { name: 'stop the sweeper', run: () => this.#sweeper?.stop() },
+      // What ended last is acknowledged before the trimmer sees how far the server is.
+      { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },
+      { name: 'remove messages', run: () => this.#trimmer?.stop() },
+      ...this.#detach.map((run) => ({ name: 'stop listening', run })),
+      { name: 'stop listening', run: () => this.#firstDeliveries?.close() },
+      { name: 'close lanes', run: () => this.lanes.close() },
+      { name: 'withdraw the presence', run: () => this.#presence?.close() },
+      // What was written last must have left before the connection may close.
+      { name: 'send what is buffered', run: () => this.#services?.broker.flush() },
+    ];
+  }
+}

@@ -1,0 +1,76 @@
+import type { Broker } from '../broker/broker.js';
+import type { Delivery } from '../broker/consume/delivery.js';
+import type { JobOutcome } from '../jobs/outcome.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { UserCode } from '../telemetry/user-code.js';
+import type { FirstDeliveries } from './claim/first-deliveries.js';
+import type { JobContext } from './job-handler.js';
+import type { LeaseKeeper } from './lease/lease-keeper.js';
+import type { LingeringHandlers } from './lease/lingering-handlers.js';
+import type { JobWatchers } from './run/job-actor.js';
+
+/** A job that this worker runs, as the rest of the worker sees it. */
+export interface HeldJob {
+  readonly context: JobContext;
+  /** Calls the handler, once for the whole run. */
+  run(): Promise<JobOutcome>;
+  /** Takes on a redelivery of the job's own message; false when the message is another one. */
+  adopt(delivery: Delivery): boolean;
+  /** Hands the job back without using up its attempt. */
+  release(): void;
+  /** Stops the handler: the job was cancelled by the event `seq`. */
+  cancelled(seq: number): void;
+  /** This worker has claimed the job once more: the earlier claim is void, and its handler is stopped. */
+  superseded(): void;
+  /** Somebody has begun to watch the job. */
+  watched(): void;
+}
+
+/** What all jobs of a worker share. */
+export interface WorkerServices {
+  broker: Broker;
+  /** Name of the worker, written on each record. */
+  worker: string;
+  leases: LeaseKeeper;
+  lingering: LingeringHandlers;
+  firstDeliveries: FirstDeliveries;
+  /** The jobs that run in this worker, by id. */
+  runs: Map<string, HeldJob>;
+  /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
+  isReleasing: () => boolean;
+  /** How long EVENTS keeps a record. */
+  eventsMaxAgeMs: number;
+  logger: Logger;
+  userCode: UserCode;
+  onFailpoint?: OnFailpoint;
+  watchers: JobWatchers;
+}
+
+/**
+ * The places between two steps at which a worker may die. Each leaves the job in another half-done state, so the fault
+ * harness stops a worker at every one of them.
+ */
+export const FAILPOINTS = [
+  /** A message came; nothing is written. */
+  'claim.delivered',
+  /** The claim is written; nothing runs. */
+  'claim.written',
+  /** A checkpoint is written while the handler runs: the intent of a create is one. */
+  'run.checkpoint',
+  /** The handler has ended; nothing of that is written. */
+  'run.ended',
+  /** The terminal record is written; nothing that follows is published. */
+  'finish.written',
+  /** What follows is published; the message is not acknowledged. */
+  'finish.followed',
+  /** The record of a retrying or waiting job is written; no timer is set. */
+  'retry.written',
+  /** The timer is set; the message is not acknowledged. */
+  'retry.timer-set',
+  /** The timer of a job that came too early is set again; the message is not acknowledged. */
+  'rearm.timer-set',
+] as const;
+export type Failpoint = (typeof FAILPOINTS)[number];
+
+/** Called at each failpoint that a job passes; the worker goes on when it returns or resolves. */
+export type OnFailpoint = (failpoint: Failpoint, jobId: string) => void | Promise<void>;
