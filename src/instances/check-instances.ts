@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
-import type { GpuProvider, Instance } from '../gpu/provider.js';
+import type { GpuProvider } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
@@ -8,6 +8,7 @@ import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import type { ResourceCheck, ResourceCheckOf } from '../upkeep/resource-check.js';
 import { deletesAfter, givesUpInstance } from './compensation.js';
 import { deleteOrphan, isBeingDeleted } from './delete-orphan.js';
+import type { KnownInstance } from './instance-directory.js';
 import { monitorInstance } from './jobs.js';
 import { instanceNameOf, OwnerSearch } from './owner-search.js';
 
@@ -15,7 +16,7 @@ export interface InstanceCheckOptions {
   /** How old an instance must be before it is judged, in milliseconds. Defaults to ten minutes. */
   graceMs?: number;
   /** All instances with the prefix of our names. Defaults to the provider's list. */
-  list?: (signal?: AbortSignal) => AsyncIterable<Instance>;
+  list?: (signal?: AbortSignal) => AsyncIterable<KnownInstance>;
 }
 
 export const DEFAULT_INSTANCE_GRACE_MS = 600_000;
@@ -33,7 +34,7 @@ interface Verdict {
 export class InstanceCheck implements ResourceCheck {
   readonly #broker: Broker;
   readonly #provider: GpuProvider;
-  readonly #listed: (signal?: AbortSignal) => AsyncIterable<Instance>;
+  readonly #listed: (signal?: AbortSignal) => AsyncIterable<KnownInstance>;
   readonly #graceMs: number;
   readonly #owners: OwnerSearch;
   /** When each was listed first that is said to be created later than now, or at no time. */
@@ -61,7 +62,7 @@ export class InstanceCheck implements ResourceCheck {
 
   /** A provider that cannot be asked is a finding of its own. */
   async look(signal?: AbortSignal): Promise<Diagnosis[]> {
-    let instances: Instance[];
+    let instances: KnownInstance[];
     try {
       instances = await this.#list(signal);
     } catch (error) {
@@ -101,9 +102,9 @@ export class InstanceCheck implements ResourceCheck {
   }
 
   /** Those that cost money and are old enough to be judged. */
-  async #list(signal?: AbortSignal): Promise<Instance[]> {
+  async #list(signal?: AbortSignal): Promise<KnownInstance[]> {
     const now = this.#broker.clock.now();
-    const old: Instance[] = [];
+    const old: KnownInstance[] = [];
     const undated = new Set<string>();
     for await (const instance of this.#listed(signal)) {
       const { id, status } = instance;
@@ -118,11 +119,11 @@ export class InstanceCheck implements ResourceCheck {
     return old;
   }
 
-  #sinceMs(instance: Instance): number {
+  #sinceMs(instance: KnownInstance): number {
     return this.#firstSeen.get(instance.id) ?? createdMs(instance) ?? this.#broker.clock.now();
   }
 
-  async #diagnose(instance: Instance, owner: JobRecord | undefined): Promise<Diagnosis | undefined> {
+  async #diagnose(instance: KnownInstance, owner: JobRecord | undefined): Promise<Diagnosis | undefined> {
     const { id, name } = instance;
     const since = new Date(this.#sinceMs(instance)).toISOString();
     if (!owner) return diagnose('instance_unknown', id, `no record knows ${name}`, undefined, { since });
@@ -143,13 +144,17 @@ export function sweptInstances(
   return Object.assign(checkOf, { resource: 'instances' });
 }
 
-function createdMs({ createdAt }: Instance): number | undefined {
+function createdMs({ createdAt }: KnownInstance): number | undefined {
   const ms = Date.parse(createdAt ?? '');
   return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** @returns undefined when the instance belongs to its owner */
-async function judge(broker: Broker, instance: Instance, owner: JobRecord): Promise<Verdict | undefined> {
+async function judge(
+  broker: Broker,
+  instance: KnownInstance,
+  owner: JobRecord,
+): Promise<Verdict | undefined> {
   const { id, status, state, result, redrives = 0 } = owner;
   const orphaned = (why: string): Verdict => ({ why, deletes: deletesAfter(owner) });
   if (instanceNameOf(owner) !== instance.name) {

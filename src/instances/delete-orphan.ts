@@ -1,13 +1,13 @@
 /** The job that deletes an orphaned instance, and whether one is at work already. */
 import { createHash } from 'node:crypto';
 import type { Broker } from '../broker/broker.js';
-import type { Instance } from '../gpu/provider.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob } from '../queue/job-lookup.js';
 import { redriveJob } from '../queue/job-redrive.js';
+import type { KnownInstance } from './instance-directory.js';
 import { DELETE_MAX_ATTEMPTS, deleteInstance } from './jobs.js';
 import type { DeleteInstancePayload } from './schemas.js';
 
@@ -17,7 +17,7 @@ const MAX_DELETES = 20;
 /** Whether some job deletes the instance already: one that followed from a failure, or one of an earlier look. */
 export async function isBeingDeleted(
   broker: Broker,
-  { id, name }: Instance,
+  { id, name }: KnownInstance,
   candidates: readonly string[],
 ): Promise<boolean> {
   for (const candidate of [orphanJobId(id), ...candidates]) {
@@ -30,7 +30,11 @@ export async function isBeingDeleted(
 }
 
 /** Adds a job that deletes the instance, or revives the one that gave up; returns what was done. */
-export async function deleteOrphan(broker: Broker, instance: Instance, owner: JobRecord): Promise<string> {
+export async function deleteOrphan(
+  broker: Broker,
+  instance: KnownInstance,
+  owner: JobRecord,
+): Promise<string> {
   for (let count = 1; count <= MAX_DELETES; count++) {
     const id = count === 1 ? orphanJobId(instance.id) : derivedId(orphanJobId(instance.id), String(count));
     const job = await findJob(broker, id);
@@ -46,7 +50,7 @@ export async function deleteOrphan(broker: Broker, instance: Instance, owner: Jo
 async function enqueueDelete(
   broker: Broker,
   id: string,
-  { id: novitaInstanceId, name }: Instance,
+  { id: novitaInstanceId, name }: KnownInstance,
   owner: JobRecord,
 ) {
   const { instanceId } = (owner.payload ?? {}) as { instanceId?: unknown };

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 
@@ -11,6 +10,17 @@ export interface InstanceDirectoryOptions {
    * fleet costs, and how old an answer may be: about twice this for every 100 instances. Defaults to 20.
    */
   callSpacingMs?: number;
+}
+
+/** What a worker has to know of an instance: of a hundred thousand it keeps no more in memory. */
+export interface KnownInstance extends Pick<Instance, 'id' | 'name' | 'status' | 'healthy'> {
+  reason?: string | undefined;
+  createdAt?: string | undefined;
+}
+
+/** An instance, and the last walk that showed it. */
+interface Seen extends KnownInstance {
+  walk: number;
 }
 
 /** So many different instances make one list call worth it. */
@@ -34,13 +44,13 @@ export class InstanceDirectory {
   readonly #windowMs: number;
   readonly #msPerInstance: number;
   readonly #closing = new AbortController();
-  #onListed: (instance: Instance) => void = () => {};
+  #onListed: (instance: KnownInstance) => void = () => {};
   #open: Batch | undefined;
   /** A list that is read at full speed for a batch. */
   #listing: Promise<void> | undefined;
 
-  /** What walks through a long list have shown, each with the last walk that showed it. */
-  readonly #seen = new Map<string, { instance: Instance; walk: number }>();
+  /** What walks through a long list have shown. */
+  readonly #seen = new Map<string, Seen>();
   #hasSeenAll = false;
   #walks = 0;
   #walksUnderWay = 0;
@@ -56,7 +66,7 @@ export class InstanceDirectory {
   }
 
   /** @param onListed called with each instance that a list shows, whoever has it read */
-  listen(onListed: (instance: Instance) => void): void {
+  listen(onListed: (instance: KnownInstance) => void): void {
     this.#onListed = onListed;
   }
 
@@ -67,24 +77,24 @@ export class InstanceDirectory {
    * @throws ProviderError as the provider's `get` or `list` does
    * @throws the reason of `signal`, for this caller alone
    */
-  async get(id: string, signal?: AbortSignal): Promise<Instance | null> {
+  async get(id: string, signal?: AbortSignal): Promise<KnownInstance | null> {
     signal?.throwIfAborted();
     const seen = this.#seen.get(id);
     if (!seen) return this.#ask(id, false, signal);
     if (this.#walksUnderWay === 0 && performance.now() >= this.#nextWalkAtMs) void this.#refresh();
-    return seen.instance;
+    return seen;
   }
 
   /** As {@link InstanceDirectory.get}, and always read after this call was made. */
-  async getFresh(id: string, signal?: AbortSignal): Promise<Instance | null> {
+  async getFresh(id: string, signal?: AbortSignal): Promise<KnownInstance | null> {
     signal?.throwIfAborted();
     return this.#ask(id, true, signal);
   }
 
   /** All instances: as the last walks showed them where the list is long and was asked about lately, else read now, at the pace. */
-  async *list(signal?: AbortSignal): AsyncGenerator<Instance> {
+  async *list(signal?: AbortSignal): AsyncGenerator<KnownInstance> {
     if (!this.#hasSeenAll) yield* this.#walk(signal, true);
-    else for (const { instance } of [...this.#seen.values()]) yield instance;
+    else yield* [...this.#seen.values()];
   }
 
   /** Ends the walks that nobody waits for. */
@@ -92,7 +102,7 @@ export class InstanceDirectory {
     this.#closing.abort();
   }
 
-  #ask(id: string, wantsFresh: boolean, signal: AbortSignal | undefined): Promise<Instance | null> {
+  #ask(id: string, wantsFresh: boolean, signal: AbortSignal | undefined): Promise<KnownInstance | null> {
     if (!this.#open) {
       const batch = new Batch();
       this.#open = batch;
@@ -111,7 +121,7 @@ export class InstanceDirectory {
       await this.#listing;
       for (const [id, askers] of [...batch.askers]) {
         const seen = this.#seen.get(id);
-        if (seen && ![...askers].some(({ wantsFresh }) => wantsFresh)) batch.answer(id, seen.instance);
+        if (seen && ![...askers].some(({ wantsFresh }) => wantsFresh)) batch.answer(id, seen);
       }
     }
     if (this.#isWorthAList(batch)) {
@@ -160,18 +170,21 @@ export class InstanceDirectory {
   }
 
   /** Reads the list from its beginning. A caller that leaves before it is long leaves nothing behind. */
-  async *#walk(signal: AbortSignal | undefined, isPaced: boolean): AsyncGenerator<Instance> {
+  async *#walk(signal: AbortSignal | undefined, isPaced: boolean): AsyncGenerator<KnownInstance> {
     const walk = ++this.#walks;
     const startMs = performance.now();
-    const first: Instance[] = [];
+    const first: Seen[] = [];
     let size = 0;
     let isComplete = false;
     this.#walksUnderWay += 1;
     try {
-      for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+      for await (const shown of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+        const { id, name, status, healthy, reason, createdAt } = shown;
+        // All fields, so that all objects are of one shape and as small as can be.
+        const instance: Seen = { id, name, status, healthy, reason, createdAt, walk };
         size += 1;
         if (size < LONG_LIST) first.push(instance);
-        else for (const each of [...first.splice(0), instance]) this.#keep(walk, each);
+        else for (const each of [...first.splice(0), instance]) this.#keep(each);
         this.#onListed(instance);
         yield instance;
         const aheadMs = startMs + size * this.#msPerInstance - performance.now();
@@ -189,15 +202,11 @@ export class InstanceDirectory {
     }
   }
 
-  #keep(walk: number, instance: Instance): void {
+  #keep(instance: Seen): void {
     const seen = this.#seen.get(instance.id);
-    if (!seen) this.#seen.set(instance.id, { instance, walk });
-    else {
-      seen.walk = walk;
-      // What is unchanged stays the same object: a hundred thousand new ones a walk are much work for the collector.
-      if (isUnchanged(seen.instance, instance)) seen.instance.observedAt = instance.observedAt;
-      else seen.instance = instance;
-    }
+    // What is unchanged stays the same object: a hundred thousand new ones a walk are much work for the collector.
+    if (seen && isSame(seen, instance)) seen.walk = instance.walk;
+    else this.#seen.set(instance.id, instance);
   }
 
   #complete(walk: number, size: number, startMs: number): void {
@@ -223,7 +232,7 @@ export class InstanceDirectory {
 interface Asker {
   /** Whether an answer that was read before it asked will not do. */
   wantsFresh: boolean;
-  answer: (answer: Instance | null | Promise<Instance | null>) => void;
+  answer: (answer: KnownInstance | null | Promise<KnownInstance | null>) => void;
 }
 
 /** Those who ask within one window, by instance id. The reads for them end early once all of them have left. */
@@ -241,7 +250,7 @@ class Batch {
     this.#isClosed = true;
   }
 
-  ask(id: string, wantsFresh: boolean, signal: AbortSignal | undefined): Promise<Instance | null> {
+  ask(id: string, wantsFresh: boolean, signal: AbortSignal | undefined): Promise<KnownInstance | null> {
     return new Promise((resolve, reject) => {
       const asker: Asker = {
         wantsFresh,
@@ -260,7 +269,7 @@ class Batch {
   }
 
   /** Answers those who ask for an instance, and forgets them. */
-  answer(id: string, answer: Instance | null | Promise<Instance | null>): void {
+  answer(id: string, answer: KnownInstance | null | Promise<KnownInstance | null>): void {
     const askers = this.askers.get(id) ?? [];
     this.askers.delete(id);
     for (const asker of askers) asker.answer(answer);
@@ -274,6 +283,7 @@ class Batch {
   }
 }
 
-function isUnchanged(before: Instance, now: Instance): boolean {
-  return isDeepStrictEqual({ ...before, observedAt: now.observedAt }, now);
+function isSame(a: KnownInstance, b: KnownInstance): boolean {
+  const isSameState = a.status === b.status && a.healthy === b.healthy && a.reason === b.reason;
+  return isSameState && a.name === b.name && a.createdAt === b.createdAt;
 }

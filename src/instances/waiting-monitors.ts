@@ -1,9 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../machines/index.js';
-import type { Instance } from '../gpu/provider.js';
 import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { InstanceDirectory } from './instance-directory.js';
+import type { InstanceDirectory, KnownInstance } from './instance-directory.js';
 
 export interface WaitingMonitorsOptions {
   directory: InstanceDirectory;
@@ -21,7 +20,7 @@ export interface WaitingMonitorsOptions {
 
 /** An instance, and the jobs that wait for their own next poll of it. */
 interface Watched {
-  /** When it is to be read again, in ms since the epoch. */
+  /** When it is to be read again, as all times here by {@link steadyNow}. */
   dueMs: number;
   jobs: readonly WaitingJob[];
 }
@@ -107,7 +106,8 @@ export class WaitingMonitors {
     const isSeldom = spreadMs >= 2 * pollIntervalMs;
     const waitMs = isSeldom ? Math.round(spreadMs) : pollIntervalMs;
     const own = [{ jobId, untilMs: steadyNow() + waitMs, isSeldom }];
-    this.#watch(instanceId, [...without(this.#watched.get(instanceId)?.jobs ?? [], own), ...own]);
+    const { jobs = [] } = this.#watched.get(instanceId) ?? {};
+    this.#watch(instanceId, { dueMs: 0, jobs: [...without(jobs, own), ...own] });
     this.#timer ??= setInterval(() => this.#readDue(), TICK_MS).unref();
     return waitMs;
   }
@@ -139,9 +139,10 @@ export class WaitingMonitors {
     if (left > 0) this.#options.logger.warn({ left }, 'waiting jobs are polled later than usual');
   }
 
-  #watch(instanceId: string, jobs: readonly WaitingJob[]): void {
+  #watch(instanceId: string, watched: Watched): void {
+    watched.dueMs = steadyNow() + this.#options.pollIntervalMs;
     this.#watched.delete(instanceId);
-    this.#watched.set(instanceId, { dueMs: steadyNow() + this.#options.pollIntervalMs, jobs });
+    this.#watched.set(instanceId, watched);
   }
 
   /** Reads what no list has shown in time. A read that takes long, such as that of an instance which the list lacks, holds up no other. */
@@ -175,25 +176,34 @@ export class WaitingMonitors {
   }
 
   /** Wakes the jobs whose wait is over. Where too many are being woken, the next read of their instance does. */
-  #noteRead(id: string, { dueMs, jobs }: Watched, endsWait: boolean): void {
+  #noteRead(id: string, watched: Watched, endsWait: boolean): void {
+    const { dueMs, jobs } = watched;
     const doneMs = steadyNow();
     // A job may have polled for itself while its instance was read.
     const newer = this.#watched.get(id)?.jobs ?? [];
     const waiting = without(jobs, newer).filter(({ untilMs, isSeldom }) => isSeldom && untilMs > doneMs);
     if (reads.hasSubscribers) {
       for (const { jobId } of waiting) {
-        reads.publish({ jobId, dueMs: Math.min(dueMs, doneMs), doneMs } satisfies InstanceRead);
+        reads.publish({
+          jobId,
+          dueMs: performance.timeOrigin + Math.min(dueMs, doneMs),
+          doneMs: performance.timeOrigin + doneMs,
+        } satisfies InstanceRead);
       }
     }
     if (endsWait && this.#underWay.size < 2 * AT_ONCE) {
       for (const job of waiting) this.#run(this.#wake(id, job));
-    } else if (waiting.length > 0) this.#watch(id, [...waiting, ...newer]);
+    } else if (waiting.length > 0) {
+      // What is unchanged stays, as in the directory.
+      if (newer.length > 0 || waiting.length < jobs.length) watched.jobs = [...waiting, ...newer];
+      this.#watch(id, watched);
+    }
   }
 
   async #wake(id: string, job: WaitingJob): Promise<void> {
     if (await this.#reschedule(job.jobId, 0)) return;
     const newer = this.#watched.get(id)?.jobs ?? [];
-    this.#watch(id, [...without([job], newer), ...newer]);
+    this.#watch(id, { dueMs: 0, jobs: [...without([job], newer), ...newer] });
   }
 
   async #reschedule(jobId: string, inMs: number): Promise<boolean> {
@@ -212,13 +222,16 @@ function without(jobs: readonly WaitingJob[], others: readonly WaitingJob[]): Wa
 }
 
 /** What a monitor needs to know of an instance. */
-export function checkOf(instance: Instance | null): InstanceCheck {
+export function checkOf(instance: KnownInstance | null): InstanceCheck {
   if (!instance) return null;
   const { name, status, healthy, reason } = instance;
   return { name, status, healthy, ...(reason !== undefined && { reason }) };
 }
 
-/** Milliseconds since the epoch that a local clock which is set does not disturb. */
+/**
+ * Milliseconds since the process began, which a local clock that is set does not disturb. Small whole numbers take no memory of
+ * their own in an object.
+ */
 function steadyNow(): number {
-  return performance.timeOrigin + performance.now();
+  return Math.round(performance.now());
 }
