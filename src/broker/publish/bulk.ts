@@ -1,8 +1,10 @@
 import type { LinedMessage } from '../connection/client-internals.js';
-import type { Appended } from './commit-options.js';
-import type { Settle } from './pending-writes.js';
+import type { Appended, Settle } from './commit-options.js';
 
-/** Many writes of one caller, none with an expectation. Each message is made when it is sent: thousands that are kept are much work for the collector. */
+/**
+ * Many writes of one caller, none with an expectation. Each message is made when it is sent: thousands that are kept are much
+ * work for the collector.
+ */
 export interface Bulk {
   readonly size: number;
   /** Of all bodies, and of the largest one. */

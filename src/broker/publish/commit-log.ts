@@ -10,8 +10,9 @@ import {
   type CommitLogOptions,
   type ReadLast,
   type ServerSync,
+  type Settle,
 } from './commit-options.js';
-import { messageOf, nextBatch, type PendingWrite, PendingWrites, type Settle } from './pending-writes.js';
+import { messageOf, nextBatch, type PendingWrite, PendingWrites } from './pending-writes.js';
 import { UnansweredWrites } from './unanswered-writes.js';
 import { closedError, conflict, givenUp, noStream, refused } from './write-errors.js';
 import { type Answer, WriteSender } from './write-sender.js';
@@ -104,8 +105,8 @@ export class CommitLog {
     if (bulk.size === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
       const parts = partsOf(bulk, this.#largest, performance.now() + this.#limits.giveUpMs, resolve);
-      const isBatch = bulk.size >= this.#limits.batchFrom && !this.#mayGoSingly(bulk.size);
-      if (isBatch && this.#pending.addBulk(bulk)) {
+      const isFew = bulk.size < this.#limits.batchFrom || this.#mayGoSingly(bulk.size);
+      if (!isFew && this.#pending.addBulk(bulk)) {
         this.#bulks.push(...parts);
         this.#flushSoon();
       } else for (const part of parts) this.#acceptEach(part);
@@ -338,12 +339,12 @@ export class CommitLog {
 
   /** Whether a write may be sent once more; it fails otherwise. */
   #mayGoAgain(write: PendingWrite): boolean {
-    const isOver = this.#isEnded || this.#connection.isClosed();
     const isLate = performance.now() >= write.deadlineMs;
-    const error = isOver
-      ? closedError(write.maybeStored)
-      : (this.#pending.tooLarge(write) ??
-        (isLate && givenUp(write, this.#limits.giveUpMs, this.unanswered.reason)));
+    const error =
+      this.#isEnded || this.#connection.isClosed()
+        ? closedError(write.maybeStored)
+        : (this.#pending.tooLarge(write) ??
+          (isLate && givenUp(write, this.#limits.giveUpMs, this.unanswered.reason)));
     if (error) this.#pending.fail(write, error);
     return !error;
   }

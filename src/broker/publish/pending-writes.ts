@@ -2,11 +2,8 @@ import { atMost } from '../../jobs/deadline.js';
 import { bytesOf, type LinedMessage } from '../connection/client-internals.js';
 import type { StreamState } from '../topology/missing-streams.js';
 import type { Bulk, BulkPart } from './bulk.js';
-import { type Append, type Appended, headerLines } from './commit-options.js';
+import { type Append, type Appended, headerLines, type Settle } from './commit-options.js';
 import { backpressure, closedError, overPayload, unsendable } from './write-errors.js';
-
-/** Gives the caller the answer to one of its writes. */
-export type Settle = (index: number, outcome: Appended | Error) => void;
 
 /** A write whose caller has no answer yet: gathered, sent, or to be sent again. */
 export interface PendingWrite {
