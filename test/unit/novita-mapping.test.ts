@@ -6,13 +6,15 @@ import {
   mapOffer,
   mapStatus,
   mapTemplate,
+  toCreateFields,
+  toPortsString,
+} from '../../src/gpu/novita/novita-mapping.js';
+import {
   type NovitaInstance,
   novitaInstanceSchema,
   novitaProductSchema,
   novitaTemplateSchema,
-  toCreateFields,
-  toPortsString,
-} from '../../src/gpu/novita/novita-mapping.js';
+} from '../../src/gpu/novita/novita-schemas.js';
 import type { OfferQuery } from '../../src/gpu/provider.js';
 
 /** As `GET /gpu/instance` answers for a running pay-as-you-go instance. */

@@ -19,6 +19,11 @@ import {
   mapInstance,
   mapOffer,
   mapTemplate,
+  refusedPrice,
+  toCreateFields,
+  toNovitaBilling,
+} from './novita-mapping.js';
+import {
   type NovitaInstance,
   novitaActionSchema,
   novitaClusterListSchema,
@@ -28,10 +33,7 @@ import {
   novitaProductListSchema,
   novitaTemplateSchema,
   readListed,
-  refusedPrice,
-  toCreateFields,
-  toNovitaBilling,
-} from './novita-mapping.js';
+} from './novita-schemas.js';
 
 /** Instances per page of a list call. */
 export const NOVITA_PAGE_SIZE = 100;

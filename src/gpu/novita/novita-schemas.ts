@@ -1,0 +1,125 @@
+/** What the answers of the API hold, as far as Jetfleet reads them. */
+import { z } from 'zod';
+import { isInstanceId } from '../provider.js';
+import { hasMessage } from './novita-errors.js';
+
+/** Numbers arrive as strings in places, and the other way round. */
+const text = z.union([z.string(), z.number()]).transform(String);
+const number = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .trim()
+      .regex(/^-?\d+(\.\d+)?$/),
+  ])
+  .transform(Number);
+const absentOr = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+/** A field that Jetfleet can do without: null, or of another type than documented, it counts as absent. */
+const readable = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .catch(undefined);
+const id = text.refine(isInstanceId, 'is no usable id');
+const gpuCount = number.pipe(z.int().min(1));
+/** Elements that cannot be read are left out; null stands for an empty list. */
+const listOf = <T extends z.ZodType>(schema: T) =>
+  z
+    .array(z.unknown())
+    .nullable()
+    .transform((elements) =>
+      (elements ?? []).flatMap((element) => {
+        const { success, data } = schema.safeParse(element);
+        return success ? [data] : [];
+      }),
+    );
+
+/**
+ * An instance as `GET /gpu/instance` gives it: what Jetfleet reads of it, other keys pass. Without an id and a status it
+ * says nothing; every other field is read by itself.
+ */
+export const novitaInstanceSchema = z.looseObject({
+  id,
+  name: readable(text),
+  status: z.string(),
+  clusterId: readable(text),
+  clusterName: readable(z.string()),
+  productId: readable(text),
+  gpuNum: readable(gpuCount),
+  portMappings: readable(
+    z.array(
+      readable(z.looseObject({ port: number, endpoint: readable(z.string()), type: readable(z.string()) })),
+    ),
+  ),
+  statusError: readable(z.looseObject({ state: readable(z.string()), message: readable(z.string()) })),
+  spotStatus: readable(z.string()),
+  spotReclaimTime: readable(text),
+  createdAt: readable(text),
+  lastStartedAt: readable(text),
+  lastStoppedAt: readable(text),
+});
+export type NovitaInstance = z.output<typeof novitaInstanceSchema>;
+
+/** One of a list is there whatever its status says. */
+const listedInstanceSchema = novitaInstanceSchema.extend({ status: z.string().catch('') });
+
+/** An empty list may come as null, which counts only beside a total of 0. */
+export const novitaInstanceListSchema = z
+  .looseObject({ instances: z.array(z.unknown()).nullable(), total: readable(number) })
+  .refine(({ instances, total }) => instances !== null || total === 0, 'instances is null')
+  .refine((body) => body.instances?.length || !hasMessage(body), 'instances is empty beside a message')
+  .transform(({ instances, total }) => ({ instances: instances ?? [], total }));
+
+/** An element of a list, or undefined when not even its id can be read. */
+export function readListed(element: unknown): NovitaInstance | undefined {
+  const parsed = listedInstanceSchema.safeParse(element);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** What stop and delete answer: nothing, or an object of no interest. */
+export const novitaActionSchema = z.looseObject({}).nullable();
+
+export const novitaCreatedSchema = z.looseObject({ id });
+
+export const novitaProductSchema = z.looseObject({
+  id,
+  name: z.string(),
+  availableDeploy: readable(z.boolean()),
+  inventoryState: readable(z.string()),
+  /** Empty: every cluster has it. */
+  regions: z.array(z.string()).nullish().catch(undefined),
+  price: readable(number),
+  spotPrice: readable(number),
+});
+export type NovitaProduct = z.output<typeof novitaProductSchema>;
+export const novitaProductListSchema = z
+  .looseObject({ data: listOf(novitaProductSchema) })
+  .refine((body) => body.data.length > 0 || !hasMessage(body), 'data is empty beside a message');
+
+const clusterSchema = z.looseObject({ id, name: readable(z.string()) });
+export const novitaClusterListSchema = z.looseObject({ data: listOf(clusterSchema) });
+export type NovitaCluster = { id: string; name?: string | undefined };
+
+/** Everything that create accepts. It is read strictly: what is dropped here is missing on an instance that is paid for. */
+export const novitaTemplateSchema = z.looseObject({
+  template: z.looseObject({
+    Id: absentOr(text),
+    image: absentOr(z.string()),
+    imageAuth: absentOr(text),
+    startCommand: absentOr(z.string()),
+    entrypoint: absentOr(z.string()),
+    minCudaVersion: absentOr(text),
+    ports: absentOr(z.array(z.looseObject({ type: z.string(), ports: absentOr(z.array(number)) }))),
+    envs: absentOr(z.array(z.looseObject({ key: z.string(), value: absentOr(text) }))),
+    tools: absentOr(
+      z.array(z.looseObject({ name: z.string(), port: absentOr(text), type: absentOr(z.string()) })),
+    ),
+    volumes: absentOr(
+      z.array(
+        z.looseObject({ type: absentOr(z.string()), id: absentOr(text), mountPath: absentOr(z.string()) }),
+      ),
+    ),
+  }),
+});
