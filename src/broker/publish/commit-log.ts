@@ -226,15 +226,12 @@ export class CommitLog {
     if (writes.length === 0) return;
     this.#inFlight++;
     if (writes.length >= this.#limits.batchFrom) {
-      this.#sender.sendBatch(
-        writes.length,
-        (index) => messageOf(writes[index] as PendingWrite),
-        (answer) => {
-          this.#inFlight--;
-          this.#onBatchAnswer(writes, answer);
-          this.#flush();
-        },
-      );
+      const messageAt = (index: number) => messageOf(writes[index] as PendingWrite);
+      this.#sender.sendBatch(writes.length, messageAt, (answer) => {
+        this.#inFlight--;
+        this.#onBatchAnswer(writes, answer);
+        this.#flush();
+      });
       return;
     }
     let left = writes.length;
