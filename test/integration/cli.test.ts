@@ -138,7 +138,8 @@ test('--delay and --run-at schedule a job, and --wait gives up in time', async (
     '--id',
     'never',
     '--wait',
-    '50ms',
+    // Long enough for a look-up on a busy machine.
+    '1s',
     '--json',
   ]);
   expect(waited.code).toBe(124);

@@ -142,9 +142,9 @@ describe('whoever waits for a job', () => {
 
   it('is told when the time is up, and how the job stands', async () => {
     const { id } = await fleet.queue.add(idle, 1);
-    await expect(fleet.queue.result(idle, id, { timeoutMs: 30 })).rejects.toMatchObject({
+    await expect(fleet.queue.result(idle, id, { timeoutMs: 1_000 })).rejects.toMatchObject({
       code: 'JETFLEET_WAIT_TIMEOUT',
-      message: `job ${id} did not end within 30 ms; it is queued`,
+      message: `job ${id} did not end within 1000 ms; it is queued`,
       retryable: true,
     });
     await expect(fleet.queue.result(idle, id, { timeoutMs: 20.5 })).rejects.toMatchObject({
