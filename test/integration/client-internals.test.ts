@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -55,6 +56,16 @@ function withoutClient(msg: Msg): Msg {
     },
   });
 }
+
+it('what follows no messages leaves at once', async () => {
+  const came = new Promise<void>((resolve) => {
+    connection.subscribe('behind', { max: 1, callback: () => resolve() });
+  });
+  await connection.flush();
+  publishAll(connection, []);
+  connection.publish('behind');
+  await expect(Promise.race([came, delay(1_000, 'late')])).resolves.toBeUndefined();
+});
 
 it('ordinary headers are read without the client', async () => {
   const [msg] = await received([ORDINARY]);

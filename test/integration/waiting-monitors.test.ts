@@ -105,7 +105,7 @@ describe('a monitor among very many', () => {
     await watched({ id: 'other' });
     await readMore(4);
     const route = 'GET /gpu/instance';
-    fleet.simulator.faults.add({ kind: 'slow', delayMs: 1_500, times: 1, route });
+    fleet.simulator.faults.add({ kind: 'slow', delayMs: 20_000, times: 1, route });
     const before = reads.length;
     await readMore(before + 8);
     const times = (jobId: string) => reads.slice(before).filter((read) => read.jobId === jobId).length;

@@ -45,8 +45,11 @@ const utf8 = new TextDecoder();
 export function publishAll(connection: NatsConnection, messages: Iterable<OutgoingMessage>): void {
   const { protocol } = connection as unknown as Partial<PrivateConnection>;
   const isOpen = !connection.isClosed() && !connection.isDraining();
-  if (isOpen && typeof protocol?.sendCommand === 'function') protocol.sendCommand(encodeMessages(messages));
-  else for (const message of messages) publishOne(connection, message);
+  if (isOpen && typeof protocol?.sendCommand === 'function') {
+    const bytes = encodeMessages(messages);
+    // Behind an empty command the client believes that its buffer is about to leave, and sends nothing for seconds.
+    if (bytes.length > 0) protocol.sendCommand(bytes);
+  } else for (const message of messages) publishOne(connection, message);
 }
 
 /** The headers of a received message as they came, or undefined for a message without any. */
