@@ -63,6 +63,7 @@ it('what follows no messages leaves at once', async () => {
   });
   await connection.flush();
   publishAll(connection, []);
+  await delay(1);
   connection.publish('behind');
   await expect(Promise.race([came, delay(1_000, 'late')])).resolves.toBeUndefined();
 });
