@@ -45,7 +45,9 @@ const utf8 = new TextDecoder();
 export function publishAll(connection: NatsConnection, messages: Iterable<OutgoingMessage>): void {
   const { protocol } = connection as unknown as Partial<PrivateConnection>;
   const isOpen = !connection.isClosed() && !connection.isDraining();
-  if (isOpen && typeof protocol?.sendCommand === 'function') {
+  // The client's own way costs one message no more.
+  const isOne = Array.isArray(messages) && messages.length === 1;
+  if (!isOne && isOpen && typeof protocol?.sendCommand === 'function') {
     const bytes = encodeMessages(messages);
     // Behind an empty command the client believes that its buffer is about to leave, and sends nothing for seconds.
     if (bytes.length > 0) protocol.sendCommand(bytes);
