@@ -70,8 +70,6 @@ function event(id: string, lastSeq?: number, body = id): Append {
 async function appendAll(log: CommitLog, ids: readonly string[]): Promise<Map<number, Appended | Error>> {
   const exceptions = await log.appendBulk({
     size: ids.length,
-    bytes: ids.join('').length,
-    largestBytes: Math.max(0, ...ids.map((id) => id.length)),
     bytesAt: (index) => (ids[index] as string).length,
     messageAt: (index) => {
       const { subject, data, expect: none } = event(ids[index] as string, 0);
@@ -179,6 +177,13 @@ describe('commit log', () => {
     expect(await appendAll(log, [])).toEqual(new Map());
   });
 
+  it('keeps a batch of many within its bytes', async () => {
+    const { log, sent } = spied({ maxBatchBytes: 1_000 });
+    const ids = Array.from({ length: 100 }, (_, n) => `bytes-${test}-${n}-`.padEnd(50, 'x'));
+    expect(await appendAll(log, ids)).toEqual(new Map());
+    expect(sent).toEqual({ messages: 100, commits: 5 });
+  });
+
   it.each([
     ['few', 3],
     ['more than may wait', 40],
@@ -199,8 +204,6 @@ describe('commit log', () => {
     const bodies = [...Array.from({ length: 20 }, (_, n) => `body ${n}`), large];
     const exceptions = await log.appendBulk({
       size: bodies.length,
-      bytes: bodies.join('').length,
-      largestBytes: large.length,
       bytesAt: (index) => (bodies[index] as string).length,
       messageAt: (index) => {
         const data = bodies[index] as string;

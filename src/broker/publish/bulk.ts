@@ -7,10 +7,8 @@ import type { Appended, Settle } from './commit-options.js';
  */
 export interface Bulk {
   readonly size: number;
-  /** Of all bodies, and of the largest one. */
-  readonly bytes: number;
-  readonly largestBytes: number;
   messageAt(index: number): LinedMessage;
+  /** Of its body. */
   bytesAt(index: number): number;
 }
 
@@ -22,37 +20,64 @@ export interface BulkException {
 
 /** Writes of a bulk that go as one batch. */
 export interface BulkPart {
-  readonly bulk: Bulk;
+  readonly waiting: WaitingBulk;
   /** Place of the first one, and behind the last one. */
   readonly from: number;
   readonly to: number;
-  /** When to give them up, ms of `performance.now()`. */
-  readonly deadlineMs: number;
-  /** All of them are stored. */
-  onStored(): void;
-  readonly settle: Settle;
+  /** Of all bodies. */
+  readonly bytes: number;
 }
 
-/** @param onEnd called with the exceptions, once each write has its answer */
-export function partsOf(
-  bulk: Bulk,
-  most: number,
-  deadlineMs: number,
-  onEnd: (exceptions: BulkException[]) => void,
-): BulkPart[] {
-  const exceptions: BulkException[] = [];
-  let left = bulk.size;
-  const end = (count: number) => {
-    left -= count;
-    if (left === 0) onEnd(exceptions);
+/** A bulk that waits for its batches. */
+export class WaitingBulk {
+  readonly bulk: Bulk;
+  /** Of all bodies, and of the largest one. */
+  readonly bytes: number;
+  readonly largestBytes: number;
+  /** When to give it up, ms of `performance.now()`. */
+  readonly deadlineMs: number;
+  readonly #onEnd: (exceptions: BulkException[]) => void;
+  readonly #exceptions: BulkException[] = [];
+  #next = 0;
+  #unanswered: number;
+
+  /** @param onEnd called with the exceptions, once each write has its answer */
+  constructor(bulk: Bulk, deadlineMs: number, onEnd: (exceptions: BulkException[]) => void) {
+    this.bulk = bulk;
+    this.deadlineMs = deadlineMs;
+    this.#onEnd = onEnd;
+    this.#unanswered = bulk.size;
+    let [sum, largest] = [0, 0];
+    for (let index = 0; index < bulk.size; index++) {
+      const bytes = bulk.bytesAt(index);
+      sum += bytes;
+      largest = Math.max(largest, bytes);
+    }
+    this.bytes = sum;
+    this.largestBytes = largest;
+  }
+
+  get isTaken(): boolean {
+    return this.#next === this.bulk.size;
+  }
+
+  /** The next writes for a batch, all by default. One goes in any case, however large. */
+  take(most = Number.POSITIVE_INFINITY, mostBytes = Number.POSITIVE_INFINITY): BulkPart {
+    const from = this.#next;
+    const end = Math.min(from + most, this.bulk.size);
+    let bytes = 0;
+    while (this.#next < end && bytes < mostBytes) bytes += this.bulk.bytesAt(this.#next++);
+    return { waiting: this, from, to: this.#next, bytes };
+  }
+
+  readonly settle: Settle = (index, outcome) => {
+    if (outcome instanceof Error || outcome.duplicate) this.#exceptions.push({ index, outcome });
+    this.answered(1);
   };
-  const settle: Settle = (index, outcome) => {
-    if (outcome instanceof Error || outcome.duplicate) exceptions.push({ index, outcome });
-    end(1);
-  };
-  return Array.from({ length: Math.ceil(bulk.size / most) }, (_, part) => {
-    const from = part * most;
-    const to = Math.min(from + most, bulk.size);
-    return { bulk, from, to, deadlineMs, onStored: () => end(to - from), settle };
-  });
+
+  /** So many more have their answer. */
+  answered(count: number): void {
+    this.#unanswered -= count;
+    if (this.#unanswered === 0) this.#onEnd(this.#exceptions);
+  }
 }

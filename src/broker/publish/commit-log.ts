@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { defined } from '../../jobs/defined.js';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
 import { NO_STREAMS_MADE, type StreamMaker } from '../topology/missing-streams.js';
-import { type Bulk, type BulkException, type BulkPart, partsOf } from './bulk.js';
+import { type Bulk, type BulkException, WaitingBulk } from './bulk.js';
 import {
   type Append,
   type Appended,
@@ -49,8 +49,8 @@ export class CommitLog {
   #gathered: PendingWrite[] = [];
   /** What waits for its batch. */
   #queue: PendingWrite[] = [];
-  /** What goes as it is, each part a batch. */
-  #bulks: BulkPart[] = [];
+  /** What goes in batches of its own. */
+  #bulks: WaitingBulk[] = [];
   #isTurnAwaited = false;
   /** Groups that are sent again as soon as there is room. */
   #again: PendingWrite[][] = [];
@@ -104,12 +104,12 @@ export class CommitLog {
   appendBulk(bulk: Bulk): Promise<BulkException[]> {
     if (bulk.size === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
-      const parts = partsOf(bulk, this.#largest, performance.now() + this.#limits.giveUpMs, resolve);
+      const waiting = new WaitingBulk(bulk, performance.now() + this.#limits.giveUpMs, resolve);
       const isFew = bulk.size < this.#limits.batchFrom || this.#mayGoSingly(bulk.size);
-      if (!isFew && this.#pending.addBulk(bulk)) {
-        this.#bulks.push(...parts);
+      if (!isFew && this.#pending.addBulk(waiting)) {
+        this.#bulks.push(waiting);
         this.#flushSoon();
-      } else for (const part of parts) this.#acceptEach(part);
+      } else this.#acceptEach(waiting);
     });
   }
 
@@ -123,7 +123,7 @@ export class CommitLog {
   close(): void {
     this.#pending.close();
     this.#isEnded = true;
-    const bulk = this.#bulks.flatMap((part) => this.#pending.writesOf(part));
+    const bulk = this.#bulks.flatMap((each) => this.#pending.writesOf(each.take()));
     const unsent = [...this.#gathered, ...this.#queue, ...bulk];
     this.#gathered = [];
     this.#queue = [];
@@ -139,8 +139,8 @@ export class CommitLog {
     this.#flushSoon();
   }
 
-  #acceptEach({ bulk, from, to, settle }: BulkPart): void {
-    for (let index = from; index < to; index++) {
+  #acceptEach({ bulk, settle }: WaitingBulk): void {
+    for (let index = 0; index < bulk.size; index++) {
       const { subject, data, lines } = bulk.messageAt(index);
       this.#accept({ subject, data, headers: lines }, index, settle);
     }
@@ -184,7 +184,7 @@ export class CommitLog {
       const again = this.#again.shift();
       if (again) this.#send(again.filter((write) => this.#mayGoAgain(write)));
       else if (this.#queue.length >= this.#enough) this.#sendNext();
-      else if (!this.#sendPart(this.#bulks.shift())) return;
+      else if (!this.#sendBulk(this.#bulks[0])) return;
     }
   }
 
@@ -195,20 +195,18 @@ export class CommitLog {
   }
 
   /** @returns whether there was one */
-  #sendPart(part: BulkPart | undefined): boolean {
-    if (!part) return false;
-    const { bulk, from, to } = part;
+  #sendBulk(bulk: WaitingBulk | undefined): boolean {
+    if (!bulk) return false;
+    const part = bulk.take(this.#largest, this.#limits.maxBatchBytes);
+    if (bulk.isTaken) this.#bulks.shift();
+    const messageAt = (place: number) => bulk.bulk.messageAt(part.from + place);
     this.#inFlight++;
-    this.#sender.sendBatch(
-      to - from,
-      (place) => bulk.messageAt(from + place),
-      (answer) => {
-        this.#inFlight--;
-        if (answer.kind === 'stored') this.#pending.succeedAll(part);
-        else this.#onBatchAnswer(this.#pending.writesOf(part), answer);
-        this.#flush();
-      },
-    );
+    this.#sender.sendBatch(part.to - part.from, messageAt, (answer) => {
+      this.#inFlight--;
+      if (answer.kind === 'stored') this.#pending.succeedAll(part);
+      else this.#onBatchAnswer(this.#pending.writesOf(part), answer);
+      this.#flush();
+    });
     return true;
   }
 

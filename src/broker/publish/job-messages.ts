@@ -88,8 +88,6 @@ export class JobMessages {
       const sizes = own.map(({ body }) => Buffer.byteLength(body));
       const exceptions = await this.#logs[kind].appendBulk({
         size: own.length,
-        bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-        largestBytes: sizes.reduce((largest, bytes) => Math.max(largest, bytes), 0),
         messageAt: (index) => envelopes.messageOf(own[index] as Job),
         bytesAt: (index) => sizes[index] as number,
       });

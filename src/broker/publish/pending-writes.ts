@@ -1,7 +1,7 @@
 import { atMost } from '../../jobs/deadline.js';
 import { bytesOf, type LinedMessage } from '../connection/client-internals.js';
 import type { StreamState } from '../topology/missing-streams.js';
-import type { Bulk, BulkPart } from './bulk.js';
+import type { BulkPart, WaitingBulk } from './bulk.js';
 import { type Append, type Appended, headerLines, type Settle } from './commit-options.js';
 import { backpressure, closedError, overPayload, unsendable } from './write-errors.js';
 
@@ -60,7 +60,7 @@ export class PendingWrites {
   }
 
   /** @returns whether all of them may go together; otherwise each is to be added, and gets its own answer */
-  addBulk({ size, bytes, largestBytes }: Bulk): boolean {
+  addBulk({ bulk: { size }, bytes, largestBytes }: WaitingBulk): boolean {
     const { maxWaiting, maxWaitingBytes } = this.#limits;
     const fits = this.#count + size <= maxWaiting && this.#bytes + bytes <= maxWaitingBytes;
     if (this.#isClosed || !fits || this.#isTooLarge(largestBytes)) return false;
@@ -70,7 +70,7 @@ export class PendingWrites {
   }
 
   /** The writes of a part that did not go as a whole. */
-  writesOf({ bulk, from, to, deadlineMs, settle }: BulkPart): PendingWrite[] {
+  writesOf({ waiting: { bulk, deadlineMs, settle }, from, to }: BulkPart): PendingWrite[] {
     return Array.from({ length: to - from }, (_, place) => {
       const index = from + place;
       const { subject, data, lines } = bulk.messageAt(index);
@@ -79,18 +79,18 @@ export class PendingWrites {
     });
   }
 
-  succeedAll({ bulk, from, to, onStored }: BulkPart): void {
-    for (let index = from; index < to; index++) this.#end(bulk.bytesAt(index));
-    onStored();
+  succeedAll({ waiting, from, to, bytes }: BulkPart): void {
+    this.#end(to - from, bytes);
+    waiting.answered(to - from);
   }
 
   succeed(write: PendingWrite, appended: Appended): void {
-    this.#end(write.bytes);
+    this.#end(1, write.bytes);
     write.settle(write.index, appended);
   }
 
   fail(write: PendingWrite, error: Error): void {
-    this.#end(write.bytes);
+    this.#end(1, write.bytes);
     write.settle(write.index, error);
   }
 
@@ -134,9 +134,10 @@ export class PendingWrites {
     return this.tooLarge(write) ?? (isFull ? backpressure(this.#count, this.#bytes) : write);
   }
 
-  #end(bytes: number): void {
+  #end(count: number, bytes: number): void {
     this.#bytes -= bytes;
-    if (--this.#count === 0) this.#onIdle?.();
+    this.#count -= count;
+    if (this.#count === 0) this.#onIdle?.();
   }
 }
 
