@@ -91,14 +91,14 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     sees: new Set(['lost', 'ended-twice', 'path', 'attempts']),
   },
   'bare-cleanup': {
-    // The second job waits for the slot of the first one when it is cancelled.
+    // The second job waits for the slot of the first one when it is cancelled, and is removed before that one ends.
     plan: plan('bare-cleanup', {
       jobs: [
-        task('task-0', { ms: 2_500, end: 'ok' }),
+        task('task-0', { ms: 4_000, end: 'ok' }),
         { ...task('task-1', { ms: 10, end: 'ok' }), atMs: 300 },
       ],
       cancels: [{ id: 'task-1', atMs: 700 }],
-      faults: [{ kind: 'dying-cleanup', atMs: 0, forMs: 500, once: { id: 'task-1', state: 'cancelled' } }],
+      faults: [{ kind: 'dying-cleanup', atMs: 0, forMs: 4_000 }],
       taskSlots: 1,
     }),
     sees: new Set(['ended-twice', 'path', 'cancel']),

@@ -8,6 +8,7 @@ import { createNovitaProvider, type GpuProvider } from '../../src/gpu/index.js';
 import {
   complete,
   gpuInstances,
+  JetfleetError,
   type JobAborted,
   type JobContext,
   JobQueueService,
@@ -120,8 +121,10 @@ async function clean(config: WorkerConfig): Promise<void> {
   await queue.connect();
   await tell({ type: 'started' });
   for (;;) {
-    // It fails while the broker is away.
-    await queue.cleanup(0).catch(() => {});
+    await queue.cleanup(0).catch((error) => {
+      // It fails while the broker is away.
+      if (!JetfleetError.is(error) || !error.retryable) throw error;
+    });
     await delay(CLEAN_AGAIN_MS);
   }
 }
