@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RetryOptions {
-  /** How long the call is repeated, in ms from now; infinite for as long as it takes. */
+  /** How long the call is repeated, in ms from its first failure; infinite for as long as it takes. */
   withinMs: number;
   pauseMs: number;
   /** Whether a failure may pass, so that the call is repeated. Throws what the caller should hear in its place. */
@@ -18,11 +18,12 @@ export async function retry<T>(
   call: (isAgain: boolean) => Promise<T>,
   { withinMs, pauseMs, mayPass }: RetryOptions,
 ): Promise<T> {
-  const endMs = performance.now() + withinMs;
+  let endMs: number | undefined;
   for (let isAgain = false; ; isAgain = true) {
     try {
       return await call(isAgain);
     } catch (error) {
+      endMs ??= performance.now() + withinMs;
       if (!(await mayPass(error)) || performance.now() > endMs) throw error;
     }
     await delay(pauseMs);

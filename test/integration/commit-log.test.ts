@@ -177,6 +177,17 @@ describe('commit log', () => {
     expect(await appendAll(log, [])).toEqual(new Map());
   });
 
+  it('lets a write by itself go between the batches of many', async () => {
+    const { log } = spied({ maxBatch: 100, maxInFlight: 2 });
+    const ended: string[] = [];
+    const many = Array.from({ length: 1_000 }, (_, n) => `list-${test}-${n}`);
+    const list = appendAll(log, many).then(() => ended.push('list'));
+    await new Promise((resolve) => setImmediate(resolve));
+    const one = log.append(event(`one-${test}`, 0)).then(() => ended.push('one'));
+    await Promise.all([list, one]);
+    expect(ended).toEqual(['one', 'list']);
+  });
+
   it('keeps a batch of many within its bytes', async () => {
     const { log, sent } = spied({ maxBatchBytes: 1_000 });
     const ids = Array.from({ length: 100 }, (_, n) => `bytes-${test}-${n}-`.padEnd(50, 'x'));

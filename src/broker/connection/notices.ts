@@ -16,7 +16,7 @@ export interface SweptNotice {
 /** An answer comes from as many processes as listen; when none has come for this long, all have. */
 const QUIET_MS = 250;
 /** Anybody can send notices: one that is longer is not read. Answers with charts are the longest, half of this. */
-export const MAX_NOTICE_BYTES = 512 * 1024;
+const MAX_NOTICE_BYTES = 512 * 1024;
 /** A notice that names a job or a worker and no more. */
 export const MAX_SHORT_NOTICE_BYTES = 4 * 1024;
 /** Answers to one question beyond this many, or this many bytes, are not read. */

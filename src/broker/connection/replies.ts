@@ -14,12 +14,9 @@ export class Replies {
     this.#connection = connection;
   }
 
-  /**
-   * Sends `body` at the end of this turn; answers leave in their order.
-   * @param reply where the server says that it has carried it out; defaults to nowhere
-   */
-  send(subject: string, body: string, reply?: string): void {
-    this.#waiting.push({ subject, reply, data: body });
+  /** Sends `body` at the end of this turn; answers leave in their order. */
+  send(subject: string, body: string): void {
+    this.#waiting.push({ subject, data: body });
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 

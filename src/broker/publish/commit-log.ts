@@ -174,16 +174,17 @@ export class CommitLog {
     this.#singles += writes.length;
     this.#sender.sendEach(writes, (write, answer) => {
       this.#singles--;
-      void this.#onAnswer(write, answer);
+      this.#onAnswer(write, answer);
       this.#flush();
     });
   }
 
+  /** A list that waits lets others go first: they would wait until all of it is stored. */
   #flush(): void {
     while (this.#isEnded || this.#inFlight < this.#limits.maxInFlight) {
       const again = this.#again.shift();
       if (again) this.#send(again.filter((write) => this.#mayGoAgain(write)));
-      else if (this.#queue.length >= this.#enough) this.#sendNext();
+      else if (this.#queue.length >= (this.#bulks.length > 0 ? 1 : this.#enough)) this.#sendNext();
       else if (!this.#sendBulk(this.#bulks[0])) return;
     }
   }
@@ -235,7 +236,7 @@ export class CommitLog {
     let left = writes.length;
     this.#sender.sendEach(writes, (write, answer) => {
       if (--left === 0) this.#inFlight--;
-      void this.#onAnswer(write, answer);
+      this.#onAnswer(write, answer);
       this.#flush();
     });
   }
@@ -258,21 +259,20 @@ export class CommitLog {
     else this.#sendAgain(batch, Math.ceil(batch.length / 2));
   }
 
-  async #onAnswer(write: PendingWrite, answer: Answer): Promise<void> {
-    const { append } = write;
-    if (answer.kind === 'stored') return this.#pending.succeed(write, answer);
-    if (answer.kind === 'silent') return this.#onSilence([write]);
-    if (answer.kind === 'denied') return this.#pending.fail(write, answer.error);
-    if (answer.kind === 'nobody') return this.#onNobody([write]);
-    if (answer.kind === 'busy') return this.#sendLater([write]);
-    if (answer.kind === 'in process') {
+  #onAnswer(write: PendingWrite, answer: Answer): void {
+    const { append, maybeStored } = write;
+    if (answer.kind === 'stored') this.#pending.succeed(write, answer);
+    else if (answer.kind === 'silent') this.#onSilence([write]);
+    else if (answer.kind === 'denied') this.#pending.fail(write, answer.error);
+    else if (answer.kind === 'nobody') void this.#onNobody([write]);
+    else if (answer.kind === 'busy') this.#sendLater([write]);
+    else if (answer.kind === 'in process') {
       write.maybeStored = true;
-      return this.#sendLater([write]);
-    }
-    if (answer.kind !== 'conflict') return this.#pending.fail(write, refused(append, answer));
-    const conflicted = conflict(append, answer.description);
-    if (!write.maybeStored || !append.expect) return this.#pending.fail(write, conflicted);
-    return this.#onRepeatedConflict(write, append.expect, conflicted);
+      this.#sendLater([write]);
+    } else if (answer.kind === 'conflict' && maybeStored && append.expect)
+      void this.#onRepeatedConflict(write, append.expect, conflict(append, answer.description));
+    else if (answer.kind === 'conflict') this.#pending.fail(write, conflict(append, answer.description));
+    else this.#pending.fail(write, refused(append, answer));
   }
 
   /** The stream was deleted, or another one has its place, or its replicas elect a leader. */

@@ -108,9 +108,11 @@ export class WriteSender {
     messageAt: (index: number) => LinedMessage,
     onAnswer: (answer: Answer) => void,
   ): void {
+    let subjects: ReadonlySet<string> | undefined;
     const isAmong = (subject: string) => {
-      for (let index = 0; index < size; index++) if (messageAt(index).subject === subject) return true;
-      return false;
+      // The server names each message that it refuses.
+      subjects ??= new Set(Array.from({ length: size }, (_, index) => messageAt(index).subject));
+      return subjects.has(subject);
     };
     const reply = this.#expect(isAmong, onAnswer);
     const mark = `Nats-Batch-Id: ${this.#id}-${this.#batches++}\r\nNats-Batch-Sequence: `;
