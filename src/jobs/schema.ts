@@ -35,10 +35,7 @@ export function assertSchema(name: string, value: unknown): void {
  * What a schema says of a value, at once or later. Never asks zod at once what it can only answer later: it would drop its promise,
  * whose rejection ends the process.
  */
-export async function checkWith<Output>(
-  schema: Schema<unknown, Output>,
-  value: unknown,
-): Promise<Checked<Output>> {
+async function checkWith<Output>(schema: Schema<unknown, Output>, value: unknown): Promise<Checked<Output>> {
   const { safeParseAsync } = schema as { safeParseAsync?: unknown };
   const checked =
     typeof safeParseAsync === 'function'
@@ -58,7 +55,7 @@ interface ZodLike<Output> {
 }
 
 /** The answer of zod in the words of the standard. */
-export function checkedByZod<Output>(parsed: ZodResult<Output>): Checked<Output> {
+function checkedByZod<Output>(parsed: ZodResult<Output>): Checked<Output> {
   if (parsed.success) return { value: parsed.data as Output };
   return { issues: parsed.error?.issues as readonly Issue[] };
 }
@@ -76,7 +73,7 @@ export function parsePayload<Output>(type: string, schema: z.ZodType<Output>, pa
  * @throws ValidationError `JETFLEET_PAYLOAD_UNKNOWN_KEY` when unknown keys are all that is wrong, else
  *   `JETFLEET_PAYLOAD_INVALID`; both list every problem by path
  */
-export function acceptedPayload<Output>(type: string, payload: unknown, checked: Checked<Output>): Output {
+function acceptedPayload<Output>(type: string, payload: unknown, checked: Checked<Output>): Output {
   if (!checked.issues) return checked.value;
   const issues = checked.issues as readonly Issue[];
   const onlyUnknownKeys = issues.length > 0 && issues.every(({ code }) => code === 'unrecognized_keys');

@@ -25,9 +25,8 @@ export async function readHistory(broker: Broker, id: string): Promise<RecordedT
   const history: RecordedTransition[] = [];
   const runs = new ImpliedRuns();
   let bytes = 0;
-  for (let seq = 1; history.length < MAX_RECORDS && bytes < MAX_BYTES; ) {
-    const stream = broker.subjects.streamName('events');
-    const page = await broker.read.page(stream, broker.subjects.eventsOf(id), seq, PAGE);
+  const { read, subjects } = broker;
+  for await (const page of read.pages(subjects.streamName('events'), subjects.eventsOf(id), 1, PAGE)) {
     for (const message of page) {
       bytes += message.data.length;
       const record = broker.recordOf(message);
@@ -35,9 +34,7 @@ export async function readHistory(broker: Broker, id: string): Promise<RecordedT
       if (run) history.push({ seq: message.seq, record: run, implied: true });
       if (record) history.push({ seq: message.seq, record });
     }
-    const last = page.at(-1);
-    if (!last || page.length < PAGE) break;
-    seq = last.seq + 1;
+    if (history.length >= MAX_RECORDS || bytes >= MAX_BYTES) break;
   }
   return history;
 }

@@ -73,7 +73,7 @@ async function findDue(broker: Broker, id: string): Promise<JobRecord | undefine
 }
 
 /** As {@link findJob}, in one round trip; a job that moves on just then may be missed. */
-export async function findTaken(broker: Broker, id: string): Promise<JobRecord | undefined> {
+async function findTaken(broker: Broker, id: string): Promise<JobRecord | undefined> {
   return (await findClaims(broker, id))[0];
 }
 

@@ -277,8 +277,9 @@ export abstract class QueueConnection implements AsyncDisposable {
 
   #open(lookOnly = !this.#createsStreams): Promise<Opened> {
     if (this.#closing) throw closedQueue();
-    this.#opening ??= Broker.open({ ...this.#options, known: this.known, lookOnly, logger: this.logger });
-    this.#opening.then(
+    if (this.#opening) return this.#opening;
+    const opening = Broker.open({ ...this.#options, known: this.known, lookOnly, logger: this.logger });
+    opening.then(
       ({ broker }) => {
         this.#opened = broker;
       },
@@ -287,7 +288,8 @@ export abstract class QueueConnection implements AsyncDisposable {
         this.#opening = undefined;
       },
     );
-    return this.#opening;
+    this.#opening = opening;
+    return opening;
   }
 }
 

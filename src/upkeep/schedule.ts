@@ -60,7 +60,7 @@ export class Schedule {
   async stop(last: () => Promise<void> = async () => {}): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    await atMost(STOP_MS, this.#running.then(last));
+    await atMost(STOP_MS, this.#running.then(last).catch(this.#options.onError));
   }
 
   #plan(pauseMs = this.#options.pauseMs()): void {

@@ -5,7 +5,7 @@ import { ValidationError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
-import type { CompletedWith, JobOutcome, OUTCOME, Snoozed } from '../jobs/outcome.js';
+import type { CompletedWith, OUTCOME, Snoozed } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import { type CheckedRun, checkedRun, RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import { assertSchema, type Schema } from '../jobs/schema.js';
@@ -166,6 +166,3 @@ function ownOf<T>(settings: Readonly<Record<string, T>> = {}, type: string): T |
 function invalid(type: string, problem: string): ValidationError {
   return new ValidationError('JETFLEET_OPTION_INVALID', `handler of ${type} ${problem}`);
 }
-
-/** What a chart ends with; re-exported so that charts need one import. */
-export type { JobOutcome };

@@ -22,7 +22,7 @@ import {
 } from './job-handler.js';
 import { rescheduleWaiting } from './outcome/job-writes.js';
 import { type ShutdownResult, WorkerEngine } from './worker-engine.js';
-import type { OnFailpoint } from './worker-services.js';
+import { heldJobOf, type OnFailpoint } from './worker-services.js';
 
 export interface JobWorkerOptions extends HandlerOverrides {
   /** Written on every record. Defaults to `<host>-<pid>-<random>`. */
@@ -186,11 +186,7 @@ export class JobWorkerService implements AsyncDisposable {
       logger: this.#engine.logger,
       userCode: queue.userCode,
       broker: () => queue.broker(),
-      heldJob: (id) => {
-        const held = this.#engine.runs.get(id);
-        if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
-        return held.context;
-      },
+      heldJob: (id) => heldJobOf(this.#engine.runs, id).context,
       reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
       checkWebhookUrl: (url, signal) => this.#engine.extensions.checkWebhookUrl(url, signal),
     };

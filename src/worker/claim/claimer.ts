@@ -61,8 +61,10 @@ export class Claimer {
   claim(candidate: Candidate): ClaimedJob | undefined | Promise<ClaimedJob | undefined> {
     if (!this.#mayBeginEarly(candidate)) return this.#byRecord(candidate);
     const checked = this.#payloads.of(candidate.job.request.payload);
-    if (!(checked instanceof Promise))
+    if (!(checked instanceof Promise)) {
+      candidate.checked = checked;
       return this.#unwritten(candidate, checked) ?? this.#byRecord(candidate);
+    }
     const beganMs = performance.now();
     return checked.then((later) => {
       candidate.checked = later;

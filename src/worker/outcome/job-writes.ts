@@ -7,8 +7,7 @@ import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../.
 import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
-import type { WorkKind } from '../../jobs/vocabulary.js';
-import { isTerminal } from '../../jobs/vocabulary.js';
+import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
 import { addFollowUp, assertFree } from '../../queue/job-add.js';
 import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
 import type { Logger } from '../../telemetry/logger.js';

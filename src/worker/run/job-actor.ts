@@ -15,12 +15,12 @@ import {
   resolveJobState,
 } from '../../../machines/index.js';
 import type { Inspector } from '../../inspect/inspector.js';
-import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { JobOutcome } from '../../jobs/outcome.js';
 import type { JobState } from '../../jobs/vocabulary.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { RegisteredHandler } from '../job-handler.js';
+import { heldJobOf } from '../worker-services.js';
 
 /** The logic that the job chart invokes while it runs: a handler as a promise, or the chart itself. */
 export function runLogic(
@@ -28,11 +28,7 @@ export function runLogic(
   { run }: RegisteredHandler,
 ): AnyActorLogic {
   if (run.kind === 'chart') return run.logic;
-  return fromPromise(async ({ input }: { input: RunInput }) => {
-    const held = runs.get(input.jobId);
-    if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${input.jobId} is not held any more`);
-    return held.run();
-  });
+  return fromPromise(async ({ input }: { input: RunInput }) => heldJobOf(runs, input.jobId).run());
 }
 
 /** What the job chart is given: the job as it was before its claim. */
