@@ -21,8 +21,9 @@ import {
   type TypedHandler,
 } from './job-handler.js';
 import { rescheduleWaiting } from './outcome/job-writes.js';
+import { heldJobOf } from './run/job-actor.js';
 import { type ShutdownResult, WorkerEngine } from './worker-engine.js';
-import { heldJobOf, type OnFailpoint } from './worker-services.js';
+import type { OnFailpoint } from './worker-services.js';
 
 export interface JobWorkerOptions extends HandlerOverrides {
   /** Written on every record. Defaults to `<host>-<pid>-<random>`. */

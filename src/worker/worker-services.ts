@@ -1,6 +1,5 @@
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/consume/delivery.js';
-import { JetfleetError } from '../jobs/errors.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
@@ -25,13 +24,6 @@ export interface HeldJob {
   superseded(): void;
   /** Somebody has begun to watch the job. */
   watched(): void;
-}
-
-/** @throws JetfleetError `JETFLEET_LEASE_LOST` for one that the worker does not run any more */
-export function heldJobOf<Job>(runs: ReadonlyMap<string, Job>, id: string): Job {
-  const held = runs.get(id);
-  if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
-  return held;
 }
 
 /** What all jobs of a worker share. */

@@ -15,12 +15,12 @@ import {
   resolveJobState,
 } from '../../../machines/index.js';
 import type { Inspector } from '../../inspect/inspector.js';
+import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { JobOutcome } from '../../jobs/outcome.js';
 import type { JobState } from '../../jobs/vocabulary.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { RegisteredHandler } from '../job-handler.js';
-import { heldJobOf } from '../worker-services.js';
 
 /** The logic that the job chart invokes while it runs: a handler as a promise, or the chart itself. */
 export function runLogic(
@@ -29,6 +29,13 @@ export function runLogic(
 ): AnyActorLogic {
   if (run.kind === 'chart') return run.logic;
   return fromPromise(async ({ input }: { input: RunInput }) => heldJobOf(runs, input.jobId).run());
+}
+
+/** @throws JetfleetError `JETFLEET_LEASE_LOST` for one that the worker does not run any more */
+export function heldJobOf<Job>(runs: ReadonlyMap<string, Job>, id: string): Job {
+  const held = runs.get(id);
+  if (!held) throw new JetfleetError('JETFLEET_LEASE_LOST', `job ${id} is not held any more`);
+  return held;
 }
 
 /** What the job chart is given: the job as it was before its claim. */
