@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
+import { forbiddenIn } from '../broker/connection/forbidden.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import {
@@ -91,10 +92,16 @@ function isAfter(one: StoredMessage, other: StoredMessage): boolean {
   return one.timeMs === other.timeMs ? one.subject > other.subject : one.timeMs > other.timeMs;
 }
 
-/** @returns whether it was removed, which takes a right that a user may lack */
+/**
+ * @returns whether it was removed, which takes a right that a user may lack
+ * @throws BrokerError when it is not known whether it was: the job may be there
+ */
 async function withdraw({ topology }: Broker, { stream, seq }: StoredAt): Promise<boolean> {
-  return topology.deleteMessage(stream, seq).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await topology.deleteMessage(stream, seq);
+    return true;
+  } catch (error) {
+    if (forbiddenIn(error)) return false;
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { openManager } from '../../src/broker/topology/manager.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
+  BrokerError,
   complete,
   defineJob,
   JobQueueService,
@@ -158,6 +159,21 @@ describe('an id', () => {
         (['jobs', 'webhooks', 'timers'] as const).map((kind) => broker.topology.purge(kind, '>')),
       );
     }
+  });
+
+  test('that cannot be given up is not told to be taken: the call can be repeated', async () => {
+    await using own = new JobQueueService({ servers: nats.url, namespace: `l${id}` });
+    const add = (payload: number) =>
+      own.addJob('lonely', payload, 'normal', { id: 'lost', delayMs: payload * 60_000 });
+    const { topology } = await own.broker();
+    const noLeader = new BrokerError('JETFLEET_NO_LEADER', 'no leader', { retryable: true });
+    vi.spyOn(topology, 'deleteMessage').mockRejectedValueOnce(noLeader);
+    const results = await Promise.allSettled([add(0), add(1)]);
+    const codes = results.map((each) => each.status === 'rejected' && each.reason.code);
+    expect([...codes].sort()).toEqual(['JETFLEET_ID_TAKEN', 'JETFLEET_NO_LEADER']);
+    const kept = codes.indexOf('JETFLEET_NO_LEADER');
+    expect(await add(kept)).toBe('lost');
+    expect(await own.getJob('lost')).toMatchObject({ payload: kept });
   });
 
   test('twice in one list is one job, and two different ones stop the list', async () => {
