@@ -22,14 +22,23 @@ test('a job that waits shows how often its handler attempts it, to any process',
   const { jobs } = await elsewhere.getJobs({ status: 'pending' });
   expect(jobs.map(({ maxAttempts }) => maxAttempts).sort()).toEqual([4, 7]);
 
+  // Whoever knows the settings of some seconds ago does not wait for those of now.
+  const later = performance.now() + 6_000;
+  const { topology } = await elsewhere.broker();
+  const asked = vi.spyOn(topology, 'consumers').mockImplementation(() => new Promise(() => {}));
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => later);
+  expect(await elsewhere.getJob(behind)).toMatchObject({ maxAttempts: 4 });
+  expect(asked).toHaveBeenCalledOnce();
+  clock.mockRestore();
+
   // A worker of a later version says otherwise.
   await worker.shutdown(0);
   await fleet.addWorker({
     patient: { maxAttempts: 5, concurrency: 1, handler: () => new Promise(() => {}) },
   });
-  await using later = new JobQueueService({ servers: nats.url, namespace });
+  await using another = new JobQueueService({ servers: nats.url, namespace });
   await vi.waitFor(async () => {
-    const { jobs: left } = await later.getJobs({ status: 'pending' });
+    const { jobs: left } = await another.getJobs({ status: 'pending' });
     expect(left.map(({ maxAttempts }) => maxAttempts)).toContain(5);
   });
 });

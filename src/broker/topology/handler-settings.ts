@@ -42,16 +42,20 @@ export class HandlerSettings {
     return info?.config.metadata?.[AFTER] === 'yes';
   }
 
-  /** Reads them, unless that was done a moment ago. Who may not read them goes without. Never rejects. */
+  /**
+   * Reads them, unless that was done a moment ago. Only the first time is waited for: then those from before are told while they
+   * are read again. Who may not read them goes without. Never rejects.
+   */
   async know(): Promise<void> {
     if (performance.now() < this.#staleMs) return;
+    const isFirst = this.#staleMs === Number.NEGATIVE_INFINITY;
     this.#reading ??= this.#read()
       .catch(() => {})
       .finally(() => {
         this.#reading = undefined;
         this.#staleMs = performance.now() + FRESH_MS;
       });
-    await this.#reading;
+    if (isFirst) await this.#reading;
   }
 
   /** Tells them, where they are not told already. */
