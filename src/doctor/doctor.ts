@@ -5,8 +5,8 @@ import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from '../instances/check-ins
 import { checkNumber } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import { isJobType } from '../jobs/vocabulary.js';
-import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
 import { checkConsumers } from '../upkeep/check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';

@@ -2,13 +2,11 @@ import { PerSecond } from '../broker/connection/notices.js';
 import { assertJobId } from '../jobs/job-id.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertFunction, assertOptions, checkName } from '../jobs/options.js';
-import { assertQueue } from '../queue/assert-queue.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { assertQueue } from '../queue/queue-connection.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 import { ANY } from '../wire/subjects.js';
 import { readRecord, readWorker } from './answers.js';
-
-export { type KnownChart, listCharts } from './known-charts.js';
 
 /** A worker that is busy may take so long to answer. */
 const GATHER_MS = 2_000;

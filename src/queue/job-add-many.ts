@@ -5,13 +5,13 @@ import { retry } from '../broker/retry.js';
 import { assertPayloadOf, definitionOf } from '../jobs/define-job.js';
 import { atPlace, BrokerError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
-import type { NewJob } from '../jobs/job-options.js';
+import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertObject } from '../jobs/options.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import { addChecked, assertSame } from './job-add.js';
-import { type CheckedJob, checkJob } from './job-request.js';
+import { type CheckedJob, checkJob, setTimes } from './job-request.js';
 
 /** A long list goes in parts of one batch each, two at once: far below what may wait in the commit log. */
 const PART = 5_000;
@@ -62,8 +62,17 @@ export async function checkPayloads(jobs: readonly NewJob[], checked: readonly C
   }
 }
 
-/** Stores checked jobs, each once; see `addJobs`. */
-export async function addMany(broker: Broker, jobs: readonly CheckedJob[]): Promise<string[]> {
+/**
+ * Stores checked jobs, each once; see `addJobs`.
+ * @param early the jobs as they were given, where the broker's time was not known yet
+ */
+export async function addMany(
+  broker: Broker,
+  jobs: readonly CheckedJob[],
+  early: readonly JobOptions[],
+): Promise<string[]> {
+  const nowMs = broker.clock.now();
+  for (const [index, options] of early.entries()) setTimes(jobs[index] as CheckedJob, options, nowMs);
   const underWay: Promise<unknown>[] = [];
   for (let start = 0; start < jobs.length; ) {
     if (underWay.length === PARTS_AT_ONCE) await underWay.shift();

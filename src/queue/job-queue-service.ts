@@ -30,9 +30,9 @@ import {
   type RedriveFilter,
   redriveJob,
   redriveJobs,
+  rerunJob,
 } from './job-redrive.js';
-import { checkJob } from './job-request.js';
-import { rerunJob } from './job-rerun.js';
+import { checkJob, setTimes } from './job-request.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
 import { KnownIds } from './list/known-ids.js';
@@ -79,8 +79,7 @@ export class JobQueueService extends QueueConnection {
     priority: JobPriority = JobPriority.NORMAL,
     options: JobOptions = {},
   ): Promise<string> {
-    const check = (nowMs: number) => checkJob(this.known, type, payload, priority, options, nowMs);
-    return (await this.useChecked(check, addChecked)).id;
+    return (await this.addOrFind(type, payload, priority, options)).id;
   }
 
   /**
@@ -104,7 +103,7 @@ export class JobQueueService extends QueueConnection {
 
   /**
    * As {@link addJob}, and gives the job where it was there already.
-   * @param job its definition, whose schema checks the payload
+   * @param definition whose schema checks the payload
    * @internal
    */
   async addOrFind(
@@ -112,10 +111,15 @@ export class JobQueueService extends QueueConnection {
     payload: unknown,
     priority: JobPriority,
     options: JobOptions,
-    job?: JobDefinition,
+    definition?: JobDefinition,
   ): Promise<AddedJob> {
-    const check = (nowMs: number) => checkJob(this.known, type, payload, priority, options, nowMs);
-    return this.useChecked(check, addChecked, job && (({ body }) => assertPayloadOf(job, body)));
+    const isTimeKnown = this.isConnected !== undefined;
+    const job = checkJob(this.known, type, payload, priority, options, this.now());
+    const add = (broker: Broker) => {
+      if (!isTimeKnown) setTimes(job, options, broker.clock.now());
+      return addChecked(broker, job);
+    };
+    return this.use(add, definition && (() => assertPayloadOf(definition, job.body)));
   }
 
   /**
@@ -125,8 +129,10 @@ export class JobQueueService extends QueueConnection {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const check = (nowMs: number) => checkJobs(this.known, jobs, nowMs);
-    return this.useChecked(check, addMany, (checked) => checkPayloads(jobs, checked));
+    const isTimeKnown = this.isConnected !== undefined;
+    const checked = checkJobs(this.known, jobs, this.now());
+    const add = (broker: Broker) => addMany(broker, checked, isTimeKnown ? [] : jobs);
+    return this.use(add, () => checkPayloads(jobs, checked));
   }
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */

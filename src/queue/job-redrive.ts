@@ -1,12 +1,15 @@
 import type { Broker } from '../broker/broker.js';
+import { forbiddenIn } from '../broker/connection/forbidden.js';
 import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
+import { isoTime } from '../jobs/iso-time.js';
 import { checkFacts } from '../jobs/job-check.js';
+import { derivedId, generateJobId } from '../jobs/job-id.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
 import { checkedTime } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
-import { isJobType } from '../jobs/vocabulary.js';
+import { isJobType, isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
@@ -34,6 +37,23 @@ export async function redriveJob(
   const { record, failure } = await queueAgain(broker, id, options);
   await broker.topology.deleteMessage('events', failure);
   return record;
+}
+
+/**
+ * Runs a job once more that has ended: a FAILED one as the same job, a COMPLETED one as a new one.
+ * @returns the id of the job that runs
+ * @throws JetfleetError `JETFLEET_NOT_FOUND`, also for a job of another type; ConflictError when it has not ended
+ */
+export async function rerunJob(broker: Broker, type: string, id: string): Promise<string> {
+  const job = await findJob(broker, id);
+  if (job?.type !== type) {
+    throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no job ${JSON.stringify(id)} of type ${type}`);
+  }
+  if (!isTerminal(job.status)) throw new ConflictError(`job ${id} is ${job.state}: it is on its way`);
+  if (job.status === 'failed') return (await redriveJob(broker, id)).id;
+  const again = derivedId(id, `again-${generateJobId()}`);
+  await broker.jobs.enqueue({ ...requestOf(job), id: again, createdAt: isoTime(broker.clock.now()) });
+  return again;
 }
 
 /** A job that is queued again, and the sequence of the failure that it no longer has. */
@@ -141,7 +161,7 @@ function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
     status: 'pending',
     state: 'queued',
     attempt: 0,
-    updatedAt: new Date(nowMs).toISOString(),
+    updatedAt: isoTime(nowMs),
     redrives: (before.redrives ?? 0) + 1,
     failures: [...(before.failures ?? []), failure].slice(-MAX_PAST_FAILURES),
   };
@@ -170,11 +190,7 @@ async function forgetFailures(
   else
     await topology
       .purge('events', filter, upTo)
-      .catch((error) => (isForbidden(error) ? oneByOne() : Promise.reject(error)));
-}
-
-function isForbidden(error: unknown): boolean {
-  return JetfleetError.is(error) && error.code === 'JETFLEET_BROKER_FORBIDDEN';
+      .catch((error) => (forbiddenIn(error) ? oneByOne() : Promise.reject(error)));
 }
 
 /** How a job failed whose message held no payload that could be kept. */

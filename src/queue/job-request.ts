@@ -25,7 +25,7 @@ const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
 export interface CheckedJob {
   request: JobRequest;
   body: string;
-  runAtMs?: number;
+  runAtMs?: number | undefined;
 }
 
 /**
@@ -44,7 +44,7 @@ export function checkJob(
   assertOptions('options', options, JOB_OPTIONS);
   const { id, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
   // Spreads would cost a list of many jobs half as much again.
-  const request: JobRequest = { id: id as string, type, priority, payload, createdAt: isoTime(nowMs) };
+  const request: JobRequest = { id: id as string, type, priority, payload, createdAt: '' };
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
   if (webhookUrl !== undefined) request.webhookUrl = webhookUrl;
@@ -58,8 +58,18 @@ export function checkJob(
     request.id = generateJobId();
     request.isNew = true;
   }
-  const runAtMs = startTime(options, nowMs);
-  return runAtMs === undefined ? { request, body } : { request, body, runAtMs };
+  const job: CheckedJob = { request, body };
+  setTimes(job, options, nowMs);
+  return job;
+}
+
+/**
+ * Sets when a job was added, and when it starts: once more where only then the broker's time is known.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
+ */
+export function setTimes(job: CheckedJob, options: JobOptions, nowMs: number): void {
+  job.request.createdAt = isoTime(nowMs);
+  job.runAtMs = startTime(options, nowMs);
 }
 
 function startTime({ delayMs, runAt }: JobOptions, nowMs: number): number | undefined {

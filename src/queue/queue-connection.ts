@@ -6,7 +6,8 @@ import { checkTopology, type TopologyOptions } from '../broker/topology/stream-c
 import { atMost } from '../jobs/deadline.js';
 import { assertDefinition, type JobDefinition } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
-import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { excerptOf } from '../jobs/excerpt.js';
 import { KnownJobs } from '../jobs/known-jobs.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
@@ -70,6 +71,8 @@ interface Opened {
 
 /** What a queue is besides what it does with jobs. */
 export abstract class QueueConnection implements AsyncDisposable {
+  /** Prefix of subjects and streams; empty for none. */
+  readonly namespace: string;
   /** The logger that the queue was given, made such that its methods never throw. */
   readonly logger: Logger;
   /** @internal */
@@ -106,21 +109,17 @@ export abstract class QueueConnection implements AsyncDisposable {
     }
     checkText('namespace', options.namespace);
     checkBoolean('createStreams', options.createStreams);
-    const { JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
+    const { JETFLEET_NAMESPACE, JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
+    this.namespace = options.namespace ?? JETFLEET_NAMESPACE ?? '';
     const { replicas = JETFLEET_REPLICAS ? Number(JETFLEET_REPLICAS) : undefined } = options;
     const { sync = JETFLEET_SYNC || undefined } = options;
     checkSync(sync);
     checkTopology({ ...options, replicas });
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
-    this.#options = { ...options, ...defined({ replicas, sync }) };
+    this.#options = { ...options, namespace: this.namespace, ...defined({ replicas, sync }) };
     this.userCode = new UserCode(options.logger ?? silentLogger);
     this.logger = this.userCode.logger;
-  }
-
-  /** Prefix of subjects and streams; empty for none. */
-  get namespace(): string {
-    return this.#options.namespace ?? process.env.JETFLEET_NAMESPACE ?? '';
   }
 
   /** How this queue creates its streams and consumers; workers on it go by the same. */
@@ -195,36 +194,18 @@ export abstract class QueueConnection implements AsyncDisposable {
     return this.#closed.signal;
   }
 
-  /** Does something that a close has to wait for. */
-  protected async use<R>(work: (broker: Broker) => Promise<R>): Promise<R> {
-    this.#underWay++;
-    try {
-      return await work(await this.broker());
-    } finally {
-      this.#end();
-    }
-  }
-
   /**
-   * As {@link use}, with what a caller asks for. It is checked before anything is sent, and once more when only then the broker's
-   * time is known.
-   * @param passed a check that takes a while: what it refuses is refused also where no broker answers
+   * Does something that a close has to wait for.
+   * @param check takes a while; what it refuses is refused also where no broker answers
    */
-  protected async useChecked<T, R>(
-    check: (nowMs: number) => T,
-    work: (broker: Broker, checked: T) => Promise<R>,
-    passed?: (checked: T) => Promise<void>,
-  ): Promise<R> {
-    const isTimeKnown = this.#opened !== undefined;
-    const checked = check(this.now());
+  protected async use<R>(work: (broker: Broker) => Promise<R>, check?: () => Promise<void>): Promise<R> {
     this.#underWay++;
     try {
       const opening = this.broker();
       // It is waited for once the check is passed; until then Node would take its failure for one that nobody handles.
-      if (passed) opening.catch(() => {});
-      if (passed) await passed(checked);
-      const broker = await opening;
-      return await work(broker, isTimeKnown ? checked : check(broker.clock.now()));
+      if (check) opening.catch(() => {});
+      await check?.();
+      return await work(await opening);
     } finally {
       this.#end();
     }
@@ -267,6 +248,7 @@ export abstract class QueueConnection implements AsyncDisposable {
       });
       await atMost(limitMs - SEND_WITHIN_MS, idle);
     }
+    // Whoever waited for it has heard why it failed.
     const opened = await this.#opening?.catch(() => undefined);
     await opened?.broker.close(Math.max(SEND_WITHIN_MS, end - performance.now()));
   }
@@ -291,6 +273,18 @@ export abstract class QueueConnection implements AsyncDisposable {
     this.#opening = opening;
     return opening;
   }
+}
+
+/**
+ * Of whatever copy of the package it is.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for what is no queue
+ */
+export function assertQueue(queue: unknown): void {
+  if (typeof (queue as { brokerAsItIs?: unknown } | null | undefined)?.brokerAsItIs === 'function') return;
+  throw new ValidationError(
+    'JETFLEET_OPTION_INVALID',
+    `queue must be a JobQueueService, got ${excerptOf(queue)}`,
+  );
 }
 
 function closedQueue(): JetfleetError {

@@ -42,6 +42,15 @@ describe('adding', () => {
     for (const id of ids) expect(id).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
   });
 
+  test('jobs by the first call of a process takes them as they are then', async () => {
+    await using queue = new JobQueueService({ servers: nats.url, namespace: 'first_call' });
+    const payload = { n: 1 };
+    const adding = queue.addJobs([{ type: 'demo', payload, delayMs: 60_000 }]);
+    payload.n = 2;
+    const [id = ''] = await adding;
+    expect(await queue.getJob(id)).toMatchObject({ payload: { n: 1 }, state: 'scheduled' });
+  });
+
   test('the same id twice is one job, whichever way it is added', async () => {
     await using fleet = await startFleet({ nats, ...queueOnly });
     const job = { type: 'demo', payload: 1, id: 'once' };
@@ -258,6 +267,12 @@ describe('the life of a queue', () => {
       unhandledTypes: ['demo'],
     });
     expect((await a.queue.getJobs()).jobs).toHaveLength(1);
+  });
+
+  test('the namespace is that of the environment that it was given', async () => {
+    await using queue = new JobQueueService({ servers: nats.url, env: { JETFLEET_NAMESPACE: 'given' } });
+    expect(queue.namespace).toBe('given');
+    expect((await queue.broker()).subjects.streamName('jobs')).toBe('GIVEN_JOBS');
   });
 
   test('a connection and a logger that were lent stay open', async () => {
