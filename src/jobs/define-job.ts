@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { ZodType } from 'zod';
 import { type JobErrorInfo, ValidationError } from './errors.js';
 import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
@@ -7,7 +8,7 @@ import type { JobRecord } from './job-record.js';
 import { MAX_PROBLEM_LENGTH } from './limits.js';
 import { assertFunction, assertOptions, type OptionNames } from './options.js';
 import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
-import { assertSchema, checkInTime, isZod, payloadInTime, type Schema } from './schema.js';
+import { answersAtOnce, assertSchema, checkInTime, isZod, payloadInTime, type Schema } from './schema.js';
 import { assertJobType } from './validation.js';
 import type { JobPriority } from './vocabulary.js';
 
@@ -121,6 +122,7 @@ export function defineJob<P extends Schema = Schema, C extends Schema = Schema, 
       `stores of ${type} must be given, or parsed with a payload schema of zod, got ${excerptOf(stores)}`,
     );
   }
+  if (stores === 'parsed') answersAtOnce(payload as unknown as ZodType);
   checkedRun(type, options);
   const { checkpoint: _, ...rest } = options;
   const definition: JobDefinition<TypesOf<P, C, R>> = Object.freeze({

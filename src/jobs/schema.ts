@@ -31,16 +31,45 @@ export function assertSchema(name: string, value: unknown): void {
   );
 }
 
-/**
- * What a schema says of a value, at once or later. Never asks zod at once what it can only answer later: it would drop its promise,
- * whose rejection ends the process.
- */
-async function checkWith<Output>(schema: Schema<unknown, Output>, value: unknown): Promise<Checked<Output>> {
-  const { safeParseAsync } = schema as { safeParseAsync?: unknown };
-  const checked =
-    typeof safeParseAsync === 'function'
-      ? checkedByZod(await (schema as unknown as ZodLike<Output>).safeParseAsync(value))
-      : await schema['~standard'].validate(value);
+/** The schemas of zod by whether they answer at once. */
+const atOnce = new WeakMap<z.ZodType, boolean>();
+
+/** Notes what the user of a schema of zod says: that it answers at once, whatever functions are in it. */
+export function answersAtOnce(schema: z.ZodType): void {
+  atOnce.set(schema, true);
+}
+
+/** Whether a schema of zod says so, or has no refinement, transform or other function of its user in it. */
+function isAtOnce(schema: z.ZodType): boolean {
+  const known = atOnce.get(schema) ?? hasNoFunction(schema);
+  atOnce.set(schema, known);
+  return known;
+}
+
+function hasNoFunction(value: unknown, seen = new Set<unknown>()): boolean {
+  if (typeof value === 'function') return false;
+  if (typeof value !== 'object' || value === null || seen.has(value)) return true;
+  seen.add(value);
+  const { _zod } = value as { _zod?: { def: object } };
+  // `when` is zod's own: whether a check is made at all.
+  return Object.entries(_zod?.def ?? value).every(
+    ([key, each]) => key === 'when' || hasNoFunction(each, seen),
+  );
+}
+
+/** Never asks zod at once what it can only answer later: it would drop its promise, whose rejection ends the process. */
+function ask<Output>(
+  schema: Schema<unknown, Output>,
+  value: unknown,
+): Checked<Output> | Promise<Checked<Output>> {
+  if (isZod(schema) && isAtOnce(schema))
+    return checkedByZod<Output>(schema.safeParse(value) as ZodResult<Output>);
+  const { safeParseAsync } = schema as Partial<ZodLike<Output>>;
+  if (typeof safeParseAsync !== 'function') return schema['~standard'].validate(value);
+  return (schema as unknown as ZodLike<Output>).safeParseAsync(value).then(checkedByZod);
+}
+
+function assertAnswer<Output>(checked: Checked<Output>): Checked<Output> {
   if (Array.isArray(checked.issues) || Object.hasOwn(checked, 'value')) return checked;
   throw new Error('it gave no answer of a schema');
 }
@@ -88,33 +117,44 @@ function acceptedPayload<Output>(type: string, payload: unknown, checked: Checke
 /** How long a schema may take that asks somebody else, ms: shorter than a lease. */
 const CHECK_MS = 10_000;
 
-/** What a schema says of a value within 10 s: it is a user's code. @throws whatever it throws, and an error when it is late */
+/**
+ * What a schema says of a value, at once or within 10 s: it is a user's code.
+ * @throws whatever it throws, and an error when it is late
+ */
 export function checkInTime<Output>(
   schema: Schema<unknown, Output>,
   value: unknown,
-): Promise<Checked<Output>> {
+): Checked<Output> | Promise<Checked<Output>> {
+  const answer = ask(schema, value);
+  if (typeof (answer as Partial<Promise<unknown>>).then !== 'function')
+    return assertAnswer(answer as Checked<Output>);
   const late = () => new Error(`it took longer than ${CHECK_MS} ms`);
-  return withDeadline(CHECK_MS, [], late, () => checkWith(schema, value));
+  return withDeadline(CHECK_MS, [], late, async () => assertAnswer(await answer));
 }
 
 /**
- * As {@link acceptedPayload}, of a schema that may take its time.
+ * As {@link acceptedPayload}, of a schema that may take its time. Most answer at once, and without the cost of a promise.
  * @throws ValidationError, also where the schema fails, or takes longer than 10 s
  */
-export async function payloadInTime<Output>(
+export function payloadInTime<Output>(
   type: string,
   schema: Schema<unknown, Output>,
   payload: unknown,
-): Promise<Output> {
-  try {
-    return acceptedPayload(type, payload, await checkInTime(schema, payload));
-  } catch (error) {
+): Output | Promise<Output> {
+  const refuse = (error: unknown): never => {
     throw refusalOf(type, payload, error);
+  };
+  try {
+    const checked = checkInTime(schema, payload);
+    if (!(checked instanceof Promise)) return acceptedPayload(type, payload, checked);
+    return checked.then((later) => acceptedPayload(type, payload, later)).catch(refuse);
+  } catch (error) {
+    return refuse(error);
   }
 }
 
 /** Why a payload is refused: what its schema says of it, or that the schema failed. */
-export function refusalOf(type: string, payload: unknown, cause: unknown): ValidationError {
+function refusalOf(type: string, payload: unknown, cause: unknown): ValidationError {
   if (cause instanceof ValidationError) return cause;
   return new ValidationError(
     'JETFLEET_PAYLOAD_INVALID',

@@ -34,7 +34,7 @@ import {
   wasAccepted,
 } from './candidate.js';
 import { type ClaimEvent, claimOfNew, decideClaim } from './decide-claim.js';
-import { type CheckedPayload, PayloadCheck } from './payload-check.js';
+import { type CheckedPayload, checkedPayload } from './payload-check.js';
 
 /** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
 const MAX_EARLY_CHECK_MS = 100;
@@ -44,12 +44,10 @@ export class Claimer {
   readonly #services: WorkerServices;
   readonly #handler: RegisteredHandler;
   readonly #machine: JobMachine;
-  readonly #payloads: PayloadCheck;
 
   constructor(services: WorkerServices, handler: RegisteredHandler) {
     this.#services = services;
     this.#handler = handler;
-    this.#payloads = new PayloadCheck(services.broker.known, handler.type, handler.payload);
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services.runs, handler) } });
   }
 
@@ -60,7 +58,7 @@ export class Claimer {
    */
   claim(candidate: Candidate): ClaimedJob | undefined | Promise<ClaimedJob | undefined> {
     if (!this.#mayBeginEarly(candidate)) return this.#byRecord(candidate);
-    const checked = this.#payloads.of(candidate.job.request.payload);
+    const checked = checkedPayload(this.#handler, candidate.job.request.payload);
     if (!(checked instanceof Promise)) {
       candidate.checked = checked;
       return this.#unwritten(candidate, checked) ?? this.#byRecord(candidate);
@@ -172,7 +170,8 @@ export class Claimer {
     if (job.error && !wasAccepted(last)) throw job.error;
     const stored = this.#before(job, last).payload;
     const isOfMessage = stored === job.request.payload;
-    const { payload, error } = (isOfMessage && candidate.checked) || (await this.#payloads.of(stored));
+    const { payload, error } =
+      (isOfMessage && candidate.checked) || (await checkedPayload(this.#handler, stored));
     if (error && !wasAccepted(last)) throw error;
     const claimed = this.#draft(candidate, last, event, payload);
     const { record } = claimed;
