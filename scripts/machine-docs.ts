@@ -4,9 +4,9 @@
  */
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { AnyStateMachine } from 'xstate';
-import { BUILT_IN_CHARTS } from '../src/inspect/built-in-charts.js';
 import { type Chart, chartOf } from '../src/inspect/chart.js';
 import { chartToMermaid } from '../src/inspect/chart-mermaid.js';
+import { BUILT_IN_CHARTS } from '../src/inspect/known-charts.js';
 import { keepPage } from './kept-page.js';
 
 /** A sentence on the part that each chart plays. */

@@ -1,7 +1,7 @@
 import { Graph, layout } from '@dagrejs/dagre';
 import type { Chart, ChartState } from './chart.js';
 import type { Block, Line } from './chart-blocks.js';
-import type { Direction, Point, Rect } from './chart-geometry.js';
+import { type Direction, type Point, type Rect, type Size, turned } from './chart-geometry.js';
 import { backwardEdges } from './chart-order.js';
 
 /** Room beside a box for the loop of a line that leads back to it. */
@@ -10,7 +10,10 @@ const DOT = 12;
 /** Keeps things in order and is not drawn. */
 const GUIDE = { weight: 0, minlen: 1, width: 0, height: 0 };
 
-/** What dagre made of a chart: where each thing stands, before the parents get their boxes. */
+/**
+ * What dagre made of a chart: where each thing stands, before the parents get their boxes. All goes down here; a drawing to the right
+ * is turned afterwards.
+ */
 export interface Arrangement {
   /** Boxes of states without children, by id. */
   boxes: Map<string, Rect>;
@@ -56,7 +59,8 @@ function arrangeWith(
   direction: Direction,
 ): Arrangement {
   const graph = new Graph({ multigraph: true, compound: true });
-  graph.setGraph({ rankdir: direction, nodesep: 26, edgesep: 18, ranksep: direction === 'TB' ? 52 : 72 });
+  graph.setGraph({ nodesep: 26, edgesep: 18, ranksep: direction === 'TB' ? 52 : 72 });
+  const sizeOf = ({ width, height }: Size) => turned({ width, height }, direction);
   const parents = new Set(blocks.filter(({ isParent }) => isParent).map(({ state }) => state.id));
   const loops = new Map(lines.filter(({ from, to }) => from === to).map((line) => [line.from, line]));
   const end = (line: Line, id: string) => {
@@ -74,7 +78,7 @@ function arrangeWith(
   const needed = new Set(lines.flatMap((line) => [end(line, line.from), end(line, line.to)]));
   for (const { id, isInitial } of chart.states) if (isInitial) needed.add(name('head', id));
   for (const dot of dots) graph.setNode(name('dot', dot), { width: DOT, height: DOT });
-  for (const block of blocks) addBlock(graph, block, loops.get(block.state.id), needed);
+  for (const block of blocks) addBlock(graph, block, loops.get(block.state.id), needed, sizeOf);
   for (const { state } of blocks) {
     if (state.parent !== undefined) graph.setParent(name('state', state.id), name('state', state.parent));
   }
@@ -93,19 +97,17 @@ function arrangeWith(
   }
   lines.forEach((line, index) => {
     if (line.from === line.to) return;
-    const size = { width: line.width, height: line.height, labelpos: 'c' as const, weight: 1 };
-    graph.setEdge(...asDrawn(line), size, String(index));
+    graph.setEdge(...asDrawn(line), { ...sizeOf(line), labelpos: 'c', weight: 1 }, String(index));
   });
   if (care === 'flat') for (const id of graph.nodes() as string[]) graph.setParent(id);
   layout(graph);
-  const found = { ...readBack(graph, blocks, loops), ranks: ranksOf(graph, direction) };
+  const found = { ...readBack(graph, blocks, loops, sizeOf), ranks: ranksOf(graph) };
   lines.forEach((line, index) => {
     if (line.from === line.to) return;
     const { points = [], x = 0, y = 0 } = graph.edge(...asDrawn(line), String(index));
     const inOrder = isBackward(line.from, line.to) ? points.toReversed() : points;
     found.bends.set(line, inOrder.slice(1, -1));
-    const { width, height } = line;
-    if (height > 0) found.labels.set(line, { x: x - width / 2, y: y - height / 2, width, height });
+    if (line.height > 0) found.labels.set(line, rectOf({ x, y, ...sizeOf(line) }));
   });
   return found;
 }
@@ -116,6 +118,8 @@ export function isInside(id: string, parent: string): boolean {
 }
 
 type Drawn = InstanceType<typeof Graph>;
+/** In a drawing that goes down. */
+type SizeOf = (thing: Size) => Size;
 
 function name(kind: 'state' | 'head' | 'tail' | 'dot', id: string): string {
   return `${kind}:${id}`;
@@ -123,34 +127,25 @@ function name(kind: 'state' | 'head' | 'tail' | 'dot', id: string): string {
 
 function addBlock(
   graph: Drawn,
-  { state, isParent, width, height }: Block,
+  block: Block,
   loop: Line | undefined,
   needed: ReadonlySet<string>,
+  sizeOf: SizeOf,
 ): void {
-  const { id } = state;
-  if (isParent) {
+  const { id } = block.state;
+  if (block.isParent) {
     graph.setNode(name('state', id), {});
     for (const kind of ['head', 'tail'] as const) {
       if (!needed.has(name(kind, id))) continue;
-      const size = kind === 'head' && loop ? loop : { width: 2, height: 2 };
-      graph.setNode(name(kind, id), { width: size.width, height: size.height });
+      graph.setNode(name(kind, id), kind === 'head' && loop ? sizeOf(loop) : { width: 2, height: 2 });
       graph.setParent(name(kind, id), name('state', id));
     }
     return;
   }
-  graph.setNode(name('state', id), withLoop({ width, height }, loop, graph.graph().rankdir as Direction));
-}
-
-/** The room of a box with its loop: beside it where lines come from above, below it where they come from the left. */
-function withLoop(
-  { width, height }: { width: number; height: number },
-  loop: Line | undefined,
-  direction: Direction,
-): { width: number; height: number } {
-  if (!loop) return { width, height };
-  return direction === 'TB'
-    ? { width: width + LOOP_ROOM + loop.width, height: Math.max(height, loop.height) }
-    : { width: Math.max(width, loop.width), height: height + LOOP_ROOM + loop.height };
+  const { width, height } = sizeOf(block);
+  const beside = loop ? sizeOf(loop) : { width: -LOOP_ROOM, height: 0 };
+  const size = { width: width + LOOP_ROOM + beside.width, height: Math.max(height, beside.height) };
+  graph.setNode(name('state', id), size);
 }
 
 /** The parents, and the machine itself, that are entered without saying which of their states: they show a dot. */
@@ -166,6 +161,7 @@ function readBack(
   graph: Drawn,
   blocks: readonly Block[],
   loops: ReadonlyMap<string, Line>,
+  sizeOf: SizeOf,
 ): Omit<Arrangement, 'ranks'> {
   const found: Omit<Arrangement, 'ranks'> = {
     boxes: new Map(),
@@ -175,26 +171,22 @@ function readBack(
     bends: new Map(),
     labels: new Map(),
   };
-  for (const { state, isParent, width, height } of blocks) {
-    const { id } = state;
+  for (const block of blocks) {
+    const { id } = block.state;
     for (const kind of ['head', 'tail'] as const) {
       const port = graph.node(name(kind, id));
       if (port) found[`${kind}s`].set(id, rectOf(port));
     }
-    const node = isParent ? found.heads.get(id) : rectOf(graph.node(name('state', id)));
-    if (!node) continue;
-    const isDown = graph.graph().rankdir === 'TB';
-    const box = isDown
-      ? { x: node.x, y: node.y + (node.height - height) / 2, width, height }
-      : { x: node.x + (node.width - width) / 2, y: node.y, width, height };
-    if (!isParent) found.boxes.set(id, box);
+    const node = block.isParent ? found.heads.get(id) : rectOf(graph.node(name('state', id)));
+    const size = sizeOf(block);
+    if (node && !block.isParent) {
+      found.boxes.set(id, { ...size, x: node.x, y: node.y + (node.height - size.height) / 2 });
+    }
     const loop = loops.get(id);
-    if (!loop) continue;
-    const { width: wide, height: high } = loop;
-    const beside = { x: box.x + width + LOOP_ROOM, y: node.y + (node.height - high) / 2 };
-    const below = { x: node.x + (node.width - wide) / 2, y: box.y + height + LOOP_ROOM };
-    const place = isParent ? node : isDown ? beside : below;
-    found.labels.set(loop, { x: place.x, y: place.y, width: wide, height: high });
+    if (!loop || !node) continue;
+    const room = sizeOf(loop);
+    const x = block.isParent ? node.x : node.x + size.width + LOOP_ROOM;
+    found.labels.set(loop, { ...room, x, y: node.y + (node.height - room.height) / 2 });
   }
   for (const dot of (graph.nodes() as string[]).filter((id) => id.startsWith('dot:'))) {
     found.dots.set(dot.slice('dot:'.length), rectOf(graph.node(dot)));
@@ -202,26 +194,25 @@ function readBack(
   return found;
 }
 
-function ranksOf(graph: Drawn, direction: Direction): Map<number, number> {
+function ranksOf(graph: Drawn): Map<number, number> {
   const ranks = new Map<number, number>();
   const widen = (middle: number, half: number) => {
     const key = Math.round(middle);
     ranks.set(key, Math.max(ranks.get(key) ?? 0, half));
   };
-  const isDown = direction === 'TB';
   for (const id of graph.nodes() as string[]) {
     if (graph.children(id).length > 0) continue;
-    const { x = 0, y = 0, width, height } = graph.node(id);
-    widen(isDown ? y : x, (isDown ? height : width) / 2);
+    const { y = 0, height } = graph.node(id);
+    widen(y, height / 2);
   }
   for (const edge of graph.edges()) {
-    const { x, y, width = 0, height = 0 } = graph.edge(edge);
-    if (x !== undefined && y !== undefined) widen(isDown ? y : x, (isDown ? height : width) / 2);
+    const { y, height = 0 } = graph.edge(edge);
+    if (y !== undefined) widen(y, height / 2);
   }
   return ranks;
 }
 
-function rectOf(node: { x?: number; y?: number; width: number; height: number }): Rect {
+function rectOf(node: Partial<Point> & Size): Rect {
   const { x = 0, y = 0, width, height } = node;
   return { x: x - width / 2, y: y - height / 2, width, height };
 }

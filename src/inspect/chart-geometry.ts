@@ -11,11 +11,13 @@ export interface Bend extends Point {
   afterGap?: true;
 }
 
-/** Left upper corner and size, in pixels. */
-export interface Rect extends Point {
+export interface Size {
   width: number;
   height: number;
 }
+
+/** Left upper corner and size, in pixels. */
+export interface Rect extends Point, Size {}
 
 /** Which way a drawing goes: down or to the right. */
 export type Direction = 'TB' | 'LR';
@@ -52,6 +54,14 @@ export interface ChartLayout {
   lines: LaidOutLine[];
   /** Where a machine, or a parent, begins: a dot, and the way to the first state. */
   starts: { state: string; points: [Point, Point] }[];
+}
+
+/** From a page to a drawing that goes down, and back: in one that goes to the right, the axes are exchanged. */
+export function turned<T extends Partial<Rect>>(thing: T, direction: Direction): T {
+  if (direction === 'TB') return thing;
+  const { x, y, width, height } = thing;
+  const place = x !== undefined && { x: y, y: x };
+  return { ...thing, ...place, ...(width !== undefined && { width: height, height: width }) };
 }
 
 /** The smallest rectangle around others. */

@@ -13,6 +13,7 @@ import {
   type LaidOutLine,
   type Point,
   type Rect,
+  turned,
 } from './chart-geometry.js';
 import { routeLines } from './chart-routes.js';
 import { LINE_HEIGHT } from './chart-text.js';
@@ -67,25 +68,29 @@ function layOutAlong(chart: Chart, direction: Direction): ChartLayout {
   const blocks = blocksOf(chart);
   const lines = linesOf(chart);
   const arrangement = arrange(chart, blocks, lines, direction);
-  const boxes = withParents(blocks, lines, arrangement, direction);
+  const onPage = <T extends Partial<Rect>>(thing: T) => turned(thing, direction);
+  const boxes = withParents(blocks, lines, arrangement, onPage);
   const boxOf = (id: string) => boxes.get(id) as Rect;
-  const drawn = drawnLines(lines, arrangement, boxOf, direction);
+  const drawn = drawnLines(lines, arrangement, boxOf, onPage);
   const starts = chart.states
     .filter(({ isInitial, parent }) => isInitial && arrangement.dots.has(parent ?? ''))
     .map(({ id, parent }) => ({
       state: id,
-      points: startOf(arrangement.dots.get(parent ?? '') as Rect, boxOf(id), direction),
+      points: startOf(arrangement.dots.get(parent ?? '') as Rect, boxOf(id)).map(onPage) as [Point, Point],
     }));
-  const states = blocks.map(({ state, details }) => ({ state, details, ...boxOf(state.id) }));
+  const states = blocks.map(({ state, details }) => ({ state, details, ...onPage(boxOf(state.id)) }));
   return moved({ width: 0, height: 0, direction, states, lines: drawn, starts });
 }
+
+/** From a drawing that goes down to the page, and back. */
+type OnPage = <T extends Partial<Rect>>(thing: T) => T;
 
 /** The boxes of all states: a parent's is drawn around what is in it. */
 function withParents(
   blocks: readonly Block[],
   lines: readonly Line[],
   { boxes, heads, tails, dots, labels, ranks }: Arrangement,
-  direction: Direction,
+  onPage: OnPage,
 ): Map<string, Rect> {
   const all = new Map(boxes);
   for (const { state, isParent, details, width } of blocks.toReversed()) {
@@ -97,26 +102,16 @@ function withParents(
       ...[heads, tails, dots].flatMap((ports) => ports.get(state.id) ?? []),
       ...lines.flatMap((line) => (within(line.from) && within(line.to) ? (labels.get(line) ?? []) : [])),
     ];
-    let box = padded(
-      around(things.map((thing) => alongRank(thing, ranks, direction))),
-      details.length,
-      width,
-    );
+    const content = around(things.map((thing) => alongRank(thing, ranks)));
+    let box = onPage(padded(onPage(content), details.length, width));
     // Texts of lines that lead out are in the box or outside, and never on its border.
     for (const line of lines) {
       const label = labels.get(line);
       const isOurs = within(line.from) !== within(line.to);
       if (label && isOurs && isOverlapping(label, box)) {
-        const { x, y, width, height } = label;
-        box = around([
-          box,
-          {
-            x: x - BORDER,
-            y: y - TITLE_HEIGHT,
-            width: width + 2 * BORDER,
-            height: height + TITLE_HEIGHT + BORDER,
-          },
-        ]);
+        const { x, y, width, height } = onPage(label);
+        const room = { width: width + 2 * BORDER, height: height + TITLE_HEIGHT + BORDER };
+        box = around([box, onPage({ x: x - BORDER, y: y - TITLE_HEIGHT, ...room })]);
       }
     }
     all.set(state.id, box);
@@ -137,60 +132,46 @@ function padded(content: Rect, details: number, minWidth: number): Rect {
 }
 
 /** A thing as long as the rank that it stands in. */
-function alongRank(thing: Rect, ranks: Arrangement['ranks'], direction: Direction): Rect {
-  const { x, y } = centreOf(thing);
-  const half = ranks.get(Math.round(direction === 'TB' ? y : x));
-  if (half === undefined) return thing;
-  return direction === 'TB'
-    ? { ...thing, y: y - half, height: 2 * half }
-    : { ...thing, x: x - half, width: 2 * half };
+function alongRank(thing: Rect, ranks: Arrangement['ranks']): Rect {
+  const { y } = centreOf(thing);
+  const half = ranks.get(Math.round(y));
+  return half === undefined ? thing : { ...thing, y: y - half, height: 2 * half };
 }
 
 function drawnLines(
   lines: readonly Line[],
   { bends, labels, boxes, ranks }: Arrangement,
   boxOf: (id: string) => Rect,
-  direction: Direction,
+  onPage: OnPage,
 ): LaidOutLine[] {
   const routed = lines.filter((line) => line.from !== line.to);
   const paths = routeLines(
     routed.map((line) => ({ from: boxOf(line.from), to: boxOf(line.to), bends: bends.get(line) ?? [] })),
-    direction,
   );
   return lines.map((line) => {
     const { from, to } = line;
     const place = labels.get(line);
-    const texts = place ? stacked(line, place.x, place.y) : stacked(line, 0, 0);
+    const { x, y } = place ? onPage(place) : { x: 0, y: 0 };
     const isLoop = from === to;
-    const loop = isLoop && boxes.has(from) ? loopPoints(boxOf(from), direction) : [];
-    return {
-      from,
-      to,
-      points: isLoop
-        ? loop
-        : withGap(straightened(paths[routed.indexOf(line)] ?? [], ranks, direction), place, direction),
-      isLoop,
-      labels: texts,
-    };
+    const loop = boxes.has(from) ? loopPoints(boxOf(from)) : [];
+    const points = isLoop ? loop : withGap(straightened(paths[routed.indexOf(line)] ?? [], ranks), place);
+    return { from, to, points: points.map(onPage), isLoop, labels: stacked(line, x, y) };
   });
 }
 
 /** A line bends only between the ranks, where nothing stands, and goes straight through each of them. */
-function straightened(points: readonly Point[], ranks: Arrangement['ranks'], direction: Direction): Point[] {
-  const along = ({ x, y }: Point) => (direction === 'TB' ? y : x);
-  const moved = (point: Point, to: number) =>
-    direction === 'TB' ? { ...point, y: to } : { ...point, x: to };
+function straightened(points: readonly Point[], ranks: Arrangement['ranks']): Point[] {
   return points.flatMap((point, index) => {
     const isEnd = index === 0 || index === points.length - 1;
     const [last, next] = [points[index - 1] ?? point, points[index + 1] ?? point];
-    const sign = Math.sign(along(next) - along(last)) || 1;
+    const sign = Math.sign(next.y - last.y) || 1;
     const [middle, half] = isEnd
-      ? rankAround(along(point), ranks)
-      : [along(point), ranks.get(Math.round(along(point))) ?? 0];
-    const before = moved(point, middle - sign * half);
-    const behind = moved(point, middle + sign * half);
-    if (index === 0) return isBetween(along(behind), along(point), along(next)) ? [point, behind] : [point];
-    if (isEnd) return isBetween(along(before), along(last), along(point)) ? [before, point] : [point];
+      ? rankAround(point.y, ranks)
+      : [point.y, ranks.get(Math.round(point.y)) ?? 0];
+    const before = { ...point, y: middle - sign * half };
+    const behind = { ...point, y: middle + sign * half };
+    if (index === 0) return isBetween(behind.y, point.y, next.y) ? [point, behind] : [point];
+    if (isEnd) return isBetween(before.y, last.y, point.y) ? [before, point] : [point];
     return half < 1 ? [point] : [before, point, behind];
   });
 }
@@ -206,54 +187,37 @@ function rankAround(at: number, ranks: Arrangement['ranks']): [number, number] {
 }
 
 /** A line stops before its text and goes on behind it. */
-function withGap(points: readonly Point[], label: Rect | undefined, direction: Direction): Bend[] {
+function withGap(points: readonly Point[], label: Rect | undefined): Bend[] {
   if (!label) return [...points];
   const { x, y } = centreOf(label);
   const index = points.findIndex((point) => Math.abs(point.x - x) < 1 && Math.abs(point.y - y) < 1);
   const [last, next] = [points[index - 1], points[index + 1]];
   if (!last || !next) return [...points];
-  const { width, height } = label;
-  const ends =
-    direction === 'TB'
-      ? [
-          { x, y: label.y - 1 },
-          { x, y: label.y + height + 1 },
-        ]
-      : [
-          { x: label.x - 1, y },
-          { x: label.x + width + 1, y },
-        ];
-  const isBackwards = direction === 'TB' ? next.y < last.y : next.x < last.x;
-  const [before, behind] = (isBackwards ? ends.toReversed() : ends) as [Point, Point];
-  return [...points.slice(0, index), before, { ...behind, afterGap: true }, ...points.slice(index + 1)];
+  const [above, below] = [label.y - 1, label.y + label.height + 1];
+  const [before, behind] = next.y < last.y ? [below, above] : [above, below];
+  const ends: Bend[] = [
+    { x, y: before },
+    { x, y: behind, afterGap: true },
+  ];
+  return [...points.slice(0, index), ...ends, ...points.slice(index + 1)];
 }
 
 /** Out of a side of a box that other lines do not use, and back into it. */
-function loopPoints({ x, y, width, height }: Rect, direction: Direction): Point[] {
-  const [right, bottom, room] = [x + width, y + height, LOOP_ROOM - 8];
-  if (direction === 'TB') {
-    const [upper, lower] = [y + height * 0.28, y + height * 0.72];
-    return [
-      { x: right, y: upper },
-      { x: right + room, y: upper },
-      { x: right + room, y: lower },
-      { x: right, y: lower },
-    ];
-  }
-  const middle = x + width / 2;
+function loopPoints({ x, y, width, height }: Rect): Point[] {
+  const [right, room] = [x + width, LOOP_ROOM - 8];
+  const half = Math.min(16, height * 0.22);
+  const [upper, lower] = [y + height / 2 - half, y + height / 2 + half];
   return [
-    { x: middle + 16, y: bottom },
-    { x: middle + 16, y: bottom + room },
-    { x: middle - 16, y: bottom + room },
-    { x: middle - 16, y: bottom },
+    { x: right, y: upper },
+    { x: right + room, y: upper },
+    { x: right + room, y: lower },
+    { x: right, y: lower },
   ];
 }
 
-function startOf(dot: Rect, box: Rect, direction: Direction): [Point, Point] {
+function startOf(dot: Rect, { x, y, width }: Rect): [Point, Point] {
   const at = centreOf(dot);
-  const { x, y, width, height } = box;
-  if (direction === 'TB') return [at, { x: Math.min(Math.max(at.x, x + 8), x + width - 8), y }];
-  return [at, { x, y: Math.min(Math.max(at.y, y + 8), y + height - 8) }];
+  return [at, { x: Math.min(Math.max(at.x, x + 8), x + width - 8), y }];
 }
 
 /** The drawing with its left upper corner at the origin. */

@@ -1,4 +1,4 @@
-import type { Bend, Direction, Point } from './chart-geometry.js';
+import { type Bend, type Direction, type Point, turned } from './chart-geometry.js';
 
 const HEAD = { length: 8, width: 7 };
 const ROUND = 6;
@@ -32,22 +32,17 @@ export function arrowHead(points: readonly Point[], direction: Direction, isLoop
 
 /** From point to point like a road that leaves and arrives along the direction. */
 function bend(from: Point, to: Point, direction: Direction): string {
-  const [dx, dy] = [to.x - from.x, to.y - from.y];
-  if (direction === 'TB') {
-    if (Math.abs(dx) < 0.5 || Math.abs(dy) < 12) return `L${at(to)}`;
-    const middle = from.y + dy / 2;
-    return `C${at({ x: from.x, y: middle })} ${at({ x: to.x, y: middle })} ${at(to)}`;
-  }
-  if (Math.abs(dy) < 0.5 || Math.abs(dx) < 12) return `L${at(to)}`;
-  const middle = from.x + dx / 2;
-  return `C${at({ x: middle, y: from.y })} ${at({ x: middle, y: to.y })} ${at(to)}`;
+  const [above, below] = [turned(from, direction), turned(to, direction)];
+  const down = below.y - above.y;
+  if (Math.abs(below.x - above.x) < 0.5 || Math.abs(down) < 12) return `L${at(to)}`;
+  const [first, second] = [above, below].map(({ x }) => turned({ x, y: above.y + down / 2 }, direction));
+  return `C${at(first as Point)} ${at(second as Point)} ${at(to)}`;
 }
 
 function arrival(from: Point, to: Point, direction: Direction): [number, number] {
-  const [dx, dy] = [to.x - from.x, to.y - from.y];
-  if (direction === 'TB' && Math.abs(dy) >= 12) return [0, Math.sign(dy)];
-  if (direction === 'LR' && Math.abs(dx) >= 12) return [Math.sign(dx), 0];
-  return unit(from, to);
+  const down = turned(to, direction).y - turned(from, direction).y;
+  if (Math.abs(down) < 12) return unit(from, to);
+  return direction === 'TB' ? [0, Math.sign(down)] : [Math.sign(down), 0];
 }
 
 function corner(from: Point, to: Point, next: Point | undefined): string {

@@ -1,4 +1,4 @@
-import { centreOf, type Direction, isWithin, type Point, type Rect } from './chart-geometry.js';
+import { centreOf, isWithin, type Point, type Rect } from './chart-geometry.js';
 
 /** The end of a line at a box; where exactly is decided when all ends at the box are known. */
 interface End {
@@ -20,15 +20,15 @@ const BETWEEN_ENDS = 16;
 const CORNER = 8;
 
 /** Gives every line its two ends, next to each other where several end on one side of a box. */
-export function routeLines(routes: readonly Route[], direction: Direction): Point[][] {
+export function routeLines(routes: readonly Route[]): Point[][] {
   const ends: End[] = [];
   const drawn = routes.map(({ from, to, bends }) => {
     const kept = outside(bends, from, to);
     const first = kept[0] ?? centreOf(to);
     const last = kept.at(-1) ?? centreOf(from);
     const points: Point[] = [first, ...kept, last];
-    ends.push(endOf(from, first, direction, false, (at) => (points[0] = at)));
-    ends.push(endOf(to, last, direction, true, (at) => (points[points.length - 1] = at)));
+    ends.push(endOf(from, first, false, (at) => (points[0] = at)));
+    ends.push(endOf(to, last, true, (at) => (points[points.length - 1] = at)));
     return points;
   });
   spread(ends);
@@ -50,29 +50,13 @@ function outside(bends: readonly Point[], from: Rect, to: Rect): Point[] {
   return kept;
 }
 
-function endOf(
-  box: Rect,
-  next: Point,
-  direction: Direction,
-  isTarget: boolean,
-  place: (at: Point) => void,
-): End {
+function endOf(box: Rect, next: Point, isTarget: boolean, place: (at: Point) => void): End {
   const { x, y, width, height } = box;
   // From within a box, a line begins where the box does, and ends there too.
-  if (isWithin(next, box)) {
-    return direction === 'TB'
-      ? { box, side: 'top', wish: next.x, place }
-      : { box, side: 'left', wish: next.y, place };
-  }
-  const above = next.y <= y;
-  const below = next.y >= y + height;
-  const before = next.x <= x;
-  const behind = next.x >= x + width;
-  const vertical = above ? 'top' : below ? 'bottom' : undefined;
-  const horizontal = before ? 'left' : behind ? 'right' : undefined;
-  const side =
-    (direction === 'TB' ? (vertical ?? horizontal) : (horizontal ?? vertical)) ??
-    (isTarget ? 'top' : 'bottom');
+  if (isWithin(next, box)) return { box, side: 'top', wish: next.x, place };
+  const vertical = next.y <= y ? 'top' : next.y >= y + height ? 'bottom' : undefined;
+  const horizontal = next.x <= x ? 'left' : next.x >= x + width ? 'right' : undefined;
+  const side = vertical ?? horizontal ?? (isTarget ? 'top' : 'bottom');
   return { box, side, wish: side === 'top' || side === 'bottom' ? next.x : next.y, place };
 }
 

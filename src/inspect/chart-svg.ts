@@ -67,8 +67,9 @@ function stateGroup(
   ];
   const box = (inset: number, name: string) =>
     `<rect class="${name}" x="${n(x + inset)}" y="${n(y + inset)}" width="${n(width - 2 * inset)}" height="${n(height - 2 * inset)}" rx="${isAround ? 10 : 7 - inset / 2}" fill="none" stroke="currentColor"/>`;
-  const middle = x + width / 2;
-  const [textX, anchor] = isAround ? [x + 14, 'start'] : [middle, 'middle'];
+  const [textX, anchor] = isAround ? [x + 14, 'start'] : [x + width / 2, 'middle'];
+  const count = counts && Object.hasOwn(counts, id) ? String(counts[id]) : '';
+  const countMarks = `text-anchor="end" font-weight="700" data-count-of="${escaped(id)}"`;
   const top = isAround ? y + 20 : y + (height - details.length * LINE_HEIGHT) / 2 + 4.5;
   return [
     `<g class="${escaped(classes.join(' '))}"${id === '' ? '' : ` data-state="${escaped(id)}"`}>`,
@@ -76,30 +77,13 @@ function stateGroup(
     box(0, 'box'),
     ...(kind === 'final' ? [box(3, 'inner')] : []),
     text('name', textX, top, cut(key, 40), FONT.title, `text-anchor="${anchor}" font-weight="600"`),
-    ...details.map((detail, index) =>
-      text(
-        'detail',
-        textX,
-        top + (index + 1) * LINE_HEIGHT + 1,
-        detail,
-        FONT.detail,
-        `text-anchor="${anchor}"`,
-      ),
-    ),
-    text(
-      'count',
-      x + width - 8,
-      y + (isAround ? 20 : -4),
-      countText(counts && Object.hasOwn(counts, id) ? counts[id] : undefined),
-      FONT.title,
-      `text-anchor="end" font-weight="700" data-count-of="${escaped(id)}"`,
-    ),
+    ...details.map((detail, index) => {
+      const baseline = top + (index + 1) * LINE_HEIGHT + 1;
+      return text('detail', textX, baseline, detail, FONT.detail, `text-anchor="${anchor}"`);
+    }),
+    text('count', x + width - 8, y + (isAround ? 20 : -4), count, FONT.title, countMarks),
     '</g>',
   ].join('');
-}
-
-function countText(count: number | undefined): string {
-  return count === undefined ? '' : String(count);
 }
 
 function startGroup([dot, end]: [Point, Point], { direction }: ChartLayout): string {
@@ -117,34 +101,24 @@ function lineGroups(
     points.length === 0
       ? ''
       : `<path class="line" d="${smoothPath(points, direction, isLoop)}" fill="none" stroke="currentColor"/>${arrowHead(points, direction, isLoop)}`;
-  const groups = labels
-    .toSorted((a, b) => Number(lit.has(a.edge.id)) - Number(lit.has(b.edge.id)))
-    .map(({ edge }) => `<g class="edge${lit.has(edge.id) ? ' lit' : ''}" data-edge="${escaped(edge.id)}">`);
-  const byId = new Map(labels.map((label) => [label.edge.id, label]));
+  const group = (label: LaidOutLabel) => {
+    const { id } = label.edge;
+    const head = `<g class="edge${lit.has(id) ? ' lit' : ''}" data-edge="${escaped(id)}">`;
+    return `${head}${line}${labelText(label, points.length === 0)}</g>`;
+  };
   return labels
     .toSorted((a, b) => Number(lit.has(a.edge.id)) - Number(lit.has(b.edge.id)))
-    .map(
-      (label, index) =>
-        `${groups[index]}${line}${labelText(byId.get(label.edge.id) as LaidOutLabel, points.length === 0)}</g>`,
-    )
+    .map(group)
     .join('\n');
 }
 
 function labelText({ lines, x, y, width }: LaidOutLabel, isInside: boolean): string {
-  if (lines.length === 0) return '';
-  const middle = x + width / 2;
-  return [
-    ...lines.map((line, index) =>
-      text(
-        'label',
-        middle,
-        y + (index + 1) * LINE_HEIGHT - 3.5,
-        `${isInside && index === 0 ? '↻ ' : ''}${line}`,
-        FONT.label,
-        'text-anchor="middle"',
-      ),
-    ),
-  ].join('');
+  const texts = lines.map((line, index) => {
+    const content = `${isInside && index === 0 ? '↻ ' : ''}${line}`;
+    const baseline = y + (index + 1) * LINE_HEIGHT - 3.5;
+    return text('label', x + width / 2, baseline, content, FONT.label, 'text-anchor="middle"');
+  });
+  return texts.join('');
 }
 
 function text(name: string, x: number, y: number, content: string, size: number, more: string): string {

@@ -1,6 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import type { TakenEdge } from '../wire/inspection.js';
-import { actionName, actorName, guardName } from './element-names.js';
 
 /** A machine as plain JSON, made from its definition. Ids are paths with dots: `pending.queued`. */
 export interface Chart {
@@ -46,6 +45,11 @@ export interface ChartEdge {
   actions: string[];
   /** Present when `from` is left and entered again although `to` is in it. */
   reenter?: true;
+}
+
+/** What tells a chart from all others. */
+export function chartKey({ id, version = '' }: { id: string; version?: string | undefined }): string {
+  return JSON.stringify([id, version]);
 }
 
 /** Draws up a machine. What was written inline shows as `guard`, `action` or `actor`. */
@@ -142,4 +146,30 @@ function delayText(delay: unknown): string {
   const ms = Number(delay);
   if (!Number.isFinite(ms)) return String(delay);
   return ms >= 1_000 && ms % 100 === 0 ? `${ms / 1_000} s` : `${ms} ms`;
+}
+
+/** The name of a guard: `isReady`, `not isReady`, `a and b`; an inline function is `guard`. */
+export function guardName(guard: unknown): string {
+  const combined = Object(guard) as { name?: unknown; guards?: unknown };
+  if (typeof guard === 'function' && Array.isArray(combined.guards)) {
+    const parts = combined.guards.map(guardName);
+    return combined.name === 'not' ? `not ${parts[0]}` : parts.join(` ${combined.name} `);
+  }
+  return typeOf(guard) ?? 'guard';
+}
+
+/** `saveError`; XState's own such as `assign` without its prefix; an inline function is `action`. */
+function actionName(action: unknown): string {
+  return typeOf(action)?.replace(/^xstate\./, '') ?? 'action';
+}
+
+/** The name that `setup` gives an actor; one that was written inline is `actor`. */
+function actorName(src: unknown): string {
+  return typeof src === 'string' && !src.startsWith('xstate.invoke.') ? src : 'actor';
+}
+
+function typeOf(thing: unknown): string | undefined {
+  if (typeof thing === 'string') return thing;
+  const { type } = Object(thing) as { type?: unknown };
+  return typeof type === 'string' ? type : undefined;
 }

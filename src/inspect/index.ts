@@ -3,7 +3,6 @@
  * watches, and who works. Nothing of it is stored, and nobody pays for it while nobody looks.
  */
 export type { InspectionRecord, TakenEdge, WorkerInfo } from '../wire/inspection.js';
-export { BUILT_IN_CHARTS } from './built-in-charts.js';
 export { type Chart, type ChartEdge, type ChartState, chartOf, edgeText, takenEdgeIds } from './chart.js';
 export type {
   ChartLayout,
@@ -17,7 +16,7 @@ export { layOutChart } from './chart-layout.js';
 export { chartToMermaid } from './chart-mermaid.js';
 export { type ChartSvgOptions, chartToSvg } from './chart-svg.js';
 export { drainWorker, listWorkers, type Watch, watchMachines } from './fleet.js';
-export { builtInCharts, findChart, type KnownChart, listCharts } from './known-charts.js';
+export { BUILT_IN_CHARTS, builtInCharts, findChart, type KnownChart, listCharts } from './known-charts.js';
 export { chartToXState, machineJson } from './machine-json.js';
 export {
   type StatelyInspector,

@@ -21,6 +21,13 @@ const SHOW_EVERY_MS = 500;
 
 type Observer = (event: InspectionEvent) => void;
 
+interface Watch {
+  untilMs: number;
+  /** From when on it may be shown again where machines stand, and the timer of that. */
+  nextShowMs: number;
+  timer?: NodeJS.Timeout | undefined;
+}
+
 /**
  * Tells watchers what the state machines of one worker do. While nobody watches, it costs a look at an empty map for
  * each job. It never throws into the machine that it looks at.
@@ -29,9 +36,8 @@ export class Inspector {
   readonly #broker: Broker;
   readonly #worker: string;
   readonly #onWatched: (jobId: string | undefined) => void;
-  readonly #watchedUntilMs = new Map<string, number>();
-  /** When it was shown last where machines stand, and the timer of the next time. */
-  readonly #shown = new Map<string, { atMs: number; timer?: NodeJS.Timeout }>();
+  /** By what is watched, in the order in which they were said last. */
+  readonly #watches = new Map<string, Watch>();
   #seq = 0;
   #detach: (() => void) | undefined;
 
@@ -54,22 +60,20 @@ export class Inspector {
   close(): void {
     this.#detach?.();
     this.#detach = undefined;
-    this.#watchedUntilMs.clear();
-    for (const { timer } of this.#shown.values()) clearTimeout(timer);
-    this.#shown.clear();
+    for (const { timer } of this.#watches.values()) clearTimeout(timer);
+    this.#watches.clear();
   }
 
   /** @param jobId undefined for the worker's own machine */
   isWatched(jobId: string | undefined): boolean {
-    if (this.#watchedUntilMs.size === 0) return false;
+    if (this.#watches.size === 0) return false;
     return this.#isWatchedBy(ALL) || (jobId !== undefined && this.#isWatchedBy(jobId));
   }
 
   #isWatchedBy(key: string): boolean {
-    const untilMs = this.#watchedUntilMs.get(key);
-    if (untilMs === undefined || untilMs >= performance.now()) return untilMs !== undefined;
-    this.#watchedUntilMs.delete(key);
-    if (!this.#shown.get(key)?.timer) this.#shown.delete(key);
+    const watch = this.#watches.get(key);
+    if (!watch || watch.untilMs >= performance.now()) return watch !== undefined;
+    if (!watch.timer) this.#watches.delete(key);
     return false;
   }
 
@@ -98,35 +102,27 @@ export class Inspector {
   #note(jobId: string | undefined, begins: boolean): void {
     const key = jobId ?? ALL;
     const isNew = begins || !this.isWatched(jobId);
-    // In the order in which they were said last.
-    this.#watchedUntilMs.delete(key);
-    this.#watchedUntilMs.set(key, performance.now() + WATCH_MS);
-    if (this.#watchedUntilMs.size > MAX_WATCHED) this.#forgetOldest();
-    if (isNew) this.#show(jobId);
+    const now = performance.now();
+    const watch = this.#watches.get(key) ?? { untilMs: 0, nextShowMs: 0 };
+    watch.untilMs = now + WATCH_MS;
+    this.#watches.delete(key);
+    this.#watches.set(key, watch);
+    if (this.#watches.size > MAX_WATCHED) this.#forgetOldest();
+    if (!isNew || watch.timer) return;
+    const show = () => {
+      watch.timer = undefined;
+      watch.nextShowMs = performance.now() + SHOW_EVERY_MS;
+      this.#onWatched(jobId);
+    };
+    // Whoever may publish can begin to watch a thousand times a second.
+    if (watch.nextShowMs > now) watch.timer = setTimeout(show, watch.nextShowMs - now).unref();
+    else show();
   }
 
   #forgetOldest(): void {
-    for (const key of this.#watchedUntilMs.keys()) {
-      if (key === ALL) continue;
-      this.#watchedUntilMs.delete(key);
-      clearTimeout(this.#shown.get(key)?.timer);
-      this.#shown.delete(key);
-      return;
-    }
-  }
-
-  /** Whoever may publish can begin to watch a thousand times a second. */
-  #show(jobId: string | undefined): void {
-    const key = jobId ?? ALL;
-    const last = this.#shown.get(key);
-    if (last?.timer) return;
-    const waitMs = last ? last.atMs + SHOW_EVERY_MS - performance.now() : 0;
-    const show = () => {
-      this.#shown.set(key, { atMs: performance.now() });
-      this.#onWatched(jobId);
-    };
-    if (last && waitMs > 0) this.#shown.set(key, { ...last, timer: setTimeout(show, waitMs).unref() });
-    else show();
+    const [key = ALL] = [...this.#watches.keys()].filter((each) => each !== ALL);
+    clearTimeout(this.#watches.get(key)?.timer);
+    this.#watches.delete(key);
   }
 
   #send(step: Step, jobId: string | undefined): void {

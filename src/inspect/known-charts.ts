@@ -1,12 +1,25 @@
+import type { AnyStateMachine } from 'xstate';
+import * as machines from '../../machines/index.js';
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readCharts } from './answers.js';
-import { BUILT_IN_CHARTS } from './built-in-charts.js';
-import { type Chart, chartOf } from './chart.js';
+import { type Chart, chartKey, chartOf } from './chart.js';
 
 const GATHER_MS = 2_000;
 /** Charts of workers that are kept of one question, however many answer. */
 const MAX_CHARTS = 500;
+
+/** The machines that come with Jetfleet, by id. */
+export const BUILT_IN_CHARTS: ReadonlyMap<string, AnyStateMachine> = new Map(
+  [
+    machines.jobMachine,
+    machines.createInstanceMachine,
+    machines.monitorInstanceMachine,
+    machines.deleteInstanceMachine,
+    machines.sendWebhookMachine,
+    machines.workerLifecycleMachine,
+  ].map((machine: AnyStateMachine) => [machine.id, machine]),
+);
 
 /** A chart, and where it is from: the package, or a worker that answered. */
 export type KnownChart = Chart & { source: 'built-in' | 'worker' };
@@ -24,11 +37,11 @@ export async function listCharts(queue: JobQueueService, id?: string): Promise<K
   const { notices, subjects } = await queue.brokerAsItIs();
   const about = id === undefined ? {} : { machine: id };
   const answers = await notices.ask(subjects.chartsAsked(), about, GATHER_MS);
-  const known = new Map(builtInCharts().map((chart) => [keyOf(chart), chart]));
+  const known = new Map(builtInCharts().map((chart) => [chartKey(chart), chart]));
   for (const { charts } of answers) {
     for (const chart of readCharts(charts)) {
       if (known.size >= MAX_CHARTS) break;
-      if (!known.has(keyOf(chart))) known.set(keyOf(chart), { ...chart, source: 'worker' });
+      if (!known.has(chartKey(chart))) known.set(chartKey(chart), { ...chart, source: 'worker' });
     }
   }
   return [...known.values()].filter((chart) => id === undefined || chart.id === id);
@@ -47,8 +60,4 @@ export async function findChart(queue: JobQueueService, id: string): Promise<Kno
     'JETFLEET_MACHINE_NOT_FOUND',
     `no machine ${JSON.stringify(id)}: it is none of ${known}, and no live worker runs it`,
   );
-}
-
-function keyOf({ id, version }: Chart): string {
-  return JSON.stringify([id, version]);
 }

@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
-import { type Chart, chartOf } from './chart.js';
+import { type Chart, chartKey, chartOf } from './chart.js';
 
 /** An answer with charts stays below this, whatever the machines are: half of what every server takes. */
 const MAX_ANSWER_BYTES = 256 * 1024;
@@ -47,7 +47,7 @@ function machinesIn(logics: readonly unknown[]): AnyStateMachine[] {
   const found = new Map<string, AnyStateMachine>();
   const visit = (logic: unknown) => {
     if (!isMachine(logic)) return;
-    const key = JSON.stringify([logic.id, logic.version]);
+    const key = chartKey(logic);
     if (found.has(key)) return;
     found.set(key, logic);
     Object.values(logic.implementations.actors ?? {}).forEach(visit);

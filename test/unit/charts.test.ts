@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type AnyStateMachine, and, assign, not, setup } from 'xstate';
-import { BUILT_IN_CHARTS } from '../../src/inspect/built-in-charts.js';
 import { type Chart, chartOf, takenEdgeIds } from '../../src/inspect/chart.js';
 import { isOverlapping, type Rect } from '../../src/inspect/chart-geometry.js';
 import { layOutChart } from '../../src/inspect/chart-layout.js';
 import { chartToMermaid } from '../../src/inspect/chart-mermaid.js';
 import { chartToSvg } from '../../src/inspect/chart-svg.js';
+import { BUILT_IN_CHARTS } from '../../src/inspect/known-charts.js';
 import { machineJson } from '../../src/inspect/machine-json.js';
 
 const HOSTILE = '<script>alert("1")</script>&';

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
-import type { InspectionRecord } from '../../wire/inspection.js';
-import type { Chart } from '../chart.js';
+import { chartKey } from '../chart.js';
 import { watchMachines } from '../fleet.js';
 import { listCharts } from '../known-charts.js';
 import { StatelyMessages } from './stately-messages.js';
@@ -69,38 +68,17 @@ export async function startStatelyInspector(options: StatelyInspectorOptions): P
 }
 
 async function serve(socket: WebSocket, { queue, jobId }: StatelyInspectorOptions): Promise<void> {
-  const charts = new Charts(queue);
-  await charts.load();
-  const messages = new StatelyMessages((record) => charts.of(record));
+  // As they are when the listener comes.
+  const charts = new Map((await listCharts(queue)).map((chart) => [chartKey(chart), chart]));
+  const messages = new StatelyMessages(({ machine, machineVersion: version }) =>
+    machine === undefined ? undefined : charts.get(chartKey({ id: machine, version })),
+  );
   const watch = await watchMachines(queue, jobId === undefined ? {} : { jobId }, (record) => {
     if (socket.readyState !== socket.OPEN || socket.bufferedAmount > MAX_BUFFERED_BYTES) return;
     for (const message of messages.of(record)) socket.send(JSON.stringify(message));
   });
   socket.once('close', () => void watch.close());
   if (socket.readyState !== socket.OPEN) await watch.close();
-}
-
-/** The charts to define actors by, as they were when the listener came. */
-class Charts {
-  readonly #queue: JobQueueService;
-  #known = new Map<string, Chart>();
-
-  constructor(queue: JobQueueService) {
-    this.#queue = queue;
-  }
-
-  async load(): Promise<void> {
-    const charts = await listCharts(this.#queue);
-    this.#known = new Map(charts.map((chart) => [keyOf(chart.id, chart.version), chart]));
-  }
-
-  of({ machine, machineVersion = '' }: InspectionRecord): Chart | undefined {
-    return machine === undefined ? undefined : this.#known.get(keyOf(machine, machineVersion));
-  }
-}
-
-function keyOf(id: string, version: string): string {
-  return JSON.stringify([id, version]);
 }
 
 /** Programs send no origin. A page does, and cannot lie about it. */
