@@ -30,12 +30,7 @@ export async function usableVersion(path: string, signal?: AbortSignal): Promise
 
 /** Whether dotted version `a` comes before `b`. */
 export function isOlder(a: string, b: string): boolean {
-  const [left, right] = [a, b].map((version) => version.split('.').map(Number));
-  for (let part = 0; part < 3; part += 1) {
-    const difference = (left?.[part] ?? 0) - (right?.[part] ?? 0);
-    if (difference !== 0) return difference < 0;
-  }
-  return false;
+  return a.localeCompare(b, 'en', { numeric: true }) < 0;
 }
 
 function runFailure(error: NodeJS.ErrnoException & { killed?: boolean }): string {

@@ -85,17 +85,12 @@ export class OwnerSearch {
     const { subjects, read } = this.#broker;
     const found = new Map<string, string>();
     const filter = subjects.event(createInstance.type, 'processing', ANY);
-    for (let seq = 1, scanned = 0; found.size < missing.size && scanned < MAX_SCANNED; ) {
-      const page = await read.page(subjects.streamName('events'), filter, seq, PAGE);
-      for (const message of page) {
-        const record = this.#broker.recordOf(message);
-        const name = record && instanceNameOf(record);
-        if (record && name !== undefined && missing.has(name)) found.set(name, record.id);
-      }
-      const last = page.at(-1);
-      if (!last || page.length < PAGE) break;
-      scanned += page.length;
-      seq = last.seq + 1;
+    let scanned = 0;
+    for await (const message of read.walk(subjects.streamName('events'), filter, 1, PAGE)) {
+      const record = this.#broker.recordOf(message);
+      const name = record && instanceNameOf(record);
+      if (record && name !== undefined && missing.has(name)) found.set(name, record.id);
+      if (found.size === missing.size || ++scanned === MAX_SCANNED) break;
     }
     return found;
   }

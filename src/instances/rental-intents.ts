@@ -52,14 +52,11 @@ export class RentalIntents {
   async readOn(): Promise<ReadonlyMap<string, RentalIntent>> {
     const { subjects, read } = this.#broker;
     const stream = subjects.streamName('events');
-    let next = this.#next ?? (await read.sequenceAt(stream, this.#broker.clock.now() - LOOK_BACK_MS));
-    for (;;) {
-      const page = await read.page(stream, subjects.event(createInstance.type, ANY, ANY), next, PAGE);
-      for (const message of page) this.#take(message);
-      const last = page.at(-1);
-      if (last) next = last.seq + 1;
-      this.#next = next;
-      if (page.length < PAGE) break;
+    const filter = subjects.event(createInstance.type, ANY, ANY);
+    this.#next ??= await read.sequenceAt(stream, this.#broker.clock.now() - LOOK_BACK_MS);
+    for await (const message of read.walk(stream, filter, this.#next, PAGE)) {
+      this.#take(message);
+      this.#next = message.seq + 1;
     }
     const now = this.#broker.clock.now();
     for (const [name, { endedMs, isListed }] of this.#intents) {

@@ -71,6 +71,11 @@ export function sequenceOf(id: string): SequencePosition | undefined {
   return match ? { kind: match[1] ? 'webhooks' : 'jobs', seq: Number(match[2]) } : undefined;
 }
 
+/** Whether the id is {@link sequenceId} of a message, {@link namesakeId} of that, or made to look so. */
+export function isOfSequence(id: string): boolean {
+  return /^(webhook-)?seq-\d/.test(id);
+}
+
 /**
  * The id of what follows from a job: the same for every repetition, so that repeating it is harmless. One that would
  * be too long ends with a hash of the whole instead, so that different ones stay different.

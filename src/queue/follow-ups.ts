@@ -1,6 +1,7 @@
 /** The jobs that follow from one that has ended: those that its handler asks for, and those that its type says. */
 import type { Broker } from '../broker/broker.js';
 import type { EndedJob } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
 import { atPlace, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
@@ -95,9 +96,7 @@ function followUpOf(
   const id = idOf(parent.id, idSuffix);
   assertJobId(id);
   assertNotReserved(id);
-  const followUp: FollowUp = { type, id, payload, priority };
-  if (maxAttempts !== undefined) followUp.maxAttempts = maxAttempts;
-  if (webhookUrl !== undefined) followUp.webhookUrl = webhookUrl;
+  const followUp: FollowUp = { type, id, payload, priority, ...defined({ maxAttempts, webhookUrl }) };
   checkFacts(followUp);
   return followUp;
 }

@@ -5,7 +5,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type StreamKind, WORK_KINDS } from '../wire/subjects.js';
 import { assertKnown } from './follow-ups.js';
-import { allCarriersOf, bareMessageOf, removeCarriers } from './job-carriers.js';
+import { allCarriersOf, bareMessageOf, removeCarriers, timersOf } from './job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 
@@ -110,15 +110,10 @@ async function removeMessages(broker: Broker, job: JobRecord, ends: Ends): Promi
   const { subjects, topology } = broker;
   const { id, type, priority } = job;
   for (const kind of subjects.workKindsFor(type)) {
-    const address = { kind, priority, type, id };
-    const timers = [
-      ...subjects.schedulesOf(kind, id),
-      subjects.timer('retrying', address),
-      subjects.timer('waiting', address),
-    ];
-    await Promise.all(timers.map((timer) => topology.purge('timers', timer, ends.get('timers'))));
+    const timers = new Set([...subjects.schedulesOf(kind, id), ...timersOf(subjects, kind, job)]);
+    await Promise.all([...timers].map((timer) => topology.purge('timers', timer, ends.get('timers'))));
     if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
-    await topology.purge(kind, subjects.work(address), ends.get(kind));
+    await topology.purge(kind, subjects.work({ kind, priority, type, id }), ends.get(kind));
     const bare = await bareMessageOf(broker, kind, job);
     if (bare) await removeCarriers(broker, [bare]);
   }

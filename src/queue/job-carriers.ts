@@ -1,6 +1,6 @@
 /** The stored messages that would bring a job to a worker: its work messages and its timers. */
 import type { Broker } from '../broker/broker.js';
-import { namesakeId, sequenceOf } from '../jobs/job-id.js';
+import { isOfSequence, namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobState } from '../jobs/vocabulary.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
@@ -20,7 +20,7 @@ type Named = Pick<JobRecord, 'id' | 'type' | 'priority'>;
 type Claimed = Named & { workSeq?: number | undefined };
 
 /** The subjects of a job's timers. A message goes from there to the work stream: whoever asks in this order misses none. */
-function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): string[] {
+export function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): string[] {
   const address = { kind, priority, type, id };
   return [
     subjects.schedule(kind, id),
@@ -69,6 +69,7 @@ export async function bareMessageOf(
   kind: WorkKind,
   { id, workSeq }: Claimed,
 ): Promise<Carrier | undefined> {
+  if (!isOfSequence(id)) return undefined;
   const position = sequenceOf(id);
   const seq = position?.kind === kind ? position.seq : workSeq;
   if (seq === undefined) return undefined;

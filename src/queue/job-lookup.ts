@@ -72,15 +72,10 @@ async function findDue(broker: Broker, id: string): Promise<JobRecord | undefine
   return message && pendingRecordOf(broker, message);
 }
 
-/** As {@link findJob}, in one round trip; a job that moves on just then may be missed. */
-async function findTaken(broker: Broker, id: string): Promise<JobRecord | undefined> {
-  return (await findClaims(broker, id))[0];
-}
-
 /** Whether whatever follows from a job exists. Whoever ended the job may have died, or be about to publish it. */
 export async function isFollowedUp(broker: Broker, { next = [] }: JobRecord): Promise<boolean> {
-  const found = await Promise.all(next.map(({ id }) => findTaken(broker, id)));
-  return found.every((job) => job !== undefined);
+  const found = await Promise.all(next.map(({ id }) => findClaims(broker, id)));
+  return found.every((jobs) => jobs.length > 0);
 }
 
 /**

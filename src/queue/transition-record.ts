@@ -1,5 +1,6 @@
 /** The record that a transition writes: pure functions from the record before, and what the chart decided. */
 import type { Broker } from '../broker/broker.js';
+import { defined } from '../jobs/defined.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
@@ -83,12 +84,15 @@ export function withFollowUps(
  * it again after a crash adds nothing twice.
  */
 export function followUpRequests(record: JobRecord): JobRequest[] {
-  const createdAt = record.finishedAt ?? record.updatedAt;
-  const trace = {
-    ...(record.traceparent !== undefined && { traceparent: record.traceparent }),
-    ...(record.tracestate !== undefined && { tracestate: record.tracestate }),
-  };
-  return (record.next ?? []).map((next) => ({ ...next, ...trace, parentId: record.id, createdAt }));
+  const {
+    id: parentId,
+    next = [],
+    traceparent,
+    tracestate,
+    updatedAt,
+    finishedAt: createdAt = updatedAt,
+  } = record;
+  return next.map((each) => ({ ...each, ...defined({ traceparent, tracestate }), parentId, createdAt }));
 }
 
 /** Publishes what follows from a job that has ended; doing it again adds nothing twice. Returns the ids. */
@@ -100,17 +104,6 @@ export function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<str
 export function requestOf(record: JobRecord): JobRequest {
   const { id, type, priority, payload, createdAt, maxAttempts } = record;
   const { timeoutMs, webhookUrl, parentId, traceparent, tracestate } = record;
-  return {
-    id,
-    type,
-    priority,
-    payload,
-    createdAt,
-    maxAttempts,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(webhookUrl !== undefined && { webhookUrl }),
-    ...(parentId !== undefined && { parentId }),
-    ...(traceparent !== undefined && { traceparent }),
-    ...(tracestate !== undefined && { tracestate }),
-  };
+  const options = defined({ timeoutMs, webhookUrl, parentId, traceparent, tracestate });
+  return { id, type, priority, payload, createdAt, maxAttempts, ...options };
 }

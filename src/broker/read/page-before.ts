@@ -12,6 +12,13 @@ interface Reads {
   last(stream: string, filter: string): Promise<StoredMessage | undefined>;
   count(stream: string, filter: string, seq: number): Promise<number>;
   page(stream: string, filter: string, seq: number, limit: number): Promise<StoredMessage[]>;
+  pages(
+    stream: string,
+    filter: string,
+    seq: number,
+    pageSize: number,
+    upTo: number,
+  ): AsyncIterable<StoredMessage[]>;
 }
 
 /**
@@ -30,30 +37,14 @@ export async function pageBefore(read: Reads, wanted: Wanted, seq: number): Prom
   const after = isLast ? 0 : await read.count(stream, filter, end + 1);
   const start = await startOf(read, wanted, end, after);
   const size = Math.max(start.matches, limit) + 1;
-  const found = (await between(read, wanted, start.seq, end, size)).reverse().slice(0, limit);
+  const all: StoredMessage[] = [];
+  // No count says exactly how many there are.
+  for await (const page of read.pages(stream, filter, start.seq, size, end)) all.push(...page);
+  const found = all.reverse().slice(0, limit);
   if (found.length === limit || start.seq === first) return found;
   // Messages that came between two counts were taken for some that lie before the end.
   const missing = { ...wanted, limit: limit - found.length };
   return [...found, ...(await pageBefore(read, missing, start.seq - 1))];
-}
-
-/** All messages from `start` to `end`, oldest first, `size` at a time: no count says exactly how many there are. */
-async function between(
-  read: Reads,
-  { stream, filter }: Wanted,
-  start: number,
-  end: number,
-  size: number,
-): Promise<StoredMessage[]> {
-  const found: StoredMessage[] = [];
-  for (let next = start; next <= end; ) {
-    const page = await read.page(stream, filter, next, size);
-    found.push(...page.filter(({ seq }) => seq <= end));
-    const last = page.at(-1);
-    if (!last || page.length < size) break;
-    next = last.seq + 1;
-  }
-  return found;
 }
 
 /**

@@ -8,8 +8,22 @@ import { decodeCursor, END, encodeCursor, type Place, type Position, START } fro
 import { assertFilter, fitting, type JobFilter, type JobPage, rangeOf, statusWanted } from './job-filter.js';
 import type { KnownIds } from './known-ids.js';
 import { orderByStart, orderByTime } from './list-order.js';
-import { LISTING, ScanBudget, SEARCHING } from './scan-budget.js';
 import { type Direction, pageReader, type Source, Sources } from './sources.js';
+
+/** What one page may cost. */
+interface Allowance {
+  /** Messages that it may read, however long it takes. */
+  minMessages: number;
+  maxMessages: number;
+  /** Between the two, it goes on reading for so long. */
+  maxMs: number;
+}
+
+/** A list takes jobs from what it reads. */
+const LISTING: Allowance = { minMessages: 500, maxMessages: 10_000, maxMs: 100 };
+/** A search by id reads ids, each once in the life of a process. */
+const SEARCHING: Allowance = { minMessages: 100_000, maxMessages: Number.POSITIVE_INFINITY, maxMs: 1_000 };
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Messages read at once at most: as many as the broker sends the last events of in one request. */
 const READ = 256;
@@ -51,6 +65,29 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
     }
   }
   return { jobs: [...page.jobs.values()] };
+}
+
+/** A filter that few jobs fit ends its page short, with a cursor. */
+class ScanBudget {
+  readonly #allowed: Allowance;
+  readonly #startMs = performance.now();
+  #messages = 0;
+  #bytes = 0;
+
+  constructor(allowed: Allowance) {
+    this.#allowed = allowed;
+  }
+
+  spend(messages: number, bytes: number): void {
+    this.#messages += messages;
+    this.#bytes += bytes;
+  }
+
+  get isSpent(): boolean {
+    const { minMessages, maxMessages, maxMs } = this.#allowed;
+    if (this.#bytes >= MAX_BYTES || this.#messages >= maxMessages) return true;
+    return this.#messages >= minMessages && performance.now() - this.#startMs >= maxMs;
+  }
 }
 
 class Page {

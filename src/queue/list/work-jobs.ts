@@ -32,13 +32,10 @@ export async function touchedJobs(
   fits: (job: JobRecord, seq: number) => boolean | Promise<boolean>,
   untouched = false,
 ): Promise<(JobRecord | undefined)[]> {
-  const requests = messages.map((message) => pendingRecordOf(broker, message));
-  const last = await recordsById(broker, idsOf(requests));
+  const jobs = await broughtBy(broker, messages);
   return Promise.all(
-    messages.map(async (message, index) => {
-      const request = requests[index];
-      const record = request && last.get(request.id);
-      if (!record) return untouched ? request : undefined;
+    jobs.map(async ({ message, job, record }) => {
+      if (!record) return untouched ? job : undefined;
       const isListed = (await fits(record, message.seq)) && (await standsFor(broker, kind, message, record));
       return isListed ? record : undefined;
     }),
@@ -51,12 +48,24 @@ export async function timerJobs(
   messages: StoredMessage[],
   reason: 'retrying' | 'waiting',
 ): Promise<(JobRecord | undefined)[]> {
-  const requests = messages.map((message) => pendingRecordOf(broker, message));
-  const last = await recordsById(broker, idsOf(requests));
-  return requests.map((request) => {
-    const record = last.get(request?.id ?? '');
-    return record?.state === reason ? record : undefined;
-  });
+  const jobs = await broughtBy(broker, messages);
+  return jobs.map(({ record }) => (record?.state === reason ? record : undefined));
+}
+
+/** A work message or a timer, the job that it brings, if any, and the last record under the id of that. */
+interface Brought {
+  message: StoredMessage;
+  job: JobRecord | undefined;
+  record: JobRecord | undefined;
+}
+
+export async function broughtBy(broker: Broker, messages: readonly StoredMessage[]): Promise<Brought[]> {
+  const jobs = messages.map((message) => ({ message, job: pendingRecordOf(broker, message) }));
+  const last = await recordsById(
+    broker,
+    jobs.flatMap(({ job }) => job?.id ?? []),
+  );
+  return jobs.map(({ message, job }) => ({ message, job, record: job && last.get(job.id) }));
 }
 
 /**
@@ -96,8 +105,4 @@ export async function recordsById(broker: Broker, ids: readonly string[]): Promi
       latest.set(record.id, { seq: message.seq, record });
   }
   return new Map([...latest].map(([id, { record }]) => [id, record]));
-}
-
-function idsOf(requests: readonly (JobRecord | undefined)[]): string[] {
-  return requests.flatMap((request) => request?.id ?? []);
 }

@@ -4,8 +4,7 @@ import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { namesakeId, sequenceId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { ConsumerSubjects, WorkKind } from '../../wire/subjects.js';
-import { pendingRecordOf } from '../job-lookup.js';
-import { recordsById } from '../list/work-jobs.js';
+import { broughtBy } from '../list/work-jobs.js';
 import { acknowledgedUpTo, type ConsumerCounts, isOfNamesake, reasonToKeepMessage } from './purgeable.js';
 
 /** A consumer of a work stream. */
@@ -161,15 +160,9 @@ async function keptOf(
   kind: WorkKind,
   messages: readonly StoredMessage[],
 ): Promise<StoredMessage[]> {
-  const jobs = messages.map((message) => pendingRecordOf(broker, message));
-  const last = await recordsById(
-    broker,
-    jobs.flatMap((job) => job?.id ?? []),
-  );
   const reasons = await Promise.all(
-    messages.map(async (message, index) => {
-      const job = jobs[index];
-      const record = job && (await recordFor(broker, kind, message, job, last.get(job.id)));
+    (await broughtBy(broker, messages)).map(async ({ message, job, record: last }) => {
+      const record = job && (await recordFor(broker, kind, message, job, last));
       const lastSeq = record?.state === 'queued' ? await lastSeqOf(broker, kind, record) : 0;
       return reasonToKeepMessage({ seq: message.seq, place: 'acknowledged', job, record, lastSeq });
     }),

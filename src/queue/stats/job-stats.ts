@@ -51,12 +51,9 @@ export async function readStats(broker: Broker): Promise<JobQueueStats> {
 
 class Tally {
   readonly #byType = new Map<string, StatusCounts>();
-  readonly #byPriority: JobQueueStats['byPriority'] = {
-    critical: { pending: 0, processing: 0 },
-    high: { pending: 0, processing: 0 },
-    normal: { pending: 0, processing: 0 },
-    low: { pending: 0, processing: 0 },
-  };
+  readonly #byPriority = Object.fromEntries(
+    PRIORITIES.map((priority) => [priority, { pending: 0, processing: 0 }]),
+  ) as JobQueueStats['byPriority'];
   readonly unhandled = new Set<string>();
   readonly types = new Set<string>();
   scheduled = 0;
