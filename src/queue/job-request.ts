@@ -67,21 +67,18 @@ export function checkJob(
  * Sets when a job was added, and when it starts: once more where only then the broker's time is known.
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-export function setTimes(job: CheckedJob, options: JobOptions, nowMs: number): void {
+export function setTimes(job: CheckedJob, { delayMs, runAt }: JobOptions, nowMs: number): void {
   job.request.createdAt = isoTime(nowMs);
-  job.runAtMs = startTime(options, nowMs);
-}
-
-function startTime({ delayMs, runAt }: JobOptions, nowMs: number): number | undefined {
+  job.runAtMs = undefined;
   if (delayMs !== undefined && runAt !== undefined) {
     throw invalid('delayMs and runAt exclude each other; give one');
   }
   checkInteger('delayMs', delayMs, 0, MAX_DELAY_MS);
-  if (delayMs !== undefined) return delayMs === 0 ? undefined : nowMs + delayMs;
-  if (runAt === undefined) return undefined;
+  if (delayMs) job.runAtMs = nowMs + delayMs;
+  if (runAt === undefined) return;
   const at = checkedTime('runAt', runAt);
   if (at - nowMs > MAX_DELAY_MS) throw invalid(`runAt ${JSON.stringify(runAt)} is more than 366 days away`);
-  return at <= nowMs ? undefined : at;
+  if (at > nowMs) job.runAtMs = at;
 }
 
 function invalid(message: string): ValidationError {

@@ -8,7 +8,7 @@ import { decodeCursor, END, encodeCursor, type Place, type Position, START } fro
 import { assertFilter, fitting, type JobFilter, type JobPage, rangeOf, statusWanted } from './job-filter.js';
 import type { KnownIds } from './known-ids.js';
 import { orderByStart, orderByTime } from './list-order.js';
-import { type Direction, pageReader, type Source, Sources } from './sources.js';
+import { type Direction, pageReader, type Source, sourcesOf } from './sources.js';
 
 /** What one page may cost. */
 interface Allowance {
@@ -44,87 +44,71 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
   const readPage = id === undefined ? pageReader(broker) : knownIds.pageReader(broker, id);
   const isByTime = [order, state, id, since, until].some((each) => each !== undefined);
   const orderOf = isByTime ? orderByTime : orderByStart;
-  const sources = new Sources(broker, type, range, readPage);
+  const sources = sourcesOf(broker, type, range, readPage);
   const { letter, direction, groups } = orderOf(broker, { ...filter, ...(status && { status }) }, sources);
   const sizes = groups.map(({ length }) => length);
   let place: Place = { group: 0, positions: [] };
   if (cursor !== undefined) place = decodeCursor(cursor, letter, sizes);
-  const page = new Page(limit, id);
+  const jobs = new Map<string, JobRecord>();
   // Whoever named a whole id should not wait for long for the others that begin with it.
   const exact = id !== undefined && cursor === undefined ? await findJob(broker, id) : undefined;
-  if (exact && fits(exact)) page.jobs.set(exact.id, exact);
-  const budget = new ScanBudget(id === undefined || page.jobs.size > 0 ? LISTING : SEARCHING);
+  if (exact && fits(exact)) jobs.set(exact.id, exact);
+  const budget = scanBudget(id === undefined || jobs.size > 0 ? LISTING : SEARCHING);
+  const page: Page = { jobs, limit, id, direction, fits, budget };
   for (let { group, positions } = place; group < groups.length; group++, positions = []) {
     const readers = (groups[group] ?? []).map(
       (source, at) => new Reader(source, direction, limit, positions[at]),
     );
-    if (!page.isFull && !budget.isSpent) await page.take(readers, direction, fits, budget);
+    if (jobs.size < limit && !budget.isSpent) await take(page, readers);
     const ends = readers.map(({ position }) => position);
     if (ends.some((position) => position !== END)) {
-      return { jobs: [...page.jobs.values()], cursor: encodeCursor(letter, { group, positions: ends }) };
+      return { jobs: [...jobs.values()], cursor: encodeCursor(letter, { group, positions: ends }) };
     }
   }
-  return { jobs: [...page.jobs.values()] };
+  return { jobs: [...jobs.values()] };
 }
 
 /** A filter that few jobs fit ends its page short, with a cursor. */
-class ScanBudget {
-  readonly #allowed: Allowance;
-  readonly #startMs = performance.now();
-  #messages = 0;
-  #bytes = 0;
-
-  constructor(allowed: Allowance) {
-    this.#allowed = allowed;
-  }
-
-  spend(messages: number, bytes: number): void {
-    this.#messages += messages;
-    this.#bytes += bytes;
-  }
-
-  get isSpent(): boolean {
-    const { minMessages, maxMessages, maxMs } = this.#allowed;
-    if (this.#bytes >= MAX_BYTES || this.#messages >= maxMessages) return true;
-    return this.#messages >= minMessages && performance.now() - this.#startMs >= maxMs;
-  }
+function scanBudget({ minMessages, maxMessages, maxMs }: Allowance) {
+  const startMs = performance.now();
+  let [messages, bytes] = [0, 0];
+  return {
+    spend(moreMessages: number, moreBytes: number): void {
+      messages += moreMessages;
+      bytes += moreBytes;
+    },
+    get isSpent(): boolean {
+      if (bytes >= MAX_BYTES || messages >= maxMessages) return true;
+      return messages >= minMessages && performance.now() - startMs >= maxMs;
+    },
+  };
 }
 
-class Page {
-  readonly jobs = new Map<string, JobRecord>();
-  readonly #limit: number;
-  readonly #id: string | undefined;
+interface Page {
+  jobs: Map<string, JobRecord>;
+  limit: number;
+  /** Is listed first, or not at all. */
+  id: string | undefined;
+  direction: Direction;
+  fits: (job: JobRecord) => boolean;
+  budget: ReturnType<typeof scanBudget>;
+}
 
-  /** @param id is listed first, or not at all */
-  constructor(limit: number, id: string | undefined) {
-    this.#limit = limit;
-    this.#id = id;
-  }
-
-  get isFull(): boolean {
-    return this.jobs.size >= this.#limit;
-  }
-
-  /** Takes jobs from sources, merged by time, until it is full, the sources are at their ends or the budget is spent. */
-  async take(
-    readers: readonly Reader[],
-    direction: Direction,
-    fits: (job: JobRecord) => boolean,
-    budget: ScanBudget,
-  ): Promise<void> {
-    for (;;) {
-      await Promise.all(readers.map((reader) => reader.fill(fits, budget)));
-      // A source that is not read to its next job may hold the one that comes first.
-      if (readers.some((reader) => reader.isBehind)) return;
-      const next = firstOf(readers, direction);
-      if (!next?.head) return;
-      const { job } = next.head;
-      const isListed = this.jobs.has(job.id) || job.id === this.#id;
-      if (this.isFull && !isListed) return;
-      next.take();
-      if (!isListed) this.jobs.set(job.id, job);
-      if (this.isFull && !readers.some((reader) => reader.isBehind)) return;
-    }
+/** Takes jobs from sources, merged by time, until the page is full, the sources are at their ends or the budget is spent. */
+async function take(page: Page, readers: readonly Reader[]): Promise<void> {
+  const { jobs, limit, id, direction } = page;
+  for (;;) {
+    await Promise.all(readers.map((reader) => reader.fill(page)));
+    // A source that is not read to its next job may hold the one that comes first.
+    if (readers.some((reader) => reader.isBehind)) return;
+    const next = firstOf(readers, direction);
+    if (!next?.head) return;
+    const { job } = next.head;
+    const isListed = jobs.has(job.id) || job.id === id;
+    if (jobs.size >= limit && !isListed) return;
+    next.take();
+    if (!isListed) jobs.set(job.id, job);
+    if (jobs.size >= limit && !readers.some((reader) => reader.isBehind)) return;
   }
 }
 
@@ -183,7 +167,7 @@ class Reader {
   }
 
   /** Reads until there is a job, the end, or nothing left to spend. */
-  async fill(fits: (job: JobRecord) => boolean, budget: ScanBudget): Promise<void> {
+  async fill({ fits, budget }: Page): Promise<void> {
     for (let size = this.#size; this.isBehind && !budget.isSpent; size = Math.min(READ, size * 2)) {
       const { messages, next, read, bytes } = await this.#source.read(this.#direction, this.#next, size);
       budget.spend(read, bytes);

@@ -60,87 +60,80 @@ interface WorkLimits extends Limits {
 /** A message is stored a little after the time on its record, and clocks differ. */
 const SLACK_MS = 250;
 
+export type Sources = ReturnType<typeof sourcesOf>;
+
 /** The sources of the jobs that may have changed in a range of time. */
-export class Sources {
-  readonly #broker: Broker;
-  readonly #type: string | Any;
-  readonly #range: TimeRange;
-  readonly #readPage: ReadPage;
-
-  constructor(broker: Broker, type: string | Any, range: TimeRange, readPage: ReadPage) {
-    this.#broker = broker;
-    this.#type = type;
-    this.#range = range;
-    this.#readPage = readPage;
-  }
-
-  /** Jobs that have ended. */
-  ended(status: 'completed' | 'failed'): Source {
-    const toJobs = status === 'failed' ? failedJobs : completedJobs;
-    const filter = this.#broker.subjects.event(this.#type, status, ANY);
-    return this.#source('events', filter, this.#range, (messages) => toJobs(this.#broker, messages));
-  }
-
-  /** Jobs that wait in the queue, and those that run: these may have begun long after their message came. */
-  work(
-    kind: WorkKind,
-    priority: JobPriority | Any,
-    { fits, untouched = false, isPending = false, ...limits }: WorkLimits,
-  ): Source {
-    const range = isPending ? this.#range : { ...this.#range, sinceMs: 0 };
-    const filter = this.#broker.subjects.workFilter(kind, priority, this.#type);
-    const toJobs = (messages: StoredMessage[]) => touchedJobs(this.#broker, kind, messages, fits, untouched);
-    return this.#source(kind, filter, range, toJobs, limits);
-  }
-
-  /** Jobs behind a timer that Jetfleet has set. */
-  timers(kind: WorkKind, reason: TimerReason, priority: JobPriority | Any): Source {
-    const timer = { kind, priority, type: this.#type, id: ANY } as const;
-    const filter = this.#broker.subjects.timer(reason, timer);
-    const toJobs = (messages: StoredMessage[]) => timerJobs(this.#broker, messages, reason);
-    return this.#source('timers', filter, this.#range, toJobs);
-  }
-
-  /** Jobs that producers have delayed, and recurring ones. */
-  scheduled(kind: WorkKind): Source[] {
-    const toJobs = async (messages: StoredMessage[]) =>
-      messages.map((message) => pendingRecordOf(this.#broker, message));
-    const filters = this.#broker.subjects.scheduleFilters(kind);
-    return filters.map((filter) => this.#source('timers', filter, this.#range, toJobs));
-  }
-
-  #source(
+export function sourcesOf(broker: Broker, type: string | Any, changed: TimeRange, readPage: ReadPage) {
+  const { subjects } = broker;
+  const sourceOf = (
     kind: StreamKind,
     filter: string,
-    range: TimeRange,
     toJobs: Source['toJobs'],
+    range = changed,
     limits: Limits = {},
-  ): Source {
+  ): Source => {
     let bounds: Promise<SequenceRange> | undefined;
     return {
       toJobs,
       read: async (direction, from, size) => {
-        bounds ??= this.#boundsOf(kind, range, limits);
+        bounds ??= boundsOf(broker, kind, range, limits);
         let { first, last } = await bounds;
         if (from !== undefined && direction === 'oldest') first = Math.max(first, from);
         if (from !== undefined && direction === 'newest') last = Math.min(last, from);
         if (first > last) return { messages: [], read: 0, bytes: 0 };
-        return this.#readPage({ kind, filter, direction, size, first, last });
+        return readPage({ kind, filter, direction, size, first, last });
       },
     };
-  }
+  };
+  return {
+    /** Jobs that have ended. */
+    ended(status: 'completed' | 'failed'): Source {
+      const toJobs = status === 'failed' ? failedJobs : completedJobs;
+      const filter = subjects.event(type, status, ANY);
+      return sourceOf('events', filter, (messages) => toJobs(broker, messages));
+    },
 
-  async #boundsOf(kind: StreamKind, { sinceMs, untilMs }: TimeRange, limits: Limits): Promise<SequenceRange> {
-    const { read, subjects } = this.#broker;
-    const stream = subjects.streamName(kind);
-    const [since, until, first, last] = await Promise.all([
-      sinceMs > 0 ? read.sequenceAt(stream, sinceMs - SLACK_MS) : 1,
-      Number.isFinite(untilMs) ? read.sequenceAt(stream, untilMs + SLACK_MS) : Number.POSITIVE_INFINITY,
-      limits.first?.() ?? 1,
-      limits.last?.() ?? Number.POSITIVE_INFINITY,
-    ]);
-    return { first: Math.max(since, first), last: Math.min(until - 1, last) };
-  }
+    /** Jobs that wait in the queue, and those that run: these may have begun long after their message came. */
+    work(
+      kind: WorkKind,
+      priority: JobPriority | Any,
+      { fits, untouched = false, isPending = false, ...limits }: WorkLimits,
+    ): Source {
+      const range = isPending ? changed : { ...changed, sinceMs: 0 };
+      const filter = subjects.workFilter(kind, priority, type);
+      const toJobs = (messages: StoredMessage[]) => touchedJobs(broker, kind, messages, fits, untouched);
+      return sourceOf(kind, filter, toJobs, range, limits);
+    },
+
+    /** Jobs behind a timer that Jetfleet has set. */
+    timers(kind: WorkKind, reason: TimerReason, priority: JobPriority | Any): Source {
+      const filter = subjects.timer(reason, { kind, priority, type, id: ANY });
+      return sourceOf('timers', filter, (messages) => timerJobs(broker, messages, reason));
+    },
+
+    /** Jobs that producers have delayed, and recurring ones. */
+    scheduled(kind: WorkKind): Source[] {
+      const toJobs = async (messages: StoredMessage[]) =>
+        messages.map((message) => pendingRecordOf(broker, message));
+      return subjects.scheduleFilters(kind).map((filter) => sourceOf('timers', filter, toJobs));
+    },
+  };
+}
+
+async function boundsOf(
+  { read, subjects }: Broker,
+  kind: StreamKind,
+  { sinceMs, untilMs }: TimeRange,
+  limits: Limits,
+): Promise<SequenceRange> {
+  const stream = subjects.streamName(kind);
+  const [since, until, first, last] = await Promise.all([
+    sinceMs > 0 ? read.sequenceAt(stream, sinceMs - SLACK_MS) : 1,
+    Number.isFinite(untilMs) ? read.sequenceAt(stream, untilMs + SLACK_MS) : Number.POSITIVE_INFINITY,
+    limits.first?.() ?? 1,
+    limits.last?.() ?? Number.POSITIVE_INFINITY,
+  ]);
+  return { first: Math.max(since, first), last: Math.min(until - 1, last) };
 }
 
 /** Reads all messages of a filter. */

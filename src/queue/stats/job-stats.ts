@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
-import { isTerminal, type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../../jobs/vocabulary.js';
+import { type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../../jobs/vocabulary.js';
 import { ANY, type Any, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
 import { type Delivering, lastDeliveredAt } from './event-lag.js';
@@ -62,14 +62,13 @@ class Tally {
   /** Jobs of a type that is not known yet: scheduled ones beyond {@link MAX_SCHEDULED_READ}, and some that nobody handles. */
   untyped = 0;
 
+  /** @param priority of those that have not ended */
   add(type: string, status: JobStatus, count: number, priority?: JobPriority): void {
     if (count === 0) return;
     const counts = this.#byType.get(type) ?? { pending: 0, processing: 0, completed: 0, failed: 0 };
     counts[status] += count;
     this.#byType.set(type, counts);
-    if (priority && !isTerminal(status)) {
-      this.#byPriority[priority][status as 'pending' | 'processing'] += count;
-    }
+    if (priority) this.#byPriority[priority][status as 'pending' | 'processing'] += count;
   }
 
   stats(): JobQueueStats {
