@@ -43,14 +43,10 @@ export function assertVersion(id: string, seq: number, { ifSeq }: VersionOptions
 
 /** As {@link findJob}, with the job's version. */
 export async function findVersion(broker: Broker, id: string): Promise<JobVersion | undefined> {
-  if (!isJobId(id)) return undefined;
-  const touched = await broker.lastEvent(id);
-  if (touched?.record) return { job: touched.record, seq: touched.seq };
-  const job = await findJob(broker, id);
-  if (!job) return undefined;
+  const found = await find(broker, id);
+  if (found?.seq !== 0) return found;
   // It may have been touched between the two reads.
-  const now = await broker.lastEvent(id);
-  return now?.record ? { job: now.record, seq: now.seq } : { job, seq: 0 };
+  return (await findTouched(broker, id)) ?? found;
 }
 
 /**
@@ -58,13 +54,22 @@ export async function findVersion(broker: Broker, id: string): Promise<JobVersio
  * @returns undefined for an id that nobody used, or whose record has expired
  */
 export async function findJob(broker: Broker, id: string): Promise<JobRecord | undefined> {
+  return (await find(broker, id))?.job;
+}
+
+async function find(broker: Broker, id: string): Promise<JobVersion | undefined> {
   // Anything else would be read as a pattern, or as more tokens.
   if (!isJobId(id)) return undefined;
-  const touched = await broker.lastEvent(id);
-  if (touched?.record) return touched.record;
+  const touched = await findTouched(broker, id);
+  if (touched) return touched;
   const pending = (await findStored(broker, id))[0] ?? (await findDue(broker, id));
   // Between the two reads a worker may have run it, and its message is gone.
-  return pending ?? (await broker.lastEvent(id))?.record;
+  return pending ? { job: pending, seq: 0 } : findTouched(broker, id);
+}
+
+async function findTouched(broker: Broker, id: string): Promise<JobVersion | undefined> {
+  const last = await broker.lastEvent(id);
+  return last?.record && { job: last.record, seq: last.seq };
 }
 
 async function findDue(broker: Broker, id: string): Promise<JobRecord | undefined> {

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
 import { isJobType, isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
-import { recordsById } from '../queue/list/work-jobs.js';
+import { broughtBy } from '../queue/list/work-jobs.js';
 import { coveringConsumers } from '../queue/retention/acknowledged-messages.js';
 import { isOfNamesake, reasonToKeepMessage } from '../queue/retention/purgeable.js';
 import { sumOf, uncoveredTypes } from '../queue/stats/unhandled-types.js';
@@ -113,13 +113,9 @@ export class MessageCheck {
   async #leftOver(kind: StreamKind, messages: StoredMessage[], beforeMs: number): Promise<Diagnosis[]> {
     const broker = this.#broker;
     const old = messages.filter(({ timeMs }) => timeMs <= beforeMs);
-    const jobs = old.map((message) => pendingRecordOf(broker, message));
-    const last = await recordsById(broker, [...new Set(jobs.flatMap((job) => job?.id ?? []))]);
-    return old.flatMap((message, index) => {
+    return (await broughtBy(broker, old)).flatMap(({ message, job, record: named }) => {
       const { seq, subject } = message;
-      const job = jobs[index];
-      const named = job && last.get(job.id);
-      const record = named && !isOfNamesake(broker.subjects, message, job, named) ? named : undefined;
+      const record = job && named && !isOfNamesake(broker.subjects, message, job, named) ? named : undefined;
       const isRecurring = isRecurringTimer(broker, message);
       const facts = { seq, place: 'uncovered', job, isRecurring, record, endedByMs: beforeMs } as const;
       if (!record || reasonToKeepMessage(facts)) return [];

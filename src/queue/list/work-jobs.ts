@@ -61,10 +61,7 @@ interface Brought {
 
 export async function broughtBy(broker: Broker, messages: readonly StoredMessage[]): Promise<Brought[]> {
   const jobs = messages.map((message) => ({ message, job: pendingRecordOf(broker, message) }));
-  const last = await recordsById(
-    broker,
-    jobs.flatMap(({ job }) => job?.id ?? []),
-  );
+  const last = await recordsById(broker, [...new Set(jobs.flatMap(({ job }) => job?.id ?? []))]);
   return jobs.map(({ message, job }) => ({ message, job, record: job && last.get(job.id) }));
 }
 
