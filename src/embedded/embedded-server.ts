@@ -97,13 +97,11 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions = {}): 
 class WatchedServer implements EmbeddedServer {
   readonly #launch: Launch;
   #running: Running;
-  #ended = false;
 
   constructor(launch: Launch, running: Running) {
     // A restart must come back on the port that clients know.
     this.#launch = { ...launch, port: running.port };
     this.#running = running;
-    this.#watch();
   }
 
   get url(): string {
@@ -140,14 +138,12 @@ class WatchedServer implements EmbeddedServer {
   }
 
   kill(signal: NodeJS.Signals): void {
-    if (!this.#ended) killQuietly(this.#running.pid, signal);
+    if (this.#running.watchdog.isRunning) killQuietly(this.#running.pid, signal);
   }
 
   async restart(): Promise<void> {
     await this.#end();
     this.#running = await start(this.#launch);
-    this.#ended = false;
-    this.#watch();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,27 +154,13 @@ class WatchedServer implements EmbeddedServer {
     this.#running.watchdog.stop();
     await this.#running.watchdog.exited;
   }
-
-  #watch(): void {
-    const { watchdog } = this.#running;
-    void watchdog.exited.then(() => {
-      if (this.#running.watchdog === watchdog) this.#ended = true;
-    });
-  }
 }
 
 async function start(launch: Launch): Promise<Running> {
-  const { host, port, storeDir, runDir, binary, syncInterval } = launch;
+  const { storeDir, runDir, binary } = launch;
   await prepare(launch);
-  const config = {
-    host,
-    port,
-    storeDir,
-    syncInterval,
-    portsFileDir: runDir,
-    logFile: join(runDir, 'nats.log'),
-  };
-  await writeFile(join(runDir, 'nats.conf'), natsConfig(config));
+  const config = natsConfig({ ...launch, portsFileDir: runDir, logFile: join(runDir, 'nats.log') });
+  await writeFile(join(runDir, 'nats.conf'), config);
   const watchdog = await startWatchdog(binary, runDir, lockFileOf(storeDir));
   try {
     await lockStore(storeDir, { pid: watchdog.pid, runDir });

@@ -60,6 +60,7 @@ export interface Watchdog {
   pid: number;
   /** Settles when the server and its watchdog have ended. */
   exited: Promise<ServerExit>;
+  readonly isRunning: boolean;
   /** Lets the watchdog start the server. */
   go(): void;
   /** Stops the server: SIGTERM, and SIGKILL after 5 s. The files stay. */
@@ -94,6 +95,9 @@ export async function startWatchdog(binary: string, runDir: string, lockFile: st
   return {
     pid: child.pid as number,
     exited,
+    get isRunning() {
+      return child.exitCode === null && child.signalCode === null;
+    },
     go: () => void child.stdin?.write('go\n'),
     stop: () => void child.stdin?.end('keep\n'),
   };

@@ -17,10 +17,8 @@ const GUIDE = { weight: 0, minlen: 1, width: 0, height: 0 };
 export interface Arrangement {
   /** Boxes of states without children, by id. */
   boxes: Map<string, Rect>;
-  /** Inside a parent, what stands at its beginning and is the end of its lines. */
-  heads: Map<string, Rect>;
-  tails: Map<string, Rect>;
-  dots: Map<string, Rect>;
+  /** What stands at the beginning of a parent, and where its lines end, by {@link nameOf}. */
+  ports: Map<string, Rect>;
   /** The bends of a line from `from` to `to`, without its ends. */
   bends: Map<Line, Point[]>;
   labels: Map<Line, Rect>;
@@ -64,9 +62,9 @@ function arrangeWith(
   const parents = new Set(blocks.filter(({ isParent }) => isParent).map(({ state }) => state.id));
   const loops = new Map(lines.filter(({ from, to }) => from === to).map((line) => [line.from, line]));
   const end = (line: Line, id: string) => {
-    if (!parents.has(id)) return name('state', id);
+    if (!parents.has(id)) return nameOf('state', id);
     const leadsOut = id === line.from && line.to !== id && !isInside(line.to, id);
-    return name(leadsOut ? 'tail' : 'head', id);
+    return nameOf(leadsOut ? 'tail' : 'head', id);
   };
   const isBackward = backwardEdges(chart);
   // Against the order of things, an edge is laid out from its target to its source.
@@ -76,24 +74,29 @@ function arrangeWith(
   };
   const dots = enteredParents(chart, lines);
   const needed = new Set(lines.flatMap((line) => [end(line, line.from), end(line, line.to)]));
-  for (const { id, isInitial } of chart.states) if (isInitial) needed.add(name('head', id));
-  for (const dot of dots) graph.setNode(name('dot', dot), { width: DOT, height: DOT });
+  for (const { id, isInitial } of chart.states) if (isInitial) needed.add(nameOf('head', id));
+  for (const dot of dots) graph.setNode(nameOf('dot', dot), { width: DOT, height: DOT });
   for (const block of blocks) addBlock(graph, block, loops.get(block.state.id), needed, sizeOf);
   for (const { state } of blocks) {
-    if (state.parent !== undefined) graph.setParent(name('state', state.id), name('state', state.parent));
+    if (state.parent !== undefined) graph.setParent(nameOf('state', state.id), nameOf('state', state.parent));
   }
-  for (const dot of dots) if (dot !== '') graph.setParent(name('dot', dot), name('state', dot));
+  for (const dot of dots) if (dot !== '') graph.setParent(nameOf('dot', dot), nameOf('state', dot));
   const leaves = blocks.filter(({ isParent }) => !isParent).map(({ state }) => state.id);
   for (const parent of care === 'guided' ? parents : []) {
-    const inside = leaves.filter((id) => isInside(id, parent)).map((id) => name('state', id));
+    const inside = leaves.filter((id) => isInside(id, parent)).map((id) => nameOf('state', id));
     for (const leaf of inside) {
-      if (needed.has(name('head', parent))) graph.setEdge(name('head', parent), leaf, { ...GUIDE }, 'guide');
-      if (needed.has(name('tail', parent))) graph.setEdge(leaf, name('tail', parent), { ...GUIDE }, 'guide');
+      if (needed.has(nameOf('head', parent)))
+        graph.setEdge(nameOf('head', parent), leaf, { ...GUIDE }, 'guide');
+      if (needed.has(nameOf('tail', parent)))
+        graph.setEdge(leaf, nameOf('tail', parent), { ...GUIDE }, 'guide');
     }
   }
   for (const { id, parent = '', isInitial } of chart.states) {
     if (!isInitial || !dots.has(parent)) continue;
-    graph.setEdge(name('dot', parent), name(parents.has(id) ? 'head' : 'state', id), { ...GUIDE, weight: 3 });
+    graph.setEdge(nameOf('dot', parent), nameOf(parents.has(id) ? 'head' : 'state', id), {
+      ...GUIDE,
+      weight: 3,
+    });
   }
   lines.forEach((line, index) => {
     if (line.from === line.to) return;
@@ -101,12 +104,13 @@ function arrangeWith(
   });
   if (care === 'flat') for (const id of graph.nodes() as string[]) graph.setParent(id);
   layout(graph);
-  const found = { ...readBack(graph, blocks, loops, sizeOf), ranks: ranksOf(graph) };
+  const bends: Arrangement['bends'] = new Map();
+  const found = { ...readBack(graph, blocks, loops, sizeOf), bends, ranks: ranksOf(graph) };
   lines.forEach((line, index) => {
     if (line.from === line.to) return;
     const { points = [], x = 0, y = 0 } = graph.edge(...asDrawn(line), String(index));
     const inOrder = isBackward(line.from, line.to) ? points.toReversed() : points;
-    found.bends.set(line, inOrder.slice(1, -1));
+    bends.set(line, inOrder.slice(1, -1));
     if (line.height > 0) found.labels.set(line, rectOf({ x, y, ...sizeOf(line) }));
   });
   return found;
@@ -121,7 +125,7 @@ type Drawn = InstanceType<typeof Graph>;
 /** In a drawing that goes down. */
 type SizeOf = (thing: Size) => Size;
 
-function name(kind: 'state' | 'head' | 'tail' | 'dot', id: string): string {
+export function nameOf(kind: 'state' | 'head' | 'tail' | 'dot', id: string): string {
   return `${kind}:${id}`;
 }
 
@@ -134,18 +138,18 @@ function addBlock(
 ): void {
   const { id } = block.state;
   if (block.isParent) {
-    graph.setNode(name('state', id), {});
+    graph.setNode(nameOf('state', id), {});
     for (const kind of ['head', 'tail'] as const) {
-      if (!needed.has(name(kind, id))) continue;
-      graph.setNode(name(kind, id), kind === 'head' && loop ? sizeOf(loop) : { width: 2, height: 2 });
-      graph.setParent(name(kind, id), name('state', id));
+      if (!needed.has(nameOf(kind, id))) continue;
+      graph.setNode(nameOf(kind, id), kind === 'head' && loop ? sizeOf(loop) : { width: 2, height: 2 });
+      graph.setParent(nameOf(kind, id), nameOf('state', id));
     }
     return;
   }
   const { width, height } = sizeOf(block);
   const beside = loop ? sizeOf(loop) : { width: -LOOP_ROOM, height: 0 };
   const size = { width: width + LOOP_ROOM + beside.width, height: Math.max(height, beside.height) };
-  graph.setNode(name('state', id), size);
+  graph.setNode(nameOf('state', id), size);
 }
 
 /** The parents, and the machine itself, that are entered without saying which of their states: they show a dot. */
@@ -162,22 +166,12 @@ function readBack(
   blocks: readonly Block[],
   loops: ReadonlyMap<string, Line>,
   sizeOf: SizeOf,
-): Omit<Arrangement, 'ranks'> {
-  const found: Omit<Arrangement, 'ranks'> = {
-    boxes: new Map(),
-    heads: new Map(),
-    tails: new Map(),
-    dots: new Map(),
-    bends: new Map(),
-    labels: new Map(),
-  };
+): Omit<Arrangement, 'bends' | 'ranks'> {
+  const all = new Map((graph.nodes() as string[]).map((id) => [id, rectOf(graph.node(id))]));
+  const found = { boxes: new Map<string, Rect>(), ports: all, labels: new Map<Line, Rect>() };
   for (const block of blocks) {
     const { id } = block.state;
-    for (const kind of ['head', 'tail'] as const) {
-      const port = graph.node(name(kind, id));
-      if (port) found[`${kind}s`].set(id, rectOf(port));
-    }
-    const node = block.isParent ? found.heads.get(id) : rectOf(graph.node(name('state', id)));
+    const node = all.get(nameOf(block.isParent ? 'head' : 'state', id));
     const size = sizeOf(block);
     if (node && !block.isParent) {
       found.boxes.set(id, { ...size, x: node.x, y: node.y + (node.height - size.height) / 2 });
@@ -187,9 +181,6 @@ function readBack(
     const room = sizeOf(loop);
     const x = block.isParent ? node.x : node.x + size.width + LOOP_ROOM;
     found.labels.set(loop, { ...room, x, y: node.y + (node.height - room.height) / 2 });
-  }
-  for (const dot of (graph.nodes() as string[]).filter((id) => id.startsWith('dot:'))) {
-    found.dots.set(dot.slice('dot:'.length), rectOf(graph.node(dot)));
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { JetfleetError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
 import type { Chart } from './chart.js';
-import { type Arrangement, arrange, isInside, LOOP_ROOM } from './chart-arrange.js';
+import { type Arrangement, arrange, isInside, LOOP_ROOM, nameOf } from './chart-arrange.js';
 import { type Block, blocksOf, type Line, linesOf, stacked, TITLE_HEIGHT } from './chart-blocks.js';
 import {
   around,
@@ -72,12 +72,10 @@ function layOutAlong(chart: Chart, direction: Direction): ChartLayout {
   const boxes = withParents(blocks, lines, arrangement, onPage);
   const boxOf = (id: string) => boxes.get(id) as Rect;
   const drawn = drawnLines(lines, arrangement, boxOf, onPage);
-  const starts = chart.states
-    .filter(({ isInitial, parent }) => isInitial && arrangement.dots.has(parent ?? ''))
-    .map(({ id, parent }) => ({
-      state: id,
-      points: startOf(arrangement.dots.get(parent ?? '') as Rect, boxOf(id)).map(onPage) as [Point, Point],
-    }));
+  const starts = chart.states.flatMap(({ id, isInitial, parent = '' }) => {
+    const dot = isInitial && arrangement.ports.get(nameOf('dot', parent));
+    return dot ? [{ state: id, points: startOf(dot, boxOf(id)).map(onPage) as [Point, Point] }] : [];
+  });
   const states = blocks.map(({ state, details }) => ({ state, details, ...onPage(boxOf(state.id)) }));
   return moved({ width: 0, height: 0, direction, states, lines: drawn, starts });
 }
@@ -89,7 +87,7 @@ type OnPage = <T extends Partial<Rect>>(thing: T) => T;
 function withParents(
   blocks: readonly Block[],
   lines: readonly Line[],
-  { boxes, heads, tails, dots, labels, ranks }: Arrangement,
+  { boxes, ports, labels, ranks }: Arrangement,
   onPage: OnPage,
 ): Map<string, Rect> {
   const all = new Map(boxes);
@@ -99,7 +97,7 @@ function withParents(
     const within = (id: string) => id === state.id || isInside(id, state.id);
     const things = [
       ...children.map((child) => all.get(child.state.id) as Rect),
-      ...[heads, tails, dots].flatMap((ports) => ports.get(state.id) ?? []),
+      ...(['head', 'tail', 'dot'] as const).flatMap((kind) => ports.get(nameOf(kind, state.id)) ?? []),
       ...lines.flatMap((line) => (within(line.from) && within(line.to) ? (labels.get(line) ?? []) : [])),
     ];
     const content = around(things.map((thing) => alongRank(thing, ranks)));
