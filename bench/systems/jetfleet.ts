@@ -4,13 +4,13 @@ import { type BenchJob, type BenchPayload, chunksOf, type Session } from './syst
 const TYPE = 'noop';
 const CHUNK = 10_000;
 
-/** The product as it is built, with its defaults except for the worker's concurrency. */
+/** The product as it is built, with its defaults (three attempts among them) except for the worker's concurrency. */
 export async function openJetfleet(url: string): Promise<Session> {
   const queue = new JobQueueService({ servers: url });
   await queue.setup([TYPE]);
   return {
     async add({ payload, priority }) {
-      await queue.addJob(TYPE, payload, priority, { maxAttempts: 3 });
+      await queue.addJob(TYPE, payload, priority);
     },
     async addBulk(jobs) {
       for (const chunk of chunksOf(jobs, CHUNK)) await queue.addJobs(chunk.map(newJob));
@@ -30,5 +30,5 @@ export async function openJetfleet(url: string): Promise<Session> {
 }
 
 function newJob({ payload, priority }: BenchJob) {
-  return { type: TYPE, payload, priority, maxAttempts: 3 };
+  return { type: TYPE, payload, priority };
 }

@@ -6,11 +6,6 @@ export const Header = {
   WEBHOOK_URL: 'Jetfleet-Webhook-Url',
   TRACEPARENT: 'traceparent',
   TRACESTATE: 'tracestate',
-  /**
-   * `1`: the id is a ULID made for this message, so that no other one carries it, and a worker need not make sure first.
-   * Believed only of a ULID of the message's own minute, which nobody else can know.
-   */
-  NEW_ID: 'Jetfleet-New-Id',
 
   /** ISO 8601: when the job was first asked for. Set by Jetfleet; believed only of a message that comes from TIMERS. */
   CREATED_AT: 'Jetfleet-Created-At',

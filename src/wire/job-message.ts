@@ -46,6 +46,14 @@ const RESERVED = 'is set by Jetfleet alone; leave it out';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const lenientUtf8 = new TextDecoder('utf-8');
 
+/**
+ * The `Nats-Msg-Id` of a ULID that was made for one message, so that no other one carries it, and a worker need not make sure first.
+ * Believed only of a ULID of the message's own minute, which nobody else can know.
+ */
+export function messageIdOfNew(id: string): string {
+  return `jetfleet:${id}`;
+}
+
 /** The headers that carry a job's options. */
 export function optionHeaders(request: JobRequest): [string, string][] {
   const headers: [string, string][] = [];
@@ -58,7 +66,6 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   add(Header.TRACEPARENT, request.traceparent);
   add(Header.TRACESTATE, request.tracestate);
   add(Header.PARENT_ID, request.parentId);
-  if (request.isNew) add(Header.NEW_ID, 1);
   return headers;
 }
 
@@ -168,7 +175,8 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
   if (webhookUrl) request.webhookUrl = webhookUrl;
-  if (headers.get(Header.NEW_ID) === '1' && isMadeAt(request.id, timeMs)) request.isNew = true;
+  const isNew = headers.get(Header.MSG_ID) === messageIdOfNew(request.id);
+  if (isNew && isMadeAt(request.id, timeMs)) request.isNew = true;
   copyHeader(headers, Header.TRACEPARENT, (value) => {
     request.traceparent = value;
   });

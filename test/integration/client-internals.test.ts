@@ -44,7 +44,7 @@ function clientsReading(msg: Msg, names: readonly string[]): string[] | undefine
 }
 
 const ORDINARY =
-  'Nats-Msg-Id: 01KB\r\nJetfleet-Max-Attempts:3\r\nJetfleet-New-Id:  1 \r\nEmpty:\r\ntraceparent: é: 漢\r\n';
+  'Nats-Msg-Id: 01KB\r\nJetfleet-Max-Attempts:3\r\nJetfleet-Timeout-Ms:  1 \r\nEmpty:\r\ntraceparent: é: 漢\r\n';
 
 /** The message without the client's own reading, which fails when it is asked for. */
 function withoutClient(msg: Msg): Msg {
@@ -72,7 +72,7 @@ it('ordinary headers are read without the client', async () => {
   const [msg] = await received([ORDINARY]);
   const reader = headerReader(withoutClient(msg as Msg));
   expect(reader?.get('Nats-Msg-Id')).toBe('01KB');
-  expect(reader?.get('Jetfleet-New-Id')).toBe('1');
+  expect(reader?.get('Jetfleet-Timeout-Ms')).toBe('1');
   expect(reader?.get('traceparent')).toBe('é: 漢');
   for (const missing of ['Empty', 'Msg-Id', 'Nats-Msg', '01KB', 'nats-msg-id']) {
     expect(reader?.get(missing)).toBe('');

@@ -29,7 +29,7 @@ async function twins(fleet: Fleet, forge: (seq: number) => Promise<unknown>): Pr
   return `seq-${seq + 1}`;
 }
 
-it.each([{}, { 'Jetfleet-Event-Seq': '1' }, { 'Jetfleet-New-Id': '1' }])(
+it.each([{}, { 'Jetfleet-Event-Seq': '1' }, { 'Nats-Msg-Id': 'jetfleet:seq-1' }])(
   'a message that takes the number of another job ends as FAILED, with %j',
   async (options: object) => {
     await using fleet = await startFleet({ nats, workers: 0 });

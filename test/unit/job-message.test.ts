@@ -195,7 +195,9 @@ describe('what only Jetfleet sets', () => {
     [ulid(Date.UTC(2026, 0, 1) + 61_000), undefined],
     ['order-42', undefined],
   ])('a new id is a ULID of the minute: %s', (id, isNew) => {
-    expect(decode('{}', { [Header.NEW_ID]: '1' }, `jobs.high.demo.${id}`).request.isNew).toBe(isNew);
+    expect(decode('{}', { [Header.MSG_ID]: `jetfleet:${id}` }, `jobs.high.demo.${id}`).request.isNew).toBe(
+      isNew,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import type { JobRequest } from '../../jobs/job-record.js';
 import { encodePayload } from '../../jobs/validation.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
-import { optionHeaders, scheduleHeaders } from '../../wire/job-message.js';
+import { messageIdOfNew, optionHeaders, scheduleHeaders } from '../../wire/job-message.js';
 import {
   type StreamKind,
   type Subjects,
@@ -147,9 +147,6 @@ interface Template {
 /** Most lists have a few kinds of jobs, or as many as they have jobs. */
 const MAX_TEMPLATES = 8;
 
-/** Message ids of Jetfleet, apart from those that producers choose. */
-const MESSAGE_ID = `${Header.MSG_ID}: jetfleet:`;
-
 /**
  * The messages of jobs whose ids were made for them. Subject and headers are made once for jobs that have type, priority
  * and options in common, as those of a long list mostly have.
@@ -170,7 +167,11 @@ class Envelopes {
   messageOf({ request, body }: NewJobMessage): LinedMessage {
     const { id } = request;
     const { subject, lines } = this.#templateOf(request);
-    return { subject: `${subject}.${id}`, data: body, lines: `${MESSAGE_ID}${id}\r\n${lines}` };
+    return {
+      subject: `${subject}.${id}`,
+      data: body,
+      lines: `${Header.MSG_ID}: ${messageIdOfNew(id)}\r\n${lines}`,
+    };
   }
 
   #templateOf(request: JobRequest): Template {

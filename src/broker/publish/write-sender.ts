@@ -73,7 +73,8 @@ export class WriteSender {
   readonly #inbox: ReplyInbox;
   readonly #unanswered: UnansweredWrites;
   readonly #confirmTimeoutMs: number;
-  readonly #id = ulid();
+  /** Each message of a batch carries it. */
+  readonly #id = ulid().slice(-10);
   #batches = 0;
 
   /** @param confirmTimeoutMs after how long a write counts as unanswered */
