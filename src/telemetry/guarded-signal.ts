@@ -1,3 +1,5 @@
+import { safely } from './user-code.js';
+
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
 
 /**
@@ -10,13 +12,9 @@ export function guardedSignal(signal: AbortSignal, onFailure: (error: unknown) =
     const known = guards.get(listener);
     if (known) return known;
     const guard = (event: Event) => {
-      try {
-        const result: unknown =
-          typeof listener === 'function' ? listener.call(signal, event) : listener.handleEvent(event);
-        if (typeof result === 'object' && result !== null) Promise.resolve(result).catch(onFailure);
-      } catch (error) {
-        onFailure(error);
-      }
+      const call = () =>
+        typeof listener === 'function' ? listener.call(signal, event) : listener.handleEvent(event);
+      safely(call, onFailure);
     };
     guards.set(listener, guard);
     return guard;

@@ -35,12 +35,7 @@ export class UserCode {
 
   /** Runs a callback and does not wait for its promise. It never throws. */
   run(name: string, callback: () => unknown): void {
-    try {
-      const result = callback();
-      if (isObject(result)) void Promise.resolve(result).catch((err) => this.note(name, err));
-    } catch (err) {
-      this.note(name, err);
-    }
+    safely(callback, (err) => this.note(name, err));
   }
 
   /**
@@ -76,14 +71,8 @@ export function guardedLogger(logger: Logger, onFailure: () => void = () => {}):
   // Pino at the level `silent` calls nothing of anybody's.
   if (logger === silentLogger || guarded.has(logger)) return logger;
   const around = (level: 'debug' | 'info' | 'warn' | 'error') => {
-    return (...parts: unknown[]) => {
-      try {
-        const result: unknown = (logger[level] as (...parts: unknown[]) => unknown)(...parts);
-        if (isObject(result)) void Promise.resolve(result).catch(onFailure);
-      } catch {
-        onFailure();
-      }
-    };
+    return (...parts: unknown[]) =>
+      safely(() => (logger[level] as (...parts: unknown[]) => unknown)(...parts), onFailure);
   };
   const safe = {
     debug: around('debug'),
@@ -115,7 +104,12 @@ export function guardedLogger(logger: Logger, onFailure: () => void = () => {}):
 
 const guarded = new WeakSet<Logger>();
 
-/** Something that can be a promise. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+/** Runs code of others. What it throws, or its promise rejects with, goes to `onFailure` alone. */
+export function safely(call: () => unknown, onFailure: (error: unknown) => void): void {
+  try {
+    const result = call();
+    if (typeof result === 'object' && result !== null) void Promise.resolve(result).catch(onFailure);
+  } catch (error) {
+    onFailure(error);
+  }
 }
