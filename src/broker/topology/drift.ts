@@ -1,4 +1,5 @@
 /** How what the server has differs from what Jetfleet needs. */
+import { isDeepStrictEqual } from 'node:util';
 
 /**
  * One setting that differs. `danger` ones can lose or repeat jobs, so a worker does not start on them;
@@ -51,20 +52,10 @@ export function formatDrift(drift: readonly Drift[]): string {
 }
 
 function same(have: unknown, want: unknown): boolean {
-  if (Array.isArray(want)) {
-    const sorted = (list: readonly unknown[]) => JSON.stringify(list.map(canonical).sort());
-    return sorted(Array.isArray(have) ? have : []) === sorted(want);
-  }
-  if (typeof want === 'object' && want !== null) return canonical(have) === canonical(want);
-  // The server leaves out what is false or zero.
+  // The server gives lists in an order of its own.
+  if (Array.isArray(want))
+    return isDeepStrictEqual(new Set<unknown>(Array.isArray(have) ? have : []), new Set<unknown>(want));
+  if (typeof want === 'object' && want !== null) return isDeepStrictEqual(have, want);
+  // It leaves out what is false or zero.
   return have === want || ((have ?? 0) === 0 && want === 0) || ((have ?? false) === false && want === false);
-}
-
-/** A value as text, whatever the order of its keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    each && typeof each === 'object' && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
-  );
 }
