@@ -10,7 +10,6 @@ interface Known {
   /** How many messages matched up to the sequence `upTo`. */
   base: number;
   upTo: number;
-  /** By `performance.now()`. */
   staleMs: number;
 }
 
@@ -21,8 +20,6 @@ interface Known {
 export class RememberedCounts {
   readonly #read: Pick<DirectRead, 'count' | 'last'>;
   readonly #known = new Map<string, Known>();
-  /** Keys that are being counted again. */
-  readonly #refreshing = new Set<string>();
 
   constructor(read: Pick<DirectRead, 'count' | 'last'>) {
     this.#read = read;
@@ -32,7 +29,7 @@ export class RememberedCounts {
     const key = `${stream} ${filter}`;
     const known = this.#known.get(key);
     if (known) {
-      if (performance.now() > known.staleMs) void this.#refresh(key, stream, filter);
+      if (performance.now() > known.staleMs) void this.#refresh(known, key, stream, filter);
       return known.base + (await this.#read.count(stream, filter, known.upTo + 1));
     }
     const count = await this.#read.count(stream, filter);
@@ -44,30 +41,23 @@ export class RememberedCounts {
   }
 
   /** Never rejects. */
-  async #refresh(key: string, stream: string, filter: string): Promise<void> {
-    if (this.#refreshing.has(key)) return;
-    this.#refreshing.add(key);
+  async #refresh(known: Known, key: string, stream: string, filter: string): Promise<void> {
+    // Until it has ended no other one begins.
+    known.staleMs = Number.POSITIVE_INFINITY;
     try {
-      await this.#countAgain(key, stream, filter);
+      const upTo = (await this.#read.last(stream, '>'))?.seq ?? 0;
+      const began = performance.now();
+      const [all, after] = await Promise.all([
+        this.#read.count(stream, filter),
+        this.#read.count(stream, filter, upTo + 1),
+      ]);
+      const tookMs = performance.now() - began;
+      const staleMs = performance.now() + Math.max(REFRESH_MS, REST * tookMs);
+      if (all < LARGE) this.#known.delete(key);
+      else this.#known.set(key, { base: all - after, upTo, staleMs });
     } catch {
       // The next call tries again. Until then it gives what is known.
-    } finally {
-      this.#refreshing.delete(key);
-    }
-  }
-
-  async #countAgain(key: string, stream: string, filter: string): Promise<void> {
-    const upTo = (await this.#read.last(stream, '>'))?.seq ?? 0;
-    const began = performance.now();
-    const [all, after] = await Promise.all([
-      this.#read.count(stream, filter),
-      this.#read.count(stream, filter, upTo + 1),
-    ]);
-    const tookMs = performance.now() - began;
-    if (all < LARGE) this.#known.delete(key);
-    else {
-      const staleMs = performance.now() + Math.max(REFRESH_MS, REST * tookMs);
-      this.#known.set(key, { base: all - after, upTo, staleMs });
+      known.staleMs = performance.now();
     }
   }
 }
