@@ -14,7 +14,12 @@ import { flush } from './connection/guarded.js';
 import { Notices } from './connection/notices.js';
 import { Replies } from './connection/replies.js';
 import { ReplyInbox } from './connection/reply-inbox.js';
-import { consumeEvents, type EventHandler, type EventSubscription } from './consume/event-consumer.js';
+import {
+  consumeEvents,
+  type EventConsumerSetup,
+  type EventHandler,
+  type EventSubscription,
+} from './consume/event-consumer.js';
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
 import type { EventFilter, EventOptions } from './consume/event-options.js';
 import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
@@ -25,6 +30,7 @@ import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
 import { HandlerSettings } from './topology/handler-settings.js';
+import { type JetStream, openJetStream } from './topology/manager.js';
 import { MissingStreams } from './topology/missing-streams.js';
 import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
@@ -67,7 +73,6 @@ export interface LastEvent {
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
 export class Broker {
   readonly subjects: Subjects;
-  /** The job types of this process. */
   readonly known: KnownJobs;
   readonly connection: NatsConnection;
   readonly topology: Topology;
@@ -75,13 +80,11 @@ export class Broker {
   /** Large numbers of messages, remembered. */
   readonly counts: RememberedCounts;
   readonly handlers: HandlerSettings;
-  /** The messages and timers of jobs. */
   readonly jobs: JobMessages;
   readonly notices: Notices;
-  /** When the server flushes, as this process was told. */
   readonly sync: ServerSync;
-  /** What is due is said by the broker's clock. */
   readonly clock: BrokerClock;
+  readonly #jetstream: JetStream;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
   readonly #logs: Record<StreamKind, CommitLog>;
@@ -96,11 +99,13 @@ export class Broker {
 
   private constructor(
     connection: NatsConnection,
+    jetstream: JetStream,
     topology: Topology,
     subjects: Subjects,
     options: BrokerOptions,
   ) {
     this.connection = connection;
+    this.#jetstream = jetstream;
     this.topology = topology;
     this.subjects = subjects;
     this.known = options.known;
@@ -119,22 +124,18 @@ export class Broker {
     this.counts = new RememberedCounts(this.read);
     this.handlers = new HandlerSettings(topology, subjects);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
-    const onStalled = (kind: StreamKind) => {
-      const stream = this.subjects.streamName(kind);
-      this.#logger.error({ stream }, `the stream ${STALLED}`);
-    };
-    const log = (kind: StreamKind) =>
-      new CommitLog(
+    const log = (kind: StreamKind) => {
+      const stream = subjects.streamName(kind);
+      const onStalled = () => this.#logger.error({ stream }, `the stream ${STALLED}`);
+      return new CommitLog(
         connection,
         this.#inbox,
-        (filter) => this.read.last(this.subjects.streamName(kind), filter),
+        (filter) => this.read.last(stream, filter),
         { ...options.commit, sync: this.sync },
         streams,
-        new UnansweredWrites(
-          () => onStalled(kind),
-          () => this.isConnected,
-        ),
+        new UnansweredWrites(onStalled, () => this.isConnected),
       );
+    };
     this.#logs = {
       timers: log('timers'),
       jobs: log('jobs'),
@@ -150,20 +151,17 @@ export class Broker {
     );
   }
 
-  /**
-   * Connects, and creates the streams where they are missing, unless it shall only look.
-   * @returns the broker, and what was found
-   * @throws BrokerError when the server cannot be reached or cannot hold jobs
-   */
+  /** @throws BrokerError when the server cannot be reached or cannot hold jobs */
   static async open(options: BrokerOptions): Promise<{ broker: Broker; report: TopologyReport }> {
-    const subjects = new Subjects(options.namespace ?? process.env.JETFLEET_NAMESPACE, options.known);
+    const subjects = new Subjects(options.namespace, options.known);
     const connection = options.connection ?? (await openConnection(options));
     try {
-      await assertServer(connection);
-      const topology = await Topology.open(connection, subjects, options);
+      const jetstream = await openJetStream(connection);
+      await assertServer(connection, jetstream.manager);
+      const topology = new Topology(jetstream.manager, subjects, options);
       const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
-      const broker = new Broker(connection, topology, subjects, options);
-      await broker.clock.start();
+      const broker = new Broker(connection, jetstream, topology, subjects, options);
+      await broker.clock.measure();
       return { broker, report };
     } catch (error) {
       if (!options.connection) await connection.close();
@@ -172,8 +170,7 @@ export class Broker {
   }
 
   /**
-   * Writes a transition of a job, fenced by the job's last event.
-   * @param lastSeq sequence of the job's last event, 0 when there must be none
+   * Writes a transition of a job, fenced by the sequence of its last event, 0 when there must be none.
    * @param maybeStored whether the same write was tried before, without an answer
    * @returns its sequence
    * @throws ConflictError when somebody else wrote in the meantime
@@ -191,14 +188,17 @@ export class Broker {
 
   /** The last event of a job, or undefined when no worker has touched it. */
   async lastEvent(id: string): Promise<LastEvent | undefined> {
-    const stored = await this.read.lastTogether(
-      this.subjects.streamName('events'),
-      this.subjects.eventsOf(id),
-    );
+    const stream = this.subjects.streamName('events');
+    const filter = this.subjects.eventsOf(id);
+    const stored = await this.read.lastTogether(stream, filter);
     if (!stored) return undefined;
-    const record = this.recordOf(stored);
-    if (record) return { record, seq: stored.seq };
-    return { ...(await this.#lastReadable(id)), seq: stored.seq };
+    const { seq } = stored;
+    let record = this.recordOf(stored);
+    if (record) return { record, seq };
+    // A stranger's message among a job's events must not stop the job: what the last record says still holds.
+    for await (const event of this.read.walk(stream, filter, 1, EVENTS_PAGE))
+      record = this.recordOf(event) ?? record;
+    return record ? { record, seq } : { seq };
   }
 
   /** The record of an event, or undefined for a stranger's message; a record stands on its own subject only. */
@@ -213,40 +213,26 @@ export class Broker {
     return undefined;
   }
 
-  /** A stranger's message among a job's events must not stop the job: what the last record says still holds. */
-  async #lastReadable(id: string): Promise<{ record?: JobRecord }> {
-    const events = this.read.walk(
-      this.subjects.streamName('events'),
-      this.subjects.eventsOf(id),
-      1,
-      EVENTS_PAGE,
-    );
-    let last: { record?: JobRecord } = {};
-    for await (const stored of events) {
-      const record = this.recordOf(stored);
-      if (record) last = { record };
-    }
-    return last;
-  }
-
-  /** Pulls from one consumer; see {@link PullSource}. */
   pull(options: Omit<PullSourceOptions, 'connection' | 'replies' | 'logger'>): PullSource {
     const { connection } = this;
     return new PullSource({ connection, replies: this.#replies, logger: this.#logger, ...options });
   }
 
-  /** @param userCode counts what the handler throws */
   events(options: EventOptions, handler: EventHandler, userCode: UserCode): Promise<EventSubscription> {
-    const { connection, subjects, clock } = this;
-    const recordOf: Broker['recordOf'] = (message) => this.recordOf(message);
-    const onDenied: ReplyInbox['watch'] = (subject, listener) => this.#inbox.watch(subject, listener);
-    const setup = { connection, subjects, recordOf, logger: this.#logger, userCode, clock, onDenied };
+    const setup: EventConsumerSetup = {
+      jetstream: this.#jetstream,
+      subjects: this.subjects,
+      recordOf: (message) => this.recordOf(message),
+      logger: this.#logger,
+      userCode,
+      clock: this.clock,
+      onDenied: (subject, listener) => this.#inbox.watch(subject, listener),
+    };
     return consumeEvents(setup, options, handler);
   }
 
-  /** Events to look at, from a sequence on, or from now on; see {@link feedEvents}. */
   feed(options: { filter?: EventFilter; fromSeq?: number }): Promise<EventFeed> {
-    return feedEvents(this.connection, this.subjects, options, (message) => this.recordOf(message));
+    return feedEvents(this.#jetstream.client, this.subjects, options, (message) => this.recordOf(message));
   }
 
   /** From now on makes streams again that somebody deletes, also where it was opened only to look. */
@@ -289,8 +275,9 @@ export class Broker {
     const end = performance.now() + limitMs;
     // To a broker that is away nothing can be sent.
     const drainMs = this.isConnected ? Math.max(0, limitMs - LAST_FLUSH_MS) : 0;
-    await Promise.all(Object.values(this.#logs).map((log) => log.drain(drainMs)));
-    this.#closeLogs();
+    const logs = Object.values(this.#logs);
+    await Promise.all(logs.map((log) => log.drain(drainMs)));
+    for (const log of logs) log.close();
     // Whoever waited for a write answers its delivery first.
     await setImmediate();
     await this.flush(Math.min(LAST_FLUSH_MS, Math.max(0, end - performance.now())));
@@ -300,13 +287,9 @@ export class Broker {
     if (this.#ownsConnection) await this.connection.close();
   }
 
-  #closeLogs(): void {
-    for (const kind of STREAM_KINDS) this.#logs[kind].close();
-  }
-
   /** The owner of a lent connection closes it at any moment: nothing is stored or answered from then on. */
   #onEnd(): void {
-    this.#closeLogs();
+    for (const log of Object.values(this.#logs)) log.close();
     this.#inbox.close();
   }
 
@@ -329,7 +312,7 @@ export class Broker {
   }
 
   #resetUnanswered(): void {
-    for (const kind of STREAM_KINDS) this.#logs[kind].unanswered.reset();
+    for (const log of Object.values(this.#logs)) log.unanswered.reset();
   }
 
   #refuse(violation: Violation): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ServerSync } from '../broker/publish/commit-options.js';
-import { BrokerError, ValidationError } from '../jobs/errors.js';
+import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 
 const TIMEOUT_MS = 5_000;
@@ -18,16 +18,16 @@ const varzSchema = z.object({
     .optional(),
 });
 
-/** A server that cannot be opened, as findings; any other error is the caller's. */
+const FAULTS = [
+  ['JETFLEET_SERVER_TOO_OLD', 'server_too_old'],
+  ['JETFLEET_JETSTREAM_DISABLED', 'jetstream_disabled'],
+  ['JETFLEET_SERVER_LIMIT', 'server_limit'],
+] as const;
+
+/** A server that cannot be opened, as a finding; any other error is the caller's. */
 export function diagnoseServerError(error: unknown): Diagnosis {
-  if (error instanceof BrokerError) {
-    if (error.code === 'JETFLEET_SERVER_TOO_OLD')
-      return diagnose('server_too_old', 'nats-server', error.message);
-    if (error.code === 'JETFLEET_JETSTREAM_DISABLED') {
-      return diagnose('jetstream_disabled', 'nats-server', error.message);
-    }
-    if (error.code === 'JETFLEET_SERVER_LIMIT') return diagnose('server_limit', 'nats-server', error.message);
-  }
+  for (const [code, finding] of FAULTS)
+    if (JetfleetError.is(error, code)) return diagnose(finding, 'nats-server', error.message);
   throw error;
 }
 
@@ -73,10 +73,7 @@ export async function readMonitor<T>(monitorUrl: string, path: string, schema: z
     const answer = await fetch(new URL(path, monitorUrl), { signal: AbortSignal.timeout(TIMEOUT_MS) });
     return schema.parse(await answer.json());
   } catch (cause) {
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `${monitorUrl} is no monitoring page of a nats-server: ${(cause as Error).message}`,
-      { cause },
-    );
+    const why = `${monitorUrl} is no monitoring page of a nats-server: ${(cause as Error).message}`;
+    throw new ValidationError('JETFLEET_OPTION_INVALID', why, { cause });
   }
 }

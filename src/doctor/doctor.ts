@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Broker } from '../broker/broker.js';
 import { checkedProvider } from '../gpu/checked-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
@@ -13,9 +14,12 @@ import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
 import { checkStreams } from '../upkeep/check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
 import { WORK_KINDS } from '../wire/subjects.js';
-import { checkClock } from './check-clock.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStores } from './check-stores.js';
+
+/** From here on the difference is worth knowing, and from there on something is wrong with a clock; ms. */
+const CLOCK_ADVICE_MS = 1_000;
+const CLOCK_WARNING_MS = 30_000;
 
 export interface DoctorOptions {
   /** The account whose instances are looked at. Defaults to none: instances are not examined. */
@@ -35,7 +39,6 @@ const DOCTOR_OPTIONS: OptionNames<Required<DoctorOptions>> = {
   graceMs: true,
 };
 
-/** What an examination found. */
 export interface Examination {
   findings: Finding[];
   /** Mends what can be mended, and tells what became of it. */
@@ -84,6 +87,16 @@ async function fewestReplicas({ topology }: Broker): Promise<number | undefined>
   return replicas.length > 0 ? Math.min(...replicas) : undefined;
 }
 
+async function checkClock({ clock }: Broker): Promise<Diagnosis[]> {
+  await clock.measure();
+  const offsetMs = clock.localOffsetMs;
+  if (Math.abs(offsetMs) < CLOCK_ADVICE_MS) return [];
+  const side = offsetMs > 0 ? 'ahead of' : 'behind';
+  const message = `its clock is ${Math.round(Math.abs(offsetMs) / 1_000)} s ${side} the clock of the broker; set up NTP on both`;
+  const severity = Math.abs(offsetMs) > CLOCK_WARNING_MS ? 'warning' : 'info';
+  return [diagnose('clock_offset', hostname(), message, undefined, { severity })];
+}
+
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
   const unowned = await checkConsumers(broker);
   const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).run();
@@ -92,11 +105,8 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   // What no worker can have is found by its messages.
   const unhandled = unhandledTypes.filter(isJobType).map((type) => {
     const waiting = byType[type]?.pending ?? 0;
-    return diagnose(
-      'type_unhandled',
-      type,
-      `${waiting} jobs wait; start a worker with a handler, or cancel them`,
-    );
+    const message = `${waiting} jobs wait; start a worker with a handler, or cancel them`;
+    return diagnose('type_unhandled', type, message);
   });
   const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
   const instances = provider

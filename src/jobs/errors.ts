@@ -146,11 +146,12 @@ export class JetfleetError extends Error {
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** Never throws, whatever `value` is. */
-  static is(value: unknown): value is JetfleetError {
+  /** Whether it is an error of Jetfleet, of `code` where that is given. Never throws, whatever `value` is. */
+  static is(value: unknown, code?: ErrorCode): value is JetfleetError {
     try {
+      const error = value as JetfleetError | null;
       return (
-        typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+        typeof error === 'object' && error?.[BRAND] === true && (code === undefined || error.code === code)
       );
     } catch {
       // A revoked proxy.

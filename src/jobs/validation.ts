@@ -42,7 +42,8 @@ export function payloadText(payload: unknown): string {
       `payload has no JSON form: it is ${typeof payload}`,
     );
   }
-  assertPayloadSize(Buffer.byteLength(text));
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_PAYLOAD_BYTES) throw payloadTooLarge(bytes);
   return text;
 }
 
@@ -58,12 +59,11 @@ export function payloadTooDeep(): ValidationError {
   );
 }
 
-/** @throws ValidationError `JETFLEET_PAYLOAD_TOO_LARGE` */
-export function assertPayloadSize(bytes: number): void {
-  if (bytes <= MAX_PAYLOAD_BYTES) return;
-  throw new ValidationError(
+export function payloadTooLarge(bytes: number, excerpt?: string): ValidationError {
+  return new ValidationError(
     'JETFLEET_PAYLOAD_TOO_LARGE',
     `payload has ${bytes} bytes, the limit is ${MAX_PAYLOAD_BYTES}; store large data elsewhere and send a reference`,
+    excerpt === undefined ? {} : { excerpt },
   );
 }
 

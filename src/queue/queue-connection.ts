@@ -248,9 +248,10 @@ export abstract class QueueConnection implements AsyncDisposable {
       });
       await atMost(limitMs - SEND_WITHIN_MS, idle);
     }
-    // Whoever waited for it has heard why it failed.
-    const opened = await this.#opening?.catch(() => undefined);
-    await opened?.broker.close(Math.max(SEND_WITHIN_MS, end - performance.now()));
+    const leftMs = () => Math.max(SEND_WITHIN_MS, end - performance.now());
+    const closing = this.#opening?.then(({ broker }) => broker.close(leftMs()));
+    // Whoever waited for it has heard why it failed; what is still being opened is closed as soon as it is open.
+    if (closing) await atMost(leftMs() + SEND_WITHIN_MS, closing);
   }
 
   get #createsStreams(): boolean {

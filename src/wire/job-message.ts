@@ -1,6 +1,6 @@
 /** A job as a work message: what a producer in any language publishes. */
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { parseExactJson } from '../jobs/exact-json.js';
+import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { assertCallerId, isDerivedId, isJobId, isMadeAt, sequenceId, sequenceOf } from '../jobs/job-id.js';
@@ -13,12 +13,11 @@ import {
   MAX_PROBLEM_LENGTH,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
-import { assertPayloadDepth, assertPayloadSize, encodePayload } from '../jobs/validation.js';
+import { assertPayloadDepth, encodePayload, payloadTooLarge } from '../jobs/validation.js';
 import { describeUrlFault } from '../jobs/webhook-url.js';
-import { Header, type HeaderList, type HeaderReader } from './headers.js';
+import { Header, type HeaderReader } from './headers.js';
 import type { Subjects, WorkAddress } from './subjects.js';
 
-/** A message as it came from a work stream. */
 export interface WorkMessage {
   subject: string;
   headers: HeaderReader;
@@ -43,8 +42,10 @@ export interface DecodedJob {
 }
 
 const RESERVED = 'is set by Jetfleet alone; leave it out';
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-const lenientUtf8 = new TextDecoder('utf-8');
+const TRACE_HEADERS = [Header.TRACEPARENT, Header.TRACESTATE] as const;
+const PRINTABLE = /^[\x20-\x7e]+$/;
+const MAX_TRACE_LENGTH = 512;
+const lenientUtf8 = new TextDecoder();
 
 /**
  * The `Nats-Msg-Id` of a ULID that was made for one message, so that no other one carries it, and a worker need not make sure first.
@@ -54,7 +55,6 @@ export function messageIdOfNew(id: string): string {
   return `jetfleet:${id}`;
 }
 
-/** The headers that carry a job's options. */
 export function optionHeaders(request: JobRequest): [string, string][] {
   const headers: [string, string][] = [];
   const add = (name: string, value: string | number | undefined) => {
@@ -69,22 +69,14 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   return headers;
 }
 
-/** The headers of a message that fires another one at `atMs`; the server rounds up to its 250 ms tick. */
-export function scheduleHeaders(atMs: number, target: string): HeaderList {
-  return [
-    [Header.SCHEDULE, `@at ${new Date(atMs).toISOString()}`],
-    [Header.SCHEDULE_TARGET, target],
-  ];
-}
-
 /** True for a message that the server took from TIMERS, to which only trusted clients publish. */
 export function isFromTimers(message: Pick<WorkMessage, 'headers'>): boolean {
   return message.headers.get(Header.STREAM_SOURCE) !== '';
 }
 
 /**
- * Reads a work message, or the message of a timer under the subject that it is for. It never throws for what a producer sent: a message that cannot be run comes back with
- * its error, so that it can be recorded as FAILED instead of being lost.
+ * Reads a work message, or the message of a timer under the subject that it is for. It never throws for what a producer sent:
+ * a message that cannot be run comes back with its error, so that it can be recorded as FAILED instead of being lost.
  * @param isTrusted whether Jetfleet may have brought it back; defaults to whether it comes from TIMERS
  * @throws JetfleetError when the subject is no work subject at all, which no consumer can deliver
  */
@@ -112,13 +104,8 @@ export function decodeJob(
   try {
     if (badId) throw badId;
     if (message.headersUnreadable) {
-      throw new ValidationError(
-        'JETFLEET_HEADER_INVALID',
-        'the headers cannot be read: a value has a line break',
-        {
-          excerpt: excerptOfBytes(message.data),
-        },
-      );
+      const why = 'the headers cannot be read: a value has a line break';
+      throw new ValidationError('JETFLEET_HEADER_INVALID', why, { excerpt: excerptOfBytes(message.data) });
     }
     readOptions(request, message, isTrusted);
     request.payload = decodeBody(message.data);
@@ -137,11 +124,8 @@ function idProblem(
 ): ValidationError | undefined {
   if (id === undefined) return undefined;
   if (!isJobId(id)) {
-    return new ValidationError(
-      'JETFLEET_ID_INVALID',
-      `job id ${quoted(id)} must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`,
-      { excerpt: excerptOfBytes(message.data) },
-    );
+    const why = `job id ${quoted(id)} must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`;
+    return new ValidationError('JETFLEET_ID_INVALID', why, { excerpt: excerptOfBytes(message.data) });
   }
   if (sequenceOf(id) === undefined || isTrusted) return undefined;
   try {
@@ -177,12 +161,11 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   if (webhookUrl) request.webhookUrl = webhookUrl;
   const isNew = headers.get(Header.MSG_ID) === messageIdOfNew(request.id);
   if (isNew && isMadeAt(request.id, timeMs)) request.isNew = true;
-  copyHeader(headers, Header.TRACEPARENT, (value) => {
-    request.traceparent = value;
-  });
-  copyHeader(headers, Header.TRACESTATE, (value) => {
-    request.tracestate = value;
-  });
+  for (const name of TRACE_HEADERS) {
+    const value = headers.get(name);
+    // What is no printable ASCII is no trace context, and would be longer on the wire than it looks.
+    if (PRINTABLE.test(value)) request[name] = value.slice(0, MAX_TRACE_LENGTH);
+  }
   if (problems.length === 0) return;
   const list = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw new ValidationError('JETFLEET_HEADER_INVALID', `option headers cannot be read: ${list}`, {
@@ -191,12 +174,6 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
       message: beginningOf(message, MAX_PROBLEM_LENGTH),
     })),
   });
-}
-
-/** What is no printable ASCII is no trace context or id, and would be longer on the wire than it looks. */
-function copyHeader(headers: HeaderReader, name: string, set: (value: string) => void): void {
-  const value = headers.get(name);
-  if (/^[\x20-\x7e]+$/.test(value)) set(value.slice(0, 512));
 }
 
 function integerHeader(
@@ -215,28 +192,15 @@ function integerHeader(
 
 /** @throws ValidationError for a body that is too large, no UTF-8 or no JSON, or whose JSON grows past the limits */
 function decodeBody(data: Uint8Array): unknown {
-  assertBodySize(data);
-  let text: string;
-  try {
-    text = utf8.decode(data);
-  } catch (cause) {
-    throw new ValidationError('JETFLEET_BODY_NOT_UTF8', 'the body is not valid UTF-8; send JSON as UTF-8', {
-      cause,
-      excerpt: excerptOfBytes(data),
-    });
-  }
+  if (data.length > MAX_PAYLOAD_BYTES) throw payloadTooLarge(data.length, excerptOfBytes(data));
+  const text = decodeUtf8(data, excerptOfBytes);
   let payload: unknown;
   try {
     payload = parseExactJson(text);
   } catch (cause) {
     if (cause instanceof ValidationError) throw cause;
-    throw new ValidationError(
-      'JETFLEET_BODY_NOT_JSON',
-      `the body is not valid JSON: ${withoutQuotation((cause as Error).message)}`,
-      {
-        excerpt: excerptOf(text),
-      },
-    );
+    const why = `the body is not valid JSON: ${withoutQuotation((cause as Error).message)}`;
+    throw new ValidationError('JETFLEET_BODY_NOT_JSON', why, { excerpt: excerptOf(text) });
   }
   assertPayloadDepth(payload);
   assertNoAnswer(payload);
@@ -255,16 +219,6 @@ function assertNoAnswer(payload: unknown): void {
 /** The parser quotes what it could not read, which may be a secret. */
 function withoutQuotation(message: string): string {
   return message.replace(/,?\s*(\.\.\.)?".*$/s, '') || 'it is no JSON value';
-}
-
-function assertBodySize(data: Uint8Array): void {
-  try {
-    assertPayloadSize(data.length);
-  } catch (error) {
-    throw new ValidationError('JETFLEET_PAYLOAD_TOO_LARGE', (error as Error).message, {
-      excerpt: excerptOfBytes(data),
-    });
-  }
 }
 
 function excerptOfBytes(data: Uint8Array): string {

@@ -6,7 +6,6 @@ import { isPriority, statusOf } from '../jobs/vocabulary.js';
 
 const decoder = new TextDecoder();
 
-/** The text of its message, which goes out as UTF-8. */
 export function encodeRecord(record: JobRecord): string {
   return JSON.stringify(record);
 }

@@ -30,20 +30,25 @@ export interface WorkAddress {
   id?: string;
 }
 
-/** Where a timer stands. */
-export interface TimerAddress {
+interface TimerAddress {
   kind: WorkKind;
   priority: JobPriority | Any;
   type: string | Any;
   id: string | Any;
 }
 
+/** Whether a filter, with `*` for any token, matches a subject; both as their tokens. */
+export function matchesTokens(subject: readonly string[], filter: readonly string[]): boolean {
+  return (
+    subject.length === filter.length && filter.every((token, at) => token === '*' || token === subject[at])
+  );
+}
+
 /** In the place of a token of a subject: any. It is no text, so that nothing from outside can be it. */
 export const ANY: unique symbol = Symbol('any');
 export type Any = typeof ANY;
 
-/** What an event subject says. */
-export interface EventAddress {
+interface EventAddress {
   type: string;
   status: JobStatus;
   id: string;
@@ -89,10 +94,8 @@ export class Subjects {
    */
   constructor(namespace = '', jobs = new KnownJobs()) {
     if (namespace !== '' && (!NAMESPACE.test(namespace) || RESERVED.has(namespace))) {
-      throw new JetfleetError(
-        'JETFLEET_OPTION_INVALID',
-        `namespace ${JSON.stringify(namespace)} must be 1 to 32 of a-z 0-9 _, start with a letter, and be none of ${[...RESERVED].join(', ')}`,
-      );
+      const why = `namespace ${JSON.stringify(namespace)} must be 1 to 32 of a-z 0-9 _, start with a letter, and be none of ${[...RESERVED].join(', ')}`;
+      throw new JetfleetError('JETFLEET_OPTION_INVALID', why);
     }
     this.namespace = namespace;
     this.prefix = namespace === '' ? '' : `${namespace}.`;
@@ -222,12 +225,11 @@ export class Subjects {
     return `${this.prefix}inspect.${worker === ANY ? '*' : spelled(worker)}.${part(jobId)}`;
   }
 
-  /** The consumer that hands out the jobs of one type and priority. */
   consumerName(type: string, priority: JobPriority): string {
     return `${type}-${priority}`;
   }
 
-  /** It, with its subjects. See {@link ConsumerSubjects} for why it filters as it does. */
+  /** The consumer that hands out the jobs of one type and priority. */
   consumerFor(kind: WorkKind, priority: JobPriority, type: string): ConsumerSubjects {
     const published = this.work({ kind, priority, type });
     return {
@@ -248,8 +250,7 @@ export class Subjects {
   /** The parts of a work subject, as published or as stored, or undefined when it is none. */
   parseWork(subject: string): WorkAddress | undefined {
     const [kind, priority, type, id, ...rest] = this.#tokens(subject);
-    if (!isWorkKind(kind) || !priority || !isPriority(priority) || !isToken(type) || rest.length > 0)
-      return undefined;
+    if (!isWorkKind(kind) || !isPriority(priority) || !isToken(type) || rest.length > 0) return undefined;
     return id === undefined || id === NO_ID ? { kind, priority, type } : { kind, priority, type, id };
   }
 
@@ -277,7 +278,7 @@ export class Subjects {
     return [this.schedule(kind, id), ...recurring];
   }
 
-  /** All timers of producers. */
+  /** Of all timers of producers. */
   scheduleFilters(kind: WorkKind): string[] {
     return ['*', 'cron.*'].map((each) => `${this.prefix}schedules.${kind}.${each}`);
   }
@@ -289,7 +290,6 @@ export class Subjects {
     return cron === undefined ? name : `cron-${cron}`;
   }
 
-  /** Whether it is the subject of a timer. */
   isSchedule(subject: string): boolean {
     return subject.startsWith(`${this.prefix}schedules.`);
   }
@@ -297,16 +297,8 @@ export class Subjects {
   /** The parts of an event subject, or undefined when it is none. */
   parseEvent(subject: string): EventAddress | undefined {
     const [root, type, status, id, ...rest] = this.#tokens(subject);
-    if (
-      root !== 'events' ||
-      !isToken(type) ||
-      !status ||
-      !isStatus(status) ||
-      !isToken(id) ||
-      rest.length > 0
-    )
-      return undefined;
-    return { type, status, id };
+    const isWhole = root === 'events' && rest.length === 0;
+    return isWhole && isToken(type) && isStatus(status) && isToken(id) ? { type, status, id } : undefined;
   }
 
   #tokens(subject: string): string[] {
@@ -324,10 +316,8 @@ function isWorkKind(value: string | undefined): value is WorkKind {
  */
 function token(text: string): string {
   if (isToken(text)) return text;
-  throw new ValidationError(
-    'JETFLEET_ID_INVALID',
-    `${excerptOf(text) || 'an empty text'} cannot be a token of a subject: it may hold no dot, *, >, blank or line break`,
-  );
+  const why = `${excerptOf(text) || 'an empty text'} cannot be a token of a subject: it may hold no dot, *, >, blank or line break`;
+  throw new ValidationError('JETFLEET_ID_INVALID', why);
 }
 
 function part(text: string | Any): string {

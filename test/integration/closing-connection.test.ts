@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { expect, test } from 'vitest';
-import { openManager } from '../../src/broker/topology/manager.js';
+import { expect, test, vi } from 'vitest';
+import { openJetStream } from '../../src/broker/topology/manager.js';
 import { JobQueueService } from '../../src/queue/job-queue-service.js';
 import { startNats } from '../support/nats.js';
 
@@ -13,7 +15,7 @@ async function followSlowly(connection: NatsConnection): Promise<void> {
 test('a call ends with its connection, whether it began before the end, during it or after it', async () => {
   await using nats = await startNats();
   const connection = await connect({ servers: nats.url });
-  const jsm = await openManager(connection);
+  const { manager: jsm } = await openJetStream(connection);
   const ask = async () => {
     const startedAt = performance.now();
     const code = await jsm.getAccountInfo().then(
@@ -63,3 +65,35 @@ test.each(['before', 'during'])(
     expect(performance.now() - startedAt).toBeLessThan(2_000);
   },
 );
+
+test('a queue closes within its time while its connection is still being opened', async () => {
+  // It accepts, and never greets.
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const queue = new JobQueueService({ servers: `127.0.0.1:${port}`, connectTimeoutMs: 20_000, env: {} });
+  const connecting = queue.connect().catch((error: { code?: unknown }) => error.code);
+  const startedAt = performance.now();
+  await queue.close();
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  for (const socket of sockets) socket.destroy();
+  server.close();
+  expect(await connecting).toBe('JETFLEET_BROKER_UNREACHABLE');
+}, 30_000);
+
+test('feeds and event consumers that have ended leave nothing on their connection', async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  const queue = new JobQueueService({ connection });
+  await queue.connect();
+  const closed = vi.spyOn(connection, 'closed');
+  for (let count = 0; count < 3; count++) {
+    await (await queue.feed()).close();
+    await (await queue.events({}, () => {})).close();
+  }
+  // The client itself waits for the end of the connection while it resets what a feed reads by.
+  expect(closed.mock.calls.length).toBeLessThanOrEqual(3);
+  await queue.close();
+  await connection.close();
+});

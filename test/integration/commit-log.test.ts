@@ -1,3 +1,4 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.js';
 import { ReplyInbox } from '../../src/broker/connection/reply-inbox.js';
@@ -6,8 +7,11 @@ import type {
   Append,
   Appended,
   CommitLogOptions,
+  ReadLast,
   ServerSync,
 } from '../../src/broker/publish/commit-options.js';
+import { UnansweredWrites } from '../../src/broker/publish/unanswered-writes.js';
+import type { StreamMaker } from '../../src/broker/topology/missing-streams.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { KnownJobs } from '../../src/jobs/known-jobs.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -40,6 +44,21 @@ function textOf(headers: unknown): string {
   return Buffer.from((headers as { encode(): Uint8Array }).encode()).toString();
 }
 
+/** A log on EVENTS that creates no streams. */
+function logOn(
+  connection: NatsConnection,
+  options: CommitLogOptions & { sync?: ServerSync } = {},
+  readLast: ReadLast = (filter) => broker.read.last('EVENTS', filter),
+  answers = inbox,
+): CommitLog {
+  const streams: StreamMaker = { make: async () => 'missing', reasonToGiveUp: (missing) => missing() };
+  const unanswered = new UnansweredWrites(
+    () => {},
+    () => true,
+  );
+  return new CommitLog(connection, answers, readLast, options, streams, unanswered);
+}
+
 /** Counts what goes over the wire, to tell batches from single writes. */
 function spied(
   options: CommitLogOptions & { sync?: ServerSync } = {},
@@ -54,7 +73,7 @@ function spied(
     if (textOf(publishOptions?.headers).includes('Nats-Batch-Commit')) sent.commits++;
     pass(() => own.publish(subject, payload, publishOptions));
   };
-  const log = new CommitLog(connection, answers, (filter) => read.last('EVENTS', filter), options);
+  const log = logOn(connection, options, (filter) => read.last('EVENTS', filter), answers);
   return { log, sent };
 }
 
@@ -108,6 +127,13 @@ describe('commit log', () => {
     const ids = Array.from({ length: 16 }, (_, index) => `batch-${test}-${index}`);
     await Promise.all(ids.map((id) => log.append(event(id, 0))));
     expect(sent).toEqual({ messages: 16, commits: 1 });
+  });
+
+  it('gives a conflict its answer where even one write may go as a batch', async () => {
+    const { log } = spied({ batchFrom: 1 });
+    const id = `smallest-${test}`;
+    await log.append(event(id, 0));
+    await expect(log.append(event(id, 0))).rejects.toMatchObject({ code: 'JETFLEET_CONFLICT' });
   });
 
   it('gathers concurrent writes into batches, and tells each caller its own sequence', async () => {
@@ -333,9 +359,7 @@ describe('commit log', () => {
       const reply = swallowed++ === 0 ? '_INBOX.nobody' : options?.reply;
       broker.connection.publish(subject, payload, { ...options, ...(reply && { reply }) });
     };
-    const deaf = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), {
-      confirmTimeoutMs: 300,
-    });
+    const deaf = logOn(connection, { confirmTimeoutMs: 300 });
     const { seq } = await deaf.append(event(id, 0));
     expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
     // A write that really comes second is still refused.
@@ -353,7 +377,7 @@ describe('commit log', () => {
       const error = { code: 409, err_code: 10158, description: 'duplicate message id is in process' };
       broker.connection.publish(options?.reply ?? '', JSON.stringify({ error }));
     };
-    const log = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter));
+    const log = logOn(connection);
     await expect(log.append(event(id, 0))).resolves.toMatchObject({ duplicate: false });
     expect(asked).toBe(3);
     expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(1);
@@ -373,9 +397,7 @@ describe('commit log', () => {
         const error = { code: 400, err_code: code, description: 'wrong last sequence' };
         broker.connection.publish(options?.reply ?? '', JSON.stringify({ error }));
       };
-      const log = new CommitLog(connection, inbox, (filter) => broker.read.last('EVENTS', filter), {
-        confirmTimeoutMs: 300,
-      });
+      const log = logOn(connection, { confirmTimeoutMs: 300 });
       await expect(log.append(event(id, before))).resolves.toMatchObject({ duplicate: false });
       expect(asked).toBe(4);
       expect(await broker.read.count('EVENTS', `events.*.*.${id}`)).toBe(2);
@@ -390,6 +412,15 @@ describe('commit log', () => {
     expect(refused).toHaveLength(20);
     expect(refused[0]).toMatchObject({ reason: { code: 'JETFLEET_BACKPRESSURE', retryable: true } });
     expect(await broker.read.count('EVENTS', `events.test${test}.>`)).toBe(10);
+  });
+
+  it('makes one error for all of a bulk that it has no room for', async () => {
+    const { log } = spied({ maxWaiting: 10 });
+    const ids = Array.from({ length: 30 }, (_, index) => `over-${test}-${index}`);
+    const outcomes = [...(await appendAll(log, ids)).values()];
+    expect(outcomes).toHaveLength(20);
+    expect(new Set(outcomes).size).toBe(1);
+    expect(outcomes[0]).toMatchObject({ code: 'JETFLEET_BACKPRESSURE' });
   });
 
   it('counts what is under way, in batches and one by one, among what waits', async () => {
@@ -435,10 +466,7 @@ describe('commit log', () => {
         broker.connection.publish(subject, payload, { ...options, reply: inner });
         return void relay;
       };
-      const log = new CommitLog(connection, inbox, async () => undefined, {
-        maxInFlight: 2,
-        maxBatch: 100,
-      });
+      const log = logOn(connection, { maxInFlight: 2, maxBatch: 100 }, async () => undefined);
       const ids = Array.from({ length: 400 }, (_, index) => `load-${test}-${index}`);
       const appended = await Promise.all(
         ids.map((id) => log.append({ ...event(id), headers: [['Nats-Msg-Id', id]] })),
@@ -470,7 +498,7 @@ describe('commit log', () => {
       });
       broker.connection.publish(subject, payload, { ...options, reply: inner });
     };
-    const log = new CommitLog(connection, inbox, async () => undefined, { maxInFlight: 2 });
+    const log = logOn(connection, { maxInFlight: 2 }, async () => undefined);
     const taken = `bad-${test}`;
     await log.append(event(taken, 0));
     const writes = [...Array.from({ length: 200 }, (_, n) => event(`good-${test}-${n}`, 0)), event(taken, 0)];

@@ -2,7 +2,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { connect, headers as newHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { openManager } from '../../src/broker/topology/manager.js';
+import { openJetStream } from '../../src/broker/topology/manager.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   BrokerError,
@@ -488,7 +488,7 @@ describe('closing', () => {
 
   test('ends a question to the server that is under way with the code of what is closed', async () => {
     const connection = await connect({ servers: nats.url });
-    const manager = await openManager(connection);
+    const { manager } = await openJetStream(connection);
     const questions = [manager.streams.info('none'), manager.consumers.info('none', 'none')];
     const ended = Promise.allSettled(questions);
     await connection.close();

@@ -80,6 +80,21 @@ test.each([
   }
 });
 
+test('a read that gets no answer is made once more', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { read, connection } = await fleet.queue.broker();
+  const asked = new Set<string>();
+  connection.subscribe('$JS.API.DIRECT.GET.SILENT.*', {
+    callback: (_error, msg) => {
+      if (asked.has(msg.subject)) msg.respond('', { headers: newHeaders(404, 'Message Not Found') });
+      asked.add(msg.subject);
+    },
+  });
+  await connection.flush();
+  const reads = [read.last('SILENT.one', 'a'), read.page('SILENT.many', 'a', 1, 10)];
+  expect(await Promise.all(reads)).toEqual([undefined, []]);
+}, 20_000);
+
 test('look-ups of many ids at the same moment find what each finds alone', async () => {
   await using fleet = await startFleet({ nats, workers: 0 });
   const { queue } = fleet;

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
+import { send } from '../../src/broker/connection/guarded.js';
 
 const broker = new URL('../../src/broker/', import.meta.url);
 const files = readdirSync(broker, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -21,4 +23,19 @@ it('publishes, subscribes, flushes and answers in one place, which no state of a
 
 it('reaches into the client in one file', () => {
   expect(found(/as unknown as|_rdata|_msg\b|\.protocol\b/, [])).toEqual(['connection/client-internals.ts']);
+});
+
+it('a message that cannot be sent is an error, unless the connection is closed or drains', () => {
+  let isDraining = false;
+  const connection = {
+    isClosed: () => false,
+    isDraining: () => isDraining,
+    publish: () => {
+      throw new Error('too large');
+    },
+  } as unknown as NatsConnection;
+  const message = { subject: 'a', data: '' };
+  expect(() => send(connection, [message])).toThrow('too large');
+  isDraining = true;
+  expect(send(connection, [message])).toBe(false);
 });

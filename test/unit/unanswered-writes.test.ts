@@ -14,7 +14,7 @@ function silence(writes: UnansweredWrites, seconds: number): void {
 
 it('a stream that answers nothing for 12 s while the connection stands has stalled, which is told once', () => {
   const onStalled = vi.fn();
-  const writes = new UnansweredWrites(onStalled);
+  const writes = new UnansweredWrites(onStalled, () => true);
   silence(writes, 11);
   expect(writes.isStalled).toBe(false);
   expect(writes.reason).toBeUndefined();

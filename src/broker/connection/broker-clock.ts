@@ -24,7 +24,6 @@ export class BrokerClock {
   #startMs = Date.now() - performance.now();
   #measuring: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #again: NodeJS.Timeout | undefined;
   #isSet = false;
   #againMs = ASK_AGAIN_MS;
   #isStopped = false;
@@ -35,7 +34,6 @@ export class BrokerClock {
     this.#logger = logger;
   }
 
-  /** Whole milliseconds since the epoch. */
   now(): number {
     return Math.round(this.#startMs + performance.now());
   }
@@ -50,19 +48,14 @@ export class BrokerClock {
     return Date.now() - this.now();
   }
 
-  /** Sets the clock now, and again every minute. */
-  async start(): Promise<void> {
-    this.#timer ??= setInterval(() => void this.measure(), MEASURE_MS).unref();
-    await this.measure();
-  }
-
   stop(): void {
     this.#isStopped = true;
-    clearInterval(this.#timer);
-    clearTimeout(this.#again);
+    clearTimeout(this.#timer);
   }
 
-  /** Sets the clock by the broker's; where that cannot be read, it goes on as it was. Never rejects. */
+  /**
+   * Sets the clock by the broker's, now and again every minute; where that cannot be read, it goes on as it was. Never rejects.
+   */
   measure(): Promise<void> {
     this.#measuring ??= this.#measure()
       .catch((err) => {
@@ -71,16 +64,17 @@ export class BrokerClock {
       })
       .then((isSure) => {
         this.#measuring = undefined;
-        if (isSure) this.#againMs = ASK_AGAIN_MS;
-        else if (!this.#isStopped) this.#askAgain();
+        this.#measureLater(isSure);
       });
     return this.#measuring;
   }
 
-  #askAgain(): void {
-    clearTimeout(this.#again);
-    this.#again = setTimeout(() => void this.measure(), this.#againMs).unref();
-    if (this.#isSet) this.#againMs = Math.min(this.#againMs * 2, MEASURE_MS);
+  #measureLater(isSure: boolean): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    if (isSure) this.#againMs = ASK_AGAIN_MS;
+    this.#timer = setTimeout(() => void this.measure(), isSure ? MEASURE_MS : this.#againMs).unref();
+    if (!isSure && this.#isSet) this.#againMs = Math.min(this.#againMs * 2, MEASURE_MS);
   }
 
   /** Whether the broker answered quickly enough to say what time it is. */

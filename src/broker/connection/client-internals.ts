@@ -4,7 +4,6 @@
  */
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 
-/** A message on its way out. */
 export interface OutgoingMessage {
   subject: string;
   /** Where it is answered. Defaults to nowhere. */
@@ -27,7 +26,6 @@ interface PrivateConnection {
 interface PrivateMessage {
   /** Where the headers end in the bytes. */
   _msg: { hdr: number };
-  /** Headers and body. */
   _rdata: Uint8Array;
 }
 
@@ -40,7 +38,6 @@ const utf8 = new TextDecoder();
 /**
  * Publishes many messages at once, written into one buffer. The client's `publish` encodes the parts of each message by
  * itself and joins them later, which costs up to twice the time.
- * @throws Error when the connection is closed or drains
  */
 export function publishAll(connection: NatsConnection, messages: Iterable<OutgoingMessage>): void {
   const { protocol } = connection as unknown as Partial<PrivateConnection>;
@@ -67,7 +64,6 @@ export function newInbox(connection: NatsConnection): string {
   return createInbox(options?.inboxPrefix);
 }
 
-/** How many bytes of a message a body is. */
 export function bytesOf(data: string | Uint8Array): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
 }

@@ -1,9 +1,8 @@
 /** Why no connection came about, in words that say what to do. */
 import { errors } from '@nats-io/transport-node';
-import { BrokerError } from '../../jobs/errors.js';
+import { BrokerError, type ErrorCode } from '../../jobs/errors.js';
 import type { ServerList } from './server-urls.js';
 
-/** What was tried. */
 export interface Attempt {
   list: ServerList;
   /** Who asked, without a secret; undefined without credentials. */
@@ -40,39 +39,28 @@ export function connectionError(cause: unknown, attempt: Attempt): BrokerError {
   const { list, login, tls, greeted, asksForCertificate } = attempt;
   const where = `NATS at ${list.servers.join(', ')}`;
   const said = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const error = (code: ErrorCode, why: string) =>
+    new BrokerError(code, why, { cause, retryable: code === 'JETFLEET_BROKER_UNREACHABLE' });
   if (isAuthError(cause)) {
     const who =
       login === undefined ? `${where} asks for credentials and none were given` : `${where} refuses ${login}`;
-    return new BrokerError(
-      'JETFLEET_BROKER_AUTH',
-      `${who} (${said}); check NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_NKEY or NATS_CREDS`,
-      { cause },
-    );
+    const advice = 'check NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_NKEY or NATS_CREDS';
+    return error('JETFLEET_BROKER_AUTH', `${who} (${said}); ${advice}`);
   }
   if (isTlsError(cause)) {
     const advice = tls
       ? 'check NATS_TLS_CA, NATS_TLS_CERT and NATS_TLS_KEY; nats:// connects to a server without TLS'
       : 'the server uses TLS: set NATS_TLS_CA if its certificate is of an authority of your own';
-    return new BrokerError('JETFLEET_BROKER_TLS', `${where}: no TLS connection: ${said}; ${advice}`, {
-      cause,
-    });
+    return error('JETFLEET_BROKER_TLS', `${where}: no TLS connection: ${said}; ${advice}`);
   }
   if (asksForCertificate) {
     const why = `${where} asks for a certificate of the client; set NATS_TLS_CERT and NATS_TLS_KEY`;
-    return new BrokerError('JETFLEET_BROKER_TLS', why, { cause });
+    return error('JETFLEET_BROKER_TLS', why);
   }
-  if (greeted) {
-    return new BrokerError(
-      'JETFLEET_BROKER_UNREACHABLE',
-      `${where} is there but did not let the connection in: ${said}; it may be overloaded, or a limit of connections is reached: see its log`,
-      { cause, retryable: true },
-    );
-  }
-  return new BrokerError(
-    'JETFLEET_BROKER_UNREACHABLE',
-    `cannot connect to ${where}: ${said}; start one with "jetfleet dev", or set NATS_URL`,
-    { cause, retryable: true },
-  );
+  const why = greeted
+    ? `${where} is there but did not let the connection in: ${said}; it may be overloaded, or a limit of connections is reached: see its log`
+    : `cannot connect to ${where}: ${said}; start one with "jetfleet dev", or set NATS_URL`;
+  return error('JETFLEET_BROKER_UNREACHABLE', why);
 }
 
 function isTlsError(thrown: unknown): boolean {

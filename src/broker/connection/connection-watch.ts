@@ -30,7 +30,6 @@ export class ConnectionWatch {
     void this.#follow();
   }
 
-  /** Whether the server is there now, as far as this side knows. */
   get isConnected(): boolean {
     return this.#isConnected && !this.#connection.isClosed();
   }

@@ -10,9 +10,8 @@ import {
 import { ValidationError } from '../../jobs/errors.js';
 import { quoted } from '../../jobs/excerpt.js';
 import { type Attempt, connectionError, isRefusal } from './connect-error.js';
-import { assertPath } from './file-path.js';
 import { withoutLeftovers } from './first-sockets.js';
-import { chooseLogin, type LoginOptions } from './login.js';
+import { assertPath, chooseLogin, type LoginOptions } from './login.js';
 import { readInfo } from './server-info.js';
 import { DEFAULT_SERVER, parseServers, type ServerList } from './server-urls.js';
 
@@ -124,6 +123,7 @@ async function firstConnection(
 async function isCertificateWanted(server: string): Promise<boolean> {
   const { hostname, port } = new URL(`nats://${server}`);
   const host = hostname.replace(/^\[|\]$/g, '');
+  // Without an answer nothing more is known than before.
   const info = await readInfo(host, Number(port), AbortSignal.timeout(INFO_MS)).catch(() => undefined);
   return info?.tls_verify === true;
 }
@@ -134,17 +134,13 @@ async function refusalOf(
   wanted: ConnectionOptions,
   thrown: unknown,
 ): Promise<unknown> {
-  const answers = await Promise.all(
-    servers.map(async (server) => {
-      try {
-        await (await withoutLeftovers(() => connect({ ...wanted, servers: [server] }))).close();
-        return undefined;
-      } catch (error) {
-        return error;
-      }
-    }),
-  );
-  return answers.find(isRefusal) ?? thrown;
+  const enter = async (server: string) => {
+    const connection = await withoutLeftovers(() => connect({ ...wanted, servers: [server] }));
+    await connection.close();
+  };
+  const entered = await Promise.allSettled(servers.map(enter));
+  const errors = entered.map((each) => (each.status === 'rejected' ? each.reason : undefined));
+  return errors.find(isRefusal) ?? thrown;
 }
 
 /** Counts how often a server asked who this is since it last let the connection in. */

@@ -2,12 +2,15 @@
  * The only way in which Jetfleet publishes, subscribes and flushes. A connection can be lent, so its owner drains or
  * closes it at any moment: no state of it throws into a timer or into the client's reader.
  */
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { atMost } from '../../jobs/deadline.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { type OutgoingMessage, publishAll } from './client-internals.js';
 import { forbiddenIn } from './forbidden.js';
+
+/** The status of the server's answer where nobody listens. */
+export const NO_RESPONDERS = 503;
 
 /** A subscription whose methods do not throw, whatever state its connection is in. */
 export interface GuardedSubscription {
@@ -27,15 +30,15 @@ export function send(connection: NatsConnection, messages: Iterable<OutgoingMess
   try {
     publishAll(connection, messages);
     return true;
-  } catch {
+  } catch (error) {
+    if (isOpen(connection)) throw error;
     return false;
   }
 }
 
 /**
  * Subscribes. What `onMessage` throws is logged: it would end the reader of the connection, which is deaf from then on.
- * @param onError called when the server ends the subscription, with BrokerError `JETFLEET_BROKER_FORBIDDEN` for want of a
- *   right. Defaults to a line in the log
+ * @param onError called when the server ends the subscription, as for want of a right. Defaults to a line in the log
  * @throws JetfleetError `JETFLEET_CLOSED` when the connection is closed, or its owner drains it
  */
 export function subscribe(
@@ -58,42 +61,30 @@ export function subscribe(
     },
   });
   return {
-    unsubscribe: () => quietly(() => subscription.unsubscribe()),
-    drain: (ms) => drain(connection, subscription, ms),
+    unsubscribe: () => {
+      try {
+        subscription.unsubscribe();
+      } catch {
+        // A connection that has ended has ended its subscriptions too.
+      }
+    },
+    drain: (ms) => within(ms, connection, () => subscription.drain()),
   };
 }
 
 /** Sends what is buffered. Gives up after `ms`: a broker that is away must not hold up an ending process. */
-export async function flush(connection: NatsConnection, ms: number): Promise<void> {
-  if (!connection.isClosed())
-    await atMost(
-      ms,
-      later(() => connection.flush()),
-    );
+export function flush(connection: NatsConnection, ms: number): Promise<void> {
+  return within(ms, connection, () => connection.flush());
 }
 
 /** The error of a connection that is closed, or is about to be. */
-export function closedConnection(): JetfleetError {
-  return new JetfleetError('JETFLEET_CLOSED', 'the connection to the broker is closed');
+export function closedConnection(maybeStored = false): JetfleetError {
+  const stored = maybeStored ? '; the write may be stored or not' : '';
+  return new JetfleetError('JETFLEET_CLOSED', `the connection to the broker is closed${stored}`);
 }
 
-async function drain(connection: NatsConnection, subscription: Subscription, ms: number): Promise<void> {
-  if (!connection.isClosed())
-    await atMost(
-      ms,
-      later(() => subscription.drain()),
-    );
-}
-
-/** What is thrown becomes a rejection. */
-async function later(act: () => Promise<unknown>): Promise<unknown> {
-  return act();
-}
-
-function quietly(act: () => void): void {
-  try {
-    act();
-  } catch {
-    // A connection that has ended has ended its subscriptions too.
-  }
+async function within(ms: number, connection: NatsConnection, act: () => Promise<unknown>): Promise<void> {
+  // What is thrown becomes a rejection.
+  const later = async () => act();
+  if (!connection.isClosed()) await atMost(ms, later());
 }

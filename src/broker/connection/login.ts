@@ -8,7 +8,6 @@ import {
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 import { ValidationError } from '../../jobs/errors.js';
-import { assertPath } from './file-path.js';
 import type { UserInfo } from './server-urls.js';
 
 export interface LoginOptions {
@@ -33,7 +32,6 @@ export interface Login {
 
 type Kind = 'user' | 'token' | 'nkey' | 'credsFile';
 
-/** The environment's name of each option. */
 const VARIABLES: Readonly<Record<keyof LoginOptions, string>> = {
   user: 'NATS_USER',
   password: 'NATS_PASSWORD',
@@ -43,6 +41,9 @@ const VARIABLES: Readonly<Record<keyof LoginOptions, string>> = {
 };
 const KINDS: readonly Kind[] = ['user', 'token', 'nkey', 'credsFile'];
 const SEED = /\bS[A-Z2-7]{57}\b/;
+const MAX_PATH_LENGTH = 4_096;
+/** What people paste in the place of a path: PEM, a JWT, a seed of an nkey, also one that was cut or has a typing error. */
+const CONTENTS = /-----|\beyJ[\w-]{12,}|^\s*S[A-Z2-7]{30,}\s*$|[\r\n\0]/i;
 
 /**
  * The credentials of a connection: those of the options, else those of the URL, else those of the environment. A
@@ -57,13 +58,8 @@ export function chooseLogin(
   env: NodeJS.ProcessEnv,
 ): Login | undefined {
   const given = present(options);
-  const fromEnv = present({
-    user: env.NATS_USER,
-    password: env.NATS_PASSWORD,
-    token: env.NATS_TOKEN,
-    nkey: env.NATS_NKEY,
-    credsFile: env.NATS_CREDS,
-  });
+  const variables = Object.entries(VARIABLES);
+  const fromEnv = present(Object.fromEntries(variables.map(([name, variable]) => [name, env[variable]])));
   const kind = onlyKind(given, (name) => name);
   if (kind === 'user' && given.password === undefined && fromEnv.password !== undefined) {
     return loginOf(kind, { ...given, password: fromEnv.password });
@@ -162,13 +158,8 @@ function renewing(path: string, what: string, read: (text: string) => Authentica
     last = readFile();
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `the ${what} file ${path} cannot be used: ${code ?? message}`,
-      {
-        cause,
-      },
-    );
+    const why = `the ${what} file ${path} cannot be used: ${code ?? message}`;
+    throw new ValidationError('JETFLEET_OPTION_INVALID', why, { cause });
   }
   return (nonce) => {
     try {
@@ -178,6 +169,17 @@ function renewing(path: string, what: string, read: (text: string) => Authentica
     }
     return last(nonce);
   };
+}
+
+/**
+ * Refuses what stands in the place of a path and may be the secret itself: an error or a log would show it.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`, without the value
+ */
+export function assertPath(name: string, value: unknown): asserts value is string {
+  const isPath = typeof value === 'string' && value.length <= MAX_PATH_LENGTH && !CONTENTS.test(value);
+  if (isPath) return;
+  const why = `${name} must be the path of a file; it is not shown, since it may hold what the file should`;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', why);
 }
 
 function invalid(why: string): ValidationError {

@@ -7,7 +7,6 @@ import { isOpen, send, subscribe } from './guarded.js';
 /** What a notice says; bytes that are no JSON object say nothing. */
 export type NoticeBody = Record<string, unknown>;
 
-/** What a sweep tells the other workers. */
 export interface SweptNotice {
   /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
   resources: string[];
@@ -87,11 +86,7 @@ export class Notices {
     send(this.#connection, [{ subject, data: JSON.stringify(body) }]);
   }
 
-  /**
-   * Hears what is told on a subject, by this process too; returns how to stop.
-   * @param maxBytes longer notices are dropped unread
-   * @throws JetfleetError `JETFLEET_CLOSED`
-   */
+  /** Hears what is told on a subject, by this process too, up to `maxBytes`; returns how to stop. */
   hear(subject: string, listener: (body: NoticeBody) => void, maxBytes = MAX_NOTICE_BYTES): () => void {
     const onMessage = ({ data }: Msg) => {
       if (data.length <= maxBytes) listener(readObject(data));
@@ -100,10 +95,7 @@ export class Notices {
     return () => subscription.unsubscribe();
   }
 
-  /**
-   * Answers those who {@link ask}, in their inboxes alone, unless `respond` has nothing to say; returns how to stop.
-   * @throws JetfleetError `JETFLEET_CLOSED`
-   */
+  /** Answers those who {@link ask}, in their inboxes alone, unless `respond` has nothing to say; returns how to stop. */
   answer(
     subject: string,
     respond: (body: NoticeBody) => object | undefined,
@@ -149,7 +141,6 @@ export class Notices {
   }
 }
 
-/** Lets so many through in each second. */
 export class PerSecond {
   readonly #max: number;
   #left: number;

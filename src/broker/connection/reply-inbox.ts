@@ -3,13 +3,13 @@ import type { BrokerError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { newInbox } from './client-internals.js';
 import { forbidden, type Violation } from './forbidden.js';
-import { type GuardedSubscription, subscribe } from './guarded.js';
+import { type GuardedSubscription, isOpen, subscribe } from './guarded.js';
 
 /**
- * An answer; the error of a request that the server refuses to pass on; `late` when none came in time; `cut` when it was lost
+ * An answer; why the request or its answer cannot be passed on; `late` when none came in time; `cut` when it was lost
  * by a reconnect, or by the end of the connection.
  */
-export type Reply = Msg | BrokerError | 'late' | 'cut';
+export type Reply = Msg | Error | 'late' | 'cut';
 type OnReply = (reply: Reply) => void;
 
 /** The subject of a request, or whether it is among those of a batch. */
@@ -19,17 +19,13 @@ interface Waiter {
   onReply: OnReply;
   deadlineMs: number;
   asked: Asked;
-  /** Whether more than one answer may come. */
   isOpen: boolean;
 }
 
-/** A request that any number of answers may come to. */
 export interface OpenRequest {
-  /** To be answered on. */
   readonly reply: string;
   /** Begins the time without an answer anew. */
   extend(): void;
-  /** Hears no more answers. */
   end(): void;
 }
 
@@ -47,8 +43,7 @@ export class ReplyInbox {
   readonly #waiting = new Map<string, Waiter>();
   readonly #watched = new Set<{ subject: string; onDenied: (error: BrokerError) => void }>();
   #subscription: GuardedSubscription;
-  /** Why the user may not hear answers at all. */
-  #deaf: BrokerError | undefined;
+  #deaf: Error | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
   #count = 0;
@@ -99,12 +94,10 @@ export class ReplyInbox {
     return guilty.length + watched.length > 0;
   }
 
-  /** Whether no answer comes any more. */
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** Ends the subscription, and the waiting of everybody. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);
@@ -115,7 +108,7 @@ export class ReplyInbox {
 
   /** Ends the waiting of everybody, as after a reconnect: their answers went to a connection that is gone. */
   giveUp(): void {
-    if (this.#deaf) {
+    if (this.#deaf && isOpen(this.#connection)) {
       // With other credentials the answers may be heard.
       this.#deaf = undefined;
       this.#subscription = this.#subscribe();
@@ -135,7 +128,7 @@ export class ReplyInbox {
     const onMessage = (msg: Msg) => this.#receive(msg);
     return subscribe(this.#connection, `${this.#inbox}.*`, onMessage, this.#logger, (error) => {
       this.#logger?.error({ err: error }, 'answers of the broker cannot be heard');
-      this.#deaf = error as BrokerError;
+      this.#deaf = error;
       this.#failAll();
     });
   }

@@ -1,10 +1,8 @@
 import { connect } from 'node:net';
 
-/** What a server says of itself before anything else. */
 export interface ServerInfo {
   version: string;
   jetstream?: boolean;
-  /** It wants a certificate of its clients. */
   tls_verify?: boolean;
 }
 

@@ -5,7 +5,6 @@ import { ValidationError } from '../../jobs/errors.js';
 /** What stands before the `@` of a URL: a user and a password, or one token. */
 export type UserInfo = { user: string; password: string } | { token: string };
 
-/** A list of servers that was read. */
 export interface ServerList {
   /** `host:port` of each; nothing secret. */
   servers: string[];

@@ -1,4 +1,3 @@
-/** What the subject says on which a delivery is acknowledged. */
 export interface AckSubject {
   /** How often the stream has handed the message out, from 1. */
   deliveryCount: number;

@@ -1,4 +1,4 @@
-import type { Msg } from '@nats-io/transport-node';
+import { type Msg, nanos } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../../wire/headers.js';
 import type { WorkMessage } from '../../wire/job-message.js';
 import type { Replies } from '../connection/replies.js';
@@ -66,7 +66,7 @@ export class Delivery implements WorkMessage {
     return performance.now() - this.#askedMs < FRESH_MS;
   }
 
-  /** The job is settled: the message does not come again, and is removed later. */
+  /** The message does not come again, and is removed later. */
   ack(): void {
     this.#acknowledged.add(this.seq);
     this.#reply(ACK);
@@ -74,7 +74,7 @@ export class Delivery implements WorkMessage {
 
   /** Hands the message back, to be delivered again at once or after `delayMs`. */
   nak(delayMs = 0): void {
-    this.#reply(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: delayMs * 1_000_000 })}` : NAK);
+    this.#reply(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: nanos(delayMs) })}` : NAK);
   }
 
   /** Restarts the time that the message may stay unacknowledged. */

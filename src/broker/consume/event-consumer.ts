@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ConsumerConfig, ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { atMost } from '../../jobs/deadline.js';
 import { BrokerError, JetfleetError } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
@@ -12,7 +11,7 @@ import type { UserCode } from '../../telemetry/user-code.js';
 import type { Subjects } from '../../wire/subjects.js';
 import type { BrokerClock } from '../connection/broker-clock.js';
 import type { StoredMessage } from '../read/direct-read.js';
-import { CONSUMER_NOT_FOUND, openClient, openManager, unlessMissing } from '../topology/manager.js';
+import { CONSUMER_NOT_FOUND, type JetStream, unlessMissing } from '../topology/manager.js';
 import { EventDeadLetters } from './event-dead-letters.js';
 import { ACK_WAIT_MS, checkEventOptions, type EventOptions, wantedConsumer } from './event-options.js';
 
@@ -48,7 +47,7 @@ const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 
 export interface EventConsumerSetup {
-  connection: NatsConnection;
+  jetstream: JetStream;
   subjects: Subjects;
   /** The record of an event, or undefined for what is none. */
   recordOf: (message: Pick<StoredMessage, 'subject' | 'seq' | 'data'>) => JobRecord | undefined;
@@ -72,11 +71,11 @@ export async function consumeEvents(
 ): Promise<EventSubscription> {
   checkEventOptions(options);
   assertFunction('handler', handler);
-  const { connection, subjects } = setup;
+  const { jetstream, subjects } = setup;
   const stream = subjects.streamName('events');
-  const jsm = await openManager(connection);
+  const { manager: jsm, client } = jetstream;
   const name = await ensureConsumer(jsm, stream, wantedConsumer(subjects, options));
-  const consumer = await openClient(connection).consumers.get(stream, name);
+  const consumer = await client.consumers.get(stream, name);
   const { concurrency = 1 } = options;
   const messages = await consumer.consume({
     max_messages: concurrency,
@@ -113,6 +112,7 @@ class EventConsumer implements EventSubscription {
     this.#deadLetters = new EventDeadLetters(parts.jsm, parts.stream, parts.name);
     this.#messages = messages;
     this.closed = this.#consume();
+    // Whoever does not wait for it need not hear why it ended.
     this.closed.catch(() => {});
   }
 
@@ -145,11 +145,8 @@ class EventConsumer implements EventSubscription {
       }
     } catch (cause) {
       logger.error({ err: cause, consumer: name }, 'event consumer ended');
-      throw new BrokerError(
-        'JETFLEET_NO_STREAM',
-        `event consumer ${name} of ${stream} was deleted, or its stream was: ${(cause as Error).message}`,
-        { cause },
-      );
+      const why = `event consumer ${name} of ${stream} was deleted, or its stream was: ${(cause as Error).message}`;
+      throw new BrokerError('JETFLEET_NO_STREAM', why, { cause });
     } finally {
       stopHearing();
       await Promise.all(this.#running);
@@ -166,11 +163,8 @@ class EventConsumer implements EventSubscription {
     const record = recordOf({ subject, seq, data: msg.data });
     if (!record) return answer(() => msg.ack());
     if (deliveryCount > maxDeliver) {
-      return this.#giveUp(
-        msg,
-        record,
-        'its process ended before the handler did, or its dead letter was not kept',
-      );
+      const why = 'its process ended before the handler did, or its dead letter was not kept';
+      return this.#giveUp(msg, record, why);
     }
     const heartbeat = setInterval(() => answer(() => msg.working()), ACK_WAIT_MS / 3);
     try {
@@ -202,16 +196,14 @@ class EventConsumer implements EventSubscription {
   }
 }
 
-/** A connection that is closed takes no answer, and the event comes again. */
 function answer(act: () => void): void {
   try {
     act();
   } catch {
-    // As above.
+    // A connection that is closed takes no answer, and the event comes again.
   }
 }
 
-/** Whatever a handler throws. */
 function messageOf(error: unknown): string {
   try {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -232,8 +224,6 @@ async function ensureConsumer(
   const have = [...(existing.config.filter_subjects ?? [existing.config.filter_subject])].sort().join(' ');
   const wanted = [...(want.filter_subjects ?? [])].sort().join(' ');
   if (have === wanted) return existing.name;
-  throw new JetfleetError(
-    'JETFLEET_STREAM_DRIFT',
-    `event consumer ${name} exists with the filter ${have}, not ${wanted}; choose another name, or delete the old consumer`,
-  );
+  const why = `event consumer ${name} exists with the filter ${have}, not ${wanted}; choose another name, or delete the old consumer`;
+  throw new JetfleetError('JETFLEET_STREAM_DRIFT', why);
 }

@@ -29,7 +29,6 @@ export class EventDeadLetters {
   readonly #jsm: JetStreamManager;
   readonly #stream: string;
   readonly #consumer: string;
-  /** What this process has written, by key, lately. */
   readonly #own = new Map<string, string>();
   readonly #writes = new AtOnce(1);
   #checks: NodeJS.Timeout[] = [];
@@ -40,25 +39,18 @@ export class EventDeadLetters {
     this.#consumer = consumer;
   }
 
-  /** Resolves once the letter is kept. */
   async keep(letter: EventDeadLetter): Promise<void> {
-    const { error } = letter;
-    this.#own.set(
-      PREFIX + letter.seq,
-      JSON.stringify({ ...letter, error: beginningOf(error, MAX_ERROR_LENGTH) }),
-    );
+    const error = beginningOf(letter.error, MAX_ERROR_LENGTH);
+    this.#own.set(PREFIX + letter.seq, JSON.stringify({ ...letter, error }));
     for (const key of this.#own.keys()) if (this.#own.size > MAX_KEPT) this.#own.delete(key);
-    await this.#write();
+    const write = () => this.#writes.run(() => this.#writeMissing());
+    await write();
     for (const timer of this.#checks) clearTimeout(timer);
     // The letter is kept by now. A check that fails finds nothing out, and the next one asks again.
-    this.#checks = CHECKS_MS.map((ms) => setTimeout(() => void this.#write().catch(() => {}), ms).unref());
+    this.#checks = CHECKS_MS.map((ms) => setTimeout(() => void write().catch(() => {}), ms).unref());
   }
 
-  /** Writes those of its letters that the consumer lacks, one write after the other. */
-  #write(): Promise<void> {
-    return this.#writes.run(() => this.#writeMissing());
-  }
-
+  /** Writes those of its letters that the consumer lacks. */
   async #writeMissing(): Promise<void> {
     const info = await this.#jsm.consumers.info(this.#stream, this.#consumer);
     const { metadata = {} } = info.config;

@@ -1,10 +1,8 @@
-import { DeliverPolicy, type OrderedConsumerOptions } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { DeliverPolicy, type JetStreamClient, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { checkInteger } from '../../jobs/numbers.js';
 import type { Subjects } from '../../wire/subjects.js';
 import type { StoredMessage } from '../read/direct-read.js';
-import { openClient } from '../topology/manager.js';
 import { assertFilter, type EventFilter, filterSubjects } from './event-options.js';
 
 /** An event as its stream holds it. */
@@ -23,13 +21,9 @@ export interface EventFeed extends AsyncIterable<FedEvent>, AsyncDisposable {
 /** Read ahead at most; a reader that is slow keeps the rest in the broker. */
 const AHEAD = 500;
 
-/**
- * Reads EVENTS in order, without a consumer that would outlive its reader.
- * @param fromSeq where to begin; without it with what comes now
- * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing
- */
+/** Reads EVENTS in order, from `fromSeq` or from now on, without a consumer that would outlive its reader. */
 export async function feedEvents(
-  connection: NatsConnection,
+  client: JetStreamClient,
   subjects: Subjects,
   { filter = {}, fromSeq }: { filter?: EventFilter; fromSeq?: number },
   recordOf: (message: Pick<StoredMessage, 'subject' | 'seq' | 'data'>) => JobRecord | undefined,
@@ -42,7 +36,7 @@ export async function feedEvents(
       ? { deliver_policy: DeliverPolicy.New }
       : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(fromSeq, 1) }),
   };
-  const consumer = await openClient(connection).consumers.get(subjects.streamName('events'), options);
+  const consumer = await client.consumers.get(subjects.streamName('events'), options);
   const messages = await consumer.consume({ max_messages: AHEAD, expires: 5_000, idle_heartbeat: 1_000 });
   async function* events(): AsyncGenerator<FedEvent> {
     for await (const { subject, seq, data } of messages) {

@@ -1,4 +1,5 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
 import { ValidationError } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import { isJobId } from '../../jobs/job-id.js';
@@ -43,7 +44,6 @@ const EVENT_OPTIONS: OptionNames<Required<EventOptions>> = {
 
 /** How long an event may stay unacknowledged before it comes again. */
 export const ACK_WAIT_MS = 30_000;
-const NANOS_PER_MS = 1_000_000;
 const EPHEMERAL_INACTIVE_MS = 60_000;
 
 /** A durable name goes into subjects of the server's API. */
@@ -62,10 +62,8 @@ export function checkEventOptions(options: EventOptions): void {
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be the name of a durable consumer */
 export function assertDurable(durable: string): void {
   if (typeof durable === 'string' && DURABLE.test(durable)) return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`,
-  );
+  const why = `durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`;
+  throw new ValidationError('JETFLEET_OPTION_INVALID', why);
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing */
@@ -84,20 +82,18 @@ export function assertFilter(filter: EventFilter): void {
   if (id !== undefined && !isJobId(id)) refuse(`${excerptOf(id)} is no job id`);
 }
 
-/** The subjects that a filter stands for. */
 export function filterSubjects(subjects: Subjects, { type, status, id }: EventFilter): string[] {
   const statuses: readonly (JobStatus | Any)[] = status === undefined ? [ANY] : [status].flat();
   const types: readonly (string | Any)[] = type === undefined ? [ANY] : [type].flat();
   return types.flatMap((each) => statuses.map((one) => subjects.event(each, one, id ?? ANY)));
 }
 
-/** The consumer that reads what the options name. */
 export function wantedConsumer(subjects: Subjects, options: EventOptions): Partial<ConsumerConfig> {
   const { filter = {}, durable, from = 'new', concurrency = 1 } = options;
   return {
-    ...(durable ? { durable_name: durable } : { inactive_threshold: EPHEMERAL_INACTIVE_MS * NANOS_PER_MS }),
+    ...(durable ? { durable_name: durable } : { inactive_threshold: nanos(EPHEMERAL_INACTIVE_MS) }),
     ack_policy: AckPolicy.Explicit,
-    ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
+    ack_wait: nanos(ACK_WAIT_MS),
     max_ack_pending: concurrency,
     filter_subjects: filterSubjects(subjects, filter),
     ...startingAt(from),

@@ -1,7 +1,13 @@
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from '../../telemetry/logger.js';
 import { newInbox } from '../connection/client-internals.js';
-import { closedConnection, type GuardedSubscription, send, subscribe } from '../connection/guarded.js';
+import {
+  closedConnection,
+  type GuardedSubscription,
+  NO_RESPONDERS,
+  send,
+  subscribe,
+} from '../connection/guarded.js';
 import type { Replies } from '../connection/replies.js';
 import { AcknowledgedSequences, Delivery, EXPIRES_MS } from './delivery.js';
 
@@ -16,7 +22,6 @@ export interface PullSourceOptions {
   onWaitEnd: () => void;
   /** The consumer has gone back: it was made anew, or came back from a crash without its last deliveries. */
   onRewound: () => void;
-  /** The consumer or its stream is gone. */
   onMissing: (reason: string) => void;
 }
 
@@ -26,16 +31,12 @@ const SILENCE_MS = 2_500;
 const NO_WAIT_TIMEOUT_MS = 1_000;
 /** How long a broker that is away may hold up the end. */
 const CLOSE_MS = 1_000;
-const NANOS_PER_MS = 1_000_000;
 
 const IDLE_HEARTBEAT = 100;
-/** Statuses that end a pull because the consumer cannot serve it. */
-const NO_RESPONDERS = 503;
+/** Of a consumer that cannot serve the pull, for one reason or another. */
 const CONFLICT = 409;
 
-/** Where the answers to requests come in. */
 interface Inbox {
-  /** Of each request's own subject. */
   prefix: string;
   subscription: GuardedSubscription;
   /** When its last request was sent, ms of `performance.now()`. */
@@ -79,7 +80,6 @@ export class PullSource {
     return this.#mayHaveMore;
   }
 
-  /** What was known of the consumer is out of date. */
   doubt(): void {
     this.#mayHaveMore = true;
   }
@@ -117,8 +117,8 @@ export class PullSource {
     const reply = this.#nextReply(this.#waiting);
     this.#request(this.#waiting, reply, {
       batch: 1,
-      expires: EXPIRES_MS * NANOS_PER_MS,
-      idle_heartbeat: IDLE_HEARTBEAT_MS * NANOS_PER_MS,
+      expires: nanos(EXPIRES_MS),
+      idle_heartbeat: nanos(IDLE_HEARTBEAT_MS),
     });
     this.#waitReply = reply;
     this.#mayHaveMore = false;

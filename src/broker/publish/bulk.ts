@@ -1,5 +1,5 @@
 import type { LinedMessage } from '../connection/client-internals.js';
-import type { Appended, Settle } from './commit-options.js';
+import type { Appended } from './commit-options.js';
 
 /**
  * Many writes of one caller, none with an expectation. Each message is made when it is sent: thousands that are kept are much
@@ -18,7 +18,6 @@ export interface BulkException {
   outcome: Appended | Error;
 }
 
-/** Writes of a bulk that go as one batch. */
 export interface BulkPart {
   readonly waiting: WaitingBulk;
   /** Place of the first one, and behind the last one. */
@@ -70,12 +69,11 @@ export class WaitingBulk {
     return { waiting: this, from, to: this.#next, bytes };
   }
 
-  readonly settle: Settle = (index, outcome) => {
+  settle(index: number, outcome: Appended | Error): void {
     if (outcome instanceof Error || outcome.duplicate) this.#exceptions.push({ index, outcome });
     this.answered(1);
-  };
+  }
 
-  /** So many more have their answer. */
   answered(count: number): void {
     this.#unanswered -= count;
     if (this.#unanswered === 0) this.#onEnd(this.#exceptions);

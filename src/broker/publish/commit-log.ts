@@ -1,7 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { defined } from '../../jobs/defined.js';
+import type { LinedMessage } from '../connection/client-internals.js';
+import { closedConnection } from '../connection/guarded.js';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
-import { NO_STREAMS_MADE, type StreamMaker } from '../topology/missing-streams.js';
+import type { StreamMaker } from '../topology/missing-streams.js';
 import { type Bulk, type BulkException, WaitingBulk } from './bulk.js';
 import {
   type Append,
@@ -13,8 +15,8 @@ import {
   type Settle,
 } from './commit-options.js';
 import { messageOf, nextBatch, type PendingWrite, PendingWrites } from './pending-writes.js';
-import { UnansweredWrites } from './unanswered-writes.js';
-import { closedError, conflict, givenUp, noStream, refused } from './write-errors.js';
+import type { UnansweredWrites } from './unanswered-writes.js';
+import { conflict, givenUp, noStream, refused } from './write-errors.js';
 import { type Answer, WriteSender } from './write-sender.js';
 
 /** What any server takes, unless it is set to less. */
@@ -25,10 +27,8 @@ const PAUSE_MS = 100;
 const MAX_SINGLES = 512;
 
 /**
- * Group commit into one stream. Writes that wait together go as one atomic batch, which the server flushes to disk
- * once; few go as plain publishes, since a batch costs the server as much as dozens of them. While `maxInFlight` sends
- * wait for their answer, further writes gather, so the batch grows with the load. To a server that flushes periodically,
- * hundreds of single writes go at once, and only what comes on top goes in batches. Source: decision 3.
+ * Group commit into one stream: what waits together goes as one atomic batch, few go as plain publishes, and to a server that
+ * flushes periodically hundreds do. While sends wait for their answer, further writes gather (decision 3).
  *
  * Each caller gets its own answer: a rejected batch is sent again in halves. What gets no answer is sent again until it has
  * one, for at most `giveUpMs` from its append on.
@@ -41,13 +41,12 @@ export class CommitLog {
   readonly #limits: Required<CommitLogOptions> & { sync?: ServerSync };
   readonly #pending: PendingWrites;
   readonly #sender: WriteSender;
-  /** Most writes that go one by one beside each other. */
-  readonly #few: number;
+  /** A batch of one would be refused without a reason of its own. */
+  readonly #batchFrom: number;
   /** Most messages in a batch: what the server has refused is not tried again. */
   #largest: number;
   /** What was handed in since the last turn of the event loop. */
   #gathered: PendingWrite[] = [];
-  /** What waits for its batch. */
   #queue: PendingWrite[] = [];
   /** What goes in batches of its own. */
   #bulks: WaitingBulk[] = [];
@@ -57,16 +56,15 @@ export class CommitLog {
   /** Batches and groups without an answer, and single writes of a server that flushes periodically. */
   #inFlight = 0;
   #singles = 0;
-  /** Nothing is sent any more. */
   #isEnded = false;
 
   constructor(
     connection: NatsConnection,
     inbox: ReplyInbox,
     readLast: ReadLast,
-    options: CommitLogOptions & { sync?: ServerSync } = {},
-    streams: StreamMaker = NO_STREAMS_MADE,
-    unanswered = new UnansweredWrites(),
+    options: CommitLogOptions & { sync?: ServerSync },
+    streams: StreamMaker,
+    unanswered: UnansweredWrites,
   ) {
     this.#connection = connection;
     this.unanswered = unanswered;
@@ -74,7 +72,7 @@ export class CommitLog {
     this.#streams = streams;
     this.#limits = { ...COMMIT_DEFAULTS, ...defined(options) };
     this.#largest = this.#limits.maxBatch;
-    this.#few = Math.max(1, this.#limits.batchFrom - 1);
+    this.#batchFrom = Math.max(2, this.#limits.batchFrom);
     const maxPayload = () => connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     this.#pending = new PendingWrites(this.#limits, maxPayload);
     this.#sender = new WriteSender(connection, inbox, unanswered, this.#limits.confirmTimeoutMs);
@@ -90,7 +88,7 @@ export class CommitLog {
    */
   append(append: Append): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      this.#accept(append, 0, (_, outcome) => {
+      this.#accept(append, (outcome) => {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome);
       });
@@ -105,7 +103,7 @@ export class CommitLog {
     if (bulk.size === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
       const waiting = new WaitingBulk(bulk, performance.now() + this.#limits.giveUpMs, resolve);
-      const isFew = bulk.size < this.#limits.batchFrom || this.#mayGoSingly(bulk.size);
+      const isFew = bulk.size < this.#batchFrom || this.#mayGoSingly(bulk.size);
       if (!isFew && this.#pending.addBulk(waiting)) {
         this.#bulks.push(waiting);
         this.#flushSoon();
@@ -128,21 +126,21 @@ export class CommitLog {
     this.#gathered = [];
     this.#queue = [];
     this.#bulks = [];
-    for (const write of unsent) this.#pending.fail(write, closedError(write.maybeStored));
+    for (const write of unsent) this.#pending.end(write, closedConnection(write.maybeStored));
     this.#flush();
   }
 
-  #accept(append: Append, index: number, settle: Settle): void {
-    const write = this.#pending.add(append, index, settle);
+  #accept(append: Append, settle: Settle): void {
+    const write = this.#pending.add(append, settle);
     if (!write) return;
     this.#gathered.push(write);
     this.#flushSoon();
   }
 
-  #acceptEach({ bulk, settle }: WaitingBulk): void {
-    for (let index = 0; index < bulk.size; index++) {
-      const { subject, data, lines } = bulk.messageAt(index);
-      this.#accept({ subject, data, headers: lines }, index, settle);
+  #acceptEach(waiting: WaitingBulk): void {
+    for (let index = 0; index < waiting.bulk.size; index++) {
+      const { subject, data, lines } = waiting.bulk.messageAt(index);
+      this.#accept({ subject, data, headers: lines }, (outcome) => waiting.settle(index, outcome));
     }
   }
 
@@ -184,15 +182,12 @@ export class CommitLog {
     while (this.#isEnded || this.#inFlight < this.#limits.maxInFlight) {
       const again = this.#again.shift();
       if (again) this.#send(again.filter((write) => this.#mayGoAgain(write)));
-      else if (this.#queue.length >= (this.#bulks.length > 0 ? 1 : this.#enough)) this.#sendNext();
-      else if (!this.#sendBulk(this.#bulks[0])) return;
+      else if (this.#queue.length >= (this.#bulks.length > 0 ? 1 : this.#enough)) {
+        const { batch, rest } = nextBatch(this.#queue, this.#largest, this.#limits.maxBatchBytes);
+        this.#queue = rest;
+        this.#send(batch);
+      } else if (!this.#sendBulk(this.#bulks[0])) return;
     }
-  }
-
-  #sendNext(): void {
-    const { batch, rest } = nextBatch(this.#queue, this.#largest, this.#limits.maxBatchBytes);
-    this.#queue = rest;
-    this.#send(batch);
   }
 
   /** @returns whether there was one */
@@ -201,12 +196,9 @@ export class CommitLog {
     const part = bulk.take(this.#largest, this.#limits.maxBatchBytes);
     if (bulk.isTaken) this.#bulks.shift();
     const messageAt = (place: number) => bulk.bulk.messageAt(part.from + place);
-    this.#inFlight++;
-    this.#sender.sendBatch(part.to - part.from, messageAt, (answer) => {
-      this.#inFlight--;
-      if (answer.kind === 'stored') this.#pending.succeedAll(part);
+    this.#sendBatch(part.to - part.from, messageAt, (answer) => {
+      if (answer.kind === 'stored') this.#pending.storedAll(part);
       else this.#onBatchAnswer(this.#pending.writesOf(part), answer);
-      this.#flush();
     });
     return true;
   }
@@ -223,20 +215,29 @@ export class CommitLog {
   /** Many as one batch, few one by one, which count as one send until all are answered. */
   #send(writes: readonly PendingWrite[]): void {
     if (writes.length === 0) return;
-    this.#inFlight++;
-    if (writes.length >= this.#limits.batchFrom) {
+    if (writes.length >= this.#batchFrom) {
       const messageAt = (index: number) => messageOf(writes[index] as PendingWrite);
-      this.#sender.sendBatch(writes.length, messageAt, (answer) => {
-        this.#inFlight--;
-        this.#onBatchAnswer(writes, answer);
-        this.#flush();
-      });
+      this.#sendBatch(writes.length, messageAt, (answer) => this.#onBatchAnswer(writes, answer));
       return;
     }
     let left = writes.length;
+    this.#inFlight++;
     this.#sender.sendEach(writes, (write, answer) => {
       if (--left === 0) this.#inFlight--;
       this.#onAnswer(write, answer);
+      this.#flush();
+    });
+  }
+
+  #sendBatch(
+    size: number,
+    messageAt: (index: number) => LinedMessage,
+    onAnswer: (answer: Answer) => void,
+  ): void {
+    this.#inFlight++;
+    this.#sender.sendBatch(size, messageAt, (answer) => {
+      this.#inFlight--;
+      onAnswer(answer);
       this.#flush();
     });
   }
@@ -245,11 +246,11 @@ export class CommitLog {
     if (answer.kind === 'stored') {
       const before = answer.seq - batch.length;
       for (const [index, write] of batch.entries())
-        this.#pending.succeed(write, { seq: before + index + 1, duplicate: false });
+        this.#pending.end(write, { seq: before + index + 1, duplicate: false });
     } else if (answer.kind === 'silent') this.#onSilence(batch);
     else if (answer.kind === 'nobody') void this.#onNobody(batch);
     // Each gets an answer of its own: the user may lack the right to some of the subjects alone.
-    else if (answer.kind === 'denied') this.#sendAgain(batch, this.#few);
+    else if (answer.kind === 'denied') this.#sendAgain(batch, this.#batchFrom - 1);
     else if (answer.kind === 'busy') this.#sendLater(batch);
     else if (answer.kind === 'too many' && batch.length > ALWAYS_TAKEN) {
       this.#largest = ALWAYS_TAKEN;
@@ -260,28 +261,25 @@ export class CommitLog {
   }
 
   #onAnswer(write: PendingWrite, answer: Answer): void {
-    const { append, maybeStored } = write;
-    if (answer.kind === 'stored') this.#pending.succeed(write, answer);
+    if (answer.kind === 'stored') this.#pending.end(write, answer);
     else if (answer.kind === 'silent') this.#onSilence([write]);
-    else if (answer.kind === 'denied') this.#pending.fail(write, answer.error);
+    else if (answer.kind === 'denied') this.#pending.end(write, answer.error);
     else if (answer.kind === 'nobody') void this.#onNobody([write]);
     else if (answer.kind === 'busy') this.#sendLater([write]);
     else if (answer.kind === 'in process') {
       write.maybeStored = true;
       this.#sendLater([write]);
-    } else if (answer.kind === 'conflict' && maybeStored && append.expect)
-      void this.#onRepeatedConflict(write, append.expect, conflict(append, answer.description));
-    else if (answer.kind === 'conflict') this.#pending.fail(write, conflict(append, answer.description));
-    else this.#pending.fail(write, refused(append, answer));
+    } else if (answer.kind === 'conflict') void this.#onConflict(write, answer.description);
+    else this.#pending.end(write, refused(write.append, answer));
   }
 
   /** The stream was deleted, or another one has its place, or its replicas elect a leader. */
   async #onNobody(writes: readonly PendingWrite[]): Promise<void> {
     const state = await this.#streams.make();
     const left = writes.filter((write) => {
-      const reason = this.#streams.reasonToGiveUp(noStream(write.append), state, write.nobody);
+      const reason = this.#streams.reasonToGiveUp(() => noStream(write.append), state, write.nobody);
       write.nobody = state;
-      if (reason) this.#pending.fail(write, reason);
+      if (reason) this.#pending.end(write, reason);
       return !reason;
     });
     this.#sendLater(left);
@@ -293,29 +291,22 @@ export class CommitLog {
    */
   #onSilence(writes: readonly PendingWrite[]): void {
     for (const write of writes) write.maybeStored = true;
-    this.#sendAgain(writes, this.#few);
+    this.#sendAgain(writes, this.#batchFrom - 1);
   }
 
   /**
    * After a lost answer, a conflict may be with ourselves: then the last message holds our own bytes. While the last message
    * is still the expected one, our own write is on its way through the replicas, or another one is.
    */
-  async #onRepeatedConflict(
-    write: PendingWrite,
-    { filter, lastSeq }: NonNullable<Append['expect']>,
-    conflicted: Error,
-  ): Promise<void> {
-    let last: Awaited<ReturnType<ReadLast>>;
-    try {
-      last = await this.#readLast(filter);
-    } catch {
-      // Whose write it is stays unknown while the last message cannot be read.
-      return this.#sendLater([write]);
-    }
-    if (!last || last.seq <= lastSeq) return this.#sendLater([write]);
-    const isOwn = Buffer.compare(last.data, Buffer.from(write.append.data)) === 0;
-    if (isOwn) this.#pending.succeed(write, { seq: last.seq, duplicate: true });
-    else this.#pending.fail(write, conflicted);
+  async #onConflict(write: PendingWrite, description: string): Promise<void> {
+    const { data, expect } = write.append;
+    if (!write.maybeStored || !expect) return this.#pending.end(write, conflict(write.append, description));
+    // Whose write it is stays unknown while the last message cannot be read.
+    const last = await this.#readLast(expect.filter).catch(() => undefined);
+    if (!last || last.seq <= expect.lastSeq) return this.#sendLater([write]);
+    const isOwn = Buffer.compare(last.data, Buffer.from(data)) === 0;
+    if (isOwn) this.#pending.end(write, { seq: last.seq, duplicate: true });
+    else this.#pending.end(write, conflict(write.append, description));
   }
 
   /** Has writes sent again, in groups of `size`, as soon as there is room. */
@@ -337,10 +328,10 @@ export class CommitLog {
     const isLate = performance.now() >= write.deadlineMs;
     const error =
       this.#isEnded || this.#connection.isClosed()
-        ? closedError(write.maybeStored)
+        ? closedConnection(write.maybeStored)
         : (this.#pending.tooLarge(write) ??
           (isLate && givenUp(write, this.#limits.giveUpMs, this.unanswered.reason)));
-    if (error) this.#pending.fail(write, error);
+    if (error) this.#pending.end(write, error);
     return !error;
   }
 }

@@ -25,8 +25,8 @@ export interface Appended {
   duplicate: boolean;
 }
 
-/** Gives the caller the answer to one of its writes. */
-export type Settle = (index: number, outcome: Appended | Error) => void;
+/** Gives the caller the answer to its write. */
+export type Settle = (outcome: Appended | Error) => void;
 
 /** The last message on a filter: after a lost answer it shows whether a write is stored. */
 export type ReadLast = (filter: string) => Promise<{ seq: number; data: Uint8Array } | undefined>;

@@ -1,7 +1,7 @@
 import type { JobRequest } from '../../jobs/job-record.js';
 import { encodePayload } from '../../jobs/validation.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
-import { messageIdOfNew, optionHeaders, scheduleHeaders } from '../../wire/job-message.js';
+import { messageIdOfNew, optionHeaders } from '../../wire/job-message.js';
 import {
   type StreamKind,
   type Subjects,
@@ -46,18 +46,9 @@ export class JobMessages {
    * @returns its sequence, and whether the broker knew the message id already
    * @throws ConflictError when a message or a timer carries the id
    */
-  enqueue(
-    request: JobRequest,
-    runAtMs?: number,
-    body: string = encodePayload(request.payload),
-  ): Promise<Appended> {
+  enqueue(request: JobRequest, runAtMs?: number, body = encodePayload(request.payload)): Promise<Appended> {
     const { type, priority, id } = request;
     const kind = this.#subjects.workKindOf(type);
-    const log = this.#logs[kind];
-    if (request.isNew && runAtMs === undefined) {
-      const { subject, data, lines } = new Envelopes(this.#subjects).messageOf({ request, body });
-      return log.append({ subject, data, headers: lines });
-    }
     const address = { kind, priority, type, id };
     if (runAtMs !== undefined) {
       const timer = this.#subjects.schedule(kind, id);
@@ -69,7 +60,11 @@ export class JobMessages {
         expect: { filter: timer, lastSeq: 0 },
       });
     }
-    return log.append({
+    if (request.isNew) {
+      const { subject, data, lines } = new Envelopes(this.#subjects).messageOf({ request, body });
+      return this.#logs[kind].append({ subject, data, headers: lines });
+    }
+    return this.#logs[kind].append({
       subject: this.#subjects.work(address),
       data: body,
       headers: optionHeaders(request),
@@ -133,7 +128,9 @@ function timerHeaders(request: JobRequest, atMs: number, target: string): Header
   return [
     ...optionHeaders(request),
     [Header.CREATED_AT, request.createdAt],
-    ...scheduleHeaders(atMs, target),
+    // The server rounds up to its tick of 250 ms.
+    [Header.SCHEDULE, `@at ${new Date(atMs).toISOString()}`],
+    [Header.SCHEDULE_TARGET, target],
   ];
 }
 

@@ -1,9 +1,10 @@
 import { atMost } from '../../jobs/deadline.js';
 import { bytesOf, type LinedMessage } from '../connection/client-internals.js';
+import { closedConnection } from '../connection/guarded.js';
 import type { StreamState } from '../topology/missing-streams.js';
 import type { BulkPart, WaitingBulk } from './bulk.js';
 import { type Append, type Appended, headerLines, type Settle } from './commit-options.js';
-import { backpressure, closedError, overPayload, unsendable } from './write-errors.js';
+import { backpressure, overPayload, unsendable } from './write-errors.js';
 
 /** A write whose caller has no answer yet: gathered, sent, or to be sent again. */
 export interface PendingWrite {
@@ -13,8 +14,6 @@ export interface PendingWrite {
   /** Of its body. */
   bytes: number;
   settle: Settle;
-  /** Its place among the writes that were handed in together. */
-  index: number;
   /** When to give it up, ms of `performance.now()`. */
   deadlineMs: number;
   /** It was sent before without an answer, so it may be stored already. */
@@ -40,6 +39,8 @@ export class PendingWrites {
   #bytes = 0;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
+  /** What all writes are refused with until there is room again. Thousands may come at once. */
+  #full: Error | undefined;
 
   /** @param maxPayload of the server, in bytes */
   constructor(limits: PendingLimits, maxPayload: () => number) {
@@ -48,10 +49,10 @@ export class PendingWrites {
   }
 
   /** @returns undefined for a write that is refused; its caller has been told */
-  add(append: Append, index: number, settle: Settle): PendingWrite | undefined {
-    const write = this.#checked(append, index, settle);
+  add(append: Append, settle: Settle): PendingWrite | undefined {
+    const write = this.#checked(append, settle);
     if (write instanceof Error) {
-      settle(index, write);
+      settle(write);
       return undefined;
     }
     this.#count++;
@@ -70,28 +71,25 @@ export class PendingWrites {
   }
 
   /** The writes of a part that did not go as a whole. */
-  writesOf({ waiting: { bulk, deadlineMs, settle }, from, to }: BulkPart): PendingWrite[] {
+  writesOf({ waiting, from, to }: BulkPart): PendingWrite[] {
+    const { bulk, deadlineMs } = waiting;
     return Array.from({ length: to - from }, (_, place) => {
       const index = from + place;
       const { subject, data, lines } = bulk.messageAt(index);
       const bytes = bulk.bytesAt(index);
-      return { append: { subject, data }, lines, bytes, settle, index, deadlineMs, maybeStored: false };
+      const settle: Settle = (outcome) => waiting.settle(index, outcome);
+      return { append: { subject, data }, lines, bytes, settle, deadlineMs, maybeStored: false };
     });
   }
 
-  succeedAll({ waiting, from, to, bytes }: BulkPart): void {
+  storedAll({ waiting, from, to, bytes }: BulkPart): void {
     this.#end(to - from, bytes);
     waiting.answered(to - from);
   }
 
-  succeed(write: PendingWrite, appended: Appended): void {
+  end(write: PendingWrite, outcome: Appended | Error): void {
     this.#end(1, write.bytes);
-    write.settle(write.index, appended);
-  }
-
-  fail(write: PendingWrite, error: Error): void {
-    this.#end(1, write.bytes);
-    write.settle(write.index, error);
+    write.settle(outcome);
   }
 
   /** The server ends the connection for a message that is too large, and may have got a lower limit since it was added. */
@@ -103,7 +101,6 @@ export class PendingWrites {
     return bytes + HEADER_ROOM > this.#maxPayload();
   }
 
-  /** Refuses new writes. */
   close(): void {
     this.#isClosed = true;
   }
@@ -117,8 +114,8 @@ export class PendingWrites {
     await atMost(limitMs, idle);
   }
 
-  #checked(append: Append, index: number, settle: Settle): PendingWrite | Error {
-    if (this.#isClosed) return closedError();
+  #checked(append: Append, settle: Settle): PendingWrite | Error {
+    if (this.#isClosed) return closedConnection();
     const { maxWaiting, maxWaitingBytes, giveUpMs } = this.#limits;
     const { data, maybeStored = false } = append;
     let lines: string;
@@ -129,14 +126,19 @@ export class PendingWrites {
     }
     const bytes = bytesOf(data);
     const deadlineMs = performance.now() + giveUpMs;
-    const write = { append, lines, bytes, settle, index, deadlineMs, maybeStored };
+    const write = { append, lines, bytes, settle, deadlineMs, maybeStored };
+    const tooLarge = this.tooLarge(write);
+    if (tooLarge) return tooLarge;
     const isFull = this.#count >= maxWaiting || this.#bytes + bytes > maxWaitingBytes;
-    return this.tooLarge(write) ?? (isFull ? backpressure(this.#count, this.#bytes) : write);
+    if (!isFull) return write;
+    this.#full ??= backpressure(this.#count, this.#bytes);
+    return this.#full;
   }
 
   #end(count: number, bytes: number): void {
     this.#bytes -= bytes;
     this.#count -= count;
+    this.#full = undefined;
     if (this.#count === 0) this.#onIdle?.();
   }
 }

@@ -17,9 +17,9 @@ export class UnansweredWrites {
 
   /**
    * @param onStalled told once, when the stream stores nothing
-   * @param isConnected a server that is away answers nothing, whatever its streams do. Defaults to always
+   * @param isConnected a server that is away answers nothing, whatever its streams do
    */
-  constructor(onStalled: () => void = () => {}, isConnected: () => boolean = () => true) {
+  constructor(onStalled: () => void, isConnected: () => boolean) {
     this.#onStalled = onStalled;
     this.#isConnected = isConnected;
   }

@@ -1,5 +1,5 @@
 /** Why a write into a stream failed, in words that say what to do. */
-import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
+import { BrokerError, ConflictError, ValidationError } from '../../jobs/errors.js';
 import { bytesOf } from '../connection/client-internals.js';
 import { noLeader } from '../topology/manager.js';
 
@@ -20,11 +20,8 @@ export function overPayload(write: Write, maxPayload: number): BrokerError {
 }
 
 function tooLarge({ subject, data }: Write, limit: string): BrokerError {
-  const size = `${bytesOf(data)} bytes and its headers`;
-  return new BrokerError(
-    'JETFLEET_MESSAGE_TOO_LARGE',
-    `${subject} cannot be stored: ${size} are over ${limit}`,
-  );
+  const why = `${subject} cannot be stored: ${bytesOf(data)} bytes and its headers are over ${limit}`;
+  return new BrokerError('JETFLEET_MESSAGE_TOO_LARGE', why);
 }
 
 export function conflict({ subject }: Write, description: string): ConflictError {
@@ -32,11 +29,8 @@ export function conflict({ subject }: Write, description: string): ConflictError
 }
 
 export function noStream({ subject }: Write): BrokerError {
-  return new BrokerError(
-    'JETFLEET_NO_STREAM',
-    `no stream takes ${subject}; run "jetfleet setup", or check JETFLEET_NAMESPACE`,
-    { retryable: true },
-  );
+  const why = `no stream takes ${subject}; run "jetfleet setup", or check JETFLEET_NAMESPACE`;
+  return new BrokerError('JETFLEET_NO_STREAM', why, { retryable: true });
 }
 
 export function refused(
@@ -44,51 +38,27 @@ export function refused(
   answer: { code: number; errCode: number; description: string },
 ): BrokerError {
   if (answer.errCode === OVER_STREAM_LIMIT) return tooLarge(write, "the stream's max_msg_size");
-  return new BrokerError(
-    'JETFLEET_PUBLISH_REFUSED',
-    `the broker refused ${write.subject}: ${answer.description} (${answer.errCode})`,
-    { retryable: answer.code >= 500 },
-  );
-}
-
-function unconfirmed({ subject }: Write, giveUpMs: number, reason?: string): BrokerError {
-  const why = reason === undefined ? '' : `. ${reason}`;
-  return new BrokerError(
-    'JETFLEET_PUBLISH_TIMEOUT',
-    `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not${why}`,
-    { retryable: true },
-  );
+  const why = `the broker refused ${write.subject}: ${answer.description} (${answer.errCode})`;
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', why, { retryable: answer.code >= 500 });
 }
 
 /** Of a write that has no answer when its time is up. */
 export function givenUp(
-  { append, maybeStored, nobody }: { append: Write; maybeStored: boolean; nobody?: string },
+  { append: { subject }, maybeStored, nobody }: { append: Write; maybeStored: boolean; nobody?: string },
   giveUpMs: number,
-  unansweredReason: Parameters<typeof unconfirmed>[2],
+  unansweredReason: string | undefined,
 ): BrokerError {
-  if (maybeStored) return unconfirmed(append, giveUpMs, unansweredReason);
-  return nobody
-    ? noLeader(`${append.subject} was not stored within ${giveUpMs} ms`)
-    : overloaded(append, giveUpMs);
-}
-
-function overloaded({ subject }: Write, giveUpMs: number): BrokerError {
-  return new BrokerError(
-    'JETFLEET_PUBLISH_REFUSED',
-    `the broker had no room for ${subject} within ${giveUpMs} ms; it was not stored`,
-    { retryable: true },
-  );
+  if (maybeStored) {
+    const why = unansweredReason === undefined ? '' : `. ${unansweredReason}`;
+    const message = `the broker did not confirm ${subject} within ${giveUpMs} ms; it may be stored or not${why}`;
+    return new BrokerError('JETFLEET_PUBLISH_TIMEOUT', message, { retryable: true });
+  }
+  if (nobody) return noLeader(`${subject} was not stored within ${giveUpMs} ms`);
+  const message = `the broker had no room for ${subject} within ${giveUpMs} ms; it was not stored`;
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', message, { retryable: true });
 }
 
 export function backpressure(count: number, bytes: number): BrokerError {
-  return new BrokerError(
-    'JETFLEET_BACKPRESSURE',
-    `${count} writes (${bytes} bytes) wait for the broker already; await earlier calls before adding more`,
-    { retryable: true },
-  );
-}
-
-export function closedError(maybeStored = false): JetfleetError {
-  const stored = maybeStored ? '; the write may be stored or not' : '';
-  return new JetfleetError('JETFLEET_CLOSED', `the connection to the broker is closed${stored}`);
+  const why = `${count} writes (${bytes} bytes) wait for the broker already; await earlier calls before adding more`;
+  return new BrokerError('JETFLEET_BACKPRESSURE', why, { retryable: true });
 }

@@ -1,8 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ulid } from 'ulid';
-import { BrokerError } from '../../jobs/errors.js';
 import type { LinedMessage, OutgoingMessage } from '../connection/client-internals.js';
-import { send } from '../connection/guarded.js';
+import { NO_RESPONDERS, send } from '../connection/guarded.js';
 import type { Reply, ReplyInbox } from '../connection/reply-inbox.js';
 import type { PendingWrite } from './pending-writes.js';
 import type { UnansweredWrites } from './unanswered-writes.js';
@@ -13,7 +12,7 @@ export type Answer =
   | Refusal
   | { kind: 'nobody' }
   /** The user may not write there. */
-  | { kind: 'denied'; error: BrokerError }
+  | { kind: 'denied'; error: Error }
   | { kind: 'silent' };
 
 interface Refusal {
@@ -29,7 +28,6 @@ interface ApiError {
   description?: string;
 }
 
-const NO_RESPONDERS = 503;
 /** Wrong last sequence, in its two forms (the second while another write on the subject is in flight on R3). */
 const CONFLICT_CODES = new Set([10071, 10164]);
 /** A message of this id is on its way through the replicas: this one, sent before, and not yet stored. */
@@ -133,7 +131,7 @@ export class WriteSender {
 
 function readAnswer(msg: Reply): Answer {
   if (msg === 'late' || msg === 'cut') return { kind: 'silent' };
-  if (msg instanceof BrokerError) return { kind: 'denied', error: msg };
+  if (msg instanceof Error) return { kind: 'denied', error: msg };
   if (msg.headers?.code === NO_RESPONDERS) return { kind: 'nobody' };
   let body: { seq?: number; duplicate?: boolean; error?: ApiError };
   try {

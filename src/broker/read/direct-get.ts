@@ -1,8 +1,8 @@
 /** Requests to a stream's store, without a consumer (nats-server ADR-31). */
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { BrokerError } from '../../jobs/errors.js';
+import { BrokerError, JetfleetError } from '../../jobs/errors.js';
 import { AtOnce } from '../at-once.js';
-import { closedConnection, isOpen, send } from '../connection/guarded.js';
+import { closedConnection, isOpen, NO_RESPONDERS, send } from '../connection/guarded.js';
 import type { OpenRequest, Reply, ReplyInbox } from '../connection/reply-inbox.js';
 import { retry } from '../retry.js';
 import { noLeader } from '../topology/manager.js';
@@ -19,6 +19,14 @@ export interface StoredMessage {
   headersUnreadable?: boolean;
   /** When it was stored, milliseconds since the epoch. */
   timeMs: number;
+}
+
+/** A message, or the status in its place. */
+interface Answer {
+  /** 0 for a message. */
+  code: number;
+  headers: StoredHeaders | undefined;
+  message: StoredMessage | undefined;
 }
 
 /** The answer to a request for one message. */
@@ -58,20 +66,8 @@ const ASK_ANOTHER_MS = 150;
 const ASK_OTHERS = 12;
 const PAUSE_MS = 100;
 const NOT_FOUND = 404;
-const NO_RESPONDERS = 503;
 const END_OF_BATCH = 204;
 const TOO_MANY_RESULTS = 413;
-
-/** A read that is made once more before its failure is believed. */
-class Interrupted extends Error {
-  /** Of a read that is interrupted again. */
-  readonly failure: Error;
-
-  constructor(failure: Error) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
 
 export class DirectGet {
   readonly #connection: NatsConnection;
@@ -86,106 +82,93 @@ export class DirectGet {
     this.#streams = streams;
   }
 
-  /** The answer to a query for one message. */
   one(stream: string, query: object): Promise<One> {
     const data = JSON.stringify(query);
-    return this.#persistently(stream, () => this.#askOne(stream, data));
+    const read = ({ message, headers }: Answer) => ({ message, pending: pendingIn(headers) });
+    return this.#persistently(stream, () => this.#ask(stream, data, read));
   }
 
   /** The answer to a query for many messages. The server ends it early by its bytes. */
   many(stream: string, query: object): Promise<Batch> {
     const data = JSON.stringify({ ...query, max_bytes: BATCH_BYTES });
-    const ask = () => this.#askMany(stream, data, 'multi_last' in query);
+    const isMultiLast = 'multi_last' in query;
+    const ask = () => {
+      const messages: StoredMessage[] = [];
+      return this.#ask(stream, data, ({ code, headers, message }) => {
+        if (message) messages.push(message);
+        if (code === NOT_FOUND && isBroken(headers, messages.length > 0 || isMultiLast)) throw broken(stream);
+        return code > 0 ? batchOf(messages, code, headers) : undefined;
+      });
+    };
     return this.#persistently(stream, () => this.#batches.run(ask));
   }
 
   /**
-   * Reads again when the stream was missing and could be created, or while its replicas elect a leader; and once when the
-   * connection was away, or the server could not load a message.
+   * Reads again when no answer came, when the stream was missing and could be created, or while its replicas elect a leader; and
+   * once when the server could not load a message.
    */
   async #persistently<T>(stream: string, read: () => Promise<T>): Promise<T> {
     let state: StreamState | undefined;
-    let isInterrupted = false;
+    let wasBroken = false;
     const mayPass = async (error: unknown) => {
-      if (error instanceof Interrupted) {
-        if (isInterrupted) throw error.failure;
-        isInterrupted = true;
+      if (isMissing(error)) {
+        const before = state;
+        state = await this.#streams.make();
+        const reason = this.#streams.reasonToGiveUp(() => error, state, before);
+        if (reason) throw reason;
         return true;
       }
-      if (!isMissing(error)) return false;
-      const before = state;
-      state = await this.#streams.make();
-      const reason = this.#streams.reasonToGiveUp(error, state, before);
-      if (reason) throw reason;
-      return true;
+      if (JetfleetError.is(error, 'JETFLEET_PUBLISH_TIMEOUT')) return true;
+      const isFirst = !wasBroken;
+      wasBroken = JetfleetError.is(error, 'JETFLEET_PUBLISH_REFUSED') && error.retryable;
+      return isFirst && wasBroken;
+    };
+    const readIfOpen = async () => {
+      if (!this.#isOpen) throw closedConnection();
+      return read();
     };
     try {
-      return await retry(read, { withinMs: TIMEOUT_MS, pauseMs: PAUSE_MS, mayPass });
+      return await retry(readIfOpen, { withinMs: TIMEOUT_MS, pauseMs: PAUSE_MS, mayPass });
     } catch (error) {
-      if (error instanceof Interrupted) throw error.failure;
       throw isMissing(error) && state !== 'missing' ? noLeader(`cannot read ${stream}`, error) : error;
     }
   }
 
-  #askOne(stream: string, data: string): Promise<One> {
-    return new Promise((resolve, reject) => {
-      if (!this.#isOpen) return reject(closedConnection());
-      const subject = directGet(stream);
-      const reply = this.#inbox.expect(TIMEOUT_MS, subject, (answer) => {
-        clearInterval(others);
-        if (!isMessage(answer)) return reject(this.#failureOf(answer, stream));
-        const { headers, isWhole } = storedHeaders(answer);
-        const code = statusOf(headers);
-        if (code === NO_RESPONDERS) reject(noStream(stream));
-        else if (code >= 400 && code !== NOT_FOUND) reject(refused(stream, headers?.description));
-        else if (code > 0 || headers === undefined) resolve({ message: undefined, pending: 0 });
-        else resolve({ message: toStored(answer, headers, isWhole), pending: pendingIn(headers) });
-      });
-      const ask = () => send(this.#connection, [{ subject, reply, data }]);
-      const others = this.#askOthers(ask);
-      if (!ask()) reject(closedConnection());
-    });
-  }
-
-  #askMany(stream: string, data: string, isMultiLast: boolean): Promise<Batch> {
-    const messages: StoredMessage[] = [];
-    const subject = directGet(stream);
+  /**
+   * Asks once, and others of a cluster: the first that answers is heard to the end.
+   * @param read gives the result once an answer is the last one
+   */
+  #ask<T>(stream: string, data: string, read: (answer: Answer) => T | undefined): Promise<T> {
+    const subject = `$JS.API.DIRECT.GET.${stream}`;
     const lastExtension = performance.now() + BATCH_MS;
     // Each replica that is asked answers on a subject of its own, so that two answers do not mix.
     let asked: OpenRequest[] = [];
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
-        clearInterval(others);
         for (const request of asked) request.end();
         asked = [];
         settle();
       };
-      const fail = (error: Error) => finish(() => reject(error));
-      const onReply = (answer: Reply, own: OpenRequest) => {
+      const onReply = (reply: Reply, own: OpenRequest) => {
         if (!asked.includes(own)) return;
-        if (!isMessage(answer)) return fail(this.#failureOf(answer, stream));
-        // The first replica that answers is heard to the end.
         clearInterval(others);
         for (const other of asked) if (other !== own) other.end();
-        asked = [own];
-        if (performance.now() < lastExtension) own.extend();
-        const { headers, isWhole } = storedHeaders(answer);
-        const code = statusOf(headers);
-        if (isBroken(headers, messages.length > 0 || isMultiLast)) fail(new Interrupted(broken(stream)));
-        else if (code === NO_RESPONDERS) fail(noStream(stream));
-        else if (code === END_OF_BATCH || code === NOT_FOUND || code === TOO_MANY_RESULTS)
-          finish(() => resolve(batchOf(messages, code, headers)));
-        else if (code >= 400) fail(refused(stream, headers?.description));
-        else if (headers) messages.push(toStored(answer, headers, isWhole));
+        if (asked.length > 1) asked = [own];
+        try {
+          const result = read(this.#answerOf(reply, stream));
+          if (result !== undefined) finish(() => resolve(result));
+          else if (performance.now() < lastExtension) own.extend();
+        } catch (error) {
+          finish(() => reject(error));
+        }
       };
       const ask = () => {
-        if (!this.#isOpen) return fail(closedConnection());
-        const request: OpenRequest = this.#inbox.open(TIMEOUT_MS, subject, (answer) =>
-          onReply(answer, request),
+        const request: OpenRequest = this.#inbox.open(TIMEOUT_MS, subject, (reply) =>
+          onReply(reply, request),
         );
         asked.push(request);
-        const { reply } = request;
-        if (!send(this.#connection, [{ subject, reply, data }])) fail(closedConnection());
+        // Of a connection that is closed the inbox tells.
+        send(this.#connection, [{ subject, reply: request.reply, data }]);
       };
       const others = this.#askOthers(ask);
       ask();
@@ -203,10 +186,16 @@ export class DirectGet {
     return others.unref();
   }
 
-  #failureOf(answer: Exclude<Reply, Msg>, stream: string): Error {
-    if (answer instanceof BrokerError) return answer;
-    if (!this.#isOpen) return closedConnection();
-    return answer === 'cut' ? new Interrupted(unanswered(stream)) : unanswered(stream);
+  #answerOf(reply: Reply, stream: string): Answer {
+    if (reply instanceof Error) throw reply;
+    if (typeof reply === 'string') throw this.#isOpen ? unanswered(stream) : closedConnection();
+    const { headers, isWhole } = storedHeaders(reply);
+    const code = statusOf(headers);
+    if (code === NO_RESPONDERS) throw noStream(stream);
+    if (code >= 400 && code !== NOT_FOUND && code !== TOO_MANY_RESULTS)
+      throw refused(stream, headers?.description);
+    const message = headers && code === 0 ? toStored(reply, headers, isWhole) : undefined;
+    return { code, headers, message };
   }
 
   get #isOpen(): boolean {
@@ -214,12 +203,8 @@ export class DirectGet {
   }
 }
 
-function isMessage(answer: Reply): answer is Msg {
-  return typeof answer === 'object' && !(answer instanceof BrokerError);
-}
-
 function isMissing(error: unknown): error is BrokerError {
-  return error instanceof BrokerError && error.code === 'JETFLEET_NO_STREAM';
+  return JetfleetError.is(error, 'JETFLEET_NO_STREAM');
 }
 
 /**
@@ -227,7 +212,8 @@ function isMissing(error: unknown): error is BrokerError {
  * but every one comes with its sequence, which the server writes.
  */
 function statusOf(headers: StoredHeaders | undefined): number {
-  return headers === undefined || headers.has('Nats-Sequence') ? 0 : headers.code;
+  const { code } = headers ?? { code: 0 };
+  return code === 0 || headers?.has('Nats-Sequence') ? 0 : code;
 }
 
 /**
@@ -236,7 +222,7 @@ function statusOf(headers: StoredHeaders | undefined): number {
  * `getDirectMulti`).
  */
 function isBroken(headers: StoredHeaders | undefined, isFound: boolean): boolean {
-  return isFound && statusOf(headers) === NOT_FOUND && headers?.description !== 'No Results';
+  return isFound && headers?.description !== 'No Results';
 }
 
 function batchOf(messages: StoredMessage[], code: number, headers: StoredHeaders | undefined): Batch {
@@ -270,30 +256,21 @@ function serverHeader(headers: StoredHeaders | undefined, name: string): string 
   return headers?.last(name) ?? '';
 }
 
-function directGet(stream: string): string {
-  return `$JS.API.DIRECT.GET.${stream}`;
-}
-
 function refused(stream: string, why: string | undefined): BrokerError {
   return new BrokerError('JETFLEET_PUBLISH_REFUSED', `cannot read ${stream}: ${why}`);
 }
 
 function unanswered(stream: string): BrokerError {
-  return new BrokerError('JETFLEET_PUBLISH_TIMEOUT', `the broker did not answer a read of ${stream}`, {
-    retryable: true,
-  });
+  const why = `the broker did not answer a read of ${stream}`;
+  return new BrokerError('JETFLEET_PUBLISH_TIMEOUT', why, { retryable: true });
 }
 
 function broken(stream: string): BrokerError {
-  return new BrokerError(
-    'JETFLEET_PUBLISH_REFUSED',
-    `cannot read ${stream}: the broker found a message and could not load it; run "jetfleet doctor", and try again`,
-    { retryable: true },
-  );
+  const why = `cannot read ${stream}: the broker found a message and could not load it; run "jetfleet doctor", and try again`;
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', why, { retryable: true });
 }
 
 function noStream(stream: string): BrokerError {
-  return new BrokerError('JETFLEET_NO_STREAM', `there is no stream ${stream}; run "jetfleet setup"`, {
-    retryable: true,
-  });
+  const why = `there is no stream ${stream}; run "jetfleet setup"`;
+  return new BrokerError('JETFLEET_NO_STREAM', why, { retryable: true });
 }

@@ -1,10 +1,9 @@
 /** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
-import { NO_STREAMS_MADE, type StreamMaker } from '../topology/missing-streams.js';
+import type { StreamMaker } from '../topology/missing-streams.js';
 import { DirectGet, type StoredMessage } from './direct-get.js';
 import { LastReads } from './last-reads.js';
-import { pageBefore } from './page-before.js';
 
 export type { StoredMessage } from './direct-get.js';
 
@@ -15,14 +14,12 @@ const PAGE = 1_000;
 
 export class DirectRead {
   readonly #get: DirectGet;
-  readonly #together = new LastReads<StoredMessage>(this);
+  readonly #together = new LastReads(this);
 
-  /** @param streams creates a stream that was deleted. Defaults to never */
-  constructor(connection: NatsConnection, inbox: ReplyInbox, streams: StreamMaker = NO_STREAMS_MADE) {
+  constructor(connection: NatsConnection, inbox: ReplyInbox, streams: StreamMaker) {
     this.#get = new DirectGet(connection, inbox, streams);
   }
 
-  /** The last message on a subject or filter. */
   last(stream: string, filter: string): Promise<StoredMessage | undefined> {
     return this.#one(stream, { last_by_subj: filter });
   }
@@ -112,17 +109,35 @@ export class DirectRead {
 
   /**
    * Up to `limit` messages on a filter from `seq` down to `first`, newest first. Fewer only when there are no more. What
-   * lies between is not read: counts tell how far back to begin.
+   * lies between is not read: the server reads upwards alone, and counts tell how far back to begin.
    * @param seq may be infinite, for the last message
    */
-  pageBefore(
+  async pageBefore(
     stream: string,
     filter: string,
     seq: number,
     limit: number,
     first = 1,
   ): Promise<StoredMessage[]> {
-    return pageBefore(this, { stream, filter, limit, first }, seq);
+    const isLast = !Number.isFinite(seq);
+    const end = isLast ? ((await this.last(stream, filter))?.seq ?? 0) : seq;
+    if (end < first) return [];
+    // Where most messages match, those right before the end are enough, and counting costs more than reading.
+    const near = Math.max(first, end - limit + 1);
+    const nearby = (await this.page(stream, filter, near, limit)).filter((message) => message.seq <= end);
+    if (nearby.length === limit || near === first) return nearby.reverse();
+    const after = isLast ? 0 : await this.count(stream, filter, end + 1);
+    const matchesFrom = async (from: number) => (await this.count(stream, filter, from)) - after;
+    const start = await startOf(matchesFrom, limit, first, end);
+    const all: StoredMessage[] = [];
+    // Several pages, since no count says exactly how many there are.
+    const size = Math.max(start.matches, limit) + 1;
+    for await (const page of this.pages(stream, filter, start.seq, size, end)) all.push(...page);
+    const found = all.reverse().slice(0, limit);
+    if (found.length === limit || start.seq === first) return found;
+    // Messages that came between two counts were taken for some that lie before the end.
+    const missing = await this.pageBefore(stream, filter, start.seq - 1, limit - found.length, first);
+    return [...found, ...missing];
   }
 
   /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
@@ -183,5 +198,35 @@ export class DirectRead {
 
   async #one(stream: string, query: object): Promise<StoredMessage | undefined> {
     return (await this.#get.one(stream, query)).message;
+  }
+}
+
+/**
+ * A sequence from which `limit` matches remain up to `end`, or a few more. The numbers of matches are estimates: messages come
+ * and go between two counts.
+ */
+async function startOf(
+  matchesFrom: (seq: number) => Promise<number>,
+  limit: number,
+  first: number,
+  end: number,
+): Promise<{ seq: number; matches: number }> {
+  let tooLate = end + 1;
+  for (let width = limit; ; width *= 4) {
+    const seq = Math.max(first, end - width + 1);
+    let matches = await matchesFrom(seq);
+    if (matches < limit && seq > first) {
+      tooLate = seq;
+      continue;
+    }
+    let start = seq;
+    // A window that is far too rich: halve what lies between it and the one that was too poor.
+    while (matches > limit * 4 && tooLate - start > 1) {
+      const middle = Math.floor((start + tooLate) / 2);
+      const inMiddle = await matchesFrom(middle);
+      if (inMiddle < limit) tooLate = middle;
+      else [start, matches] = [middle, inMiddle];
+    }
+    return { seq: start, matches };
   }
 }

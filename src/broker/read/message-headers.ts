@@ -2,18 +2,6 @@ import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../../wire/headers.js';
 import { headerText } from '../connection/client-internals.js';
 
-/**
- * The headers of a message that any producer may have sent. The client parses headers when they are first asked for, and
- * throws for a bare newline in a value; inside a subscription's callback that would end the connection's reader.
- */
-function readHeaders(msg: Msg): { ok: true; headers: MsgHdrs | undefined } | { ok: false } {
-  try {
-    return { ok: true, headers: msg.headers };
-  } catch {
-    return { ok: false };
-  }
-}
-
 /** Headers of a message that was read, or of the status in its place. */
 export interface StoredHeaders extends HeaderReader {
   /** 0 for a message. */
@@ -26,14 +14,11 @@ export interface StoredHeaders extends HeaderReader {
 
 /**
  * The headers of a stored message. The server adds lines of its own at the end, which can always be read: of headers that
- * the client cannot read, the lines that can be read are returned, and `isWhole` is false. Those of an ordinary message stay
- * text, as in {@link headerReader}.
+ * the client cannot read, the lines that can be read are returned, and `isWhole` is false.
  */
 export function storedHeaders(msg: Msg): { headers: StoredHeaders | undefined; isWhole: boolean } {
-  const text = headerText(msg);
-  if (text !== undefined && PLAIN.test(text)) return { headers: new PlainHeaders(text), isWhole: true };
-  const read = readHeaders(msg);
-  if (read.ok) return { headers: read.headers, isWhole: true };
+  const found = readHeaders(msg);
+  if (found !== 'unreadable') return { headers: found, isWhole: true };
   const readable = headers();
   for (const line of headerText(msg)?.split('\r\n') ?? []) {
     const colon = line.indexOf(':');
@@ -42,26 +27,33 @@ export function storedHeaders(msg: Msg): { headers: StoredHeaders | undefined; i
   return { headers: readable, isWhole: false };
 }
 
+/** The headers of a delivered job, or undefined when they cannot be read. */
+export function headerReader(msg: Msg): HeaderReader | undefined {
+  const found = readHeaders(msg);
+  return found === 'unreadable' ? undefined : (found ?? NO_HEADERS);
+}
+
+/**
+ * The headers of a message that any producer may have sent. Those of an ordinary message stay the text that they came as: the
+ * client's objects for them are a sixth of all that a worker allocates for a job. The client reads what is out of the
+ * ordinary, and throws for a bare newline in a value; inside a subscription's callback that would end the connection's reader.
+ */
+function readHeaders(msg: Msg): StoredHeaders | undefined | 'unreadable' {
+  const text = headerText(msg);
+  if (text !== undefined && PLAIN.test(text)) return new PlainHeaders(text);
+  try {
+    return msg.headers;
+  } catch {
+    return 'unreadable';
+  }
+}
+
 function appendReadable(to: MsgHdrs, name: string, value: string): void {
   try {
     to.append(name, value);
   } catch {
     // What the client cannot read, nobody uses.
   }
-}
-
-/**
- * The headers of a delivered job, or undefined when they cannot be read. Those of an ordinary message stay the text that
- * they came as: the client's objects for them are a sixth of all that a worker allocates for a job. The client reads
- * what is out of the ordinary.
- */
-export function headerReader(msg: Msg): HeaderReader | undefined {
-  const text = headerText(msg);
-  if (text !== undefined && PLAIN.test(text)) return new PlainHeaders(text);
-  const read = readHeaders(msg);
-  if (!read.ok) return undefined;
-  const found = read.headers;
-  return found ? { get: (name) => found.get(name) } : NO_HEADERS;
 }
 
 const PLAIN = /^NATS\/1\.0\r\n(?:[A-Za-z0-9-]+:[^\r\n]*\r\n)*\r\n$/;

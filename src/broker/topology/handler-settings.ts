@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConsumerInfo } from '@nats-io/jetstream';
 import { MAX_MAX_ATTEMPTS } from '../../jobs/limits.js';
 import type { Subjects } from '../../wire/subjects.js';
 import type { Topology } from './topology.js';
@@ -10,7 +9,6 @@ const AFTER = 'jetfleet.after';
 /** How long what was read is believed. */
 const FRESH_MS = 5_000;
 
-/** What is said of a handler. */
 export interface HandlerSetting {
   /** How often a job is attempted that does not say so itself. */
   maxAttempts: number;
@@ -50,6 +48,7 @@ export class HandlerSettings {
     if (performance.now() < this.#staleMs) return;
     const isFirst = this.#staleMs === Number.NEGATIVE_INFINITY;
     this.#reading ??= this.#read()
+      // They stay as they were.
       .catch(() => {})
       .finally(() => {
         this.#reading = undefined;
@@ -61,28 +60,23 @@ export class HandlerSettings {
   /** Tells them, where they are not told already. */
   async tell(settings: ReadonlyMap<string, HandlerSetting>): Promise<void> {
     await this.#read();
-    const news = [...settings].filter(
-      ([type, setting]) => !isDeepStrictEqual(this.#settings.get(type), setting),
-    );
-    await Promise.all(
-      news.map(([type, { maxAttempts, hasAfter }]) =>
-        this.#topology.describeConsumer('jobs', this.#subjects.consumerName(type, 'normal'), {
-          [MAX_ATTEMPTS]: `${maxAttempts}`,
-          [AFTER]: hasAfter ? 'yes' : 'no',
-        }),
-      ),
-    );
+    const tellOne = async ([type, setting]: [string, HandlerSetting]) => {
+      if (isDeepStrictEqual(this.#settings.get(type), setting)) return;
+      const facts = { [MAX_ATTEMPTS]: `${setting.maxAttempts}`, [AFTER]: setting.hasAfter ? 'yes' : 'no' };
+      await this.#topology.describeConsumer('jobs', this.#subjects.consumerName(type, 'normal'), facts);
+    };
+    await Promise.all([...settings].map(tellOne));
   }
 
   async #read(): Promise<void> {
-    const found = (await this.#topology.consumers('jobs')).flatMap((info) => this.#settingOf(info));
-    this.#settings = new Map(found);
-  }
-
-  #settingOf({ name, config: { metadata = {} } }: ConsumerInfo): [string, HandlerSetting][] {
-    const type = this.#subjects.parseConsumer(name)?.type;
-    const maxAttempts = Number(metadata[MAX_ATTEMPTS]);
-    const isOne = Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_MAX_ATTEMPTS;
-    return type !== undefined && isOne ? [[type, { maxAttempts, hasAfter: metadata[AFTER] === 'yes' }]] : [];
+    const settings = new Map<string, HandlerSetting>();
+    for (const { name, config } of await this.#topology.consumers('jobs')) {
+      const { [MAX_ATTEMPTS]: text, [AFTER]: after } = config.metadata ?? {};
+      const type = this.#subjects.parseConsumer(name)?.type;
+      const maxAttempts = Number(text);
+      const isOne = Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_MAX_ATTEMPTS;
+      if (type !== undefined && isOne) settings.set(type, { maxAttempts, hasAfter: after === 'yes' });
+    }
+    this.#settings = settings;
   }
 }

@@ -23,11 +23,7 @@ const LEADERLESS: readonly number[] = [10005, 10008, 10009, 10118, 10119];
 const LEADER_WITHIN_MS = 20_000;
 const ELECTION_PAUSE_MS = 250;
 
-/**
- * Reads what may not exist. A read that fails says nothing of that: it rejects.
- * @param notFound error codes of the server for what does not exist
- * @returns undefined only where the server says that it does not exist
- */
+/** Reads what may not exist: undefined only where the server says so, by one of its codes `notFound`. */
 export async function unlessMissing<T>(
   notFound: readonly number[],
   read: () => Promise<T>,
@@ -53,7 +49,7 @@ export function withLeader<T>(call: () => Promise<T>): Promise<T> {
 }
 
 export function isLeaderless(error: unknown): boolean {
-  return error instanceof BrokerError && error.code === 'JETFLEET_NO_LEADER';
+  return JetfleetError.is(error, 'JETFLEET_NO_LEADER');
 }
 
 export function noLeader(what: string, cause?: unknown): BrokerError {
@@ -61,17 +57,20 @@ export function noLeader(what: string, cause?: unknown): BrokerError {
   return new BrokerError('JETFLEET_NO_LEADER', why, { cause, retryable: true });
 }
 
+/** JetStream as the client offers it; one for each connection. */
+export interface JetStream {
+  manager: JetStreamManager;
+  client: JetStreamClient;
+}
+
 /**
  * @throws BrokerError from each call: `JETFLEET_BROKER_FORBIDDEN` where the user has no right to it, `JETFLEET_NO_LEADER`
  *   where nobody answers, `JETFLEET_JETSTREAM_DISABLED`, else `JETFLEET_PUBLISH_REFUSED`; JetfleetError `JETFLEET_CLOSED`
  */
-export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
-  return withCodes(await jetstreamManager(connection, { checkAPI: false }), new Calls(connection));
-}
-
-/** @throws as {@link openManager} */
-export function openClient(connection: NatsConnection): JetStreamClient {
-  return withCodes(jetstream(connection), new Calls(connection));
+export async function openJetStream(connection: NatsConnection): Promise<JetStream> {
+  const calls = new Calls(connection);
+  const manager = withCodes(await jetstreamManager(connection, { checkAPI: false }), calls);
+  return { manager, client: withCodes(jetstream(connection), calls) };
 }
 
 /** Passes everything on, and gives failed calls their code, those of the lists and groups inside as well. */
@@ -127,39 +126,36 @@ function isOfEnd(error: unknown): boolean {
 }
 
 function named(error: unknown, connection: NatsConnection): unknown {
-  const version = connection.info?.version ?? 'unknown';
-  const api = error instanceof Error && error.cause instanceof JetStreamApiError ? error.cause : error;
-  const code = api instanceof JetStreamApiError ? api.code : undefined;
+  const server = `nats-server ${connection.info?.version ?? 'unknown'}`;
+  const cause = error instanceof Error && error.cause instanceof JetStreamApiError ? error.cause : error;
+  const code = cause instanceof JetStreamApiError ? cause.code : undefined;
+  const disabled = (why: string) =>
+    new BrokerError('JETFLEET_JETSTREAM_DISABLED', `${server} ${why}`, { cause });
   if (code === NOT_ENABLED_FOR_ACCOUNT) {
-    return new BrokerError(
-      'JETFLEET_JETSTREAM_DISABLED',
-      `nats-server ${version} has JetStream, but not for the account of this user, so it cannot keep jobs; enable it for the account (jetstream: enabled)`,
-      { cause: api },
+    return disabled(
+      'has JetStream, but not for the account of this user, so it cannot keep jobs; enable it for the account (jetstream: enabled)',
     );
   }
+  const isLate = isNamed(error, 'TimeoutError');
   const isUnanswered =
-    isNamed(error, 'TimeoutError', 'JetStreamNotEnabled') ||
+    isLate ||
+    isNamed(error, 'JetStreamNotEnabled') ||
     (error instanceof errors.RequestError && error.isNoResponders());
   // A server says at the start whether it has JetStream; one that has it and does not answer has no leader.
-  const isOn = connection.info?.jetstream === true;
-  if (code === NOT_ENABLED || (isUnanswered && !isOn && !isNamed(error, 'TimeoutError'))) {
-    return new BrokerError(
-      'JETFLEET_JETSTREAM_DISABLED',
-      `nats-server ${version} runs without JetStream, so it cannot keep jobs; start it with -js, or with Jetfleet's nats.conf`,
-      { cause: api },
+  const isOff = connection.info?.jetstream !== true;
+  if (code === NOT_ENABLED || (isUnanswered && isOff && !isLate)) {
+    return disabled(
+      "runs without JetStream, so it cannot keep jobs; start it with -js, or with Jetfleet's nats.conf",
     );
   }
-  if (isUnanswered || (code !== undefined && LEADERLESS.includes(code)))
-    return noLeader(`nats-server ${version}`, api);
-  if (!(api instanceof JetStreamApiError)) return error;
-  return new BrokerError('JETFLEET_PUBLISH_REFUSED', `the broker refused: ${api.message} (${api.code})`, {
-    cause: api,
-    retryable: api.status >= 500,
-  });
+  if (isUnanswered || (code !== undefined && LEADERLESS.includes(code))) return noLeader(server, cause);
+  if (!(cause instanceof JetStreamApiError)) return error;
+  const why = `the broker refused: ${cause.message} (${cause.code})`;
+  return new BrokerError('JETFLEET_PUBLISH_REFUSED', why, { cause, retryable: cause.status >= 500 });
 }
 
-function isNamed(error: unknown, ...names: readonly string[]): boolean {
-  return error instanceof Error && names.includes(error.name);
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
 }
 
 /** Names of what the client throws when the server is gone, slow, or in the middle of an election. */

@@ -1,5 +1,5 @@
 import { atMost } from '../../jobs/deadline.js';
-import { BrokerError } from '../../jobs/errors.js';
+import { JetfleetError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { isLeaderless } from './manager.js';
 import { dangerIn, type TopologyReport } from './report.js';
@@ -19,7 +19,7 @@ export class MissingStreams {
   #making: Promise<StreamState> | undefined;
   #madeAtMs = Number.NEGATIVE_INFINITY;
   /** What differs at the broker, as of the last attempt. */
-  #drift: BrokerError | undefined;
+  #drift: JetfleetError | undefined;
 
   /** @param ensure creates what is missing, where the process may do that; else it only looks */
   constructor(ensure: () => Promise<TopologyReport>, logger: Logger) {
@@ -42,19 +42,18 @@ export class MissingStreams {
   }
 
   /**
-   * @param missing says that nobody answers for a subject
-   * @param state of the streams, as `make` found it
-   * @param before the same, of the try before
-   * @returns why it should not be tried again; undefined where the next try may succeed
+   * Why it should not be tried again; undefined where the next try may succeed.
+   * @param missing makes the error which says that nobody answers for a subject
+   * @param state of the streams, as `make` found it, and `before` as it did before the last try
    */
   reasonToGiveUp(
-    missing: BrokerError,
+    missing: () => JetfleetError,
     state: StreamState,
     before: StreamState | undefined,
-  ): BrokerError | undefined {
+  ): JetfleetError | undefined {
     // Another stream has the place of ours: "create it" would be wrong advice.
     const isElsewhere = this.#drift !== undefined && before === 'there';
-    return state === 'missing' || isElsewhere ? (this.#drift ?? missing) : undefined;
+    return state === 'missing' || isElsewhere ? (this.#drift ?? missing()) : undefined;
   }
 
   async #make(): Promise<StreamState> {
@@ -66,14 +65,13 @@ export class MissingStreams {
       return 'there';
     } catch (err) {
       if (isLeaderless(err)) return 'no leader';
-      const isDrift = err instanceof BrokerError && err.code === 'JETFLEET_STREAM_DRIFT';
-      if (isDrift) this.#note(err);
+      if (JetfleetError.is(err, 'JETFLEET_STREAM_DRIFT')) this.#note(err);
       else this.#logger.warn({ err }, 'a stream is missing and cannot be created');
       return 'missing';
     }
   }
 
-  #note(drift: BrokerError | undefined): void {
+  #note(drift: JetfleetError | undefined): void {
     if (drift && drift.message !== this.#drift?.message)
       this.#logger.error({ err: drift }, 'the streams were changed under a running process');
     this.#drift = drift;
@@ -81,9 +79,3 @@ export class MissingStreams {
 }
 
 export type StreamMaker = Pick<MissingStreams, 'make' | 'reasonToGiveUp'>;
-
-/** For whoever creates nothing. */
-export const NO_STREAMS_MADE: StreamMaker = {
-  make: async () => 'missing',
-  reasonToGiveUp: (missing) => missing,
-};

@@ -2,7 +2,6 @@ import { BrokerError } from '../../jobs/errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { type Drift, formatDrift, isForeign, OTHER_NAMESPACE } from './drift.js';
 
-/** What `Topology.ensure` found and did. */
 export interface TopologyReport {
   /** Names of what was missing and has been made. */
   created: string[];
@@ -21,13 +20,9 @@ export interface TopologyReport {
 export const SINGLE_COPIES =
   'streams have one copy each, but the server belongs to a cluster. A stream is away while the server that holds it is, and lost with its disk. Set the number of copies with --replicas or JETFLEET_REPLICAS. "jetfleet doctor --replicas 3 --fix" raises it for streams that exist';
 
-/** Types in one message. */
 const MAX_NAMED = 20;
 
-/**
- * Logs what only costs comfort, and refuses what could cost jobs.
- * @throws BrokerError `JETFLEET_STREAM_DRIFT` with the whole diff
- */
+/** Logs what only costs comfort. @throws BrokerError `JETFLEET_STREAM_DRIFT` with the whole diff for what could cost jobs */
 export function assertSafe(report: TopologyReport, logger: Logger): void {
   const advice = report.drift.filter(({ severity }) => severity === 'advice');
   if (advice.length > 0) logger.warn({ drift: advice }, 'streams differ from what Jetfleet would choose');

@@ -8,6 +8,7 @@ import {
   StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
 import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_EVENTS_MAX_AGE_MS,
@@ -39,13 +40,11 @@ export type WantedStream = Omit<Partial<StreamConfig>, 'sources'> & {
   sources?: DurableSource[];
 };
 
-/** One consumer, and the stream it reads. */
 export interface WantedConsumer {
   stream: string;
   config: Partial<ConsumerConfig> & { durable_name: string };
 }
 
-const NANOS_PER_MS = 1_000_000;
 /** The server keeps its times in nanoseconds, which end after 292 years. */
 const MAX_MS = 100 * 365 * 24 * 60 * 60 * 1000;
 
@@ -79,7 +78,7 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     allow_direct: true,
     allow_atomic: true,
     // A stream with a source has none unless it is asked for.
-    duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
+    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
   };
   const timers = {
     ...shared,
@@ -121,7 +120,7 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     description: 'Jetfleet: every transition of every job',
     retention: RetentionPolicy.Limits,
     subjects: [`${subjects.prefix}events.*.*.*`],
-    max_age: (options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS) * NANOS_PER_MS,
+    max_age: nanos(options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS),
     allow_msg_ttl: true,
   };
   return [timers, ...work, events];
@@ -145,7 +144,7 @@ export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
       deliver_subject: subjects.handover(kind),
       flow_control: true,
       // The only value that the server takes with this policy.
-      idle_heartbeat: 1_000 * NANOS_PER_MS,
+      idle_heartbeat: nanos(1_000),
       max_ack_pending: MAX_HANDOVER,
       filter_subject: `${subjects.prefix}due.${kind}.>`,
     },
@@ -165,7 +164,7 @@ export function wantedConsumers(
         durable_name: name,
         ack_policy: AckPolicy.Explicit,
         deliver_policy: DeliverPolicy.All,
-        ack_wait: (options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS,
+        ack_wait: nanos(options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS),
         max_ack_pending: -1,
         max_deliver: -1,
         filter_subject: filter,

@@ -1,43 +1,37 @@
 import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { millis } from '@nats-io/transport-node';
 import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
-import { apiCodeOf, CONSUMER_NOT_FOUND, openManager, unlessMissing } from './manager.js';
+import { apiCodeOf, CONSUMER_NOT_FOUND, unlessMissing } from './manager.js';
 import type { TopologyReport } from './report.js';
 import type { TopologyOptions } from './stream-config.js';
 import { TopologySetup } from './topology-setup.js';
 
-const NANOS_PER_MS = 1_000_000;
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 const DELETE_FAILED = 10057;
 
-/** The streams and consumers: as they should be, and as they are. */
 export class Topology {
   readonly #subjects: Subjects;
   readonly #jsm: JetStreamManager;
-  readonly #setup: TopologySetup;
+  readonly #options: TopologyOptions;
 
-  private constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions) {
+  constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions) {
     this.#jsm = jsm;
     this.#subjects = subjects;
-    this.#setup = new TopologySetup(jsm, subjects, options);
-  }
-
-  static async open(connection: NatsConnection, subjects: Subjects, options: TopologyOptions = {}) {
-    return new Topology(await openManager(connection), subjects, options);
+    this.#options = options;
   }
 
   /** Creates the streams and the consumers of `types` where they are missing. Safe to run from many processes at once. */
   ensure(types: readonly string[] = []): Promise<TopologyReport> {
-    return this.#setup.ensure(types);
+    return new TopologySetup(this.#jsm, this.#subjects, this.#options, true).run(types);
   }
 
   /** What `ensure` would find, without making anything. */
   inspect(types: readonly string[] = []): Promise<TopologyReport> {
-    return this.#setup.inspect(types);
+    return new TopologySetup(this.#jsm, this.#subjects, this.#options, false).run(types);
   }
 
   /**
@@ -63,7 +57,6 @@ export class Topology {
     return found;
   }
 
-  /** One consumer, or undefined when there is none of this name. */
   consumer(kind: 'jobs' | 'webhooks', name: string): Promise<ConsumerInfo | undefined> {
     const stream = this.#subjects.streamName(kind);
     return unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
@@ -92,10 +85,10 @@ export class Topology {
       this.consumers('webhooks'),
       this.streamInfo('events'),
     ]);
-    const leases = [...jobs, ...webhooks].map(({ config }) => (config.ack_wait ?? 0) / NANOS_PER_MS);
+    const leases = [...jobs, ...webhooks].map(({ config }) => millis(config.ack_wait ?? 0));
     return {
       ackWaitMs: Math.min(...leases.filter((ms) => ms > 0), DEFAULT_ACK_WAIT_MS),
-      eventsMaxAgeMs: events.config.max_age / NANOS_PER_MS || Number.POSITIVE_INFINITY,
+      eventsMaxAgeMs: millis(events.config.max_age) || Number.POSITIVE_INFINITY,
     };
   }
 

@@ -6,7 +6,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { sequenceId } from '../../jobs/job-id.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
-import type { StreamKind, Subjects } from '../../wire/subjects.js';
+import { matchesTokens, type StreamKind, type Subjects } from '../../wire/subjects.js';
 import { bytesOf, type Direction, type Page, type PageQuery, type ReadPage } from './sources.js';
 
 /** Messages that are read at once. */
@@ -204,7 +204,7 @@ function sequencesIn({ lines }: Run, filter: string, prefix: string): number[] {
   const start = `\n${prefix}`;
   const found: number[] = [];
   for (const [head, text] of lines) {
-    if (!matches(head.split('.'), wanted)) continue;
+    if (!matchesTokens(head.split('.'), wanted)) continue;
     for (let at = text.indexOf(start); at >= 0; at = text.indexOf(start, at + 1)) {
       const blank = text.indexOf(' ', at);
       const end = text.indexOf('\n', blank);
@@ -212,8 +212,4 @@ function sequencesIn({ lines }: Run, filter: string, prefix: string): number[] {
     }
   }
   return found.sort((a, b) => a - b);
-}
-
-function matches(head: readonly string[], wanted: readonly string[]): boolean {
-  return head.length === wanted.length && wanted.every((token, at) => token === '*' || token === head[at]);
 }
