@@ -8,7 +8,7 @@ import {
   type KnownChart,
   listCharts,
 } from '../inspect/index.js';
-import { BrokerError } from '../jobs/errors.js';
+import { JetfleetError } from '../jobs/errors.js';
 import { clipTo } from '../jobs/excerpt.js';
 import { chartText, plain } from './machine-text.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
@@ -49,7 +49,7 @@ async function knownCharts(options: GlobalOptions): Promise<KnownChart[]> {
   try {
     return await listCharts(queue);
   } catch (error) {
-    if (!(error instanceof BrokerError && error.code === 'JETFLEET_BROKER_UNREACHABLE')) throw error;
+    if (!JetfleetError.is(error, 'JETFLEET_BROKER_UNREACHABLE')) throw error;
     note(`only the machines of Jetfleet itself: ${error.message}`);
     return builtInCharts();
   }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import { retry } from '../broker/retry.js';
 import { assertPayloadOf, definitionOf } from '../jobs/define-job.js';
-import { atPlace, BrokerError, ValidationError } from '../jobs/errors.js';
+import { atPlace, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
@@ -130,5 +130,5 @@ function addPatiently(broker: Broker, job: CheckedJob): Promise<unknown> {
 }
 
 function isBackpressure(error: unknown): boolean {
-  return error instanceof BrokerError && error.code === 'JETFLEET_BACKPRESSURE';
+  return JetfleetError.is(error, 'JETFLEET_BACKPRESSURE');
 }

@@ -116,7 +116,7 @@ export function isSame(
 }
 
 export function isTaken(error: unknown): boolean {
-  return JetfleetError.is(error) && error.code === 'JETFLEET_ID_TAKEN';
+  return JetfleetError.is(error, 'JETFLEET_ID_TAKEN');
 }
 
 function taken(id: string, how: string): JetfleetError {

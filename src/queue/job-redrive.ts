@@ -198,7 +198,7 @@ const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|MESSAGE_TOO_LARGE|HEADER_INVAL
 
 /** Somebody was faster, or the record could not be added as a job: another client may have written it. */
 function passOver(error: unknown): undefined {
-  const isGone = JetfleetError.is(error) && error.code === 'JETFLEET_NOT_FOUND';
+  const isGone = JetfleetError.is(error, 'JETFLEET_NOT_FOUND');
   if (!isGone && !(error instanceof ConflictError) && !(error instanceof ValidationError)) throw error;
 }
 
