@@ -1,11 +1,4 @@
-/**
- * Measures Jetfleet, the bare client below it and its peers, each with a server of its own on this machine.
- *
- *     npm run bench [-- --quick] [--only NAME]... [--rounds N] [--json] [--write] [--render]
- *
- * `--only` takes a system, a measure or a durability. A full run of everything, and `--write`, store the
- * figures in docs/benchmarks.json and make docs/benchmarks.md from them; `--render` only makes the page again.
- */
+/** Measures Jetfleet, the bare client below it and its peers, each with a server of its own on this machine. */
 import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
 import { runCampaign } from './campaign.js';
@@ -21,23 +14,44 @@ import { SIZES } from './sizes.js';
 
 const NEEDS_PEERS = ['bullmq', 'graphile-worker', 'pg-boss'];
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    rounds: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    render: { type: 'boolean', default: false },
-  },
-});
+const HELP = `Usage: npm run bench [-- --quick] [--only NAME]... [--rounds N] [--json] [--write] [--render]
+
+  --quick      small sizes, one round
+  --only NAME  one system, measure or durability; may be repeated
+  --rounds N   rounds of each measure, 1 to 999
+  --json       print the result as JSON
+  --write      store the figures, also of a part
+  --render     measure nothing; write docs/benchmarks.md from docs/benchmarks.json
+
+A full run, and --write, store the figures in docs/benchmarks.json and docs/benchmarks.md.
+`;
+
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string', multiple: true, default: [] as string[] },
+  rounds: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
+  render: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const values = parseFlags();
+
+function parseFlags() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+}
 
 function report(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
 function usage(problem: string): never {
-  report(`bench: ${problem}`);
+  report(`bench: ${problem}\n\n${HELP}`);
   process.exit(2);
 }
 
@@ -71,6 +85,10 @@ async function measure(signal: AbortSignal): Promise<BenchResult> {
 }
 
 async function main(): Promise<number> {
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   if (values.render) {
     await renderStoredPage();
     return 0;
