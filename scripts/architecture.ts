@@ -173,7 +173,7 @@ export async function architectureDocs(): Promise<string> {
     drawing(graph),
     ['| folder | what it is for |', '|---|---|', ...rows].join('\n'),
     '## The way of a payload',
-    `From \`queue.add\` to the webhook that tells of its end, through ${files} files. What only helps on the way, such as limits, errors and the\nread API, is left out.`,
+    `From \`queue.add\` to the webhook that reports its end, through ${files} files. What only helps on the way, such as limits, errors and the\nread API, is left out.`,
     ...walk,
   ].join('\n\n')}\n`;
 }

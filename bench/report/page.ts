@@ -46,7 +46,7 @@ function heading({ mode, date, rounds, machine, versions }: BenchResult): string
       ? ['**These are sizes for trying out the benchmark: too small to compare by.**']
       : []),
     'Server, client and, where there is one, simulated provider share those cores. Figures are ' +
-      'medians, with the smallest and largest run in brackets. `npm run bench` makes them anew.',
+      'medians, with the smallest and largest run in brackets. Run `npm run bench` to reproduce them.',
   ].join('\n\n');
 }
 

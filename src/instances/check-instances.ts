@@ -159,7 +159,7 @@ async function judge(
   const orphaned = (why: string): Verdict => ({ why, deletes: deletesAfter(owner) });
   if (instanceNameOf(owner) !== instance.name) {
     // Only the life before a redrive had another name.
-    return redrives > 0 ? orphaned(`job ${id} has failed under this name, and was tried anew`) : undefined;
+    return redrives > 0 ? orphaned(`job ${id} has failed under this name, and was retried`) : undefined;
   }
   if (status === 'pending' || status === 'processing') return undefined;
   if (status === 'failed') return orphaned(`job ${id} is FAILED (${state})`);

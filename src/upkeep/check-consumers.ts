@@ -66,7 +66,7 @@ function diagnosisOf(broker: Broker, covered: CoveringConsumer, lost: number): D
       }
       await broker.topology.deleteConsumer(kind, name);
       assertAllowed(await broker.topology.ensure([type]));
-      return 'made anew: it hands out everything that is stored';
+      return 'recreated: it delivers everything that is stored';
     },
   );
 }

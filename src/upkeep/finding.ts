@@ -40,13 +40,12 @@ export const FINDINGS = {
   sync_interval_unknown: {
     severity: 'info',
     explanation:
-      'Only the monitoring page of the server tells when it flushes to disk, and it was not asked.',
+      'Only the monitoring page of the server shows when it flushes to disk, and no page was given.',
     fix: null,
   },
   sync_told_wrong: {
     severity: 'info',
-    explanation:
-      'The queue was told that the server flushes otherwise than it does, which costs speed, not jobs.',
+    explanation: 'The setting `sync` does not match how the server flushes, which costs speed, not jobs.',
     fix: null,
   },
   stream_missing: {
@@ -116,7 +115,7 @@ export const FINDINGS = {
   message_unowned: {
     severity: 'danger',
     explanation: 'A consumer has lost sight of messages that are stored: no worker gets those jobs.',
-    fix: 'makes the consumer anew, once it has nothing handed out; it then hands out all that is stored',
+    fix: 'recreates the consumer once it has no unacknowledged message; it then delivers all that is stored',
   },
   message_left_over: {
     severity: 'warning',

@@ -68,7 +68,7 @@ const nothingLives = () => vi.waitFor(() => expect(fleet.simulator.live()).toEqu
 const addWorker = () => fleet.addWorker(undefined, { sweep: false, settleDelayMs: 20, pollIntervalMs: 20 });
 
 describe('an instance is orphaned', () => {
-  it('when its job was tried anew under another name, and deleted it is gone', async () => {
+  it('when its job was retried under another name, and deleted it is gone', async () => {
     const name = nameOf('again');
     await recorded('again', { status: 'failed', state: 'exhausted', error });
     await recorded('again', {
@@ -80,7 +80,7 @@ describe('an instance is orphaned', () => {
     const [first, second] = [await rent(name), await rent(nameOf('again', 1))];
     const found = await look();
     expect(told(found)).toEqual([['instance_orphaned', first]]);
-    expect(found[0]?.finding.message).toContain('was tried anew');
+    expect(found[0]?.finding.message).toContain('was retried');
     expect(await mendAll(found)).toMatchObject([{ ok: true }]);
     await addWorker();
     await vi.waitFor(() => expect(fleet.simulator.live()).toMatchObject([{ id: second }]));
