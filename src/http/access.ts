@@ -1,8 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { Guesses } from './guesses.js';
-import { covers, type Role } from './role.js';
-import { assertTokens, type HttpToken, type TokenOwner, tokenFinder } from './tokens.js';
+import { assertTokens, covers, type HttpToken, type Role, type TokenOwner, tokenFinder } from './tokens.js';
 
 /** What a middleware leaves for the routes after it. */
 export interface ApiEnv {
@@ -15,7 +14,7 @@ export interface ApiEnv {
   };
 }
 
-export interface AccessOptions {
+interface AccessOptions {
   tokens: readonly HttpToken[];
   /** Whether everybody who can connect is an admin, as on a loopback address. */
   local: boolean;

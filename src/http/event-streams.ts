@@ -3,7 +3,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import type { ApiEnv } from './access.js';
 
 /** One server-sent event; `data` is sent as JSON. */
-export interface SentEvent {
+interface SentEvent {
   event: string;
   id?: string | number;
   data: unknown;
@@ -106,6 +106,8 @@ export class EventStream {
   }
 }
 
+type Closer = () => unknown;
+
 /** The streams that are open, so many at most for each token. */
 export class EventStreams {
   readonly #maxPerToken: number;
@@ -117,10 +119,13 @@ export class EventStreams {
 
   /**
    * Answers with a stream.
-   * @param fill is called with it before the answer leaves; when it throws, the stream ends
+   * @param fill is called with it before the answer leaves, and gives how to close what feeds it; when it throws, the stream ends
    * @throws JetfleetError `JETFLEET_HTTP_TOO_MANY` when the token has as many streams as it may
    */
-  async respond(c: Context<ApiEnv>, fill: (stream: EventStream) => void | Promise<void>): Promise<Response> {
+  async respond(
+    c: Context<ApiEnv>,
+    fill: (stream: EventStream) => Closer | Promise<Closer>,
+  ): Promise<Response> {
     // A HEAD request has no body that anybody would read.
     if (c.req.raw.method === 'HEAD') return new Response(null, { headers: HEADERS });
     const holder = c.get('holder');
@@ -128,7 +133,10 @@ export class EventStreams {
     const stream = new EventStream(() => this.#open.delete(stream));
     this.#open.set(stream, holder);
     try {
-      await fill(stream);
+      const close = await fill(stream);
+      // The reader may have gone meanwhile.
+      if (stream.signal.aborted) void close();
+      else stream.signal.addEventListener('abort', () => void close());
     } catch (error) {
       stream.end();
       throw error;

@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JetfleetError } from '../jobs/errors.js';
 
-/** What is known of the requests of one address. */
 interface Caller {
   /** Digests of different wrong tokens: the same one again is a mistake and no guess. */
   wrong: Set<string>;
@@ -22,7 +21,6 @@ const MAX_WAIT_MS = 10_000;
 const MAX_WAITING = 4;
 const FORGET_AFTER_MS = 10 * 60_000;
 const MAX_CALLERS = 10_000;
-/** Digests kept of one address. */
 const MAX_DIGESTS = 100;
 
 /**
@@ -32,7 +30,6 @@ const MAX_DIGESTS = 100;
 export class Guesses {
   readonly #callers = new Map<string, Caller>();
 
-  /** How many addresses are remembered. */
   get size(): number {
     return this.#callers.size;
   }

@@ -12,7 +12,7 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
  * The id of the job that an `Idempotency-Key` stands for: the same key is the same job, in every process.
  * @throws ValidationError `JETFLEET_HTTP_INVALID`
  */
-export function idOfKey(key: string): string {
+function idOfKey(key: string): string {
   if (!KEY.test(key)) {
     throw new ValidationError(
       'JETFLEET_HTTP_INVALID',

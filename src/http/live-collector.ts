@@ -7,7 +7,6 @@ import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import type { Logger } from '../telemetry/logger.js';
 import { JobTimes, type Percentiles, percentiles, type Times } from './live-samples.js';
 
-/** What changed in about a second. */
 export interface Tick {
   at: string;
   /** The last that are known; null when none were ever read. */
@@ -56,7 +55,6 @@ export class LiveCollector {
     this.#onRecord = onRecord;
   }
 
-  /** Whether EVENTS are read now. */
   get isActive(): boolean {
     return this.#following !== undefined;
   }

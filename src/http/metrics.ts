@@ -23,32 +23,27 @@ export class Metrics {
   readonly #types = new Set<string>();
   readonly #queue: JobQueueService;
   readonly #logger: Logger;
-  readonly #connected = this.#gauge('jetfleet_broker_connected', 'Whether the broker answers', []);
-  readonly #jobs = this.#gauge('jetfleet_jobs', 'Jobs, by type and status', ['type', 'status']);
-  readonly #oldest = this.#gauge(
-    'jetfleet_oldest_pending_age_seconds',
-    'How long the queued job has waited that has waited longest',
-    [],
-  );
-  readonly #pending = this.#gauge(
-    'jetfleet_consumer_pending',
-    'Messages that a consumer has not handed out yet',
-    ['consumer'],
-  );
-  readonly #ackPending = this.#gauge('jetfleet_consumer_ack_pending', 'Messages that workers hold', [
-    'consumer',
-  ]);
-  readonly #workers = this.#gauge('jetfleet_workers', 'Workers that answer, by state', ['state']);
-  readonly #abandoned = this.#gauge(
-    'jetfleet_abandoned_handlers',
-    'Handlers that kept running after their signal and lost their slot, since their workers started',
-    [],
-  );
-  readonly #callbacks = this.#gauge(
-    'jetfleet_callback_failures',
-    'Failures of callbacks and loggers of this process, by callback',
-    ['callback'],
-  );
+  readonly #gauges = {
+    connected: this.#gauge('jetfleet_broker_connected', 'Whether the broker answers'),
+    jobs: this.#gauge('jetfleet_jobs', 'Jobs, by type and status', 'type', 'status'),
+    oldest: this.#gauge('jetfleet_oldest_pending_age_seconds', 'Age of the oldest queued job'),
+    pending: this.#gauge(
+      'jetfleet_consumer_pending',
+      'Messages that a consumer has not handed out yet',
+      'consumer',
+    ),
+    ackPending: this.#gauge('jetfleet_consumer_ack_pending', 'Messages that workers hold', 'consumer'),
+    workers: this.#gauge('jetfleet_workers', 'Workers that answer, by state', 'state'),
+    abandoned: this.#gauge(
+      'jetfleet_abandoned_handlers',
+      'Handlers that kept running after their signal and lost their slot, since their workers started',
+    ),
+    callbacks: this.#gauge(
+      'jetfleet_callback_failures',
+      'Failures of callbacks and loggers of this process, by callback',
+      'callback',
+    ),
+  };
   readonly #finished = new Counter({
     name: 'jetfleet_jobs_finished_total',
     help: 'Jobs that ended while this server collected metrics',
@@ -81,7 +76,6 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** Takes in one transition. */
   observe({ type: named, status, state }: JobRecord, { waitMs, runMs }: Times): void {
     const type = this.#typeLabel(named);
     if (isTerminal(status)) this.#finished.inc({ type, state });
@@ -98,24 +92,16 @@ export class Metrics {
   }
 
   async #collect(): Promise<string> {
-    for (const gauge of [
-      this.#jobs,
-      this.#oldest,
-      this.#pending,
-      this.#ackPending,
-      this.#workers,
-      this.#abandoned,
-    ]) {
-      gauge.reset();
-    }
+    for (const gauge of Object.values(this.#gauges)) gauge.reset();
     for (const [callback, count] of Object.entries(this.#queue.callbackFailures))
-      this.#callbacks.set({ callback }, count);
+      this.#gauges.callbacks.set({ callback }, count);
     const isThere = this.#queue.isConnected !== false && (await this.#read());
-    this.#connected.set(isThere ? 1 : 0);
+    this.#gauges.connected.set(isThere ? 1 : 0);
     return this.#registry.metrics();
   }
 
   async #read(): Promise<boolean> {
+    const gauges = this.#gauges;
     try {
       const [stats, oldest, health, workers] = await Promise.all([
         this.#queue.getStats(),
@@ -124,16 +110,16 @@ export class Metrics {
         listWorkers(this.#queue),
       ]);
       for (const [type, counts] of Object.entries(stats.byType)) {
-        for (const status of STATUSES) this.#jobs.set({ type, status }, counts[status]);
+        for (const status of STATUSES) gauges.jobs.set({ type, status }, counts[status]);
       }
-      this.#oldest.set(oldest ? Math.max(0, this.#queue.now() - Date.parse(oldest)) / 1_000 : 0);
+      gauges.oldest.set(oldest ? Math.max(0, this.#queue.now() - Date.parse(oldest)) / 1_000 : 0);
       for (const { name, pending, ackPending } of health.consumers) {
-        this.#pending.set({ consumer: name }, pending);
-        this.#ackPending.set({ consumer: name }, ackPending);
+        gauges.pending.set({ consumer: name }, pending);
+        gauges.ackPending.set({ consumer: name }, ackPending);
       }
       for (const { state, abandonedCount } of workers) {
-        this.#workers.inc({ state: WORKER_STATES.has(state) ? state : 'other' });
-        this.#abandoned.inc(abandonedCount);
+        gauges.workers.inc({ state: WORKER_STATES.has(state) ? state : 'other' });
+        gauges.abandoned.inc(abandonedCount);
       }
       return true;
     } catch (err) {
@@ -149,7 +135,7 @@ export class Metrics {
     return type;
   }
 
-  #gauge(name: string, help: string, labelNames: string[]): Gauge {
+  #gauge(name: string, help: string, ...labelNames: string[]): Gauge {
     return new Gauge({ name, help, labelNames, registers: [this.#registry] });
   }
 }

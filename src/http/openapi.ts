@@ -17,18 +17,15 @@ export function openApiRoute(routes: Routes): void {
     scheme: 'bearer',
     description: 'A token of JETFLEET_HTTP_TOKEN; x-role says which role a path needs at least.',
   });
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/openapi.json',
-      tag: 'Server',
-      summary: 'This document',
-      role: 'open',
-      needsBroker: false,
-      answers: { 200: { description: 'OpenAPI 3.1', schema: documentSchema } },
-    },
-    ({ c }) => {
+  addRoute(routes, {
+    method: 'get',
+    path: '/openapi.json',
+    tag: 'Server',
+    summary: 'This document',
+    role: 'open',
+    needsBroker: false,
+    answers: { 200: { description: 'OpenAPI 3.1', schema: documentSchema } },
+    handle: ({ c }) => {
       document ??= app.getOpenAPI31Document({
         openapi: '3.1.0',
         info: {
@@ -41,5 +38,5 @@ export function openApiRoute(routes: Routes): void {
       });
       return c.json(document);
     },
-  );
+  });
 }

@@ -1,16 +1,21 @@
-import { HTTPException } from 'hono/http-exception';
+import { STATUS_CODES } from 'node:http';
+import { z } from '@hono/zod-openapi';
 import { isBrokerFailure } from '../broker/topology/manager.js';
 import { type ErrorCode, JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
 
 /** An error as RFC 9457 says it, with a code of `docs/errors.md`. */
-export interface ProblemBody {
-  type: 'about:blank';
-  title: string;
-  status: number;
-  code: string;
-  detail: string;
-  problems?: Problem[];
-}
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string().openapi({ description: 'One of docs/errors.md', example: 'JETFLEET_NOT_FOUND' }),
+    detail: z.string(),
+    problems: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem');
+
+export type ProblemBody = z.output<typeof problemSchema>;
 
 /** The status of each code; of any other, see {@link problemOf}. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -42,8 +47,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   JETFLEET_NO_STREAM: 503,
   JETFLEET_CONSUMER_LIMIT: 503,
   JETFLEET_PUBLISH_REFUSED: 503,
-  JETFLEET_MESSAGE_TOO_LARGE: 413,
   JETFLEET_PUBLISH_TIMEOUT: 503,
+  JETFLEET_MESSAGE_TOO_LARGE: 413,
   JETFLEET_HTTP_UNAUTHORIZED: 401,
   JETFLEET_HTTP_FORBIDDEN: 403,
   JETFLEET_HTTP_FOREIGN: 403,
@@ -55,35 +60,11 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   JETFLEET_HTTP_TOO_MANY: 429,
 };
 
-const TITLES: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  412: 'Precondition Failed',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Content',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
-/** What Hono throws by itself, before a route is asked. */
-const OF_HONO: Readonly<Record<number, [code: ErrorCode, detail: string]>> = {
-  400: ['JETFLEET_BODY_NOT_JSON', 'the body of the request is not valid JSON'],
-  413: ['JETFLEET_HTTP_BODY_TOO_LARGE', 'the body of the request is too large'],
-  415: ['JETFLEET_HTTP_MEDIA_TYPE', 'the body of the request must be application/json'],
-};
+/** Where Node has the names of before RFC 9110. */
+const TITLES: Readonly<Record<number, string>> = { 413: 'Content Too Large', 422: 'Unprocessable Content' };
 
 /** Anything thrown as a problem. What is nobody's business, such as the words of an unknown error, stays inside. */
 export function problemOf(thrown: unknown): ProblemBody {
-  if (thrown instanceof HTTPException) {
-    const [code, detail] = OF_HONO[thrown.status] ?? ['JETFLEET_HTTP_INVALID', thrown.message];
-    return bodyOf(thrown.status, code, detail);
-  }
   if (JetfleetError.is(thrown)) {
     const fallback = thrown instanceof ValidationError ? 400 : 500;
     const status = STATUS[thrown.code as ErrorCode] ?? fallback;
@@ -109,6 +90,6 @@ export function problemResponse(body: ProblemBody, headers: Record<string, strin
 }
 
 function bodyOf(status: number, code: string, detail: string, problems?: Problem[]): ProblemBody {
-  const title = TITLES[status] ?? 'Error';
+  const title = TITLES[status] ?? STATUS_CODES[status] ?? 'Error';
   return { type: 'about:blank', title, status, code, detail, ...(problems && { problems }) };
 }

@@ -1,12 +1,12 @@
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Access, ApiEnv } from './access.js';
-import type { Role } from './role.js';
-import { problemSchema } from './schemas/problem.js';
+import { problemSchema } from './problem.js';
+import type { Role } from './tokens.js';
 
 /** What routes are added to. */
 export interface Routes {
@@ -15,11 +15,11 @@ export interface Routes {
   queue: JobQueueService;
 }
 
-type Shape = z.ZodType | undefined;
-type OutputOf<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined;
-
-/** What a route needs and answers: the checks and the OpenAPI document are both made from it. */
-export interface RouteSpec<Q extends Shape, P extends Shape, B extends Shape> {
+/**
+ * A route: who may use it is decided first, then its body is read, then everything is checked. The checks and the OpenAPI
+ * document are both made from it.
+ */
+interface Route<Q extends z.ZodType, P extends z.ZodType, B extends z.ZodType> {
   method: 'get' | 'post';
   /** As in OpenAPI: `/api/v1/jobs/{id}`. */
   path: string;
@@ -31,12 +31,15 @@ export interface RouteSpec<Q extends Shape, P extends Shape, B extends Shape> {
   needsBroker?: boolean;
   query?: Q;
   params?: P;
+  /** For the OpenAPI document; the route reads them itself. */
   headers?: z.ZodObject;
-  body?: { schema: B & z.ZodType; maxBytes: number; required?: boolean };
+  /** A body may be left out where its schema takes `undefined`. */
+  body?: { schema: B; maxBytes: number };
   answers: Record<number, Answer>;
+  handle(call: Call<Q, P, B>): Response | Promise<Response>;
 }
 
-export interface Answer {
+interface Answer {
   description: string;
   schema?: z.ZodType;
   /** Defaults to `application/json`. */
@@ -46,56 +49,92 @@ export interface Answer {
 }
 
 /** A checked request. */
-export interface Call<Q extends Shape, P extends Shape, B extends Shape> {
+interface Call<Q, P, B> {
   c: Context<ApiEnv>;
-  query: OutputOf<Q>;
-  params: OutputOf<P>;
-  /** Undefined when it is optional and was left out. */
-  body: OutputOf<B>;
+  query: z.output<Q>;
+  params: z.output<P>;
+  body: z.output<B>;
 }
 
-/** Adds a route: who may use it is decided first, then the body is read, then everything is checked. */
 export function addRoute<
-  Q extends Shape = undefined,
-  P extends Shape = undefined,
-  B extends Shape = undefined,
->(
-  { app, access, queue }: Routes,
-  spec: RouteSpec<Q, P, B>,
-  handle: (call: Call<Q, P, B>) => Response | Promise<Response>,
-): void {
-  const { method, path, tag, summary, role, query, params, headers, body, needsBroker = true } = spec;
-  const middleware: MiddlewareHandler[] = [];
-  if (role !== 'open') middleware.push(access.needs(role));
-  if (needsBroker) middleware.push(brokerThere(queue));
-  if (body) middleware.push(limitBody(body.maxBytes), exactBody);
-  const content = body && { 'application/json': { schema: body.schema } };
-  const route = createRoute({
+  Q extends z.ZodType = z.ZodUndefined,
+  P extends z.ZodType = z.ZodUndefined,
+  B extends z.ZodType = z.ZodUndefined,
+>({ app, access, queue }: Routes, route: Route<Q, P, B>): void {
+  const { method, path, tag, summary, role, query, params, headers, body, needsBroker = true } = route;
+  app.openAPIRegistry.registerPath({
     method,
     path,
     tags: [tag],
     summary,
     operationId: operationId(method, path),
     'x-role': role,
-    ...(role === 'open' ? { security: [] } : { security: [{ bearer: [] }] }),
+    security: role === 'open' ? [] : [{ bearer: [] }],
     request: {
-      ...(query && { query: query as z.ZodObject }),
-      ...(params && { params: params as z.ZodObject }),
+      ...(query && { query: query as z.ZodType as z.ZodObject }),
+      ...(params && { params: params as z.ZodType as z.ZodObject }),
       ...(headers && { headers }),
-      ...(body && content && { body: { content, required: body.required ?? true } }),
+      ...(body && {
+        body: {
+          content: { 'application/json': { schema: body.schema } },
+          required: !body.schema.safeParse(undefined).success,
+        },
+      }),
     },
-    responses: responsesOf(spec.answers),
-    middleware: middleware as MiddlewareHandler[],
+    responses: responsesOf(route.answers),
   });
-  app.openapi(route, (async (c: Context<ApiEnv>) => {
-    const valid = (part: string) => c.req.valid(part as never) as unknown;
-    return handle({
+  const middleware: MiddlewareHandler<ApiEnv>[] = [];
+  if (role !== 'open') middleware.push(access.needs(role));
+  if (needsBroker) middleware.push(brokerThere(queue));
+  if (body) middleware.push(limitBody(body.maxBytes));
+  app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c) =>
+    route.handle({
       c,
-      query: (query && valid('query')) as OutputOf<Q>,
-      params: (params && valid('param')) as OutputOf<P>,
-      body: (body && valid('json')) as OutputOf<B>,
-    });
-  }) as never);
+      query: checked('query', query, queryOf(c)),
+      params: checked('path', params, c.req.param()),
+      body: checked('body', body?.schema, body && (await readJson(c))),
+    }),
+  );
+}
+
+/** @throws ValidationError `JETFLEET_HTTP_INVALID` with every fault by its path */
+function checked<S extends z.ZodType>(part: string, schema: S | undefined, value: unknown): z.output<S> {
+  if (!schema) return undefined as z.output<S>;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => ({
+    path: path.map(String).join('.'),
+    message,
+  }));
+  const [first] = problems;
+  throw new ValidationError(
+    'JETFLEET_HTTP_INVALID',
+    `the ${part} of the request: ${first?.path ? `${first.path}: ` : ''}${first?.message}`,
+    { problems },
+  );
+}
+
+/** A name that comes twice has all its values. */
+function queryOf(c: Context): unknown {
+  const values = Object.entries(c.req.queries());
+  return Object.fromEntries(values.map(([name, each]) => [name, each.length === 1 ? each[0] : each]));
+}
+
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
+
+/** What a body holds arrives as it was sent, or is refused. Undefined where there is none. */
+async function readJson(c: Context): Promise<unknown> {
+  const text = decodeUtf8(new Uint8Array(await c.req.arrayBuffer()));
+  if (text === '') return undefined;
+  if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
+    throw new JetfleetError('JETFLEET_HTTP_MEDIA_TYPE', 'the body of the request must be application/json');
+  }
+  try {
+    return parseExactJson(text);
+  } catch (error) {
+    if (error instanceof ValidationError) throw error;
+    throw new ValidationError('JETFLEET_BODY_NOT_JSON', 'the body of the request is not valid JSON');
+  }
 }
 
 function responsesOf(answers: Record<number, Answer>) {
@@ -115,14 +154,12 @@ function responsesOf(answers: Record<number, Answer>) {
 
 /** `getJobsById` for `GET /api/v1/jobs/{id}`. */
 function operationId(method: string, path: string): string {
-  const words = path.replace('/api/v1', '').match(/\{?[A-Za-z0-9]+/g) ?? [];
-  return [
-    method,
-    ...words.map((word) => {
-      const name = word.replace('{', '');
-      return `${word.startsWith('{') ? 'By' : ''}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-    }),
-  ].join('');
+  const words =
+    path
+      .replace('/api/v1', '')
+      .replace('{', 'by-')
+      .match(/[A-Za-z0-9]+/g) ?? [];
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
 function limitBody(maxSize: number): MiddlewareHandler {
@@ -133,17 +170,6 @@ function limitBody(maxSize: number): MiddlewareHandler {
     },
   });
 }
-
-/** What a body holds arrives as it was sent, or is refused. What is no JSON at all is the route's to say. */
-const exactBody: MiddlewareHandler = async (c, next) => {
-  const text = decodeUtf8(new Uint8Array(await c.req.arrayBuffer()));
-  try {
-    if (text !== '') parseExactJson(text);
-  } catch (error) {
-    if (error instanceof ValidationError) throw error;
-  }
-  await next();
-};
 
 function brokerThere(queue: JobQueueService): MiddlewareHandler {
   return async (_, next) => {

@@ -1,7 +1,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ValidationError } from '../jobs/errors.js';
 import { assertArray } from '../jobs/options.js';
-import { isRole, type Role } from './role.js';
+
+/** Who may do what: each role may also do what the one before may. */
+export const ROLES = ['observer', 'operator', 'admin'] as const;
+/** `observer` looks, `operator` adds, cancels and retries jobs, `admin` also orders workers. */
+export type Role = (typeof ROLES)[number];
+
+function isRole(value: string): value is Role {
+  return (ROLES as readonly string[]).includes(value);
+}
+
+/** Whether `role` may do what needs `needed`. */
+export function covers(role: Role, needed: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
 
 /** A secret that whoever holds it sends as `Authorization: Bearer <token>`. */
 export interface HttpToken {
@@ -45,7 +58,6 @@ export function assertTokens(tokens: readonly HttpToken[]): void {
   }
 }
 
-/** Whose a token is. */
 export interface TokenOwner {
   role: Role;
   /** Tells tokens apart without saying anything of them. */

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttpApi, parseTokens, startHttpServer } from '../../src/http/index.js';
-import { covers, ROLES, type Role } from '../../src/http/role.js';
+import { covers, ROLES, type Role } from '../../src/http/tokens.js';
 import { JobQueueService } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { type Answer, type CallOptions, expectProblem, startHttp, TOKENS } from '../support/http.js';

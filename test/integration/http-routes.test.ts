@@ -183,6 +183,14 @@ describe('one job', () => {
     expectProblem(await http.call(`/api/v1/jobs/a.b${part}`), 400, 'JETFLEET_HTTP_INVALID');
   });
 
+  test('a client that declares JSON and sends no body is understood where a body may be left out', async () => {
+    await fleet.queue.addJob('nobody_runs_it', 1, 'low', { id: 'bodiless' });
+    const asked = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    const answer = await http.call('/api/v1/jobs/bodiless/cancel', asked);
+    expect(answer).toMatchObject({ status: 200, json: { state: 'cancelled' } });
+    expectProblem(await http.call('/api/v1/jobs', asked), 400, 'JETFLEET_HTTP_INVALID');
+  });
+
   test('a failed job is run again, another one is not', async () => {
     await fleet.queue.addJob('broken', null, 'normal', { id: 'again' });
     await fleet.waitForJob('again', 'rejected');

@@ -1,25 +1,28 @@
 import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { defined } from '../../jobs/defined.js';
+import { JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
-import { noSuchJob } from '../../queue/job-lookup.js';
+import { type JobVersion, noSuchJob } from '../../queue/job-lookup.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
-import { etagOf, isKnown, wantedVersion } from '../etag.js';
 import { addByKey } from '../idempotency.js';
-import { addRoute, type Routes } from '../route.js';
 import {
   idParams,
+  jobIdSchema,
   jobRecordSchema,
   newJobSchema,
+  pageQuery,
   prioritySchema,
   stateSchema,
   statusSchema,
   timeSchema,
   typeSchema,
-} from '../schemas/job.js';
+} from '../job-schemas.js';
+import { addRoute, type Routes } from '../route.js';
 
 const KIB = 1024;
 /** Escapes can make JSON longer than the payload that it stands for. */
@@ -28,7 +31,6 @@ const MAX_BATCH_BYTES = 16 * KIB * KIB;
 const MAX_BATCH = 1_000;
 const tag = 'Jobs';
 
-/** `/api/v1/jobs` and `/api/v1/jobs/{id}`. */
 export function jobRoutes(routes: Routes): void {
   listRoute(routes);
   addRoutes(routes);
@@ -38,42 +40,33 @@ export function jobRoutes(routes: Routes): void {
 
 function listRoute(routes: Routes): void {
   const { queue } = routes;
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/api/v1/jobs',
-      tag,
-      summary: 'A page of jobs; follow the cursor to the end',
-      role: 'observer',
-      query: z.object({
-        type: typeSchema.optional(),
-        status: statusSchema.optional(),
-        state: stateSchema.optional(),
-        priority: prioritySchema.optional(),
-        id: z
-          .string()
-          .refine((id) => isJobId(id), 'must be a job id, or the beginning of one')
-          .optional()
-          .openapi({ description: 'An id, or the beginning of one' }),
-        since: timeSchema.optional().openapi({ description: 'Only jobs that changed then or later' }),
-        until: timeSchema.optional().openapi({ description: 'Only jobs that changed then or earlier' }),
-        order: z.enum(['newest', 'oldest']).default('newest'),
-        limit: z.coerce.number().int().min(1).max(1_000).default(100),
-        cursor: z.string().max(1_000).optional(),
-      }),
-      answers: {
-        200: {
-          description: 'The jobs, and where the next page begins',
-          schema: z.object({ jobs: z.array(jobRecordSchema), cursor: z.string().optional() }),
-        },
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/jobs',
+    tag,
+    summary: 'A page of jobs; follow the cursor to the end',
+    role: 'observer',
+    query: z.object({
+      type: typeSchema.optional(),
+      status: statusSchema.optional(),
+      state: stateSchema.optional(),
+      priority: prioritySchema.optional(),
+      id: jobIdSchema.optional().openapi({ description: 'An id, or the beginning of one' }),
+      since: timeSchema.optional().openapi({ description: 'Only jobs that changed then or later' }),
+      until: timeSchema.optional().openapi({ description: 'Only jobs that changed then or earlier' }),
+      ...pageQuery,
+    }),
+    answers: {
+      200: {
+        description: 'The jobs, and where the next page begins',
+        schema: z.object({ jobs: z.array(jobRecordSchema), cursor: z.string().optional() }),
       },
     },
-    async ({ c, query }) => {
+    handle: async ({ c, query }) => {
       const { jobs, cursor } = await queue.getJobs(defined(query));
-      return c.json({ jobs: jobs.map(shownJob), ...(cursor !== undefined && { cursor }) });
+      return c.json(defined({ jobs: jobs.map(shownJob), cursor }));
     },
-  );
+  });
 }
 
 function addRoutes(routes: Routes): void {
@@ -81,21 +74,18 @@ function addRoutes(routes: Routes): void {
   const key = z.string().optional().openapi({
     description: 'The same key is the same job: repeat the request with it when the answer was lost',
   });
-  addRoute(
-    routes,
-    {
-      method: 'post',
-      path: '/api/v1/jobs',
-      tag,
-      summary: 'Add a job',
-      role: 'operator',
-      headers: z.object({ 'idempotency-key': key }),
-      body: { schema: newJobSchema, maxBytes: MAX_JOB_BYTES },
-      answers: {
-        201: { description: 'It is durable', schema: z.object({ id: z.string() }) },
-      },
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/jobs',
+    tag,
+    summary: 'Add a job',
+    role: 'operator',
+    headers: z.object({ 'idempotency-key': key }),
+    body: { schema: newJobSchema, maxBytes: MAX_JOB_BYTES },
+    answers: {
+      201: { description: 'It is durable', schema: z.object({ id: z.string() }) },
     },
-    async ({ c, body }) => {
+    handle: async ({ c, body }) => {
       const job = defined(body) as NewJob;
       const key = c.req.header('idempotency-key');
       const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
@@ -107,46 +97,41 @@ function addRoutes(routes: Routes): void {
       c.header('location', `/api/v1/jobs/${id}`);
       return c.json({ id }, 201);
     },
-  );
-  addRoute(
-    routes,
-    {
-      method: 'post',
-      path: '/api/v1/jobs/batch',
-      tag,
-      summary: 'Add up to 1,000 jobs; all are checked before the first is sent',
-      role: 'operator',
-      body: {
-        schema: z.strictObject({ jobs: z.array(newJobSchema).min(1).max(MAX_BATCH) }),
-        maxBytes: MAX_BATCH_BYTES,
-      },
-      answers: {
-        201: {
-          description: 'They are durable; the ids are in the order of the jobs',
-          schema: z.object({ ids: z.array(z.string()) }),
-        },
+  });
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/jobs/batch',
+    tag,
+    summary: 'Add up to 1,000 jobs; all are checked before the first is sent',
+    role: 'operator',
+    body: {
+      schema: z.strictObject({ jobs: z.array(newJobSchema).min(1).max(MAX_BATCH) }),
+      maxBytes: MAX_BATCH_BYTES,
+    },
+    answers: {
+      201: {
+        description: 'They are durable; the ids are in the order of the jobs',
+        schema: z.object({ ids: z.array(z.string()) }),
       },
     },
-    async ({ c, body }) => c.json({ ids: await queue.addJobs(body.jobs.map(defined) as NewJob[]) }, 201),
-  );
+    handle: async ({ c, body }) =>
+      c.json({ ids: await queue.addJobs(body.jobs.map(defined) as NewJob[]) }, 201),
+  });
 }
 
 function oneJobRoutes(routes: Routes): void {
   const { queue } = routes;
   const ofJob = { method: 'get', tag, role: 'observer', params: idParams } as const;
-  addRoute(
-    routes,
-    {
-      ...ofJob,
-      path: '/api/v1/jobs/{id}',
-      summary: 'One job, with its version as ETag',
-      headers: z.object({ 'if-none-match': z.string().optional() }),
-      answers: {
-        200: { description: 'The job', schema: jobRecordSchema },
-        304: { description: 'The caller has this version already' },
-      },
+  addRoute(routes, {
+    ...ofJob,
+    path: '/api/v1/jobs/{id}',
+    summary: 'One job, with its version as ETag',
+    headers: z.object({ 'if-none-match': z.string().optional() }),
+    answers: {
+      200: { description: 'The job', schema: jobRecordSchema },
+      304: { description: 'The caller has this version already' },
     },
-    async ({ c, params: { id } }) => {
+    handle: async ({ c, params: { id } }) => {
       const version = await queue.getVersion(id);
       if (!version) throw noSuchJob(id);
       const etag = etagOf(version);
@@ -154,53 +139,47 @@ function oneJobRoutes(routes: Routes): void {
       c.header('cache-control', 'private, no-cache');
       return isKnown(c, etag) ? c.body(null, 304) : c.json(shownJob(version.job));
     },
-  );
-  addRoute(
-    routes,
-    {
-      ...ofJob,
-      path: '/api/v1/jobs/{id}/history',
-      summary: 'Every transition of a job that is kept, oldest first',
-      answers: {
-        200: {
-          description:
-            'The records; none of a job that no worker has touched. An implied one was not written: a new job that ends at once writes only how, and when it began',
-          schema: z.object({
-            records: z.array(
-              z.object({
-                seq: z.number().int(),
-                record: jobRecordSchema,
-                implied: z.literal(true).optional(),
-              }),
-            ),
-          }),
-        },
+  });
+  addRoute(routes, {
+    ...ofJob,
+    path: '/api/v1/jobs/{id}/history',
+    summary: 'Every transition of a job that is kept, oldest first',
+    answers: {
+      200: {
+        description:
+          'The records; none of a job that no worker has touched. An implied one was not written: a new job that ends at once writes only how, and when it began',
+        schema: z.object({
+          records: z.array(
+            z.object({
+              seq: z.number().int(),
+              record: jobRecordSchema,
+              implied: z.literal(true).optional(),
+            }),
+          ),
+        }),
       },
     },
-    async ({ c, params: { id } }) => {
+    handle: async ({ c, params: { id } }) => {
       const records = await queue.history(id);
       if (records.length === 0 && !(await queue.getJob(id))) throw noSuchJob(id);
       return c.json({ records: records.map((each) => ({ ...each, record: shownJob(each.record) })) });
     },
-  );
-  addRoute(
-    routes,
-    {
-      ...ofJob,
-      path: '/api/v1/jobs/{id}/related',
-      summary: 'The job that it followed from, and those that followed from it',
-      answers: {
-        200: {
-          description: 'Jobs whose records are still kept',
-          schema: z.object({
-            parent: jobRecordSchema.optional(),
-            followUps: z.array(jobRecordSchema),
-            webhooks: z.array(jobRecordSchema),
-          }),
-        },
+  });
+  addRoute(routes, {
+    ...ofJob,
+    path: '/api/v1/jobs/{id}/related',
+    summary: 'The job that it followed from, and those that followed from it',
+    answers: {
+      200: {
+        description: 'Jobs whose records are still kept',
+        schema: z.object({
+          parent: jobRecordSchema.optional(),
+          followUps: z.array(jobRecordSchema),
+          webhooks: z.array(jobRecordSchema),
+        }),
       },
     },
-    async ({ c, params: { id } }) => {
+    handle: async ({ c, params: { id } }) => {
       const job = await queue.getJob(id);
       if (!job) throw noSuchJob(id);
       const ids = (job.next ?? []).map((next) => next.id);
@@ -215,7 +194,7 @@ function oneJobRoutes(routes: Routes): void {
         webhooks: followed.filter(({ type }) => type === sendWebhook.type),
       });
     },
-  );
+  });
 }
 
 function changeRoutes(routes: Routes): void {
@@ -228,24 +207,47 @@ function changeRoutes(routes: Routes): void {
     headers: z.object({ 'if-match': z.string().optional() }),
     answers: { 200: { description: 'The job afterwards', schema: jobRecordSchema } },
   } as const;
-  addRoute(
-    routes,
-    {
-      ...change,
-      path: '/api/v1/jobs/{id}/cancel',
-      summary: 'End a job wherever it is',
-      body: {
-        schema: z.strictObject({ reason: z.string().max(1_000).optional() }),
-        maxBytes: 16 * KIB,
-        required: false,
-      },
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/cancel',
+    summary: 'End a job wherever it is',
+    body: {
+      schema: z.strictObject({ reason: z.string().max(1_000).optional() }).optional(),
+      maxBytes: 16 * KIB,
     },
-    async ({ c, params: { id }, body }) =>
+    handle: async ({ c, params: { id }, body }) =>
       c.json(shownJob(await queue.cancel(id, body?.reason, wantedVersion(c)))),
-  );
-  addRoute(
-    routes,
-    { ...change, path: '/api/v1/jobs/{id}/retry', summary: 'Run a failed job again' },
-    async ({ c, params: { id } }) => c.json(shownJob(await queue.retry(id, wantedVersion(c)))),
-  );
+  });
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/retry',
+    summary: 'Run a failed job again',
+    handle: async ({ c, params: { id } }) => c.json(shownJob(await queue.retry(id, wantedVersion(c)))),
+  });
+}
+
+/** A job's version: the sequence of its last record, and its state, which alone tells a timer that has fired. */
+function etagOf({ job, seq }: JobVersion): string {
+  return `"${seq}-${job.state}"`;
+}
+
+function isKnown(c: Context, etag: string): boolean {
+  const known = c.req.header('if-none-match');
+  if (known === undefined) return false;
+  return known.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag);
+}
+
+/**
+ * The version that a change is asked for in `If-Match`, or none.
+ * @throws ValidationError for a tag that is none of ours; JetfleetError `JETFLEET_VERSION_MISMATCH` for a weak one
+ */
+function wantedVersion(c: Context): { ifSeq?: number } {
+  const header = c.req.header('if-match')?.trim();
+  if (header === undefined || header === '*') return {};
+  if (header.startsWith('W/')) {
+    throw new JetfleetError('JETFLEET_VERSION_MISMATCH', 'If-Match needs the strong ETag of the job');
+  }
+  const [, seq] = /^"(\d{1,16})-[a-z_]+"$/.exec(header) ?? [];
+  if (seq !== undefined) return { ifSeq: Number(seq) };
+  throw new ValidationError('JETFLEET_HTTP_INVALID', 'If-Match must be the ETag of a job, or *');
 }

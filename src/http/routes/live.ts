@@ -2,79 +2,62 @@ import { z } from '@hono/zod-openapi';
 import { watchMachines } from '../../inspect/fleet.js';
 import { defined } from '../../jobs/defined.js';
 import { ValidationError } from '../../jobs/errors.js';
-import { isJobId } from '../../jobs/job-id.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import type { EventStream, EventStreams } from '../event-streams.js';
+import { jobIdSchema, statusSchema, typeSchema } from '../job-schemas.js';
 import type { LiveCollector } from '../live-collector.js';
 import { addRoute, type Routes } from '../route.js';
-import { statusSchema, typeSchema } from '../schemas/job.js';
 
 const mediaType = 'text/event-stream';
 const tag = 'Live';
-const jobId = z.string().refine((id) => isJobId(id), 'must be a job id');
 
 /** The streams of server-sent events: `/api/v1/live`, `/events` and `/inspect`. */
 export function liveRoutes(routes: Routes & { streams: EventStreams; collector: LiveCollector }): void {
   const { queue, streams, collector } = routes;
   const stream = { method: 'get', tag, role: 'observer' } as const;
-  addRoute(
-    routes,
-    {
-      ...stream,
-      path: '/api/v1/live',
-      summary: 'Counts and rates, each second: events of the name tick',
-      needsBroker: false,
-      answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
-    },
-    ({ c }) =>
-      streams.respond(c, (to) => {
-        const stop = collector.listen((data) => to.send({ event: 'tick', data }));
-        to.signal.addEventListener('abort', stop);
-      }),
-  );
-  addRoute(
-    routes,
-    {
-      ...stream,
-      path: '/api/v1/events',
-      summary:
-        'Every transition: events of the name job, with the sequence as id, to resume by Last-Event-ID',
-      query: z.object({ type: typeSchema.optional(), status: statusSchema.optional(), id: jobId.optional() }),
-      headers: z.object({ 'last-event-id': z.string().optional() }),
-      answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
-    },
-    ({ c, query }) => {
+  addRoute(routes, {
+    ...stream,
+    path: '/api/v1/live',
+    summary: 'Counts and rates, each second: events of the name tick',
+    needsBroker: false,
+    answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    handle: ({ c }) =>
+      streams.respond(c, (to) => collector.listen((data) => to.send({ event: 'tick', data }))),
+  });
+  addRoute(routes, {
+    ...stream,
+    path: '/api/v1/events',
+    summary: 'Every transition: events of the name job, with the sequence as id, to resume by Last-Event-ID',
+    query: z.object({
+      type: typeSchema.optional(),
+      status: statusSchema.optional(),
+      id: jobIdSchema.optional(),
+    }),
+    headers: z.object({ 'last-event-id': z.string().optional() }),
+    answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    handle: ({ c, query }) => {
       const fromSeq = resumeAt(c.req.header('last-event-id'));
       return streams.respond(c, async (to) => {
         const feed = await queue.feed({ filter: defined(query), ...(fromSeq !== undefined && { fromSeq }) });
-        onEnd(to, () => void feed.close());
         // The reader comes back and resumes.
         sendAll(feed, to).catch((err) => queue.logger.debug({ err }, 'a stream of events ended early'));
+        return () => feed.close();
       });
     },
-  );
-  addRoute(
-    routes,
-    {
-      ...stream,
-      path: '/api/v1/inspect',
-      summary: 'What state machines do, of one job or of all: events of the name inspection',
-      query: z.object({ job: jobId.optional() }),
-      answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
-    },
-    ({ c, query: { job } }) =>
+  });
+  addRoute(routes, {
+    ...stream,
+    path: '/api/v1/inspect',
+    summary: 'What state machines do, of one job or of all: events of the name inspection',
+    query: z.object({ job: jobIdSchema.optional() }),
+    answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    handle: ({ c, query: { job } }) =>
       streams.respond(c, async (to) => {
         const send = (data: unknown) => to.send({ event: 'inspection', data });
         const watch = await watchMachines(queue, defined({ jobId: job }), send);
-        onEnd(to, () => void watch.close());
+        return () => watch.close();
       }),
-  );
-}
-
-/** The reader may have gone while what it asked for was opened. */
-function onEnd({ signal }: EventStream, close: () => void): void {
-  if (signal.aborted) close();
-  else signal.addEventListener('abort', close);
+  });
 }
 
 async function sendAll(feed: Awaited<ReturnType<Routes['queue']['feed']>>, to: EventStream): Promise<void> {

@@ -1,14 +1,46 @@
 import { z } from '@hono/zod-openapi';
 import { chartToMermaid } from '../../inspect/chart-mermaid.js';
 import { chartToSvg } from '../../inspect/chart-svg.js';
+import { listWorkers } from '../../inspect/fleet.js';
 import { builtInCharts, findChart, listCharts } from '../../inspect/known-charts.js';
 import { chartToXState } from '../../inspect/machine-json.js';
 import { defined } from '../../jobs/defined.js';
+import type { JobQueueService } from '../../queue/job-queue-service.js';
 import { addRoute, type Routes } from '../route.js';
-import { chartSchema } from '../schemas/chart.js';
-import { stateCounts } from '../state-counts.js';
 
-const tag = 'Machines';
+const chartSchema = z
+  .object({
+    id: z.string(),
+    version: z.string(),
+    description: z.string(),
+    states: z.array(
+      z.object({
+        id: z.string().openapi({ description: 'A path with dots: pending.queued' }),
+        key: z.string(),
+        parent: z.string().optional(),
+        kind: z.enum(['atomic', 'compound', 'parallel', 'final', 'history']),
+        isInitial: z.boolean(),
+        description: z.string(),
+        invokes: z.array(z.string()),
+        entry: z.array(z.string()).optional(),
+        exit: z.array(z.string()).optional(),
+      }),
+    ),
+    edges: z.array(
+      z.object({
+        id: z.string(),
+        from: z.string(),
+        to: z.string(),
+        event: z.string(),
+        label: z.string(),
+        guard: z.string().optional(),
+        actions: z.array(z.string()),
+        reenter: z.literal(true).optional(),
+      }),
+    ),
+  })
+  .openapi('Chart');
+
 const params = z.object({
   id: z
     .string()
@@ -22,85 +54,66 @@ const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancesto
 /** `/api/v1/machines`: the charts that jobs and workers run. */
 export function machineRoutes(routes: Routes): void {
   const { queue } = routes;
-  const one = { method: 'get', tag, role: 'observer', params, needsBroker: false } as const;
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/api/v1/machines',
-      tag,
-      summary: 'The state machines that come with Jetfleet, and those of the workers',
-      role: 'observer',
-      needsBroker: false,
-      answers: {
-        200: {
-          description: 'By id',
-          schema: z.object({
-            machines: z.array(
-              z.object({
-                id: z.string(),
-                version: z.string(),
-                description: z.string(),
-                source: z.enum(['built-in', 'worker']),
-                states: z.number().int(),
-              }),
-            ),
-          }),
-        },
+  const all = { method: 'get', tag: 'Machines', role: 'observer', needsBroker: false } as const;
+  const one = { ...all, params };
+  addRoute(routes, {
+    ...all,
+    path: '/api/v1/machines',
+    summary: 'The state machines that come with Jetfleet, and those of the workers',
+    answers: {
+      200: {
+        description: 'By id',
+        schema: z.object({
+          machines: z.array(
+            z.object({
+              id: z.string(),
+              version: z.string(),
+              description: z.string(),
+              source: z.enum(['built-in', 'worker']),
+              states: z.number().int(),
+            }),
+          ),
+        }),
       },
     },
-    async ({ c }) => {
+    handle: async ({ c }) => {
       // Those of the package are there without a broker.
       const charts = queue.isConnected === false ? builtInCharts() : await listCharts(queue);
-      const machines = charts.map(({ id, version, description, source, states }) => ({
-        id,
-        version,
-        description,
-        source,
-        states: states.length,
-      }));
+      const machines = charts.map(({ id, version, description, source, states }) => {
+        return { id, version, description, source, states: states.length };
+      });
       return c.json({ machines });
     },
-  );
-  addRoute(
-    routes,
-    {
-      ...one,
-      path: '/api/v1/machines/{id}',
-      summary: 'One machine, and how many stand in each of its states, where that is known',
-      answers: {
-        200: {
-          description: 'The chart',
-          schema: z.object({ chart: chartSchema, counts: z.record(z.string(), z.number().int()) }),
-        },
+  });
+  addRoute(routes, {
+    ...one,
+    path: '/api/v1/machines/{id}',
+    summary: 'One machine, and how many stand in each of its states, where that is known',
+    answers: {
+      200: {
+        description: 'The chart',
+        schema: z.object({ chart: chartSchema, counts: z.record(z.string(), z.number().int()) }),
       },
     },
-    async ({ c, params: { id } }) => {
+    handle: async ({ c, params: { id } }) => {
       const { source: _, ...chart } = await findChart(queue, id);
       return c.json({ chart, counts: await stateCounts(queue, id) });
     },
-  );
-  addRoute(
-    routes,
-    {
-      ...one,
-      path: '/api/v1/machines/{id}/svg',
-      summary: 'A drawing of a machine',
-      query: z.object({
-        standalone: z.enum(['true', 'false']).default('true').openapi({
-          description: 'Whether it brings its own colours',
-        }),
-        lit: z
-          .string()
-          .max(4_000)
-          .optional()
-          .openapi({ description: 'Ids of states and edges, with commas' }),
-        theme: z.enum(['light', 'dark']).optional(),
-        counts: z.enum(['true', 'false']).default('false'),
+  });
+  addRoute(routes, {
+    ...one,
+    path: '/api/v1/machines/{id}/svg',
+    summary: 'A drawing of a machine',
+    query: z.object({
+      standalone: z.enum(['true', 'false']).default('true').openapi({
+        description: 'Whether it brings its own colours',
       }),
-      answers: { 200: { description: 'SVG', schema: z.string(), mediaType: 'image/svg+xml' } },
-    },
-    async ({ c, params: { id }, query }) => {
+      lit: z.string().max(4_000).optional().openapi({ description: 'Ids of states and edges, with commas' }),
+      theme: z.enum(['light', 'dark']).optional(),
+      counts: z.enum(['true', 'false']).default('false'),
+    }),
+    answers: { 200: { description: 'SVG', schema: z.string(), mediaType: 'image/svg+xml' } },
+    handle: async ({ c, params: { id }, query }) => {
       const chart = await findChart(queue, id);
       const svg = chartToSvg(
         chart,
@@ -113,27 +126,44 @@ export function machineRoutes(routes: Routes): void {
       );
       return c.body(svg, 200, { 'content-type': 'image/svg+xml', 'content-security-policy': SVG_POLICY });
     },
-  );
-  addRoute(
-    routes,
-    {
-      ...one,
-      path: '/api/v1/machines/{id}/mermaid',
-      summary: 'A machine as a Mermaid state diagram',
-      answers: { 200: { description: 'Text', schema: z.string(), mediaType: 'text/plain' } },
+  });
+  addRoute(routes, {
+    ...one,
+    path: '/api/v1/machines/{id}/mermaid',
+    summary: 'A machine as a Mermaid state diagram',
+    answers: { 200: { description: 'Text', schema: z.string(), mediaType: 'text/plain' } },
+    handle: async ({ c, params: { id } }) => c.text(chartToMermaid(await findChart(queue, id))),
+  });
+  addRoute(routes, {
+    ...one,
+    path: '/api/v1/machines/{id}/xstate',
+    summary: "A machine as XState's JSON, for Stately's editor",
+    answers: {
+      200: { description: 'The definition', schema: z.record(z.string(), z.unknown()) },
     },
-    async ({ c, params: { id } }) => c.text(chartToMermaid(await findChart(queue, id))),
-  );
-  addRoute(
-    routes,
-    {
-      ...one,
-      path: '/api/v1/machines/{id}/xstate',
-      summary: "A machine as XState's JSON, for Stately's editor",
-      answers: {
-        200: { description: 'The definition', schema: z.record(z.string(), z.unknown()) },
-      },
-    },
-    async ({ c, params: { id } }) => c.json(chartToXState(await findChart(queue, id))),
-  );
+    handle: async ({ c, params: { id } }) => c.json(chartToXState(await findChart(queue, id))),
+  });
+}
+
+/** How many are in each state of a machine: known of jobs and of workers, empty for any other. */
+async function stateCounts(queue: JobQueueService, machine: string): Promise<Record<string, number>> {
+  if (queue.isConnected === false) return {};
+  const counts: Record<string, number> = {};
+  if (machine === 'worker_lifecycle') {
+    for (const { state } of await listWorkers(queue)) counts[state] = (counts[state] ?? 0) + 1;
+  }
+  if (machine !== 'job') return counts;
+  const stats = await queue.getStats();
+  const { pendingJobs, processingJobs, scheduledJobs, retryingJobs, waitingJobs } = stats;
+  return {
+    pending: pendingJobs,
+    'pending.queued': Math.max(0, pendingJobs - scheduledJobs - retryingJobs),
+    'pending.scheduled': scheduledJobs,
+    'pending.retrying': retryingJobs,
+    processing: processingJobs,
+    'processing.running': Math.max(0, processingJobs - waitingJobs),
+    'processing.waiting': waitingJobs,
+    completed: stats.completedJobs,
+    failed: stats.failedJobs,
+  };
 }

@@ -1,56 +1,77 @@
 import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
 import { isoTime } from '../../jobs/iso-time.js';
 import { packageVersion } from '../../telemetry/version.js';
-import { ROLES } from '../role.js';
 import { addRoute, type Routes } from '../route.js';
-import { statsSchema } from '../schemas/stats.js';
+import { ROLES } from '../tokens.js';
 
-/** `/api/v1/stats` and `/api/v1/session`. */
+const count = z.number().int().min(0);
+const unfinished = z.object({ pending: count, processing: count });
+
+const statsSchema = z
+  .object({
+    totalJobs: count,
+    pendingJobs: count,
+    processingJobs: count,
+    completedJobs: count,
+    failedJobs: count,
+    jobsByType: z.record(z.string(), count),
+    byType: z.record(
+      z.string(),
+      z.object({ pending: count, processing: count, completed: count, failed: count }),
+    ),
+    byPriority: z.object({ critical: unfinished, high: unfinished, normal: unfinished, low: unfinished }),
+    scheduledJobs: count,
+    retryingJobs: count,
+    waitingJobs: count,
+    unhandledTypes: z.array(z.string()),
+    oldestPendingAt: z.string().optional().openapi({
+      description: 'When the oldest queued job was enqueued',
+    }),
+    at: z.string(),
+  })
+  .openapi('Stats');
+
 export function statsRoutes(routes: Routes & { environment?: string | undefined }): void {
   const { queue, environment } = routes;
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/api/v1/stats',
-      tag: 'Queue',
-      summary: 'How many jobs there are',
-      role: 'observer',
-      answers: { 200: { description: 'Counts', schema: statsSchema } },
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/stats',
+    tag: 'Queue',
+    summary: 'How many jobs there are',
+    role: 'observer',
+    answers: { 200: { description: 'Counts', schema: statsSchema } },
+    handle: async ({ c }) => {
+      const [stats, oldestPendingAt] = await Promise.all([queue.getStats(), queue.oldestPendingAt()]);
+      return c.json(defined({ ...stats, oldestPendingAt, at: isoTime(queue.now()) }));
     },
-    async ({ c }) => c.json(await queueStats(queue)),
-  );
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/api/v1/session',
-      tag: 'Server',
-      summary: 'What the token may do, and which queue this is',
-      role: 'observer',
-      needsBroker: false,
-      answers: {
-        200: {
-          description: 'Who asks, and of what',
-          schema: z.object({
-            role: z.enum(ROLES),
-            version: z.string(),
-            namespace: z.string(),
-            environment: z.string().optional(),
-          }),
-        },
+  });
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/session',
+    tag: 'Server',
+    summary: 'What the token may do, and which queue this is',
+    role: 'observer',
+    needsBroker: false,
+    answers: {
+      200: {
+        description: 'Who asks, and of what',
+        schema: z.object({
+          role: z.enum(ROLES),
+          version: z.string(),
+          namespace: z.string(),
+          environment: z.string().optional(),
+        }),
       },
     },
-    ({ c }) => {
-      const { namespace } = queue;
-      const about = { role: c.get('role'), version: packageVersion(), namespace };
-      return c.json({ ...about, ...(environment !== undefined && { environment }) });
-    },
-  );
-}
-
-/** The counts of a moment, and since when the job has waited that has waited longest. */
-export async function queueStats(queue: Routes['queue']) {
-  const [stats, oldestPendingAt] = await Promise.all([queue.getStats(), queue.oldestPendingAt()]);
-  return { ...stats, ...(oldestPendingAt && { oldestPendingAt }), at: isoTime(queue.now()) };
+    handle: ({ c }) =>
+      c.json(
+        defined({
+          role: c.get('role'),
+          version: packageVersion(),
+          namespace: queue.namespace,
+          environment,
+        }),
+      ),
+  });
 }

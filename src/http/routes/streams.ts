@@ -30,62 +30,52 @@ function withStalled(streams: readonly StreamHealth[], workers: readonly WorkerI
   });
 }
 
-/** `/api/v1/streams` and `/api/v1/event-consumers`. */
 export function streamRoutes(routes: Routes): void {
   const { queue } = routes;
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/api/v1/streams',
-      tag: 'Queue',
-      summary: 'The broker, its streams and their consumers',
-      role: 'observer',
-      answers: {
-        200: {
-          description: 'How they stand',
-          schema: z.object({
-            broker: z.object({ connected: z.boolean(), url: z.string(), version: z.string() }),
-            streams: z.array(
-              z.object({
-                name: z.string(),
-                messages: count,
-                bytes: count,
-                replicas: count,
-                leader: z.string().optional(),
-                ok: z.boolean(),
-                drift: z.array(z.string()),
-                stalled: z.string().optional(),
-              }),
-            ),
-            consumers: z.array(
-              z.object({
-                name: z.string(),
-                pending: count,
-                ackPending: count,
-                redelivered: count,
-                waiting: count,
-              }),
-            ),
-          }),
-        },
+  const read = { method: 'get', tag: 'Queue', role: 'observer' } as const;
+  addRoute(routes, {
+    ...read,
+    path: '/api/v1/streams',
+    summary: 'The broker, its streams and their consumers',
+    answers: {
+      200: {
+        description: 'Their state',
+        schema: z.object({
+          broker: z.object({ connected: z.boolean(), url: z.string(), version: z.string() }),
+          streams: z.array(
+            z.object({
+              name: z.string(),
+              messages: count,
+              bytes: count,
+              replicas: count,
+              leader: z.string().optional(),
+              ok: z.boolean(),
+              drift: z.array(z.string()),
+              stalled: z.string().optional(),
+            }),
+          ),
+          consumers: z.array(
+            z.object({
+              name: z.string(),
+              pending: count,
+              ackPending: count,
+              redelivered: count,
+              waiting: count,
+            }),
+          ),
+        }),
       },
     },
-    async ({ c }) => {
+    handle: async ({ c }) => {
       const [health, workers] = await Promise.all([queue.health(), listWorkers(queue)]);
       return c.json({ ...health, streams: withStalled(health.streams, workers) });
     },
-  );
-  addRoute(
-    routes,
-    {
-      method: 'get',
-      path: '/api/v1/event-consumers',
-      tag: 'Queue',
-      summary: 'The durable event consumers: their lag, and the events that they have given up',
-      role: 'observer',
-      answers: { 200: { description: 'By name', schema: z.object({ consumers: z.array(eventConsumer) }) } },
-    },
-    async ({ c }) => c.json({ consumers: await queue.eventConsumers() }),
-  );
+  });
+  addRoute(routes, {
+    ...read,
+    path: '/api/v1/event-consumers',
+    summary: 'The durable event consumers: their lag and dead letters',
+    answers: { 200: { description: 'By name', schema: z.object({ consumers: z.array(eventConsumer) }) } },
+    handle: async ({ c }) => c.json({ consumers: await queue.eventConsumers() }),
+  });
 }

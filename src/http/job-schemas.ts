@@ -1,14 +1,14 @@
 import { z } from '@hono/zod-openapi';
-import { isJobId } from '../../jobs/job-id.js';
+import { isJobId } from '../jobs/job-id.js';
 import {
   MAX_DELAY_MS,
   MAX_DERIVED_ID_LENGTH,
   MAX_ID_LENGTH,
   MAX_MAX_ATTEMPTS,
   MAX_TIMEOUT_MS,
-} from '../../jobs/limits.js';
-import type { JobPriority, JobState, JobStatus } from '../../jobs/vocabulary.js';
-import { PRIORITIES, STATES, STATUSES } from '../../jobs/vocabulary.js';
+} from '../jobs/limits.js';
+import type { JobPriority, JobState, JobStatus } from '../jobs/vocabulary.js';
+import { PRIORITIES, STATES, STATUSES } from '../jobs/vocabulary.js';
 
 export const statusSchema = z.enum(STATUSES as [JobStatus, ...JobStatus[]]);
 export const prioritySchema = z.enum(PRIORITIES as [JobPriority, ...JobPriority[]]);
@@ -18,12 +18,18 @@ export const typeSchema = z
   .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter');
 export const timeSchema = z.iso.datetime({ offset: true }).openapi({ example: '2026-01-01T00:00:00.000Z' });
 
-/** An id in a path. */
+export const jobIdSchema = z
+  .string()
+  .refine((id) => isJobId(id), `must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`);
+
+export const pageQuery = {
+  order: z.enum(['newest', 'oldest']).default('newest'),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  cursor: z.string().max(1_000).optional(),
+};
+
 export const idParams = z.object({
-  id: z
-    .string()
-    .refine((id) => isJobId(id), `must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`)
-    .openapi({ param: { name: 'id', in: 'path' }, example: 'order-42' }),
+  id: jobIdSchema.openapi({ param: { name: 'id', in: 'path' }, example: 'order-42' }),
 });
 
 const problem = z.object({ path: z.string(), message: z.string() });
@@ -95,7 +101,6 @@ export const jobRecordSchema = z
   })
   .openapi('JobRecord');
 
-/** What a caller may say of a new job. */
 export const newJobSchema = z
   .strictObject({
     type: typeSchema.openapi({ example: 'create_instance' }),
