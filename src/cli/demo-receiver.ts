@@ -3,12 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { verifyWebhook } from '../webhooks/index.js';
 
-/** A webhook as the demo's receiver saw it. */
 export interface ReceivedWebhook {
-  /** `webhook-id`. */
   id: string;
   verified: boolean;
-  /** Of a lifecycle webhook. */
   jobId?: string;
   /** Of a lifecycle webhook: `running`, `failed` or `timeout`. */
   status?: string;

@@ -17,7 +17,6 @@ export interface Evidence {
   live: readonly string[];
 }
 
-/** One line of the summary. */
 export interface Row {
   what: string;
   expected: string;
@@ -53,33 +52,31 @@ function row(what: string, expected: string, got: string): Row {
 
 function jobRow(job: ExpectedJob, history: readonly JobRecord[]): Row {
   const last = history.at(-1);
-  const expected = [
-    stateOf(job as Pick<JobRecord, 'status' | 'state'> as JobRecord),
-    job.attempt === undefined ? '' : `in attempt ${job.attempt}`,
-    job.errorCode ?? '',
-    job.problems ? `at ${[...job.problems].sort().join(', ')}` : '',
+  if (!last) return row(`job ${job.id}`, outcome(job), 'no event');
+  const { status, state, attempt, error } = last;
+  const got = {
+    status,
+    state,
+    attempt: job.attempt && attempt,
+    errorCode: job.errorCode && (error?.code ?? 'without an error'),
+    problems: job.problems && (error?.problems ?? []).map(({ path }) => path),
+  };
+  return row(`job ${job.id}`, outcome(job), outcome(got));
+}
+
+function outcome({ status, state, attempt, errorCode, problems }: Partial<ExpectedJob>): string {
+  const parts = [
+    stateOf({ status, state } as JobRecord),
+    attempt && `in attempt ${attempt}`,
+    errorCode,
+    problems && `at ${[...problems].sort().join(', ')}`,
   ];
-  const got = last && [
-    stateOf(last),
-    job.attempt === undefined ? '' : `in attempt ${last.attempt}`,
-    job.errorCode === undefined ? '' : (last.error?.code ?? 'without an error'),
-    job.problems
-      ? `at ${(last.error?.problems ?? [])
-          .map(({ path }) => path)
-          .sort()
-          .join(', ')}`
-      : '',
-  ];
-  return row(`job ${job.id}`, words(expected), got ? words(got) : 'no event');
+  return parts.filter(Boolean).join(' ');
 }
 
 function statesRow({ id, states }: ExpectedJob, history: readonly JobRecord[]): Row[] {
   if (!states) return [];
   return [row(`history of ${id}`, states.join(' → '), history.map(({ state }) => state).join(' → '))];
-}
-
-function words(parts: readonly string[]): string {
-  return parts.filter(Boolean).join(' ');
 }
 
 function operationWebhookRow({ id, webhook }: ExpectedOperation, webhooks: readonly ReceivedWebhook[]): Row {

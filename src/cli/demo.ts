@@ -11,14 +11,20 @@ import type { Logger } from '../telemetry/logger.js';
 import { generateWebhookSecret } from '../webhooks/index.js';
 import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
-import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { addJobs, injectFaults, type Plan, planFor, registerReport } from './demo-plan.js';
 import { startWebhookReceiver, type WebhookReceiver } from './demo-receiver.js';
 import { DemoScreen } from './demo-screen.js';
 import { judge, type Verdict } from './demo-verdict.js';
 import { ExitCode } from './exit-code.js';
-import { natsServerPath } from './nats-server.js';
-import { cliLogger, type GlobalOptions, openQueue, withExamples } from './options.js';
+import {
+  cliLogger,
+  type GlobalOptions,
+  hideBrokerFlags,
+  natsServerPath,
+  openQueue,
+  refuseBrokerFlags,
+  withExamples,
+} from './options.js';
 import { note, paint, printJson } from './output.js';
 import { connectRawProducer } from './raw-producer.js';
 
@@ -37,7 +43,6 @@ const TIMINGS = {
   forgottenAfterMs: 400,
 };
 
-/** `jetfleet demo`. */
 export function demoCommand(program: Command): void {
   const command = program
     .command('demo')
@@ -62,7 +67,7 @@ export function demoCommand(program: Command): void {
 }
 
 /** Runs the demo and shows it on a stream. Everything it started has ended when it resolves. */
-export async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
+async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
   const logger = quietLogger();
   const secret = generateWebhookSecret();
   const binary = await natsServerPath();
@@ -72,8 +77,13 @@ export async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
   const ending = endWithBroker(server);
   await using simulator = await startSimulator({ timings: TIMINGS, logger });
   await using receiver = await startWebhookReceiver(secret);
-  await using queue = openQueue({}, logger, server);
-  const worker = startWorker(queue, simulator, secret, logger);
+  await using queue = openQueue({}, logger, { servers: server.url, env: {} });
+  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
+  const worker = new JobWorkerService(queue, { name: 'demo', logger }).use(
+    gpuInstances({ provider, pollIntervalMs: POLL_INTERVAL_MS, settleDelayMs: 300 }),
+    webhooks({ secret, guard: { allowPrivate: true } }),
+  );
+  registerReport(worker);
   try {
     injectFaults(simulator);
     const screen = new DemoScreen(stream, planFor('').jobs.length);
@@ -123,31 +133,7 @@ function quietLogger(): Logger {
   return logger;
 }
 
-function startWorker(
-  queue: JobQueueService,
-  simulator: Simulator,
-  secret: string,
-  logger: Logger,
-): JobWorkerService {
-  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
-  const worker = new JobWorkerService(queue, { name: 'demo', logger }).use(
-    gpuInstances({ provider, pollIntervalMs: POLL_INTERVAL_MS, settleDelayMs: 300 }),
-    webhooks({ secret, guard: { allowPrivate: true } }),
-  );
-  registerReport(worker);
-  return worker;
-}
-
-interface Followed {
-  /** Resolves when every job of the plan has ended. */
-  allEnded(plan: Plan): Promise<void>;
-  /** Sequence of the last event. */
-  lastSeq(): number;
-  close(): Promise<void>;
-}
-
-/** Shows each transition as it happens. */
-async function follow(queue: JobQueueService, screen: DemoScreen): Promise<Followed> {
+async function follow(queue: JobQueueService, screen: DemoScreen) {
   const ended = new Set<string>();
   let lastSeq = 0;
   let check: () => void = () => {};
@@ -159,8 +145,9 @@ async function follow(queue: JobQueueService, screen: DemoScreen): Promise<Follo
     check();
   });
   return {
-    allEnded: ({ jobs }) =>
-      new Promise((resolve) => {
+    /** Resolves when every job of the plan has ended. */
+    allEnded: ({ jobs }: Plan) =>
+      new Promise<void>((resolve) => {
         check = () => {
           const done = jobs.filter(({ id }) => ended.has(id)).length;
           screen.progress(done);
@@ -168,6 +155,7 @@ async function follow(queue: JobQueueService, screen: DemoScreen): Promise<Follo
         };
         check();
       }),
+    /** Sequence of the last event. */
     lastSeq: () => lastSeq,
     close: () => events.close(),
   };
@@ -177,15 +165,14 @@ async function follow(queue: JobQueueService, screen: DemoScreen): Promise<Follo
 async function readHistory(queue: JobQueueService, lastSeq: number): Promise<JobRecord[]> {
   const history: JobRecord[] = [];
   if (lastSeq === 0) return history;
-  let onLast: () => void = () => {};
-  const complete = new Promise<void>((resolve) => {
-    onLast = resolve;
-  });
-  await using _events = await queue.events({ from: 'all' }, (record, { seq }) => {
+  const feed = await queue.feed({ fromSeq: 1 });
+  const timer = setTimeout(() => void feed.close(), HISTORY_MS);
+  for await (const { seq, record } of feed) {
     history.push(record);
-    if (seq >= lastSeq) onLast();
-  });
-  await Promise.race([complete, delay(HISTORY_MS, undefined, { ref: false })]);
+    if (seq >= lastSeq) break;
+  }
+  clearTimeout(timer);
+  await feed.close();
   return history;
 }
 

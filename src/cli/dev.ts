@@ -1,31 +1,30 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import type { EventSubscription } from '../broker/consume/event-consumer.js';
 import { type EmbeddedServer, startEmbeddedServer } from '../embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import type { HttpServer } from '../http/index.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
 import type { RentalLimits } from '../instances/rental-limit.js';
-import type { JobQueueService } from '../jetfleet.js';
-import type { Logger } from '../telemetry/logger.js';
+import { defined } from '../jobs/defined.js';
 import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
 import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
-import { hideBrokerFlags, refuseBrokerFlags } from './broker-options.js';
 import { transitionLine } from './job-text.js';
-import { natsServerPath } from './nats-server.js';
 import {
   cliLogger,
   type GlobalOptions,
+  hideBrokerFlags,
+  natsServerPath,
   openQueue,
   parsePort,
+  refuseBrokerFlags,
   shutdownTimeoutOption,
   withExamples,
 } from './options.js';
 import { note, paint, printJson } from './output.js';
-import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
 import { shutdownSignal } from './signals.js';
+import { rentalLimitsOf, withRentalLimits } from './worker.js';
 
 interface DevOptions extends GlobalOptions, RentalLimits {
   natsPort: number;
@@ -45,7 +44,6 @@ const TIMINGS = {
   forgottenAfterMs: 2_000,
 };
 
-/** `jetfleet dev`. */
 export function devCommand(program: Command): void {
   const command = program
     .command('dev')
@@ -68,86 +66,57 @@ export function devCommand(program: Command): void {
     )
     .action(async () => {
       refuseBrokerFlags(command);
-      await dev(command.optsWithGlobals<DevOptions>());
+      const released = await dev(command.optsWithGlobals<DevOptions>());
+      note(released > 0 ? `stopped; ${released} running jobs went back to the queue` : 'stopped');
     });
   withRentalLimits(command);
   withExamples(hideBrokerFlags(command), 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
 }
 
-/** What runs, in the order in which it was started. */
-interface Running {
-  server: EmbeddedServer;
-  simulator: Simulator;
-  queue: JobQueueService;
-  worker: JobWorkerService;
-  events: EventSubscription;
-  http: HttpServer;
-}
-
-async function dev(options: DevOptions): Promise<void> {
+/** Starts everything, and drains it with the first signal. Gives how many running jobs went back to the queue. */
+async function dev(options: DevOptions): Promise<number> {
   const logger = cliLogger('warn');
   const given = process.env.JETFLEET_WEBHOOK_SECRET;
   if (given) parseWebhookSecret(given);
   const secret = given || generateWebhookSecret();
   const stopping = shutdownSignal(() => note('second signal: ending at once'));
-  const running = await start(options, secret, logger);
-  const { server, simulator } = running;
-  const generated = given ? {} : { webhookSecret: secret };
-  if (options.json) {
-    const { url: natsUrl, storeDir } = server;
-    const urls = { natsUrl, httpUrl: running.http.url, simulatorUrl: simulator.url };
-    printJson({ ...urls, storeDir, ...generated, version: packageVersion() });
-  }
-  note(startScreen(running, options, generated.webhookSecret));
-  const ended = server.exited.then(
-    ({ code, signal }) => `nats-server ended with ${signal ?? `code ${code}`}`,
-  );
-  const reason = await Promise.race([ended, stopping.then(() => undefined)]);
-  if (reason === undefined) return drain(running, options);
-  logger.error({ reason }, 'the broker is gone; ending');
-  note(`jetfleet: ${reason}; the jobs are safe in ${server.storeDir}, start again to go on`);
-  await server.stop();
-  process.exit(1);
-}
-
-async function start(options: DevOptions, secret: string, logger: Logger): Promise<Running> {
-  await using undo = new AsyncDisposableList();
-  const { natsPort: port, storeDir } = options;
-  const binary = await natsServerPath();
-  const server = undo.add(await startEmbeddedServer({ binary, port, storeDir, logger }));
-  const simulator = undo.add(await startSimulator({ timings: TIMINGS, logger }));
-  const { namespace } = options;
-  const queue = undo.add(openQueue({ ...(namespace && { namespace }) }, logger, server));
+  const { natsPort: port, storeDir, namespace } = options;
+  await using server = await startEmbeddedServer({ binary: await natsServerPath(), port, storeDir, logger });
+  await using simulator = await startSimulator({ timings: TIMINGS, logger });
+  await using queue = openQueue(defined({ namespace }), logger, { servers: server.url, env: {} });
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger });
   const worker = new JobWorkerService(queue, { name: 'dev', logger }).use(
     gpuInstances({ provider, pollIntervalMs: POLL_INTERVAL_MS, ...rentalLimitsOf(options) }),
     webhooks({ secret, guard: { allowPrivate: true } }),
   );
-  const events = undo.add(await queue.events({}, (record) => note(transitionLine(record, process.stderr))));
-  // Other commands shall not wait for a web server to load.
+  await using _events = await queue.events({}, (record) => note(transitionLine(record, process.stderr)));
+  // Other commands must not wait for a web server to load.
   const { startHttpServer } = await import('../http/index.js');
-  const http = undo.add(await startHttpServer(queue, { port: options.httpPort, logger }));
+  await using http = await startHttpServer(queue, { port: options.httpPort, logger });
   await worker.start();
-  undo.keep();
-  return { server, simulator, queue, worker, events, http };
-}
-
-async function drain(
-  { http, worker, events, queue, simulator, server }: Running,
-  { shutdownTimeout }: DevOptions,
-): Promise<void> {
+  const webhookSecret = given ? undefined : secret;
+  const urls = { natsUrl: server.url, httpUrl: http.url, simulatorUrl: simulator.url };
+  const about = { ...urls, storeDir: server.storeDir, webhookSecret, version: packageVersion() };
+  if (options.json) printJson(about);
+  note(startScreen(server, simulator, http, options, webhookSecret));
+  const end = await Promise.race([server.exited, stopping]);
+  if (typeof end === 'object') {
+    const reason = `nats-server ended with ${end.signal ?? `code ${end.code}`}`;
+    logger.error({ reason }, 'the broker is gone; ending');
+    note(`jetfleet: ${reason}; the jobs are safe in ${server.storeDir}, start again to go on`);
+    await server.stop();
+    process.exit(1);
+  }
   note('draining: running jobs may end; a second Ctrl-C ends at once');
   await http.close();
-  const { released } = await worker.shutdown(shutdownTimeout);
-  await events.close();
-  await queue.close();
-  await simulator.stop();
-  await server.stop();
-  note(released > 0 ? `stopped; ${released} running jobs went back to the queue` : 'stopped');
+  const { released } = await worker.shutdown(options.shutdownTimeout);
+  return released;
 }
 
 function startScreen(
-  { server, simulator, http }: Running,
+  server: EmbeddedServer,
+  simulator: Simulator,
+  http: HttpServer,
   options: DevOptions,
   secret: string | undefined,
 ): string {
@@ -182,7 +151,7 @@ function startScreen(
     '',
     ...rows.map(([name, text]) => `  ${paint('dim', name.padEnd(13), process.stderr)} ${text}`),
     '',
-    '  Add a job, then look at it:',
+    '  Add a job, then show it:',
     '',
     `    npx jetfleet job add create_instance --id my-first${flags && ` ${flags}`} --data '${payload}'`,
     `    npx jetfleet job get my-first-monitor${flags && ` ${flags}`}`,
@@ -190,22 +159,4 @@ function startScreen(
     '  What happens appears here:',
     '',
   ].join('\n');
-}
-
-/** Closes what was started, last first, unless all of it is kept. `AsyncDisposableStack` needs Node 24. */
-class AsyncDisposableList implements AsyncDisposable {
-  #opened: AsyncDisposable[] = [];
-
-  add<T extends AsyncDisposable>(resource: T): T {
-    this.#opened.push(resource);
-    return resource;
-  }
-
-  keep(): void {
-    this.#opened = [];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const resource of this.#opened.reverse()) await resource[Symbol.asyncDispose]();
-  }
 }

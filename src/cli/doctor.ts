@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { examine } from '../doctor/doctor.js';
 import type { GpuProvider } from '../gpu/index.js';
+import { defined } from '../jobs/defined.js';
 import { FINDINGS, type Finding, type Mended, type Severity } from '../upkeep/finding.js';
 import { ExitCode } from './exit-code.js';
 import { durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
-import { note, paint, print, printJson } from './output.js';
+import { note, paint, plain, print, printJson } from './output.js';
 import { providerFrom } from './worker.js';
 
 interface DoctorCommandOptions extends GlobalOptions {
@@ -16,17 +17,18 @@ interface DoctorCommandOptions extends GlobalOptions {
 const ORDER: readonly Severity[] = ['danger', 'warning', 'info'];
 const STYLE = { danger: 'red', warning: 'yellow', info: 'dim' } as const;
 
-/** `jetfleet doctor`. */
 export function doctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description(
-      'find what is stuck, left over or badly set up; with --fix, mend it. Ends with 1 when anything is',
+      'find what is stuck, left over or badly set up; --fix repairs it. Ends with 1 when anything is left',
     )
-    .option('--fix', 'mend what can be mended')
+    .option('--fix', 'repair what can be repaired')
     .option('--monitor-url <url>', "the server's monitoring page (default: NATS_MONITOR_URL, else none)")
     .addOption(
-      durationOption('--grace <duration>', 'how long something may be overdue (default: 1m, instances 10m)'),
+      durationOption('--grace <duration>', 'how long something may be overdue (default: 1m, instances 10m)', {
+        isTimer: false,
+      }),
     )
     .action(() => doctor(command.optsWithGlobals<DoctorCommandOptions>()));
   withExamples(command, 'doctor', 'doctor --monitor-url http://127.0.0.1:8222 --fix');
@@ -36,16 +38,14 @@ async function doctor({ fix, json, monitorUrl, grace, ...options }: DoctorComman
   const provider = configuredProvider();
   const page = monitorUrl ?? process.env.NATS_MONITOR_URL;
   await using queue = openQueue(options);
-  const examination = await examine(queue, {
-    ...(provider && { provider }),
-    ...(page && { monitorUrl: page }),
-    ...(grace !== undefined && { graceMs: grace }),
-  });
-  const { findings } = examination;
-  const fixed = fix ? await examination.mend() : [];
+  const { findings, mend } = await examine(
+    queue,
+    defined({ provider, monitorUrl: page || undefined, graceMs: grace }),
+  );
+  const fixed = fix ? await mend() : [];
   if (json) printJson({ findings, fixed });
   else show(findings, fixed);
-  if (!provider) note('instances were not looked at: no GPU provider is configured (NOVITA_API_KEY)');
+  if (!provider) note('instances were not examined: no GPU provider is configured (NOVITA_API_KEY)');
   const mended = new Set(fixed.filter(({ ok }) => ok).map(keyOf));
   const left = findings.filter((finding) => finding.severity !== 'info' && !mended.has(keyOf(finding)));
   if (left.length > 0) process.exitCode = ExitCode.FAILURE;
@@ -70,9 +70,9 @@ function show(findings: readonly Finding[], fixed: readonly Mended[]): void {
 
 function showOne(finding: Finding, fixed: readonly Mended[]): void {
   const { code, severity, target, message, fixable } = finding;
-  print(`${paint(STYLE[severity], severity.padEnd(8))} ${code}  ${target}`);
+  print(`${paint(STYLE[severity], severity.padEnd(8))} ${code}  ${plain(target)}`);
   print(`         ${FINDINGS[code].explanation}`);
-  print(`         ${message}`);
+  print(`         ${plain(message)}`);
   const mended = fixed.find((each) => keyOf(each) === keyOf(finding));
   if (mended) print(`         ${mended.ok ? 'fixed' : 'not fixed'}: ${mended.result}`);
   else if (fixable) print(`         --fix ${FINDINGS[code].fix}`);

@@ -1,17 +1,15 @@
 import type { Command } from 'commander';
 import { clipTo } from '../jobs/excerpt.js';
 import type { EventConsumerLag } from '../queue/stats/event-lag.js';
-import { plain } from './machine-text.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
-import { note, paint, print, printJson, table } from './output.js';
+import { note, paint, plain, print, printJson, table } from './output.js';
 
-/** `jetfleet events`. */
 export function eventsCommand(program: Command): void {
   const events = program.command('events').description('the durable consumers of events');
   withExamples(events, 'events list', 'events delete billing');
   const list = events
     .command('list', { isDefault: true })
-    .description('show them: their lag, and the events that they have given up')
+    .description('show them: their lag, and their dead letters')
     .action(async () => {
       const options = list.optsWithGlobals<GlobalOptions>();
       await using queue = openExisting(options);
@@ -24,10 +22,10 @@ export function eventsCommand(program: Command): void {
   const remove = events
     .command('delete')
     .description(
-      'forget one: its place in the events, and its dead letters; ends with 4 while somebody listens',
+      'delete one: its position in the events, and its dead letters; ends with 4 while a process listens',
     )
     .argument('<name>', 'its durable name')
-    .option('--force', 'also while somebody listens; who does hears that it is gone')
+    .option('--force', 'also while a process listens; its subscription ends')
     .action(async (name: string) => {
       const options = remove.optsWithGlobals<GlobalOptions & { force?: boolean }>();
       await using queue = openExisting(options);
@@ -38,7 +36,6 @@ export function eventsCommand(program: Command): void {
   withExamples(remove, 'events delete billing', 'events delete billing --force');
 }
 
-/** The consumers as a table, and below it the dead letters of each. */
 export function eventsText(consumers: readonly EventConsumerLag[]): string {
   const rows = consumers.map((each) => [
     plain(each.name),

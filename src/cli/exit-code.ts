@@ -33,7 +33,6 @@ export function usageError(message: string, code = 'JETFLEET_OPTION_INVALID'): V
   return new ValidationError(code, message);
 }
 
-/** An error as the command line reports it. */
 export interface Report {
   exitCode: ExitCode;
   code: string;

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { type InspectionRecord, startStatelyInspector, watchMachines } from '../inspect/index.js';
+import { defined } from '../jobs/defined.js';
 import { clipTo } from '../jobs/excerpt.js';
 import { usageError } from './exit-code.js';
-import { plain } from './machine-text.js';
 import { cliLogger, type GlobalOptions, openExisting, parseId, parsePort, withExamples } from './options.js';
-import { hasRoom, note, print, printJson } from './output.js';
+import { hasRoom, note, plain, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
 
 interface InspectOptions extends GlobalOptions {
@@ -13,7 +13,6 @@ interface InspectOptions extends GlobalOptions {
   allowOrigin?: string[];
 }
 
-/** `jetfleet inspect`. */
 export function inspectCommand(program: Command): void {
   const command = program
     .command('inspect')
@@ -40,15 +39,11 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
     throw usageError('--port and --allow-origin go with --stately');
   }
   const interrupted = shutdownSignal();
-  const about = id === undefined ? {} : { jobId: id };
   await using queue = openExisting(options, cliLogger('warn'));
   if (stately) {
-    await using inspector = await startStatelyInspector({
-      queue,
-      ...about,
-      ...(port !== undefined && { port }),
-      ...(allowOrigin && { allowedOrigins: allowOrigin }),
-    });
+    await using inspector = await startStatelyInspector(
+      defined({ queue, jobId: id, port, allowedOrigins: allowOrigin }),
+    );
     if (json) printJson({ url: inspector.url });
     else print(inspector.url);
     note('a Stately inspector can connect there, for example createWebSocketReceiver; Ctrl-C ends it');
@@ -56,7 +51,7 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
     return;
   }
   let missed = 0;
-  await using _watch = await watchMachines(queue, about, (record) => {
+  await using _watch = await watchMachines(queue, defined({ jobId: id }), (record) => {
     if (!hasRoom()) {
       missed++;
       return;
@@ -69,8 +64,7 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
   await interrupted;
 }
 
-/** One step on one line: when, whose, and what. */
-export function stepLine(record: InspectionRecord): string {
+function stepLine(record: InspectionRecord): string {
   const { at, jobId, worker, actor } = record;
   const who = clipTo(plain(jobId ?? worker), 32).padEnd(32);
   return `${at.slice(11, 23)}  ${who}  ${plain(actor).padEnd(18)}  ${plain(whatHappened(record))}`.trimEnd();

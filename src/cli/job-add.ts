@@ -1,17 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
+import { defined } from '../jobs/defined.js';
 import { ValidationError } from '../jobs/errors.js';
-import { parseExactJson } from '../jobs/exact-json.js';
-import { generateJobId } from '../jobs/job-id.js';
-import type { JobOptions } from '../jobs/job-options.js';
+import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_TIMER_MS } from '../jobs/numbers.js';
+import { shownJob } from '../jobs/shown-job.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
-import type { WaitOptions } from '../queue/job-wait.js';
 import { ExitCode, usageError } from './exit-code.js';
 import { jobBlock } from './job-text.js';
 import {
+  durationOption,
   type GlobalOptions,
   integer,
   openQueue,
@@ -37,7 +36,6 @@ interface AddOptions extends GlobalOptions {
 
 const PAYLOAD = `{"url":"http://127.0.0.1:3000","payload":{"hello":"world"}}`;
 
-/** `jetfleet job add`. */
 export function jobAddCommand(job: Command): void {
   const command = job
     .command('add')
@@ -53,21 +51,25 @@ export function jobAddCommand(job: Command): void {
     .option('--max-attempts <n>', 'attempts in all (default: 3, of a webhook 10)', integer(1, 100))
     .option('--timeout <duration>', 'limit for one attempt', parseDuration)
     .option('--webhook-url <url>', 'where lifecycle webhooks go')
-    .option(
-      '--wait [duration]',
-      'wait for the end and print the job; exits with 1 when it failed, with 124 when the time is over',
-      parseWait,
+    .addOption(
+      durationOption(
+        '--wait [duration]',
+        'wait for the end and print the job; exits with 1 when it failed, with 124 when the time is over',
+      ),
     )
     .action(async (type: string, source: '-' | undefined) => {
       const options = command.optsWithGlobals<AddOptions>();
-      const payload = parseJson(
-        await readPayload(source ? { ...options, data: addSource(options) } : options),
-      );
+      const payload = parseJson(await readPayload(source, options));
       await using queue = openQueue(options);
-      const id = options.id ?? generateJobId();
-      await queue.addJob(type, payload, options.priority, { id, ...jobOptions(options) });
-      if (options.wait !== undefined)
-        return printEnd(await queue.ended(id, waitOptions(options.wait)), options);
+      const { priority, delay, runAt, maxAttempts, timeout, webhookUrl, wait } = options;
+      const id = await queue.addJob(
+        type,
+        payload,
+        priority,
+        defined({ id: options.id, delayMs: delay, runAt, maxAttempts, timeoutMs: timeout, webhookUrl }),
+      );
+      if (wait !== undefined)
+        return printEnd(await queue.ended(id, wait === true ? {} : { timeoutMs: wait }), options);
       if (options.json) printJson({ id });
       else print(id);
     });
@@ -79,62 +81,36 @@ export function jobAddCommand(job: Command): void {
   );
 }
 
-/** What a timer can wait; it is refused before the job is added. */
-function parseWait(text: string): number {
-  const ms = parseDuration(text);
-  if (ms > MAX_TIMER_MS) throw new InvalidArgumentError('It must be at most 24 days.');
-  return ms;
-}
-
 function parseSource(value: string): string {
   if (value === '-') return value;
   throw new InvalidArgumentError('It can only be "-", for stdin. Pass JSON with --data.');
 }
 
-function addSource({ data }: AddOptions): string {
-  if (data === undefined) return '-';
-  throw usageError('the payload can come from "-" or from --data, not from both');
-}
-
-async function readPayload({ data, dataFile }: AddOptions): Promise<string> {
-  if (data !== undefined && dataFile !== undefined) {
-    throw usageError('the payload can come from --data or from --data-file, not from both');
-  }
-  if (data === '-' || dataFile === '-') return text(process.stdin);
-  if (data !== undefined) return data;
-  if (dataFile === undefined) {
+async function readPayload(source: '-' | undefined, { data, dataFile }: AddOptions): Promise<Uint8Array> {
+  const given = [source, data, dataFile].filter((each) => each !== undefined);
+  if (given.length === 0) {
     throw usageError(`a job needs a payload: --data '<json>', --data-file <file>, or - for stdin`);
   }
-  return readFile(dataFile, 'utf8').catch((error: Error) => {
+  if (given.length > 1) throw usageError('the payload can come from one of -, --data and --data-file only');
+  if (given[0] === '-') return buffer(process.stdin);
+  if (dataFile === undefined) return Buffer.from(data ?? '');
+  return readFile(dataFile).catch((error: Error) => {
     throw usageError(`the payload cannot be read: ${error.message}`);
   });
 }
 
-function parseJson(payload: string): unknown {
+function parseJson(payload: Uint8Array): unknown {
   try {
-    return parseExactJson(payload);
+    return parseExactJson(decodeUtf8(payload));
   } catch (error) {
     if (error instanceof ValidationError) throw error;
     throw usageError(`the payload is not valid JSON: ${(error as Error).message}`, 'JETFLEET_BODY_NOT_JSON');
   }
 }
 
-function jobOptions({ delay, runAt, maxAttempts, timeout, webhookUrl }: AddOptions): JobOptions {
-  return {
-    ...(delay !== undefined && { delayMs: delay }),
-    ...(runAt !== undefined && { runAt }),
-    ...(maxAttempts !== undefined && { maxAttempts }),
-    ...(timeout !== undefined && { timeoutMs: timeout }),
-    ...(webhookUrl !== undefined && { webhookUrl }),
-  };
-}
-
-function waitOptions(wait: number | true): WaitOptions {
-  return wait === true ? {} : { timeoutMs: wait };
-}
-
 function printEnd(record: JobRecord, { json }: AddOptions): void {
-  if (json) printJson(record);
-  else print(jobBlock(record));
+  const shown = shownJob(record);
+  if (json) printJson(shown);
+  else print(jobBlock(shown));
   if (record.status === 'failed') process.exitCode = ExitCode.FAILURE;
 }

@@ -2,7 +2,7 @@
 import { clipTo } from '../jobs/excerpt.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
-import { paintStatus } from './output.js';
+import { paintStatus, plain } from './output.js';
 
 /** `completed`, or `failed·timed_out` where the state says more than the status. */
 export function stateOf({ status, state }: JobRecord): string {
@@ -18,14 +18,13 @@ export function transitionLine(whole: JobRecord, stream: NodeJS.WriteStream = pr
   const line = [
     record.updatedAt.slice(11, 23),
     clipTo(record.id, WIDTH.id).padEnd(WIDTH.id),
-    clipTo(record.type, WIDTH.type).padEnd(WIDTH.type),
+    clipTo(plain(record.type), WIDTH.type).padEnd(WIDTH.type),
     state,
     `${record.attempt}/${record.maxAttempts}`.padEnd(5),
   ].join('  ');
-  return `${line}  ${whatHappened(record)}`.trimEnd();
+  return `${line}  ${plain(whatHappened(record))}`.trimEnd();
 }
 
-/** What a transition means, in a few words. */
 export function whatHappened(record: JobRecord): string {
   const { state, error, result } = record;
   const instance = field(result, 'novitaInstanceId') ?? field(record.payload, 'novitaInstanceId');
@@ -33,13 +32,11 @@ export function whatHappened(record: JobRecord): string {
     case 'queued':
       return 'waits in the queue';
     case 'scheduled':
-      return record.schedule
-        ? `starts again and again: ${record.schedule}`
-        : `starts at ${record.nextRunAt?.slice(11, 23)}`;
+      return record.schedule ? `recurs: ${record.schedule}` : `starts at ${record.nextRunAt?.slice(11, 23)}`;
     case 'retrying':
       return `${error?.message ?? 'failed'}; again at ${record.nextRunAt?.slice(11, 23)}`;
     case 'waiting':
-      return `looks again at ${record.nextRunAt?.slice(11, 23)}`;
+      return `polls again at ${record.nextRunAt?.slice(11, 23)}`;
     case 'running':
       return running(record, instance);
     case 'completed':
@@ -54,7 +51,7 @@ export function whatHappened(record: JobRecord): string {
 function running({ checkpoint, attempt, payload }: JobRecord, instance: string | undefined): string {
   const intent = field(checkpoint, 'instanceName');
   if (intent) return `will rent ${intent}`;
-  if (instance) return `looks at ${instance}`;
+  if (instance) return `polls ${instance}`;
   const url = field(payload, 'url');
   if (url) return `delivers to ${url}`;
   return attempt <= 1 ? 'begins' : `begins attempt ${attempt}`;
@@ -68,18 +65,16 @@ function field(value: unknown, name: string): string | undefined {
 
 export const LIST_HEADING = ['ID', 'TYPE', 'PRIORITY', 'STATUS', 'ATTEMPT', 'UPDATED'];
 
-/** A job as a row under {@link LIST_HEADING}. */
 export function listRow(record: JobRecord): string[] {
   const { id, type, priority, attempt, maxAttempts, updatedAt } = record;
-  return [id, type, priority, stateOf(record), `${attempt}/${maxAttempts}`, updatedAt];
+  return [id, type, priority, stateOf(record), `${attempt}/${maxAttempts}`, updatedAt].map(plain);
 }
 
-/** Everything about one job that a person asks for. */
 export function jobBlock(record: JobRecord): string {
   const { id, type, priority, status, attempt, maxAttempts, error, next = [], failures = [] } = record;
   const lines: [string, string | undefined][] = [
     ['id', id],
-    ['type', `${type} (${priority})`],
+    ['type', plain(`${type} (${priority})`)],
     ['status', paintStatus(status, stateOf(record))],
     ['attempt', `${attempt} of ${maxAttempts}`],
     ['created', record.createdAt],
@@ -93,12 +88,18 @@ export function jobBlock(record: JobRecord): string {
     ['payload', json(record.payload)],
     ['checkpoint', json(record.checkpoint)],
     ['result', json(record.result)],
-    ['error', error && `${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`],
+    ['error', error && plain(`${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`)],
     ...(error?.problems ?? []).map(({ path, message }): [string, string] => [
       'problem',
-      `${path || '(whole)'}: ${message}`,
+      plain(`${path || '(whole)'}: ${message}`),
     ]),
-    ['stack', error?.stack?.replaceAll('\n', `\n${' '.repeat(12)}`)],
+    [
+      'stack',
+      error?.stack
+        ?.split('\n')
+        .map(plain)
+        .join(`\n${' '.repeat(12)}`),
+    ],
     ...failures.map((failure): [string, string] => ['failed', pastFailure(failure)]),
     ...next.map((job): [string, string] => ['next', `${job.id} (${job.type}, ${job.priority})`]),
   ];
@@ -107,7 +108,7 @@ export function jobBlock(record: JobRecord): string {
 
 /** One line on an earlier life of a job that was retried. */
 function pastFailure({ state, attempt, finishedAt = '', code = '', message = '' }: PastFailure): string {
-  return `${finishedAt} ${state} in attempt ${attempt}: ${code}: ${message}`;
+  return plain(`${finishedAt} ${state} in attempt ${attempt}: ${code}: ${message}`);
 }
 
 function json(value: unknown): string | undefined {

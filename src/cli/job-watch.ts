@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
 import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
@@ -23,7 +24,6 @@ interface WatchOptions extends GlobalOptions {
   from?: 'new' | 'all';
 }
 
-/** `jetfleet job watch`. */
 export function jobWatchCommand(job: Command): void {
   const command = job
     .command('watch')
@@ -60,11 +60,8 @@ async function watch(id: string | undefined, options: WatchOptions): Promise<voi
     onEnd = resolve;
   });
   // Every event of the one job, whatever is shown of it: its end must not be missed. How a short job ended tells that it ran.
-  const filter = {
-    ...(id && { id }),
-    ...(type && { type }),
-    ...(status && !id && status !== 'processing' && { status }),
-  };
+  const ofStatus = id === undefined && status !== 'processing' ? status : undefined;
+  const filter = defined({ id, type, status: ofStatus });
   const from = options.from ?? (id ? 'all' : 'new');
   const runs = new ImpliedRuns();
   const events = await queue.events({ filter, from }, async (record) => {

@@ -1,36 +1,37 @@
 import type { Command } from 'commander';
+import { defined } from '../jobs/defined.js';
+import type { JobRecord } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
+import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
-import { jobCancelCommand } from './job-cancel.js';
-import { jobCleanupCommand } from './job-cleanup.js';
-import { jobRetryCommand } from './job-retry.js';
-import { jobBlock, LIST_HEADING, listRow } from './job-text.js';
+import { jobBlock, LIST_HEADING, listRow, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
+  durationOption,
   type GlobalOptions,
   integer,
   openExisting,
   parseId,
   parsePriority,
+  parseSince,
   parseStatus,
   parseType,
   withExamples,
 } from './options.js';
-import { note, print, printJson, table } from './output.js';
+import { note, noteProgress, print, printJson, table } from './output.js';
 
-/** `jetfleet job`: add, get, list, watch, cancel, retry and cleanup. */
 export function jobCommand(program: Command): void {
-  const job = program.command('job').description('add jobs, look at them, cancel and retry them');
+  const job = program.command('job').description('add, show, cancel and retry jobs');
   withExamples(job, 'job get order-42', 'job list --status failed');
   jobAddCommand(job);
   getCommand(job);
   listCommand(job);
   jobWatchCommand(job);
-  jobCancelCommand(job);
-  jobRetryCommand(job);
-  jobCleanupCommand(job);
+  cancelCommand(job);
+  retryCommand(job);
+  cleanupCommand(job);
 }
 
 function getCommand(job: Command): void {
@@ -70,17 +71,85 @@ function listCommand(job: Command): void {
     .action(async () => {
       const { json, type, status, priority, limit, cursor, ...rest } = command.optsWithGlobals<ListOptions>();
       await using queue = openExisting(rest);
-      const page = await queue.getJobs({
-        limit,
-        ...(type && { type }),
-        ...(status && { status }),
-        ...(priority && { priority }),
-        ...(cursor && { cursor }),
-      });
+      const page = await queue.getJobs(defined({ limit, type, status, priority, cursor }));
       if (json) return printJson({ ...page, jobs: page.jobs.map(shownJob) });
       if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
       else note('no jobs');
       if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
     });
   withExamples(command, 'job list --status failed --limit 20', 'job list --json | jq -r ".jobs[].id"');
+}
+
+function cancelCommand(job: Command): void {
+  const command = job
+    .command('cancel')
+    .description('cancel a job, also one that runs elsewhere; ends with 4 when it has ended already')
+    .argument('<id>', 'the id of the job', parseId)
+    .option('--reason <text>', "why; shown in the job's error")
+    .action(async (id: string) => {
+      const options = command.optsWithGlobals<GlobalOptions & { reason?: string }>();
+      await using queue = openExisting(options);
+      printState(await queue.cancel(id, options.reason), options);
+    });
+  withExamples(command, 'job cancel order-42', 'job cancel order-42 --reason "ordered by mistake"');
+}
+
+function cleanupCommand(job: Command): void {
+  const command = job
+    .command('cleanup')
+    .description('remove the records of jobs that ended long ago, which also go by themselves after 7 days')
+    .addOption(
+      durationOption('--older-than <duration>', 'how long ago they ended', {
+        byDefault: '24h',
+        isTimer: false,
+      }),
+    )
+    .action(async () => {
+      const { olderThan, ...options } = command.optsWithGlobals<GlobalOptions & { olderThan: number }>();
+      await using queue = openExisting(options);
+      const removed = await queue.cleanup(olderThan, { onProgress: noteProgress('jobs removed') });
+      if (options.json) printJson({ removed });
+      else print(`${removed} jobs removed`);
+    });
+  withExamples(command, 'job cleanup', 'job cleanup --older-than 2h');
+}
+
+interface RetryOptions extends GlobalOptions {
+  all?: boolean;
+  type?: string;
+  since?: Date;
+}
+
+function retryCommand(job: Command): void {
+  const command = job
+    .command('retry')
+    .description('run a FAILED job again, with a fresh count of attempts; or all of them')
+    .argument('[id]', 'the id of the job', parseId)
+    .option('--all', 'every FAILED job that the filters let through')
+    .option('--type <type>', 'with --all: only this job type', parseType)
+    .option('--since <time>', 'with --all: only those that failed since; 2h, or an ISO 8601 time', parseSince)
+    .action(async (id: string | undefined) => {
+      const options = command.optsWithGlobals<RetryOptions>();
+      checkUse(id, options);
+      await using queue = openExisting(options);
+      if (id !== undefined) return printState(await queue.retry(id), options);
+      const filter = defined({ type: options.type, since: options.since });
+      const ids = await queue.retryAll(filter, { onProgress: noteProgress('jobs run again') });
+      if (options.json) return printJson({ retried: ids });
+      for (const each of ids) print(each);
+      note(`${ids.length} jobs run again`);
+    });
+  withExamples(command, 'job retry order-42', 'job retry --all --type create_instance --since 2h');
+}
+
+function printState(record: JobRecord, { json }: GlobalOptions): void {
+  if (json) printJson(shownJob(record));
+  else print(`${record.id}  ${stateOf(record)}`);
+}
+
+function checkUse(id: string | undefined, { all, type, since }: RetryOptions): void {
+  if (id === undefined && !all) throw usageError('name the job to retry, or --all');
+  if (id !== undefined && (all || type || since)) {
+    throw usageError('--all, --type and --since do not go with the id of one job');
+  }
 }

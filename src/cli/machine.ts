@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
 import {
   builtInCharts,
+  type Chart,
+  type ChartState,
   chartToMermaid,
   chartToSvg,
   chartToXState,
@@ -10,11 +12,10 @@ import {
 } from '../inspect/index.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { clipTo } from '../jobs/excerpt.js';
-import { chartText, plain } from './machine-text.js';
+import { usageError } from './exit-code.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
-import { note, print, printJson, table } from './output.js';
+import { note, paint, plain, print, printJson, table } from './output.js';
 
-/** `jetfleet machine`: list and show. */
 export function machineCommand(program: Command): void {
   const machine = program
     .command('machine')
@@ -84,6 +85,8 @@ function showCommand(machine: Command): void {
 
 async function show(name: string, options: ShowOptions): Promise<void> {
   const { mermaid, svg, xstate, theme, json } = options;
+  if (json && (mermaid || svg))
+    throw usageError('--json does not go with --mermaid and --svg, which are no JSON');
   const chart = builtInCharts().find(({ id }) => id === name) ?? (await askedFor(name, options));
   if (mermaid) print(chartToMermaid(chart));
   else if (svg) print(chartToSvg(chart, theme && { theme }));
@@ -96,4 +99,37 @@ async function askedFor(name: string, options: GlobalOptions): Promise<KnownChar
   await using queue = openExisting(options);
   // Awaited here, since the queue is closed when this returns.
   return await findChart(queue, name);
+}
+
+/** The states, children under their parents, and every way from one to another. */
+export function chartText(chart: Chart): string {
+  const { id, version, description, states, edges } = chart;
+  const title = [paint('bold', plain(id)), version && `version ${plain(version)}`].filter(Boolean).join(' ');
+  const rows = states.map((state) => [
+    `${'  '.repeat(depthOf(state, states))}${state.isInitial ? '> ' : '  '}${plain(state.key)}`,
+    state.kind === 'atomic' ? '' : plain(state.kind),
+    state.invokes.map(plain).join(', '),
+    plain(state.description),
+  ]);
+  const ways = edges.map(({ from, to, label, guard, actions }) => [
+    plain(from) || '(any state)',
+    plain(label) || '(at once)',
+    guard === undefined ? '' : `[${plain(guard)}]`,
+    plain(to) || '(stays)',
+    actions.map(plain).join(', '),
+  ]);
+  return [
+    `${title}${description ? `: ${plain(description)}` : ''}`,
+    table([['STATE', 'KIND', 'INVOKES', 'WHAT IT MEANS'], ...rows]),
+    table([['FROM', 'EVENT', 'IF', 'TO', 'ACTIONS'], ...ways]),
+    paint(
+      'dim',
+      '> is where it begins. Of several ways for one event, the first whose condition holds is taken.',
+    ),
+  ].join('\n\n');
+}
+
+function depthOf({ parent }: ChartState, states: readonly ChartState[]): number {
+  const around = states.find(({ id }) => id === parent);
+  return around ? depthOf(around, states) + 1 : 0;
 }

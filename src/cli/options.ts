@@ -1,24 +1,19 @@
 /** The options that several commands share, and how their values are read. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Help, InvalidArgumentError, Option } from 'commander';
+import type { ConnectOptions } from '../broker/connection/connection.js';
+import type { ServerSync } from '../broker/publish/commit-options.js';
+import { findNatsServer } from '../embedded/index.js';
 import { JobQueueService } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
 import { isJobId } from '../jobs/job-id.js';
 import { MAX_DERIVED_ID_LENGTH } from '../jobs/limits.js';
-import {
-  isJobType,
-  isPriority,
-  isStatus,
-  type JobPriority,
-  type JobStatus,
-  PRIORITIES,
-  STATUSES,
-} from '../jobs/vocabulary.js';
+import { MAX_TIMER_MS } from '../jobs/numbers.js';
+import { isJobType, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueOptions } from '../queue/queue-connection.js';
-import { createLogger, type Logger } from '../telemetry/logger.js';
-import { type BrokerFlags, brokerOptions, connectOptions } from './broker-options.js';
+import { createLogger, type Logger, silentLogger } from '../telemetry/logger.js';
 import { usageError } from './exit-code.js';
+import { note } from './output.js';
 
-/** What every command is given. */
 export interface GlobalOptions extends BrokerFlags {
   json?: boolean;
   namespace?: string;
@@ -26,7 +21,6 @@ export interface GlobalOptions extends BrokerFlags {
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** The options that stand on the program itself. */
 export function globalOptions(): Option[] {
   return [
     new Option('--json', 'print JSON, errors included'),
@@ -35,35 +29,21 @@ export function globalOptions(): Option[] {
   ];
 }
 
-/**
- * A queue for one command, closed when the command ends.
- * @param own connect to this server of the command's own, whatever the flags and the environment say
- */
+/** A queue for one command, closed when the command ends. */
 export function openQueue(
   options: GlobalOptions,
-  logger: Logger = cliLogger('error'),
-  own?: { url: string },
+  logger = cliLogger('error'),
+  more: JobQueueOptions = {},
 ): JobQueueService {
-  return newQueue(options, logger, own && { servers: own.url, env: {} });
-}
-
-function newQueue(options: GlobalOptions, logger: Logger, more: JobQueueOptions = {}): JobQueueService {
-  return new JobQueueService({
-    name: 'jetfleet-cli',
-    ...(more.servers === undefined && {
-      ...connectOptions(options),
-      ...defined({ replicas: options.replicas, sync: options.sync }),
-    }),
-    // Empty instead of left out: the environment was read already.
-    namespace: options.namespace ?? '',
-    logger,
-    ...more,
-  });
+  const { namespace = '', replicas, sync } = options;
+  // An empty namespace instead of none: the environment was read already.
+  const ofFlags = { ...connectOptions(options), ...defined({ replicas, sync }), namespace };
+  return new JobQueueService({ name: 'jetfleet-cli', ...ofFlags, logger, ...more });
 }
 
 /** The same for a command that changes nothing, or nothing but jobs: one that is run at the wrong place leaves no streams there. */
-export function openExisting(options: GlobalOptions, logger: Logger = cliLogger('error')): JobQueueService {
-  return newQueue(options, logger, { createStreams: false });
+export function openExisting(options: GlobalOptions, logger?: Logger): JobQueueService {
+  return openQueue(options, logger, { createStreams: false });
 }
 
 /** The logger of a command: `level` unless LOG_LEVEL says otherwise. */
@@ -93,7 +73,6 @@ export function parseSince(text: string): Date {
   throw new InvalidArgumentError('It must be a duration such as 2h, or a time such as 2026-01-01T00:00:00Z.');
 }
 
-/** A reader of whole numbers from `min` to `max`. */
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -104,10 +83,15 @@ export function integer(min: number, max: number): (text: string) => number {
 
 export const parsePort = integer(0, 65_535);
 
-export function parsePriority(text: string): JobPriority {
-  const value = text.toLowerCase();
-  if (isPriority(value)) return value;
-  throw new InvalidArgumentError(`It must be one of ${PRIORITIES.join(', ')}.`);
+export const parsePriority = oneOf(PRIORITIES);
+export const parseStatus = oneOf(STATUSES);
+
+function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const value = values.find((each) => each === text.toLowerCase());
+    if (value !== undefined) return value;
+    throw new InvalidArgumentError(`It must be one of ${values.join(', ')}.`);
+  };
 }
 
 export function parseType(text: string): string {
@@ -120,25 +104,128 @@ export function parseId(text: string): string {
   throw new InvalidArgumentError(`It must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -.`);
 }
 
-export function parseStatus(text: string): JobStatus {
-  const value = text.toLowerCase();
-  if (isStatus(value)) return value;
-  throw new InvalidArgumentError(`It must be one of ${STATUSES.join(', ')}.`);
-}
-
-/** Adds examples to a command's help. */
 export function withExamples(command: Command, ...examples: string[]): Command {
   const lines = examples.map((example) => `  $ jetfleet ${example}`);
   return command.addHelpText('after', `\nExample${examples.length > 1 ? 's' : ''}:\n${lines.join('\n')}`);
 }
 
-/** An option that is a duration: milliseconds, or a number with a unit. */
-export function durationOption(flags: string, description: string, byDefault?: string): Option {
-  const option = new Option(flags, description).argParser(parseDuration);
-  return byDefault === undefined ? option : option.default(parseDuration(byDefault), byDefault);
+interface DurationRange {
+  byDefault?: string;
+  /** Defaults to 0. */
+  minMs?: number;
+  /** Whether a timer has to wait for it, which takes 24 days at most. Defaults to true. */
+  isTimer?: boolean;
 }
 
-/** How long `worker` and `dev` drain. */
+/** An option that is a duration: milliseconds, or a number with a unit. */
+export function durationOption(
+  flags: string,
+  description: string,
+  { byDefault, minMs = 0, isTimer = true }: DurationRange = {},
+): Option {
+  const parse = (text: string) => {
+    const ms = parseDuration(text);
+    if (ms < minMs) throw new InvalidArgumentError(`It must be at least ${minMs}ms.`);
+    if (isTimer && ms > MAX_TIMER_MS) throw new InvalidArgumentError('It must be at most 24 days.');
+    return ms;
+  };
+  const option = new Option(flags, description).argParser(parse);
+  return byDefault === undefined ? option : option.default(parse(byDefault), byDefault);
+}
+
 export function shutdownTimeoutOption(): Option {
-  return durationOption('--shutdown-timeout <duration>', 'how long running jobs may take to end', '30s');
+  return durationOption('--shutdown-timeout <duration>', 'how long running jobs may take to end', {
+    byDefault: '30s',
+  });
+}
+
+/** The flags that say how to reach the broker. Their defaults in the environment are read where it is connected to. */
+interface BrokerFlags {
+  natsUrl?: string;
+  user?: string;
+  password?: string;
+  token?: string;
+  nkey?: string;
+  creds?: string;
+  tlsCa?: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  inboxPrefix?: string;
+  replicas?: number;
+  sync?: ServerSync;
+}
+
+const FLAGS: readonly (readonly [flags: string, description: string, variable: string])[] = [
+  [
+    '--nats-url <url>',
+    'the broker, nats:// or tls://; several with commas (default: nats://127.0.0.1:4222)',
+    'NATS_URL',
+  ],
+  ['--user <name>', 'user of the broker', 'NATS_USER'],
+  ['--password <text>', 'its password; other users of the machine see flags, not variables', 'NATS_PASSWORD'],
+  ['--token <text>', 'a token in place of a user', 'NATS_TOKEN'],
+  ['--nkey <file>', 'seed of an nkey, or the file that holds it', 'NATS_NKEY'],
+  ['--creds <file>', 'credentials file', 'NATS_CREDS'],
+  ['--tls-ca <file>', 'certificates of the authorities to trust', 'NATS_TLS_CA'],
+  ['--tls-cert <file>', 'certificate of this client', 'NATS_TLS_CERT'],
+  ['--tls-key <file>', 'key of that certificate', 'NATS_TLS_KEY'],
+  ['--inbox-prefix <subject>', 'what subjects of answers begin with', 'NATS_INBOX_PREFIX'],
+];
+
+function brokerOptions(): Option[] {
+  const replicas = 'copies of each stream that is made: 1, or 3 or 5 in a cluster (env: JETFLEET_REPLICAS)';
+  const sync =
+    'when the broker flushes, as it is set: always before it confirms (default), or periodic (env: JETFLEET_SYNC)';
+  return [
+    ...FLAGS.map(([flags, description, variable]) => new Option(flags, `${description} (env: ${variable})`)),
+    new Option('--replicas <number>', replicas).argParser(integer(1, 5)),
+    new Option('--sync <when>', sync).choices(['always', 'periodic']),
+  ];
+}
+
+/** What the flags say; the environment decides over the rest. */
+function connectOptions(flags: BrokerFlags): ConnectOptions {
+  const { natsUrl, user, password, token, nkey, creds, tlsCa, tlsCert, tlsKey, inboxPrefix } = flags;
+  return {
+    ...defined({ servers: natsUrl }),
+    ...notEmpty({ user, password, token, nkey, credsFile: creds, inboxPrefix }),
+    tls: notEmpty({ caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey }),
+  };
+}
+
+function notEmpty<T extends Record<string, string | undefined>>(flags: T) {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value)) as {
+    [K in keyof T]?: string;
+  };
+}
+
+const NAMES = brokerOptions().map((option) => ({ flag: option.long ?? '', name: option.attributeName() }));
+
+/** For a command that brings its own broker: hides the flags that name another one. */
+export function hideBrokerFlags(command: Command): Command {
+  const help = new Help();
+  help.showGlobalOptions = true;
+  return command.configureHelp({
+    showGlobalOptions: true,
+    visibleGlobalOptions: (shown) =>
+      help.visibleGlobalOptions(shown).filter(({ long }) => !NAMES.some(({ flag }) => flag === long)),
+  });
+}
+
+/** For a command that brings its own broker: refuses the flags that name another one. */
+export function refuseBrokerFlags(command: Command): void {
+  for (const { flag, name } of NAMES) {
+    if (command.parent?.getOptionValueSource(name) !== 'cli') continue;
+    throw usageError(`${flag} does not go with "${command.name()}", which starts a broker of its own`);
+  }
+}
+
+/**
+ * Path of the nats-server to start. Says so when it must be fetched first, which takes a while on a slow line.
+ * @throws BrokerError `JETFLEET_NATS_SERVER_NOT_FOUND`
+ */
+export async function natsServerPath(): Promise<string> {
+  const info = (_details: unknown, text: string) => note(`${text}; this happens once`);
+  const logger = Object.assign(Object.create(silentLogger), { info }) as Logger;
+  return (await findNatsServer({ logger })).path;
 }

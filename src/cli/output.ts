@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import { styleText } from 'node:util';
 import type { JobStatus } from '../jobs/vocabulary.js';
 
-/** One line of data. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** One JSON document on one line of stdout. */
 export function printJson(value: unknown): void {
   print(JSON.stringify(value));
 }
@@ -58,9 +56,13 @@ const STATUS_STYLE: Record<JobStatus, Style> = {
   failed: 'red',
 };
 
-/** Text in the colour of a status. */
 export function paintStatus(status: JobStatus, text: string, stream?: Stream): string {
   return paint(STATUS_STYLE[status], text, stream);
+}
+
+/** Text of a stranger's machine without what would steer a terminal. */
+export function plain(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
 }
 
 /** Rows in columns as wide as their widest cell; the first row is the heading. Numbers stand to the right. */

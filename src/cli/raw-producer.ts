@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 
 /** A publisher that knows nothing but NATS' text protocol: what a shell script or another language would do. */
 export interface RawProducer extends AsyncDisposable {
@@ -9,18 +10,20 @@ export interface RawProducer extends AsyncDisposable {
 const INBOX = '_INBOX.raw-producer';
 
 /**
- * Speaks CONNECT, PING, SUB, PUB and HPUB over a plain socket
+ * Speaks CONNECT, PING, SUB and HPUB over a plain socket
  * (https://docs.nats.io/reference/reference-protocols/nats-protocol).
  */
 export async function connectRawProducer(url: string): Promise<RawProducer> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  const lines = readLines(socket);
+  // What fails ends the lines, which is noticed there.
+  socket.on('error', () => {});
+  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   socket.write(`CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\nSUB ${INBOX} 1\r\nPING\r\n`);
   while ((await nextLine(lines)) !== 'PONG');
   return {
-    async publish(subject, body, headers) {
-      socket.write(headers ? hpub(subject, body, headers) : pub(subject, body));
+    async publish(subject, body, headers = {}) {
+      socket.write(hpub(subject, body, headers));
       for (;;) {
         const line = await nextLine(lines);
         if (line === 'PING') socket.write('PONG\r\n');
@@ -38,10 +41,6 @@ export async function connectRawProducer(url: string): Promise<RawProducer> {
   };
 }
 
-function pub(subject: string, body: string): string {
-  return `PUB ${subject} ${INBOX} ${Buffer.byteLength(body)}\r\n${body}\r\n`;
-}
-
 function hpub(subject: string, body: string, headers: Readonly<Record<string, string>>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `NATS/1.0\r\n${lines.join('')}\r\n`;
@@ -49,17 +48,8 @@ function hpub(subject: string, body: string, headers: Readonly<Record<string, st
   return `HPUB ${subject} ${INBOX} ${headSize} ${headSize + Buffer.byteLength(body)}\r\n${head}${body}\r\n`;
 }
 
-async function* readLines(socket: Socket): AsyncGenerator<string, void> {
-  let rest = '';
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
-    const parts = (rest + chunk.toString('utf8')).split('\r\n');
-    rest = parts.pop() ?? '';
-    yield* parts;
-  }
-}
-
-async function nextLine(lines: AsyncGenerator<string, void>): Promise<string> {
+async function nextLine(lines: AsyncIterator<string>): Promise<string> {
   const { value, done } = await lines.next();
   if (done) throw new Error('the server closed the connection');
-  return value as string;
+  return value;
 }

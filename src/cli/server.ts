@@ -27,7 +27,6 @@ Environment:
 
 With --json it prints one line once it listens: {"httpUrl"}.`;
 
-/** `jetfleet server`. */
 export function serverCommand(program: Command): void {
   const command = program
     .command('server')
@@ -44,11 +43,9 @@ export function serverCommand(program: Command): void {
       ),
     )
     .addOption(
-      durationOption(
-        '--drain-delay <duration>',
-        'how long /readyz answers 503 before it stops listening',
-        '0s',
-      ),
+      durationOption('--drain-delay <duration>', 'how long /readyz answers 503 before it stops listening', {
+        byDefault: '0s',
+      }),
     )
     .action(() => serve(command.optsWithGlobals<ServerCommandOptions>()));
   withExamples(command, 'server', 'server --http-host 0.0.0.0 --http-port 80 --drain-delay 5s').addHelpText(

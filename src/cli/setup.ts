@@ -6,7 +6,6 @@ import { ExitCode } from './exit-code.js';
 import { type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, print, printJson } from './output.js';
 
-/** `jetfleet setup`. */
 export function setupCommand(program: Command): void {
   const command = program
     .command('setup')

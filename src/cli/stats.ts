@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import { PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
-import { paint, print, printJson, table } from './output.js';
+import { paint, plain, print, printJson, table } from './output.js';
 
-/** `jetfleet stats`. */
 export function statsCommand(program: Command): void {
   const command = program
     .command('stats')
@@ -19,12 +18,11 @@ export function statsCommand(program: Command): void {
   withExamples(command, 'stats', 'stats --json | jq .pendingJobs');
 }
 
-/** The counts as tables, and which types nobody handles. */
 export function statsText(stats: JobQueueStats): string {
   const { byType, byPriority, unhandledTypes } = stats;
   const total = [stats.pendingJobs, stats.processingJobs, stats.completedJobs, stats.failedJobs];
   const types = Object.entries(byType).map(([type, counts]) => [
-    type,
+    plain(type),
     ...STATUSES.map((status) => counts[status]),
   ]);
   const priorities = PRIORITIES.map((name) => [name, byPriority[name].pending, byPriority[name].processing]);
@@ -34,7 +32,7 @@ export function statsText(stats: JobQueueStats): string {
     `scheduled ${stats.scheduledJobs}, retrying ${stats.retryingJobs} (pending); waiting ${stats.waitingJobs} (processing)`,
   ];
   if (unhandledTypes.length > 0) {
-    const names = unhandledTypes.join(', ');
+    const names = unhandledTypes.map(plain).join(', ');
     parts.push(
       paint('yellow', `Nobody handles ${names}: these jobs stay pending until a worker for them starts.`),
     );

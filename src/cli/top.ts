@@ -1,28 +1,50 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import { type Command, Option } from 'commander';
-import { listWorkers } from '../inspect/index.js';
+import { listWorkers, type WorkerInfo } from '../inspect/index.js';
 import type { JobQueueService } from '../jetfleet.js';
 import { BrokerError } from '../jobs/errors.js';
+import { clipTo } from '../jobs/excerpt.js';
 import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
+import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { cliLogger, durationOption, type GlobalOptions, openExisting, withExamples } from './options.js';
-import { hasRoom, note, print, printJson } from './output.js';
+import { hasRoom, note, paint, plain, print, printJson, table } from './output.js';
 import { shutdownSignal } from './signals.js';
-import { type Rates, type TopSnapshot, topText } from './top-text.js';
+import { statsText } from './stats.js';
+
+interface Rates {
+  started: number;
+  completed: number;
+  failed: number;
+  retried: number;
+}
+
+interface TopSnapshot {
+  at: string;
+  stats: JobQueueStats;
+  /** Null for the first look, which has nothing to compare with. */
+  rates: Rates | null;
+  workers: WorkerInfo[];
+}
 
 interface TopOptions extends GlobalOptions {
   interval: number;
   once?: boolean;
 }
 
-/** `jetfleet top`. */
 export function topCommand(program: Command): void {
   const command = program
     .command('top')
     .description('counts, rates and what each worker runs, until Ctrl-C; refreshed in place on a terminal')
-    .addOption(durationOption('--interval <duration>', 'pause between two looks', '1s'))
-    .addOption(new Option('--once', 'look once and end'))
+    .addOption(
+      durationOption('--interval <duration>', 'pause between two refreshes, at least 100ms', {
+        byDefault: '1s',
+        minMs: 100,
+      }),
+    )
+    .addOption(new Option('--once', 'show it once and end'))
     .action(() => top(command.optsWithGlobals<TopOptions>()));
   withExamples(command, 'top', 'top --once', 'top --interval 5s --json | jq -c .stats.byType');
 }
@@ -41,7 +63,7 @@ async function top(options: TopOptions): Promise<void> {
   try {
     for (let ended = false; !ended; ) {
       await look(queue, counter, options, screen);
-      ended = await Promise.race([isOver, delay(Math.max(options.interval, 100), false)]);
+      ended = await Promise.race([isOver, delay(options.interval, false)]);
     }
   } finally {
     screen?.close();
@@ -78,11 +100,11 @@ function show(snapshot: TopSnapshot, { json, once }: TopOptions): void {
   else print(once ? topText(snapshot) : `${topText(snapshot)}\n`);
 }
 
-/** Counts transitions between two looks. */
+const NOTHING: Rates = { started: 0, completed: 0, failed: 0, retried: 0 };
+
 class EventCounter {
-  #counts = { started: 0, completed: 0, failed: 0, retried: 0 };
-  #sinceMs = performance.now();
-  #isFirst = true;
+  #counts = { ...NOTHING };
+  #sinceMs: number | undefined;
   readonly #runs = new ImpliedRuns();
 
   count(record: JobRecord): void {
@@ -96,20 +118,14 @@ class EventCounter {
   /** Jobs a second since the last call; undefined for the first, which has seen nothing yet. */
   rates(): Rates | undefined {
     const now = performance.now();
-    const seconds = (now - this.#sinceMs) / 1_000;
-    const perSecond = (count: number) => Math.round((count / seconds) * 10) / 10;
-    const { started, completed, failed, retried } = this.#counts;
-    const rates = {
-      started: perSecond(started),
-      completed: perSecond(completed),
-      failed: perSecond(failed),
-      retried: perSecond(retried),
-    };
-    this.#counts = { started: 0, completed: 0, failed: 0, retried: 0 };
+    const seconds = (now - (this.#sinceMs ?? now)) / 1_000;
+    const rates = { ...this.#counts };
+    for (const name of Object.keys(rates) as (keyof Rates)[])
+      rates[name] = Math.round((rates[name] / seconds) * 10) / 10;
+    const isFirst = this.#sinceMs === undefined;
+    this.#counts = { ...NOTHING };
     this.#sinceMs = now;
-    if (!this.#isFirst) return rates;
-    this.#isFirst = false;
-    return undefined;
+    return isFirst ? undefined : rates;
   }
 }
 
@@ -127,4 +143,58 @@ class Screen {
   close(): void {
     process.stdout.write('\u001b[?25h\u001b[?1049l');
   }
+}
+
+/** The page of one moment, cut to `columns` and `rows` where they are given. */
+function topText({ at, stats, rates, workers }: TopSnapshot, columns?: number, rows?: number): string {
+  const head = [
+    `${paint('bold', 'jetfleet top')}  ${at.slice(11, 19)} UTC`,
+    rates
+      ? `per second: started ${rates.started}, completed ${rates.completed}, failed ${rates.failed}, retried ${rates.retried}`
+      : 'per second: counting',
+  ].join('  ');
+  const page = [head, statsText(stats), workers.length === 0 ? 'no workers' : workersText(workers, at)].join(
+    '\n\n',
+  );
+  const lines = page.split('\n');
+  const kept = rows === undefined || lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…'];
+  return columns === undefined ? kept.join('\n') : kept.map((line) => clipStyled(line, columns)).join('\n');
+}
+
+function workersText(workers: readonly WorkerInfo[], at: string): string {
+  const heading = ['WORKER', 'STATE', 'RUNS', 'SLOTS', 'TYPES'];
+  const rows = workers.map(({ name, state, runningCount, lanes }) => [
+    clipTo(plain(name), 40),
+    plain(state),
+    runningCount,
+    lanes.reduce((sum, { concurrency }) => sum + concurrency, 0),
+    lanes.map(({ type, running, concurrency }) => `${plain(type)} ${running}/${concurrency}`).join(', '),
+  ]);
+  const jobRow = (job: { id: string; type: string; attempt: number }, since: string, worker: string) => [
+    clipTo(plain(job.id), 40),
+    plain(job.type),
+    job.attempt,
+    age(since, at),
+    clipTo(plain(worker), 40),
+  ];
+  const jobs = workers.flatMap(({ name, running }) => running.map((job) => jobRow(job, job.startedAt, name)));
+  const abandoned = workers.flatMap((worker) =>
+    worker.abandoned.map((job) => jobRow(job, job.signalledAt, worker.name)),
+  );
+  const parts = [table([heading, ...rows])];
+  if (jobs.length > 0) parts.push(table([['RUNNING', 'TYPE', 'ATTEMPT', 'FOR', 'WORKER'], ...jobs]));
+  if (abandoned.length > 0)
+    parts.push(table([['ABANDONED', 'TYPE', 'ATTEMPT', 'SINCE', 'WORKER'], ...abandoned]));
+  return parts.join('\n\n');
+}
+
+function age(since: string, at: string): string {
+  const seconds = Math.max(0, Math.round((Date.parse(at) - Date.parse(since)) / 1_000));
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+}
+
+/** A styled line is only cut where it is too long, and loses its colours then. */
+function clipStyled(line: string, columns: number): string {
+  const bare = stripVTControlCharacters(line);
+  return bare.length <= columns ? line : clipTo(bare, columns);
 }

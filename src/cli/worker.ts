@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { createNovitaProvider, type GpuProvider, ProviderError } from '../gpu/index.js';
 import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
-import type { RentalLimits } from '../instances/rental-limit.js';
+import { MAX_RENTAL_LIMIT, type RentalLimits } from '../instances/rental-limit.js';
 import { JobType } from '../jetfleet.js';
+import { defined } from '../jobs/defined.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseWebhookSecret } from '../webhooks/index.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
@@ -13,11 +14,11 @@ import {
   cliLogger,
   durationOption,
   type GlobalOptions,
+  integer,
   openQueue,
   shutdownTimeoutOption,
   withExamples,
 } from './options.js';
-import { rentalLimitsOf, withRentalLimits } from './rental-limit-options.js';
 import { shutdownSignal } from './signals.js';
 
 const BUILT_IN: readonly string[] = Object.values(JobType);
@@ -40,14 +41,17 @@ Environment:
   JETFLEET_WEBHOOK_SECRET  whsec_...; without it webhooks go out unsigned
   LOG_LEVEL                trace, debug, info (default), warn, error, silent`;
 
-/** `jetfleet worker`. */
 export function workerCommand(program: Command): void {
   const command = program
     .command('worker')
     .description('run jobs of the built-in types until SIGTERM or Ctrl-C, then drain; logs JSON on stderr')
     .option('--concurrency <type=n...>', 'jobs of a type that run at once')
     .addOption(shutdownTimeoutOption())
-    .addOption(durationOption('--poll-interval <duration>', 'pause between two looks at an instance', '10s'))
+    .addOption(
+      durationOption('--poll-interval <duration>', 'pause between two polls of an instance', {
+        byDefault: '10s',
+      }),
+    )
     .action(() => work(command.optsWithGlobals<WorkerCommandOptions>()));
   withRentalLimits(command);
   withExamples(
@@ -80,28 +84,26 @@ async function work(options: WorkerCommandOptions): Promise<void> {
 export function providerFrom(env: Environment, logger?: Logger): GpuProvider {
   const { NOVITA_API_KEY: key, NOVITA_API_BASE_URL: baseUrl } = env;
   const provider = env.JETFLEET_PROVIDER || (key ? 'novita' : '');
-  switch (provider) {
-    case 'novita':
-      if (key) return novita(key, baseUrl, logger);
-      throw usageError('JETFLEET_PROVIDER is novita, so NOVITA_API_KEY must be set');
-    case 'simulator':
-      if (baseUrl) return novita(key || DEFAULT_SIMULATOR_API_KEY, baseUrl, logger);
-      throw usageError(
-        'JETFLEET_PROVIDER is simulator, so NOVITA_API_BASE_URL must say where it runs; "jetfleet dev" prints it',
-      );
-    case '':
-      throw usageError(
-        'no GPU provider is configured: set NOVITA_API_KEY, or JETFLEET_PROVIDER=simulator and NOVITA_API_BASE_URL; ' +
-          'or try "jetfleet dev", which needs nothing',
-      );
-    default:
-      throw usageError(`JETFLEET_PROVIDER ${JSON.stringify(provider)} must be novita or simulator`);
+  if (provider === '') {
+    throw usageError(
+      'no GPU provider is configured: set NOVITA_API_KEY, or JETFLEET_PROVIDER=simulator and NOVITA_API_BASE_URL; ' +
+        'or try "jetfleet dev", which needs nothing',
+    );
   }
-}
-
-function novita(apiKey: string, baseUrl: string | undefined, logger: Logger | undefined): GpuProvider {
+  if (provider !== 'novita' && provider !== 'simulator') {
+    throw usageError(`JETFLEET_PROVIDER ${JSON.stringify(provider)} must be novita or simulator`);
+  }
+  if (provider === 'novita' && !key) {
+    throw usageError('JETFLEET_PROVIDER is novita, so NOVITA_API_KEY must be set');
+  }
+  if (provider === 'simulator' && !baseUrl) {
+    throw usageError(
+      'JETFLEET_PROVIDER is simulator, so NOVITA_API_BASE_URL must say where it runs; "jetfleet dev" prints it',
+    );
+  }
   try {
-    return createNovitaProvider({ apiKey, ...(baseUrl && { baseUrl }), ...(logger && { logger }) });
+    const apiKey = key || DEFAULT_SIMULATOR_API_KEY;
+    return createNovitaProvider(defined({ apiKey, baseUrl: baseUrl || undefined, logger }));
   } catch (error) {
     if (error instanceof ProviderError) throw usageError(error.message);
     throw error;
@@ -122,7 +124,7 @@ function webhooksFrom(env: Environment, logger: Logger): WebhooksOptions {
  * `create_instance=20` and its like.
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-export function parseConcurrency(pairs: readonly string[]): Record<string, number> {
+function parseConcurrency(pairs: readonly string[]): Record<string, number> {
   const entries = pairs.map((pair): [string, number] => {
     const [type = '', count = '', ...rest] = pair.split('=');
     if (BUILT_IN.includes(type) && /^[1-9]\d{0,3}$/.test(count) && rest.length === 0)
@@ -132,4 +134,30 @@ export function parseConcurrency(pairs: readonly string[]): Record<string, numbe
     );
   });
   return Object.fromEntries(entries);
+}
+
+const limit = integer(0, MAX_RENTAL_LIMIT);
+/** An environment variable that is set to nothing sets nothing; the parser then keeps the empty text. */
+const parseLimit = (text: string) => (text === '' ? undefined : limit(text));
+
+/** `--max-instances` and `--max-gpus`, of the commands that rent. */
+export function withRentalLimits(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--max-instances <n>', 'instances that may be rented at once; creates beyond are refused')
+        .env('JETFLEET_MAX_INSTANCES')
+        .argParser(parseLimit),
+    )
+    .addOption(
+      new Option('--max-gpus <n>', 'GPUs that may be rented at once; creates beyond are refused')
+        .env('JETFLEET_MAX_GPUS')
+        .argParser(parseLimit),
+    );
+}
+
+export function rentalLimitsOf({ maxInstances, maxGpus }: RentalLimits): RentalLimits {
+  return {
+    ...(typeof maxInstances === 'number' && { maxInstances }),
+    ...(typeof maxGpus === 'number' && { maxGpus }),
+  };
 }

@@ -24,6 +24,15 @@ function processesWith(folder: string): string[] {
   });
 }
 
+it('explains its flags, and refuses one that it does not know', async () => {
+  const bench = (flag: string) => run(process.execPath, ['--import', 'tsx', 'bench/main.ts', flag]);
+  expect((await bench('--help')).stdout).toContain('--rounds N');
+  await expect(bench('--round')).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^bench: .*--round.*--rounds N/s),
+  });
+});
+
 it('measures Jetfleet without any peer, and leaves no process and no file behind', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'jetfleet-bench-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

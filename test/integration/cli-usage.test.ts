@@ -56,6 +56,7 @@ test.for([
   ['job', 'add', 'report', '--data', '1', '--priority', 'urgent'],
   ['job', 'add', 'report', '--data', '1', '--delay', 'soon'],
   ['job', 'add', 'report', '--data', '1', '--data-file', 'x.json'],
+  ['job', 'add', 'report', '-', '--data-file', 'x.json'],
   ['job', 'add', 'report', '--data-file', '/no/such/file'],
   ['job', 'add', 'Not-A-Type', '--data', '1'],
   ['job', 'add', 'report', '--data', '1', '--id', 'a.b'],
@@ -68,6 +69,10 @@ test.for([
   ['machine', 'show', 'job', '--svg', '--mermaid'],
   ['inspect', '--port', '80'],
   ['top', '--interval', 'often'],
+  ['top', '--interval', '0'],
+  ['top', '--interval', '30d'],
+  ['server', '--drain-delay', '30d'],
+  ['dev', '--shutdown-timeout', '30d'],
   ['dev', '--nats-port', '70000'],
   ['dev', '--nats-url', 'nats://127.0.0.1:4222'],
 ])('a call that cannot work, %j, ends with 2 and one sentence', async (args) => {
@@ -76,6 +81,15 @@ test.for([
   expect(stderr).toMatch(/^jetfleet: .+ \(JETFLEET_[A-Z_]+\)$/ms);
   expect(stderr).not.toMatch(/^ {4}at /m);
 });
+
+test.for(['--svg', '--mermaid'])(
+  '"machine show %s --json" is refused: it would print no JSON',
+  async (form) => {
+    const { code, stdout, stderr } = await cli(['machine', 'show', 'job', form, '--json'], { env });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'JETFLEET_OPTION_INVALID' } });
+  },
+);
 
 test('"jetfleet" alone shows the help on stderr and ends with 2', async () => {
   const { code, stdout, stderr } = await cli([], { alone: true });

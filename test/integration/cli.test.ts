@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService } from '../../src/index.js';
 import { type CliResult, cli, instancePayload } from '../support/cli.js';
@@ -73,6 +73,38 @@ test('broken JSON ends with 2 and nothing is queued', async () => {
   expect(result.code).toBe(2);
   expect(errorOf(result).code).toBe('JETFLEET_BODY_NOT_JSON');
   expect((await queue.getStats()).totalJobs).toBe(0);
+});
+
+test('a payload that is not UTF-8 ends with 2 instead of being changed', async () => {
+  const { run, queue } = freshQueue();
+  const folder = await mkdtemp(join(tmpdir(), 'jetfleet-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'latin-1.json');
+  await writeFile(file, Buffer.from('"caf\xe9"', 'latin1'));
+  const result = await run(['job', 'add', 'report', '--data-file', file, '--json']);
+  expect(result.code).toBe(2);
+  expect(errorOf(result).code).toBe('JETFLEET_BODY_NOT_UTF8');
+  expect((await queue.getStats()).totalJobs).toBe(0);
+});
+
+test('"job add --wait" masks secrets, as "job get" does', async () => {
+  const { run, queue } = freshQueue();
+  const args = [
+    'job',
+    'add',
+    'report',
+    '--data',
+    '{"password":"hUnter2-9f8e7d"}',
+    '--id',
+    'r-1',
+    '--wait',
+    '10s',
+  ];
+  const added = run(args);
+  await vi.waitFor(() => queue.cancel('r-1'), { timeout: 10_000 });
+  expect((await added).stdout).toContain('"password":"[masked]"');
+  const again = await run([...args, '--json']);
+  expect(JSON.parse(again.stdout)).toMatchObject({ payload: { password: '[masked]' } });
 });
 
 test('an invalid payload ends with 2 and lists every problem by path', async () => {

@@ -1,6 +1,6 @@
 /** Charts that somebody made by hand, with everything in them that may not get out of its place. */
 import { describe, expect, it, test } from 'vitest';
-import { chartText } from '../../src/cli/machine-text.js';
+import { chartText } from '../../src/cli/machine.js';
 import { readCharts } from '../../src/inspect/answers.js';
 import type { Chart, ChartEdge, ChartState } from '../../src/inspect/chart.js';
 import { layOutChart, MAX_DRAWN } from '../../src/inspect/chart-layout.js';
