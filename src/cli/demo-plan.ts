@@ -60,9 +60,9 @@ export function injectFaults({ faults }: Simulator): void {
   faults.add({ kind: 'reset_after_create', match: instanceNameStem('notebook'), times: 1 });
 }
 
-/** Adds every job, and says what must become of them. */
-export async function addJobs(queue: JobQueueService, raw: RawProducer, hooks: string): Promise<Plan> {
-  const instance = (instanceId: string) => ({
+/** A payload of `create_instance` that the simulator can serve. */
+export function instance(instanceId: string) {
+  return {
     instanceId,
     name: instanceId,
     productName: 'RTX 4090 24GB',
@@ -70,7 +70,11 @@ export async function addJobs(queue: JobQueueService, raw: RawProducer, hooks: s
     gpuNum: 1,
     rootfsSize: 60,
     region: 'CN-HK-01',
-  });
+  };
+}
+
+/** Adds every job, and says what must become of them. */
+export async function addJobs(queue: JobQueueService, raw: RawProducer, hooks: string): Promise<Plan> {
   const webhookUrl = `${hooks}/instances`;
   const create = 'create_instance';
   await queue.addJob(create, { ...instance('notebook'), webhookUrl }, 'normal', { id: 'notebook' });

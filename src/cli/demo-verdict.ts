@@ -35,12 +35,25 @@ export function judge(plan: Plan, evidence: Evidence): Verdict {
   for (const record of evidence.history) {
     histories.set(record.id, [...(histories.get(record.id) ?? []), record]);
   }
+  const { webhooks } = evidence;
   const rows = [
     ...plan.jobs.map((job) => jobRow(job, histories.get(job.id) ?? [])),
     ...plan.jobs.flatMap((job) => statesRow(job, histories.get(job.id) ?? [])),
-    ...plan.operations.map((operation) => operationWebhookRow(operation, evidence.webhooks)),
-    ...plan.webhooks.map((id) => webhookRow(id, evidence.webhooks)),
-    ...plan.operations.flatMap((operation) => instanceRow(operation, evidence) ?? []),
+    ...plan.operations.map(({ id, webhook }) =>
+      webhookRow(
+        `webhook of ${id}`,
+        webhook,
+        webhooks.filter(({ jobId }) => jobId === id || jobId === `${id}-monitor`),
+      ),
+    ),
+    ...plan.webhooks.map((id) =>
+      webhookRow(
+        `webhook ${id}`,
+        'delivered',
+        webhooks.filter((each) => each.id === id),
+      ),
+    ),
+    ...plan.operations.flatMap((operation) => instanceRow(operation, evidence)),
     ...sumRows(plan, evidence, histories),
   ];
   return { rows, ok: rows.every(({ ok }) => ok) };
@@ -79,39 +92,21 @@ function statesRow({ id, states }: ExpectedJob, history: readonly JobRecord[]): 
   return [row(`history of ${id}`, states.join(' → '), history.map(({ state }) => state).join(' → '))];
 }
 
-function operationWebhookRow({ id, webhook }: ExpectedOperation, webhooks: readonly ReceivedWebhook[]): Row {
-  const received = webhooks.filter(({ jobId }) => jobId === id || jobId === `${id}-monitor`);
-  return row(`webhook of ${id}`, `1 × ${webhook}, signed`, receivedText(received));
-}
-
-function webhookRow(id: string, webhooks: readonly ReceivedWebhook[]): Row {
-  return row(
-    `webhook ${id}`,
-    '1 × delivered, signed',
-    receivedText(webhooks.filter((each) => each.id === id)),
-  );
-}
-
-function receivedText(received: readonly ReceivedWebhook[]): string {
-  if (received.length === 0) return 'none';
+function webhookRow(what: string, expected: string, received: readonly ReceivedWebhook[]): Row {
   const statuses = [...new Set(received.map(({ status }) => status ?? 'delivered'))].join(' and ');
   const signed = received.every(({ verified }) => verified) ? 'signed' : 'NOT signed';
-  return `${received.length} × ${statuses}, ${signed}`;
+  const got = received.length === 0 ? 'none' : `${received.length} × ${statuses}, ${signed}`;
+  return row(what, `1 × ${expected}, signed`, got);
 }
 
-function instanceRow(
-  { id, instanceStem, deleted = false }: ExpectedOperation,
-  evidence: Evidence,
-): Row | undefined {
-  if (instanceStem === undefined) return undefined;
+function instanceRow({ id, instanceStem, deleted }: ExpectedOperation, evidence: Evidence): Row[] {
+  if (instanceStem === undefined) return [];
   const count = (action: string) =>
     evidence.ledger.filter((entry) => entry.name.startsWith(instanceStem) && entry.action === action).length;
   const isLive = evidence.live.some((name) => name.startsWith(instanceStem));
-  return row(
-    `instance of ${id}`,
-    deleted ? 'rented 1 ×, deleted, gone' : 'rented 1 ×, runs',
-    `rented ${count('create')} ×, ${count('delete') > 0 ? 'deleted, ' : ''}${isLive ? 'runs' : 'gone'}`,
-  );
+  const expected = deleted ? 'rented 1 ×, deleted, gone' : 'rented 1 ×, runs';
+  const got = `rented ${count('create')} ×, ${count('delete') > 0 ? 'deleted, ' : ''}${isLive ? 'runs' : 'gone'}`;
+  return [row(`instance of ${id}`, expected, got)];
 }
 
 function sumRows(
@@ -126,11 +121,12 @@ function sumRows(
   const rented = evidence.ledger.filter(({ action }) => action === 'create').length;
   const mayRent = plan.operations.filter(({ instanceStem }) => instanceStem !== undefined).length;
   const webhooks = plan.operations.length + plan.webhooks.length;
-  const count = (number: number, noun: string) => `${number} ${noun}`;
+  const sum = (what: string, verb: string, expected: number, got: number) =>
+    row(what, `${expected} ${verb}`, `${got} ${verb}`);
   return [
-    row('all jobs', count(plan.jobs.length, 'known'), count(histories.size, 'known')),
-    row('history of all jobs', count(plan.jobs.length, 'ended once'), count(endedOnce.length, 'ended once')),
-    row('all webhooks', count(webhooks, 'received'), count(evidence.webhooks.length, 'received')),
-    row('all instances', count(mayRent, 'rented'), count(rented, 'rented')),
+    sum('all jobs', 'known', plan.jobs.length, histories.size),
+    sum('history of all jobs', 'ended once', plan.jobs.length, endedOnce.length),
+    sum('all webhooks', 'received', webhooks, evidence.webhooks.length),
+    sum('all instances', 'rented', mayRent, rented),
   ];
 }

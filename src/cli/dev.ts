@@ -10,6 +10,7 @@ import { packageVersion } from '../telemetry/version.js';
 import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
 import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
+import { instance } from './demo-plan.js';
 import { transitionLine } from './job-text.js';
 import {
   cliLogger,
@@ -125,15 +126,6 @@ function startScreen(
     ...(server.port === 4222 ? [] : [`--nats-url ${server.url}`]),
     ...(options.namespace ? [`--namespace ${options.namespace}`] : []),
   ].join(' ');
-  const payload = JSON.stringify({
-    instanceId: 'my-first',
-    name: 'my-first',
-    productName: 'RTX 4090 24GB',
-    templateId: 'template-123',
-    gpuNum: 1,
-    rootfsSize: 60,
-    region: 'CN-HK-01',
-  });
   const rows = [
     ['dashboard', `${http.url}  (HTTP API: ${http.url}/openapi.json)`],
     [
@@ -153,7 +145,7 @@ function startScreen(
     '',
     '  Add a job, then show it:',
     '',
-    `    npx jetfleet job add create_instance --id my-first${flags && ` ${flags}`} --data '${payload}'`,
+    `    npx jetfleet job add create_instance --id my-first${flags && ` ${flags}`} --data '${JSON.stringify(instance('my-first'))}'`,
     `    npx jetfleet job get my-first-monitor${flags && ` ${flags}`}`,
     '',
     '  What happens appears here:',

@@ -142,17 +142,13 @@ const parseLimit = (text: string) => (text === '' ? undefined : limit(text));
 
 /** `--max-instances` and `--max-gpus`, of the commands that rent. */
 export function withRentalLimits(command: Command): Command {
+  const option = (flags: string, what: string, variable: string) =>
+    new Option(flags, `${what} that may be rented at once; creates beyond are refused`)
+      .env(variable)
+      .argParser(parseLimit);
   return command
-    .addOption(
-      new Option('--max-instances <n>', 'instances that may be rented at once; creates beyond are refused')
-        .env('JETFLEET_MAX_INSTANCES')
-        .argParser(parseLimit),
-    )
-    .addOption(
-      new Option('--max-gpus <n>', 'GPUs that may be rented at once; creates beyond are refused')
-        .env('JETFLEET_MAX_GPUS')
-        .argParser(parseLimit),
-    );
+    .addOption(option('--max-instances <n>', 'instances', 'JETFLEET_MAX_INSTANCES'))
+    .addOption(option('--max-gpus <n>', 'GPUs', 'JETFLEET_MAX_GPUS'));
 }
 
 export function rentalLimitsOf({ maxInstances, maxGpus }: RentalLimits): RentalLimits {

@@ -1,4 +1,4 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger } from '../jobs/numbers.js';
@@ -6,14 +6,14 @@ import { assertOptions, assertTexts, checkText, type OptionNames } from '../jobs
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import type { Logger } from '../telemetry/logger.js';
+import { packageVersion } from '../telemetry/version.js';
 import { Access, type ApiEnv } from './access.js';
 import { DashboardFiles } from './dashboard-files.js';
 import { EventStreams } from './event-streams.js';
 import { LiveCollector } from './live-collector.js';
 import { Metrics } from './metrics.js';
-import { openApiRoute } from './openapi.js';
 import { problemOf, problemResponse } from './problem.js';
-import type { Routes } from './route.js';
+import { addRoute, type Routes } from './route.js';
 import { bulkRoutes } from './routes/bulk.js';
 import { healthRoutes, Readiness } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
@@ -172,4 +172,43 @@ function securityHeaders(): MiddlewareHandler {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value);
     }
   };
+}
+
+const documentSchema = z.looseObject({
+  openapi: z.string(),
+  info: z.looseObject({ title: z.string(), version: z.string() }),
+  paths: z.record(z.string(), z.any()),
+});
+
+/** `/openapi.json`, made from the routes that stand when it is first asked for. */
+function openApiRoute(routes: Routes): void {
+  const { app } = routes;
+  let document: object | undefined;
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A token of JETFLEET_HTTP_TOKEN; x-role says which role a path needs at least.',
+  });
+  addRoute(routes, {
+    method: 'get',
+    path: '/openapi.json',
+    tag: 'Server',
+    summary: 'This document',
+    role: 'open',
+    needsBroker: false,
+    answers: { 200: { description: 'OpenAPI 3.1', schema: documentSchema } },
+    handle: ({ c }) => {
+      document ??= app.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: {
+          title: 'Jetfleet',
+          version: packageVersion(),
+          description: 'Jobs, workers, webhooks and state machines of one queue.',
+          license: { name: 'MIT' },
+        },
+        servers: [{ url: '/' }],
+      });
+      return c.json(document);
+    },
+  });
 }

@@ -129,7 +129,14 @@ export class EventStreams {
     // A HEAD request has no body that anybody would read.
     if (c.req.raw.method === 'HEAD') return new Response(null, { headers: HEADERS });
     const holder = c.get('holder');
-    this.#assertRoom(holder);
+    const own = [...this.#open.values()].filter((each) => each === holder).length;
+    if (own >= this.#maxPerToken) {
+      throw new JetfleetError(
+        'JETFLEET_HTTP_TOO_MANY',
+        `the token has ${own} streams open, which is the limit; close some first`,
+        { retryable: true },
+      );
+    }
     const stream = new EventStream(() => this.#open.delete(stream));
     this.#open.set(stream, holder);
     try {
@@ -146,15 +153,5 @@ export class EventStreams {
 
   close(): void {
     for (const stream of this.#open.keys()) stream.end();
-  }
-
-  #assertRoom(holder: string): void {
-    const own = [...this.#open.values()].filter((each) => each === holder).length;
-    if (own < this.#maxPerToken) return;
-    throw new JetfleetError(
-      'JETFLEET_HTTP_TOO_MANY',
-      `the token has ${own} streams open, which is the limit; close some first`,
-      { retryable: true },
-    );
   }
 }

@@ -51,9 +51,7 @@ export class Guesses {
       throw new JetfleetError(
         'JETFLEET_HTTP_TOO_MANY',
         'too many wrong tokens came from this address; try again later',
-        {
-          retryable: true,
-        },
+        { retryable: true },
       );
     }
     const found = find(token);

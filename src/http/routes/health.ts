@@ -50,9 +50,7 @@ export function healthRoutes(
     summary: 'Metrics for Prometheus',
     role: 'observer',
     needsBroker: false,
-    answers: {
-      200: { description: 'Prometheus text format', schema: z.string(), mediaType: 'text/plain' },
-    },
+    answers: { 200: { description: 'Prometheus text format', schema: z.string(), mediaType: 'text/plain' } },
     handle: async ({ c }) => {
       collector.noteScrape();
       return c.body(await metrics.text(), 200, { 'content-type': metrics.contentType });

@@ -1,15 +1,18 @@
+import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
+import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
+import { type AddedJob, isTaken } from '../../queue/job-add.js';
 import { type JobVersion, noSuchJob } from '../../queue/job-lookup.js';
+import type { JobQueueService } from '../../queue/job-queue-service.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
-import { addByKey } from '../idempotency.js';
 import {
   idParams,
   jobIdSchema,
@@ -82,9 +85,7 @@ function addRoutes(routes: Routes): void {
     role: 'operator',
     headers: z.object({ 'idempotency-key': key }),
     body: { schema: newJobSchema, maxBytes: MAX_JOB_BYTES },
-    answers: {
-      201: { description: 'It is durable', schema: z.object({ id: z.string() }) },
-    },
+    answers: { 201: { description: 'It is durable', schema: z.object({ id: z.string() }) } },
     handle: async ({ c, body }) => {
       const job = defined(body) as NewJob;
       const key = c.req.header('idempotency-key');
@@ -250,4 +251,51 @@ function wantedVersion(c: Context): { ifSeq?: number } {
   const [, seq] = /^"(\d{1,16})-[a-z_]+"$/.exec(header) ?? [];
   if (seq !== undefined) return { ifSeq: Number(seq) };
   throw new ValidationError('JETFLEET_HTTP_INVALID', 'If-Match must be the ETag of a job, or *');
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * The id of the job that an `Idempotency-Key` stands for: the same key is the same job, in every process.
+ * @throws ValidationError `JETFLEET_HTTP_INVALID`
+ */
+function idOfKey(key: string): string {
+  if (!KEY.test(key)) {
+    throw new ValidationError(
+      'JETFLEET_HTTP_INVALID',
+      'Idempotency-Key must be 1 to 255 printable ASCII characters without spaces',
+    );
+  }
+  return `key-${createHash('sha256').update(key).digest('hex').slice(0, 40)}`;
+}
+
+/**
+ * Adds the job of a key, once: of many requests at the same time one adds it.
+ * @returns the job, with `known` when it was there already
+ * @throws JetfleetError `JETFLEET_HTTP_KEY_REUSED` when the key stands for another job
+ */
+async function addByKey(queue: JobQueueService, key: string, job: NewJob): Promise<AddedJob> {
+  const keyId = idOfKey(key);
+  const { type, payload, priority = JobPriority.NORMAL, id = keyId, ...options } = job;
+  try {
+    const added = await queue.addOrFind(type, payload, priority, { ...options, id });
+    if (added.known && !isAsAsked(added.known, { ...options, priority })) throw reused(id);
+    return added;
+  } catch (error) {
+    throw isTaken(error) ? reused(id) : error;
+  }
+}
+
+/** Options that are left out have defaults that may have changed since. */
+function isAsAsked(known: JobRecord, wanted: Partial<JobRecord>): boolean {
+  return (['priority', 'maxAttempts', 'timeoutMs', 'webhookUrl'] as const).every(
+    (name) => wanted[name] === undefined || wanted[name] === known[name],
+  );
+}
+
+function reused(id: string): JetfleetError {
+  return new JetfleetError(
+    'JETFLEET_HTTP_KEY_REUSED',
+    `the Idempotency-Key stands for job ${id} already, which is another one; use a new key for a new job`,
+  );
 }

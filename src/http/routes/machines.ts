@@ -138,9 +138,7 @@ export function machineRoutes(routes: Routes): void {
     ...one,
     path: '/api/v1/machines/{id}/xstate',
     summary: "A machine as XState's JSON, for Stately's editor",
-    answers: {
-      200: { description: 'The definition', schema: z.record(z.string(), z.unknown()) },
-    },
+    answers: { 200: { description: 'The definition', schema: z.record(z.string(), z.unknown()) } },
     handle: async ({ c, params: { id } }) => c.json(chartToXState(await findChart(queue, id))),
   });
 }

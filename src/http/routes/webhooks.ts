@@ -93,9 +93,7 @@ export function webhookRoutes(routes: Routes): void {
       'Send a webhook once more: a failed one under the same webhook-id, a delivered one under a new one',
     role: 'operator',
     params: idParams,
-    answers: {
-      202: { description: 'The job that delivers it', schema: z.object({ id: z.string() }) },
-    },
+    answers: { 202: { description: 'The job that delivers it', schema: z.object({ id: z.string() }) } },
     handle: async ({ c, params: { id } }) => {
       const again = await queue.rerun(sendWebhook, id);
       c.header('location', `/api/v1/webhooks/${again}`);

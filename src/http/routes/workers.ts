@@ -36,9 +36,7 @@ export function workerRoutes(routes: Routes): void {
     tag,
     summary: 'The workers that answer within half a second',
     role: 'observer',
-    answers: {
-      200: { description: 'By name', schema: z.object({ workers: z.array(workerSchema) }) },
-    },
+    answers: { 200: { description: 'By name', schema: z.object({ workers: z.array(workerSchema) }) } },
     handle: async ({ c }) => c.json({ workers: await listWorkers(queue) }),
   });
   addRoute(routes, {
