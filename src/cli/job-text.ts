@@ -112,5 +112,5 @@ function pastFailure({ state, attempt, finishedAt = '', code = '', message = '' 
 }
 
 function json(value: unknown): string | undefined {
-  return value === undefined ? undefined : JSON.stringify(value);
+  return value === undefined ? undefined : plain(JSON.stringify(value));
 }
