@@ -4,18 +4,22 @@ import { type GpuProvider, type Instance, isInstanceId, type Offer, type Templat
 import { ProviderError, type ProviderErrorClass } from './provider-error.js';
 
 /** Longest wait for one call of a provider, in milliseconds; an adapter's own limits are shorter. */
-export const PROVIDER_CALL_TIMEOUT_MS = 120_000;
+const PROVIDER_CALL_TIMEOUT_MS = 120_000;
+/** A list that is longer repeats itself, and would never end. */
+const MAX_LISTED = 1_000_000;
 
 /**
  * A provider held to its contract, whoever wrote it: each call ends by its deadline or with the caller's signal, even if
  * the provider ignores both, and an answer that is not of its kind is an error and never an absence.
  * @param callTimeoutMs limit for each call, and for each step of a list. Defaults to 120,000
  * @param onListenerFailure called with what a listener to the signal of a call throws. Defaults to nothing
+ * @param maxListed a longer list is an error. Defaults to 1,000,000
  */
 export function checkedProvider(
   provider: GpuProvider,
   callTimeoutMs = PROVIDER_CALL_TIMEOUT_MS,
   onListenerFailure: (error: unknown) => void = () => {},
+  maxListed = MAX_LISTED,
 ): GpuProvider {
   const guarded = (signal: AbortSignal) => guardedSignal(signal, onListenerFailure);
   const within = <T>(
@@ -42,12 +46,13 @@ export function checkedProvider(
     get: (id, signal) =>
       within('get', signal, async (ended) => {
         const instance = await provider.get(id, ended);
-        return check('get', instance, instance === null || instance?.id === id);
+        return check('get', instance, instance === null || (isInstance(instance) && instance.id === id));
       }),
     findByName: (name, signal) =>
       within('findByName', signal, async (ended) => {
         const found = await provider.findByName(name, ended);
-        return check('findByName', found, Array.isArray(found) && found.every(isInstance));
+        const isNamed = (each: unknown) => isInstance(each) && each.name === name;
+        return check('findByName', found, Array.isArray(found) && found.every(isNamed));
       }),
     list,
     delete: (id, signal) => within('delete', signal, (ended) => provider.delete(id, ended)),
@@ -73,23 +78,28 @@ export function checkedProvider(
     filter: Parameters<GpuProvider['list']>[0],
     signal?: AbortSignal,
   ): AsyncGenerator<Instance> {
+    const { namePrefix = '' } = filter ?? {};
     const ended = new AbortController();
     const onAbort = () => ended.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    const instances = provider.list(filter, guarded(ended.signal))[Symbol.asyncIterator]();
+    let instances: AsyncIterator<Instance> | undefined;
     try {
-      for (;;) {
-        const step = await within('list', signal, () => instances.next());
+      for (let shown = 0; shown < maxListed; shown++) {
+        const step = await within('list', signal, async () => {
+          instances ??= provider.list(filter, guarded(ended.signal))[Symbol.asyncIterator]();
+          return instances.next();
+        });
         if (step.done) return;
         // As the contract says: what cannot be read is left out, and fails no other.
-        if (isInstance(step.value)) yield step.value;
+        if (isInstance(step.value) && step.value.name.startsWith(namePrefix)) yield step.value;
       }
+      throw new ProviderError(late('list'), `${provider.name} list did not end after ${maxListed} instances`);
     } finally {
       signal?.removeEventListener('abort', onAbort);
       ended.abort();
       // Not awaited: a list that hangs would hold its reader back.
-      instances.return?.().catch(() => {});
+      instances?.return?.().catch(() => {});
     }
   }
 }
@@ -99,7 +109,7 @@ function late(name: keyof GpuProvider): ProviderErrorClass {
   return name === 'create' ? 'ambiguous' : 'transient';
 }
 
-function isInstance(value: unknown): boolean {
+function isInstance(value: unknown): value is Instance {
   const { id, name, status } = (value ?? {}) as Partial<Instance>;
   return isInstanceId(id) && typeof name === 'string' && typeof status === 'string';
 }

@@ -105,6 +105,8 @@ test.each<[string, unknown, (provider: GpuProvider) => Promise<unknown>]>([
   ['get gives nothing', undefined, (provider) => provider.get('i-1')],
   ['get gives another instance', { ...INSTANCE, id: 'i-2' }, (provider) => provider.get('i-1')],
   ['get gives text', 'i-1', (provider) => provider.get('i-1')],
+  ['get gives an instance without a status', { id: 'i-1', name: 'a' }, (provider) => provider.get('i-1')],
+  ['findByName gives one of another name', [INSTANCE], (provider) => provider.findByName('jetfleet')],
   ['findByName gives nothing', undefined, (provider) => provider.findByName('a')],
   ['findByName gives null', null, (provider) => provider.findByName('a')],
   ['findByName gives an odd element', [null], (provider) => provider.findByName('a')],
@@ -142,6 +144,23 @@ test('what is as agreed passes unchanged', async () => {
 
 test.each([undefined, null, 'x', {}, { ...INSTANCE, id: 7 }])('%j in a list is left out', async (element) => {
   expect(await collect(checkedProvider(providerThat(() => element)).list())).toEqual([]);
+});
+
+test('what does not have the prefix is no part of a list', async () => {
+  const provider = checkedProvider(providerThat(() => INSTANCE));
+  expect(await collect(provider.list({ namePrefix: 'jetfleet-b' }))).toEqual([]);
+  expect(await collect(provider.list({ namePrefix: 'jetfleet-' }))).toEqual([INSTANCE]);
+});
+
+test('a list that repeats itself for ever ends', async () => {
+  const provider = providerThat(() => INSTANCE);
+  provider.list = () => ({
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false, value: INSTANCE }) }),
+  });
+  const readOn = async () => {
+    for await (const _ of checkedProvider(provider, undefined, undefined, 1_000).list());
+  };
+  expect(await errorClassOf(readOn())).toBe('transient');
 });
 
 test('a reader that leaves a list ends it', async () => {
