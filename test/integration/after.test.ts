@@ -26,6 +26,11 @@ const bake = defineJob({
       ? [note.next(`${job.payload} took ${job.result}`, { idSuffix: 'note' })]
       : [note.next(`${job.id} is ${job.state}`, { idSuffix: 'note', priority: 'low' })],
 });
+/** Its handler returns a Date. */
+const dated = defineJob({
+  type: 'dated',
+  after: (job) => [note.next(typeof Object(job).result, { idSuffix: 'note' })],
+});
 /** Without a handler: it waits until the test ends it. */
 const idle = defineJob({ type: 'idle', after: (job) => [note.next(job.state, { idSuffix: 'note' })] });
 const careless = defineJob({
@@ -51,6 +56,7 @@ beforeAll(async () => {
       return payload.length;
     })
     .handle(note, ({ id, payload }) => void notes.set(id, payload))
+    .handle(dated, () => new Date(0))
     .handle(careless, () => 'done');
   fleet.workers.push(worker);
   await worker.start();
@@ -84,6 +90,11 @@ describe('what follows from a job by its type', () => {
       priority: 'high',
     });
     expect((await fleet.queue.getJob(id))?.next).toMatchObject([{ type: 'note', id: `${id}-note` }]);
+  });
+
+  it('is asked by what the record stores of a result, not by what the handler returned', async () => {
+    const { id } = await fleet.queue.add(dated, 1);
+    expect(await noted(`${id}-note`)).toMatchObject({ payload: 'string' });
   });
 
   it('is added when it fails, under another id each time that it is retried', async () => {

@@ -26,10 +26,8 @@ export function outcomeRecord(
   facts: TransitionFacts,
 ): JobRecord {
   try {
-    assertResultSize('result', context.outcome?.kind === 'completed' ? context.outcome.result : undefined);
-    assertResultSize('checkpoint', context.checkpoint);
     const delayMs = delayOf(state, context, retry);
-    const record = transitionRecord(before, state, context, {
+    const record = transitionRecord(before, state, asStored(context, before), {
       ...facts,
       ...(delayMs !== undefined && { delayMs }),
     });
@@ -49,17 +47,27 @@ function delayOf(
   return Math.min(retryDelayMs(attempt, retry, error?.retryAfterMs), MAX_DELAY_MS);
 }
 
+/** What follows from a job here is asked by what anybody else would read of it. */
+function asStored(transition: Transition, before: JobRecord): Transition {
+  const { checkpoint, outcome } = transition;
+  const isLeft = outcome?.kind === 'completed' && outcome.result !== undefined;
+  return {
+    ...transition,
+    ...(checkpoint !== before.checkpoint && { checkpoint: jsonValue('checkpoint', checkpoint) }),
+    ...(isLeft && { outcome: { ...outcome, result: jsonValue('result', outcome.result) } }),
+  };
+}
+
 /**
- * Checks what a handler leaves on its record. `undefined` is nothing.
- * @returns its JSON
+ * What a handler leaves on its record, as JSON carries it: a Date as its text, and nothing that the handler goes on to change.
  * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB of JSON, `JETFLEET_RESULT_INVALID` without a JSON form
  */
-export function assertResultSize(what: string, value: unknown): string | undefined {
+export function jsonValue(what: string, value: unknown): unknown {
   if (value === undefined) return undefined;
   const text = jsonOf(what, value);
   if (text === undefined) throw noJson(what, `it is a ${typeof value}`);
   const bytes = Buffer.byteLength(text);
-  if (bytes <= MAX_RESULT_BYTES) return text;
+  if (bytes <= MAX_RESULT_BYTES) return JSON.parse(text) as unknown;
   throw new ValidationError(
     'JETFLEET_RESULT_TOO_LARGE',
     `the ${what} has ${bytes} bytes, the limit is ${MAX_RESULT_BYTES}; store large data elsewhere and keep a reference`,

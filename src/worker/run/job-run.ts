@@ -19,7 +19,7 @@ import {
   publishFollowUps,
   writeEvent,
 } from '../outcome/job-writes.js';
-import { assertResultSize, outcomeRecord, reportFailure } from '../outcome/outcome-record.js';
+import { jsonValue, outcomeRecord, reportFailure } from '../outcome/outcome-record.js';
 import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
 import type { HeldJob, WorkerServices } from '../worker-services.js';
 import { Attempt, type AttemptedJob } from './attempt.js';
@@ -107,9 +107,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   }
 
   async #saveCheckpoint(value: unknown): Promise<void> {
-    const text = assertResultSize('checkpoint', value);
-    // As it is now: the handler may go on to change it.
-    const checkpoint: unknown = text === undefined ? undefined : JSON.parse(text);
+    const checkpoint = jsonValue('checkpoint', value);
     await this.#exclusively(async () => {
       this.#attempt.assertUnderWay();
       await this.#append({
