@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import {
   CLUSTERS,
   PRODUCTS,
@@ -8,7 +7,7 @@ import {
   TEMPLATES,
 } from './catalogue.js';
 import type { Fault, Faults, FaultTarget } from './faults.js';
-import type { SimulatedInstance, SimulatedInstances } from './instances.js';
+import { createSchema, type SimulatedInstance, type SimulatedInstances } from './instances.js';
 
 /** One request to the API, as it came. Headers are left out, since they hold the key. */
 export interface RequestRecord {
@@ -30,49 +29,6 @@ export interface Answer {
 /** The answer is that the connection breaks. */
 export const RESET = Symbol('reset');
 export type Reply = Answer | typeof RESET;
-
-const createSchema = z.looseObject({
-  name: z.string().max(255).default(''),
-  productId: z.string().min(1),
-  gpuNum: z.int().min(1).max(8),
-  rootfsSize: z.int().min(10).max(6144),
-  imageUrl: z.string().min(1).max(500),
-  kind: z.enum(['gpu', 'cpu']),
-  imageAuth: z
-    .string()
-    .regex(/^([^:]+:.+)?$/, 'must read "username:password"')
-    .optional(),
-  imageAuthId: z
-    .string()
-    .default('')
-    .refine((id) => id === '' || REGISTRY_AUTHS.some((auth) => auth.id === id), 'no such registry auth'),
-  ports: z
-    .string()
-    .regex(/^(\d{1,5}\/(tcp|http)(, ?\d{1,5}\/(tcp|http)){0,14})?$/, 'must read "80/http, 3306/tcp"')
-    .refine((ports) => !/\b222[234]\//.test(ports), 'ports 2222 to 2224 are reserved')
-    .default(''),
-  envs: z
-    .array(z.object({ key: z.string().min(1).max(511), value: z.string().max(4095) }))
-    .max(100)
-    .default([]),
-  command: z.string().max(2047).default(''),
-  entrypoint: z.string().max(2047).default(''),
-  minCudaVersion: z
-    .string()
-    .regex(/^(\d+\.\d+)?$/, 'must read "12.4"')
-    .optional(),
-  tools: z
-    .array(
-      z.object({ name: z.enum(['Jupyter']), port: z.string().regex(/^\d+$/), type: z.enum(['tcp', 'http']) }),
-    )
-    .default([]),
-  networkStorages: z
-    .array(z.object({ Id: z.string(), mountPoint: z.string().default('/network') }))
-    .max(30)
-    .default([]),
-  clusterId: z.string().default(''),
-  billingMode: z.enum(['onDemand', 'monthly', 'spot']).default('onDemand'),
-});
 
 /** Novita's routes over simulated instances, and the faults that change what these do. */
 export class SimulatedApi {

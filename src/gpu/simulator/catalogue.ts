@@ -15,21 +15,6 @@ export interface SimulatedProduct {
   spotPrice?: number;
 }
 
-export interface SimulatedTemplate {
-  Id: string;
-  name: string;
-  image: string;
-  /** The id of one of {@link REGISTRY_AUTHS}, or empty. */
-  imageAuth: string;
-  startCommand: string;
-  entrypoint: string;
-  minCudaVersion: string;
-  ports: { type: string; ports: number[] }[];
-  envs: { key: string; value: string }[];
-  tools: { name: string; describe: string; port: number; type: string }[];
-  volumes: { type: string; id?: string; size: number; mountPath: string }[];
-}
-
 /** The logins for private registries that the account has stored. */
 export const REGISTRY_AUTHS = [
   {
@@ -92,7 +77,7 @@ export const PRODUCTS: readonly SimulatedProduct[] = [
   },
 ];
 
-export const TEMPLATES: readonly SimulatedTemplate[] = [
+export const TEMPLATES = [
   {
     ...PLAIN,
     Id: 'template-123',

@@ -17,26 +17,26 @@ const route = z
 const status = z.int().min(400).max(599);
 const delayMs = z.int().min(0).max(MAX_DELAY_MS);
 
+const fault = <K extends string, S extends z.ZodRawShape>(kind: K, shape: S) =>
+  z.strictObject({ kind: z.literal(kind), ...shape, ...common });
+
 const faultSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('error_after_create'), status: status.default(500), ...common }),
-  z.strictObject({ kind: z.literal('reset_after_create'), ...common }),
+  fault('error_after_create', { status: status.default(500) }),
+  fault('reset_after_create', {}),
   /** The connection breaks before anything is carried out. */
-  z.strictObject({ kind: z.literal('reset'), route, ...common }),
+  fault('reset', { route }),
   /** Create refuses a name that an instance has which is not removed yet. Without it names may repeat. */
-  z.strictObject({ kind: z.literal('name_taken'), status: status.default(409), ...common }),
-  z.strictObject({
-    kind: z.literal('error'),
+  fault('name_taken', { status: status.default(409) }),
+  fault('error', {
     status: status.default(500),
     code: z.string().default('UNKNOWN'),
     message: z.string().default('simulated fault'),
     /** Sent instead of Novita's envelope: text as it is, anything else as JSON. */
     body: z.json().optional(),
     route,
-    ...common,
   }),
   /** An answer word for word, such as one of a gateway: `{status: 404, body: '<html>'}`, `{body: {code: 500, reason: 'INTERNAL'}}`. */
-  z.strictObject({
-    kind: z.literal('answer'),
+  fault('answer', {
     /** Redirects want a `location` among the headers. */
     status: z.int().min(200).max(599).default(200),
     headers: z.record(z.string(), z.string()).default({}),
@@ -49,78 +49,48 @@ const faultSchema = z.discriminatedUnion('kind', [
     /** After the body one more space comes every so many milliseconds, and the answer never ends. */
     dribbleMs: delayMs.min(1).optional(),
     route,
-    ...common,
   }),
-  z.strictObject({ kind: z.literal('list_lag'), lagMs: delayMs.default(1_000), ...common }),
+  fault('list_lag', { lagMs: delayMs.default(1_000) }),
   /** A single read of a new instance says `RESOURCE_NOT_FOUND` for a time. */
-  z.strictObject({ kind: z.literal('read_lag'), lagMs: delayMs.default(1_000), ...common }),
+  fault('read_lag', { lagMs: delayMs.default(1_000) }),
   /** The instance's id is a number beyond 2^53, sent without quotes. */
-  z.strictObject({ kind: z.literal('numeric_id'), ...common }),
-  z.strictObject({
-    kind: z.literal('capped_pages'),
+  fault('numeric_id', {}),
+  fault('capped_pages', {
     /** Most instances that a page of the list has, whatever is asked for. */
     size: z.int().min(1).max(100).default(50),
     /** Whether the answer goes on counting all of them in `total`. */
     total: z.boolean().default(false),
     /** What comes after the last page: nothing, or the last page for ever. */
     pastEnd: z.enum(['empty', 'repeat']).default('empty'),
-    ...common,
   }),
-  z.strictObject({
-    kind: z.literal('odd_elements'),
+  fault('odd_elements', {
     /** Put into each page of the list, before what belongs there. */
     elements: z
       .array(z.json())
       .min(1)
       .default([null, { id: 'foreign', status: null, clusterId: 7, portMappings: {} }]),
-    ...common,
   }),
-  z.strictObject({
-    kind: z.literal('no_capacity'),
-    /** Whether products go on offering what create then refuses. */
-    advertised: z.boolean().default(false),
-    ...common,
-  }),
-  z.strictObject({ kind: z.literal('stuck_pulling'), ...common }),
-  z.strictObject({
-    kind: z.literal('start_failed'),
-    message: z.string().min(1).default('failed to pull the image'),
-    ...common,
-  }),
-  z.strictObject({
-    kind: z.literal('unhealthy'),
+  /** `advertised`: products go on offering what create then refuses. */
+  fault('no_capacity', { advertised: z.boolean().default(false) }),
+  fault('stuck_pulling', {}),
+  fault('start_failed', { message: z.string().min(1).default('failed to pull the image') }),
+  fault('unhealthy', {
     /** Time from `running` on for which the state is reported. Defaults to no limit. */
     forMs: delayMs.optional(),
     state: z.string().min(1).default('unhealthy'),
-    ...common,
   }),
-  z.strictObject({
-    kind: z.literal('delete_lag'),
-    /** Time from the answer to the removal. Another delete that no such fault holds back is carried out at once. */
-    lagMs: delayMs.default(1_000),
-    ...common,
-  }),
-  z.strictObject({
-    kind: z.literal('rate_limited'),
-    /** The header as it is sent: seconds, or an HTTP date. */
-    retryAfter: z.union([z.int().min(0), z.string()]).default(1),
-    route,
-    ...common,
-  }),
-  z.strictObject({
-    kind: z.literal('slow'),
+  /** `lagMs`: from the answer to the removal. Another delete that no such fault holds back is carried out at once. */
+  fault('delete_lag', { lagMs: delayMs.default(1_000) }),
+  /** `retryAfter`: the header as it is sent, seconds or an HTTP date. */
+  fault('rate_limited', { retryAfter: z.union([z.int().min(0), z.string()]).default(1), route }),
+  fault('slow', {
     delayMs: delayMs.default(1_000),
     /** `after`: carried out at once, answered late. `before`: carried out late, even if the caller has left. */
     when: z.enum(['before', 'after']).default('after'),
     route,
-    ...common,
   }),
-  z.strictObject({
-    kind: z.literal('vanish'),
-    /** Age from which an instance disappears, at the next request, as if somebody else had deleted it. */
-    afterMs: delayMs.default(0),
-    ...common,
-  }),
+  /** `afterMs`: the age from which an instance disappears, at the next request, as if somebody else had deleted it. */
+  fault('vanish', { afterMs: delayMs.default(0) }),
 ]);
 
 /** In the order of docs/simulator.md. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { SimulatedCluster, SimulatedProduct } from './catalogue.js';
+import { z } from 'zod';
+import { REGISTRY_AUTHS, type SimulatedCluster, type SimulatedProduct } from './catalogue.js';
 
 /** How long an instance of the simulator takes over each step, in milliseconds. */
 export interface SimulatorTimings {
@@ -17,7 +18,7 @@ export interface SimulatorTimings {
   forgottenAfterMs: number;
 }
 
-export const DEFAULT_TIMINGS: Readonly<SimulatorTimings> = {
+const DEFAULT_TIMINGS: Readonly<SimulatorTimings> = {
   creatingAfterMs: 50,
   pullingAfterMs: 100,
   runningAfterMs: 300,
@@ -37,18 +38,55 @@ export interface LedgerEntry {
   name: string;
 }
 
-export interface InstanceSpec {
-  name: string;
+/** What a create takes. */
+export const createSchema = z.object({
+  name: z.string().max(255).default(''),
+  productId: z.string().min(1),
+  gpuNum: z.int().min(1).max(8),
+  rootfsSize: z.int().min(10).max(6144),
+  imageUrl: z.string().min(1).max(500),
+  kind: z.enum(['gpu', 'cpu']),
+  imageAuth: z
+    .string()
+    .regex(/^([^:]+:.+)?$/, 'must read "username:password"')
+    .optional(),
+  imageAuthId: z
+    .string()
+    .default('')
+    .refine((id) => id === '' || REGISTRY_AUTHS.some((auth) => auth.id === id), 'no such registry auth'),
+  ports: z
+    .string()
+    .regex(/^(\d{1,5}\/(tcp|http)(, ?\d{1,5}\/(tcp|http)){0,14})?$/, 'must read "80/http, 3306/tcp"')
+    .refine((ports) => !/\b222[234]\//.test(ports), 'ports 2222 to 2224 are reserved')
+    .default(''),
+  envs: z
+    .array(z.object({ key: z.string().min(1).max(511), value: z.string().max(4095) }))
+    .max(100)
+    .default([]),
+  command: z.string().max(2047).default(''),
+  entrypoint: z.string().max(2047).default(''),
+  minCudaVersion: z
+    .string()
+    .regex(/^(\d+\.\d+)?$/, 'must read "12.4"')
+    .optional(),
+  tools: z
+    .array(
+      z.object({ name: z.enum(['Jupyter']), port: z.string().regex(/^\d+$/), type: z.enum(['tcp', 'http']) }),
+    )
+    .default([]),
+  networkStorages: z
+    .array(z.object({ Id: z.string(), mountPoint: z.string().default('/network') }))
+    .max(30)
+    .default([]),
+  clusterId: z.string().default(''),
+  billingMode: z.enum(['onDemand', 'monthly', 'spot']).default('onDemand'),
+});
+
+/** An instance as it was asked for, and what faults decided when it was made. */
+export interface InstanceSpec extends Omit<z.output<typeof createSchema>, 'ports'> {
   product: SimulatedProduct;
   cluster: SimulatedCluster;
-  gpuNum: number;
-  rootfsSize: number;
-  imageUrl: string;
-  command: string;
   ports: { port: number; type: string }[];
-  envs: { key: string; value: string }[];
-  billingMode: string;
-  /** Decided by faults when the instance is made. */
   stuckPulling: boolean;
   startFailure?: string;
   /** What is reported while it runs, for a time or for ever. */
@@ -56,12 +94,10 @@ export interface InstanceSpec {
   listLagMs: number;
   readLagMs: number;
   hasNumericId: boolean;
-  imageAuthId: string;
-  entrypoint: string;
 }
 
-/** The order that an instance follows; where it stands in it is a matter of the time since. */
-type Order = 'create' | 'start' | 'restart' | 'stop' | 'delete';
+/** The order that an instance follows; where it stands in it is a matter of the time since. `vanish`: taken away from outside. */
+type Order = 'create' | 'start' | 'restart' | 'stop' | 'delete' | 'vanish';
 
 export interface SimulatedInstance extends InstanceSpec {
   readonly id: string;
@@ -70,8 +106,6 @@ export interface SimulatedInstance extends InstanceSpec {
   orderedAtMs: number;
   startedAtMs: number;
   stoppedAtMs: number;
-  /** Taken away from outside, without a delete. */
-  vanished: boolean;
 }
 
 const MAX_LEDGER_ENTRIES = 100_000;
@@ -108,7 +142,6 @@ export class SimulatedInstances {
       orderedAtMs: now,
       startedAtMs: 0,
       stoppedAtMs: 0,
-      vanished: false,
     };
     this.#instances.set(instance.id, instance);
     this.#newestFirst = undefined;
@@ -145,8 +178,9 @@ export class SimulatedInstances {
   status(instance: SimulatedInstance): string | undefined {
     const elapsedMs = Date.now() - instance.orderedAtMs;
     const { stoppedAfterMs, removedAfterMs, forgottenAfterMs, runningAfterMs } = this.#timings;
-    if (instance.vanished) return undefined;
     switch (instance.order) {
+      case 'vanish':
+        return undefined;
       case 'delete':
         if (elapsedMs >= forgottenAfterMs) return undefined;
         if (elapsedMs >= removedAfterMs) return 'removed';
@@ -201,7 +235,7 @@ export class SimulatedInstances {
 
   /** Takes an instance away from outside. It is no action of the API's caller, so it is not in the ledger. */
   vanish(instance: SimulatedInstance): void {
-    instance.vanished = true;
+    instance.order = 'vanish';
     this.#leaving.add(instance);
     this.#lateDeletes.delete(instance);
   }

@@ -44,34 +44,17 @@ export interface RequestLog {
   count(route?: string): number;
 }
 
-/** A running simulated provider that speaks Novita's API v1. */
-export interface Simulator extends AsyncDisposable {
-  /** Base URL for `createNovitaProvider`. */
-  readonly url: string;
-  readonly port: number;
-  readonly apiKey: string;
-  /** Every action carried out, oldest first. */
-  readonly ledger: readonly LedgerEntry[];
-  readonly requests: RequestLog;
-  readonly faults: Faults;
-  /** The instances that are not removed: what the account is paying for. */
-  live(): { id: string; name: string; status: string; region: string }[];
-  /** Ends every connection, the held-back answers included. Idempotent. */
-  stop(): Promise<void>;
-}
-
 /**
  * Starts a simulated provider. Besides the API it serves, without a key, `GET|POST|DELETE /_simulator/faults`
  * (`DELETE` takes `?id=`) and `GET /_simulator/ledger`, so that programs in any language can inject faults.
  * @throws Error when the port cannot be used
  */
-export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = new SimulatorServer(options);
-  await simulator.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-  return simulator;
+export function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  return Simulator.start(options);
 }
 
-class SimulatorServer implements Simulator {
+/** A running simulated provider that speaks Novita's API v1. */
+export class Simulator implements AsyncDisposable {
   readonly apiKey: string;
   readonly faults = new Faults();
   readonly requests: RequestLog;
@@ -84,7 +67,11 @@ class SimulatorServer implements Simulator {
   readonly #stopping = new AbortController();
   #url = '';
 
-  constructor({ apiKey = DEFAULT_SIMULATOR_API_KEY, timings, logger = silentLogger }: SimulatorOptions) {
+  private constructor({
+    apiKey = DEFAULT_SIMULATOR_API_KEY,
+    timings,
+    logger = silentLogger,
+  }: SimulatorOptions) {
     this.apiKey = apiKey;
     this.#instances = new SimulatedInstances(timings);
     this.#api = new SimulatedApi(this.#instances, this.faults);
@@ -100,6 +87,17 @@ class SimulatorServer implements Simulator {
     this.#server.keepAliveTimeout = IDLE_MS;
   }
 
+  static async start(options: SimulatorOptions): Promise<Simulator> {
+    const simulator = new Simulator(options);
+    const server = simulator.#server;
+    await once(server.listen(options.port ?? 0, options.host ?? '127.0.0.1'), 'listening');
+    const { family, address, port } = server.address() as AddressInfo;
+    simulator.#url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    simulator.#logger.info({ url: simulator.#url }, 'simulated provider is up');
+    return simulator;
+  }
+
+  /** Base URL for `createNovitaProvider`. */
   get url(): string {
     return this.#url;
   }
@@ -108,10 +106,12 @@ class SimulatorServer implements Simulator {
     return Number(new URL(this.#url).port);
   }
 
+  /** Every action carried out, oldest first. */
   get ledger(): readonly LedgerEntry[] {
     return this.#instances.ledger;
   }
 
+  /** The instances that are not removed: what the account is paying for. */
   live(): { id: string; name: string; status: string; region: string }[] {
     return this.#instances.live().map((instance) => ({
       id: instance.id,
@@ -121,13 +121,7 @@ class SimulatorServer implements Simulator {
     }));
   }
 
-  async listen(port: number, host: string): Promise<void> {
-    await once(this.#server.listen(port, host), 'listening');
-    const address = this.#server.address() as AddressInfo;
-    this.#url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
-    this.#logger.info({ url: this.#url }, 'simulated provider is up');
-  }
-
+  /** Ends every connection, the held-back answers included. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await new Promise<void>((resolve) => {
@@ -169,34 +163,28 @@ class SimulatorServer implements Simulator {
   async #answerWithFaults(request: RequestRecord): Promise<Reply> {
     const target = this.#api.targetOf(request);
     const slow = this.faults.take('slow', target);
-    if (slow?.when === 'before') await this.#delay(slow.delayMs);
+    const wait = () => delay(slow?.delayMs, undefined, { signal: this.#stopping.signal });
+    if (slow?.when === 'before') await wait();
     if (this.faults.take('reset', target)) return RESET;
-    const reply = this.#refusal(target) ?? this.#scripted(target, request);
-    if (slow?.when === 'after') await this.#delay(slow.delayMs);
+    const reply = this.#replyTo(request, target);
+    if (slow?.when === 'after') await wait();
     return reply;
   }
 
-  #refusal(target: FaultTarget): Reply | undefined {
+  #replyTo(request: RequestRecord, target: FaultTarget): Reply {
     const limited = this.faults.take('rate_limited', target);
     if (limited) {
       const headers = { 'retry-after': String(limited.retryAfter) };
       return { ...refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'), headers };
     }
     const error = this.faults.take('error', target);
-    if (!error) return undefined;
-    const { status, code, message, body } = error;
-    return body === undefined ? refuse(status, code, message) : { status, body };
-  }
-
-  /** What the API answers, or what is put in its place. */
-  #scripted(target: FaultTarget, request: RequestRecord): Reply {
+    if (error) {
+      const { status, code, message, body } = error;
+      return body === undefined ? refuse(status, code, message) : { status, body };
+    }
     const scripted = this.faults.take('answer', target);
-    const reply = scripted?.when === 'instead' ? undefined : this.#api.answer(request);
-    return scripted ?? reply ?? RESET;
-  }
-
-  #delay(delayMs: number): Promise<void> {
-    return delay(delayMs, undefined, { signal: this.#stopping.signal });
+    const reply = scripted?.when === 'instead' ? RESET : this.#api.answer(request);
+    return scripted ?? reply;
   }
 
   #control(route: string, query: Record<string, string>, body: unknown): Answer {
