@@ -91,7 +91,7 @@ const WALK: readonly (readonly [title: string, steps: readonly (readonly [file: 
           'The `send_webhook` job is taken as above. Its chart runs as an actor.',
         ],
         ['machines/send-webhook.ts', 'The chart.'],
-        ['src/webhooks/send-webhook.ts', 'What its chart calls.'],
+        ['src/webhooks/webhooks.ts', 'What its chart calls.'],
         ['src/webhooks/webhook-client.ts', 'One attempt: address, request, answer.'],
         ['src/webhooks/endpoint-guard.ts', 'Whether the address may be reached.'],
         ['src/webhooks/signature.ts', 'The signature.'],

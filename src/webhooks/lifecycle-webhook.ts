@@ -1,4 +1,5 @@
 import { createInstance, monitorInstance } from '../instances/jobs.js';
+import { defined } from '../jobs/defined.js';
 import type { NextJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
@@ -79,25 +80,20 @@ function endOf({ status, state }: JobRecord): EndStatus {
 function aboutJob(record: JobRecord): JobWebhook {
   const { id: jobId, type: jobType, createdAt } = record;
   const status = endOf(record);
-  const timestamp = endedAt(record);
-  return {
-    type: `job.${status}`,
-    timestamp,
-    data: { jobId, jobType, status, ...elapsed(firstTime(createdAt), timestamp), ...whatWentWrong(record) },
-  };
+  const { timestamp, ...ended } = endFacts(record, createdAt);
+  return { type: `job.${status}`, timestamp, data: { jobId, jobType, status, ...ended } };
 }
 
-function instanceStatus(record: JobRecord): InstanceStatus | undefined {
-  const end = endOf(record);
-  if (record.type === createInstance.type) return end === 'completed' ? undefined : 'failed';
-  return end === 'completed' ? 'running' : end;
-}
+/** How a monitor ended, in the words of its instance. */
+const OF_MONITOR = { completed: 'running', failed: 'failed', timeout: 'timeout' } as const;
 
 function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
-  const status = instanceStatus(record);
-  if (!status) return undefined;
+  const end = endOf(record);
+  const isCreate = record.type === createInstance.type;
+  if (isCreate && end === 'completed') return undefined;
+  const status = isCreate ? 'failed' : OF_MONITOR[end];
   const payload = asObject(record.payload);
-  const timestamp = endedAt(record);
+  const { timestamp, ...ended } = endFacts(record, payload.startTime, record.createdAt);
   const instanceId = firstText(payload.instanceId);
   // A create that failed after its instance was made knows the instance from what it left behind.
   const novitaInstanceId = firstText(
@@ -109,27 +105,26 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
     type: `instance.${status}`,
     timestamp,
     data: {
-      ...(instanceId !== undefined && { instanceId }),
+      ...defined({ instanceId }),
       status,
-      ...(novitaInstanceId !== undefined && { novitaInstanceId }),
-      ...elapsed(firstTime(payload.startTime, record.createdAt), timestamp),
-      ...whatWentWrong(record),
+      ...defined({ novitaInstanceId }),
+      ...ended,
       jobId: record.id,
     },
   };
 }
 
-function endedAt({ finishedAt, updatedAt }: JobRecord): string {
-  return finishedAt ?? updatedAt;
-}
-
-function elapsed(fromMs: number, until: string): { elapsedTime?: number } {
-  const elapsedTime = Math.max(0, Date.parse(until) - fromMs);
-  return Number.isNaN(elapsedTime) ? {} : { elapsedTime };
-}
-
-function whatWentWrong({ error }: JobRecord): { error?: string; errorCode?: string } {
-  return error ? { error: error.message, errorCode: error.code } : {};
+/** @param starts times from which the operation is counted, the first that can be read */
+function endFacts({ finishedAt, updatedAt, error }: JobRecord, ...starts: unknown[]) {
+  const timestamp = finishedAt ?? updatedAt;
+  const times = starts.map((value) => (typeof value === 'string' ? Date.parse(value) : Number.NaN));
+  const fromMs = times.find((time) => !Number.isNaN(time)) ?? Number.NaN;
+  const elapsedTime = Math.max(0, Date.parse(timestamp) - fromMs);
+  return {
+    timestamp,
+    ...(!Number.isNaN(elapsedTime) && { elapsedTime }),
+    ...(error && { error: error.message, errorCode: error.code }),
+  };
 }
 
 function isUsable(value: unknown): value is string {
@@ -142,9 +137,4 @@ function asObject(value: unknown): Record<string, unknown> {
 
 function firstText(...values: unknown[]): string | undefined {
   return values.find((value): value is string => typeof value === 'string' && value !== '');
-}
-
-function firstTime(...values: unknown[]): number {
-  const times = values.map((value) => (typeof value === 'string' ? Date.parse(value) : Number.NaN));
-  return times.find((time) => !Number.isNaN(time)) ?? Number.NaN;
 }

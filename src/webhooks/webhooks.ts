@@ -1,10 +1,12 @@
+import { fromPromise } from 'xstate';
+import { sendWebhookMachine } from '../../machines/index.js';
+import { defined } from '../jobs/defined.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
-import type { WorkerExtension } from '../worker/extension.js';
+import type { HeldJobOf, WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
 import { sendWebhook } from './jobs.js';
-import { sendWebhookRun } from './send-webhook.js';
 import { parseWebhookSecret } from './signature.js';
-import { createWebhookClient, type WebhookClientOptions } from './webhook-client.js';
+import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from './webhook-client.js';
 
 export interface WebhooksOptions extends WebhookClientOptions {
   /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */
@@ -35,10 +37,30 @@ export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
     install({ heldJob }) {
       const client = createWebhookClient(clientOptions);
       return {
-        handlers: [handled(sendWebhook, sendWebhookRun({ client, secrets, heldJob }))],
+        handlers: [handled(sendWebhook, deliveringWith(client, secrets, heldJob))],
         checkWebhookUrl: client.check,
         close: () => client.close(),
       };
     },
   };
+}
+
+/** Delivers a webhook under the job's id, which is the same for every try. */
+function deliveringWith(client: WebhookClient, secrets: readonly string[], heldJob: HeldJobOf) {
+  return sendWebhookMachine.provide({
+    actors: {
+      deliver: fromPromise(
+        async ({
+          input: {
+            jobId,
+            payload: { url, payload, headers },
+          },
+        }) => {
+          const { signal } = heldJob(jobId);
+          const body = JSON.stringify(payload);
+          return client.deliver({ url, body, id: jobId, secrets, signal, ...defined({ headers }) });
+        },
+      ),
+    },
+  });
 }
