@@ -26,7 +26,7 @@ export function instanceNameFor({ id, createdAt, redrives = 0 }: NamedJob, names
 }
 
 /** A record that claims more lives than any job has had is not believed further. */
-const MAX_LIVES = 1_000;
+export const MAX_LIVES = 1_000;
 
 /** The names under which a job rents, in its present life first, then in those before its redrives. */
 export function instanceNamesOf(job: NamedJob, namespace = ''): string[] {

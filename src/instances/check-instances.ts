@@ -6,11 +6,10 @@ import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import type { ResourceCheck, ResourceCheckOf } from '../upkeep/resource-check.js';
-import { deletesAfter, givesUpInstance } from './compensation.js';
 import { deleteOrphan, isBeingDeleted } from './delete-orphan.js';
 import type { KnownInstance } from './instance-directory.js';
-import { monitorInstance } from './jobs.js';
-import { instanceNameOf, OwnerSearch } from './owner-search.js';
+import { deletesAfter, givenUpBy, instanceNameOf, monitorInstance } from './jobs.js';
+import { OwnerSearch } from './owner-search.js';
 
 export interface InstanceCheckOptions {
   /** How old an instance must be before it is judged, in milliseconds. Defaults to ten minutes. */
@@ -174,6 +173,6 @@ async function judge(
 async function judgeByMonitor(broker: Broker, { next = [] }: JobRecord): Promise<Verdict | undefined> {
   const follower = next.find(({ type }) => type === monitorInstance.type);
   const monitor = follower && (await broker.lastEvent(follower.id))?.record;
-  if (!monitor || !givesUpInstance(monitor)) return undefined;
+  if (!monitor || !givenUpBy(monitor)) return undefined;
   return { why: `job ${monitor.id} is FAILED (${monitor.state})`, deletes: deletesAfter(monitor) };
 }

@@ -1,4 +1,4 @@
-import { type AnyActorLogic, fromPromise } from 'xstate';
+import type { AnyActorLogic } from 'xstate';
 import {
   type CreateInstanceSettings,
   createInstanceChart,
@@ -8,20 +8,18 @@ import {
 import { instanceNameFor } from '../gpu/instance-name.js';
 import type { GpuProvider, Offer, Template } from '../gpu/provider.js';
 import { BrokerError } from '../jobs/errors.js';
-import type { HeldJobOf, WorkerHost } from '../worker/extension.js';
+import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
+import type { CallActor } from './job-calls.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { CreateInstancePayload } from './schemas.js';
-import type { Watchful } from './watchful.js';
 
 export interface CreateInstanceServices extends CreateInstanceSettings {
   provider: GpuProvider;
   /** Part of the instances' names, so that two namespaces on one account never adopt each other's. */
   namespace: string;
-  heldJob: HeldJobOf;
-  watchful: Watchful;
   /** Refuses a URL that webhooks of this worker may not go to. */
-  checkUrl: WorkerHost['checkWebhookUrl'];
+  checkWebhookUrl: WorkerHost['checkWebhookUrl'];
   /** Defaults to none: any number may be rented. */
   limit?: RentalLimit;
 }
@@ -31,8 +29,8 @@ const MAX_FENCES = 3;
 const MIN_FENCE_MS = 250;
 
 /** Rents exactly one instance; the chart decides, this does the calls. */
-export function createInstanceRun(options: CreateInstanceServices): AnyActorLogic {
-  const { provider, namespace, heldJob, watchful, checkUrl, limit, ...settings } = options;
+export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
+  const { provider, namespace, checkWebhookUrl, limit, ...settings } = options;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
   const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
@@ -42,40 +40,31 @@ export function createInstanceRun(options: CreateInstanceServices): AnyActorLogi
     templates.set(job, template);
     return template;
   };
-  const payloadOf = (job: JobContext) => job.payload as CreateInstancePayload;
   return createInstanceChart(settings).provide({
     actors: {
-      resolveOffers: fromPromise(async ({ input: { jobId, payload } }) => {
-        const job = heldJob(jobId);
+      resolveOffers: actor(async (job, { payload }) => {
         const url = payload.webhookUrl ?? job.record.webhookUrl;
-        if (url !== undefined) await checkUrl(url, job.signal);
-        const offers = async () => {
-          await templateOf(job, payload.templateId);
-          return listOffers(provider, payload, job.signal);
-        };
-        return watchful(jobId, offers());
+        if (url !== undefined) await checkWebhookUrl(url, job.signal);
+        await templateOf(job, payload.templateId);
+        return listOffers(provider, payload, job.signal);
       }),
-      recordIntent: fromPromise(async ({ input: { jobId } }) => {
-        const job = heldJob(jobId);
+      recordIntent: actor(async (job) => {
         const instanceName = instanceNameFor(job.record, namespace);
         await job.saveCheckpoint({ instanceName });
         return { instanceName };
       }),
-      findInstances: fromPromise(async ({ input }) =>
-        watchful(input.jobId, provider.findByName(input.instanceName, heldJob(input.jobId).signal)),
-      ),
-      createInstance: fromPromise(async ({ input: { jobId, instanceName, offer } }) => {
-        const job = heldJob(jobId);
-        const { gpuNum, rootfsSize, templateId } = payloadOf(job);
+      findInstances: actor((job, { instanceName }) => provider.findByName(instanceName, job.signal)),
+      createInstance: actor(async (job, { instanceName, offer }) => {
+        const { gpuNum, rootfsSize, templateId } = job.payload as CreateInstancePayload;
         const template = await templateOf(job, templateId);
         const spec = { name: instanceName, offer: offer as Offer, template, gpuNum, rootfsSize };
         const announced = { instanceName, region: offer.region, productId: offer.productId };
         if (limit) {
           await job.saveCheckpoint(announced);
-          await watchful(jobId, limit.admit(instanceName, gpuNum, job.signal));
+          await limit.admit(instanceName, gpuNum, job.signal);
         }
         await fence(job, announced, freshMs);
-        return watchful(jobId, provider.create(spec, job.signal));
+        return provider.create(spec, job.signal);
       }),
     },
   });

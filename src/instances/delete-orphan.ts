@@ -8,7 +8,7 @@ import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob } from '../queue/job-lookup.js';
 import { redriveJob } from '../queue/job-redrive.js';
 import type { KnownInstance } from './instance-directory.js';
-import { DELETE_MAX_ATTEMPTS, deleteInstance } from './jobs.js';
+import { deleteInstance } from './jobs.js';
 import type { DeleteInstancePayload } from './schemas.js';
 
 /** How often an instance may come back after it was shown to be gone. */
@@ -64,7 +64,6 @@ async function enqueueDelete(
     type: deleteInstance.type,
     priority: 'normal',
     payload,
-    maxAttempts: DELETE_MAX_ATTEMPTS,
     parentId: owner.id,
     createdAt: isoTime(broker.clock.now()),
   });

@@ -1,23 +1,28 @@
-import { DEFAULT_SETTLE_DELAY_MS, MAX_LOOK_UPS } from '../../machines/index.js';
+import type { AnyActorLogic } from 'xstate';
+import {
+  DEFAULT_POLL_INTERVAL_MS,
+  DEFAULT_SETTLE_DELAY_MS,
+  type DeleteInstanceSettings,
+  deleteInstanceChart,
+  MAX_LOOK_UPS,
+} from '../../machines/index.js';
 import { checkedProvider } from '../gpu/checked-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
-import { Alerts } from '../telemetry/alerts.js';
-import type { WorkerExtension, WorkerHost } from '../worker/extension.js';
-import { type Handled, handled } from '../worker/job-handler.js';
+import type { WorkerExtension } from '../worker/extension.js';
+import { handled } from '../worker/job-handler.js';
 import { sweptInstances } from './check-instances.js';
 import { createInstanceRun } from './create-instance.js';
-import { deleteInstanceRun } from './delete-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
+import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import { monitorInstanceRun } from './monitor-instance.js';
 import { OwnedInstances } from './owned-instances.js';
-import { checkRentalLimits, RentalLimit, type RentalLimits } from './rental-limit.js';
+import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
 import { WaitingMonitors } from './waiting-monitors.js';
-import { watchfulWith } from './watchful.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
   /** The account on which instances are rented. */
@@ -56,24 +61,38 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
   checkNumber('ownPollsPerSecond', options.ownPollsPerSecond, 0, Number.POSITIVE_INFINITY);
   checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
-  checkRentalLimits(options);
-  const checked = { ...options };
+  checkInteger('maxInstances', options.maxInstances, 0, MAX_RENTAL_LIMIT);
+  checkInteger('maxGpus', options.maxGpus, 0, MAX_RENTAL_LIMIT);
+  const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
+  const { provider: given, ownPollsPerSecond = 200, ...limits } = options;
+  const isLimited = limits.maxInstances !== undefined || limits.maxGpus !== undefined;
+  // What is created or deleted is given the same time to show.
+  const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
   return {
     name: 'gpuInstances',
     install(host) {
+      const { namespace, broker, checkWebhookUrl, logger, reschedule } = host;
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
-      const provider = checkedProvider(checked.provider, undefined, onListenerFailure);
+      const provider = checkedProvider(given, undefined, onListenerFailure);
       const directory = new InstanceDirectory(provider);
-      const { logger, reschedule } = host;
-      const { pollIntervalMs, ownPollsPerSecond } = checked;
       const monitors = new WaitingMonitors({
         directory,
         reschedule,
+        pollIntervalMs,
+        ownPollsPerSecond,
         logger,
-        ...defined({ pollIntervalMs, ownPollsPerSecond }),
       });
+      const instances = new OwnedInstances(provider, broker);
+      const limit = isLimited ? new RentalLimit(provider, broker, limits) : undefined;
+      const creating = { provider, namespace, settleDelayMs, checkWebhookUrl, ...defined({ limit }) };
+      const watching = { pollIntervalMs, ...verifying };
+      const actor = callsForJobs(host);
       return {
-        handlers: handlersOf(host, { ...checked, provider }, monitors),
+        handlers: [
+          handled(createInstance, createInstanceRun(actor, creating)),
+          handled(monitorInstance, monitorInstanceRun(actor, instances, monitors, watching)),
+          handled(deleteInstance, deleteInstanceRun(actor, instances, verifying)),
+        ],
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
         resources: sweptInstances(provider, { list: (signal) => directory.list(signal) }),
         close: (withinMs) => {
@@ -85,32 +104,22 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   };
 }
 
-function handlersOf(
-  { namespace, broker, logger, heldJob, checkWebhookUrl }: WorkerHost,
-  { provider, pollIntervalMs, settleDelayMs = DEFAULT_SETTLE_DELAY_MS, ...limits }: GpuInstancesOptions,
-  monitors: WaitingMonitors,
-): Handled[] {
-  const instances = new OwnedInstances({ provider, broker });
-  const shared = { heldJob, watchful: watchfulWith(new Alerts(logger)) };
-  // What is created or deleted is given the same time to show.
-  const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
-  const isLimited = limits.maxInstances !== undefined || limits.maxGpus !== undefined;
-  const creating = {
-    provider,
-    namespace,
-    settleDelayMs,
-    checkUrl: checkWebhookUrl,
-    ...(isLimited && { limit: new RentalLimit({ provider, broker, ...limits }) }),
-  };
-  const watching = {
-    instances,
-    monitors,
-    ...verifying,
-    ...defined({ pollIntervalMs }),
-  };
-  return [
-    handled(createInstance, createInstanceRun({ ...shared, ...creating })),
-    handled(monitorInstance, monitorInstanceRun({ ...shared, ...watching })),
-    handled(deleteInstance, deleteInstanceRun({ ...shared, instances, ...verifying })),
-  ];
+/** Deletes what a failed job has rented, until the provider says that it is gone. */
+function deleteInstanceRun(
+  actor: CallActor,
+  instances: OwnedInstances,
+  settings: DeleteInstanceSettings,
+): AnyActorLogic {
+  return deleteInstanceChart(settings).provide({
+    actors: {
+      findInstances: actor((job, { payload: { novitaInstanceId, instanceName }, found }) => {
+        const ids = new Set(novitaInstanceId === undefined ? found : [...found, novitaInstanceId]);
+        return instances.find(job, { ids: [...ids], ...defined({ name: instanceName }) });
+      }),
+      deleteInstances: actor(async (job, { instanceIds }) => {
+        job.logger.warn({ instanceIds }, 'deleting what a job has left behind');
+        await instances.delete(job, instanceIds);
+      }),
+    },
+  });
 }

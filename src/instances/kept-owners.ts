@@ -7,8 +7,14 @@ import { findJob, isFollowedUp, pendingRecordOf } from '../queue/job-lookup.js';
 import { recordsById } from '../queue/list/work-jobs.js';
 import type { OwnersAmong } from '../queue/queue-extension.js';
 import { ANY, type StreamKind } from '../wire/subjects.js';
-import { deletesAfter, rentedByCreate } from './compensation.js';
-import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
+import {
+  createInstance,
+  deleteInstance,
+  deletesAfter,
+  instanceNameOf,
+  monitorInstance,
+  rentedByCreate,
+} from './jobs.js';
 
 /** Types whose jobs stop and delete what the job before them rented. */
 const INSTANCE_TYPES: readonly string[] = [monitorInstance.type, deleteInstance.type];
@@ -136,8 +142,9 @@ function mayShowLate(record: JobRecord, nowMs: number): boolean {
   return ends.some((end) => nowMs - Date.parse(end ?? '') < LATE_CREATE_MS);
 }
 
-function isInUse({ id, checkpoint, result }: JobRecord, inUse: InUse): boolean {
-  const { instanceName } = (checkpoint ?? {}) as { instanceName?: unknown };
-  const { novitaInstanceId } = (result ?? {}) as { novitaInstanceId?: unknown };
-  return [id, instanceName, novitaInstanceId].some((each) => typeof each === 'string' && inUse.has(each));
+function isInUse(record: JobRecord, inUse: InUse): boolean {
+  const { novitaInstanceId } = (record.result ?? {}) as { novitaInstanceId?: unknown };
+  return [record.id, instanceNameOf(record), novitaInstanceId].some(
+    (each) => typeof each === 'string' && inUse.has(each),
+  );
 }

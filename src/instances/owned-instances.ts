@@ -10,11 +10,6 @@ import type { JobContext } from '../worker/job-handler.js';
 import { createInstance } from './jobs.js';
 import { OwnerSearch, owns } from './owner-search.js';
 
-export interface OwnedInstancesOptions {
-  provider: GpuProvider;
-  broker: () => Promise<Broker>;
-}
-
 /** What is looked for: instances by their ids at the provider, and all of one name. */
 export interface Wanted {
   ids: readonly string[];
@@ -36,7 +31,7 @@ export class OwnedInstances {
   /** Searches read many records, so they take turns. */
   readonly #searches = new AtOnce(1);
 
-  constructor({ provider, broker }: OwnedInstancesOptions) {
+  constructor(provider: GpuProvider, broker: () => Promise<Broker>) {
     this.#provider = provider;
     this.#broker = broker;
   }
@@ -89,11 +84,11 @@ export class OwnedInstances {
 
   /** Those of the list, which is read by name where the create job is known, else as a whole. */
   async #listed(job: JobContext, ids: ReadonlySet<string>): Promise<Instance[]> {
-    const creator = await this.#creatorOf(await this.#broker(), job.record);
-    const names = creator ? instanceNamesOf(creator, (await this.#broker()).subjects.namespace) : [];
-    const prefixes = creator ? names : [INSTANCE_NAME_PREFIX];
+    const broker = await this.#broker();
+    const creator = await this.#creatorOf(broker, job.record);
+    const names = creator && instanceNamesOf(creator, broker.subjects.namespace);
     const listed: Instance[] = [];
-    for (const namePrefix of prefixes) {
+    for (const namePrefix of names ?? [INSTANCE_NAME_PREFIX]) {
       for await (const instance of this.#provider.list({ namePrefix }, job.signal)) {
         if (ids.has(instance.id)) listed.push(instance);
       }

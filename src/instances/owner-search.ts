@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX, instanceNameStem, instanceNamesOf } from '../gpu/instance-name.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ANY } from '../wire/subjects.js';
-import { createInstance } from './jobs.js';
+import { createInstance, instanceNameOf } from './jobs.js';
 
 const PAGE = 500;
 /** Most events of create jobs that one search reads. */
@@ -19,8 +19,8 @@ const HASH = /-?[0-9a-f]{12}$/;
  */
 export class OwnerSearch {
   readonly #broker: Broker;
-  readonly #jobIds = new Map<string, string>();
-  readonly #unknown = new Set<string>();
+  /** By name; undefined for one that no record knows. */
+  readonly #jobIds = new Map<string, string | undefined>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -28,14 +28,14 @@ export class OwnerSearch {
 
   /** The latest record of each name's job, read now; names that no record knows are left out. */
   async find(names: ReadonlySet<string>): Promise<Map<string, JobRecord>> {
-    this.#forgetAllBut(names);
-    await this.#identify([...names].filter((name) => !this.#jobIds.has(name) && !this.#unknown.has(name)));
+    for (const name of this.#jobIds.keys()) if (!names.has(name)) this.#jobIds.delete(name);
+    await this.#identify([...names].filter((name) => !this.#jobIds.has(name)));
     const known = [...this.#jobIds];
     const owners = new Map<string, JobRecord>();
     for (let start = 0; start < known.length; start += PARALLEL) {
       await Promise.all(
         known.slice(start, start + PARALLEL).map(async ([name, id]) => {
-          const owner = await this.#ownerNow(name, id);
+          const owner = id === undefined ? undefined : await this.#ownerNow(name, id);
           if (owner) owners.set(name, owner);
         }),
       );
@@ -48,11 +48,6 @@ export class OwnerSearch {
     return owner && owns(owner, name, this.#broker.subjects.namespace) ? owner : undefined;
   }
 
-  #forgetAllBut(names: ReadonlySet<string>): void {
-    for (const name of this.#jobIds.keys()) if (!names.has(name)) this.#jobIds.delete(name);
-    for (const name of this.#unknown) if (!names.has(name)) this.#unknown.delete(name);
-  }
-
   async #identify(names: readonly string[]): Promise<void> {
     const missing = new Set<string>();
     for (const name of names) {
@@ -60,13 +55,8 @@ export class OwnerSearch {
       if (id === undefined) missing.add(name);
       else this.#jobIds.set(name, id);
     }
-    if (missing.size === 0) return;
-    const scanned = await this.#scan(missing);
-    for (const name of missing) {
-      const id = scanned.get(name);
-      if (id === undefined) this.#unknown.add(name);
-      else this.#jobIds.set(name, id);
-    }
+    const scanned = missing.size === 0 ? undefined : await this.#scan(missing);
+    for (const name of missing) this.#jobIds.set(name, scanned?.get(name));
   }
 
   async #byReadablePart(name: string): Promise<string | undefined> {
@@ -90,7 +80,7 @@ export class OwnerSearch {
       const record = this.#broker.recordOf(message);
       const name = record && instanceNameOf(record);
       if (record && name !== undefined && missing.has(name)) found.set(name, record.id);
-      if (found.size === missing.size || ++scanned === MAX_SCANNED) break;
+      if (found.size === missing.size || ++scanned >= MAX_SCANNED) break;
     }
     return found;
   }
@@ -105,10 +95,4 @@ export function owns(record: JobRecord, name: string, namespace: string): boolea
   if (record.type !== createInstance.type || !name.startsWith(INSTANCE_NAME_PREFIX)) return false;
   const [present, ...before] = instanceNamesOf(record, namespace);
   return before.includes(name) || (name === present && instanceNameOf(record) === name);
-}
-
-/** The name under which a create job rents, or rented, as far as its record tells. */
-export function instanceNameOf({ checkpoint }: JobRecord): string | undefined {
-  const { instanceName } = (checkpoint ?? {}) as { instanceName?: unknown };
-  return typeof instanceName === 'string' ? instanceName : undefined;
 }

@@ -1,10 +1,13 @@
 import { AtOnce } from '../broker/at-once.js';
 import type { Broker } from '../broker/broker.js';
+import type { StoredMessage } from '../broker/read/direct-read.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { RetryableError } from '../jobs/errors.js';
-import { checkInteger } from '../jobs/numbers.js';
-import { RentalIntents } from './rental-intents.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import { ANY } from '../wire/subjects.js';
+import { createInstance, instanceNameOf } from './jobs.js';
 
 export interface RentalLimits {
   /**
@@ -17,35 +20,28 @@ export interface RentalLimits {
   maxGpus?: number;
 }
 
-export interface RentalLimitOptions extends RentalLimits {
-  provider: GpuProvider;
-  broker: () => Promise<Broker>;
-}
-
 /** The highest limit that can be set. */
 export const MAX_RENTAL_LIMIT = 1_000_000;
 /** Of an instance whose provider does not say: the most that one create rents. */
 const UNKNOWN_GPUS = 8;
 const RETRY_AFTER_MS = 30_000;
 
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkRentalLimits({ maxInstances, maxGpus }: RentalLimits): void {
-  checkInteger('maxInstances', maxInstances, 0, MAX_RENTAL_LIMIT);
-  checkInteger('maxGpus', maxGpus, 0, MAX_RENTAL_LIMIT);
-}
-
 /**
  * Refuses creates beyond what a worker may have rented. It counts all instances of the account with the prefix of our
  * names, and the creates under way in every worker of the queue that were announced before this one.
  */
 export class RentalLimit {
-  readonly #options: RentalLimitOptions;
+  readonly #provider: GpuProvider;
+  readonly #broker: () => Promise<Broker>;
+  readonly #limits: RentalLimits;
   #intents: RentalIntents | undefined;
   /** Counts take turns: they read on from one place. */
   readonly #counts = new AtOnce(1);
 
-  constructor(options: RentalLimitOptions) {
-    this.#options = options;
+  constructor(provider: GpuProvider, broker: () => Promise<Broker>, limits: RentalLimits) {
+    this.#provider = provider;
+    this.#broker = broker;
+    this.#limits = limits;
   }
 
   /**
@@ -58,7 +54,7 @@ export class RentalLimit {
 
   async #admit(name: string, gpuNum: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { maxInstances = Number.POSITIVE_INFINITY, maxGpus = Number.POSITIVE_INFINITY } = this.#options;
+    const { maxInstances = Number.POSITIVE_INFINITY, maxGpus = Number.POSITIVE_INFINITY } = this.#limits;
     const rented = await this.#rentedBefore(name, signal);
     if (rented.instances + 1 > maxInstances) {
       throw refused(
@@ -76,14 +72,13 @@ export class RentalLimit {
 
   /** What others have rented, or are about to with an earlier announcement. */
   async #rentedBefore(name: string, signal: AbortSignal): Promise<{ instances: number; gpus: number }> {
-    const { provider, broker } = this.#options;
-    this.#intents ??= new RentalIntents(await broker());
+    this.#intents ??= new RentalIntents(await this.#broker());
     const intents = await this.#intents.readOn();
     const own = intents.get(name)?.seq ?? Number.POSITIVE_INFINITY;
     const rented = { instances: 0, gpus: 0 };
     const listed = new Set<string>();
     // Read now and not from the directory: what others rented before this announcement has to be in it.
-    for await (const instance of provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+    for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
       if (instance.status === 'terminated' || instance.status === 'terminating') continue;
       rented.instances += 1;
       rented.gpus += gpusOf(instance, intents.get(instance.name)?.gpuNum);
@@ -108,4 +103,98 @@ function gpusOf({ gpuNum: shown }: Instance, asked: number | undefined): number 
 function refused(code: 'JETFLEET_LIMIT_INSTANCES' | 'JETFLEET_LIMIT_GPUS', why: string): RetryableError {
   const message = `nothing is rented: ${why}; raise the limit of the worker, or delete instances`;
   return new RetryableError(message, { code, retryAfterMs: RETRY_AFTER_MS });
+}
+
+/** An instance that a create job is about to rent, or has just rented. */
+interface RentalIntent {
+  gpuNum: number;
+  /** Sequence of the event that announced it: who announced first goes first. */
+  seq: number;
+  hasEnded: boolean;
+  /** Until when it counts although no list shows it, in ms since the epoch. Of a listed one of an ended job: for ever. */
+  untilMs: number;
+}
+
+const PAGE = 500;
+/** An older intent of a job that has not ended is refused its turn by its lease, or shows in the provider's list. */
+const LOOK_BACK_MS = 60 * 60_000;
+/** How long a list may lag behind a create. */
+const LAG_MS = 60_000;
+/** A create that ended so has rented nothing. */
+const NOTHING_RENTED: ReadonlySet<string> = new Set([
+  'JETFLEET_LIMIT_INSTANCES',
+  'JETFLEET_LIMIT_GPUS',
+  'JETFLEET_PROVIDER_CAPACITY',
+  'JETFLEET_PROVIDER_QUOTA',
+  'JETFLEET_PROVIDER_BALANCE',
+  'JETFLEET_PROVIDER_AUTH',
+  'JETFLEET_PROVIDER_VALIDATION',
+  'JETFLEET_PROVIDER_RATE_LIMITED',
+]);
+
+/**
+ * The creates under way in the whole fleet, by the names of their instances, as the events of their jobs tell. Each
+ * create is announced by an event before it is sent, so one that reads after its own announcement sees all before it.
+ */
+class RentalIntents {
+  readonly #broker: Broker;
+  readonly #intents = new Map<string, RentalIntent>();
+  #next: number | undefined;
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /**
+   * Reads what is new.
+   * @throws BrokerError
+   */
+  async readOn(): Promise<ReadonlyMap<string, RentalIntent>> {
+    const { subjects, read, clock } = this.#broker;
+    const stream = subjects.streamName('events');
+    this.#next ??= await read.sequenceAt(stream, clock.now() - LOOK_BACK_MS);
+    const events = read.walk(stream, subjects.event(createInstance.type, ANY, ANY), this.#next, PAGE);
+    for await (const message of events) {
+      this.#take(message);
+      this.#next = message.seq + 1;
+    }
+    const now = clock.now();
+    for (const [name, { untilMs }] of this.#intents) if (now > untilMs) this.#intents.delete(name);
+    return this.#intents;
+  }
+
+  /** What one list shows. An instance of an ended job that an earlier list showed, and this one does not, is gone. */
+  listed(names: ReadonlySet<string>): void {
+    for (const [name, intent] of this.#intents) {
+      if (!intent.hasEnded) continue;
+      if (names.has(name)) intent.untilMs = Number.POSITIVE_INFINITY;
+      else if (intent.untilMs === Number.POSITIVE_INFINITY) this.#intents.delete(name);
+    }
+  }
+
+  #take(message: StoredMessage): void {
+    const record = this.#broker.recordOf(message);
+    const name = record && announcedName(record);
+    if (!record || name === undefined) return;
+    const { status, error, finishedAt, updatedAt, payload } = record;
+    if (status !== 'processing' && NOTHING_RENTED.has(error?.code ?? '')) {
+      this.#intents.delete(name);
+      return;
+    }
+    const { gpuNum } = (payload ?? {}) as { gpuNum?: unknown };
+    const hasEnded = isTerminal(status);
+    this.#intents.set(name, {
+      gpuNum: typeof gpuNum === 'number' ? gpuNum : 1,
+      seq: this.#intents.get(name)?.seq ?? message.seq,
+      hasEnded,
+      // The end of a job may never be read: a cleanup removes it, or it expires.
+      untilMs: hasEnded ? Date.parse(finishedAt ?? updatedAt) + LAG_MS : message.timeMs + LOOK_BACK_MS,
+    });
+  }
+}
+
+/** The name under which a create may have been sent: a checkpoint with an offer comes just before each create. */
+function announcedName(record: JobRecord): string | undefined {
+  const { productId } = (record.checkpoint ?? {}) as { productId?: unknown };
+  return productId === undefined ? undefined : instanceNameOf(record);
 }

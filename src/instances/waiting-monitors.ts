@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { DEFAULT_POLL_INTERVAL_MS, endsTheWait, type InstanceCheck } from '../../machines/index.js';
+import { endsTheWait, type InstanceCheck } from '../../machines/index.js';
 import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { InstanceDirectory, KnownInstance } from './instance-directory.js';
@@ -11,10 +11,10 @@ export interface WaitingMonitorsOptions {
    * still on its way into its wait.
    */
   reschedule: (jobId: string, inMs: number) => Promise<boolean>;
-  /** Longest pause between two reads of an instance. Defaults to 10 seconds. */
-  pollIntervalMs?: number;
-  /** So many polls of their own all jobs make in a second. Defaults to 200. */
-  ownPollsPerSecond?: number;
+  /** Longest pause between two reads of an instance. */
+  pollIntervalMs: number;
+  /** So many polls of their own all jobs make in a second. */
+  ownPollsPerSecond: number;
   logger: Logger;
 }
 
@@ -61,7 +61,7 @@ const LONGEST_WAIT_MS = 10 * 60_000;
  * A job never depends on this: its timer is in the broker all the while.
  */
 export class WaitingMonitors {
-  readonly #options: Required<WaitingMonitorsOptions>;
+  readonly #options: WaitingMonitorsOptions;
   /** By instance id, in the order in which they are due: each comes to the end when it is read. */
   readonly #watched = new Map<string, Watched>();
   readonly #closing = new AbortController();
@@ -69,8 +69,7 @@ export class WaitingMonitors {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: WaitingMonitorsOptions) {
-    const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, ownPollsPerSecond = 200 } = options;
-    this.#options = { ...options, pollIntervalMs, ownPollsPerSecond };
+    this.#options = options;
     options.directory.listen((instance) => {
       const watched = this.#watched.get(instance.id);
       if (!watched?.jobs.some(({ isSeldom }) => isSeldom)) return;

@@ -154,6 +154,25 @@ describe('no worker rents beyond its limit', () => {
     await ended('order-2');
     expect(rented()).toHaveLength(2);
   });
+
+  it('and forgets a create whose end was removed before it was read', async () => {
+    await addWorker({ maxInstances: 1 });
+    await order('order-0');
+    const { result } = await ended('order-0');
+    await fleet.waitForJob('order-0-monitor', 'completed');
+    await fleet.provider.delete((result as { novitaInstanceId: string }).novitaInstanceId);
+    await vi.waitFor(() => expect(fleet.simulator.live()).toEqual([]));
+    await vi.waitFor(async () => {
+      await fleet.queue.cleanup(0);
+      expect(await fleet.queue.getJob('order-0')).toBeUndefined();
+    });
+    const { clock } = await fleet.queue.broker();
+    const now = clock.now.bind(clock);
+    vi.spyOn(clock, 'now').mockImplementation(() => now() + 61 * 60_000);
+    await order('order-1');
+    await ended('order-1');
+    expect(rented()).toHaveLength(2);
+  });
 });
 
 it.each([{ maxInstances: -1 }, { maxInstances: 1.5 }, { maxGpus: Number.NaN }, { maxGpus: 1e9 }])(
