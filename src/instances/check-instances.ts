@@ -4,6 +4,7 @@ import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
+import { inParts } from '../jobs/in-parts.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
@@ -25,6 +26,8 @@ export interface InstanceCheckOptions {
 }
 
 export const DEFAULT_INSTANCE_GRACE_MS = 600_000;
+/** Instances that are judged at once. */
+const PARALLEL = 32;
 
 /** Why an instance belongs to nobody, and the jobs that may be deleting it already. */
 interface Verdict {
@@ -75,12 +78,8 @@ export class InstanceCheck implements ResourceCheck {
       return [diagnose('provider_unreachable', this.#provider.name, error.message)];
     }
     const owners = await this.#owners.find(new Set(instances.map(({ name }) => name)));
-    const diagnoses: Diagnosis[] = [];
-    for (const instance of instances) {
-      const found = await this.#diagnose(instance, owners.get(instance.name));
-      if (found) diagnoses.push(found);
-    }
-    return diagnoses;
+    const found = await inParts(instances, PARALLEL, (each) => this.#diagnose(each, owners.get(each.name)));
+    return found.filter((diagnosis) => diagnosis !== undefined);
   }
 
   get hasReported(): boolean {

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX, instanceNameStem, instanceNamesOf } from '../gpu/instance-name.js';
+import { inParts } from '../jobs/in-parts.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ANY } from '../wire/subjects.js';
 import { createInstance, instanceNameOf } from './jobs.js';
@@ -30,16 +31,11 @@ export class OwnerSearch {
   async find(names: ReadonlySet<string>): Promise<Map<string, JobRecord>> {
     for (const name of this.#jobIds.keys()) if (!names.has(name)) this.#jobIds.delete(name);
     await this.#identify([...names].filter((name) => !this.#jobIds.has(name)));
-    const known = [...this.#jobIds];
     const owners = new Map<string, JobRecord>();
-    for (let start = 0; start < known.length; start += PARALLEL) {
-      await Promise.all(
-        known.slice(start, start + PARALLEL).map(async ([name, id]) => {
-          const owner = id === undefined ? undefined : await this.#ownerNow(name, id);
-          if (owner) owners.set(name, owner);
-        }),
-      );
-    }
+    await inParts([...this.#jobIds], PARALLEL, async ([name, id]) => {
+      const owner = id === undefined ? undefined : await this.#ownerNow(name, id);
+      if (owner) owners.set(name, owner);
+    });
     return owners;
   }
 

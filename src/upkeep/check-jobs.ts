@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.js';
+import { inParts } from '../jobs/in-parts.js';
 import { isCarried } from '../queue/job-carriers.js';
 import { MessageCheck } from './check-messages.js';
 import { type Diagnosis, diagnose, type FindingCode } from './finding.js';
@@ -58,8 +59,8 @@ export class JobCheck {
     const overdue = this.#jobs.open.filter((job) => isOver(dueMs(job, waits)));
     const redrives = this.#jobs.redrives.filter(({ at }) => isOver(Date.parse(at)));
     return [
-      ...(await inParts(overdue, (job) => this.#examine(job))),
-      ...(await inParts(redrives, (redrive) => this.#leftOver(redrive))),
+      ...(await inParts(overdue, PARALLEL, (job) => this.#examine(job))).flat(),
+      ...(await inParts(redrives, PARALLEL, (redrive) => this.#leftOver(redrive))).flat(),
       ...(await this.#messages.run(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
     ];
   }
@@ -111,12 +112,4 @@ function dueMs({ state, nextRunAt, updatedAt }: OpenJobNote, { ackWaitMs, events
   const due = Math.max(updated, nextRunAt === undefined ? 0 : Date.parse(nextRunAt));
   // One that waits for longer comes back in between, so that its record does not expire.
   return Math.min(due, updated + eventsMaxAgeMs / 2);
-}
-
-async function inParts<T>(all: readonly T[], check: (each: T) => Promise<Diagnosis[]>): Promise<Diagnosis[]> {
-  const found: Diagnosis[] = [];
-  for (let start = 0; start < all.length; start += PARALLEL) {
-    found.push(...(await Promise.all(all.slice(start, start + PARALLEL).map(check))).flat());
-  }
-  return found;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import { FRESH_MS } from '../../broker/consume/delivery.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
+import { inParts } from '../../jobs/in-parts.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_CLAIM_AFTER_MS } from '../../jobs/limits.js';
 import { ANY } from '../../wire/subjects.js';
@@ -96,10 +97,8 @@ export class RecordRemoval {
   }
 
   async remove(jobs: readonly Purgeable[]): Promise<void> {
-    await inParts(
-      jobs.filter(({ carriers }) => carriers.length > 0),
-      (job) => this.#removeCarried(job),
-    );
+    const carried = jobs.filter(({ carriers }) => carriers.length > 0);
+    await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));
     for (const { record, carriers, upTo } of jobs) {
       if (carriers.length > 0) continue;
       const { staying, going } = this.#ofType(record.type);
@@ -121,7 +120,7 @@ export class RecordRemoval {
       await this.#purgeAll(ofType);
     }
     if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
-    await inParts(this.#late, ({ record, upTo }) => this.#purge(record.id, upTo));
+    await inParts(this.#late, PARALLEL, ({ record, upTo }) => this.#purge(record.id, upTo));
     return this.#removed;
   }
 
@@ -152,7 +151,7 @@ export class RecordRemoval {
   }
 
   async #purgeAll({ going }: OfType): Promise<void> {
-    await inParts([...going], ([id, upTo]) => this.#purge(id, upTo));
+    await inParts([...going], PARALLEL, ([id, upTo]) => this.#purge(id, upTo));
     going.clear();
   }
 
@@ -166,9 +165,4 @@ export class RecordRemoval {
     this.#types.set(type, known);
     return known;
   }
-}
-
-async function inParts<T>(all: readonly T[], remove: (each: T) => Promise<void>): Promise<void> {
-  for (let start = 0; start < all.length; start += PARALLEL)
-    await Promise.all(all.slice(start, start + PARALLEL).map(remove));
 }
