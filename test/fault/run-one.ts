@@ -40,9 +40,12 @@ export interface RunOptions {
 }
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-/** From the last fault on, a fleet may take so long until its next record, and to finish everything. */
-const RECORD_WITHIN_MS = 30_000;
-const QUIET_WITHIN_MS = 150_000;
+/**
+ * From the last fault on, a fleet may take so long until its next record, and to finish everything. On a busy machine the
+ * provider answers late again and again, and a job that deletes waits for longer each time, up to a minute.
+ */
+const RECORD_WITHIN_MS = 75_000;
+const QUIET_WITHIN_MS = 240_000;
 const LOOK_EVERY_MS = 100;
 /** A replica may lag behind for some of these. */
 const LOOKS_UNTIL_LOST = 30;
