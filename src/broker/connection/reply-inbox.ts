@@ -5,11 +5,8 @@ import { newInbox } from './client-internals.js';
 import { forbidden, type Violation } from './forbidden.js';
 import { type GuardedSubscription, isOpen, subscribe } from './guarded.js';
 
-/**
- * An answer; why the request or its answer cannot be passed on; `late` when none came in time; `cut` when it was lost
- * by a reconnect, or by the end of the connection.
- */
-export type Reply = Msg | Error | 'late' | 'cut';
+/** An answer; why the request or its answer cannot be passed on; undefined when none came in time, or it was lost by a reconnect. */
+export type Reply = Msg | Error | undefined;
 type OnReply = (reply: Reply) => void;
 
 /** The subject of a request, or whether it is among those of a batch. */
@@ -103,7 +100,7 @@ export class ReplyInbox {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
     this.#subscription.unsubscribe();
-    this.#endAll([...this.#waiting], 'cut');
+    this.#endAll([...this.#waiting], undefined);
   }
 
   /** Ends the waiting of everybody, as after a reconnect: their answers went to a connection that is gone. */
@@ -113,7 +110,7 @@ export class ReplyInbox {
       this.#deaf = undefined;
       this.#subscription = this.#subscribe();
     }
-    this.#endAll([...this.#waiting], 'cut');
+    this.#endAll([...this.#waiting], undefined);
   }
 
   #add(waiter: Waiter): string {
@@ -153,7 +150,7 @@ export class ReplyInbox {
   #expire(): void {
     const now = performance.now();
     const late = [...this.#waiting].filter(([, { deadlineMs }]) => deadlineMs <= now);
-    this.#endAll(late, 'late');
+    this.#endAll(late, undefined);
     if (this.#waiting.size > 0) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;

@@ -130,7 +130,7 @@ export class WriteSender {
 }
 
 function readAnswer(msg: Reply): Answer {
-  if (msg === 'late' || msg === 'cut') return { kind: 'silent' };
+  if (msg === undefined) return { kind: 'silent' };
   if (msg instanceof Error) return { kind: 'denied', error: msg };
   if (msg.headers?.code === NO_RESPONDERS) return { kind: 'nobody' };
   let body: { seq?: number; duplicate?: boolean; error?: ApiError };

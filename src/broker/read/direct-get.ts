@@ -188,7 +188,7 @@ export class DirectGet {
 
   #answerOf(reply: Reply, stream: string): Answer {
     if (reply instanceof Error) throw reply;
-    if (typeof reply === 'string') throw this.#isOpen ? unanswered(stream) : closedConnection();
+    if (reply === undefined) throw this.#isOpen ? unanswered(stream) : closedConnection();
     const { headers, isWhole } = storedHeaders(reply);
     const code = statusOf(headers);
     if (code === NO_RESPONDERS) throw noStream(stream);
