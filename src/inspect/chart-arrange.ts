@@ -146,9 +146,12 @@ function addBlock(
     }
     return;
   }
-  const { width, height } = sizeOf(block);
-  const beside = loop ? sizeOf(loop) : { width: -LOOP_ROOM, height: 0 };
-  const size = { width: width + LOOP_ROOM + beside.width, height: Math.max(height, beside.height) };
+  const size = sizeOf(block);
+  if (loop) {
+    const { width, height } = sizeOf(loop);
+    size.width += LOOP_ROOM + width;
+    size.height = Math.max(size.height, height);
+  }
   graph.setNode(nameOf('state', id), size);
 }
 

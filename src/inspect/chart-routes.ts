@@ -61,14 +61,14 @@ function endOf(box: Rect, next: Point, isTarget: boolean, place: (at: Point) => 
 }
 
 function spread(ends: readonly End[]): void {
-  const bySide = new Map<Rect, Map<End['side'], End[]>>();
-  for (const end of ends) {
-    const sides = bySide.get(end.box) ?? new Map<End['side'], End[]>();
-    sides.set(end.side, [...(sides.get(end.side) ?? []), end]);
-    bySide.set(end.box, sides);
-  }
-  for (const [box, sides] of bySide) {
-    for (const [side, group] of sides) place(box, side, group);
+  for (const box of new Set(ends.map((end) => end.box))) {
+    for (const side of ['top', 'bottom', 'left', 'right'] as const) {
+      place(
+        box,
+        side,
+        ends.filter((end) => end.box === box && end.side === side),
+      );
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ZodType } from 'zod';
-import { type JobErrorInfo, ValidationError } from './errors.js';
+import { invalidOption, type JobErrorInfo, ValidationError } from './errors.js';
 import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import type { JobOptions, NewJob, NextJob } from './job-options.js';
@@ -118,7 +118,7 @@ export function defineJob<P extends Schema = Schema, C extends Schema = Schema, 
     if (schema !== undefined) assertSchema(`${name} of ${type}`, schema);
   if (after !== undefined) assertFunction(`after of ${type}`, after);
   if (stores !== undefined && stores !== 'given' && !(stores === 'parsed' && isZod(payload))) {
-    throw invalid(
+    throw invalidOption(
       `stores of ${type} must be given, or parsed with a payload schema of zod, got ${excerptOf(stores)}`,
     );
   }
@@ -148,11 +148,7 @@ export function definitionOf(job: NewJob | undefined): JobDefinition | undefined
 export function assertDefinition(value: unknown): asserts value is JobDefinition {
   const { type, of } = Object(value) as Partial<JobDefinition>;
   if (typeof type === 'string' && typeof of === 'function') return;
-  throw invalid(`job must be made by defineJob, got ${excerptOf(value)}`);
-}
-
-function invalid(message: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', message);
+  throw invalidOption(`job must be made by defineJob, got ${excerptOf(value)}`);
 }
 
 /**

@@ -163,6 +163,11 @@ export class JetfleetError extends Error {
 /** The input is wrong and stays wrong: the job fails at once, with every problem listed. */
 export class ValidationError extends JetfleetError {}
 
+/** What a caller has asked for is wrong: `JETFLEET_OPTION_INVALID`. */
+export function invalidOption(message: string): ValidationError {
+  return new ValidationError('JETFLEET_OPTION_INVALID', message);
+}
+
 /** Thrown by a handler to fail its job at once, whatever attempts are left. */
 export class NonRetryableError extends JetfleetError {
   constructor(message: string, options: JetfleetErrorOptions & { code?: string } = {}) {

@@ -1,6 +1,6 @@
 /** The one check of a job, whichever way it comes: added, added with others, as a follow-up, redriven or over HTTP. */
 import type { JobDefinition } from './define-job.js';
-import { ValidationError } from './errors.js';
+import { invalidOption, ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
 import { beginningOf, quoted } from './excerpt.js';
 import type { JobRequest } from './job-record.js';
@@ -33,7 +33,7 @@ export function checkFacts(facts: JobFacts): void {
   checkInteger('maxAttempts', maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
   const urlFault = webhookUrl === undefined ? undefined : describeUrlFault(webhookUrl);
-  if (urlFault !== undefined) throw invalid(`webhookUrl ${urlFault}`);
+  if (urlFault !== undefined) throw invalidOption(`webhookUrl ${urlFault}`);
   checkHeader('traceparent', traceparent);
   checkHeader('tracestate', tracestate);
 }
@@ -68,9 +68,5 @@ export function checkPayload(
 
 function checkHeader(name: string, value: unknown): void {
   if (value === undefined || (typeof value === 'string' && /^[\x20-\x7e]{1,512}$/.test(value))) return;
-  throw invalid(`${name} must be 1 to 512 printable ASCII characters`);
-}
-
-function invalid(message: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', message);
+  throw invalidOption(`${name} must be 1 to 512 printable ASCII characters`);
 }

@@ -2,7 +2,7 @@
  * Numbers and times from outside, checked where they enter: options, arguments, and what handlers throw and return.
  * `NaN`, `Infinity`, fractions, strings and bigints never get further. `undefined` passes: the caller fills in a default.
  */
-import { ValidationError } from './errors.js';
+import { invalidOption, type ValidationError } from './errors.js';
 import { quoted } from './excerpt.js';
 
 /** Longest `setTimeout`, 24.8 days. Node fires a longer one at once. */
@@ -51,5 +51,5 @@ function isWithin(value: number, min: number, max: number): boolean {
 }
 
 function invalid(name: string, value: unknown, what: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be ${what}, got ${quoted(value)}`);
+  return invalidOption(`${name} must be ${what}, got ${quoted(value)}`);
 }

@@ -1,11 +1,11 @@
 /** Options from outside are objects; what is in them is checked by whoever uses it. */
-import { ValidationError } from './errors.js';
+import { invalidOption } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an object and no array */
 export function assertObject(name: string, value: unknown): void {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be an object, got ${excerptOf(value)}`);
+  throw invalidOption(`${name} must be an object, got ${excerptOf(value)}`);
 }
 
 /** The names of all options of an interface; the compiler holds the two together. */
@@ -23,41 +23,32 @@ export function assertOptions<T extends object>(
   assertObject(name, value);
   for (const key in value) {
     if (Object.hasOwn(known, key) || value[key] === undefined) continue;
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `${name} has no ${quoted(key)}; it takes ${Object.keys(known).join(', ')}`,
-    );
+    throw invalidOption(`${name} has no ${quoted(key)}; it takes ${Object.keys(known).join(', ')}`);
   }
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a string, or undefined */
 export function checkText(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'string') return;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be a string, got ${excerptOf(value)}`);
+  throw invalidOption(`${name} must be a string, got ${excerptOf(value)}`);
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is true or false, or undefined */
 export function checkBoolean(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'boolean') return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `${name} must be true or false, got ${excerptOf(value)}`,
-  );
+  throw invalidOption(`${name} must be true or false, got ${excerptOf(value)}`);
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a function */
 export function assertFunction(name: string, value: unknown): void {
   if (typeof value === 'function') return;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be a function, got ${excerptOf(value)}`);
+  throw invalidOption(`${name} must be a function, got ${excerptOf(value)}`);
 }
 
 /** A name that people choose: a worker's. @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkName(name: string, value: unknown): void {
   if (value === undefined || (typeof value === 'string' && /^[^\p{Cc}]{1,200}$/u.test(value))) return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `${name} ${excerptOf(value)} must be 1 to 200 characters without control characters`,
-  );
+  throw invalidOption(`${name} ${excerptOf(value)} must be 1 to 200 characters without control characters`);
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an array of strings */
@@ -69,5 +60,5 @@ export function assertTexts(name: string, value: unknown): void {
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is an array */
 export function assertArray(name: string, value: unknown): void {
   if (Array.isArray(value)) return;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', `${name} must be an array, got ${excerptOf(value)}`);
+  throw invalidOption(`${name} must be an array, got ${excerptOf(value)}`);
 }

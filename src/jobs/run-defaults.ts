@@ -1,4 +1,5 @@
-import { ValidationError } from './errors.js';
+import { defined } from './defined.js';
+import { invalidOption } from './errors.js';
 import {
   DEFAULT_MAX_ATTEMPTS,
   MAX_CLAIM_AFTER_MS,
@@ -72,7 +73,7 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
   checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
   checkInteger(`${type}: claimAfterMs`, claimAfterMs, 0, MAX_CLAIM_AFTER_MS);
   if (claim !== 'early' && claim !== 'durable') {
-    throw invalid(type, `claim ${JSON.stringify(claim)} must be early or durable`);
+    throw invalidOption(`handler of ${type} claim ${JSON.stringify(claim)} must be early or durable`);
   }
   return {
     concurrency,
@@ -81,32 +82,22 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
     claim,
     claimAfterMs,
     abandonAfterMs,
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...defined({ timeoutMs }),
   };
 }
 
 /** A copy: nobody changes what was checked. */
 function checkedRetry(type: string, policy: RetryPolicy): RetryPolicy {
-  if (typeof policy !== 'object' || policy === null) throw invalid(type, 'needs an object as retry');
   const { baseMs, maxRetryDelay, jitter, delaysMs } = policy;
   checkNumber(`${type}: retry.baseMs`, baseMs, 0, MAX_DELAY_MS);
   checkNumber(`${type}: retry.maxRetryDelay`, maxRetryDelay, 0, MAX_DELAY_MS);
   checkNumber(`${type}: retry.jitter`, jitter, 0, 1);
   if (delaysMs !== undefined && !Array.isArray(delaysMs)) {
-    throw invalid(type, 'needs an array of milliseconds as retry.delaysMs');
+    throw invalidOption(`handler of ${type} needs an array of milliseconds as retry.delaysMs`);
   }
   for (const [index, delayMs] of delaysMs?.entries() ?? []) {
     // A hole or `undefined` would pass for a field that was left out.
     checkNumber(`${type}: retry.delaysMs[${index}]`, delayMs ?? null, 0, MAX_DELAY_MS);
   }
-  return {
-    ...(baseMs !== undefined && { baseMs }),
-    ...(maxRetryDelay !== undefined && { maxRetryDelay }),
-    ...(jitter !== undefined && { jitter }),
-    ...(delaysMs !== undefined && { delaysMs: [...delaysMs] }),
-  };
-}
-
-function invalid(type: string, problem: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', `handler of ${type} ${problem}`);
+  return defined({ baseMs, maxRetryDelay, jitter, delaysMs: delaysMs && [...delaysMs] });
 }

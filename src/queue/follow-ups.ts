@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import type { EndedJob } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
-import { atPlace, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { atPlace, invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { toJobError } from '../jobs/job-error.js';
@@ -46,7 +46,7 @@ export function followingFrom(jobs: KnownJobs, ended: JobRecord, mustEnd = false
     } catch (error) {
       if (mustEnd) return [];
       if (error instanceof ValidationError) throw error;
-      throw invalid(`after of ${ended.type} failed: ${toJobError(error).message}`);
+      throw invalidOption(`after of ${ended.type} failed: ${toJobError(error).message}`);
     }
   });
 }
@@ -70,7 +70,7 @@ function followUpsOf(
   name: string,
 ): FollowUp[] {
   if (next === undefined) return [];
-  if (!Array.isArray(next)) throw invalid(`${name} must be an array of jobs, got ${excerptOf(next)}`);
+  if (!Array.isArray(next)) throw invalidOption(`${name} must be an array of jobs, got ${excerptOf(next)}`);
   return Array.from(next as unknown[], (each, index) => {
     try {
       return followUpOf(parent, each, idOf);
@@ -113,8 +113,4 @@ export function assertDifferent(next: readonly FollowUp[]): void {
     }
     ids.add(id);
   }
-}
-
-function invalid(message: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', message);
 }

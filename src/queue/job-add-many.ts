@@ -3,12 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import { retry } from '../broker/retry.js';
 import { assertPayloadOf, definitionOf } from '../jobs/define-job.js';
-import { atPlace, JetfleetError, ValidationError } from '../jobs/errors.js';
-import { excerptOf } from '../jobs/excerpt.js';
+import { atPlace, JetfleetError } from '../jobs/errors.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
-import { assertObject } from '../jobs/options.js';
+import { assertArray, assertObject } from '../jobs/options.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import { addChecked, assertSame } from './job-add.js';
 import { type CheckedJob, checkJob, setTimes } from './job-request.js';
@@ -25,9 +24,7 @@ const PATIENCE = { withinMs: Number.POSITIVE_INFINITY, pauseMs: 20, mayPass: isB
  * @throws ValidationError with the place of the first one that is wrong; `JETFLEET_ID_TAKEN` for two different jobs of one id
  */
 export function checkJobs(known: KnownJobs, jobs: readonly NewJob[], nowMs: number): CheckedJob[] {
-  if (!Array.isArray(jobs)) {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', `jobs must be an array, got ${excerptOf(jobs)}`);
-  }
+  assertArray('jobs', jobs);
   const named = new Map<string, JobRequest>();
   return Array.from(jobs as readonly NewJob[], (job, index) => {
     try {

@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import { forbiddenIn } from '../broker/connection/forbidden.js';
-import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { ConflictError, invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { checkFacts } from '../jobs/job-check.js';
@@ -107,7 +107,7 @@ export async function redriveJobs(
 ): Promise<string[]> {
   const sinceMs = timeOf(filter.since);
   if (filter.type !== undefined && !isJobType(filter.type)) {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', `type ${excerptOf(filter.type)} is not snake_case`);
+    throw invalidOption(`type ${excerptOf(filter.type)} is not snake_case`);
   }
   const { subjects, read } = broker;
   const redriven = new Set<string>();

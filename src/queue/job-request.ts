@@ -1,4 +1,4 @@
-import { ValidationError } from '../jobs/errors.js';
+import { invalidOption } from '../jobs/errors.js';
 import { isoTime } from '../jobs/iso-time.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
@@ -71,16 +71,13 @@ export function setTimes(job: CheckedJob, { delayMs, runAt }: JobOptions, nowMs:
   job.request.createdAt = isoTime(nowMs);
   job.runAtMs = undefined;
   if (delayMs !== undefined && runAt !== undefined) {
-    throw invalid('delayMs and runAt exclude each other; give one');
+    throw invalidOption('delayMs and runAt exclude each other; give one');
   }
   checkInteger('delayMs', delayMs, 0, MAX_DELAY_MS);
   if (delayMs) job.runAtMs = nowMs + delayMs;
   if (runAt === undefined) return;
   const at = checkedTime('runAt', runAt);
-  if (at - nowMs > MAX_DELAY_MS) throw invalid(`runAt ${JSON.stringify(runAt)} is more than 366 days away`);
+  if (at - nowMs > MAX_DELAY_MS)
+    throw invalidOption(`runAt ${JSON.stringify(runAt)} is more than 366 days away`);
   if (at > nowMs) job.runAtMs = at;
-}
-
-function invalid(message: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', message);
 }

@@ -1,7 +1,7 @@
 /** Waiting for the end of a job. */
 import type { Broker } from '../broker/broker.js';
 import { withDeadline } from '../jobs/deadline.js';
-import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { BrokerError, invalidOption, JetfleetError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
@@ -47,7 +47,7 @@ export async function endOf(open: () => Promise<Broker>, id: string, wait: Wait)
   checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     const message = `signal must be an AbortSignal, got ${excerptOf(signal)}`;
-    throw new ValidationError('JETFLEET_OPTION_INVALID', message);
+    throw invalidOption(message);
   }
   const seen: { job?: JobRecord } = {};
   const late = () => {

@@ -6,7 +6,7 @@ import { checkTopology, type TopologyOptions } from '../broker/topology/stream-c
 import { atMost } from '../jobs/deadline.js';
 import { assertDefinition, type JobDefinition } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
-import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { BrokerError, invalidOption, JetfleetError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { KnownJobs } from '../jobs/known-jobs.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
@@ -282,10 +282,7 @@ export abstract class QueueConnection implements AsyncDisposable {
  */
 export function assertQueue(queue: unknown): void {
   if (typeof (queue as { brokerAsItIs?: unknown } | null | undefined)?.brokerAsItIs === 'function') return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
-    `queue must be a JobQueueService, got ${excerptOf(queue)}`,
-  );
+  throw invalidOption(`queue must be a JobQueueService, got ${excerptOf(queue)}`);
 }
 
 function closedQueue(): JetfleetError {

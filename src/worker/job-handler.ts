@@ -1,7 +1,7 @@
 import type { AnyActorLogic } from 'xstate';
 import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
-import { ValidationError } from '../jobs/errors.js';
+import { invalidOption } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
@@ -140,7 +140,7 @@ export function handlerOf<P>(
   assertOptions(`options of ${type}`, options as HandlerOptions, HANDLER_OPTIONS);
   const { handler, chart, payload, ...settings } = options;
   if ((handler === undefined) === (chart === undefined)) {
-    throw invalid(type, 'needs either a handler or a chart');
+    throw invalidOption(`handler of ${type} needs either a handler or a chart`);
   }
   if (chart === undefined) assertFunction(`handler of ${type}`, handler);
   else assertObject(`chart of ${type}`, chart);
@@ -161,8 +161,4 @@ export function handlerOf<P>(
 /** A name such as `constructor` is a legal type, and no setting. */
 function ownOf<T>(settings: Readonly<Record<string, T>> = {}, type: string): T | undefined {
   return Object.hasOwn(settings, type) ? settings[type] : undefined;
-}
-
-function invalid(type: string, problem: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', `handler of ${type} ${problem}`);
 }

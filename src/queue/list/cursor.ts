@@ -1,5 +1,5 @@
 /** Where a page of a list ended: its order, the group of sources that was being read, and how far each of these was read. */
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption } from '../../jobs/errors.js';
 import { quoted } from '../../jobs/excerpt.js';
 
 /** A sequence, {@link START} or {@link END}. */
@@ -31,8 +31,7 @@ export function decodeCursor(cursor: string, order: string, sizes: readonly numb
   const group = Number(digits);
   const positions = rest.slice(1).split('.');
   if (letter === order && sizes[group] === positions.length) return { group, positions };
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
+  throw invalidOption(
     `cursor ${quoted(cursor)} is not of this list; pass the one of the page before, with the same filter`,
   );
 }

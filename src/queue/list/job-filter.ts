@@ -1,4 +1,4 @@
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
@@ -66,7 +66,7 @@ const MAX_LIMIT = 1_000;
 export function assertFilter(filter: JobFilter): void {
   const { type, status, priority, state, id, order, limit = 100, cursor } = filter;
   const refuse = (problem: string) => {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', problem);
+    throw invalidOption(problem);
   };
   if (type !== undefined && !isJobType(type)) refuse(`type ${excerptOf(type)} is not snake_case`);
   if (status !== undefined && !isStatus(status)) {
