@@ -115,8 +115,9 @@ export class JobQueueService extends QueueConnection {
   ): Promise<AddedJob> {
     const isTimeKnown = this.isConnected !== undefined;
     const job = checkJob(this.known, type, payload, priority, options, this.now());
+    const given = { ...options };
     const add = (broker: Broker) => {
-      if (!isTimeKnown) setTimes(job, options, broker.clock.now());
+      if (!isTimeKnown) setTimes(job, given, broker.clock.now());
       return addChecked(broker, job);
     };
     return this.use(add, definition && (() => assertPayloadOf(definition, job.body)));
@@ -129,9 +130,9 @@ export class JobQueueService extends QueueConnection {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const isTimeKnown = this.isConnected !== undefined;
     const checked = checkJobs(this.known, jobs, this.now());
-    const add = (broker: Broker) => addMany(broker, checked, isTimeKnown ? [] : jobs);
+    const early = this.isConnected === undefined ? jobs.map((job) => ({ ...job })) : [];
+    const add = (broker: Broker) => addMany(broker, checked, early);
     return this.use(add, () => checkPayloads(jobs, checked));
   }
 

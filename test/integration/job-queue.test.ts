@@ -45,9 +45,12 @@ describe('adding', () => {
   test('jobs by the first call of a process takes them as they are then', async () => {
     await using queue = new JobQueueService({ servers: nats.url, namespace: 'first_call' });
     const payload = { n: 1 };
-    const adding = queue.addJobs([{ type: 'demo', payload, delayMs: 60_000 }]);
+    const jobs = [{ type: 'demo', payload, delayMs: 60_000 }];
+    const adding = queue.addJobs(jobs);
     payload.n = 2;
-    const [id = ''] = await adding;
+    jobs.push({ type: 'demo', payload, delayMs: 0 });
+    const [id = '', ...others] = await adding;
+    expect(others).toEqual([]);
     expect(await queue.getJob(id)).toMatchObject({ payload: { n: 1 }, state: 'scheduled' });
   });
 
