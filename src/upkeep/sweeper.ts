@@ -100,6 +100,7 @@ export class Sweeper {
   async start(): Promise<void> {
     if (this.#detach || this.#abort.signal.aborted) return;
     const broker = await this.#options.queue.broker();
+    if (this.#abort.signal.aborted) return;
     this.#detach ??= broker.notices.onSwept((notice) => this.#heard(notice));
     this.#schedule.start(this.#intervalMs * Math.random(), this.#intervalMs);
   }
@@ -140,6 +141,7 @@ export class Sweeper {
         failures.push(error);
       }
     }
+    if (failures.length > 1) throw new AggregateError(failures, `${failures.length} checks failed`);
     if (failures.length > 0) throw failures[0];
     return { findings: found.map(({ finding }) => finding), mended };
   }

@@ -10,8 +10,8 @@ export interface DrainStep {
 }
 
 /**
- * Runs steps one after the other, whatever becomes of those before. A step that takes longer than until `deadline` goes
- * on by itself, and the next one begins.
+ * Begins steps in their order and waits for all of them, whatever becomes of the others. One that takes longer than until
+ * `deadline` goes on by itself.
  * @param deadline by `performance.now()`
  * @returns what the steps threw; each error is logged as well
  */
@@ -21,23 +21,24 @@ export async function runSteps(
   logger: Logger,
 ): Promise<Error[]> {
   const errors: Error[] = [];
-  for (const { name, run, mayBeLate } of steps) {
+  const runStep = async ({ name, run, mayBeLate }: DrainStep) => {
     let hasEnded = false;
     const work = async () => {
       try {
         await run();
       } catch (err) {
-        logger.error({ err, step: name }, 'a step of the shutdown failed; going on with the next one');
+        logger.error({ err, step: name }, 'a step of the shutdown failed; going on with the others');
         errors.push(err instanceof Error ? err : new Error(String(err)));
       }
       hasEnded = true;
     };
     await atMost(Math.max(0, deadline - performance.now()), work());
-    if (hasEnded || mayBeLate) continue;
+    if (hasEnded || mayBeLate) return;
     logger.warn(
       { step: name },
       'a step of the shutdown takes longer than the shutdown may; not waiting for it',
     );
-  }
+  };
+  await Promise.all(steps.map(runStep));
   return errors;
 }

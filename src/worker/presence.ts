@@ -21,8 +21,8 @@ export interface PresenceOptions {
   lanes: Lanes;
   runs: ReadonlyMap<string, HeldJob>;
   lingering: LingeringHandlers;
-  /** Takes no more jobs, and takes them again. Absent where no orders are obeyed. */
-  orders: { stop(): Promise<void>; start(): Promise<void> } | undefined;
+  /** Takes no more jobs, or takes them again. Absent where no orders are obeyed. */
+  obey?: (drain: boolean) => Promise<void>;
   logger: Logger;
 }
 
@@ -37,17 +37,14 @@ export class Presence {
   readonly #startedAt: string;
   /** When a worker that was ordered to drain takes jobs again. */
   #drainEnd: NodeJS.Timeout | undefined;
-  #detach: (() => void)[] = [];
+  readonly #detach: (() => void)[];
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#startedAt = isoTime(options.broker.clock.now());
-    this.inspector = new Inspector(options.broker, options.worker, (jobId) => this.#onWatched(jobId));
-  }
-
-  open(): void {
-    const { worker, orders } = this.#options;
-    const { notices, subjects } = this.#options.broker;
+    const { worker, obey, broker } = options;
+    const { notices, subjects } = broker;
+    this.#startedAt = isoTime(broker.clock.now());
+    this.inspector = new Inspector(broker, worker, (jobId) => this.#onWatched(jobId));
     this.inspector.open();
     this.#detach = [
       notices.answer(subjects.workersAsked(), () => this.#info()),
@@ -57,7 +54,7 @@ export class Presence {
         MAX_CHART_ANSWERS_PER_SECOND,
       ),
     ];
-    if (!orders) return;
+    if (!obey) return;
     const onOrder = ({ worker: name, drain, forMs }: NoticeBody) => {
       if (name === worker && typeof drain === 'boolean') this.#onDrain(drain, drainTime(forMs));
     };
@@ -90,18 +87,15 @@ export class Presence {
     for (const run of runs.values()) run.watched();
   }
 
-  #onDrain(drain: boolean, forMs: number): void {
-    const { orders, logger } = this.#options;
+  #onDrain(drain: boolean, forMs?: number): void {
+    const { obey, logger } = this.#options;
+    // It would make a start fail that is under way.
+    const isObeyed = drain ? ['running', 'disconnected', 'paused'] : ['paused'];
+    if (!isObeyed.includes(this.#state)) return;
+    logger.warn({ forMs }, drain ? 'ordered to take no more jobs' : 'ordered to take jobs again');
     clearTimeout(this.#drainEnd);
-    const failed = (err: unknown) => logger.error({ err }, 'cannot obey the order to drain');
-    if (drain) {
-      logger.warn({ forMs }, 'ordered to take no more jobs');
-      this.#drainEnd = setTimeout(() => this.#onDrain(false, 0), forMs).unref();
-      orders?.stop().catch(failed);
-    } else if (this.#state === 'paused') {
-      logger.info('takes jobs again');
-      orders?.start().catch(failed);
-    }
+    if (drain) this.#drainEnd = setTimeout(() => this.#onDrain(false), forMs).unref();
+    obey?.(drain).catch((err) => logger.error({ err }, 'cannot obey the order to drain'));
   }
 
   #info(): WorkerInfo {

@@ -45,6 +45,8 @@ export interface ShutdownResult {
 /** How long handing back may take after the drain's own time, and then closing. */
 const RELEASE_MS = 500;
 const CLOSE_MS = 500;
+/** Of that, what is left for the last step. */
+const FLUSH_MS = 100;
 /** How long a start that is under way may hold up a stop. */
 const STOP_MS = 2_000;
 
@@ -62,12 +64,14 @@ export class WorkerEngine {
   readonly #lifecycle: Actor<typeof workerLifecycleMachine>;
   readonly #lingering = new LingeringHandlers();
   #starting: Promise<void> = Promise.resolve();
-  #startError: unknown;
   #presence: Presence | undefined;
   #trimmer: Trimmer | undefined;
   #firstDeliveries: FirstDeliveries | undefined;
   #services: WorkerServices | undefined;
+  /** Its owner has stopped it, and nobody else starts it again. */
+  #isHeld = false;
   #isReleasing = false;
+  #isClosed = false;
   #released = 0;
   readonly #drainErrors: Error[] = [];
   readonly #detach: (() => void)[] = [];
@@ -94,7 +98,15 @@ export class WorkerEngine {
       onConsumersMade: async (types) => this.#firstDeliveries?.consumersMade(types),
       logger: this.logger,
     });
-    this.#lifecycle = createActor(this.#lifecycleLogic(), {
+    const actors = {
+      startUp: fromPromise<void, void>(() => {
+        // A start that was stopped half way may still be under way.
+        this.#starting = this.#opened().then(() => this.#startUp());
+        return this.#starting;
+      }),
+      drain: fromPromise(({ input }: { input: { timeoutMs: number } }) => this.#drain(input.timeoutMs)),
+    };
+    this.#lifecycle = createActor(workerLifecycleMachine.provide({ actors }), {
       inspect: (event) => {
         this.#options.inspect?.(event);
         this.#presence?.inspector.observer()(event);
@@ -118,7 +130,8 @@ export class WorkerEngine {
     if (handler.job) this.#queue.known.add(handler.job);
     else this.#queue.known.addNamed(type);
     this.lanes.handlers.set(type, handler);
-    if (this.#services && ['running', 'disconnected', 'paused'].includes(this.state)) {
+    // A start that has made its services may have its list of types already.
+    if (this.#services && ['starting', 'running', 'disconnected', 'paused'].includes(this.state)) {
       this.lanes
         .open(handler, this.lanes.ensure([type]))
         .catch((err) => this.logger.error({ err, type }, 'cannot start the handler'));
@@ -126,16 +139,28 @@ export class WorkerEngine {
   }
 
   async start(): Promise<void> {
+    this.#isHeld = false;
     this.#lifecycle.send({ type: 'START' });
     this.lanes.start();
     const reached = await waitFor(this.#lifecycle, (snapshot) => !snapshot.matches('starting'));
-    if (reached.matches('failed')) throw this.#startError;
+    if (reached.matches('failed')) await this.#starting;
     if (reached.matches('idle') || reached.matches('draining') || reached.matches('stopped')) {
       throw new JetfleetError('JETFLEET_CLOSED', 'the worker was stopped while it started');
     }
   }
 
   async stop(): Promise<void> {
+    this.#isHeld = true;
+    await this.#pause();
+  }
+
+  /** Takes no more jobs, or takes them again, as somebody else than its owner has ordered. */
+  async #obey(drain: boolean): Promise<void> {
+    if (drain) await this.#pause();
+    else if (this.state === 'paused' && !this.#isHeld) await this.start();
+  }
+
+  async #pause(): Promise<void> {
     if (this.state === 'stopped') return;
     this.#lifecycle.send({ type: 'STOP' });
     await atMost(STOP_MS, this.#opened());
@@ -154,42 +179,24 @@ export class WorkerEngine {
     };
   }
 
-  /** The lifecycle chart with this worker's work in it. */
-  #lifecycleLogic(): typeof workerLifecycleMachine {
-    return workerLifecycleMachine.provide({
-      actors: {
-        startUp: fromPromise(async () => {
-          try {
-            // A start that was stopped half way may still be under way.
-            this.#starting = this.#starting.then(() => this.#startUp());
-            await this.#starting;
-          } catch (error) {
-            this.#starting = Promise.resolve();
-            this.#startError = error;
-            throw error;
-          }
-        }),
-        drain: fromPromise(({ input }: { input: { timeoutMs: number } }) => this.#drain(input.timeoutMs)),
-      },
-    });
+  async #startUp(): Promise<void> {
+    try {
+      await this.#open();
+    } catch (error) {
+      // What was opened before it failed takes no jobs, and does not outlive the worker.
+      await this.lanes.opened();
+      await this.lanes.pause();
+      if (this.#isClosed) await this.#close();
+      throw error;
+    }
   }
 
-  async #startUp(): Promise<void> {
+  async #open(): Promise<void> {
     const { handlers } = this.lanes;
     const broker = await this.#queue.broker();
     const types = [...handlers.keys()];
     this.#firstDeliveries ??= new FirstDeliveries(broker, this.logger);
-    if (!this.#services) await this.#firstDeliveries.begin();
-    const refused = await this.lanes.ensure(types);
-    const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
-    this.#assertNotShutDown();
-    this.#services ??= this.#makeServices(broker, this.#firstDeliveries, { ackWaitMs, eventsMaxAgeMs });
-    const ensured = Promise.resolve();
-    // A type that was registered in the meantime is opened too.
-    const ready = (type: string) => (types.includes(type) ? ensured : this.lanes.ensure([type]));
-    const opened = [...handlers.values()].filter(({ type }) => !refused.includes(type));
-    await Promise.all(opened.map((handler) => this.lanes.open(handler, ready(handler.type))));
-    this.#assertNotShutDown();
+    // First of all, so that a connection which is lost meanwhile is noticed.
     if (this.#detach.length === 0) {
       const cancellations = new CancellationCheck({ broker, runs: this.runs, logger: this.logger });
       this.#detach.push(
@@ -197,7 +204,18 @@ export class WorkerEngine {
         broker.notices.onCancelled((id) => cancellations.heard(id)),
       );
     }
+    if (!this.#services) await this.#firstDeliveries.begin();
+    const refused = await this.lanes.ensure(types);
+    const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
+    this.#assertNotShutDown();
+    this.#services ??= this.#makeServices(broker, this.#firstDeliveries, ackWaitMs, eventsMaxAgeMs);
+    const ensured = Promise.resolve();
+    // A type that was registered in the meantime is opened too.
+    const ready = (type: string) => (types.includes(type) ? ensured : this.lanes.ensure([type]));
+    const opened = [...handlers.values()].filter(({ type }) => !refused.includes(type));
+    await Promise.all(opened.map((handler) => this.lanes.open(handler, ready(handler.type))));
     await this.#sweeper?.start();
+    this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });
     this.#trimmer.start();
     this.logger.info({ types: opened.map(({ type }) => type), ackWaitMs }, 'worker started');
@@ -212,10 +230,21 @@ export class WorkerEngine {
   #makeServices(
     broker: Broker,
     firstDeliveries: FirstDeliveries,
-    { ackWaitMs, eventsMaxAgeMs }: { ackWaitMs: number; eventsMaxAgeMs: number },
+    ackWaitMs: number,
+    eventsMaxAgeMs: number,
   ): WorkerServices {
     const { onFailpoint } = this.#options;
-    this.#presence = this.#makeKnown(broker);
+    // From here on the worker shows up where its fleet is watched.
+    this.#presence = new Presence({
+      broker,
+      worker: this.#name,
+      lifecycle: this.#lifecycle,
+      lanes: this.lanes,
+      runs: this.runs,
+      lingering: this.#lingering,
+      ...(this.#options.remoteDrain !== false && { obey: (drain: boolean) => this.#obey(drain) }),
+      logger: this.logger,
+    });
     return {
       broker,
       firstDeliveries,
@@ -232,22 +261,6 @@ export class WorkerEngine {
     };
   }
 
-  /** From here on the worker shows up where its fleet is watched. */
-  #makeKnown(broker: Broker): Presence {
-    const presence = new Presence({
-      broker,
-      worker: this.#name,
-      lifecycle: this.#lifecycle,
-      lanes: this.lanes,
-      runs: this.runs,
-      lingering: this.#lingering,
-      orders: this.#options.remoteDrain === false ? undefined : this,
-      logger: this.logger,
-    });
-    presence.open();
-    return presence;
-  }
-
   #makeLane(handler: RegisteredHandler): Lane {
     const services = this.#services as WorkerServices;
     const { broker, firstDeliveries, logger } = services;
@@ -262,7 +275,7 @@ export class WorkerEngine {
     });
   }
 
-  /** Resolves when no lane is being opened any more. */
+  /** Resolves when no lane is being opened any more. Whoever has started the worker hears why that failed. */
   async #opened(): Promise<void> {
     await this.#starting.catch(() => {});
     await this.lanes.opened();
@@ -286,7 +299,9 @@ export class WorkerEngine {
     const phases: [steps: DrainStep[], deadline: number][] = [
       [[{ name: 'wait for running jobs', run: () => this.#pauseAndIdle(), mayBeLate: true }], deadline],
       [[{ name: 'hand jobs back', run: () => this.#release() }], deadline + RELEASE_MS],
-      [this.#closingSteps(end), end],
+      [this.#closingSteps(end - FLUSH_MS), end - FLUSH_MS],
+      // What was written last must have left before the connection may close.
+      [[{ name: 'send what is buffered', run: () => this.#services?.broker.flush() }], end],
     ];
     for (const [steps, until] of phases)
       this.#drainErrors.push(...(await runSteps(steps, until, this.logger)));
@@ -320,12 +335,16 @@ export class WorkerEngine {
       // What ended last is acknowledged before the trimmer sees how far the server is.
       { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },
       { name: 'remove messages', run: () => this.#trimmer?.stop() },
-      ...this.#detach.map((run) => ({ name: 'stop listening', run })),
-      { name: 'stop listening', run: () => this.#firstDeliveries?.close() },
-      { name: 'close lanes', run: () => this.lanes.close() },
-      { name: 'withdraw the presence', run: () => this.#presence?.close() },
-      // What was written last must have left before the connection may close.
-      { name: 'send what is buffered', run: () => this.#services?.broker.flush() },
+      { name: 'stop listening', run: () => this.#close() },
     ];
+  }
+
+  /** Closes what a start has opened, also one that outlives the shutdown. */
+  async #close(): Promise<void> {
+    this.#isClosed = true;
+    for (const detach of this.#detach.splice(0)) detach();
+    this.#firstDeliveries?.close();
+    this.#presence?.close();
+    await this.lanes.close();
   }
 }

@@ -424,6 +424,21 @@ describe('a record over the limit of its stream', () => {
     expect(runs).toBe(1);
   });
 
+  test('is let go of when somebody else wrote meanwhile', async () => {
+    await using own = await limited();
+    const broker = await own.queue.broker();
+    const handler: JobHandler = async ({ record }) => {
+      const last = await broker.lastEvent(record.id);
+      await broker.appendEvent({ ...record, worker: 'another' }, last?.seq ?? 0);
+      return 'r'.repeat(60_000);
+    };
+    const worker = await own.addWorker({ demo: { handler, claim: 'durable' } });
+    const id = await own.queue.addJob('demo', 'p'.repeat(60_000));
+    await own.waitForJob(id, ({ worker: name }) => name === 'another');
+    await expect.poll(() => worker.running).toEqual([]);
+    expect(await own.queue.getJob(id)).toMatchObject({ state: 'running', worker: 'another' });
+  });
+
   test('fails a job whose payload alone is over it, without running it a second time', async () => {
     await using own = await limited();
     let runs = 0;

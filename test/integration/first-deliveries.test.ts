@@ -50,3 +50,17 @@ it.each([10, 2_500])('a claimed message is no first delivery after %i later reco
   expect(firstDeliveries.has(delivered('frequent', others))).toBe(false);
   expect(firstDeliveries.has(delivered('frequent', others + 1))).toBe(true);
 });
+
+it('a connection that was lost while they were read makes all that is stored suspect', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const broker = await fleet.queue.broker();
+  await fleet.queue.addJob('demo', null);
+  const firstDeliveries = new FirstDeliveries(broker, pino({ level: 'silent' }));
+  const begun = firstDeliveries.begin();
+  firstDeliveries.distrust();
+  const renewed = firstDeliveries.renew();
+  await begun;
+  await renewed;
+  expect(firstDeliveries.has(delivered('demo', 1))).toBe(false);
+  expect(firstDeliveries.has(delivered('demo', 2))).toBe(true);
+});

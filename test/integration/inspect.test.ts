@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -96,6 +97,22 @@ describe('watching', () => {
     await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ kind: 'done' }));
   });
 
+  test('hears every step also of a worker whose owner watches it', async () => {
+    const { open, opened } = gate();
+    await using fleet = await startFleet({
+      nats,
+      handlers: { demo: () => opened },
+      worker: { inspect: () => {} },
+    });
+    await fleet.queue.addJob('demo', null, 'normal', { id: 'own' });
+    await fleet.waitForJob('own', 'running');
+    const records = await heard(fleet, 'own');
+    await vi.waitFor(() => expect(records.some(({ kind }) => kind === 'snapshot')).toBe(true));
+    open();
+    await fleet.waitForJob('own', 'completed');
+    await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ kind: 'done' }));
+  });
+
   test('is not heard by anybody before somebody watches', async () => {
     await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' } });
     const { notices, subjects } = await fleet.queue.broker();
@@ -136,6 +153,20 @@ describe('workers', () => {
     expect((await queue.getJob('next'))?.state).toBe('queued');
     await drainWorker(queue, 'w 1', false);
     await fleet.waitForJob('next', 'completed');
+  });
+
+  test('that their owner has stopped stay so, whatever is ordered', async () => {
+    await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' }, worker: { name: 'w 2' } });
+    const { queue } = fleet;
+    const worker = fleet.workers[0];
+    await drainWorker(queue, 'w 2', true, { forMs: 50 });
+    await vi.waitFor(() => expect(worker?.state).toBe('paused'));
+    await worker?.stop();
+    await drainWorker(queue, 'w 2', false);
+    await setTimeout(150);
+    expect(worker?.state).toBe('paused');
+    await worker?.start();
+    await fleet.waitForJob(await queue.addJob('demo', null), 'completed');
   });
 
   test('answer with the charts of their own machines', async () => {

@@ -101,6 +101,23 @@ it('an orphan that is reported stays until its grace is over', async () => {
   await sweeper.stop();
 });
 
+it('a sweep of which several checks fail names all of them', async () => {
+  const failing = (resource: string): ResourceCheckOf =>
+    Object.assign(
+      () => ({
+        look: () => Promise.reject(new Error(`${resource} cannot be listed`)),
+        due: () => [],
+        hasReported: false,
+      }),
+      { resource },
+    );
+  const sweeper = new Sweeper({ queue: fleet.queue, resources: [failing('disks'), failing('networks')] });
+  await expect(sweeper.sweep()).rejects.toMatchObject({
+    errors: [{ message: 'disks cannot be listed' }, { message: 'networks cannot be listed' }],
+  });
+  await sweeper.stop();
+});
+
 it('workers sweep about once in each interval together', async () => {
   const { subjects, connection } = await fleet.queue.broker();
   let sweeps = 0;

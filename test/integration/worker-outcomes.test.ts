@@ -113,6 +113,21 @@ describe('a handler that fails', () => {
     expect(JSON.stringify(own)).not.toContain('abc123');
   });
 
+  test('for a next job whose id is taken is logged too', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const next = [{ type: 'demo', idSuffix: 'next', payload: 'theirs' }];
+    await using fleet = await startFleet({
+      nats,
+      handlers: { demo: () => complete(null, next) },
+      worker: { logger },
+    });
+    await fleet.queue.addJob('other', 'mine', 'normal', { id: 'parent-next' });
+    await fleet.queue.addJob('demo', null, 'normal', { id: 'parent' });
+    await fleet.waitForJob('parent', 'rejected');
+    expect(lines).toMatchObject([{ level: 50, jobId: 'parent', code: 'JETFLEET_ID_TAKEN' }]);
+  });
+
   test('synchronously is no different', async () => {
     const handler = () => {
       throw new NonRetryableError('at once');

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService, JobWorkerService } from '../../src/index.js';
@@ -148,6 +149,24 @@ describe('shutdown', () => {
     const idle = new JobWorkerService(fleet.queue);
     expect(idle.state).toBe('idle');
     expect(await idle.shutdown()).toEqual({ released: 0 });
+  });
+
+  test('sends what is buffered, although an extension closes too slowly', async () => {
+    const slow = { name: 'slow', install: () => ({ handlers: [], close: () => new Promise(() => {}) }) };
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const broker = await fleet.queue.broker();
+    const worker = new JobWorkerService(fleet.queue);
+    worker.use(slow).registerHandler('demo', { handler: () => 'ok' });
+    await worker.start();
+    const flush = broker.flush.bind(broker);
+    let isFlushed = false;
+    vi.spyOn(broker, 'flush').mockImplementation(async () => {
+      await delay(20);
+      await flush();
+      isFlushed = true;
+    });
+    await worker.shutdown(0);
+    expect(isFlushed).toBe(true);
   });
 
   test('leaves no consumer pulling: what is added afterwards is not delivered to the dead', async () => {

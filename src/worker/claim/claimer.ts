@@ -234,14 +234,12 @@ export class Claimer {
    */
   async #refuse(candidate: Candidate, last: LastEvent | undefined, error: unknown): Promise<undefined> {
     if (!isUnwritable(error)) throw error;
+    const { known } = this.#services.broker;
     const before = this.#before(candidate.job, last);
-    const refused = refusedRecord(
-      this.#services.broker.known,
-      before,
-      error,
-      factsOf(this.#services, candidate.delivery),
+    const refused = refusedRecord(known, before, error, factsOf(this.#services, candidate.delivery));
+    const record = await writeRefusal(known, refused, (each) =>
+      writeEvent(this.#services, each, last?.seq ?? 0),
     );
-    const { record } = await writeRefusal(this.#services, refused, last?.seq ?? 0);
     const { code, message, problems } = record.error ?? {};
     this.#services.logger.warn({ jobId: record.id, type: record.type, code, problems }, message ?? 'refused');
     await this.#endWithoutRun(candidate, record);

@@ -50,6 +50,7 @@ export class FirstDeliveries {
 
   /** Trusts what a single server hands out that was not claimed before, until it goes away. */
   async begin(): Promise<void> {
+    const reconnect = this.#reconnects;
     const { config, state } = await this.#broker.topology.streamInfo('jobs');
     if (config.num_replicas !== 1) return;
     // From now on, so that no cancellation is missed between what is read and what is heard.
@@ -57,7 +58,8 @@ export class FirstDeliveries {
     const isKnown =
       (await this.#readClaims()) &&
       (state.messages === 0 || (await this.#readCancelled(Date.parse(state.first_ts))));
-    this.#after = isKnown ? 0 : state.last_seq;
+    // After a reconnect meanwhile, what waited then may have been handed out before.
+    if (reconnect === this.#reconnects) this.#after = isKnown ? 0 : state.last_seq;
   }
 
   /** Hears of no cancellation any more. */

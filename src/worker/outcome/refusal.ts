@@ -2,14 +2,13 @@
  * How a job ends of which something can never be written: its payload cannot be checked, its outcome has no JSON form, or a
  * record or timer is over a limit of the server. Another attempt would end the same, so it is FAILED, with the reason.
  */
-import { JetfleetError } from '../../jobs/errors.js';
+import { ValidationError } from '../../jobs/errors.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { followingFrom } from '../../queue/follow-ups.js';
 import { type TransitionFacts, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
-import type { WorkerServices } from '../worker-services.js';
-import { isUnwritable, writeEvent } from './job-writes.js';
+import { isUnwritable } from './job-writes.js';
 
 /** The FAILED record of such a job, with all that it held before. */
 export function refusedRecord(
@@ -22,29 +21,31 @@ export function refusedRecord(
   const record = transitionRecord(before, 'rejected', { attempt: before.attempt, error }, facts);
   try {
     return withFollowUps(jobs, record, undefined, true);
-  } catch {
+  } catch (tooMuch) {
+    if (!(tooMuch instanceof ValidationError)) throw tooMuch;
     return withoutContent(jobs, record);
   }
 }
 
 /**
  * Writes that record; one that does not fit is written without payload, checkpoint and history.
- * @returns it, and its sequence
- * @throws ConflictError when somebody else wrote after the event `lastSeq`
+ * @returns the record that is written
+ * @throws ConflictError when somebody else wrote before
  */
 export async function writeRefusal(
-  services: WorkerServices,
+  jobs: KnownJobs,
   whole: JobRecord,
-  lastSeq: number,
-): Promise<{ record: JobRecord; seq: number }> {
-  for (const record of [whole, withoutContent(services.broker.known, whole)]) {
-    try {
-      return { record, seq: await writeEvent(services, record, lastSeq) };
-    } catch (error) {
-      if (record !== whole || !isUnwritable(error)) throw error;
-    }
+  write: (record: JobRecord) => Promise<unknown>,
+): Promise<JobRecord> {
+  try {
+    await write(whole);
+    return whole;
+  } catch (error) {
+    if (!isUnwritable(error)) throw error;
   }
-  throw new JetfleetError('JETFLEET_PUBLISH_REFUSED', `no record of job ${whole.id} can be written`);
+  const small = withoutContent(jobs, whole);
+  await write(small);
+  return small;
 }
 
 /** Small whatever the job held; what removes its instance stays. */

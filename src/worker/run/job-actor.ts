@@ -113,7 +113,8 @@ export class JobWatchers {
 
   /** For the `inspect` option of a job's actor; undefined while nobody watches. */
   observer(jobId: string): Observer | undefined {
-    if (!this.#inspector.isWatched(jobId)) return this.#own;
+    if (!this.watch(jobId)) return undefined;
+    // Also while only the owner watches: others may come later.
     const watching = this.#inspector.observer(jobId);
     return (event) => {
       this.#own?.(event);

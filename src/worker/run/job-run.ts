@@ -205,17 +205,20 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const facts = factsOf(this.#services, this.#delivery);
     const { known } = this.#services.broker;
     const outcome = outcomeRecord(known, this.#record, state, transition, retry, facts);
-    if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
     const asked = transition.outcome?.kind === 'completed' ? (transition.outcome.next?.length ?? 0) : 0;
-    if (asked === 0 || outcome.state !== 'completed') return outcome;
+    if (asked === 0 || outcome.state !== 'completed') return this.#reported(outcome);
     return assertNextFree(this.#services, outcome, asked).then(
       () => outcome,
       (error) => {
         if (!isTaken(error)) throw error;
-        const refused = { attempt: transition.attempt, error: toJobError(error) };
-        return outcomeRecord(known, this.#record, 'rejected', refused, retry, facts);
+        return this.#reported(refusedRecord(known, this.#record, error, facts));
       },
     );
+  }
+
+  #reported(outcome: JobRecord): JobRecord {
+    if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
+    return outcome;
   }
 
   /** Writes a record, or, in the place of one that can never be written, that the job has failed, and why. */
@@ -223,23 +226,18 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     return this.#append(record).catch(async (cause) => {
       if (!isUnwritable(cause)) throw cause;
       this.#leave('unwritable');
-      const refused = refusedRecord(
-        this.#services.broker.known,
-        this.#record,
-        cause,
-        factsOf(this.#services, this.#delivery),
-      );
+      const { known } = this.#services.broker;
+      const facts = factsOf(this.#services, this.#delivery);
+      const refused = refusedRecord(known, this.#record, cause, facts);
       const { code, message } = refused.error ?? {};
       this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);
-      const written = await writeRefusal(this.#services, refused, this.#seq);
-      this.#record = written.record;
-      this.#seq = written.seq;
+      await writeRefusal(known, refused, (each) => this.#append(each));
     });
   }
 
   #giveUp(error: unknown): void {
-    // The job was lost, which is reported and done already.
-    if (error instanceof ConflictError) return;
+    // The job was lost or cancelled, which is reported and done already.
+    if (this.#ended) return;
     const { code, message } = toJobError(error);
     this.logger.error({ code, message }, 'the record cannot be written; the job comes again');
     // The queue was closed meanwhile. Nobody should wait for the end of the lease.
