@@ -11,7 +11,7 @@ import {
   type Offer,
   outcomeOf,
 } from './create-instance-context.js';
-import { notProvided, type RunInput } from './run-input.js';
+import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 
 export interface CreateInstanceSettings {
   /** Pause before a name is looked up again while an earlier create may still show. Defaults to 2000 ms. */
@@ -29,11 +29,9 @@ export const MAX_LOOK_UPS = 5;
 /** After these the name may belong to an instance: a conflict is how a provider refuses one that is taken. */
 const UNCLEAR_CODES: readonly string[] = ['JETFLEET_PROVIDER_AMBIGUOUS', 'JETFLEET_PROVIDER_CONFLICT'];
 
-type Thrown = { error: unknown };
 type Found = { found: FoundInstance[] };
 type Offers = { offers: Offer[] };
 
-const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
 const offered = ({ event }: { event: { output: Offer[] } }): Offers => ({ offers: event.output });
 const looked = ({ event }: { event: { output: FoundInstance[] } }): Found => ({ found: event.output });
 const saveOffers = { type: 'saveOffers', params: offered } as const;
@@ -74,9 +72,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       // What is no error of ours came from below the adapter, after the request may have left.
       isAmbiguous: (_, { error }: Thrown) => !JetfleetError.is(error) || UNCLEAR_CODES.includes(error.code),
       canTryNextOffer: ({ context }, { error }: Thrown) =>
-        JetfleetError.is(error) &&
-        error.code === 'JETFLEET_PROVIDER_CAPACITY' &&
-        (context.offers?.length ?? 0) > 1,
+        JetfleetError.is(error, 'JETFLEET_PROVIDER_CAPACITY') && (context.offers?.length ?? 0) > 1,
     },
     actions: {
       saveOffers: assign((_, { offers }: Offers) => ({ offers })),

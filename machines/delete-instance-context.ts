@@ -1,4 +1,5 @@
 import type { DeleteInstancePayload, DeleteInstanceResult } from '../src/instances/schemas.js';
+import { JetfleetError } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { FoundInstance } from './create-instance-context.js';
@@ -70,6 +71,10 @@ const MAX_PAUSE_MS = 60_000;
 export function deletedOutcome({ checkpoint }: DeleteInstanceContext): { outcome: JobOutcome } {
   const result: DeleteInstanceResult = { deleted: checkpoint.found };
   return { outcome: { kind: 'completed', result } };
+}
+
+export function isNotOurs(error: unknown): boolean {
+  return JetfleetError.is(error, 'JETFLEET_INSTANCE_NOT_OURS');
 }
 
 /** A refusal to touch what was found: its error stands as it is. */

@@ -1,6 +1,5 @@
 import { assign, setup } from 'xstate';
 import type { DeleteInstancePayload } from '../src/instances/schemas.js';
-import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { FoundInstance } from './create-instance-context.js';
 import {
@@ -8,12 +7,13 @@ import {
   type DeleteInstanceContext,
   deletedOutcome,
   isGone,
+  isNotOurs,
   notDeleted,
   noted,
   refused,
   snoozed,
 } from './delete-instance-context.js';
-import { notProvided, type RunInput } from './run-input.js';
+import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 import { sinceMs } from './time.js';
 
 export interface DeleteInstanceSettings {
@@ -37,9 +37,7 @@ export type DeleteActorInput = {
 };
 
 type Looked = { found: FoundInstance[] };
-type Thrown = { error: unknown };
 const looked = ({ event }: { event: { output: FoundInstance[] } }): Looked => ({ found: event.output });
-const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
 
 /** Deletes what a failed job has rented. One run is one look; between runs the job hibernates. */
 export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
@@ -65,7 +63,7 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
     },
     guards: {
       foundSome: (_, { found }: Looked) => found.length > 0,
-      isNotOurs: (_, { error }: Thrown) => toJobError(error).code === 'JETFLEET_INSTANCE_NOT_OURS',
+      isNotOurs: (_, { error }: Thrown) => isNotOurs(error),
       provenGone: ({ context }, { found }: Looked) => found.length === 0 && isGone(context, settleMs),
       overdue: ({ context }) => sinceMs(context.checkpoint.since, context.input.now) > giveUpAfterMs,
     },

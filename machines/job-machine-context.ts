@@ -60,11 +60,11 @@ export function hasAttemptsLeft({ attempt, maxAttempts }: Attempts): boolean {
 }
 
 /** How long an attempt may take, ms. */
-export function timeoutOf({ timeoutMs }: Pick<JobMachineInput, 'timeoutMs'>): number {
+export function timeoutOf({ timeoutMs }: { timeoutMs?: number | undefined }): number {
   return Math.min(timeoutMs ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS);
 }
 
-export function timeoutError(context: Pick<JobMachineInput, 'timeoutMs'>): JobErrorInfo {
+export function timeoutError(context: { timeoutMs?: number | undefined }): JobErrorInfo {
   const message = `The attempt ran longer than ${timeoutOf(context)} ms`;
   return { code: 'JETFLEET_TIMEOUT', message, retryable: false };
 }

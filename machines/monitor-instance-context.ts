@@ -1,6 +1,5 @@
 import type { MonitorInstancePayload, MonitorInstanceResult } from '../src/instances/schemas.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
-import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { isConfirmed, isProven, type Repeated, readAgain } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
@@ -196,9 +195,4 @@ export function notDeleted({ input, removal: begun }: MonitorInstanceContext, ca
   const verb = begun ? REMOVED[begun.phase] : 'read';
   const message = `Instance ${input.payload.novitaInstanceId} could not be ${verb} and may still cost money: ${cause}`;
   return { ...failure('JETFLEET_INSTANCE_NOT_DELETED', message), timedOut: true } as JobOutcome;
-}
-
-/** A refusal to touch the instance: its error stands as it is. */
-export function refused(error: unknown): { outcome: JobOutcome } {
-  return { outcome: { kind: 'failed', error: toJobError(error) } };
 }

@@ -2,6 +2,7 @@ import { assign, setup } from 'xstate';
 import type { MonitorInstancePayload } from '../src/instances/schemas.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
+import { isNotOurs, refused } from './delete-instance-context.js';
 import {
   actorInput,
   contextOf,
@@ -20,13 +21,12 @@ import {
   notDeleted,
   noted,
   readyOutcome,
-  refused,
   removingForMs,
   snoozed,
   timedOut,
   wasLateFirst,
 } from './monitor-instance-context.js';
-import { notProvided, type RunInput } from './run-input.js';
+import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 import { retryDelayMs } from './time.js';
 
 export const DEFAULT_POLL_INTERVAL_MS = 10_000;
@@ -48,9 +48,7 @@ export interface MonitorInstanceSettings {
 }
 
 type Checked = { check: InstanceCheck };
-type Thrown = { error: unknown };
 const checked = ({ event }: { event: { output: InstanceCheck } }): Checked => ({ check: event.output });
-const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
 
 /** A poll may come a moment late, never a moment early: the deadline itself has not passed yet. */
 const DEADLINE_MARGIN_MS = 50;
@@ -111,7 +109,7 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       keeps: ({ context }) => context.input.payload.onTimeout === 'keep',
       stops: ({ context }) => context.input.payload.onTimeout === 'stop',
       removalOverdue: ({ context }) => removingForMs(context) > deleteGraceMs,
-      isNotOurs: (_, { error }: Thrown) => toJobError(error).code === 'JETFLEET_INSTANCE_NOT_OURS',
+      isNotOurs: (_, { error }: Thrown) => isNotOurs(error),
     },
     actions: {
       noteCheck: assign(({ context }, { check }: Checked) => noted(context, check)),

@@ -24,6 +24,10 @@ export function notProvided<Output, Input>(): PromiseActorLogic<Output, Input> {
   return fromPromise<Output, Input>(() => new Promise<Output>(() => {}));
 }
 
+export type Thrown = { error: unknown };
+/** As the `params` of what depends on the error of an actor. */
+export const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
+
 /** What a chart that is created without input starts from, as `xstate/graph` and the pure functions do. */
 export function emptyInput<P>(): RunInput<P> {
   return { jobId: '', type: '', attempt: 0, maxAttempts: 1, payload: {} as P, now: '' };

@@ -3,16 +3,13 @@ import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { Delivery, SendWebhookPayload } from '../src/webhooks/schemas.js';
-import { emptyInput, notProvided, type RunInput } from './run-input.js';
+import { emptyInput, notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 
 export interface SendWebhookContext {
   input: RunInput<SendWebhookPayload>;
   delivery?: Delivery;
   error?: JobErrorInfo;
 }
-
-type Thrown = { error: unknown };
-const thrown = ({ event }: { event: Thrown }): Thrown => ({ error: event.error });
 
 /** Delivers one webhook once; the job's retry schedule, not this chart, makes the next try. */
 export const sendWebhookMachine = setup({

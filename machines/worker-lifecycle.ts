@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
-import { notProvided } from './run-input.js';
+import { notProvided, type Thrown, thrown } from './run-input.js';
 
 export interface WorkerLifecycleContext {
   /** How long a drain may wait for running jobs; set by SHUTDOWN. */
@@ -19,11 +19,7 @@ export type WorkerLifecycleEvent =
   | { type: 'BROKER_LOST' }
   | { type: 'BROKER_BACK' };
 
-type Thrown = { error: unknown };
-const saveError = {
-  type: 'saveError',
-  params: ({ event }: { event: Thrown }): Thrown => ({ error: event.error }),
-} as const;
+const saveError = { type: 'saveError', params: thrown } as const;
 const shutDown = {
   target: 'draining',
   actions: {

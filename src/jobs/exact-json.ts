@@ -1,6 +1,6 @@
 /** JSON text whose values arrive as they were sent, or not at all. */
 import { ValidationError } from './errors.js';
-import { keyFault } from './exact-value.js';
+import { keyFault, LONE_SURROGATE } from './exact-value.js';
 import { beginningOf, excerptOf } from './excerpt.js';
 import { MAX_PAYLOAD_DEPTH, MAX_PROBLEM_LENGTH } from './limits.js';
 import { formatPath } from './paths.js';
@@ -13,7 +13,7 @@ import { formatPath } from './paths.js';
  */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (!isSurelyExact(text, value)) new Scan(text).run();
+  if (!isSurelyExact(text, value)) assertExact(text);
   return value;
 }
 
@@ -28,7 +28,7 @@ const LOWER_E = 0x65;
 
 /**
  * Whether the value surely says all that the text does. It allocates nothing for ordinary payloads. Any doubt gives false,
- * and then {@link Scan} decides: escaped characters, keys that are named alike, exponents, numbers that lose digits.
+ * and then {@link assertExact} decides: escaped characters, keys that are named alike, exponents, numbers that lose digits.
  */
 function isSurelyExact(text: string, value: unknown): boolean {
   if (text.includes('__proto__') || text.includes('\\u') || !text.isWellFormed()) return false;
@@ -88,95 +88,51 @@ export function decodeUtf8(data: Uint8Array, excerptOf?: (data: Uint8Array) => s
   }
 }
 
-interface Level {
-  /** Keys of an object so far; undefined in an array. */
-  keys: Set<string> | undefined;
-}
+/** The parts of JSON that can be inexact, or lead to what is. */
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
 
 /** Walks text that is known to be JSON. */
-class Scan {
-  readonly #text: string;
-  readonly #path: PropertyKey[] = [];
-  readonly #levels: Level[] = [];
-  #at = 0;
-  /** Whether the next string is a key. */
-  #isKeyNext = false;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  run(): void {
-    const text = this.#text;
-    while (this.#at < text.length) {
-      const char = text[this.#at] as string;
-      if (char === '"') this.#string();
-      else if (char === '-' || (char >= '0' && char <= '9')) this.#number();
-      else {
-        this.#at++;
-        if (char === '{') this.#open(new Set());
-        else if (char === '[') this.#open(undefined);
-        else if (char === '}' || char === ']') this.#close();
-        else if (char === ',') this.#next();
-      }
+function assertExact(text: string): void {
+  const path: PropertyKey[] = [];
+  /** Of each level the keys so far; undefined for an array. */
+  const levels: (Set<string> | undefined)[] = [];
+  let isKeyNext = false;
+  for (const [token] of text.matchAll(TOKENS)) {
+    const keys = levels.at(-1);
+    if (token === '{' || token === '[') {
+      isKeyNext = token === '{';
+      levels.push(isKeyNext ? new Set() : undefined);
+      path.push(isKeyNext ? '' : 0);
+    } else if (token === '}' || token === ']') {
+      isKeyNext = false;
+      levels.pop();
+      path.pop();
+    } else if (token === ',') {
+      isKeyNext = keys !== undefined;
+      if (!keys) path.push((path.pop() as number) + 1);
+    } else if (isKeyNext && keys) {
+      isKeyNext = false;
+      const key = JSON.parse(token) as string;
+      path[path.length - 1] = key;
+      const twice = keys.has(key) ? 'comes twice, so that one of its values would be lost' : undefined;
+      refuse(path, keyFault(key) ?? twice);
+      keys.add(key);
+    } else if (token.startsWith('"')) {
+      refuse(path, (JSON.parse(token) as string).isWellFormed() ? undefined : LONE_SURROGATE);
+    } else if (!isExactNumber(token)) {
+      refuse(path, `is ${excerptOf(token)}, which a JavaScript number would change; send it as a string`);
     }
-  }
-
-  #open(keys: Set<string> | undefined): void {
-    this.#levels.push({ keys });
-    this.#path.push(keys ? '' : 0);
-    this.#isKeyNext = keys !== undefined;
-  }
-
-  #close(): void {
-    this.#levels.pop();
-    this.#path.pop();
-    this.#isKeyNext = false;
-  }
-
-  #next(): void {
-    const { keys } = this.#levels.at(-1) as Level;
-    this.#isKeyNext = keys !== undefined;
-    if (!keys) this.#path.push((this.#path.pop() as number) + 1);
-  }
-
-  #string(): void {
-    const start = this.#at;
-    this.#at = endOfString(this.#text, start) + 1;
-    const raw = this.#text.slice(start, this.#at);
-    const value = raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);
-    if (!this.#isKeyNext) {
-      if (!value.isWellFormed()) this.#refuse('has a lone surrogate, which UTF-8 cannot carry');
-      return;
-    }
-    this.#isKeyNext = false;
-    const { keys } = this.#levels.at(-1) as Level & { keys: Set<string> };
-    this.#path[this.#path.length - 1] = value;
-    const fault = keyFault(value);
-    if (fault !== undefined) this.#refuse(fault);
-    if (keys.has(value)) this.#refuse('comes twice, so that one of its values would be lost');
-    keys.add(value);
-  }
-
-  #number(): void {
-    NUMBER.lastIndex = this.#at;
-    const [text = ''] = NUMBER.exec(this.#text) ?? [];
-    this.#at += text.length;
-    if (isExactNumber(text)) return;
-    const shown = excerptOf(text);
-    this.#refuse(`is ${shown}, which a JavaScript number would change; send it as a string`);
-  }
-
-  #refuse(message: string): never {
-    const path = beginningOf(formatPath(this.#path), MAX_PROBLEM_LENGTH);
-    const told = beginningOf(message, MAX_PROBLEM_LENGTH);
-    throw new ValidationError('JETFLEET_BODY_INEXACT', `${path || 'the body'} ${told}`, {
-      problems: [{ path, message: told }],
-    });
   }
 }
 
-const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+function refuse(at: readonly PropertyKey[], fault: string | undefined): void {
+  if (fault === undefined) return;
+  const path = beginningOf(formatPath(at), MAX_PROBLEM_LENGTH);
+  const message = beginningOf(fault, MAX_PROBLEM_LENGTH);
+  throw new ValidationError('JETFLEET_BODY_INEXACT', `${path || 'the body'} ${message}`, {
+    problems: [{ path, message }],
+  });
+}
 
 /** Where the quotation mark stands that ends a string. */
 function endOfString(text: string, start: number): number {

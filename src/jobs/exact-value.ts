@@ -2,7 +2,7 @@
 import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
 
 /** Where a value would change and how, or that it is nested too deep or too large to be walked. */
-export type ValueFault = { path: PropertyKey[]; message: string } | 'too deep' | 'too large';
+type ValueFault = { path: PropertyKey[]; message: string } | 'too deep' | 'too large';
 
 /**
  * The first place where the value would not arrive as it is. An object's properties that are `undefined` are left out,
@@ -44,7 +44,7 @@ function faultOf(value: unknown, walk: Walk): string | undefined {
   }
 }
 
-const LONE_SURROGATE = 'has a lone surrogate, which UTF-8 cannot carry';
+export const LONE_SURROGATE = 'has a lone surrogate, which UTF-8 cannot carry';
 
 function numberFault(value: number): string | undefined {
   if (!Number.isFinite(value)) return `is ${value}, which JSON cannot carry`;

@@ -45,10 +45,16 @@ export function assertCallerId(id: unknown): asserts id is string {
   assertNotReserved(id as string);
 }
 
-/** @throws ValidationError `JETFLEET_ID_INVALID` for an id of a job that was published without one */
+/** @throws ValidationError as {@link reservedIdFault} says */
 export function assertNotReserved(id: string): void {
-  if (!SEQUENCE_ID.test(id)) return;
-  throw new ValidationError(
+  const fault = reservedIdFault(id);
+  if (fault) throw fault;
+}
+
+/** Why nobody may choose an id: it is of a form that names jobs which were published without one. */
+export function reservedIdFault(id: string): ValidationError | undefined {
+  if (!SEQUENCE_ID.test(id)) return undefined;
+  return new ValidationError(
     'JETFLEET_ID_INVALID',
     `job id ${JSON.stringify(id)} is reserved: ids of the form seq-<n> and webhook-seq-<n> name jobs that were published without one`,
   );

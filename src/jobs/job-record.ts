@@ -118,3 +118,15 @@ export function pendingRecord(request: JobRequest, maxAttempts: number, nextRunA
     machine: JOB_MACHINE,
   };
 }
+
+/**
+ * How a job fails whose last attempt was lost with its worker.
+ * @param more what else is known, after the sentence
+ */
+export function stalledError({ worker, attempt, maxAttempts }: JobRecord, more = ''): JobErrorInfo {
+  return {
+    code: 'JETFLEET_STALLED',
+    message: `worker ${worker ?? 'unknown'} fell silent in attempt ${attempt} of ${maxAttempts}${more}`,
+    retryable: false,
+  };
+}

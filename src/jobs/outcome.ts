@@ -1,4 +1,4 @@
-import { type JobErrorInfo, ValidationError } from './errors.js';
+import { invalidOption, type JobErrorInfo } from './errors.js';
 import { excerptOf } from './excerpt.js';
 import { errorInfoOf, toJobError } from './job-error.js';
 import type { NextJob } from './job-options.js';
@@ -79,10 +79,7 @@ export function checkedOutcome(value: unknown): JobOutcome {
 
 function completed({ result, next }: Record<string, unknown>): Completed {
   if (next !== undefined && !Array.isArray(next)) {
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `next must be an array of jobs, got ${excerptOf(next)}`,
-    );
+    throw invalidOption(`next must be an array of jobs, got ${excerptOf(next)}`);
   }
   return { kind: 'completed', ...(result !== undefined && { result }), ...(next !== undefined && { next }) };
 }

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { z } from 'zod';
 import { withDeadline } from './deadline.js';
-import { type Problem, ValidationError } from './errors.js';
+import { invalidOption, type Problem, ValidationError } from './errors.js';
 import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import { MAX_PROBLEM_LENGTH, MAX_PROBLEMS } from './limits.js';
@@ -25,8 +25,7 @@ type Issue = StandardSchemaV1.Issue & { code?: string; keys?: string[]; expected
 export function assertSchema(name: string, value: unknown): void {
   const { '~standard': standard } = Object(value) as Partial<Schema>;
   if (typeof standard?.validate === 'function') return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
+  throw invalidOption(
     `${name} must be a schema, of zod or any other library of Standard Schema, got ${excerptOf(value)}`,
   );
 }

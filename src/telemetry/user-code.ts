@@ -83,6 +83,7 @@ export function guardedLogger(logger: Logger, onFailure: () => void = () => {}):
       try {
         const child = logger.child(...parts);
         if (typeof child?.info === 'function') return guardedLogger(child, onFailure);
+        // Of a promise of a logger only that it is none counts.
         void Promise.resolve(child).catch(() => {});
         onFailure();
         return safe;

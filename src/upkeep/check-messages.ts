@@ -81,8 +81,11 @@ export class MessageCheck {
     const uncovered = total - sumOf(covered);
     const types = new Set(consumers.map(({ type }) => type));
     if (uncovered <= 0 || (await this.#onlyWait(kind, types, uncovered))) return undefined;
-    const prefixes = consumers.map(({ filter }) => filter.slice(0, -1));
-    return (subject) => prefixes.some((prefix) => subject.startsWith(prefix));
+    const names = new Set(consumers.map(({ name }) => name));
+    return (subject) => {
+      const work = subjects.parseWork(subject);
+      return work !== undefined && names.has(subjects.consumerName(work.type, work.priority));
+    };
   }
 
   /** Whether all that no consumer covers is of types that a worker may have some day, and of which no job has ended. */

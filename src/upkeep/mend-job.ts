@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import { sequenceId } from '../jobs/job-id.js';
-import type { JobRecord } from '../jobs/job-record.js';
+import { type JobRecord, stalledError } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { assertKnown } from '../queue/follow-ups.js';
 import { enqueueFollowUps, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
@@ -13,9 +13,7 @@ import type { OpenJob } from './open-jobs.js';
 export async function setTimerAgain(broker: Broker, job: OpenJob): Promise<string> {
   await assertUnchanged(broker, job);
   const { record } = job;
-  const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
-  const kind = broker.subjects.workKindOf(record.type);
-  await broker.jobs.setTimer(reason, kind, requestOf(record), broker.clock.now());
+  await broker.jobs.setTimer(broker.subjects.workKindOf(record.type), record, broker.clock.now());
   return 'its timer is set for now';
 }
 
@@ -41,11 +39,7 @@ export async function queueAgain(broker: Broker, job: OpenJob): Promise<string> 
 async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<string> {
   await assertKnown(broker, record);
   const { attempt, checkpoint } = record;
-  const error: JobErrorInfo = {
-    code: 'JETFLEET_STALLED',
-    message: `worker ${record.worker ?? 'unknown'} fell silent in attempt ${attempt} of ${record.maxAttempts}, and the message of the job is gone`,
-    retryable: false,
-  };
+  const error = stalledError(record, ', and the message of the job is gone');
   const facts = { nowMs: broker.clock.now() };
   const failed: JobRecord = withFollowUps(
     broker.known,
@@ -119,7 +113,7 @@ async function assertUncovered({ subjects, topology }: Broker, subject: string):
   throw new ConflictError(`${subject} has a consumer now: its workers remove the message`);
 }
 
-/** Not a fence, only a look: what it guards does no harm to a job that moves on just then. */
+/** Not a fence, only a read: what it guards does no harm to a job that moves on just then. */
 async function assertUnchanged(broker: Broker, { record, seq }: OpenJob): Promise<void> {
   if ((await broker.lastEvent(record.id))?.seq !== seq) throw movedOn(record.id);
 }

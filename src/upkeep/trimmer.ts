@@ -117,10 +117,6 @@ export class Trimmer {
       if (this.#progressOf(source).isPinned) await this.#removeSingly(source);
   }
 
-  #isPinned(left: number): boolean {
-    return left >= (this.#options.pinnedAt ?? PINNED);
-  }
-
   async #removeSingly({ kind, acknowledged }: TrimSource): Promise<void> {
     const until = performance.now() + SINGLY.ms;
     let left = Math.ceil(acknowledged.size * SINGLY.share);
@@ -182,7 +178,7 @@ export class Trimmer {
       progress.doneUpTo = upTo;
       progress.seen = acknowledged.size;
     }
-    progress.isPinned = this.#isPinned(acknowledged.size);
+    progress.isPinned = acknowledged.size >= (this.#options.pinnedAt ?? PINNED);
   }
 }
 

@@ -3,7 +3,7 @@ import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
 import { isoTime } from '../jobs/iso-time.js';
-import { assertCallerId, isDerivedId, isJobId, isMadeAt, sequenceId, sequenceOf } from '../jobs/job-id.js';
+import { isDerivedId, isJobId, isMadeAt, reservedIdFault, sequenceId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import {
   EXCERPT_LENGTH,
@@ -127,13 +127,7 @@ function idProblem(
     const why = `job id ${quoted(id)} must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`;
     return new ValidationError('JETFLEET_ID_INVALID', why, { excerpt: excerptOfBytes(message.data) });
   }
-  if (sequenceOf(id) === undefined || isTrusted) return undefined;
-  try {
-    assertCallerId(id);
-    return undefined;
-  } catch (error) {
-    return error as ValidationError;
-  }
+  return isTrusted ? undefined : reservedIdFault(id);
 }
 
 /** @throws ValidationError `JETFLEET_HEADER_INVALID` that lists every unreadable header */

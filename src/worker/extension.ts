@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.js';
-import { ValidationError } from '../jobs/errors.js';
+import { invalidOption } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
@@ -118,8 +118,7 @@ export class Extensions {
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 function assertExtension(value: unknown): asserts value is WorkerExtension {
   if (typeof (value as WorkerExtension | null | undefined)?.install === 'function') return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
+  throw invalidOption(
     `use takes extensions, such as gpuInstances({ provider }) or webhooks({ secret }), got ${excerptOf(value)}`,
   );
 }
@@ -128,8 +127,7 @@ function assertExtension(value: unknown): asserts value is WorkerExtension {
 function assertInstalled(name: string, value: unknown): asserts value is Installed {
   const { handlers } = Object(value) as Partial<Installed>;
   if (typeof handlers?.[Symbol.iterator] === 'function') return;
-  throw new ValidationError(
-    'JETFLEET_OPTION_INVALID',
+  throw invalidOption(
     `the extension ${excerptOf(name)} must bring handlers, a list of what handled(job, run) makes, got ${excerptOf(value)}`,
   );
 }

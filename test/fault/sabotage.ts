@@ -174,8 +174,8 @@ function withBareCallbacks(): void {
 
 function withTimerFlood(): void {
   const { setTimer } = JobMessages.prototype;
-  JobMessages.prototype.setTimer = function (reason, kind, request) {
-    return setTimer.call(this, reason, kind, request, Date.now());
+  JobMessages.prototype.setTimer = function (kind, job) {
+    return setTimer.call(this, kind, job, Date.now());
   };
 }
 

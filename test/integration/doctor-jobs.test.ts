@@ -88,7 +88,7 @@ describe('a message of a job that has ended', () => {
     const request = await pendingOf('retried');
     await endOf('retried');
     await broker.topology.purge('jobs', broker.subjects.work({ ...request, kind: 'jobs' }));
-    await broker.jobs.setTimer('retrying', 'jobs', request, Date.now() + 60_000);
+    await broker.jobs.setTimer('jobs', { ...request, state: 'retrying' }, Date.now() + 60_000);
     const found = await eventually(2);
     expect(new Set(codesOf(found))).toEqual(new Set(['message_left_over']));
     expect(await mendAll(found)).toMatchObject([{ ok: true }, { ok: true }]);

@@ -1,14 +1,9 @@
 import type { JobRequest } from '../../jobs/job-record.js';
 import { encodePayload } from '../../jobs/validation.js';
+import type { JobState } from '../../jobs/vocabulary.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import { messageIdOfNew, optionHeaders } from '../../wire/job-message.js';
-import {
-  type StreamKind,
-  type Subjects,
-  type TimerReason,
-  WORK_KINDS,
-  type WorkKind,
-} from '../../wire/subjects.js';
+import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import type { LinedMessage } from '../connection/client-internals.js';
 import type { DirectRead } from '../read/direct-read.js';
 import type { CommitLog } from './commit-log.js';
@@ -113,12 +108,13 @@ export class JobMessages {
   }
 
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
-  async setTimer(reason: TimerReason, kind: WorkKind, request: JobRequest, runAtMs: number): Promise<void> {
-    const address = { kind, priority: request.priority, type: request.type, id: request.id };
+  async setTimer(kind: WorkKind, job: JobRequest & { state: JobState }, runAtMs: number): Promise<void> {
+    const { priority, type, id, payload, state } = job;
+    const address = { kind, priority, type, id };
     await this.#logs.timers.append({
-      subject: this.#subjects.timer(reason, address),
-      data: encodePayload(request.payload),
-      headers: timerHeaders(request, runAtMs, this.#subjects.due(address)),
+      subject: this.#subjects.timer(state === 'waiting' ? 'waiting' : 'retrying', address),
+      data: encodePayload(payload),
+      headers: timerHeaders(job, runAtMs, this.#subjects.due(address)),
     });
   }
 }

@@ -3,7 +3,7 @@ import type { JobEvent, JobMachine } from '../../../machines/index.js';
 import type { LastEvent } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { ValidationError } from '../../jobs/errors.js';
-import { assertCallerId, namesakeId, sequenceId, sequenceOf } from '../../jobs/job-id.js';
+import { namesakeId, reservedIdFault, sequenceId, sequenceOf } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { DecodedJob } from '../../wire/job-message.js';
 import type { WorkKind } from '../../wire/subjects.js';
@@ -72,13 +72,7 @@ export function mismatchOf(
 ): ValidationError | undefined {
   if (job.bare) return undefined;
   if (record) return record.workSeq === seq ? undefined : notThatOf(record, job);
-  if (job.error || sequenceOf(job.request.id) === undefined) return undefined;
-  try {
-    assertCallerId(job.request.id);
-  } catch (reserved) {
-    return reserved as ValidationError;
-  }
-  return undefined;
+  return job.error ? undefined : reservedIdFault(job.request.id);
 }
 
 /** The same id, type and payload are one job, and its messages and timers carry the payload of its record. */

@@ -3,9 +3,8 @@
  * takeovers and duplicates stands in this file.
  */
 import type { JobEvent } from '../../../machines/index.js';
-import type { JobErrorInfo } from '../../jobs/errors.js';
 import { isoTime } from '../../jobs/iso-time.js';
-import type { JobRecord } from '../../jobs/job-record.js';
+import { type JobRecord, stalledError } from '../../jobs/job-record.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 
 export interface ClaimInput {
@@ -50,7 +49,7 @@ export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): Clai
     case 'running':
       if (!own) return { kind: 'duplicate', reason: `message ${record.workSeq} carries the job` };
       if (!redelivered) return { kind: 'held' };
-      return { kind: 'claim', event: { type: 'RECLAIM', now, error: stalled(record) }, lastSeq };
+      return { kind: 'claim', event: { type: 'RECLAIM', now, error: stalledError(record) }, lastSeq };
     case 'retrying':
     case 'waiting': {
       // The message that led here was not acknowledged: its worker died before the timer was surely set.
@@ -68,13 +67,4 @@ export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): Clai
 
 function isDue(record: JobRecord, nowMs: number): boolean {
   return record.nextRunAt === undefined || Date.parse(record.nextRunAt) - nowMs <= CLOCK_SKEW_MS;
-}
-
-/** How a job fails whose last attempt was lost with its worker. */
-function stalled(record: JobRecord): JobErrorInfo {
-  return {
-    code: 'JETFLEET_STALLED',
-    message: `worker ${record.worker ?? 'unknown'} fell silent in attempt ${record.attempt} of ${record.maxAttempts}`,
-    retryable: false,
-  };
 }

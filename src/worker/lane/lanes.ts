@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import { assertAllowed, assertSafe } from '../../broker/topology/report.js';
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { TrimSource } from '../../upkeep/trimmer.js';
@@ -34,10 +34,7 @@ export class Lanes {
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` where jobs of its type are taken already */
   assertClosed({ type }: RegisteredHandler): void {
     if (!this.#opening.has(type)) return;
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `a handler of ${type} runs already; register before start`,
-    );
+    throw invalidOption(`a handler of ${type} runs already; register before start`);
   }
 
   /**
@@ -48,8 +45,7 @@ export class Lanes {
     for (const name of ['concurrency', 'retry'] as const) {
       const type = Object.keys(overrides[name] ?? {}).find((each) => !this.handlers.has(each));
       if (type === undefined) continue;
-      throw new ValidationError(
-        'JETFLEET_OPTION_INVALID',
+      throw invalidOption(
         `${name} names ${excerptOf(type)}, which this worker does not handle; it handles ${[...this.handlers.keys()].join(', ') || 'nothing'}`,
       );
     }

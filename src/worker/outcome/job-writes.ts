@@ -108,10 +108,8 @@ export async function publishFollowUps({ broker, logger }: WorkerServices, recor
 
 /** Whether an error is about what is to be written, so that it comes again with every try. */
 export function isUnwritable(error: unknown): boolean {
-  if (JetfleetError.is(error)) {
-    return error instanceof ValidationError || error.code === 'JETFLEET_MESSAGE_TOO_LARGE';
-  }
-  return !isBrokerFailure(error);
+  if (!JetfleetError.is(error)) return !isBrokerFailure(error);
+  return error instanceof ValidationError || error.code === 'JETFLEET_MESSAGE_TOO_LARGE';
 }
 
 /**
@@ -127,7 +125,7 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   const moved = { ...record, nextRunAt: isoTime(atMs), updatedAt: isoTime(nowMs) };
   try {
     await broker.appendEvent(moved, seq);
-    await broker.jobs.setTimer('waiting', broker.subjects.workKindOf(record.type), moved, atMs);
+    await broker.jobs.setTimer(broker.subjects.workKindOf(record.type), moved, atMs);
   } catch (error) {
     // Somebody has moved it on already.
     if (!(error instanceof ConflictError)) throw error;
@@ -145,8 +143,7 @@ export async function setJobTimer(
   kind: WorkKind,
 ): Promise<void> {
   if (record.state !== 'retrying' && record.state !== 'waiting' && record.state !== 'scheduled') return;
-  const reason = record.state === 'waiting' ? 'waiting' : 'retrying';
   const due = Date.parse(record.nextRunAt ?? record.updatedAt);
   const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
-  await persistently(services.logger, () => services.broker.jobs.setTimer(reason, kind, record, at));
+  await persistently(services.logger, () => services.broker.jobs.setTimer(kind, record, at));
 }

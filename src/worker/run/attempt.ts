@@ -10,7 +10,7 @@ import type { ClaimedJob } from '../claim/candidate.js';
 import type { WorkerServices } from '../worker-services.js';
 import { ChartPromises } from './chart-promises.js';
 import { HandlerContext, type RunningJob } from './handler-context.js';
-import { machineInput, type Observer, startJobActor } from './job-actor.js';
+import { type Observer, startJobActor } from './job-actor.js';
 
 /** The job that an attempt is made for. */
 export interface AttemptedJob extends RunningJob {
@@ -109,8 +109,13 @@ export class Attempt {
     );
   }
 
+  get #limits(): { timeoutMs: number | undefined } {
+    const { before, handler } = this.#claimed;
+    return { timeoutMs: before.timeoutMs ?? handler.timeoutMs };
+  }
+
   #startTimer(): void {
-    const limitMs = timeoutOf(machineInput(this.#claimed));
+    const limitMs = timeoutOf(this.#limits);
     const { claimAfterMs } = this.#claimed.handler;
     const beginTimeout = (ms: number) => {
       this.#timer = setTimeout(() => this.#outOfTime(), ms);
@@ -133,7 +138,7 @@ export class Attempt {
 
   #outOfTime(): void {
     this.#startActor();
-    this.#actor?.send({ type: 'TIMEOUT', error: timeoutError(machineInput(this.#claimed)) });
+    this.#actor?.send({ type: 'TIMEOUT', error: timeoutError(this.#limits) });
   }
 
   #startActor(inspect?: Observer): void {

@@ -330,6 +330,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {
     const result = this.#writes.then(write);
+    // Whoever has asked for it hears of its failure.
     this.#writes = result.catch(() => {});
     return result;
   }
