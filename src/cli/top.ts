@@ -5,7 +5,6 @@ import { listWorkers, type WorkerInfo } from '../inspect/index.js';
 import type { JobQueueService } from '../jetfleet.js';
 import { BrokerError } from '../jobs/errors.js';
 import { clipTo } from '../jobs/excerpt.js';
-import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
@@ -91,7 +90,7 @@ async function look(
 
 async function lookAt(queue: JobQueueService, rates: Rates | undefined): Promise<TopSnapshot> {
   const [stats, workers] = await Promise.all([queue.getStats(), listWorkers(queue)]);
-  return { at: isoTime(queue.now()), stats, rates: rates ?? null, workers };
+  return { at: new Date(queue.now()).toISOString(), stats, rates: rates ?? null, workers };
 }
 
 function show(snapshot: TopSnapshot, { json, once }: TopOptions): void {

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventFeed } from '../broker/consume/event-feed.js';
-import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
@@ -144,7 +143,7 @@ export class LiveCollector {
     this.#since = newWindow();
     const total = this.#stats?.totalJobs ?? 0;
     const tick: Tick = {
-      at: isoTime(this.#queue.now()),
+      at: new Date(this.#queue.now()).toISOString(),
       stats: this.#stats ?? null,
       ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },

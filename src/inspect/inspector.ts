@@ -1,7 +1,6 @@
 import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { Broker } from '../broker/broker.js';
 import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/connection/notices.js';
-import { isoTime } from '../jobs/iso-time.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { InspectionRecord } from '../wire/inspection.js';
 import { type Step, stepOf, stepsSoFar } from './inspection.js';
@@ -129,7 +128,7 @@ export class Inspector {
     const record: InspectionRecord = {
       v: 1,
       seq: ++this.#seq,
-      at: isoTime(this.#broker.clock.now()),
+      at: new Date(this.#broker.clock.now()).toISOString(),
       worker: this.#worker,
       ...(jobId !== undefined && { jobId }),
       ...step,

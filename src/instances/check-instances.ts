@@ -5,7 +5,6 @@ import type { GpuProvider } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import { inParts } from '../jobs/in-parts.js';
-import { isoTime } from '../jobs/iso-time.js';
 import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
@@ -232,7 +231,7 @@ async function enqueueDelete(
     priority: 'normal',
     payload,
     parentId: owner.id,
-    createdAt: isoTime(broker.clock.now()),
+    createdAt: new Date(broker.clock.now()).toISOString(),
   });
 }
 

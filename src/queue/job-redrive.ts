@@ -2,7 +2,6 @@ import type { Broker } from '../broker/broker.js';
 import { forbiddenIn } from '../broker/connection/forbidden.js';
 import { ConflictError, invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
-import { isoTime } from '../jobs/iso-time.js';
 import { checkFacts } from '../jobs/job-check.js';
 import { derivedId, generateJobId } from '../jobs/job-id.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
@@ -52,7 +51,11 @@ export async function rerunJob(broker: Broker, type: string, id: string): Promis
   if (!isTerminal(job.status)) throw new ConflictError(`job ${id} is ${job.state}: it is on its way`);
   if (job.status === 'failed') return (await redriveJob(broker, id)).id;
   const again = derivedId(id, `again-${generateJobId()}`);
-  await broker.jobs.enqueue({ ...requestOf(job), id: again, createdAt: isoTime(broker.clock.now()) });
+  await broker.jobs.enqueue({
+    ...requestOf(job),
+    id: again,
+    createdAt: new Date(broker.clock.now()).toISOString(),
+  });
   return again;
 }
 
@@ -161,7 +164,7 @@ function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
     status: 'pending',
     state: 'queued',
     attempt: 0,
-    updatedAt: isoTime(nowMs),
+    updatedAt: new Date(nowMs).toISOString(),
     redrives: (before.redrives ?? 0) + 1,
     failures: [...(before.failures ?? []), failure].slice(-MAX_PAST_FAILURES),
   };

@@ -1,5 +1,4 @@
 import { invalidOption } from '../jobs/errors.js';
-import { isoTime } from '../jobs/iso-time.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { assertCallerId, generateJobId } from '../jobs/job-id.js';
 import type { JobOptions } from '../jobs/job-options.js';
@@ -68,7 +67,7 @@ export function checkJob(
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
 export function setTimes(job: CheckedJob, { delayMs, runAt }: JobOptions, nowMs: number): void {
-  job.request.createdAt = isoTime(nowMs);
+  job.request.createdAt = new Date(nowMs).toISOString();
   job.runAtMs = undefined;
   if (delayMs !== undefined && runAt !== undefined) {
     throw invalidOption('delayMs and runAt exclude each other; give one');

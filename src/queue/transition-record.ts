@@ -2,7 +2,6 @@
 import type { Broker } from '../broker/broker.js';
 import { defined } from '../jobs/defined.js';
 import { type JobErrorInfo, ValidationError } from '../jobs/errors.js';
-import { isoTime } from '../jobs/iso-time.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { MAX_RECORD_BYTES } from '../jobs/limits.js';
@@ -37,7 +36,7 @@ export function transitionRecord(
   { attempt, checkpoint, error, outcome }: Transition,
   { worker, workSeq, nowMs, delayMs }: TransitionFacts,
 ): JobRecord {
-  const now = isoTime(nowMs);
+  const now = new Date(nowMs).toISOString();
   const status = statusOf(state);
   const record: JobRecord = { ...before, status, state, attempt, updatedAt: now };
   // What is undefined is not written: JSON leaves it out, and deleting keys would slow every later step down.

@@ -2,7 +2,6 @@
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
-import { isoTime } from '../jobs/iso-time.js';
 import { isDerivedId, isJobId, isMadeAt, reservedIdFault, sequenceId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import {
@@ -99,7 +98,7 @@ export function decodeJob(
     type: parsed.type,
     priority: parsed.priority,
     payload: null,
-    createdAt: isoTime(message.timeMs),
+    createdAt: new Date(message.timeMs).toISOString(),
   };
   try {
     if (badId) throw badId;

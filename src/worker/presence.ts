@@ -6,7 +6,6 @@ import { MAX_SHORT_NOTICE_BYTES, type NoticeBody } from '../broker/connection/no
 import { DEFAULT_DRAIN_MS, MAX_DRAIN_MS } from '../inspect/fleet.js';
 import { Inspector } from '../inspect/inspector.js';
 import { chartsAnswer } from '../inspect/worker-charts.js';
-import { isoTime } from '../jobs/iso-time.js';
 import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { WorkerInfo } from '../wire/inspection.js';
@@ -43,7 +42,7 @@ export class Presence {
     this.#options = options;
     const { worker, obey, broker } = options;
     const { notices, subjects } = broker;
-    this.#startedAt = isoTime(broker.clock.now());
+    this.#startedAt = new Date(broker.clock.now()).toISOString();
     this.inspector = new Inspector(broker, worker, (jobId) => this.#onWatched(jobId));
     this.inspector.open();
     this.#detach = [

@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ConsumerConfig, ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { atMost } from '../../jobs/deadline.js';
 import { BrokerError, JetfleetError } from '../../jobs/errors.js';
-import { isoTime } from '../../jobs/iso-time.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { assertFunction } from '../../jobs/options.js';
@@ -183,7 +182,7 @@ class EventConsumer implements EventSubscription {
   async #giveUp(msg: JsMsg, record: JobRecord, error: string): Promise<void> {
     const { logger, name, clock } = this.#parts;
     const { seq, info } = msg;
-    const at = isoTime(clock.now());
+    const at = new Date(clock.now()).toISOString();
     const letter = { seq, jobId: record.id, at, deliveries: info.deliveryCount, error };
     try {
       await this.#deadLetters.keep(letter);

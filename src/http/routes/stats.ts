@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { isoTime } from '../../jobs/iso-time.js';
 import { packageVersion } from '../../telemetry/version.js';
 import { addRoute, type Routes } from '../route.js';
 import { ROLES } from '../tokens.js';
@@ -43,7 +42,7 @@ export function statsRoutes(routes: Routes & { environment?: string | undefined 
     answers: { 200: { description: 'Counts', schema: statsSchema } },
     handle: async ({ c }) => {
       const [stats, oldestPendingAt] = await Promise.all([queue.getStats(), queue.oldestPendingAt()]);
-      return c.json(defined({ ...stats, oldestPendingAt, at: isoTime(queue.now()) }));
+      return c.json(defined({ ...stats, oldestPendingAt, at: new Date(queue.now()).toISOString() }));
     },
   });
   addRoute(routes, {

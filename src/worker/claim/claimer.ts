@@ -7,7 +7,6 @@ import {
 } from '../../../machines/index.js';
 import type { LastEvent } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
-import { isoTime } from '../../jobs/iso-time.js';
 import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
 import { type Transition, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
@@ -255,7 +254,7 @@ export class Claimer {
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
     const nowMs = this.#services.broker.clock.now();
     const ageMs = nowMs - Date.parse(record.updatedAt);
-    const kept = { ...record, updatedAt: isoTime(nowMs) };
+    const kept = { ...record, updatedAt: new Date(nowMs).toISOString() };
     if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
     await setJobTimer(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);

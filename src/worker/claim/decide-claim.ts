@@ -3,7 +3,6 @@
  * takeovers and duplicates stands in this file.
  */
 import type { JobEvent } from '../../../machines/index.js';
-import { isoTime } from '../../jobs/iso-time.js';
 import { type JobRecord, stalledError } from '../../jobs/job-record.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 
@@ -36,11 +35,11 @@ const CLOCK_SKEW_MS = 1_000;
 
 /** The claim of a job that has no event. */
 export function claimOfNew(nowMs: number): ClaimEvent {
-  return { type: 'CLAIM', now: isoTime(nowMs) };
+  return { type: 'CLAIM', now: new Date(nowMs).toISOString() };
 }
 
 export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): ClaimDecision {
-  const now = isoTime(nowMs);
+  const now = new Date(nowMs).toISOString();
   const { record, seq: lastSeq } = last ?? { seq: 0 };
   if (!record) return { kind: 'claim', event: claimOfNew(nowMs), lastSeq };
   if (isTerminal(record.status)) return { kind: 'ended', record };

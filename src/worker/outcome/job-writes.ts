@@ -4,7 +4,6 @@ import type { Delivery } from '../../broker/consume/delivery.js';
 import { retry } from '../../broker/retry.js';
 import { isBrokerFailure } from '../../broker/topology/manager.js';
 import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
-import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
 import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
@@ -122,7 +121,11 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   if (record?.state !== 'waiting') return true;
   const nowMs = broker.clock.now();
   const atMs = nowMs + Math.round(inMs);
-  const moved = { ...record, nextRunAt: isoTime(atMs), updatedAt: isoTime(nowMs) };
+  const moved = {
+    ...record,
+    nextRunAt: new Date(atMs).toISOString(),
+    updatedAt: new Date(nowMs).toISOString(),
+  };
   try {
     await broker.appendEvent(moved, seq);
     await broker.jobs.setTimer(broker.subjects.workKindOf(record.type), moved, atMs);

@@ -1,6 +1,5 @@
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { ConflictError } from '../../jobs/errors.js';
-import { isoTime } from '../../jobs/iso-time.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { JobOutcome } from '../../jobs/outcome.js';
@@ -113,7 +112,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       await this.#append({
         ...this.#record,
         checkpoint,
-        updatedAt: isoTime(factsOf(this.#services, this.#delivery).nowMs),
+        updatedAt: new Date(factsOf(this.#services, this.#delivery).nowMs).toISOString(),
       });
       await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
       this.#attempt.onCheckpoint(checkpoint);
@@ -320,7 +319,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       id,
       type,
       attempt,
-      signalledAt: isoTime(this.#services.broker.clock.now()),
+      signalledAt: new Date(this.#services.broker.clock.now()).toISOString(),
       ended,
       abandonAfterMs: handler.abandonAfterMs,
       freeSlot: () => slot.free(),
