@@ -1,4 +1,5 @@
 import type { CreateInstancePayload, CreateInstanceResult } from '../src/instances/schemas.js';
+import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { emptyInput, type RunInput } from './run-input.js';
@@ -19,7 +20,6 @@ export interface CreateInstanceContext {
   /** An earlier create may have been carried out. */
   outcomeUnknown: boolean;
   lookUps: number;
-  /** Creates of this attempt whose outcome was unknown. */
   unknownCreates: number;
   /** Offers not yet refused, the present one first; undefined until resolved. */
   offers?: Offer[];
@@ -63,14 +63,8 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     adopted: created === undefined,
     ...(duplicates.length > 0 && { duplicates }),
   };
-  const payload = {
-    instanceId,
-    novitaInstanceId,
-    startTime: input.now,
-    ...(maxWaitTime !== undefined && { maxWaitTime }),
-    ...(webhookUrl !== undefined && { webhookUrl }),
-    ...(onTimeout !== undefined && { onTimeout }),
-  };
+  const startTime = input.now;
+  const payload = defined({ instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout });
   const deletes = duplicates.map((id, index) => ({
     type: 'delete_instance',
     idSuffix: `delete-${index + 1}`,

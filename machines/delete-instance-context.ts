@@ -3,26 +3,23 @@ import { JetfleetError } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { FoundInstance } from './create-instance-context.js';
-import { isProven, type Repeated, readAgain } from './repeated.js';
+import { isProven, type Repeated, readAgain, retryDelayMs } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
-import { retryDelayMs } from './time.js';
 
-/** What one look leaves for the next. */
+/** What one poll leaves for the next. */
 export interface DeleteCheckpoint {
-  /** ISO time of the first look. */
+  /** ISO time of the first poll. */
   since: string;
   /** Set while the provider shows nothing of it. */
   absent?: Repeated;
-  /** Ids of all that was found so far. */
   found: string[];
-  /** Looks so far: the pause between them grows. */
+  /** Polls so far: the pause between them grows. */
   looks: number;
 }
 
 export interface DeleteInstanceContext {
   input: RunInput<DeleteInstancePayload>;
   checkpoint: DeleteCheckpoint;
-  /** What the provider shows now. */
   present: string[];
   outcome: JobOutcome;
 }
@@ -39,7 +36,7 @@ export function contextOf(input: RunInput<DeleteInstancePayload> | undefined): D
   };
 }
 
-/** What a look found, kept for the next one. */
+/** What a poll found, kept for the next one. */
 export function noted({ checkpoint, input }: DeleteInstanceContext, found: FoundInstance[]) {
   const present = found.map(({ id }) => id);
   const { absent, ...rest } = checkpoint;
@@ -50,12 +47,12 @@ export function noted({ checkpoint, input }: DeleteInstanceContext, found: Found
   };
 }
 
-/** Whether a look that found nothing proves, with those before it, that nothing is there. */
+/** Whether a poll that found nothing proves, with those before it, that nothing is there. */
 export function isGone({ input, checkpoint }: DeleteInstanceContext, settleMs: number): boolean {
   return isProven(readAgain(checkpoint.absent, input.now), input.now, settleMs);
 }
 
-/** Until the next look: twice as long each time, up to a minute, or what the provider asked for. */
+/** Until the next poll: twice as long each time, up to a minute, or what the provider asked for. */
 export function snoozed(
   { checkpoint }: DeleteInstanceContext,
   intervalMs: number,

@@ -13,11 +13,11 @@ import {
   refused,
   snoozed,
 } from './delete-instance-context.js';
+import { sinceMs } from './repeated.js';
 import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
-import { sinceMs } from './time.js';
 
 export interface DeleteInstanceSettings {
-  /** Pause before the second look; it doubles up to a minute. Defaults to 2 seconds. */
+  /** Pause before the second poll; it doubles up to a minute. Defaults to 2 seconds. */
   verifyIntervalMs?: number;
   /**
    * How long nothing must be found before it counts as gone: a provider forgets for a moment what it has just made, and
@@ -28,20 +28,21 @@ export interface DeleteInstanceSettings {
   giveUpAfterMs?: number;
 }
 
-/** The input of the actor that looks what is there. */
+/** The input of the actor that reads what is there. */
 export type DeleteActorInput = {
   jobId: string;
   payload: DeleteInstancePayload;
-  /** Ids of all that earlier looks have found. */
+  /** Ids of all that earlier polls have found. */
   found: string[];
 };
 
 type Looked = { found: FoundInstance[] };
 const looked = ({ event }: { event: { output: FoundInstance[] } }): Looked => ({ found: event.output });
 
-/** Deletes what a failed job has rented. One run is one look; between runs the job hibernates. */
+/** Deletes what a failed job has rented. One run is one poll; between runs the job hibernates. */
 export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
   const { verifyIntervalMs = 2_000, settleMs = 10_000, giveUpAfterMs = 86_400_000 } = settings;
+  const noteLook = { type: 'noteLook', params: looked } as const;
   const onNotOurs = {
     guard: { type: 'isNotOurs', params: thrown },
     target: 'failed',
@@ -94,27 +95,20 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
             found: checkpoint.found,
           }),
           onDone: [
-            {
-              guard: { type: 'foundSome', params: looked },
-              target: 'deleting',
-              actions: { type: 'noteLook', params: looked },
-            },
+            { guard: { type: 'foundSome', params: looked }, target: 'deleting', actions: noteLook },
             {
               guard: { type: 'provenGone', params: looked },
               target: 'completed',
-              actions: [{ type: 'noteLook', params: looked }, 'noteDeleted'],
+              actions: [noteLook, 'noteDeleted'],
             },
-            {
-              target: 'snoozed',
-              actions: [{ type: 'noteLook', params: looked }, 'snoozeUntilNextLook'],
-            },
+            { target: 'snoozed', actions: [noteLook, 'snoozeUntilNextLook'] },
           ],
           onError,
         },
       },
       deleting: {
         description:
-          'Deletes all of it; repeating that does no harm. The next look shows whether it is gone.',
+          'Deletes all of it; repeating that does no harm. The next poll shows whether it is gone.',
         invoke: {
           src: 'deleteInstances',
           input: ({ context }) => ({ jobId: context.input.jobId, instanceIds: context.present }),
@@ -126,7 +120,7 @@ export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
         },
       },
       completed: { type: 'final', description: 'Nothing is left.' },
-      snoozed: { type: 'final', description: 'The job hibernates until the next look.' },
+      snoozed: { type: 'final', description: 'The job hibernates until the next poll.' },
       failed: {
         type: 'final',
         description: 'It is not ours to touch, or could not be shown to be gone in all that time.',

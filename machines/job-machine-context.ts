@@ -36,7 +36,6 @@ export type JobEvent =
   | { type: 'RECLAIM'; now: string; error: JobErrorInfo }
   /** The run left something durable for later runs without ending. */
   | { type: 'CHECKPOINT'; checkpoint: unknown }
-  /** The payload is invalid. */
   | { type: 'REJECT'; error: JobErrorInfo }
   | { type: 'TIMEOUT'; error: JobErrorInfo }
   | { type: 'CANCEL'; error: JobErrorInfo }
@@ -52,14 +51,12 @@ export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: 
   return input.checkpoint === undefined ? input : { ...input, checkpoint: copyJson(input.checkpoint) };
 }
 
-/** How many attempts a job has used, and may use. */
 export type Attempts = Pick<JobMachineInput, 'attempt' | 'maxAttempts'>;
 
 export function hasAttemptsLeft({ attempt, maxAttempts }: Attempts): boolean {
   return attempt < maxAttempts;
 }
 
-/** How long an attempt may take, ms. */
 export function timeoutOf({ timeoutMs }: { timeoutMs?: number | undefined }): number {
   return Math.min(timeoutMs ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS);
 }

@@ -204,10 +204,7 @@ export function jobStateOf(snapshot: Pick<JobSnapshot, 'value'>): JobState {
   return (typeof value === 'string' ? value : Object.values(value)[0]) as JobState;
 }
 
-/**
- * A snapshot to go on from a record with: `createActor(machine, { snapshot, input })`. In `running` nothing runs until
- * `RECLAIM`, since the run of another worker cannot be taken over.
- */
+/** A snapshot to go on from a record with. In `running` nothing runs until `RECLAIM`: the run of another worker cannot be taken over. */
 export function resolveJobState(state: JobState, input: JobMachineInput, machine = jobMachine): JobSnapshot {
   const status = statusOf(state);
   const value = status === state ? state : { [status]: state };

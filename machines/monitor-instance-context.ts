@@ -1,13 +1,20 @@
 import type { MonitorInstancePayload, MonitorInstanceResult } from '../src/instances/schemas.js';
+import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import { isConfirmed, isProven, type Repeated, readAgain } from './repeated.js';
+import {
+  DEFAULT_MAX_WAIT_TIME_MS,
+  isConfirmed,
+  isProven,
+  type Repeated,
+  readAgain,
+  sinceMs,
+} from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
-import { DEFAULT_MAX_WAIT_TIME_MS, sinceMs } from './time.js';
 
 /**
  * What a check found; null when the provider does not know the instance. `name` is the provider's for it. `nextPollMs` is
- * how long the next poll may wait, where somebody looks at the instance in between.
+ * how long the next poll may wait, where somebody reads the instance in between.
  */
 export type InstanceCheck = {
   name?: string;
@@ -20,7 +27,6 @@ export type InstanceCheck = {
 /** Removing or stopping the instance, once that has begun. */
 export interface Removal {
   phase: 'deleting' | 'stopping';
-  /** ISO time of the first try. */
   since: string;
 }
 
@@ -38,7 +44,6 @@ export interface MonitorCheckpoint extends Partial<Removal> {
 export interface MonitorInstanceContext {
   input: RunInput<MonitorInstancePayload>;
   maxWaitMs: number;
-  /** From `startTime` to the beginning of this run. */
   elapsedMs: number;
   lastStatus: string;
   /** Set once the instance is being removed or stopped. */
@@ -64,16 +69,13 @@ export function contextOf(
 ): MonitorInstanceContext {
   const given = input ?? emptyInput<MonitorInstancePayload>();
   const { lastStatus, phase, since, ...seen } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
-  const { absent, broken, late } = seen;
   return {
     input: given,
     maxWaitMs: given.payload.maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS,
     elapsedMs: sinceMs(given.payload.startTime, given.now),
     lastStatus: lastStatus ?? 'unknown',
     ...(phase !== undefined && { removal: { phase, since: since ?? given.now } }),
-    ...(absent && { absent }),
-    ...(broken && { broken }),
-    ...(late && { late }),
+    ...seen,
     outcome: { kind: 'snoozed', delayMs: pollIntervalMs },
   };
 }
@@ -95,7 +97,6 @@ export function noted(context: MonitorInstanceContext, check: InstanceCheck) {
   };
 }
 
-/** Whether the instance is gone, this check included. */
 export function isProvenGone(
   { input, absent }: MonitorInstanceContext,
   check: InstanceCheck,
@@ -121,7 +122,6 @@ export function isProvenBroken(
   return isBroken(check) && isConfirmed(broken, input.now, settleMs);
 }
 
-/** Whether the waiting time is over. */
 export function isOverdue({ elapsedMs, maxWaitMs }: MonitorInstanceContext): boolean {
   return elapsedMs > maxWaitMs;
 }
@@ -131,10 +131,7 @@ export function isProvenLate({ input, late }: MonitorInstanceContext, settleMs: 
   return isConfirmed(late, input.now, settleMs);
 }
 
-/**
- * Whether the waiting time was over before the instance went: an earlier run may have removed it for that, and been lost
- * before it could say so.
- */
+/** Whether the waiting time was over before the instance went: an earlier run may have removed it for that, unable to say so. */
 export function wasLateFirst({ late, absent }: MonitorInstanceContext): boolean {
   return late !== undefined && absent !== undefined && late.since < absent.since;
 }
@@ -155,13 +152,8 @@ export function endsTheWait(check: InstanceCheck): boolean {
 /** The checkpoint is left out where there is nothing to remember, and nothing to overwrite. */
 export function snoozed(context: MonitorInstanceContext, delayMs: number): { outcome: JobOutcome } {
   const { input, lastStatus, removal, absent, broken, late } = context;
-  const checkpoint: MonitorCheckpoint = {
-    lastStatus,
-    ...removal,
-    ...(absent && { absent }),
-    ...(broken && { broken }),
-    ...(late && !removal && { late }),
-  };
+  const seen = defined({ absent, broken, late: removal ? undefined : late });
+  const checkpoint: MonitorCheckpoint = { lastStatus, ...removal, ...seen };
   const isNews = Boolean(removal ?? absent ?? broken ?? late) || (input.checkpoint ?? null) !== null;
   return { outcome: { kind: 'snoozed', delayMs, ...(isNews && { checkpoint }) } };
 }

@@ -26,8 +26,8 @@ import {
   timedOut,
   wasLateFirst,
 } from './monitor-instance-context.js';
+import { retryDelayMs } from './repeated.js';
 import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
-import { retryDelayMs } from './time.js';
 
 export const DEFAULT_POLL_INTERVAL_MS = 10_000;
 
@@ -68,6 +68,10 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
     target: 'snoozed',
     actions: [note, 'snoozeUntilVerified'],
   } as const;
+  const whileThere = [
+    { guard: 'removalOverdue', target: 'failed', actions: { type: 'noteStillThere', params: checked } },
+    { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
+  ] as const;
   const onUnverified = [
     { guard: 'removalOverdue', target: 'failed', actions: { type: 'noteNotDeleted', params: thrown } },
     { target: 'snoozed', actions: { type: 'snoozeRemoval', params: thrown } },
@@ -236,12 +240,7 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
             { guard: { type: 'provenGone', params: checked }, target: 'timedOut', actions: 'noteGone' },
             whileAbsent,
             { guard: { type: 'isStopped', params: checked }, target: 'timedOut', actions: 'noteStopped' },
-            {
-              guard: 'removalOverdue',
-              target: 'failed',
-              actions: { type: 'noteStillThere', params: checked },
-            },
-            { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
+            ...whileThere,
           ],
           onError: onUnverified,
         },
@@ -264,12 +263,7 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
           onDone: [
             { guard: { type: 'provenGone', params: checked }, target: 'timedOut', actions: 'noteDeleted' },
             whileAbsent,
-            {
-              guard: 'removalOverdue',
-              target: 'failed',
-              actions: { type: 'noteStillThere', params: checked },
-            },
-            { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
+            ...whileThere,
           ],
           onError: onUnverified,
         },

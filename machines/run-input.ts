@@ -16,10 +16,7 @@ export interface RunInput<P = unknown> {
   now: string;
 }
 
-/**
- * The stand-in for an actor that the worker provides. It never settles, so a chart that is only drawn, or walked
- * by a test, does nothing.
- */
+/** The stand-in for an actor that the worker provides. It never ends, so a chart that is only drawn, or walked, does nothing. */
 export function notProvided<Output, Input>(): PromiseActorLogic<Output, Input> {
   return fromPromise<Output, Input>(() => new Promise<Output>(() => {}));
 }

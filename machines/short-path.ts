@@ -3,9 +3,7 @@ import { type JobState, statusOf } from '../src/jobs/vocabulary.js';
 import { type Attempts, hasAttemptsLeft, type JobEvent } from './job-machine-context.js';
 
 /**
- * The way that most jobs take through the chart: claimed with attempts left, and then completed. Asking the chart costs
- * more than all the rest of a short job, so its answer stands here, and a test holds this file to the chart.
- *
+ * The way that most jobs take through the chart: asking it costs more than all the rest of a short job. A test holds this file to it.
  * @returns the attempt that a claim begins, its next state being `running`; undefined where the chart must be asked
  */
 export function claimedAttempt(from: JobState, event: JobEvent, attempts: Attempts): number | undefined {

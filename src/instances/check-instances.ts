@@ -11,7 +11,7 @@ import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob } from '../queue/job-lookup.js';
 import { redriveJob } from '../queue/job-redrive.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
-import type { ResourceCheck, ResourceCheckOf } from '../upkeep/resource-check.js';
+import type { ResourceCheck, ResourceCheckOf } from '../upkeep/sweeper.js';
 import type { KnownInstance } from './instance-directory.js';
 import { deleteInstance, deletesAfter, givenUpBy, instanceNameOf, monitorInstance } from './jobs.js';
 import { OwnerSearch } from './owner-search.js';

@@ -1,8 +1,8 @@
 /** What the jobs of instances take, and what they leave. */
 import { z } from 'zod';
-import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/time.js';
+import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/repeated.js';
 import { MAX_INSTANCE_ID_LENGTH } from '../gpu/provider.js';
-import { httpUrl } from '../jobs/http-url.js';
+import { httpUrl } from '../jobs/webhook-url.js';
 
 const text = (max: number) => z.string().min(1).max(max);
 /** ISO 8601 with a zone; a Date is accepted in process and travels as such a string. */

@@ -1,7 +1,4 @@
-/**
- * A copy of a value that was read from JSON. What a job's own code is given may be changed by it, and the record from which
- * later attempts run must not change with it.
- */
+/** A copy of what was read from JSON: a job's own code may change what it is given, and the record must not change with it. */
 export function copyJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(copyJson) as T;

@@ -1,9 +1,4 @@
-/**
- * Makes a call that ends by its deadline and with its callers. The call gets a signal and is raced all the same: what is
- * outside may heed no signal, as `fetch` after a 101.
- * @param timeoutMs none where it is undefined
- * @throws what `late` gives, at the deadline; the reason of the first of `signals` that fires
- */
+/** A call that ends by its deadline, with what `late` gives, or with the first of `signals`. It is raced: it may heed no signal. */
 export async function withDeadline<T>(
   timeoutMs: number | undefined,
   signals: readonly (AbortSignal | undefined)[],

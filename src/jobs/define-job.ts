@@ -151,20 +151,13 @@ export function assertDefinition(value: unknown): asserts value is JobDefinition
   throw invalidOption(`job must be made by defineJob, got ${excerptOf(value)}`);
 }
 
-/**
- * Checks a payload by the schema of its definition, before it is sent. One that is stored as parsed was checked by that.
- * @param body the payload as JSON
- * @throws ValidationError `JETFLEET_PAYLOAD_*`, as a worker would refuse it
- */
+/** @throws ValidationError `JETFLEET_PAYLOAD_*`, as a worker would refuse the payload `body`. One stored as parsed was checked. */
 export async function assertPayloadOf(job: JobDefinition, body: string): Promise<void> {
   if (!job.payload || job.stores === 'parsed') return;
   await payloadInTime(job.type, job.payload, JSON.parse(body));
 }
 
-/**
- * A result as the schema of its definition gives it.
- * @throws ValidationError `JETFLEET_RESULT_INVALID`
- */
+/** A result as the schema of its definition gives it. @throws ValidationError `JETFLEET_RESULT_INVALID` */
 export async function checkedResult<Types extends JobTypes>(
   { type, result: schema }: JobDefinition<Types>,
   result: unknown,

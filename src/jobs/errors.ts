@@ -120,8 +120,8 @@ export interface JobErrorInfo {
 
 export interface JetfleetErrorOptions extends ErrorOptions {
   retryable?: boolean;
-  problems?: Problem[];
-  excerpt?: string;
+  problems?: Problem[] | undefined;
+  excerpt?: string | undefined;
   retryAfterMs?: number;
 }
 
@@ -198,8 +198,7 @@ export class JobFailedError extends JetfleetError {
 
   constructor(jobId: string, error: JobErrorInfo) {
     const { code, message, problems, excerpt } = error;
-    const facts = { ...(problems && { problems }), ...(excerpt !== undefined && { excerpt }) };
-    super(code, message, { ...facts, retryable: true });
+    super(code, message, { problems, excerpt, retryable: true });
     this.jobId = jobId;
   }
 }
@@ -237,11 +236,8 @@ export class JobAborted extends JetfleetError {
 /** An error about one thing of a list, with its place before the message, such as `job 3`. */
 export function atPlace(error: unknown, place: string): unknown {
   if (!JetfleetError.is(error)) return error;
-  const options = {
-    ...(error.problems && { problems: error.problems }),
-    ...(error.excerpt !== undefined && { excerpt: error.excerpt }),
-    cause: error,
-  };
+  const { problems, excerpt } = error;
+  const options = { problems, excerpt, cause: error };
   const message = `${place}: ${error.message}`;
   return error instanceof ValidationError
     ? new ValidationError(error.code, message, options)

@@ -1,15 +1,13 @@
 /** JSON text whose values arrive as they were sent, or not at all. */
 import { ValidationError } from './errors.js';
 import { keyFault, LONE_SURROGATE } from './exact-value.js';
-import { beginningOf, excerptOf } from './excerpt.js';
+import { beginningOf, excerptOf, formatPath } from './excerpt.js';
 import { MAX_PAYLOAD_DEPTH, MAX_PROBLEM_LENGTH } from './limits.js';
-import { formatPath } from './paths.js';
 
 /**
  * Parses JSON and refuses what a JavaScript program would change: numbers that lose digits or overflow, `-0`, a key that
  * comes twice, `__proto__`, and lone surrogates.
- * @throws SyntaxError when it is no JSON
- * @throws ValidationError `JETFLEET_BODY_INEXACT` with the path of the first such value
+ * @throws SyntaxError; ValidationError `JETFLEET_BODY_INEXACT` with the path of the first such value
  */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -26,10 +24,7 @@ const COLON = 0x3a;
 const UPPER_E = 0x45;
 const LOWER_E = 0x65;
 
-/**
- * Whether the value surely says all that the text does. It allocates nothing for ordinary payloads. Any doubt gives false,
- * and then {@link assertExact} decides: escaped characters, keys that are named alike, exponents, numbers that lose digits.
- */
+/** Whether the value surely says all that the text does, without allocating anything. In doubt {@link assertExact} decides. */
 function isSurelyExact(text: string, value: unknown): boolean {
   if (text.includes('__proto__') || text.includes('\\u') || !text.isWellFormed()) return false;
   let keys = 0;
@@ -48,7 +43,6 @@ function isSurelyExact(text: string, value: unknown): boolean {
   return keysIn(value, MAX_PAYLOAD_DEPTH) === keys;
 }
 
-/** Up to where digits and a fraction go. */
 function endOfNumber(text: string, start: number): number {
   let end = start + 1;
   for (let code = text.charCodeAt(end); ; code = text.charCodeAt(++end)) {
@@ -91,7 +85,6 @@ export function decodeUtf8(data: Uint8Array, excerptOf?: (data: Uint8Array) => s
 /** The parts of JSON that can be inexact, or lead to what is. */
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
 
-/** Walks text that is known to be JSON. */
 function assertExact(text: string): void {
   const path: PropertyKey[] = [];
   /** Of each level the keys so far; undefined for an array. */

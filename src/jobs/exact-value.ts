@@ -4,10 +4,7 @@ import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
 /** Where a value would change and how, or that it is nested too deep or too large to be walked. */
 type ValueFault = { path: PropertyKey[]; message: string } | 'too deep' | 'too large';
 
-/**
- * The first place where the value would not arrive as it is. An object's properties that are `undefined` are left out,
- * as JSON does; anything else that JSON would drop, round or rewrite is a fault.
- */
+/** The first place where JSON would drop, round or rewrite something. Properties that are `undefined` are left out, as JSON does. */
 export function inexactIn(value: unknown): ValueFault | undefined {
   const walk: Walk = { path: [], nodes: 0 };
   const fault = faultOf(value, walk);

@@ -6,10 +6,7 @@ export function beginningOf(text: string, max: number): string {
   return text.length <= max ? text : text.slice(0, max).replace(/[\uD800-\uDBFF]$/, '');
 }
 
-/**
- * At most `max` characters of a text, and `…` where it goes on. Half characters are replaced, wherever they are: other
- * languages refuse to read such JSON.
- */
+/** At most `max` characters of a text, and `…` where it goes on. Half characters are replaced: other languages refuse such JSON. */
 export function clip(text: string, max: number): string {
   return (text.length > max ? `${text.slice(0, max)}…` : text).toWellFormed();
 }
@@ -32,4 +29,12 @@ export function excerptOf(value: unknown): string {
 /** As {@link excerptOf}, a string in quotation marks. */
 export function quoted(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(excerptOf(value)) : excerptOf(value);
+}
+
+/** `['regions', 0, 'name']` as `regions[0].name`. */
+export function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text ? `${text}.${String(key)}` : String(key);
+  }, '');
 }

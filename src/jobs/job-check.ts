@@ -2,11 +2,10 @@
 import type { JobDefinition } from './define-job.js';
 import { invalidOption, ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
-import { beginningOf, quoted } from './excerpt.js';
+import { beginningOf, formatPath, quoted } from './excerpt.js';
 import type { JobRequest } from './job-record.js';
 import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
 import { checkInteger } from './numbers.js';
-import { formatPath } from './paths.js';
 import { isZod, parsePayload } from './schema.js';
 import { assertJobType, payloadText, payloadTooDeep } from './validation.js';
 import { isPriority, PRIORITIES } from './vocabulary.js';
@@ -18,9 +17,7 @@ export type JobFacts = Pick<
   'type' | 'priority' | 'maxAttempts' | 'timeoutMs' | 'webhookUrl' | 'traceparent' | 'tracestate'
 >;
 
-/**
- * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_OPTION_INVALID`
- */
+/** @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_OPTION_INVALID` */
 export function checkFacts(facts: JobFacts): void {
   const { type, priority, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = facts;
   assertJobType(type);
@@ -38,11 +35,7 @@ export function checkFacts(facts: JobFacts): void {
   checkHeader('tracestate', tracestate);
 }
 
-/**
- * A payload as it is stored, and its JSON text.
- * @param job the definition of its type, where that is known
- * @throws ValidationError `JETFLEET_PAYLOAD_*`, with the path of what cannot be carried unchanged
- */
+/** A payload as it is stored, and its JSON text. @throws ValidationError `JETFLEET_PAYLOAD_*`, with the path of what would change */
 export function checkPayload(
   type: string,
   payload: unknown,

@@ -1,7 +1,4 @@
-/**
- * Whatever a handler throws, as it stands on a record. It may be anything: an object whose getters throw, a revoked
- * proxy, megabytes of text. Nothing here throws, and what does not fit is cut.
- */
+/** Whatever a handler throws, as it stands on a record. Nothing here throws, and what does not fit is cut. */
 import {
   JetfleetError,
   type JobErrorInfo,
@@ -51,10 +48,7 @@ export function thrownError(thrown: unknown): JobErrorInfo {
   return { ...error, stack: clip(stacks.join('\ncaused by: '), MAX_ERROR_STACK_LENGTH) };
 }
 
-/**
- * An object with the fields of an error, such as a chart ends with, as it stands on a record.
- * @param otherwise whether it is retryable, where it does not say
- */
+/** An object with the fields of an error. `otherwise` says whether it is retryable, where it does not say itself. */
 export function errorInfoOf(source: object, otherwise = false): JobErrorInfo {
   const stated = read(source, 'retryable');
   const retryable = typeof stated === 'boolean' ? stated : otherwise;
@@ -115,11 +109,7 @@ function textOfThrown(thrown: unknown): string {
   if (message !== undefined) return textOf(message);
   const text = textOf(thrown);
   if (text !== '[object Object]') return text;
-  try {
-    return JSON.stringify(thrown) ?? text;
-  } catch {
-    return text;
-  }
+  return safely(() => JSON.stringify(thrown) ?? text, text);
 }
 
 function foreignCode(thrown: unknown): string | undefined {
@@ -144,25 +134,21 @@ const UNREADABLE = '[unprintable]';
 /** A property, or `otherwise` where there is none, or none that can be read. */
 function read(value: unknown, key: string, otherwise?: unknown): unknown {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return otherwise;
-  try {
-    return (value as Record<string, unknown>)[key] ?? otherwise;
-  } catch {
-    return otherwise;
-  }
+  return safely(() => (value as Record<string, unknown>)[key] ?? otherwise, otherwise);
 }
 
 function isA<T>(type: { new (...args: never[]): T }, value: unknown): value is T {
-  try {
-    return value instanceof type;
-  } catch {
-    return false;
-  }
+  return safely(() => value instanceof type, false);
 }
 
 function textOf(value: unknown): string {
+  return safely(() => String(value), UNREADABLE);
+}
+
+function safely<T>(get: () => T, otherwise: T): T {
   try {
-    return String(value);
+    return get();
   } catch {
-    return UNREADABLE;
+    return otherwise;
   }
 }

@@ -19,10 +19,7 @@ export function isJobId(value: unknown, maxLength = MAX_DERIVED_ID_LENGTH): bool
   return typeof value === 'string' && value.length >= 1 && value.length <= maxLength && ID.test(value);
 }
 
-/**
- * Checks an id that a caller names a job by.
- * @throws ValidationError `JETFLEET_ID_INVALID`
- */
+/** @throws ValidationError `JETFLEET_ID_INVALID` for what names no job */
 export function assertJobId(id: unknown): asserts id is string {
   if (isJobId(id)) return;
   throw new ValidationError(
@@ -31,10 +28,7 @@ export function assertJobId(id: unknown): asserts id is string {
   );
 }
 
-/**
- * Checks an id that a caller chose.
- * @throws ValidationError `JETFLEET_ID_INVALID`
- */
+/** @throws ValidationError `JETFLEET_ID_INVALID` for what no caller may choose */
 export function assertCallerId(id: unknown): asserts id is string {
   if (!isJobId(id, MAX_ID_LENGTH)) {
     throw new ValidationError(
@@ -45,7 +39,6 @@ export function assertCallerId(id: unknown): asserts id is string {
   assertNotReserved(id as string);
 }
 
-/** @throws ValidationError as {@link reservedIdFault} says */
 export function assertNotReserved(id: string): void {
   const fault = reservedIdFault(id);
   if (fault) throw fault;
@@ -111,18 +104,12 @@ export function isMadeAt(id: string, timeMs: number): boolean {
   return ULID.test(id) && Math.abs(decodeTime(id) - timeMs) <= ULID_AGE_MS;
 }
 
-/**
- * The id of what follows from the failure of a job. Each time that a job is taken out of the dead letters, its failure
- * is another one, with follow-ups of its own.
- */
+/** The id of what follows from the end of a job. After each redrive it is another end, with follow-ups of its own. */
 export function failureId({ id, redrives }: { id: string; redrives?: number }, suffix: string): string {
   return derivedId(id, redrives ? `${suffix}-${redrives + 1}` : suffix);
 }
 
-/**
- * The id of a job that was published without one, where the stream was made again and its number has a record already:
- * the number, and when its message was stored, so that every delivery finds the same.
- */
+/** The id of a job that was published without one, where its number has a record already: every delivery finds the same. */
 export function namesakeId(id: string, storedMs: number): string {
   return derivedId(id, storedMs.toString(36));
 }

@@ -96,33 +96,25 @@ export interface JobRequest {
 export const JOB_MACHINE = { id: 'job', version: 1 } as const;
 
 /** The PENDING record of a job that waits in the work stream, or for its timer when `nextRunAt` is given. */
-export function pendingRecord(request: JobRequest, maxAttempts: number, nextRunAt?: string): JobRecord {
+export function pendingRecord(
+  { isNew: _, ...request }: JobRequest,
+  maxAttempts: number,
+  nextRunAt?: string,
+): JobRecord {
   return {
     v: 1,
-    id: request.id,
-    type: request.type,
-    priority: request.priority,
+    ...request,
     status: 'pending',
     state: nextRunAt === undefined ? 'queued' : 'scheduled',
-    payload: request.payload,
     attempt: 0,
     maxAttempts: request.maxAttempts ?? maxAttempts,
-    ...(request.timeoutMs !== undefined && { timeoutMs: request.timeoutMs }),
-    ...(request.webhookUrl !== undefined && { webhookUrl: request.webhookUrl }),
-    createdAt: request.createdAt,
     updatedAt: request.createdAt,
     ...(nextRunAt !== undefined && { nextRunAt }),
-    ...(request.parentId !== undefined && { parentId: request.parentId }),
-    ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
-    ...(request.tracestate !== undefined && { tracestate: request.tracestate }),
     machine: JOB_MACHINE,
   };
 }
 
-/**
- * How a job fails whose last attempt was lost with its worker.
- * @param more what else is known, after the sentence
- */
+/** How a job fails whose last attempt was lost with its worker. `more` goes on with the sentence. */
 export function stalledError({ worker, attempt, maxAttempts }: JobRecord, more = ''): JobErrorInfo {
   return {
     code: 'JETFLEET_STALLED',

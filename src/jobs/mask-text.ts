@@ -73,9 +73,7 @@ export function maskText(text: string): string {
   if (text.length < 6) return text;
   let masked = text;
   for (const form of TOKENS) masked = masked.replace(form, MASK);
-  if (text.includes('://')) {
-    masked = maskUrls(masked);
-  }
+  if (text.includes('://')) masked = maskUrls(masked);
   if (text.includes('@')) masked = masked.replace(USER_INFO, MASK);
   masked = masked.replace(SCHEMES, (whole, scheme: string, space: string, value: string) =>
     isCredential(scheme, value) ? scheme + space + MASK : whole,
@@ -144,10 +142,7 @@ function maskUrls(text: string): string {
   );
 }
 
-/**
- * The place of a line in a stack, as Node writes it for a module: a path, which without `file://` is shown too. What stands behind the
- * path is masked as ever. Undefined for what names a host, or has a URL within.
- */
+/** The place of a line in a stack: the path is shown. Undefined for what names a host, or has a URL within. */
 function maskAfterPath(rest: string): string | undefined {
   const [, path, query, line = '', more = ''] = FILE_PLACE.exec(rest) ?? [];
   if (path === undefined || path.includes('://')) return undefined;

@@ -57,10 +57,7 @@ export function toOutcome(returned: unknown): JobOutcome {
   return { kind: 'completed', ...(returned !== undefined && { result: returned }) };
 }
 
-/**
- * An outcome as a handler or a chart gives it, each field read once. Never throws: what is no outcome is a failure, so that
- * it cannot leave its job running for ever.
- */
+/** An outcome as a handler or a chart gives it, each field read once. Never throws: what is no outcome is a failure. */
 export function checkedOutcome(value: unknown): JobOutcome {
   try {
     const { kind, ...fields } = Object(value) as Record<string, unknown>;

@@ -86,7 +86,7 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
   };
 }
 
-/** A copy: nobody changes what was checked. */
+/** A copy, which nobody changes. */
 function checkedRetry(type: string, policy: RetryPolicy): RetryPolicy {
   const { baseMs, maxRetryDelay, jitter, delaysMs } = policy;
   checkNumber(`${type}: retry.baseMs`, baseMs, 0, MAX_DELAY_MS);

@@ -2,10 +2,9 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { z } from 'zod';
 import { withDeadline } from './deadline.js';
 import { invalidOption, type Problem, ValidationError } from './errors.js';
-import { beginningOf, excerptOf } from './excerpt.js';
+import { beginningOf, excerptOf, formatPath } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import { MAX_PROBLEM_LENGTH, MAX_PROBLEMS } from './limits.js';
-import { formatPath } from './paths.js';
 
 /** A schema of zod, valibot, arktype or any other library that follows Standard Schema 1. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
@@ -15,7 +14,6 @@ export function isZod(schema: unknown): schema is z.ZodType {
   return typeof schema === 'object' && schema !== null && '_zod' in schema;
 }
 
-/** What a schema says of a value. */
 export type Checked<Output> = StandardSchemaV1.Result<Output>;
 
 /** zod, whose issues tell more than the standard asks for. */
@@ -62,10 +60,10 @@ function ask<Output>(
   value: unknown,
 ): Checked<Output> | Promise<Checked<Output>> {
   if (isZod(schema) && isAtOnce(schema))
-    return checkedByZod<Output>(schema.safeParse(value) as ZodResult<Output>);
-  const { safeParseAsync } = schema as Partial<ZodLike<Output>>;
+    return checkedByZod(schema.safeParse(value) as z.ZodSafeParseResult<Output>);
+  const { safeParseAsync } = schema as { safeParseAsync?: unknown };
   if (typeof safeParseAsync !== 'function') return schema['~standard'].validate(value);
-  return (schema as unknown as ZodLike<Output>).safeParseAsync(value).then(checkedByZod);
+  return (schema as unknown as z.ZodType<Output>).safeParseAsync(value).then(checkedByZod);
 }
 
 function assertAnswer<Output>(checked: Checked<Output>): Checked<Output> {
@@ -73,25 +71,12 @@ function assertAnswer<Output>(checked: Checked<Output>): Checked<Output> {
   throw new Error('it gave no answer of a schema');
 }
 
-interface ZodResult<Output> {
-  success: boolean;
-  data?: Output;
-  error?: { issues: readonly Issue[] };
-}
-interface ZodLike<Output> {
-  safeParseAsync(value: unknown): Promise<ZodResult<Output>>;
-}
-
 /** The answer of zod in the words of the standard. */
-function checkedByZod<Output>(parsed: ZodResult<Output>): Checked<Output> {
-  if (parsed.success) return { value: parsed.data as Output };
-  return { issues: parsed.error?.issues as readonly Issue[] };
+function checkedByZod<Output>(parsed: z.ZodSafeParseResult<Output>): Checked<Output> {
+  return parsed.success ? { value: parsed.data } : { issues: parsed.error.issues };
 }
 
-/**
- * Checks a payload against the schema of its type, which answers at once, and gives it back with defaults filled in.
- * @throws as {@link acceptedPayload} does
- */
+/** As {@link acceptedPayload}, of a schema which answers at once. */
 export function parsePayload<Output>(type: string, schema: z.ZodType<Output>, payload: unknown): Output {
   return acceptedPayload(type, payload, checkedByZod(schema.safeParse(payload)));
 }
@@ -116,10 +101,7 @@ function acceptedPayload<Output>(type: string, payload: unknown, checked: Checke
 /** How long a schema may take that asks somebody else, ms: shorter than a lease. */
 const CHECK_MS = 10_000;
 
-/**
- * What a schema says of a value, at once or within 10 s: it is a user's code.
- * @throws whatever it throws, and an error when it is late
- */
+/** What a schema, which is a user's code, says of a value, at once or within 10 s. @throws what it throws, and an error when it is late */
 export function checkInTime<Output>(
   schema: Schema<unknown, Output>,
   value: unknown,
@@ -131,10 +113,7 @@ export function checkInTime<Output>(
   return withDeadline(CHECK_MS, [], late, async () => assertAnswer(await answer));
 }
 
-/**
- * As {@link acceptedPayload}, of a schema that may take its time. Most answer at once, and without the cost of a promise.
- * @throws ValidationError, also where the schema fails, or takes longer than 10 s
- */
+/** As {@link acceptedPayload}, at once or within 10 s. @throws ValidationError, also where the schema fails, or is late */
 export function payloadInTime<Output>(
   type: string,
   schema: Schema<unknown, Output>,

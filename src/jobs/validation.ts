@@ -1,6 +1,7 @@
 import { ValidationError } from './errors.js';
 import { quoted } from './excerpt.js';
-import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
+import { toJobError } from './job-error.js';
+import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_RESULT_BYTES } from './limits.js';
 import { isJobType } from './vocabulary.js';
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID` */
@@ -12,38 +13,33 @@ export function assertJobType(type: unknown): asserts type is string {
   );
 }
 
-/**
- * A payload as JSON text, within the limits of the contract.
- * @throws ValidationError `JETFLEET_PAYLOAD_TOO_DEEP`, `JETFLEET_PAYLOAD_TOO_LARGE`, or `JETFLEET_PAYLOAD_INVALID`
- *   when it has no JSON form
- */
+/** A payload as JSON text, within the limits of the contract. @throws ValidationError `JETFLEET_PAYLOAD_*` */
 export function encodePayload(payload: unknown): string {
   assertPayloadDepth(payload);
   return payloadText(payload);
 }
 
-/** As {@link encodePayload}, of a payload whose depth is known. */
+/** As {@link encodePayload}, of a payload whose depth was checked. */
 export function payloadText(payload: unknown): string {
+  return jsonText('payload', payload, 'PAYLOAD');
+}
+
+type Kind = 'PAYLOAD' | 'RESULT';
+const MAX_BYTES: Readonly<Record<Kind, number>> = { PAYLOAD: MAX_PAYLOAD_BYTES, RESULT: MAX_RESULT_BYTES };
+
+/** @throws ValidationError `JETFLEET_<kind>_INVALID` for what has no JSON form, `JETFLEET_<kind>_TOO_LARGE` */
+export function jsonText(what: string, value: unknown, kind: Kind): string {
+  const noJson = (why: string, cause?: unknown) =>
+    new ValidationError(`JETFLEET_${kind}_INVALID`, `${what} has no JSON form: ${why}`, { cause });
   let text: string | undefined;
   try {
-    text = JSON.stringify(payload);
+    text = JSON.stringify(value);
   } catch (cause) {
-    throw new ValidationError(
-      'JETFLEET_PAYLOAD_INVALID',
-      `payload has no JSON form: ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    );
+    throw noJson(toJobError(cause).message, cause);
   }
-  if (text === undefined) {
-    throw new ValidationError(
-      'JETFLEET_PAYLOAD_INVALID',
-      `payload has no JSON form: it is ${typeof payload}`,
-    );
-  }
+  if (text === undefined) throw noJson(`it is of type ${typeof value}`);
   const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_PAYLOAD_BYTES) throw payloadTooLarge(bytes);
+  if (bytes > MAX_BYTES[kind]) throw tooLarge(what, bytes, kind);
   return text;
 }
 
@@ -60,10 +56,14 @@ export function payloadTooDeep(): ValidationError {
 }
 
 export function payloadTooLarge(bytes: number, excerpt?: string): ValidationError {
+  return tooLarge('payload', bytes, 'PAYLOAD', excerpt);
+}
+
+function tooLarge(what: string, bytes: number, kind: Kind, excerpt?: string): ValidationError {
   return new ValidationError(
-    'JETFLEET_PAYLOAD_TOO_LARGE',
-    `payload has ${bytes} bytes, the limit is ${MAX_PAYLOAD_BYTES}; store large data elsewhere and send a reference`,
-    excerpt === undefined ? {} : { excerpt },
+    `JETFLEET_${kind}_TOO_LARGE`,
+    `${what} has ${bytes} bytes, the limit is ${MAX_BYTES[kind]}; store large data elsewhere and keep a reference`,
+    { excerpt },
   );
 }
 

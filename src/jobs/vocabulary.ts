@@ -1,7 +1,4 @@
-/**
- * The words every layer and every language shares: priorities, statuses, states and work streams.
- * They appear as tokens in NATS subjects, so their spelling is part of the wire contract.
- */
+/** The words every layer and every language shares. As tokens of NATS subjects their spelling is part of the wire contract. */
 
 /** The work streams: most jobs, and webhooks, so that a dead endpoint never competes with other work. */
 export const WORK_KINDS = ['jobs', 'webhooks'] as const;
@@ -16,7 +13,7 @@ export const JobPriority = {
 } as const;
 export type JobPriority = (typeof JobPriority)[keyof typeof JobPriority];
 
-/** Every priority, highest first: the order in which workers look for work. */
+/** Every priority, highest first: the order in which workers ask for work. */
 export const PRIORITIES: readonly JobPriority[] = ['critical', 'high', 'normal', 'low'];
 
 export const JobStatus = {
@@ -65,7 +62,6 @@ const STATUS_OF: Record<JobState, JobStatus> = {
 
 export const STATES = Object.keys(STATUS_OF) as readonly JobState[];
 
-/** The status that a nested state belongs to; undefined for a word that is no state. */
 export function statusOf(state: JobState): JobStatus {
   return STATUS_OF[state];
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { excerptOf } from './excerpt.js';
 import { MAX_URL_LENGTH } from './limits.js';
 import { maskText } from './mask-text.js';
@@ -6,11 +7,7 @@ const MAX_HOST_LENGTH = 253;
 /** The characters of host names, after a name in other letters was turned into `xn--`. A URL itself allows `*` and `!`. */
 const LABEL = /^[a-z0-9_-]{1,63}$/;
 
-/**
- * The one check of a URL that webhooks go to, at every entrance: what no worker could ever deliver to is refused before
- * anything is rented. Which hosts a worker may reach is up to its own guard.
- * @returns what is wrong, as `must ...`, without the URL itself, which may hold a secret; undefined for a usable URL
- */
+/** The one check of a URL that webhooks go to. @returns what is wrong, without the URL itself, which may hold a secret */
 export function webhookUrlFault(value: unknown): string | undefined {
   const isText = typeof value === 'string' && value.isWellFormed();
   if (!isText || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(value) || !URL.canParse(value)) {
@@ -35,3 +32,12 @@ function hasHost({ hostname }: URL): boolean {
   const host = hostname.replace(/\.$/, '');
   return host.length <= MAX_HOST_LENGTH && host.split('.').every((label) => LABEL.test(label));
 }
+
+/** A URL of a payload that webhooks go to; see {@link webhookUrlFault}. */
+export const httpUrl = z
+  .string()
+  .max(MAX_URL_LENGTH)
+  .superRefine((url, context) => {
+    const fault = webhookUrlFault(url);
+    if (fault !== undefined) context.addIssue(fault);
+  });

@@ -12,10 +12,8 @@ const ASK_AGAIN_AFTER_MS = 750;
 const MAX_NAMED = 100_000;
 
 /**
- * Asks all workers which messages of a consumer they have acknowledged, before it is read message by message; yields after each
- * question what they have named so far. They leave the removal to the asker for a while.
- * @param firstSeq nothing before it is stored any more
- * @param mayAskAgain asked before each question but the first. Defaults to always
+ * Asks all workers which messages of a consumer from `firstSeq` on they have acknowledged, and to leave the removal to the asker for
+ * a while. Yields after each question what they have named so far. `mayAskAgain` is asked before each but the first.
  */
 export async function* askAcknowledged(
   { notices, subjects }: Broker,
@@ -34,10 +32,7 @@ export async function* askAcknowledged(
   }
 }
 
-/**
- * Answers such questions; returns how to stop.
- * @param acknowledgedOf gets each question; gives what is acknowledged here of the consumer, unless nothing of it is worked here
- */
+/** Answers such questions, unless nothing of the consumer is worked here; returns how to stop. */
 export function answerAcknowledged(
   { notices, subjects }: Broker,
   acknowledgedOf: (kind: unknown, consumer: unknown, firstSeq: number) => AcknowledgedSequences | undefined,

@@ -13,10 +13,7 @@ import { type Diagnosis, diagnose } from './finding.js';
 const CHECKS = 3;
 const PAUSE_MS = 50;
 
-/**
- * Finds consumers that have lost sight of messages: stored under their subjects, but neither waiting for delivery nor
- * handed out. nats-server has known faults that end so (its issues 4736 and 7680), and then nobody gets the jobs.
- */
+/** Finds consumers that neither hand out nor have handed out what is stored for them: faults of nats-server (4736 and 7680) end so. */
 export async function checkConsumers(broker: Broker): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (const kind of WORK_KINDS) {
@@ -34,7 +31,7 @@ async function lostBy(broker: Broker, covered: CoveringConsumer): Promise<number
   for (let check = 0; check < CHECKS && least > 0; check++) {
     if (check > 0) await delay(PAUSE_MS);
     const before = await ownedBy(broker, covered);
-    const stored = await storedFor(broker, covered);
+    const stored = await broker.read.count(broker.subjects.streamName(covered.kind), covered.filter);
     // More are stored while acknowledged ones wait for their removal: only their records tell them from lost ones.
     const isMore = stored > Math.max(before, await ownedBy(broker, covered));
     least = Math.min(least, isMore ? (await lostMessages(broker, covered)).length : 0);
@@ -46,10 +43,6 @@ async function ownedBy({ topology }: Broker, { kind, name }: CoveringConsumer): 
   const info = await topology.consumer(kind, name);
   // The workers recreate one that is gone, and then it has everything.
   return info ? info.num_pending + info.num_ack_pending : Number.POSITIVE_INFINITY;
-}
-
-function storedFor({ read, subjects }: Broker, { kind, filter }: CoveringConsumer): Promise<number> {
-  return read.count(subjects.streamName(kind), filter);
 }
 
 function diagnosisOf(broker: Broker, covered: CoveringConsumer, lost: number): Diagnosis {

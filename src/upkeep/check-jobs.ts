@@ -9,32 +9,24 @@ import { type OpenJob, type OpenJobNote, OpenJobs, type Redrive } from './open-j
 export interface JobCheckOptions {
   /** How long past its time a job may be before it is examined, in milliseconds. Defaults to one minute. */
   graceMs?: number;
-  /** How many of the latest events a check reads. Defaults to all. */
   lookBack?: number;
-  /** How many messages of each work stream a check reads; the next one goes on from there. Defaults to all. */
   maxMessages?: number;
-  /** How many open jobs are remembered between checks, those that are due first. Defaults to all. */
   maxOpen?: number;
 }
 
 export const DEFAULT_JOB_GRACE_MS = 60_000;
 /** A running job shows no sign of life but its message, so nothing is concluded before several leases are over. */
 const LEASES = 4;
-/** Jobs that are examined at once. */
 const PARALLEL = 32;
 /** Failures of one job that one check removes at most; there is rarely more than one. */
 const MAX_FAILURES = 50;
 
-/** How long the broker waits by itself. */
 interface Waits {
   ackWaitMs: number;
   eventsMaxAgeMs: number;
 }
 
-/**
- * Finds jobs that nothing will bring on (no message, no timer), and what is left of jobs that have ended. Each event is
- * read once; only jobs that are overdue cost more.
- */
+/** Finds jobs that nothing will bring on (no message, no timer), and what is left of jobs that have ended. */
 export class JobCheck {
   readonly #broker: Broker;
   readonly #graceMs: number;

@@ -21,9 +21,8 @@ const ENDED = STATUSES.filter(isTerminal);
 type IsCovered = (subject: string) => boolean;
 
 /**
- * Finds timers of jobs that have ended, and messages that no consumer covers, or can ever cover. What a consumer covers is
- * left to the workers, which acknowledge it: taking it away could make nats-server forget others (decision 15). A check goes on
- * where the last one ended, and begins again at the end of the stream: what is left over does not move.
+ * Finds timers of jobs that have ended, and messages that no consumer covers, or can ever cover. The rest is left to the workers:
+ * taking it away could make nats-server forget others (decision 15). A check goes on where the last one ended.
  */
 export class MessageCheck {
   readonly #broker: Broker;
@@ -68,10 +67,7 @@ export class MessageCheck {
     return found;
   }
 
-  /**
-   * Which subjects some consumer hands out. Undefined where nothing else is stored but what waits for workers: a million of such
-   * messages are counted, and not read. What has come since is not counted: a later check finds it.
-   */
+  /** Which subjects some consumer hands out. Undefined where all else only waits for workers, so that it need not be read. */
   async #coverageOf(kind: WorkKind): Promise<IsCovered | undefined> {
     const { subjects, read } = this.#broker;
     const stream = subjects.streamName(kind);
@@ -130,7 +126,6 @@ export class MessageCheck {
   }
 }
 
-/** Whether no worker can ever take a type from this stream. */
 function isImpossible(subjects: Subjects, kind: WorkKind, type: string): boolean {
   return !isJobType(type) || !subjects.workKindsFor(type).includes(kind);
 }

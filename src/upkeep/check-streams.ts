@@ -8,11 +8,11 @@ import { type Diagnosis, diagnose } from './finding.js';
 /** What the server refuses to change on a stream or consumer that exists (measured with nats-server 2.15). */
 const FIXED: ReadonlySet<string> = new Set(['storage', 'deliver_policy', 'ack_policy']);
 
-/** Streams and consumers that are missing or differ, without changing any. */
 export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
   const { topology } = broker;
   const types = await handledTypes(broker);
   const { missing, drift, singleCopies } = await topology.inspect(types);
+  const foreign = new Set(drift.filter(isForeign).map(({ target }) => target));
   return [
     ...missing.map((target) =>
       diagnose(
@@ -25,13 +25,7 @@ export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
         },
       ),
     ),
-    ...drift.map((each) =>
-      driftOf(
-        broker,
-        each,
-        drift.some((other) => other.target === each.target && isForeign(other)),
-      ),
-    ),
+    ...drift.map((each) => driftOf(broker, each, foreign.has(each.target))),
     ...singleCopies.map((target) =>
       diagnose(
         'copies_low',

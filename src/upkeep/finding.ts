@@ -135,7 +135,7 @@ export const FINDINGS = {
   },
   provider_unreachable: {
     severity: 'warning',
-    explanation: 'The GPU provider could not be asked, so instances were not looked at.',
+    explanation: 'The GPU provider could not be asked, so instances were not checked.',
     fix: null,
   },
   instance_unknown: {
@@ -194,7 +194,7 @@ export function diagnose(
   return mend ? { finding, mend } : { finding };
 }
 
-/** Mends what can be, one after the other; what fails is told, and does not stop the rest. */
+/** Mends what can be, one after the other; what fails is reported, and does not stop the rest. */
 export async function mendAll(diagnoses: readonly Diagnosis[]): Promise<Mended[]> {
   const mended: Mended[] = [];
   for (const { finding, mend } of diagnoses) {

@@ -3,9 +3,15 @@ import type { Broker } from '../broker/broker.js';
 import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import { sequenceId } from '../jobs/job-id.js';
 import { type JobRecord, stalledError } from '../jobs/job-record.js';
-import { isTerminal } from '../jobs/vocabulary.js';
+import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { assertKnown } from '../queue/follow-ups.js';
-import { enqueueFollowUps, requestOf, transitionRecord, withFollowUps } from '../queue/transition-record.js';
+import {
+  enqueueFollowUps,
+  requestOf,
+  type Transition,
+  transitionRecord,
+  withFollowUps,
+} from '../queue/transition-record.js';
 import type { StreamKind, WorkKind } from '../wire/subjects.js';
 import type { OpenJob } from './open-jobs.js';
 
@@ -40,11 +46,7 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
   await assertKnown(broker, record);
   const { attempt, checkpoint } = record;
   const error = stalledError(record, ', and the message of the job is gone');
-  const facts = { nowMs: broker.clock.now() };
-  const failed: JobRecord = withFollowUps(
-    broker.known,
-    transitionRecord(record, 'exhausted', { attempt, checkpoint, error }, facts),
-  );
+  const failed = failedRecord(broker, record, 'exhausted', { attempt, checkpoint, error });
   await broker.appendEvent(failed, seq);
   await enqueueFollowUps(broker, failed);
   return 'it has failed as stalled: no attempt is left';
@@ -61,12 +63,8 @@ export async function failImpossible(
     message: `no worker can take ${subject}: a job type is 1 to 64 of a-z 0-9 _, starting with a letter, and its workers listen on ${kind}`,
     retryable: false,
   };
-  const facts = { nowMs: broker.clock.now(), workSeq: seq };
   for (const id of new Set([pending.id, sequenceId({ kind, seq })])) {
-    const failed = withFollowUps(
-      broker.known,
-      transitionRecord({ ...pending, id }, 'rejected', { attempt: 0, error }, facts),
-    );
+    const failed = failedRecord(broker, { ...pending, id, workSeq: seq }, 'rejected', { attempt: 0, error });
     const last = await broker.lastEvent(id);
     // What was recorded before, by somebody who did not come to the removal, is not recorded twice.
     const isOwn = last?.record?.workSeq === seq && last.record.error?.code === error.code;
@@ -79,12 +77,15 @@ export async function failImpossible(
   throw movedOn(pending.id);
 }
 
+function failedRecord(broker: Broker, before: JobRecord, state: JobState, why: Transition): JobRecord {
+  return withFollowUps(broker.known, transitionRecord(before, state, why, { nowMs: broker.clock.now() }));
+}
+
 export async function removeFailure({ topology }: Broker, seq: number): Promise<string> {
   await topology.deleteMessage('events', seq);
   return `event ${seq} is removed`;
 }
 
-/** A message of a work stream, or a timer. */
 export interface Placed {
   kind: StreamKind;
   seq: number;

@@ -1,12 +1,11 @@
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
+import { forgetOldest } from '../jobs/forget-oldest.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 
-/** A job that had not ended when its last event was read. */
 export interface OpenJob {
   record: JobRecord;
-  /** Sequence of its last event. */
   seq: number;
 }
 
@@ -27,10 +26,7 @@ export interface Redrive {
 
 const PAGE = 2_000;
 
-/**
- * Follows EVENTS, each event once and in order, and so knows which jobs are open. Of more than `maxOpen` it remembers those
- * that are due first: a job whose time has not come is examined when its next event comes.
- */
+/** Follows EVENTS and so knows which jobs are open; of more than `maxOpen` those that are due first. */
 export class OpenJobs {
   readonly #broker: Broker;
   readonly #lookBack: number;
@@ -39,10 +35,7 @@ export class OpenJobs {
   readonly #redrives = new Map<string, Redrive>();
   #next = 1;
 
-  /**
-   * @param lookBack how many events are read at once at most, the latest ones. Defaults to all
-   * @param maxOpen how many jobs are remembered at most, and how many redrives. Defaults to all
-   */
+  /** At most the `lookBack` latest events are read at once, and `maxOpen` jobs and redrives remembered. */
   constructor(broker: Broker, lookBack = Number.POSITIVE_INFINITY, maxOpen = Number.POSITIVE_INFINITY) {
     this.#broker = broker;
     this.#lookBack = lookBack;
@@ -54,7 +47,6 @@ export class OpenJobs {
     return [...this.#open.values()];
   }
 
-  /** Redrives that nobody has called {@link done} yet. */
   get redrives(): Redrive[] {
     return [...this.#redrives.values()];
   }
@@ -80,7 +72,6 @@ export class OpenJobs {
     else this.#open.set(id, noteOf(last.record, last.seq));
   }
 
-  /** Nothing is left over of the redrive. */
   done({ id, seq }: Redrive): void {
     if (this.#redrives.get(id)?.seq === seq) this.#redrives.delete(id);
   }
@@ -101,10 +92,7 @@ export class OpenJobs {
       // Somewhat fewer than allowed, so that not every page sorts them.
       for (const { id } of byDue.slice(Math.ceil(this.#maxOpen * 0.9))) this.#open.delete(id);
     }
-    for (const id of this.#redrives.keys()) {
-      if (this.#redrives.size <= this.#maxOpen) break;
-      this.#redrives.delete(id);
-    }
+    forgetOldest(this.#redrives, this.#maxOpen);
   }
 
   #forget(): void {

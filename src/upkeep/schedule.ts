@@ -3,10 +3,7 @@ import { atMost } from '../jobs/deadline.js';
 const DEFAULT_JITTER = 0.5;
 const STOP_MS = 5_000;
 
-/**
- * A pause of another length in each process, so that the first of them can tell the others in time.
- * @param jitter how much longer it may be, as a part of it
- */
+/** A pause of another length in each process: the first can tell the others in time. `jitter` is how much longer, as a part of it. */
 export function spread(ms: number, jitter = DEFAULT_JITTER): number {
   return ms * (1 + jitter * Math.random());
 }
@@ -14,7 +11,6 @@ export function spread(ms: number, jitter = DEFAULT_JITTER): number {
 export interface ScheduleOptions {
   /** Rejects for what the next round may mend. */
   run: () => Promise<void>;
-  /** The pause before each round. */
   pauseMs: () => number;
   /** How long others may put off the next round. Defaults to for ever. */
   mostMs?: () => number;
@@ -38,10 +34,7 @@ export class Schedule {
     return this.#isStopped;
   }
 
-  /**
-   * @param pauseMs the pause before the first round. Defaults to one like any other
-   * @param mostMs how long others may put off the first round. Defaults to for ever
-   */
+  /** The first pause defaults to one like any other. @param mostMs how long others may put off the first round */
   start(pauseMs = this.#options.pauseMs(), mostMs = Number.POSITIVE_INFINITY): void {
     if (this.#timer) return;
     this.#latestMs = performance.now() + mostMs;
@@ -53,10 +46,7 @@ export class Schedule {
     if (this.#timer) this.#plan();
   }
 
-  /**
-   * No round begins any more. Waits a few seconds for the one that runs.
-   * @param last what is done after that one, within the same time. Defaults to nothing
-   */
+  /** No round begins any more. Waits a few seconds for the one that runs, and then for `last`. */
   async stop(last: () => Promise<void> = async () => {}): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);

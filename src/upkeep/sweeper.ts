@@ -9,7 +9,6 @@ import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
-import type { ResourceCheck, ResourceCheckOf } from './resource-check.js';
 import { Schedule, spread } from './schedule.js';
 
 export interface SweepOptions {
@@ -24,6 +23,23 @@ export interface SweepOptions {
   graceMs?: number;
 }
 
+/** Finds what jobs have left behind outside the broker, such as rented instances; one for all sweeps of a worker. */
+export interface ResourceCheck {
+  look(signal: AbortSignal): Promise<Diagnosis[]>;
+  /** The findings of one check that are mended now. */
+  due(found: readonly Diagnosis[]): Diagnosis[];
+  /** Whether something was reported that a later check is to mend. */
+  readonly hasReported: boolean;
+}
+
+/**
+ * @property resource what it checks, such as `instances`: a worker leaves that to others that say they have checked the same
+ * @param graceMs how long something must be left behind before it is mended; the check has a default of its own
+ */
+export type ResourceCheckOf = ((broker: Broker, graceMs?: number) => ResourceCheck) & {
+  readonly resource: string;
+};
+
 export interface SweeperOptions extends SweepOptions {
   queue: JobQueueService;
   /** What is checked besides the jobs; it may grow. Defaults to nothing. */
@@ -32,7 +48,6 @@ export interface SweeperOptions extends SweepOptions {
   isActive?: () => boolean;
   /** How long a check of resources may take, in milliseconds. Defaults to five minutes. */
   checkTimeoutMs?: number;
-  /** Defaults to silence. */
   logger?: Logger;
 }
 
@@ -44,12 +59,8 @@ export interface SweepResult {
 export const DEFAULT_SWEEP_INTERVAL_MS = 300_000;
 /** With the whole of it as jitter, still a time that a timer can wait. */
 const MAX_INTERVAL_MS = MAX_TIMER_MS / 2;
-/**
- * A worker leaves its sweep to those that say they sweep for at most so many intervals. What they say cannot be verified,
- * so it must not keep this worker from sweeping for ever.
- */
+/** A worker leaves its sweep to others for at most so many intervals: what they say cannot be verified. */
 const MOST_INTERVALS = 4;
-/** What one sweep reads, and a worker remembers, at most. */
 const BOUNDS = {
   /** Events: what is older is the doctor's. */
   lookBack: 50_000,
@@ -62,10 +73,9 @@ const BOUNDS = {
 const DEFAULT_CHECK_TIMEOUT_MS = 300_000;
 
 /**
- * Finds streams and consumers that are missing, jobs that nothing brings on and instances that belong to nobody, and repairs
- * them, again and again. Every worker has one. The first to sweep says so to the others, so a small fleet sweeps about once in
- * each interval, and a large one as often as each of its workers sweeps once in four. An instance is reported first, and deleted
- * only when a later sweep of the same worker finds it orphaned still.
+ * Finds streams and consumers that are missing, jobs that nothing brings on and instances that belong to nobody, and repairs them.
+ * The first worker to sweep says so to the others, so a small fleet sweeps about once in each interval. An instance is reported
+ * first, and deleted only when a later sweep of the same worker finds it orphaned still.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -112,10 +122,7 @@ export class Sweeper {
     await this.#schedule.stop();
   }
 
-  /**
-   * One sweep, now. Jobs come first, so that nothing else holds them up.
-   * @throws BrokerError when the broker cannot be asked
-   */
+  /** One sweep, now. Jobs come first, so that nothing else holds them up. @throws BrokerError when the broker cannot be asked */
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
     const { graceMs = DEFAULT_JOB_GRACE_MS } = this.#options;
@@ -172,15 +179,11 @@ export class Sweeper {
     });
   }
 
-  /** What this sweeper checks besides the jobs, by name. */
   get #checked(): string[] {
     return (this.#options.resources ?? []).map(({ resource }) => resource);
   }
 
-  /**
-   * The sweep of a worker without a provider is no reason to leave instances alone, and nobody else deletes the orphans
-   * that this worker has reported.
-   */
+  /** Others may sweep less than this worker, and nobody else deletes the orphans that it has reported. */
   #heard({ resources }: SweptNotice): void {
     const hasReported = [...this.#resources.values()].some((check) => check.hasReported);
     const isAllSwept = this.#checked.every((resource) => resources.includes(resource));

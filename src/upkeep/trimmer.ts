@@ -19,51 +19,39 @@ export interface TrimmerOptions {
   pinnedAt?: number;
 }
 
-/** How often to check whether there is something to remove. */
 const CHECK_MS = 800;
-/**
- * A consumer at work is left alone for this long, or until so many have come together. The server holds its stream for some
- * 20 ms in each removal, however few it removes, so few large ones hold up fewer jobs than many small ones.
- */
+/** How long, or until how many, a consumer at work is left alone: each removal holds its stream for some 20 ms. */
 const BUSY_MS = 30_000;
 const MANY = 100_000;
 /** Least time between two removals, as a multiple of what the last one took: the stream stands still for 1 % of the time. */
 const BUSY_PAUSE = { factor: 100, maxMs: 30_000 };
 /** From an idle consumer there is but one more to come. */
 const IDLE_PAUSE = { factor: 20, maxMs: 5_000 };
-/** How often to check for what other workers have left, which may be dead. Those that hear the first one ask wait anew. */
+/** How often to check for what other workers have left, which may be dead. Those that hear the first one ask start their wait again. */
 const LEFTOVERS_MS = 12_000;
 /** A question of another worker puts a removal off, but anybody can ask: no longer than this since the last one of one's own. */
 const MOST_PUT_OFF_MS = 10 * 60_000;
 /**
- * A long job keeps the floor of its consumer where it is, so everything behind it stays. With more than this left after a removal,
- * the worker deletes its own messages one by one: a twentieth in each round, for a quarter of the time at most, since each costs
- * the server as much as a short job.
+ * Behind a long job everything stays. With more than this left after a removal, the worker deletes its own messages one by one: a
+ * twentieth in each round, for a quarter of the time at most, since each costs the server as much as a short job.
  */
 const PINNED = 5_000;
 const SINGLY = { share: 1 / 20, ms: 250, atOnce: 100 };
 
-/** What the worker knows of the removals of one consumer. */
 interface Progress {
   /** When the last removal ended, by `performance.now()`, or another worker's began, and how long the last one here took. */
   sinceMs: number;
   tookMs: number;
-  /** When this worker was last about to remove something. */
   ownMs: number;
-  /** When to check for what others have left. */
   leftoversAtMs: number;
   /** Nothing up to here is stored any more. */
   doneUpTo: number;
-  /** How many messages were acknowledged at the last check. */
   seen: number;
   /** The last removal left many behind a job that is under way. */
   isPinned: boolean;
 }
 
-/**
- * Removes the messages that the worker has acknowledged, many at once. On disk, one at a time they cost the server as
- * much as all the rest of a short job (decision 24). What a dead worker has left, the others remove.
- */
+/** Removes acknowledged messages in bulk: one by one they cost as much as all the rest of a short job (decision 24). */
 export class Trimmer {
   readonly #options: TrimmerOptions;
   readonly #progress = new Map<string, Progress>();
@@ -84,10 +72,7 @@ export class Trimmer {
     this.#schedule.start();
   }
 
-  /**
-   * Removes what nobody else may come to remove, and ends; gives up after a few seconds. Where jobs wait still, whoever runs
-   * them removes the others too.
-   */
+  /** Removes what nobody else may come to remove, and ends. Where jobs wait still, whoever runs them removes the others too. */
   async stop(): Promise<void> {
     await this.#schedule.stop(() => this.#trim([...this.#options.sources()]));
     this.#detach?.();
@@ -182,7 +167,6 @@ export class Trimmer {
   }
 }
 
-/** Of a consumer of which so many messages are acknowledged. */
 function isPauseOver(progress: Progress, size: number, now: number): boolean {
   const isIdle = size === progress.seen;
   progress.seen = size;

@@ -1,7 +1,7 @@
 /** What a webhook takes, and what its delivery leaves. */
 import { z } from 'zod';
 import { inexactIn } from '../jobs/exact-value.js';
-import { httpUrl } from '../jobs/http-url.js';
+import { httpUrl } from '../jobs/webhook-url.js';
 
 /** Any JSON, kept as it is: a webhook is signed as its producer's word. */
 const exactJson = z.unknown().superRefine((value, context) => {

@@ -1,20 +1,13 @@
 import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
 
-/** One step of a drain. */
 export interface DrainStep {
   name: string;
   run: () => unknown;
-  /** That it does not end in time is nothing special. */
   mayBeLate?: boolean;
 }
 
-/**
- * Begins steps in their order and waits for all of them, whatever becomes of the others. One that takes longer than until
- * `deadline` goes on by itself.
- * @param deadline by `performance.now()`
- * @returns what the steps threw; each error is logged as well
- */
+/** Begins all steps in their order, and waits until `deadline` by `performance.now()`. @returns what they threw, which is logged too */
 export async function runSteps(
   steps: readonly DrainStep[],
   deadline: number,

@@ -3,14 +3,11 @@ import { invalidOption } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
-import type { ResourceCheckOf } from '../upkeep/resource-check.js';
+import type { ResourceCheckOf } from '../upkeep/sweeper.js';
 import type { DrainStep } from './drain-steps.js';
 import type { Handled, JobContext } from './job-handler.js';
 
-/**
- * The job of this id, which the worker runs now: the one that a chart's actor works for.
- * @throws JetfleetError `JETFLEET_LEASE_LOST`
- */
+/** The job of this id, which the worker runs now. @throws JetfleetError `JETFLEET_LEASE_LOST` */
 export type HeldJobOf = (jobId: string) => JobContext;
 
 /** What a worker lends to an extension. */
@@ -60,9 +57,7 @@ export class Extensions {
   }
 
   /**
-   * Installs all of them or none. One takes the place of another of its name.
-   * @param check called for each handler that they bring
-   * @returns what that gives
+   * Installs all of them or none. One takes the place of another of its name. @returns what `check` gives for each of their handlers
    * @throws what `check` and `install` throw; ValidationError `JETFLEET_OPTION_INVALID`
    */
   add<Handler>(
@@ -115,7 +110,6 @@ export class Extensions {
   }
 }
 
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 function assertExtension(value: unknown): asserts value is WorkerExtension {
   if (typeof (value as WorkerExtension | null | undefined)?.install === 'function') return;
   throw invalidOption(
@@ -123,7 +117,6 @@ function assertExtension(value: unknown): asserts value is WorkerExtension {
   );
 }
 
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 function assertInstalled(name: string, value: unknown): asserts value is Installed {
   const { handlers } = Object(value) as Partial<Installed>;
   if (typeof handlers?.[Symbol.iterator] === 'function') return;

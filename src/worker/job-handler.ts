@@ -82,8 +82,7 @@ export interface Handled {
 }
 
 /**
- * Says how the jobs of a definition run: by a function, or by XState logic with a `RunInput` as input and a `JobOutcome` as
- * output. Options come before those of the definition.
+ * Says how the jobs of a definition run; see `handle` of the worker.
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
 export function handled<T extends JobTypes>(

@@ -17,7 +17,6 @@ import {
   type HandlerOverrides,
   handled,
   handlerOf,
-  type RegisteredHandler,
   type TypedHandler,
 } from './job-handler.js';
 import { rescheduleWaiting } from './outcome/job-writes.js';
@@ -39,10 +38,7 @@ export interface JobWorkerOptions extends HandlerOverrides {
   remoteDrain?: boolean;
   /** Sees every step of every state machine (XState's inspection events). What it throws is logged. */
   inspect?: (event: InspectionEvent) => void;
-  /**
-   * For tests that stop a worker between two steps.
-   * @internal
-   */
+  /** @internal For tests that stop a worker between two steps. */
   onFailpoint?: OnFailpoint;
 }
 
@@ -63,11 +59,8 @@ const DEFAULT_SHUTDOWN_MS = 30_000;
 /**
  * Runs jobs. It handles the types it has handlers for, each with its own slots, and leaves all others alone.
  *
- * `start` and `stop` may follow each other; after `shutdown` the worker is done. The queue stays open.
- *
- * A job passes through these files: lane/lane (a slot asks for it), claim/job-intake and claim/claimer (it is read and claimed),
- * run/job-run and run/attempt (its handler works), outcome/outcome-record (what that comes to), outcome/job-writes (the record, and
- * what follows from it), and back in run/job-run its message is acknowledged.
+ * `start` and `stop` may follow each other; after `shutdown` the worker is done. The queue stays open. The way of a job through
+ * it stands in docs/architecture.md.
  */
 export class JobWorkerService implements AsyncDisposable {
   readonly name: string;
@@ -111,7 +104,7 @@ export class JobWorkerService implements AsyncDisposable {
       this.#engine.lanes.assertClosed(handler);
       return handler;
     });
-    for (const handler of handlers) this.#register(handler);
+    for (const handler of handlers) this.#engine.register(handler);
     return this;
   }
 
@@ -120,7 +113,8 @@ export class JobWorkerService implements AsyncDisposable {
    * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
    */
   registerHandler<P>(type: string, options: HandlerOptions<P>): this {
-    return this.#register(handlerOf(type, options, this.#queue.known, this.#options));
+    this.#engine.register(handlerOf(type, options, this.#queue.known, this.#options));
+    return this;
   }
 
   /**
@@ -135,11 +129,7 @@ export class JobWorkerService implements AsyncDisposable {
     run: TypedHandler<T> | AnyActorLogic,
     options: RunDefaults = {},
   ): this {
-    return this.#register(definedHandler(handled(job, run, options), this.#queue.known, this.#options));
-  }
-
-  #register(handler: RegisteredHandler): this {
-    this.#engine.register(handler);
+    this.#engine.register(definedHandler(handled(job, run, options), this.#queue.known, this.#options));
     return this;
   }
 

@@ -20,7 +20,6 @@ export interface PresenceOptions {
   lanes: Lanes;
   runs: ReadonlyMap<string, HeldJob>;
   lingering: LingeringHandlers;
-  /** Takes no more jobs, or takes them again. Absent where no orders are obeyed. */
   obey?: (drain: boolean) => Promise<void>;
   logger: Logger;
 }
@@ -40,16 +39,18 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    const { worker, obey, broker } = options;
+    const { worker, obey, broker, lanes } = options;
     const { notices, subjects } = broker;
     this.#startedAt = new Date(broker.clock.now()).toISOString();
     this.inspector = new Inspector(broker, worker, (jobId) => this.#onWatched(jobId));
     this.inspector.open();
+    const charts = () =>
+      [...lanes.handlers.values()].flatMap(({ run }) => (run.kind === 'chart' ? [run.logic] : []));
     this.#detach = [
       notices.answer(subjects.workersAsked(), () => this.#info()),
       notices.answer(
         subjects.chartsAsked(),
-        ({ machine }) => chartsAnswer(this.#logics, typeof machine === 'string' ? machine : undefined),
+        ({ machine }) => chartsAnswer(charts(), typeof machine === 'string' ? machine : undefined),
         MAX_CHART_ANSWERS_PER_SECOND,
       ),
     ];
@@ -68,12 +69,6 @@ export class Presence {
 
   get #state(): WorkerLifecycleState {
     return this.#options.lifecycle.getSnapshot().value;
-  }
-
-  /** What the handlers run: state machines, and other logic that has no chart. */
-  get #logics(): unknown[] {
-    const handlers = [...this.#options.lanes.handlers.values()];
-    return handlers.map(({ run }) => (run.kind === 'chart' ? run.logic : undefined));
   }
 
   #onWatched(jobId: string | undefined): void {

@@ -23,7 +23,6 @@ import { CancellationCheck } from './run/cancellation-check.js';
 import { JobWatchers, type Observer } from './run/job-actor.js';
 import type { HeldJob, OnFailpoint, WorkerServices } from './worker-services.js';
 
-/** The options of a worker that are no matter of its handlers. */
 export interface WorkerEngineOptions {
   logger?: Logger;
   sweep?: SweepOptions | false;
@@ -55,7 +54,6 @@ export class WorkerEngine {
   readonly logger: Logger;
   readonly extensions: Extensions;
   readonly lanes: Lanes;
-  /** The jobs that run now, by id. */
   readonly runs = new Map<string, HeldJob>();
   readonly #queue: JobQueueService;
   readonly #name: string;

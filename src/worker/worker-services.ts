@@ -12,33 +12,26 @@ import type { JobWatchers } from './run/job-actor.js';
 /** A job that this worker runs, as the rest of the worker sees it. */
 export interface HeldJob {
   readonly context: JobContext;
-  /** Calls the handler, once for the whole run. */
   run(): Promise<JobOutcome>;
   /** Takes on a redelivery of the job's own message; false when the message is another one. */
   adopt(delivery: Delivery): boolean;
-  /** Hands the job back without using up its attempt. */
   release(): void;
   /** Stops the handler: the job was cancelled by the event `seq`. */
   cancelled(seq: number): void;
   /** This worker has claimed the job once more: the earlier claim is void, and its handler is stopped. */
   superseded(): void;
-  /** Somebody has begun to watch the job. */
   watched(): void;
 }
 
-/** What all jobs of a worker share. */
 export interface WorkerServices {
   broker: Broker;
-  /** Name of the worker, written on each record. */
   worker: string;
   leases: LeaseKeeper;
   lingering: LingeringHandlers;
   firstDeliveries: FirstDeliveries;
-  /** The jobs that run in this worker, by id. */
   runs: Map<string, HeldJob>;
   /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
   isReleasing: () => boolean;
-  /** How long EVENTS keeps a record. */
   eventsMaxAgeMs: number;
   logger: Logger;
   userCode: UserCode;
@@ -46,10 +39,7 @@ export interface WorkerServices {
   watchers: JobWatchers;
 }
 
-/**
- * The places between two steps at which a worker may die. Each leaves the job in another half-done state, so the fault
- * harness stops a worker at every one of them.
- */
+/** The places between two steps at which the fault harness stops a worker: each leaves the job in another half-done state. */
 export const FAILPOINTS = [
   /** A message came; nothing is written. */
   'claim.delivered',
@@ -72,5 +62,4 @@ export const FAILPOINTS = [
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 
-/** Called at each failpoint that a job passes; the worker goes on when it returns or resolves. */
 export type OnFailpoint = (failpoint: Failpoint, jobId: string) => void | Promise<void>;

@@ -16,7 +16,6 @@ export interface Candidate {
   delivery: Delivery;
   job: DecodedJob;
   slot: Slot;
-  /** The payload of its message, once it was checked. */
   checked?: CheckedPayload;
 }
 
@@ -28,20 +27,15 @@ export interface ClaimedJob {
   record: JobRecord;
   /** Sequence of the claim: the fence of the next write. 0 while it is not written, and the job has no event. */
   seq: number;
-  /** The payload as the type's schema gives it. */
   payload: unknown;
   handler: RegisteredHandler;
-  /** The job chart, which invokes what the handler says. */
   machine: JobMachine;
   delivery: Delivery;
   slot: Slot;
   kind: WorkKind;
 }
 
-/**
- * Whether a job that was published without an id meets the record of an older one under its number: the stream was
- * recreated, and counts from 1 once more.
- */
+/** Whether the record under the number of a bare job is that of an older one: a stream that was recreated counts from 1 again. */
 export function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
   return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
 }
@@ -61,10 +55,7 @@ export function renamed(candidate: Candidate): Candidate {
   };
 }
 
-/**
- * Why a message is not the job's that its subject names: the id is another job's, or reserved and nobody's yet.
- * @param seq of the message
- */
+/** Why the message `seq` is not the job's that its subject names: the id is another job's, or reserved and nobody's yet. */
 export function mismatchOf(
   job: DecodedJob,
   record: JobRecord | undefined,

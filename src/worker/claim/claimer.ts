@@ -50,11 +50,7 @@ export class Claimer {
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services.runs, handler) } });
   }
 
-  /**
-   * A job that may begin before its claim is durable is claimed at once: nobody else can hold it, since this is the first delivery
-   * of the only message that carries it. Its run writes the claim when it is needed.
-   * @returns the job whose handler is to begin, or undefined where the delivery is dealt with
-   */
+  /** At once for the first delivery of a job's only message: nobody else can hold it. @returns undefined where the delivery is dealt with */
   claim(candidate: Candidate): ClaimedJob | undefined | Promise<ClaimedJob | undefined> {
     if (!this.#mayBeginEarly(candidate)) return this.#byRecord(candidate);
     const checked = checkedPayload(this.#handler, candidate.job.request.payload);
@@ -118,10 +114,7 @@ export class Claimer {
     }
   }
 
-  /**
-   * Whether the message is still there. A cleanup removes it before the record of its job, so a job that has neither was
-   * removed. Without an acknowledgement the message comes again, should a replica only not have it yet.
-   */
+  /** A cleanup removes the message before the record, so a job that has neither was removed. Unacknowledged, it comes again. */
   async #isStored({ delivery, job }: Candidate): Promise<boolean> {
     const { read, subjects } = this.#services.broker;
     return (await read.bySequence(subjects.streamName(job.address.kind), delivery.seq)) !== undefined;
@@ -159,7 +152,6 @@ export class Claimer {
     }
   }
 
-  /** Writes the claim. */
   async #claim(
     candidate: Candidate,
     last: LastEvent | undefined,
@@ -227,10 +219,7 @@ export class Claimer {
     return nextJobState(this.#machine, resolveJobState(state, input, this.#machine), event);
   }
 
-  /**
-   * Ends a job that can never be claimed. It is FAILED with the reason, since its message would else come again for ever.
-   * @throws what is no fault of the job, so that a later delivery may do better
-   */
+  /** Ends a job that can never be claimed. @throws what is no fault of the job, so that a later delivery may do better */
   async #refuse(candidate: Candidate, last: LastEvent | undefined, error: unknown): Promise<undefined> {
     if (!isUnwritable(error)) throw error;
     const { known } = this.#services.broker;

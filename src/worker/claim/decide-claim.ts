@@ -1,13 +1,9 @@
-/**
- * What to do with a delivered work message, given the job's last event. Pure: the whole protocol of claims,
- * takeovers and duplicates stands in this file.
- */
+/** What to do with a delivered work message, given the job's last event. Pure: the whole protocol of claims stands here. */
 import type { JobEvent } from '../../../machines/index.js';
 import { type JobRecord, stalledError } from '../../jobs/job-record.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 
 export interface ClaimInput {
-  /** Sequence of the delivered message. */
   seq: number;
   /** Whether the message was handed out before: then its earlier holder has fallen silent, or let go of it. */
   redelivered: boolean;
@@ -33,7 +29,6 @@ export type ClaimEvent = Extract<JobEvent, { type: 'CLAIM' | 'RESUME' | 'RECLAIM
 /** A timer may fire this much before its time by the worker's clock. */
 const CLOCK_SKEW_MS = 1_000;
 
-/** The claim of a job that has no event. */
 export function claimOfNew(nowMs: number): ClaimEvent {
   return { type: 'CLAIM', now: new Date(nowMs).toISOString() };
 }

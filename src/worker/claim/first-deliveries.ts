@@ -4,7 +4,6 @@ import type { JobPriority } from '../../jobs/vocabulary.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { ANY } from '../../wire/subjects.js';
 
-/** A delivered message of JOBS. */
 interface Delivered {
   id: string;
   seq: number;
@@ -13,9 +12,8 @@ interface Delivered {
 }
 
 /**
- * A server that crashes has forgotten the deliveries of its last tenth of a second, as it writes the state of a consumer ten
- * times a second (nats-server, server/filestore.go, `flushLoop`). A worker that starts reads the records of this time, which
- * leaves room for a server that was late.
+ * A server that crashes has forgotten the deliveries of its last tenth of a second (nats-server, server/filestore.go,
+ * `flushLoop`). Reading the records of this time leaves room for a server that was late.
  */
 const FORGOTTEN_MS = 1_000;
 /** With more records than this in that time, what waits is not trusted: reading them would take longer than it saves. */
@@ -25,10 +23,9 @@ const PAGE = 2_000;
 const MAX_CANCELLED = 10_000;
 
 /**
- * Which messages of JOBS are surely handed out for the first time when they say so. A consumer that comes back after a
- * crash of its server has forgotten its last deliveries, and counts from 1 again: what was stored before that may have
- * run already. So may all that is stored when a consumer is made anew. With replicas another node may take over as
- * forgetfully, and unseen. A job that was cancelled while it waited has a record already, so it must not begin either.
+ * Which messages of JOBS are surely handed out for the first time when they say so. After a crash of its server a consumer has
+ * forgotten its last deliveries and counts from 1 again, and one that was recreated hands out all that is stored. With replicas
+ * another node may take over as forgetfully, and unseen. A job that was cancelled while it waited has a record already.
  */
 export class FirstDeliveries {
   readonly #broker: Broker;
@@ -39,7 +36,6 @@ export class FirstDeliveries {
   /** By type and priority, which have a consumer each: the last message that was claimed before this worker started. */
   readonly #claimed = new Map<string, number>();
 
-  /** Ids of jobs that were cancelled while their messages waited. */
   readonly #cancelled = new Set<string>();
   #stopHearing: (() => void) | undefined;
 
@@ -62,7 +58,6 @@ export class FirstDeliveries {
     if (reconnect === this.#reconnects) this.#after = isKnown ? 0 : state.last_seq;
   }
 
-  /** Hears of no cancellation any more. */
   close(): void {
     this.#stopHearing?.();
     this.#stopHearing = undefined;
@@ -77,10 +72,7 @@ export class FirstDeliveries {
     void this.renew();
   }
 
-  /**
-   * @param fromMs when the oldest message was stored that waits
-   * @returns false when there are too many to read
-   */
+  /** Of those that failed since a time. @returns false when there are too many to read */
   async #readCancelled(fromMs: number): Promise<boolean> {
     const { read, subjects } = this.#broker;
     const stream = subjects.streamName('events');
@@ -127,7 +119,6 @@ export class FirstDeliveries {
     if ((await Promise.all(counts)).some((count) => count > 0)) await this.renew();
   }
 
-  /** The server is away: whatever it hands out when it is back may have been handed out before. */
   distrust(): void {
     this.#reconnects++;
     this.#after = Number.POSITIVE_INFINITY;

@@ -71,10 +71,7 @@ export class JobIntake {
     if (this.#services.isReleasing()) run.release();
   }
 
-  /**
-   * Whether this worker is about to claim the job by the same message: a broker that is slow to take the claim hands the
-   * message out again meanwhile. To claim it once more would be to take the job over from oneself.
-   */
+  /** Whether this worker is about to claim the job by the same message. To claim it once more would be to take it over from oneself. */
   #isTaking(id: string, delivery: Delivery): boolean {
     const candidate = this.#taking.get(id);
     if (candidate?.delivery.seq !== delivery.seq) return false;

@@ -10,9 +10,8 @@ export interface CheckedPayload {
 }
 
 /**
- * Checks a payload by the schema of its handler: at once where that answers at once, since most of what a short job costs is
- * promises. Never throws. Schema and handler get a copy, since they may change it, and the job's next attempt must run with what its
- * producer sent.
+ * At once where the schema can: most of what a short job costs is promises. Never throws. Schema and handler get a copy, which they
+ * may change.
  */
 export function checkedPayload(
   { type, payload: schema }: RegisteredHandler,

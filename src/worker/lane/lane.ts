@@ -31,7 +31,6 @@ const MAX_UNANSWERED_ABOVE = 0.25;
 const LOWEST = PRIORITIES.length - 1;
 
 interface Source extends WorkConsumer {
-  /** 0 for the highest priority. */
   step: number;
   pull: PullSource;
   /** With so many deliveries unanswered no more of it are taken. */
@@ -88,13 +87,11 @@ export class Lane {
     );
   }
 
-  /** Its type, its slots, and how many of them are taken. */
   get load(): { type: string; concurrency: number; running: number } {
     const { type, concurrency } = this.#options;
     return { type, concurrency, running: this.slots.taken };
   }
 
-  /** Its consumers, and what it has acknowledged of each. */
   get trimSources(): TrimSource[] {
     return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, acknowledged: pull.acknowledged }));
   }
@@ -128,11 +125,6 @@ export class Lane {
     await this.#looping;
   }
 
-  /** Handlers are at most as many as the slots; a few times as many outcomes may be on their way to the broker. */
-  #freeFor({ maxUnanswered }: Source): number {
-    return this.slots.freeFor(maxUnanswered);
-  }
-
   async #loop(): Promise<void> {
     let isFailing = false;
     while (this.#active) {
@@ -161,12 +153,12 @@ export class Lane {
   }
 
   get #hasRoom(): boolean {
-    return this.#sources.some((source) => this.#freeFor(source) > 0);
+    return this.#sources.some((source) => this.slots.freeFor(source.maxUnanswered) > 0);
   }
 
   /** Nothing of a higher priority waits to start, as far as one round trip can show. */
   #mayStart(source: Source): boolean {
-    if (this.#freeFor(source) <= 0) return false;
+    if (this.slots.freeFor(source.maxUnanswered) <= 0) return false;
     for (const { step, pull } of this.#sources) {
       if (step >= source.step) return true;
       if (!pull.isWaiting) return false;
@@ -174,7 +166,6 @@ export class Lane {
     return true;
   }
 
-  /** One round over the priorities, highest first. */
   async #askAll(): Promise<number> {
     let got = 0;
     // Slots that come free in the same turn of the event loop are filled by one request.
@@ -182,7 +173,7 @@ export class Lane {
     for (const source of this.#sources) {
       const { pull } = source;
       this.#startHeld();
-      const free = this.#freeFor(source);
+      const free = this.slots.freeFor(source.maxUnanswered);
       // Behind a higher priority that is held up, a lower one must wait too.
       if (!this.#mayAsk || free <= 0) break;
       if (pull.isWaiting) continue;
@@ -215,7 +206,7 @@ export class Lane {
   }
 
   #receive(delivery: Delivery, source: Source): void {
-    const mayHold = this.#freeFor(source) > 0 || this.slots.isQuick;
+    const mayHold = this.slots.freeFor(source.maxUnanswered) > 0 || this.slots.isQuick;
     if (this.#active && this.#mayStart(source)) {
       this.#handle(delivery);
       return;
@@ -263,10 +254,7 @@ export class Lane {
     });
   }
 
-  /**
-   * Somebody deleted the consumer or its stream, or no leader answers. What is missing is recreated aside from the
-   * pulls: a request to a stream without a leader takes seconds to fail, and the leader may be there long before.
-   */
+  /** What is missing is recreated aside from the pulls: a request to a stream without a leader takes seconds to fail. */
   async #recover(reason: string): Promise<void> {
     this.#missing = undefined;
     this.#restoring ??= this.#restore(reason).finally(() => {

@@ -37,10 +37,7 @@ export class Lanes {
     throw invalidOption(`a handler of ${type} runs already; register before start`);
   }
 
-  /**
-   * What is said of a type that has no handler would be ignored.
-   * @throws ValidationError `JETFLEET_OPTION_INVALID`
-   */
+  /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a type that has no handler: what is said of it would be ignored */
   assertHandled(overrides: HandlerOverrides): void {
     for (const name of ['concurrency', 'retry'] as const) {
       const type = Object.keys(overrides[name] ?? {}).find((each) => !this.handlers.has(each));
@@ -59,11 +56,7 @@ export class Lanes {
     return [...this.#lanes.values()].flatMap((lane) => lane.trimSources);
   }
 
-  /**
-   * Makes sure of the streams, and of the consumers of the types.
-   * @returns the types that cannot start
-   * @throws BrokerError `JETFLEET_CONSUMER_LIMIT` when none can
-   */
+  /** @returns the types that cannot start; BrokerError `JETFLEET_CONSUMER_LIMIT` is thrown when none can */
   async ensure(types: readonly string[]): Promise<string[]> {
     const { broker, onConsumersMade, logger } = this.#options;
     const { topology } = await broker();

@@ -1,15 +1,9 @@
-/** What a lease keeper needs of a job that runs. */
 export interface Leased {
-  /** Tells the broker that the job is still worked on. */
   heartbeat(): void;
-  /** Reads whether the job is still ours, and stops it if not. */
   verify(): Promise<void>;
 }
 
-/**
- * Keeps the messages of running jobs: one timer for all of them, three beats per `ackWaitMs`. When the process stood
- * still for longer than a lease lasts, every job is verified, since another worker may have taken it over.
- */
+/** Keeps the messages of running jobs: three beats per `ackWaitMs`. After a standstill of the process every job is verified. */
 export class LeaseKeeper {
   readonly #ackWaitMs: number;
   readonly #leased = new Set<Leased>();
@@ -34,7 +28,6 @@ export class LeaseKeeper {
     this.#timer = undefined;
   }
 
-  /** Verifies every job, as after a reconnect. */
   verifyAll(): void {
     for (const leased of this.#leased) void leased.verify();
   }

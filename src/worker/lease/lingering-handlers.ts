@@ -2,17 +2,10 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { AbandonedHandler } from '../../wire/inspection.js';
 
 /** A handler that goes on although its signal has fired. */
-export interface LingeringHandler {
-  id: string;
-  type: string;
-  attempt: number;
-  /** When its signal fired, ISO 8601 by the broker's clock. */
-  signalledAt: string;
-  /** Resolves or rejects when the handler ends. */
+export interface LingeringHandler extends AbandonedHandler {
   ended: Promise<unknown>;
   /** How long it may keep its slot from now on, in milliseconds. */
   abandonAfterMs: number;
-  /** Gives its slot away; called once. */
   freeSlot: () => void;
   logger: Logger;
 }
@@ -22,10 +15,7 @@ interface Entry extends LingeringHandler {
   isAbandoned: boolean;
 }
 
-/**
- * Handlers that were told to stop and have not ended. Each keeps its slot until it ends, so that no more of them run than
- * there are slots, and is abandoned after a while: its slot is given away, and it is reported until it ends.
- */
+/** Handlers that were told to stop and have not ended. Each keeps its slot until it ends, or is abandoned after a while. */
 export class LingeringHandlers {
   readonly #entries = new Set<Entry>();
   #abandonedCount = 0;
@@ -53,7 +43,6 @@ export class LingeringHandlers {
     handler.ended.then(onEnd, onEnd);
   }
 
-  /** Gives all slots away now, as when the worker's time is up. */
   abandonAll(): void {
     for (const entry of this.#entries) if (!entry.isAbandoned) this.#abandon(entry);
   }

@@ -14,10 +14,7 @@ import type { WorkerServices } from '../worker-services.js';
 
 const RETRY_MS = 1_000;
 
-/**
- * Does a broker write until it is done: what a worker has begun must not be left half way because the broker is
- * away for a while. Only errors that may pass are tried again; `again` then says that the write may be stored already.
- */
+/** Repeats a broker write until it is done. `again` says that it may be stored already. */
 function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
   const mayPass = (error: unknown) => {
     const isPassing = error instanceof BrokerError && error.retryable;
@@ -32,11 +29,7 @@ export function factsOf({ worker, broker }: WorkerServices, { seq, timeMs }: Del
   return { worker, workSeq: seq, nowMs: broker.clock.notBefore(timeMs) };
 }
 
-/**
- * Writes a transition of a job, however long the broker takes.
- * @returns its sequence
- * @throws ConflictError when somebody else wrote after the event `lastSeq`
- */
+/** Writes an event, however long the broker takes. @throws ConflictError when somebody else wrote after the event `lastSeq` */
 export function writeEvent(
   { broker, logger }: WorkerServices,
   record: JobRecord,
@@ -45,10 +38,7 @@ export function writeEvent(
   return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
 }
 
-/**
- * Makes sure that the jobs which a handler asks for can be added under their ids.
- * @throws JetfleetError `JETFLEET_ID_TAKEN`
- */
+/** @throws JetfleetError `JETFLEET_ID_TAKEN` where an id of the jobs that a handler asks for is another job's */
 export function assertNextFree(
   { broker, logger }: WorkerServices,
   record: JobRecord,
@@ -58,11 +48,7 @@ export function assertNextFree(
   return persistently(logger, () => assertFree(broker, requests));
 }
 
-/**
- * What comes after a record, before its message is acknowledged: the jobs that follow, or the timer of the next attempt. A crash in
- * between repeats it, which adds nothing twice.
- * @returns undefined where nothing is to be waited for, as after most jobs
- */
+/** A crash before the acknowledgement repeats it, which adds nothing twice. @returns undefined where nothing is to be waited for */
 export function followThrough(
   services: WorkerServices,
   record: JobRecord,
@@ -85,10 +71,7 @@ async function followInSteps(services: WorkerServices, record: JobRecord, kind: 
   }
 }
 
-/**
- * Publishes what follows from a job that has ended; doing it again adds nothing twice. What can never be published is
- * given up with an error in the log: its job's message would else come again for ever.
- */
+/** Doing it again adds nothing twice. What can never be published is given up: its job's message would else come again for ever. */
 export async function publishFollowUps({ broker, logger }: WorkerServices, record: JobRecord): Promise<void> {
   const publish = async (request: JobRequest) => {
     try {
@@ -111,10 +94,7 @@ export function isUnwritable(error: unknown): boolean {
   return error instanceof ValidationError || error.code === 'JETFLEET_MESSAGE_TOO_LARGE';
 }
 
-/**
- * Has a waiting job run in `inMs` from now. The write is tried once.
- * @returns false while the job still runs, so that it may be about to wait
- */
+/** Has a waiting job run in `inMs` from now. The write is tried once. @returns false while the job may be about to wait */
 export async function rescheduleWaiting(broker: Broker, id: string, inMs: number): Promise<boolean> {
   const { record, seq = 0 } = (await broker.lastEvent(id)) ?? {};
   if (record?.state === 'running') return false;
@@ -136,16 +116,12 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   return true;
 }
 
-/**
- * Sets the timer of a retrying or waiting job. One that waits longer than half of what EVENTS keeps comes back early,
- * so that its record can be written again before it expires.
- */
+/** One that waits longer than half of what EVENTS keeps comes back early, so that its record is written again before it expires. */
 export async function setJobTimer(
   services: WorkerServices,
   record: JobRecord,
   kind: WorkKind,
 ): Promise<void> {
-  if (record.state !== 'retrying' && record.state !== 'waiting' && record.state !== 'scheduled') return;
   const due = Date.parse(record.nextRunAt ?? record.updatedAt);
   const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
   await persistently(services.logger, () => services.broker.jobs.setTimer(kind, record, at));

@@ -1,10 +1,10 @@
-import { type JobErrorInfo, ValidationError } from '../../jobs/errors.js';
-import { toJobError } from '../../jobs/job-error.js';
+import type { JobErrorInfo } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { KnownJobs } from '../../jobs/known-jobs.js';
-import { MAX_DELAY_MS, MAX_RESULT_BYTES } from '../../jobs/limits.js';
+import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import { retryDelayMs } from '../../jobs/retry-policy.js';
 import { shownError } from '../../jobs/shown-job.js';
+import { jsonText } from '../../jobs/validation.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
 import {
   type Transition,
@@ -63,27 +63,7 @@ function asStored(transition: Transition, before: JobRecord): Transition {
  * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB of JSON, `JETFLEET_RESULT_INVALID` without a JSON form
  */
 export function jsonValue(what: string, value: unknown): unknown {
-  if (value === undefined) return undefined;
-  const text = jsonOf(what, value);
-  if (text === undefined) throw noJson(what, `it is a ${typeof value}`);
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= MAX_RESULT_BYTES) return JSON.parse(text) as unknown;
-  throw new ValidationError(
-    'JETFLEET_RESULT_TOO_LARGE',
-    `the ${what} has ${bytes} bytes, the limit is ${MAX_RESULT_BYTES}; store large data elsewhere and keep a reference`,
-  );
-}
-
-function jsonOf(what: string, value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw noJson(what, toJobError(cause).message, cause);
-  }
-}
-
-function noJson(what: string, why: string, cause?: unknown): ValidationError {
-  return new ValidationError('JETFLEET_RESULT_INVALID', `the ${what} has no JSON form: ${why}`, { cause });
+  return value === undefined ? undefined : JSON.parse(jsonText(`the ${what}`, value, 'RESULT'));
 }
 
 /** Logs an attempt that failed: one line, a warning while another attempt follows, and an error for the last one. */

@@ -1,7 +1,4 @@
-/**
- * How a job ends of which something can never be written: its payload cannot be checked, its outcome has no JSON form, or a
- * record or timer is over a limit of the server. Another attempt would end the same, so it is FAILED, with the reason.
- */
+/** How a job ends of which something can never be accepted or written: FAILED, since another attempt would end the same. */
 import { ValidationError } from '../../jobs/errors.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord } from '../../jobs/job-record.js';
@@ -27,11 +24,7 @@ export function refusedRecord(
   }
 }
 
-/**
- * Writes that record; one that does not fit is written without payload, checkpoint and history.
- * @returns the record that is written
- * @throws ConflictError when somebody else wrote before
- */
+/** Writes that record, without payload, checkpoint and history where it does not fit. @returns the record that is written */
 export async function writeRefusal(
   jobs: KnownJobs,
   whole: JobRecord,

@@ -21,37 +21,30 @@ export interface AttemptedJob extends RunningJob {
 }
 
 /**
- * One attempt at a job: its handler at work, from its begin to its end.
- *
- * An actor costs more than all the rest of a short job. So the actor of a function that nobody watches starts once
- * something else happens than that it completes, which leads to the same record without one (machines/short-path.ts).
+ * One attempt at a job: its handler at work, from its begin to its end. An actor costs more than all the rest of a short job, so
+ * that of a function which nobody watches starts once something else happens than that it completes (machines/short-path.ts).
  */
 export class Attempt {
   readonly context: HandlerContext;
+  isUnderWay = false;
   readonly #services: WorkerServices;
   readonly #claimed: ClaimedJob;
   readonly #job: AttemptedJob;
   // Most jobs end without ever asking for these.
   #aborting: AbortController | undefined;
   #actor: Actor<JobMachine> | undefined;
-  /** Of a chart. */
   #promises: ChartPromises | undefined;
   #isObserved = false;
   #isReleased = false;
   /** Of an attempt that runs without its actor: until its claim is due, and then until its time is up. */
   #timer: NodeJS.Timeout | undefined;
   #outcome: Promise<JobOutcome> | undefined;
-  #isUnderWay = false;
 
   constructor(services: WorkerServices, claimed: ClaimedJob, job: AttemptedJob) {
     this.#services = services;
     this.#claimed = claimed;
     this.#job = job;
     this.context = new HandlerContext(claimed.record, claimed.payload, job);
-  }
-
-  get isUnderWay(): boolean {
-    return this.#isUnderWay;
   }
 
   get signal(): AbortSignal {
@@ -72,7 +65,7 @@ export class Attempt {
   }
 
   begin(): void {
-    this.#isUnderWay = true;
+    this.isUnderWay = true;
     const { watchers } = this.#services;
     const { id } = this.#job.record;
     if (this.#claimed.handler.run.kind === 'function' && !watchers.watch(id)) {
@@ -84,7 +77,6 @@ export class Attempt {
     this.#startActor(inspect);
   }
 
-  /** Calls the handler, once. */
   run(): Promise<JobOutcome> {
     this.#outcome ??= this.#runHandler();
     return this.#outcome;
@@ -131,7 +123,7 @@ export class Attempt {
   }
 
   #complete(outcome: JobOutcome): void {
-    if (this.#actor || !this.#isUnderWay) return;
+    if (this.#actor || !this.isUnderWay) return;
     const { attempt } = this.#job.record;
     this.#job.onEnd('completed', () => ({ attempt, checkpoint: this.#job.record.checkpoint, outcome }));
   }
@@ -142,12 +134,12 @@ export class Attempt {
   }
 
   #startActor(inspect?: Observer): void {
-    if (this.#actor || !this.#isUnderWay) return;
+    if (this.#actor || !this.isUnderWay) return;
     const observe = this.#claimed.handler.run.kind === 'chart' ? this.#observerOfChart(inspect) : inspect;
     try {
       this.#actor = startJobActor(this.#claimed, this.#job.record, {
         onLeft: (state, context) => {
-          if (this.#isUnderWay) this.#job.onEnd(state, () => context);
+          if (this.isUnderWay) this.#job.onEnd(state, () => context);
         },
         onError: (error) => this.#fail(error),
         ...(observe && { inspect: observe }),
@@ -156,7 +148,7 @@ export class Attempt {
       this.#fail(error);
       return;
     }
-    if (this.#isReleased && this.#isUnderWay) this.#actor.send({ type: 'RELEASE' });
+    if (this.#isReleased && this.isUnderWay) this.#actor.send({ type: 'RELEASE' });
   }
 
   /** Follows its promises as well. */
@@ -175,7 +167,7 @@ export class Attempt {
 
   /** The state machine itself failed, as with a chart that is none: the attempt counts, and keeps the reason. */
   #fail(thrown: unknown): void {
-    if (!this.#isUnderWay) return;
+    if (!this.isUnderWay) return;
     const error = thrownError(thrown);
     const { attempt, maxAttempts, checkpoint } = this.#job.record;
     const state = failedAttempt(error, { attempt, maxAttempts });
@@ -185,11 +177,10 @@ export class Attempt {
   /** @throws JobAborted, ConflictError unless the attempt goes on, and may still leave something behind */
   assertUnderWay(): void {
     this.#aborting?.signal.throwIfAborted();
-    if (!this.#isUnderWay)
+    if (!this.isUnderWay)
       throw new ConflictError(`the attempt of job ${this.#job.record.id} has ended already`);
   }
 
-  /** A checkpoint of its handler is written. */
   onCheckpoint(checkpoint: unknown): void {
     this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
   }
@@ -207,18 +198,17 @@ export class Attempt {
     const hasActor = this.#actor !== undefined;
     this.stop('draining', 'the worker shuts down');
     // An attempt that has ended already is only being written.
-    if (hasActor && this.#isUnderWay) this.#actor?.send({ type: 'RELEASE' });
+    if (hasActor && this.isUnderWay) this.#actor?.send({ type: 'RELEASE' });
     else this.#startActor();
   }
 
-  /** Has its handler stop. */
   stop(reason: AbortReason, why: string): void {
     this.#abort.abort(new JobAborted(reason, `job ${this.#job.record.id}: ${why}`));
   }
 
   /** Its outcome is known: nothing of it may come later. */
   end(): void {
-    this.#isUnderWay = false;
+    this.isUnderWay = false;
     clearTimeout(this.#timer);
   }
 

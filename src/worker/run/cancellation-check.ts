@@ -14,10 +14,7 @@ export interface CancellationCheckOptions {
   logger: Logger;
 }
 
-/**
- * Stops jobs that were cancelled while they run here. Anybody can send the notice of a cancellation, so the job's record
- * decides: its handler is aborted once its last event says that it was cancelled.
- */
+/** Stops jobs that were cancelled while they run here, once their last event says so: anybody can send the notice. */
 export class CancellationCheck {
   readonly #options: CancellationCheckOptions;
   /** Jobs whose record is being read, and whether another notice came meanwhile. Never more than jobs run here. */

@@ -5,10 +5,7 @@ type Creator = Parameters<typeof fromPromise>[0];
 /** How a promise's logic differs from any other logic that has a function as `config`. */
 const PROMISE_TRANSITION = String(fromPromise(async () => {}).transition);
 
-/**
- * The promises that the actors of one run of a chart wait for. XState lets go of them when their state is left; one that
- * ignores its signal goes on, and its job must keep its slot.
- */
+/** The promises that the actors of a chart wait for. One that ignores its signal goes on, and its job must keep its slot. */
 export class ChartPromises {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #onListenerFailure: (error: unknown) => void;

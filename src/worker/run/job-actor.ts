@@ -15,6 +15,7 @@ import {
   resolveJobState,
 } from '../../../machines/index.js';
 import type { Inspector } from '../../inspect/inspector.js';
+import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { JobOutcome } from '../../jobs/outcome.js';
@@ -46,20 +47,10 @@ export function machineInput({
 }: Pick<ClaimedJob, 'before' | 'payload' | 'handler'>): JobMachineInput {
   const { id, type, attempt, maxAttempts, checkpoint, webhookUrl } = before;
   const { timeoutMs = handler.timeoutMs } = before;
-  return {
-    jobId: id,
-    type,
-    payload,
-    attempt,
-    maxAttempts,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(checkpoint !== undefined && { checkpoint }),
-    ...(webhookUrl !== undefined && { webhookUrl }),
-  };
+  return defined({ jobId: id, type, payload, attempt, maxAttempts, timeoutMs, checkpoint, webhookUrl });
 }
 
 interface ActorCallbacks {
-  /** The attempt is over, and led to this. */
   onLeft: (state: JobState, context: JobMachineContext) => void;
   onError: (error: unknown) => void;
   inspect?: Observer;
@@ -106,7 +97,6 @@ export class JobWatchers {
     this.#own = own;
   }
 
-  /** Whether every step of this job is watched. */
   watch(jobId: string): boolean {
     return this.#own !== undefined || this.#inspector.isWatched(jobId);
   }
@@ -122,7 +112,6 @@ export class JobWatchers {
     };
   }
 
-  /** Somebody has begun to watch a job that runs already. */
   join(actor: AnyActor, jobId: string, isObserved: boolean): void {
     if (!isObserved) actor.system.inspect(this.#inspector.observer(jobId));
     this.#inspector.showStanding(actor, jobId);

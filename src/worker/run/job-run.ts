@@ -23,18 +23,15 @@ import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
 import type { HeldJob, WorkerServices } from '../worker-services.js';
 import { Attempt, type AttemptedJob } from './attempt.js';
 
-/**
- * One job in this worker's hands, from its claim to the acknowledgement: the lease on its message, its record, and the fence
- * around what is written of it. The claim of a new job is written once the handler has run for a while, or saves a checkpoint.
- */
+/** One job in this worker's hands: the lease on its message, its record, and the fence around what is written of it. */
 export class JobRun implements Leased, HeldJob, AttemptedJob {
   readonly #services: WorkerServices;
   readonly #claimed: ClaimedJob;
   readonly #attempt: Attempt;
+  record: JobRecord;
   // Most jobs end without ever asking for it.
   #logger: Logger | undefined;
   #delivery: Delivery;
-  #record: JobRecord;
   #seq: number;
   /** Writes of one job go one after the other: each is fenced by the one before. */
   #writes: Promise<unknown> = NONE;
@@ -46,19 +43,15 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#services = services;
     this.#claimed = claimed;
     this.#delivery = claimed.delivery;
-    this.#record = claimed.record;
+    this.record = claimed.record;
     this.#seq = claimed.seq;
     this.#attempt = new Attempt(services, claimed, this);
   }
 
   get logger(): Logger {
-    const { id, type, attempt } = this.#record;
+    const { id, type, attempt } = this.record;
     this.#logger ??= this.#services.logger.child({ jobId: id, type, attempt });
     return this.#logger;
-  }
-
-  get record(): JobRecord {
-    return this.#record;
   }
 
   get context(): JobContext {
@@ -77,8 +70,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   begin(): void {
     const { leases, runs } = this.#services;
     // What runs for a job finds its run by the id: two of them would write in each other's name.
-    runs.get(this.#record.id)?.superseded();
-    runs.set(this.#record.id, this);
+    runs.get(this.record.id)?.superseded();
+    runs.set(this.record.id, this);
     leases.add(this);
     this.#attempt.begin();
   }
@@ -91,9 +84,9 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const write = async () => {
       // A checkpoint is a claim as well.
       if (this.isClaimed || !this.#attempt.isUnderWay) return;
-      await this.#write(this.#record);
-      if (isTerminal(this.#record.status)) await this.#followThrough();
-      else await this.#services.onFailpoint?.('claim.written', this.#record.id);
+      await this.#write(this.record);
+      if (isTerminal(this.record.status)) await this.#followThrough();
+      else await this.#services.onFailpoint?.('claim.written', this.record.id);
     };
     this.#exclusively(write).catch((error) => this.#giveUp(error));
   }
@@ -110,11 +103,11 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     await this.#exclusively(async () => {
       this.#attempt.assertUnderWay();
       await this.#append({
-        ...this.#record,
+        ...this.record,
         checkpoint,
         updatedAt: new Date(factsOf(this.#services, this.#delivery).nowMs).toISOString(),
       });
-      await this.#services.onFailpoint?.('run.checkpoint', this.#record.id);
+      await this.#services.onFailpoint?.('run.checkpoint', this.record.id);
       this.#attempt.onCheckpoint(checkpoint);
     });
   }
@@ -134,7 +127,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   async verify(): Promise<void> {
     await this.#exclusively(async () => {
       if (this.#ended) return;
-      const last = await this.#services.broker.lastEvent(this.#record.id);
+      const last = await this.#services.broker.lastEvent(this.record.id);
       // A replica may lag behind what this run wrote itself.
       if (!last || last.seq <= this.#seq) return;
       if (last.record?.state === 'cancelled') this.cancelled(last.seq);
@@ -159,7 +152,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   /** Somebody else has ended the job. Whoever cancelled it may have died before what follows was published. */
   #letGo(): void {
     const finish = async () => {
-      const last = await this.#services.broker.lastEvent(this.#record.id);
+      const last = await this.#services.broker.lastEvent(this.record.id);
       if (!last?.record || !isTerminal(last.record.status)) return;
       await publishFollowUps(this.#services, last.record);
       this.#delivery.ack();
@@ -171,7 +164,6 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#attempt.onWatched();
   }
 
-  /** Another worker can take the job at once. */
   release(): void {
     this.#attempt.release();
   }
@@ -192,7 +184,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   // Thousands of jobs wait at once until their outcomes are stored, so what an async function keeps meanwhile is kept small.
   async #finish(state: JobState, transition: Transition): Promise<void> {
     const { onFailpoint } = this.#services;
-    if (onFailpoint) await onFailpoint('run.ended', this.#record.id);
+    if (onFailpoint) await onFailpoint('run.ended', this.record.id);
     if (this.#ended) return;
     const outcome = this.#outcome(state, transition);
     await this.#write(outcome instanceof Promise ? await outcome : outcome);
@@ -203,14 +195,14 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const { retry } = this.#claimed.handler;
     const facts = factsOf(this.#services, this.#delivery);
     const { known } = this.#services.broker;
-    const outcome = outcomeRecord(known, this.#record, state, transition, retry, facts);
+    const outcome = outcomeRecord(known, this.record, state, transition, retry, facts);
     const asked = transition.outcome?.kind === 'completed' ? (transition.outcome.next?.length ?? 0) : 0;
     if (asked === 0 || outcome.state !== 'completed') return this.#reported(outcome);
     return assertNextFree(this.#services, outcome, asked).then(
       () => outcome,
       (error) => {
         if (!isTaken(error)) throw error;
-        return this.#reported(refusedRecord(known, this.#record, error, facts));
+        return this.#reported(refusedRecord(known, this.record, error, facts));
       },
     );
   }
@@ -227,7 +219,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       this.#leave('unwritable');
       const { known } = this.#services.broker;
       const facts = factsOf(this.#services, this.#delivery);
-      const refused = refusedRecord(known, this.#record, cause, facts);
+      const refused = refusedRecord(known, this.record, cause, facts);
       const { code, message } = refused.error ?? {};
       this.logger.error({ code }, `the job fails, since its record cannot be written: ${message}`);
       await writeRefusal(known, refused, (each) => this.#append(each));
@@ -248,7 +240,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
 
   /** After the record: what follows from it, then the message. A crash in between repeats the rest. */
   #followThrough(): Promise<void> | undefined {
-    const { state } = this.#record;
+    const { state } = this.record;
     if (state === 'queued') {
       this.#delivery.nak();
       this.#end();
@@ -256,10 +248,10 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     }
     const acknowledge = () => {
       this.#delivery.ack();
-      this.#services.logger.debug({ jobId: this.#record.id, state }, 'job acknowledged');
+      this.#services.logger.debug({ jobId: this.record.id, state }, 'job acknowledged');
       this.#end();
     };
-    const following = followThrough(this.#services, this.#record, this.#claimed.kind);
+    const following = followThrough(this.#services, this.record, this.#claimed.kind);
     if (following) return following.then(acknowledge);
     acknowledge();
     return undefined;
@@ -271,7 +263,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     return writeEvent(this.#services, record, this.#seq).then(
       (seq) => {
         this.#seq = seq;
-        this.#record = record;
+        this.record = record;
       },
       (error) => {
         if (error instanceof ConflictError && !this.#ended) {
@@ -298,7 +290,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#ended = true;
     const { leases, runs } = this.#services;
     leases.end(this);
-    if (runs.get(this.#record.id) === this) runs.delete(this.#record.id);
+    if (runs.get(this.record.id) === this) runs.delete(this.record.id);
     this.#attempt.close();
     this.#freeSlot();
     this.#claimed.slot.answered();
@@ -314,7 +306,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       slot.free();
       return;
     }
-    const { id, type, attempt } = this.#record;
+    const { id, type, attempt } = this.record;
     this.#services.lingering.add({
       id,
       type,
