@@ -22,57 +22,42 @@ export function checkedProvider(
   maxListed = MAX_LISTED,
 ): GpuProvider {
   const guarded = (signal: AbortSignal) => guardedSignal(signal, onListenerFailure);
-  const within = <T>(
+  const within = async <T>(
     name: keyof GpuProvider,
     signal: AbortSignal | undefined,
     call: (signal: AbortSignal) => Promise<T>,
+    isOfItsKind: (answer: T) => boolean = () => true,
   ): Promise<T> => {
-    const message = `${provider.name} ${name} gave no answer within ${callTimeoutMs} ms`;
-    return withDeadline(
-      callTimeoutMs,
-      [signal],
-      () => new ProviderError(late(name), message),
-      (ended) => call(guarded(ended)),
-    );
+    const failure = (what: string) => new ProviderError(late(name), `${provider.name} ${name} gave ${what}`);
+    const tooLate = () => failure(`no answer within ${callTimeoutMs} ms`);
+    const answer = await withDeadline(callTimeoutMs, [signal], tooLate, (ended) => call(guarded(ended)));
+    if (isOfItsKind(answer)) return answer;
+    throw failure('an answer that is not of its kind');
   };
   return {
     name: provider.name,
     capabilities: provider.capabilities,
-    create: (spec, signal) =>
-      within('create', signal, async (ended) => {
-        const created = await provider.create(spec, ended);
-        return check('create', created, isInstanceId(created?.providerInstanceId));
-      }),
-    get: (id, signal) =>
-      within('get', signal, async (ended) => {
-        const instance = await provider.get(id, ended);
-        return check('get', instance, instance === null || (isInstance(instance) && instance.id === id));
-      }),
-    findByName: (name, signal) =>
-      within('findByName', signal, async (ended) => {
-        const found = await provider.findByName(name, ended);
-        const isNamed = (each: unknown) => isInstance(each) && each.name === name;
-        return check('findByName', found, Array.isArray(found) && found.every(isNamed));
-      }),
+    create: (spec, signal) => {
+      const isCreated = (created: Awaited<ReturnType<GpuProvider['create']>>) =>
+        isInstanceId(created?.providerInstanceId);
+      return within('create', signal, (ended) => provider.create(spec, ended), isCreated);
+    },
+    get: (id, signal) => {
+      const isIt = (answer: Instance | null) => answer === null || (isInstance(answer) && answer.id === id);
+      return within('get', signal, (ended) => provider.get(id, ended), isIt);
+    },
+    findByName: (name, signal) => {
+      const isNamed = (each: unknown) => isInstance(each) && each.name === name;
+      return within('findByName', signal, (ended) => provider.findByName(name, ended), isListOf(isNamed));
+    },
     list,
     delete: (id, signal) => within('delete', signal, (ended) => provider.delete(id, ended)),
     stop: (id, signal) => within('stop', signal, (ended) => provider.stop(id, ended)),
     listOffers: (query, signal) =>
-      within('listOffers', signal, async (ended) => {
-        const offers = await provider.listOffers(query, ended);
-        return check('listOffers', offers, Array.isArray(offers) && offers.every(isOffer));
-      }),
+      within('listOffers', signal, (ended) => provider.listOffers(query, ended), isListOf(isOffer)),
     getTemplate: (id, signal) =>
-      within('getTemplate', signal, async (ended) => {
-        const template = await provider.getTemplate(id, ended);
-        return check('getTemplate', template, isTemplate(template));
-      }),
+      within('getTemplate', signal, (ended) => provider.getTemplate(id, ended), isTemplate),
   };
-
-  function check<T>(name: keyof GpuProvider, answer: T, isOfItsKind: boolean): T {
-    if (isOfItsKind) return answer;
-    throw new ProviderError(late(name), `${provider.name} ${name} gave an answer that is not of its kind`);
-  }
 
   async function* list(
     filter: Parameters<GpuProvider['list']>[0],
@@ -80,9 +65,6 @@ export function checkedProvider(
   ): AsyncGenerator<Instance> {
     const { namePrefix = '' } = filter ?? {};
     const ended = new AbortController();
-    const onAbort = () => ended.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
     let instances: AsyncIterator<Instance> | undefined;
     try {
       for (let shown = 0; shown < maxListed; shown++) {
@@ -96,8 +78,7 @@ export function checkedProvider(
       }
       throw new ProviderError(late('list'), `${provider.name} list did not end after ${maxListed} instances`);
     } finally {
-      signal?.removeEventListener('abort', onAbort);
-      ended.abort();
+      ended.abort(signal?.reason);
       // Not awaited: a list that hangs would hold its reader back.
       instances?.return?.().catch(() => {});
     }
@@ -107,6 +88,10 @@ export function checkedProvider(
 /** What a call without an answer proves. */
 function late(name: keyof GpuProvider): ProviderErrorClass {
   return name === 'create' ? 'ambiguous' : 'transient';
+}
+
+function isListOf(isOne: (value: unknown) => boolean): (value: unknown) => boolean {
+  return (value) => Array.isArray(value) && value.every(isOne);
 }
 
 function isInstance(value: unknown): value is Instance {

@@ -1,11 +1,4 @@
-import {
-  CLUSTERS,
-  PRODUCTS,
-  REGISTRY_AUTHS,
-  type SimulatedCluster,
-  type SimulatedProduct,
-  TEMPLATES,
-} from './catalogue.js';
+import { CLUSTERS, PRODUCTS, REGISTRY_AUTHS, type SimulatedCluster, TEMPLATES } from './catalogue.js';
 import type { Fault, Faults, FaultTarget } from './faults.js';
 import { createSchema, type SimulatedInstance, type SimulatedInstances } from './instances.js';
 
@@ -34,9 +27,6 @@ export type Reply = Answer | typeof RESET;
 export class SimulatedApi {
   readonly #instances: SimulatedInstances;
   readonly #faults: Faults;
-  #lastNamed:
-    | { all: readonly SimulatedInstance[]; name: string; productName: string; found: SimulatedInstance[] }
-    | undefined;
 
   constructor(instances: SimulatedInstances, faults: Faults) {
     this.#instances = instances;
@@ -51,10 +41,7 @@ export class SimulatedApi {
     const cluster = instance?.cluster ?? CLUSTERS.find(({ id }) => id === fields.clusterId);
     const named = [fields.name, fields.productName, fields.instanceId, fields.templateId];
     const texts = named.filter((value) => typeof value === 'string');
-    return {
-      route,
-      texts: [...texts, instance?.name, product?.id, product?.name, cluster?.id, cluster?.name],
-    };
+    return { route, texts: [...texts, ...targetOf({ name: instance?.name, product, cluster }).texts] };
   }
 
   /** Carries a request out; the faults of single routes are applied by the server around it. */
@@ -99,15 +86,19 @@ export class SimulatedApi {
   }
 
   #products(query: Record<string, string>): unknown[] {
-    const spot = query.billingMethod === 'spot';
     const used = new Set<Fault>();
     const products = PRODUCTS.filter(({ name }) => includes(name, query.productName))
       .filter(({ clusterIds }) => !query.clusterId || clusterIds.includes(query.clusterId))
-      .filter(({ spotPrice }) => !spot || spotPrice !== undefined)
+      .filter(({ spotPrice }) => query.billingMethod !== 'spot' || spotPrice !== undefined)
       .map((product) => {
         const regions = CLUSTERS.filter(({ id }) => product.clusterIds.includes(id))
           .filter(({ id }) => !query.clusterId || id === query.clusterId)
-          .filter((cluster) => !this.#hides(product, cluster, used))
+          .filter((cluster) => {
+            const target = targetOf({ product, cluster });
+            const hidden = this.#faults.find('no_capacity', target, ({ advertised }) => !advertised);
+            if (hidden) used.add(hidden);
+            return !hidden;
+          })
           .map(({ name }) => name);
         return {
           id: product.id,
@@ -118,7 +109,7 @@ export class SimulatedApi {
           maxRootFS: 6144,
           regions,
           price: String(product.price),
-          spotPrice: product.spotPrice === undefined ? '' : String(product.spotPrice),
+          spotPrice: String(product.spotPrice ?? ''),
           billingMethods: product.spotPrice === undefined ? ['onDemand'] : ['onDemand', 'spot'],
         };
       });
@@ -127,39 +118,20 @@ export class SimulatedApi {
     return products;
   }
 
-  #hides(product: SimulatedProduct, cluster: SimulatedCluster, used: Set<Fault>): boolean {
-    const fault = this.#faults.find(
-      'no_capacity',
-      targetOf({ product, cluster }),
-      ({ advertised }) => !advertised,
-    );
-    if (fault) used.add(fault);
-    return fault !== undefined;
-  }
-
-  #list(query: Record<string, string>): Answer {
+  #list({ name, productName, status, ...query }: Record<string, string>): Answer {
     const now = Date.now();
-    const instances = this.#named(query.name, query.productName)
-      .filter(({ createdAtMs, listLagMs }) => now - createdAtMs >= listLagMs)
-      .filter((instance) => !query.status || this.#instances.status(instance) === query.status);
-    const target = { texts: [query.name] };
+    const isListed = (instance: SimulatedInstance) =>
+      includes(instance.name, name) &&
+      includes(instance.product.name, productName) &&
+      now - instance.createdAtMs >= instance.listLagMs &&
+      (!status || this.#instances.status(instance) === status);
+    const instances = this.#instances.all().filter(isListed);
+    const target = { texts: [name] };
     const cap = this.#faults.take('capped_pages', target);
     const odd = this.#faults.take('odd_elements', target)?.elements ?? [];
     const wire = page(instances, query, cap).map((instance) => this.#instances.toWire(instance));
     const total = cap?.total === false ? {} : { total: instances.length };
     return ok({ instances: [...odd, ...wire], ...total });
-  }
-
-  /** Remembers its last answer: page after page of a long list asks the same. */
-  #named(name = '', productName = ''): readonly SimulatedInstance[] {
-    const all = this.#instances.all();
-    const last = this.#lastNamed;
-    if (last?.all === all && last.name === name && last.productName === productName) return last.found;
-    const found = all.filter(
-      (instance) => includes(instance.name, name) && includes(instance.product.name, productName),
-    );
-    this.#lastNamed = { all, name, productName, found };
-    return found;
   }
 
   #create({ body }: RequestRecord): Reply {
@@ -179,15 +151,14 @@ export class SimulatedApi {
     );
     if (!cluster) return noCapacity();
     const target = targetOf({ name: spec.name, product, cluster });
-    const mayBeTaken = this.#faults.has('name_taken') && this.#isTaken(spec.name);
-    const taken = mayBeTaken ? this.#faults.take('name_taken', target) : undefined;
+    const isTaken = () => this.#instances.live().some(({ name }) => name === spec.name);
+    const taken = this.#faults.take('name_taken', target, isTaken);
     if (taken) return refuse(taken.status, 'CONFLICT', `the name ${spec.name} is taken`);
     if (this.#faults.take('no_capacity', target)) return noCapacity();
     const instance = this.#instances.create({
       ...spec,
       product,
       cluster,
-      ports: parsePorts(spec.ports),
       stuckPulling: this.#faults.take('stuck_pulling', target) !== undefined,
       startFailure: this.#faults.take('start_failed', target)?.message,
       unhealthy: this.#faults.take('unhealthy', target),
@@ -200,10 +171,6 @@ export class SimulatedApi {
     return error ? refuse(error.status, 'UNKNOWN', 'internal error') : ok({ id: instance.id });
   }
 
-  #isTaken(name: string): boolean {
-    return this.#instances.live().some((instance) => instance.name === name);
-  }
-
   #act({ route, body }: RequestRecord): Answer {
     const action = route.match(/^POST \/gpu\/instance\/(start|stop|restart|delete)$/)?.[1];
     if (!action) return refuse(404, 'NOT_FOUND', `no route ${route}`);
@@ -211,35 +178,40 @@ export class SimulatedApi {
     if (typeof instanceId !== 'string') return refuse(400, 'VALIDATOR_PARAM', 'instanceId: expected string');
     const instance = this.#instances.find(instanceId);
     if (!instance) return unknownInstance();
-    if (action === 'delete') {
-      if (instance.order !== 'delete') {
-        const lag = this.#faults.take('delete_lag', targetOf(instance));
-        if (lag) this.#instances.deleteLater(instance, lag.lagMs);
-        else this.#instances.order(instance, 'delete');
-      }
-      return { status: 200 };
-    }
+    if (action === 'delete') return this.#delete(instance);
+    return this.#change(instance, action as keyof typeof ALLOWED);
+  }
+
+  #delete(instance: SimulatedInstance): Answer {
+    if (instance.order === 'delete') return { status: 200 };
+    const lag = this.#faults.take('delete_lag', targetOf(instance));
+    if (lag) this.#instances.deleteLater(instance, lag.lagMs);
+    else this.#instances.order(instance, 'delete');
+    return { status: 200 };
+  }
+
+  #change(instance: SimulatedInstance, action: keyof typeof ALLOWED): Answer {
     const status = this.#instances.status(instance) ?? '';
-    if (!ALLOWED[action as keyof typeof ALLOWED].includes(status)) {
+    if (!ALLOWED[action].includes(status)) {
       return refuse(400, 'CONFLICT', `invalid state change: ${action} in ${status}`);
     }
     if (action === 'start' && this.#faults.take('no_capacity', targetOf(instance))) return noCapacity();
-    this.#instances.order(instance, action as keyof typeof ALLOWED);
-    return ok({ instanceId, state: this.#instances.status(instance) });
+    this.#instances.order(instance, action);
+    return ok({ instanceId: instance.id, state: this.#instances.status(instance) });
   }
 }
 
 /** The statuses in which each action is allowed. */
-const ALLOWED: Readonly<Record<'start' | 'stop' | 'restart', readonly string[]>> = {
+const ALLOWED = {
   start: ['exited'],
   stop: ['toCreate', 'creating', 'pulling', 'running', 'toStart', 'starting'],
   restart: ['running', 'exited'],
 };
 
-type Targeted = Pick<SimulatedInstance, 'product' | 'cluster'> & { id?: string; name?: string };
+type Targeted = { [K in 'id' | 'name' | 'product' | 'cluster']?: SimulatedInstance[K] | undefined };
 
 function targetOf({ id, name, product, cluster }: Targeted): FaultTarget {
-  return { texts: [id, name, product.id, product.name, cluster.id, cluster.name] };
+  return { texts: [id, name, product?.id, product?.name, cluster?.id, cluster?.name] };
 }
 
 /** The code of a cluster's region. */
@@ -265,7 +237,7 @@ function noCapacity(): Answer {
 
 /** The fuzzy filter of the real API: a substring in any case. */
 function includes(text: string, part = ''): boolean {
-  return text.toLowerCase().includes(part.toLowerCase());
+  return text.includes(part) || text.toLowerCase().includes(part.toLowerCase());
 }
 
 function page<T>(
@@ -278,11 +250,4 @@ function page<T>(
   const lastPage = Math.max(1, Math.ceil(items.length / pageSize));
   const pageNum = cap?.pastEnd === 'repeat' ? Math.min(asked, lastPage) : asked;
   return items.slice((pageNum - 1) * pageSize, pageNum * pageSize);
-}
-
-function parsePorts(ports: string): { port: number; type: string }[] {
-  return ports
-    .split(', ')
-    .filter(Boolean)
-    .map((entry) => ({ port: Number(entry.split('/')[0]), type: entry.split('/')[1] ?? 'tcp' }));
 }

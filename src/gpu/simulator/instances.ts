@@ -58,7 +58,8 @@ export const createSchema = z.object({
     .string()
     .regex(/^(\d{1,5}\/(tcp|http)(, ?\d{1,5}\/(tcp|http)){0,14})?$/, 'must read "80/http, 3306/tcp"')
     .refine((ports) => !/\b222[234]\//.test(ports), 'ports 2222 to 2224 are reserved')
-    .default(''),
+    .default('')
+    .transform((ports) => ports.split(', ').filter(Boolean).map(parsePort)),
   envs: z
     .array(z.object({ key: z.string().min(1).max(511), value: z.string().max(4095) }))
     .max(100)
@@ -83,10 +84,9 @@ export const createSchema = z.object({
 });
 
 /** An instance as it was asked for, and what faults decided when it was made. */
-export interface InstanceSpec extends Omit<z.output<typeof createSchema>, 'ports'> {
+export interface InstanceSpec extends z.output<typeof createSchema> {
   product: SimulatedProduct;
   cluster: SimulatedCluster;
-  ports: { port: number; type: string }[];
   stuckPulling: boolean;
   startFailure?: string;
   /** What is reported while it runs, for a time or for ever. */
@@ -96,13 +96,20 @@ export interface InstanceSpec extends Omit<z.output<typeof createSchema>, 'ports
   hasNumericId: boolean;
 }
 
-/** The order that an instance follows; where it stands in it is a matter of the time since. `vanish`: taken away from outside. */
-type Order = 'create' | 'start' | 'restart' | 'stop' | 'delete' | 'vanish';
+/** How long an order takes after a create, what the instance is called in each half of that time, and what at its end. */
+const ORDERS = {
+  start: { takes: 'runningAfterMs', halves: ['toStart', 'starting'], end: 'running' },
+  restart: { takes: 'runningAfterMs', halves: ['toRestart', 'restarting'], end: 'running' },
+  stop: { takes: 'stoppedAfterMs', halves: ['toStop', 'stopping'], end: 'exited' },
+  delete: { takes: 'removedAfterMs', halves: ['toRemove', 'removing'], end: 'removed' },
+} as const;
+type Order = keyof typeof ORDERS;
 
 export interface SimulatedInstance extends InstanceSpec {
   readonly id: string;
   readonly createdAtMs: number;
-  order: Order;
+  /** The order that it follows; where it stands in it is a matter of the time since. */
+  order: Order | 'create';
   orderedAtMs: number;
   startedAtMs: number;
   stoppedAtMs: number;
@@ -116,7 +123,7 @@ export class SimulatedInstances {
   /** Deletes that were answered, and when each is carried out. */
   readonly #lateDeletes = new Map<SimulatedInstance, number>();
   readonly #instances = new Map<string, SimulatedInstance>();
-  /** Those that were deleted or taken away: only these can be forgotten. */
+  /** Those that were deleted: only these are forgotten by and by. */
   readonly #leaving = new Set<SimulatedInstance>();
   /** Every instance, newest first; undefined when one came or went. */
   #newestFirst: readonly SimulatedInstance[] | undefined;
@@ -159,12 +166,7 @@ export class SimulatedInstances {
   /** Every instance that the provider still knows, newest first: the same array for as long as none comes or goes. */
   all(): readonly SimulatedInstance[] {
     this.#carryOutLateDeletes();
-    for (const instance of this.#leaving) {
-      if (this.status(instance)) continue;
-      this.#leaving.delete(instance);
-      this.#instances.delete(instance.id);
-      this.#newestFirst = undefined;
-    }
+    for (const instance of this.#leaving) if (!this.status(instance)) this.#forget(instance);
     this.#newestFirst ??= [...this.#instances.values()].reverse();
     return this.#newestFirst;
   }
@@ -175,40 +177,22 @@ export class SimulatedInstances {
   }
 
   /** Novita's word for the present status, or undefined once it is forgotten. */
-  status(instance: SimulatedInstance): string | undefined {
-    const elapsedMs = Date.now() - instance.orderedAtMs;
-    const { stoppedAfterMs, removedAfterMs, forgottenAfterMs, runningAfterMs } = this.#timings;
-    switch (instance.order) {
-      case 'vanish':
-        return undefined;
-      case 'delete':
-        if (elapsedMs >= forgottenAfterMs) return undefined;
-        if (elapsedMs >= removedAfterMs) return 'removed';
-        return elapsedMs < removedAfterMs / 2 ? 'toRemove' : 'removing';
-      case 'stop':
-        if (elapsedMs >= stoppedAfterMs) return 'exited';
-        return elapsedMs < stoppedAfterMs / 2 ? 'toStop' : 'stopping';
-      case 'start':
-        if (elapsedMs >= runningAfterMs) return 'running';
-        return elapsedMs < runningAfterMs / 2 ? 'toStart' : 'starting';
-      case 'restart':
-        if (elapsedMs >= runningAfterMs) return 'running';
-        return elapsedMs < runningAfterMs / 2 ? 'toRestart' : 'restarting';
-      case 'create':
-        return this.#startingStatus(instance, elapsedMs);
+  status({ order, orderedAtMs, stuckPulling, startFailure }: SimulatedInstance): string | undefined {
+    const elapsedMs = Date.now() - orderedAtMs;
+    const { creatingAfterMs, pullingAfterMs, runningAfterMs, forgottenAfterMs } = this.#timings;
+    if (order === 'create') {
+      if (elapsedMs < creatingAfterMs) return 'toCreate';
+      if (elapsedMs < pullingAfterMs) return 'creating';
+      return stuckPulling || startFailure !== undefined || elapsedMs < runningAfterMs ? 'pulling' : 'running';
     }
-  }
-
-  #startingStatus(instance: SimulatedInstance, elapsedMs: number): string {
-    const { creatingAfterMs, pullingAfterMs, runningAfterMs } = this.#timings;
-    if (elapsedMs < creatingAfterMs) return 'toCreate';
-    if (elapsedMs < pullingAfterMs) return 'creating';
-    const pulls = instance.stuckPulling || instance.startFailure !== undefined || elapsedMs < runningAfterMs;
-    return pulls ? 'pulling' : 'running';
+    if (order === 'delete' && elapsedMs >= forgottenAfterMs) return undefined;
+    const { takes, halves, end } = ORDERS[order];
+    if (elapsedMs >= this.#timings[takes]) return end;
+    return elapsedMs < this.#timings[takes] / 2 ? halves[0] : halves[1];
   }
 
   /** Carries out an order. The caller has checked that the present status allows it. */
-  order(instance: SimulatedInstance, order: 'start' | 'restart' | 'stop' | 'delete', now = Date.now()): void {
+  order(instance: SimulatedInstance, order: Order, now = Date.now()): void {
     instance.startedAtMs = this.#startedAtMs(instance);
     instance.order = order;
     instance.orderedAtMs = now;
@@ -217,8 +201,7 @@ export class SimulatedInstances {
       this.#lateDeletes.delete(instance);
       this.#leaving.add(instance);
     }
-    if (order === 'restart') return;
-    this.#record(order, instance, now);
+    if (order !== 'restart') this.#record(order, instance, now);
   }
 
   /** Accepts a delete that is carried out `lagMs` from now. Saying it again does not put it off. */
@@ -235,16 +218,19 @@ export class SimulatedInstances {
 
   /** Takes an instance away from outside. It is no action of the API's caller, so it is not in the ledger. */
   vanish(instance: SimulatedInstance): void {
-    instance.order = 'vanish';
-    this.#leaving.add(instance);
     this.#lateDeletes.delete(instance);
+    this.#forget(instance);
+  }
+
+  #forget(instance: SimulatedInstance): void {
+    this.#leaving.delete(instance);
+    this.#instances.delete(instance.id);
+    this.#newestFirst = undefined;
   }
 
   #startedAtMs(instance: SimulatedInstance): number {
-    const runs = this.status(instance) === 'running';
-    return runs && ['create', 'start', 'restart'].includes(instance.order)
-      ? instance.orderedAtMs + this.#timings.runningAfterMs
-      : instance.startedAtMs;
+    const isRunning = this.status(instance) === 'running';
+    return isRunning ? instance.orderedAtMs + this.#timings.runningAfterMs : instance.startedAtMs;
   }
 
   /** An instance as the API shows it: numbers as strings where Novita has them so. */
@@ -299,6 +285,11 @@ export class SimulatedInstances {
     if (this.#ledger.length >= MAX_LEDGER_ENTRIES) this.#ledger.shift();
     this.#ledger.push({ at: new Date(atMs).toISOString(), action, instanceId: id, name });
   }
+}
+
+function parsePort(text: string): { port: number; type: string } {
+  const [port, type = 'tcp'] = text.split('/');
+  return { port: Number(port), type };
 }
 
 /** 19 digits: none of them fits a double. */
