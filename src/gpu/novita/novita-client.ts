@@ -46,11 +46,7 @@ export interface NovitaClientOptions {
   logger?: Logger;
 }
 
-interface Answer {
-  status: number;
-  headers: Headers;
-  text: string;
-}
+type Answer = { response: Response; text: string };
 
 /**
  * HTTP client for Novita's GPU instance API, v1 (https://novita.ai/docs/api-reference/), and for PPIO, which
@@ -83,12 +79,12 @@ export class NovitaClient {
     call.signal?.throwIfAborted();
     const startedAt = performance.now();
     const answer = await this.#exchange(call);
-    const { status, text } = answer;
+    const { status, ok } = answer.response;
     const durationMs = Math.round(performance.now() - startedAt);
     this.#logger.debug({ method: call.method, path: call.path, status, durationMs }, 'novita answered');
-    const body = parseJson(text);
-    if (status < 200 || status > 299 || isErrorEnvelope(body)) throw this.#refusal(call, answer, body);
-    const parsed = call.schema.safeParse(text.trim() === '' ? null : body);
+    const body = parseJson(answer.text);
+    if (!ok || isErrorEnvelope(body)) throw this.#refusal(call, answer, body);
+    const parsed = call.schema.safeParse(answer.text.trim() === '' ? null : body);
     if (parsed.success) return parsed.data;
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim());
     const message = this.#describe(call, `sent an answer that cannot be read: ${problems.join('; ')}`);
@@ -119,14 +115,13 @@ export class NovitaClient {
       redirect: 'manual',
       signal,
     });
-    const body = response.body
-      ? await readAtMost(MAX_RESPONSE_BYTES, 'the answer', response.body)
-      : undefined;
+    const body = await readAtMost(MAX_RESPONSE_BYTES, 'the answer', response.body ?? []);
     // The decoder takes a byte order mark away, which JSON does not allow.
-    return { status: response.status, headers: response.headers, text: new TextDecoder().decode(body) };
+    return { response, text: new TextDecoder().decode(body) };
   }
 
-  #refusal(call: NovitaCall<unknown>, { status, headers, text }: Answer, body: unknown): ProviderError {
+  #refusal(call: NovitaCall<unknown>, { response, text }: Answer, body: unknown): ProviderError {
+    const { status, headers } = response;
     const said = readError(body, text);
     const { name, reason } = said;
     const named = classify(call.kind, status > 299 ? status : (statusIn(body) ?? status), said);
@@ -135,7 +130,7 @@ export class NovitaClient {
     const errorClass = isAbsurd ? unanswered(call.kind) : named;
     const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
     const retryAfterMs = parseRetryAfter(headers.get('retry-after'), nowMs);
-    const words = [name, reason && reason !== name ? reason : undefined].filter(Boolean).join(': ');
+    const words = [...new Set([name, reason])].filter(Boolean).join(': ');
     const message = this.#describe(call, `answered ${status}${words ? ` ${words}` : ''}`);
     return new ProviderError(errorClass, message, {
       status,
@@ -160,7 +155,7 @@ function formsOf(secret: string): string[] {
   const base64 = Buffer.from(well).toString('base64').replace(/=+$/, '');
   const html = well.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const quoted = html.replaceAll('"', '&quot;');
-  const forms = [
+  return [
     secret,
     JSON.stringify(secret).slice(1, -1),
     html,
@@ -170,7 +165,6 @@ function formsOf(secret: string): string[] {
     base64,
     base64.replaceAll('+', '-').replaceAll('/', '_'),
   ];
-  return [...new Set(forms)];
 }
 
 /** The status that an error inside a 200 gives itself: `{"code":429}`. */
@@ -184,7 +178,7 @@ function statusIn(body: unknown): number | undefined {
 export async function readAtMost(
   maxBytes: number,
   what: string,
-  body: AsyncIterable<Uint8Array>,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;

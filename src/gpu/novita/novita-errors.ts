@@ -11,89 +11,49 @@ export type CallKind = 'read' | 'repeatable' | 'create';
  * its console knows). `failed` is a failure of the provider itself. `UNKNOWN` is left out: it names nothing, so the status decides.
  */
 const ERROR_NAMES = {
-  not_found: ['RESOURCE_NOT_FOUND', 'NOT_FOUNT'],
-  capacity: ['INSUFFICIENT_RESOURCE', 'MIGRATE_INSUFFICIENT_RESOURCE', 'CUDA_VERSION_INCOMPATIBLE'],
-  quota: [
-    'CREATE_INSTANCE_LIMIT',
-    'CREATE_GPU_NUM_LIMIT',
-    'OPERATION_LIMIT',
-    'LIMIT_EXCEEDED_ERROR',
-    'RATE_LIMIT_EXCEEDED',
-  ],
-  balance: [
-    'BALANCE_NOT_ENOUGH',
-    'EXPIRED_OR_BALANCE_NOT_ENOUGH',
-    'DE_BALANCE_NOT_ENOUGH',
-    'BILLING_BALANCE_NOT_ENOUGH',
-    'NOT_ENOUGH_BALANCE',
-    'LOW_BALANCE',
-    'BUDGET_NOT_ENOUGH',
-    'MEMBER_BUDGET_NOT_ENOUGH',
-    'NOT_ENOUGH_BUDGET',
-  ],
-  auth: [
-    'UNAUTHORIZED',
-    'FORBIDDEN',
-    'PERMISSION_DENIED',
-    'NO_PERMISSION',
-    'ACCESS_DENY',
-    'INVALID_API_KEY',
-    'MISSING_API_KEY',
-    'AUTH_FAILED',
-    'FAILED_TO_AUTH',
-    'API_NOT_ALLOWED',
-    'FEATURE_NOT_ALLOWED',
-    'BILLING_AUTH_FAILED',
-    'NEED_LOGIN',
-    'NEED_REAL_NAME_VERIFY',
-    'IDENTIFY_NOT_DONE',
-    'INVALID_USER_TOKEN',
-    'VERIFY_TOKEN_FAILED',
-    'NOT_IN_TEAM',
-    'BANNED_USER',
-    'USER_IS_LOCKED',
-    'USER_NOT_ACTIVATED',
-  ],
-  validation: [
-    'VALIDATOR_PARAM',
-    'VALIDATOR',
-    'INVALID_REQUEST_BODY',
-    'INVALID_PARAMS',
-    'ILLEGAL_PARAMETERS',
-    'INVALID_COMMAND_PARAM',
-    'IMAGE_NOT_FOUND',
-    'IMAGE_URL_OR_AUTH_ERROR',
-    'IMAGE_TOO_LARGE',
-    'TEMPLATE_NOT_FOUND',
-    'TEMPLATE_IS_PRIVATE',
-    'UNSUPPORTED_BILLING_MODE',
-  ],
-  conflict: [
-    'CONFLICT',
-    'DEPENDENT_RESOURCE_STATE',
-    'PREPAID_INSTANCE_NOT_SUPPORT_RELEASE',
-    'CLUSTER_STATUS',
-    'NODE_STATUS',
-  ],
-  failed: [
-    'HOST_UNAVAILABLE',
-    'SERVICE_NOT_AVAILABLE',
-    'SERVER_ERROR',
-    'SERVICE_ERROR',
-    'DB_ERROR',
-    'INTERNAL',
-    'BILLING_FAILED',
-    'GET_USER_FAILED',
-    'SEND_QUEUE_ERROR',
-  ],
-} as const satisfies Partial<Record<ProviderErrorClass | 'failed', readonly string[]>>;
+  not_found: 'RESOURCE_NOT_FOUND NOT_FOUNT',
+  capacity: 'INSUFFICIENT_RESOURCE MIGRATE_INSUFFICIENT_RESOURCE CUDA_VERSION_INCOMPATIBLE',
+  quota: `
+    CREATE_INSTANCE_LIMIT CREATE_GPU_NUM_LIMIT OPERATION_LIMIT LIMIT_EXCEEDED_ERROR RATE_LIMIT_EXCEEDED
+  `,
+  balance: `
+    BALANCE_NOT_ENOUGH EXPIRED_OR_BALANCE_NOT_ENOUGH DE_BALANCE_NOT_ENOUGH BILLING_BALANCE_NOT_ENOUGH
+    NOT_ENOUGH_BALANCE LOW_BALANCE BUDGET_NOT_ENOUGH MEMBER_BUDGET_NOT_ENOUGH NOT_ENOUGH_BUDGET
+  `,
+  auth: `
+    UNAUTHORIZED FORBIDDEN PERMISSION_DENIED NO_PERMISSION ACCESS_DENY INVALID_API_KEY MISSING_API_KEY
+    AUTH_FAILED FAILED_TO_AUTH API_NOT_ALLOWED FEATURE_NOT_ALLOWED BILLING_AUTH_FAILED NEED_LOGIN
+    NEED_REAL_NAME_VERIFY IDENTIFY_NOT_DONE INVALID_USER_TOKEN VERIFY_TOKEN_FAILED NOT_IN_TEAM
+    BANNED_USER USER_IS_LOCKED USER_NOT_ACTIVATED
+  `,
+  validation: `
+    VALIDATOR_PARAM VALIDATOR INVALID_REQUEST_BODY INVALID_PARAMS ILLEGAL_PARAMETERS
+    INVALID_COMMAND_PARAM IMAGE_NOT_FOUND IMAGE_URL_OR_AUTH_ERROR IMAGE_TOO_LARGE TEMPLATE_NOT_FOUND
+    TEMPLATE_IS_PRIVATE UNSUPPORTED_BILLING_MODE
+  `,
+  conflict: `
+    CONFLICT DEPENDENT_RESOURCE_STATE PREPAID_INSTANCE_NOT_SUPPORT_RELEASE CLUSTER_STATUS NODE_STATUS
+  `,
+  failed: `
+    HOST_UNAVAILABLE SERVICE_NOT_AVAILABLE SERVER_ERROR SERVICE_ERROR DB_ERROR INTERNAL BILLING_FAILED
+    GET_USER_FAILED SEND_QUEUE_ERROR
+  `,
+} satisfies Partial<Record<ProviderErrorClass | 'failed', string>>;
 type NamedClass = keyof typeof ERROR_NAMES;
 
 const CLASS_BY_NAME: ReadonlyMap<string, NamedClass> = new Map(
   Object.entries(ERROR_NAMES).flatMap(([named, names]) =>
-    names.map((name) => [name, named as NamedClass] as const),
+    names
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, named as NamedClass] as const),
   ),
 );
+
+/** Whether a word names a failure, other than an absence. */
+function namesFailure(word: string): boolean {
+  return CLASS_BY_NAME.has(word) && CLASS_BY_NAME.get(word) !== 'not_found';
+}
 
 /** What an answer says about its own failure. */
 export interface SaidError {
@@ -143,7 +103,7 @@ export function readError(body: unknown, text: string): SaidError {
   const reason = texts[0] ?? names[0] ?? (body === undefined ? text : '');
   const known = [...names.map(toName), nameInSentence(texts)].filter((name) => name !== undefined);
   // An answer that names another failure beside an absence contradicts itself, and shows no absence.
-  const name = known.find((each) => CLASS_BY_NAME.get(each) !== 'not_found') ?? known[0];
+  const name = known.find(namesFailure) ?? known[0];
   return { ...(name && { name }), reason, isFromApi: names.length + texts.length > 0 };
 }
 
@@ -192,15 +152,13 @@ function isTold(value: unknown): boolean {
 function toName(text: string): string | undefined {
   if (CLASS_BY_NAME.has(text)) return text;
   const spelled = text.toUpperCase().replaceAll('-', '_');
-  return CLASS_BY_NAME.has(spelled) && CLASS_BY_NAME.get(spelled) !== 'not_found' ? spelled : undefined;
+  return namesFailure(spelled) ? spelled : undefined;
 }
 
 /** A name inside a message has an underscore, so that a word in capitals is not taken for one. */
 function nameInSentence(texts: readonly string[]): string | undefined {
   if (texts.some((text) => /\binvalid state change\b/i.test(text))) return 'CONFLICT';
-  return texts
-    .flatMap((text) => text.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [])
-    .find((word) => CLASS_BY_NAME.has(word) && CLASS_BY_NAME.get(word) !== 'not_found');
+  return texts.flatMap((text) => text.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []).find(namesFailure);
 }
 
 /** The strings of certain fields of an envelope, in the order of the fields; those of envelopes inside it last. */

@@ -24,6 +24,7 @@ import {
   toNovitaBilling,
 } from './novita-mapping.js';
 import {
+  listedInstanceSchema,
   type NovitaInstance,
   novitaActionSchema,
   novitaClusterListSchema,
@@ -32,7 +33,6 @@ import {
   novitaInstanceSchema,
   novitaProductListSchema,
   novitaTemplateSchema,
-  readListed,
 } from './novita-schemas.js';
 
 /** Instances per page of a list call. */
@@ -71,12 +71,12 @@ export class NovitaProvider implements GpuProvider {
   };
   readonly #client: NovitaClient;
   readonly #logger: Logger;
-  readonly #clusterByRegion: Readonly<Record<string, string>>;
+  readonly #clusterByRegion: ReadonlyMap<string, string>;
 
   constructor(options: NovitaProviderOptions) {
     this.#client = new NovitaClient(options);
     this.#logger = guardedLogger(options.logger ?? silentLogger);
-    this.#clusterByRegion = options.clusterByRegion ?? {};
+    this.#clusterByRegion = new Map(Object.entries(options.clusterByRegion ?? {}));
   }
 
   async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
@@ -143,10 +143,8 @@ export class NovitaProvider implements GpuProvider {
 
   async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
     const clusterIds = await this.#clusterIdsOf(query.region, signal);
-    const offers =
-      clusterIds.length > 0
-        ? await Promise.all(clusterIds.map((clusterId) => this.#offersIn(query, clusterId, signal)))
-        : [await this.#offersIn(query, undefined, signal)];
+    const searched = clusterIds.length > 0 ? clusterIds : [undefined];
+    const offers = await Promise.all(searched.map((clusterId) => this.#offersIn(query, clusterId, signal)));
     return offers.flat().sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
   }
 
@@ -172,16 +170,12 @@ export class NovitaProvider implements GpuProvider {
     let totalBefore: number | undefined;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
-      const { instances, total } = await this.#read(
-        '/gpu/instances',
-        novitaInstanceListSchema,
-        query,
-        signal,
-      );
+      const page = await this.#read('/gpu/instances', novitaInstanceListSchema, query, signal);
+      const { instances, total } = page;
       const observedAt = new Date().toISOString();
       const before = seen.size;
       for (const element of instances) {
-        const raw = readListed(element);
+        const raw = listedInstanceSchema.parse(element);
         const key = raw?.id ?? createHash('sha256').update(leavesOf(element).join()).digest('hex');
         if (seen.has(key)) continue;
         seen.add(key);
@@ -200,9 +194,7 @@ export class NovitaProvider implements GpuProvider {
   }
 
   async #clusterIdsOf(region: string, signal?: AbortSignal): Promise<string[]> {
-    const configured = Object.hasOwn(this.#clusterByRegion, region)
-      ? this.#clusterByRegion[region]
-      : undefined;
+    const configured = this.#clusterByRegion.get(region);
     if (configured) return [configured];
     const { data } = await this.#read('/clusters', novitaClusterListSchema, {}, signal);
     return clustersOf(region, data).map(({ id }) => id);
@@ -215,9 +207,8 @@ export class NovitaProvider implements GpuProvider {
     const { data } = await this.#read('/products', novitaProductListSchema, parameters, signal);
     for (const product of data) {
       const price = refusedPrice(product, query);
-      if (price === undefined) continue;
       const what = 'a price that is no whole number of 1/100,000 makes no offer';
-      this.#logger.warn({ productId: product.id, productName, price }, what);
+      if (price !== undefined) this.#logger.warn({ productId: product.id, productName, price }, what);
     }
     return data
       .filter((product) => clusterId || isOfferedIn(product, query.region))
@@ -235,14 +226,10 @@ export class NovitaProvider implements GpuProvider {
 
   /** Stop and delete answer with an empty body or with a state that says nothing more; a page is no answer of theirs. */
   async #act(action: 'stop' | 'delete', id: string, signal?: AbortSignal): Promise<void> {
-    await this.#client.call({
-      method: 'POST',
-      path: `/gpu/instance/${action}`,
-      kind: 'repeatable',
-      schema: novitaActionSchema,
-      body: { instanceId: id },
-      signal,
-    });
+    const path = `/gpu/instance/${action}`;
+    const body = { instanceId: id };
+    const schema = novitaActionSchema;
+    await this.#client.call({ method: 'POST', path, kind: 'repeatable', schema, body, signal });
   }
 }
 

@@ -5,23 +5,15 @@ import { hasMessage } from './novita-errors.js';
 
 /** Numbers arrive as strings in places, and the other way round. */
 const text = z.union([z.string(), z.number()]).transform(String);
-const number = z
-  .union([
-    z.number(),
-    z
-      .string()
-      .trim()
-      .regex(/^-?\d+(\.\d+)?$/),
-  ])
-  .transform(Number);
+const digits = z
+  .string()
+  .trim()
+  .regex(/^-?\d+(\.\d+)?$/);
+const number = z.union([z.number(), digits]).transform(Number);
 const absentOr = <T extends z.ZodType>(schema: T) =>
   schema.nullish().transform((value) => value ?? undefined);
 /** A field that Jetfleet can do without: null, or of another type than documented, it counts as absent. */
-const readable = <T extends z.ZodType>(schema: T) =>
-  schema
-    .nullish()
-    .transform((value) => value ?? undefined)
-    .catch(undefined);
+const readable = <T extends z.ZodType>(schema: T) => absentOr(schema).catch(undefined);
 const id = text.refine(isInstanceId, 'is no usable id');
 const gpuCount = number.pipe(z.int().min(1));
 /** Elements that cannot be read are left out; null stands for an empty list. */
@@ -62,9 +54,6 @@ export const novitaInstanceSchema = z.looseObject({
 });
 export type NovitaInstance = z.output<typeof novitaInstanceSchema>;
 
-/** One of a list is there whatever its status says. */
-const listedInstanceSchema = novitaInstanceSchema.extend({ status: z.string().catch('') });
-
 /** An empty list may come as null, which counts only beside a total of 0. */
 export const novitaInstanceListSchema = z
   .looseObject({ instances: z.array(z.unknown()).nullable(), total: readable(number) })
@@ -72,11 +61,11 @@ export const novitaInstanceListSchema = z
   .refine((body) => body.instances?.length || !hasMessage(body), 'instances is empty beside a message')
   .transform(({ instances, total }) => ({ instances: instances ?? [], total }));
 
-/** An element of a list, or undefined when not even its id can be read. */
-export function readListed(element: unknown): NovitaInstance | undefined {
-  const parsed = listedInstanceSchema.safeParse(element);
-  return parsed.success ? parsed.data : undefined;
-}
+/** An element of a list: there whatever its status says, and undefined when not even its id can be read. */
+export const listedInstanceSchema = novitaInstanceSchema
+  .extend({ status: z.string().catch('') })
+  .optional()
+  .catch(undefined);
 
 /** What stop and delete answer: nothing, or an object of no interest. */
 export const novitaActionSchema = z.looseObject({}).nullable();
