@@ -1,11 +1,11 @@
 /** The jobs of the demo, and what must become of each. */
+import { type NatsConnection, headers as natsHeaders } from '../broker/connection/connection.js';
 import { instanceNameStem, type Simulator } from '../gpu/index.js';
 import type { JobQueueService } from '../jetfleet.js';
 import type { JobState, JobStatus } from '../jobs/vocabulary.js';
 import type { InstanceStatus } from '../webhooks/index.js';
 import { Header } from '../wire/headers.js';
 import type { JobWorkerService } from '../worker/job-worker-service.js';
-import type { RawProducer } from './raw-producer.js';
 
 /** How a job must end. What is left out may be anything. */
 export interface ExpectedJob {
@@ -40,6 +40,7 @@ export interface Plan {
 
 const STUCK_WAIT_MS = 1_500;
 const LATE_MS = 1_500;
+const PUBLISH_MS = 5_000;
 /** The `code` that the demo's own job type fails with. */
 const NOT_READY = 'REPORT_NOT_READY';
 
@@ -74,7 +75,11 @@ export function instance(instanceId: string) {
 }
 
 /** Adds every job, and says what must become of them. */
-export async function addJobs(queue: JobQueueService, raw: RawProducer, hooks: string): Promise<Plan> {
+export async function addJobs(
+  queue: JobQueueService,
+  connection: NatsConnection,
+  hooks: string,
+): Promise<Plan> {
   const webhookUrl = `${hooks}/instances`;
   const create = 'create_instance';
   await queue.addJob(create, { ...instance('notebook'), webhookUrl }, 'normal', { id: 'notebook' });
@@ -93,17 +98,20 @@ export async function addJobs(queue: JobQueueService, raw: RawProducer, hooks: s
   const gone = { instanceId: 'gone', novitaInstanceId: 'sim-gone', startTime: new Date(), webhookUrl };
   await queue.addJob('monitor_instance', gone, 'low', { id: 'gone' });
 
-  // From here on as any other language would do it: bytes on a socket, bare subjects.
-  const header = { [Header.WEBHOOK_URL]: webhookUrl };
-  const order = JSON.stringify({ ...instance('order-42'), webhookUrl });
-  await raw.publish('jobs.high.create_instance.order-42', order);
-  const sequence = await raw.publish(
-    'jobs.low.create_instance',
-    JSON.stringify(instance('nameless')),
-    header,
-  );
-  const broken = JSON.stringify({ ...instance('broken'), gpuNum: 9, region: '', colour: 'red' });
-  await raw.publish('jobs.normal.create_instance.broken', broken, header);
+  // From here on as any other language would do it: a NATS client, and bare subjects.
+  const headers = natsHeaders();
+  headers.set(Header.WEBHOOK_URL, webhookUrl);
+  const publish = async (subject: string, payload: object) => {
+    const answer = await connection.request(subject, JSON.stringify(payload), {
+      timeout: PUBLISH_MS,
+      headers,
+    });
+    return answer.json<{ seq: number }>().seq;
+  };
+  await publish('jobs.high.create_instance.order-42', instance('order-42'));
+  const sequence = await publish('jobs.low.create_instance', instance('nameless'));
+  const broken = { ...instance('broken'), gpuNum: 9, region: '', colour: 'red' };
+  await publish('jobs.normal.create_instance.broken', broken);
   return planFor(`seq-${sequence}`);
 }
 

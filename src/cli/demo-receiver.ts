@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -28,16 +29,14 @@ export async function startWebhookReceiver(secret: string): Promise<WebhookRecei
     });
     response.writeHead(204).end();
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', resolve);
-  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
+    [Symbol.asyncDispose]() {
       server.closeAllConnections();
-      await closed;
+      return server[Symbol.asyncDispose]();
     },
   };
 }

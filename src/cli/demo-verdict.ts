@@ -31,30 +31,18 @@ export interface Verdict {
 
 /** One row for each job, each operation's webhook and instance, and the sums over all of them. */
 export function judge(plan: Plan, evidence: Evidence): Verdict {
-  const histories = new Map<string, JobRecord[]>();
-  for (const record of evidence.history) {
-    histories.set(record.id, [...(histories.get(record.id) ?? []), record]);
-  }
-  const { webhooks } = evidence;
+  const { history, webhooks } = evidence;
+  const historyOf = (job: string) => history.filter(({ id }) => id === job);
+  const ofOperation = (id: string) =>
+    webhooks.filter(({ jobId }) => jobId === id || jobId === `${id}-monitor`);
+  const ofJob = (job: string) => webhooks.filter(({ id }) => id === job);
   const rows = [
-    ...plan.jobs.map((job) => jobRow(job, histories.get(job.id) ?? [])),
-    ...plan.jobs.flatMap((job) => statesRow(job, histories.get(job.id) ?? [])),
-    ...plan.operations.map(({ id, webhook }) =>
-      webhookRow(
-        `webhook of ${id}`,
-        webhook,
-        webhooks.filter(({ jobId }) => jobId === id || jobId === `${id}-monitor`),
-      ),
-    ),
-    ...plan.webhooks.map((id) =>
-      webhookRow(
-        `webhook ${id}`,
-        'delivered',
-        webhooks.filter((each) => each.id === id),
-      ),
-    ),
+    ...plan.jobs.map((job) => jobRow(job, historyOf(job.id))),
+    ...plan.jobs.flatMap((job) => statesRow(job, historyOf(job.id))),
+    ...plan.operations.map(({ id, webhook }) => webhookRow(`webhook of ${id}`, webhook, ofOperation(id))),
+    ...plan.webhooks.map((id) => webhookRow(`webhook ${id}`, 'delivered', ofJob(id))),
     ...plan.operations.flatMap((operation) => instanceRow(operation, evidence)),
-    ...sumRows(plan, evidence, histories),
+    ...sumRows(plan, evidence),
   ];
   return { rows, ok: rows.every(({ ok }) => ok) };
 }
@@ -109,14 +97,11 @@ function instanceRow({ id, instanceStem, deleted }: ExpectedOperation, evidence:
   return [row(`instance of ${id}`, expected, got)];
 }
 
-function sumRows(
-  plan: Plan,
-  evidence: Evidence,
-  histories: ReadonlyMap<string, readonly JobRecord[]>,
-): Row[] {
-  const endedOnce = [...histories.values()].filter((history) => {
-    const ends = history.filter(({ status }) => isTerminal(status)).length;
-    return ends === 1 && isTerminal(history.at(-1)?.status ?? 'pending');
+function sumRows(plan: Plan, evidence: Evidence): Row[] {
+  const ids = [...new Set(evidence.history.map(({ id }) => id))];
+  const endedOnce = ids.filter((job) => {
+    const records = evidence.history.filter(({ id }) => id === job);
+    return records.findIndex(({ status }) => isTerminal(status)) === records.length - 1;
   });
   const rented = evidence.ledger.filter(({ action }) => action === 'create').length;
   const mayRent = plan.operations.filter(({ instanceStem }) => instanceStem !== undefined).length;
@@ -124,7 +109,7 @@ function sumRows(
   const sum = (what: string, verb: string, expected: number, got: number) =>
     row(what, `${expected} ${verb}`, `${got} ${verb}`);
   return [
-    sum('all jobs', 'known', plan.jobs.length, histories.size),
+    sum('all jobs', 'known', plan.jobs.length, ids.length),
     sum('history of all jobs', 'ended once', plan.jobs.length, endedOnce.length),
     sum('all webhooks', 'received', webhooks, evidence.webhooks.length),
     sum('all instances', 'rented', mayRent, rented),

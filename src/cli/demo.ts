@@ -1,17 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { openConnection } from '../broker/connection/connection.js';
 import { type EmbeddedServer, startEmbeddedServer } from '../embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import { instanceNameStem } from '../gpu/instance-name.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
-import type { JobQueueService } from '../jetfleet.js';
+import { atMost } from '../jobs/deadline.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 import { generateWebhookSecret } from '../webhooks/index.js';
 import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
-import { addJobs, injectFaults, type Plan, planFor, registerReport } from './demo-plan.js';
+import { addJobs, injectFaults, planFor, registerReport } from './demo-plan.js';
 import { startWebhookReceiver, type WebhookReceiver } from './demo-receiver.js';
 import { DemoScreen } from './demo-screen.js';
 import { judge, type Verdict } from './demo-verdict.js';
@@ -19,29 +19,18 @@ import { ExitCode } from './exit-code.js';
 import {
   cliLogger,
   type GlobalOptions,
-  hideBrokerFlags,
   natsServerPath,
   openQueue,
-  refuseBrokerFlags,
   withExamples,
+  withOwnBroker,
 } from './options.js';
 import { note, paint, printJson } from './output.js';
-import { connectRawProducer } from './raw-producer.js';
 
 /** It takes about ten seconds, and several times as long on a busy machine. */
 const DEADLINE_MS = 90_000;
-const HISTORY_MS = 10_000;
 /** Nothing may keep the demo from ending. */
 const CLEAN_UP_MS = 15_000;
 const POLL_INTERVAL_MS = 500;
-const TIMINGS = {
-  creatingAfterMs: 100,
-  pullingAfterMs: 200,
-  runningAfterMs: 700,
-  stoppedAfterMs: 100,
-  removedAfterMs: 200,
-  forgottenAfterMs: 400,
-};
 
 export function demoCommand(program: Command): void {
   const command = program
@@ -54,7 +43,6 @@ export function demoCommand(program: Command): void {
       `\nIt needs no server and no account, takes about ten seconds, and leaves nothing behind.\nIt ends with 0 when all happened as expected, else with 1 and what was missing.`,
     )
     .action(async () => {
-      refuseBrokerFlags(command);
       const { json = false } = command.optsWithGlobals<GlobalOptions>();
       const startedAt = performance.now();
       const verdict = await runDemo(json ? process.stderr : process.stdout);
@@ -63,7 +51,7 @@ export function demoCommand(program: Command): void {
       if (json) printJson({ ok, durationMs, rows });
       if (!ok) process.exitCode = ExitCode.FAILURE;
     });
-  withExamples(hideBrokerFlags(command), 'demo', 'demo --json | jq .ok');
+  withExamples(withOwnBroker(command), 'demo', 'demo --json | jq .ok');
 }
 
 /** Runs the demo and shows it on a stream. Everything it started has ended when it resolves. */
@@ -72,10 +60,13 @@ async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
   const secret = generateWebhookSecret();
   const binary = await natsServerPath();
   const startedAt = performance.now();
-  const deadline = delay(DEADLINE_MS, undefined, { ref: false });
   await using server = await startEmbeddedServer({ binary, logger });
-  const ending = endWithBroker(server);
-  await using simulator = await startSimulator({ timings: TIMINGS, logger });
+  let isEnding = false;
+  // Without its broker the demo can neither go on nor clean up, for everything in it waits for the broker to return.
+  void server.exited.then(({ code, signal }) => {
+    if (!isEnding) void giveUp(server, `nats-server ended with ${signal ?? `code ${code}`}`);
+  });
+  await using simulator = await startSimulator({ logger });
   await using receiver = await startWebhookReceiver(secret);
   await using queue = openQueue({}, logger, { servers: server.url, env: {} });
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
@@ -86,38 +77,38 @@ async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
   registerReport(worker);
   try {
     injectFaults(simulator);
-    const screen = new DemoScreen(stream, planFor('').jobs.length);
+    const total = planFor('').jobs.length;
+    const screen = new DemoScreen(stream, total);
     screen.line(introduction(server, simulator, receiver));
-    const seen = await follow(queue, screen);
-    await using raw = await connectRawProducer(server.url);
-    const plan = await addJobs(queue, raw, receiver.url);
+    const history: JobRecord[] = [];
+    let onAllEnded: () => void = () => {};
+    const allEnded = new Promise<void>((resolve) => {
+      onAllEnded = resolve;
+    });
+    const ended = new Set<string>();
+    const events = await queue.events({ from: 'all' }, (record) => {
+      history.push(record);
+      screen.transition(record);
+      if (!isTerminal(record.status)) return;
+      screen.progress(ended.add(record.id).size);
+      if (ended.size === total) onAllEnded();
+    });
+    const connection = await openConnection({ servers: server.url, env: {} });
+    const plan = await addJobs(queue, connection, receiver.url);
+    await connection.close();
     await worker.start();
-    await Promise.race([seen.allEnded(plan), deadline]);
-    await seen.close();
-    const history = await readHistory(queue, seen.lastSeq());
+    await atMost(DEADLINE_MS, allEnded);
+    await events.close();
     const live = simulator.live().map(({ name }) => name);
     const verdict = judge(plan, { history, webhooks: receiver.received, ledger: simulator.ledger, live });
     screen.summary(verdict);
     screen.line(conclusion(verdict, performance.now() - startedAt, stream));
     return verdict;
   } finally {
-    ending.expected();
+    isEnding = true;
     setTimeout(() => void giveUp(server, 'cleaning up takes too long'), CLEAN_UP_MS).unref();
     await worker.shutdown(1_000);
   }
-}
-
-/** Without its broker the demo can neither go on nor clean up, for everything in it waits for the broker to return. */
-function endWithBroker(server: EmbeddedServer): { expected(): void } {
-  let isExpected = false;
-  void server.exited.then(({ code, signal }) => {
-    if (!isExpected) void giveUp(server, `nats-server ended with ${signal ?? `code ${code}`}`);
-  });
-  return {
-    expected: () => {
-      isExpected = true;
-    },
-  };
 }
 
 async function giveUp(server: EmbeddedServer, reason: string): Promise<never> {
@@ -131,49 +122,6 @@ function quietLogger(): Logger {
   const logger = cliLogger('silent');
   logger.level = ['debug', 'trace'].includes(logger.level) ? 'warn' : 'silent';
   return logger;
-}
-
-async function follow(queue: JobQueueService, screen: DemoScreen) {
-  const ended = new Set<string>();
-  let lastSeq = 0;
-  let check: () => void = () => {};
-  const events = await queue.events({ from: 'all' }, (record, { seq }) => {
-    lastSeq = seq;
-    screen.transition(record);
-    if (!isTerminal(record.status)) return;
-    ended.add(record.id);
-    check();
-  });
-  return {
-    /** Resolves when every job of the plan has ended. */
-    allEnded: ({ jobs }: Plan) =>
-      new Promise<void>((resolve) => {
-        check = () => {
-          const done = jobs.filter(({ id }) => ended.has(id)).length;
-          screen.progress(done);
-          if (done === jobs.length) resolve();
-        };
-        check();
-      }),
-    /** Sequence of the last event. */
-    lastSeq: () => lastSeq,
-    close: () => events.close(),
-  };
-}
-
-/** What EVENTS keeps, read afresh: as a consumer sees it that comes later. */
-async function readHistory(queue: JobQueueService, lastSeq: number): Promise<JobRecord[]> {
-  const history: JobRecord[] = [];
-  if (lastSeq === 0) return history;
-  const feed = await queue.feed({ fromSeq: 1 });
-  const timer = setTimeout(() => void feed.close(), HISTORY_MS);
-  for await (const { seq, record } of feed) {
-    history.push(record);
-    if (seq >= lastSeq) break;
-  }
-  clearTimeout(timer);
-  await feed.close();
-  return history;
 }
 
 function introduction(server: EmbeddedServer, simulator: Simulator, receiver: WebhookReceiver): string {

@@ -15,13 +15,12 @@ import { transitionLine } from './job-text.js';
 import {
   cliLogger,
   type GlobalOptions,
-  hideBrokerFlags,
   natsServerPath,
   openQueue,
   parsePort,
-  refuseBrokerFlags,
   shutdownTimeoutOption,
   withExamples,
+  withOwnBroker,
 } from './options.js';
 import { note, paint, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
@@ -66,12 +65,11 @@ export function devCommand(program: Command): void {
         'With --json it prints one line: {"natsUrl","httpUrl","simulatorUrl","storeDir","webhookSecret"?,"version"}.',
     )
     .action(async () => {
-      refuseBrokerFlags(command);
       const released = await dev(command.optsWithGlobals<DevOptions>());
       note(released > 0 ? `stopped; ${released} running jobs went back to the queue` : 'stopped');
     });
   withRentalLimits(command);
-  withExamples(hideBrokerFlags(command), 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
+  withExamples(withOwnBroker(command), 'dev', 'dev --nats-port 0 --store-dir /tmp/jetfleet --json');
 }
 
 /** Starts everything, and drains it with the first signal. Gives how many running jobs went back to the queue. */

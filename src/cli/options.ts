@@ -199,25 +199,26 @@ function notEmpty<T extends Record<string, string | undefined>>(flags: T) {
   };
 }
 
-const NAMES = brokerOptions().map((option) => ({ flag: option.long ?? '', name: option.attributeName() }));
-
-/** For a command that brings its own broker: hides the flags that name another one. */
-export function hideBrokerFlags(command: Command): Command {
-  const help = new Help();
-  help.showGlobalOptions = true;
-  return command.configureHelp({
-    showGlobalOptions: true,
-    visibleGlobalOptions: (shown) =>
-      help.visibleGlobalOptions(shown).filter(({ long }) => !NAMES.some(({ flag }) => flag === long)),
-  });
-}
-
-/** For a command that brings its own broker: refuses the flags that name another one. */
-export function refuseBrokerFlags(command: Command): void {
-  for (const { flag, name } of NAMES) {
-    if (command.parent?.getOptionValueSource(name) !== 'cli') continue;
-    throw usageError(`${flag} does not go with "${command.name()}", which starts a broker of its own`);
-  }
+/** For a command that brings its own broker: the flags that name another one are not shown, and refused. */
+export function withOwnBroker(command: Command): Command {
+  const options = brokerOptions();
+  const flags = options.map(({ long }) => long);
+  const help = Object.assign(new Help(), { showGlobalOptions: true });
+  return command
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: (shown) =>
+        help.visibleGlobalOptions(shown).filter(({ long }) => !flags.includes(long)),
+    })
+    .hook('preAction', () => {
+      const given = options.find(
+        (option) => command.parent?.getOptionValueSource(option.attributeName()) === 'cli',
+      );
+      if (!given) return;
+      throw usageError(
+        `${given.long} does not go with "${command.name()}", which starts a broker of its own`,
+      );
+    });
 }
 
 /**

@@ -16,7 +16,7 @@ import { readInfo } from './server-info.js';
 import { DEFAULT_SERVER, parseServers, type ServerList } from './server-urls.js';
 
 /** The connection that Jetfleet opens, or accepts from its host. */
-export type { NatsConnection } from '@nats-io/transport-node';
+export { headers, type NatsConnection } from '@nats-io/transport-node';
 
 export interface TlsFiles {
   /** Certificates of the authorities to trust, PEM. Defaults to NATS_TLS_CA, else those of the system. */
