@@ -4,11 +4,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { defined } from '../jobs/defined.js';
 import { ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
-import type { JobRecord } from '../jobs/job-record.js';
-import { shownJob } from '../jobs/shown-job.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import { ExitCode, usageError } from './exit-code.js';
-import { jobBlock } from './job-text.js';
+import { printJob } from './job-text.js';
 import {
   durationOption,
   type GlobalOptions,
@@ -68,9 +66,11 @@ export function jobAddCommand(job: Command): void {
         priority,
         defined({ id: options.id, delayMs: delay, runAt, maxAttempts, timeoutMs: timeout, webhookUrl }),
       );
-      if (wait !== undefined)
-        return printEnd(await queue.ended(id, wait === true ? {} : { timeoutMs: wait }), options);
-      if (options.json) printJson({ id });
+      if (wait !== undefined) {
+        const record = await queue.ended(id, wait === true ? {} : { timeoutMs: wait });
+        printJob(record, options);
+        if (record.status === 'failed') process.exitCode = ExitCode.FAILURE;
+      } else if (options.json) printJson({ id });
       else print(id);
     });
   withExamples(
@@ -106,11 +106,4 @@ function parseJson(payload: Uint8Array): unknown {
     if (error instanceof ValidationError) throw error;
     throw usageError(`the payload is not valid JSON: ${(error as Error).message}`, 'JETFLEET_BODY_NOT_JSON');
   }
-}
-
-function printEnd(record: JobRecord, { json }: AddOptions): void {
-  const shown = shownJob(record);
-  if (json) printJson(shown);
-  else print(jobBlock(shown));
-  if (record.status === 'failed') process.exitCode = ExitCode.FAILURE;
 }

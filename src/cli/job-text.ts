@@ -2,7 +2,8 @@
 import { clipTo } from '../jobs/excerpt.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
-import { paintStatus, plain } from './output.js';
+import { textField } from '../jobs/text-field.js';
+import { paintStatus, plain, print, printJson } from './output.js';
 
 /** `completed`, or `failed·timed_out` where the state says more than the status. */
 export function stateOf({ status, state }: JobRecord): string {
@@ -27,7 +28,7 @@ export function transitionLine(whole: JobRecord, stream: NodeJS.WriteStream = pr
 
 export function whatHappened(record: JobRecord): string {
   const { state, error, result } = record;
-  const instance = field(result, 'novitaInstanceId') ?? field(record.payload, 'novitaInstanceId');
+  const instance = textField(result, 'novitaInstanceId') ?? textField(record.payload, 'novitaInstanceId');
   switch (state) {
     case 'queued':
       return 'waits in the queue';
@@ -49,18 +50,19 @@ export function whatHappened(record: JobRecord): string {
 }
 
 function running({ checkpoint, attempt, payload }: JobRecord, instance: string | undefined): string {
-  const intent = field(checkpoint, 'instanceName');
+  const intent = textField(checkpoint, 'instanceName');
   if (intent) return `will rent ${intent}`;
   if (instance) return `polls ${instance}`;
-  const url = field(payload, 'url');
+  const url = textField(payload, 'url');
   if (url) return `delivers to ${url}`;
   return attempt <= 1 ? 'begins' : `begins attempt ${attempt}`;
 }
 
-function field(value: unknown, name: string): string | undefined {
-  const found =
-    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-  return typeof found === 'string' ? found : undefined;
+/** Prints a job that a command has found or changed. */
+export function printJob(record: JobRecord, { json }: { json?: boolean }, textOf = jobBlock): void {
+  const shown = shownJob(record);
+  if (json) printJson(shown);
+  else print(textOf(shown));
 }
 
 export const LIST_HEADING = ['ID', 'TYPE', 'PRIORITY', 'STATUS', 'ATTEMPT', 'UPDATED'];

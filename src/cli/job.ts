@@ -6,7 +6,7 @@ import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
-import { jobBlock, LIST_HEADING, listRow, stateOf } from './job-text.js';
+import { LIST_HEADING, listRow, printJob, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
   durationOption,
@@ -44,9 +44,7 @@ function getCommand(job: Command): void {
       await using queue = openExisting(options);
       const record = await queue.getJob(id);
       if (!record) throw noSuchJob(id);
-      const shown = shownJob(record);
-      if (options.json) printJson(shown);
-      else print(jobBlock(shown));
+      printJob(record, options);
     });
   withExamples(command, 'job get order-42', 'job get order-42 --json | jq .status');
 }
@@ -89,7 +87,7 @@ function cancelCommand(job: Command): void {
     .action(async (id: string) => {
       const options = command.optsWithGlobals<GlobalOptions & { reason?: string }>();
       await using queue = openExisting(options);
-      printState(await queue.cancel(id, options.reason), options);
+      printJob(await queue.cancel(id, options.reason), options, stateLine);
     });
   withExamples(command, 'job cancel order-42', 'job cancel order-42 --reason "ordered by mistake"');
 }
@@ -132,7 +130,7 @@ function retryCommand(job: Command): void {
       const options = command.optsWithGlobals<RetryOptions>();
       checkUse(id, options);
       await using queue = openExisting(options);
-      if (id !== undefined) return printState(await queue.retry(id), options);
+      if (id !== undefined) return printJob(await queue.retry(id), options, stateLine);
       const filter = defined({ type: options.type, since: options.since });
       const ids = await queue.retryAll(filter, { onProgress: noteProgress('jobs run again') });
       if (options.json) return printJson({ retried: ids });
@@ -142,9 +140,8 @@ function retryCommand(job: Command): void {
   withExamples(command, 'job retry order-42', 'job retry --all --type create_instance --since 2h');
 }
 
-function printState(record: JobRecord, { json }: GlobalOptions): void {
-  if (json) printJson(shownJob(record));
-  else print(`${record.id}  ${stateOf(record)}`);
+function stateLine(record: JobRecord): string {
+  return `${record.id}  ${stateOf(record)}`;
 }
 
 function checkUse(id: string | undefined, { all, type, since }: RetryOptions): void {

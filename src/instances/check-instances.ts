@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Broker } from '../broker/broker.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
-import type { GpuProvider } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import { inParts } from '../jobs/in-parts.js';
 import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { textField } from '../jobs/text-field.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob } from '../queue/job-lookup.js';
 import { redriveJob } from '../queue/job-redrive.js';
@@ -17,13 +17,13 @@ import { deleteInstance, deletesAfter, givenUpBy, instanceNameOf, monitorInstanc
 import { OwnerSearch } from './owner-search.js';
 import type { DeleteInstancePayload } from './schemas.js';
 
-export interface InstanceCheckOptions {
-  /** How old an instance must be before it is judged, in milliseconds. Defaults to ten minutes. */
-  graceMs?: number;
-  /** All instances with the prefix of our names. Defaults to the provider's list. */
-  list?: (signal?: AbortSignal) => AsyncIterable<KnownInstance>;
+/** A provider, as far as the check needs it. */
+export interface InstanceSource {
+  readonly name: string;
+  list(filter: { namePrefix: string }, signal?: AbortSignal): AsyncIterable<KnownInstance>;
 }
 
+/** How old an instance must be before it is judged. */
 export const DEFAULT_INSTANCE_GRACE_MS = 600_000;
 /** Instances that are judged at once. */
 const PARALLEL = 32;
@@ -40,8 +40,7 @@ interface Verdict {
  */
 export class InstanceCheck implements ResourceCheck {
   readonly #broker: Broker;
-  readonly #provider: GpuProvider;
-  readonly #listed: (signal?: AbortSignal) => AsyncIterable<KnownInstance>;
+  readonly #source: InstanceSource;
   readonly #graceMs: number;
   readonly #owners: OwnerSearch;
   /** When each was listed first that is said to be created later than now, or at no time. */
@@ -54,15 +53,11 @@ export class InstanceCheck implements ResourceCheck {
 
   constructor(
     broker: Broker,
-    provider: GpuProvider,
-    {
-      graceMs = DEFAULT_INSTANCE_GRACE_MS,
-      list = (signal) => provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal),
-    }: InstanceCheckOptions = {},
+    source: InstanceSource,
+    { graceMs = DEFAULT_INSTANCE_GRACE_MS }: { graceMs?: number } = {},
   ) {
     this.#broker = broker;
-    this.#provider = provider;
-    this.#listed = list;
+    this.#source = source;
     this.#graceMs = graceMs;
     this.#owners = new OwnerSearch(broker);
   }
@@ -74,7 +69,7 @@ export class InstanceCheck implements ResourceCheck {
       instances = await this.#list(signal);
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
-      return [diagnose('provider_unreachable', this.#provider.name, error.message)];
+      return [diagnose('provider_unreachable', this.#source.name, error.message)];
     }
     const owners = await this.#owners.find(new Set(instances.map(({ name }) => name)));
     const found = await inParts(instances, PARALLEL, (each) => this.#diagnose(each, owners.get(each.name)));
@@ -109,7 +104,7 @@ export class InstanceCheck implements ResourceCheck {
     const now = this.#broker.clock.now();
     const old: KnownInstance[] = [];
     const undated = new Set<string>();
-    for await (const instance of this.#listed(signal)) {
+    for await (const instance of this.#source.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
       const { id, status } = instance;
       if (status === 'terminated' || status === 'terminating') continue;
       if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
@@ -138,12 +133,9 @@ export class InstanceCheck implements ResourceCheck {
 }
 
 /** Has each sweep check the instances of an account, and delete those that belong to nobody. */
-export function sweptInstances(
-  provider: GpuProvider,
-  options: Pick<InstanceCheckOptions, 'list'> = {},
-): ResourceCheckOf {
+export function sweptInstances(source: InstanceSource): ResourceCheckOf {
   const checkOf = (broker: Broker, graceMs?: number) =>
-    new InstanceCheck(broker, provider, { ...options, ...defined({ graceMs }) });
+    new InstanceCheck(broker, source, defined({ graceMs }));
   return Object.assign(checkOf, { resource: 'instances' });
 }
 
@@ -166,9 +158,9 @@ async function judge(
   }
   if (status === 'pending' || status === 'processing') return undefined;
   if (status === 'failed') return orphaned(`job ${id} is FAILED (${state})`);
-  const { novitaInstanceId: owned } = (result ?? {}) as { novitaInstanceId?: unknown };
+  const owned = textField(result, 'novitaInstanceId');
   // Without an id of its own it proves nothing against this one.
-  if (typeof owned !== 'string') return undefined;
+  if (owned === undefined) return undefined;
   if (owned !== instance.id) return orphaned(`job ${id} has another instance, ${owned}`);
   return judgeByMonitor(broker, owner);
 }
@@ -219,9 +211,8 @@ async function enqueueDelete(
   { id: novitaInstanceId, name }: KnownInstance,
   owner: JobRecord,
 ) {
-  const { instanceId } = (owner.payload ?? {}) as { instanceId?: unknown };
   const payload: DeleteInstancePayload = {
-    instanceId: typeof instanceId === 'string' ? instanceId : name,
+    instanceId: textField(owner.payload, 'instanceId') ?? name,
     novitaInstanceId,
   };
   // By way of TIMERS, so that its parent is believed although its id comes from the instance.

@@ -4,7 +4,13 @@ import {
   DEFAULT_SETTLE_DELAY_MS,
   type DeleteInstanceSettings,
   deleteInstanceChart,
+  endsTheWait,
+  type InstanceCheck,
+  isBroken,
+  isGone,
   MAX_LOOK_UPS,
+  type MonitorInstanceSettings,
+  monitorInstanceChart,
 } from '../../machines/index.js';
 import { checkedProvider } from '../gpu/checked-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
@@ -19,10 +25,9 @@ import { createInstanceRun } from './create-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
 import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
-import { monitorInstanceRun } from './monitor-instance.js';
 import { OwnedInstances } from './owned-instances.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
-import { WaitingMonitors } from './waiting-monitors.js';
+import { checkOf, WaitingMonitors } from './waiting-monitors.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
   /** The account on which instances are rented. */
@@ -94,7 +99,10 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
           handled(deleteInstance, deleteInstanceRun(actor, instances, verifying)),
         ],
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
-        resources: sweptInstances(provider, { list: (signal) => directory.list(signal) }),
+        resources: sweptInstances({
+          name: provider.name,
+          list: (_, signal) => directory.list(signal),
+        }),
         close: (withinMs) => {
           directory.close();
           return monitors.close(withinMs);
@@ -102,6 +110,32 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       };
     },
   };
+}
+
+/** Watches an instance until it runs. */
+function monitorInstanceRun(
+  actor: CallActor,
+  instances: OwnedInstances,
+  monitors: WaitingMonitors,
+  settings: MonitorInstanceSettings,
+): AnyActorLogic {
+  return monitorInstanceChart(settings).provide({
+    actors: {
+      checkInstance: actor(async (job, { novitaInstanceId: id, isLastLook }) => {
+        const isOurs = async (read: InstanceCheck) => {
+          if (read?.name && endsTheWait(read)) await instances.assertRead(job, { id, name: read.name });
+          return read;
+        };
+        const polled = await isOurs(await monitors.poll(job.id, id, isLastLook, job.signal));
+        if (!isLastLook || !(isGone(polled) || isBroken(polled))) return polled;
+        // A poll may come from a list: what costs the instance is read by its id as well.
+        const [shown] = await instances.find(job, { ids: [id] });
+        return isOurs(shown ? checkOf(shown) : null);
+      }),
+      deleteInstance: actor((job, { novitaInstanceId }) => instances.delete(job, [novitaInstanceId])),
+      stopInstance: actor((job, { novitaInstanceId }) => instances.stop(job, novitaInstanceId)),
+    },
+  });
 }
 
 /** Deletes what a failed job has rented, until the provider says that it is gone. */

@@ -5,6 +5,7 @@ import { failureId } from '../jobs/job-id.js';
 import type { NextJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { MAX_MAX_ATTEMPTS } from '../jobs/limits.js';
+import { textField } from '../jobs/text-field.js';
 import {
   createInstancePayload,
   createInstanceResult,
@@ -52,16 +53,14 @@ function deletionOf(rented: DeleteInstancePayload | undefined): NextJob[] {
 
 /** The name under which a create job rents, or rented, as far as its record tells. */
 export function instanceNameOf({ checkpoint }: JobRecord): string | undefined {
-  const { instanceName } = (checkpoint ?? {}) as { instanceName?: unknown };
-  return typeof instanceName === 'string' ? instanceName : undefined;
+  return textField(checkpoint, 'instanceName');
 }
 
 /** Everything of the name that was recorded before the first create: it is on the record exactly when one may have been sent. */
 export function rentedByCreate(record: JobRecord): DeleteInstancePayload | undefined {
   const instanceName = instanceNameOf(record);
   if (record.status !== 'failed' || instanceName === undefined) return undefined;
-  const { instanceId } = (record.payload ?? {}) as { instanceId?: unknown };
-  return { instanceId: typeof instanceId === 'string' ? instanceId : instanceName, instanceName };
+  return { instanceId: textField(record.payload, 'instanceId') ?? instanceName, instanceName };
 }
 
 /** A monitor that failed so has applied `onTimeout` itself, or never had an instance of ours. */

@@ -1,6 +1,7 @@
 /** Which finished jobs a cleanup keeps, because an instance can be deleted only while their records exist. */
 import type { Broker } from '../broker/broker.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { textField } from '../jobs/text-field.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { allCarriersOf } from '../queue/job-carriers.js';
 import { findJob, isFollowedUp, pendingRecordOf } from '../queue/job-lookup.js';
@@ -35,11 +36,9 @@ export type InUse = ReadonlySet<string>;
 export async function instancesInUse(broker: Broker): Promise<InUse> {
   const { subjects, topology } = broker;
   const used = new Set<string>();
-  const add = (job: JobRecord) => {
-    const { novitaInstanceId, instanceName } = (job.payload ?? {}) as Record<string, unknown>;
-    for (const each of [job.parentId, novitaInstanceId, instanceName]) {
-      if (typeof each === 'string') used.add(each);
-    }
+  const add = ({ parentId, payload }: JobRecord) => {
+    const names = [parentId, textField(payload, 'novitaInstanceId'), textField(payload, 'instanceName')];
+    for (const each of names) if (each !== undefined) used.add(each);
   };
   const before = await topology.lastSequence('events', subjects.event(ANY, ANY, ANY));
   for (const type of INSTANCE_TYPES) {
@@ -143,8 +142,6 @@ function mayShowLate(record: JobRecord, nowMs: number): boolean {
 }
 
 function isInUse(record: JobRecord, inUse: InUse): boolean {
-  const { novitaInstanceId } = (record.result ?? {}) as { novitaInstanceId?: unknown };
-  return [record.id, instanceNameOf(record), novitaInstanceId].some(
-    (each) => typeof each === 'string' && inUse.has(each),
-  );
+  const names = [record.id, instanceNameOf(record), textField(record.result, 'novitaInstanceId')];
+  return names.some((each) => each !== undefined && inUse.has(each));
 }
