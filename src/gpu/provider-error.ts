@@ -22,12 +22,7 @@ export type ProviderErrorClass =
   | 'transient'
   | 'ambiguous';
 
-const RETRYABLE: ReadonlySet<ProviderErrorClass> = new Set([
-  'capacity',
-  'rate_limited',
-  'transient',
-  'ambiguous',
-]);
+const RETRYABLE: readonly ProviderErrorClass[] = ['capacity', 'rate_limited', 'transient', 'ambiguous'];
 
 export class ProviderError extends JetfleetError {
   readonly class: ProviderErrorClass;
@@ -40,7 +35,7 @@ export class ProviderError extends JetfleetError {
     options: Omit<JetfleetErrorOptions, 'retryable'> & { status?: number } = {},
   ) {
     const code: ErrorCode = `JETFLEET_PROVIDER_${errorClass.toUpperCase() as Uppercase<ProviderErrorClass>}`;
-    super(code, message, { ...options, retryable: RETRYABLE.has(errorClass) });
+    super(code, message, { ...options, retryable: RETRYABLE.includes(errorClass) });
     this.class = errorClass;
     if (options.status !== undefined) this.status = options.status;
   }

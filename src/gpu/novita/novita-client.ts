@@ -12,8 +12,8 @@ import { type CallKind, classify, isErrorEnvelope, readError, unanswered } from 
 
 /** Where the v1 API lives below the host. */
 export const NOVITA_API_PATH = '/gpu-instance/openapi/v1';
-export const DEFAULT_NOVITA_BASE_URL = 'https://api.novita.ai';
-export const DEFAULT_NOVITA_TIMEOUT_MS = 30_000;
+const DEFAULT_BASE_URL = 'https://api.novita.ai';
+const DEFAULT_TIMEOUT_MS = 30_000;
 /** Largest answer that is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
@@ -59,15 +59,15 @@ export class NovitaClient {
   readonly #logger: Logger;
 
   /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for a `timeoutMs` that is none */
-  constructor(options: NovitaClientOptions) {
-    if (!/^[\x21-\x7e]+$/.test(options.apiKey)) {
+  constructor({ apiKey, baseUrl, timeoutMs, logger }: NovitaClientOptions) {
+    if (!/^[\x21-\x7e]+$/.test(apiKey)) {
       throw new ProviderError('auth', 'the Novita API key is empty or has characters that no header allows');
     }
-    checkNumber('timeoutMs', options.timeoutMs, 1, MAX_TIMER_MS);
-    this.#apiKey = options.apiKey;
-    this.#baseUrl = resolveBaseUrl(options.baseUrl ?? DEFAULT_NOVITA_BASE_URL);
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_NOVITA_TIMEOUT_MS;
-    this.#logger = guardedLogger(options.logger ?? silentLogger);
+    checkNumber('timeoutMs', timeoutMs, 1, MAX_TIMER_MS);
+    this.#apiKey = apiKey;
+    this.#baseUrl = resolveBaseUrl(baseUrl ?? DEFAULT_BASE_URL);
+    this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#logger = guardedLogger(logger ?? silentLogger);
   }
 
   /**

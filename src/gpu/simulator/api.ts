@@ -66,7 +66,7 @@ export class SimulatedApi {
       case 'GET /gpu/instance': {
         const instance = this.#instances.find(query.instanceId ?? '');
         const isShown = instance && Date.now() - instance.createdAtMs >= instance.readLagMs;
-        return isShown ? ok(this.#instances.toWire(instance)) : unknownInstance();
+        return isShown ? ok(this.#instances.toWire(instance)) : UNKNOWN_INSTANCE;
       }
       case 'POST /gpu/instance/create':
         return this.#create(request);
@@ -149,12 +149,12 @@ export class SimulatedApi {
     const cluster = CLUSTERS.find(
       ({ id }) => product.clusterIds.includes(id) && (!spec.clusterId || id === spec.clusterId),
     );
-    if (!cluster) return noCapacity();
+    if (!cluster) return NO_CAPACITY;
     const target = targetOf({ name: spec.name, product, cluster });
     const isTaken = () => this.#instances.live().some(({ name }) => name === spec.name);
     const taken = this.#faults.take('name_taken', target, isTaken);
     if (taken) return refuse(taken.status, 'CONFLICT', `the name ${spec.name} is taken`);
-    if (this.#faults.take('no_capacity', target)) return noCapacity();
+    if (this.#faults.take('no_capacity', target)) return NO_CAPACITY;
     const instance = this.#instances.create({
       ...spec,
       product,
@@ -177,7 +177,7 @@ export class SimulatedApi {
     const { instanceId } = (body ?? {}) as { instanceId?: unknown };
     if (typeof instanceId !== 'string') return refuse(400, 'VALIDATOR_PARAM', 'instanceId: expected string');
     const instance = this.#instances.find(instanceId);
-    if (!instance) return unknownInstance();
+    if (!instance) return UNKNOWN_INSTANCE;
     if (action === 'delete') return this.#delete(instance);
     return this.#change(instance, action as keyof typeof ALLOWED);
   }
@@ -195,7 +195,7 @@ export class SimulatedApi {
     if (!ALLOWED[action].includes(status)) {
       return refuse(400, 'CONFLICT', `invalid state change: ${action} in ${status}`);
     }
-    if (action === 'start' && this.#faults.take('no_capacity', targetOf(instance))) return noCapacity();
+    if (action === 'start' && this.#faults.take('no_capacity', targetOf(instance))) return NO_CAPACITY;
     this.#instances.order(instance, action);
     return ok({ instanceId: instance.id, state: this.#instances.status(instance) });
   }
@@ -227,13 +227,8 @@ export function refuse(status: number, reason: string, message: string): Answer 
   return { status, body: { code: status, reason, message, metadata: {} } };
 }
 
-function unknownInstance(): Answer {
-  return refuse(400, 'RESOURCE_NOT_FOUND', 'instance not found');
-}
-
-function noCapacity(): Answer {
-  return refuse(400, 'INSUFFICIENT_RESOURCE', 'no machine is free');
-}
+const UNKNOWN_INSTANCE = refuse(400, 'RESOURCE_NOT_FOUND', 'instance not found');
+const NO_CAPACITY = refuse(400, 'INSUFFICIENT_RESOURCE', 'no machine is free');
 
 /** The fuzzy filter of the real API: a substring in any case. */
 function includes(text: string, part = ''): boolean {

@@ -1,20 +1,5 @@
 /** What the simulated provider rents out. Prices are 1/100,000 USD per hour, as Novita's are. */
 
-export interface SimulatedCluster {
-  id: string;
-  /** Begins with the code of the region. */
-  name: string;
-}
-
-export interface SimulatedProduct {
-  id: string;
-  name: string;
-  clusterIds: string[];
-  price: number;
-  /** Undefined where it is not rented as a spot instance. */
-  spotPrice?: number;
-}
-
 /** The logins for private registries that the account has stored. */
 export const REGISTRY_AUTHS = [
   {
@@ -28,8 +13,8 @@ export const REGISTRY_AUTHS = [
 /** What every template has unless it says otherwise. */
 const PLAIN = { imageAuth: '', startCommand: '', entrypoint: '', minCudaVersion: '', tools: [], volumes: [] };
 
-/** One cluster per region of `research/providers.md` 1.6, with ids in Novita's two styles. */
-export const CLUSTERS: readonly SimulatedCluster[] = [
+/** One cluster per region, the code of which its name begins with. The ids are in Novita's two styles. */
+export const CLUSTERS = [
   { id: 'cn-hongkong-1', name: 'CN-HK-01 (Hong Kong)' },
   { id: 'us-west-1', name: 'US-WEST-01 (Oregon)' },
   { id: 'eu-west-1', name: 'EU-WEST-01 (Ireland)' },
@@ -40,10 +25,15 @@ export const CLUSTERS: readonly SimulatedCluster[] = [
   { id: 'oc-au-1', name: 'OC-AU-01 (Australia)' },
 ];
 
+export type SimulatedCluster = (typeof CLUSTERS)[number];
+
 const everywhere = CLUSTERS.map(({ id }) => id);
 
-/** Two products share the name `RTX 4090 24GB`, and three others contain it, as in the real catalogue. */
-export const PRODUCTS: readonly SimulatedProduct[] = [
+/**
+ * Two products share the name `RTX 4090 24GB`, and a third contains it, as in the real catalogue.
+ * One without a `spotPrice` is not rented as a spot instance.
+ */
+export const PRODUCTS = [
   { id: 'prod-4090', name: 'RTX 4090 24GB', clusterIds: everywhere, price: 35_000, spotPrice: 18_000 },
   {
     id: 'prod-4090-b',
@@ -76,6 +66,8 @@ export const PRODUCTS: readonly SimulatedProduct[] = [
     spotPrice: 28_000,
   },
 ];
+
+export type SimulatedProduct = (typeof PRODUCTS)[number];
 
 export const TEMPLATES = [
   {

@@ -25,6 +25,9 @@ const IDLE_MS = 65_000;
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_REQUEST_LOG = 10_000;
 
+const NO_PATH = refuse(404, 'NOT_FOUND', 'no such path');
+const UNAUTHORISED = refuse(401, 'UNAUTHORIZED', 'invalid API key');
+
 export interface SimulatorOptions {
   /** Defaults to 0: a free one. */
   port?: number;
@@ -67,11 +70,8 @@ export class Simulator implements AsyncDisposable {
   readonly #stopping = new AbortController();
   #url = '';
 
-  private constructor({
-    apiKey = DEFAULT_SIMULATOR_API_KEY,
-    timings,
-    logger = silentLogger,
-  }: SimulatorOptions) {
+  private constructor(options: SimulatorOptions) {
+    const { apiKey = DEFAULT_SIMULATOR_API_KEY, timings, logger = silentLogger } = options;
     this.apiKey = apiKey;
     this.#instances = new SimulatedInstances(timings);
     this.#api = new SimulatedApi(this.#instances, this.faults);
@@ -141,15 +141,12 @@ export class Simulator implements AsyncDisposable {
     if (url.pathname.startsWith('/_simulator/')) {
       return send(response, this.#control(`${incoming.method} ${url.pathname}`, query, body));
     }
-    if (!url.pathname.startsWith(NOVITA_API_PATH))
-      return send(response, refuse(404, 'NOT_FOUND', 'no such path'));
+    if (!url.pathname.startsWith(NOVITA_API_PATH)) return send(response, NO_PATH);
     const route = `${incoming.method} ${url.pathname.slice(NOVITA_API_PATH.length)}`;
     const record: RequestRecord = { at: new Date().toISOString(), route, query, body };
     this.#recordRequest(record);
-    const authorised = incoming.headers.authorization === `Bearer ${this.apiKey}`;
-    const reply = authorised
-      ? await this.#answerWithFaults(record)
-      : refuse(401, 'UNAUTHORIZED', 'invalid API key');
+    const isAuthorised = incoming.headers.authorization === `Bearer ${this.apiKey}`;
+    const reply = isAuthorised ? await this.#answerWithFaults(record) : UNAUTHORISED;
     if (reply === RESET) incoming.socket.destroy();
     else send(response, reply);
   }
