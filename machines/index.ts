@@ -13,10 +13,10 @@ export {
   DEFAULT_SETTLE_DELAY_MS,
   MAX_LOOK_UPS,
 } from './create-instance.js';
-export type { FoundInstance, Offer } from './create-instance-context.js';
-export type { DeleteInstanceSettings } from './delete-instance.js';
+export type { CreateInstanceContext, FoundInstance, Offer } from './create-instance-context.js';
+export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
-export type { DeleteCheckpoint } from './delete-instance-context.js';
+export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobEvent, JobMachineContext, JobMachineInput } from './job-machine-context.js';
@@ -30,12 +30,17 @@ export {
 export type {
   InstanceCheck,
   MonitorActorInput,
+  MonitorCheckpoint,
+  MonitorInstanceContext,
 } from './monitor-instance-context.js';
 export { endsTheWait, isBroken, isGone } from './monitor-instance-context.js';
+export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
+export type { SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';
 export { claimedAttempt, failedAttempt } from './short-path.js';
 export type {
+  WorkerLifecycleContext,
   WorkerLifecycleEvent,
   WorkerLifecycleState,
 } from './worker-lifecycle.js';

@@ -74,6 +74,6 @@ function showOne(finding: Finding, fixed: readonly Mended[]): void {
   print(`         ${FINDINGS[code].explanation}`);
   print(`         ${plain(message)}`);
   const mended = fixed.find((each) => keyOf(each) === keyOf(finding));
-  if (mended) print(`         ${mended.ok ? 'fixed' : 'not fixed'}: ${mended.result}`);
+  if (mended) print(`         ${mended.ok ? 'fixed' : 'not fixed'}: ${plain(mended.result)}`);
   else if (fixable) print(`         --fix ${FINDINGS[code].fix}`);
 }

@@ -76,7 +76,7 @@ export function jobBlock(record: JobRecord): string {
   const { id, type, priority, status, attempt, maxAttempts, error, next = [], failures = [] } = record;
   const lines: [string, string | undefined][] = [
     ['id', id],
-    ['type', plain(`${type} (${priority})`)],
+    ['type', `${type} (${priority})`],
     ['status', paintStatus(status, stateOf(record))],
     ['attempt', `${attempt} of ${maxAttempts}`],
     ['created', record.createdAt],
@@ -90,29 +90,32 @@ export function jobBlock(record: JobRecord): string {
     ['payload', json(record.payload)],
     ['checkpoint', json(record.checkpoint)],
     ['result', json(record.result)],
-    ['error', error && plain(`${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`)],
+    ['error', error && `${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`],
     ...(error?.problems ?? []).map(({ path, message }): [string, string] => [
       'problem',
-      plain(`${path || '(whole)'}: ${message}`),
+      `${path || '(whole)'}: ${message}`,
     ]),
-    [
-      'stack',
-      error?.stack
-        ?.split('\n')
-        .map(plain)
-        .join(`\n${' '.repeat(12)}`),
-    ],
+    ['stack', error?.stack],
     ...failures.map((failure): [string, string] => ['failed', pastFailure(failure)]),
     ...next.map((job): [string, string] => ['next', `${job.id} (${job.type}, ${job.priority})`]),
   ];
-  return lines.flatMap(([name, text]) => (text === undefined ? [] : `${name.padEnd(11)} ${text}`)).join('\n');
+  return lines
+    .flatMap(([name, text]) => (text === undefined ? [] : `${name.padEnd(11)} ${shown(name, text)}`))
+    .join('\n');
+}
+
+/** What a record holds may be of anybody's writing. */
+function shown(name: string, text: string): string {
+  if (name === 'status') return text;
+  const lines = name === 'stack' ? text.split('\n') : [text];
+  return lines.map(plain).join(`\n${' '.repeat(12)}`);
 }
 
 /** One line on an earlier life of a job that was retried. */
 function pastFailure({ state, attempt, finishedAt = '', code = '', message = '' }: PastFailure): string {
-  return plain(`${finishedAt} ${state} in attempt ${attempt}: ${code}: ${message}`);
+  return `${finishedAt} ${state} in attempt ${attempt}: ${code}: ${message}`;
 }
 
 function json(value: unknown): string | undefined {
-  return value === undefined ? undefined : plain(JSON.stringify(value));
+  return value === undefined ? undefined : JSON.stringify(value);
 }

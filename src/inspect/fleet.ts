@@ -33,7 +33,7 @@ export const MAX_DRAIN_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Tells a worker to take no more jobs, while those that it runs go on; or, with `false`, to take them again. It does
- * nothing where there is no worker of this name, or where the worker obeys no orders (`remoteDrain: false`).
+ * nothing where there is no worker of this name, while it is starting, or where it obeys no orders (`remoteDrain: false`).
  * @param options.forMs after so long the worker takes jobs again by itself: 1 ms to 24 hours. Defaults to one hour
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */

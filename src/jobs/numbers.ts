@@ -1,4 +1,6 @@
-/** Checks of numbers and times from outside. Each throws `JETFLEET_OPTION_INVALID`, and lets `undefined` pass. */
+/**
+ * Numbers and times from outside. `checkInteger` and `checkNumber` throw `JETFLEET_OPTION_INVALID`, and let `undefined` pass.
+ */
 import { invalidOption, type ValidationError } from './errors.js';
 import { quoted } from './excerpt.js';
 

@@ -69,7 +69,13 @@ export async function addMany(
   early: readonly JobOptions[],
 ): Promise<string[]> {
   const nowMs = broker.clock.now();
-  for (const [index, options] of early.entries()) setTimes(jobs[index] as CheckedJob, options, nowMs);
+  for (const [index, options] of early.entries()) {
+    try {
+      setTimes(jobs[index] as CheckedJob, options, nowMs);
+    } catch (error) {
+      throw atPlace(error, `job ${index}`);
+    }
+  }
   const underWay: Promise<unknown>[] = [];
   for (let start = 0; start < jobs.length; ) {
     if (underWay.length === PARTS_AT_ONCE) await underWay.shift();

@@ -251,7 +251,7 @@ export abstract class QueueConnection implements AsyncDisposable {
     const leftMs = () => Math.max(SEND_WITHIN_MS, end - performance.now());
     const closing = this.#opening?.then(({ broker }) => broker.close(leftMs()));
     // Whoever waited for it has heard why it failed; what is still being opened is closed as soon as it is open.
-    if (closing) await atMost(leftMs() + SEND_WITHIN_MS, closing);
+    if (closing) await atMost(this.#opened ? leftMs() + SEND_WITHIN_MS : leftMs(), closing);
   }
 
   get #createsStreams(): boolean {

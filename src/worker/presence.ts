@@ -86,9 +86,11 @@ export class Presence {
     // It would make a start fail that is under way.
     const isObeyed = drain ? ['running', 'disconnected', 'paused'] : ['paused'];
     if (!isObeyed.includes(this.#state)) return;
-    logger.warn({ forMs }, drain ? 'ordered to take no more jobs' : 'ordered to take jobs again');
     clearTimeout(this.#drainEnd);
-    if (drain) this.#drainEnd = setTimeout(() => this.#onDrain(false), forMs).unref();
+    if (drain) {
+      logger.warn({ forMs }, 'ordered to take no more jobs');
+      this.#drainEnd = setTimeout(() => this.#onDrain(false), forMs).unref();
+    }
     obey?.(drain).catch((err) => logger.error({ err }, 'cannot obey the order to drain'));
   }
 

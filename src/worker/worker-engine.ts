@@ -131,7 +131,8 @@ export class WorkerEngine {
     // A start that has made its services may have its list of types already.
     if (this.#services && ['starting', 'running', 'disconnected', 'paused'].includes(this.state)) {
       this.lanes
-        .open(handler, this.lanes.ensure([type]))
+        .open(handler, () => this.lanes.ensure([type]))
+        .then(() => (this.#isClosed ? this.lanes.close() : undefined))
         .catch((err) => this.logger.error({ err, type }, 'cannot start the handler'));
     }
   }
@@ -207,11 +208,10 @@ export class WorkerEngine {
     const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
     this.#assertNotShutDown();
     this.#services ??= this.#makeServices(broker, this.#firstDeliveries, ackWaitMs, eventsMaxAgeMs);
-    const ensured = Promise.resolve();
     // A type that was registered in the meantime is opened too.
-    const ready = (type: string) => (types.includes(type) ? ensured : this.lanes.ensure([type]));
+    const ready = async (type: string) => types.includes(type) || this.lanes.ensure([type]);
     const opened = [...handlers.values()].filter(({ type }) => !refused.includes(type));
-    await Promise.all(opened.map((handler) => this.lanes.open(handler, ready(handler.type))));
+    await Promise.all(opened.map((handler) => this.lanes.open(handler, () => ready(handler.type))));
     await this.#sweeper?.start();
     this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });

@@ -7,7 +7,7 @@ import { handledTypes } from '../../src/upkeep/check-streams.js';
 import { cli } from '../support/cli.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
 
-/** Far below the 30 s after which a write that nobody answers is given up, and the 5 s of a read. */
+/** Far below the 30 s after which a write that nobody answers is given up, and the 5 s of each try of a read. */
 const AT_ONCE_MS = 4_500;
 
 const denied = (name: string, subjects: string, what = 'publish') =>

@@ -9,6 +9,10 @@ const STEERING = '\u001b[2J\u009b2K\r\u202e';
 const record: JobRecord = {
   v: 1,
   id: 'one',
+  worker: STEERING,
+  webhookUrl: `https://example.com/${STEERING}`,
+  nextRunAt: STEERING,
+  next: [{ id: STEERING, type: STEERING, priority: 'low', payload: null }],
   type: `report${STEERING}`,
   priority: 'normal',
   status: 'failed',

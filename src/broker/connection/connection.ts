@@ -46,7 +46,7 @@ export interface ConnectOptions extends LoginOptions {
   name?: string;
   /** Defaults to 5,000. */
   connectTimeoutMs?: number;
-  /** Where the defaults of the options above are read. Defaults to `process.env`. */
+  /** Where the defaults of the options above, and the namespace, are read. Defaults to `process.env`. */
   env?: NodeJS.ProcessEnv;
 }
 

@@ -2,7 +2,7 @@
  * The only way in which Jetfleet publishes, subscribes and flushes. A connection can be lent, so its owner drains or
  * closes it at any moment: no state of it throws into a timer or into the client's reader.
  */
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { errors, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { atMost } from '../../jobs/deadline.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
@@ -24,14 +24,17 @@ export function isOpen(connection: NatsConnection): boolean {
   return !connection.isClosed() && !connection.isDraining();
 }
 
-/** @returns whether the messages were handed to the connection; one that is closed or drained takes none */
+/**
+ * @returns whether the messages were handed to the connection: one that is closed or drained takes none, and after a reconnect the
+ *   server may take smaller ones only. Whoever waits for an answer gets none, and checks again
+ */
 export function send(connection: NatsConnection, messages: Iterable<OutgoingMessage>): boolean {
   if (connection.isClosed()) return false;
   try {
     publishAll(connection, messages);
     return true;
   } catch (error) {
-    if (isOpen(connection)) throw error;
+    if (isOpen(connection) && !(error instanceof errors.InvalidArgumentError)) throw error;
     return false;
   }
 }

@@ -6,8 +6,9 @@ import type { Topology } from './topology.js';
 /** What a worker says of its handler on the consumers of its type, for processes that do not know the type. */
 const MAX_ATTEMPTS = 'jetfleet.max_attempts';
 const AFTER = 'jetfleet.after';
-/** How long what was read is believed. */
+/** How long what was read is told without reading again, and how long it is told while it is read again. */
 const FRESH_MS = 5_000;
+const STALE_MS = 60_000;
 
 export interface HandlerSetting {
   /** How often a job is attempted that does not say so itself. */
@@ -22,7 +23,7 @@ export class HandlerSettings {
   readonly #subjects: Subjects;
   #settings: ReadonlyMap<string, HandlerSetting> = new Map();
   #reading: Promise<void> | undefined;
-  #staleMs = Number.NEGATIVE_INFINITY;
+  #readAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(topology: Topology, subjects: Subjects) {
     this.#topology = topology;
@@ -41,20 +42,20 @@ export class HandlerSettings {
   }
 
   /**
-   * Reads them, unless that was done a moment ago. Only the first time is waited for: then those from before are told while they
-   * are read again. Who may not read them goes without. Never rejects.
+   * Reads them, unless that was done a moment ago. Those of the last minute are told while they are read again. Who may not read
+   * them goes without. Never rejects.
    */
   async know(): Promise<void> {
-    if (performance.now() < this.#staleMs) return;
-    const isFirst = this.#staleMs === Number.NEGATIVE_INFINITY;
+    const ageMs = performance.now() - this.#readAtMs;
+    if (ageMs < FRESH_MS) return;
     this.#reading ??= this.#read()
       // They stay as they were.
       .catch(() => {})
       .finally(() => {
         this.#reading = undefined;
-        this.#staleMs = performance.now() + FRESH_MS;
+        this.#readAtMs = performance.now();
       });
-    if (isFirst) await this.#reading;
+    if (ageMs > STALE_MS) await this.#reading;
   }
 
   /** Tells them, where they are not told already. */

@@ -88,11 +88,11 @@ export class Lanes {
       .catch((err) => logger.warn({ err, types }, 'cannot publish how often jobs are attempted'));
   }
 
-  /** Takes jobs of a type once its consumers are `ready`. A type is opened once, however often it is asked for. */
-  open(handler: RegisteredHandler, ready: Promise<unknown>): Promise<void> {
+  /** Takes jobs of a type once its consumers are ready. A type is opened once, however often it is asked for. */
+  open(handler: RegisteredHandler, ready: () => Promise<unknown>): Promise<void> {
     const { type } = handler;
     const { make, mayStart } = this.#options;
-    const opening = this.#opening.get(type) ?? ready.then(() => void this.#lanes.set(type, make(handler)));
+    const opening = this.#opening.get(type) ?? ready().then(() => void this.#lanes.set(type, make(handler)));
     this.#opening.set(type, opening);
     // What failed may be tried again by the next start.
     opening.catch(() => this.#opening.delete(type));
