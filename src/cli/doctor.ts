@@ -63,17 +63,13 @@ function configuredProvider(): GpuProvider | undefined {
 
 function show(findings: readonly Finding[], fixed: readonly Mended[]): void {
   if (findings.length === 0) note('nothing found');
-  for (const severity of ORDER) {
-    for (const finding of findings.filter((each) => each.severity === severity)) showOne(finding, fixed);
+  for (const finding of ORDER.flatMap((severity) => findings.filter((each) => each.severity === severity))) {
+    const { code, severity, target, message, fixable } = finding;
+    print(`${paint(STYLE[severity], severity.padEnd(8))} ${code}  ${plain(target)}`);
+    print(`         ${FINDINGS[code].explanation}`);
+    print(`         ${plain(message)}`);
+    const mended = fixed.find((each) => keyOf(each) === keyOf(finding));
+    if (mended) print(`         ${mended.ok ? 'fixed' : 'not fixed'}: ${plain(mended.result)}`);
+    else if (fixable) print(`         --fix ${FINDINGS[code].fix}`);
   }
-}
-
-function showOne(finding: Finding, fixed: readonly Mended[]): void {
-  const { code, severity, target, message, fixable } = finding;
-  print(`${paint(STYLE[severity], severity.padEnd(8))} ${code}  ${plain(target)}`);
-  print(`         ${FINDINGS[code].explanation}`);
-  print(`         ${plain(message)}`);
-  const mended = fixed.find((each) => keyOf(each) === keyOf(finding));
-  if (mended) print(`         ${mended.ok ? 'fixed' : 'not fixed'}: ${plain(mended.result)}`);
-  else if (fixable) print(`         --fix ${FINDINGS[code].fix}`);
 }

@@ -87,18 +87,13 @@ async function show(name: string, options: ShowOptions): Promise<void> {
   const { mermaid, svg, xstate, theme, json } = options;
   if (json && (mermaid || svg))
     throw usageError('--json does not go with --mermaid and --svg, which are no JSON');
-  const chart = builtInCharts().find(({ id }) => id === name) ?? (await askedFor(name, options));
+  await using queue = openExisting(options);
+  const chart = await findChart(queue, name);
   if (mermaid) print(chartToMermaid(chart));
   else if (svg) print(chartToSvg(chart, theme && { theme }));
   else if (xstate) print(JSON.stringify(chartToXState(chart), null, json ? 0 : 2));
   else if (json) printJson(chart);
   else print(chartText(chart));
-}
-
-async function askedFor(name: string, options: GlobalOptions): Promise<KnownChart> {
-  await using queue = openExisting(options);
-  // Awaited here, since the queue is closed when this returns.
-  return await findChart(queue, name);
 }
 
 /** The states, children under their parents, and every way from one to another. */

@@ -2,15 +2,12 @@ import { channel } from 'node:diagnostics_channel';
 import { endsTheWait, type InstanceCheck } from '../../machines/index.js';
 import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { WorkerHost } from '../worker/extension.js';
 import type { InstanceDirectory, KnownInstance } from './instance-directory.js';
 
 export interface WaitingMonitorsOptions {
   directory: InstanceDirectory;
-  /**
-   * Has a waiting job run in so many milliseconds instead of when it is due. False when it cannot be said yet: the job is
-   * still on its way into its wait.
-   */
-  reschedule: (jobId: string, inMs: number) => Promise<boolean>;
+  reschedule: WorkerHost['reschedule'];
   /** Longest pause between two reads of an instance. */
   pollIntervalMs: number;
   /** So many polls of their own all jobs make in a second. */
