@@ -49,11 +49,11 @@ describe.each([
   ['a retrying job that is due', record('retrying', { nextRunAt: dueIn(0) }), { seq: 11 }, 'CLAIM'],
   [
     'a retrying job within the clock skew',
-    record('retrying', { nextRunAt: dueIn(1_000) }),
+    record('retrying', { nextRunAt: dueIn(200) }),
     { seq: 11 },
     'CLAIM',
   ],
-  ['a retrying job that is not due', record('retrying', { nextRunAt: dueIn(1_001) }), { seq: 11 }, 'rearm'],
+  ['a retrying job that is not due', record('retrying', { nextRunAt: dueIn(201) }), { seq: 11 }, 'rearm'],
   ['a retrying job, by the message that failed', record('retrying', { nextRunAt: dueIn(-9) }), {}, 'rearm'],
   ['a retrying job without a due time', record('retrying'), { seq: 11 }, 'CLAIM'],
   ['a waiting job that is due', record('waiting', { nextRunAt: dueIn(0) }), { seq: 11 }, 'RESUME'],
