@@ -141,7 +141,8 @@ async function start(config: WorkerConfig): Promise<void> {
   });
   const provider = withFailpoints(config.sabotage ? sabotageProvider(config.sabotage, novita) : novita);
   const commit = { confirmTimeoutMs: 700 };
-  const lent = config.lent ? await connect({ servers, name }) : undefined;
+  // It may be asked for while the broker is away.
+  const lent = config.lent ? await connect({ servers, name, waitOnFirstConnect: true }) : undefined;
   const queue = new JobQueueService({
     ...(lent ? { connection: lent } : { servers }),
     ...(config.credsFile && { credsFile: config.credsFile }),
