@@ -67,7 +67,7 @@ export function checkedProvider(
     const ended = new AbortController();
     let instances: AsyncIterator<Instance> | undefined;
     try {
-      for (let shown = 0; shown < maxListed; shown++) {
+      for (let shown = 0; shown <= maxListed; shown++) {
         const step = await within('list', signal, async () => {
           instances ??= provider.list(filter, guarded(ended.signal))[Symbol.asyncIterator]();
           return instances.next();

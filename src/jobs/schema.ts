@@ -38,8 +38,11 @@ export function answersAtOnce(schema: z.ZodType): void {
 
 /** Whether a schema of zod says so, or has no refinement, transform or other function of its user in it. */
 function isAtOnce(schema: z.ZodType): boolean {
-  const known = atOnce.get(schema) ?? hasNoFunction(schema);
-  atOnce.set(schema, known);
+  let known = atOnce.get(schema);
+  if (known === undefined) {
+    known = hasNoFunction(schema);
+    atOnce.set(schema, known);
+  }
   return known;
 }
 
@@ -47,7 +50,9 @@ function hasNoFunction(value: unknown, seen = new Set<unknown>()): boolean {
   if (typeof value === 'function') return false;
   if (typeof value !== 'object' || value === null || seen.has(value)) return true;
   seen.add(value);
-  const { _zod } = value as { _zod?: { def: object } };
+  const { _zod } = value as { _zod?: { def: { check?: unknown } } };
+  // The function of `superRefine` and of `check` stands beside the definition.
+  if (_zod?.def.check === 'custom') return false;
   // `when` is zod's own: whether a check is made at all.
   return Object.entries(_zod?.def ?? value).every(
     ([key, each]) => key === 'when' || hasNoFunction(each, seen),

@@ -68,6 +68,10 @@ describe('a payload schema', () => {
     ['a refinement throws', z.object({ a: z.number() }).refine(fails)],
     ['a preprocessor throws', z.preprocess(fails, z.any())],
     ['an async refinement rejects', z.any().refine(() => Promise.reject(new TypeError('schema is broken')))],
+    [
+      'an async superRefine rejects',
+      z.any().superRefine(() => Promise.reject(new TypeError('schema is broken'))),
+    ],
     ['an async transform throws later', z.any().transform(() => delay(5).then(fails))],
     [
       'it gives no answer',
@@ -93,6 +97,11 @@ describe('a payload schema', () => {
       error: { code: 'JETFLEET_PAYLOAD_INVALID', retryable: false },
     });
     expect(job.error?.message).toMatch(/^the schema of demo_\d+ failed on the payload: /);
+  });
+
+  test('with nothing async but a superRefine is waited for', async () => {
+    const schema = z.object({ a: z.number() }).superRefine(() => delay(5));
+    expect(await endOf({ payload: schema, handler } as never)).toMatchObject({ state: 'completed' });
   });
 
   test('with async refinements and transforms is waited for', async () => {

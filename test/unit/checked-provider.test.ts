@@ -152,6 +152,11 @@ test('what does not have the prefix is no part of a list', async () => {
   expect(await collect(provider.list({ namePrefix: 'jetfleet-' }))).toEqual([INSTANCE]);
 });
 
+test('a list of as many as may be is whole', async () => {
+  const provider = providerThat(() => INSTANCE);
+  expect(await collect(checkedProvider(provider, undefined, undefined, 1).list())).toEqual([INSTANCE]);
+});
+
 test('a list that repeats itself for ever ends', async () => {
   const provider = providerThat(() => INSTANCE);
   provider.list = () => ({
