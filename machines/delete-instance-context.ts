@@ -4,7 +4,14 @@ import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import type { FoundInstance } from './create-instance-context.js';
 import { isProven, type Repeated, readAgain, retryDelayMs } from './repeated.js';
-import { emptyInput, type RunInput } from './run-input.js';
+import { emptyInput, type RunInput, thrown } from './run-input.js';
+
+/** As a transition of `onError`: what was found is not ours to touch. */
+export const onNotOurs = {
+  guard: { type: 'isNotOurs', params: thrown },
+  target: 'failed',
+  actions: { type: 'noteRefused', params: thrown },
+} as const;
 
 /** What one poll leaves for the next. */
 export interface DeleteCheckpoint {

@@ -10,6 +10,7 @@ import {
   isNotOurs,
   notDeleted,
   noted,
+  onNotOurs,
   refused,
   snoozed,
 } from './delete-instance-context.js';
@@ -43,11 +44,6 @@ const looked = ({ event }: { event: { output: FoundInstance[] } }): Looked => ({
 export function deleteInstanceChart(settings: DeleteInstanceSettings = {}) {
   const { verifyIntervalMs = 2_000, settleMs = 10_000, giveUpAfterMs = 86_400_000 } = settings;
   const noteLook = { type: 'noteLook', params: looked } as const;
-  const onNotOurs = {
-    guard: { type: 'isNotOurs', params: thrown },
-    target: 'failed',
-    actions: { type: 'noteRefused', params: thrown },
-  } as const;
   const onError = [
     { guard: 'overdue', target: 'failed', actions: { type: 'noteError', params: thrown } },
     { target: 'snoozed', actions: { type: 'snoozeAfterError', params: thrown } },

@@ -2,7 +2,7 @@ import { assign, setup } from 'xstate';
 import type { MonitorInstancePayload } from '../src/instances/schemas.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
-import { isNotOurs, refused } from './delete-instance-context.js';
+import { isNotOurs, onNotOurs, refused } from './delete-instance-context.js';
 import {
   actorInput,
   contextOf,
@@ -63,24 +63,16 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, verifyIntervalMs = 2_000, settleMs = 10_000 } = settings;
   const { deleteGraceMs = 1_200_000, transientGraceMs = 60_000 } = settings;
   const note = { type: 'noteCheck', params: checked } as const;
-  const whileAbsent = {
-    guard: { type: 'isGone', params: checked },
-    target: 'snoozed',
-    actions: [note, 'snoozeUntilVerified'],
-  } as const;
+  const verify = { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] } as const;
+  const whileAbsent = { guard: { type: 'isGone', params: checked }, ...verify } as const;
   const whileThere = [
     { guard: 'removalOverdue', target: 'failed', actions: { type: 'noteStillThere', params: checked } },
-    { target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
+    verify,
   ] as const;
   const onUnverified = [
     { guard: 'removalOverdue', target: 'failed', actions: { type: 'noteNotDeleted', params: thrown } },
     { target: 'snoozed', actions: { type: 'snoozeRemoval', params: thrown } },
   ] as const;
-  const onNotOurs = {
-    guard: { type: 'isNotOurs', params: thrown },
-    target: 'failed',
-    actions: { type: 'noteRefused', params: thrown },
-  } as const;
 
   return setup({
     types: {
@@ -192,14 +184,10 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
               target: 'failed',
               actions: { type: 'noteBroken', params: checked },
             },
-            {
-              guard: { type: 'isBroken', params: checked },
-              target: 'snoozed',
-              actions: [note, 'snoozeUntilVerified'],
-            },
+            { guard: { type: 'isBroken', params: checked }, ...verify },
             { guard: { type: 'isReady', params: checked }, target: 'completed', actions: 'noteReady' },
             { guard: 'provenLate', target: 'applyingTimeout', actions: note },
-            { guard: 'overdue', target: 'snoozed', actions: [note, 'snoozeUntilVerified'] },
+            { guard: 'overdue', ...verify },
             { target: 'snoozed', actions: [note, { type: 'snoozeUntilNextPoll', params: checked }] },
           ],
           onError: [

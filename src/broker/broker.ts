@@ -195,7 +195,7 @@ export class Broker {
     const { seq } = stored;
     let record = this.recordOf(stored);
     if (record) return { record, seq };
-    // A stranger's message among a job's events must not stop the job: what the last record says still holds.
+    // A foreign message among a job's events must not stop the job: the last record still holds.
     for await (const event of this.read.walk(stream, filter, 1, EVENTS_PAGE))
       record = this.recordOf(event) ?? record;
     return record ? { record, seq } : { seq };

@@ -1,5 +1,5 @@
 /** The jobs of the demo, and what must become of each. */
-import { type NatsConnection, headers as natsHeaders } from '../broker/connection/connection.js';
+import { headers as natsHeaders } from '../broker/connection/connection.js';
 import { instanceNameStem, type Simulator } from '../gpu/index.js';
 import type { JobQueueService } from '../jetfleet.js';
 import type { JobState, JobStatus } from '../jobs/vocabulary.js';
@@ -75,11 +75,7 @@ export function instance(instanceId: string) {
 }
 
 /** Adds every job, and says what must become of them. */
-export async function addJobs(
-  queue: JobQueueService,
-  connection: NatsConnection,
-  hooks: string,
-): Promise<Plan> {
+export async function addJobs(queue: JobQueueService, hooks: string): Promise<Plan> {
   const webhookUrl = `${hooks}/instances`;
   const create = 'create_instance';
   await queue.addJob(create, { ...instance('notebook'), webhookUrl }, 'normal', { id: 'notebook' });
@@ -99,6 +95,7 @@ export async function addJobs(
   await queue.addJob('monitor_instance', gone, 'low', { id: 'gone' });
 
   // From here on as any other language would do it: a NATS client, and bare subjects.
+  const { connection } = await queue.broker();
   const headers = natsHeaders();
   headers.set(Header.WEBHOOK_URL, webhookUrl);
   const publish = async (subject: string, payload: object) => {
@@ -106,7 +103,9 @@ export async function addJobs(
       timeout: PUBLISH_MS,
       headers,
     });
-    return answer.json<{ seq: number }>().seq;
+    const { seq, error } = answer.json<{ seq?: number; error?: { description: string } }>();
+    if (seq === undefined) throw new Error(`${subject}: ${error?.description}`);
+    return seq;
   };
   await publish('jobs.high.create_instance.order-42', instance('order-42'));
   const sequence = await publish('jobs.low.create_instance', instance('nameless'));

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { openConnection } from '../broker/connection/connection.js';
 import { type EmbeddedServer, startEmbeddedServer } from '../embedded/index.js';
 import { createNovitaProvider, type Simulator, startSimulator } from '../gpu/index.js';
 import { instanceNameStem } from '../gpu/instance-name.js';
@@ -93,9 +92,7 @@ async function runDemo(stream: NodeJS.WriteStream): Promise<Verdict> {
       screen.progress(ended.add(record.id).size);
       if (ended.size === total) onAllEnded();
     });
-    const connection = await openConnection({ servers: server.url, env: {} });
-    const plan = await addJobs(queue, connection, receiver.url);
-    await connection.close();
+    const plan = await addJobs(queue, receiver.url);
     await worker.start();
     await atMost(DEADLINE_MS, allEnded);
     await events.close();

@@ -186,17 +186,8 @@ function brokerOptions(): Option[] {
 /** What the flags say; the environment decides over the rest. */
 function connectOptions(flags: BrokerFlags): ConnectOptions {
   const { natsUrl, user, password, token, nkey, creds, tlsCa, tlsCert, tlsKey, inboxPrefix } = flags;
-  return {
-    ...defined({ servers: natsUrl }),
-    ...notEmpty({ user, password, token, nkey, credsFile: creds, inboxPrefix }),
-    tls: notEmpty({ caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey }),
-  };
-}
-
-function notEmpty<T extends Record<string, string | undefined>>(flags: T) {
-  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value)) as {
-    [K in keyof T]?: string;
-  };
+  const tls = defined({ caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey });
+  return defined({ servers: natsUrl, user, password, token, nkey, credsFile: creds, inboxPrefix, tls });
 }
 
 /** For a command that brings its own broker: the flags that name another one are not shown, and refused. */

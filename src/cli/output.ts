@@ -60,7 +60,7 @@ export function paintStatus(status: JobStatus, text: string, stream?: Stream): s
   return paint(STATUS_STYLE[status], text, stream);
 }
 
-/** Text of a stranger's machine without what would steer a terminal. */
+/** Text without the characters that would steer a terminal. */
 export function plain(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�');
 }

@@ -57,7 +57,7 @@ export function serverCommand(program: Command): void {
 async function serve(options: ServerCommandOptions): Promise<void> {
   const logger = cliLogger('info');
   const { httpHost: host, httpPort: port, environment, drainDelay } = options;
-  // Other commands shall not wait for a web server to load.
+  // Loaded here, so that other commands do not wait for a web server.
   const { parseTokens, startHttpServer } = await import('../http/index.js');
   const tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { ValidationError } from '../jobs/errors.js';
+import { invalidOption, type ValidationError } from '../jobs/errors.js';
 import { assertArray } from '../jobs/options.js';
 
 /** Who may do what: each role may also do what the one before may. */
@@ -83,5 +83,5 @@ function digestOf(text: string): Buffer {
 }
 
 function invalid(why: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', `the tokens of the HTTP API: ${why}`);
+  return invalidOption(`the tokens of the HTTP API: ${why}`);
 }

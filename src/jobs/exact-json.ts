@@ -70,14 +70,14 @@ function keysIn(value: unknown, levels: number): number {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @throws ValidationError `JETFLEET_BODY_NOT_UTF8`, with an excerpt where one is made */
-export function decodeUtf8(data: Uint8Array, excerptOf?: (data: Uint8Array) => string): string {
+/** @throws ValidationError `JETFLEET_BODY_NOT_UTF8`, with what `excerpt` makes of the bytes */
+export function decodeUtf8(data: Uint8Array, excerpt?: (data: Uint8Array) => string): string {
   try {
     return utf8.decode(data);
   } catch (cause) {
     throw new ValidationError('JETFLEET_BODY_NOT_UTF8', 'the body is not valid UTF-8; send JSON as UTF-8', {
       cause,
-      ...(excerptOf && { excerpt: excerptOf(data) }),
+      excerpt: excerpt?.(data),
     });
   }
 }

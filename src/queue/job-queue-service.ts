@@ -113,11 +113,11 @@ export class JobQueueService extends QueueConnection {
     options: JobOptions,
     definition?: JobDefinition,
   ): Promise<AddedJob> {
-    const isTimeKnown = this.isConnected !== undefined;
     const job = checkJob(this.known, type, payload, priority, options, this.now());
-    const given = { ...options };
+    // Until the queue is connected, the broker's time is not known.
+    const early = this.isConnected === undefined ? { ...options } : undefined;
     const add = (broker: Broker) => {
-      if (!isTimeKnown) setTimes(job, given, broker.clock.now());
+      if (early) setTimes(job, early, broker.clock.now());
       return addChecked(broker, job);
     };
     return this.use(add, definition && (() => assertPayloadOf(definition, job.body)));

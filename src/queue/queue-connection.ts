@@ -202,9 +202,11 @@ export abstract class QueueConnection implements AsyncDisposable {
     this.#underWay++;
     try {
       const opening = this.broker();
-      // It is waited for once the check is passed; until then Node would take its failure for one that nobody handles.
-      if (check) opening.catch(() => {});
-      await check?.();
+      if (check) {
+        // It is waited for once the check is passed; until then Node would take its failure for one that nobody handles.
+        opening.catch(() => {});
+        await check();
+      }
       return await work(await opening);
     } finally {
       this.#end();

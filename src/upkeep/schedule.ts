@@ -34,7 +34,11 @@ export class Schedule {
     return this.#isStopped;
   }
 
-  /** The first pause defaults to one like any other. @param mostMs how long others may put off the first round */
+  /**
+   * Begins the rounds.
+   * @param pauseMs before the first one; defaults to a pause like any other
+   * @param mostMs how long others may put it off
+   */
   start(pauseMs = this.#options.pauseMs(), mostMs = Number.POSITIVE_INFINITY): void {
     if (this.#timer) return;
     this.#latestMs = performance.now() + mostMs;

@@ -1,6 +1,6 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
-import { ValidationError } from '../jobs/errors.js';
+import { invalidOption, ValidationError } from '../jobs/errors.js';
 import { webhookUrlFault } from '../jobs/webhook-url.js';
 
 /** Which endpoints webhooks may go to. The default is the public internet over https, and nothing else. */
@@ -151,10 +151,7 @@ function parseAllowedHost(entry: string): string {
   const text = isIPv6(entry) ? `[${entry}]` : entry;
   const [, name = '', port] = /^(\[[^\]]+\]|[^:/?#@\\\s]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
   if (!URL.canParse(`http://${name}`)) {
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `${JSON.stringify(entry)} in allowHosts is neither a host nor host:port`,
-    );
+    throw invalidOption(`${JSON.stringify(entry)} in allowHosts is neither a host nor host:port`);
   }
   const host = hostOf(new URL(`http://${name}`));
   return port === undefined ? host : `${host}:${Number(port)}`;

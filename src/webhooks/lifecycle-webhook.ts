@@ -2,6 +2,7 @@ import { createInstance, monitorInstance } from '../instances/jobs.js';
 import { defined } from '../jobs/defined.js';
 import type { NextJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { textField } from '../jobs/text-field.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { webhookUrlFault } from '../jobs/webhook-url.js';
 import { sendWebhook, WEBHOOK_MAX_ATTEMPTS } from './jobs.js';
@@ -55,15 +56,16 @@ export interface JobWebhook {
  * URL was given, or it is a completed `create_instance`, whose monitor job reports for the whole operation. So an operation
  * has one terminal webhook. The same record gives the same bytes and the same id, so a worker may repeat it.
  *
- * Of `create_instance` and `monitor_instance`, `payload.webhookUrl` comes before the record's; one that cannot be used counts as missing, since the job has failed for
- * it already. Neither is there a webhook for a job that failed because the worker may not deliver to its URL.
+ * Of `create_instance` and `monitor_instance`, `payload.webhookUrl` comes before the record's; one that cannot be used counts as
+ * missing, since the job has failed for it already. Neither is there a webhook for a job that failed because the worker may
+ * not deliver to its URL.
  */
 export function lifecycleWebhook(record: JobRecord): NextJob[] {
   const { type, error } = record;
   if (!isTerminal(record.status) || error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return [];
   const isOfInstance = type === createInstance.type || type === monitorInstance.type;
   // What a payload of another type calls `webhookUrl` is its handler's own.
-  const urls = [isOfInstance ? asObject(record.payload).webhookUrl : undefined, record.webhookUrl];
+  const urls = [isOfInstance ? textField(record.payload, 'webhookUrl') : undefined, record.webhookUrl];
   const url = urls.find(isUsable);
   if (url === undefined) return [];
   const body = isOfInstance ? aboutInstance(record) : aboutJob(record);
@@ -92,15 +94,12 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
   const isCreate = record.type === createInstance.type;
   if (isCreate && end === 'completed') return undefined;
   const status = isCreate ? 'failed' : OF_MONITOR[end];
-  const payload = asObject(record.payload);
-  const { timestamp, ...ended } = endFacts(record, payload.startTime, record.createdAt);
-  const instanceId = firstText(payload.instanceId);
+  const { payload, result, checkpoint } = record;
+  const { timestamp, ...ended } = endFacts(record, textField(payload, 'startTime'), record.createdAt);
+  const instanceId = textField(payload, 'instanceId') || undefined;
   // A create that failed after its instance was made knows the instance from what it left behind.
-  const novitaInstanceId = firstText(
-    payload.novitaInstanceId,
-    asObject(record.result).novitaInstanceId,
-    asObject(record.checkpoint).novitaInstanceId,
-  );
+  const ids = [payload, result, checkpoint].map((each) => textField(each, 'novitaInstanceId'));
+  const novitaInstanceId = ids.find(Boolean);
   return {
     type: `instance.${status}`,
     timestamp,
@@ -115,9 +114,9 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
 }
 
 /** @param starts times from which the operation is counted, the first that can be read */
-function endFacts({ finishedAt, updatedAt, error }: JobRecord, ...starts: unknown[]) {
+function endFacts({ finishedAt, updatedAt, error }: JobRecord, ...starts: (string | undefined)[]) {
   const timestamp = finishedAt ?? updatedAt;
-  const times = starts.map((value) => (typeof value === 'string' ? Date.parse(value) : Number.NaN));
+  const times = starts.map((start) => Date.parse(start ?? ''));
   const fromMs = times.find((time) => !Number.isNaN(time)) ?? Number.NaN;
   const elapsedTime = Math.max(0, Date.parse(timestamp) - fromMs);
   return {
@@ -129,12 +128,4 @@ function endFacts({ finishedAt, updatedAt, error }: JobRecord, ...starts: unknow
 
 function isUsable(value: unknown): value is string {
   return webhookUrlFault(value) === undefined;
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function firstText(...values: unknown[]): string | undefined {
-  return values.find((value): value is string => typeof value === 'string' && value !== '');
 }

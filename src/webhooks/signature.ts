@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { JetfleetError, ValidationError } from '../jobs/errors.js';
+import { invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
 
 const PREFIX = 'whsec_';
@@ -67,13 +67,10 @@ export function signWebhook(message: {
     );
   }
   if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
-    throw new ValidationError(
-      'JETFLEET_OPTION_INVALID',
-      `webhook timestamp ${timestamp} must be whole seconds since 1970`,
-    );
+    throw invalidOption(`webhook timestamp ${timestamp} must be whole seconds since 1970`);
   }
   if (secrets.length === 0) {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', 'signing a webhook takes at least one secret');
+    throw invalidOption('signing a webhook takes at least one secret');
   }
   const signatures = secrets.map((secret) => `v1,${hmac(secret, id, timestamp, body).toString('base64')}`);
   return {
@@ -126,7 +123,7 @@ export function verifyWebhook(received: {
 }): { id: string; timestamp: number } {
   const { headers, body, secrets, toleranceSeconds = 300, now = Date.now } = received;
   if (secrets.length === 0) {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', 'verifying a webhook takes at least one secret');
+    throw invalidOption('verifying a webhook takes at least one secret');
   }
   const id = header(headers, 'webhook-id');
   const timestamp = readTimestamp(header(headers, 'webhook-timestamp'));

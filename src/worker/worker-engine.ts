@@ -156,7 +156,7 @@ export class WorkerEngine {
   /** Takes no more jobs, or takes them again, as somebody else than its owner has ordered. */
   async #obey(drain: boolean): Promise<void> {
     if (drain) await this.#pause();
-    else if (this.state === 'paused' && !this.#isHeld) await this.start();
+    else if (!this.#isHeld) await this.start();
   }
 
   async #pause(): Promise<void> {

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -163,7 +163,7 @@ describe('workers', () => {
     await vi.waitFor(() => expect(worker?.state).toBe('paused'));
     await worker?.stop();
     await drainWorker(queue, 'w 2', false);
-    await setTimeout(150);
+    await delay(150);
     expect(worker?.state).toBe('paused');
     await worker?.start();
     await fleet.waitForJob(await queue.addJob('demo', null), 'completed');

@@ -5,8 +5,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { sweptInstances } from '../../src/instances/check-instances.js';
-import type { ResourceCheckOf } from '../../src/upkeep/sweeper.js';
-import { Sweeper } from '../../src/upkeep/sweeper.js';
+import { type ResourceCheckOf, Sweeper } from '../../src/upkeep/sweeper.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 

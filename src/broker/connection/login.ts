@@ -7,7 +7,7 @@ import {
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption, ValidationError } from '../../jobs/errors.js';
 import type { UserInfo } from './server-urls.js';
 
 export interface LoginOptions {
@@ -178,10 +178,11 @@ function renewing(path: string, what: string, read: (text: string) => Authentica
 export function assertPath(name: string, value: unknown): asserts value is string {
   const isPath = typeof value === 'string' && value.length <= MAX_PATH_LENGTH && !CONTENTS.test(value);
   if (isPath) return;
-  const why = `${name} must be the path of a file; it is not shown, since it may hold what the file should`;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', why);
+  throw invalidOption(
+    `${name} must be the path of a file; it is not shown, since it may hold what the file should`,
+  );
 }
 
 function invalid(why: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', `credentials for NATS: ${why}`);
+  return invalidOption(`credentials for NATS: ${why}`);
 }

@@ -86,7 +86,7 @@ export class Notices {
     send(this.#connection, [{ subject, data: JSON.stringify(body) }]);
   }
 
-  /** Hears what is told on a subject, by this process too, up to `maxBytes`; returns how to stop. */
+  /** Listens on a subject, also to this process, and drops messages over `maxBytes`; returns how to stop. */
   hear(subject: string, listener: (body: NoticeBody) => void, maxBytes = MAX_NOTICE_BYTES): () => void {
     const onMessage = ({ data }: Msg) => {
       if (data.length <= maxBytes) listener(readObject(data));

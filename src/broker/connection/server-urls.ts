@@ -1,6 +1,6 @@
 /** The addresses of NATS servers, as users write them. */
 import { isIP } from 'node:net';
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption, type ValidationError } from '../../jobs/errors.js';
 
 /** What stands before the `@` of a URL: a user and a password, or one token. */
 export type UserInfo = { user: string; password: string } | { token: string };
@@ -33,7 +33,7 @@ const HOST = /^[\p{L}\p{N}_]([\p{L}\p{N}._-]*[\p{L}\p{N}_.])?$/u;
  */
 export function parseServers(servers: string | readonly string[]): ServerList {
   if (typeof servers !== 'string' && !Array.isArray(servers))
-    throw invalid('the NATS servers must be a text or a list of texts');
+    throw invalidOption('the NATS servers must be a text or a list of texts');
   const texts = typeof servers === 'string' ? servers.split(',') : [...(servers as readonly string[])];
   // A password with a comma in it is cut in two: then any part may hold a piece of it.
   const mayShow = !texts.some((text) => typeof text === 'string' && text.includes('@'));
@@ -41,12 +41,12 @@ export function parseServers(servers: string | readonly string[]): ServerList {
   const infos = addresses.flatMap(({ userInfo }) => (userInfo ? [userInfo] : []));
   const [userInfo] = infos;
   if (infos.some((info) => JSON.stringify(info) !== JSON.stringify(userInfo))) {
-    throw invalid(
+    throw invalidOption(
       'the NATS servers have different credentials in their URLs; all servers of a list get the same',
     );
   }
   if (addresses.length === 0)
-    throw invalid('the list of NATS servers is empty; leave it out for the default');
+    throw invalidOption('the list of NATS servers is empty; leave it out for the default');
   return {
     servers: addresses.map(({ server }) => server),
     tls: addresses.some(({ tls }) => tls),
@@ -121,10 +121,6 @@ class Refusal {
 
   because(why: string): ValidationError {
     const hint = this.#isCut ? '; write a comma in a password as %2C' : '';
-    return invalid(`${this.#name}: ${why}${hint}`);
+    return invalidOption(`${this.#name}: ${why}${hint}`);
   }
-}
-
-function invalid(message: string): ValidationError {
-  return new ValidationError('JETFLEET_OPTION_INVALID', message);
 }

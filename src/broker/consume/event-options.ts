@@ -1,6 +1,6 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import { isJobId } from '../../jobs/job-id.js';
 import { checkedTime, checkInteger } from '../../jobs/numbers.js';
@@ -62,8 +62,7 @@ export function checkEventOptions(options: EventOptions): void {
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be the name of a durable consumer */
 export function assertDurable(durable: string): void {
   if (typeof durable === 'string' && DURABLE.test(durable)) return;
-  const why = `durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', why);
+  throw invalidOption(`durable ${excerptOf(durable)} must be 1 to 128 of A-Z a-z 0-9 _ -`);
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that can match nothing */
@@ -71,7 +70,7 @@ export function assertFilter(filter: EventFilter): void {
   assertOptions('filter', filter, EVENT_FILTER);
   const { type, status, id } = filter;
   const refuse = (what: string) => {
-    throw new ValidationError('JETFLEET_OPTION_INVALID', `event filter: ${what}`);
+    throw invalidOption(`event filter: ${what}`);
   };
   const types = type === undefined ? ['any'] : [type].flat();
   const statuses = status === undefined ? ['pending'] : [status].flat();

@@ -1,5 +1,5 @@
 /** What goes into a commit log, and how it may be set. */
-import { ValidationError } from '../../jobs/errors.js';
+import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import { checkInteger } from '../../jobs/numbers.js';
 import { assertOptions } from '../../jobs/options.js';
@@ -84,8 +84,7 @@ export type ServerSync = 'always' | 'periodic';
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless it is `always`, `periodic` or undefined */
 export function checkSync(value: unknown): asserts value is ServerSync | undefined {
   if (value === undefined || value === 'always' || value === 'periodic') return;
-  const message = `sync (JETFLEET_SYNC) must be always or periodic, got ${excerptOf(value)}`;
-  throw new ValidationError('JETFLEET_OPTION_INVALID', message);
+  throw invalidOption(`sync (JETFLEET_SYNC) must be always or periodic, got ${excerptOf(value)}`);
 }
 
 /**

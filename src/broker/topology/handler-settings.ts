@@ -6,7 +6,7 @@ import type { Topology } from './topology.js';
 /** What a worker says of its handler on the consumers of its type, for processes that do not know the type. */
 const MAX_ATTEMPTS = 'jetfleet.max_attempts';
 const AFTER = 'jetfleet.after';
-/** How long what was read is told without reading again, and how long it is told while it is read again. */
+/** So old, settings are read again; so old, that read is waited for. */
 const FRESH_MS = 5_000;
 const STALE_MS = 60_000;
 
@@ -42,8 +42,8 @@ export class HandlerSettings {
   }
 
   /**
-   * Reads them, unless that was done a moment ago. Those of the last minute are told while they are read again. Who may not read
-   * them goes without. Never rejects.
+   * Reads them, unless that was done a moment ago. Settings of the last minute are given meanwhile. Who may not read them gets none.
+   * Never rejects.
    */
   async know(): Promise<void> {
     const ageMs = performance.now() - this.#readAtMs;

@@ -62,10 +62,7 @@ export const novitaInstanceListSchema = z
   .transform(({ instances, total }) => ({ instances: instances ?? [], total }));
 
 /** An element of a list: there whatever its status says, and undefined when not even its id can be read. */
-export const listedInstanceSchema = novitaInstanceSchema
-  .extend({ status: z.string().catch('') })
-  .optional()
-  .catch(undefined);
+export const listedInstanceSchema = readable(novitaInstanceSchema.extend({ status: z.string().catch('') }));
 
 /** What stop and delete answer: nothing, or an object of no interest. */
 export const novitaActionSchema = z.looseObject({}).nullable();

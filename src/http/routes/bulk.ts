@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
+import { inParts } from '../../jobs/in-parts.js';
 import type { JobStatus } from '../../jobs/vocabulary.js';
 import type { JobFilter } from '../../queue/list/job-filter.js';
 import { jobIdSchema, prioritySchema, statusSchema, timeSchema, typeSchema } from '../job-schemas.js';
@@ -91,14 +92,11 @@ async function findJobs(
 async function changeAll(ids: string[], change: (id: string) => Promise<unknown>) {
   const done: string[] = [];
   const failed: { id: string; code: string; detail: string }[] = [];
-  for (let start = 0; start < ids.length; start += PARALLEL) {
-    const some = ids.slice(start, start + PARALLEL);
-    const problems = await Promise.all(some.map((id) => change(id).then(() => undefined, problemOf)));
-    for (const [index, id] of some.entries()) {
-      const problem = problems[index];
-      if (problem) failed.push({ id, code: problem.code, detail: problem.detail });
-      else done.push(id);
-    }
+  const problems = await inParts(ids, PARALLEL, (id) => change(id).then(() => undefined, problemOf));
+  for (const [index, id] of ids.entries()) {
+    const problem = problems[index];
+    if (problem) failed.push({ id, code: problem.code, detail: problem.detail });
+    else done.push(id);
   }
   return { done, failed };
 }

@@ -68,8 +68,8 @@ async function sendAll(feed: Awaited<ReturnType<Routes['queue']['feed']>>, to: E
       if (to.signal.aborted) break;
     }
   } finally {
+    // Which closes the feed too.
     to.end();
-    await feed.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { defined } from '../../jobs/defined.js';
 import { JetfleetError, type JobErrorInfo } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { shownJob } from '../../jobs/shown-job.js';
+import { textField } from '../../jobs/text-field.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import type { RecordedTransition } from '../../queue/job-history.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
@@ -105,14 +106,24 @@ export function webhookRoutes(routes: Routes): void {
 /** A `send_webhook` job as a delivery, without secrets. */
 function deliveryOf(record: JobRecord) {
   const job = shownJob(record);
-  const { id, parentId, status, state, attempt, maxAttempts, createdAt, updatedAt, nextRunAt, error } = job;
-  const { url, payload } = asObject(job.payload);
-  const event = asObject(payload).type;
+  const {
+    id,
+    parentId,
+    status,
+    state,
+    attempt,
+    maxAttempts,
+    createdAt,
+    updatedAt,
+    nextRunAt,
+    error,
+    payload,
+  } = job;
   return defined({
     id,
     parentId,
-    url: typeof url === 'string' ? url : '',
-    event: typeof event === 'string' ? event : undefined,
+    url: textField(payload, 'url') ?? '',
+    event: textField(Object(payload).payload, 'type'),
     status,
     state,
     attempt,
@@ -127,7 +138,7 @@ function deliveryOf(record: JobRecord) {
 
 /** With what was sent, and each attempt. */
 function wholeDeliveryOf(job: JobRecord, history: readonly RecordedTransition[]) {
-  const { payload, headers } = asObject(shownJob(job).payload);
+  const { payload, headers } = Object(shownJob(job).payload) as Record<string, unknown>;
   return {
     ...deliveryOf(job),
     payload: payload ?? null,
@@ -153,8 +164,4 @@ function attemptOf(record: JobRecord) {
 
 function responseOf({ result }: JobRecord) {
   return response.safeParse(result).data;
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -34,7 +34,7 @@ export function workerRoutes(routes: Routes): void {
     method: 'get',
     path: '/api/v1/workers',
     tag,
-    summary: 'The workers that answer within half a second',
+    summary: 'The workers that answer within two seconds',
     role: 'observer',
     answers: { 200: { description: 'By name', schema: z.object({ workers: z.array(workerSchema) }) } },
     handle: async ({ c }) => c.json({ workers: await listWorkers(queue) }),

@@ -39,7 +39,7 @@ const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 export async function startStatelyInspector(options: StatelyInspectorOptions): Promise<StatelyInspector> {
   const { queue, port = 0, host = '127.0.0.1', allowedOrigins = [] } = options;
   await queue.connect();
-  // Loaded here: whoever wants a chart or a command line shall not wait for it.
+  // Loaded here, so that a chart or a command line does not wait for it.
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({
     host,

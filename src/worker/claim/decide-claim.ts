@@ -7,7 +7,7 @@ export interface ClaimInput {
   seq: number;
   /** Whether the message was handed out before: then its earlier holder has fallen silent, or let go of it. */
   redelivered: boolean;
-  /** The job's last event, if it has any; without a record when only a stranger wrote there. */
+  /** The job's last event, if it has any; without a record when only a foreign producer wrote there. */
   last: { record?: JobRecord; seq: number } | undefined;
   nowMs: number;
 }

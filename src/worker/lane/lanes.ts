@@ -56,7 +56,10 @@ export class Lanes {
     return [...this.#lanes.values()].flatMap((lane) => lane.trimSources);
   }
 
-  /** @returns the types that cannot start; BrokerError `JETFLEET_CONSUMER_LIMIT` is thrown when none can */
+  /**
+   * @returns the types that cannot start
+   * @throws BrokerError `JETFLEET_CONSUMER_LIMIT` when none can
+   */
   async ensure(types: readonly string[]): Promise<string[]> {
     const { broker, onConsumersMade, logger } = this.#options;
     const { topology } = await broker();

@@ -47,7 +47,7 @@ function delayOf(
   return Math.min(retryDelayMs(attempt, retry, error?.retryAfterMs), MAX_DELAY_MS);
 }
 
-/** What follows from a job here is asked by what anybody else would read of it. */
+/** Checkpoint and result as the record stores them, so that `after` of a type is given what any reader sees. */
 function asStored(transition: Transition, before: JobRecord): Transition {
   const { checkpoint, outcome } = transition;
   const isLeft = outcome?.kind === 'completed' && outcome.result !== undefined;

@@ -66,13 +66,11 @@ export class Attempt {
 
   begin(): void {
     this.isUnderWay = true;
-    const { watchers } = this.#services;
-    const { id } = this.#job.record;
-    if (this.#claimed.handler.run.kind === 'function' && !watchers.watch(id)) {
+    const inspect = this.#services.watchers.observer(this.#job.record.id);
+    if (this.#claimed.handler.run.kind === 'function' && !inspect) {
       this.#follow();
       return;
     }
-    const inspect = watchers.observer(id);
     this.#isObserved = inspect !== undefined;
     this.#startActor(inspect);
   }
