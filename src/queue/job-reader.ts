@@ -1,0 +1,163 @@
+import type { Broker } from '../broker/broker.js';
+import type { EventHandler, EventSubscription } from '../broker/consume/event-consumer.js';
+import type { EventFeed } from '../broker/consume/event-feed.js';
+import type { EventFilter, EventOptions } from '../broker/consume/event-options.js';
+import {
+  assertDefinition,
+  checkedResult,
+  type JobDefinition,
+  type JobTypes,
+  type TypedRecord,
+} from '../jobs/define-job.js';
+import { JobFailedError } from '../jobs/errors.js';
+import { assertJobId } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { assertOptions } from '../jobs/options.js';
+import { type RecordedTransition, readHistory } from './job-history.js';
+import { findJob, findVersion, type JobVersion } from './job-lookup.js';
+import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
+import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
+import { KnownIds } from './list/known-ids.js';
+import { listJobs } from './list/list-jobs.js';
+import { QueueConnection } from './queue-connection.js';
+import { type EventConsumerLag, readEventLag } from './stats/event-lag.js';
+import { type JobQueueStats, oldestPending, readStats } from './stats/job-stats.js';
+import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
+
+const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
+
+/** What can be read of jobs: one, pages of them, their history, counts, and what becomes of them. */
+export abstract class JobReader extends QueueConnection {
+  readonly #knownIds = new KnownIds();
+
+  /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
+  async getJob(id: string): Promise<JobRecord | undefined>;
+  /** The same of a definition, with its types; undefined as well when the id names a job of another type. */
+  async getJob<T extends JobTypes>(job: JobDefinition<T>, id: string): Promise<TypedRecord<T> | undefined>;
+  async getJob(job: JobDefinition | string, typedId?: string): Promise<JobRecord | undefined> {
+    if (typedId === undefined) return this.#find(job as string);
+    assertDefinition(job);
+    const found = await this.#find(typedId);
+    return found?.type === job.type ? found : undefined;
+  }
+
+  async #find(id: string): Promise<JobRecord | undefined> {
+    assertJobId(id);
+    return findJob(await this.#showing(), id);
+  }
+
+  /**
+   * The result of a job of a definition, once it has ended. Any number of processes may wait for it, also after its end.
+   * @throws JobFailedError with code and message of the job's error when it FAILED
+   * @throws JetfleetError `JETFLEET_WAIT_TIMEOUT`, `JETFLEET_NOT_FOUND`, also when the id names a job of another type; the
+   *   reason of `signal`
+   * @throws ValidationError `JETFLEET_RESULT_INVALID` when the definition's schema refuses the result
+   */
+  async result<T extends JobTypes>(
+    job: JobDefinition<T>,
+    id: string,
+    options: WaitOptions = {},
+  ): Promise<T['result']> {
+    assertDefinition(job);
+    const record = await this.#ended(id, options, job.type);
+    if (record.error) throw new JobFailedError(id, record.error);
+    return checkedResult(job, record.result);
+  }
+
+  /**
+   * The last record of a job, once it has ended: COMPLETED or FAILED.
+   * @throws JetfleetError `JETFLEET_WAIT_TIMEOUT`, `JETFLEET_NOT_FOUND`; the reason of `signal`
+   */
+  async ended(id: string, options: WaitOptions = {}): Promise<JobRecord> {
+    return this.#ended(id, options);
+  }
+
+  #ended(id: string, options: WaitOptions, type?: string): Promise<JobRecord> {
+    assertJobId(id);
+    assertOptions('options', options, WAIT_OPTIONS);
+    const wait = { ...options, closed: this.closed, ...(type !== undefined && { type }) };
+    return endOf(() => this.broker(), id, wait);
+  }
+
+  /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
+  async getVersion(id: string): Promise<JobVersion | undefined> {
+    assertJobId(id);
+    return findVersion(await this.#showing(), id);
+  }
+
+  /**
+   * Every record of a job that EVENTS still keeps, oldest first, each with its sequence there. Empty for a job that no
+   * worker has touched yet, whose message is its only record.
+   */
+  async history(id: string): Promise<RecordedTransition[]> {
+    assertJobId(id);
+    return readHistory(await this.broker(), id);
+  }
+
+  /**
+   * A page of jobs: those that run, then waiting ones by priority and age, then finished ones, oldest first. A page may
+   * hold fewer than `limit` and still have a cursor: follow it to the end.
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
+   */
+  async getJobs(filter: JobFilter = {}): Promise<JobPage> {
+    assertOptions('filter', filter, JOB_FILTER);
+    return listJobs(await this.#showing(), this.#knownIds, filter);
+  }
+
+  /**
+   * Counts by type, priority and status, as the broker's consumers count: a job that was just added may be missing for
+   * some milliseconds, and one that has just ended may be counted as processing as well. The cost does not grow with the
+   * jobs, save at the first call of a process. A type that nobody handles, and that waits in the middle of very many other
+   * jobs, is named some seconds later.
+   */
+  async getStats(): Promise<JobQueueStats> {
+    const broker = await this.broker();
+    // A job whose end is known here must not count among those that run.
+    broker.sendAnswers();
+    return readStats(broker);
+  }
+
+  /**
+   * When the oldest queued job was enqueued, ISO 8601, among the types that somebody handles; undefined when none waits.
+   */
+  async oldestPendingAt(): Promise<string | undefined> {
+    return oldestPending(await this.broker());
+  }
+
+  /** The broker, its streams and their consumers, in whatever state they are. */
+  async health(): Promise<BrokerHealth> {
+    return readBrokerHealth(await this.brokerAsItIs());
+  }
+
+  /**
+   * Follows the transitions of jobs: each is the whole record after it. Delivered at least once, in order. An event whose
+   * handler fails comes again, and becomes a dead letter after `maxDeliver` deliveries: see {@link eventConsumers}.
+   * @example await queue.events({filter: {type: 'create_instance', status: 'completed'}, durable: 'billing'}, bill)
+   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
+   * @throws JetfleetError `JETFLEET_STREAM_DRIFT` when `durable` exists with another filter
+   */
+  async events(options: EventOptions, handler: EventHandler): Promise<EventSubscription> {
+    return (await this.broker()).events(options, handler, this.userCode);
+  }
+
+  /** The durable consumers of events: how far each has come, and the events that it has given up. */
+  async eventConsumers(): Promise<EventConsumerLag[]> {
+    return readEventLag(await this.broker());
+  }
+
+  /**
+   * Transitions in order, to read along: nothing is acknowledged, so one that is missed is not redelivered.
+   * @param options.fromSeq where in EVENTS to begin. Defaults to what comes from now on
+   */
+  async feed(options: { filter?: EventFilter; fromSeq?: number } = {}): Promise<EventFeed> {
+    assertOptions('options', options, FEED_OPTIONS);
+    return (await this.broker()).feed(options);
+  }
+
+  /** For whoever shows jobs: one that waits has the settings of its handler. */
+  async #showing(): Promise<Broker> {
+    const broker = await this.broker();
+    await broker.handlers.know();
+    return broker;
+  }
+}
