@@ -79,6 +79,7 @@ export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export { ANY, Subjects } from './wire/subjects.js';
 export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
+export type { SettledAttempt, WorkerHooks } from './worker/hooks/worker-hooks.js';
 export {
   type Handled,
   type HandlerOptions,

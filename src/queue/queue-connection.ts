@@ -134,7 +134,7 @@ export abstract class QueueConnection implements AsyncDisposable {
 
   /**
    * How often callbacks of yours have failed, by name: `logger`, `event handler`, `watch callback`, `inspect`,
-   * `abort listener`, `onProgress`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
+   * `abort listener`, `onProgress`, `hook onClaim`, `hook around`, `hook onSettled`. What they throw is logged and goes no further. Those of workers on this queue are counted here too.
    */
   get callbackFailures(): Record<string, number> {
     return this.userCode.failures;

@@ -5,6 +5,8 @@ import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { ResourceCheckOf } from '../upkeep/sweeper.js';
 import type { DrainStep } from './drain-steps.js';
+import { HookCalls } from './hooks/hook-calls.js';
+import { assertHooks, isHooks, type WorkerHooks } from './hooks/worker-hooks.js';
 import type { Handled, JobContext } from './job-handler.js';
 
 /** The job of this id, which the worker runs now. @throws JetfleetError `JETFLEET_LEASE_LOST` */
@@ -34,6 +36,8 @@ export interface Installed {
   /** Looks for what its jobs have left behind outside the broker. */
   resources?: ResourceCheckOf;
   checkWebhookUrl?: WorkerHost['checkWebhookUrl'];
+  /** Called around each job of the worker, of whatever type. */
+  hooks?: WorkerHooks;
   /** Ends what it has open, within so many milliseconds. */
   close?: (withinMs: number) => unknown;
 }
@@ -45,15 +49,17 @@ export interface WorkerExtension {
   install(host: WorkerHost): Installed;
 }
 
-/** The extensions of one worker, by name. */
+/** The extensions of one worker by name, and its hooks. */
 export class Extensions {
   readonly #userCode: UserCode;
   readonly #installed = new Map<string, Installed>();
   /** Of all of them, for the sweeper. */
   readonly resources: ResourceCheckOf[] = [];
+  readonly hooks: HookCalls;
 
   constructor(userCode: UserCode) {
     this.#userCode = userCode;
+    this.hooks = new HookCalls(userCode);
   }
 
   /**
@@ -61,10 +67,13 @@ export class Extensions {
    * @throws what `check` and `install` throw; ValidationError `JETFLEET_OPTION_INVALID`
    */
   add<Handler>(
-    extensions: readonly WorkerExtension[],
+    given: readonly (WorkerExtension | WorkerHooks)[],
     host: WorkerHost,
     check: (handled: Handled) => Handler,
   ): Handler[] {
+    const hooks = given.filter(isHooks);
+    hooks.forEach(assertHooks);
+    const extensions = given.filter((each): each is WorkerExtension => !isHooks(each));
     for (const extension of extensions) assertExtension(extension);
     const added: [name: string, installed: Installed][] = [];
     const handlers: Handler[] = [];
@@ -79,6 +88,7 @@ export class Extensions {
       for (const [name, installed] of added) this.#close(name, installed);
       throw error;
     }
+    for (const each of hooks) this.hooks.add(each);
     for (const [name, installed] of added) this.#take(name, installed);
     return handlers;
   }
@@ -91,6 +101,9 @@ export class Extensions {
     }
     this.#installed.set(name, installed);
     if (installed.resources) this.resources.push(installed.resources);
+    const hooksName = `extension ${name}`;
+    if (installed.hooks) this.hooks.add({ ...installed.hooks, name: hooksName });
+    else this.hooks.remove(hooksName);
   }
 
   #close(name: string, installed: Installed | undefined): void {
@@ -113,12 +126,13 @@ export class Extensions {
 function assertExtension(value: unknown): asserts value is WorkerExtension {
   if (typeof (value as WorkerExtension | null | undefined)?.install === 'function') return;
   throw invalidOption(
-    `use takes extensions, such as gpuInstances({ provider }) or webhooks({ secret }), got ${excerptOf(value)}`,
+    `use takes extensions, such as gpuInstances({ provider }) or webhooks({ secret }), and hooks, such as { onClaim, around, onSettled }, got ${excerptOf(value)}`,
   );
 }
 
 function assertInstalled(name: string, value: unknown): asserts value is Installed {
-  const { handlers } = Object(value) as Partial<Installed>;
+  const { handlers, hooks } = Object(value) as Partial<Installed>;
+  if (hooks !== undefined) assertHooks(hooks);
   if (typeof handlers?.[Symbol.iterator] === 'function') return;
   throw invalidOption(
     `the extension ${excerptOf(name)} must bring handlers, a list of what handled(job, run) makes, got ${excerptOf(value)}`,

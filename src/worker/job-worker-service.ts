@@ -11,6 +11,7 @@ import { assertQueue } from '../queue/queue-connection.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SweepOptions } from '../upkeep/sweeper.js';
 import type { WorkerExtension, WorkerHost } from './extension.js';
+import type { WorkerHooks } from './hooks/worker-hooks.js';
 import {
   definedHandler,
   type HandlerOptions,
@@ -92,12 +93,14 @@ export class JobWorkerService implements AsyncDisposable {
 
   /**
    * Adds the job types of extensions, with what these need, before or after `start`. A second extension of one name takes the place of
-   * the first, unless its types run already. Of two handlers for a type the one that came last wins.
+   * the first, unless its types run already. Of two handlers for a type the one that came last wins. Also takes hooks, which are called
+   * around every job that the worker claims from then on.
    *
    * @example worker.use(gpuInstances({ provider }), webhooks({ secret }))
+   * @example worker.use({ around: (job, next) => tenants.run(job.payload.tenant, next) })
    * @throws ValidationError `JETFLEET_OPTION_INVALID`; JetfleetError `JETFLEET_CLOSED`. Then none of them was added
    */
-  use(...extensions: WorkerExtension[]): this {
+  use(...extensions: (WorkerExtension | WorkerHooks)[]): this {
     this.#assertOpen();
     const handlers = this.#engine.extensions.add(extensions, this.#host, (each) => {
       const handler = definedHandler(each, this.#queue.known, this.#options);

@@ -254,6 +254,7 @@ export class WorkerEngine {
       eventsMaxAgeMs,
       logger: this.logger,
       userCode: this.#queue.userCode,
+      hooks: this.extensions.hooks,
       watchers: new JobWatchers(this.#presence.inspector, this.#options.inspect),
       ...(onFailpoint && { onFailpoint }),
     };

@@ -4,6 +4,7 @@ import type { JobOutcome } from '../jobs/outcome.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { FirstDeliveries } from './claim/first-deliveries.js';
+import type { HookCalls } from './hooks/hook-calls.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease/lease-keeper.js';
 import type { LingeringHandlers } from './lease/lingering-handlers.js';
@@ -35,6 +36,7 @@ export interface WorkerServices {
   eventsMaxAgeMs: number;
   logger: Logger;
   userCode: UserCode;
+  hooks: HookCalls;
   onFailpoint?: OnFailpoint;
   watchers: JobWatchers;
 }

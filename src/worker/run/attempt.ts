@@ -1,5 +1,12 @@
 import type { Actor } from 'xstate';
-import { failedAttempt, type JobMachine, timeoutError, timeoutOf } from '../../../machines/index.js';
+import {
+  failedAttempt,
+  type JobMachine,
+  nextJobState,
+  resolveJobState,
+  timeoutError,
+  timeoutOf,
+} from '../../../machines/index.js';
 import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../../jobs/errors.js';
 import { thrownError } from '../../jobs/job-error.js';
 import { type JobOutcome, toOutcome } from '../../jobs/outcome.js';
@@ -7,10 +14,11 @@ import type { JobState } from '../../jobs/vocabulary.js';
 import type { Transition } from '../../queue/transition-record.js';
 import { guardedSignal } from '../../telemetry/guarded-signal.js';
 import type { ClaimedJob } from '../claim/candidate.js';
+import type { JobHandler } from '../job-handler.js';
 import type { WorkerServices } from '../worker-services.js';
 import { ChartPromises } from './chart-promises.js';
 import { HandlerContext, type RunningJob } from './handler-context.js';
-import { type Observer, startJobActor } from './job-actor.js';
+import { machineInput, type Observer, startJobActor } from './job-actor.js';
 
 /** The job that an attempt is made for. */
 export interface AttemptedJob extends RunningJob {
@@ -39,6 +47,10 @@ export class Attempt {
   /** Of an attempt that runs without its actor: until its claim is due, and then until its time is up. */
   #timer: NodeJS.Timeout | undefined;
   #outcome: Promise<JobOutcome> | undefined;
+  /** Hooks have not begun its chart yet. */
+  #isHeld = false;
+  /** For the hooks around a chart. */
+  #onOver: (() => void) | undefined;
 
   constructor(services: WorkerServices, claimed: ClaimedJob, job: AttemptedJob) {
     this.#services = services;
@@ -72,7 +84,8 @@ export class Attempt {
       return;
     }
     this.#isObserved = inspect !== undefined;
-    this.#startActor(inspect);
+    if (this.#claimed.handler.run.kind === 'chart' && this.#services.hooks.isAround) this.#hold(inspect);
+    else this.#startActor(inspect);
   }
 
   run(): Promise<JobOutcome> {
@@ -83,11 +96,36 @@ export class Attempt {
   #runHandler(): Promise<JobOutcome> {
     const { run } = this.#claimed.handler;
     try {
-      if (run.kind === 'function') return Promise.resolve(run.handler(this.context)).then(toOutcome);
+      if (run.kind === 'function') {
+        const { handler } = run;
+        const { hooks } = this.#services;
+        if (hooks.isAround) return hooks.wrap(this.context, () => this.#begun(handler)).then(toOutcome);
+        return Promise.resolve(handler(this.context)).then(toOutcome);
+      }
       throw new JetfleetError('JETFLEET_LEASE_LOST', 'a chart runs in its own actor');
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Has hooks begin a chart. */
+  #hold(inspect: Observer | undefined): void {
+    this.#isHeld = true;
+    const over = new Promise<void>((resolve) => {
+      this.#onOver = resolve;
+    });
+    const start = () => {
+      this.#isHeld = false;
+      this.#startActor(inspect);
+      return over;
+    };
+    void this.#services.hooks.wrap(this.context, start);
+  }
+
+  /** Hooks may begin a handler late. */
+  async #begun(handler: JobHandler): Promise<unknown> {
+    this.assertUnderWay();
+    return handler(this.context);
   }
 
   /** Sees the handler to its end without an actor. */
@@ -132,7 +170,7 @@ export class Attempt {
   }
 
   #startActor(inspect?: Observer): void {
-    if (this.#actor || !this.isUnderWay) return;
+    if (this.#actor || !this.isUnderWay || this.#isHeld) return;
     const observe = this.#claimed.handler.run.kind === 'chart' ? this.#observerOfChart(inspect) : inspect;
     try {
       this.#actor = startJobActor(this.#claimed, this.#job.record, {
@@ -197,7 +235,20 @@ export class Attempt {
     this.stop('draining', 'the worker shuts down');
     // An attempt that has ended already is only being written.
     if (hasActor && this.isUnderWay) this.#actor?.send({ type: 'RELEASE' });
+    else if (this.#isHeld) this.#releaseHeld();
     else this.#startActor();
+  }
+
+  #releaseHeld(): void {
+    const { attempt, checkpoint } = this.#job.record;
+    const { machine } = this.#claimed;
+    const running = resolveJobState(
+      'running',
+      { ...machineInput(this.#claimed), attempt, checkpoint },
+      machine,
+    );
+    const { state, context } = nextJobState(machine, running, { type: 'RELEASE' });
+    this.#job.onEnd(state, () => context);
   }
 
   stop(reason: AbortReason, why: string): void {
@@ -208,6 +259,7 @@ export class Attempt {
   end(): void {
     this.isUnderWay = false;
     clearTimeout(this.#timer);
+    this.#onOver?.();
   }
 
   close(): void {

@@ -8,6 +8,7 @@ import { isTaken } from '../../queue/job-add.js';
 import type { Transition } from '../../queue/transition-record.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ClaimedJob } from '../claim/candidate.js';
+import type { SettledAttempt } from '../hooks/worker-hooks.js';
 import type { JobContext } from '../job-handler.js';
 import type { Leased } from '../lease/lease-keeper.js';
 import {
@@ -38,6 +39,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   /** The message is answered, or the job is lost. */
   #ended = false;
   #isSlotFree = false;
+  #settled: ((state: SettledAttempt['state']) => void) | undefined;
 
   constructor(services: WorkerServices, claimed: ClaimedJob) {
     this.#services = services;
@@ -68,11 +70,12 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
 
   /** Runs the job, until its message is acknowledged, handed back or lost. */
   begin(): void {
-    const { leases, runs } = this.#services;
+    const { hooks, leases, runs } = this.#services;
     // What runs for a job finds its run by the id: two of them would write in each other's name.
     runs.get(this.record.id)?.superseded();
     runs.set(this.record.id, this);
     leases.add(this);
+    if (hooks.isListening) this.#settled = hooks.claimed(this.context);
     this.#attempt.begin();
   }
 
@@ -145,7 +148,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     if (this.#ended || seq <= this.#seq) return;
     this.logger.info('the job was cancelled while it ran');
     this.#attempt.stop('cancelled', 'it was cancelled');
-    this.#end();
+    this.#end('cancelled');
     this.#letGo();
   }
 
@@ -285,7 +288,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#end();
   }
 
-  #end(): void {
+  #end(state: SettledAttempt['state'] = this.record.state): void {
     if (this.#ended) return;
     this.#ended = true;
     const { leases, runs } = this.#services;
@@ -294,6 +297,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#attempt.close();
     this.#freeSlot();
     this.#claimed.slot.answered();
+    this.#settled?.(state === 'running' ? 'lost' : state);
   }
 
   /** Gives the slot to another job: now, or, where the handler was told to stop, once it has ended. */
