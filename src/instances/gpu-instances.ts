@@ -76,13 +76,14 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   return {
     name: 'gpuInstances',
     install(host) {
-      const { namespace, broker, checkWebhookUrl, logger, reschedule } = host;
+      const { namespace, broker, checkWebhookUrl, logger, reschedule, queued } = host;
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
       const provider = checkedProvider(given, undefined, onListenerFailure);
       const directory = new InstanceDirectory(provider);
       const monitors = new WaitingMonitors({
         directory,
         reschedule,
+        queued: () => queued(monitorInstance.type),
         pollIntervalMs,
         ownPollsPerSecond,
         logger,

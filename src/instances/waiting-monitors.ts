@@ -8,6 +8,8 @@ import type { InstanceDirectory, KnownInstance } from './instance-directory.js';
 export interface WaitingMonitorsOptions {
   directory: InstanceDirectory;
   reschedule: WorkerHost['reschedule'];
+  /** About how many monitors have yet to make a poll. */
+  queued: () => number;
   /** Longest pause between two reads of an instance. */
   pollIntervalMs: number;
   /** So many polls of their own all jobs make in a second. */
@@ -96,8 +98,10 @@ export class WaitingMonitors {
 
   /** @returns how long the job may wait for its own next poll, in milliseconds */
   #add(jobId: string, instanceId: string): number {
-    const { pollIntervalMs, ownPollsPerSecond } = this.#options;
-    const spreadMs = Math.min(((this.#watched.size + 1) / ownPollsPerSecond) * 1_000, LONGEST_WAIT_MS);
+    const { pollIntervalMs, ownPollsPerSecond, queued } = this.#options;
+    // Those that have yet to come count too: behind their polls the next one of this job would be late.
+    const monitors = this.#watched.size + 1 + queued();
+    const spreadMs = Math.min((monitors / ownPollsPerSecond) * 1_000, LONGEST_WAIT_MS);
     // Less than two intervals leave no room for a read.
     const isSeldom = spreadMs >= 2 * pollIntervalMs;
     const waitMs = isSeldom ? Math.round(spreadMs) : pollIntervalMs;

@@ -25,6 +25,8 @@ export interface WorkerHost {
    * still on its way into its wait.
    */
   reschedule(id: string, inMs: number): Promise<boolean>;
+  /** About how many jobs of a type are queued, as its consumers said with the last one; 0 before. */
+  queued(type: string): number;
   /** Refuses a URL that webhooks of this worker may not go to. A worker that sends none refuses nothing. */
   checkWebhookUrl(url: string, signal: AbortSignal): Promise<void>;
 }

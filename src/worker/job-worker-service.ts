@@ -182,6 +182,7 @@ export class JobWorkerService implements AsyncDisposable {
       broker: () => queue.broker(),
       heldJob: (id) => heldJobOf(this.#engine.runs, id).context,
       reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
+      queued: (type) => this.#engine.lanes.queued(type),
       checkWebhookUrl: (url, signal) => this.#engine.extensions.checkWebhookUrl(url, signal),
     };
   }

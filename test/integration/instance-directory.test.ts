@@ -160,6 +160,7 @@ test('every job whose wait is over is woken soon, also where hundreds are read a
   });
   const woken = new Set<string>();
   const monitors = new WaitingMonitors({
+    queued: () => 0,
     directory: new InstanceDirectory(shown),
     reschedule: async (jobId) => Boolean(woken.add(jobId)),
     pollIntervalMs: 1_000,
@@ -249,6 +250,7 @@ describe('a fleet of a thousand and more', () => {
     const [id = ''] = await rent('jetfleet-wakes');
     const woken: string[] = [];
     const monitors = new WaitingMonitors({
+      queued: () => 0,
       directory,
       reschedule: async (jobId) => woken.push(jobId) > 0,
       pollIntervalMs: 60_000,

@@ -147,3 +147,14 @@ it('a monitor among few makes each poll itself', async () => {
   await vi.waitFor(async () => expect((await states()).length).toBeGreaterThan(6));
   expect(reads).toEqual([]);
 });
+
+it('a monitor leaves time for the first polls of those that are queued behind it', async () => {
+  const novitaInstanceId = await watched();
+  await fleet.workers[0]?.shutdown();
+  const payload = { instanceId: 'mine', novitaInstanceId, startTime: new Date().toISOString() };
+  const jobs = Array.from({ length: 60 }, (_, n) => ({ type: 'monitor_instance', payload, id: `m${n}` }));
+  await fleet.queue.addJobs(jobs);
+  await fleet.addWorker(undefined, { ownPollsPerSecond: 20, concurrency: { monitor_instance: 1 } });
+  const { nextRunAt = '', updatedAt } = await fleet.waitForJob('m0', 'waiting');
+  expect(Date.parse(nextRunAt) - Date.parse(updatedAt)).toBeGreaterThan(2_000);
+});

@@ -62,6 +62,7 @@ export class PullSource {
   #silence: NodeJS.Timeout | undefined;
   #count = 0;
   #consumerSeq = 0;
+  #pending = 0;
   #mayHaveMore = true;
 
   constructor(options: PullSourceOptions) {
@@ -78,6 +79,11 @@ export class PullSource {
   /** False when the consumer had nothing more to hand out: then it is no use to `take`. */
   get mayHaveMore(): boolean {
     return this.#mayHaveMore;
+  }
+
+  /** How many messages the consumer had yet to hand out, as of the last one. */
+  get pending(): number {
+    return this.#mayHaveMore ? this.#pending : 0;
   }
 
   doubt(): void {
@@ -233,6 +239,7 @@ export class PullSource {
     const delivery = new Delivery(msg, inbox.askedMs, this.#options.replies, this.acknowledged);
     if (delivery.consumerSeq <= this.#consumerSeq) this.#options.onRewound();
     this.#consumerSeq = delivery.consumerSeq;
+    this.#pending = delivery.pending;
     this.#mayHaveMore = delivery.pending !== 0;
     this.#options.onDelivery(delivery);
     if (take && take.left === 0) take.finish();

@@ -92,6 +92,11 @@ export class Lane {
     return { type, concurrency, running: this.slots.taken };
   }
 
+  /** About how many jobs of the type are queued. */
+  get queued(): number {
+    return this.#sources.reduce((sum, { pull }) => sum + pull.pending, 0);
+  }
+
   get trimSources(): TrimSource[] {
     return this.#sources.map(({ pull, ...consumer }) => ({ ...consumer, acknowledged: pull.acknowledged }));
   }

@@ -109,6 +109,11 @@ export class Lanes {
     await Promise.allSettled(this.#opening.values());
   }
 
+  /** About how many jobs of a type are queued; 0 for one that this worker does not take. */
+  queued(type: string): number {
+    return this.#lanes.get(type)?.queued ?? 0;
+  }
+
   start(): void {
     for (const lane of this.#lanes.values()) lane.start();
   }
