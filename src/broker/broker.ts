@@ -32,6 +32,7 @@ import { RememberedCounts } from './read/remembered-counts.js';
 import { HandlerSettings } from './topology/handler-settings.js';
 import { type JetStream, openJetStream } from './topology/manager.js';
 import { MissingStreams } from './topology/missing-streams.js';
+import { Pauses } from './topology/pauses.js';
 import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
 import type { TopologyOptions } from './topology/stream-config.js';
@@ -158,7 +159,7 @@ export class Broker {
     try {
       const jetstream = await openJetStream(connection);
       await assertServer(connection, jetstream.manager);
-      const topology = new Topology(jetstream.manager, subjects, options);
+      const topology = new Topology(jetstream.manager, subjects, options, new Pauses(jetstream, subjects));
       const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
       const broker = new Broker(connection, jetstream, topology, subjects, options);
       await broker.clock.measure();

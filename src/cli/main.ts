@@ -10,6 +10,7 @@ import { jobCommand } from './job.js';
 import { machineCommand } from './machine.js';
 import { globalOptions, withExamples } from './options.js';
 import { endWhenOutputFails, note, paint } from './output.js';
+import { pauseCommands } from './pause.js';
 import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
@@ -56,6 +57,7 @@ export function buildProgram(): Command {
     workerCommand,
     serverCommand,
     jobCommand,
+    pauseCommands,
     statsCommand,
     topCommand,
     eventsCommand,

@@ -3,6 +3,7 @@ import { PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { paint, plain, print, printJson, table } from './output.js';
+import { lineOf } from './pause.js';
 
 export function statsCommand(program: Command): void {
   const command = program
@@ -37,5 +38,7 @@ export function statsText(stats: JobQueueStats): string {
       paint('yellow', `Nobody handles ${names}: these jobs stay pending until a worker for them starts.`),
     );
   }
+  if (stats.paused.length > 0)
+    parts.push(stats.paused.map((pause) => paint('yellow', lineOf(pause))).join('\n'));
   return parts.join('\n\n');
 }

@@ -11,8 +11,10 @@ import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
 import { checkConsumers } from '../upkeep/check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
+import { checkPauses } from '../upkeep/check-pauses.js';
 import { checkStreams } from '../upkeep/check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
+import { pauseText, scopeText } from '../wire/pauses.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStores } from './check-stores.js';
@@ -101,7 +103,8 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   const unowned = await checkConsumers(broker);
   const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).run();
   // After the messages were looked at, all types are known.
-  const { unhandledTypes, byType } = await readStats(broker);
+  const { unhandledTypes, byType, paused } = await readStats(broker);
+  const pauses = paused.map((pause) => diagnose('paused', scopeText(pause), pauseText(pause)));
   // What no worker can have is found by its messages.
   const unhandled = unhandledTypes.filter(isJobType).map((type) => {
     const waiting = byType[type]?.pending ?? 0;
@@ -112,5 +115,5 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   const instances = provider
     ? await new InstanceCheck(broker, checkedProvider(provider), instanceGrace).look()
     : [];
-  return [...unhandled, ...unowned, ...jobs, ...instances];
+  return [...pauses, ...(await checkPauses(broker)), ...unhandled, ...unowned, ...jobs, ...instances];
 }

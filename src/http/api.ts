@@ -19,6 +19,7 @@ import { healthRoutes, Readiness } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
+import { pauseRoutes } from './routes/pauses.js';
 import { statsRoutes } from './routes/stats.js';
 import { streamRoutes } from './routes/streams.js';
 import { webhookRoutes } from './routes/webhooks.js';
@@ -95,6 +96,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   jobRoutes(routes);
   bulkRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
+  pauseRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);
   machineRoutes(routes);

@@ -33,6 +33,7 @@ export class Metrics {
       'consumer',
     ),
     ackPending: this.#gauge('jetfleet_consumer_ack_pending', 'Messages that workers hold', 'consumer'),
+    paused: this.#gauge('jetfleet_consumer_paused', 'Whether the jobs of a consumer are paused', 'consumer'),
     workers: this.#gauge('jetfleet_workers', 'Workers that answer, by state', 'state'),
     abandoned: this.#gauge(
       'jetfleet_abandoned_handlers',
@@ -113,7 +114,8 @@ export class Metrics {
         for (const status of STATUSES) gauges.jobs.set({ type, status }, counts[status]);
       }
       gauges.oldest.set(oldest ? Math.max(0, this.#queue.now() - Date.parse(oldest)) / 1_000 : 0);
-      for (const { name, pending, ackPending } of health.consumers) {
+      for (const { name, pending, ackPending, paused } of health.consumers) {
+        gauges.paused.set({ consumer: name }, paused ? 1 : 0);
         gauges.pending.set({ consumer: name }, pending);
         gauges.ackPending.set({ consumer: name }, ackPending);
       }

@@ -1,5 +1,6 @@
 /** What workers say of themselves, checked: anybody who may publish on the broker can answer in their place. */
 import { z } from 'zod';
+import { JobPriority } from '../jobs/vocabulary.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 import type { Chart } from './chart.js';
 
@@ -55,7 +56,17 @@ const workerSchema: z.ZodType<WorkerInfo> = z.object({
   pid: z.number(),
   version: name,
   lanes: z.array(z.object({ type: name, concurrency: z.number(), running: z.number() })).max(1_000),
-  running: z.array(z.object({ id: name, type: name, attempt: z.number(), startedAt: time })).max(1_000),
+  running: z
+    .array(
+      z.object({
+        id: name,
+        type: name,
+        priority: z.enum(JobPriority).exactOptional(),
+        attempt: z.number(),
+        startedAt: time,
+      }),
+    )
+    .max(1_000),
   runningCount: z.number(),
   abandoned: z.array(z.object({ id: name, type: name, attempt: z.number(), signalledAt: time })).max(1_000),
   abandonedCount: z.number().nonnegative(),

@@ -2,13 +2,12 @@
 import type { JobDefinition } from './define-job.js';
 import { invalidOption, ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
-import { beginningOf, formatPath, quoted } from './excerpt.js';
+import { beginningOf, formatPath } from './excerpt.js';
 import type { JobRequest } from './job-record.js';
 import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { isZod, parsePayload } from './schema.js';
-import { assertJobType, payloadText, payloadTooDeep } from './validation.js';
-import { isPriority, PRIORITIES } from './vocabulary.js';
+import { assertJobType, assertPriority, payloadText, payloadTooDeep } from './validation.js';
 import { describeUrlFault } from './webhook-url.js';
 
 /** What can be wrong with a job apart from its id and its payload. */
@@ -21,12 +20,7 @@ export type JobFacts = Pick<
 export function checkFacts(facts: JobFacts): void {
   const { type, priority, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = facts;
   assertJobType(type);
-  if (!isPriority(priority)) {
-    throw new ValidationError(
-      'JETFLEET_PRIORITY_INVALID',
-      `priority ${quoted(priority)} must be one of ${PRIORITIES.join(', ')}`,
-    );
-  }
+  assertPriority(priority);
   checkInteger('maxAttempts', maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
   const urlFault = webhookUrl === undefined ? undefined : describeUrlFault(webhookUrl);

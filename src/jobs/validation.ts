@@ -2,7 +2,7 @@ import { ValidationError } from './errors.js';
 import { quoted } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_RESULT_BYTES } from './limits.js';
-import { isJobType } from './vocabulary.js';
+import { isJobType, isPriority, type JobPriority, PRIORITIES } from './vocabulary.js';
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID` */
 export function assertJobType(type: unknown): asserts type is string {
@@ -10,6 +10,15 @@ export function assertJobType(type: unknown): asserts type is string {
   throw new ValidationError(
     'JETFLEET_TYPE_INVALID',
     `job type ${quoted(type)} must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter`,
+  );
+}
+
+/** @throws ValidationError `JETFLEET_PRIORITY_INVALID` */
+export function assertPriority(priority: unknown): asserts priority is JobPriority {
+  if (isPriority(priority)) return;
+  throw new ValidationError(
+    'JETFLEET_PRIORITY_INVALID',
+    `priority ${quoted(priority)} must be one of ${PRIORITIES.join(', ')}`,
   );
 }
 

@@ -12,6 +12,7 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, checkText } from '../jobs/options.js';
 import { JobPriority } from '../jobs/vocabulary.js';
+import type { Pause } from '../wire/pauses.js';
 import { type AddedJob, addChecked } from './job-add.js';
 import { addMany, checkJobs, checkPayloads } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
@@ -27,6 +28,16 @@ import {
   rerunJob,
 } from './job-redrive.js';
 import { checkJob, setTimes } from './job-request.js';
+import { checkDrain, type DrainOptions, drainJobs } from './pause/drain-jobs.js';
+import {
+  checkPause,
+  checkResume,
+  type PauseOptions,
+  pauseJobs,
+  type Resumed,
+  type ResumeOptions,
+  resumeJobs,
+} from './pause/pause-jobs.js';
 import { cleanupJobs } from './retention/job-cleanup.js';
 import { DELETE_CONSUMER, type DeleteConsumerOptions, deleteEventConsumer } from './stats/event-lag.js';
 
@@ -142,6 +153,37 @@ export class JobQueueService extends JobReader {
     checkText('reason', reason);
     assertOptions('options', options, VERSION_OPTIONS);
     return this.use((broker) => cancelJob(broker, id, reason, options));
+  }
+
+  /**
+   * Pauses the jobs of a type, of a priority, of both, or, without either, all: none of them starts until the pause ends, on whatever
+   * worker, also across restarts of workers and broker, and for types that nobody handles yet. Jobs that run go on: see {@link drain}.
+   * A second pause of the same jobs replaces the first.
+   * @example await queue.pause({type: 'create_instance', forMs: 600_000, reason: 'deploy'})
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`, `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`
+   */
+  async pause(options: PauseOptions = {}): Promise<Pause> {
+    checkPause(options);
+    return this.use((broker) => pauseJobs(broker, options));
+  }
+
+  /**
+   * Ends the pause of some jobs and of parts of them: without a type and a priority every pause.
+   * @returns what was resumed, and the wider pauses that still hold these jobs
+   * @throws as {@link pause} does
+   */
+  async resume(options: ResumeOptions = {}): Promise<Resumed> {
+    checkResume(options);
+    return this.use((broker) => resumeJobs(broker, options));
+  }
+
+  /**
+   * Waits until none of some paused jobs runs any more. A job whose worker has died counts until its lease is over.
+   * @throws ConflictError unless they are paused; JetfleetError `JETFLEET_WAIT_TIMEOUT`; the reason of `signal`
+   */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    checkDrain(options);
+    await drainJobs(await this.broker(), options, this.closed);
   }
 
   /**

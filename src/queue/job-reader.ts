@@ -13,12 +13,14 @@ import { JobFailedError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertOptions } from '../jobs/options.js';
+import type { Pause } from '../wire/pauses.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob, findVersion, type JobVersion } from './job-lookup.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
 import { KnownIds } from './list/known-ids.js';
 import { listJobs } from './list/list-jobs.js';
+import { readPauses } from './pause/pause-jobs.js';
 import { QueueConnection } from './queue-connection.js';
 import { type EventConsumerLag, readEventLag } from './stats/event-lag.js';
 import { type JobQueueStats, oldestPending, readStats } from './stats/job-stats.js';
@@ -118,10 +120,16 @@ export abstract class JobReader extends QueueConnection {
   }
 
   /**
-   * When the oldest queued job was enqueued, ISO 8601, among the types that somebody handles; undefined when none waits.
+   * When the oldest queued job was enqueued, ISO 8601, among those that somebody handles and that are not paused; undefined when
+   * none waits.
    */
   async oldestPendingAt(): Promise<string | undefined> {
     return oldestPending(await this.broker());
+  }
+
+  /** The pauses that hold now, oldest first: what is paused, until when, why, and by whom. */
+  async paused(): Promise<Pause[]> {
+    return readPauses(await this.broker());
   }
 
   /** The broker, its streams and their consumers, in whatever state they are. */

@@ -25,6 +25,13 @@ export interface Wait extends WaitOptions {
   closed: AbortSignal;
 }
 
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkWait({ timeoutMs, signal }: WaitOptions): void {
+  checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw invalidOption(`signal must be an AbortSignal, got ${excerptOf(signal)}`);
+}
+
 /** A replica that lags behind does not know a job yet that has just been added. */
 const MAX_MISSES = 10;
 const AFTER_MISS_MS = 100;
@@ -44,11 +51,7 @@ const AFTER_FAILURE_MS = 500;
  */
 export async function endOf(open: () => Promise<Broker>, id: string, wait: Wait): Promise<JobRecord> {
   const { timeoutMs, signal, closed } = wait;
-  checkNumber('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    const message = `signal must be an AbortSignal, got ${excerptOf(signal)}`;
-    throw invalidOption(message);
-  }
+  checkWait(wait);
   const seen: { job?: JobRecord } = {};
   const late = () => {
     const state = seen.job ? `it is ${seen.job.state}` : 'it could not be looked up';

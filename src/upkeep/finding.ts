@@ -91,6 +91,17 @@ export const FINDINGS = {
       'Jobs of a type wait that no worker takes: none has a handler for it, or all that had are gone or paused.',
     fix: null,
   },
+  paused: {
+    severity: 'info',
+    explanation: 'Somebody has paused jobs: they wait until the pause ends.',
+    fix: null,
+  },
+  pause_drift: {
+    severity: 'warning',
+    explanation:
+      'A consumer is paused, or not, against the list of pauses: a call of `pause` or `resume` failed half way, or somebody paused the consumer by hand.',
+    fix: 'pauses and resumes every consumer as the list says',
+  },
   type_impossible: {
     severity: 'warning',
     explanation:

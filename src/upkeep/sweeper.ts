@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { guardedLogger } from '../telemetry/user-code.js';
 import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
+import { checkPauses } from './check-pauses.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import { Schedule, spread } from './schedule.js';
@@ -133,7 +134,11 @@ export class Sweeper {
     );
     const missing = streams.filter(({ finding: { code } }) => /^(stream|consumer)_missing$/.test(code));
     const mended = await this.#mend(streams, missing);
-    const jobs = [...(await checkConsumers(broker)), ...(await this.#jobs.run())];
+    const jobs = [
+      ...(await checkPauses(broker)),
+      ...(await checkConsumers(broker)),
+      ...(await this.#jobs.run()),
+    ];
     mended.push(...(await this.#mend(jobs, jobs)));
     const found = [...streams, ...jobs];
     const failures: unknown[] = [];

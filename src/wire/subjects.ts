@@ -117,6 +117,15 @@ export class Subjects {
   }
 
   streamName(kind: StreamKind): string {
+    return this.#inNamespace(kind);
+  }
+
+  /** The stream of what is paused. It is created by the first pause. */
+  get control(): string {
+    return this.#inNamespace('control');
+  }
+
+  #inNamespace(kind: string): string {
     const name = kind.toUpperCase();
     return this.namespace === '' ? name : `${this.namespace.toUpperCase()}_${name}`;
   }
@@ -183,6 +192,11 @@ export class Subjects {
   /** The one filter that fences a job's transitions. Always this string: the server compares filters by their text. */
   eventsOf(id: string): string {
     return `${this.prefix}events.*.*.${token(id)}`;
+  }
+
+  /** `control.pauses`: the list of what is paused. */
+  pauses(): string {
+    return `${this.prefix}control.pauses`;
   }
 
   /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */

@@ -99,6 +99,7 @@ export class Presence {
     const shown = [...runs.values()].slice(0, MAX_SHOWN).map(({ context: { record } }) => ({
       id: record.id,
       type: record.type,
+      priority: record.priority,
       attempt: record.attempt,
       startedAt: record.updatedAt,
     }));

@@ -20,6 +20,11 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['schedules.webhooks.one', 'scheduler', 'worker', 'server'],
   ['due.jobs.high.report.one', 'worker', 'server'],
   ['timers.jobs'],
+  ['control.pauses', 'server'],
+  ['$JS.API.STREAM.CREATE.CONTROL', 'server'],
+  ['$JS.API.STREAM.MSG.GET.CONTROL', 'scheduler', 'worker', 'observer', 'server'],
+  ['$JS.API.CONSUMER.PAUSE.JOBS.x', 'worker', 'server'],
+  ['$JS.API.CONSUMER.PAUSE.EVENTS.x'],
   ['events.report.completed.one', 'worker', 'server'],
   ['jetfleet.cancelled', 'worker', 'server'],
   ['jetfleet.swept', 'worker'],
@@ -141,7 +146,8 @@ describe.each(ROLES)('%s', (role) => {
       const table = operation === 'publish' ? PUBLISHES : SUBSCRIBES;
       // The admin's would have an effect.
       const rows = table.filter(
-        ([subject]) => role !== 'admin' || !/^(jobs|webhooks|schedules|events|timers)\./.test(subject),
+        ([subject]) =>
+          role !== 'admin' || !/^(jobs|webhooks|schedules|events|timers|control)\./.test(subject),
       );
       const found = await refused(
         role,
@@ -239,6 +245,25 @@ test('a server runs all dead letters again, though it may not purge EVENTS', asy
   expect(await queue.retryAll({ type: 'dead_letters' })).toEqual(ids);
   expect((await queue.getJobs({ type: 'dead_letters', status: 'failed' })).jobs).toEqual([]);
   for (const id of ids) expect(await queue.getJob(id)).toMatchObject({ state: 'queued', redrives: 1 });
+});
+
+test('a server pauses, a worker makes paused consumers, and an observer sees what is paused', async () => {
+  await using server = new JobQueueService(login('server'));
+  await using observer = new JobQueueService(login('observer'));
+  await server.pause({ type: 'held_up' });
+  await using workerQueue = new JobQueueService(login('worker'));
+  const worker = new JobWorkerService(workerQueue, {});
+  worker.registerHandler('held_up', { handler: () => {} });
+  await worker.start();
+  onTestFinished(() => worker.shutdown(1_000).then(() => {}));
+  const { topology } = await observer.broker();
+  expect(await topology.consumer('jobs', 'held_up-low')).toMatchObject({ paused: true });
+  expect(await observer.paused()).toMatchObject([{ type: 'held_up' }]);
+  expect((await observer.getStats()).paused).toMatchObject([{ type: 'held_up' }]);
+  await server.drain({ type: 'held_up' });
+  await server.resume({ type: 'held_up' });
+  expect(await topology.consumer('jobs', 'held_up-low')).not.toMatchObject({ paused: true });
+  await expect(observer.pause()).rejects.toMatchObject({ code: 'JETFLEET_BROKER_FORBIDDEN' });
 });
 
 test('the HTTP server has what each of its paths needs as server', async () => {

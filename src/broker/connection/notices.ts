@@ -1,6 +1,6 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Subjects } from '../../wire/subjects.js';
+import { ANY, type Any, type Subjects } from '../../wire/subjects.js';
 import { newInbox } from './client-internals.js';
 import { isOpen, send, subscribe } from './guarded.js';
 
@@ -50,7 +50,15 @@ export class Notices {
    * the connection is lost is not heard.
    */
   onTransition(id: string, listener: () => void): () => void {
-    const subject = this.#subjects.eventsOf(id);
+    return this.#onEvents(this.#subjects.eventsOf(id), listener);
+  }
+
+  /** The same of all jobs of a type. */
+  onTransitions(type: string | Any, listener: () => void): () => void {
+    return this.#onEvents(this.#subjects.event(type, ANY, ANY), listener);
+  }
+
+  #onEvents(subject: string, listener: () => void): () => void {
     const subscription = subscribe(this.#connection, subject, () => listener(), this.#logger);
     return () => subscription.unsubscribe();
   }

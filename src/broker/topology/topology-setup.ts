@@ -1,5 +1,6 @@
 import type { ConsumerInfo, JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { BrokerError } from '../../jobs/errors.js';
+import { pausedUntil } from '../../wire/pauses.js';
 import type { Subjects } from '../../wire/subjects.js';
 import { AtOnce } from '../at-once.js';
 import { findDrift, OTHER_NAMESPACE } from './drift.js';
@@ -11,6 +12,7 @@ import {
   unlessMissing,
   withLeader,
 } from './manager.js';
+import type { Pauses, StoredPauses } from './pauses.js';
 import { isForeignIn, type TopologyReport } from './report.js';
 import {
   handoverConsumers,
@@ -35,6 +37,9 @@ export class TopologySetup {
   readonly #subjects: Subjects;
   readonly #options: TopologyOptions;
   readonly #creates: boolean;
+  readonly #pauses: Pauses;
+  /** The list by which consumers were paused as they were created. */
+  #held: Promise<StoredPauses> | undefined;
   readonly #adding = new AtOnce(ADDED_AT_ONCE);
   readonly #report: TopologyReport = {
     created: [],
@@ -45,8 +50,15 @@ export class TopologySetup {
     refusedTypes: [],
   };
 
-  constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions, creates: boolean) {
+  constructor(
+    jsm: JetStreamManager,
+    subjects: Subjects,
+    options: TopologyOptions,
+    pauses: Pauses,
+    creates: boolean,
+  ) {
     this.#jsm = jsm;
+    this.#pauses = pauses;
     this.#subjects = subjects;
     this.#options = options;
     this.#creates = creates;
@@ -66,6 +78,9 @@ export class TopologySetup {
     }));
     const present = await this.#presentConsumers(byType.flatMap(({ consumers }) => consumers));
     await Promise.all(byType.map(({ type, consumers }) => this.#compareType(type, consumers, present)));
+    // What was paused or resumed meanwhile was done to the consumers that were there.
+    const held = await this.#held;
+    if (held && (await this.#pauses.readIfAllowed()).seq !== held.seq) await this.#pauses.hold();
     return this.#report;
   }
 
@@ -162,7 +177,17 @@ export class TopologySetup {
     const target = targetOf(stream, config);
     const have = present.get(target);
     if (have) this.#compare(target, have.config, config);
-    else await this.#adding.run(() => this.#onMissing(target, () => this.#jsm.consumers.add(stream, config)));
+    else await this.#adding.run(() => this.#onMissing(target, () => this.#addConsumer(stream, config)));
+  }
+
+  /** One of paused jobs is paused from the start. */
+  async #addConsumer(stream: string, config: WantedConsumer['config']): Promise<void> {
+    const consumer = this.#subjects.parseConsumer(config.durable_name);
+    this.#held ??= consumer && this.#pauses.readIfAllowed();
+    const { pauses = [] } = (await this.#held) ?? {};
+    const untilMs = consumer && pausedUntil(pauses, consumer);
+    const pause = untilMs === undefined ? {} : { pause_until: new Date(untilMs).toISOString() };
+    await this.#jsm.consumers.add(stream, { ...config, ...pause });
   }
 
   /** What is there of the streams of wanted consumers, by its target. */

@@ -5,6 +5,7 @@ import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
 import { apiCodeOf, CONSUMER_NOT_FOUND, unlessMissing } from './manager.js';
+import type { Pauses } from './pauses.js';
 import type { TopologyReport } from './report.js';
 import type { TopologyOptions } from './stream-config.js';
 import { TopologySetup } from './topology-setup.js';
@@ -14,11 +15,13 @@ const MESSAGE_GONE: readonly number[] = [10037, 10043];
 const DELETE_FAILED = 10057;
 
 export class Topology {
+  readonly pauses: Pauses;
   readonly #subjects: Subjects;
   readonly #jsm: JetStreamManager;
   readonly #options: TopologyOptions;
 
-  constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions) {
+  constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions, pauses: Pauses) {
+    this.pauses = pauses;
     this.#jsm = jsm;
     this.#subjects = subjects;
     this.#options = options;
@@ -26,12 +29,12 @@ export class Topology {
 
   /** Creates the streams and the consumers of `types` where they are missing. Safe to run from many processes at once. */
   ensure(types: readonly string[] = []): Promise<TopologyReport> {
-    return new TopologySetup(this.#jsm, this.#subjects, this.#options, true).run(types);
+    return new TopologySetup(this.#jsm, this.#subjects, this.#options, this.pauses, true).run(types);
   }
 
   /** What `ensure` would find, without making anything. */
   inspect(types: readonly string[] = []): Promise<TopologyReport> {
-    return new TopologySetup(this.#jsm, this.#subjects, this.#options, false).run(types);
+    return new TopologySetup(this.#jsm, this.#subjects, this.#options, this.pauses, false).run(types);
   }
 
   /**

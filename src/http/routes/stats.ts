@@ -3,6 +3,7 @@ import { defined } from '../../jobs/defined.js';
 import { packageVersion } from '../../telemetry/version.js';
 import { addRoute, type Routes } from '../route.js';
 import { ROLES } from '../tokens.js';
+import { pauseSchema } from './pauses.js';
 
 const count = z.number().int().min(0);
 const unfinished = z.object({ pending: count, processing: count });
@@ -24,6 +25,7 @@ const statsSchema = z
     retryingJobs: count,
     waitingJobs: count,
     unhandledTypes: z.array(z.string()),
+    paused: z.array(pauseSchema),
     oldestPendingAt: z.string().optional().openapi({
       description: 'When the oldest queued job was enqueued',
     }),

@@ -12,6 +12,7 @@ const eventConsumer = z.object({
   subjects: z.array(z.string()),
   pending: count,
   ackPending: count,
+  paused: z.boolean(),
   redelivered: count,
   ackedSeq: count,
   lastDeliveredAt: z.string().optional(),

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { drainWorker, listWorkers } from '../../inspect/fleet.js';
 import { JetfleetError } from '../../jobs/errors.js';
+import { prioritySchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const workerSchema = z
@@ -13,7 +14,13 @@ const workerSchema = z
     version: z.string(),
     lanes: z.array(z.object({ type: z.string(), concurrency: z.number(), running: z.number() })),
     running: z.array(
-      z.object({ id: z.string(), type: z.string(), attempt: z.number(), startedAt: z.string() }),
+      z.object({
+        id: z.string(),
+        type: z.string(),
+        priority: prioritySchema.optional(),
+        attempt: z.number(),
+        startedAt: z.string(),
+      }),
     ),
     runningCount: z.number().int(),
     abandoned: z

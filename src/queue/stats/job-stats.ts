@@ -1,8 +1,10 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../../jobs/vocabulary.js';
+import { type Pause, pausedUntil } from '../../wire/pauses.js';
 import { ANY, type Any, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
+import { readPauses } from '../pause/pause-jobs.js';
 import { type Delivering, lastDeliveredAt } from './event-lag.js';
 import { sumOf, uncoveredTypes } from './unhandled-types.js';
 
@@ -28,6 +30,8 @@ export interface JobQueueStats {
   waitingJobs: number;
   /** Types that wait while no worker takes them: none has ever registered them, or all that did are gone or paused. */
   unhandledTypes: string[];
+  /** What is paused, oldest first; jobs that a pause holds do not count as unhandled. */
+  paused: Pause[];
 }
 
 /** Delayed jobs are counted by type up to this many; beyond it only their sum is known. */
@@ -44,6 +48,7 @@ const GONE_MS = 10_000;
  */
 export async function readStats(broker: Broker): Promise<JobQueueStats> {
   const tally = new Tally();
+  tally.paused = await readPauses(broker);
   await Promise.all(WORK_KINDS.map((kind) => countWork(broker, kind, tally)));
   await countFinished(broker, tally);
   return tally.stats();
@@ -56,6 +61,7 @@ class Tally {
   ) as JobQueueStats['byPriority'];
   readonly unhandled = new Set<string>();
   readonly types = new Set<string>();
+  paused: readonly Pause[] = [];
   scheduled = 0;
   retrying = 0;
   waiting = 0;
@@ -90,6 +96,7 @@ class Tally {
       retryingJobs: this.retrying,
       waitingJobs: this.waiting,
       unhandledTypes: [...this.unhandled].sort(),
+      paused: [...this.paused],
     };
   }
 }
@@ -107,7 +114,7 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
     if (!consumer) continue;
     const { type, priority } = consumer;
     handled.add(type);
-    if (pending > 0) waits.add(type);
+    if (pending > 0 && !info.paused) waits.add(type);
     if (isTaken(info, broker.clock.now())) taken.add(type);
     tally.types.add(type);
     tally.add(type, 'pending', pending, priority);
@@ -122,9 +129,11 @@ async function countWork(broker: Broker, kind: WorkKind, tally: Tally): Promise<
   const { types, unknown } = await uncoveredTypes(broker, kind, handled);
   tally.untyped += unknown;
   for (const [type, waiting] of types) {
-    tally.unhandled.add(type);
     tally.types.add(type);
-    for (const [priority, count] of waiting) tally.add(type, 'pending', count, priority);
+    for (const [priority, count] of waiting) {
+      tally.add(type, 'pending', count, priority);
+      if (pausedUntil(tally.paused, { type, priority }) === undefined) tally.unhandled.add(type);
+    }
   }
 }
 
@@ -207,15 +216,15 @@ async function countForgotten(broker: Broker, status: JobStatus, tally: Tally): 
 }
 
 /**
- * When the oldest queued job was enqueued, ISO 8601; undefined when none waits. Types that no worker has ever registered are left
- * out: their jobs wait for a worker, not for their turn.
+ * When the oldest queued job was enqueued, ISO 8601; undefined when none waits. Types that no worker has ever registered, and jobs
+ * that are paused, are left out: they do not wait for their turn.
  */
 export async function oldestPending(broker: Broker): Promise<string | undefined> {
   const { topology, read, subjects } = broker;
   const times = await Promise.all(
     WORK_KINDS.map(async (kind) => {
       const waiting = (await topology.consumers(kind)).filter(
-        ({ name, num_pending: pending }) => pending > 0 && subjects.parseConsumer(name),
+        ({ name, num_pending, paused }) => num_pending > 0 && !paused && subjects.parseConsumer(name),
       );
       return Promise.all(
         waiting.map(async ({ name, config, delivered }) => {

@@ -27,6 +27,8 @@ export interface ConsumerHealth {
   redelivered: number;
   /** Pulls that wait for messages. */
   waiting: number;
+  /** Whether it hands out nothing for now: see `queue.pause`. */
+  paused: boolean;
 }
 
 export interface BrokerHealth {
@@ -78,6 +80,7 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
       ackPending: info.num_ack_pending,
       redelivered: info.num_redelivered,
       waiting: info.num_waiting,
+      paused: info.paused === true,
     })),
   };
 }
