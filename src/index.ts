@@ -63,6 +63,7 @@ export {
 } from './jobs/outcome.js';
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
+export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
 export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
@@ -70,6 +71,7 @@ export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { DrainOptions } from './queue/pause/drain-jobs.js';
 export type { PauseOptions, Resumed, ResumeOptions } from './queue/pause/pause-jobs.js';
 export type { JobQueueOptions } from './queue/queue-connection.js';
+export type { RunNowOptions, Schedules } from './queue/schedules/schedules.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
 export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
 export { createLogger, type Logger } from './telemetry/logger.js';

@@ -26,6 +26,7 @@ import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import { CommitLog } from './publish/commit-log.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
+import { ScheduleMessages } from './publish/schedule-messages.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
@@ -82,6 +83,7 @@ export class Broker {
   readonly counts: RememberedCounts;
   readonly handlers: HandlerSettings;
   readonly jobs: JobMessages;
+  readonly schedules: ScheduleMessages;
   readonly notices: Notices;
   readonly sync: ServerSync;
   readonly clock: BrokerClock;
@@ -144,6 +146,7 @@ export class Broker {
       events: log('events'),
     };
     this.jobs = new JobMessages(subjects, this.#logs, this.read);
+    this.schedules = new ScheduleMessages(subjects, this.#logs.timers);
     void connection.closed().then(() => this.#onEnd());
     this.#watch = new ConnectionWatch(
       connection,

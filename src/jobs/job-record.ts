@@ -52,6 +52,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   nextRunAt?: string;
   /** Of a recurring schedule: its expression. Each run is a job of its own. */
   schedule?: string;
+  /** Of a run of a recurring schedule: the name of the schedule. */
+  scheduledBy?: string;
   /** The worker that wrote this record. */
   worker?: string;
   /** Sequence of the work message that owns the job while it is processing. */
@@ -88,6 +90,7 @@ export interface JobRequest {
   timeoutMs?: number;
   webhookUrl?: string;
   parentId?: string;
+  scheduledBy?: string;
   traceparent?: string;
   tracestate?: string;
   createdAt: string;

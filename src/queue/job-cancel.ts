@@ -3,7 +3,8 @@ import { ConflictError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { isTerminal } from '../jobs/vocabulary.js';
-import { ANY, type StreamKind, WORK_KINDS } from '../wire/subjects.js';
+import { placeOf, ticksSubject } from '../wire/schedule-subjects.js';
+import { ANY, type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
 import { assertKnown } from './follow-ups.js';
 import { allCarriersOf, bareMessageOf, removeCarriers, timersOf } from './job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
@@ -85,8 +86,17 @@ export function cancelledRecord(
 /** A schedule may have the name of a job that has ended; @returns whether there was one */
 async function removeSchedules({ subjects, topology }: Broker, id: string): Promise<boolean> {
   const filters = WORK_KINDS.flatMap((kind) => subjects.schedulesOf(kind, id));
+  await Promise.all(ticksOfAll(subjects, filters).map((ticks) => topology.purge('timers', ticks)));
   const purged = await Promise.all(filters.map((filter) => topology.purge('timers', filter)));
   return purged.some((count) => count > 0);
+}
+
+/** What is known of the ticks of schedules. */
+function ticksOfAll(subjects: Subjects, schedules: readonly string[]): string[] {
+  return schedules.flatMap((schedule) => {
+    const at = placeOf(subjects, schedule);
+    return at ? [ticksSubject(subjects, at)] : [];
+  });
 }
 
 type Ends = ReadonlyMap<StreamKind, number>;
@@ -110,8 +120,11 @@ async function removeMessages(broker: Broker, job: JobRecord, ends: Ends): Promi
   const { subjects, topology } = broker;
   const { id, type, priority } = job;
   for (const kind of subjects.workKindsFor(type)) {
-    const timers = new Set([...subjects.schedulesOf(kind, id), ...timersOf(subjects, kind, job)]);
+    const schedules = subjects.schedulesOf(kind, id);
+    const timers = new Set([...schedules, ...timersOf(subjects, kind, job)]);
     await Promise.all([...timers].map((timer) => topology.purge('timers', timer, ends.get('timers'))));
+    const ticks = job.schedule === undefined ? [] : ticksOfAll(subjects, schedules);
+    await Promise.all(ticks.map((each) => topology.purge('timers', each)));
     if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
     await topology.purge(kind, subjects.work({ kind, priority, type, id }), ends.get(kind));
     const bare = await bareMessageOf(broker, kind, job);

@@ -148,7 +148,7 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   if (subject === undefined || !subjects.parseWork(subject)) return undefined;
   const isTrusted = dueWork !== undefined || isFromTimers(message);
   const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted);
-  const schedule = isTimer ? headers.get(Header.SCHEDULE) : '';
+  const schedule = isTimer ? headers.get(Header.PAUSED_SCHEDULE) || headers.get(Header.SCHEDULE) : '';
   const record = pendingRecord(request, maxAttemptsOf(broker, request.type), dueTime(schedule));
   const id = subjects.scheduleId(message.subject);
   if (id === undefined) return record;

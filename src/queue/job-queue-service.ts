@@ -11,6 +11,7 @@ import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, checkText } from '../jobs/options.js';
+import type { Schedule, ScheduleOptions } from '../jobs/schedule.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import type { Pause } from '../wire/pauses.js';
 import { type AddedJob, addChecked } from './job-add.js';
@@ -39,6 +40,10 @@ import {
   resumeJobs,
 } from './pause/pause-jobs.js';
 import { cleanupJobs } from './retention/job-cleanup.js';
+import { setSchedule } from './schedules/change-schedule.js';
+import { checkSchedule } from './schedules/schedule-request.js';
+import { Schedules } from './schedules/schedules.js';
+import { getSchedule } from './schedules/shown-schedule.js';
 import { DELETE_CONSUMER, type DeleteConsumerOptions, deleteEventConsumer } from './stats/event-lag.js';
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
@@ -122,6 +127,34 @@ export class JobQueueService extends JobReader {
     const early = this.isConnected === undefined ? jobs.map((job) => ({ ...job })) : [];
     const add = (broker: Broker) => addMany(broker, checked, early);
     return this.use(add, () => checkPayloads(jobs, checked));
+  }
+
+  /** The recurring jobs: `list`, `get`, `pause`, `resume`, `runNow`, `delete`. */
+  readonly schedules = new Schedules((work) => this.use(work));
+
+  /**
+   * Has a job run again and again, by a schedule that the broker keeps and fires. Each run is a job of its own. A second call with the
+   * same name changes the schedule; one that is paused stays so.
+   *
+   * @example await queue.schedule('nightly', report, { full: true }, { cron: '0 3 * * *', timeZone: 'Europe/Berlin' })
+   * @param job a definition, or the name of a type
+   * @throws ValidationError `JETFLEET_CRON_INVALID`, `JETFLEET_TIME_ZONE_UNKNOWN`, `JETFLEET_OPTION_INVALID`, or as {@link add}
+   *   does; nothing is stored then
+   */
+  async schedule<T extends JobTypes>(
+    name: string,
+    job: JobDefinition<T> | string,
+    payload: T['input'],
+    options: ScheduleOptions,
+  ): Promise<Schedule> {
+    const checked = checkSchedule(this.known, name, job, payload, options, this.now());
+    return this.use(
+      async (broker) => {
+        await setSchedule(broker, name, checked);
+        return getSchedule(broker, name);
+      },
+      typeof job === 'string' ? undefined : () => assertPayloadOf(job, checked.body),
+    );
   }
 
   /**

@@ -15,6 +15,26 @@ export const Header = {
   /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
   SCHEDULE: 'Nats-Schedule',
   SCHEDULE_TARGET: 'Nats-Schedule-Target',
+  SCHEDULE_TIME_ZONE: 'Nats-Schedule-Time-Zone',
+  /** Set by the server on what a recurring schedule has started: the subject of the schedule, and when it fires next. */
+  SCHEDULER: 'Nats-Scheduler',
+  SCHEDULE_NEXT: 'Nats-Schedule-Next',
+  ROLLUP: 'Nats-Rollup',
+
+  /** Of a recurring schedule: `skip`, `allow` or `cancel`. One that lacks it is of `allow`. */
+  OVERLAP: 'Jetfleet-Overlap',
+  JITTER_MS: 'Jetfleet-Jitter-Ms',
+  /** ISO 8601: when it ends. */
+  UNTIL: 'Jetfleet-Until',
+  /** Of a paused schedule: what its `Nats-Schedule` and `Nats-Schedule-Time-Zone` were, and since when; ISO 8601. */
+  PAUSED_SCHEDULE: 'Jetfleet-Paused-Schedule',
+  PAUSED_TIME_ZONE: 'Jetfleet-Paused-Time-Zone',
+  PAUSED_AT: 'Jetfleet-Paused-At',
+  /** Of a run that somebody asked for, or that makes up for a missed tick. Set by Jetfleet; believed only of what comes from TIMERS. */
+  SCHEDULED_BY: 'Jetfleet-Scheduled-By',
+  /** ISO 8601: of a run that makes up for a missed tick, when the next one is due. */
+  NEXT_TICK: 'Jetfleet-Next-Tick',
+
   /** Set by the server on what a work stream has taken from TIMERS; it refuses the header of anybody else. */
   STREAM_SOURCE: 'Nats-Stream-Source',
   /** Set by the server on a stored message that it hands to a reader (ADR-31). */

@@ -12,9 +12,12 @@ import {
   MAX_PROBLEM_LENGTH,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
+import type { Overlap } from '../jobs/schedule.js';
 import { assertPayloadDepth, encodePayload, payloadTooLarge } from '../jobs/validation.js';
 import { describeUrlFault } from '../jobs/webhook-url.js';
 import { Header, type HeaderReader } from './headers.js';
+import { isOverlap } from './schedule-message.js';
+import { isPlace, nameOf, placeOf } from './schedule-subjects.js';
 import type { Subjects, WorkAddress } from './subjects.js';
 
 export interface WorkMessage {
@@ -38,6 +41,20 @@ export interface DecodedJob {
   /** Published without an id of its own. */
   bare: boolean;
   error?: ValidationError;
+  /** Of a run of a recurring schedule. */
+  tick?: Tick;
+}
+
+/** What started a run of a recurring schedule. */
+export interface Tick {
+  /** See schedule-subjects.ts. */
+  place: string;
+  /** When the schedule fires next. Absent of a run that somebody asked for. */
+  nextMs?: number;
+  /** Whether it makes up for a tick that the server has missed. */
+  isMakeUp?: true;
+  /** In the place of the policy of the schedule. */
+  overlap?: Overlap;
 }
 
 const RESERVED = 'is set by Jetfleet alone; leave it out';
@@ -100,6 +117,8 @@ export function decodeJob(
     payload: null,
     createdAt: new Date(message.timeMs).toISOString(),
   };
+  const tick = isTrusted ? tickOf(subjects, parsed, message.headers) : undefined;
+  if (tick) request.scheduledBy = nameOf(tick.place);
   try {
     if (badId) throw badId;
     if (message.headersUnreadable) {
@@ -108,11 +127,30 @@ export function decodeJob(
     }
     readOptions(request, message, isTrusted);
     request.payload = decodeBody(message.data);
-    return { request, address, bare };
+    return tick ? { request, address, bare, tick } : { request, address, bare };
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
-    return { request, address, bare, error };
+    return { request, address, bare, error, ...(tick && { tick }) };
   }
+}
+
+/** A schedule whose target has an id is none whose ticks are told apart: its jobs have one id. */
+function tickOf(subjects: Subjects, { id, kind }: WorkAddress, headers: HeaderReader): Tick | undefined {
+  const madeBy = headers.get(Header.SCHEDULED_BY);
+  if (madeBy !== '') {
+    const nextMs = Date.parse(headers.get(Header.NEXT_TICK));
+    const overlap = headers.get(Header.OVERLAP);
+    if (!isPlace(madeBy)) return undefined;
+    return {
+      place: madeBy,
+      ...(!Number.isNaN(nextMs) && { nextMs, isMakeUp: true as const }),
+      ...(isOverlap(overlap) && { overlap }),
+    };
+  }
+  const nextMs = Date.parse(headers.get(Header.SCHEDULE_NEXT));
+  const at = placeOf(subjects, headers.get(Header.SCHEDULER));
+  if (id !== undefined || at?.kind !== kind || Number.isNaN(nextMs)) return undefined;
+  return { place: at.place, nextMs };
 }
 
 /** Only Jetfleet may name a job `seq-<n>`: it brings back one that was published without an id. */

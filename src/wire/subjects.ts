@@ -146,6 +146,11 @@ export class Subjects {
     return `${this.prefix}${kind}.${part(priority)}.${part(type)}.*`;
   }
 
+  /** How a work stream stores what was published without an id. */
+  bareWork(address: Omit<WorkAddress, 'id'>): string {
+    return `${this.work(address)}.${NO_ID}`;
+  }
+
   /** What is published of one priority: without an id, and with one. */
   publishedWork(kind: WorkKind, priority: JobPriority): string[] {
     const subject = `${this.prefix}${kind}.${priority}.*`;

@@ -45,6 +45,8 @@ export interface WorkerServices {
 export const FAILPOINTS = [
   /** A message came; nothing is written. */
   'claim.delivered',
+  /** What becomes of a tick of a schedule is written; nothing of its job is. */
+  'tick.decided',
   /** The claim is written; nothing runs. */
   'claim.written',
   /** A checkpoint is written while the handler runs: the intent of a create is one. */

@@ -120,7 +120,7 @@ export class JobMessages {
 }
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
-function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {
+export function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {
   return [
     ...optionHeaders(request),
     [Header.CREATED_AT, request.createdAt],

@@ -1,5 +1,5 @@
 /** Why a write into a stream failed, in words that say what to do. */
-import { BrokerError, ConflictError, ValidationError } from '../../jobs/errors.js';
+import { BrokerError, ConflictError, type JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { bytesOf } from '../connection/client-internals.js';
 import { noLeader } from '../topology/manager.js';
 
@@ -10,6 +10,9 @@ interface Write {
 
 /** JSStreamMessageExceedsMaximumErr of nats-server. */
 const OVER_STREAM_LIMIT = 10054;
+/** JSMessageSchedulesPatternInvalidErr and JSMessageSchedulesTimeZoneInvalidErr. */
+const BAD_PATTERN = 10189;
+const BAD_TIME_ZONE = 10223;
 
 export function unsendable({ subject }: Write, why: string): ValidationError {
   return new ValidationError('JETFLEET_HEADER_INVALID', `${subject} cannot be sent: ${why}`);
@@ -36,9 +39,14 @@ export function noStream({ subject }: Write): BrokerError {
 export function refused(
   write: Write,
   answer: { code: number; errCode: number; description: string },
-): BrokerError {
+): JetfleetError {
   if (answer.errCode === OVER_STREAM_LIMIT) return tooLarge(write, "the stream's max_msg_size");
   const why = `the broker refused ${write.subject}: ${answer.description} (${answer.errCode})`;
+  if (answer.errCode === BAD_PATTERN) return new ValidationError('JETFLEET_CRON_INVALID', why);
+  if (answer.errCode === BAD_TIME_ZONE) {
+    const hint = 'install tzdata on the machine of nats-server, and restart it';
+    return new ValidationError('JETFLEET_TIME_ZONE_UNKNOWN', `${why}; ${hint}`);
+  }
   return new BrokerError('JETFLEET_PUBLISH_REFUSED', why, { retryable: answer.code >= 500 });
 }
 

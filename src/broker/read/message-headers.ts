@@ -10,6 +10,7 @@ export interface StoredHeaders extends HeaderReader {
   has(name: string): boolean;
   /** The last value of a name, or an empty string. */
   last(name: string): string;
+  [Symbol.iterator](): Iterator<[name: string, values: string[]]>;
 }
 
 /**
@@ -86,6 +87,13 @@ class PlainHeaders implements StoredHeaders {
 
   has(name: string): boolean {
     return this.#text.includes(`\n${name}:`);
+  }
+
+  *[Symbol.iterator](): Generator<[name: string, values: string[]]> {
+    for (const line of this.#text.split('\r\n').slice(1)) {
+      const colon = line.indexOf(':');
+      if (colon > 0) yield [line.slice(0, colon), [line.slice(colon + 1).trim()]];
+    }
   }
 
   #isLine(name: string, at: number): boolean {

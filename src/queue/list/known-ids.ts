@@ -6,6 +6,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { sequenceId } from '../../jobs/job-id.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
+import { placeOfTicks } from '../../wire/schedule-subjects.js';
 import { matchesTokens, type StreamKind, type Subjects } from '../../wire/subjects.js';
 import { bytesOf, type Direction, type Page, type PageQuery, type ReadPage } from './sources.js';
 
@@ -191,7 +192,7 @@ function idOf(subjects: Subjects, kind: StreamKind, subject: string, seq: number
     return event && isTerminal(event.status) ? event.id : undefined;
   }
   if (kind === 'timers') {
-    if (!subjects.isSchedule(subject)) return undefined;
+    if (!subjects.isSchedule(subject) || placeOfTicks(subjects, subject)) return undefined;
     return subjects.scheduleId(subject) ?? subject.slice(subject.lastIndexOf('.') + 1);
   }
   const work = subjects.parseWork(subject);

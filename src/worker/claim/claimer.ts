@@ -34,6 +34,7 @@ import {
 } from './candidate.js';
 import { type ClaimEvent, claimOfNew, decideClaim } from './decide-claim.js';
 import { type CheckedPayload, checkedPayload } from './payload-check.js';
+import { isTick, TickClaim } from './tick-claim.js';
 
 /** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
 const MAX_EARLY_CHECK_MS = 100;
@@ -43,10 +44,12 @@ export class Claimer {
   readonly #services: WorkerServices;
   readonly #handler: RegisteredHandler;
   readonly #machine: JobMachine;
+  readonly #ticks: TickClaim;
 
   constructor(services: WorkerServices, handler: RegisteredHandler) {
     this.#services = services;
     this.#handler = handler;
+    this.#ticks = new TickClaim(services, handler.maxAttempts);
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services.runs, handler) } });
   }
 
@@ -131,6 +134,8 @@ export class Claimer {
     const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs });
     switch (decision.kind) {
       case 'claim':
+        if (!last?.record && isTick(candidate) && !(await this.#ticks.admits(candidate, last?.seq ?? 0)))
+          return undefined;
         return this.#claim(candidate, last, decision.event).catch((error) =>
           this.#refuse(candidate, last, error),
         );

@@ -1,0 +1,135 @@
+/**
+ * Sets, pauses, resumes, runs and removes schedules. A schedule is one message of TIMERS, which the broker fires and of which it keeps
+ * the last for each subject; each change is fenced by the sequence of the one before, so that of two at once none is lost.
+ */
+import type { Broker } from '../../broker/broker.js';
+import { ConflictError } from '../../jobs/errors.js';
+import { generateJobId } from '../../jobs/job-id.js';
+import { missedTickId, noSuchSchedule, type Overlap } from '../../jobs/schedule.js';
+import { optionHeaders } from '../../wire/job-message.js';
+import { keptHeaders, pausedHeaders, resumedHeaders, scheduleHeaders } from '../../wire/schedule-message.js';
+import { type SchedulePlace, scheduleSubject, ticksSubject } from '../../wire/schedule-subjects.js';
+import { requestOf } from '../transition-record.js';
+import type { CheckedSchedule } from './schedule-request.js';
+import { faultOf } from './shown-schedule.js';
+import { findSchedule, isActive, readTicks, type StoredSchedule } from './stored-schedule.js';
+
+const MAX_TRIES = 50;
+
+type Headers = readonly [string, string][];
+
+/** Sets a schedule, or changes the one of the name. What it is already is not written again: an interval would begin anew. */
+export async function setSchedule(
+  broker: Broker,
+  name: string,
+  { request, body, rules }: CheckedSchedule,
+): Promise<void> {
+  const { subjects, schedules, topology } = broker;
+  const { type, priority } = request;
+  const kind = subjects.workKindOf(type);
+  const wanted = [
+    ...optionHeaders(request),
+    ...scheduleHeaders(rules, subjects.due({ kind, priority, type })),
+  ];
+  await persistently(async () => {
+    const known = await findSchedule(broker, name);
+    const isInPlace = known?.at.kind === kind;
+    const at: SchedulePlace = { kind, place: isInPlace ? known.at.place : `cron.${name}` };
+    const { pausedAt } = known ?? {};
+    const headers = pausedAt === undefined ? wanted : pausedHeaders(wanted, pausedAt);
+    if (isInPlace && isAsStored(known, headers, body)) return;
+    await schedules.put(at, { data: body, headers }, isInPlace ? known.message.seq : 0);
+    // Its jobs go to another stream from now on.
+    if (known && !isInPlace) await topology.purge('timers', known.message.subject, known.message.seq);
+  });
+}
+
+function isAsStored({ message }: StoredSchedule, headers: Headers, body: string): boolean {
+  const textOf = (list: Headers) => JSON.stringify([...list].sort());
+  return (
+    textOf(headers) === textOf(keptHeaders(message.headers)) &&
+    Buffer.compare(message.data, Buffer.from(body)) === 0
+  );
+}
+
+/** Stops a schedule from firing. It keeps all that it is, as a timer that never fires. */
+export function pauseSchedule(broker: Broker, name: string): Promise<void> {
+  return rewrite(broker, name, ({ pausedAt, message }) => {
+    if (pausedAt !== undefined) return undefined;
+    return pausedHeaders(keptHeaders(message.headers), new Date(broker.clock.now()).toISOString());
+  });
+}
+
+/** Has a paused schedule fire again, from its next time on. */
+export function resumeSchedule(broker: Broker, name: string): Promise<void> {
+  return rewrite(broker, name, ({ pausedAt, message }) =>
+    pausedAt === undefined ? undefined : resumedHeaders(keptHeaders(message.headers)),
+  );
+}
+
+function rewrite(
+  broker: Broker,
+  name: string,
+  change: (stored: StoredSchedule) => [string, string][] | undefined,
+): Promise<void> {
+  return persistently(async () => {
+    const stored = await findSchedule(broker, name);
+    if (!stored) throw noSuchSchedule(name);
+    const headers = change(stored);
+    if (!headers) return;
+    await broker.schedules.put(stored.at, { data: stored.message.data, headers }, stored.message.seq);
+    await removeMakeUp(broker, stored);
+  });
+}
+
+/** Somebody else may change a schedule at the same moment. */
+async function persistently(change: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await change();
+    } catch (error) {
+      if (!(error instanceof ConflictError) || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+/** Removes a schedule and what is known of its ticks. What it has started stays. */
+export async function deleteSchedule(broker: Broker, name: string): Promise<void> {
+  const stored = await findSchedule(broker, name);
+  if (!stored) throw noSuchSchedule(name);
+  await removeMakeUp(broker, stored);
+  await broker.topology.purge('timers', scheduleSubject(broker.subjects, stored.at));
+  await broker.topology.purge('timers', ticksSubject(broker.subjects, stored.at));
+}
+
+/** A tick of an interval may have been made sure of by a timer of its own: see missed-ticks.ts. */
+async function removeMakeUp(broker: Broker, { name, at, timing }: StoredSchedule): Promise<void> {
+  if (timing.everyMs === undefined) return;
+  const { record } = await readTicks(broker, at);
+  const dueMs = record.ticks[0]?.nextMs;
+  if (dueMs === undefined) return;
+  await broker.topology.purge('timers', broker.subjects.schedule(at.kind, missedTickId(name, dueMs)));
+}
+
+/**
+ * Starts a run of a schedule now, beside its ticks, also of one that is paused.
+ * @returns the id of its job
+ * @throws ConflictError where the last run has not ended and the policy is `skip`, or the schedule can start none
+ */
+export async function runScheduleNow(broker: Broker, name: string, overlap?: Overlap): Promise<string> {
+  const stored = await findSchedule(broker, name);
+  if (!stored) throw noSuchSchedule(name);
+  const { job, at, message } = stored;
+  if (!job) throw new ConflictError(`schedule ${name} cannot run: ${faultOf(stored)}`);
+  const policy = overlap ?? stored.overlap;
+  const { last } = (await readTicks(broker, at)).record;
+  if (policy === 'skip' && last && (await isActive(broker, at.kind, last))) {
+    throw new ConflictError(
+      `the last run of schedule ${name}, job ${last.id}, has not ended; run it with overlap allow or cancel`,
+    );
+  }
+  const nowMs = broker.clock.now();
+  const request = { ...requestOf(job), id: generateJobId(), createdAt: new Date(nowMs).toISOString() };
+  await broker.schedules.startRun(at, request, message.data, nowMs, { overlap: policy });
+  return request.id;
+}

@@ -1,0 +1,79 @@
+import type { Broker } from '../../broker/broker.js';
+import { invalidOption } from '../../jobs/errors.js';
+import { quoted } from '../../jobs/excerpt.js';
+import { assertOptions, type OptionNames } from '../../jobs/options.js';
+import { assertScheduleName, OVERLAPS, type Overlap, type Schedule } from '../../jobs/schedule.js';
+import { deleteSchedule, pauseSchedule, resumeSchedule, runScheduleNow } from './change-schedule.js';
+import { getSchedule, listSchedules } from './shown-schedule.js';
+
+/** For `runNow`. */
+export interface RunNowOptions {
+  /** In the place of the policy of the schedule. */
+  overlap?: Overlap;
+}
+
+const RUN_NOW: OptionNames<Required<RunNowOptions>> = { overlap: true };
+
+type Use = <R>(work: (broker: Broker) => Promise<R>) => Promise<R>;
+
+/**
+ * The recurring jobs of a queue, also those that somebody has published with a bare NATS client. Each method but `list` throws
+ * JetfleetError `JETFLEET_NOT_FOUND` for a name that no schedule has, and ValidationError `JETFLEET_OPTION_INVALID` for what cannot
+ * be one.
+ */
+export class Schedules {
+  readonly #use: Use;
+
+  /** @internal */
+  constructor(use: Use) {
+    this.#use = use;
+  }
+
+  /** All of them by name, with their next and last runs. Of those that stand beside delayed jobs, among the first 10,000 of these. */
+  list(): Promise<Schedule[]> {
+    return this.#use(listSchedules);
+  }
+
+  async get(name: string): Promise<Schedule> {
+    assertScheduleName(name);
+    return this.#use((broker) => getSchedule(broker, name));
+  }
+
+  /** Stops it from firing, until it is resumed. It keeps all that it is, and what it has started goes on. */
+  async pause(name: string): Promise<Schedule> {
+    return this.#change(name, pauseSchedule);
+  }
+
+  /** Has it fire again from its next time on; what it would have fired meanwhile is not made up for. */
+  async resume(name: string): Promise<Schedule> {
+    return this.#change(name, resumeSchedule);
+  }
+
+  /**
+   * Runs it once, now, whether it is paused or not.
+   * @returns the id of the job
+   * @throws ConflictError while its last run goes on, unless `overlap` is `allow` or `cancel`
+   */
+  async runNow(name: string, options: RunNowOptions = {}): Promise<string> {
+    assertScheduleName(name);
+    assertOptions('options', options, RUN_NOW);
+    const { overlap } = options;
+    if (overlap !== undefined && !OVERLAPS.includes(overlap))
+      throw invalidOption(`overlap ${quoted(overlap)} must be one of ${OVERLAPS.join(', ')}`);
+    return this.#use((broker) => runScheduleNow(broker, name, overlap));
+  }
+
+  /** Removes it. Jobs that it has started stay. */
+  async delete(name: string): Promise<void> {
+    assertScheduleName(name);
+    await this.#use((broker) => deleteSchedule(broker, name));
+  }
+
+  async #change(name: string, change: (broker: Broker, name: string) => Promise<void>): Promise<Schedule> {
+    assertScheduleName(name);
+    return this.#use(async (broker) => {
+      await change(broker, name);
+      return getSchedule(broker, name);
+    });
+  }
+}
