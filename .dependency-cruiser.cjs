@@ -20,6 +20,7 @@ const layers = {
   'src/instances': ['src/instances', 'src/gpu', 'src/worker', 'src/upkeep', 'machines', ...toQueue],
   'src/webhooks': ['src/webhooks', 'src/instances', 'src/worker', 'machines', ...toQueue],
   'src/doctor': ['src/doctor', 'src/instances', 'src/gpu', 'src/upkeep', ...toQueue],
+  'src/outbox': ['src/outbox', ...toQueue],
   'src/http': ['src/http', 'src/webhooks', 'src/inspect', ...toQueue],
 };
 /** What charts and the dashboard may know of the product's jobs: the types of their payloads and results. */
@@ -53,7 +54,7 @@ module.exports = {
       severity: 'error',
       comment: 'The engine is given job types as values, and imports none.',
       from: { path: inside(engine) },
-      to: { path: '^src\\/(instances|webhooks|gpu|http|cli|doctor|[a-z-]+\\.ts$)' },
+      to: { path: '^src\\/(instances|webhooks|gpu|outbox|http|cli|doctor|[a-z-]+\\.ts$)' },
     },
     {
       name: 'nats-only-in-broker',

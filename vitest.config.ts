@@ -5,7 +5,11 @@ import { PATIENCE_MS } from './test/support/patience-ms.js';
 export default defineConfig({
   test: {
     dir: 'test',
-    globalSetup: ['test/support/global-setup.ts', 'test/e2e/browser-setup.ts'],
+    globalSetup: [
+      'test/support/global-setup.ts',
+      'test/support/postgres-setup.ts',
+      'test/e2e/browser-setup.ts',
+    ],
     setupFiles: ['test/support/patience.ts'],
     sequence: { sequencer: LongestFirst },
     // Most files wait for servers, browsers and processes, and one of them, the fault runs, for most of the time.

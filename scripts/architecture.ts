@@ -25,6 +25,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/webhooks': 'Signs, guards and delivers webhooks: what `webhooks` brings to a worker.',
   'src/jetfleet.ts': 'The queue of the package: the engine, given the job types of instances and webhooks.',
   'src/doctor': 'Examines the server, the streams, the jobs and the instances.',
+  'src/outbox': 'Jobs out of a transaction of PostgreSQL: the table, the producer, the relay.',
   dashboard: 'The web page.',
   'src/http': 'The HTTP API, which serves the dashboard too.',
   'src/cli': 'The command line.',

@@ -15,6 +15,8 @@ await build({
   // What a command loads by itself, such as the web server, stays a file of its own.
   splitting: true,
   bundle: true,
+  // Optional: whoever has an outbox installs it.
+  external: ['pg'],
   platform: 'node',
   format: 'esm',
   target: 'node20',

@@ -1,6 +1,7 @@
 import { chmod, chown, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, run, startProcess, temporaryFolder } from './child-server.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort, run, type ServerProcess, startProcess, temporaryFolder } from './child-server.js';
 import { type BenchServer, MissingServer } from './server.js';
 
 const DEBIAN_ROOT = '/usr/lib/postgresql';
@@ -20,7 +21,17 @@ const SETTINGS: Readonly<Record<string, string>> = {
   jit: 'off',
 };
 
-export async function startPostgres(): Promise<BenchServer> {
+/** How long the processes of a server that was killed may hold on to its memory. */
+const RELEASE_MS = 30_000;
+
+export interface PostgresServer extends BenchServer {
+  /** Ends it by SIGKILL, as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it again on its port, with what it had committed. */
+  start(): Promise<void>;
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
   const { bin, version } = await findPostgres();
   const folder = await temporaryFolder('postgres');
   try {
@@ -43,14 +54,21 @@ export async function startPostgres(): Promise<BenchServer> {
     const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const isReady = () => accepts(bin, port);
     const args = ['-D', data, '-p', String(port), ...settings];
-    const { pid, stop } = await startProcess(join(bin, 'postgres'), args, isReady, options);
+    const launch = () => startProcess(join(bin, 'postgres'), args, isReady, options);
+    let running = await launch();
     return {
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-      pid,
+      get pid() {
+        return running.pid;
+      },
       version,
+      kill: () => running.stop('SIGKILL'),
+      async start() {
+        running = await startAgain(launch);
+      },
       [Symbol.asyncDispose]: async () => {
         // Nothing is kept, so nothing need be written: SIGQUIT ends all of its processes at once.
-        await stop('SIGQUIT');
+        await running.stop('SIGQUIT');
         await folder.remove();
       },
     };
@@ -60,8 +78,19 @@ export async function startPostgres(): Promise<BenchServer> {
   }
 }
 
+/** The processes of a server that was killed end a moment after it. */
+async function startAgain(launch: () => Promise<ServerProcess>): Promise<ServerProcess> {
+  for (const end = Date.now() + RELEASE_MS; ; await delay(50)) {
+    try {
+      return await launch();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
+
 /** Binaries on PATH, or those of Debian's newest package, which keeps them off it. */
-async function findPostgres(): Promise<{ bin: string; version: string }> {
+export async function findPostgres(): Promise<{ bin: string; version: string }> {
   const majors = (await readdir(DEBIAN_ROOT).catch(() => [])).sort((a, b) => Number(b) - Number(a));
   for (const bin of ['', ...majors.map((major) => join(DEBIAN_ROOT, major, 'bin'))]) {
     try {

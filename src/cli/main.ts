@@ -9,6 +9,7 @@ import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
 import { machineCommand } from './machine.js';
 import { globalOptions, withExamples } from './options.js';
+import { outboxCommand } from './outbox.js';
 import { endWhenOutputFails, note, paint } from './output.js';
 import { pauseCommands } from './pause.js';
 import { serverCommand } from './server.js';
@@ -64,6 +65,7 @@ export function buildProgram(): Command {
     machineCommand,
     inspectCommand,
     setupCommand,
+    outboxCommand,
     doctorCommand,
     demoCommand,
   ])

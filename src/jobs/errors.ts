@@ -82,6 +82,10 @@ export const ERROR_CODES = {
   JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',
   JETFLEET_WEBHOOK_FAILED: 'The endpoint did not accept the webhook.',
   JETFLEET_WEBHOOK_GONE: 'The endpoint answered 410: it wants no more webhooks.',
+  JETFLEET_OUTBOX_DRIVER: 'The outbox needs the package pg, which is not installed.',
+  JETFLEET_OUTBOX_UNREACHABLE: 'PostgreSQL does not answer the outbox, or refuses its user.',
+  JETFLEET_OUTBOX_TABLE:
+    'The table of the outbox is missing, differs from what is needed, or may not be used.',
   JETFLEET_HTTP_UNAUTHORIZED: 'The request has no valid token.',
   JETFLEET_HTTP_FORBIDDEN: 'The role of the token does not cover the request.',
   JETFLEET_HTTP_FOREIGN: 'The request comes from a page of another site, or names another host.',

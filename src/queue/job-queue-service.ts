@@ -15,6 +15,7 @@ import type { Schedule, ScheduleOptions } from '../jobs/schedule.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import type { Pause } from '../wire/pauses.js';
 import { type AddedJob, addChecked } from './job-add.js';
+import { addEach, checkEach, type SourcedJob, type SourcedOutcome } from './job-add-each.js';
 import { addMany, checkJobs, checkPayloads } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
 import { VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
@@ -155,6 +156,15 @@ export class JobQueueService extends JobReader {
       },
       typeof job === 'string' ? undefined : () => assertPayloadOf(job, checked.body),
     );
+  }
+
+  /**
+   * As {@link addJobs}, of jobs that come from elsewhere with their ids: what is wrong with one fails no other.
+   * @returns the outcomes, in the order of the jobs
+   * @internal
+   */
+  async addEach(jobs: readonly SourcedJob[]): Promise<SourcedOutcome[]> {
+    return this.use(async (broker) => addEach(broker, await checkEach(this.known, jobs, broker.clock.now())));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -21,6 +21,8 @@ export function temporaryFolderInMemory(): string | undefined {
     const { bavail, bsize } = statfsSync(MEMORY);
     if (bavail * bsize < ROOM_BYTES) return undefined;
     path = mkdtempSync(join(MEMORY, `jetfleet-${basename(tmpdir())}-`));
+    // PostgreSQL, which does not run as root, has its own folder inside.
+    chmodSync(path, 0o711);
   } catch {
     return undefined;
   }
