@@ -12,12 +12,14 @@ import { readStats } from '../queue/stats/job-stats.js';
 import { checkConsumers } from '../upkeep/check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
 import { checkPauses } from '../upkeep/check-pauses.js';
+import { checkSchedules } from '../upkeep/check-schedules.js';
 import { checkStreams } from '../upkeep/check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
 import { pauseText, scopeText } from '../wire/pauses.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
 import { checkStores } from './check-stores.js';
+import { checkTimeZones } from './check-time-zones.js';
 
 /** From here on the difference is worth knowing, and from there on something is wrong with a clock; ms. */
 const CLOCK_ADVICE_MS = 1_000;
@@ -101,6 +103,8 @@ async function checkClock({ clock }: Broker): Promise<Diagnosis[]> {
 
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
   const unowned = await checkConsumers(broker);
+  const zones = await checkTimeZones(broker);
+  const schedules = await checkSchedules(broker, graceMs ?? DEFAULT_JOB_GRACE_MS);
   const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).run();
   // After the messages were looked at, all types are known.
   const { unhandledTypes, byType, paused } = await readStats(broker);
@@ -115,5 +119,6 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   const instances = provider
     ? await new InstanceCheck(broker, checkedProvider(provider), instanceGrace).look()
     : [];
-  return [...pauses, ...(await checkPauses(broker)), ...unhandled, ...unowned, ...jobs, ...instances];
+  const checked = [...(await checkPauses(broker)), ...zones, ...schedules];
+  return [...pauses, ...checked, ...unhandled, ...unowned, ...jobs, ...instances];
 }

@@ -139,6 +139,27 @@ export const FINDINGS = {
     explanation: 'A job that was retried still counts as a dead letter.',
     fix: 'removes the event of the old failure',
   },
+  time_zones_unknown: {
+    severity: 'warning',
+    explanation: 'The nats-server knows no time zones, so it refuses schedules that name one.',
+    fix: null,
+  },
+  schedule_faulty: {
+    severity: 'warning',
+    explanation:
+      'A schedule does not do what it looks like: its target has an id, so that only its first tick runs, or brings no job to a worker.',
+    fix: null,
+  },
+  tick_missed: {
+    severity: 'warning',
+    explanation: 'A schedule was due and did not fire, as after its nats-server was killed.',
+    fix: 'starts the run that was due last',
+  },
+  ticks_left_over: {
+    severity: 'info',
+    explanation: 'What is known of the ticks of a schedule is still there, and the schedule is gone.',
+    fix: 'removes it',
+  },
   instance_orphaned: {
     severity: 'danger',
     explanation: 'An instance costs money and belongs to no job: its job failed, or has another instance.',

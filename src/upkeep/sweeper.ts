@@ -8,6 +8,7 @@ import { guardedLogger } from '../telemetry/user-code.js';
 import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkPauses } from './check-pauses.js';
+import { checkSchedules } from './check-schedules.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import { Schedule, spread } from './schedule.js';
@@ -137,6 +138,7 @@ export class Sweeper {
     const jobs = [
       ...(await checkPauses(broker)),
       ...(await checkConsumers(broker)),
+      ...(await checkSchedules(broker, graceMs)),
       ...(await this.#jobs.run()),
     ];
     mended.push(...(await this.#mend(jobs, jobs)));

@@ -18,6 +18,7 @@ import { Lane } from './lane/lane.js';
 import { Lanes } from './lane/lanes.js';
 import { LeaseKeeper } from './lease/lease-keeper.js';
 import { LingeringHandlers } from './lease/lingering-handlers.js';
+import { watchMissedTicks } from './missed-ticks-watch.js';
 import { Presence } from './presence.js';
 import { CancellationCheck } from './run/cancellation-check.js';
 import { JobWatchers, type Observer } from './run/job-actor.js';
@@ -201,6 +202,7 @@ export class WorkerEngine {
       this.#detach.push(
         broker.onConnection((change) => this.#onConnection(change)),
         broker.notices.onCancelled((id) => cancellations.heard(id)),
+        watchMissedTicks(broker, this.logger),
       );
     }
     if (!this.#services) await this.#firstDeliveries.begin();

@@ -1,3 +1,4 @@
+import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRequest } from '../../jobs/job-record.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import type { Tick } from '../../wire/job-message.js';
@@ -64,5 +65,25 @@ export class ScheduleMessages {
       headers: [...timerHeaders(request, atMs, this.#subjects.due({ kind, priority, type, id })), ...headers],
       expect: { filter: timer, lastSeq: 0 },
     });
+  }
+
+  /**
+   * Whether the server has a database of time zones. It is asked for a schedule whose zone it checks first, and whose target is nowhere,
+   * so that it refuses it in any case, and stores nothing.
+   */
+  async knowsTimeZones(): Promise<boolean> {
+    const headers: HeaderList = [
+      [Header.SCHEDULE, '0 0 0 1 1 *'],
+      [Header.SCHEDULE_TIME_ZONE, 'Europe/Berlin'],
+      [Header.SCHEDULE_TARGET, 'nowhere'],
+    ];
+    const subject = `${this.#subjects.schedule('jobs', 'probe')}.time-zone.probe`;
+    try {
+      await this.#timers.append({ subject, data: '', headers });
+    } catch (error) {
+      if (JetfleetError.is(error, 'JETFLEET_TIME_ZONE_UNKNOWN')) return false;
+      if (!JetfleetError.is(error, 'JETFLEET_PUBLISH_REFUSED') || error.retryable) throw error;
+    }
+    return true;
   }
 }

@@ -1,0 +1,43 @@
+import type { Broker } from '../broker/broker.js';
+import { findMissedTicks, makeUpFor } from '../queue/schedules/missed-ticks.js';
+import type { Logger } from '../telemetry/logger.js';
+
+/** What the server fires when it is back comes first. The workers of a fleet do not all look at once. */
+const FIRST_MS = 1_000;
+const SPREAD_MS = 2_000;
+
+/**
+ * Has a worker make up for ticks that a killed server has missed, once it starts, and each time that its server comes back. Nobody leads:
+ * the run that one makes up for has the same id whoever notices it. Between these moments nothing is looked at; the sweeper looks too.
+ * @returns how to stop
+ */
+export function watchMissedTicks(broker: Broker, logger: Logger): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const lookSoon = (isServerNew: boolean) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void look(isServerNew), FIRST_MS + Math.random() * SPREAD_MS);
+    timer.unref();
+  };
+  const look = async (isServerNew: boolean) => {
+    try {
+      for (const tick of await findMissedTicks(broker, isServerNew)) {
+        await makeUpFor(broker, tick);
+        const { schedule, dueMs } = tick;
+        logger.warn(
+          { schedule: schedule.name, dueAt: new Date(dueMs) },
+          'making sure of a tick of a schedule',
+        );
+      }
+    } catch (err) {
+      logger.debug({ err }, 'cannot look for missed ticks; the sweeper does');
+    }
+  };
+  const detach = broker.onConnection((change) => {
+    if (change === 'back') lookSoon(true);
+  });
+  lookSoon(false);
+  return () => {
+    detach();
+    clearTimeout(timer);
+  };
+}
