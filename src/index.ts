@@ -49,6 +49,7 @@ export {
   type Problem,
   RetryableError,
   TimeoutError,
+  UniqueKeyTakenError,
   ValidationError,
 } from './jobs/errors.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
@@ -64,7 +65,15 @@ export {
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
+export type {
+  DebounceOptions,
+  KeyOf,
+  OnConflict,
+  UniqueKey,
+  UniqueOptions,
+} from './jobs/unique-options.js';
 export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
+export type { Added } from './queue/job-add.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';

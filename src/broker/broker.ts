@@ -23,11 +23,11 @@ import {
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
 import type { EventFilter, EventOptions } from './consume/event-options.js';
 import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
-import { CommitLog } from './publish/commit-log.js';
+import { ExtraStreams, openLog } from './extra-streams.js';
+import type { CommitLog } from './publish/commit-log.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
 import { ScheduleMessages } from './publish/schedule-messages.js';
-import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
 import { HandlerSettings } from './topology/handler-settings.js';
@@ -38,6 +38,7 @@ import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
 import type { TopologyOptions } from './topology/stream-config.js';
 import { Topology } from './topology/topology.js';
+import { UniqueKeys } from './unique-keys.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */
@@ -87,6 +88,8 @@ export class Broker {
   readonly notices: Notices;
   readonly sync: ServerSync;
   readonly clock: BrokerClock;
+  readonly #extra: ExtraStreams;
+  #unique: UniqueKeys | undefined;
   readonly #jetstream: JetStream;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
@@ -127,24 +130,22 @@ export class Broker {
     this.counts = new RememberedCounts(this.read);
     this.handlers = new HandlerSettings(topology, subjects);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
-    const log = (kind: StreamKind) => {
-      const stream = subjects.streamName(kind);
-      const onStalled = () => this.#logger.error({ stream }, `the stream ${STALLED}`);
-      return new CommitLog(
-        connection,
-        this.#inbox,
-        (filter) => this.read.last(stream, filter),
-        { ...options.commit, sync: this.sync },
-        streams,
-        new UnansweredWrites(onStalled, () => this.isConnected),
-      );
+    const logOptions = {
+      connection,
+      inbox: this.#inbox,
+      subjects,
+      commit: { ...options.commit, sync: this.sync },
+      logger: this.#logger,
+      isConnected: () => this.isConnected,
     };
+    const log = (kind: StreamKind) => openLog(logOptions, kind, this.read, streams);
     this.#logs = {
       timers: log('timers'),
       jobs: log('jobs'),
       webhooks: log('webhooks'),
       events: log('events'),
     };
+    this.#extra = new ExtraStreams({ ...logOptions, topology, creates: () => this.#keepsStreams });
     this.jobs = new JobMessages(subjects, this.#logs, this.read);
     this.schedules = new ScheduleMessages(subjects, this.#logs.timers);
     void connection.closed().then(() => this.#onEnd());
@@ -239,12 +240,19 @@ export class Broker {
     return feedEvents(this.#jetstream.client, this.subjects, options, (message) => this.recordOf(message));
   }
 
+  /** Which job has which unique key. Their stream is made when this is first used. */
+  get unique(): UniqueKeys {
+    const { read, log } = this.#extra.of('unique');
+    this.#unique ??= new UniqueKeys(this.subjects, read, log, this.topology);
+    return this.#unique;
+  }
+
   /** From now on makes streams again that somebody deletes, also where it was opened only to look. */
   keepStreams(): void {
     this.#keepsStreams = true;
   }
 
-  /** The streams that answer no writes of this process, although the server is there: see {@link STALLED}. */
+  /** The streams that answer no writes of this process, although the server is there. */
   get stalled(): StreamKind[] {
     return STREAM_KINDS.filter((kind) => this.#logs[kind].unanswered.isStalled);
   }
@@ -279,7 +287,7 @@ export class Broker {
     const end = performance.now() + limitMs;
     // To a broker that is away nothing can be sent.
     const drainMs = this.isConnected ? Math.max(0, limitMs - LAST_FLUSH_MS) : 0;
-    const logs = Object.values(this.#logs);
+    const logs = this.#allLogs;
     await Promise.all(logs.map((log) => log.drain(drainMs)));
     for (const log of logs) log.close();
     // Whoever waited for a write answers its delivery first.
@@ -293,7 +301,7 @@ export class Broker {
 
   /** The owner of a lent connection closes it at any moment: nothing is stored or answered from then on. */
   #onEnd(): void {
-    for (const log of Object.values(this.#logs)) log.close();
+    for (const log of this.#allLogs) log.close();
     this.#inbox.close();
   }
 
@@ -315,8 +323,12 @@ export class Broker {
     }
   }
 
+  get #allLogs(): CommitLog[] {
+    return [...Object.values(this.#logs), ...this.#extra.logs];
+  }
+
   #resetUnanswered(): void {
-    for (const log of Object.values(this.#logs)) log.unanswered.reset();
+    for (const log of this.#allLogs) log.unanswered.reset();
   }
 
   #refuse(violation: Violation): void {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import { ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
+import { type KeptToOne, ON_CONFLICT, type OnConflict } from '../jobs/unique-options.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import { ExitCode, usageError } from './exit-code.js';
 import { printJob } from './job-text.js';
@@ -16,7 +17,7 @@ import {
   parsePriority,
   withExamples,
 } from './options.js';
-import { print, printJson } from './output.js';
+import { note, print, printJson } from './output.js';
 
 interface AddOptions extends GlobalOptions {
   data?: string;
@@ -28,6 +29,11 @@ interface AddOptions extends GlobalOptions {
   maxAttempts?: number;
   timeout?: number;
   webhookUrl?: string;
+  unique?: string;
+  uniqueFor?: number;
+  onConflict?: OnConflict;
+  debounce?: string;
+  maxDelay?: number;
   /** `true` waits for as long as it takes. */
   wait?: number | true;
 }
@@ -49,6 +55,20 @@ export function jobAddCommand(job: Command): void {
     .option('--max-attempts <n>', 'attempts in all (default: 3, of a webhook 10)', integer(1, 100))
     .option('--timeout <duration>', 'limit for one attempt', parseDuration)
     .option('--webhook-url <url>', 'where lifecycle webhooks go')
+    .option('--unique <key>', 'one job of the type for each key, until that has ended')
+    .option('--unique-for <duration>', 'the key is taken for so long instead', parseDuration)
+    .addOption(
+      new Option(
+        '--on-conflict <what>',
+        'what to do while another job has the key (default: existing)',
+      ).choices(ON_CONFLICT),
+    )
+    .option('--debounce <key>', 'one job for many calls: it starts once none has come for --delay')
+    .option(
+      '--max-delay <duration>',
+      'with --debounce: start no later than this after the first call',
+      parseDuration,
+    )
     .addOption(
       durationOption(
         '--wait [duration]',
@@ -60,25 +80,46 @@ export function jobAddCommand(job: Command): void {
       const payload = parseJson(await readPayload(source, options));
       await using queue = openQueue(options);
       const { priority, delay, runAt, maxAttempts, timeout, webhookUrl, wait } = options;
-      const id = await queue.addJob(
-        type,
-        payload,
-        priority,
-        defined({ id: options.id, delayMs: delay, runAt, maxAttempts, timeoutMs: timeout, webhookUrl }),
-      );
+      const kept = keptToOne(options);
+      const added = await queue.addOrFind(type, payload, priority, {
+        ...defined({ id: options.id, runAt, maxAttempts, timeoutMs: timeout, webhookUrl }),
+        ...(kept.debounce === undefined && defined({ delayMs: delay })),
+        ...kept,
+      });
+      const { id, created, replaced } = added;
       if (wait !== undefined) {
         const record = await queue.ended(id, wait === true ? {} : { timeoutMs: wait });
         printJob(record, options);
         if (record.status === 'failed') process.exitCode = ExitCode.FAILURE;
-      } else if (options.json) printJson({ id });
+      } else if (options.json) printJson({ id, created, ...defined({ replaced }) });
       else print(id);
+      if (created || options.json || kept.unique === undefined) return;
+      note(`jetfleet: nothing was added: job ${id} has the unique key already`);
     });
   withExamples(
     command,
     `job add send_webhook --data '${PAYLOAD}'`,
     'job add create_instance --data-file instance.json --priority high --id order-42 --wait 10m',
     'job add nightly_report - --delay 30s < report.json',
+    'job add sync_account --data \'{"account":"a1"}\' --unique a1 --on-conflict reject',
   );
+}
+
+/** @throws ValidationError for options that lack the one which they belong to */
+function keptToOne(options: AddOptions): KeptToOne {
+  const { unique: key, uniqueFor, onConflict, debounce, delay, maxDelay } = options;
+  if (key === undefined && (uniqueFor !== undefined || onConflict !== undefined))
+    throw usageError('--unique-for and --on-conflict need --unique <key>');
+  if (debounce === undefined && maxDelay !== undefined)
+    throw usageError('--max-delay needs --debounce <key>');
+  if (debounce !== undefined && delay === undefined)
+    throw usageError('--debounce needs --delay <duration>: how long no other call may come');
+  return {
+    ...(key !== undefined && { unique: { key, ...defined({ for: uniqueFor, onConflict }) } }),
+    ...(debounce !== undefined && {
+      debounce: { key: debounce, delayMs: delay as number, ...defined({ maxDelayMs: maxDelay }) },
+    }),
+  };
 }
 
 function parseSource(value: string): string {

@@ -7,6 +7,7 @@ import {
   MAX_MAX_ATTEMPTS,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
+import { UNIQUE_SCOPES } from '../jobs/unique-options.js';
 import type { JobPriority, JobState, JobStatus } from '../jobs/vocabulary.js';
 import { PRIORITIES, STATES, STATUSES } from '../jobs/vocabulary.js';
 
@@ -83,6 +84,7 @@ export const jobRecordSchema = z
       )
       .optional(),
     parentId: z.string().optional(),
+    unique: z.object({ key: z.string(), scope: z.enum(UNIQUE_SCOPES) }).optional(),
     redrives: z.number().optional(),
     failures: z
       .array(
@@ -114,5 +116,17 @@ export const newJobSchema = z
     maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
     timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
     webhookUrl: z.string().optional(),
+    unique: z
+      .strictObject({
+        key: z.string(),
+        for: z.union([z.literal('active'), z.number().int()]).optional(),
+        onConflict: z.enum(['existing', 'replace', 'reject', 'cancel-running']).optional(),
+      })
+      .optional()
+      .openapi({ description: 'One job of the type for each key: see docs/guides/unique.md' }),
+    debounce: z
+      .strictObject({ key: z.string(), delayMs: z.number().int(), maxDelayMs: z.number().int().optional() })
+      .optional()
+      .openapi({ description: 'One job for many requests, once no more come' }),
   })
   .openapi('NewJob');

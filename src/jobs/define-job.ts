@@ -9,6 +9,7 @@ import { MAX_PROBLEM_LENGTH } from './limits.js';
 import { assertFunction, assertOptions, type OptionNames } from './options.js';
 import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
 import { answersAtOnce, assertSchema, checkInTime, isZod, payloadInTime, type Schema } from './schema.js';
+import { checkKeptToOne, type DebounceOptions, type UniqueOptions } from './unique-options.js';
 import { assertJobType } from './validation.js';
 import type { JobPriority } from './vocabulary.js';
 
@@ -43,6 +44,10 @@ export interface JobDefinitionOptions<P extends Schema, C extends Schema, R exte
    * filled in. That takes a schema of zod which answers at once. Defaults to `given`.
    */
   stores?: 'given' | 'parsed';
+  /** Keeps jobs of the type to one for each key, unless the call that adds one says otherwise. Defaults to none. */
+  unique?: UniqueOptions<StandardSchemaV1.InferInput<P>> | undefined;
+  /** Makes one job of many calls, unless the call says otherwise. Defaults to none. */
+  debounce?: DebounceOptions<StandardSchemaV1.InferInput<P>> | undefined;
   /** Of what the handler keeps between its runs. For its types alone. */
   checkpoint?: C;
   /** Checks the result when somebody waits for it. Defaults to none. */
@@ -62,6 +67,8 @@ const OPTIONS: OptionNames<Required<JobDefinitionOptions<Schema, Schema, Schema>
   checkpoint: true,
   result: true,
   after: true,
+  unique: true,
+  debounce: true,
   ...RUN_DEFAULTS,
 };
 
@@ -74,6 +81,8 @@ export interface JobDefinition<Types extends JobTypes = JobTypes> extends RunDef
   readonly payload?: Schema<unknown, Types['payload']>;
   readonly stores?: 'given' | 'parsed';
   readonly result?: Schema<unknown, Types['result']>;
+  readonly unique?: UniqueOptions | undefined;
+  readonly debounce?: DebounceOptions | undefined;
   after?(job: EndedJob<Types>): readonly NextJob[] | undefined;
   /** A job of this type, for `addJobs`. */
   of(payload: Types['input'], options?: AddOptions): NewJob;
@@ -124,6 +133,7 @@ export function defineJob<P extends Schema = Schema, C extends Schema = Schema, 
   }
   if (stores === 'parsed') answersAtOnce(payload as unknown as ZodType);
   checkedRun(type, options);
+  checkKeptToOne(`${type}: `, options);
   const { checkpoint: _, ...rest } = options;
   const definition: JobDefinition<TypesOf<P, C, R>> = Object.freeze({
     ...(rest as Omit<JobDefinition<TypesOf<P, C, R>>, 'of' | 'next'>),

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   JETFLEET_HEADER_INVALID: 'An option header of the message cannot be read.',
   JETFLEET_ID_INVALID: 'The job id has a character or a length that is not allowed.',
   JETFLEET_ID_TAKEN: 'The job id names another job already.',
+  JETFLEET_UNIQUE_TAKEN: 'Another job has the unique key.',
   JETFLEET_TYPE_INVALID: 'The job type is not snake_case, or too long.',
   JETFLEET_TYPE_UNKNOWN:
     'Other jobs follow from the end of this one, and this process does not know which: it lacks the definition of the type.',
@@ -217,6 +218,16 @@ export class BrokerError extends JetfleetError {}
 export class ConflictError extends JetfleetError {
   constructor(message: string, options: JetfleetErrorOptions = {}) {
     super('JETFLEET_CONFLICT', message, options);
+  }
+}
+
+/** Thrown where another job has the unique key of one that was to be added: `jobId` is that job. */
+export class UniqueKeyTakenError extends JetfleetError {
+  readonly jobId: string;
+
+  constructor(jobId: string, message: string, options: JetfleetErrorOptions = {}) {
+    super('JETFLEET_UNIQUE_TAKEN', message, options);
+    this.jobId = jobId;
   }
 }
 

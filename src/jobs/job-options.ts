@@ -1,4 +1,5 @@
 import type { FollowUp } from './job-record.js';
+import type { DebounceOptions, UniqueOptions } from './unique-options.js';
 import type { JobPriority } from './vocabulary.js';
 
 /** What a caller may say about a job besides its payload. */
@@ -21,6 +22,10 @@ export interface JobOptions {
   /** W3C trace context, kept on every record of the job. */
   traceparent?: string;
   tracestate?: string;
+  /** One job of the type for each key; `false` for none. Defaults to its type's, else to none. */
+  unique?: UniqueOptions | false;
+  /** One job for many calls, once no more come; instead of `id`, `delayMs`, `runAt` and `unique`. Defaults to its type's, else to none. */
+  debounce?: DebounceOptions | false;
 }
 
 /** One job of `addJobs`. */

@@ -1,4 +1,5 @@
 import type { JobErrorInfo } from './errors.js';
+import type { UniqueKey } from './unique-options.js';
 import type { JobPriority, JobState, JobStatus } from './vocabulary.js';
 
 /** A job that a finished job asks for; its id is derived, so publishing it twice makes one job. */
@@ -67,6 +68,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   next?: FollowUp[];
   /** The job that this one followed from. */
   parentId?: string;
+  /** The key that no other job of its type has meanwhile. */
+  unique?: UniqueKey;
   /** How often the job was taken back out of the dead letters; each time its attempts count from 1 again. */
   redrives?: number;
   /** How its earlier lives ended, oldest first; the last 10. */
@@ -91,6 +94,7 @@ export interface JobRequest {
   webhookUrl?: string;
   parentId?: string;
   scheduledBy?: string;
+  unique?: UniqueKey;
   traceparent?: string;
   tracestate?: string;
   createdAt: string;

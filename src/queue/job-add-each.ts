@@ -6,7 +6,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import type { NewJob } from '../jobs/job-options.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { JobPriority } from '../jobs/vocabulary.js';
-import { addChecked } from './job-add.js';
+import { addChecked } from './job-add-checked.js';
 import { type CheckedJob, checkJob } from './job-request.js';
 
 /** A job whose id its source has given it. */
@@ -41,7 +41,7 @@ export function checkEach(
       const checked = checkJob(known, type, payload, priority, options, nowMs);
       const definition = known.get(type);
       if (definition?.payload) await assertPayloadOf(definition, checked.body);
-      if (isNew) checked.request.isNew = true;
+      if (isNew && !checked.unique) checked.request.isNew = true;
       return checked;
     } catch (error) {
       return { error };
@@ -75,8 +75,8 @@ export async function addEach(broker: Broker, jobs: readonly CheckedSource[]): P
 
 async function outcomeOf(broker: Broker, job: CheckedJob): Promise<SourcedOutcome> {
   try {
-    const { known } = await retry(() => addChecked(broker, job), PATIENCE);
-    return { created: known === undefined };
+    const { created } = await retry(() => addChecked(broker, job), PATIENCE);
+    return { created };
   } catch (error) {
     return { error };
   }

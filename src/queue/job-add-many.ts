@@ -9,7 +9,8 @@ import type { JobRequest } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertArray, assertObject } from '../jobs/options.js';
 import { JobPriority } from '../jobs/vocabulary.js';
-import { addChecked, assertSame } from './job-add.js';
+import { type AddedJob, assertSame } from './job-add.js';
+import { addChecked } from './job-add-checked.js';
 import { type CheckedJob, checkJob, setTimes } from './job-request.js';
 
 /** A long list goes in parts of one batch each, two at once: far below what may wait in the commit log. */
@@ -102,10 +103,17 @@ function endOfPart(jobs: readonly CheckedJob[], start: number): number {
 }
 
 async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
-  const isPlain = ({ request, runAtMs }: CheckedJob) => request.isNew === true && runAtMs === undefined;
+  const isPlain = ({ request, runAtMs, unique }: CheckedJob) =>
+    request.isNew === true && runAtMs === undefined && unique === undefined;
   const others = jobs.filter((job) => !isPlain(job));
   const plain = others.length === 0 ? jobs : jobs.filter(isPlain);
-  await Promise.all([addPlain(broker, plain), ...others.map((job) => addPatiently(broker, job))]);
+  const free = others.filter(({ unique }) => unique === undefined);
+  const kept = free.length === others.length ? [] : others.filter(({ unique }) => unique !== undefined);
+  await Promise.all([
+    addPlain(broker, plain),
+    ...free.map((job) => addPatiently(broker, job)),
+    ...byKey(kept).map((jobs) => addInTurn(broker, jobs)),
+  ]);
 }
 
 /**
@@ -127,8 +135,26 @@ async function addPlain(broker: Broker, jobs: readonly CheckedJob[]): Promise<vo
   }, PATIENCE);
 }
 
+/** Jobs of one unique key, in their order: the last one may be the one that stays. */
+function byKey(jobs: readonly CheckedJob[]): CheckedJob[][] {
+  const found = new Map<string, CheckedJob[]>();
+  for (const job of jobs) {
+    const { scope, key } = job.unique ?? {};
+    const name = `${job.request.type} ${scope} ${key}`;
+    const others = found.get(name);
+    if (others) others.push(job);
+    else found.set(name, [job]);
+  }
+  return [...found.values()];
+}
+
+async function addInTurn(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
+  // The caller hears the id of the job that has the key.
+  for (const job of jobs) job.request.id = (await addPatiently(broker, job)).id;
+}
+
 /** As {@link addPlain}, of any job. */
-function addPatiently(broker: Broker, job: CheckedJob): Promise<unknown> {
+function addPatiently(broker: Broker, job: CheckedJob): Promise<AddedJob> {
   return retry(() => addChecked(broker, job), PATIENCE);
 }
 

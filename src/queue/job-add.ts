@@ -11,10 +11,19 @@ import { findClaims, findJob } from './job-lookup.js';
 import type { CheckedJob } from './job-request.js';
 import { withdrawnFor } from './job-rivals.js';
 
-/** What became of a job that was added. */
-export interface AddedJob {
+/** What `add` has done. */
+export interface Added {
+  /** The job that was added, or the one that was there already. */
   id: string;
-  /** Set when the same job was there already; as it stands. */
+  /** Whether this call has added it. */
+  created: boolean;
+  /** The job that was cancelled for it. */
+  replaced?: string;
+}
+
+/** What became of a job that was added. */
+export interface AddedJob extends Added {
+  /** The job that was there already, as it stands. */
   known?: JobRecord;
 }
 
@@ -33,7 +42,7 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
     const isContested = known && others.some((other) => !isSame(other, known));
     if (known && (!isContested || poll === MAX_POLLS - 1)) {
       assertSame(known, request);
-      return { id, known };
+      return { id, created: false, known };
     }
     // A replica may be behind what the broker has refused the write for.
     if (isContested || poll > 0) await delay(POLL_AGAIN_MS);
@@ -44,7 +53,7 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
       const kind = broker.subjects.workKindOf(request.type);
       const at = { stream: runAtMs === undefined ? kind : ('timers' as const), seq };
       const other = await withdrawnFor(broker, request, at, (record) => isSame(record, request));
-      if (!other) return { id };
+      if (!other) return { id, created: true };
       assertSame(other, request);
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
@@ -60,15 +69,11 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
 export async function addNew(broker: Broker, job: CheckedJob): Promise<AddedJob> {
   const { request, body, runAtMs } = job;
   const { seq, duplicate } = await broker.jobs.enqueue(request, runAtMs, body);
-  if (!duplicate) return { id: request.id };
-  if (await broker.jobs.isStored(request, seq)) return { id: request.id };
+  const { id } = request;
+  if (!duplicate) return { id, created: true };
+  if (await broker.jobs.isStored(request, seq)) return { id, created: true };
   const { isNew: _, ...named } = request;
   return addNamed(broker, { ...job, request: named });
-}
-
-/** Adds a checked job; see {@link addNamed} and {@link addNew}. */
-export function addChecked(broker: Broker, job: CheckedJob): Promise<AddedJob> {
-  return job.request.isNew ? addNew(broker, job) : addNamed(broker, job);
 }
 
 /**

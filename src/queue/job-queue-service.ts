@@ -6,6 +6,7 @@ import {
   type JobDefinition,
   type JobTypes,
 } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
@@ -14,7 +15,8 @@ import { assertObject, assertOptions, checkText } from '../jobs/options.js';
 import type { Schedule, ScheduleOptions } from '../jobs/schedule.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import type { Pause } from '../wire/pauses.js';
-import { type AddedJob, addChecked } from './job-add.js';
+import type { Added, AddedJob } from './job-add.js';
+import { addChecked } from './job-add-checked.js';
 import { addEach, checkEach, type SourcedJob, type SourcedOutcome } from './job-add-each.js';
 import { addMany, checkJobs, checkPayloads } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
@@ -79,20 +81,21 @@ export class JobQueueService extends JobReader {
   /**
    * Adds a job of a definition. Its payload is checked by the definition's schema before it is sent. As with {@link addJob},
    * the call can be repeated with an id of your own.
-   * @returns its id, once the job is durable, and whether this call has created it
+   * @returns the id of the job, once it is durable, and whether this call has created it: where another job has its unique key, that
+   *   of the other one
    * @throws as {@link addJob} does
    */
   async add<T extends JobTypes>(
     job: JobDefinition<T>,
     payload: T['input'],
     options: AddOptions = {},
-  ): Promise<{ id: string; created: boolean }> {
+  ): Promise<Added> {
     assertDefinition(job);
     assertObject('options', options);
     this.known.add(job);
     const { priority = JobPriority.NORMAL, ...jobOptions } = options;
-    const { id, known } = await this.addOrFind(job.type, payload, priority, jobOptions, job);
-    return { id, created: known === undefined };
+    const { id, created, replaced } = await this.addOrFind(job.type, payload, priority, jobOptions, job);
+    return { id, created, ...defined({ replaced }) };
   }
 
   /**

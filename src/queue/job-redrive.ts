@@ -8,10 +8,13 @@ import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
 import { checkedTime } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
+import { encodePayload } from '../jobs/validation.js';
 import { isJobType, isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
 import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
+import { addUnique } from './unique/add-unique.js';
+import { reclaimKey } from './unique/reclaim-key.js';
 
 /** Which of the dead letters to take. */
 export interface RedriveFilter {
@@ -51,11 +54,14 @@ export async function rerunJob(broker: Broker, type: string, id: string): Promis
   if (!isTerminal(job.status)) throw new ConflictError(`job ${id} is ${job.state}: it is on its way`);
   if (job.status === 'failed') return (await redriveJob(broker, id)).id;
   const again = derivedId(id, `again-${generateJobId()}`);
-  await broker.jobs.enqueue({
-    ...requestOf(job),
-    id: again,
-    createdAt: new Date(broker.clock.now()).toISOString(),
-  });
+  const createdAt = new Date(broker.clock.now()).toISOString();
+  const { unique, ...request } = { ...requestOf(job), id: again, createdAt };
+  if (unique?.scope !== 'active') await broker.jobs.enqueue(request);
+  else {
+    const body = encodePayload(request.payload);
+    const asked = { ...unique, scope: unique.scope, onConflict: 'reject' as const };
+    await addUnique(broker, { request: { ...request, unique }, body, unique: asked });
+  }
   return again;
 }
 
@@ -84,6 +90,7 @@ async function queueFailed(broker: Broker, failed: JobRecord, failure: number): 
   }
   const record = redrivenRecord(failed, broker.clock.now());
   checkFacts(requestOf(record));
+  if (failed.unique) await reclaimKey(broker, failed, failure);
   await broker.appendEvent(record, failure);
   await broker.jobs.enqueueAgain(requestOf(record));
   return { record, failure };
@@ -201,7 +208,8 @@ const UNREADABLE = /^JETFLEET_(BODY_|PAYLOAD_TOO_|MESSAGE_TOO_LARGE|HEADER_INVAL
 
 /** Somebody was faster, or the record could not be added as a job: another client may have written it. */
 function passOver(error: unknown): undefined {
-  const isGone = JetfleetError.is(error, 'JETFLEET_NOT_FOUND');
+  const isGone =
+    JetfleetError.is(error, 'JETFLEET_NOT_FOUND') || JetfleetError.is(error, 'JETFLEET_UNIQUE_TAKEN');
   if (!isGone && !(error instanceof ConflictError) && !(error instanceof ValidationError)) throw error;
 }
 

@@ -7,6 +7,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
+import { type CheckedUnique, type KeptToOne, keptToOne } from '../jobs/unique-options.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 
 const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
@@ -18,6 +19,8 @@ const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
   webhookUrl: true,
   traceparent: true,
   tracestate: true,
+  unique: true,
+  debounce: true,
 };
 
 /** A checked job, its payload as JSON, and when it may start at the earliest (milliseconds since the epoch). */
@@ -25,6 +28,8 @@ export interface CheckedJob {
   request: JobRequest;
   body: string;
   runAtMs?: number | undefined;
+  /** The key that it is to have. */
+  unique?: CheckedUnique;
 }
 
 /**
@@ -51,15 +56,36 @@ export function checkJob(
   if (tracestate !== undefined) request.tracestate = tracestate;
   checkFacts(request);
   if (id !== undefined) assertCallerId(id);
-  const { payload: checked, body } = checkPayload(type, payload, jobs.get(type));
+  const definition = jobs.get(type);
+  const { payload: checked, body } = checkPayload(type, payload, definition);
   request.payload = checked;
   if (id === undefined) {
     request.id = generateJobId();
     request.isNew = true;
   }
   const job: CheckedJob = { request, body };
+  if (isKeptToOne(options) || (definition && isKeptToOne(definition))) setUnique(job, options, definition);
   setTimes(job, options, nowMs);
   return job;
+}
+
+function isKeptToOne({ unique, debounce }: KeptToOne): boolean {
+  return unique !== undefined || debounce !== undefined;
+}
+
+/** Many calls may store one job of such a key, so that none of its messages is the only one. */
+function setUnique(job: CheckedJob, options: JobOptions, ofType: KeptToOne | undefined): void {
+  const { request } = job;
+  const unique = keptToOne(options, ofType, request.payload);
+  if (!unique) return;
+  if (unique.scope === 'waiting') {
+    const { id, delayMs, runAt, debounce } = options;
+    const [other] = Object.entries({ id, delayMs, runAt }).find(([, value]) => value !== undefined) ?? [];
+    if (other && !debounce) return;
+    if (other) throw invalidOption(`debounce and ${other} exclude each other; give one`);
+  }
+  request.unique = { key: unique.key, scope: unique.scope };
+  job.unique = unique;
 }
 
 /**

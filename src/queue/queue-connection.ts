@@ -1,7 +1,7 @@
 /** The connection of one queue: opened on its first use, closed once what is under way is done. */
 import { Broker, type BrokerOptions } from '../broker/broker.js';
 import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
-import { assertSafe, type TopologyReport } from '../broker/topology/report.js';
+import { assertSafe, joined, type TopologyReport } from '../broker/topology/report.js';
 import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
 import { atMost } from '../jobs/deadline.js';
 import { assertDefinition, type JobDefinition } from '../jobs/define-job.js';
@@ -14,6 +14,7 @@ import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames }
 import { assertJobType } from '../jobs/validation.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
+import { EXTRA_KINDS } from '../wire/subjects.js';
 import { install, type OwnersToKeep, type QueueExtension } from './queue-extension.js';
 
 /** How to reach the broker; everything is optional. */
@@ -155,7 +156,9 @@ export abstract class QueueConnection implements AsyncDisposable {
     assertArray('types', types);
     for (const type of types) assertJobType(type);
     const { broker, report } = await this.#open();
-    const now = await broker.topology.ensure(types);
+    const needed = await broker.topology.ensure(types);
+    const extra = await broker.topology.extra(EXTRA_KINDS, true);
+    const now = joined(needed, extra);
     // Opening the queue has created the streams that were missing; the first one to ask hears of it.
     const created = report.created.splice(0);
     const unchanged = now.unchanged.filter((target) => !created.includes(target));

@@ -10,6 +10,7 @@ import { isTerminal, type JobState, statusOf } from '../jobs/vocabulary.js';
 import { encodeRecord } from '../wire/record-message.js';
 import { askedFor, assertDifferent, followingFrom } from './follow-ups.js';
 import { addFollowUp } from './job-add.js';
+import { releaseKey } from './unique/release-key.js';
 
 /** What only the worker knows about a transition. */
 export interface TransitionFacts {
@@ -94,15 +95,16 @@ export function followUpRequests(record: JobRecord): JobRequest[] {
   return next.map((each) => ({ ...each, ...defined({ traceparent, tracestate }), parentId, createdAt }));
 }
 
-/** Publishes what follows from a job that has ended; doing it again adds nothing twice. Returns the ids. */
-export function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
+/** Publishes what follows from a job that has ended, and gives its key back; doing it again adds nothing twice. Returns the ids. */
+export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
+  if (record.unique) await releaseKey(broker, record);
   return Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
 }
 
 /** The work message that a record stands for, to be published again. */
 export function requestOf(record: JobRecord): JobRequest {
   const { id, type, priority, payload, createdAt, maxAttempts } = record;
-  const { timeoutMs, webhookUrl, parentId, traceparent, tracestate } = record;
-  const options = defined({ timeoutMs, webhookUrl, parentId, traceparent, tracestate });
+  const { timeoutMs, webhookUrl, parentId, unique, traceparent, tracestate } = record;
+  const options = defined({ timeoutMs, webhookUrl, parentId, unique, traceparent, tracestate });
   return { id, type, priority, payload, createdAt, maxAttempts, ...options };
 }

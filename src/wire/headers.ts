@@ -11,6 +11,8 @@ export const Header = {
   CREATED_AT: 'Jetfleet-Created-At',
   /** The job that this one follows from. Set by Jetfleet; only a job whose id is derived from that job's may have it. */
   PARENT_ID: 'Jetfleet-Parent-Id',
+  /** `<scope> <key in percent encoding>`: the unique key that the job has. Says nothing where UNIQUE does not give it to the job. */
+  UNIQUE: 'Jetfleet-Unique',
 
   /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
   SCHEDULE: 'Nats-Schedule',

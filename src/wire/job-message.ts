@@ -19,6 +19,7 @@ import { Header, type HeaderReader } from './headers.js';
 import { isOverlap } from './schedule-message.js';
 import { isPlace, nameOf, placeOf } from './schedule-subjects.js';
 import type { Subjects, WorkAddress } from './subjects.js';
+import { decodeKey, encodeKey } from './unique-claim.js';
 
 export interface WorkMessage {
   subject: string;
@@ -82,6 +83,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   add(Header.TRACEPARENT, request.traceparent);
   add(Header.TRACESTATE, request.tracestate);
   add(Header.PARENT_ID, request.parentId);
+  if (request.unique) add(Header.UNIQUE, encodeKey(request.unique));
   return headers;
 }
 
@@ -187,6 +189,11 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   const parentId = headers.get(Header.PARENT_ID);
   if (parentId && (isTrusted || isDerivedId(request.id, parentId))) request.parentId = parentId;
   else if (parentId) problems.push({ path: Header.PARENT_ID, message: RESERVED });
+  const uniqueText = headers.get(Header.UNIQUE);
+  const unique = uniqueText ? decodeKey(uniqueText) : undefined;
+  if (unique) request.unique = unique;
+  else if (uniqueText)
+    problems.push({ path: Header.UNIQUE, message: `${quoted(uniqueText)} is no unique key` });
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
   if (webhookUrl) request.webhookUrl = webhookUrl;

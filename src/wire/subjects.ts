@@ -1,9 +1,9 @@
 /**
  * The subjects and names of the wire contract. Everything that names a subject, a stream or a consumer does it here.
  */
-import { JetfleetError, ValidationError } from '../jobs/errors.js';
-import { excerptOf } from '../jobs/excerpt.js';
+import { JetfleetError } from '../jobs/errors.js';
 import { KnownJobs } from '../jobs/known-jobs.js';
+import type { UniqueScope } from '../jobs/unique-options.js';
 import {
   isPriority,
   isStatus,
@@ -13,11 +13,17 @@ import {
   type WorkKind,
 } from '../jobs/vocabulary.js';
 
-export { WORK_KINDS, type WorkKind };
+import { ANY, type Any, isToken, part, spelled, token } from './token.js';
+
+export { ANY, type Any, WORK_KINDS, type WorkKind };
 
 /** All streams of a namespace. Timers have one of their own: whoever may publish there can empty it. */
 export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
+
+/** Streams that are made when they are first used. */
+export const EXTRA_KINDS = ['unique'] as const;
+export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
 /** Why Jetfleet set a timer: the next attempt of a retrying job, or the next look of a waiting one. */
 export type TimerReason = 'retrying' | 'waiting';
@@ -43,10 +49,6 @@ export function matchesTokens(subject: readonly string[], filter: readonly strin
     subject.length === filter.length && filter.every((token, at) => token === '*' || token === subject[at])
   );
 }
-
-/** In the place of a token of a subject: any. It is no text, so that nothing from outside can be it. */
-export const ANY: unique symbol = Symbol('any');
-export type Any = typeof ANY;
 
 interface EventAddress {
   type: string;
@@ -77,7 +79,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events jetfleet inspect'.split(' '),
+  'jobs webhooks schedules due timers events unique jetfleet inspect'.split(' '),
 );
 
 /** Subjects, streams and consumers of one namespace: `acme` makes `acme.jobs.>` and `ACME_JOBS`. */
@@ -116,7 +118,7 @@ export class Subjects {
     return kind === 'jobs' ? ['jobs'] : ['jobs', kind];
   }
 
-  streamName(kind: StreamKind): string {
+  streamName(kind: StreamKind | ExtraKind): string {
     return this.#inNamespace(kind);
   }
 
@@ -202,6 +204,11 @@ export class Subjects {
   /** `control.pauses`: the list of what is paused. */
   pauses(): string {
     return `${this.prefix}control.pauses`;
+  }
+
+  /** `unique.<type>.<scope>.<token>`: who has a unique key; see `keyToken`. */
+  uniqueKey(type: string, scope: UniqueScope, keyToken: string): string {
+    return `${this.prefix}unique.${token(type)}.${scope}.${token(keyToken)}`;
   }
 
   /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */
@@ -327,31 +334,4 @@ export class Subjects {
 
 function isWorkKind(value: string | undefined): value is WorkKind {
   return (WORK_KINDS as readonly (string | undefined)[]).includes(value);
-}
-
-/**
- * The one way of text into a subject. What is more than a token, or a wildcard, would name what somebody else owns.
- * @throws ValidationError `JETFLEET_ID_INVALID`
- */
-function token(text: string): string {
-  if (isToken(text)) return text;
-  const why = `${excerptOf(text) || 'an empty text'} cannot be a token of a subject: it may hold no dot, *, >, blank or line break`;
-  throw new ValidationError('JETFLEET_ID_INVALID', why);
-}
-
-function part(text: string | Any): string {
-  return text === ANY ? '*' : token(text);
-}
-
-function isToken(text: unknown): text is string {
-  return typeof text === 'string' && (PLAIN.test(text) || (text !== '' && !UNSAFE.test(text)));
-}
-
-/** What almost every token is. */
-const PLAIN = /^[A-Za-z0-9_-]+$/;
-const UNSAFE = /[\s.*>\p{Cc}]/u;
-
-/** A name of any characters as one token of a subject. */
-function spelled(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9_-]/g, '_') || '_';
 }

@@ -35,7 +35,7 @@ describe('adding jobs', () => {
       webhookUrl: 'https://example.com/hook',
     };
     const { status, json, headers } = await http.call('/api/v1/jobs', { body: job });
-    expect({ status, json }).toEqual({ status: 201, json: { id: 'added' } });
+    expect({ status, json }).toEqual({ status: 201, json: { id: 'added', created: true } });
     expect(headers.get('location')).toBe('/api/v1/jobs/added');
     expect(await fleet.waitForJob('added', 'completed')).toMatchObject({
       ...job,

@@ -15,7 +15,8 @@ import {
   RetryableError,
   snooze,
 } from '../../src/index.js';
-import { addChecked, addFollowUp } from '../../src/queue/job-add.js';
+import { addFollowUp } from '../../src/queue/job-add.js';
+import { addChecked } from '../../src/queue/job-add-checked.js';
 import { checkJob } from '../../src/queue/job-request.js';
 import { encodeRecord } from '../../src/wire/record-message.js';
 import { type Fleet, startFleet } from '../support/fleet.js';

@@ -26,6 +26,9 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['$JS.API.CONSUMER.PAUSE.JOBS.x', 'worker', 'server'],
   ['$JS.API.CONSUMER.PAUSE.EVENTS.x'],
   ['events.report.completed.one', 'worker', 'server'],
+  ['unique.report.active.x', 'scheduler', 'worker', 'server'],
+  ['$JS.API.DIRECT.GET.UNIQUE', 'scheduler', 'worker', 'server'],
+  ['$JS.API.STREAM.MSG.DELETE.UNIQUE', 'worker', 'server'],
   ['jetfleet.cancelled', 'worker', 'server'],
   ['jetfleet.swept', 'worker'],
   ['jetfleet.settled', 'worker'],
@@ -147,7 +150,7 @@ describe.each(ROLES)('%s', (role) => {
       // The admin's would have an effect.
       const rows = table.filter(
         ([subject]) =>
-          role !== 'admin' || !/^(jobs|webhooks|schedules|events|timers|control)\./.test(subject),
+          role !== 'admin' || !/^(jobs|webhooks|schedules|events|timers|control|unique)\./.test(subject),
       );
       const found = await refused(
         role,

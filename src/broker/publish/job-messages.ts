@@ -45,16 +45,8 @@ export class JobMessages {
     const { type, priority, id } = request;
     const kind = this.#subjects.workKindOf(type);
     const address = { kind, priority, type, id };
-    if (runAtMs !== undefined) {
-      const timer = this.#subjects.schedule(kind, id);
-      return this.#logs.timers.append({
-        subject: timer,
-        data: body,
-        headers: timerHeaders(request, runAtMs, this.#subjects.due(address)),
-        // A second timer on its subject would replace the first.
-        expect: { filter: timer, lastSeq: 0 },
-      });
-    }
+    // A second timer on its subject would replace the first.
+    if (runAtMs !== undefined) return this.delay(request, runAtMs, body, 0);
     if (request.isNew) {
       const { subject, data, lines } = new Envelopes(this.#subjects).messageOf({ request, body });
       return this.#logs[kind].append({ subject, data, headers: lines });
@@ -64,6 +56,23 @@ export class JobMessages {
       data: body,
       headers: optionHeaders(request),
       expect: { filter: this.#subjects.workOf(kind, id), lastSeq: 0 },
+    });
+  }
+
+  /**
+   * Sets the timer of a job that a producer delays.
+   * @param lastSeq of the timer that it replaces; 0 for none
+   * @throws ConflictError when that is not the timer that the job has
+   */
+  delay(request: JobRequest, runAtMs: number, body: string, lastSeq: number): Promise<Appended> {
+    const { type, priority, id } = request;
+    const kind = this.#subjects.workKindOf(type);
+    const timer = this.#subjects.schedule(kind, id);
+    return this.#logs.timers.append({
+      subject: timer,
+      data: body,
+      headers: timerHeaders(request, runAtMs, this.#subjects.due({ kind, priority, type, id })),
+      expect: { filter: timer, lastSeq },
     });
   }
 

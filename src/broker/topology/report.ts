@@ -60,3 +60,15 @@ function whatDiffers(danger: readonly Drift[]): string {
 export function isForeignIn({ drift }: TopologyReport, stream: string): boolean {
   return drift.some((each) => each.target === `stream ${stream}` && isForeign(each));
 }
+
+/** Two reports as one. */
+export function joined(one: TopologyReport, other: TopologyReport): TopologyReport {
+  return {
+    created: [...one.created, ...other.created],
+    unchanged: [...one.unchanged, ...other.unchanged],
+    missing: [...one.missing, ...other.missing],
+    drift: [...one.drift, ...other.drift],
+    singleCopies: [...one.singleCopies, ...other.singleCopies],
+    refusedTypes: [...one.refusedTypes, ...other.refusedTypes],
+  };
+}

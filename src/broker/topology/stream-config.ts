@@ -17,7 +17,7 @@ import {
 } from '../../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
-import { type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
+import { type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 
 export interface TopologyOptions {
   /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
@@ -124,6 +124,39 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     allow_msg_ttl: true,
   };
   return [timers, ...work, events];
+}
+
+/** UNIQUE: the last message on the subject of a key says which job has it. */
+export function uniqueStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+  return {
+    name: subjects.streamName('unique'),
+    description: 'Jetfleet: which job has which unique key',
+    storage: StorageType.File,
+    num_replicas: options.replicas ?? 1,
+    retention: RetentionPolicy.Limits,
+    subjects: [`${subjects.prefix}unique.*.*.*`],
+    discard: DiscardPolicy.Old,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_age: 0,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+    // A key that is taken for a period is forgotten by the server.
+    allow_msg_ttl: true,
+    allow_rollup_hdrs: false,
+  };
+}
+
+/** What the streams of {@link EXTRA_KINDS} should be. */
+export function extraStream(
+  kind: ExtraKind,
+  subjects: Subjects,
+  options: TopologyOptions = {},
+): WantedStream {
+  switch (kind) {
+    case 'unique':
+      return uniqueStream(subjects, options);
+  }
 }
 
 /** Due jobs of known priorities only: a timer with any other target is refused when it is set. */

@@ -1,7 +1,7 @@
 import type { ConsumerInfo, JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { BrokerError } from '../../jobs/errors.js';
 import { pausedUntil } from '../../wire/pauses.js';
-import type { Subjects } from '../../wire/subjects.js';
+import { EXTRA_KINDS, type ExtraKind, type Subjects } from '../../wire/subjects.js';
 import { AtOnce } from '../at-once.js';
 import { findDrift, OTHER_NAMESPACE } from './drift.js';
 import {
@@ -15,6 +15,7 @@ import {
 import type { Pauses, StoredPauses } from './pauses.js';
 import { isForeignIn, type TopologyReport } from './report.js';
 import {
+  extraStream,
   handoverConsumers,
   type TopologyOptions,
   type WantedConsumer,
@@ -81,6 +82,12 @@ export class TopologySetup {
     // What was paused or resumed meanwhile was done to the consumers that were there.
     const held = await this.#held;
     if (held && (await this.#pauses.readIfAllowed()).seq !== held.seq) await this.#pauses.hold();
+    return this.#report;
+  }
+
+  /** Streams that are made when they are first used. */
+  async runExtra(kinds: readonly ExtraKind[]): Promise<TopologyReport> {
+    for (const kind of kinds) await this.#compareStream(extraStream(kind, this.#subjects, this.#options));
     return this.#report;
   }
 
@@ -229,7 +236,11 @@ export class TopologySetup {
   /** The stream of somebody else that has a subject of the one that was to be made, if that is the reason. */
   async #whoOverlaps(target: string, cause: unknown): Promise<BrokerError | undefined> {
     if (apiCodeOf(cause) !== SUBJECTS_OVERLAP) return undefined;
-    const want = wantedStreams(this.#subjects, this.#options).find(({ name }) => target === `stream ${name}`);
+    const wanted = [
+      ...wantedStreams(this.#subjects, this.#options),
+      ...EXTRA_KINDS.map((kind) => extraStream(kind, this.#subjects, this.#options)),
+    ];
+    const want = wanted.find(({ name }) => target === `stream ${name}`);
     for (const subject of want?.subjects ?? []) {
       for await (const name of this.#jsm.streams.names(subject)) {
         const { config } = await this.#jsm.streams.info(name);

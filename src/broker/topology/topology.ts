@@ -2,7 +2,7 @@ import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstr
 import { millis } from '@nats-io/transport-node';
 import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
-import type { StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
+import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
 import { apiCodeOf, CONSUMER_NOT_FOUND, unlessMissing } from './manager.js';
 import type { Pauses } from './pauses.js';
@@ -35,6 +35,11 @@ export class Topology {
   /** What `ensure` would find, without making anything. */
   inspect(types: readonly string[] = []): Promise<TopologyReport> {
     return new TopologySetup(this.#jsm, this.#subjects, this.#options, this.pauses, false).run(types);
+  }
+
+  /** As {@link ensure}, of streams that are made when they are first used; without `creates`, as {@link inspect}. */
+  extra(kinds: readonly ExtraKind[], creates: boolean): Promise<TopologyReport> {
+    return new TopologySetup(this.#jsm, this.#subjects, this.#options, this.pauses, creates).runExtra(kinds);
   }
 
   /**
@@ -126,7 +131,7 @@ export class Topology {
   }
 
   /** Removes one message; one that is gone already is a success. */
-  async deleteMessage(kind: StreamKind, seq: number): Promise<void> {
+  async deleteMessage(kind: StreamKind | ExtraKind, seq: number): Promise<void> {
     const stream = this.#subjects.streamName(kind);
     try {
       await this.#jsm.streams.deleteMessage(stream, seq, false);

@@ -41,6 +41,12 @@ export function jobRoutes(routes: Routes): void {
   changeRoutes(routes);
 }
 
+const addedSchema = z.object({
+  id: z.string(),
+  created: z.boolean().openapi({ description: 'False for a job that was there already' }),
+  replaced: z.string().optional().openapi({ description: 'The job that was cancelled for it' }),
+});
+
 function listRoute(routes: Routes): void {
   const { queue } = routes;
   addRoute(routes, {
@@ -85,18 +91,22 @@ function addRoutes(routes: Routes): void {
     role: 'operator',
     headers: z.object({ 'idempotency-key': key }),
     body: { schema: newJobSchema, maxBytes: MAX_JOB_BYTES },
-    answers: { 201: { description: 'It is durable', schema: z.object({ id: z.string() }) } },
+    answers: {
+      200: { description: 'Another job has its unique key, or waits for more calls', schema: addedSchema },
+      201: { description: 'It is durable', schema: addedSchema },
+    },
     handle: async ({ c, body }) => {
       const job = defined(body) as NewJob;
       const key = c.req.header('idempotency-key');
       const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
-      const { id, known } =
+      const { id, created, known, replaced } =
         key === undefined
           ? await queue.addOrFind(type, payload, priority, options)
           : await addByKey(queue, key, job);
-      if (key !== undefined && known) c.header('idempotency-replayed', 'true');
+      const isKept = !created && (known === undefined || (known.unique && known.id !== options.id));
+      if (key !== undefined && known && !isKept) c.header('idempotency-replayed', 'true');
       c.header('location', `/api/v1/jobs/${id}`);
-      return c.json({ id }, 201);
+      return c.json({ id, created, ...defined({ replaced }) }, isKept ? 200 : 201);
     },
   });
   addRoute(routes, {
@@ -279,18 +289,18 @@ async function addByKey(queue: JobQueueService, key: string, job: NewJob): Promi
   const { type, payload, priority = JobPriority.NORMAL, id = keyId, ...options } = job;
   try {
     const added = await queue.addOrFind(type, payload, priority, { ...options, id });
-    if (added.known && !isAsAsked(added.known, { ...options, priority })) throw reused(id);
+    if (added.known?.id === id && !isAsAsked(added.known, { ...options, priority })) throw reused(id);
     return added;
   } catch (error) {
     throw isTaken(error) ? reused(id) : error;
   }
 }
 
+const ASKED = ['priority', 'maxAttempts', 'timeoutMs', 'webhookUrl'] as const;
+
 /** Options that are left out have defaults that may have changed since. */
-function isAsAsked(known: JobRecord, wanted: Partial<JobRecord>): boolean {
-  return (['priority', 'maxAttempts', 'timeoutMs', 'webhookUrl'] as const).every(
-    (name) => wanted[name] === undefined || wanted[name] === known[name],
-  );
+function isAsAsked(known: JobRecord, wanted: Partial<Pick<JobRecord, (typeof ASKED)[number]>>): boolean {
+  return ASKED.every((name) => wanted[name] === undefined || wanted[name] === known[name]);
 }
 
 function reused(id: string): JetfleetError {

@@ -9,6 +9,7 @@ import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
 import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
 import { addFollowUp, assertFree } from '../../queue/job-add.js';
 import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
+import { releaseKey } from '../../queue/unique/release-key.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { WorkerServices } from '../worker-services.js';
 
@@ -54,7 +55,7 @@ export function followThrough(
   record: JobRecord,
   kind: WorkKind,
 ): Promise<void> | undefined {
-  const isAll = isTerminal(record.status) && !record.next && !services.onFailpoint;
+  const isAll = isTerminal(record.status) && !record.next && !record.unique && !services.onFailpoint;
   return isAll ? undefined : followInSteps(services, record, kind);
 }
 
@@ -62,7 +63,7 @@ async function followInSteps(services: WorkerServices, record: JobRecord, kind: 
   const { onFailpoint } = services;
   if (isTerminal(record.status)) {
     if (onFailpoint) await onFailpoint('finish.written', record.id);
-    if (record.next) await publishFollowUps(services, record);
+    if (record.next || record.unique) await publishFollowUps(services, record);
     if (onFailpoint) await onFailpoint('finish.followed', record.id);
   } else {
     if (onFailpoint) await onFailpoint('retry.written', record.id);
@@ -71,7 +72,7 @@ async function followInSteps(services: WorkerServices, record: JobRecord, kind: 
   }
 }
 
-/** Doing it again adds nothing twice. What can never be published is given up: its job's message would else come again for ever. */
+/** Gives the job's key back too. Doing it again adds nothing twice. What can never be published is given up: its job's message would else come again for ever. */
 export async function publishFollowUps({ broker, logger }: WorkerServices, record: JobRecord): Promise<void> {
   const publish = async (request: JobRequest) => {
     try {
@@ -85,6 +86,7 @@ export async function publishFollowUps({ broker, logger }: WorkerServices, recor
       );
     }
   };
+  if (record.unique) await releaseKey(broker, record);
   await Promise.all(followUpRequests(record).map(publish));
 }
 

@@ -1,0 +1,72 @@
+/** The streams of features that few use: each is made, and asked for, when it is first used. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '../telemetry/logger.js';
+import type { ExtraKind, StreamKind, Subjects } from '../wire/subjects.js';
+import type { ReplyInbox } from './connection/reply-inbox.js';
+import { CommitLog } from './publish/commit-log.js';
+import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
+import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
+import { DirectRead } from './read/direct-read.js';
+import { MissingStreams, type StreamMaker } from './topology/missing-streams.js';
+import type { Topology } from './topology/topology.js';
+
+/** How one of them is read and written. */
+export interface ExtraStream {
+  read: DirectRead;
+  log: CommitLog;
+}
+
+export interface LogOptions {
+  connection: NatsConnection;
+  inbox: ReplyInbox;
+  subjects: Subjects;
+  commit: CommitLogOptions & { sync?: ServerSync };
+  logger: Logger;
+  isConnected: () => boolean;
+}
+
+export interface ExtraStreamsOptions extends LogOptions {
+  topology: Topology;
+  /** Whether this process makes streams that are missing. */
+  creates: () => boolean;
+}
+
+/** What writes to one stream. */
+export function openLog(
+  { connection, inbox, subjects, commit, logger, isConnected }: LogOptions,
+  kind: StreamKind | ExtraKind,
+  read: DirectRead,
+  streams: StreamMaker,
+): CommitLog {
+  const stream = subjects.streamName(kind);
+  const onStalled = () => logger.error({ stream }, `the stream ${STALLED}`);
+  const unanswered = new UnansweredWrites(onStalled, isConnected);
+  return new CommitLog(connection, inbox, (filter) => read.last(stream, filter), commit, streams, unanswered);
+}
+
+export class ExtraStreams {
+  readonly #options: ExtraStreamsOptions;
+  readonly #used = new Map<ExtraKind, ExtraStream>();
+
+  constructor(options: ExtraStreamsOptions) {
+    this.#options = options;
+  }
+
+  of(kind: ExtraKind): ExtraStream {
+    const used = this.#used.get(kind) ?? this.#open(kind);
+    this.#used.set(kind, used);
+    return used;
+  }
+
+  /** The logs of those that were used. */
+  get logs(): CommitLog[] {
+    return [...this.#used.values()].map(({ log }) => log);
+  }
+
+  #open(kind: ExtraKind): ExtraStream {
+    const { connection, inbox, topology, logger, creates } = this.#options;
+    const streams = new MissingStreams(() => topology.extra([kind], creates()), logger);
+    const read = new DirectRead(connection, inbox, streams);
+    return { read, log: openLog(this.#options, kind, read, streams) };
+  }
+}
