@@ -10,6 +10,7 @@ import { JobsPage } from './pages/jobs-page.js';
 import { MachinePage } from './pages/machine-page.js';
 import { MachinesPage } from './pages/machines-page.js';
 import { OverviewPage } from './pages/overview-page.js';
+import { SchedulesPage } from './pages/schedules-page.js';
 import { SignIn } from './pages/sign-in.js';
 import { WebhookPage } from './pages/webhook-page.js';
 import { WebhooksPage } from './pages/webhooks-page.js';
@@ -25,6 +26,7 @@ const ROUTES: [pattern: string, page: (found: Record<string, string>) => Compone
   ['/', () => <OverviewPage />],
   ['/jobs', () => <JobsPage />],
   ['/jobs/:id', ({ id = '' }) => <JobPage key={id} id={id} />],
+  ['/schedules', () => <SchedulesPage />],
   ['/machines', () => <MachinesPage />],
   ['/machines/:id', ({ id = '' }) => <MachinePage key={id} id={id} />],
   ['/workers', () => <WorkersPage />],

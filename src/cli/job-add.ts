@@ -127,7 +127,10 @@ function parseSource(value: string): string {
   throw new InvalidArgumentError('It can only be "-", for stdin. Pass JSON with --data.');
 }
 
-async function readPayload(source: '-' | undefined, { data, dataFile }: AddOptions): Promise<Uint8Array> {
+export async function readPayload(
+  source: '-' | undefined,
+  { data, dataFile }: Pick<AddOptions, 'data' | 'dataFile'>,
+): Promise<Uint8Array> {
   const given = [source, data, dataFile].filter((each) => each !== undefined);
   if (given.length === 0) {
     throw usageError(`a job needs a payload: --data '<json>', --data-file <file>, or - for stdin`);
@@ -140,7 +143,7 @@ async function readPayload(source: '-' | undefined, { data, dataFile }: AddOptio
   });
 }
 
-function parseJson(payload: Uint8Array): unknown {
+export function parseJson(payload: Uint8Array): unknown {
   try {
     return parseExactJson(decodeUtf8(payload));
   } catch (error) {

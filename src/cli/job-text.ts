@@ -83,7 +83,7 @@ export function jobBlock(record: JobRecord): string {
     ['started', record.startedAt],
     ['finished', record.finishedAt],
     ['due', record.nextRunAt],
-    ['schedule', record.schedule],
+    ['schedule', record.schedule ?? record.scheduledBy],
     ['worker', record.worker],
     ['parent', record.parentId],
     ['webhook', record.webhookUrl],

@@ -12,6 +12,7 @@ import { globalOptions, withExamples } from './options.js';
 import { outboxCommand } from './outbox.js';
 import { endWhenOutputFails, note, paint } from './output.js';
 import { pauseCommands } from './pause.js';
+import { scheduleCommand } from './schedule.js';
 import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
@@ -58,6 +59,7 @@ export function buildProgram(): Command {
     workerCommand,
     serverCommand,
     jobCommand,
+    scheduleCommand,
     pauseCommands,
     statsCommand,
     topCommand,

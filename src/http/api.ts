@@ -20,6 +20,7 @@ import { jobRoutes } from './routes/jobs.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
+import { scheduleRoutes } from './routes/schedules.js';
 import { statsRoutes } from './routes/stats.js';
 import { streamRoutes } from './routes/streams.js';
 import { webhookRoutes } from './routes/webhooks.js';
@@ -97,6 +98,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   bulkRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
   pauseRoutes(routes);
+  scheduleRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);
   machineRoutes(routes);

@@ -66,6 +66,7 @@ export const jobRecordSchema = z
     finishedAt: z.string().optional(),
     nextRunAt: z.string().optional(),
     schedule: z.string().optional(),
+    scheduledBy: z.string().optional(),
     worker: z.string().optional(),
     workSeq: z.number().optional(),
     checkpoint: z.any().optional(),

@@ -9,6 +9,7 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['overview', '/', '.panel .data'],
   ['jobs', '/jobs', '.data.jobs tbody tr'],
   ['job', '/jobs/order-1', '.drawing .state.lit'],
+  ['schedules', '/schedules', '.data tbody tr'],
   ['machines', '/machines', '.card'],
   ['machine', '/machines/job', '.drawing .state'],
   ['workers', '/workers', '.worker .bars'],
@@ -40,6 +41,12 @@ beforeAll(async () => {
   for (const id of ['invoice-1', 'invoice-2', 'invoice-3'])
     await fleet.waitForJob(id, ({ status }) => status === 'failed');
   for (const id of ['video-1', 'video-2']) await queue.addJob('held', { id }, 'normal', { id });
+  await queue.schedule(
+    'nightly',
+    'greet',
+    { name: 'report' },
+    { cron: '0 3 * * *', timeZone: 'Europe/Berlin' },
+  );
   await queue.addJob('transcribe', { file: 'a.wav' }, 'low', { id: 'nobody-1' });
   await fleet.waitForJob('order-1', 'completed');
   await fleet.waitForJob('order-1-monitor', 'completed');

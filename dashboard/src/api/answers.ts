@@ -1,10 +1,11 @@
 /** What the API answers, as far as the dashboard reads it. */
 import type { JobRecord } from '../../../src/jobs/job-record.js';
+import type { Schedule } from '../../../src/jobs/schedule.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { WorkerInfo } from '../../../src/wire/inspection.js';
 
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
-export type { JobPriority, JobRecord, JobStatus, WorkerInfo };
+export type { JobPriority, JobRecord, JobStatus, Schedule, WorkerInfo };
 
 export type Role = 'observer' | 'operator' | 'admin';
 

@@ -15,6 +15,7 @@ import { switchTheme, theme } from './theme.js';
 const LINKS: [path: string, label: string, icon: IconName][] = [
   ['/', 'Overview', 'overview'],
   ['/jobs', 'Jobs', 'jobs'],
+  ['/schedules', 'Schedules', 'schedules'],
   ['/machines', 'Machines', 'machines'],
   ['/workers', 'Workers', 'workers'],
   ['/webhooks', 'Webhooks', 'webhooks'],

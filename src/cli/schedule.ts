@@ -1,0 +1,201 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defined } from '../jobs/defined.js';
+import { OVERLAPS, type Overlap, type Schedule } from '../jobs/schedule.js';
+import { withoutSecrets } from '../jobs/shown-schedule.js';
+import { timingText } from '../jobs/timing-text.js';
+import type { JobPriority } from '../jobs/vocabulary.js';
+import type { Schedules } from '../queue/schedules/schedules.js';
+import { parseJson, readPayload } from './job-add.js';
+import {
+  type GlobalOptions,
+  integer,
+  openExisting,
+  openQueue,
+  parseDuration,
+  parsePriority,
+  parseType,
+  withExamples,
+} from './options.js';
+import { note, plain, print, printJson, table } from './output.js';
+
+export function scheduleCommand(program: Command): void {
+  const schedule = program.command('schedule').description('jobs that run again and again');
+  withExamples(schedule, "schedule set nightly report --cron '0 3 * * *' --data '{}'", 'schedule list');
+  setCommand(schedule);
+  listCommand(schedule);
+  getCommand(schedule);
+  changeCommand(schedule, 'pause', 'keep a schedule from firing, until it is resumed');
+  changeCommand(schedule, 'resume', 'have a paused schedule fire again, from its next time on');
+  runCommand(schedule);
+  deleteCommand(schedule);
+}
+
+interface SetOptions extends GlobalOptions {
+  data?: string;
+  dataFile?: string;
+  cron?: string;
+  timeZone?: string;
+  every?: number;
+  overlap?: Overlap;
+  jitter?: number;
+  until?: string;
+  priority: JobPriority;
+  maxAttempts?: number;
+  timeout?: number;
+  webhookUrl?: string;
+}
+
+function overlapOption(description: string): Option {
+  return new Option('--overlap <policy>', description).choices(OVERLAPS);
+}
+
+function setCommand(schedule: Command): void {
+  const command = schedule
+    .command('set')
+    .description('set a schedule, or change the one of that name; one that is paused stays so')
+    .argument('<name>', '1 to 64 of A-Z a-z 0-9 _ -', parseName)
+    .argument('<type>', 'the type of its jobs', parseType)
+    .option('--cron <expression>', 'five fields, six with seconds first, or @daily and the like')
+    .option('--time-zone <name>', 'IANA name, with --cron (default: UTC)')
+    .option('--every <duration>', 'in place of --cron: 30s, 5m, 2h', parseDuration)
+    .option('--data <json>', 'the payload; "-" reads it from stdin')
+    .option('--data-file <file>', 'a file with the payload')
+    .addOption(overlapOption('what becomes of a tick while the last run goes on (default: skip)'))
+    .option('--jitter <duration>', 'each run begins a random time later, up to this', parseDuration)
+    .option('--until <time>', 'the schedule ends at this ISO 8601 time')
+    .option('--priority <priority>', 'critical, high, normal or low', parsePriority, 'normal')
+    .option('--max-attempts <n>', 'attempts of each job in all', integer(1, 100))
+    .option('--timeout <duration>', 'limit for one attempt', parseDuration)
+    .option('--webhook-url <url>', 'where lifecycle webhooks go')
+    .action(async (name: string, type: string) => {
+      const options = command.optsWithGlobals<SetOptions>();
+      const { cron, timeZone, every, overlap, jitter, until, priority } = options;
+      const { maxAttempts, timeout, webhookUrl, data, dataFile } = options;
+      const payload = parseJson(await readPayload(undefined, defined({ data, dataFile })));
+      await using queue = openQueue(options);
+      const more = { maxAttempts, timeoutMs: timeout, webhookUrl };
+      const rules = { cron, timeZone, everyMs: every, overlap, jitterMs: jitter, until };
+      printSchedule(
+        await queue.schedule(name, type, payload, defined({ ...rules, ...more, priority })),
+        options,
+      );
+    });
+  withExamples(
+    command,
+    "schedule set nightly report --cron '0 3 * * *' --time-zone Europe/Berlin --data '{}'",
+    `schedule set poll check_prices --every 5m --jitter 20s --overlap cancel --data '{"region":"CN-HK-01"}'`,
+  );
+}
+
+function listCommand(schedule: Command): void {
+  const command = schedule
+    .command('list')
+    .description('all schedules, with their next and last runs')
+    .action(async () => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openExisting(options);
+      const schedules = (await queue.schedules.list()).map(withoutSecrets);
+      if (options.json) return printJson({ schedules });
+      if (schedules.length === 0) return note('no schedules');
+      print(table([['NAME', 'TYPE', 'FIRES', 'NEXT', 'LAST', 'RUNS', 'SKIPS'], ...schedules.map(rowOf)]));
+    });
+  withExamples(command, 'schedule list', 'schedule list --json | jq -r ".schedules[].name"');
+}
+
+function rowOf(schedule: Schedule): (string | number)[] {
+  const { name, type, nextRunAt, lastRun, pausedAt, runs, skips, fault } = schedule;
+  const next = pausedAt === undefined ? (fault === undefined ? (nextRunAt ?? '-') : 'faulty') : 'paused';
+  const last = lastRun ? `${lastRun.at} ${lastRun.state ?? 'expired'}` : '-';
+  return [...[name, type, timingText(schedule), next, last].map(plain), runs, skips];
+}
+
+function getCommand(schedule: Command): void {
+  const command = schedule
+    .command('get')
+    .description('show one schedule; ends with 3 when there is none')
+    .argument('<name>', 'the name of the schedule', parseName)
+    .action(async (name: string) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openExisting(options);
+      printSchedule(await queue.schedules.get(name), options);
+    });
+  withExamples(command, 'schedule get nightly');
+}
+
+function changeCommand(schedule: Command, verb: 'pause' | 'resume', description: string): void {
+  const command = schedule
+    .command(verb)
+    .description(description)
+    .argument('<name>', 'the name of the schedule', parseName)
+    .action(async (name: string) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openExisting(options);
+      const schedules: Schedules = queue.schedules;
+      printSchedule(await schedules[verb](name), options);
+    });
+  withExamples(command, `schedule ${verb} nightly`);
+}
+
+function runCommand(schedule: Command): void {
+  const command = schedule
+    .command('run')
+    .description('run it once, now, and print the id of the job; ends with 4 while its last run goes on')
+    .argument('<name>', 'the name of the schedule', parseName)
+    .addOption(overlapOption('in place of the policy of the schedule'))
+    .action(async (name: string) => {
+      const options = command.optsWithGlobals<GlobalOptions & { overlap?: Overlap }>();
+      await using queue = openExisting(options);
+      const id = await queue.schedules.runNow(name, defined({ overlap: options.overlap }));
+      if (options.json) printJson({ id });
+      else print(id);
+    });
+  withExamples(command, 'schedule run nightly', 'schedule run nightly --overlap allow');
+}
+
+function deleteCommand(schedule: Command): void {
+  const command = schedule
+    .command('delete')
+    .description('remove a schedule; jobs that it has started stay')
+    .argument('<name>', 'the name of the schedule', parseName)
+    .action(async (name: string) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openExisting(options);
+      await queue.schedules.delete(name);
+      if (options.json) printJson({ name });
+      else print(`${name} is deleted`);
+    });
+  withExamples(command, 'schedule delete nightly');
+}
+
+function parseName(text: string): string {
+  if (/^[A-Za-z0-9_-]{1,64}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be 1 to 64 of A-Z a-z 0-9 _ -.');
+}
+
+function printSchedule(whole: Schedule, { json }: { json?: boolean }): void {
+  const schedule = withoutSecrets(whole);
+  if (json) {
+    printJson(schedule);
+    return;
+  }
+  const { name, type, priority, overlap, jitterMs, until, payload, lastRun, lastSkip } = schedule;
+  const lines: [string, string | undefined][] = [
+    ['name', name],
+    ['type', `${type} (${priority})`],
+    ['fires', timingText(schedule)],
+    ['paused', schedule.pausedAt && `since ${schedule.pausedAt}`],
+    ['next', schedule.nextRunAt],
+    ['last', lastRun && `${lastRun.at}, job ${lastRun.id}: ${lastRun.state ?? 'its record has expired'}`],
+    ['error', lastRun?.error && `${lastRun.error.code}: ${lastRun.error.message}`],
+    ['skipped', lastSkip && `${lastSkip.at}: ${lastSkip.reason}`],
+    ['ticks', `${schedule.runs} ran, ${schedule.skips} skipped`],
+    ['overlap', overlap],
+    ['jitter', jitterMs === undefined ? undefined : `up to ${jitterMs} ms`],
+    ['until', until],
+    ['webhook', schedule.webhookUrl],
+    ['payload', JSON.stringify(payload)],
+    ['subject', schedule.subject],
+    ['fault', schedule.fault],
+  ];
+  for (const [label, text] of lines) if (text !== undefined) print(`${label.padEnd(9)} ${plain(text)}`);
+}

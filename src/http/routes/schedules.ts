@@ -1,0 +1,160 @@
+import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
+import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_TIMEOUT_MS } from '../../jobs/limits.js';
+import { OVERLAPS, type ScheduleOptions } from '../../jobs/schedule.js';
+import { withoutSecrets } from '../../jobs/shown-schedule.js';
+import { jobErrorSchema, prioritySchema, stateSchema, timeSchema, typeSchema } from '../job-schemas.js';
+import { addRoute, type Routes } from '../route.js';
+
+const tag = 'Schedules';
+const overlapSchema = z.enum(OVERLAPS);
+const nameSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
+const nameParams = z.object({
+  name: nameSchema.openapi({ param: { name: 'name', in: 'path' }, example: 'nightly' }),
+});
+
+export const scheduleSchema = z
+  .object({
+    name: z.string(),
+    subject: z.string(),
+    type: z.string(),
+    priority: prioritySchema,
+    payload: z.any(),
+    maxAttempts: z.number().int().optional(),
+    timeoutMs: z.number().optional(),
+    webhookUrl: z.string().optional(),
+    cron: z
+      .string()
+      .optional()
+      .openapi({ description: 'Six fields, seconds first, or a name such as @daily' }),
+    timeZone: z.string().optional(),
+    everyMs: z.number().optional(),
+    overlap: overlapSchema,
+    jitterMs: z.number().optional(),
+    until: z.string().optional(),
+    pausedAt: z.string().optional().openapi({ description: 'Since when it is paused' }),
+    changedAt: z.string(),
+    nextRunAt: z.string().optional(),
+    lastRun: z
+      .object({
+        id: z.string(),
+        at: z.string(),
+        state: stateSchema.optional(),
+        error: jobErrorSchema.optional(),
+      })
+      .optional(),
+    lastSkip: z.object({ at: z.string(), reason: z.string() }).optional(),
+    runs: z.number().int(),
+    skips: z.number().int(),
+    fault: z.string().optional().openapi({ description: 'Why it does not do what it looks like' }),
+  })
+  .openapi('Schedule');
+
+const newScheduleSchema = z
+  .strictObject({
+    name: nameSchema.openapi({ example: 'nightly' }),
+    type: typeSchema,
+    payload: z
+      .any()
+      .refine((value) => value !== undefined, 'is missing')
+      .openapi({ description: 'Any JSON' }),
+    cron: z.string().max(200).optional().openapi({ description: 'Five fields, or six with seconds first' }),
+    timeZone: z.string().max(100).optional(),
+    everyMs: z.number().int().min(1_000).max(MAX_DELAY_MS).optional(),
+    overlap: overlapSchema.optional(),
+    jitterMs: z.number().int().min(0).optional(),
+    until: timeSchema.optional(),
+    priority: prioritySchema.optional(),
+    maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
+    timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
+    webhookUrl: z.string().optional(),
+  })
+  .openapi('NewSchedule');
+
+/** `/api/v1/schedules`: the recurring jobs. */
+export function scheduleRoutes(routes: Routes): void {
+  readRoutes(routes);
+  changeRoutes(routes);
+}
+
+function readRoutes(routes: Routes): void {
+  const { queue } = routes;
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/schedules',
+    tag,
+    summary: 'All schedules, with their next and last runs',
+    role: 'observer',
+    answers: { 200: { description: 'By name', schema: z.object({ schedules: z.array(scheduleSchema) }) } },
+    handle: async ({ c }) => c.json({ schedules: (await queue.schedules.list()).map(withoutSecrets) }),
+  });
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/schedules/{name}',
+    tag,
+    summary: 'One schedule',
+    role: 'observer',
+    params: nameParams,
+    answers: { 200: { description: 'The schedule', schema: scheduleSchema } },
+    handle: async ({ c, params: { name } }) => c.json(withoutSecrets(await queue.schedules.get(name))),
+  });
+}
+
+function changeRoutes(routes: Routes): void {
+  const { queue } = routes;
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/schedules',
+    tag,
+    summary: 'Have a job run again and again; a schedule of the same name is changed',
+    role: 'operator',
+    // Escapes can make JSON longer than the payload that it stands for.
+    body: { schema: newScheduleSchema, maxBytes: 2 * MAX_PAYLOAD_BYTES },
+    answers: { 200: { description: 'The schedule as it is now', schema: scheduleSchema } },
+    handle: async ({ c, body }) => {
+      const { name, type, payload, ...options } = body;
+      const schedule = await queue.schedule(name, type, payload, defined(options) as ScheduleOptions);
+      return c.json(withoutSecrets(schedule));
+    },
+  });
+  for (const verb of ['pause', 'resume'] as const) {
+    addRoute(routes, {
+      method: 'post',
+      path: `/api/v1/schedules/{name}/${verb}`,
+      tag,
+      summary: verb === 'pause' ? 'Keep a schedule from firing' : 'Have a paused schedule fire again',
+      role: 'operator',
+      params: nameParams,
+      answers: { 200: { description: 'The schedule as it is now', schema: scheduleSchema } },
+      handle: async ({ c, params: { name } }) => c.json(withoutSecrets(await queue.schedules[verb](name))),
+    });
+  }
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/schedules/{name}/run',
+    tag,
+    summary: 'Run it once, now; refused while its last run goes on, unless overlap is allow or cancel',
+    role: 'operator',
+    params: nameParams,
+    body: { schema: z.strictObject({ overlap: overlapSchema.optional() }).default({}), maxBytes: 1_024 },
+    answers: { 202: { description: 'The job', schema: z.object({ id: z.string() }) } },
+    handle: async ({ c, params: { name }, body }) => {
+      const id = await queue.schedules.runNow(name, defined(body));
+      c.header('location', `/api/v1/jobs/${id}`);
+      return c.json({ id }, 202);
+    },
+  });
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/schedules/{name}/delete',
+    tag,
+    summary: 'Remove a schedule; jobs that it has started stay',
+    role: 'operator',
+    params: nameParams,
+    answers: { 200: { description: 'It is gone', schema: z.object({ name: z.string() }) } },
+    handle: async ({ c, params: { name } }) => {
+      await queue.schedules.delete(name);
+      return c.json({ name });
+    },
+  });
+}
