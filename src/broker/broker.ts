@@ -30,6 +30,7 @@ import { JobMessages } from './publish/job-messages.js';
 import { ScheduleMessages } from './publish/schedule-messages.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
+import { TagIndex } from './tag-index.js';
 import { HandlerSettings } from './topology/handler-settings.js';
 import { type JetStream, openJetStream } from './topology/manager.js';
 import { MissingStreams } from './topology/missing-streams.js';
@@ -86,6 +87,7 @@ export class Broker {
   readonly jobs: JobMessages;
   readonly schedules: ScheduleMessages;
   readonly notices: Notices;
+  readonly tags: TagIndex;
   readonly sync: ServerSync;
   readonly clock: BrokerClock;
   readonly #extra: ExtraStreams;
@@ -146,7 +148,8 @@ export class Broker {
       events: log('events'),
     };
     this.#extra = new ExtraStreams({ ...logOptions, topology, creates: () => this.#keepsStreams });
-    this.jobs = new JobMessages(subjects, this.#logs, this.read);
+    this.tags = new TagIndex(this.#extra, subjects, topology);
+    this.jobs = new JobMessages(subjects, this.#logs, this.read, this.tags);
     this.schedules = new ScheduleMessages(subjects, this.#logs.timers);
     void connection.closed().then(() => this.#onEnd());
     this.#watch = new ConnectionWatch(

@@ -13,8 +13,12 @@ import type { Topology } from './topology/topology.js';
 /** How one of them is read and written. */
 export interface ExtraStream {
   read: DirectRead;
+  /** As `read`, but it creates nothing: it throws BrokerError `JETFLEET_NO_STREAM` until the stream was made. */
+  look: DirectRead;
   log: CommitLog;
 }
+
+const NEVER: StreamMaker = { make: async () => 'missing', reasonToGiveUp: (missing) => missing() };
 
 export interface LogOptions {
   connection: NatsConnection;
@@ -67,6 +71,7 @@ export class ExtraStreams {
     const { connection, inbox, topology, logger, creates } = this.#options;
     const streams = new MissingStreams(() => topology.extra([kind], creates()), logger);
     const read = new DirectRead(connection, inbox, streams);
-    return { read, log: openLog(this.#options, kind, read, streams) };
+    const look = new DirectRead(connection, inbox, NEVER);
+    return { read, look, log: openLog(this.#options, kind, read, streams) };
   }
 }

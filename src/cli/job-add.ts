@@ -9,6 +9,7 @@ import type { JobPriority } from '../jobs/vocabulary.js';
 import { ExitCode, usageError } from './exit-code.js';
 import { printJob } from './job-text.js';
 import {
+  collect,
   durationOption,
   type GlobalOptions,
   integer,
@@ -29,6 +30,7 @@ interface AddOptions extends GlobalOptions {
   maxAttempts?: number;
   timeout?: number;
   webhookUrl?: string;
+  tag?: string[];
   unique?: string;
   uniqueFor?: number;
   onConflict?: OnConflict;
@@ -55,6 +57,7 @@ export function jobAddCommand(job: Command): void {
     .option('--max-attempts <n>', 'attempts in all (default: 3, of a webhook 10)', integer(1, 100))
     .option('--timeout <duration>', 'limit for one attempt', parseDuration)
     .option('--webhook-url <url>', 'where lifecycle webhooks go')
+    .option('--tag <tag>', 'by what it is found again: tenant:acme; up to 10 times', collect)
     .option('--unique <key>', 'one job of the type for each key, until that has ended')
     .option('--unique-for <duration>', 'the key is taken for so long instead', parseDuration)
     .addOption(
@@ -79,10 +82,10 @@ export function jobAddCommand(job: Command): void {
       const options = command.optsWithGlobals<AddOptions>();
       const payload = parseJson(await readPayload(source, options));
       await using queue = openQueue(options);
-      const { priority, delay, runAt, maxAttempts, timeout, webhookUrl, wait } = options;
+      const { priority, delay, runAt, maxAttempts, timeout, webhookUrl, tag: tags, wait } = options;
       const kept = keptToOne(options);
       const added = await queue.addOrFind(type, payload, priority, {
-        ...defined({ id: options.id, runAt, maxAttempts, timeoutMs: timeout, webhookUrl }),
+        ...defined({ id: options.id, runAt, maxAttempts, timeoutMs: timeout, webhookUrl, tags }),
         ...(kept.debounce === undefined && defined({ delayMs: delay })),
         ...kept,
       });

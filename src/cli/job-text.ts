@@ -87,6 +87,7 @@ export function jobBlock(record: JobRecord): string {
     ['worker', record.worker],
     ['parent', record.parentId],
     ['webhook', record.webhookUrl],
+    ['tags', record.tags?.join(' ')],
     ['payload', json(record.payload)],
     ['checkpoint', json(record.checkpoint)],
     ['result', json(record.result)],

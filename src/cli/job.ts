@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { shownJob } from '../jobs/shown-job.js';
@@ -9,6 +9,7 @@ import { jobAddCommand } from './job-add.js';
 import { LIST_HEADING, listRow, printJob, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
+  collect,
   durationOption,
   type GlobalOptions,
   integer,
@@ -53,6 +54,9 @@ interface ListOptions extends GlobalOptions {
   type?: string;
   status?: JobStatus;
   priority?: JobPriority;
+  tag?: string[];
+  errorCode?: string;
+  order?: 'newest' | 'oldest';
   limit: number;
   cursor?: string;
 }
@@ -64,18 +68,29 @@ function listCommand(job: Command): void {
     .option('--type <type>', 'only this job type', parseType)
     .option('--status <status>', 'only pending, processing, completed or failed', parseStatus)
     .option('--priority <priority>', 'only critical, high, normal or low', parsePriority)
+    .option('--tag <tag>', 'only jobs with this tag; given several times, with all of them', collect)
+    .option('--error-code <code>', 'only FAILED jobs whose error has this code')
+    .addOption(new Option('--order <order>', 'by the time of the last change').choices(['newest', 'oldest']))
     .option('--limit <n>', 'most jobs on a page', integer(1, 1_000), 100)
     .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
     .action(async () => {
-      const { json, type, status, priority, limit, cursor, ...rest } = command.optsWithGlobals<ListOptions>();
+      const options = command.optsWithGlobals<ListOptions>();
+      const { json, type, status, priority, tag: tags, errorCode, order, limit, cursor, ...rest } = options;
       await using queue = openExisting(rest);
-      const page = await queue.getJobs(defined({ limit, type, status, priority, cursor }));
+      const page = await queue.getJobs(
+        defined({ limit, type, status, priority, tags, errorCode, order, cursor }),
+      );
       if (json) return printJson({ ...page, jobs: page.jobs.map(shownJob) });
       if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
       else note('no jobs');
       if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
     });
-  withExamples(command, 'job list --status failed --limit 20', 'job list --json | jq -r ".jobs[].id"');
+  withExamples(
+    command,
+    'job list --status failed --limit 20',
+    'job list --tag tenant:acme --order newest',
+    'job list --json | jq -r ".jobs[].id"',
+  );
 }
 
 function cancelCommand(job: Command): void {

@@ -81,6 +81,11 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** For an option that may be given several times. */
+export function collect(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
 export const parsePort = integer(0, 65_535);
 
 export const parsePriority = oneOf(PRIORITIES);

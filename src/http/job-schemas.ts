@@ -5,8 +5,11 @@ import {
   MAX_DERIVED_ID_LENGTH,
   MAX_ID_LENGTH,
   MAX_MAX_ATTEMPTS,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
+import { isTag } from '../jobs/tags.js';
 import { UNIQUE_SCOPES } from '../jobs/unique-options.js';
 import type { JobPriority, JobState, JobStatus } from '../jobs/vocabulary.js';
 import { PRIORITIES, STATES, STATUSES } from '../jobs/vocabulary.js';
@@ -22,6 +25,11 @@ export const timeSchema = z.iso.datetime({ offset: true }).openapi({ example: '2
 export const jobIdSchema = z
   .string()
   .refine((id) => isJobId(id), `must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`);
+
+export const tagSchema = z
+  .string()
+  .refine((tag) => isTag(tag), `must be 1 to ${MAX_TAG_LENGTH} of A-Z a-z 0-9 _ . : / @ + # = -`)
+  .openapi({ example: 'tenant:acme' });
 
 export const pageQuery = {
   order: z.enum(['newest', 'oldest']).default('newest'),
@@ -60,6 +68,7 @@ export const jobRecordSchema = z
     maxAttempts: z.number().int(),
     timeoutMs: z.number().optional(),
     webhookUrl: z.string().optional(),
+    tags: z.array(z.string()).optional(),
     createdAt: z.string(),
     updatedAt: z.string(),
     startedAt: z.string().optional(),
@@ -81,6 +90,7 @@ export const jobRecordSchema = z
           priority: prioritySchema,
           maxAttempts: z.number().optional(),
           webhookUrl: z.string().optional(),
+          tags: z.array(z.string()).optional(),
         }),
       )
       .optional(),
@@ -117,6 +127,11 @@ export const newJobSchema = z
     maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
     timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
     webhookUrl: z.string().optional(),
+    tags: z
+      .array(tagSchema)
+      .max(MAX_TAGS)
+      .optional()
+      .openapi({ description: 'By what the job is found again' }),
     unique: z
       .strictObject({
         key: z.string(),

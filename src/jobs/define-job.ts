@@ -9,6 +9,7 @@ import { MAX_PROBLEM_LENGTH } from './limits.js';
 import { assertFunction, assertOptions, type OptionNames } from './options.js';
 import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
 import { answersAtOnce, assertSchema, checkInTime, isZod, payloadInTime, type Schema } from './schema.js';
+import { checkTagsOfType, type TagsOfType } from './tags.js';
 import { checkKeptToOne, type DebounceOptions, type UniqueOptions } from './unique-options.js';
 import { assertJobType } from './validation.js';
 import type { JobPriority } from './vocabulary.js';
@@ -46,6 +47,11 @@ export interface JobDefinitionOptions<P extends Schema, C extends Schema, R exte
   stores?: 'given' | 'parsed';
   /** Keeps jobs of the type to one for each key, unless the call that adds one says otherwise. Defaults to none. */
   unique?: UniqueOptions<StandardSchemaV1.InferInput<P>> | undefined;
+  /**
+   * Tags of every job of this type: a list, or a pure function of the payload, for example `({ tenant }) => ['tenant:' + tenant]`.
+   * They are added to those that are given with a job. Defaults to none.
+   */
+  tags?: TagsOfType<StandardSchemaV1.InferInput<P>>;
   /** Makes one job of many calls, unless the call says otherwise. Defaults to none. */
   debounce?: DebounceOptions<StandardSchemaV1.InferInput<P>> | undefined;
   /** Of what the handler keeps between its runs. For its types alone. */
@@ -64,6 +70,7 @@ const OPTIONS: OptionNames<Required<JobDefinitionOptions<Schema, Schema, Schema>
   type: true,
   payload: true,
   stores: true,
+  tags: true,
   checkpoint: true,
   result: true,
   after: true,
@@ -80,6 +87,7 @@ export interface JobDefinition<Types extends JobTypes = JobTypes> extends RunDef
   readonly type: string;
   readonly payload?: Schema<unknown, Types['payload']>;
   readonly stores?: 'given' | 'parsed';
+  readonly tags?: TagsOfType<never>;
   readonly result?: Schema<unknown, Types['result']>;
   readonly unique?: UniqueOptions | undefined;
   readonly debounce?: DebounceOptions | undefined;
@@ -125,6 +133,7 @@ export function defineJob<P extends Schema = Schema, C extends Schema = Schema, 
   assertJobType(type);
   for (const [name, schema] of Object.entries({ payload, checkpoint, result }))
     if (schema !== undefined) assertSchema(`${name} of ${type}`, schema);
+  checkTagsOfType(type, options.tags);
   if (after !== undefined) assertFunction(`after of ${type}`, after);
   if (stores !== undefined && stores !== 'given' && !(stores === 'parsed' && isZod(payload))) {
     throw invalidOption(

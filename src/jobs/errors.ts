@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   JETFLEET_TYPE_UNKNOWN:
     'Other jobs follow from the end of this one, and this process does not know which: it lacks the definition of the type.',
   JETFLEET_PRIORITY_INVALID: 'The priority is none of critical, high, normal and low.',
+  JETFLEET_TAG_INVALID:
+    'A tag has a character or a length that is not allowed, or a job has too many of them.',
   JETFLEET_OPTION_INVALID: 'An option of the call has a value that is not allowed.',
   JETFLEET_CRON_INVALID: 'The cron expression cannot be used.',
   JETFLEET_TIME_ZONE_UNKNOWN: 'The time zone is unknown, here or to the NATS server.',

@@ -7,13 +7,14 @@ import type { JobRequest } from './job-record.js';
 import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { isZod, parsePayload } from './schema.js';
+import { checkTags } from './tags.js';
 import { assertJobType, assertPriority, payloadText, payloadTooDeep } from './validation.js';
 import { describeUrlFault } from './webhook-url.js';
 
 /** What can be wrong with a job apart from its id and its payload. */
 export type JobFacts = Pick<
   JobRequest,
-  'type' | 'priority' | 'maxAttempts' | 'timeoutMs' | 'webhookUrl' | 'traceparent' | 'tracestate'
+  'type' | 'priority' | 'maxAttempts' | 'timeoutMs' | 'webhookUrl' | 'tags' | 'traceparent' | 'tracestate'
 >;
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_OPTION_INVALID` */
@@ -25,6 +26,7 @@ export function checkFacts(facts: JobFacts): void {
   checkInteger('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
   const urlFault = webhookUrl === undefined ? undefined : describeUrlFault(webhookUrl);
   if (urlFault !== undefined) throw invalidOption(`webhookUrl ${urlFault}`);
+  if (facts.tags !== undefined) checkTags('tags', facts.tags);
   checkHeader('traceparent', traceparent);
   checkHeader('tracestate', tracestate);
 }

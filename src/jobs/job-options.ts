@@ -19,6 +19,11 @@ export interface JobOptions {
    * their payloads comes first; jobs of every other type report `job.completed`, `job.failed` or `job.timeout`.
    */
   webhookUrl?: string;
+  /**
+   * By what the job is found again: `tenant:acme`, `nightly`. At most 10, with those of its type, each 1 to 64 of
+   * `[A-Za-z0-9_.:/@+#=-]`. See `getJobs({ tags })`.
+   */
+  tags?: readonly string[];
   /** W3C trace context, kept on every record of the job. */
   traceparent?: string;
   tracestate?: string;

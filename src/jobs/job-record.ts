@@ -10,6 +10,7 @@ export interface FollowUp {
   priority: JobPriority;
   maxAttempts?: number;
   webhookUrl?: string;
+  tags?: readonly string[];
 }
 
 /** How a job ended before it was taken out of the dead letters. */
@@ -43,6 +44,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   /** Limit for one attempt. */
   timeoutMs?: number;
   webhookUrl?: string;
+  /** By what it is found again; none where there are none. */
+  tags?: readonly string[];
   createdAt: string;
   updatedAt: string;
   /** When the first attempt began. */
@@ -92,6 +95,7 @@ export interface JobRequest {
   maxAttempts?: number;
   timeoutMs?: number;
   webhookUrl?: string;
+  tags?: readonly string[];
   parentId?: string;
   scheduledBy?: string;
   unique?: UniqueKey;

@@ -29,6 +29,10 @@ export const EXCERPT_LENGTH = 200;
 /** Most problems listed for one invalid payload. */
 export const MAX_PROBLEMS = 50;
 
+/** Most tags of a job, and the longest one in characters. */
+export const MAX_TAGS = 10;
+export const MAX_TAG_LENGTH = 64;
+
 /** Longest id that a caller may choose. */
 export const MAX_ID_LENGTH = 100;
 /** Longest id that Jetfleet derives from another, such as `<id>-monitor`. */

@@ -19,6 +19,7 @@ const NEXT_JOB: OptionNames<Required<NextJob>> = {
   priority: true,
   maxAttempts: true,
   webhookUrl: true,
+  tags: true,
 };
 const SUFFIX = /^[A-Za-z0-9_-]+$/;
 
@@ -86,7 +87,15 @@ function followUpOf(
   idOf: (parentId: string, suffix: string) => string,
 ): FollowUp {
   assertOptions('it', next as NextJob, NEXT_JOB);
-  const { idSuffix, type, payload, priority = parent.priority, maxAttempts, webhookUrl } = next as NextJob;
+  const {
+    idSuffix,
+    type,
+    payload,
+    priority = parent.priority,
+    maxAttempts,
+    webhookUrl,
+    tags,
+  } = next as NextJob;
   if (typeof idSuffix !== 'string' || !SUFFIX.test(idSuffix)) {
     throw new ValidationError(
       'JETFLEET_ID_INVALID',
@@ -96,7 +105,7 @@ function followUpOf(
   const id = idOf(parent.id, idSuffix);
   assertJobId(id);
   assertNotReserved(id);
-  const followUp: FollowUp = { type, id, payload, priority, ...defined({ maxAttempts, webhookUrl }) };
+  const followUp: FollowUp = { type, id, payload, priority, ...defined({ maxAttempts, webhookUrl, tags }) };
   checkFacts(followUp);
   return followUp;
 }

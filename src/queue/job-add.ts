@@ -10,6 +10,7 @@ import { encodePayload } from '../jobs/validation.js';
 import { findClaims, findJob } from './job-lookup.js';
 import type { CheckedJob } from './job-request.js';
 import { withdrawnFor } from './job-rivals.js';
+import { withTagsOfType } from './tags-of-type.js';
 
 /** What `add` has done. */
 export interface Added {
@@ -81,7 +82,8 @@ export async function addNew(broker: Broker, job: CheckedJob): Promise<AddedJob>
  * taken its id, it gets one of its own that is the same for every repetition.
  * @returns the id
  */
-export async function addFollowUp(broker: Broker, request: JobRequest): Promise<string> {
+export async function addFollowUp(broker: Broker, asked: JobRequest): Promise<string> {
+  const request = withTagsOfType(broker.known, asked);
   const body = encodePayload(request.payload);
   try {
     return (await addNamed(broker, { request, body })).id;

@@ -92,6 +92,7 @@ async function queueFailed(broker: Broker, failed: JobRecord, failure: number): 
   checkFacts(requestOf(record));
   if (failed.unique) await reclaimKey(broker, failed, failure);
   await broker.appendEvent(record, failure);
+  if (record.tags) await broker.tags.open([record]);
   await broker.jobs.enqueueAgain(requestOf(record));
   return { record, failure };
 }

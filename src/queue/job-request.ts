@@ -7,6 +7,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { assertOptions, type OptionNames } from '../jobs/options.js';
+import { tagsOfJob } from '../jobs/tags.js';
 import { type CheckedUnique, type KeptToOne, keptToOne } from '../jobs/unique-options.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 
@@ -17,6 +18,7 @@ const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
   maxAttempts: true,
   timeoutMs: true,
   webhookUrl: true,
+  tags: true,
   traceparent: true,
   tracestate: true,
   unique: true,
@@ -35,7 +37,7 @@ export interface CheckedJob {
 /**
  * Checks what a caller asks for, before anything is sent.
  * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_ID_INVALID`,
- *   `JETFLEET_OPTION_INVALID`, and `JETFLEET_PAYLOAD_*`
+ *   `JETFLEET_OPTION_INVALID`, `JETFLEET_TAG_INVALID`, and `JETFLEET_PAYLOAD_*`
  */
 export function checkJob(
   jobs: KnownJobs,
@@ -62,6 +64,11 @@ export function checkJob(
   if (id === undefined) {
     request.id = generateJobId();
     request.isNew = true;
+  }
+  const tagsOfType = definition?.tags;
+  if (options.tags !== undefined || tagsOfType !== undefined) {
+    const tags = tagsOfJob({ type, payload: checked, tags: options.tags }, tagsOfType);
+    if (tags) request.tags = tags;
   }
   const job: CheckedJob = { request, body };
   if (isKeptToOne(options) || (definition && isKeptToOne(definition))) setUnique(job, options, definition);

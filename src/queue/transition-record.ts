@@ -95,8 +95,9 @@ export function followUpRequests(record: JobRecord): JobRequest[] {
   return next.map((each) => ({ ...each, ...defined({ traceparent, tracestate }), parentId, createdAt }));
 }
 
-/** Publishes what follows from a job that has ended, and gives its key back; doing it again adds nothing twice. Returns the ids. */
+/** Publishes what follows from a job that has ended, gives its key back, and notes its end in the index of tags; doing it again adds nothing twice. Returns the ids. */
 export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
+  if (record.tags) await broker.tags.settle(record);
   if (record.unique) await releaseKey(broker, record);
   return Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
 }
@@ -104,7 +105,7 @@ export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promi
 /** The work message that a record stands for, to be published again. */
 export function requestOf(record: JobRecord): JobRequest {
   const { id, type, priority, payload, createdAt, maxAttempts } = record;
-  const { timeoutMs, webhookUrl, parentId, unique, traceparent, tracestate } = record;
-  const options = defined({ timeoutMs, webhookUrl, parentId, unique, traceparent, tracestate });
+  const { timeoutMs, webhookUrl, tags, parentId, unique, traceparent, tracestate } = record;
+  const options = defined({ timeoutMs, webhookUrl, tags, parentId, unique, traceparent, tracestate });
   return { id, type, priority, payload, createdAt, maxAttempts, ...options };
 }

@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { inParts } from '../jobs/in-parts.js';
 import { isCarried } from '../queue/job-carriers.js';
 import { MessageCheck } from './check-messages.js';
+import { TagCheck } from './check-tags.js';
 import { type Diagnosis, diagnose, type FindingCode } from './finding.js';
 import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-job.js';
 import { type OpenJob, type OpenJobNote, OpenJobs, type Redrive } from './open-jobs.js';
@@ -32,6 +33,7 @@ export class JobCheck {
   readonly #graceMs: number;
   readonly #jobs: OpenJobs;
   readonly #messages: MessageCheck;
+  readonly #tags: TagCheck;
 
   constructor(
     broker: Broker,
@@ -41,6 +43,7 @@ export class JobCheck {
     this.#graceMs = graceMs;
     this.#jobs = new OpenJobs(broker, lookBack, maxOpen);
     this.#messages = new MessageCheck(broker, maxMessages);
+    this.#tags = new TagCheck(broker, maxMessages);
   }
 
   async run(): Promise<Diagnosis[]> {
@@ -54,6 +57,7 @@ export class JobCheck {
       ...(await inParts(overdue, PARALLEL, (job) => this.#examine(job))).flat(),
       ...(await inParts(redrives, PARALLEL, (redrive) => this.#leftOver(redrive))).flat(),
       ...(await this.#messages.run(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
+      ...(await this.#tags.run(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
     ];
   }
 

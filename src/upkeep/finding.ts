@@ -134,6 +134,12 @@ export const FINDINGS = {
       'A timer, or a message of a type without workers, is left of a job that has ended; what follows may be missing.',
     fix: 'publishes what follows from the job again, then removes the message',
   },
+  tag_left_over: {
+    severity: 'info',
+    explanation:
+      'An entry of the index of tags names a job that never came, or one that has ended and is kept no longer.',
+    fix: 'has the broker remove it',
+  },
   failure_left_over: {
     severity: 'warning',
     explanation: 'A job that was retried still counts as a dead letter.',

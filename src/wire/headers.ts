@@ -4,6 +4,8 @@ export const Header = {
   MAX_ATTEMPTS: 'Jetfleet-Max-Attempts',
   TIMEOUT_MS: 'Jetfleet-Timeout-Ms',
   WEBHOOK_URL: 'Jetfleet-Webhook-Url',
+  /** Up to 10 tags, parted by commas: `tenant:acme,nightly`. */
+  TAGS: 'Jetfleet-Tags',
   TRACEPARENT: 'traceparent',
   TRACESTATE: 'tracestate',
 

@@ -13,6 +13,7 @@ import {
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
 import type { Overlap } from '../jobs/schedule.js';
+import { checkTags } from '../jobs/tags.js';
 import { assertPayloadDepth, encodePayload, payloadTooLarge } from '../jobs/validation.js';
 import { describeUrlFault } from '../jobs/webhook-url.js';
 import { Header, type HeaderReader } from './headers.js';
@@ -80,6 +81,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   add(Header.MAX_ATTEMPTS, request.maxAttempts);
   add(Header.TIMEOUT_MS, request.timeoutMs);
   add(Header.WEBHOOK_URL, request.webhookUrl);
+  if (request.tags) add(Header.TAGS, request.tags.join(','));
   add(Header.TRACEPARENT, request.traceparent);
   add(Header.TRACESTATE, request.tracestate);
   add(Header.PARENT_ID, request.parentId);
@@ -178,6 +180,8 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   const webhookUrl = headers.get(Header.WEBHOOK_URL);
   const urlFault = webhookUrl ? describeUrlFault(webhookUrl) : undefined;
   if (urlFault !== undefined) problems.push({ path: Header.WEBHOOK_URL, message: urlFault });
+  const tags = headers.get(Header.TAGS);
+  if (tags !== '') readTags(request, tags, problems);
   // Who may read may have the answer sent anywhere, so also here, where it would run somebody's job once more.
   if (!wasRead && headers.get(Header.READ_FROM) !== '') {
     problems.push({ path: Header.READ_FROM, message: 'a stored message that was read is no new job' });
@@ -212,6 +216,16 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
       message: beginningOf(message, MAX_PROBLEM_LENGTH),
     })),
   });
+}
+
+function readTags(request: JobRequest, text: string, problems: { path: string; message: string }[]): void {
+  const tags = [...new Set(text.split(',').map((tag) => tag.trim()))].filter((tag) => tag !== '');
+  try {
+    checkTags('tags', tags);
+    if (tags.length > 0) request.tags = tags;
+  } catch (error) {
+    problems.push({ path: Header.TAGS, message: (error as Error).message });
+  }
 }
 
 function integerHeader(

@@ -22,7 +22,7 @@ export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** Streams that are made when they are first used. */
-export const EXTRA_KINDS = ['unique'] as const;
+export const EXTRA_KINDS = ['unique', 'tags'] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
 /** Why Jetfleet set a timer: the next attempt of a retrying job, or the next look of a waiting one. */
@@ -79,7 +79,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events unique jetfleet inspect'.split(' '),
+  'jobs webhooks schedules due timers events unique tags jetfleet inspect'.split(' '),
 );
 
 /** Subjects, streams and consumers of one namespace: `acme` makes `acme.jobs.>` and `ACME_JOBS`. */
@@ -128,8 +128,7 @@ export class Subjects {
   }
 
   #inNamespace(kind: string): string {
-    const name = kind.toUpperCase();
-    return this.namespace === '' ? name : `${this.namespace.toUpperCase()}_${name}`;
+    return `${this.prefix.replace('.', '_')}${kind}`.toUpperCase();
   }
 
   /** `jobs.<priority>.<type>.<id>`; without an id the three-token form, in which it is published. */

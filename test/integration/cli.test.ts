@@ -7,6 +7,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService } from '../../src/index.js';
+import { EXTRA_KINDS } from '../../src/wire/subjects.js';
 import { type CliResult, cli, instancePayload } from '../support/cli.js';
 import { startNats } from '../support/nats.js';
 
@@ -280,9 +281,9 @@ test('setup makes what is missing, and finds it unchanged the next time', async 
   expect(first.stdout).toContain('created    consumer create_instance-critical of');
   const second = JSON.parse((await run(['setup', '--json'])).stdout);
   expect(second).toMatchObject({ created: [], drift: [] });
-  // Five streams, what hands over due jobs to two of them, and a consumer for each priority of five types and
+  // Four streams, those of features that not everybody uses, what hands over due jobs to two of them, and a consumer for each priority of five types and
   // streams (`send_webhook` is on both).
-  expect(second.unchanged).toHaveLength(5 + 2 + 5 * 4);
+  expect(second.unchanged).toHaveLength(4 + EXTRA_KINDS.length + 2 + 5 * 4);
 });
 
 test('setup shows drift as a diff and ends with 4; on dangerous drift no job is taken', async () => {

@@ -1,7 +1,7 @@
 /** Stands in for the commands of a snippet: `npx jetfleet ...`, `nats req <subject> <body>`, `curl ...`. */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { connect } from '@nats-io/transport-node';
+import { connect, headers } from '@nats-io/transport-node';
 
 const [tool, ...args] = process.argv.slice(2);
 const tools = {
@@ -9,10 +9,16 @@ const tools = {
     if (name !== 'jetfleet') throw new Error(`npx ${name} is not ours`);
     process.exitCode = spawnSync(process.execPath, ['bin/jetfleet.js', ...rest], { stdio: 'inherit' }).status;
   },
-  async nats([verb, subject, body]) {
+  async nats(words) {
+    const options = { header: { type: 'string', short: 'H', multiple: true } };
+    const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
+    const [verb, subject, body] = positionals;
     if (verb !== 'req') throw new Error(`nats ${verb} is not known here`);
+    const list = headers();
+    for (const line of values.header ?? []) list.set(...line.split(/: *(.*)/, 2));
     const connection = await connect({ servers: process.env.NATS_URL });
-    process.stdout.write(`${(await connection.request(subject, body)).string()}\n`);
+    const answer = await connection.request(subject, body, { timeout: 5_000, headers: list });
+    process.stdout.write(`${answer.string()}\n`);
     await connection.close();
   },
   async curl(words) {
@@ -21,8 +27,8 @@ const tools = {
       header: { type: 'string', short: 'H', multiple: true },
     };
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
-    const headers = (values.header ?? []).map((line) => line.split(/: */, 2));
-    const answer = await fetch(positionals[0], { method: 'POST', headers, body: values.data });
+    const lines = (values.header ?? []).map((line) => line.split(/: */, 2));
+    const answer = await fetch(positionals[0], { method: 'POST', headers: lines, body: values.data });
     process.stdout.write(`${answer.status} ${await answer.text()}\n`);
   },
 };

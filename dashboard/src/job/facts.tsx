@@ -41,6 +41,15 @@ export function JobFacts({ job }: { job: JobRecord }) {
           <Link to={`/jobs/${encodeURIComponent(job.parentId)}`}>{job.parentId}</Link>
         </Fact>
       )}
+      {job.tags && (
+        <Fact name="Tags">
+          {job.tags.map((tag) => (
+            <Link key={tag} class="tag" to={`/jobs?tag=${encodeURIComponent(tag)}`}>
+              {tag}
+            </Link>
+          ))}
+        </Fact>
+      )}
       {job.webhookUrl && <Fact name="Webhook">{job.webhookUrl}</Fact>}
     </dl>
   );

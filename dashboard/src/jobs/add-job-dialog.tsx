@@ -105,6 +105,10 @@ export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
                 Webhook address
                 <input name="webhookUrl" type="url" defaultValue={like?.webhookUrl ?? ''} />
               </label>
+              <label>
+                Tags <span class="quiet">parted by commas</span>
+                <input name="tags" autocomplete="off" defaultValue={like?.tags?.join(', ') ?? ''} />
+              </label>
             </div>
           </details>
           {error && (
@@ -131,6 +135,9 @@ function jobOf(form: FormData): Record<string, unknown> {
   const text = (name: string) => String(form.get(name) ?? '').trim();
   const number = (name: string) => (text(name) ? Number(text(name)) : undefined);
   const delayS = number('delay');
+  const tags = text('tags')
+    .split(/[\s,]+/)
+    .filter(Boolean);
   let payload: unknown;
   try {
     payload = JSON.parse(text('payload'));
@@ -145,5 +152,6 @@ function jobOf(form: FormData): Record<string, unknown> {
     delayMs: delayS === undefined ? undefined : Math.round(delayS * 1_000),
     maxAttempts: number('maxAttempts'),
     webhookUrl: text('webhookUrl') || undefined,
+    tags: tags.length > 0 ? tags : undefined,
   };
 }

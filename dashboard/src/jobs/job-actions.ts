@@ -11,6 +11,8 @@ export interface JobFilter {
   priority?: string;
   since?: string;
   until?: string;
+  tags?: string[];
+  errorCode?: string;
 }
 
 export type BulkTarget = { ids: readonly string[] } | { filter: JobFilter };

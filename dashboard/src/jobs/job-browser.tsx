@@ -18,7 +18,7 @@ interface JobBrowserProps {
   empty(isFiltered: boolean): ComponentChildren;
 }
 
-const FILTERS = ['type', 'status', 'priority', 'id', 'state', 'since', 'until'] as const;
+const FILTERS = ['type', 'status', 'priority', 'id', 'tag', 'errorCode', 'state', 'since', 'until'] as const;
 
 /** What the address asks for. */
 function queryOf({ query }: Place, status: string | undefined): JobListQuery {
@@ -32,8 +32,9 @@ function queryOf({ query }: Place, status: string | undefined): JobListQuery {
 
 /** The filter of a page, as far as the server can act on all that match it; undefined where it cannot. */
 export function bulkFilterOf(place: Place, status?: string): JobFilter | undefined {
-  const { id, state, ...filter } = queryOf(place, status);
-  return id === undefined && state === undefined ? filter : undefined;
+  const { id, state, tag, ...filter } = queryOf(place, status);
+  if (id !== undefined || state !== undefined) return undefined;
+  return { ...filter, ...(tag && { tags: tag.split(',') }) };
 }
 
 /** A filter, the jobs that it finds, and what can be done with them. */

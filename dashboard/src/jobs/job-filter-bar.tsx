@@ -12,6 +12,7 @@ interface FilterBarProps {
 }
 
 const TYPING_MS = 250;
+const FILTERS = ['type', 'status', 'priority', 'id', 'tag', 'errorCode', 'range', 'since', 'until', 'state'];
 
 /** The filter of a list of jobs; it lives in the address, so that a link shows the same. */
 export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
@@ -23,15 +24,33 @@ export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
   const set = (changes: Record<string, string | undefined>) =>
     navigate(withQuery(place, changes), { replace: true });
   const range = query.get('range') ?? (query.get('since') || query.get('until') ? CUSTOM : '');
-  const isFiltered = ['type', 'status', 'priority', 'id', 'range', 'since', 'until', 'state'].some((name) =>
-    query.has(name),
-  );
+  const isFiltered = FILTERS.some((name) => query.has(name));
   return (
     <fieldset class="filters" aria-label="Filter">
       <Choice label="Type" name="type" options={types} place={place} />
       {hasStatus && <Choice label="Status" name="status" options={STATUSES} place={place} />}
       <Choice label="Priority" name="priority" options={PRIORITIES} place={place} />
-      <IdField id={query.get('id') ?? ''} onId={(id) => set({ id })} />
+      <TextField label="Id begins with" text={query.get('id') ?? ''} onText={(id) => set({ id })} />
+      <TextField
+        label="Tags"
+        text={query.get('tag') ?? ''}
+        placeholder="tenant:acme"
+        onText={(tag) =>
+          set({
+            tag: tag
+              .split(/[\s,]+/)
+              .filter(Boolean)
+              .join(','),
+          })
+        }
+      />
+      {!hasStatus && (
+        <TextField
+          label="Error code"
+          text={query.get('errorCode') ?? ''}
+          onText={(errorCode) => set({ errorCode })}
+        />
+      )}
       <label>
         Changed
         <select
@@ -99,23 +118,32 @@ function Choice({ label, name, options, place }: ChoiceProps) {
   );
 }
 
-function IdField({ id, onId }: { id: string; onId(id: string): void }) {
+interface TextFieldProps {
+  label: string;
+  text: string;
+  placeholder?: string;
+  /** Told once nothing was typed for a moment. */
+  onText(text: string): void;
+}
+
+function TextField({ label, text, placeholder, onText }: TextFieldProps) {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => {
-    if (input.current && document.activeElement !== input.current) input.current.value = id;
-  }, [id]);
+    if (input.current && document.activeElement !== input.current) input.current.value = text;
+  }, [text]);
   const onInput = () => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => onId(input.current?.value.trim() ?? ''), TYPING_MS);
+    timer.current = setTimeout(() => onText(input.current?.value.trim() ?? ''), TYPING_MS);
   };
   return (
     <label class="grow">
-      Id begins with
+      {label}
       <input
         ref={input}
         type="search"
-        defaultValue={id}
+        defaultValue={text}
+        placeholder={placeholder}
         onInput={onInput}
         autocomplete="off"
         spellcheck={false}

@@ -6,10 +6,12 @@ import type { JobFilter } from './job-actions.js';
 
 export const PAGE_SIZE = 50;
 
-export interface JobListQuery extends JobFilter {
+export interface JobListQuery extends Omit<JobFilter, 'tags'> {
   /** An id, or how it begins. */
   id?: string;
   state?: string;
+  /** Tags that a job has all of, parted by commas. */
+  tag?: string;
 }
 
 export interface JobList extends Resource<JobPage> {

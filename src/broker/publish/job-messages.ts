@@ -6,6 +6,7 @@ import { messageIdOfNew, optionHeaders } from '../../wire/job-message.js';
 import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import type { LinedMessage } from '../connection/client-internals.js';
 import type { DirectRead } from '../read/direct-read.js';
+import type { TagIndex } from '../tag-index.js';
 import type { CommitLog } from './commit-log.js';
 import { type Appended, headerLines } from './commit-options.js';
 
@@ -27,21 +28,35 @@ export class JobMessages {
   readonly #subjects: Subjects;
   readonly #logs: Readonly<Record<StreamKind, CommitLog>>;
   readonly #read: DirectRead;
+  readonly #tags: TagIndex;
 
-  constructor(subjects: Subjects, logs: Readonly<Record<StreamKind, CommitLog>>, read: DirectRead) {
+  constructor(
+    subjects: Subjects,
+    logs: Readonly<Record<StreamKind, CommitLog>>,
+    read: DirectRead,
+    tags: TagIndex,
+  ) {
     this.#subjects = subjects;
     this.#logs = logs;
     this.#read = read;
+    this.#tags = tags;
   }
 
   /**
    * Makes a job durable: one message, for `runAtMs` behind a broker timer. One whose id was made for it has a message id,
    * and is stored without a question. Any other is stored only while no message and no timer carries its id.
+   * Its tags are noted first, so that a job that exists is found by them.
    * @param body the payload as JSON
    * @returns its sequence, and whether the broker knew the message id already
    * @throws ConflictError when a message or a timer carries the id
    */
   enqueue(request: JobRequest, runAtMs?: number, body = encodePayload(request.payload)): Promise<Appended> {
+    const { tags } = request;
+    if (!tags) return this.#store(request, runAtMs, body);
+    return this.#tags.open([request]).then(() => this.#store(request, runAtMs, body));
+  }
+
+  #store(request: JobRequest, runAtMs: number | undefined, body: string): Promise<Appended> {
     const { type, priority, id } = request;
     const kind = this.#subjects.workKindOf(type);
     const address = { kind, priority, type, id };
@@ -81,6 +96,8 @@ export class JobMessages {
    * @returns those that were not just stored, with what that resolves to or rejects with, once all have their answer
    */
   async enqueueNew<Job extends NewJobMessage>(jobs: readonly Job[]): Promise<NotJustStored<Job>[]> {
+    const tagged = jobs.filter(({ request }) => request.tags !== undefined);
+    if (tagged.length > 0) await this.#tags.open(tagged.map(({ request }) => request));
     const envelopes = new Envelopes(this.#subjects);
     const store = async (kind: WorkKind) => {
       const own = jobs.filter(({ request }) => this.#subjects.workKindOf(request.type) === kind);
@@ -197,6 +214,7 @@ function isAlike(one: JobRequest, other: JobRequest): boolean {
     one.webhookUrl === other.webhookUrl &&
     one.traceparent === other.traceparent &&
     one.tracestate === other.tracestate &&
-    one.parentId === other.parentId
+    one.parentId === other.parentId &&
+    (one.tags === other.tags || one.tags?.join() === other.tags?.join())
   );
 }

@@ -18,6 +18,7 @@ import {
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import { type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
+import { tagFilters } from '../../wire/tag-subjects.js';
 
 export interface TopologyOptions {
   /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
@@ -147,6 +148,18 @@ export function uniqueStream(subjects: Subjects, options: TopologyOptions = {}):
   };
 }
 
+/** The index of tags: one entry for each tag of each job. */
+function tagStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+  return {
+    ...uniqueStream(subjects, options),
+    name: subjects.streamName('tags'),
+    description: 'Jetfleet: which jobs have a tag',
+    subjects: tagFilters(subjects),
+    // Many jobs are added at once.
+    allow_atomic: true,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -156,6 +169,8 @@ export function extraStream(
   switch (kind) {
     case 'unique':
       return uniqueStream(subjects, options);
+    case 'tags':
+      return tagStream(subjects, options);
   }
 }
 

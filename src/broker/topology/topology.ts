@@ -38,8 +38,11 @@ export class Topology {
   }
 
   /** As {@link ensure}, of streams that are made when they are first used; without `creates`, as {@link inspect}. */
-  extra(kinds: readonly ExtraKind[], creates: boolean): Promise<TopologyReport> {
-    return new TopologySetup(this.#jsm, this.#subjects, this.#options, this.pauses, creates).runExtra(kinds);
+  async extra(kinds: readonly ExtraKind[], creates: boolean): Promise<TopologyReport> {
+    // They have as many copies as the others, where nobody has said how many.
+    const { replicas = (await this.streamInfo('events')).config.num_replicas } = this.#options;
+    const options = creates ? { ...this.#options, replicas } : this.#options;
+    return new TopologySetup(this.#jsm, this.#subjects, options, this.pauses, creates).runExtra(kinds);
   }
 
   /**
@@ -100,7 +103,7 @@ export class Topology {
     };
   }
 
-  streamInfo(kind: StreamKind, subjectsFilter?: string): Promise<StreamInfo> {
+  streamInfo(kind: StreamKind | ExtraKind, subjectsFilter?: string): Promise<StreamInfo> {
     const filter = subjectsFilter === undefined ? undefined : { subjects_filter: subjectsFilter };
     return this.#jsm.streams.info(this.#subjects.streamName(kind), filter);
   }

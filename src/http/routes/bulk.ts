@@ -1,9 +1,17 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { inParts } from '../../jobs/in-parts.js';
+import { MAX_ERROR_CODE_LENGTH, MAX_TAGS } from '../../jobs/limits.js';
 import type { JobStatus } from '../../jobs/vocabulary.js';
 import type { JobFilter } from '../../queue/list/job-filter.js';
-import { jobIdSchema, prioritySchema, statusSchema, timeSchema, typeSchema } from '../job-schemas.js';
+import {
+  jobIdSchema,
+  prioritySchema,
+  statusSchema,
+  tagSchema,
+  timeSchema,
+  typeSchema,
+} from '../job-schemas.js';
 import { problemOf } from '../problem.js';
 import { addRoute, type Routes } from '../route.js';
 
@@ -18,6 +26,8 @@ const filterSchema = z.strictObject({
   priority: prioritySchema.optional(),
   since: timeSchema.optional(),
   until: timeSchema.optional(),
+  tags: z.array(tagSchema).max(MAX_TAGS).optional(),
+  errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
 });
 
 const requestSchema = z

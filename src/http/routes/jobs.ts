@@ -6,7 +6,7 @@ import { JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
+import { MAX_ERROR_CODE_LENGTH, MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { type AddedJob, isTaken } from '../../queue/job-add.js';
@@ -61,6 +61,14 @@ function listRoute(routes: Routes): void {
       state: stateSchema.optional(),
       priority: prioritySchema.optional(),
       id: jobIdSchema.optional().openapi({ description: 'An id, or the beginning of one' }),
+      tag: z.string().max(1_000).optional().openapi({
+        description: 'Only jobs that have all of these tags, parted by commas: tenant:acme,nightly',
+      }),
+      errorCode: z
+        .string()
+        .max(MAX_ERROR_CODE_LENGTH)
+        .optional()
+        .openapi({ description: 'Only failed jobs whose error has this code' }),
       since: timeSchema.optional().openapi({ description: 'Only jobs that changed then or later' }),
       until: timeSchema.optional().openapi({ description: 'Only jobs that changed then or earlier' }),
       ...pageQuery,
@@ -72,7 +80,8 @@ function listRoute(routes: Routes): void {
       },
     },
     handle: async ({ c, query }) => {
-      const { jobs, cursor } = await queue.getJobs(defined(query));
+      const { tag: tags, ...filter } = query;
+      const { jobs, cursor } = await queue.getJobs(defined({ ...filter, tags: tags?.split(',') }));
       return c.json(defined({ jobs: jobs.map(shownJob), cursor }));
     },
   });

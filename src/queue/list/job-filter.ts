@@ -4,6 +4,7 @@ import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { checkedTime, checkInteger } from '../../jobs/numbers.js';
 import { checkText, type OptionNames } from '../../jobs/options.js';
+import { checkTags } from '../../jobs/tags.js';
 import {
   isJobType,
   isPriority,
@@ -26,12 +27,16 @@ export interface JobFilter {
   state?: JobState;
   /** An id, or the beginning of one. */
   id?: string;
+  /** Only jobs that have all of these tags. */
+  tags?: readonly string[];
+  /** Only FAILED jobs whose error has this code: `JETFLEET_TIMEOUT`, or one of a handler's own. */
+  errorCode?: string;
   /** Only jobs that changed (`updatedAt`) at this time or later. */
   since?: Date | string;
   /** Only jobs that changed (`updatedAt`) at this time or earlier. */
   until?: Date | string;
   /**
-   * By the time of the last change, all statuses together. Defaults to `oldest` with `state`, `id`, `since` or `until`,
+   * By the time of the last change, all statuses together. Defaults to `oldest` with `state`, `id`, `tags`, `errorCode`, `since` or `until`,
    * else to processing, pending in the order in which they will start, completed, failed.
    */
   order?: 'oldest' | 'newest';
@@ -47,6 +52,8 @@ export const JOB_FILTER: OptionNames<Required<JobFilter>> = {
   priority: true,
   state: true,
   id: true,
+  tags: true,
+  errorCode: true,
   since: true,
   until: true,
   order: true,
@@ -64,7 +71,7 @@ const MAX_LIMIT = 1_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function assertFilter(filter: JobFilter): void {
-  const { type, status, priority, state, id, order, limit = 100, cursor } = filter;
+  const { type, status, priority, state, id, tags, errorCode, order, limit = 100, cursor } = filter;
   const refuse = (problem: string) => {
     throw invalidOption(problem);
   };
@@ -80,6 +87,8 @@ export function assertFilter(filter: JobFilter): void {
   if (order !== undefined && order !== 'oldest' && order !== 'newest') {
     refuse(`order ${excerptOf(order)} is neither oldest nor newest`);
   }
+  checkTags('tags', tags);
+  checkText('errorCode', errorCode);
   checkInteger('limit', limit, 1, MAX_LIMIT);
   checkText('cursor', cursor);
 }
@@ -98,21 +107,28 @@ export function rangeOf({ since, until }: JobFilter): TimeRange {
   };
 }
 
-/** The status that a filter asks for, also where it names only a state: undefined for any, `none` for two that exclude each other. */
-export function statusWanted({ status, state }: JobFilter): JobStatus | 'none' | undefined {
-  if (!state) return status;
-  return status && status !== statusOf(state) ? 'none' : statusOf(state);
+/** The status that a filter asks for, also where it names only a state or an error: undefined for any, `none` for two that exclude each other. */
+export function statusWanted({ status, state, errorCode }: JobFilter): JobStatus | 'none' | undefined {
+  const wanted = new Set([
+    status,
+    state && statusOf(state),
+    errorCode === undefined ? undefined : ('failed' as const),
+  ]);
+  wanted.delete(undefined);
+  return wanted.size > 1 ? 'none' : [...wanted][0];
 }
 
 /** Whether a job is one that the filter asks for. */
 export function fitting(filter: JobFilter, { sinceMs, untilMs }: TimeRange): (job: JobRecord) => boolean {
-  const { type, status, state, priority, id } = filter;
+  const { type, status, state, priority, id, tags = [], errorCode } = filter;
   return (job) =>
     (!type || job.type === type) &&
     (!status || job.status === status) &&
     (!state || job.state === state) &&
     (!priority || job.priority === priority) &&
     (!id || job.id.startsWith(id)) &&
+    (errorCode === undefined || (job.status === 'failed' && job.error?.code === errorCode)) &&
+    tags.every((tag) => job.tags?.includes(tag)) &&
     (sinceMs === 0 || Date.parse(job.updatedAt) >= sinceMs) &&
     (untilMs === Number.POSITIVE_INFINITY || Date.parse(job.updatedAt) <= untilMs);
 }

@@ -9,6 +9,7 @@ import { assertFilter, fitting, type JobFilter, type JobPage, rangeOf, statusWan
 import type { KnownIds } from './known-ids.js';
 import { orderByStart, orderByTime } from './list-order.js';
 import { type Direction, pageReader, type Source, sourcesOf } from './sources.js';
+import { orderByTag } from './tagged.js';
 
 /** What one page may cost. */
 interface Allowance {
@@ -23,6 +24,8 @@ interface Allowance {
 const LISTING: Allowance = { minMessages: 500, maxMessages: 10_000, maxMs: 100 };
 /** A search by id reads ids, each once in the life of a process. */
 const SEARCHING: Allowance = { minMessages: 100_000, maxMessages: Number.POSITIVE_INFINITY, maxMs: 1_000 };
+/** A list by tags, or by the code of an error, passes over what has another status or code. */
+const SIFTING: Allowance = { minMessages: 500, maxMessages: 100_000, maxMs: 250 };
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Messages read at once at most: as many as the broker sends the last events of in one request. */
@@ -36,16 +39,18 @@ const READ = 256;
  */
 export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFilter): Promise<JobPage> {
   assertFilter(filter);
-  const { type = ANY, order, state, id, since, until, limit = 100, cursor } = filter;
+  const { type = ANY, id, tags = [], errorCode, limit = 100, cursor } = filter;
   const range = rangeOf(filter);
   const status = statusWanted(filter);
   if (status === 'none') return { jobs: [] };
   const fits = fitting(filter, range);
-  const readPage = id === undefined ? pageReader(broker) : knownIds.pageReader(broker, id);
-  const isByTime = [order, state, id, since, until].some((each) => each !== undefined);
-  const orderOf = isByTime ? orderByTime : orderByStart;
-  const sources = sourcesOf(broker, type, range, readPage);
-  const { letter, direction, groups } = orderOf(broker, { ...filter, ...(status && { status }) }, sources);
+  const query = { ...filter, ...(status && { status }) };
+  const ofAll = () => {
+    const readPage = id === undefined ? pageReader(broker) : knownIds.pageReader(broker, id);
+    const orderOf = isByTime(filter) ? orderByTime : orderByStart;
+    return orderOf(broker, query, sourcesOf(broker, type, range, readPage));
+  };
+  const { letter, direction, groups } = tags.length > 0 ? orderByTag(broker, { ...query, tags }) : ofAll();
   const sizes = groups.map(({ length }) => length);
   let place: Place = { group: 0, positions: [] };
   if (cursor !== undefined) place = decodeCursor(cursor, letter, sizes);
@@ -53,7 +58,9 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
   // Whoever named a whole id should not wait for long for the others that begin with it.
   const exact = id !== undefined && cursor === undefined ? await findJob(broker, id) : undefined;
   if (exact && fits(exact)) jobs.set(exact.id, exact);
-  const budget = scanBudget(id === undefined || jobs.size > 0 ? LISTING : SEARCHING);
+  const isSearch = id !== undefined && jobs.size === 0;
+  const isIndexed = tags.length > 0 || errorCode !== undefined;
+  const budget = scanBudget(isSearch ? SEARCHING : isIndexed ? SIFTING : LISTING);
   const page: Page = { jobs, limit, id, direction, fits, budget };
   for (let { group, positions } = place; group < groups.length; group++, positions = []) {
     const readers = (groups[group] ?? []).map(
@@ -66,6 +73,10 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
     }
   }
   return { jobs: [...jobs.values()] };
+}
+
+function isByTime({ order, state, id, errorCode, since, until }: JobFilter): boolean {
+  return [order, state, id, errorCode, since, until].some((each) => each !== undefined);
 }
 
 /** A filter that few jobs fit ends its page short, with a cursor. */

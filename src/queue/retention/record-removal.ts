@@ -74,6 +74,8 @@ export class RecordRemoval {
   #removed = 0;
   /** Their messages were perhaps delivered while they were removed. */
   readonly #late: Purgeable[] = [];
+  /** Jobs with tags that go, or are gone. */
+  readonly #tagged = new Map<string, JobRecord>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -104,6 +106,7 @@ export class RecordRemoval {
       const { staying, going } = this.#ofType(record.type);
       staying.delete(record.id);
       going.set(record.id, upTo);
+      if (record.tags) this.#tagged.set(record.id, record);
     }
     const types = [...this.#types];
     if (types.reduce((sum, [, { going }]) => sum + going.size, 0) < WORTH_REMOVING) return;
@@ -121,6 +124,7 @@ export class RecordRemoval {
     }
     if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
     await inParts(this.#late, PARALLEL, ({ record, upTo }) => this.#purge(record.id, upTo));
+    await this.#broker.tags.forget(this.#late.map(({ record }) => record));
     return this.#removed;
   }
 
@@ -136,6 +140,7 @@ export class RecordRemoval {
       return;
     }
     await this.#purge(record.id, upTo);
+    if (record.tags) await broker.tags.forget([record]);
     this.#ofType(record.type).staying.delete(record.id);
   }
 
@@ -148,11 +153,21 @@ export class RecordRemoval {
     await topology.purge('events', subjects.event(type, ANY, ANY), firstStaying - 1);
     for (const [id] of gone) going.delete(id);
     this.#removed += gone.length;
+    await this.#forgetTags(gone.map(([id]) => id));
   }
 
   async #purgeAll({ going }: OfType): Promise<void> {
     await inParts([...going], PARALLEL, ([id, upTo]) => this.#purge(id, upTo));
+    await this.#forgetTags([...going.keys()]);
     going.clear();
+  }
+
+  /** After the records: an entry without its job is passed over, and a job without its entry is not found. */
+  async #forgetTags(ids: readonly string[]): Promise<void> {
+    if (this.#tagged.size === 0) return;
+    const jobs = ids.flatMap((id) => this.#tagged.get(id) ?? []);
+    for (const id of ids) this.#tagged.delete(id);
+    await this.#broker.tags.forget(jobs);
   }
 
   async #purge(id: string, upTo: number): Promise<void> {

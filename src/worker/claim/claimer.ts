@@ -9,6 +9,7 @@ import type { LastEvent } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
+import { withTagsOfType } from '../../queue/tags-of-type.js';
 import { type Transition, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
 import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
@@ -16,6 +17,7 @@ import {
   factsOf,
   followThrough,
   isUnwritable,
+  noteTags,
   publishFollowUps,
   setJobTimer,
   writeEvent,
@@ -182,6 +184,7 @@ export class Claimer {
       await this.#endWithoutRun(candidate, record);
       return undefined;
     }
+    if (record.tags) noteTags(this.#services, record);
     await this.#services.onFailpoint?.('claim.written', record.id);
     return { ...claimed, seq, delivery };
   }
@@ -212,7 +215,10 @@ export class Claimer {
   }
 
   #before({ request }: DecodedJob, last: LastEvent | undefined): JobRecord {
-    return last?.record ?? pendingRecord(request, this.#handler.maxAttempts);
+    if (last?.record) return last.record;
+    const { job, maxAttempts } = this.#handler;
+    const tagged = job?.tags === undefined ? request : withTagsOfType({ get: () => job }, request);
+    return pendingRecord(tagged, maxAttempts);
   }
 
   /** Where the claim leads. The chart is asked only for what is not always the same. */

@@ -55,7 +55,8 @@ export function followThrough(
   record: JobRecord,
   kind: WorkKind,
 ): Promise<void> | undefined {
-  const isAll = isTerminal(record.status) && !record.next && !record.unique && !services.onFailpoint;
+  const isBare = !record.next && !record.unique && !record.tags;
+  const isAll = isTerminal(record.status) && isBare && !services.onFailpoint;
   return isAll ? undefined : followInSteps(services, record, kind);
 }
 
@@ -63,7 +64,7 @@ async function followInSteps(services: WorkerServices, record: JobRecord, kind: 
   const { onFailpoint } = services;
   if (isTerminal(record.status)) {
     if (onFailpoint) await onFailpoint('finish.written', record.id);
-    if (record.next || record.unique) await publishFollowUps(services, record);
+    if (record.next || record.unique || record.tags) await publishFollowUps(services, record);
     if (onFailpoint) await onFailpoint('finish.followed', record.id);
   } else {
     if (onFailpoint) await onFailpoint('retry.written', record.id);
@@ -86,8 +87,27 @@ export async function publishFollowUps({ broker, logger }: WorkerServices, recor
       );
     }
   };
+  if (record.tags) await settleTags(broker, logger, record);
   if (record.unique) await releaseKey(broker, record);
   await Promise.all(followUpRequests(record).map(publish));
+}
+
+/**
+ * Notes the tags of a job that has begun: one that was published without Jetfleet has no entries yet. Nothing waits for it, since
+ * the end of the job notes them again.
+ */
+export function noteTags({ broker, logger }: WorkerServices, record: JobRecord): void {
+  if (record.attempt > 1) return;
+  broker.tags.open([record]).catch((err) => logger.debug({ jobId: record.id, err }, 'tags were not noted'));
+}
+
+/** A job ends also where the index of tags cannot be written: it only finds jobs. */
+async function settleTags(broker: Broker, logger: Logger, record: JobRecord): Promise<void> {
+  try {
+    await persistently(logger, () => broker.tags.settle(record));
+  } catch (err) {
+    logger.warn({ jobId: record.id, err }, 'the end of the job is not noted in the index of tags');
+  }
 }
 
 /** Whether an error is about what is to be written, so that it comes again with every try. */

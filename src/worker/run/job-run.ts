@@ -16,6 +16,7 @@ import {
   factsOf,
   followThrough,
   isUnwritable,
+  noteTags,
   publishFollowUps,
   writeEvent,
 } from '../outcome/job-writes.js';
@@ -89,7 +90,9 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       if (this.isClaimed || !this.#attempt.isUnderWay) return;
       await this.#write(this.record);
       if (isTerminal(this.record.status)) await this.#followThrough();
-      else await this.#services.onFailpoint?.('claim.written', this.record.id);
+      else if (this.record.tags) noteTags(this.#services, this.record);
+      if (!isTerminal(this.record.status))
+        await this.#services.onFailpoint?.('claim.written', this.record.id);
     };
     this.#exclusively(write).catch((error) => this.#giveUp(error));
   }

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
+import { JobQueueService, JobWorkerService } from '../../src/index.js';
+import { startNats } from '../support/nats.js';
+import { asFile, runFile, runShell, snippetsOf } from '../support/snippets.js';
+
+let nats: EmbeddedServer;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+const codeOf = (guide: string, wanted: string) =>
+  snippetsOf(guide).flatMap(({ language, code }) => (language === wanted ? [code] : []));
+
+/** What each program of a guide prints, run in its order. */
+async function printed(guide: string, env: Record<string, string> = {}): Promise<string[][]> {
+  const all: string[][] = [];
+  for (const program of codeOf(guide, 'ts')) {
+    const { lines, ended } = runFile(await asFile(program), [], { NATS_URL: nats.url, ...env });
+    expect(await ended, lines.join('\n')).toBe(0);
+    all.push(lines);
+  }
+  return all;
+}
+
+/** What each block of commands of a guide prints, run in its order. */
+async function commands(guide: string, env: Record<string, string> = {}): Promise<string[]> {
+  const all: string[] = [];
+  for (const block of codeOf(guide, 'sh')) {
+    const { lines, ended } = runShell(block, { NATS_URL: nats.url, ...env });
+    expect(await ended, lines.join('\n')).toBe(0);
+    all.push(lines.join('\n'));
+  }
+  return all;
+}
+
+function workerFor(queue: JobQueueService): JobWorkerService {
+  const worker = new JobWorkerService(queue, { sweep: false });
+  onTestFinished(async () => void (await worker.shutdown(200)));
+  return worker;
+}
+
+test('the guide of finding jobs', async () => {
+  const guide = 'docs/guides/finding-jobs.md';
+  expect(await printed(guide)).toEqual([
+    ["1 [ 'tenant:acme', 'monthly' ] the last page"],
+    ["[ 'tenant:acme' ]"],
+  ]);
+  await using queue = new JobQueueService({ servers: nats.url });
+  const worker = workerFor(queue);
+  const late = () => new Promise(() => {});
+  worker.registerHandler('slow', { handler: late, timeoutMs: 20, maxAttempts: 1 });
+  await worker.start();
+  const id = await queue.addJob('slow', {});
+  await queue.ended(id);
+  const [list = '', stored = ''] = await commands(guide);
+  expect(list).toContain(id);
+  expect(stored.split('\n').map((line) => JSON.parse(line))).toMatchObject([
+    { stream: 'TAGS' },
+    { stream: 'JOBS' },
+  ]);
+  const { jobs } = await queue.getJobs({ tags: ['tenant:acme'], id: 'order-42' });
+  expect(jobs).toMatchObject([{ id: 'order-42', status: 'pending' }]);
+});
