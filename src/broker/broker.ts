@@ -23,7 +23,7 @@ import {
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
 import type { EventFilter, EventOptions } from './consume/event-options.js';
 import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
-import { ExtraStreams, openLog } from './extra-streams.js';
+import { type ExtraStream, ExtraStreams, openLog } from './extra-streams.js';
 import type { CommitLog } from './publish/commit-log.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
@@ -248,6 +248,11 @@ export class Broker {
     const { read, log } = this.#extra.of('unique');
     this.#unique ??= new UniqueKeys(this.subjects, read, log, this.topology);
     return this.#unique;
+  }
+
+  /** The permits of limits. Their stream is made when this is first used. */
+  get limits(): ExtraStream {
+    return this.#extra.of('limits');
   }
 
   /** From now on makes streams again that somebody deletes, also where it was opened only to look. */

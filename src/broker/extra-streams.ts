@@ -3,19 +3,29 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import type { ExtraKind, StreamKind, Subjects } from '../wire/subjects.js';
 import type { ReplyInbox } from './connection/reply-inbox.js';
+import { appendTogether } from './publish/atomic-writes.js';
 import { CommitLog } from './publish/commit-log.js';
-import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
+import {
+  type Append,
+  COMMIT_DEFAULTS,
+  type CommitLogOptions,
+  type ServerSync,
+} from './publish/commit-options.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
+import { WriteSender } from './publish/write-sender.js';
 import { DirectRead } from './read/direct-read.js';
 import { MissingStreams, type StreamMaker } from './topology/missing-streams.js';
 import type { Topology } from './topology/topology.js';
 
 /** How one of them is read and written. */
 export interface ExtraStream {
+  name: string;
   read: DirectRead;
   /** As `read`, but it creates nothing: it throws BrokerError `JETFLEET_NO_STREAM` until the stream was made. */
   look: DirectRead;
   log: CommitLog;
+  /** One write, or several that are stored together or not at all. @returns their sequences; see `appendTogether` */
+  commit(appends: readonly Append[]): Promise<number[]>;
 }
 
 const NEVER: StreamMaker = { make: async () => 'missing', reasonToGiveUp: (missing) => missing() };
@@ -72,6 +82,15 @@ export class ExtraStreams {
     const streams = new MissingStreams(() => topology.extra([kind], creates()), logger);
     const read = new DirectRead(connection, inbox, streams);
     const look = new DirectRead(connection, inbox, NEVER);
-    return { read, look, log: openLog(this.#options, kind, read, streams) };
+    const log = openLog(this.#options, kind, read, streams);
+    const unanswered = log.unanswered;
+    const { confirmTimeoutMs = COMMIT_DEFAULTS.confirmTimeoutMs } = this.#options.commit;
+    const sender = new WriteSender(connection, inbox, unanswered, confirmTimeoutMs);
+    const commit = async (appends: readonly Append[]) => {
+      const [only, ...others] = appends;
+      if (!only) return [];
+      return others.length === 0 ? [(await log.append(only)).seq] : appendTogether(sender, streams, appends);
+    };
+    return { name: this.#options.subjects.streamName(kind), read, look, log, commit };
   }
 }

@@ -30,7 +30,7 @@ export function statsText(stats: JobQueueStats): string {
   const parts = [
     table([['TYPE', ...STATUSES.map((status) => status.toUpperCase())], ...types, ['all', ...total]]),
     table([['PRIORITY', 'PENDING', 'PROCESSING'], ...priorities]),
-    `scheduled ${stats.scheduledJobs}, retrying ${stats.retryingJobs} (pending); waiting ${stats.waitingJobs} (processing)`,
+    `scheduled ${stats.scheduledJobs}, retrying ${stats.retryingJobs}, in line for a permit ${stats.limitedJobs} (pending); waiting ${stats.waitingJobs} (processing)`,
   ];
   if (unhandledTypes.length > 0) {
     const names = unhandledTypes.map(plain).join(', ');

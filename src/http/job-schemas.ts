@@ -74,6 +74,7 @@ export const jobRecordSchema = z
     startedAt: z.string().optional(),
     finishedAt: z.string().optional(),
     nextRunAt: z.string().optional(),
+    limited: z.object({ limit: z.string(), key: z.string(), since: z.string() }).optional(),
     schedule: z.string().optional(),
     scheduledBy: z.string().optional(),
     worker: z.string().optional(),

@@ -69,6 +69,7 @@ async function carried(broker: Broker, type: string): Promise<Map<string, JobRec
     ...subjects.scheduleFilters('jobs').map((filter): [StreamKind, string] => ['timers', filter]),
     ['timers', subjects.timer('waiting', timers)],
     ['timers', subjects.timer('retrying', timers)],
+    ['timers', subjects.timer('limited', timers)],
     ...subjects.dueFilters('jobs', ANY, type).map((filter): [StreamKind, string] => ['timers', filter]),
     ['jobs', subjects.workFilter('jobs', ANY, type)],
   ];

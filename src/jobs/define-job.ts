@@ -5,6 +5,7 @@ import { beginningOf, excerptOf } from './excerpt.js';
 import { toJobError } from './job-error.js';
 import type { JobOptions, NewJob, NextJob } from './job-options.js';
 import type { JobRecord } from './job-record.js';
+import type { JobLimit } from './limit.js';
 import { MAX_PROBLEM_LENGTH } from './limits.js';
 import { assertFunction, assertOptions, type OptionNames } from './options.js';
 import { checkedRun, RUN_DEFAULTS, type RunDefaults } from './run-defaults.js';
@@ -58,6 +59,8 @@ export interface JobDefinitionOptions<P extends Schema, C extends Schema, R exte
   checkpoint?: C;
   /** Checks the result when somebody waits for it. Defaults to none. */
   result?: R;
+  /** See {@link RunDefaults.limits}; `key` is of the payload as its handler gets it. */
+  limits?: readonly JobLimit<StandardSchemaV1.InferOutput<P>>[];
   /**
    * Which jobs follow when one has ended, however it ended: COMPLETED, exhausted, timed out or cancelled. They are written with
    * the end itself. A pure function of the record: whoever ends the job calls it, which may be another process, and once more

@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   JETFLEET_CRON_INVALID: 'The cron expression cannot be used.',
   JETFLEET_TIME_ZONE_UNKNOWN: 'The time zone is unknown, here or to the NATS server.',
   JETFLEET_TICK_SKIPPED: 'The tick of a schedule did not run, by the overlap policy of the schedule.',
+  JETFLEET_LIMIT_INVALID: 'A limit has no key, or a setting that is not allowed.',
+  JETFLEET_LIMIT_UNKNOWN: 'Nobody has said how many permits the limit has.',
   JETFLEET_HANDLER_FAILED: 'The handler threw an error that carries no code of its own.',
   JETFLEET_NON_RETRYABLE: 'The handler refused the job for good.',
   JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',

@@ -54,6 +54,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   finishedAt?: string;
   /** When the next attempt or poll is due: of a scheduled, retrying or waiting job. */
   nextRunAt?: string;
+  /** Of a job that waits for a permit: of which limit and key, and since when. */
+  limited?: { limit: string; key: string; since: string };
   /** Of a recurring schedule: its expression. Each run is a job of its own. */
   schedule?: string;
   /** Of a run of a recurring schedule: the name of the schedule. */

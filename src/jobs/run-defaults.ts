@@ -1,5 +1,6 @@
 import { defined } from './defined.js';
 import { invalidOption } from './errors.js';
+import { type CheckedLimits, checkedLimits, type Fairness, type JobLimit } from './limit.js';
 import {
   DEFAULT_MAX_ATTEMPTS,
   MAX_CLAIM_AFTER_MS,
@@ -35,6 +36,19 @@ export interface RunDefaults {
    * time it is abandoned: the slot goes to another job, and the worker reports the handler. Defaults to 30,000.
    */
   abandonAfterMs?: number;
+  /**
+   * Permits that a job needs to run, across all workers: how many may run at once, and start in a time, by a key. A job that gets none
+   * waits without a slot. Defaults to none.
+   * @example limits: [{ key: 'tenant', concurrency: 3 }, { key: 'account', rate: { max: 100, perMs: 60_000 } }]
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: a definition says of which payload
+  limits?: readonly JobLimit<any>[];
+  /**
+   * Whose turn it is when a permit is free that jobs of one priority wait for: that of each key of the first limit that has one in turn
+   * (`round-robin`), or with `weights` as many turns as each key has, 1 by default; or that of the job which came first (`fifo`). Defaults
+   * to `round-robin`.
+   */
+  fairness?: Fairness;
 }
 
 export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
@@ -45,6 +59,8 @@ export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
   claim: true,
   claimAfterMs: true,
   abandonAfterMs: true,
+  limits: true,
+  fairness: true,
 };
 const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
   baseMs: true,
@@ -54,7 +70,10 @@ const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
 };
 
 /** Checked and filled in. */
-export type CheckedRun = Required<Omit<RunDefaults, 'timeoutMs'>> & { timeoutMs?: number };
+export type CheckedRun = Required<Omit<RunDefaults, 'timeoutMs' | 'limits' | 'fairness'>> & {
+  timeoutMs?: number;
+  limits?: CheckedLimits;
+};
 
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_ABANDON_AFTER_MS = 30_000;
@@ -82,7 +101,7 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
     claim,
     claimAfterMs,
     abandonAfterMs,
-    ...defined({ timeoutMs }),
+    ...defined({ timeoutMs, limits: checkedLimits(type, options.limits, options.fairness) }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { isOfSequence, namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobState } from '../jobs/vocabulary.js';
+import { parseLine } from '../wire/limit-subjects.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { dueNow, pendingRecordOf } from './job-lookup.js';
 
@@ -26,6 +27,7 @@ export function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priorit
     subjects.schedule(kind, id),
     subjects.timer('retrying', address),
     subjects.timer('waiting', address),
+    subjects.timer('limited', address),
   ];
 }
 
@@ -45,7 +47,7 @@ export async function carriedAmong({ subjects, read }: Broker, jobs: readonly Na
     const ids = new Map<string, string>();
     for (const job of jobs) for (const subject of subjectsIn(subjects, stream, job)) ids.set(subject, job.id);
     for (const { subject } of await read.lastOfEach(subjects.streamName(stream), [...ids.keys()]))
-      carried.add(ids.get(subject) ?? '');
+      carried.add(ids.get(subject) ?? parseLine(subjects, subject)?.id ?? '');
   }
   return carried;
 }
@@ -98,8 +100,11 @@ export async function removeCarriers({ topology }: Broker, carriers: readonly Ca
 const TIMED: ReadonlySet<JobState> = new Set(['scheduled', 'retrying', 'waiting']);
 
 /** Whether a work message or a timer will bring a job that has not ended to a worker. */
-export async function isCarried(broker: Broker, job: Claimed & { state: JobState }): Promise<boolean> {
-  const isTimed = TIMED.has(job.state);
+export async function isCarried(
+  broker: Broker,
+  job: Claimed & Pick<JobRecord, 'state' | 'limited'>,
+): Promise<boolean> {
+  const isTimed = TIMED.has(job.state) || job.limited !== undefined;
   const isFound = async () =>
     (await allCarriersOf(broker, job)).some(({ kind }) => isTimed || kind !== 'timers');
   if (await isFound()) return true;

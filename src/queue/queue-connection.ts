@@ -9,12 +9,16 @@ import { defined } from '../jobs/defined.js';
 import { BrokerError, invalidOption, JetfleetError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { KnownJobs } from '../jobs/known-jobs.js';
+import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
 import { assertJobType } from '../jobs/validation.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
 import { EXTRA_KINDS } from '../wire/subjects.js';
+
+import { Limiter } from './limits/limiter.js';
+
 import { install, type OwnersToKeep, type QueueExtension } from './queue-extension.js';
 
 /** How to reach the broker; everything is optional. */
@@ -65,6 +69,9 @@ const AWAY_CLOSE_WITHIN_MS = 1_000;
 /** How much of it is kept for sending what has been answered. */
 const SEND_WITHIN_MS = 500;
 
+/** A permit outlives the lease of the message that brought its job: another worker goes on with both. */
+const LEASES = 3;
+
 interface Opened {
   broker: Broker;
   report: TopologyReport;
@@ -87,6 +94,7 @@ export abstract class QueueConnection implements AsyncDisposable {
   readonly #options: JobQueueOptions;
   #opening: Promise<Opened> | undefined;
   #opened: Broker | undefined;
+  #limiter: Limiter | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closing: Promise<void> | undefined;
   readonly #closed = new AbortController();
@@ -192,6 +200,19 @@ export abstract class QueueConnection implements AsyncDisposable {
     return (await this.#open(true)).broker;
   }
 
+  /**
+   * Permits across all workers.
+   * @internal
+   */
+  limiter(broker: Broker): Limiter {
+    this.#limiter ??= new Limiter(
+      broker,
+      LEASES * (this.#options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS),
+      this.logger,
+    );
+    return this.#limiter;
+  }
+
   /** Fires when the queue is closed, for what only waits. */
   protected get closed(): AbortSignal {
     return this.#closed.signal;
@@ -253,6 +274,7 @@ export abstract class QueueConnection implements AsyncDisposable {
       });
       await atMost(limitMs - SEND_WITHIN_MS, idle);
     }
+    this.#limiter?.stop();
     const leftMs = () => Math.max(SEND_WITHIN_MS, end - performance.now());
     const closing = this.#opening?.then(({ broker }) => broker.close(leftMs()));
     // Whoever waited for it has heard why it failed; what is still being opened is closed as soon as it is open.

@@ -44,6 +44,7 @@ export function transitionRecord(
   record.nextRunAt = delayMs === undefined ? undefined : new Date(nowMs + delayMs).toISOString();
   record.finishedAt = isTerminal(status) ? now : undefined;
   record.error = error;
+  if (record.limited) record.limited = undefined;
   if (state === 'running') record.startedAt ??= now;
   if (worker !== undefined) record.worker = worker;
   if (workSeq !== undefined) record.workSeq = workSeq;

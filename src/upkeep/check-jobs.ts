@@ -102,9 +102,14 @@ function diagnosisOf(broker: Broker, job: OpenJob): Diagnosis {
 }
 
 /** From when on somebody should have done something about the job. */
-function dueMs({ state, nextRunAt, updatedAt }: OpenJobNote, { ackWaitMs, eventsMaxAgeMs }: Waits): number {
+function dueMs(
+  { state, nextRunAt, updatedAt, limited }: OpenJobNote,
+  { ackWaitMs, eventsMaxAgeMs }: Waits,
+): number {
   const updated = Date.parse(updatedAt);
   if (state === 'running') return updated + LEASES * ackWaitMs;
+  // One that waits for a permit is called, or comes back in time by its timer.
+  if (limited) return updated + eventsMaxAgeMs / 2;
   const due = Math.max(updated, nextRunAt === undefined ? 0 : Date.parse(nextRunAt));
   // One that waits for longer comes back in between, so that its record does not expire.
   return Math.min(due, updated + eventsMaxAgeMs / 2);

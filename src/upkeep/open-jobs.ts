@@ -10,7 +10,8 @@ export interface OpenJob {
 }
 
 /** What is kept of an open job: where its message is. Payloads of many waiting jobs would fill the memory. */
-export interface OpenJobNote extends Pick<JobRecord, 'id' | 'type' | 'priority' | 'state' | 'updatedAt'> {
+export interface OpenJobNote
+  extends Pick<JobRecord, 'id' | 'type' | 'priority' | 'state' | 'updatedAt' | 'limited'> {
   nextRunAt: string | undefined;
   workSeq: number | undefined;
   seq: number;
@@ -107,6 +108,6 @@ function dueOf({ updatedAt, nextRunAt }: OpenJobNote): number {
 }
 
 function noteOf(record: JobRecord, seq: number): OpenJobNote {
-  const { id, type, priority, state, updatedAt, nextRunAt, workSeq } = record;
-  return { id, type, priority, state, updatedAt, nextRunAt, workSeq, seq };
+  const { id, type, priority, state, updatedAt, nextRunAt, workSeq, limited } = record;
+  return { id, type, priority, state, updatedAt, nextRunAt, workSeq, seq, ...(limited && { limited }) };
 }

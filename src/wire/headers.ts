@@ -16,11 +16,17 @@ export const Header = {
   /** `<scope> <key in percent encoding>`: the unique key that the job has. Says nothing where UNIQUE does not give it to the job. */
   UNIQUE: 'Jetfleet-Unique',
 
+  /** Of a job in line for a permit, as JSON: all permits that it needs. Set by Jetfleet. */
+  LIMITS: 'Jetfleet-Limits',
+
   /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
   SCHEDULE: 'Nats-Schedule',
   SCHEDULE_TARGET: 'Nats-Schedule-Target',
   SCHEDULE_TIME_ZONE: 'Nats-Schedule-Time-Zone',
-  /** Set by the server on what a recurring schedule has started: the subject of the schedule, and when it fires next. */
+  /**
+   * Set by the server on what a recurring schedule has started: the subject of the schedule, and when it fires next. With `purge` in the
+   * place of that, a message removes the schedule as it is stored.
+   */
   SCHEDULER: 'Nats-Scheduler',
   SCHEDULE_NEXT: 'Nats-Schedule-Next',
   ROLLUP: 'Nats-Rollup',
@@ -39,6 +45,8 @@ export const Header = {
   /** ISO 8601: of a run that makes up for a missed tick, when the next one is due. */
   NEXT_TICK: 'Jetfleet-Next-Tick',
 
+  /** After how long the server removes a message, as `30s` (ADR-43). */
+  TTL: 'Nats-TTL',
   /** Set by the server on what a work stream has taken from TIMERS; it refuses the header of anybody else. */
   STREAM_SOURCE: 'Nats-Stream-Source',
   /** Set by the server on a stored message that it hands to a reader (ADR-31). */

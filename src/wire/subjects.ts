@@ -12,7 +12,6 @@ import {
   WORK_KINDS,
   type WorkKind,
 } from '../jobs/vocabulary.js';
-
 import { ANY, type Any, isToken, part, spelled, token } from './token.js';
 
 export { ANY, type Any, WORK_KINDS, type WorkKind };
@@ -22,11 +21,14 @@ export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** Streams that are made when they are first used. */
-export const EXTRA_KINDS = ['unique', 'tags'] as const;
+export const EXTRA_KINDS = ['unique', 'tags', 'limits'] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
-/** Why Jetfleet set a timer: the next attempt of a retrying job, or the next look of a waiting one. */
-export type TimerReason = 'retrying' | 'waiting';
+/**
+ * Why Jetfleet set a timer: the next attempt of a retrying job, the next look of a waiting one, or a permit that a job waits for,
+ * which is mostly woken before.
+ */
+export type TimerReason = 'retrying' | 'waiting' | 'limited';
 
 /** What a work subject says. Without an id the stream's sequence names the job. */
 export interface WorkAddress {
@@ -36,8 +38,8 @@ export interface WorkAddress {
   id?: string;
 }
 
-interface TimerAddress {
-  kind: WorkKind;
+export interface TimerAddress {
+  kind: WorkKind | Any;
   priority: JobPriority | Any;
   type: string | Any;
   id: string | Any;
@@ -79,7 +81,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events unique tags jetfleet inspect'.split(' '),
+  'jobs webhooks schedules due timers events unique tags limits jetfleet inspect'.split(' '),
 );
 
 /** Subjects, streams and consumers of one namespace: `acme` makes `acme.jobs.>` and `ACME_JOBS`. */
@@ -186,8 +188,11 @@ export class Subjects {
   }
 
   /** `schedules.jobs.<reason>.<priority>.<type>.<id>`: a timer that Jetfleet set itself, countable by what it is for. */
-  timer(reason: TimerReason, { kind, priority, type, id }: TimerAddress): string {
-    return `${this.prefix}schedules.${kind}.${reason}.${part(priority)}.${part(type)}.${part(id)}`;
+  timer(reason: TimerReason, address: TimerAddress): string {
+    const { kind, priority, type, id } = address;
+    // A job in line stands under what it waits for, and whose turn it takes.
+    const place = reason === 'limited' ? `limited.*.*.${part(priority)}.*` : `${reason}.${part(priority)}`;
+    return `${this.prefix}schedules.${part(kind)}.${place}.${part(type)}.${part(id)}`;
   }
 
   /** `events.<type>.<status>.<id>`; each part may be {@link ANY}. */
@@ -274,14 +279,14 @@ export class Subjects {
 
   /** The parts of a work subject, as published or as stored, or undefined when it is none. */
   parseWork(subject: string): WorkAddress | undefined {
-    const [kind, priority, type, id, ...rest] = this.#tokens(subject);
+    const [kind, priority, type, id, ...rest] = this.tokensOf(subject);
     if (!isWorkKind(kind) || !isPriority(priority) || !isToken(type) || rest.length > 0) return undefined;
     return id === undefined || id === NO_ID ? { kind, priority, type } : { kind, priority, type, id };
   }
 
   /** The job that a timer with this target brings, or undefined when it is no `due` subject. */
   parseDue(subject: string): WorkAddress | undefined {
-    const [root, ...rest] = this.#tokens(subject);
+    const [root, ...rest] = this.tokensOf(subject);
     return root === 'due' ? this.parseWork(`${this.prefix}${rest.join('.')}`) : undefined;
   }
 
@@ -310,7 +315,7 @@ export class Subjects {
 
   /** The id that a producer's timer is listed under, or undefined for a timer of Jetfleet's own. */
   scheduleId(subject: string): string | undefined {
-    const [, , name, cron, ...rest] = this.isSchedule(subject) ? this.#tokens(subject) : [];
+    const [, , name, cron, ...rest] = this.isSchedule(subject) ? this.tokensOf(subject) : [];
     if (name === undefined || rest.length > 0 || (cron !== undefined && name !== 'cron')) return undefined;
     return cron === undefined ? name : `cron-${cron}`;
   }
@@ -321,12 +326,13 @@ export class Subjects {
 
   /** The parts of an event subject, or undefined when it is none. */
   parseEvent(subject: string): EventAddress | undefined {
-    const [root, type, status, id, ...rest] = this.#tokens(subject);
+    const [root, type, status, id, ...rest] = this.tokensOf(subject);
     const isWhole = root === 'events' && rest.length === 0;
     return isWhole && isToken(type) && isStatus(status) && isToken(id) ? { type, status, id } : undefined;
   }
 
-  #tokens(subject: string): string[] {
+  /** The tokens of a subject of this namespace; none for any other. */
+  tokensOf(subject: string): string[] {
     return subject.startsWith(this.prefix) ? subject.slice(this.prefix.length).split('.') : [];
   }
 }

@@ -254,6 +254,7 @@ export class WorkerEngine {
       runs: this.runs,
       isReleasing: () => this.#isReleasing,
       eventsMaxAgeMs,
+      limiter: () => this.#queue.limiter(broker),
       logger: this.logger,
       userCode: this.#queue.userCode,
       hooks: this.extensions.hooks,

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/consume/delivery.js';
 import type { JobOutcome } from '../jobs/outcome.js';
+import type { Limiter } from '../queue/limits/limiter.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { FirstDeliveries } from './claim/first-deliveries.js';
@@ -22,6 +23,8 @@ export interface HeldJob {
   /** This worker has claimed the job once more: the earlier claim is void, and its handler is stopped. */
   superseded(): void;
   watched(): void;
+  /** A permit that it runs with was given to others, since it was renewed too late: its handler is stopped. */
+  permitLost(): void;
 }
 
 export interface WorkerServices {
@@ -34,6 +37,8 @@ export interface WorkerServices {
   /** Whether the time of a shutdown is up: whatever the worker still holds goes back to the queue. */
   isReleasing: () => boolean;
   eventsMaxAgeMs: number;
+  /** Permits across all workers; made with the first call. */
+  limiter: () => Limiter;
   logger: Logger;
   userCode: UserCode;
   hooks: HookCalls;
@@ -61,6 +66,10 @@ export const FAILPOINTS = [
   'retry.written',
   /** The timer is set; the message is not acknowledged. */
   'retry.timer-set',
+  /** The record of a job without a permit is written; it is in no line. */
+  'park.written',
+  /** It is in line; its message is not acknowledged. */
+  'park.in-line',
   /** The timer of a job that came too early is set again; the message is not acknowledged. */
   'rearm.timer-set',
 ] as const;

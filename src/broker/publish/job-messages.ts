@@ -3,9 +3,10 @@ import { encodePayload } from '../../jobs/validation.js';
 import type { JobState } from '../../jobs/vocabulary.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import { messageIdOfNew, optionHeaders } from '../../wire/job-message.js';
+import { type LineAddress, lineSubject } from '../../wire/limit-subjects.js';
 import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import type { LinedMessage } from '../connection/client-internals.js';
-import type { DirectRead } from '../read/direct-read.js';
+import type { DirectRead, StoredMessage } from '../read/direct-read.js';
 import type { TagIndex } from '../tag-index.js';
 import type { CommitLog } from './commit-log.js';
 import { type Appended, headerLines } from './commit-options.js';
@@ -133,6 +134,42 @@ export class JobMessages {
     });
   }
 
+  /**
+   * Puts a job in the line for a permit: a timer, which brings it back at the latest at `runAtMs`.
+   * @param needs the permits that it needs, as a header carries them
+   */
+  async enterLine(
+    job: JobRequest,
+    line: Pick<LineAddress, 'limit' | 'key' | 'turn'>,
+    needs: string,
+    runAtMs: number,
+  ): Promise<void> {
+    const { priority, type, id, payload } = job;
+    const address = { kind: this.#subjects.workKindOf(type), priority, type, id };
+    await this.#logs.timers.append({
+      subject: lineSubject(this.#subjects, { ...line, ...address }),
+      data: encodePayload(payload),
+      headers: [...timerHeaders(job, runAtMs, this.#subjects.due(address)), [Header.LIMITS, needs]],
+    });
+  }
+
+  /** Has a job in line go to its work stream now: one message, which removes the timer as it is stored (nats-server ADR-51). */
+  async callFromLine({
+    subject,
+    data,
+    headers,
+  }: Pick<StoredMessage, 'subject' | 'data' | 'headers'>): Promise<void> {
+    const kept = CARRIED.flatMap((name): (readonly [string, string])[] => {
+      const value = headers.get(name);
+      return value === '' ? [] : [[name, value]];
+    });
+    await this.#logs.timers.append({
+      subject: headers.get(Header.SCHEDULE_TARGET),
+      data,
+      headers: [...kept, [Header.SCHEDULER, subject], [Header.SCHEDULE_NEXT, 'purge']],
+    });
+  }
+
   /** Sets the timer that brings a job's message back. Setting it again replaces it. */
   async setTimer(kind: WorkKind, job: JobRequest & { state: JobState }, runAtMs: number): Promise<void> {
     const { priority, type, id, payload, state } = job;
@@ -144,6 +181,17 @@ export class JobMessages {
     });
   }
 }
+
+/** What a job keeps on its way from a timer to its work stream. */
+const CARRIED = [
+  Header.MAX_ATTEMPTS,
+  Header.TIMEOUT_MS,
+  Header.WEBHOOK_URL,
+  Header.TRACEPARENT,
+  Header.TRACESTATE,
+  Header.PARENT_ID,
+  Header.CREATED_AT,
+];
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
 export function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {

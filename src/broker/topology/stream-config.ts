@@ -17,7 +17,8 @@ import {
 } from '../../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
-import { type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
+import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
+import { ANY, type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { tagFilters } from '../../wire/tag-subjects.js';
 
 export interface TopologyOptions {
@@ -160,6 +161,18 @@ function tagStream(subjects: Subjects, options: TopologyOptions = {}): WantedStr
   };
 }
 
+/** LIMITS: the permits of a key as one message, which the server forgets when none of them counts any more. */
+function limitsStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+  return {
+    ...uniqueStream(subjects, options),
+    name: subjects.streamName('limits'),
+    description: 'Jetfleet: permits that are held, and their limits',
+    subjects: [permitsSubject(subjects, ANY, ANY), limitSettingsSubject(subjects, ANY)],
+    // Permits of several limits are taken together, or none of them.
+    allow_atomic: true,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -171,6 +184,8 @@ export function extraStream(
       return uniqueStream(subjects, options);
     case 'tags':
       return tagStream(subjects, options);
+    case 'limits':
+      return limitsStream(subjects, options);
   }
 }
 

@@ -4,7 +4,7 @@ import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
-import { apiCodeOf, CONSUMER_NOT_FOUND, unlessMissing } from './manager.js';
+import { apiCodeOf, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
 import type { Pauses } from './pauses.js';
 import type { TopologyReport } from './report.js';
 import type { TopologyOptions } from './stream-config.js';
@@ -43,6 +43,12 @@ export class Topology {
     const { replicas = (await this.streamInfo('events')).config.num_replicas } = this.#options;
     const options = creates ? { ...this.#options, replicas } : this.#options;
     return new TopologySetup(this.#jsm, this.#subjects, options, this.pauses, creates).runExtra(kinds);
+  }
+
+  /** Whether a stream of those has been made. */
+  async hasExtra(kind: ExtraKind): Promise<boolean> {
+    const stream = this.#subjects.streamName(kind);
+    return (await unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(stream))) !== undefined;
   }
 
   /**
@@ -125,7 +131,7 @@ export class Topology {
    * The sequence of the last message on a filter, 0 for none, as the stream's leader has it: a direct read may be answered
    * by a replica that is behind.
    */
-  async lastSequence(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
+  async lastSequence(kind: StreamKind, filter: string): Promise<number> {
     const stream = this.#subjects.streamName(kind);
     const message = await unlessMissing(MESSAGE_GONE, () =>
       this.#jsm.streams.getMessage(stream, { last_by_subj: filter }),

@@ -23,6 +23,7 @@ const statsSchema = z
     byPriority: z.object({ critical: unfinished, high: unfinished, normal: unfinished, low: unfinished }),
     scheduledJobs: count,
     retryingJobs: count,
+    limitedJobs: count,
     waitingJobs: count,
     unhandledTypes: z.array(z.string()),
     paused: z.array(pauseSchema),

@@ -30,7 +30,8 @@ export function orderByStart(broker: Broker, filter: JobFilter, sources: Sources
   );
   const work = (sourceOf: (kind: WorkKind, priority: JobPriority) => Source) =>
     places.map(({ kind, priority }) => sourceOf(kind, priority));
-  const timers = (reason: TimerReason) => work((kind, priority) => sources.timers(kind, reason, priority));
+  const timers = (reason: TimerReason, status?: JobStatus) =>
+    work((kind, priority) => sources.timers(kind, reason, priority, status));
   const sourcesOf = (status: JobStatus): Source[] => {
     if (status === 'completed' || status === 'failed') return [sources.ended(status)];
     if (status === 'pending') {
@@ -41,7 +42,12 @@ export function orderByStart(broker: Broker, filter: JobFilter, sources: Sources
           untouched: true,
         }),
       );
-      return [...queued, ...WORK_KINDS.flatMap((kind) => sources.scheduled(kind)), ...timers('retrying')];
+      return [
+        ...queued,
+        ...timers('limited', status),
+        ...WORK_KINDS.flatMap((kind) => sources.scheduled(kind)),
+        ...timers('retrying'),
+      ];
     }
     // Jobs among the delivered messages run, whether their worker lives or not.
     const delivered = work((kind, priority) =>
@@ -52,7 +58,12 @@ export function orderByStart(broker: Broker, filter: JobFilter, sources: Sources
     const backlog = work((kind, priority) =>
       sources.work(kind, priority, { fits: isProcessing, first: () => first(kind, priority) }),
     );
-    return [...delivered, ...timers('waiting'), ...(filter.status ? backlog : [])];
+    return [
+      ...delivered,
+      ...timers('waiting'),
+      ...timers('limited', status),
+      ...(filter.status ? backlog : []),
+    ];
   };
   const statuses = filter.status ? [filter.status] : STATUSES_BY_START;
   const groups = statuses.flatMap(sourcesOf).map((source) => [source]);
@@ -81,6 +92,9 @@ export function orderByTime(
     ...(wants('processing') ? [sources.timers(kind, 'waiting', priority ?? ANY)] : []),
     ...(wants('pending') ? [sources.timers(kind, 'retrying', priority ?? ANY)] : []),
     ...(wants('pending') ? sources.scheduled(kind) : []),
+    ...(wants('pending') || wants('processing')
+      ? [sources.timers(kind, 'limited', priority ?? ANY, status)]
+      : []),
   ]);
   const ended = (['completed', 'failed'] as const).filter(wants).map((each) => sources.ended(each));
   const hasUnfinished = wants('pending') || wants('processing');

@@ -106,9 +106,9 @@ export function sourcesOf(broker: Broker, type: string | Any, changed: TimeRange
     },
 
     /** Jobs behind a timer that Jetfleet has set. */
-    timers(kind: WorkKind, reason: TimerReason, priority: JobPriority | Any): Source {
+    timers(kind: WorkKind, reason: TimerReason, priority: JobPriority | Any, status?: JobStatus): Source {
       const filter = subjects.timer(reason, { kind, priority, type, id: ANY });
-      return sourceOf('timers', filter, (messages) => timerJobs(broker, messages, reason));
+      return sourceOf('timers', filter, (messages) => timerJobs(broker, messages, reason, status));
     },
 
     /** Jobs that producers have delayed, and recurring ones. */

@@ -2,8 +2,8 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import type { JobPriority } from '../../jobs/vocabulary.js';
-import type { WorkKind } from '../../wire/subjects.js';
+import type { JobPriority, JobStatus } from '../../jobs/vocabulary.js';
+import type { TimerReason, WorkKind } from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
 
 /** The last sequence that any consumer of a priority has delivered; read once, when a source first needs it. */
@@ -46,10 +46,20 @@ export async function touchedJobs(
 export async function timerJobs(
   broker: Broker,
   messages: StoredMessage[],
-  reason: 'retrying' | 'waiting',
+  reason: TimerReason,
+  status?: JobStatus,
 ): Promise<(JobRecord | undefined)[]> {
   const jobs = await broughtBy(broker, messages);
-  return jobs.map(({ record }) => (record?.state === reason ? record : undefined));
+  return jobs.map(({ record }) => {
+    const isOfReason = record && timerReasonOf(record) === reason;
+    return isOfReason && (!status || record.status === status) ? record : undefined;
+  });
+}
+
+/** Why a job has a timer of Jetfleet's own, if it has one. */
+function timerReasonOf({ state, limited }: JobRecord): TimerReason | undefined {
+  if (limited) return 'limited';
+  return state === 'waiting' || state === 'retrying' ? state : undefined;
 }
 
 /** A work message or a timer, the job that it brings, if any, and the last record under the id of that. */
@@ -76,14 +86,15 @@ async function standsFor(
   record: JobRecord,
 ): Promise<boolean> {
   const { subjects, read } = broker;
-  const { id, type, priority, state, workSeq } = record;
+  const { id, type, priority, workSeq } = record;
   const stream = subjects.streamName(kind);
   if (workSeq !== undefined && workSeq !== seq) {
     const owner = await read.bySequence(stream, workSeq);
     return (owner && pendingRecordOf(broker, owner)?.id) !== id;
   }
-  if (state !== 'waiting' && state !== 'retrying') return true;
-  const timer = subjects.timer(state, { kind, priority, type, id });
+  const reason = timerReasonOf(record);
+  if (reason === undefined) return true;
+  const timer = subjects.timer(reason, { kind, priority, type, id });
   return (await read.last(subjects.streamName('timers'), timer)) === undefined;
 }
 

@@ -36,7 +36,7 @@ export function placesFrom({ subjects, topology }: Broker) {
   return ({ type, priority }: JobRecord, carriers: readonly Carrier[]): Promise<Place[]> =>
     Promise.all(
       carriers.map(async ({ kind, seq }) => {
-        if (kind === 'timers' || kind === 'events') return 'uncovered';
+        if (kind !== 'jobs' && kind !== 'webhooks') return 'uncovered';
         const name = subjects.consumerName(type, priority);
         const counts = asked.get(`${kind} ${name}`) ?? topology.consumer(kind, name);
         asked.set(`${kind} ${name}`, counts);

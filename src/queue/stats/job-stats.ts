@@ -2,7 +2,14 @@ import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { type JobPriority, type JobStatus, PRIORITIES, STATUSES } from '../../jobs/vocabulary.js';
 import { type Pause, pausedUntil } from '../../wire/pauses.js';
-import { ANY, type Any, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
+import {
+  ANY,
+  type Any,
+  type Subjects,
+  type TimerReason,
+  WORK_KINDS,
+  type WorkKind,
+} from '../../wire/subjects.js';
 import { pendingRecordOf } from '../job-lookup.js';
 import { readPauses } from '../pause/pause-jobs.js';
 import { type Delivering, lastDeliveredAt } from './event-lag.js';
@@ -26,6 +33,8 @@ export interface JobQueueStats {
   scheduledJobs: number;
   /** Part of `pendingJobs`: behind the timer of their next attempt. */
   retryingJobs: number;
+  /** Part of `pendingJobs`, or of `processingJobs` where they go on after a pause: in line for a permit of a limit. */
+  limitedJobs: number;
   /** Part of `processingJobs`: hibernating until a timer. */
   waitingJobs: number;
   /** Types that wait while no worker takes them: none has ever registered them, or all that did are gone or paused. */
@@ -64,6 +73,7 @@ class Tally {
   paused: readonly Pause[] = [];
   scheduled = 0;
   retrying = 0;
+  limited = 0;
   waiting = 0;
   /** Jobs of a type that is not known yet: scheduled ones beyond {@link MAX_SCHEDULED_READ}, and some that nobody handles. */
   untyped = 0;
@@ -94,6 +104,7 @@ class Tally {
       byPriority: this.#byPriority,
       scheduledJobs: this.scheduled,
       retryingJobs: this.retrying,
+      limitedJobs: this.limited,
       waitingJobs: this.waiting,
       unhandledTypes: [...this.unhandled].sort(),
       paused: [...this.paused],
@@ -154,13 +165,18 @@ async function countTimers(
   const { subjects, counts } = broker;
   const stream = subjects.streamName('timers');
   if ((await counts.of(stream, `${subjects.prefix}schedules.${kind}.>`)) === 0) return;
-  const count = (reason: 'retrying' | 'waiting', type: string, priority: JobPriority) =>
+  const isLimited =
+    (await counts.of(stream, subjects.timer('limited', { kind, priority: ANY, type: ANY, id: ANY }))) > 0;
+  const count = (reason: TimerReason, type: string, priority: JobPriority) =>
     counts.of(stream, subjects.timer(reason, { kind, priority, type, id: ANY }));
   await Promise.all(
     [...types].flatMap((type) =>
       PRIORITIES.map(async (priority) => {
         const retrying = await count('retrying', type, priority);
         const waiting = await count('waiting', type, priority);
+        const limited = isLimited ? await count('limited', type, priority) : 0;
+        tally.limited += limited;
+        tally.add(type, 'pending', limited, priority);
         tally.retrying += retrying;
         tally.waiting += waiting;
         tally.add(type, 'pending', retrying, priority);

@@ -9,6 +9,7 @@ import type { DecodedJob } from '../../wire/job-message.js';
 import type { WorkKind } from '../../wire/subjects.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import type { Slot } from '../lane/slots.js';
+import type { HeldPermits } from '../run/held-permits.js';
 import type { CheckedPayload } from './payload-check.js';
 
 /** A delivered job that is to be claimed. */
@@ -33,6 +34,8 @@ export interface ClaimedJob {
   delivery: Delivery;
   slot: Slot;
   kind: WorkKind;
+  /** The permits that it runs with, where its type has limits. */
+  permits?: HeldPermits;
 }
 
 /** Whether the record under the number of a bare job is that of an older one: a stream that was recreated counts from 1 again. */

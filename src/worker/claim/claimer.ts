@@ -35,6 +35,7 @@ import {
   wasAccepted,
 } from './candidate.js';
 import { type ClaimEvent, claimOfNew, decideClaim } from './decide-claim.js';
+import { type ClaimSteps, LimitedClaims } from './limited-claims.js';
 import { type CheckedPayload, checkedPayload } from './payload-check.js';
 import { isTick, TickClaim } from './tick-claim.js';
 
@@ -47,16 +48,24 @@ export class Claimer {
   readonly #handler: RegisteredHandler;
   readonly #machine: JobMachine;
   readonly #ticks: TickClaim;
+  readonly #limited: LimitedClaims | undefined;
 
   constructor(services: WorkerServices, handler: RegisteredHandler) {
     this.#services = services;
     this.#handler = handler;
     this.#ticks = new TickClaim(services, handler.maxAttempts);
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services.runs, handler) } });
+    const steps: ClaimSteps = {
+      claim: (candidate, isEarly) => this.#withPermits(candidate, isEarly),
+      isStored: (candidate) => this.#isStored(candidate),
+      admits: async (candidate, lastSeq) => !isTick(candidate) || this.#ticks.admits(candidate, lastSeq),
+    };
+    this.#limited = handler.limits && new LimitedClaims(services, handler, handler.limits, steps);
   }
 
   /** At once for the first delivery of a job's only message: nobody else can hold it. @returns undefined where the delivery is dealt with */
   claim(candidate: Candidate): ClaimedJob | undefined | Promise<ClaimedJob | undefined> {
+    if (this.#limited) return this.#limited.claim(candidate);
     if (!this.#mayBeginEarly(candidate)) return this.#byRecord(candidate);
     const checked = checkedPayload(this.#handler, candidate.job.request.payload);
     if (!(checked instanceof Promise)) {
@@ -70,6 +79,13 @@ export class Claimer {
       const isLate = performance.now() - beganMs >= MAX_EARLY_CHECK_MS || !this.#mayBeginEarly(candidate);
       return (isLate ? undefined : this.#unwritten(candidate, later)) ?? this.#byRecord(candidate);
     });
+  }
+
+  async #withPermits(candidate: Candidate, isEarly: boolean): Promise<ClaimedJob | undefined> {
+    const { checked } = candidate;
+    const claimed =
+      isEarly && checked && this.#mayBeginEarly(candidate) ? this.#unwritten(candidate, checked) : undefined;
+    return claimed ?? this.#byRecord(candidate);
   }
 
   #unwritten(candidate: Candidate, { payload, error }: CheckedPayload): ClaimedJob | undefined {

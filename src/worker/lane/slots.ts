@@ -4,7 +4,14 @@ import type { Delivery } from '../../broker/consume/delivery.js';
 export const HOLD_MS = 50;
 
 /** What one delivery takes up of its lane. */
-export class Slot {
+export interface Slot {
+  /** No handler runs for it any more, or it was abandoned: another job may start. May come after `answered`. */
+  free(): void;
+  /** All is written, and the message is acknowledged, handed back or lost. Called once. */
+  answered(): void;
+}
+
+class LaneSlot implements Slot {
   readonly #slots: Slots;
   #isFree = false;
 
@@ -12,14 +19,12 @@ export class Slot {
     this.#slots = slots;
   }
 
-  /** No handler runs for it any more, or it was abandoned: another job may start. May come after `answered`. */
   free(): void {
     if (this.#isFree) return;
     this.#isFree = true;
     this.#slots.onFree();
   }
 
-  /** All is written, and the message is acknowledged, handed back or lost. Called once. */
   answered(): void {
     this.#slots.onAnswered();
   }
@@ -61,7 +66,7 @@ export class Slots {
   take(): Slot {
     this.#taken++;
     this.#unanswered++;
-    return new Slot(this);
+    return new LaneSlot(this);
   }
 
   /** Resolves when no delivery is under way, and no handler has a slot. */

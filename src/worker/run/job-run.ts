@@ -161,6 +161,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       const last = await this.#services.broker.lastEvent(this.record.id);
       if (!last?.record || !isTerminal(last.record.status)) return;
       await publishFollowUps(this.#services, last.record);
+      await this.#claimed.permits?.released;
       this.#delivery.ack();
     };
     finish().catch((err) => this.logger.warn({ err }, 'the message of a job that is over comes again'));
@@ -170,12 +171,17 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#attempt.onWatched();
   }
 
+  permitLost(): void {
+    this.#attempt.stop('lease_lost', 'its permit was given to others');
+  }
+
   release(): void {
     this.#attempt.release();
   }
 
   /** Writes what the attempt led to, does what follows, and lets go of the message. */
   onEnd(state: JobState, transition: () => Transition): void {
+    this.#claimed.permits?.heed(transition().error?.retryAfterMs);
     this.#leave(state);
     this.#exclusively(() => this.#finish(state, transition())).catch((error) => this.#giveUp(error));
   }
@@ -258,7 +264,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       this.#end();
     };
     const following = followThrough(this.#services, this.record, this.#claimed.kind);
-    if (following) return following.then(acknowledge);
+    const released = this.#claimed.permits?.released;
+    if (following || released) return Promise.all([following, released]).then(acknowledge);
     acknowledge();
     return undefined;
   }

@@ -1,0 +1,295 @@
+import type { Broker } from '../../broker/broker.js';
+import { JetfleetError } from '../../jobs/errors.js';
+import type { JobRequest } from '../../jobs/job-record.js';
+import type { LimitSettings, NeededPermit } from '../../jobs/limit.js';
+import { PRIORITIES } from '../../jobs/vocabulary.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Ledger } from '../../wire/limit-message.js';
+import { Dispatcher } from './dispatcher.js';
+import {
+  adopt,
+  type Claimant,
+  close,
+  join,
+  mayTake,
+  nextFreeAt,
+  ownPermit,
+  release,
+  renew,
+  set,
+  take,
+  turnOf,
+} from './ledger.js';
+import { Ledgers, type LimitKey } from './ledgers.js';
+import { enterLine } from './line.js';
+import { LimitSettingsStore } from './settings.js';
+
+/** Whose turn a job takes, and with how many turns to one of others. */
+export interface Turn {
+  turn: string;
+  weight: number;
+}
+
+/** Permits that were taken, all of those that a job needs. */
+export interface Permits {
+  claimant: Claimant;
+  needs: readonly NeededPermit[];
+  /** When the job may start. */
+  startAtMs: number;
+  /** An earlier run of the job holds them, and is perhaps still alive. */
+  isShared: boolean;
+}
+
+/** Which permit is not free. */
+export interface Refused {
+  at: NeededPermit;
+}
+
+/** How long a timer may be later than the wait that is expected: it only matters where nobody has called the job. */
+const LATE_MS = 30_000;
+
+/**
+ * Permits across all workers. What is held of a key is one message of LIMITS, changed by compare-and-set; leases end by the broker's
+ * clock. A job without a permit is a timer in TIMERS. Whoever gives a permit back, or gives it up, calls the next one
+ * (see {@link Dispatcher}). No process leads, and none has to live.
+ */
+export class Limiter {
+  readonly ledgers: Ledgers;
+  readonly settings: LimitSettingsStore;
+  readonly dispatcher: Dispatcher;
+  readonly leaseMs: number;
+  readonly #broker: Broker;
+  readonly #logger: Logger;
+  /** What this process holds, by owner and run: renewed until it is released. */
+  readonly #held = new Map<string, { permits: Permits; renewedMs: number; onLost: () => void }>();
+  #renewing: NodeJS.Timeout | undefined;
+
+  constructor(broker: Broker, leaseMs: number, logger: Logger) {
+    this.#broker = broker;
+    this.#logger = logger;
+    this.leaseMs = leaseMs;
+    this.ledgers = new Ledgers(broker, (ledger) => this.dispatcher.seen(ledger));
+    this.dispatcher = new Dispatcher(broker, this.ledgers, leaseMs, logger);
+    this.settings = new LimitSettingsStore(broker, logger);
+    this.dispatcher.current = (needs) => this.settings.current(needs);
+  }
+
+  /**
+   * Takes all permits that a job needs, or none.
+   * @param wasCalled whether it may have been given them
+   * @param onLost told when its permits were given to others, since this process was too slow to renew them
+   */
+  async acquire(
+    claimant: Claimant,
+    needs: readonly NeededPermit[],
+    wasCalled: boolean,
+    onLost: () => void,
+  ): Promise<Permits | Refused> {
+    const asked = await this.settings.current(needs);
+    if (wasCalled) this.ledgers.refresh(asked, claimant.owner);
+    const taken = await this.ledgers.update<Omit<Permits, 'claimant' | 'needs'> | Refused>(
+      asked,
+      (ledgers, nowMs) => acquireAll(ledgers, asked, claimant, nowMs, this.leaseMs),
+    );
+    if ('at' in taken) return taken;
+    const permits = { ...taken, claimant, needs: asked };
+    this.#keep(permits, onLost);
+    return permits;
+  }
+
+  /** The claim of this run is written, so that the permits of an earlier one are its own. @returns false where these are lost */
+  async adopt({ claimant, needs }: Permits): Promise<boolean> {
+    const limits = needs.filter(({ concurrency }) => concurrency !== undefined);
+    if (limits.length === 0) return true;
+    return this.ledgers.update(limits, (ledgers, nowMs) => {
+      const areOwn = ledgers.every((ledger) => ownPermit(ledger, claimant.owner));
+      if (areOwn) for (const ledger of ledgers) adopt(ledger, claimant, nowMs, this.leaseMs);
+      return { result: areOwn, isChanged: areOwn };
+    });
+  }
+
+  /** Gives permits back, and calls those whose turn it is. Resolves once they are called. */
+  async release({ claimant, needs }: Pick<Permits, 'claimant' | 'needs'>): Promise<void> {
+    this.#held.delete(heldId(claimant));
+    this.#stopIfIdle();
+    await this.free(claimant.owner, needs, claimant.run);
+  }
+
+  /** Nobody holds them any more: its process is to forget them. */
+  forget({ claimant }: Permits): void {
+    this.#held.delete(heldId(claimant));
+    this.#stopIfIdle();
+  }
+
+  /** Frees what a job holds that has ended. @param run the only one that it is taken from; defaults to any */
+  async free(owner: string, keys: readonly LimitKey[], run?: string): Promise<void> {
+    await Promise.all(
+      keys.map(async (key) => {
+        await this.ledgers.update([key], ([ledger]) => {
+          const isHeld = release(ledger as Ledger, owner, run);
+          return { result: undefined, isChanged: isHeld };
+        });
+        await this.dispatcher.idle(key);
+      }),
+    );
+  }
+
+  /**
+   * Puts a job in line for a permit that it was refused. What happens after a crash in between: its message comes again, and all of
+   * this is repeated.
+   */
+  async park(
+    job: JobRequest,
+    { at }: Refused,
+    needs: readonly NeededPermit[],
+    { turn, weight }: Turn,
+    latestMs: number,
+  ): Promise<void> {
+    const priority = PRIORITIES.indexOf(job.priority);
+    const { waitMs, turn: own } = await this.#expectedWait(at, turn);
+    const nowMs = this.#broker.clock.now();
+    const runAtMs = Math.min(latestMs, nowMs + waitMs * 2 + LATE_MS);
+    await enterLine(this.#broker, job, { ...at, turn: own }, needs, runAtMs);
+    const isGiven = await this.ledgers.update([at], ([draft]) => {
+      const ledger = draft as Ledger;
+      set(ledger, at);
+      // Counted in any case: who has given it a permit meanwhile has counted it out. A count that is too high is found, one too low is not.
+      join(ledger, own, priority, weight);
+      return { result: ownPermit(ledger, job.id) !== undefined, isChanged: true };
+    });
+    if (isGiven) await this.dispatcher.callAgain(at, job.id);
+    await this.dispatcher.idle(at);
+  }
+
+  /** Infinite where it takes a permit that is given back: the timer of such a job is no sooner than its record has to be written again. */
+  async #expectedWait(at: NeededPermit, turn: string): Promise<{ waitMs: number; turn: string }> {
+    return this.ledgers.update([at], ([draft], nowMs) => {
+      const ledger = draft as Ledger;
+      const freeAtMs = nextFreeAt(ledger, nowMs);
+      const { rate, waiting } = ledger;
+      const ahead = waiting.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0);
+      const waitMs = freeAtMs - nowMs + (rate ? (ahead / rate.max) * rate.perMs : 0);
+      return { result: { waitMs, turn: turnOf(ledger, turn) }, isChanged: false };
+    });
+  }
+
+  /** Nobody starts under a key for so long. */
+  async close(keys: readonly LimitKey[], forMs: number): Promise<void> {
+    await Promise.all(
+      keys.map((key) =>
+        this.ledgers.update([key], ([ledger], nowMs) => {
+          close(ledger as Ledger, nowMs + forMs);
+          return { result: undefined, isChanged: true };
+        }),
+      ),
+    );
+  }
+
+  stop(): void {
+    clearInterval(this.#renewing);
+    this.#renewing = undefined;
+    this.#held.clear();
+    this.dispatcher.stop();
+    this.settings.stop();
+  }
+
+  #keep(permits: Permits, onLost: () => void): void {
+    if (permits.needs.every(({ concurrency }) => concurrency === undefined)) return;
+    this.#held.set(heldId(permits.claimant), { permits, renewedMs: performance.now(), onLost });
+    this.#renewing ??= setInterval(() => this.#renewDue(), this.leaseMs / 6).unref();
+  }
+
+  #stopIfIdle(): void {
+    if (this.#held.size > 0) return;
+    clearInterval(this.#renewing);
+    this.#renewing = undefined;
+  }
+
+  /** A lease is renewed when a third of it is over. */
+  #renewDue(): void {
+    const nowMs = performance.now();
+    for (const each of this.#held.values()) {
+      if (nowMs - each.renewedMs < this.leaseMs / 3) continue;
+      each.renewedMs = nowMs;
+      void this.#renew(each.permits, each.onLost);
+    }
+  }
+
+  async #renew({ claimant, needs }: Permits, onLost: () => void): Promise<void> {
+    const limits = needs.filter(({ concurrency }) => concurrency !== undefined);
+    try {
+      const held = await Promise.all(
+        limits.map((limit) =>
+          this.ledgers.update([limit], ([ledger], nowMs) => {
+            set(ledger as Ledger, limit);
+            const isHeld = renew(ledger as Ledger, claimant, nowMs, this.leaseMs);
+            return { result: isHeld, isChanged: isHeld };
+          }),
+        ),
+      );
+      if (held.every(Boolean) || !this.#held.delete(heldId(claimant))) return;
+      this.#logger.warn({ owner: claimant.owner, limits }, 'permits were lost: they were renewed too late');
+      onLost();
+    } catch (error) {
+      const { message } = error as Error;
+      const level = JetfleetError.is(error, 'JETFLEET_CLOSED') ? 'debug' : 'warn';
+      this.#logger[level]({ owner: claimant.owner, message }, 'permits cannot be renewed now');
+    }
+  }
+}
+
+function acquireAll(
+  ledgers: Ledger[],
+  needs: readonly NeededPermit[],
+  claimant: Claimant,
+  nowMs: number,
+  leaseMs: number,
+): { result: Omit<Permits, 'claimant' | 'needs'> | Refused; isChanged: boolean } {
+  const settings = needs.map((need, index) => withSettings(ledgers[index] as Ledger, need));
+  const refused = settings.map((ledger) => !mayTake(ledger, claimant, nowMs));
+  if (refused.some(Boolean)) {
+    // Where one is free and others are in line for it, the line of one that is not free is the longer.
+    const isFull = settings.findIndex((ledger, index) => refused[index] && nextFreeAt(ledger, nowMs) > nowMs);
+    const place = isFull < 0 ? refused.indexOf(true) : isFull;
+    let isChanged = false;
+    for (const ledger of ledgers) {
+      // What it was given of the others is free for the next.
+      if (ownPermit(ledger, claimant.owner)?.given === undefined) continue;
+      release(ledger, claimant.owner);
+      isChanged = true;
+    }
+    const full = ledgers[place] as Ledger;
+    // As a handler says it now, whatever an earlier one has said.
+    if (hasOther(full, needs[place] as NeededPermit)) {
+      set(full, needs[place] as NeededPermit);
+      isChanged = true;
+    }
+    return { result: { at: needs[place] as NeededPermit }, isChanged };
+  }
+  const taken = ledgers.map((ledger, index) => {
+    set(ledger, needs[index] as NeededPermit);
+    return take(ledger, claimant, nowMs, leaseMs);
+  });
+  return {
+    result: {
+      startAtMs: Math.max(...taken.map(({ startAtMs }) => startAtMs)),
+      isShared: taken.some(({ isShared }) => isShared),
+    },
+    isChanged: true,
+  };
+}
+
+/** A ledger as it is under the settings of who asks; the ledger itself stays. */
+export function withSettings(ledger: Ledger, settings: LimitSettings): Ledger {
+  const copy = { ...ledger };
+  set(copy, settings);
+  return copy;
+}
+
+function hasOther({ concurrency, rate }: Ledger, need: LimitSettings): boolean {
+  return concurrency !== need.concurrency || rate?.max !== need.rate?.max || rate?.perMs !== need.rate?.perMs;
+}
+
+function heldId({ owner, run }: Claimant): string {
+  return `${owner} ${run}`;
+}
