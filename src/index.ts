@@ -73,6 +73,9 @@ export type {
   UniqueOptions,
 } from './jobs/unique-options.js';
 export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
+export type { FollowOptions } from './queue/activity/follow.js';
+export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
+export type { ReportedProgress, StreamedChunk } from './queue/activity/streams.js';
 export type { Added } from './queue/job-add.js';
 export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
@@ -100,6 +103,7 @@ export {
   handled,
   type JobContext,
   type JobHandler,
+  type JobProgress,
   type TypedHandler,
 } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService } from './worker/job-worker-service.js';

@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { STREAM_KINDS, type StreamKind, Subjects } from '../wire/subjects.js';
+import type { ActivityStore } from './activity-store.js';
 import { BrokerClock } from './connection/broker-clock.js';
 import { type ConnectOptions, openConnection } from './connection/connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection/connection-watch.js';
@@ -243,6 +244,11 @@ export class Broker {
     return feedEvents(this.#jetstream.client, this.subjects, options, (message) => this.recordOf(message));
   }
 
+  /** What handlers report while they run. Their stream is made by the first report. */
+  get activity(): ActivityStore {
+    return this.#extra.activity;
+  }
+
   /** Which job has which unique key. Their stream is made when this is first used. */
   get unique(): UniqueKeys {
     const { read, log } = this.#extra.of('unique');
@@ -281,7 +287,7 @@ export class Broker {
     this.#replies.flush();
   }
 
-  /** Sends what is buffered. Gives up after `limitMs`: a broker that is away must not hold up an ending process. */
+  /** Sends what is buffered, in this very call where the connection is up. Gives up after `limitMs`: a broker that is away must not hold up an ending process. */
   async flush(limitMs = FLUSH_MS): Promise<void> {
     const end = performance.now() + limitMs;
     this.#replies.flush();

@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import type { ExtraKind, StreamKind, Subjects } from '../wire/subjects.js';
+import { ActivityStore } from './activity-store.js';
 import type { ReplyInbox } from './connection/reply-inbox.js';
 import { appendTogether } from './publish/atomic-writes.js';
 import { CommitLog } from './publish/commit-log.js';
@@ -61,6 +62,7 @@ export function openLog(
 export class ExtraStreams {
   readonly #options: ExtraStreamsOptions;
   readonly #used = new Map<ExtraKind, ExtraStream>();
+  #activity: ActivityStore | undefined;
 
   constructor(options: ExtraStreamsOptions) {
     this.#options = options;
@@ -70,6 +72,12 @@ export class ExtraStreams {
     const used = this.#used.get(kind) ?? this.#open(kind);
     this.#used.set(kind, used);
     return used;
+  }
+
+  /** What handlers report. */
+  get activity(): ActivityStore {
+    this.#activity ??= new ActivityStore(this.#options, () => this.of('activity').log);
+    return this.#activity;
   }
 
   /** The logs of those that were used. */

@@ -1,6 +1,8 @@
 /** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
 import { clipTo } from '../jobs/excerpt.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
+import { maskSecrets } from '../jobs/mask.js';
+import { progressText } from '../jobs/progress.js';
 import { shownJob } from '../jobs/shown-job.js';
 import { textField } from '../jobs/text-field.js';
 import { paintStatus, plain, print, printJson } from './output.js';
@@ -13,7 +15,11 @@ export function stateOf({ status, state }: JobRecord): string {
 const WIDTH = { id: 32, type: 16, state: 20 };
 
 /** One transition on one aligned line: time, id, type, state, attempt, what happened. */
-export function transitionLine(whole: JobRecord, stream: NodeJS.WriteStream = process.stdout): string {
+export function transitionLine(
+  whole: JobRecord,
+  stream: NodeJS.WriteStream = process.stdout,
+  what?: string,
+): string {
   const record = shownJob(whole);
   const state = paintStatus(record.status, stateOf(record).padEnd(WIDTH.state), stream);
   const line = [
@@ -23,7 +29,15 @@ export function transitionLine(whole: JobRecord, stream: NodeJS.WriteStream = pr
     state,
     `${record.attempt}/${record.maxAttempts}`.padEnd(5),
   ].join('  ');
-  return `${line}  ${plain(whatHappened(record))}`.trimEnd();
+  return `${line}  ${plain(what ?? whatHappened(record))}`.trimEnd();
+}
+
+/** How far a job is, aligned with its transitions. */
+export function progressLine(
+  at: Pick<JobRecord, 'id' | 'type' | 'attempt' | 'maxAttempts'> & { at: string; progress: unknown },
+): string {
+  const record = { ...at, updatedAt: at.at, status: 'processing', state: 'running' } as unknown as JobRecord;
+  return transitionLine(record, process.stdout, progressText(maskSecrets(at.progress)));
 }
 
 export function whatHappened(record: JobRecord): string {
@@ -79,6 +93,7 @@ export function jobBlock(record: JobRecord): string {
     ['type', `${type} (${priority})`],
     ['status', paintStatus(status, stateOf(record))],
     ['attempt', `${attempt} of ${maxAttempts}`],
+    ['progress', record.progress === undefined ? undefined : progressText(record.progress)],
     ['created', record.createdAt],
     ['started', record.startedAt],
     ['finished', record.finishedAt],
@@ -91,6 +106,7 @@ export function jobBlock(record: JobRecord): string {
     ['payload', json(record.payload)],
     ['checkpoint', json(record.checkpoint)],
     ['result', json(record.result)],
+    ['log', record.logLines === undefined ? undefined : `${record.logLines} lines`],
     ['error', error && `${error.code}: ${error.message}${error.retryable ? ' (retryable)' : ''}`],
     ...(error?.problems ?? []).map(({ path, message }): [string, string] => [
       'problem',

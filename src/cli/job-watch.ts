@@ -5,7 +5,8 @@ import { shownJob } from '../jobs/shown-job.js';
 import { isTerminal, type JobStatus } from '../jobs/vocabulary.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
 import { noSuchJob } from '../queue/job-lookup.js';
-import { transitionLine } from './job-text.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import { progressLine, transitionLine } from './job-text.js';
 import {
   cliLogger,
   type GlobalOptions,
@@ -27,7 +28,9 @@ interface WatchOptions extends GlobalOptions {
 export function jobWatchCommand(job: Command): void {
   const command = job
     .command('watch')
-    .description('print each transition as it happens, until Ctrl-C; of one job, until it ends')
+    .description(
+      'print each transition as it happens, until Ctrl-C; of one job, until it ends, with its progress',
+    )
     .argument('[id]', 'only this job, its history included', parseId)
     .option('--type <type>', 'only this job type', parseType)
     .option('--status <status>', 'only transitions to this status', parseStatus)
@@ -44,6 +47,18 @@ export function jobWatchCommand(job: Command): void {
     'job watch order-42',
     'job watch --type create_instance --status failed --json',
   );
+}
+
+/** Between the transitions of one job, how far it is. @returns how to stop */
+function showProgress(queue: JobQueueService, { id, type, maxAttempts }: JobRecord): AbortController {
+  const stopped = new AbortController();
+  const follow = async () => {
+    for await (const { progress, attempt, at } of queue.followProgress(id, { signal: stopped.signal }))
+      print(progressLine({ id, type, attempt, maxAttempts, at, progress }));
+  };
+  // What ends it is the end of the watch, or of the job.
+  follow().catch(() => {});
+  return stopped;
 }
 
 async function watch(id: string | undefined, options: WatchOptions): Promise<void> {
@@ -70,10 +85,13 @@ async function watch(id: string | undefined, options: WatchOptions): Promise<voi
     await room();
     if (id && isTerminal(record.status)) onEnd();
   });
+  const isLive = job !== undefined && !json && !status && !isTerminal(job.status);
+  const reported = isLive ? showProgress(queue, job) : undefined;
   try {
     if (job && from === 'new' && isTerminal(job.status)) onEnd();
     await Promise.race([ended, interrupted, events.closed]);
   } finally {
+    reported?.abort();
     await events.close();
   }
 }

@@ -6,6 +6,7 @@ import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
+import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { LIST_HEADING, listRow, printJob, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
@@ -30,6 +31,8 @@ export function jobCommand(program: Command): void {
   getCommand(job);
   listCommand(job);
   jobWatchCommand(job);
+  jobLogsCommand(job);
+  jobStreamCommand(job);
   cancelCommand(job);
   retryCommand(job);
   cleanupCommand(job);

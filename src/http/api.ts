@@ -20,6 +20,7 @@ import { jobRoutes } from './routes/jobs.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
+import { reportRoutes } from './routes/reports.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { statsRoutes } from './routes/stats.js';
 import { streamRoutes } from './routes/streams.js';
@@ -104,6 +105,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   machineRoutes(routes);
   streamRoutes(routes);
   liveRoutes({ ...routes, streams, collector });
+  reportRoutes({ ...routes, streams });
   healthRoutes({ ...routes, readiness, metrics, collector });
   openApiRoute(routes);
   const files = options.dashboard === false ? undefined : new DashboardFiles();

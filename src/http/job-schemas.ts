@@ -81,6 +81,10 @@ export const jobRecordSchema = z
     workSeq: z.number().optional(),
     checkpoint: z.any().optional(),
     result: z.any().optional(),
+    progress: z.any().optional(),
+    progressAt: z.string().optional(),
+    logLines: z.number().int().optional(),
+    chunks: z.number().int().optional(),
     error: jobErrorSchema.optional(),
     next: z
       .array(

@@ -23,6 +23,8 @@ export interface JobTypes {
   payload: unknown;
   /** What its handler keeps between its runs. */
   checkpoint: unknown;
+  /** What its handler emits while it runs. */
+  chunk: unknown;
   /** What its handler returns, and the record keeps. */
   returned: unknown;
   /** What whoever waits for it gets. */
@@ -35,8 +37,12 @@ export type EndedJob<Types extends JobTypes = JobTypes> =
   | (JobRecord & { status: 'failed'; error?: JobErrorInfo });
 
 /** How a definition may be checked and run; each part is optional but for its type. */
-export interface JobDefinitionOptions<P extends Schema, C extends Schema, R extends Schema>
-  extends RunDefaults {
+export interface JobDefinitionOptions<
+  P extends Schema,
+  C extends Schema,
+  R extends Schema,
+  K extends Schema = Schema,
+> extends RunDefaults {
   /** 1 to 64 of `[a-z0-9_]`, starting with a letter. */
   type: string;
   /** Checks each payload, when the job is added and before its handler sees it; of a job that follows from another, only then. Defaults to none. */
@@ -57,6 +63,8 @@ export interface JobDefinitionOptions<P extends Schema, C extends Schema, R exte
   debounce?: DebounceOptions<StandardSchemaV1.InferInput<P>> | undefined;
   /** Of what the handler keeps between its runs. For its types alone. */
   checkpoint?: C;
+  /** Of what the handler emits while it runs. For its types alone. */
+  chunk?: K;
   /** Checks the result when somebody waits for it. Defaults to none. */
   result?: R;
   /** See {@link RunDefaults.limits}; `key` is of the payload as its handler gets it. */
@@ -66,7 +74,7 @@ export interface JobDefinitionOptions<P extends Schema, C extends Schema, R exte
    * the end itself. A pure function of the record: whoever ends the job calls it, which may be another process, and once more
    * where the write is repeated. What it throws fails a job that would have completed. Defaults to none.
    */
-  after?(job: EndedJob<TypesOf<P, C, R>>): readonly NextJob[] | undefined;
+  after?(job: EndedJob<TypesOf<P, C, R, K>>): readonly NextJob[] | undefined;
 }
 
 const OPTIONS: OptionNames<Required<JobDefinitionOptions<Schema, Schema, Schema>>> = {
@@ -75,6 +83,7 @@ const OPTIONS: OptionNames<Required<JobDefinitionOptions<Schema, Schema, Schema>
   stores: true,
   tags: true,
   checkpoint: true,
+  chunk: true,
   result: true,
   after: true,
   unique: true,
@@ -111,10 +120,11 @@ export type TypedRecord<Types extends JobTypes> = JobRecord & {
 
 type InputOf<S extends Schema> = StandardSchemaV1.InferInput<S>;
 type OutputOf<S extends Schema> = StandardSchemaV1.InferOutput<S>;
-type TypesOf<P extends Schema, C extends Schema, R extends Schema> = {
+type TypesOf<P extends Schema, C extends Schema, R extends Schema, K extends Schema = Schema> = {
   input: InputOf<P>;
   payload: OutputOf<P>;
   checkpoint: InputOf<C>;
+  chunk: InputOf<K>;
   returned: InputOf<R>;
   result: OutputOf<R>;
 };
@@ -128,13 +138,16 @@ const DEFINITION = Symbol.for('jetfleet.definition');
  * @example const resize = defineJob({ type: 'resize', payload: z.object({ url: z.url(), width: z.number() }), result: z.string() })
  * @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID`
  */
-export function defineJob<P extends Schema = Schema, C extends Schema = Schema, R extends Schema = Schema>(
-  options: JobDefinitionOptions<P, C, R>,
-): JobDefinition<TypesOf<P, C, R>> {
+export function defineJob<
+  P extends Schema = Schema,
+  C extends Schema = Schema,
+  R extends Schema = Schema,
+  K extends Schema = Schema,
+>(options: JobDefinitionOptions<P, C, R, K>): JobDefinition<TypesOf<P, C, R, K>> {
   assertOptions('defineJob', options, OPTIONS);
-  const { type, payload, stores, checkpoint, result, after } = options;
+  const { type, payload, stores, checkpoint, chunk, result, after } = options;
   assertJobType(type);
-  for (const [name, schema] of Object.entries({ payload, checkpoint, result }))
+  for (const [name, schema] of Object.entries({ payload, checkpoint, chunk, result }))
     if (schema !== undefined) assertSchema(`${name} of ${type}`, schema);
   checkTagsOfType(type, options.tags);
   if (after !== undefined) assertFunction(`after of ${type}`, after);
@@ -146,9 +159,9 @@ export function defineJob<P extends Schema = Schema, C extends Schema = Schema, 
   if (stores === 'parsed') answersAtOnce(payload as unknown as ZodType);
   checkedRun(type, options);
   checkKeptToOne(`${type}: `, options);
-  const { checkpoint: _, ...rest } = options;
-  const definition: JobDefinition<TypesOf<P, C, R>> = Object.freeze({
-    ...(rest as Omit<JobDefinition<TypesOf<P, C, R>>, 'of' | 'next'>),
+  const { checkpoint: _, chunk: __, ...rest } = options;
+  const definition: JobDefinition<TypesOf<P, C, R, K>> = Object.freeze({
+    ...(rest as Omit<JobDefinition<TypesOf<P, C, R, K>>, 'of' | 'next'>),
     of(value: InputOf<P>, more: AddOptions = {}): NewJob {
       return Object.defineProperty({ ...more, type, payload: value }, DEFINITION, { value: definition });
     },

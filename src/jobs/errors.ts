@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   JETFLEET_RESULT_TOO_LARGE: 'The handler left a result or checkpoint over the size limit.',
   JETFLEET_RESULT_INVALID:
     'The handler left a result or checkpoint without a JSON form, or a result that does not fit its definition.',
+  JETFLEET_REPORT_INVALID: 'The handler reported a progress or chunk that is too large or has no JSON form.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
   JETFLEET_WAIT_TIMEOUT: 'The job did not end while its caller waited.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',

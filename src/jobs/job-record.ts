@@ -67,6 +67,13 @@ export interface JobRecord<P = unknown, R = unknown> {
   /** What the handler left for later attempts. */
   checkpoint?: unknown;
   result?: R;
+  /** What the handler reported last of how far it is: any JSON, by custom a percentage or `{ done, total, message }`. */
+  progress?: unknown;
+  /** When it did. */
+  progressAt?: string;
+  /** How many lines the handlers of the job have logged, and how many chunks that of the last attempt has emitted; on the record of its end. */
+  logLines?: number;
+  chunks?: number;
   /** Of a failed job, and of a retrying one: why the last attempt failed. */
   error?: JobErrorInfo;
   /** Jobs that follow from this one. */

@@ -14,6 +14,22 @@ export const MAX_PROBLEM_LENGTH = 300;
 export const MAX_PAYLOAD_DEPTH = 100;
 /** Largest result or checkpoint that a handler may leave on its record. */
 export const MAX_RESULT_BYTES = 128 * 1024;
+/** Largest progress that a handler may report. It stands on the record. */
+export const MAX_PROGRESS_BYTES = 4 * 1024;
+/** Longest line of a job's log, in characters; the rest of a longer one is left out. */
+export const MAX_LOG_LINE_LENGTH = 4_000;
+/** How much of a job's log is kept: the last lines. */
+export const MAX_LOG_LINES = 10_000;
+export const MAX_LOG_BYTES = 1024 * 1024;
+/** Largest part of a result that a handler may emit. */
+export const MAX_CHUNK_BYTES = 128 * 1024;
+/** How many of a job's chunks are kept: the last ones. */
+export const MAX_CHUNKS = 100_000;
+export const MAX_CHUNKS_BYTES = 8 * 1024 * 1024;
+/** Messages of one kind that the broker keeps of a job at most: workers keep fewer. */
+export const MAX_ACTIVITY_MESSAGES = 10_000;
+/** Largest message of reports, with one chunk at least. */
+export const MAX_ACTIVITY_BYTES = 256 * 1024;
 /** How many failures a job that was redriven remembers, the last ones. */
 export const MAX_PAST_FAILURES = 10;
 /** Largest error message kept on a record, in characters. */

@@ -5,13 +5,14 @@ import { maskText } from './mask-text.js';
 
 /** A record as it is shown to people, whatever shows it: whole, but for secrets, and without excerpts of what was sent. */
 export function shownJob(record: JobRecord): JobRecord {
-  const { payload, checkpoint, result, error, next, failures, webhookUrl } = record;
+  const { payload, checkpoint, result, progress, error, next, failures, webhookUrl } = record;
   return {
     ...record,
     payload: maskSecrets(payload),
     ...(webhookUrl !== undefined && { webhookUrl: maskText(webhookUrl) }),
     ...(checkpoint !== undefined && { checkpoint: maskSecrets(checkpoint) }),
     ...(result !== undefined && { result: maskSecrets(result) }),
+    ...(progress !== undefined && { progress: maskSecrets(progress) }),
     ...(error && { error: shownError(error) }),
     ...(next && { next: next.map(shownFollowUp) }),
     ...(failures && { failures: failures.map(shownFailure) }),

@@ -5,6 +5,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { placeOf, ticksSubject } from '../wire/schedule-subjects.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
+import { withProgress } from './activity/live-progress.js';
 import { assertKnown } from './follow-ups.js';
 import { allCarriersOf, bareMessageOf, removeCarriers, timersOf } from './job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
@@ -34,7 +35,8 @@ export async function cancelJob(
     }
     await assertKnown(broker, before);
     const marks = await endsOf(broker, before);
-    const record = cancelledRecord(broker.known, before, reason, broker.clock.now());
+    const reported = await withProgress(broker, before);
+    const record = cancelledRecord(broker.known, reported, reason, broker.clock.now());
     let seq: number;
     try {
       seq = await broker.appendEvent(record, last?.seq ?? 0);

@@ -14,6 +14,16 @@ import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertOptions } from '../jobs/options.js';
 import type { Pause } from '../wire/pauses.js';
+import { FOLLOW_OPTIONS, type FollowOptions } from './activity/follow.js';
+import { withProgress, withProgressOfAll } from './activity/live-progress.js';
+import { type JobLog, LOG_OPTIONS, type LogLine, type LogOptions, readLog } from './activity/read-log.js';
+import {
+  followLog,
+  followProgress,
+  type ReportedProgress,
+  type StreamedChunk,
+  streamChunks,
+} from './activity/streams.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob, findVersion, type JobVersion } from './job-lookup.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
@@ -45,7 +55,9 @@ export abstract class JobReader extends QueueConnection {
 
   async #find(id: string): Promise<JobRecord | undefined> {
     assertJobId(id);
-    return findJob(await this.#showing(), id);
+    const broker = await this.#showing();
+    const job = await findJob(broker, id);
+    return job && withProgress(broker, job);
   }
 
   /**
@@ -84,7 +96,9 @@ export abstract class JobReader extends QueueConnection {
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
   async getVersion(id: string): Promise<JobVersion | undefined> {
     assertJobId(id);
-    return findVersion(await this.#showing(), id);
+    const broker = await this.#showing();
+    const version = await findVersion(broker, id);
+    return version && { ...version, job: await withProgress(broker, version.job) };
   }
 
   /**
@@ -97,13 +111,77 @@ export abstract class JobReader extends QueueConnection {
   }
 
   /**
+   * What the handlers of a job have logged with `job.log`, also after its end: the last 10,000 lines, and of these at most 1 MiB.
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  async logs(id: string, options: LogOptions = {}): Promise<JobLog> {
+    assertJobId(id);
+    assertOptions('options', options, LOG_OPTIONS);
+    return readLog(await this.broker(), id, options);
+  }
+
+  /**
+   * The lines that are kept of a job's log, then those that come, until the job has ended. It can be begun at any time, also after the
+   * end. An outage of the broker does not end it.
+   * @example for await (const { line } of queue.followLogs(id)) console.log(line)
+   * @throws as {@link stream} does
+   */
+  followLogs(id: string, options: FollowOptions = {}): AsyncGenerator<LogLine> {
+    return followLog(() => this.broker(), id, this.#following(id, options));
+  }
+
+  /**
+   * How far a job is, as its handler reports it with `job.progress`, until the job has ended: the last value that is known, then those
+   * that come.
+   * @throws as {@link stream} does
+   */
+  followProgress(id: string, options: FollowOptions = {}): AsyncGenerator<ReportedProgress> {
+    return followProgress(() => this.broker(), id, this.#following(id, options));
+  }
+
+  /**
+   * What the handler of a job emits with `job.emit`, as it comes, until the job has ended. It can be joined at any time, also after the end: it
+   * begins with the first chunk that is kept of the job's newest attempt, the last 8 MiB. With another attempt the chunks begin again,
+   * with a higher `attempt`. An outage of the broker does not end it.
+   * @example for await (const { chunk } of queue.stream(summarize, id)) process.stdout.write(chunk)
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_CLOSED`; the reason of `signal`
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  stream<K = unknown>(id: string, options?: FollowOptions): AsyncGenerator<StreamedChunk<K>>;
+  stream<T extends JobTypes>(
+    job: JobDefinition<T>,
+    id: string,
+    options?: FollowOptions,
+  ): AsyncGenerator<StreamedChunk<T['chunk']>>;
+  stream(
+    job: JobDefinition | string,
+    second?: string | FollowOptions,
+    third?: FollowOptions,
+  ): AsyncGenerator<StreamedChunk> {
+    const isTyped = typeof job !== 'string';
+    if (isTyped) assertDefinition(job);
+    const [id, options = {}] = isTyped
+      ? [second as string, third]
+      : [job, second as FollowOptions | undefined];
+    return streamChunks(() => this.broker(), id, this.#following(id, options));
+  }
+
+  #following(id: string, options: FollowOptions): FollowOptions & { closed: AbortSignal } {
+    assertJobId(id);
+    assertOptions('options', options, FOLLOW_OPTIONS);
+    return { ...options, closed: this.closed };
+  }
+
+  /**
    * A page of jobs: those that run, then waiting ones by priority and age, then finished ones, oldest first. A page may
    * hold fewer than `limit` and still have a cursor: follow it to the end.
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
     assertOptions('filter', filter, JOB_FILTER);
-    return listJobs(await this.#showing(), this.#knownIds, filter);
+    const broker = await this.#showing();
+    const page = await listJobs(broker, this.#knownIds, filter);
+    return { ...page, jobs: await withProgressOfAll(broker, page.jobs) };
   }
 
   /**

@@ -160,7 +160,18 @@ async function queueUnlessMoved(
 function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
   const { error, finishedAt, attempt, state } = before;
   // What belongs to the life that failed: its outcome, its progress, and what followed from it.
-  const { error: _, finishedAt: __, result, checkpoint, next, workSeq, worker, startedAt, ...kept } = before;
+  const {
+    error: _,
+    finishedAt: __,
+    result,
+    checkpoint,
+    next,
+    workSeq,
+    worker,
+    startedAt,
+    ...others
+  } = before;
+  const { progress, progressAt, chunks, ...kept } = others;
   const failure: PastFailure = {
     state,
     attempt,

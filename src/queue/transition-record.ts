@@ -46,6 +46,9 @@ export function transitionRecord(
   record.error = error;
   if (record.limited) record.limited = undefined;
   if (state === 'running') record.startedAt ??= now;
+  // Another attempt may begin from nothing.
+  if (attempt > before.attempt && (record.progress !== undefined || record.chunks !== undefined))
+    record.progress = record.progressAt = record.chunks = undefined;
   if (worker !== undefined) record.worker = worker;
   if (workSeq !== undefined) record.workSeq = workSeq;
   if (checkpoint !== undefined) record.checkpoint = checkpoint;

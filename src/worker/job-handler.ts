@@ -14,7 +14,7 @@ import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** What a handler is given. */
-export interface JobContext<P = unknown, C = unknown> {
+export interface JobContext<P = unknown, C = unknown, K = unknown> {
   readonly id: string;
   readonly type: string;
   readonly priority: JobPriority;
@@ -35,7 +35,41 @@ export interface JobContext<P = unknown, C = unknown> {
    * @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` over 128 KiB
    */
   saveCheckpoint(value: C): Promise<void>;
+  /**
+   * Says how far the job is: a percentage, `{ done, total, message }`, or any JSON up to 4 KiB. It may be called as often as you like: at
+   * most four values a second are stored, and the last one always is. `getJob`, the API and the dashboard show it. A new attempt
+   * begins without.
+   * @throws ValidationError `JETFLEET_REPORT_INVALID`
+   */
+  progress(value: JobProgress): void;
+  /** Adds a line to the log of the job. The last 10,000 lines, and of these at most 1 MiB, are kept as long as its record: see `queue.logs`. */
+  log(line: string): void;
+  /**
+   * Gives a part of the result to whoever reads `queue.stream(id)`, any JSON up to 128 KiB. Resolves once it is stored. Nobody has to
+   * wait for it, but a handler that does emits no faster than the broker stores.
+   * @throws ConflictError when another worker has taken the job over: stop at once
+   * @throws ValidationError `JETFLEET_REPORT_INVALID`; BrokerError `JETFLEET_BACKPRESSURE`
+   */
+  emit(chunk: K): Promise<void>;
+  /**
+   * Keeps the jobs of this worker from within code that blocks the event loop, such as a long loop: call it at least every few seconds.
+   * Calls in between cost nothing. The worker does it by itself while the event loop turns.
+   */
+  heartbeat(): void;
+  /**
+   * Keeps the jobs of this worker for `ms` although nothing is heard of it, for a call that blocks the event loop and cannot be interrupted. Resolves
+   * once the broker knows. Should the process die meanwhile, its jobs start elsewhere only when the time is over. 0 ends it early.
+   * @param ms up to 24 hours
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  extendLease(ms: number): Promise<void>;
 }
+
+/** How far a job is. A number is a percentage. */
+export type JobProgress =
+  | number
+  | string
+  | { done?: number; total?: number; message?: string; [more: string]: unknown };
 
 /**
  * Runs a job. What it returns becomes the job's result, unless it is `snooze(...)` or `complete(...)`. Any error is
@@ -45,7 +79,7 @@ export type JobHandler<P = unknown> = (job: JobContext<P>) => unknown | Promise<
 
 /** Runs a job of a definition: it gets, leaves and returns what the definition says. */
 export type TypedHandler<T extends JobTypes> = (
-  job: JobContext<T['payload'], T['checkpoint']>,
+  job: JobContext<T['payload'], T['checkpoint'], T['chunk']>,
 ) => TypedOutcome<T> | Promise<TypedOutcome<T>>;
 type TypedOutcome<T extends JobTypes> = Result<T> | CompletedWith<T['returned']> | Snoozed<T['checkpoint']>;
 /** Without a schema of the result anything may be returned, but no outcome with another checkpoint than the definition's. */

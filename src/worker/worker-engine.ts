@@ -249,7 +249,7 @@ export class WorkerEngine {
       broker,
       firstDeliveries,
       worker: this.#name,
-      leases: new LeaseKeeper(ackWaitMs),
+      leases: new LeaseKeeper(ackWaitMs, () => broker.flush()),
       lingering: this.#lingering,
       runs: this.runs,
       isReleasing: () => this.#isReleasing,

@@ -22,3 +22,13 @@ test('the guide of hooks', async () => {
   expect(lines.slice(0, 1)).toEqual(['greet begins, attempt 1']);
   expect(lines.slice(1).sort()).toEqual(['greet completed, true', 'hello, acme']);
 });
+
+test('the guide of what a handler can do', async () => {
+  expect(await printed('docs/guides/inside-a-handler.md')).toEqual([
+    'ONE',
+    'TWO',
+    'THREE',
+    '{ done: 3, total: 3 } 3',
+    "[ '3 words' ]",
+  ]);
+});

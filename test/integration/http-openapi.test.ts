@@ -125,6 +125,7 @@ const CALLS: [
   ['/api/v1/jobs/unheard-of'],
   ['/api/v1/jobs/failed/history'],
   ['/api/v1/jobs/done/related'],
+  ['/api/v1/jobs/done/logs'],
   ['/api/v1/jobs/waits/cancel', { body: {} }],
   ['/api/v1/jobs/done/cancel', { body: {} }],
   ['/api/v1/jobs/failed/retry', { method: 'POST' }],

@@ -77,6 +77,14 @@ export class Delivery implements WorkMessage {
     this.#reply(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: nanos(delayMs) })}` : NAK);
   }
 
+  /**
+   * Keeps the message for `ms` from now on, however long `ack_wait` is: for the server a delayed negative acknowledgement only says when
+   * it may hand the message out again, and an acknowledgement that comes before still counts.
+   */
+  keepFor(ms: number): void {
+    this.nak(ms);
+  }
+
   /** Restarts the time that the message may stay unacknowledged. */
   working(): void {
     this.#reply(WORKING);

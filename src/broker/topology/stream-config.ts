@@ -12,11 +12,14 @@ import { nanos } from '@nats-io/transport-node';
 import {
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_EVENTS_MAX_AGE_MS,
+  MAX_ACTIVITY_BYTES,
+  MAX_ACTIVITY_MESSAGES,
   MAX_HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
 } from '../../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
+import { activityFilter } from '../../wire/activity.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
 import { ANY, type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { tagFilters } from '../../wire/tag-subjects.js';
@@ -173,6 +176,28 @@ function limitsStream(subjects: Subjects, options: TopologyOptions = {}): Wanted
   };
 }
 
+function activityStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+  return {
+    name: subjects.streamName('activity'),
+    description: 'Jetfleet: what handlers report: progress, log lines and parts of results',
+    storage: StorageType.File,
+    num_replicas: options.replicas ?? 1,
+    retention: RetentionPolicy.Limits,
+    subjects: [activityFilter(subjects)],
+    discard: DiscardPolicy.Old,
+    max_msgs: -1,
+    max_bytes: -1,
+    // As long as the records of their jobs.
+    max_age: nanos(options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS),
+    max_msgs_per_subject: MAX_ACTIVITY_MESSAGES,
+    max_msg_size: MAX_ACTIVITY_BYTES,
+    allow_direct: true,
+    allow_atomic: true,
+    allow_msg_ttl: true,
+    allow_rollup_hdrs: false,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -186,6 +211,8 @@ export function extraStream(
       return tagStream(subjects, options);
     case 'limits':
       return limitsStream(subjects, options);
+    case 'activity':
+      return activityStream(subjects, options);
   }
 }
 

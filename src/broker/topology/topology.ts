@@ -121,7 +121,7 @@ export class Topology {
   }
 
   /** Removes every message of the subject, at most up to the sequence `upTo`; returns how many. */
-  async purge(kind: StreamKind, filter: string, upTo?: number): Promise<number> {
+  async purge(kind: StreamKind | ExtraKind, filter: string, upTo?: number): Promise<number> {
     const bound = upTo === undefined ? {} : { seq: upTo + 1 };
     const { purged } = await this.#jsm.streams.purge(this.#subjects.streamName(kind), { filter, ...bound });
     return purged;

@@ -248,7 +248,9 @@ function changeRoutes(routes: Routes): void {
 
 /** A job's version: the sequence of its last record, and its state, which alone tells a timer that has fired. */
 function etagOf({ job, seq }: JobVersion): string {
-  return `"${seq}-${job.state}"`;
+  // What a running job reports changes without a record.
+  const reported = job.state === 'running' && job.progressAt ? `-${Date.parse(job.progressAt)}` : '';
+  return `"${seq}-${job.state}${reported}"`;
 }
 
 function isKnown(c: Context, etag: string): boolean {
@@ -267,7 +269,7 @@ function wantedVersion(c: Context): { ifSeq?: number } {
   if (header.startsWith('W/')) {
     throw new JetfleetError('JETFLEET_VERSION_MISMATCH', 'If-Match needs the strong ETag of the job');
   }
-  const [, seq] = /^"(\d{1,16})-[a-z_]+"$/.exec(header) ?? [];
+  const [, seq] = /^"(\d{1,16})-[a-z_]+(-\d{1,16})?"$/.exec(header) ?? [];
   if (seq !== undefined) return { ifSeq: Number(seq) };
   throw new ValidationError('JETFLEET_HTTP_INVALID', 'If-Match must be the ETag of a job, or *');
 }

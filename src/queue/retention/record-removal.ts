@@ -99,6 +99,7 @@ export class RecordRemoval {
   }
 
   async remove(jobs: readonly Purgeable[]): Promise<void> {
+    await this.#broker.activity.forget(jobs.map(({ record }) => record.id));
     const carried = jobs.filter(({ carriers }) => carriers.length > 0);
     await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));
     for (const { record, carriers, upTo } of jobs) {

@@ -7,7 +7,7 @@ import {
   timeoutError,
   timeoutOf,
 } from '../../../machines/index.js';
-import { type AbortReason, ConflictError, JetfleetError, JobAborted } from '../../jobs/errors.js';
+import { type AbortReason, JetfleetError, JobAborted } from '../../jobs/errors.js';
 import { thrownError } from '../../jobs/job-error.js';
 import { type JobOutcome, toOutcome } from '../../jobs/outcome.js';
 import type { JobState } from '../../jobs/vocabulary.js';
@@ -15,14 +15,16 @@ import type { Transition } from '../../queue/transition-record.js';
 import { guardedSignal } from '../../telemetry/guarded-signal.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { JobHandler } from '../job-handler.js';
+import { JobReports } from '../reports/job-reports.js';
 import type { WorkerServices } from '../worker-services.js';
 import { ChartPromises } from './chart-promises.js';
-import { HandlerContext, type RunningJob } from './handler-context.js';
+import { endedAttempt, HandlerContext, type RunningJob } from './handler-context.js';
 import { machineInput, type Observer, startJobActor } from './job-actor.js';
 
 /** The job that an attempt is made for. */
 export interface AttemptedJob extends RunningJob {
   readonly isClaimed: boolean;
+  readonly fence: number;
   writeClaim(): void;
   /** The attempt is over, and led to `state` with what `transition` gives once all of it is written. */
   onEnd(state: JobState, transition: () => Transition): void;
@@ -51,12 +53,14 @@ export class Attempt {
   #isHeld = false;
   /** For the hooks around a chart. */
   #onOver: (() => void) | undefined;
+  /** What its handler has reported, if it has. */
+  reports: JobReports | undefined;
 
   constructor(services: WorkerServices, claimed: ClaimedJob, job: AttemptedJob) {
     this.#services = services;
     this.#claimed = claimed;
     this.#job = job;
-    this.context = new HandlerContext(claimed.record, claimed.payload, job);
+    this.context = new HandlerContext(claimed.record, claimed.payload, job, () => this.#openReports());
   }
 
   get signal(): AbortSignal {
@@ -213,8 +217,13 @@ export class Attempt {
   /** @throws JobAborted, ConflictError unless the attempt goes on, and may still leave something behind */
   assertUnderWay(): void {
     this.#aborting?.signal.throwIfAborted();
-    if (!this.isUnderWay)
-      throw new ConflictError(`the attempt of job ${this.#job.record.id} has ended already`);
+    if (!this.isUnderWay) throw endedAttempt(this.#job.record.id);
+  }
+
+  #openReports(): JobReports | undefined {
+    if (!this.isUnderWay) return undefined;
+    this.reports ??= new JobReports(this.#services.broker, this.#job);
+    return this.reports;
   }
 
   onCheckpoint(checkpoint: unknown): void {

@@ -1,7 +1,10 @@
 import { copyJson } from '../../jobs/copy-json.js';
+import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { JobContext } from '../job-handler.js';
+import type { LeaseKeeper } from '../lease/lease-keeper.js';
+import type { JobReports } from '../reports/job-reports.js';
 
 /** What changes while a job runs. */
 export interface RunningJob {
@@ -9,7 +12,11 @@ export interface RunningJob {
   readonly logger: Logger;
   readonly record: JobRecord;
   saveCheckpoint(value: unknown): Promise<void>;
+  readonly leases: Pick<LeaseKeeper, 'heartbeat' | 'extendFor'>;
 }
+
+/** Where the reports of an attempt go; undefined once it has ended. */
+export type ReportsOf = () => JobReports | undefined;
 
 /** What the handler sees: the same object for the whole run, its record as of the last write. */
 export class HandlerContext implements JobContext {
@@ -20,10 +27,11 @@ export class HandlerContext implements JobContext {
   readonly maxAttempts: number;
   readonly payload: unknown;
   readonly #run: RunningJob;
+  readonly #reports: ReportsOf;
   /** What the handler was shown last, and the copy of it: a change of the handler's must not get into the record. */
   #shown: { record?: JobRecord; copy?: JobRecord } = NOTHING;
 
-  constructor(record: JobRecord, payload: unknown, run: RunningJob) {
+  constructor(record: JobRecord, payload: unknown, run: RunningJob, reports: ReportsOf) {
     this.id = record.id;
     this.type = record.type;
     this.priority = record.priority;
@@ -31,11 +39,37 @@ export class HandlerContext implements JobContext {
     this.maxAttempts = record.maxAttempts;
     this.payload = payload;
     this.#run = run;
+    this.#reports = reports;
   }
 
   /** Bound, since a handler may take it out of its context. */
   get saveCheckpoint(): JobContext['saveCheckpoint'] {
     return (value) => this.#run.saveCheckpoint(value);
+  }
+
+  get progress(): JobContext['progress'] {
+    return (value) => this.#reports()?.progress(value);
+  }
+
+  get log(): JobContext['log'] {
+    return (line) => this.#reports()?.log(line);
+  }
+
+  get emit(): JobContext['emit'] {
+    return (chunk) => {
+      const stored = this.#reports()?.emit(chunk) ?? Promise.reject(endedAttempt(this.id));
+      // Nobody has to wait for it.
+      stored.catch(() => {});
+      return stored;
+    };
+  }
+
+  get heartbeat(): JobContext['heartbeat'] {
+    return () => this.#run.leases.heartbeat();
+  }
+
+  get extendLease(): JobContext['extendLease'] {
+    return (ms) => this.#run.leases.extendFor(ms);
   }
 
   get signal(): AbortSignal {
@@ -59,3 +93,7 @@ export class HandlerContext implements JobContext {
 }
 
 const NOTHING = {};
+
+export function endedAttempt(id: string): ConflictError {
+  return new ConflictError(`the attempt of job ${id} has ended already`);
+}
