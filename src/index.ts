@@ -95,6 +95,7 @@ export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export type { Pause, PauseScope } from './wire/pauses.js';
 export { ANY, Subjects } from './wire/subjects.js';
+export type { ShutdownResult } from './worker/engine-options.js';
 export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
 export type { SettledAttempt, WorkerHooks } from './worker/hooks/worker-hooks.js';
 export {
@@ -107,4 +108,3 @@ export {
   type TypedHandler,
 } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService } from './worker/job-worker-service.js';
-export type { ShutdownResult } from './worker/worker-engine.js';

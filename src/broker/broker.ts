@@ -31,6 +31,7 @@ import { JobMessages } from './publish/job-messages.js';
 import { ScheduleMessages } from './publish/schedule-messages.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
 import { RememberedCounts } from './read/remembered-counts.js';
+import type { SignalStore } from './signal-store.js';
 import { TagIndex } from './tag-index.js';
 import { HandlerSettings } from './topology/handler-settings.js';
 import { type JetStream, openJetStream } from './topology/manager.js';
@@ -40,7 +41,7 @@ import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
 import type { TopologyOptions } from './topology/stream-config.js';
 import { Topology } from './topology/topology.js';
-import { UniqueKeys } from './unique-keys.js';
+import type { UniqueKeys } from './unique-keys.js';
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */
@@ -92,7 +93,6 @@ export class Broker {
   readonly sync: ServerSync;
   readonly clock: BrokerClock;
   readonly #extra: ExtraStreams;
-  #unique: UniqueKeys | undefined;
   readonly #jetstream: JetStream;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
@@ -249,11 +249,14 @@ export class Broker {
     return this.#extra.activity;
   }
 
-  /** Which job has which unique key. Their stream is made when this is first used. */
+  /** Which job has which unique key. Its stream is made when this is first used, as that of signals. */
   get unique(): UniqueKeys {
-    const { read, log } = this.#extra.of('unique');
-    this.#unique ??= new UniqueKeys(this.subjects, read, log, this.topology);
-    return this.#unique;
+    return this.#extra.unique;
+  }
+
+  /** Signals to jobs. */
+  get signals(): SignalStore {
+    return this.#extra.signals;
   }
 
   /** The permits of limits. Their stream is made when this is first used. */

@@ -15,8 +15,10 @@ import {
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { WriteSender } from './publish/write-sender.js';
 import { DirectRead } from './read/direct-read.js';
+import { SignalStore } from './signal-store.js';
 import { MissingStreams, type StreamMaker } from './topology/missing-streams.js';
 import type { Topology } from './topology/topology.js';
+import { UniqueKeys } from './unique-keys.js';
 
 /** How one of them is read and written. */
 export interface ExtraStream {
@@ -63,6 +65,8 @@ export class ExtraStreams {
   readonly #options: ExtraStreamsOptions;
   readonly #used = new Map<ExtraKind, ExtraStream>();
   #activity: ActivityStore | undefined;
+  #unique: UniqueKeys | undefined;
+  #signals: SignalStore | undefined;
 
   constructor(options: ExtraStreamsOptions) {
     this.#options = options;
@@ -78,6 +82,17 @@ export class ExtraStreams {
   get activity(): ActivityStore {
     this.#activity ??= new ActivityStore(this.#options, () => this.of('activity').log);
     return this.#activity;
+  }
+
+  get unique(): UniqueKeys {
+    const { read, log } = this.of('unique');
+    this.#unique ??= new UniqueKeys(this.#options.subjects, read, log, this.#options.topology);
+    return this.#unique;
+  }
+
+  get signals(): SignalStore {
+    this.#signals ??= new SignalStore({ ...this.#options, ...this.of('signals') });
+    return this.#signals;
   }
 
   /** The logs of those that were used. */

@@ -7,6 +7,7 @@ import { noSuchJob } from '../queue/job-lookup.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
+import { jobSignalCommand } from './job-signal.js';
 import { LIST_HEADING, listRow, printJob, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
@@ -33,6 +34,7 @@ export function jobCommand(program: Command): void {
   jobWatchCommand(job);
   jobLogsCommand(job);
   jobStreamCommand(job);
+  jobSignalCommand(job);
   cancelCommand(job);
   retryCommand(job);
   cleanupCommand(job);

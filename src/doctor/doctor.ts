@@ -13,6 +13,7 @@ import { checkConsumers } from '../upkeep/check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
 import { checkPauses } from '../upkeep/check-pauses.js';
 import { checkSchedules } from '../upkeep/check-schedules.js';
+import { checkSignals } from '../upkeep/check-signals.js';
 import { checkStreams } from '../upkeep/check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
 import { pauseText, scopeText } from '../wire/pauses.js';
@@ -104,8 +105,10 @@ async function checkClock({ clock }: Broker): Promise<Diagnosis[]> {
 async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
   const unowned = await checkConsumers(broker);
   const zones = await checkTimeZones(broker);
-  const schedules = await checkSchedules(broker, graceMs ?? DEFAULT_JOB_GRACE_MS);
-  const jobs = await new JobCheck(broker, { graceMs: graceMs ?? DEFAULT_JOB_GRACE_MS }).run();
+  const jobGraceMs = graceMs ?? DEFAULT_JOB_GRACE_MS;
+  const schedules = await checkSchedules(broker, jobGraceMs);
+  const jobs = await new JobCheck(broker, { graceMs: jobGraceMs }).run();
+  const signals = await checkSignals(broker, jobGraceMs);
   // After the messages were looked at, all types are known.
   const { unhandledTypes, byType, paused } = await readStats(broker);
   const pauses = paused.map((pause) => diagnose('paused', scopeText(pause), pauseText(pause)));
@@ -120,5 +123,5 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
     ? await new InstanceCheck(broker, checkedProvider(provider), instanceGrace).look()
     : [];
   const checked = [...(await checkPauses(broker)), ...zones, ...schedules];
-  return [...pauses, ...checked, ...unhandled, ...unowned, ...jobs, ...instances];
+  return [...pauses, ...checked, ...unhandled, ...unowned, ...jobs, ...signals, ...instances];
 }

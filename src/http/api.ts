@@ -22,6 +22,7 @@ import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
 import { reportRoutes } from './routes/reports.js';
 import { scheduleRoutes } from './routes/schedules.js';
+import { signalRoutes } from './routes/signals.js';
 import { statsRoutes } from './routes/stats.js';
 import { streamRoutes } from './routes/streams.js';
 import { webhookRoutes } from './routes/webhooks.js';
@@ -97,6 +98,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   const readiness = new Readiness(queue);
   jobRoutes(routes);
   bulkRoutes(routes);
+  signalRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
   pauseRoutes(routes);
   scheduleRoutes(routes);

@@ -55,6 +55,13 @@ export const jobErrorSchema = z
   })
   .openapi('JobError');
 
+const waitsForSchema = z.object({
+  signals: z.array(z.object({ name: z.string(), after: z.number().int() })).optional(),
+  groups: z
+    .array(z.object({ id: z.string(), of: z.number().int(), failFast: z.literal(true).optional() }))
+    .optional(),
+});
+
 export const jobRecordSchema = z
   .object({
     v: z.literal(1),
@@ -115,6 +122,8 @@ export const jobRecordSchema = z
       .optional(),
     traceparent: z.string().optional(),
     tracestate: z.string().optional(),
+    waitsFor: waitsForSchema.optional(),
+    waits: z.record(z.string(), z.string()).optional(),
     machine: z.object({ id: z.string(), version: z.number() }),
   })
   .openapi('JobRecord');

@@ -36,6 +36,9 @@ export const ERROR_CODES = {
     'The handler left a result or checkpoint without a JSON form, or a result that does not fit its definition.',
   JETFLEET_REPORT_INVALID: 'The handler reported a progress or chunk that is too large or has no JSON form.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
+  JETFLEET_SIGNAL_INVALID: 'The name or the data of a signal cannot be used.',
+  JETFLEET_HIBERNATING:
+    'The job waits for a signal or for its children; its worker ends this run of the handler.',
   JETFLEET_WAIT_TIMEOUT: 'The job did not end while its caller waited.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
   JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',

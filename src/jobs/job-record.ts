@@ -1,4 +1,5 @@
 import type { JobErrorInfo } from './errors.js';
+import type { WaitsFor } from './signals.js';
 import type { UniqueKey } from './unique-options.js';
 import type { JobPriority, JobState, JobStatus } from './vocabulary.js';
 
@@ -89,6 +90,10 @@ export interface JobRecord<P = unknown, R = unknown> {
   /** W3C trace context of the producer. */
   traceparent?: string;
   tracestate?: string;
+  /** Of a waiting job: what wakes it before `nextRunAt`. */
+  waitsFor?: WaitsFor;
+  /** Of a job that has waited for signals or children: when each of its waits with a timeout ends, by name and number. */
+  waits?: Record<string, string>;
   /** The chart that made the transition. */
   machine: { id: string; version: number };
 }

@@ -48,6 +48,7 @@ import { checkSchedule } from './schedules/schedule-request.js';
 import { Schedules } from './schedules/schedules.js';
 import { getSchedule } from './schedules/shown-schedule.js';
 import { DELETE_CONSUMER, type DeleteConsumerOptions, deleteEventConsumer } from './stats/event-lag.js';
+import { checkSignal, type SendSignalOptions, type SentSignal, sendSignal } from './waiting/send-signal.js';
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
 
@@ -230,6 +231,24 @@ export class JobQueueService extends JobReader {
   async drain(options: DrainOptions = {}): Promise<void> {
     checkDrain(options);
     await drainJobs(await this.broker(), options, this.closed);
+  }
+
+  /**
+   * Sends a signal to a job, for its `job.waitForSignal(name)`. It is stored first, and kept for a job that does not wait yet, or does
+   * not exist yet. Other languages publish on `signals.<job id>.<name>`.
+   * @param data any JSON, at most 130 KiB; null for none
+   * @returns whether the job exists, once the signal is durable
+   * @throws ValidationError `JETFLEET_SIGNAL_INVALID`, `JETFLEET_ID_INVALID`, `JETFLEET_OPTION_INVALID`
+   * @throws ConflictError when the job has ended
+   */
+  async signal(
+    id: string,
+    name: string,
+    data?: unknown,
+    options: SendSignalOptions = {},
+  ): Promise<SentSignal> {
+    const signal = checkSignal(id, name, data, options);
+    return this.use((broker) => sendSignal(broker, signal));
   }
 
   /**

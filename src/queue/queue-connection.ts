@@ -167,6 +167,7 @@ export abstract class QueueConnection implements AsyncDisposable {
     const needed = await broker.topology.ensure(types);
     const extra = await broker.topology.extra(EXTRA_KINDS, true);
     const now = joined(needed, extra);
+    await broker.signals.openConsumer();
     // Opening the queue has created the streams that were missing; the first one to ask hears of it.
     const created = report.created.splice(0);
     const unchanged = now.unchanged.filter((target) => !created.includes(target));

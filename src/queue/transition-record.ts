@@ -11,6 +11,7 @@ import { encodeRecord } from '../wire/record-message.js';
 import { askedFor, assertDifferent, followingFrom } from './follow-ups.js';
 import { addFollowUp } from './job-add.js';
 import { releaseKey } from './unique/release-key.js';
+import { isAwaiting, settleWaits } from './waiting/settle-waits.js';
 
 /** What only the worker knows about a transition. */
 export interface TransitionFacts {
@@ -45,6 +46,7 @@ export function transitionRecord(
   record.finishedAt = isTerminal(status) ? now : undefined;
   record.error = error;
   if (record.limited) record.limited = undefined;
+  if (before.waitsFor) record.waitsFor = undefined;
   if (state === 'running') record.startedAt ??= now;
   // Another attempt may begin from nothing.
   if (attempt > before.attempt && (record.progress !== undefined || record.chunks !== undefined))
@@ -103,7 +105,9 @@ export function followUpRequests(record: JobRecord): JobRequest[] {
 export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
   if (record.tags) await broker.tags.settle(record);
   if (record.unique) await releaseKey(broker, record);
-  return Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
+  const ids = await Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
+  if (isAwaiting(record)) await settleWaits(broker, record);
+  return ids;
 }
 
 /** The work message that a record stands for, to be published again. */

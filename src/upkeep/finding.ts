@@ -140,6 +140,12 @@ export const FINDINGS = {
       'An entry of the index of tags names a job that never came, or one that has ended and is kept no longer.',
     fix: 'has the broker remove it',
   },
+  signal_left_over: {
+    severity: 'warning',
+    explanation:
+      'Signals are stored for a job that has ended, or for an id that nobody has used for seven days.',
+    fix: 'removes them',
+  },
   failure_left_over: {
     severity: 'warning',
     explanation: 'A job that was retried still counts as a dead letter.',

@@ -9,6 +9,7 @@ import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkPauses } from './check-pauses.js';
 import { checkSchedules } from './check-schedules.js';
+import { checkSignals } from './check-signals.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import { Schedule, spread } from './schedule.js';
@@ -140,6 +141,7 @@ export class Sweeper {
       ...(await checkConsumers(broker)),
       ...(await checkSchedules(broker, graceMs)),
       ...(await this.#jobs.run()),
+      ...(await checkSignals(broker, graceMs)),
     ];
     mended.push(...(await this.#mend(jobs, jobs)));
     const found = [...streams, ...jobs];

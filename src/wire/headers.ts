@@ -18,6 +18,8 @@ export const Header = {
 
   /** Of a job in line for a permit, as JSON: all permits that it needs. Set by Jetfleet. */
   LIMITS: 'Jetfleet-Limits',
+  /** On a message from TIMERS: what the job waits for has come, so that it need not wait until it is due. */
+  WOKEN: 'Jetfleet-Woken',
 
   /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
   SCHEDULE: 'Nats-Schedule',

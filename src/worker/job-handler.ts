@@ -9,6 +9,7 @@ import type { CompletedWith, OUTCOME, Snoozed } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import { type CheckedRun, checkedRun, RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import { assertSchema, type Schema } from '../jobs/schema.js';
+import type { SignalOptions } from '../jobs/signals.js';
 import { assertJobType } from '../jobs/validation.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -63,6 +64,20 @@ export interface JobContext<P = unknown, C = unknown, K = unknown> {
    * @throws ValidationError `JETFLEET_OPTION_INVALID`
    */
   extendLease(ms: number): Promise<void>;
+  /**
+   * Waits for a signal: {@link JobQueueService.signal}, or one publish on `signals.<job id>.<name>` from any language. If it has not come, the
+   * job hibernates: this run of the handler ends, the job holds no slot and no memory, and once the signal has come the handler
+   * runs again from its beginning, in the same attempt. The call then returns at once what was sent, in this run and in every
+   * later one. The second call for a name waits for the second signal of that name. Whatever must not be done again stands
+   * behind the wait, or is kept by {@link saveCheckpoint}.
+   *
+   * Carried by the stream SIGNALS, its one durable consumer that all workers share, and a timer in TIMERS.
+   * @returns the data, null for none; undefined when `timeoutMs` have passed since the job first came to this wait
+   * @throws JetfleetError `JETFLEET_HIBERNATING` when it hibernates: do not catch it
+   * @throws ValidationError `JETFLEET_SIGNAL_INVALID`, `JETFLEET_OPTION_INVALID`
+   */
+  waitForSignal<T = unknown>(name: string, options?: { timeoutMs?: undefined }): Promise<T>;
+  waitForSignal<T = unknown>(name: string, options: SignalOptions): Promise<T | undefined>;
 }
 
 /** How far a job is. A number is a percentage. */

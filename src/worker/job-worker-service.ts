@@ -10,6 +10,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SweepOptions } from '../upkeep/sweeper.js';
+import type { ShutdownResult } from './engine-options.js';
 import type { WorkerExtension, WorkerHost } from './extension.js';
 import type { WorkerHooks } from './hooks/worker-hooks.js';
 import {
@@ -22,7 +23,7 @@ import {
 } from './job-handler.js';
 import { rescheduleWaiting } from './outcome/job-writes.js';
 import { heldJobOf } from './run/job-actor.js';
-import { type ShutdownResult, WorkerEngine } from './worker-engine.js';
+import { WorkerEngine } from './worker-engine.js';
 import type { OnFailpoint } from './worker-services.js';
 
 export interface JobWorkerOptions extends HandlerOverrides {

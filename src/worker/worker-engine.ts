@@ -6,12 +6,12 @@ import { atMost } from '../jobs/deadline.js';
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Sweeper, type SweepOptions } from '../upkeep/sweeper.js';
+import { Sweeper } from '../upkeep/sweeper.js';
 import { Trimmer } from '../upkeep/trimmer.js';
-import type { AbandonedHandler } from '../wire/inspection.js';
 import { FirstDeliveries } from './claim/first-deliveries.js';
 import { JobIntake } from './claim/job-intake.js';
 import { type DrainStep, runSteps } from './drain-steps.js';
+import type { ShutdownResult, WorkerEngineOptions } from './engine-options.js';
 import { Extensions } from './extension.js';
 import type { RegisteredHandler } from './job-handler.js';
 import { Lane } from './lane/lane.js';
@@ -21,26 +21,9 @@ import { LingeringHandlers } from './lease/lingering-handlers.js';
 import { watchMissedTicks } from './missed-ticks-watch.js';
 import { Presence } from './presence.js';
 import { CancellationCheck } from './run/cancellation-check.js';
-import { JobWatchers, type Observer } from './run/job-actor.js';
-import type { HeldJob, OnFailpoint, WorkerServices } from './worker-services.js';
-
-export interface WorkerEngineOptions {
-  logger?: Logger;
-  sweep?: SweepOptions | false;
-  remoteDrain?: boolean;
-  inspect?: Observer;
-  onFailpoint?: OnFailpoint;
-}
-
-/** What became of the running jobs in a shutdown. */
-export interface ShutdownResult {
-  /** Jobs that were still running when the time was up, and went back to the queue. */
-  released: number;
-  /** Handlers that run still, although their signals have fired; absent when there are none. */
-  abandoned?: AbandonedHandler[];
-  /** What steps of the shutdown threw; all others ran. Absent when there is nothing. */
-  errors?: Error[];
-}
+import { JobWatchers } from './run/job-actor.js';
+import { SignalFeed } from './waiting/signal-feed.js';
+import type { HeldJob, WorkerServices } from './worker-services.js';
 
 /** How long handing back may take after the drain's own time, and then closing. */
 const RELEASE_MS = 500;
@@ -66,6 +49,7 @@ export class WorkerEngine {
   #presence: Presence | undefined;
   #trimmer: Trimmer | undefined;
   #firstDeliveries: FirstDeliveries | undefined;
+  #signals: SignalFeed | undefined;
   #services: WorkerServices | undefined;
   /** Its owner has stopped it, and nobody else starts it again. */
   #isHeld = false;
@@ -214,6 +198,8 @@ export class WorkerEngine {
     const ready = async (type: string) => types.includes(type) || this.lanes.ensure([type]);
     const opened = [...handlers.values()].filter(({ type }) => !refused.includes(type));
     await Promise.all(opened.map((handler) => this.lanes.open(handler, () => ready(handler.type))));
+    this.#signals ??= new SignalFeed(broker, this.logger, this.#options.onFailpoint);
+    await this.#signals.start();
     await this.#sweeper?.start();
     this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });
@@ -292,6 +278,7 @@ export class WorkerEngine {
     // The server has forgotten what waited there and what it handed out last, and leases may have run out.
     void this.#firstDeliveries?.renew();
     this.lanes.reset();
+    void this.#signals?.reset();
     this.#services?.leases.verifyAll();
   }
 
@@ -334,6 +321,7 @@ export class WorkerEngine {
       { name: 'abandon handlers', run: () => this.#lingering.abandonAll() },
       ...this.extensions.closing(end),
       { name: 'stop the sweeper', run: () => this.#sweeper?.stop() },
+      { name: 'take no more signals', run: () => this.#signals?.stop() },
       // What ended last is acknowledged before the trimmer sees how far the server is.
       { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },
       { name: 'remove messages', run: () => this.#trimmer?.stop() },

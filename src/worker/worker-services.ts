@@ -64,12 +64,18 @@ export const FAILPOINTS = [
   'finish.followed',
   /** The record of a retrying or waiting job is written; no timer is set. */
   'retry.written',
+  /** The timer of a job that waits for something is set; nobody has looked whether that has come meanwhile. */
+  'wait.timer-set',
   /** The timer is set; the message is not acknowledged. */
   'retry.timer-set',
   /** The record of a job without a permit is written; it is in no line. */
   'park.written',
   /** It is in line; its message is not acknowledged. */
   'park.in-line',
+  /** A signal was handed to this worker; nothing is done about it. */
+  'signal.delivered',
+  /** The job that waits for it is woken; the signal is not acknowledged. */
+  'signal.passed-on',
   /** The timer of a job that came too early is set again; the message is not acknowledged. */
   'rearm.timer-set',
 ] as const;

@@ -121,6 +121,14 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     plan: plan('no-heartbeat', { workers: 2, jobs: tasks(6, { ms: 2.5 * PATIENT_MS, end: 'ok' }) }),
     sees: new Set(['charged']),
   },
+  'no-second-look': {
+    // The signal is passed on while the record of the wait is written and its timer is not.
+    plan: plan('no-second-look', {
+      jobs: tasks(1, { ms: 10, end: 'wait' }),
+      signals: [{ id: 'task-0', number: 0, atMs: 700 }],
+    }),
+    sees: new Set(['left-over', 'signal', 'lost']),
+  },
   'unowned-delete': {
     plan: plan('unowned-delete', { faults: [{ kind: 'foreign-instances', atMs: 0 }] }),
     sees: new Set(['hostile']),
@@ -134,6 +142,7 @@ function plan(name: string, parts: Partial<RunPlan>): RunPlan {
     workers: 1,
     jobs: [],
     cancels: [],
+    signals: [],
     faults: [],
     redrive: false,
     clockOffsetsMs: [],

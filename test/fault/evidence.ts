@@ -106,6 +106,11 @@ export async function subjectsLeft({ observer }: Arena): Promise<string[]> {
     );
     left.push(...Object.keys(state.subjects ?? {}), ...due.map(({ subject }) => subject));
   }
+  const { signals } = await observer.broker();
+  if (await signals.exists()) {
+    const { state } = await topology.streamInfo('signals', '>');
+    left.push(...Object.keys(state.subjects ?? {}));
+  }
   return left;
 }
 

@@ -79,6 +79,11 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
       return complete('begun', [
         { type: 'task', idSuffix: 'next', payload: { steps: [{ ms: 10, end: 'ok' }] } },
       ]);
+    case 'wait': {
+      const got: unknown[] = [];
+      for (let n = step.signals ?? 1; n > 0; n--) got.push(await job.waitForSignal('go'));
+      return { got };
+    }
     case 'hang':
       await delay(60_000, undefined, { signal: job.signal });
       return 'never';

@@ -7,6 +7,7 @@ import type { Evidence } from './evidence.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
+import { signalViolations } from './signal-invariants.js';
 import { timeViolations } from './time-invariants.js';
 import { webhookViolations } from './webhook-invariants.js';
 
@@ -24,6 +25,7 @@ export type ViolationKind =
   | 'webhook-id'
   | 'unexpected-failure'
   | 'left-over'
+  | 'signal'
   | 'early'
   | 'clock'
   | 'held-up'
@@ -73,6 +75,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...timeViolations(evidence),
     ...crashes.map((detail): Violation => ({ kind: 'crashed', about: 'worker', detail })),
     ...hostileViolations(evidence),
+    ...signalViolations(evidence),
   ];
 }
 

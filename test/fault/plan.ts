@@ -9,7 +9,9 @@ export interface TaskStep {
   ms: number;
   /** How long a nap lasts. Defaults to `ms`. */
   napMs?: number;
-  end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next';
+  /** How many signals it waits for. Defaults to 1. */
+  signals?: number;
+  end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next' | 'wait';
 }
 
 interface PlannedJobBase {
@@ -108,6 +110,8 @@ export interface RunPlan {
   workers: number;
   jobs: PlannedJob[];
   cancels: { id: string; atMs: number }[];
+  /** What jobs are told, each with a number of its own for its job. */
+  signals: { id: string; number: number; atMs: number }[];
   faults: PlannedFault[];
   /** Whether the dead letters are redriven once all is quiet. */
   redrive: boolean;

@@ -28,6 +28,18 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
       const id = (await first) ?? (await patiently(() => add(job, arena)));
       if (id !== undefined) produced.accepted.push(id);
     }),
+    ...[...new Set(plan.signals.map(({ id }) => id))].map(async (to) => {
+      const startedAt = Date.now();
+      // One after the other, so that the order in which the job gets them is known.
+      for (const { id, number, atMs } of plan.signals.filter(({ id }) => id === to)) {
+        await delay(Math.max(0, startedAt + atMs - Date.now()));
+        const told = () => arena.producer.signal(id, 'go', number, { key: String(number) });
+        // A job that has ended has got all of its signals: only the answer was lost.
+        await patiently(told).catch((error) => {
+          if (!(error instanceof ConflictError)) throw error;
+        });
+      }
+    }),
     ...plan.cancels.map(async ({ id, atMs }) => {
       await delay(atMs);
       if (await patiently(() => cancel(id, arena))) produced.cancelled.push(id);

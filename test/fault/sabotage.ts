@@ -8,6 +8,7 @@ import { Broker } from '../../src/broker/broker.js';
 import { BrokerClock } from '../../src/broker/connection/broker-clock.js';
 import type { Delivery } from '../../src/broker/consume/delivery.js';
 import { JobMessages } from '../../src/broker/publish/job-messages.js';
+import { SignalStore } from '../../src/broker/signal-store.js';
 import type { Topology } from '../../src/broker/topology/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import { OwnedInstances } from '../../src/instances/owned-instances.js';
@@ -20,6 +21,8 @@ import { LeaseKeeper } from '../../src/worker/lease/lease-keeper.js';
 import { CancellationCheck } from '../../src/worker/run/cancellation-check.js';
 import { JobRun } from '../../src/worker/run/job-run.js';
 import { withCreate } from './provider-wrap.js';
+
+const SLOW_TIMER_MS = 1_500;
 
 export const SABOTAGES = {
   /** Transitions are written whatever the last event is. */
@@ -48,6 +51,8 @@ export const SABOTAGES = {
   'timer-flood': withTimerFlood,
   /** A worker does not say that it still runs its jobs. */
   'no-heartbeat': withoutHeartbeat,
+  /** Nobody looks whether what a job waits for came while its wait began. */
+  'no-second-look': withoutSecondLook,
   /** A job stops and deletes any instance that it names. */
   'unowned-delete': inProvider,
 } as const;
@@ -123,6 +128,15 @@ function withLocalClock(): void {
 
 function withoutHeartbeat(): void {
   LeaseKeeper.prototype.add = () => {};
+}
+
+function withoutSecondLook(): void {
+  const { setTimer } = JobMessages.prototype;
+  JobMessages.prototype.setTimer = async function (...args) {
+    await delay(SLOW_TIMER_MS);
+    return setTimer.apply(this, args);
+  };
+  SignalStore.prototype.lastSignal = async () => 0;
 }
 
 function withPurgeUnderConsumer(): void {

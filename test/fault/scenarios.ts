@@ -11,6 +11,7 @@ import {
   type RunPlan,
 } from './plan.js';
 import type { Random } from './random.js';
+import { signals } from './waiting-scenarios.js';
 import {
   ADDING_MS,
   BAD_ENDPOINTS,
@@ -29,14 +30,14 @@ export interface Draft extends RunPlan {
   serial: number;
 }
 
-type Scenario = (random: Random, draft: Draft) => void;
+export type Scenario = (random: Random, draft: Draft) => void;
 
-const STALE_MS = ACK_WAIT_MS * 1.6;
+export const STALE_MS = ACK_WAIT_MS * 1.6;
 /** Faults strike while jobs are added, and a little longer. */
-const when = (random: Random) => random.int(50, ADDING_MS + 600);
-const worker = (random: Random, draft: Draft) => random.int(0, draft.workers - 1);
+export const when = (random: Random) => random.int(50, ADDING_MS + 600);
+export const worker = (random: Random, draft: Draft) => random.int(0, draft.workers - 1);
 
-function addFault(draft: Draft, ...faults: PlannedFault[]): void {
+export function addFault(draft: Draft, ...faults: PlannedFault[]): void {
   draft.faults.push(...faults);
 }
 
@@ -53,6 +54,7 @@ export function addCreate(random: Random, draft: Draft, faultNames: readonly str
 
 /** Faults at the worker, the broker, the network. */
 const SINGLE: Readonly<Record<string, Scenario>> = {
+  signals,
   'worker-kill': (random, draft) => {
     for (let n = random.int(1, 3); n > 0; n--) {
       addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: when(random) });
@@ -322,6 +324,7 @@ const PORTABLE = [
   'drain',
   'hand-back',
   'clocks',
+  'signals',
 ];
 
 /** The scenarios by name, for one node or for three. */

@@ -189,6 +189,12 @@ export function task(random: Random, id: string): Task {
   };
 }
 
+/** A task that waits for signals, and ends with what it was told. It has attempts for all workers that die with it. */
+export function waitingTask(random: Random, id: string): Task {
+  const steps = [{ ms: random.int(0, 100), end: 'wait', signals: random.int(1, 3) } as const];
+  return { ...task(random, id), steps, maxAttempts: 20, isNew: random.chance(0.3) };
+}
+
 /** A task that never succeeds. */
 export function hopelessTask(random: Random, id: string): Task {
   const end = random.pick(['throw', 'fatal', 'hang'] as const);

@@ -127,6 +127,8 @@ const CALLS: [
   ['/api/v1/jobs/done/related'],
   ['/api/v1/jobs/done/logs'],
   ['/api/v1/jobs/waits/cancel', { body: {} }],
+  ['/api/v1/jobs/later/signals/approved', { body: { data: 1 } }],
+  ['/api/v1/jobs/done/signals/approved', { body: {} }],
   ['/api/v1/jobs/done/cancel', { body: {} }],
   ['/api/v1/jobs/failed/retry', { method: 'POST' }],
   ['/api/v1/jobs/cancel', { body: { ids: ['later', 'nobody'] } }],

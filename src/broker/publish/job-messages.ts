@@ -170,14 +170,42 @@ export class JobMessages {
     });
   }
 
-  /** Sets the timer that brings a job's message back. Setting it again replaces it. */
-  async setTimer(kind: WorkKind, job: JobRequest & { state: JobState }, runAtMs: number): Promise<void> {
+  /**
+   * Sets the timer that brings a job's message back. Setting it again replaces it.
+   * @returns its sequence in TIMERS
+   */
+  async setTimer(kind: WorkKind, job: JobRequest & { state: JobState }, runAtMs: number): Promise<number> {
     const { priority, type, id, payload, state } = job;
     const address = { kind, priority, type, id };
-    await this.#logs.timers.append({
+    const { seq } = await this.#logs.timers.append({
       subject: this.#subjects.timer(state === 'waiting' ? 'waiting' : 'retrying', address),
       data: encodePayload(payload),
       headers: timerHeaders(job, runAtMs, this.#subjects.due(address)),
+    });
+    return seq;
+  }
+
+  /**
+   * Brings the message of a waiting job back now, since what it waits for has come. The same write removes its timer
+   * (`Nats-Schedule-Next: purge`).
+   * @param timer its sequence in TIMERS
+   * @throws ConflictError when that timer is gone: it has fired, or somebody else has woken the job
+   */
+  async wake(kind: WorkKind, job: JobRequest, timer: number): Promise<void> {
+    const { priority, type, id, payload } = job;
+    const address = { kind, priority, type, id };
+    const timerSubject = this.#subjects.timer('waiting', address);
+    await this.#logs.timers.append({
+      subject: this.#subjects.due(address),
+      data: encodePayload(payload),
+      headers: [
+        ...optionHeaders(job),
+        [Header.CREATED_AT, job.createdAt],
+        [Header.WOKEN, '1'],
+        [Header.SCHEDULER, timerSubject],
+        [Header.SCHEDULE_NEXT, 'purge'],
+      ],
+      expect: { filter: timerSubject, lastSeq: timer },
     });
   }
 }

@@ -16,11 +16,18 @@ import {
   MAX_ACTIVITY_MESSAGES,
   MAX_HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
+  MAX_SIGNAL_BYTES,
 } from '../../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import { activityFilter } from '../../wire/activity.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
+import {
+  childrenFilter,
+  endFilter,
+  MAX_SIGNALS_OF_A_NAME,
+  signalFilter,
+} from '../../wire/signal-subjects.js';
 import { ANY, type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { tagFilters } from '../../wire/tag-subjects.js';
 
@@ -194,6 +201,29 @@ function activityStream(subjects: Subjects, options: TopologyOptions = {}): Want
     allow_direct: true,
     allow_atomic: true,
     allow_msg_ttl: true,
+  };
+}
+
+/** SIGNALS: what jobs wait for. */
+function signalsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    name: subjects.streamName('signals'),
+    description: 'Jetfleet: what jobs wait for: signals to them, and the ends of their children',
+    storage: StorageType.File,
+    num_replicas: options.replicas ?? 1,
+    retention: RetentionPolicy.Limits,
+    subjects: [signalFilter(subjects), endFilter(subjects), childrenFilter(subjects)],
+    // A sender hears that there are too many; none that was accepted is dropped.
+    discard: DiscardPolicy.New,
+    discard_new_per_subject: true,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_age: 0,
+    max_msgs_per_subject: MAX_SIGNALS_OF_A_NAME,
+    max_msg_size: MAX_SIGNAL_BYTES + MAX_HEADER_BYTES,
+    allow_direct: true,
+    allow_atomic: true,
+    allow_msg_ttl: false,
     allow_rollup_hdrs: false,
   };
 }
@@ -213,6 +243,8 @@ export function extraStream(
       return limitsStream(subjects, options);
     case 'activity':
       return activityStream(subjects, options);
+    case 'signals':
+      return signalsStream(subjects, options);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
+import type { ConsumerConfig, ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import { millis } from '@nats-io/transport-node';
 import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
@@ -45,10 +45,20 @@ export class Topology {
     return new TopologySetup(this.#jsm, this.#subjects, options, this.pauses, creates).runExtra(kinds);
   }
 
-  /** Whether a stream of those has been made. */
   async hasExtra(kind: ExtraKind): Promise<boolean> {
+    const info = () => this.#jsm.streams.info(this.#subjects.streamName(kind));
+    return (await unlessMissing([STREAM_NOT_FOUND], info)) !== undefined;
+  }
+
+  /** Creates a consumer of such a stream where it is missing. */
+  async ensureExtraConsumer(
+    kind: ExtraKind,
+    config: Partial<ConsumerConfig> & { durable_name: string },
+  ): Promise<void> {
     const stream = this.#subjects.streamName(kind);
-    return (await unlessMissing([STREAM_NOT_FOUND], () => this.#jsm.streams.info(stream))) !== undefined;
+    const name = config.durable_name;
+    const have = await unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
+    if (!have) await this.#jsm.consumers.add(stream, config);
   }
 
   /**
@@ -131,12 +141,20 @@ export class Topology {
    * The sequence of the last message on a filter, 0 for none, as the stream's leader has it: a direct read may be answered
    * by a replica that is behind.
    */
-  async lastSequence(kind: StreamKind, filter: string): Promise<number> {
+  async lastSequence(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
+    return (await this.lastMessage(kind, filter))?.seq ?? 0;
+  }
+
+  /** The last message on a filter, as the leader has it. */
+  async lastMessage(
+    kind: StreamKind | ExtraKind,
+    filter: string,
+  ): Promise<{ subject: string; seq: number; data: Uint8Array } | undefined> {
     const stream = this.#subjects.streamName(kind);
     const message = await unlessMissing(MESSAGE_GONE, () =>
       this.#jsm.streams.getMessage(stream, { last_by_subj: filter }),
     );
-    return message?.seq ?? 0;
+    return message ?? undefined;
   }
 
   /** Removes one message; one that is gone already is a success. */

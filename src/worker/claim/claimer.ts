@@ -11,15 +11,16 @@ import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
 import { withTagsOfType } from '../../queue/tags-of-type.js';
 import { type Transition, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
+import { Header } from '../../wire/headers.js';
 import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import {
+  beginWait,
   factsOf,
   followThrough,
   isUnwritable,
   noteTags,
   publishFollowUps,
-  setJobTimer,
   writeEvent,
 } from '../outcome/job-writes.js';
 import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
@@ -149,7 +150,8 @@ export class Claimer {
     const { logger } = this.#services;
     const redelivered = delivery.deliveryCount > 1;
     const { nowMs } = factsOf(this.#services, delivery);
-    const decision = decideClaim({ seq: delivery.seq, redelivered, last, nowMs });
+    const woken = isFromTimers(delivery) && delivery.headers.get(Header.WOKEN) !== '';
+    const decision = decideClaim({ seq: delivery.seq, redelivered, woken, last, nowMs });
     switch (decision.kind) {
       case 'claim':
         if (!last?.record && isTick(candidate) && !(await this.#ticks.admits(candidate, last?.seq ?? 0)))
@@ -272,7 +274,7 @@ export class Claimer {
     const ageMs = nowMs - Date.parse(record.updatedAt);
     const kept = { ...record, updatedAt: new Date(nowMs).toISOString() };
     if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
-    await setJobTimer(this.#services, record, job.address.kind);
+    await beginWait(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
   }

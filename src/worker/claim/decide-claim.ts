@@ -7,6 +7,8 @@ export interface ClaimInput {
   seq: number;
   /** Whether the message was handed out before: then its earlier holder has fallen silent, or let go of it. */
   redelivered: boolean;
+  /** Whether the message says that what the job waits for has come. Defaults to false. */
+  woken?: boolean;
   /** The job's last event, if it has any; without a record when only a foreign producer wrote there. */
   last: { record?: JobRecord; seq: number } | undefined;
   nowMs: number;
@@ -33,7 +35,7 @@ export function claimOfNew(nowMs: number): ClaimEvent {
   return { type: 'CLAIM', now: new Date(nowMs).toISOString() };
 }
 
-export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): ClaimDecision {
+export function decideClaim({ seq, redelivered, woken = false, last, nowMs }: ClaimInput): ClaimDecision {
   const now = new Date(nowMs).toISOString();
   const { record, seq: lastSeq } = last ?? { seq: 0 };
   if (!record) return { kind: 'claim', event: claimOfNew(nowMs), lastSeq };
@@ -47,7 +49,8 @@ export function decideClaim({ seq, redelivered, last, nowMs }: ClaimInput): Clai
     case 'retrying':
     case 'waiting': {
       // The message that led here was not acknowledged: its worker died before the timer was surely set.
-      if (own || !isDue(record, nowMs)) return { kind: 'rearm', record, lastSeq };
+      const isWoken = woken && record.state === 'waiting';
+      if (own || !(isWoken || isDue(record, nowMs))) return { kind: 'rearm', record, lastSeq };
       const type = record.state === 'waiting' ? 'RESUME' : 'CLAIM';
       return { kind: 'claim', event: { type, now }, lastSeq };
     }

@@ -10,6 +10,8 @@ import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
 import { addFollowUp, assertFree } from '../../queue/job-add.js';
 import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
 import { releaseKey } from '../../queue/unique/release-key.js';
+import { isAwaiting, settleWaits } from '../../queue/waiting/settle-waits.js';
+import { lookOnceMore } from '../../queue/waiting/wake.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { WorkerServices } from '../worker-services.js';
 
@@ -55,7 +57,7 @@ export function followThrough(
   record: JobRecord,
   kind: WorkKind,
 ): Promise<void> | undefined {
-  const isBare = !record.next && !record.unique && !record.tags;
+  const isBare = !record.next && !record.unique && !record.tags && !isAwaiting(record);
   const isAll = isTerminal(record.status) && isBare && !services.onFailpoint;
   return isAll ? undefined : followInSteps(services, record, kind);
 }
@@ -64,11 +66,12 @@ async function followInSteps(services: WorkerServices, record: JobRecord, kind: 
   const { onFailpoint } = services;
   if (isTerminal(record.status)) {
     if (onFailpoint) await onFailpoint('finish.written', record.id);
-    if (record.next || record.unique || record.tags) await publishFollowUps(services, record);
+    const hasMore = record.next || record.unique || record.tags || isAwaiting(record);
+    if (hasMore) await publishFollowUps(services, record);
     if (onFailpoint) await onFailpoint('finish.followed', record.id);
   } else {
     if (onFailpoint) await onFailpoint('retry.written', record.id);
-    await setJobTimer(services, record, kind);
+    await beginWait(services, record, kind);
     if (onFailpoint) await onFailpoint('retry.timer-set', record.id);
   }
 }
@@ -90,6 +93,7 @@ export async function publishFollowUps({ broker, logger }: WorkerServices, recor
   if (record.tags) await settleTags(broker, logger, record);
   if (record.unique) await releaseKey(broker, record);
   await Promise.all(followUpRequests(record).map(publish));
+  if (isAwaiting(record)) await persistently(logger, () => settleWaits(broker, record));
 }
 
 /**
@@ -138,13 +142,24 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   return true;
 }
 
-/** One that waits longer than half of what EVENTS keeps comes back early, so that its record is written again before it expires. */
+/** Sets the timer of a job that is to wait. What wakes it may have come before its record was written, so that nobody has woken it. */
+export async function beginWait(services: WorkerServices, record: JobRecord, kind: WorkKind): Promise<void> {
+  const timer = await setJobTimer(services, record, kind);
+  if (!record.waitsFor) return;
+  await services.onFailpoint?.('wait.timer-set', record.id);
+  await persistently(services.logger, () => lookOnceMore(services.broker, record, timer));
+}
+
+/**
+ * One that waits longer than half of what EVENTS keeps comes back early, so that its record is written again before it expires.
+ * @returns the sequence of the timer
+ */
 export async function setJobTimer(
   services: WorkerServices,
   record: JobRecord,
   kind: WorkKind,
-): Promise<void> {
+): Promise<number> {
   const due = Date.parse(record.nextRunAt ?? record.updatedAt);
   const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
-  await persistently(services.logger, () => services.broker.jobs.setTimer(kind, record, at));
+  return persistently(services.logger, () => services.broker.jobs.setTimer(kind, record, at));
 }

@@ -9,6 +9,7 @@ import {
 } from '../../../machines/index.js';
 import { type AbortReason, JetfleetError, JobAborted } from '../../jobs/errors.js';
 import { thrownError } from '../../jobs/job-error.js';
+import type { JobRecord } from '../../jobs/job-record.js';
 import { type JobOutcome, toOutcome } from '../../jobs/outcome.js';
 import type { JobState } from '../../jobs/vocabulary.js';
 import type { Transition } from '../../queue/transition-record.js';
@@ -16,6 +17,7 @@ import { guardedSignal } from '../../telemetry/guarded-signal.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { JobHandler } from '../job-handler.js';
 import { JobReports } from '../reports/job-reports.js';
+import { JobWaits } from '../waiting/job-waits.js';
 import type { WorkerServices } from '../worker-services.js';
 import { ChartPromises } from './chart-promises.js';
 import { endedAttempt, HandlerContext, type RunningJob } from './handler-context.js';
@@ -55,16 +57,28 @@ export class Attempt {
   #onOver: (() => void) | undefined;
   /** What its handler has reported, if it has. */
   reports: JobReports | undefined;
+  #waits: JobWaits | undefined;
 
   constructor(services: WorkerServices, claimed: ClaimedJob, job: AttemptedJob) {
     this.#services = services;
     this.#claimed = claimed;
     this.#job = job;
-    this.context = new HandlerContext(claimed.record, claimed.payload, job, () => this.#openReports());
+    this.context = new HandlerContext(
+      claimed.record,
+      claimed.payload,
+      job,
+      () => this.#openReports(),
+      () => this.waits,
+    );
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  get waits(): JobWaits {
+    this.#waits ??= new JobWaits(this.#services, this.#job);
+    return this.#waits;
   }
 
   get #abort(): AbortController {
@@ -103,8 +117,16 @@ export class Attempt {
       if (run.kind === 'function') {
         const { handler } = run;
         const { hooks } = this.#services;
-        if (hooks.isAround) return hooks.wrap(this.context, () => this.#begun(handler)).then(toOutcome);
-        return Promise.resolve(handler(this.context)).then(toOutcome);
+        const running = hooks.isAround
+          ? hooks.wrap(this.context, () => this.#begun(handler))
+          : Promise.resolve(handler(this.context));
+        return running.then(
+          (returned) => this.#ended(() => toOutcome(returned)),
+          (error) =>
+            this.#ended(() => {
+              throw error;
+            }),
+        );
       }
       throw new JetfleetError('JETFLEET_LEASE_LOST', 'a chart runs in its own actor');
     } catch (error) {
@@ -130,6 +152,15 @@ export class Attempt {
   async #begun(handler: JobHandler): Promise<unknown> {
     this.assertUnderWay();
     return handler(this.context);
+  }
+
+  #ended(outcome: () => JobOutcome): JobOutcome | Promise<JobOutcome> {
+    return this.#waits ? this.#waits.outcome(outcome) : outcome();
+  }
+
+  /** The record of the outcome, with what the handler waits for. */
+  noted(record: JobRecord): JobRecord {
+    return this.#waits ? this.#waits.noted(record) : record;
   }
 
   /** Sees the handler to its end without an actor. */

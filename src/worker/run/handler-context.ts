@@ -1,10 +1,12 @@
 import { copyJson } from '../../jobs/copy-json.js';
 import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import type { SignalOptions } from '../../jobs/signals.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { JobContext } from '../job-handler.js';
 import type { LeaseKeeper } from '../lease/lease-keeper.js';
 import type { JobReports } from '../reports/job-reports.js';
+import type { JobWaits } from '../waiting/job-waits.js';
 
 /** What changes while a job runs. */
 export interface RunningJob {
@@ -28,10 +30,17 @@ export class HandlerContext implements JobContext {
   readonly payload: unknown;
   readonly #run: RunningJob;
   readonly #reports: ReportsOf;
+  readonly #waits: () => JobWaits;
   /** What the handler was shown last, and the copy of it: a change of the handler's must not get into the record. */
   #shown: { record?: JobRecord; copy?: JobRecord } = NOTHING;
 
-  constructor(record: JobRecord, payload: unknown, run: RunningJob, reports: ReportsOf) {
+  constructor(
+    record: JobRecord,
+    payload: unknown,
+    run: RunningJob,
+    reports: ReportsOf,
+    waits: () => JobWaits,
+  ) {
     this.id = record.id;
     this.type = record.type;
     this.priority = record.priority;
@@ -40,6 +49,7 @@ export class HandlerContext implements JobContext {
     this.payload = payload;
     this.#run = run;
     this.#reports = reports;
+    this.#waits = waits;
   }
 
   /** Bound, since a handler may take it out of its context. */
@@ -70,6 +80,12 @@ export class HandlerContext implements JobContext {
 
   get extendLease(): JobContext['extendLease'] {
     return (ms) => this.#run.leases.extendFor(ms);
+  }
+
+  /** Bound, as all that a handler may call. */
+  get waitForSignal(): JobContext['waitForSignal'] {
+    return ((name: string, options?: SignalOptions) =>
+      this.#waits().signal(name, options)) as JobContext['waitForSignal'];
   }
 
   get signal(): AbortSignal {

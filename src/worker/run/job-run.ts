@@ -218,7 +218,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const { retry } = this.#claimed.handler;
     const facts = factsOf(this.#services, this.#delivery);
     const { known } = this.#services.broker;
-    const outcome = outcomeRecord(known, this.#current, state, transition, retry, facts);
+    const ended = outcomeRecord(known, this.#current, state, transition, retry, facts);
+    const outcome = this.#attempt.noted(ended);
     const asked = transition.outcome?.kind === 'completed' ? (transition.outcome.next?.length ?? 0) : 0;
     if (asked === 0 || outcome.state !== 'completed') return this.#reported(outcome);
     return assertNextFree(this.#services, outcome, asked).then(

@@ -1,0 +1,54 @@
+/**
+ * How a waiting job is woken before it is due: by one write, which brings its message back and removes its timer.
+ *
+ * A signal and the timer of the wait are written by two processes that do not know of each other. Each writes first and reads
+ * then, both as the leaders of the streams have it, so at least one of them sees the other's write.
+ */
+import type { Broker } from '../../broker/broker.js';
+import { ConflictError } from '../../jobs/errors.js';
+import type { JobRecord } from '../../jobs/job-record.js';
+import type { WaitsFor } from '../../jobs/signals.js';
+import { isGroupComplete } from './child-ends.js';
+import { leaderEvent } from './leader-event.js';
+
+/**
+ * Wakes a job if it waits for what has come. One that has no timer yet has just begun to wait: whoever sets its timer looks then.
+ * @returns its record, if it has any
+ */
+export async function wakeFor(
+  broker: Broker,
+  id: string,
+  hasCome: (waitsFor: WaitsFor) => boolean,
+): Promise<JobRecord | undefined> {
+  const record = (await leaderEvent(broker, id))?.record;
+  if (record?.state !== 'waiting' || !record.waitsFor || !hasCome(record.waitsFor)) return record;
+  const timer = await broker.topology.lastMessage('timers', waitingTimer(broker, record));
+  if (timer) await wake(broker, record, timer.seq);
+  return record;
+}
+
+/** Wakes a job that has begun to wait, if what it waits for came before its timer was set. @param timer the sequence of that */
+export async function lookOnceMore(broker: Broker, waiting: JobRecord, timer: number): Promise<void> {
+  if (waiting.waitsFor && (await hasAnyCome(broker, waiting.id, waiting.waitsFor)))
+    await wake(broker, waiting, timer);
+}
+
+function waitingTimer({ subjects }: Broker, { id, type, priority }: JobRecord): string {
+  return subjects.timer('waiting', { kind: subjects.workKindOf(type), priority, type, id });
+}
+
+/** Each timer wakes its job once: another one has been faster where it is gone. */
+async function wake(broker: Broker, record: JobRecord, timer: number): Promise<void> {
+  try {
+    await broker.jobs.wake(broker.subjects.workKindOf(record.type), record, timer);
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+  }
+}
+
+async function hasAnyCome(broker: Broker, jobId: string, waitsFor: WaitsFor): Promise<boolean> {
+  for (const { name, after } of waitsFor.signals ?? [])
+    if ((await broker.signals.lastSignal({ jobId, name })) > after) return true;
+  for (const group of waitsFor.groups ?? []) if (await isGroupComplete(broker, jobId, group)) return true;
+  return false;
+}
