@@ -25,6 +25,7 @@ import { type EventFeed, feedEvents } from './consume/event-feed.js';
 import type { EventFilter, EventOptions } from './consume/event-options.js';
 import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import { type ExtraStream, ExtraStreams, openLog } from './extra-streams.js';
+import type { LastEvent } from './last-event.js';
 import type { CommitLog } from './publish/commit-log.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
@@ -42,6 +43,8 @@ import { assertServer } from './topology/server-check.js';
 import type { TopologyOptions } from './topology/stream-config.js';
 import { Topology } from './topology/topology.js';
 import type { UniqueKeys } from './unique-keys.js';
+
+export type { LastEvent };
 
 export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** An open connection to use instead of opening one; it is left open on close. */
@@ -68,13 +71,6 @@ const MAX_REFUSED = 50;
 const FLUSH_MS = 2_000;
 /** How much of a close is kept for what leaves last. */
 const LAST_FLUSH_MS = 500;
-
-/** A job's last event: its record, and the sequence that fences the next transition. */
-export interface LastEvent {
-  /** Absent when a stranger wrote on the job's subjects and nobody else did. */
-  record?: JobRecord;
-  seq: number;
-}
 
 /** Everything Jetfleet asks of NATS. Queue and worker speak to it in jobs and records, never in messages. */
 export class Broker {

@@ -141,7 +141,7 @@ export class Topology {
    * The sequence of the last message on a filter, 0 for none, as the stream's leader has it: a direct read may be answered
    * by a replica that is behind.
    */
-  async lastSequence(kind: 'jobs' | 'webhooks' | 'events', filter: string): Promise<number> {
+  async lastSequence(kind: StreamKind, filter: string): Promise<number> {
     return (await this.lastMessage(kind, filter))?.seq ?? 0;
   }
 
