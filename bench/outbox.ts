@@ -11,13 +11,13 @@ import { startNats } from './servers/nats.js';
 import { startPostgres } from './servers/postgres.js';
 
 interface Pool {
-  query(text: string, values?: unknown[]): Promise<{ rows: { count: string }[] }>;
+  query(text: string, values?: unknown[]): Promise<unknown>;
   end(): Promise<void>;
 }
 
 const ROWS = Number(process.argv[2] ?? 50_000);
 /** Rows of one transaction. */
-const TOGETHER = 10;
+const TOGETHER = 50;
 const PRODUCERS = 8;
 
 const driver = 'pg';
@@ -44,8 +44,8 @@ async function insertAll(rows: number): Promise<void> {
   await Promise.all(Array.from({ length: PRODUCERS }, produce));
 }
 
-async function empty(): Promise<void> {
-  while ((await pool.query('SELECT count(*) FROM jetfleet_outbox')).rows[0]?.count !== '0') await delay(20);
+async function published(rows: number): Promise<void> {
+  while (relay.stats.published < rows) await delay(5);
 }
 
 /** Rows a second. */
@@ -55,16 +55,16 @@ async function rate(rows: number, work: () => Promise<void>): Promise<number> {
   return Math.round((rows * 1000) / (performance.now() - begun));
 }
 
+const relay = new OutboxRelay(queue, { databaseUrl });
 await setupOutbox({ databaseUrl });
 const inserted = await rate(ROWS, () => insertAll(ROWS));
-const relay = new OutboxRelay(queue, { databaseUrl });
 const backlog = await rate(ROWS, async () => {
   await relay.start();
-  await empty();
+  await published(ROWS);
 });
 const both = await rate(ROWS, async () => {
   await insertAll(ROWS);
-  await empty();
+  await published(2 * ROWS);
 });
 await relay.stop();
 const { pendingJobs } = await queue.getStats();

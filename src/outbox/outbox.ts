@@ -115,7 +115,8 @@ export class Outbox {
     const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
     const checked = checkJob(this.#known, type, payload, priority, options, Date.now());
     if (definition) await assertPayloadOf(definition, checked.body);
-    const { id: jobId, delayMs, runAt, ...others } = options;
+    const { id: jobId, delayMs, runAt, ...given } = options;
+    const others = { ...given, ...keptToOne(given, definition, checked.unique?.key) };
     assertStorable(others);
     const id = randomUUID();
     const row = {
@@ -131,6 +132,21 @@ export class Outbox {
     };
     return { id: jobId ?? id, row: JSON.stringify(row) };
   }
+}
+
+/** What keeps the job to one, with its key as a text: the relay has no function that makes it. */
+function keptToOne(
+  given: JobOptions,
+  definition: JobDefinition | undefined,
+  key: string | undefined,
+): JobOptions {
+  if (key === undefined) return {};
+  const isGiven = given.unique !== undefined || given.debounce !== undefined;
+  const { unique, debounce } = isGiven ? given : (definition ?? {});
+  return {
+    ...(unique && { unique: { ...unique, key } }),
+    ...(debounce && { debounce: { ...debounce, key } }),
+  };
 }
 
 /** A function among the options cannot be kept in a row. @throws ValidationError `JETFLEET_OPTION_INVALID` */

@@ -164,6 +164,29 @@ test('a wrong job is refused before anything is sent to the database', async () 
   expect(await at.rows()).toEqual([]);
 });
 
+test('a job with a unique key is one job, also where a function makes the key', async () => {
+  const at = await bench();
+  const nightly = defineJob({
+    type: 'nightly',
+    payload: z.strictObject({ day: z.string() }),
+    unique: { key: ({ day }) => day },
+  });
+  const first = await at.outbox.add(at.client, nightly, { day: 'mon' });
+  await at.outbox.add(at.client, nightly, { day: 'mon' });
+  await at.outbox.addJob(at.client, 'report', { day: 'mon' }, 'normal', {
+    unique: { key: ({ day }) => day, onConflict: 'reject' },
+  });
+  await at.outbox.addJob(at.client, 'report', { day: 'mon' }, 'normal', {
+    unique: { key: 'mon', onConflict: 'reject' },
+  });
+  const relay = await at.relay();
+  await expect.poll(() => relay.stats).toMatchObject({ published: 3, alreadyThere: 1, setAside: 1 });
+  expect(await at.rows()).toMatchObject([{ error_code: 'JETFLEET_UNIQUE_TAKEN' }]);
+  const stored = await at.stored();
+  expect(stored.map(({ payload }) => payload)).toEqual([{ day: 'mon' }, { day: 'mon' }]);
+  expect(stored.map(({ id }) => id)).toContain(first);
+});
+
 test('the table itself refuses what can never be a job', async () => {
   const { client, table } = await bench();
   const insert = (columns: string, values: string) =>

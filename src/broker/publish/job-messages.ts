@@ -10,6 +10,7 @@ import type { DirectRead, StoredMessage } from '../read/direct-read.js';
 import type { TagIndex } from '../tag-index.js';
 import type { CommitLog } from './commit-log.js';
 import { type Appended, headerLines } from './commit-options.js';
+import { fireTimer } from './fire-timer.js';
 
 /** A job that starts at once, whose id was made for it. */
 export interface NewJobMessage {
@@ -168,6 +169,14 @@ export class JobMessages {
       data,
       headers: [...kept, [Header.SCHEDULER, subject], [Header.SCHEDULE_NEXT, 'purge']],
     });
+  }
+
+  /**
+   * Has a timer fire now, as the server does when it is due.
+   * @throws ConflictError when it was set anew, removed or fired meanwhile
+   */
+  async fireTimer(timer: StoredMessage): Promise<void> {
+    await fireTimer(this.#logs.timers, timer);
   }
 
   /**

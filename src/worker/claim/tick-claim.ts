@@ -99,7 +99,8 @@ export class TickClaim {
       },
       isLastActive,
       record,
-      nowMs: factsOf(this.#services, delivery).nowMs,
+      // By the broker's own clock, which says when the tick was stored.
+      nowMs: factsOf(this.#services, delivery).nowMs - broker.clock.aheadMs,
     });
   }
 
