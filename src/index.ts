@@ -26,6 +26,7 @@ export {
 } from './instances/schemas.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';
 export { type BuiltInPayloads, JobQueueService, JobType } from './jetfleet.js';
+export type { DeadLetterCause, DeadLetterCauses } from './jobs/dead-letter-causes.js';
 export {
   type AddOptions,
   defineJob,
@@ -76,8 +77,13 @@ export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
 export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
 export type { ReportedProgress, StreamedChunk } from './queue/activity/streams.js';
+export type {
+  DeadLetterFilter,
+  DeadLetterFilter as RedriveFilter,
+} from './queue/dead-letters/dead-letter-filter.js';
+export type { DeadLetters, RetryAllOptions } from './queue/dead-letters/dead-letters.js';
 export type { Added } from './queue/job-add.js';
-export type { ProgressOptions, RedriveFilter } from './queue/job-redrive.js';
+export type { ProgressOptions, RetryOptions } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { DrainOptions } from './queue/pause/drain-jobs.js';

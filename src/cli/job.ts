@@ -5,7 +5,7 @@ import { shownJob } from '../jobs/shown-job.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { usageError } from './exit-code.js';
-import { jobAddCommand } from './job-add.js';
+import { jobAddCommand, parseJson, readPayload } from './job-add.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { jobSignalCommand } from './job-signal.js';
 import { LIST_HEADING, listRow, printJob, stateOf } from './job-text.js';
@@ -133,6 +133,8 @@ function cleanupCommand(job: Command): void {
 }
 
 interface RetryOptions extends GlobalOptions {
+  data?: string;
+  dataFile?: string;
   all?: boolean;
   type?: string;
   since?: Date;
@@ -143,28 +145,52 @@ function retryCommand(job: Command): void {
     .command('retry')
     .description('run a FAILED job again, with a fresh count of attempts; or all of them')
     .argument('[id]', 'the id of the job', parseId)
-    .option('--all', 'every FAILED job that the filters let through')
+    .option('--data <json>', 'run it with this payload instead')
+    .option('--data-file <file>', 'as --data, from a file')
+    .option(
+      '--all',
+      'every FAILED job that the filters let through, but cancelled ones; see also dead-letters',
+    )
     .option('--type <type>', 'with --all: only this job type', parseType)
     .option('--since <time>', 'with --all: only those that failed since; 2h, or an ISO 8601 time', parseSince)
     .action(async (id: string | undefined) => {
       const options = command.optsWithGlobals<RetryOptions>();
       checkUse(id, options);
       await using queue = openExisting(options);
-      if (id !== undefined) return printJob(await queue.retry(id), options, stateLine);
+      if (id !== undefined) {
+        const payload = hasPayload(options)
+          ? parseJson(
+              await readPayload(undefined, defined({ data: options.data, dataFile: options.dataFile })),
+            )
+          : undefined;
+        return printJob(await queue.retry(id, defined({ payload })), options, stateLine);
+      }
       const filter = defined({ type: options.type, since: options.since });
       const ids = await queue.retryAll(filter, { onProgress: noteProgress('jobs run again') });
       if (options.json) return printJson({ retried: ids });
       for (const each of ids) print(each);
       note(`${ids.length} jobs run again`);
     });
-  withExamples(command, 'job retry order-42', 'job retry --all --type create_instance --since 2h');
+  withExamples(
+    command,
+    'job retry order-42',
+    'job retry order-42 --data-file mended.json',
+    'job retry --all --type create_instance --since 2h',
+  );
 }
 
 function stateLine(record: JobRecord): string {
   return `${record.id}  ${stateOf(record)}`;
 }
 
-function checkUse(id: string | undefined, { all, type, since }: RetryOptions): void {
+function hasPayload({ data, dataFile }: RetryOptions): boolean {
+  return data !== undefined || dataFile !== undefined;
+}
+
+function checkUse(id: string | undefined, options: RetryOptions): void {
+  const { all, type, since } = options;
+  if (id === undefined && hasPayload(options))
+    throw usageError('--data and --data-file need the id of one job');
   if (id === undefined && !all) throw usageError('name the job to retry, or --all');
   if (id !== undefined && (all || type || since)) {
     throw usageError('--all, --type and --since do not go with the id of one job');

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../telemetry/version.js';
+import { deadLettersCommand } from './dead-letters.js';
 import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
 import { doctorCommand } from './doctor.js';
@@ -59,6 +60,7 @@ export function buildProgram(): Command {
     workerCommand,
     serverCommand,
     jobCommand,
+    deadLettersCommand,
     scheduleCommand,
     pauseCommands,
     statsCommand,

@@ -81,6 +81,13 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** Jobs a second. */
+export function parseRate(text: string): number {
+  const rate = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && rate >= 0.001 && rate <= 10_000) return rate;
+  throw new InvalidArgumentError('It must be a number of jobs a second, from 0.001 to 10000.');
+}
+
 /** For an option that may be given several times. */
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, text];

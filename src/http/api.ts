@@ -15,6 +15,7 @@ import { Metrics } from './metrics.js';
 import { problemOf, problemResponse } from './problem.js';
 import { addRoute, type Routes } from './route.js';
 import { bulkRoutes } from './routes/bulk.js';
+import { deadLetterRoutes } from './routes/dead-letters.js';
 import { healthRoutes, Readiness } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
 import { liveRoutes } from './routes/live.js';
@@ -100,6 +101,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   bulkRoutes(routes);
   signalRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
+  deadLetterRoutes(routes);
   pauseRoutes(routes);
   scheduleRoutes(routes);
   workerRoutes(routes);

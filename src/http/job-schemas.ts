@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { isCauseId } from '../jobs/cause.js';
 import { isJobId } from '../jobs/job-id.js';
 import {
   MAX_DELAY_MS,
@@ -30,6 +31,11 @@ export const tagSchema = z
   .string()
   .refine((tag) => isTag(tag), `must be 1 to ${MAX_TAG_LENGTH} of A-Z a-z 0-9 _ . : / @ + # = -`)
   .openapi({ example: 'tenant:acme' });
+
+export const causeSchema = z
+  .string()
+  .refine((id) => isCauseId(id), 'must be the id of a cause: ten digits of 0-9 a-f')
+  .openapi({ description: 'The id of a cause of dead letters', example: '3f9a2c71b0' });
 
 export const pageQuery = {
   order: z.enum(['newest', 'oldest']).default('newest'),
@@ -117,6 +123,7 @@ export const jobRecordSchema = z
           finishedAt: z.string().optional(),
           code: z.string().optional(),
           message: z.string().optional(),
+          edited: z.literal(true).optional(),
         }),
       )
       .optional(),

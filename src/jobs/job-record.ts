@@ -22,6 +22,8 @@ export interface PastFailure {
   finishedAt?: string;
   code?: string;
   message?: string;
+  /** It was given another payload after that. */
+  edited?: true;
 }
 
 /**

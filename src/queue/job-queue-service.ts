@@ -15,6 +15,8 @@ import { assertObject, assertOptions, checkText } from '../jobs/options.js';
 import type { Schedule, ScheduleOptions } from '../jobs/schedule.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import type { Pause } from '../wire/pauses.js';
+import type { DeadLetterFilter } from './dead-letters/dead-letter-filter.js';
+import { DeadLetters, type RetryAllOptions } from './dead-letters/dead-letters.js';
 import type { Added, AddedJob } from './job-add.js';
 import { addChecked } from './job-add-checked.js';
 import { addEach, checkEach, type SourcedJob, type SourcedOutcome } from './job-add-each.js';
@@ -25,10 +27,9 @@ import { JobReader } from './job-reader.js';
 import {
   PROGRESS_OPTIONS,
   type ProgressOptions,
-  REDRIVE_FILTER,
-  type RedriveFilter,
+  RETRY_OPTIONS,
+  type RetryOptions,
   redriveJob,
-  redriveJobs,
   rerunJob,
 } from './job-redrive.js';
 import { checkJob, setTimes } from './job-request.js';
@@ -136,6 +137,12 @@ export class JobQueueService extends JobReader {
 
   /** The recurring jobs: `list`, `get`, `pause`, `resume`, `runNow`, `delete`. */
   readonly schedules = new Schedules((work) => this.use(work));
+  /** Jobs that have failed by nobody's wish: their causes; retried or deleted by filter. */
+  readonly deadLetters = new DeadLetters({
+    use: (work) => this.use(work),
+    ownersToKeep: this.ownersToKeep,
+    teller: (options) => this.#teller(options),
+  });
 
   /**
    * Has a job run again and again, by a schedule that the broker keeps and fires. Each run is a job of its own. A second call with the
@@ -255,23 +262,18 @@ export class JobQueueService extends JobReader {
    * Runs a FAILED job again, with its attempts counted from 1. Its record keeps what went wrong before in `failures`.
    * @returns the PENDING record
    * @throws JetfleetError `JETFLEET_NOT_FOUND`, `JETFLEET_VERSION_MISMATCH`; ConflictError when the job is not FAILED, or
-   *   its body could not be read
+   *   its body could not be read and there is no new payload
+   * @throws ValidationError `JETFLEET_PAYLOAD_*` for a new payload that does not fit; the job stays as it is then
    */
-  async retry(id: string, options: VersionOptions = {}): Promise<JobRecord> {
+  async retry(id: string, options: RetryOptions = {}): Promise<JobRecord> {
     assertJobId(id);
-    assertOptions('options', options, VERSION_OPTIONS);
+    assertOptions('options', options, RETRY_OPTIONS);
     return this.use((broker) => redriveJob(broker, id, options));
   }
 
-  /**
-   * Runs every FAILED job again that fits, oldest first.
-   * @returns the ids of those jobs
-   * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter that cannot be used
-   */
-  async retryAll(filter: RedriveFilter = {}, options: ProgressOptions = {}): Promise<string[]> {
-    assertOptions('filter', filter, REDRIVE_FILTER);
-    assertOptions('options', options, PROGRESS_OPTIONS);
-    return this.use((broker) => redriveJobs(broker, filter, this.#teller(options)));
+  /** As `deadLetters.retry`: runs every FAILED job again that fits and was not cancelled, oldest first. */
+  async retryAll(filter: DeadLetterFilter = {}, options: RetryAllOptions = {}): Promise<string[]> {
+    return this.deadLetters.retry(filter, options);
   }
 
   /**

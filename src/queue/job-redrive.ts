@@ -1,41 +1,38 @@
 import type { Broker } from '../broker/broker.js';
 import { forbiddenIn } from '../broker/connection/forbidden.js';
-import { ConflictError, invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
-import { excerptOf } from '../jobs/excerpt.js';
-import { checkFacts } from '../jobs/job-check.js';
+import { assertPayloadOf } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
+import { ConflictError, JetfleetError, ValidationError } from '../jobs/errors.js';
+import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { derivedId, generateJobId } from '../jobs/job-id.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { MAX_PAST_FAILURES } from '../jobs/limits.js';
-import { checkedTime } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
 import { encodePayload } from '../jobs/validation.js';
-import { isJobType, isTerminal } from '../jobs/vocabulary.js';
+import { isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
-import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
+import { type DeadLetterFilter, fittingDeadLetters } from './dead-letters/dead-letter-filter.js';
+import { type Pace, paceOf } from './dead-letters/pace.js';
+import { assertVersion, findJob, noSuchJob, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
 import { addUnique } from './unique/add-unique.js';
 import { reclaimKey } from './unique/reclaim-key.js';
 
-/** Which of the dead letters to take. */
-export interface RedriveFilter {
-  /** Defaults to all types. */
-  type?: string;
-  /** Only those that failed at this time or later. Defaults to all that are kept. */
-  since?: Date | string;
+/** How one job is run again. */
+export interface RetryOptions extends VersionOptions {
+  /** In the place of its payload. It is checked by the schema of the type, where this process knows its definition. */
+  payload?: unknown;
 }
 
-export const REDRIVE_FILTER: OptionNames<Required<RedriveFilter>> = { type: true, since: true };
+export const RETRY_OPTIONS: OptionNames<Required<RetryOptions>> = { ...VERSION_OPTIONS, payload: true };
 
 /**
  * Takes a FAILED job out of the dead letters: it is queued again with its attempts counted from 1, and keeps what
  * went wrong before in `failures`. What its first life rented is deleted by a job of its own, and never adopted.
  * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job is not FAILED, or has no payload to run
+ * @throws ValidationError `JETFLEET_PAYLOAD_*` for a new payload that does not fit; nothing is written then
  */
-export async function redriveJob(
-  broker: Broker,
-  id: string,
-  options: VersionOptions = {},
-): Promise<JobRecord> {
+export async function redriveJob(broker: Broker, id: string, options: RetryOptions = {}): Promise<JobRecord> {
   const { record, failure } = await queueAgain(broker, id, options);
   await broker.topology.deleteMessage('events', failure);
   return record;
@@ -71,7 +68,11 @@ interface Redriven {
   failure: number;
 }
 
-async function queueAgain(broker: Broker, id: string, options: VersionOptions = {}): Promise<Redriven> {
+async function queueAgain(
+  broker: Broker,
+  id: string,
+  { payload, ...options }: RetryOptions & Change = {},
+): Promise<Redriven> {
   const last = await broker.lastEvent(id);
   const before = last?.record ?? (await findJob(broker, id));
   if (!before) throw noSuchJob(id);
@@ -79,21 +80,47 @@ async function queueAgain(broker: Broker, id: string, options: VersionOptions = 
   if (before.status !== 'failed' || !last) {
     throw new ConflictError(`job ${id} is ${before.state}, and only a FAILED job can be retried`);
   }
-  return queueFailed(broker, before, last.seq);
+  const change = payload === undefined ? {} : { payload: await checkedNew(broker, before, payload) };
+  return queueFailed(broker, before, last.seq, { ...change, ...defined({ due: options.due }) });
+}
+
+/** What a job gets for its next life. */
+interface Change {
+  /** Checked. */
+  payload?: unknown;
+  /** When it may begin, instead of at once. */
+  due?: ReturnType<Pace>;
+}
+
+/** @throws ValidationError `JETFLEET_PAYLOAD_*` */
+async function checkedNew({ known }: Broker, { type }: JobRecord, payload: unknown): Promise<unknown> {
+  const definition = known.get(type);
+  const checked = checkPayload(type, payload, definition);
+  if (definition) await assertPayloadOf(definition, checked.body);
+  return checked.payload;
 }
 
 /** @throws ConflictError when the failure is not the job's last event, or there is no payload to run */
-async function queueFailed(broker: Broker, failed: JobRecord, failure: number): Promise<Redriven> {
-  if (failed.payload === null && UNREADABLE.test(failed.error?.code ?? '')) {
-    const why = `the body of job ${failed.id} could not be read, so there is nothing to run again`;
+async function queueFailed(
+  broker: Broker,
+  failed: JobRecord,
+  failure: number,
+  { payload, due }: Change = {},
+): Promise<Redriven> {
+  if (payload === undefined && failed.payload === null && UNREADABLE.test(failed.error?.code ?? '')) {
+    const why = `the body of job ${failed.id} could not be read, so there is nothing to run again; give it a new payload`;
     throw new ConflictError(why);
   }
-  const record = redrivenRecord(failed, broker.clock.now());
+  const record = redrivenRecord(failed, broker.clock.now(), { payload, due });
   checkFacts(requestOf(record));
   if (failed.unique) await reclaimKey(broker, failed, failure);
   await broker.appendEvent(record, failure);
   if (record.tags) await broker.tags.open([record]);
-  await broker.jobs.enqueueAgain(requestOf(record));
+  if (!due) await broker.jobs.enqueueAgain(requestOf(record));
+  else {
+    const kind = broker.subjects.workKindOf(record.type);
+    await broker.jobs.setTimer(kind, { ...requestOf(record), state: record.state }, due.timerMs);
+  }
   return { record, failure };
 }
 
@@ -110,24 +137,25 @@ const PAGE = 250;
 /** By how much a worker's estimate of the broker's clock may be ahead of the one here. */
 const CLOCKS_DIFFER_MS = 5_000;
 
-/** Redrives every dead letter that fits, oldest first; one that somebody else took meanwhile is passed over. */
+/**
+ * Redrives every dead letter that fits, oldest first; one that somebody else took meanwhile is passed over.
+ * @param rate jobs a second. Defaults to all at once
+ */
 export async function redriveJobs(
   broker: Broker,
-  filter: RedriveFilter = {},
+  filter: DeadLetterFilter = {},
   onProgress: (done: number) => void = () => {},
+  rate?: number,
 ): Promise<string[]> {
-  const sinceMs = timeOf(filter.since);
-  if (filter.type !== undefined && !isJobType(filter.type)) {
-    throw invalidOption(`type ${excerptOf(filter.type)} is not snake_case`);
-  }
   const { subjects, read } = broker;
   const redriven = new Set<string>();
   // What fails again while this runs belongs to the next call, and so does what fails long after its start.
   const endMs = broker.clock.now() + CLOCKS_DIFFER_MS;
-  const fits = ({ id, finishedAt = '' }: JobRecord) => {
-    const failedMs = Date.parse(finishedAt);
-    return failedMs >= sinceMs && failedMs <= endMs && !redriven.has(id);
-  };
+  const isWanted = fittingDeadLetters(filter);
+  const fits = (job: JobRecord) =>
+    isWanted(job) && Date.parse(job.finishedAt ?? '') <= endMs && !redriven.has(job.id);
+  const pace = await paceOf(broker, rate);
+  let taken = 0;
   const failures = subjects.event(filter.type ?? ANY, 'failed', ANY);
   for await (const page of read.pages(subjects.streamName('events'), failures, 1, PAGE)) {
     const fitting = page.flatMap((event) => {
@@ -135,7 +163,9 @@ export async function redriveJobs(
       return failed && fits(failed) ? [{ failed, seq: event.seq }] : [];
     });
     // Together their writes and removals wait for the disk as long as one of them.
-    const each = await Promise.all(fitting.map(({ failed, seq }) => queueUnlessMoved(broker, failed, seq)));
+    const each = await Promise.all(
+      fitting.map(({ failed, seq }) => queueUnlessMoved(broker, failed, seq, pace(taken++))),
+    );
     const queued = each.filter((one) => one !== undefined);
     for (const { record } of queued) redriven.add(record.id);
     await forgetFailures(broker, filter.type ?? ANY, queued);
@@ -149,15 +179,18 @@ async function queueUnlessMoved(
   broker: Broker,
   failed: JobRecord,
   seq: number,
+  due: ReturnType<Pace>,
 ): Promise<Redriven | undefined> {
+  const change = defined({ due });
   try {
-    return await queueFailed(broker, failed, seq);
+    return await queueFailed(broker, failed, seq, change);
   } catch (error) {
-    return error instanceof ConflictError ? queueAgain(broker, failed.id).catch(passOver) : passOver(error);
+    if (!(error instanceof ConflictError)) return passOver(error);
+    return queueAgain(broker, failed.id, change).catch(passOver);
   }
 }
 
-function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
+function redrivenRecord(before: JobRecord, nowMs: number, { payload, due }: Change): JobRecord {
   const { error, finishedAt, attempt, state } = before;
   // What belongs to the life that failed: its outcome, its progress, and what followed from it.
   const {
@@ -177,11 +210,14 @@ function redrivenRecord(before: JobRecord, nowMs: number): JobRecord {
     attempt,
     ...(finishedAt !== undefined && { finishedAt }),
     ...(error && { code: error.code, message: error.message }),
+    ...(payload !== undefined && { edited: true as const }),
   };
   return {
     ...kept,
+    ...(payload !== undefined && { payload }),
     status: 'pending',
-    state: 'queued',
+    state: due ? 'retrying' : 'queued',
+    ...(due && { nextRunAt: new Date(due.dueMs).toISOString() }),
     attempt: 0,
     updatedAt: new Date(nowMs).toISOString(),
     redrives: (before.redrives ?? 0) + 1,
@@ -223,8 +259,4 @@ function passOver(error: unknown): undefined {
   const isGone =
     JetfleetError.is(error, 'JETFLEET_NOT_FOUND') || JetfleetError.is(error, 'JETFLEET_UNIQUE_TAKEN');
   if (!isGone && !(error instanceof ConflictError) && !(error instanceof ValidationError)) throw error;
-}
-
-function timeOf(since: Date | string | undefined): number {
-  return since === undefined ? 0 : checkedTime('since', since);
 }

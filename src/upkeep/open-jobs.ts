@@ -82,9 +82,11 @@ export class OpenJobs {
     this.#next = seq + 1;
     const record = this.#broker.recordOf(message);
     if (!record) return;
-    const { id, type, state, redrives, updatedAt } = record;
+    const { id, type, state, attempt, redrives, updatedAt } = record;
     this.note(id, { record, seq });
-    if (state === 'queued' && redrives) this.#redrives.set(id, { id, type, seq, at: updatedAt });
+    // One that is retried at a pace waits for its timer first.
+    const isRedriven = redrives && (state === 'queued' || (state === 'retrying' && attempt === 0));
+    if (isRedriven) this.#redrives.set(id, { id, type, seq, at: updatedAt });
   }
 
   #trim(): void {

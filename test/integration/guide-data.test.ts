@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { JobQueueService, JobWorkerService } from '../../src/index.js';
+import { JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
 import { startNats } from '../support/nats.js';
 import { asFile, runFile, runShell, snippetsOf } from '../support/snippets.js';
 
@@ -62,4 +62,30 @@ test('the guide of finding jobs', async () => {
   ]);
   const { jobs } = await queue.getJobs({ tags: ['tenant:acme'], id: 'order-42' });
   expect(jobs).toMatchObject([{ id: 'order-42', status: 'pending' }]);
+});
+
+test('the guide of dead letters', async () => {
+  const guide = 'docs/guides/dead-letters.md';
+  await using queue = new JobQueueService({ servers: nats.url, namespace: 'dead' });
+  const worker = workerFor(queue);
+  worker.registerHandler('picky', {
+    handler: ({ payload }) => {
+      if ((payload as { ok?: boolean }).ok) return 'fine';
+      throw Object.assign(new NonRetryableError('not ok'), { code: 'NOT_OK' });
+    },
+  });
+  await worker.start();
+  for (const id of ['order-42', 'order-43']) {
+    await queue.addJob('picky', { id }, 'normal', { id });
+    await queue.ended(id);
+  }
+  const env = { JETFLEET_NAMESPACE: 'dead' };
+  expect(await printed(guide, env)).toEqual([['2 2 NOT_OK not ok', '2 run again, 20 a second']]);
+  await expect.poll(async () => (await queue.deadLetters.causes()).total).toBe(2);
+  const [out = ''] = await commands(guide, env);
+  expect(out).toMatch(/^CAUSE.*\n[0-9a-f]{10} +2 +picky .* NOT_OK: not ok$/m);
+  expect(out).toContain('order-42  pending·queued');
+  expect(out).toContain('order-43');
+  expect(out).toMatch(/^0 jobs removed$/m);
+  expect(await queue.ended('order-42')).toMatchObject({ state: 'completed', payload: { ok: true } });
 });

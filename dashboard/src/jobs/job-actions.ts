@@ -13,6 +13,8 @@ export interface JobFilter {
   until?: string;
   tags?: string[];
   errorCode?: string;
+  cause?: string;
+  deadLetters?: boolean;
 }
 
 export type BulkTarget = { ids: readonly string[] } | { filter: JobFilter };

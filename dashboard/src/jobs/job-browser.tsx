@@ -12,48 +12,60 @@ import { useSelection } from './selection.js';
 import { sinceOf } from './time-range.js';
 
 interface JobBrowserProps {
-  /** Shows FAILED jobs only, with their errors. */
+  /** Shows FAILED jobs only, but no cancelled ones, with their errors. */
   isDeadLetters?: boolean;
   /** What to say when there is nothing; it is told whether a filter is set. */
   empty(isFiltered: boolean): ComponentChildren;
 }
 
-const FILTERS = ['type', 'status', 'priority', 'id', 'tag', 'errorCode', 'state', 'since', 'until'] as const;
+const FILTERS = [
+  'cause',
+  'type',
+  'status',
+  'priority',
+  'id',
+  'tag',
+  'errorCode',
+  'state',
+  'since',
+  'until',
+] as const;
+
+const DEAD_LETTERS = { status: 'failed', deadLetters: 'true' };
 
 /** What the address asks for. */
-function queryOf({ query }: Place, status: string | undefined): JobListQuery {
+function queryOf({ query }: Place, isDeadLetters: boolean): JobListQuery {
   const found = FILTERS.flatMap((name) => {
     const value = query.get(name);
     return value ? [[name, value] as const] : [];
   });
   const since = sinceOf(query.get('range') ?? '');
-  return { ...Object.fromEntries(found), ...(since && { since }), ...(status && { status }) };
+  return { ...Object.fromEntries(found), ...(since && { since }), ...(isDeadLetters && DEAD_LETTERS) };
 }
 
 /** The filter of a page, as far as the server can act on all that match it; undefined where it cannot. */
-export function bulkFilterOf(place: Place, status?: string): JobFilter | undefined {
-  const { id, state, tag, ...filter } = queryOf(place, status);
+export function bulkFilterOf(place: Place, isDeadLetters: boolean): JobFilter | undefined {
+  const { id, state, tag, deadLetters, ...filter } = queryOf(place, isDeadLetters);
   if (id !== undefined || state !== undefined) return undefined;
-  return { ...filter, ...(tag && { tags: tag.split(',') }) };
+  return { ...filter, ...(tag && { tags: tag.split(',') }), ...(deadLetters && { deadLetters: true }) };
 }
 
 /** A filter, the jobs that it finds, and what can be done with them. */
 export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
   const place = usePlace();
-  const status = isDeadLetters ? 'failed' : undefined;
-  const query = useMemo(() => queryOf(place, status), [place.query.toString(), status]);
+  const query = useMemo(() => queryOf(place, isDeadLetters), [place.query.toString(), isDeadLetters]);
   const isOperator = useMay('operator');
   const [selected, list] = useSelectedList(query);
   const jobs = list.data?.jobs ?? [];
   const selection = isOperator ? selected : undefined;
-  const isFiltered = Object.keys(query).length > (isDeadLetters ? 1 : 0);
+  const isFiltered = Object.keys(query).length > (isDeadLetters ? Object.keys(DEAD_LETTERS).length : 0);
   return (
     <>
       <JobFilterBar place={place} hasStatus={!isDeadLetters} />
       <BulkBar
         jobs={jobs}
         selection={selected}
-        filter={bulkFilterOf(place, status)}
+        filter={bulkFilterOf(place, isDeadLetters)}
         hasMore={list.next !== undefined || list.previous !== undefined}
         onDone={list.reload}
       />

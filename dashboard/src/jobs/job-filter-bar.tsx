@@ -12,7 +12,19 @@ interface FilterBarProps {
 }
 
 const TYPING_MS = 250;
-const FILTERS = ['type', 'status', 'priority', 'id', 'tag', 'errorCode', 'range', 'since', 'until', 'state'];
+const FILTERS = [
+  'type',
+  'status',
+  'priority',
+  'id',
+  'tag',
+  'errorCode',
+  'cause',
+  'range',
+  'since',
+  'until',
+  'state',
+];
 
 /** The filter of a list of jobs; it lives in the address, so that a link shows the same. */
 export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {

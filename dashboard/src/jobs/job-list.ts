@@ -6,12 +6,13 @@ import type { JobFilter } from './job-actions.js';
 
 export const PAGE_SIZE = 50;
 
-export interface JobListQuery extends Omit<JobFilter, 'tags'> {
+export interface JobListQuery extends Omit<JobFilter, 'tags' | 'deadLetters'> {
   /** An id, or how it begins. */
   id?: string;
   state?: string;
   /** Tags that a job has all of, parted by commas. */
   tag?: string;
+  deadLetters?: string;
 }
 
 export interface JobList extends Resource<JobPage> {

@@ -1,4 +1,5 @@
 import { useMay } from '../api/session.js';
+import { Causes } from '../jobs/causes.js';
 import { bulk } from '../jobs/job-actions.js';
 import { bulkFilterOf, JobBrowser } from '../jobs/job-browser.js';
 import { usePlace } from '../router.js';
@@ -7,8 +8,8 @@ import { Empty, Page } from '../ui/page.js';
 
 export function DeadLettersPage() {
   const isOperator = useMay('operator');
-  const filter = bulkFilterOf(usePlace(), 'failed');
-  const { type, status, ...more } = filter ?? {};
+  const filter = bulkFilterOf(usePlace(), true);
+  const { type, status, deadLetters, ...more } = filter ?? {};
   const isNarrower = Object.keys(more).length > 0;
   const what = isNarrower ? 'all that match' : type ? `all failed ${type} jobs` : 'all failed jobs';
   const whose = isNarrower ? ' that match' : type ? ` of ${type}` : '';
@@ -25,6 +26,7 @@ export function DeadLettersPage() {
         )
       }
     >
+      <Causes />
       <JobBrowser
         isDeadLetters
         empty={(isFiltered) =>
@@ -32,7 +34,7 @@ export function DeadLettersPage() {
             <Empty title="No failed job matches this filter." />
           ) : (
             <Empty title="No dead letters.">
-              <p>Jobs that run out of attempts, are rejected, time out or are cancelled would be here.</p>
+              <p>Jobs that run out of attempts, are rejected or time out would be here.</p>
             </Empty>
           )
         }

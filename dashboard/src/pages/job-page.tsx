@@ -13,6 +13,7 @@ import { ReplayBar, useReplay } from '../job/replay.js';
 import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
 import { Timeline } from '../job/timeline.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
+import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
 import { Link } from '../router.js';
 import { JsonPanel } from '../ui/json.js';
@@ -54,12 +55,18 @@ export function JobPage({ id }: { id: string }) {
 function Actions({ job }: { job: JobRecord }) {
   const isOperator = useMay('operator');
   const [isCopying, setCopying] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   if (!isOperator) return null;
   return (
     <>
       <button type="button" onClick={() => setCopying(true)}>
         Run again like this
       </button>
+      {canRetry(job) && (
+        <button type="button" onClick={() => setEditing(true)}>
+          Edit and retry
+        </button>
+      )}
       {canRetry(job) && (
         <button type="button" class="primary" onClick={() => retryJob(job.id)}>
           Retry
@@ -70,6 +77,7 @@ function Actions({ job }: { job: JobRecord }) {
           Cancel
         </button>
       )}
+      {isEditing && <EditPayloadDialog job={job} onClose={() => setEditing(false)} />}
       {isCopying && <AddJobDialog like={job} onClose={() => setCopying(false)} />}
     </>
   );

@@ -5,6 +5,7 @@ import { MAX_ERROR_CODE_LENGTH, MAX_TAGS } from '../../jobs/limits.js';
 import type { JobStatus } from '../../jobs/vocabulary.js';
 import type { JobFilter } from '../../queue/list/job-filter.js';
 import {
+  causeSchema,
   jobIdSchema,
   prioritySchema,
   statusSchema,
@@ -28,6 +29,8 @@ const filterSchema = z.strictObject({
   until: timeSchema.optional(),
   tags: z.array(tagSchema).max(MAX_TAGS).optional(),
   errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
+  cause: causeSchema.optional(),
+  deadLetters: z.boolean().optional(),
 });
 
 const requestSchema = z

@@ -7,6 +7,7 @@ import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_ERROR_CODE_LENGTH, MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
+import { MASK } from '../../jobs/mask-text.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { type AddedJob, isTaken } from '../../queue/job-add.js';
@@ -14,6 +15,7 @@ import { type JobVersion, noSuchJob } from '../../queue/job-lookup.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
 import {
+  causeSchema,
   idParams,
   jobIdSchema,
   jobRecordSchema,
@@ -69,6 +71,11 @@ function listRoute(routes: Routes): void {
         .max(MAX_ERROR_CODE_LENGTH)
         .optional()
         .openapi({ description: 'Only failed jobs whose error has this code' }),
+      cause: causeSchema.optional(),
+      deadLetters: z
+        .stringbool()
+        .optional()
+        .openapi({ description: 'Only failed jobs that nobody has cancelled', type: 'boolean' }),
       since: timeSchema.optional().openapi({ description: 'Only jobs that changed then or later' }),
       until: timeSchema.optional().openapi({ description: 'Only jobs that changed then or earlier' }),
       ...pageQuery,
@@ -241,9 +248,24 @@ function changeRoutes(routes: Routes): void {
   addRoute(routes, {
     ...change,
     path: '/api/v1/jobs/{id}/retry',
-    summary: 'Run a failed job again',
-    handle: async ({ c, params: { id } }) => c.json(shownJob(await queue.retry(id, wantedVersion(c)))),
+    summary: 'Run a failed job again, with another payload where one is given',
+    body: {
+      schema: z.strictObject({ payload: z.any().optional() }).optional(),
+      maxBytes: MAX_JOB_BYTES,
+    },
+    handle: async ({ c, params: { id }, body }) => {
+      assertUnmasked(body?.payload);
+      const change = defined({ payload: body?.payload });
+      return c.json(shownJob(await queue.retry(id, { ...wantedVersion(c), ...change })));
+    },
   });
+}
+
+/** A payload that was read here has a mask in the place of each secret. @throws ValidationError `JETFLEET_HTTP_INVALID` */
+function assertUnmasked(payload: unknown): void {
+  if (payload === undefined || !JSON.stringify(payload).includes(MASK)) return;
+  const why = `the payload holds ${MASK}, which stands for a secret that is not shown; give the secret itself`;
+  throw new ValidationError('JETFLEET_HTTP_INVALID', why);
 }
 
 /** A job's version: the sequence of its last record, and its state, which alone tells a timer that has fired. */

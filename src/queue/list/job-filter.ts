@@ -1,9 +1,10 @@
+import { causeOf } from '../../jobs/cause.js';
 import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { checkedTime, checkInteger } from '../../jobs/numbers.js';
-import { checkText, type OptionNames } from '../../jobs/options.js';
+import { checkBoolean, checkText, type OptionNames } from '../../jobs/options.js';
 import { checkTags } from '../../jobs/tags.js';
 import {
   isJobType,
@@ -17,6 +18,7 @@ import {
   STATUSES,
   statusOf,
 } from '../../jobs/vocabulary.js';
+import { checkCause, isDeadLetter } from '../dead-letters/dead-letter-filter.js';
 
 /** Which jobs to list, and how. What is left out fits every job. */
 export interface JobFilter {
@@ -31,6 +33,10 @@ export interface JobFilter {
   tags?: readonly string[];
   /** Only FAILED jobs whose error has this code: `JETFLEET_TIMEOUT`, or one of a handler's own. */
   errorCode?: string;
+  /** Only FAILED jobs of one cause, by its id: see `deadLetters.causes`. */
+  cause?: string;
+  /** Only FAILED jobs that nobody has cancelled. */
+  deadLetters?: boolean;
   /** Only jobs that changed (`updatedAt`) at this time or later. */
   since?: Date | string;
   /** Only jobs that changed (`updatedAt`) at this time or earlier. */
@@ -54,6 +60,8 @@ export const JOB_FILTER: OptionNames<Required<JobFilter>> = {
   id: true,
   tags: true,
   errorCode: true,
+  cause: true,
+  deadLetters: true,
   since: true,
   until: true,
   order: true,
@@ -89,6 +97,8 @@ export function assertFilter(filter: JobFilter): void {
   }
   checkTags('tags', tags);
   checkText('errorCode', errorCode);
+  checkCause(filter.cause);
+  checkBoolean('deadLetters', filter.deadLetters);
   checkInteger('limit', limit, 1, MAX_LIMIT);
   checkText('cursor', cursor);
 }
@@ -108,19 +118,25 @@ export function rangeOf({ since, until }: JobFilter): TimeRange {
 }
 
 /** The status that a filter asks for, also where it names only a state or an error: undefined for any, `none` for two that exclude each other. */
-export function statusWanted({ status, state, errorCode }: JobFilter): JobStatus | 'none' | undefined {
+export function statusWanted(filter: JobFilter): JobStatus | 'none' | undefined {
+  const { status, state } = filter;
   const wanted = new Set([
     status,
     state && statusOf(state),
-    errorCode === undefined ? undefined : ('failed' as const),
+    isOfFailed(filter) ? ('failed' as const) : undefined,
   ]);
   wanted.delete(undefined);
   return wanted.size > 1 ? 'none' : [...wanted][0];
 }
 
+/** Whether a filter names what only FAILED jobs have. */
+export function isOfFailed({ errorCode, cause, deadLetters }: JobFilter): boolean {
+  return errorCode !== undefined || cause !== undefined || deadLetters === true;
+}
+
 /** Whether a job is one that the filter asks for. */
 export function fitting(filter: JobFilter, { sinceMs, untilMs }: TimeRange): (job: JobRecord) => boolean {
-  const { type, status, state, priority, id, tags = [], errorCode } = filter;
+  const { type, status, state, priority, id, tags = [], errorCode, cause, deadLetters } = filter;
   return (job) =>
     (!type || job.type === type) &&
     (!status || job.status === status) &&
@@ -128,6 +144,8 @@ export function fitting(filter: JobFilter, { sinceMs, untilMs }: TimeRange): (jo
     (!priority || job.priority === priority) &&
     (!id || job.id.startsWith(id)) &&
     (errorCode === undefined || (job.status === 'failed' && job.error?.code === errorCode)) &&
+    (cause === undefined || (job.status === 'failed' && causeOf(job.error).id === cause)) &&
+    (!deadLetters || isDeadLetter(job)) &&
     tags.every((tag) => job.tags?.includes(tag)) &&
     (sinceMs === 0 || Date.parse(job.updatedAt) >= sinceMs) &&
     (untilMs === Number.POSITIVE_INFINITY || Date.parse(job.updatedAt) <= untilMs);

@@ -5,7 +5,15 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import { ANY } from '../../wire/subjects.js';
 import { findJob } from '../job-lookup.js';
 import { decodeCursor, END, encodeCursor, type Place, type Position, START } from './cursor.js';
-import { assertFilter, fitting, type JobFilter, type JobPage, rangeOf, statusWanted } from './job-filter.js';
+import {
+  assertFilter,
+  fitting,
+  isOfFailed,
+  type JobFilter,
+  type JobPage,
+  rangeOf,
+  statusWanted,
+} from './job-filter.js';
 import type { KnownIds } from './known-ids.js';
 import { orderByStart, orderByTime } from './list-order.js';
 import { type Direction, pageReader, type Source, sourcesOf } from './sources.js';
@@ -39,7 +47,7 @@ const READ = 256;
  */
 export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFilter): Promise<JobPage> {
   assertFilter(filter);
-  const { type = ANY, id, tags = [], errorCode, limit = 100, cursor } = filter;
+  const { type = ANY, id, tags = [], limit = 100, cursor } = filter;
   const range = rangeOf(filter);
   const status = statusWanted(filter);
   if (status === 'none') return { jobs: [] };
@@ -59,7 +67,7 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
   const exact = id !== undefined && cursor === undefined ? await findJob(broker, id) : undefined;
   if (exact && fits(exact)) jobs.set(exact.id, exact);
   const isSearch = id !== undefined && jobs.size === 0;
-  const isIndexed = tags.length > 0 || errorCode !== undefined;
+  const isIndexed = tags.length > 0 || isOfFailed(filter);
   const budget = scanBudget(isSearch ? SEARCHING : isIndexed ? SIFTING : LISTING);
   const page: Page = { jobs, limit, id, direction, fits, budget };
   for (let { group, positions } = place; group < groups.length; group++, positions = []) {
@@ -75,8 +83,9 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
   return { jobs: [...jobs.values()] };
 }
 
-function isByTime({ order, state, id, errorCode, since, until }: JobFilter): boolean {
-  return [order, state, id, errorCode, since, until].some((each) => each !== undefined);
+function isByTime(filter: JobFilter): boolean {
+  const { order, state, id, since, until } = filter;
+  return isOfFailed(filter) || [order, state, id, since, until].some((each) => each !== undefined);
 }
 
 /** A filter that few jobs fit ends its page short, with a cursor. */

@@ -58,16 +58,20 @@ interface Ended {
   event: StoredMessage;
 }
 
-/** Of the jobs that ended on a page of EVENTS, those that may go. */
-async function purgeableOn(
+/**
+ * Of the jobs that ended on a page of EVENTS, those that may go.
+ * @param isPart whether the page leaves events out that lie between its own
+ */
+export async function purgeableOn(
   broker: Broker,
   page: readonly StoredMessage[],
   owners: readonly OwnersAmong[],
+  isPart = false,
 ): Promise<Purgeable[]> {
   const ended = await endedOn(broker, page);
   const records = ended.map(({ record }) => record);
   const carried = await carriedAmong(broker, records);
-  const latest = await latestAmong(broker, ended, page);
+  const latest = isPart ? new Set() : await latestAmong(broker, ended, page);
   const placesOf = placesFrom(broker);
   const repeating = await repeatingParents(broker, records, placesOf);
   const examined = await Promise.all(

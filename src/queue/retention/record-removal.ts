@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
+import { forbiddenIn } from '../../broker/connection/forbidden.js';
 import { FRESH_MS } from '../../broker/consume/delivery.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { inParts } from '../../jobs/in-parts.js';
@@ -16,6 +17,8 @@ const PARALLEL = 16;
 const MOST_GOING = 20_000;
 /** A removal costs the server much the same, however many go. */
 const WORTH_REMOVING = 2_000;
+/** Of one job that are read at once. */
+const MAX_EVENTS = 100;
 /** Until a handler that has begun has its claim written, and for the write. */
 const CLAIM_MS = MAX_CLAIM_AFTER_MS + 1_000;
 
@@ -69,6 +72,7 @@ interface OfType {
 export class RecordRemoval {
   readonly #broker: Broker;
   readonly #types = new Map<string, OfType>();
+  readonly #isSelective: boolean;
   /** Up to where events were seen. */
   #seen = 0;
   #removed = 0;
@@ -77,8 +81,10 @@ export class RecordRemoval {
   /** Jobs with tags that go, or are gone. */
   readonly #tagged = new Map<string, JobRecord>();
 
-  constructor(broker: Broker) {
+  /** @param isSelective whether jobs of a type go that lie among others which nobody has noted. Defaults to false */
+  constructor(broker: Broker, { isSelective = false }: { isSelective?: boolean } = {}) {
     this.#broker = broker;
+    this.#isSelective = isSelective;
   }
 
   /** How many jobs are removed so far. */
@@ -113,7 +119,7 @@ export class RecordRemoval {
     if (types.reduce((sum, [, { going }]) => sum + going.size, 0) < WORTH_REMOVING) return;
     for (const [type, ofType] of types) {
       await this.#removeFirst(type, ofType);
-      if (ofType.going.size > MOST_GOING) await this.#purgeAll(ofType);
+      if (this.#isSelective || ofType.going.size > MOST_GOING) await this.#purgeAll(ofType);
     }
   }
 
@@ -147,6 +153,7 @@ export class RecordRemoval {
 
   /** All events of a type, up to the first of those that stay. */
   async #removeFirst(type: string, { staying, going }: OfType): Promise<void> {
+    if (this.#isSelective) return;
     const { subjects, topology } = this.#broker;
     const [firstStaying = this.#seen + 1] = staying.values();
     const gone = [...going].filter(([, upTo]) => upTo < firstStaying);
@@ -173,7 +180,25 @@ export class RecordRemoval {
 
   async #purge(id: string, upTo: number): Promise<void> {
     const { subjects, topology } = this.#broker;
-    if ((await topology.purge('events', subjects.eventsOf(id), upTo)) > 0) this.#removed++;
+    const filter = subjects.eventsOf(id);
+    const purged = await topology.purge('events', filter, upTo).catch((error) => {
+      // Who may remove single records may perhaps not remove ranges of them.
+      if (forbiddenIn(error)) return this.#deleteEach(filter, upTo);
+      throw error;
+    });
+    if (purged > 0) this.#removed++;
+  }
+
+  /** Oldest first: as long as anything is left of the job, its end is. */
+  async #deleteEach(filter: string, upTo: number): Promise<number> {
+    const { subjects, read, topology } = this.#broker;
+    let deleted = 0;
+    for await (const page of read.pages(subjects.streamName('events'), filter, 1, MAX_EVENTS, upTo))
+      for (const { seq } of page) {
+        await topology.deleteMessage('events', seq);
+        deleted++;
+      }
+    return deleted;
   }
 
   #ofType(type: string): OfType {

@@ -1,0 +1,148 @@
+import type { Command } from 'commander';
+import { defined } from '../jobs/defined.js';
+import { maskText } from '../jobs/mask-text.js';
+import { shownJob } from '../jobs/shown-job.js';
+import type { DeadLetterFilter } from '../queue/dead-letters/dead-letter-filter.js';
+import { usageError } from './exit-code.js';
+import { LIST_HEADING, listRow } from './job-text.js';
+import {
+  collect,
+  type GlobalOptions,
+  integer,
+  openExisting,
+  parseRate,
+  parseSince,
+  parseType,
+  withExamples,
+} from './options.js';
+import { note, noteProgress, plain, print, printJson, table } from './output.js';
+
+interface FilterFlags extends GlobalOptions {
+  type?: string;
+  since?: Date;
+  until?: Date;
+  errorCode?: string;
+  cause?: string;
+  tag?: string[];
+}
+
+/** Jobs that have failed by nobody's wish. */
+export function deadLettersCommand(program: Command): void {
+  const group = program
+    .command('dead-letters')
+    .description('jobs that have FAILED and were not cancelled: why, run again at a pace, delete');
+  withExamples(group, 'dead-letters causes', 'dead-letters retry --cause 3f9a2c71b0 --rate 5');
+  causesCommand(group);
+  listCommand(group);
+  retryCommand(group);
+  deleteCommand(group);
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .option('--type <type>', 'only this job type', parseType)
+    .option('--since <time>', 'only those that failed since; 2h, or an ISO 8601 time', parseSince)
+    .option('--until <time>', 'only those that failed until; 2h, or an ISO 8601 time', parseSince)
+    .option('--error-code <code>', 'only those whose error has this code')
+    .option('--cause <id>', 'only those of this cause: see dead-letters causes')
+    .option('--tag <tag>', 'only those with this tag; given several times, with all of them', collect);
+}
+
+function filterOf({ type, since, until, errorCode, cause, tag: tags }: FilterFlags): DeadLetterFilter {
+  return defined({ type, since, until, errorCode, cause, tags });
+}
+
+function causesCommand(group: Command): void {
+  const command = withFilter(
+    group.command('causes').description('why jobs have failed, and how many for each reason'),
+  ).action(async () => {
+    const options = command.optsWithGlobals<FilterFlags>();
+    await using queue = openExisting(options);
+    const found = await queue.deadLetters.causes(filterOf(options));
+    const causes = found.causes.map((cause) => ({
+      ...cause,
+      message: maskText(cause.message),
+      sample: { ...cause.sample, message: maskText(cause.sample.message) },
+    }));
+    if (options.json) return printJson({ ...found, causes });
+    const heading = ['CAUSE', 'JOBS', 'TYPES', 'LAST', 'SAMPLE', 'ERROR'];
+    const rows = causes.map(({ id, count, types, lastAt, sample, code, message }) =>
+      [id, String(count), types.join(' '), lastAt, sample.id, `${code}: ${message}`].map(plain),
+    );
+    if (rows.length > 0) print(table([heading, ...rows]));
+    note(found.total === 0 ? 'no dead letters' : `${found.total} dead letters`);
+  });
+  withExamples(
+    command,
+    'dead-letters causes --since 2h',
+    'dead-letters causes --type create_instance --json',
+  );
+}
+
+function listCommand(group: Command): void {
+  const command = withFilter(group.command('list').description('dead letters, those that failed last first'))
+    .option('--limit <n>', 'most jobs on a page', integer(1, 1_000), 100)
+    .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
+    .action(async () => {
+      const options = command.optsWithGlobals<FilterFlags & { limit: number; cursor?: string }>();
+      const { limit, cursor } = options;
+      await using queue = openExisting(options);
+      const page = await queue.getJobs({
+        ...filterOf(options),
+        ...defined({ limit, cursor }),
+        deadLetters: true,
+        order: 'newest',
+      });
+      if (options.json) return printJson({ ...page, jobs: page.jobs.map(shownJob) });
+      if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
+      else note('no dead letters');
+      if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
+    });
+  withExamples(command, 'dead-letters list --cause 3f9a2c71b0');
+}
+
+function retryCommand(group: Command): void {
+  const command = withFilter(
+    group.command('retry').description('run them again, with a fresh count of attempts'),
+  )
+    .option('--rate <n>', 'so many jobs a second; the broker keeps the pace', parseRate)
+    .option('--all', 'without any filter: all of them')
+    .action(async () => {
+      const options = command.optsWithGlobals<FilterFlags & { rate?: number; all?: boolean }>();
+      const filter = checkedFilter(options, 'retry');
+      await using queue = openExisting(options);
+      const onProgress = noteProgress('jobs run again');
+      const ids = await queue.deadLetters.retry(filter, { ...defined({ rate: options.rate }), onProgress });
+      if (options.json) return printJson({ retried: ids });
+      for (const each of ids) print(each);
+      note(`${ids.length} jobs run again`);
+    });
+  withExamples(command, 'dead-letters retry --cause 3f9a2c71b0 --rate 5', 'dead-letters retry --all');
+}
+
+function deleteCommand(group: Command): void {
+  const command = withFilter(
+    group
+      .command('delete')
+      .description('remove them with all that is stored of them; nothing brings them back'),
+  )
+    .option('--all', 'without any filter: all of them')
+    .action(async () => {
+      const options = command.optsWithGlobals<FilterFlags & { all?: boolean }>();
+      const filter = checkedFilter(options, 'delete');
+      await using queue = openExisting(options);
+      const removed = await queue.deadLetters.delete(filter, { onProgress: noteProgress('jobs removed') });
+      if (options.json) printJson({ removed });
+      else print(`${removed} jobs removed`);
+    });
+  withExamples(command, 'dead-letters delete --error-code JETFLEET_PAYLOAD_INVALID');
+}
+
+/** Nobody should take all of them by leaving a filter out. */
+function checkedFilter(options: FilterFlags & { all?: boolean }, verb: string): DeadLetterFilter {
+  const filter = filterOf(options);
+  const isNarrow = Object.keys(filter).length > 0;
+  if (!isNarrow && !options.all) throw usageError(`say which dead letters to ${verb}, or --all`);
+  if (isNarrow && options.all) throw usageError('--all does not go with a filter');
+  return filter;
+}

@@ -1,0 +1,97 @@
+import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
+import { MAX_ERROR_CODE_LENGTH, MAX_TAGS } from '../../jobs/limits.js';
+import { maskText } from '../../jobs/mask-text.js';
+import { causeSchema, tagSchema, timeSchema, typeSchema } from '../job-schemas.js';
+import { addRoute, type Routes } from '../route.js';
+
+const filterSchema = z
+  .strictObject({
+    type: typeSchema.optional(),
+    since: timeSchema.optional(),
+    until: timeSchema.optional(),
+    errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
+    cause: causeSchema.optional(),
+    tags: z.array(tagSchema).max(MAX_TAGS).optional(),
+  })
+  .openapi('DeadLetterFilter');
+
+const causesSchema = z
+  .object({
+    causes: z.array(
+      z.object({
+        id: z.string(),
+        code: z.string(),
+        message: z.string(),
+        count: z.number().int(),
+        types: z.array(z.string()),
+        firstAt: z.string(),
+        lastAt: z.string(),
+        sample: z.object({ id: z.string(), message: z.string() }),
+      }),
+    ),
+    total: z.number().int(),
+    others: z.number().int().openapi({ description: 'Dead letters of further causes' }),
+  })
+  .openapi('DeadLetterCauses');
+
+const MAX_BYTES = 16 * 1_024;
+const tag = 'Dead letters';
+
+export function deadLetterRoutes(routes: Routes): void {
+  const { queue } = routes;
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/dead-letters/causes',
+    tag,
+    summary: 'Why jobs have failed, and how many for each reason',
+    role: 'observer',
+    query: z.object({
+      type: typeSchema.optional(),
+      since: timeSchema.optional(),
+      until: timeSchema.optional(),
+      errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
+      tag: z.string().max(1_000).optional().openapi({ description: 'Tags, parted by commas' }),
+    }),
+    answers: { 200: { description: 'The most frequent one first', schema: causesSchema } },
+    handle: async ({ c, query: { tag: tags, ...filter } }) => {
+      const found = await queue.deadLetters.causes(defined({ ...filter, tags: tags?.split(',') }));
+      const causes = found.causes.map((cause) => ({
+        ...cause,
+        message: maskText(cause.message),
+        sample: { ...cause.sample, message: maskText(cause.sample.message) },
+      }));
+      return c.json({ ...found, causes });
+    },
+  });
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/dead-letters/retry',
+    tag,
+    summary: 'Run dead letters again, all at once or at a pace',
+    role: 'operator',
+    body: {
+      schema: z.strictObject({
+        filter: filterSchema.optional(),
+        rate: z.number().min(0.001).max(10_000).optional().openapi({ description: 'Jobs a second' }),
+      }),
+      maxBytes: MAX_BYTES,
+    },
+    answers: { 200: { description: 'The jobs', schema: z.object({ ids: z.array(z.string()) }) } },
+    handle: async ({ c, body: { filter = {}, rate } }) =>
+      c.json({ ids: await queue.deadLetters.retry(defined(filter), defined({ rate })) }),
+  });
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/dead-letters/delete',
+    tag,
+    summary: 'Remove dead letters with all that is stored of them',
+    role: 'admin',
+    body: { schema: z.strictObject({ filter: filterSchema }), maxBytes: MAX_BYTES },
+    answers: {
+      200: { description: 'How many were removed', schema: z.object({ removed: z.number().int() }) },
+    },
+    handle: async ({ c, body: { filter } }) =>
+      c.json({ removed: await queue.deadLetters.delete(defined(filter)) }),
+  });
+}

@@ -1,0 +1,30 @@
+/**
+ * The pace at which dead letters run again. It is carried by timers of the broker's in TIMERS, one for each job, so that it goes on
+ * when the process that asked for it ends.
+ */
+import type { Broker } from '../../broker/broker.js';
+import { MAX_DELAY_MS } from '../../jobs/limits.js';
+import { checkNumber } from '../../jobs/numbers.js';
+
+const MIN_RATE = 0.001;
+const MAX_RATE = 10_000;
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkRate(rate: unknown): void {
+  checkNumber('rate', rate, MIN_RATE, MAX_RATE);
+}
+
+/** When the n-th job may begin, and when its timer is to fire; undefined for at once. */
+export type Pace = (index: number) => { dueMs: number; timerMs: number } | undefined;
+
+/** One that waits for longer than half of what EVENTS keeps comes back early, so that its record is written again. */
+export async function paceOf({ clock, topology }: Broker, rate: number | undefined): Promise<Pace> {
+  if (rate === undefined) return () => undefined;
+  const startMs = clock.now();
+  const { eventsMaxAgeMs } = await topology.effective();
+  return (index) => {
+    const inMs = Math.min(Math.floor((index * 1_000) / rate), MAX_DELAY_MS);
+    if (inMs === 0) return undefined;
+    return { dueMs: startMs + inMs, timerMs: startMs + Math.min(inMs, eventsMaxAgeMs / 2) };
+  };
+}
