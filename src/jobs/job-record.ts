@@ -1,7 +1,7 @@
 import type { JobErrorInfo } from './errors.js';
-import type { WaitsFor } from './signals.js';
 import type { UniqueKey } from './unique-options.js';
 import type { JobPriority, JobState, JobStatus } from './vocabulary.js';
+import type { WaitsFor } from './waits-for.js';
 
 /** A job that a finished job asks for; its id is derived, so publishing it twice makes one job. */
 export interface FollowUp {

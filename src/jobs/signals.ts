@@ -8,6 +8,8 @@ import { checkInteger } from './numbers.js';
 import { assertOptions, type OptionNames } from './options.js';
 import { assertPayloadDepth } from './validation.js';
 
+export type { AwaitedGroup, AwaitedSignal, WaitsFor } from './waits-for.js';
+
 /** How a job waits for a signal. */
 export interface SignalOptions {
   /** How long to wait, in milliseconds from the first time on that the job comes to this wait; at most 366 days. Defaults to without end. */
@@ -15,25 +17,6 @@ export interface SignalOptions {
 }
 
 const SIGNAL_OPTIONS: OptionNames<Required<SignalOptions>> = { timeoutMs: true };
-
-/** A signal that a job waits for: one of the name that is stored after the sequence `after`. */
-export interface AwaitedSignal {
-  name: string;
-  after: number;
-}
-
-/** Children that a job waits for: all of a group, or, with `failFast`, the first of them that fails. */
-export interface AwaitedGroup {
-  id: string;
-  of: number;
-  failFast?: true;
-}
-
-/** What wakes a waiting job before it is due. */
-export interface WaitsFor {
-  signals?: AwaitedSignal[];
-  groups?: AwaitedGroup[];
-}
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
