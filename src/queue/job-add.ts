@@ -31,6 +31,8 @@ export interface AddedJob extends Added {
 /** Of a conflict with a message that no replica shows yet. */
 const POLL_AGAIN_MS = 20;
 const MAX_POLLS = 100;
+/** No job runs and is removed within this time. */
+const RUN_MS = 50;
 
 /**
  * Stores a job under an id that others may know too.
@@ -39,6 +41,7 @@ const MAX_POLLS = 100;
 export async function addNamed(broker: Broker, { request, body, runAtMs }: CheckedJob): Promise<AddedJob> {
   const { id } = request;
   for (let poll = 0; poll < MAX_POLLS; poll++) {
+    const askedMs = performance.now();
     const [known, ...others] = await findClaims(broker, id);
     const isContested = known && others.some((other) => !isSame(other, known));
     if (known && (!isContested || poll === MAX_POLLS - 1)) {
@@ -54,13 +57,22 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
       const kind = broker.subjects.workKindOf(request.type);
       const at = { stream: runAtMs === undefined ? kind : ('timers' as const), seq };
       const other = await withdrawnFor(broker, request, at, (record) => isSame(record, request));
-      if (!other) return { id, created: true };
-      assertSame(other, request);
+      const isLate = runAtMs === undefined && performance.now() - askedMs > RUN_MS;
+      const earlier = other ?? (isLate ? await ranBefore(broker, id, seq) : undefined);
+      if (!earlier) return { id, created: true };
+      assertSame(earlier, request);
+      if (!other) return { id, created: false, known: earlier };
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
     }
   }
   throw taken(id, 'by a message that is no job');
+}
+
+/** A job that was stored, has run and was removed between the look for it and this write: its record names the message that it had. */
+async function ranBefore(broker: Broker, id: string, seq: number): Promise<JobRecord | undefined> {
+  const record = (await broker.lastEvent(id))?.record;
+  return record?.workSeq !== undefined && record.workSeq !== seq ? record : undefined;
 }
 
 /**

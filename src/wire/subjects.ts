@@ -213,8 +213,8 @@ export class Subjects {
   }
 
   /** `unique.<type>.<scope>.<token>`: who has a unique key; see `keyToken`. */
-  uniqueKey(type: string, scope: UniqueScope, keyToken: string): string {
-    return `${this.prefix}unique.${token(type)}.${scope}.${token(keyToken)}`;
+  uniqueKey(type: string | Any, scope: UniqueScope, keyToken: string | Any): string {
+    return `${this.prefix}unique.${part(type)}.${scope}.${part(keyToken)}`;
   }
 
   /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */

@@ -12,7 +12,7 @@ import type { Cluster } from '../support/cluster.js';
 import { QUICK } from '../support/simulated-novita.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { keepHistory } from './broker-admin.js';
-import type { RunPlan } from './plan.js';
+import type { PlannedFault, RunPlan } from './plan.js';
 import { FaultReceiver } from './receiver.js';
 import { startShortCreds } from './renewed-creds.js';
 
@@ -42,10 +42,13 @@ export interface Arena extends AsyncDisposable {
   serversFor(index: number): string[];
 }
 
+/** Faults by which records are removed that the verdict needs. */
+const REMOVES: ReadonlySet<PlannedFault['kind']> = new Set(['cleanup', 'dying-cleanup', 'adder']);
+
 export async function openArena(
   broker: LaneBroker,
   namespace: string,
-  { workers, ackWaitMs, faults, renewsCreds }: RunPlan,
+  { workers, ackWaitMs, faults, renewsCreds, keys }: RunPlan,
 ): Promise<Arena> {
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
@@ -76,7 +79,7 @@ export async function openArena(
     namespace,
     replicas,
     foreign: new Set(),
-    keepsHistory: faults.some(({ kind }) => kind === 'cleanup' || kind === 'dying-cleanup'),
+    keepsHistory: faults.some(({ kind }) => REMOVES.has(kind)),
     ...(credsFile && { credsFile }),
     simulator,
     provider,
@@ -93,6 +96,7 @@ export async function openArena(
       await short?.[Symbol.asyncDispose]();
     },
   };
-  if (arena.keepsHistory) await keepHistory(arena);
+  if (arena.keepsHistory) await keepHistory(arena, 'events');
+  if (keys) await keepHistory(arena, 'unique');
   return arena;
 }

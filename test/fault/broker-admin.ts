@@ -1,8 +1,9 @@
 /** What the harness does to the broker as its operator would. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiscardPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { STREAM_KINDS } from '../../src/wire/subjects.js';
+import { EXTRA_KINDS, STREAM_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
+import type { RunPlan } from './plan.js';
 
 const PATIENCE_MS = 20_000;
 const PAUSE_MS = 100;
@@ -24,31 +25,35 @@ export async function diskFull(arena: Arena, forMs: number): Promise<boolean> {
   return true;
 }
 
-/** Copies what is stored on EVENTS, so that the history of a job outlives its removal. */
-export async function keepHistory(arena: Arena): Promise<void> {
-  const { subjects } = await arena.observer.broker();
-  const events = subjects.streamName('events');
+/** Streams of which a copy can be kept. */
+type Copied = 'events' | 'unique';
+
+/** Copies what is stored on a stream, so that the history of a job, or of a key, outlives its removal. */
+export async function keepHistory(arena: Arena, kind: Copied): Promise<void> {
+  const { subjects, topology } = await arena.observer.broker();
+  if (kind === 'unique') await topology.extra([kind], true);
+  const stream = subjects.streamName(kind);
   await administer(arena, (jsm) =>
     jsm.streams.add({
-      name: copyOf(events),
-      // A mirror would answer for EVENTS itself, with what is removed there.
-      sources: [{ name: events }],
+      name: copyOf(stream),
+      // A mirror would answer for the stream itself, with what is removed there.
+      sources: [{ name: stream }],
       num_replicas: arena.replicas,
       allow_direct: true,
     }),
   );
 }
 
-/** The stream that holds all that was ever stored on EVENTS, once it does. */
-export async function historyStream(arena: Arena): Promise<string> {
+/** The stream that holds all that was ever stored on another one, once it does. */
+export async function historyStream(arena: Arena, kind: Copied): Promise<string> {
   const { subjects } = await arena.observer.broker();
-  const events = subjects.streamName('events');
-  if (!arena.keepsHistory) return events;
+  const stream = subjects.streamName(kind);
+  if (!arena.keepsHistory) return stream;
   await administer(arena, async (jsm) => {
-    const { sources: [source] = [] } = await jsm.streams.info(copyOf(events));
-    if (source?.lag !== 0) throw new Error('the copy of EVENTS is behind');
+    const { sources: [source] = [] } = await jsm.streams.info(copyOf(stream));
+    if (source?.lag !== 0) throw new Error(`the copy of ${stream} is behind`);
   });
-  return copyOf(events);
+  return copyOf(stream);
 }
 
 function copyOf(stream: string): string {
@@ -56,12 +61,17 @@ function copyOf(stream: string): string {
 }
 
 /** Removes what a run has stored. */
-export async function removeStreams(arena: Arena): Promise<void> {
+export async function removeStreams(arena: Arena, { keys }: RunPlan): Promise<void> {
   const { subjects } = await arena.observer.broker();
   if (arena.keepsHistory) {
     await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('events'))));
   }
   for (const kind of STREAM_KINDS) {
+    await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
+  }
+  if (!keys) return;
+  await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('unique'))));
+  for (const kind of EXTRA_KINDS) {
     await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
   }
 }

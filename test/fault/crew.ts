@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { Arena } from './arena.js';
-import type { ArmedFailpoint, WorkerConfig } from './protocol.js';
+import type { ArmedFailpoint, ToWorker, WorkerConfig } from './protocol.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
 
 const RESPAWN_MS = 100;
@@ -50,6 +50,8 @@ export class Crew implements AsyncDisposable {
   stalledMs = 0;
   /** Jobs whose handlers were stopped as those of cancelled ones. */
   readonly stopped = new Set<string>();
+  /** Jobs of unique keys that were added. */
+  readonly added = new Set<string>();
   /** When each worker took jobs, by its name. */
   readonly service = new Map<string, Service>();
   /** What ended a process, or would have: exceptions and rejections that nobody caught. */
@@ -136,20 +138,48 @@ export class Crew implements AsyncDisposable {
    */
   async killCleaner(forMs: number): Promise<boolean> {
     const cleaner = await this.#pool.take();
-    let onBegun = () => {};
-    const begun = new Promise<void>((resolve) => {
-      onBegun = resolve;
-    });
-    cleaner.onMessage(({ type }) => {
-      if (type === 'started') onBegun();
-    });
-    const config = this.#config(0, this.#seat(0));
-    cleaner.send({ type: 'clean', config: { ...config, name: 'cleaner', clockOffsetMs: 0 } });
-    await Promise.race([begun, cleaner.exited]);
+    const config = { ...this.#config(0, this.#seat(0)), name: 'cleaner', clockOffsetMs: 0 };
+    await this.#begun(cleaner, { type: 'clean', config });
     await new Promise((resolve) => setTimeout(resolve, forMs));
     const isAlive = !cleaner.ended;
     await cleaner.kill();
     return isAlive;
+  }
+
+  /**
+   * A process of its own that adds jobs of unique keys is killed once it has done so for a while, or frozen for as long before.
+   * @returns whether it was killed in the middle of it
+   */
+  async killAdder(forMs: number, keys: number, isFrozen: boolean): Promise<boolean> {
+    const adder = await this.#pool.take();
+    const config = { ...this.#config(0, this.#seat(0)), name: 'adder', clockOffsetMs: 0 };
+    const pause = () => new Promise((resolve) => setTimeout(resolve, forMs));
+    await this.#begun(adder, { type: 'add', config, keys });
+    await pause();
+    if (isFrozen) {
+      adder.signal('SIGSTOP');
+      await pause();
+      adder.signal('SIGCONT');
+      await pause();
+    }
+    const isAlive = !adder.ended;
+    await adder.kill();
+    return isAlive;
+  }
+
+  /** Resolves when a process has begun with what it was told, or has ended. */
+  async #begun(worker: WorkerProcess, order: ToWorker): Promise<void> {
+    let onBegun = () => {};
+    const begun = new Promise<void>((resolve) => {
+      onBegun = resolve;
+    });
+    worker.onMessage((message) => {
+      if (message.type === 'started') onBegun();
+      if (message.type === 'added') this.added.add(message.jobId);
+      if (message.type === 'crashed') this.crashes.push(`${order.type}: ${message.error}`);
+    });
+    worker.send(order);
+    await Promise.race([begun, worker.exited]);
   }
 
   /** Ends every fault at the workers. What freezes at a failpoint goes on in its own time. */

@@ -3,14 +3,17 @@ import type { LedgerEntry } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { ImpliedRuns } from '../../src/queue/implied-runs.js';
 import { ANY, WORK_KINDS } from '../../src/wire/subjects.js';
+import type { Claim } from '../../src/wire/unique-claim.js';
 import type { Arena } from './arena.js';
 import { historyStream } from './broker-admin.js';
 import type { Service } from './crew.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
 
-/** A record, and when the broker stored it, ms since the epoch. */
-export type StoredRecord = JobRecord & { storedAtMs: number };
+/** A record, and where and when the broker stored it, ms since the epoch. */
+export type StoredRecord = JobRecord & { storedAtMs: number; storedSeq: number };
+
+export type StoredClaim = Claim & { storedAtMs: number };
 
 export interface Evidence {
   plan: RunPlan;
@@ -20,6 +23,8 @@ export interface Evidence {
   cancelled: readonly string[];
   /** All transitions of each job, oldest first. */
   histories: ReadonlyMap<string, readonly StoredRecord[]>;
+  /** All claims on unique keys, in the order in which the broker took them. */
+  claims: readonly StoredClaim[];
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
   /** Ids of instances that no job has rented: nothing may touch them. */
@@ -58,6 +63,7 @@ export async function collect(
     accepted,
     cancelled,
     histories: await readHistories(arena),
+    claims: plan.keys ? await readClaims(arena) : [],
     ledger: [...simulator.ledger],
     live: simulator.live(),
     foreign,
@@ -69,11 +75,20 @@ export async function collect(
   };
 }
 
+async function readClaims(arena: Arena): Promise<StoredClaim[]> {
+  const { read, subjects } = await arena.observer.broker();
+  const stream = await historyStream(arena, 'unique');
+  const claims: StoredClaim[] = [];
+  for await (const { data, timeMs } of read.walk(stream, subjects.uniqueKey(ANY, 'active', ANY), 1, PAGE))
+    claims.push({ ...(JSON.parse(new TextDecoder().decode(data)) as Claim), storedAtMs: timeMs });
+  return claims;
+}
+
 async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>> {
   const broker = await arena.observer.broker();
   const histories = new Map<string, StoredRecord[]>();
   const runs = new ImpliedRuns();
-  const stream = await historyStream(arena);
+  const stream = await historyStream(arena, 'events');
   for (let seq = 1; ; ) {
     const page = await broker.read.page(stream, broker.subjects.event(ANY, ANY, ANY), seq, PAGE);
     for (const message of page) {
@@ -81,7 +96,11 @@ async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>>
       if (!record) continue;
       const run = GENERATED_ID.test(record.id) ? runs.before(record) : undefined;
       const transitions = [...(run ? [run] : []), record];
-      const stored = transitions.map((each) => ({ ...each, storedAtMs: message.timeMs }));
+      const stored = transitions.map((each) => ({
+        ...each,
+        storedAtMs: message.timeMs,
+        storedSeq: message.seq,
+      }));
       histories.set(record.id, [...(histories.get(record.id) ?? []), ...stored]);
     }
     const last = page.at(-1);

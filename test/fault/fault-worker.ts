@@ -22,6 +22,7 @@ import { type AnyFailpoint, SETTLE_DELAY_MS, type TaskStep, WEBHOOK_TIMEOUT_MS }
 import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
 import { withCreate } from './provider-wrap.js';
 import { sabotage, sabotageProvider } from './sabotage.js';
+import { addForEver, passOver } from './unique-adder.js';
 
 const SHUTDOWN_MS = 500;
 /** Without a pause the cleanup would take the processor from those that it is to disturb. */
@@ -134,6 +135,18 @@ async function clean(config: WorkerConfig): Promise<void> {
   }
 }
 
+/** Adds jobs of unique keys until this process is killed. */
+async function addUnique(config: WorkerConfig, keys: number): Promise<void> {
+  breakOnce(config);
+  const { name, servers, namespace, replicas, ackWaitMs } = config;
+  const commit = { confirmTimeoutMs: 500 };
+  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, commit });
+  // The broker may be away.
+  while (!(await queue.connect().then(() => true, passOver))) await delay(100);
+  await tell({ type: 'started' });
+  await addForEver(queue, keys, (jobId) => void tell({ type: 'added', jobId }));
+}
+
 async function start(config: WorkerConfig): Promise<void> {
   shiftClock(config.clockOffsetMs);
   const { name, servers, namespace, replicas, simulatorUrl, secret } = config;
@@ -225,6 +238,8 @@ process.on('message', (message: ToWorker) => {
       return;
     case 'clean':
       return void clean(message.config);
+    case 'add':
+      return void addUnique(message.config, message.keys);
     case 'arm':
       armed.push(message.armed);
       return;

@@ -85,6 +85,8 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       return (await answered(() => arena.observer.cleanup(0), 0)) > 0;
     case 'dying-cleanup':
       return crew.killCleaner(fault.forMs);
+    case 'adder':
+      return crew.killAdder(fault.forMs, fault.keys, fault.action === 'freeze');
     case 'retry-all':
       return (await answered(() => arena.producer.retryAll(), [])).length > 0;
     case 'retry':

@@ -9,6 +9,7 @@ import { instanceViolations } from './instance-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
 import { signalViolations } from './signal-invariants.js';
 import { timeViolations } from './time-invariants.js';
+import { uniqueViolations } from './unique-invariants.js';
 import { webhookViolations } from './webhook-invariants.js';
 
 export type ViolationKind =
@@ -30,6 +31,8 @@ export type ViolationKind =
   | 'clock'
   | 'held-up'
   | 'flood'
+  | 'active-twice'
+  | 'key-stuck'
   | 'hostile'
   | 'crashed'
   | 'finding'
@@ -47,6 +50,7 @@ export const FINAL_KINDS: ReadonlySet<ViolationKind> = new Set([
   'clock',
   'held-up',
   'flood',
+  'active-twice',
   'hostile',
   'crashed',
 ]);
@@ -76,6 +80,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...crashes.map((detail): Violation => ({ kind: 'crashed', about: 'worker', detail })),
     ...hostileViolations(evidence),
     ...signalViolations(evidence),
+    ...uniqueViolations(evidence),
   ];
 }
 

@@ -92,6 +92,8 @@ type Fault =
   | { kind: 'cleanup'; atMs: number }
   /** A process that removes them again and again, and is killed in the middle of it, so long after it has begun. */
   | { kind: 'dying-cleanup'; atMs: number; forMs: number }
+  /** A process that adds jobs of unique keys, until it is killed, so long after it has begun; one that is frozen goes on for as long first. */
+  | { kind: 'adder'; atMs: number; forMs: number; keys: number; action: 'kill' | 'freeze' }
   | { kind: 'retry-all'; atMs: number }
   | { kind: 'retry'; id: string; atMs: number }
   /** A notice that no process of Jetfleet has sent. */
@@ -121,6 +123,8 @@ export interface RunPlan {
   renewsCreds: boolean;
   /** Whether every callback and logger that workers are given throws. */
   throwsInCallbacks: boolean;
+  /** How many unique keys its jobs have. Defaults to none. */
+  keys?: number;
   /** Whether the run begins when its workers are ready. */
   awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */

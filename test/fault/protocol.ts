@@ -37,6 +37,8 @@ export type ToWorker =
   | { type: 'arm'; armed: ArmedFailpoint }
   /** Removes what has ended, again and again, until it is killed. */
   | { type: 'clean'; config: WorkerConfig }
+  /** Adds jobs of unique keys until it is killed. */
+  | { type: 'add'; config: WorkerConfig; keys: number }
   | { type: 'block'; forMs: number }
   /** Drains the connection that the worker was lent, and ends once the worker has noticed. */
   | { type: 'drain-connection' }
@@ -49,6 +51,8 @@ export type FromWorker =
   | { type: 'failed'; error: string }
   /** An armed failpoint was passed; the process dies or freezes next. */
   | { type: 'hit'; armed: ArmedFailpoint; jobId: string }
+  /** A job of a unique key was added. */
+  | { type: 'added'; jobId: string }
   /** A handler was stopped because its job was cancelled. */
   | { type: 'cancelled'; jobId: string }
   /** An exception or a rejection that nobody caught. */

@@ -17,6 +17,7 @@ import type { RunPlan } from './plan.js';
 import { produce } from './produce.js';
 import { type Sabotage, sabotageObserver } from './sabotage.js';
 import { handedBack } from './time-invariants.js';
+import { keysTaken } from './unique-adder.js';
 import type { WorkerPool } from './worker-pool.js';
 import { HIDDEN_MS } from './workload.js';
 
@@ -81,7 +82,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
     const { crashes, stopped } = crew;
     const seen = { lagMs, crashes, stopped, service: [...crew.service.values()] };
-    return collect(arena, plan, produced.accepted, produced.cancelled, seen);
+    return collect(arena, plan, [...produced.accepted, ...crew.added], produced.cancelled, seen);
   };
   const until = options.until ?? (options.sabotage ? FINAL_KINDS : undefined);
   const violations = until
@@ -93,7 +94,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
   violations.push(...violationsOf(evidence).filter((violation) => !known.has(keyOf(violation))));
   const faults = plan.jobs.reduce((sum, job) => sum + (job.kind === 'create' ? job.faults.length : 0), 0);
   const endpoints = plan.jobs.reduce((sum, { endpoint = [] }) => sum + Math.min(endpoint.length, 1), 0);
-  await removeStreams(arena);
+  await removeStreams(arena, plan);
   return {
     plan,
     jobs: evidence.histories.size,
@@ -125,10 +126,20 @@ async function afterwards(
     await arena.observer.retryAll();
     violations.push(...(await quiet(arena, crew)));
   }
+  if (plan.keys && violations.length === 0) violations.push(...(await askedForKeys(arena, crew, plan.keys)));
   // A job that is lost stays lost: what the sweeper would mend is looked at before it runs.
   const before = violations.length === 0 ? [] : violationsOf(await now()).filter(isLoss);
   await allShown(arena, plan);
   return [...violations, ...before, ...(await reap(arena, crew))];
+}
+
+/** Whatever a dead process has left undone is done by whoever asks for its key; then every key is free. */
+async function askedForKeys(arena: Arena, crew: Crew, keys: number): Promise<Violation[]> {
+  await keysTaken(arena.observer, keys, false);
+  const before = await quiet(arena, crew);
+  const taken = await keysTaken(arena.observer, keys, true);
+  const stuck = taken.map((detail): Violation => ({ kind: 'key-stuck', about: 'unique', detail }));
+  return [...before, ...stuck, ...(await quiet(arena, crew))];
 }
 
 /** Ends with the first violation of a kind that is asked for: before the end of the jobs where nothing can undo it. */

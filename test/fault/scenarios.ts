@@ -11,6 +11,7 @@ import {
   type RunPlan,
 } from './plan.js';
 import type { Random } from './random.js';
+import { uniqueKeys } from './unique-scenario.js';
 import { signals } from './waiting-scenarios.js';
 import {
   ADDING_MS,
@@ -204,6 +205,7 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
     draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
     addFault(draft, { kind: 'term', worker: worker(random, draft), atMs: when(random) });
   },
+  unique: uniqueKeys,
   /** Somebody removes what has ended, while others cancel it and run it again. */
   cleanup: (random, draft) => {
     for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
@@ -304,6 +306,7 @@ const RENTED_SLOWLY = [
 
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = [
+  'unique',
   'hand-back',
   'cleanup',
   'dying-cleanup',

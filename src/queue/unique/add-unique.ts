@@ -82,9 +82,10 @@ class UniqueAdd {
   async #claim({ seq: before, reuseId }: KeyState & { kind: 'free' }): Promise<AddedJob> {
     const { unique, runAtMs, body } = this.#job;
     const { isNew, ...own } = this.#job.request;
-    const request: JobRequest = { ...own, id: reuseId ?? own.id };
-    const { type, id } = request;
     const sinceMs = Math.round(this.#broker.clock.now());
+    const createdAt = new Date(sinceMs).toISOString();
+    const request: JobRequest = { ...own, id: reuseId ?? own.id, createdAt };
+    const { type, id } = request;
     const facts = { id, key: unique.key, sinceMs, ...(!isNew && { isNamed: true as const }) };
     const claim = { ...facts, job: { request, ...defined({ runAtMs }) } };
     const periodMs = unique.scope === 'period' ? unique.periodMs : undefined;
