@@ -53,6 +53,7 @@ export {
   UniqueKeyTakenError,
   ValidationError,
 } from './jobs/errors.js';
+export type { ChildEnd, FlowJob, FlowJobs, OnFailure } from './jobs/flow.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
 export type { FollowUp, JobRecord, PastFailure } from './jobs/job-record.js';
 export {
@@ -66,6 +67,7 @@ export {
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
+export type { SignalOptions, WaitsFor } from './jobs/signals.js';
 export type {
   DebounceOptions,
   KeyOf,
@@ -82,6 +84,15 @@ export type {
   DeadLetterFilter as RedriveFilter,
 } from './queue/dead-letters/dead-letter-filter.js';
 export type { DeadLetters, RetryAllOptions } from './queue/dead-letters/dead-letters.js';
+export type {
+  AddedFlow,
+  BatchOptions,
+  Flow,
+  FlowGraph,
+  FlowOptions,
+  FlowTree,
+} from './queue/flows/flow-add.js';
+export type { FlowJobStatus, FlowStatus } from './queue/flows/flow-status.js';
 export type { Added } from './queue/job-add.js';
 export type { ProgressOptions, RetryOptions } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
@@ -92,6 +103,7 @@ export type { JobQueueOptions } from './queue/queue-connection.js';
 export type { RunNowOptions, Schedules } from './queue/schedules/schedules.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
 export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
+export type { SendSignalOptions, SentSignal } from './queue/waiting/send-signal.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
 export type { SweepOptions } from './upkeep/sweeper.js';
@@ -101,6 +113,7 @@ export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
 export { Header } from './wire/headers.js';
 export type { Pause, PauseScope } from './wire/pauses.js';
 export { ANY, Subjects } from './wire/subjects.js';
+export type { ChildJob, ChildrenOptions } from './worker/child-job.js';
 export type { ShutdownResult } from './worker/engine-options.js';
 export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
 export type { SettledAttempt, WorkerHooks } from './worker/hooks/worker-hooks.js';

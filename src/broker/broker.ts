@@ -7,6 +7,7 @@ import type { UserCode } from '../telemetry/user-code.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { STREAM_KINDS, type StreamKind, Subjects } from '../wire/subjects.js';
 import type { ActivityStore } from './activity-store.js';
+import type { ChildStore } from './child-store.js';
 import { BrokerClock } from './connection/broker-clock.js';
 import { type ConnectOptions, openConnection } from './connection/connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection/connection-watch.js';
@@ -258,6 +259,11 @@ export class Broker {
   /** The permits of limits. Their stream is made when this is first used. */
   get limits(): ExtraStream {
     return this.#extra.of('limits');
+  }
+
+  /** The children of jobs, and how they have ended. */
+  get children(): ChildStore {
+    return this.#extra.children;
   }
 
   /** From now on makes streams again that somebody deletes, also where it was opened only to look. */

@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
 import type { ExtraKind, StreamKind, Subjects } from '../wire/subjects.js';
 import { ActivityStore } from './activity-store.js';
+import { ChildStore } from './child-store.js';
 import type { ReplyInbox } from './connection/reply-inbox.js';
 import { appendTogether } from './publish/atomic-writes.js';
 import { CommitLog } from './publish/commit-log.js';
@@ -67,6 +68,7 @@ export class ExtraStreams {
   #activity: ActivityStore | undefined;
   #unique: UniqueKeys | undefined;
   #signals: SignalStore | undefined;
+  #children: ChildStore | undefined;
 
   constructor(options: ExtraStreamsOptions) {
     this.#options = options;
@@ -93,6 +95,12 @@ export class ExtraStreams {
   get signals(): SignalStore {
     this.#signals ??= new SignalStore({ ...this.#options, ...this.of('signals') });
     return this.#signals;
+  }
+
+  get children(): ChildStore {
+    const { subjects, topology } = this.#options;
+    this.#children ??= new ChildStore(this.signals, subjects, topology);
+    return this.#children;
   }
 
   /** The logs of those that were used. */

@@ -9,14 +9,12 @@ import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import { Header } from '../wire/headers.js';
 import {
   allOfJob,
-  type EndAddress,
-  endSubject,
   MAX_SIGNALS_OF_A_NAME,
   type SignalAddress,
   signalFilter,
   signalSubject,
 } from '../wire/signal-subjects.js';
-import { ANY, type Subjects } from '../wire/subjects.js';
+import type { Subjects } from '../wire/subjects.js';
 import type { CommitLog } from './publish/commit-log.js';
 import type { Append, Appended } from './publish/commit-options.js';
 import type { DirectRead, StoredMessage } from './read/direct-read.js';
@@ -28,8 +26,6 @@ export const WAKE_CONSUMER = 'wake';
 const ACK_WAIT_MS = 15_000;
 /** Signals that are handed out at once. */
 const MAX_HANDED_OUT = 1_000;
-/** The server answers a question for the last messages of more subjects not at all. */
-export const MAX_COUNTED = 1_000;
 
 export interface SignalStoreOptions {
   read: DirectRead;
@@ -109,30 +105,16 @@ export class SignalStore {
 
   /** Stores a signal. @param key makes a repetition within two minutes one signal */
   async send(address: SignalAddress, body: string, key: string): Promise<Appended> {
-    await this.open();
-    return this.#write({
+    return this.write({
       subject: signalSubject(this.#subjects, address),
       data: body,
       headers: [[Header.MSG_ID, `signal:${address.jobId}:${address.name}:${key}`]],
     });
   }
 
-  /**
-   * Stores how a child has ended, once: the first end counts.
-   * @throws ConflictError when it is stored already
-   */
-  async sendEnd(address: EndAddress, body: string): Promise<Appended> {
+  /** @throws as an append does */
+  async write(append: Append): Promise<Appended> {
     await this.open();
-    const { parentId, childId } = address;
-    const filter = endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId });
-    return this.#write({
-      subject: endSubject(this.#subjects, address),
-      data: body,
-      expect: { filter, lastSeq: 0 },
-    });
-  }
-
-  async #write(append: Append): Promise<Appended> {
     try {
       return await this.#log.append(append);
     } catch (error) {

@@ -6,6 +6,7 @@ import { devCommand } from './dev.js';
 import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { ExitCode, reportOf } from './exit-code.js';
+import { flowCommand } from './flow.js';
 import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
 import { machineCommand } from './machine.js';
@@ -61,6 +62,7 @@ export function buildProgram(): Command {
     serverCommand,
     jobCommand,
     deadLettersCommand,
+    flowCommand,
     scheduleCommand,
     pauseCommands,
     statsCommand,

@@ -16,6 +16,7 @@ import { problemOf, problemResponse } from './problem.js';
 import { addRoute, type Routes } from './route.js';
 import { bulkRoutes } from './routes/bulk.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
+import { flowRoutes } from './routes/flows.js';
 import { healthRoutes, Readiness } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
 import { liveRoutes } from './routes/live.js';
@@ -100,6 +101,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   jobRoutes(routes);
   bulkRoutes(routes);
   signalRoutes(routes);
+  flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
   deadLetterRoutes(routes);
   pauseRoutes(routes);

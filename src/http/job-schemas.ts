@@ -129,6 +129,7 @@ export const jobRecordSchema = z
       .optional(),
     traceparent: z.string().optional(),
     tracestate: z.string().optional(),
+    awaited: z.string().optional(),
     waitsFor: waitsForSchema.optional(),
     waits: z.record(z.string(), z.string()).optional(),
     machine: z.object({ id: z.string(), version: z.number() }),

@@ -36,6 +36,9 @@ export const ERROR_CODES = {
     'The handler left a result or checkpoint without a JSON form, or a result that does not fit its definition.',
   JETFLEET_REPORT_INVALID: 'The handler reported a progress or chunk that is too large or has no JSON form.',
   JETFLEET_TIMEOUT: 'The attempt ran longer than the timeout of its job.',
+  JETFLEET_FLOW_INVALID: 'A flow goes in a circle, or a key, a reference or a policy in it cannot be.',
+  JETFLEET_CHILD_FAILED: 'A child of the job, or a job of the flow, failed, and its failure fails the whole.',
+  JETFLEET_CHILDREN_CHANGED: 'A later run of the handler asked for other children than the first one.',
   JETFLEET_SIGNAL_INVALID: 'The name or the data of a signal cannot be used.',
   JETFLEET_HIBERNATING:
     'The job waits for a signal or for its children; its worker ends this run of the handler.',

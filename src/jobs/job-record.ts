@@ -92,6 +92,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   /** W3C trace context of the producer. */
   traceparent?: string;
   tracestate?: string;
+  /** The group of its parent's children in which the end of this one counts. */
+  awaited?: string;
   /** Of a waiting job: what wakes it before `nextRunAt`. */
   waitsFor?: WaitsFor;
   /** Of a job that has waited for signals or children: when each of its waits with a timeout ends, by name and number. */
@@ -113,6 +115,7 @@ export interface JobRequest {
   webhookUrl?: string;
   tags?: readonly string[];
   parentId?: string;
+  awaited?: string;
   scheduledBy?: string;
   unique?: UniqueKey;
   traceparent?: string;

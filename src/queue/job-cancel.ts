@@ -10,6 +10,7 @@ import { assertKnown } from './follow-ups.js';
 import { allCarriersOf, bareMessageOf, removeCarriers, timersOf } from './job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
+import { isAwaiting, settleWaits } from './waiting/settle-waits.js';
 
 /**
  * Cancels a job, wherever it is. The FAILED record decides: it is fenced like every transition, so of a cancellation
@@ -50,6 +51,7 @@ export async function cancelJob(
       throw noSuchJob(id);
     }
     await enqueueFollowUps(broker, record);
+    if (isAwaiting(record)) await settleWaits(broker, record, cancelJob);
     await removeMessages(broker, record, marks);
     return record;
   }

@@ -17,6 +17,15 @@ import { JobPriority } from '../jobs/vocabulary.js';
 import type { Pause } from '../wire/pauses.js';
 import type { DeadLetterFilter } from './dead-letters/dead-letter-filter.js';
 import { DeadLetters, type RetryAllOptions } from './dead-letters/dead-letters.js';
+import {
+  type AddedFlow,
+  addFlow,
+  type BatchOptions,
+  batchOf,
+  checkFlow,
+  type Flow,
+  type FlowOptions,
+} from './flows/flow-add.js';
 import type { Added, AddedJob } from './job-add.js';
 import { addChecked } from './job-add-checked.js';
 import { addEach, checkEach, type SourcedJob, type SourcedOutcome } from './job-add-each.js';
@@ -238,6 +247,28 @@ export class JobQueueService extends JobReader {
   async drain(options: DrainOptions = {}): Promise<void> {
     checkDrain(options);
     await drainJobs(await this.broker(), options, this.closed);
+  }
+
+  /**
+   * Adds a flow: a graph of jobs, `{ jobs }`, or a tree, a job with `children`. It is one job of type `run_flow`, stored by one
+   * write. Each of its jobs is added when those that it names have ended, and gets their results from `job.results()`.
+   * With an id of your own the call can be repeated.
+   * @example await queue.addFlow({ jobs: { a: fetch.of({ n: 1 }), b: { ...merge.of({}), after: ['a'] } } })
+   * @returns the id of the whole, for `ended`, `getFlow`, `cancel` and `retry`, and those of its jobs
+   * @throws ValidationError `JETFLEET_FLOW_INVALID` for a circle or an unknown key, and as {@link addJob} does, with the key of the job;
+   *   nothing is stored then
+   */
+  async addFlow(flow: Flow, options: FlowOptions = {}): Promise<AddedFlow> {
+    return addFlow(this, checkFlow(this.known, flow, options));
+  }
+
+  /**
+   * Adds jobs that run side by side, and one that runs when all have ended, whatever became of them: a flow, see {@link addFlow}.
+   * @throws as {@link addFlow} does
+   */
+  async addBatch(jobs: readonly NewJob[], options: BatchOptions = {}): Promise<AddedFlow> {
+    const batch = batchOf(jobs, options);
+    return addFlow(this, checkFlow(this.known, batch.flow, batch.options));
   }
 
   /**

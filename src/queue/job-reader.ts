@@ -24,6 +24,7 @@ import {
   type StreamedChunk,
   streamChunks,
 } from './activity/streams.js';
+import { type FlowStatus, readFlow } from './flows/flow-status.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob, findVersion, type JobVersion } from './job-lookup.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
@@ -91,6 +92,12 @@ export abstract class JobReader extends QueueConnection {
     assertOptions('options', options, WAIT_OPTIONS);
     const wait = { ...options, closed: this.closed, ...(type !== undefined && { type }) };
     return endOf(() => this.broker(), id, wait);
+  }
+
+  /** How far a flow is, and each of its jobs; undefined where the id names none. */
+  async getFlow(id: string): Promise<FlowStatus | undefined> {
+    assertJobId(id);
+    return readFlow(await this.#showing(), id);
   }
 
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */

@@ -11,7 +11,6 @@ import { encodeRecord } from '../wire/record-message.js';
 import { askedFor, assertDifferent, followingFrom } from './follow-ups.js';
 import { addFollowUp } from './job-add.js';
 import { releaseKey } from './unique/release-key.js';
-import { isAwaiting, settleWaits } from './waiting/settle-waits.js';
 
 /** What only the worker knows about a transition. */
 export interface TransitionFacts {
@@ -105,15 +104,22 @@ export function followUpRequests(record: JobRecord): JobRequest[] {
 export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promise<string[]> {
   if (record.tags) await broker.tags.settle(record);
   if (record.unique) await releaseKey(broker, record);
-  const ids = await Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
-  if (isAwaiting(record)) await settleWaits(broker, record);
-  return ids;
+  return Promise.all(followUpRequests(record).map((request) => addFollowUp(broker, request)));
 }
 
 /** The work message that a record stands for, to be published again. */
 export function requestOf(record: JobRecord): JobRequest {
   const { id, type, priority, payload, createdAt, maxAttempts } = record;
-  const { timeoutMs, webhookUrl, tags, parentId, unique, traceparent, tracestate } = record;
-  const options = defined({ timeoutMs, webhookUrl, tags, parentId, unique, traceparent, tracestate });
+  const { timeoutMs, webhookUrl, tags, parentId, awaited, unique, traceparent, tracestate } = record;
+  const options = defined({
+    timeoutMs,
+    webhookUrl,
+    tags,
+    parentId,
+    awaited,
+    unique,
+    traceparent,
+    tracestate,
+  });
   return { id, type, priority, payload, createdAt, maxAttempts, ...options };
 }

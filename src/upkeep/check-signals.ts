@@ -1,10 +1,12 @@
 import type { Broker } from '../broker/broker.js';
 import { inParts } from '../jobs/in-parts.js';
 import { isJobId } from '../jobs/job-id.js';
+import type { JobRecord } from '../jobs/job-record.js';
 import { DEFAULT_EVENTS_MAX_AGE_MS } from '../jobs/limits.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { cancelJob } from '../queue/job-cancel.js';
 import { findJob } from '../queue/job-lookup.js';
-import { forgetSignals } from '../queue/waiting/settle-waits.js';
+import { forgetSignals, settleWaits } from '../queue/waiting/settle-waits.js';
 import { allOfJob } from '../wire/signal-subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
@@ -45,9 +47,15 @@ async function examine(
   if (nowMs - untilMs < (job ? graceMs : KEPT_FOR_NOBODY_MS)) return undefined;
   const why = job ? `job ${id} is ${job.state} since ${job.updatedAt}` : `no job has used the id ${id}`;
   const since = new Date(untilMs).toISOString();
-  return diagnose('signal_left_over', id, `${why}, and signals to it are stored`, () => remove(broker, id), {
-    since,
-  });
+  return diagnose(
+    'signal_left_over',
+    id,
+    `${why}, and signals to it are stored`,
+    () => remove(broker, id, job),
+    {
+      since,
+    },
+  );
 }
 
 async function lastAt({ signals, subjects }: Broker, id: string): Promise<number> {
@@ -55,7 +63,9 @@ async function lastAt({ signals, subjects }: Broker, id: string): Promise<number
   return last?.timeMs ?? Number.POSITIVE_INFINITY;
 }
 
-async function remove(broker: Broker, id: string): Promise<string> {
-  await forgetSignals(broker, id);
+/** Children of a job that was cancelled by somebody who died then are cancelled here. */
+async function remove(broker: Broker, id: string, job: JobRecord | undefined): Promise<string> {
+  if (job) await settleWaits(broker, { ...job, waits: job.waits ?? {} }, cancelJob);
+  else await forgetSignals(broker, id);
   return 'removed';
 }

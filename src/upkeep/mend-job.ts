@@ -5,6 +5,7 @@ import { sequenceId } from '../jobs/job-id.js';
 import { type JobRecord, stalledError } from '../jobs/job-record.js';
 import { isTerminal, type JobState } from '../jobs/vocabulary.js';
 import { assertKnown } from '../queue/follow-ups.js';
+import { cancelJob } from '../queue/job-cancel.js';
 import {
   enqueueFollowUps,
   requestOf,
@@ -12,6 +13,7 @@ import {
   transitionRecord,
   withFollowUps,
 } from '../queue/transition-record.js';
+import { isAwaiting, settleWaits } from '../queue/waiting/settle-waits.js';
 import type { StreamKind, WorkKind } from '../wire/subjects.js';
 import type { OpenJob } from './open-jobs.js';
 
@@ -48,7 +50,7 @@ async function failStalled(broker: Broker, { record, seq }: OpenJob): Promise<st
   const error = stalledError(record, ', and the message of the job is gone');
   const failed = failedRecord(broker, record, 'exhausted', { attempt, checkpoint, error });
   await broker.appendEvent(failed, seq);
-  await enqueueFollowUps(broker, failed);
+  await followUp(broker, failed);
   return 'it has failed as stalled: no attempt is left';
 }
 
@@ -70,11 +72,18 @@ export async function failImpossible(
     const isOwn = last?.record?.workSeq === seq && last.record.error?.code === error.code;
     if (last && !isOwn) continue;
     if (!last) await broker.appendEvent(failed, 0);
-    await enqueueFollowUps(broker, last?.record ?? failed);
+    await followUp(broker, last?.record ?? failed);
     await broker.topology.deleteMessage(kind, seq);
     return `job ${id} has failed, message ${seq} is removed`;
   }
   throw movedOn(pending.id);
+}
+
+/** What follows from a job that has ended, for its parent and its children too. */
+async function followUp(broker: Broker, record: JobRecord): Promise<string[]> {
+  const published = await enqueueFollowUps(broker, record);
+  if (isAwaiting(record)) await settleWaits(broker, record, cancelJob);
+  return published;
 }
 
 function failedRecord(broker: Broker, before: JobRecord, state: JobState, why: Transition): JobRecord {
@@ -100,7 +109,7 @@ export async function removeMessage(
 ): Promise<string> {
   const record = (await broker.lastEvent(id))?.record;
   if (!record || !isTerminal(record.status)) throw movedOn(id);
-  const published = await enqueueFollowUps(broker, record);
+  const published = await followUp(broker, record);
   await assertUncovered(broker, subject);
   await broker.topology.deleteMessage(kind, seq);
   const followed = published.length > 0 ? `, ${published.join(', ')} published` : '';

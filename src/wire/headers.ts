@@ -13,6 +13,8 @@ export const Header = {
   CREATED_AT: 'Jetfleet-Created-At',
   /** The job that this one follows from. Set by Jetfleet; only a job whose id is derived from that job's may have it. */
   PARENT_ID: 'Jetfleet-Parent-Id',
+  /** The group of its parent's children in which the end of this one counts. Set by Jetfleet, beside the parent's id. */
+  AWAITED: 'Jetfleet-Awaited',
   /** `<scope> <key in percent encoding>`: the unique key that the job has. Says nothing where UNIQUE does not give it to the job. */
   UNIQUE: 'Jetfleet-Unique',
 

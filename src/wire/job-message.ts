@@ -62,6 +62,7 @@ export interface Tick {
 const RESERVED = 'is set by Jetfleet alone; leave it out';
 const TRACE_HEADERS = [Header.TRACEPARENT, Header.TRACESTATE] as const;
 const PRINTABLE = /^[\x20-\x7e]+$/;
+const GROUP = /^[a-z0-9-]{1,32}$/;
 const MAX_TRACE_LENGTH = 512;
 const lenientUtf8 = new TextDecoder();
 
@@ -85,6 +86,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   add(Header.TRACEPARENT, request.traceparent);
   add(Header.TRACESTATE, request.tracestate);
   add(Header.PARENT_ID, request.parentId);
+  add(Header.AWAITED, request.awaited);
   if (request.unique) add(Header.UNIQUE, encodeKey(request.unique));
   return headers;
 }
@@ -193,6 +195,10 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   const parentId = headers.get(Header.PARENT_ID);
   if (parentId && (isTrusted || isDerivedId(request.id, parentId))) request.parentId = parentId;
   else if (parentId) problems.push({ path: Header.PARENT_ID, message: RESERVED });
+  const awaited = headers.get(Header.AWAITED);
+  // A forged one only has a parent look once more: it goes by the ends of the children that it knows.
+  if (awaited && request.parentId !== undefined && GROUP.test(awaited)) request.awaited = awaited;
+  else if (awaited) problems.push({ path: Header.AWAITED, message: RESERVED });
   const uniqueText = headers.get(Header.UNIQUE);
   const unique = uniqueText ? decodeKey(uniqueText) : undefined;
   if (unique) request.unique = unique;

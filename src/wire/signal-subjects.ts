@@ -62,6 +62,11 @@ export function parseEnd({ prefix }: Subjects, subject: string): EndAddress | un
   return isJobId(parentId) && isJobId(childId) ? { parentId, group, status, childId } : undefined;
 }
 
+/** `jetfleet.flows`: tells workers that there are flows. */
+export function flowsUsed({ prefix }: Subjects): string {
+  return `${prefix}jetfleet.flows`;
+}
+
 /** Every list of children. */
 export function childrenFilter({ prefix }: Subjects): string {
   return `${prefix}children.*.*`;

@@ -2,6 +2,7 @@ import type { AnyActorLogic } from 'xstate';
 import { assertDefinition, type JobDefinition, type JobTypes } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { invalidOption } from '../jobs/errors.js';
+import type { ChildEnd } from '../jobs/flow.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
@@ -13,6 +14,7 @@ import type { SignalOptions } from '../jobs/signals.js';
 import { assertJobType } from '../jobs/validation.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { ChildJob, ChildrenOptions } from './child-job.js';
 
 /** What a handler is given. */
 export interface JobContext<P = unknown, C = unknown, K = unknown> {
@@ -78,6 +80,21 @@ export interface JobContext<P = unknown, C = unknown, K = unknown> {
    */
   waitForSignal<T = unknown>(name: string, options?: { timeoutMs?: undefined }): Promise<T>;
   waitForSignal<T = unknown>(name: string, options: SignalOptions): Promise<T | undefined>;
+  /**
+   * Adds jobs as children of this one, each once, and waits until all have ended. The job hibernates meanwhile, as in
+   * {@link waitForSignal}: then the handler runs again from its beginning, and the call returns at once. Every run must ask for the same
+   * children. They are cancelled with their parent.
+   *
+   * Carried by the stream SIGNALS: whoever ends the last child wakes the parent by one write to TIMERS.
+   * @returns how each has ended, in the order of the list
+   * @throws NonRetryableError `JETFLEET_CHILD_FAILED` when one fails, with `onFailure: 'fail'` (the default);
+   *   `JETFLEET_CHILDREN_CHANGED`
+   * @throws JetfleetError `JETFLEET_HIBERNATING` when it hibernates: do not catch it
+   * @throws ValidationError `JETFLEET_FLOW_INVALID`, and as adding the jobs would
+   */
+  children<R = unknown>(jobs: readonly ChildJob[], options?: ChildrenOptions): Promise<ChildEnd<R>[]>;
+  /** How the jobs of its flow have ended that this one runs after, by their keys; empty for a job of no flow. */
+  results<R = unknown>(): Promise<Record<string, ChildEnd<R>>>;
 }
 
 /** How far a job is. A number is a percentage. */

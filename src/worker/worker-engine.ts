@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
 import { atMost } from '../jobs/deadline.js';
 import { JetfleetError } from '../jobs/errors.js';
+import { runFlowJob } from '../queue/flows/flow-job.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Sweeper } from '../upkeep/sweeper.js';
@@ -22,13 +23,13 @@ import { watchMissedTicks } from './missed-ticks-watch.js';
 import { Presence } from './presence.js';
 import { CancellationCheck } from './run/cancellation-check.js';
 import { JobWatchers } from './run/job-actor.js';
+import { FlowLane, flowHandler } from './waiting/flow-lane.js';
 import { SignalFeed } from './waiting/signal-feed.js';
 import type { HeldJob, WorkerServices } from './worker-services.js';
 
 /** How long handing back may take after the drain's own time, and then closing. */
 const RELEASE_MS = 500;
 const CLOSE_MS = 500;
-/** Of that, what is left for the last step. */
 const FLUSH_MS = 100;
 /** How long a start that is under way may hold up a stop. */
 const STOP_MS = 2_000;
@@ -50,6 +51,7 @@ export class WorkerEngine {
   #trimmer: Trimmer | undefined;
   #firstDeliveries: FirstDeliveries | undefined;
   #signals: SignalFeed | undefined;
+  #flows: FlowLane | undefined;
   #services: WorkerServices | undefined;
   /** Its owner has stopped it, and nobody else starts it again. */
   #isHeld = false;
@@ -200,6 +202,8 @@ export class WorkerEngine {
     await Promise.all(opened.map((handler) => this.lanes.open(handler, () => ready(handler.type))));
     this.#signals ??= new SignalFeed(broker, this.logger, this.#options.onFailpoint);
     await this.#signals.start();
+    this.#flows ??= new FlowLane(broker, () => this.#takeFlows(), this.logger);
+    await this.#flows.start();
     await this.#sweeper?.start();
     this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });
@@ -249,6 +253,10 @@ export class WorkerEngine {
     };
   }
 
+  #takeFlows(): void {
+    if (!this.lanes.handlers.has(runFlowJob.type)) this.register(flowHandler(this.#queue.known));
+  }
+
   #makeLane(handler: RegisteredHandler): Lane {
     const services = this.#services as WorkerServices;
     const { broker, firstDeliveries, logger } = services;
@@ -279,6 +287,7 @@ export class WorkerEngine {
     void this.#firstDeliveries?.renew();
     this.lanes.reset();
     void this.#signals?.reset();
+    void this.#flows?.look();
     this.#services?.leases.verifyAll();
   }
 
@@ -334,6 +343,7 @@ export class WorkerEngine {
     this.#isClosed = true;
     for (const detach of this.#detach.splice(0)) detach();
     this.#firstDeliveries?.close();
+    this.#flows?.stop();
     this.#presence?.close();
     await this.lanes.close();
   }

@@ -80,6 +80,14 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
       return complete('begun', [
         { type: 'task', idSuffix: 'next', payload: { steps: [{ ms: 10, end: 'ok' }] } },
       ]);
+    case 'children': {
+      const list = Array.from({ length: step.children ?? 3 }, (_, n) => ({
+        type: 'task',
+        payload: { steps: [{ ms: n * 30, end: 'ok' }] },
+        maxAttempts: 20,
+      }));
+      return { ended: (await job.children(list)).length };
+    }
     case 'wait': {
       const got: unknown[] = [];
       for (let n = step.signals ?? 1; n > 0; n--) got.push(await job.waitForSignal('go'));

@@ -4,6 +4,7 @@ import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { chartEdges } from './chart-edges.js';
 import type { Evidence } from './evidence.js';
+import { flowViolations } from './flow-invariants.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
@@ -27,6 +28,7 @@ export type ViolationKind =
   | 'unexpected-failure'
   | 'left-over'
   | 'signal'
+  | 'flow'
   | 'early'
   | 'clock'
   | 'held-up'
@@ -81,6 +83,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...hostileViolations(evidence),
     ...signalViolations(evidence),
     ...uniqueViolations(evidence),
+    ...flowViolations(evidence),
   ];
 }
 

@@ -11,7 +11,9 @@ export interface TaskStep {
   napMs?: number;
   /** How many signals it waits for. Defaults to 1. */
   signals?: number;
-  end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next' | 'wait';
+  /** How many children it adds. Defaults to 3. */
+  children?: number;
+  end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next' | 'wait' | 'children';
 }
 
 interface PlannedJobBase {

@@ -12,7 +12,7 @@ import {
 } from './plan.js';
 import type { Random } from './random.js';
 import { uniqueKeys } from './unique-scenario.js';
-import { signals } from './waiting-scenarios.js';
+import { flows, signals } from './waiting-scenarios.js';
 import {
   ADDING_MS,
   BAD_ENDPOINTS,
@@ -56,6 +56,7 @@ export function addCreate(random: Random, draft: Draft, faultNames: readonly str
 /** Faults at the worker, the broker, the network. */
 const SINGLE: Readonly<Record<string, Scenario>> = {
   signals,
+  flows,
   'worker-kill': (random, draft) => {
     for (let n = random.int(1, 3); n > 0; n--) {
       addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: when(random) });
@@ -328,6 +329,7 @@ const PORTABLE = [
   'hand-back',
   'clocks',
   'signals',
+  'flows',
 ];
 
 /** The scenarios by name, for one node or for three. */

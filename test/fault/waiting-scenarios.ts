@@ -1,7 +1,9 @@
 /** Trouble for jobs that wait: for signals, and for other jobs. */
+
+import type { PlannedJob } from './plan.js';
 import type { Random } from './random.js';
 import { addFault, type Draft, nextId, STALE_MS, when, worker } from './scenarios.js';
-import { waitingTask } from './workload.js';
+import { parentTask, raw, waitingTask } from './workload.js';
 
 /** Steps between what a waiting job is told and its wait. */
 const WAIT_FAILPOINTS = [
@@ -22,6 +24,30 @@ export function signals(random: Random, draft: Draft): void {
       const atMs = Math.max(0, job.atMs + random.int(-400, 1_200));
       draft.signals.push({ id: job.id, number, atMs });
     }
+  }
+  strikeWaits(random, draft);
+}
+
+/** Parents whose children run on all workers, and flows, while what ends them dies. */
+export function flows(random: Random, draft: Draft): void {
+  for (let n = random.int(4, 8); n > 0; n--) draft.jobs.push(parentTask(random, nextId(draft, 'parent')));
+  for (let n = random.int(1, 3); n > 0; n--) {
+    const step = (ms: number) => ({ type: 'task', payload: { steps: [{ ms, end: 'ok' }] }, maxAttempts: 20 });
+    const jobs = {
+      a: step(random.int(0, 200)),
+      b: step(random.int(0, 200)),
+      c: { ...step(10), after: ['a'] },
+      d: { ...step(10), after: ['a', 'b'] },
+      e: { ...step(10), after: ['c', 'd'] },
+    };
+    const headers = [['Jetfleet-Max-Attempts', '20']] as const;
+    draft.jobs.push({
+      ...raw(random, nextId(draft, 'flow')),
+      type: 'run_flow',
+      body: JSON.stringify({ jobs }),
+      bare: false,
+      headers,
+    } as PlannedJob);
   }
   strikeWaits(random, draft);
 }

@@ -195,6 +195,12 @@ export function waitingTask(random: Random, id: string): Task {
   return { ...task(random, id), steps, maxAttempts: 20, isNew: random.chance(0.3) };
 }
 
+/** A task that adds children and waits for them. It has attempts for all workers that die with it. */
+export function parentTask(random: Random, id: string): Task {
+  const steps = [{ ms: random.int(0, 50), end: 'children', children: random.int(1, 5) } as const];
+  return { ...task(random, id), steps, maxAttempts: 20, isNew: random.chance(0.3) };
+}
+
 /** A task that never succeeds. */
 export function hopelessTask(random: Random, id: string): Task {
   const end = random.pick(['throw', 'fatal', 'hang'] as const);

@@ -20,3 +20,7 @@ async function printed(guide: string): Promise<string[]> {
 test('the guide of signals', async () => {
   expect(await printed('docs/guides/signals.md')).toEqual(['8 GPUs, approved by Ann']);
 });
+
+test('the guide of flows', async () => {
+  expect(await printed('docs/guides/flows.md')).toEqual(['report: 10 + 20']);
+});

@@ -300,6 +300,7 @@ function isAlike(one: JobRequest, other: JobRequest): boolean {
     one.traceparent === other.traceparent &&
     one.tracestate === other.tracestate &&
     one.parentId === other.parentId &&
+    one.awaited === other.awaited &&
     (one.tags === other.tags || one.tags?.join() === other.tags?.join())
   );
 }

@@ -60,6 +60,15 @@ export class DirectRead {
       : { count: 0, firstSeq: Number.POSITIVE_INFINITY };
   }
 
+  /**
+   * How many subjects have messages that a filter matches, and as of which sequence: a replica may be behind. The server counts
+   * up to 1,024 of them.
+   */
+  async countSubjects(stream: string, filter: string): Promise<{ count: number; asOf: number }> {
+    const { messages, pending, upToSeq } = await this.#get.many(stream, { multi_last: [filter], batch: 1 });
+    return { count: messages.length + pending, asOf: upToSeq };
+  }
+
   /** All messages on a filter from `seq` on, oldest first, read in pages of `pageSize`. */
   async *walk(stream: string, filter: string, seq: number, pageSize: number): AsyncGenerator<StoredMessage> {
     for await (const page of this.pages(stream, filter, seq, pageSize)) yield* page;

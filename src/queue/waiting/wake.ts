@@ -8,7 +8,7 @@ import type { Broker } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { WaitsFor } from '../../jobs/signals.js';
-import { isGroupComplete } from './child-ends.js';
+import { isAnyGroupOver } from './group-ends.js';
 import { leaderEvent } from './leader-event.js';
 
 /**
@@ -18,10 +18,10 @@ import { leaderEvent } from './leader-event.js';
 export async function wakeFor(
   broker: Broker,
   id: string,
-  hasCome: (waitsFor: WaitsFor) => boolean,
+  hasCome: (waitsFor: WaitsFor) => boolean | Promise<boolean>,
 ): Promise<JobRecord | undefined> {
   const record = (await leaderEvent(broker, id))?.record;
-  if (record?.state !== 'waiting' || !record.waitsFor || !hasCome(record.waitsFor)) return record;
+  if (record?.state !== 'waiting' || !record.waitsFor || !(await hasCome(record.waitsFor))) return record;
   const timer = await broker.topology.lastMessage('timers', waitingTimer(broker, record));
   if (timer) await wake(broker, record, timer.seq);
   return record;
@@ -49,6 +49,5 @@ async function wake(broker: Broker, record: JobRecord, timer: number): Promise<v
 async function hasAnyCome(broker: Broker, jobId: string, waitsFor: WaitsFor): Promise<boolean> {
   for (const { name, after } of waitsFor.signals ?? [])
     if ((await broker.signals.lastSignal({ jobId, name })) > after) return true;
-  for (const group of waitsFor.groups ?? []) if (await isGroupComplete(broker, jobId, group)) return true;
-  return false;
+  return waitsFor.groups !== undefined && isAnyGroupOver(broker, jobId, waitsFor.groups);
 }

@@ -8,6 +8,7 @@ import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
 import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
 import { addFollowUp, assertFree } from '../../queue/job-add.js';
+import { cancelJob } from '../../queue/job-cancel.js';
 import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
 import { releaseKey } from '../../queue/unique/release-key.js';
 import { isAwaiting, settleWaits } from '../../queue/waiting/settle-waits.js';
@@ -93,7 +94,7 @@ export async function publishFollowUps({ broker, logger }: WorkerServices, recor
   if (record.tags) await settleTags(broker, logger, record);
   if (record.unique) await releaseKey(broker, record);
   await Promise.all(followUpRequests(record).map(publish));
-  if (isAwaiting(record)) await persistently(logger, () => settleWaits(broker, record));
+  if (isAwaiting(record)) await persistently(logger, () => settleWaits(broker, record, cancelJob));
 }
 
 /**

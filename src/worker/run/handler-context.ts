@@ -1,5 +1,6 @@
 import { copyJson } from '../../jobs/copy-json.js';
 import { ConflictError } from '../../jobs/errors.js';
+import type { FlowJobs } from '../../jobs/flow.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { SignalOptions } from '../../jobs/signals.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -86,6 +87,19 @@ export class HandlerContext implements JobContext {
   get waitForSignal(): JobContext['waitForSignal'] {
     return ((name: string, options?: SignalOptions) =>
       this.#waits().signal(name, options)) as JobContext['waitForSignal'];
+  }
+
+  get children(): JobContext['children'] {
+    return ((jobs, options) => this.#waits().children(jobs, options)) as JobContext['children'];
+  }
+
+  get results(): JobContext['results'] {
+    return (() => this.#waits().results()) as JobContext['results'];
+  }
+
+  /** For the handler of flows alone. */
+  flow(jobs: FlowJobs): Promise<unknown> {
+    return this.#waits().flow(jobs);
   }
 
   get signal(): AbortSignal {

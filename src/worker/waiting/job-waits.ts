@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { JetfleetError } from '../../jobs/errors.js';
+import type { ChildEnd, FlowJobs } from '../../jobs/flow.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import type { JobOutcome } from '../../jobs/outcome.js';
 import {
+  type AwaitedGroup,
   type AwaitedSignal,
   assertFewWaits,
   assertSignalName,
@@ -14,7 +16,11 @@ import {
   type WaitsFor,
 } from '../../jobs/signals.js';
 import type { SignalAddress } from '../../wire/signal-subjects.js';
+import type { ChildJob, ChildrenOptions } from '../child-job.js';
 import type { WorkerServices } from '../worker-services.js';
+import { runChildren, type WaitHost } from './child-waits.js';
+import { resultsBefore } from './flow-results.js';
+import { runFlow } from './run-flow.js';
 
 /**
  * A wait ends so much after its time, by the clock of the broker as this process knows it: what was stored in time counts, and must
@@ -29,6 +35,12 @@ const READ_AGAIN_MS = 20;
 function hibernating(id: string, what: string): JetfleetError {
   const why = `job ${id} waits for ${what}; its handler runs again from its beginning when that has come, so do not catch this error`;
   return new JetfleetError('JETFLEET_HIBERNATING', why);
+}
+
+/** The job of one run. */
+export interface WaitingJob {
+  readonly record: JobRecord;
+  readonly signal: AbortSignal;
 }
 
 /** What one run of a handler has got of a signal's name. */
@@ -46,16 +58,18 @@ interface NameInRun {
  */
 export class JobWaits {
   readonly #services: WorkerServices;
-  readonly #job: { readonly record: JobRecord };
+  readonly #job: WaitingJob;
   readonly #names = new Map<string, NameInRun>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #signals: AwaitedSignal[] = [];
+  readonly #groups: AwaitedGroup[] = [];
+  #childCalls = 0;
   /** When waits end that began in this run, by name and number. */
   readonly #waits: Record<string, string> = {};
   #dueMs: number | undefined;
   #isWaiting = false;
 
-  constructor(services: WorkerServices, job: { readonly record: JobRecord }) {
+  constructor(services: WorkerServices, job: WaitingJob) {
     this.#services = services;
     this.#job = job;
   }
@@ -71,6 +85,36 @@ export class JobWaits {
     const looked = ofName.last.then(look, look);
     ofName.last = looked;
     return this.#follow(looked);
+  }
+
+  /** Adds children, and waits for them. @throws JetfleetError `JETFLEET_HIBERNATING` until they have ended */
+  children(list: readonly ChildJob[], options: ChildrenOptions = {}): Promise<ChildEnd[]> {
+    const call = this.#childCalls++;
+    return this.#follow(runChildren(this.#host, call, list, options));
+  }
+
+  /** Runs the jobs of a flow, as their parent. */
+  flow(jobs: FlowJobs): Promise<unknown> {
+    return this.#follow(runFlow(this.#host, jobs));
+  }
+
+  /** How the jobs of its flow ended that the job runs after. */
+  results(): Promise<Record<string, ChildEnd>> {
+    return resultsBefore(this.#services.broker, this.#job.record);
+  }
+
+  get #host(): WaitHost {
+    const job = this.#job;
+    return {
+      services: this.#services,
+      signal: job.signal,
+      record: job.record,
+      waitForGroups: (groups, what) => {
+        this.#isWaiting = true;
+        this.#groups.push(...groups);
+        throw hibernating(job.record.id, what);
+      },
+    };
   }
 
   /** A handler may go on, or end, without what it has asked for. */
@@ -152,7 +196,10 @@ export class JobWaits {
   noted(record: JobRecord): JobRecord {
     const waits = { ...record.waits, ...this.#waits };
     if (record.state !== 'waiting' || !this.#isWaiting) return { ...record, waits };
-    const waitsFor: WaitsFor = { ...(this.#signals.length > 0 && { signals: this.#signals }) };
+    const waitsFor: WaitsFor = {
+      ...(this.#signals.length > 0 && { signals: this.#signals }),
+      ...(this.#groups.length > 0 && { groups: this.#groups }),
+    };
     return { ...record, waits, waitsFor };
   }
 }

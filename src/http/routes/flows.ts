@@ -1,0 +1,81 @@
+import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
+import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
+import type { Flow } from '../../queue/flows/flow-add.js';
+import { noSuchJob } from '../../queue/job-lookup.js';
+import { idParams, prioritySchema, statusSchema } from '../job-schemas.js';
+import { addRoute, type Routes } from '../route.js';
+
+const policySchema = z.enum(['fail', 'continue', 'ignore']);
+const flowJobSchema = z.looseObject({
+  type: z.string(),
+  payload: z.any(),
+  after: z.array(z.string()).optional(),
+  onFailure: policySchema.optional(),
+});
+const requestSchema = z
+  .strictObject({
+    id: z.string().optional(),
+    priority: prioritySchema.optional(),
+    webhookUrl: z.string().optional(),
+    delayMs: z.number().optional(),
+    jobs: z.record(z.string(), flowJobSchema).openapi({ description: 'The jobs by their keys' }),
+  })
+  .openapi('NewFlow');
+const addedSchema = z
+  .object({ id: z.string(), created: z.boolean(), jobs: z.record(z.string(), z.string()) })
+  .openapi('AddedFlow');
+const errorSchema = z.object({ code: z.string(), message: z.string() });
+const flowSchema = z
+  .object({
+    id: z.string(),
+    status: statusSchema,
+    state: z.string(),
+    total: z.number().int(),
+    completed: z.number().int(),
+    failed: z.number().int(),
+    jobs: z.array(
+      z.object({
+        key: z.string(),
+        id: z.string(),
+        type: z.string(),
+        state: z.string(),
+        after: z.array(z.string()),
+        onFailure: policySchema,
+        error: errorSchema.optional(),
+      }),
+    ),
+    error: errorSchema.optional(),
+  })
+  .openapi('Flow');
+
+export function flowRoutes(routes: Routes): void {
+  const { queue } = routes;
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/flows',
+    tag: 'Flows',
+    summary: 'Add a flow: jobs that run after one another',
+    role: 'operator',
+    body: { schema: requestSchema, maxBytes: MAX_PAYLOAD_BYTES + 16 * 1_024 },
+    answers: { 201: { description: 'The flow is stored, or was there already', schema: addedSchema } },
+    handle: async ({ c, body: { jobs, ...options } }) => {
+      const added = await queue.addFlow({ jobs } as Flow, defined(options));
+      return c.json(added, 201, { location: `/api/v1/flows/${added.id}` });
+    },
+  });
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/flows/{id}',
+    tag: 'Flows',
+    summary: 'How far a flow is',
+    role: 'observer',
+    params: idParams,
+    answers: { 200: { description: 'The flow', schema: flowSchema } },
+    handle: async ({ c, params: { id } }) => {
+      const flow = await queue.getFlow(id);
+      if (!flow) throw noSuchJob(id);
+      return c.json(flow);
+    },
+  });
+}
