@@ -35,6 +35,8 @@ function stepsOf(history: readonly StoredRecord[]): [before: StoredRecord, after
 function early(history: readonly StoredRecord[]): Violation[] {
   return stepsOf(history).flatMap(([before, after]): Violation[] => {
     const dueMs = Date.parse(before.nextRunAt ?? '');
+    // What it waits for may come at any time.
+    if (before.waitsFor) return [];
     if (after.state !== 'running' || !(after.storedAtMs < dueMs - CLOCK_TOLERANCE_MS)) return [];
     const detail = `${before.state} until ${before.nextRunAt}, ran ${dueMs - after.storedAtMs} ms before`;
     return [{ kind: 'early', about: after.id, detail }];
