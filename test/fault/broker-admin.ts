@@ -62,17 +62,17 @@ function copyOf(stream: string): string {
 
 /** Removes what a run has stored. */
 export async function removeStreams(arena: Arena, { keys }: RunPlan): Promise<void> {
-  const { subjects } = await arena.observer.broker();
+  const { subjects, topology } = await arena.observer.broker();
   if (arena.keepsHistory) {
     await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('events'))));
   }
   for (const kind of STREAM_KINDS) {
     await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
   }
-  if (!keys) return;
-  await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('unique'))));
-  for (const kind of EXTRA_KINDS) {
-    await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
+  if (keys) await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('unique'))));
+  const { missing } = await topology.extra(EXTRA_KINDS, false);
+  for (const name of EXTRA_KINDS.map((kind) => subjects.streamName(kind))) {
+    if (!missing.includes(`stream ${name}`)) await administer(arena, (jsm) => jsm.streams.delete(name));
   }
 }
 
