@@ -56,6 +56,7 @@ export {
 export type { ChildEnd, FlowJob, FlowJobs, OnFailure } from './jobs/flow.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
 export type { FollowUp, JobRecord, PastFailure } from './jobs/job-record.js';
+export type { Fairness, JobLimit, LimitSettings, RateLimit } from './jobs/limit.js';
 export {
   type Completed,
   type CompletedWith,
@@ -96,6 +97,8 @@ export type { FlowJobStatus, FlowStatus } from './queue/flows/flow-status.js';
 export type { Added } from './queue/job-add.js';
 export type { ProgressOptions, RetryOptions } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
+export type { JobLimits, LimitFilter, ShownLimit, ShownPermit } from './queue/limits/job-limits.js';
+export type { PermitContext } from './queue/limits/live-limits.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { DrainOptions } from './queue/pause/drain-jobs.js';
 export type { PauseOptions, Resumed, ResumeOptions } from './queue/pause/pause-jobs.js';

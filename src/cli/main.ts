@@ -9,6 +9,7 @@ import { ExitCode, reportOf } from './exit-code.js';
 import { flowCommand } from './flow.js';
 import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
+import { limitsCommand } from './limits.js';
 import { machineCommand } from './machine.js';
 import { globalOptions, withExamples } from './options.js';
 import { outboxCommand } from './outbox.js';
@@ -65,6 +66,7 @@ export function buildProgram(): Command {
     flowCommand,
     scheduleCommand,
     pauseCommands,
+    limitsCommand,
     statsCommand,
     topCommand,
     eventsCommand,

@@ -19,6 +19,7 @@ import { deadLetterRoutes } from './routes/dead-letters.js';
 import { flowRoutes } from './routes/flows.js';
 import { healthRoutes, Readiness } from './routes/health.js';
 import { jobRoutes } from './routes/jobs.js';
+import { limitRoutes } from './routes/limits.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
@@ -106,6 +107,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   deadLetterRoutes(routes);
   pauseRoutes(routes);
   scheduleRoutes(routes);
+  limitRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);
   machineRoutes(routes);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { JetfleetError, ValidationError } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 import { checkInteger } from './numbers.js';
-import { assertOptions, checkBoolean, type OptionNames } from './options.js';
+import { assertObject, assertOptions, checkBoolean, type OptionNames } from './options.js';
 
 /** At most `max` starts in any `perMs` milliseconds. */
 export interface RateLimit {
@@ -74,6 +74,7 @@ const LIMIT: OptionNames<Required<JobLimit>> = {
   rate: true,
   retryAfter: true,
 };
+const SETTINGS: OptionNames<Required<LimitSettings>> = { concurrency: true, rate: true };
 const RATE: OptionNames<RateLimit> = { max: true, perMs: true };
 const MAX_LIMITS = 8;
 const MAX_KEY_LENGTH = 200;
@@ -142,6 +143,20 @@ export function checkedSettings(what: string, { concurrency, rate }: LimitSettin
       ...(rate !== undefined && { rate: { max: rate.max, perMs: rate.perMs } }),
     };
   });
+}
+
+/** What a worker says of limits, checked. @throws ValidationError `JETFLEET_LIMIT_INVALID` */
+export function namedLimits(
+  limits: Readonly<Record<string, LimitSettings>> = {},
+): Map<string, LimitSettings> {
+  asLimit(() => assertObject('limits', limits));
+  return new Map(
+    Object.entries(limits).map(([name, settings]) => {
+      checkLimitName('limits', name);
+      asLimit(() => assertOptions(`limits.${name}`, settings, SETTINGS));
+      return [name, checkedSettings(`limits.${name}`, settings)];
+    }),
+  );
 }
 
 export function checkLimitName(what: string, name: unknown): asserts name is string {

@@ -42,6 +42,7 @@ import {
   rerunJob,
 } from './job-redrive.js';
 import { checkJob, setTimes } from './job-request.js';
+import { JobLimits } from './limits/job-limits.js';
 import { checkDrain, type DrainOptions, drainJobs } from './pause/drain-jobs.js';
 import {
   checkPause,
@@ -152,6 +153,12 @@ export class JobQueueService extends JobReader {
     ownersToKeep: this.ownersToKeep,
     teller: (options) => this.#teller(options),
   });
+  /** Permits of limits: what is held and waits, and how many there are. */
+  readonly limits = new JobLimits(
+    (work) => this.use(work),
+    (broker) => this.limiter(broker),
+    (broker) => this.liveLimits(broker),
+  );
 
   /**
    * Has a job run again and again, by a schedule that the broker keeps and fires. Each run is a job of its own. A second call with the

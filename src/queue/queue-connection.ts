@@ -18,6 +18,7 @@ import { UserCode } from '../telemetry/user-code.js';
 import { EXTRA_KINDS } from '../wire/subjects.js';
 
 import { Limiter } from './limits/limiter.js';
+import { LiveLimits } from './limits/live-limits.js';
 
 import { install, type OwnersToKeep, type QueueExtension } from './queue-extension.js';
 
@@ -95,6 +96,7 @@ export abstract class QueueConnection implements AsyncDisposable {
   #opening: Promise<Opened> | undefined;
   #opened: Broker | undefined;
   #limiter: Limiter | undefined;
+  #live: LiveLimits | undefined;
   #streams: 'unchecked' | 'refused' | 'safe' = 'unchecked';
   #closing: Promise<void> | undefined;
   readonly #closed = new AbortController();
@@ -214,6 +216,15 @@ export abstract class QueueConnection implements AsyncDisposable {
     return this.#limiter;
   }
 
+  /**
+   * The same limiter around calls.
+   * @internal
+   */
+  liveLimits(broker: Broker): LiveLimits {
+    this.#live ??= new LiveLimits(broker, this.limiter(broker));
+    return this.#live;
+  }
+
   /** Fires when the queue is closed, for what only waits. */
   protected get closed(): AbortSignal {
     return this.#closed.signal;
@@ -275,6 +286,7 @@ export abstract class QueueConnection implements AsyncDisposable {
       });
       await atMost(limitMs - SEND_WITHIN_MS, idle);
     }
+    this.#live?.stop();
     this.#limiter?.stop();
     const leftMs = () => Math.max(SEND_WITHIN_MS, end - performance.now());
     const closing = this.#opening?.then(({ broker }) => broker.close(leftMs()));

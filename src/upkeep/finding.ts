@@ -146,6 +146,16 @@ export const FINDINGS = {
       'Signals are stored for a job that has ended, or for an id that nobody has used for seven days.',
     fix: 'removes them',
   },
+  permit_left_over: {
+    severity: 'warning',
+    explanation: 'A job that has ended still holds a permit of a limit, so another one waits.',
+    fix: 'gives it back, and calls the next one',
+  },
+  permit_unused: {
+    severity: 'warning',
+    explanation: 'A permit of a limit is free, and jobs wait for it: whoever was to call them died.',
+    fix: 'calls the next one',
+  },
   failure_left_over: {
     severity: 'warning',
     explanation: 'A job that was retried still counts as a dead letter.',

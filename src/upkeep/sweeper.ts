@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { guardedLogger } from '../telemetry/user-code.js';
 import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
+import { checkLimits } from './check-limits.js';
 import { checkPauses } from './check-pauses.js';
 import { checkSchedules } from './check-schedules.js';
 import { checkSignals } from './check-signals.js';
@@ -142,6 +143,7 @@ export class Sweeper {
       ...(await checkSchedules(broker, graceMs)),
       ...(await this.#jobs.run()),
       ...(await checkSignals(broker, graceMs)),
+      ...(await checkLimits(broker, this.#options.queue.limiter(broker), graceMs)),
     ];
     mended.push(...(await this.#mend(jobs, jobs)));
     const found = [...streams, ...jobs];

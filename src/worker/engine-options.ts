@@ -1,3 +1,4 @@
+import type { LimitSettings } from '../jobs/limit.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SweepOptions } from '../upkeep/sweeper.js';
 import type { AbandonedHandler } from '../wire/inspection.js';
@@ -8,6 +9,8 @@ export interface WorkerEngineOptions {
   logger?: Logger;
   sweep?: SweepOptions | false;
   remoteDrain?: boolean;
+  /** What the owner of the worker says of limits, by name. */
+  limits?: ReadonlyMap<string, LimitSettings>;
   inspect?: Observer;
   onFailpoint?: OnFailpoint;
 }

@@ -5,6 +5,7 @@ import { invalidOption } from '../jobs/errors.js';
 import type { ChildEnd } from '../jobs/flow.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
+import type { LimitSettings } from '../jobs/limit.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
 import type { CompletedWith, OUTCOME, Snoozed } from '../jobs/outcome.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
@@ -13,6 +14,7 @@ import { assertSchema, type Schema } from '../jobs/schema.js';
 import type { SignalOptions } from '../jobs/signals.js';
 import { assertJobType } from '../jobs/validation.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
+import type { PermitContext } from '../queue/limits/live-limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ChildJob, ChildrenOptions } from './child-job.js';
 
@@ -95,6 +97,20 @@ export interface JobContext<P = unknown, C = unknown, K = unknown> {
   children<R = unknown>(jobs: readonly ChildJob[], options?: ChildrenOptions): Promise<ChildEnd<R>[]>;
   /** How the jobs of its flow have ended that this one runs after, by their keys; empty for a job of no flow. */
   results<R = unknown>(): Promise<Record<string, ChildEnd<R>>>;
+  /**
+   * Runs a call once all workers together leave a permit for it: a limit around any part of a job. It waits in this worker, with the slot of the job;
+   * jobs that need a permit to run at all should have `limits`. An error with `retryAfterMs` closes the key until then.
+   * @example await job.limit('novita:account-1', () => fetch(url))
+   * @param limit `<name>:<key>`
+   * @param settings defaults to those of the worker, or of `queue.limits.set`
+   * @throws what the call throws; the reason of the job's signal; JetfleetError `JETFLEET_LIMIT_UNKNOWN`
+   * @throws ValidationError `JETFLEET_LIMIT_INVALID`
+   */
+  limit<T>(
+    limit: string,
+    call: (permit: PermitContext) => T | Promise<T>,
+    settings?: LimitSettings,
+  ): Promise<T>;
 }
 
 /** How far a job is. A number is a percentage. */

@@ -3,6 +3,7 @@ import type { AnyActorLogic, InspectionEvent } from 'xstate';
 import type { WorkerLifecycleState } from '../../machines/index.js';
 import type { JobDefinition, JobTypes } from '../jobs/define-job.js';
 import { JetfleetError } from '../jobs/errors.js';
+import { type LimitSettings, namedLimits } from '../jobs/limit.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
 import type { RunDefaults } from '../jobs/run-defaults.js';
@@ -38,6 +39,11 @@ export interface JobWorkerOptions extends HandlerOverrides {
    * `jetfleet.drain` can give them. Each ends by itself, after an hour or the time that it names, at most 24 hours. Defaults to true.
    */
   remoteDrain?: boolean;
+  /**
+   * How many permits each key of the limits has that handlers take with `job.limit`, by name. What `queue.limits.set` has said comes first.
+   * @example limits: { novita: { concurrency: 3, rate: { max: 100, perMs: 60_000 } } }
+   */
+  limits?: Readonly<Record<string, LimitSettings>>;
   /** Sees every step of every state machine (XState's inspection events). What it throws is logged. */
   inspect?: (event: InspectionEvent) => void;
   /** @internal For tests that stop a worker between two steps. */
@@ -51,6 +57,7 @@ const WORKER_OPTIONS: OptionNames<Required<JobWorkerOptions>> = {
   logger: true,
   sweep: true,
   remoteDrain: true,
+  limits: true,
   inspect: true,
   onFailpoint: true,
 };
@@ -79,7 +86,8 @@ export class JobWorkerService implements AsyncDisposable {
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#queue = queue;
     this.#options = { ...options };
-    this.#engine = new WorkerEngine(queue, this.name, this.#options);
+    const { limits } = this.#options;
+    this.#engine = new WorkerEngine(queue, this.name, { ...this.#options, limits: namedLimits(limits) });
   }
 
   /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */

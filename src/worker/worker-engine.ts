@@ -245,6 +245,8 @@ export class WorkerEngine {
       isReleasing: () => this.#isReleasing,
       eventsMaxAgeMs,
       limiter: () => this.#queue.limiter(broker),
+      liveLimits: () => this.#queue.liveLimits(broker),
+      limits: this.#options.limits ?? new Map(),
       logger: this.logger,
       userCode: this.#queue.userCode,
       hooks: this.extensions.hooks,

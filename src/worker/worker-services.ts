@@ -1,7 +1,9 @@
 import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../broker/consume/delivery.js';
+import type { LimitSettings } from '../jobs/limit.js';
 import type { JobOutcome } from '../jobs/outcome.js';
 import type { Limiter } from '../queue/limits/limiter.js';
+import type { LiveLimits } from '../queue/limits/live-limits.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { FirstDeliveries } from './claim/first-deliveries.js';
@@ -39,6 +41,9 @@ export interface WorkerServices {
   eventsMaxAgeMs: number;
   /** Permits across all workers; made with the first call. */
   limiter: () => Limiter;
+  liveLimits: () => LiveLimits;
+  /** What the owner of the worker says of limits, by name. */
+  limits: ReadonlyMap<string, LimitSettings>;
   logger: Logger;
   userCode: UserCode;
   hooks: HookCalls;

@@ -161,3 +161,134 @@ describe('concurrency by key', () => {
     await close();
   });
 });
+
+describe('several limits and rates', () => {
+  it('takes all permits of a job or none, and keeps both limits', async () => {
+    let now = 0;
+    let most = 0;
+    const limits = [{ key: 'tenant', concurrency: 3 }, { per: 'type' as const, concurrency: 4 }];
+    const { start, add, ended, most: byKey, queue, close } = await fleet(2, { limits }, async () => {
+      most = Math.max(most, ++now);
+      await delay(10);
+      now--;
+    });
+    await start();
+    await ended(await add(Array.from({ length: 40 }, (_, n) => ({ tenant: `t${n % 4}` }))));
+    expect(most).toBe(4);
+    expect([...byKey.values()].every((each) => each <= 3)).toBe(true);
+    expect((await queue.limits.list()).flatMap(({ held, waiting }) => [held.length, waiting])).toEqual(
+      Array(10).fill(0),
+    );
+    await close();
+  });
+
+  it('takes turns between the keys that wait for a permit of all', async () => {
+    const gates: (() => void)[] = [];
+    const limits = [{ key: 'tenant', concurrency: 5 }, { per: 'type' as const, concurrency: 1 }];
+    const options = { limits, fairness: { weights: { b: 2 } } };
+    const { start, add, ended, started, queue, close } = await fleet(1, options, () => new Promise<void>((open) => gates.push(open)));
+    await start();
+    const ids = await add([{ tenant: 'a' }]);
+    await vi.waitFor(() => expect(started).toHaveLength(1));
+    ids.push(...(await add([...Array.from({ length: 4 }, () => ({ tenant: 'a' })), ...Array.from({ length: 4 }, () => ({ tenant: 'b' }))])));
+    await vi.waitFor(async () => expect((await queue.getStats()).limitedJobs).toBe(8), 10_000);
+    await vi.waitFor(() => {
+      for (const open of gates.splice(0)) open();
+      return ended(ids, 100);
+    }, 30_000);
+    const order = started.slice(1).map(({ tenant }) => tenant);
+    // Two of b to one of a, while both wait.
+    expect(order.slice(0, 6).filter((tenant) => tenant === 'b')).toHaveLength(4);
+    await close();
+  });
+
+  it('starts no more in any time than the rate allows, and nearly as many', async () => {
+    const at: number[] = [];
+    const limits = [{ per: 'type' as const, rate: { max: 10, perMs: 500 } }];
+    const { start, add, ended, close } = await fleet(2, { limits }, async () => void at.push(performance.now()));
+    await start();
+    await ended(await add(Array.from({ length: 60 }, () => ({}))));
+    at.sort((a, b) => a - b);
+    for (let n = 10; n < at.length; n++) expect((at[n] as number) - (at[n - 10] as number)).toBeGreaterThanOrEqual(500);
+    // Six waves, the first at once.
+    expect((at.at(-1) as number) - (at[0] as number)).toBeLessThan(5 * 500 * 1.4);
+    await close();
+  });
+
+  it('closes the key of a provider that asks to slow down, and no other', async () => {
+    const failed = new Set<string>();
+    const at: Record<string, number[]> = { a: [], b: [] };
+    const { start, add, ended, close } = await fleet(2, { limits: [{ key: 'tenant', concurrency: 1 }], retry: { baseMs: 1 } }, async ({ payload: { tenant = '' } }) => {
+      at[tenant]?.push(performance.now());
+      if (tenant !== 'a' || failed.has(tenant)) return;
+      failed.add(tenant);
+      throw new RetryableError('429', { retryAfterMs: 1_500 });
+    });
+    await start();
+    const [first = ''] = await add([{ tenant: 'a' }]);
+    await vi.waitFor(() => expect(at.a).toHaveLength(1));
+    await delay(100);
+    await ended([first, ...(await add([{ tenant: 'a' }, { tenant: 'b' }, { tenant: 'b' }]))]);
+    const [began = 0, ...later] = at.a as number[];
+    expect(Math.min(...later) - began).toBeGreaterThanOrEqual(1_500);
+    expect(Math.max(...(at.b as number[])) - began).toBeLessThan(1_400);
+    await close();
+  });
+});
+
+describe('a limit inside a handler', () => {
+  it('lets one call of two workers through at a time, and is set for all at once', async () => {
+    let now = 0;
+    let most = 0;
+    const { start, add, ended, queue, close } = await fleet(2, {}, (job) =>
+      job.limit('novita:account-1', async () => {
+        most = Math.max(most, ++now);
+        await delay(15);
+        now--;
+      }),
+    );
+    await start();
+    await queue.limits.set('novita', { concurrency: 1 });
+    await ended(await add(Array.from({ length: 10 }, () => ({}))));
+    expect(most).toBe(1);
+    await queue.limits.set('novita', { concurrency: 4 });
+    await ended(await add(Array.from({ length: 20 }, () => ({}))));
+    expect(most).toBe(4);
+    expect(await queue.limits.settings()).toEqual({ novita: { concurrency: 4 } });
+    await close();
+  });
+
+  it('refuses a limit that nobody has set', async () => {
+    const { start, add, queue, close } = await fleet(1, { maxAttempts: 1 }, (job) => job.limit('nobody:x', () => 1));
+    await start();
+    const [id = ''] = await add([{}]);
+    expect((await queue.ended(id)).error).toMatchObject({ code: 'JETFLEET_LIMIT_UNKNOWN' });
+    await close();
+  });
+});
+
+describe('what a limit may be', () => {
+  const worker = () => new JobWorkerService(new JobQueueService({ servers: nats.url }));
+  it.each([
+    [[{ concurrency: 3 }], 'limits[0] of work needs a key'],
+    [[{ key: 'tenant' }], 'needs concurrency'],
+    [[{ key: 'tenant', per: 'type', concurrency: 1 }], 'needs a key'],
+    [[{ key: 'tenant', concurrency: 0 }], 'an integer from 1 to 10000, got 0'],
+    [[{ key: 'tenant', concurency: 3 }], 'has no "concurency"'],
+    [[{ key: 'tenant', rate: { max: 1, perMs: 5 } }], 'an integer from 100'],
+    [[{ key: 'a..b', concurrency: 3 }], 'must be a field'],
+    [[], 'a list of 1 to 8'],
+  ])('refuses %j', (limits, why) => {
+    const register = () => worker().registerHandler('work', { limits: limits as never, handler: () => {} });
+    expect(register).toThrow(expect.objectContaining({ code: 'JETFLEET_LIMIT_INVALID', message: expect.stringContaining(why) }));
+  });
+
+  it('fails a job whose key cannot be made', async () => {
+    const limits = [{ key: (payload: Payload) => (payload.n as unknown as { x: { y: string } }).x.y, concurrency: 1 }];
+    const { start, add, queue, close } = await fleet(1, { limits });
+    await start();
+    const [id = ''] = await add([{ n: 1 }]);
+    expect((await queue.ended(id)).error).toMatchObject({ code: 'JETFLEET_LIMIT_INVALID' });
+    await close();
+  });
+});

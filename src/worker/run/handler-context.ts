@@ -16,6 +16,7 @@ export interface RunningJob {
   readonly record: JobRecord;
   saveCheckpoint(value: unknown): Promise<void>;
   readonly leases: Pick<LeaseKeeper, 'heartbeat' | 'extendFor'>;
+  readonly limit: JobContext['limit'];
 }
 
 /** Where the reports of an attempt go; undefined once it has ended. */
@@ -100,6 +101,10 @@ export class HandlerContext implements JobContext {
   /** For the handler of flows alone. */
   flow(jobs: FlowJobs): Promise<unknown> {
     return this.#waits().flow(jobs);
+  }
+
+  get limit(): JobContext['limit'] {
+    return (limit, call, settings) => this.#run.limit(limit, call, settings);
   }
 
   get signal(): AbortSignal {

@@ -24,6 +24,7 @@ import { jsonValue, outcomeRecord, reportFailure } from '../outcome/outcome-reco
 import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
 import type { HeldJob, WorkerServices } from '../worker-services.js';
 import { Attempt, type AttemptedJob } from './attempt.js';
+import { callerOf } from './limited-call.js';
 
 /** One job in this worker's hands: the lease on its message, its record, and the fence around what is written of it. */
 export class JobRun implements Leased, HeldJob, AttemptedJob {
@@ -67,6 +68,11 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
 
   get isClaimed(): boolean {
     return this.#seq > 0;
+  }
+
+  /** See {@link JobContext.limit}. */
+  get limit(): JobContext['limit'] {
+    return callerOf(this.#services, this);
   }
 
   /** Runs the job, until its message is acknowledged, handed back or lost. */

@@ -1,0 +1,80 @@
+import { type Command, Option } from 'commander';
+import { defined } from '../jobs/defined.js';
+import type { LimitSettings, RateLimit } from '../jobs/limit.js';
+import type { ShownLimit } from '../queue/limits/job-limits.js';
+import { usageError } from './exit-code.js';
+import { type GlobalOptions, openExisting, parseDuration, withExamples } from './options.js';
+import { note, plain, print, printJson, table } from './output.js';
+
+/** `jetfleet limits list`, `set` and `reset`. */
+export function limitsCommand(program: Command): void {
+  const limits = program.command('limits').description('permits that are held and waited for, by key');
+  listCommand(limits);
+  setCommand(limits);
+  resetCommand(limits);
+}
+
+function listCommand(limits: Command): void {
+  const command = limits
+    .command('list [limit] [key]')
+    .description('what is held and what waits under each key')
+    .action(async (limit: string | undefined, key: string | undefined) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openExisting(options);
+      const found = await queue.limits.list(defined({ limit, key }));
+      if (options.json) return printJson(found);
+      if (found.length === 0) return note('no permit is held, and none is waited for');
+      print(table([['LIMIT', 'KEY', 'HELD', 'STARTED', 'WAITING', 'NEXT FREE'], ...found.map(rowOf)]));
+    });
+  withExamples(command, 'limits list', 'limits list resize/tenant acme --json');
+}
+
+function rowOf(limit: ShownLimit): (string | number)[] {
+  const { concurrency, rate, held, started, waiting, nextFreeAt, closedUntil } = limit;
+  return [
+    plain(limit.limit),
+    plain(limit.key),
+    concurrency === undefined ? held.length : `${held.length} of ${concurrency}`,
+    rate ? `${started} of ${rate.max} per ${rate.perMs} ms` : '',
+    waiting,
+    closedUntil === undefined ? (nextFreeAt ?? '') : `closed until ${closedUntil}`,
+  ];
+}
+
+function setCommand(limits: Command): void {
+  const command = limits
+    .command('set <limit>')
+    .description('set how many permits each key has, for all workers; permits that are held stay')
+    .addOption(new Option('--concurrency <count>', 'permits at once').argParser(Number))
+    .addOption(new Option('--rate <max/duration>', 'starts in a time: 100/1m').argParser(parseRate))
+    .action(async (limit: string) => {
+      const options = command.optsWithGlobals<GlobalOptions & LimitSettings>();
+      const settings = defined({ concurrency: options.concurrency, rate: options.rate });
+      await using queue = openExisting(options);
+      await queue.limits.set(limit, settings);
+      if (options.json) printJson({ limit, ...settings });
+      else print(`${plain(limit)} is set for all workers`);
+    });
+  withExamples(command, 'limits set resize/tenant --concurrency 5', 'limits set novita --rate 100/1m');
+}
+
+function resetCommand(limits: Command): void {
+  const command = limits
+    .command('reset <limit>')
+    .description('have a limit be what handlers and workers say again')
+    .action(async (limit: string) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await using queue = openExisting(options);
+      await queue.limits.reset(limit);
+      if (options.json) printJson({ limit });
+      else print(`${plain(limit)} is as its handlers say`);
+    });
+  withExamples(command, 'limits reset resize/tenant');
+}
+
+function parseRate(text: string): RateLimit {
+  const [max = '', time = '', ...rest] = text.split('/');
+  if (!/^\d+$/.test(max) || time === '' || rest.length > 0)
+    throw usageError(`--rate must be like 100/1m, got ${JSON.stringify(text)}`);
+  return { max: Number(max), perMs: parseDuration(time) };
+}

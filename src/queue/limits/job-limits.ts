@@ -1,0 +1,195 @@
+import { hostname } from 'node:os';
+import type { Broker } from '../../broker/broker.js';
+import {
+  checkedSettings,
+  checkLimitName,
+  type LimitSettings,
+  limitToken,
+  parseLimitName,
+} from '../../jobs/limit.js';
+import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
+import { JobPriority } from '../../jobs/vocabulary.js';
+import { decodeLedger, type Ledger } from '../../wire/limit-message.js';
+import { permitsSubject } from '../../wire/limit-subjects.js';
+import { ANY } from '../../wire/subjects.js';
+import { nextFreeAt, prune, set, waitingIn } from './ledger.js';
+import type { Limiter } from './limiter.js';
+import { countInLine } from './line.js';
+import type { LiveLimits, PermitContext } from './live-limits.js';
+
+/** A permit that is held. */
+export interface ShownPermit {
+  jobId: string;
+  /** Absent for a job on its way to a worker. */
+  worker?: string;
+  since: string;
+  /** When it is free again, unless it is renewed. */
+  until: string;
+}
+
+/** What is held and what waits under one key of a limit. Times are ISO 8601. */
+export interface ShownLimit extends LimitSettings {
+  limit: string;
+  key: string;
+  held: ShownPermit[];
+  /** Starts that count for the rate now. */
+  started: number;
+  waiting: number;
+  /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
+  nextFreeAt?: string;
+  /** Until when a provider has asked to wait. */
+  closedUntil?: string;
+}
+
+export interface LimitFilter {
+  /** The name of a limit. */
+  limit?: string;
+  key?: string;
+}
+
+export const LIMIT_FILTER: OptionNames<Required<LimitFilter>> = { limit: true, key: true };
+const SETTINGS: OptionNames<Required<LimitSettings>> = { concurrency: true, rate: true };
+const PAGE = 200;
+/** Keys that a list shows at most, and a change of settings goes through. */
+const MOST_KEYS = 10_000;
+
+type Use = <R>(work: (broker: Broker) => Promise<R>) => Promise<R>;
+
+/** `queue.limits`: what is held and waits, and how many permits there are. */
+export class JobLimits {
+  readonly #use: Use;
+  readonly #limiterOf: (broker: Broker) => Limiter;
+  readonly #liveOf: (broker: Broker) => LiveLimits;
+
+  constructor(use: Use, limiterOf: (broker: Broker) => Limiter, liveOf: (broker: Broker) => LiveLimits) {
+    this.#use = use;
+    this.#limiterOf = limiterOf;
+    this.#liveOf = liveOf;
+  }
+
+  /**
+   * Every key that has permits held, starts that count, or jobs in line. A key that nobody uses is not kept.
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  async list(filter: LimitFilter = {}): Promise<ShownLimit[]> {
+    assertOptions('filter', filter, LIMIT_FILTER);
+    checkText('limit', filter.limit);
+    checkText('key', filter.key);
+    return this.#use(async (broker) => {
+      const ledgers = await readLedgers(broker, filter);
+      return Promise.all(ledgers.map((ledger) => shown(broker, ledger)));
+    });
+  }
+
+  /** What was set with {@link set}, by the name of the limit. */
+  async settings(): Promise<Record<string, LimitSettings>> {
+    return this.#use(async (broker) => {
+      if (!(await broker.topology.hasExtra('limits'))) return {};
+      return Object.fromEntries(await this.#limiterOf(broker).settings.all());
+    });
+  }
+
+  /**
+   * Sets how many permits each key of a limit has, for all workers and at once, in place of what their handlers say. Permits that are held
+   * stay; a lower number holds for those that come.
+   * @throws ValidationError `JETFLEET_LIMIT_INVALID`
+   */
+  async set(limit: string, settings: LimitSettings): Promise<void> {
+    checkLimitName('limit', limit);
+    assertOptions('settings', settings, SETTINGS);
+    const checked = checkedSettings(limit, settings);
+    await this.#use((broker) => this.#change(broker, limit, checked));
+  }
+
+  /** From now on a limit is again what handlers and workers say. */
+  async reset(limit: string): Promise<void> {
+    checkLimitName('limit', limit);
+    await this.#use((broker) => this.#change(broker, limit, undefined));
+  }
+
+  /**
+   * Runs a call once there is a permit, as `job.limit` does inside a handler.
+   * @param text `<limit>:<key>`
+   * @param settings defaults to what was set for the limit
+   * @throws what the call throws; JetfleetError `JETFLEET_LIMIT_UNKNOWN`; ValidationError `JETFLEET_LIMIT_INVALID`
+   */
+  async run<T>(
+    text: string,
+    call: (permit: PermitContext) => T | Promise<T>,
+    settings?: LimitSettings,
+  ): Promise<T> {
+    parseLimitName(text);
+    return this.#use((broker) => {
+      const caller = {
+        job: `call@${hostname()}-${process.pid}`,
+        worker: '',
+        priority: JobPriority.NORMAL,
+        turn: 'call',
+      };
+      return this.#liveOf(broker).run(text, settings, caller, call);
+    });
+  }
+
+  /** Who waits is called where there is room now. */
+  async #change(broker: Broker, limit: string, settings: LimitSettings | undefined): Promise<void> {
+    const limiter = this.#limiterOf(broker);
+    await limiter.settings.set(limit, settings);
+    if (!settings) return;
+    for (const { name, key } of await readLedgers(broker, { limit })) {
+      await limiter.ledgers.update([{ name, key }], ([ledger]) => {
+        set(ledger as Ledger, settings);
+        return { result: undefined, isChanged: true };
+      });
+      await limiter.dispatcher.idle({ name, key });
+    }
+  }
+}
+
+/** The ledgers that are stored; none where no limit was ever used. */
+export async function readLedgers(broker: Broker, { limit, key }: LimitFilter): Promise<Ledger[]> {
+  if (!(await broker.topology.hasExtra('limits'))) return [];
+  const token = (text: string | undefined) => (text === undefined ? ANY : limitToken(text));
+  const { read, name } = broker.limits;
+  const nowMs = broker.clock.now();
+  const found: Ledger[] = [];
+  for await (const { data } of read.walk(
+    name,
+    permitsSubject(broker.subjects, token(limit), token(key)),
+    1,
+    PAGE,
+  )) {
+    const ledger = decodeLedger(data);
+    if (!ledger) continue;
+    prune(ledger, nowMs);
+    found.push(ledger);
+    if (found.length >= MOST_KEYS) break;
+  }
+  return found.sort((a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key));
+}
+
+async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
+  const nowMs = broker.clock.now();
+  const { name, key, concurrency, rate, closedUntil, live } = ledger;
+  const freeMs = nextFreeAt(ledger, nowMs);
+  const counted = waitingIn(ledger);
+  return {
+    limit: name,
+    key,
+    ...(concurrency !== undefined && { concurrency }),
+    ...(rate && { rate }),
+    held: ledger.held.map(({ job, worker, since, until }) => ({
+      jobId: job,
+      ...(worker !== '' && { worker }),
+      since: timeOf(since),
+      until: timeOf(until),
+    })),
+    started: ledger.starts.reduce((sum, [, count]) => sum + count, 0),
+    waiting: counted === 0 ? 0 : (await countInLine(broker, { name, key })) + live.length,
+    ...(Number.isFinite(freeMs) && freeMs > nowMs && { nextFreeAt: timeOf(freeMs) }),
+    ...(closedUntil !== undefined && { closedUntil: timeOf(closedUntil) }),
+  };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

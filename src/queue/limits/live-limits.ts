@@ -1,0 +1,183 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ulid } from 'ulid';
+import type { Broker } from '../../broker/broker.js';
+import { JetfleetError } from '../../jobs/errors.js';
+import { checkedSettings, type LimitSettings, type NeededPermit, parseLimitName } from '../../jobs/limit.js';
+import { hintedMs } from '../../jobs/numbers.js';
+import { MAX_RETRY_AFTER_MS } from '../../jobs/retry-after.js';
+import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
+import type { Ledger } from '../../wire/limit-message.js';
+import { limitsChangedSubject } from '../../wire/limit-subjects.js';
+import { type Claimant, joinLive, ownPermit, renew, set } from './ledger.js';
+import type { Limiter, Permits } from './limiter.js';
+
+/** What a call under a limit is given. */
+export interface PermitContext {
+  /** Fires when the job is stopped, and when the permit was lost because this process was too slow to renew it. */
+  signal: AbortSignal;
+  limit: string;
+  key: string;
+}
+
+/** Who calls. */
+export interface Caller {
+  job: string;
+  worker: string;
+  priority: JobPriority;
+  /** Whose turn it takes among those that wait. */
+  turn: string;
+  signal?: AbortSignal | undefined;
+}
+
+const MAX_NOTICE_OWNERS = 100;
+
+/**
+ * The limiter around any call: it waits in this process, with its slot, and is woken by whoever gives it a permit, with a notice. A notice that is missed
+ * is made up for when the place in line is renewed.
+ */
+export class LiveLimits {
+  readonly #broker: Broker;
+  readonly #limiter: Limiter;
+  /** By owner. */
+  readonly #waiting = new Map<string, () => void>();
+  #stopHearing: (() => void) | undefined;
+
+  constructor(broker: Broker, limiter: Limiter) {
+    this.#broker = broker;
+    this.#limiter = limiter;
+    limiter.dispatcher.onLive = (waiters) => {
+      const elsewhere = waiters.filter(({ owner }) => !this.#wake(owner)).map(({ owner }) => owner);
+      if (elsewhere.length === 0) return;
+      broker.notices.tell(limitsChangedSubject(broker.subjects), { given: elsewhere });
+    };
+  }
+
+  /**
+   * Runs a call once there is a permit for it, and gives that back when it has ended.
+   * @param text `<limit>:<key>`
+   * @throws what the call throws; the reason of the caller's signal; JetfleetError `JETFLEET_LIMIT_UNKNOWN`
+   * @throws ValidationError `JETFLEET_LIMIT_INVALID`
+   */
+  async run<T>(
+    text: string,
+    given: LimitSettings | undefined,
+    caller: Caller,
+    call: (permit: PermitContext) => T | Promise<T>,
+  ): Promise<T> {
+    const { name, key } = parseLimitName(text);
+    const settings = (await this.#limiter.settings.get(name)) ?? (given && checkedSettings(name, given));
+    if (!settings) {
+      const why = `nobody has said how many permits ${name} has; give the worker limits: { ${JSON.stringify(name)}: { concurrency: 3 } }, or call queue.limits.set`;
+      throw new JetfleetError('JETFLEET_LIMIT_UNKNOWN', why);
+    }
+    caller.signal?.throwIfAborted();
+    const need: NeededPermit = { name, key, ...settings };
+    const run = ulid();
+    const claimant = { owner: `${caller.job}#${run}`, job: caller.job, worker: caller.worker, run };
+    const lost = new AbortController();
+    const permits = await this.#permitsFor(need, claimant, caller, () => lost.abort(lostPermit(text)));
+    const signal = caller.signal ? AbortSignal.any([caller.signal, lost.signal]) : lost.signal;
+    try {
+      const leftMs = permits.startAtMs - this.#broker.clock.now();
+      if (leftMs > 0) await delay(leftMs, undefined, { signal }).catch(() => {});
+      signal.throwIfAborted();
+      return await call({ signal, limit: name, key });
+    } catch (error) {
+      const forMs = hintedMs(Object(error).retryAfterMs, MAX_RETRY_AFTER_MS);
+      if (forMs) await this.#limiter.close([need], forMs);
+      throw error;
+    } finally {
+      await this.#limiter.release(permits);
+    }
+  }
+
+  stop(): void {
+    this.#stopHearing?.();
+    this.#stopHearing = undefined;
+    for (const wake of this.#waiting.values()) wake();
+  }
+
+  async #permitsFor(
+    need: NeededPermit,
+    claimant: Claimant,
+    caller: Caller,
+    onLost: () => void,
+  ): Promise<Permits> {
+    const { dispatcher } = this.#limiter;
+    let taken = await this.#limiter.acquire(claimant, [need], false, onLost);
+    if (!('at' in taken)) return taken;
+    this.#hear();
+    const woken = () =>
+      new Promise<void>((resolve) => {
+        const finish = () => {
+          clearTimeout(timer);
+          caller.signal?.removeEventListener('abort', finish);
+          resolve();
+        };
+        // When its place is renewed, it sees what a notice would have said.
+        const timer = setTimeout(finish, this.#limiter.leaseMs / 3);
+        caller.signal?.addEventListener('abort', finish, { once: true });
+        this.#waiting.set(claimant.owner, finish);
+      });
+    try {
+      for (let first = true; ; first = false) {
+        const waits = woken();
+        const isGiven = await this.#limiter.ledgers.update([need], ([draft], nowMs) => {
+          const ledger = draft as Ledger;
+          if (ownPermit(ledger, claimant.owner)) return { result: true, isChanged: false };
+          set(ledger, need);
+          const until = nowMs + this.#limiter.leaseMs;
+          const isIn = !first && ledger.live.some(({ owner }) => owner === claimant.owner);
+          if (isIn) renew(ledger, claimant, nowMs, this.#limiter.leaseMs);
+          else
+            joinLive(ledger, {
+              ...claimant,
+              since: nowMs,
+              until,
+              priority: PRIORITIES.indexOf(caller.priority),
+              turn: caller.turn,
+            });
+          return { result: false, isChanged: true };
+        });
+        if (!isGiven) {
+          await dispatcher.idle(need);
+          await waits;
+        }
+        caller.signal?.throwIfAborted();
+        taken = await this.#limiter.acquire(claimant, [need], true, onLost);
+        if (!('at' in taken)) return taken;
+      }
+    } catch (error) {
+      await this.#limiter.free(claimant.owner, [need]).catch(() => {});
+      throw error;
+    } finally {
+      this.#waiting.get(claimant.owner)?.();
+      this.#waiting.delete(claimant.owner);
+    }
+  }
+
+  /** @returns whether it waits here */
+  #wake(owner: string): boolean {
+    const wake = this.#waiting.get(owner);
+    wake?.();
+    return wake !== undefined;
+  }
+
+  #hear(): void {
+    this.#stopHearing ??= this.#broker.notices.hear(
+      limitsChangedSubject(this.#broker.subjects),
+      ({ given }) => {
+        if (!Array.isArray(given)) return;
+        for (const owner of given.slice(0, MAX_NOTICE_OWNERS))
+          if (typeof owner === 'string') this.#wake(owner);
+      },
+    );
+  }
+}
+
+function lostPermit(text: string): JetfleetError {
+  return new JetfleetError(
+    'JETFLEET_LEASE_LOST',
+    `the permit of ${text} was given to others: it was renewed too late`,
+  );
+}
