@@ -166,8 +166,18 @@ describe('several limits and rates', () => {
   it('takes all permits of a job or none, and keeps both limits', async () => {
     let now = 0;
     let most = 0;
-    const limits = [{ key: 'tenant', concurrency: 3 }, { per: 'type' as const, concurrency: 4 }];
-    const { start, add, ended, most: byKey, queue, close } = await fleet(2, { limits }, async () => {
+    const limits = [
+      { key: 'tenant', concurrency: 3 },
+      { per: 'type' as const, concurrency: 4 },
+    ];
+    const {
+      start,
+      add,
+      ended,
+      most: byKey,
+      queue,
+      close,
+    } = await fleet(2, { limits }, async () => {
       most = Math.max(most, ++now);
       await delay(10);
       now--;
@@ -184,13 +194,25 @@ describe('several limits and rates', () => {
 
   it('takes turns between the keys that wait for a permit of all', async () => {
     const gates: (() => void)[] = [];
-    const limits = [{ key: 'tenant', concurrency: 5 }, { per: 'type' as const, concurrency: 1 }];
+    const limits = [
+      { key: 'tenant', concurrency: 5 },
+      { per: 'type' as const, concurrency: 1 },
+    ];
     const options = { limits, fairness: { weights: { b: 2 } } };
-    const { start, add, ended, started, queue, close } = await fleet(1, options, () => new Promise<void>((open) => gates.push(open)));
+    const { start, add, ended, started, queue, close } = await fleet(
+      1,
+      options,
+      () => new Promise<void>((open) => gates.push(open)),
+    );
     await start();
     const ids = await add([{ tenant: 'a' }]);
     await vi.waitFor(() => expect(started).toHaveLength(1));
-    ids.push(...(await add([...Array.from({ length: 4 }, () => ({ tenant: 'a' })), ...Array.from({ length: 4 }, () => ({ tenant: 'b' }))])));
+    ids.push(
+      ...(await add([
+        ...Array.from({ length: 4 }, () => ({ tenant: 'a' })),
+        ...Array.from({ length: 4 }, () => ({ tenant: 'b' })),
+      ])),
+    );
     await vi.waitFor(async () => expect((await queue.getStats()).limitedJobs).toBe(8), 10_000);
     await vi.waitFor(() => {
       for (const open of gates.splice(0)) open();
@@ -205,11 +227,16 @@ describe('several limits and rates', () => {
   it('starts no more in any time than the rate allows, and nearly as many', async () => {
     const at: number[] = [];
     const limits = [{ per: 'type' as const, rate: { max: 10, perMs: 500 } }];
-    const { start, add, ended, close } = await fleet(2, { limits }, async () => void at.push(performance.now()));
+    const { start, add, ended, close } = await fleet(
+      2,
+      { limits },
+      async () => void at.push(performance.now()),
+    );
     await start();
     await ended(await add(Array.from({ length: 60 }, () => ({}))));
     at.sort((a, b) => a - b);
-    for (let n = 10; n < at.length; n++) expect((at[n] as number) - (at[n - 10] as number)).toBeGreaterThanOrEqual(500);
+    for (let n = 10; n < at.length; n++)
+      expect((at[n] as number) - (at[n - 10] as number)).toBeGreaterThanOrEqual(500);
     // Six waves, the first at once.
     expect((at.at(-1) as number) - (at[0] as number)).toBeLessThan(5 * 500 * 1.4);
     await close();
@@ -218,12 +245,16 @@ describe('several limits and rates', () => {
   it('closes the key of a provider that asks to slow down, and no other', async () => {
     const failed = new Set<string>();
     const at: Record<string, number[]> = { a: [], b: [] };
-    const { start, add, ended, close } = await fleet(2, { limits: [{ key: 'tenant', concurrency: 1 }], retry: { baseMs: 1 } }, async ({ payload: { tenant = '' } }) => {
-      at[tenant]?.push(performance.now());
-      if (tenant !== 'a' || failed.has(tenant)) return;
-      failed.add(tenant);
-      throw new RetryableError('429', { retryAfterMs: 1_500 });
-    });
+    const { start, add, ended, close } = await fleet(
+      2,
+      { limits: [{ key: 'tenant', concurrency: 1 }], retry: { baseMs: 1 } },
+      async ({ payload: { tenant = '' } }) => {
+        at[tenant]?.push(performance.now());
+        if (tenant !== 'a' || failed.has(tenant)) return;
+        failed.add(tenant);
+        throw new RetryableError('429', { retryAfterMs: 1_500 });
+      },
+    );
     await start();
     const [first = ''] = await add([{ tenant: 'a' }]);
     await vi.waitFor(() => expect(at.a).toHaveLength(1));
@@ -259,7 +290,9 @@ describe('a limit inside a handler', () => {
   });
 
   it('refuses a limit that nobody has set', async () => {
-    const { start, add, queue, close } = await fleet(1, { maxAttempts: 1 }, (job) => job.limit('nobody:x', () => 1));
+    const { start, add, queue, close } = await fleet(1, { maxAttempts: 1 }, (job) =>
+      job.limit('nobody:x', () => 1),
+    );
     await start();
     const [id = ''] = await add([{}]);
     expect((await queue.ended(id)).error).toMatchObject({ code: 'JETFLEET_LIMIT_UNKNOWN' });
@@ -280,11 +313,15 @@ describe('what a limit may be', () => {
     [[], 'a list of 1 to 8'],
   ])('refuses %j', (limits, why) => {
     const register = () => worker().registerHandler('work', { limits: limits as never, handler: () => {} });
-    expect(register).toThrow(expect.objectContaining({ code: 'JETFLEET_LIMIT_INVALID', message: expect.stringContaining(why) }));
+    expect(register).toThrow(
+      expect.objectContaining({ code: 'JETFLEET_LIMIT_INVALID', message: expect.stringContaining(why) }),
+    );
   });
 
   it('fails a job whose key cannot be made', async () => {
-    const limits = [{ key: (payload: Payload) => (payload.n as unknown as { x: { y: string } }).x.y, concurrency: 1 }];
+    const limits = [
+      { key: (payload: Payload) => (payload.n as unknown as { x: { y: string } }).x.y, concurrency: 1 },
+    ];
     const { start, add, queue, close } = await fleet(1, { limits });
     await start();
     const [id = ''] = await add([{ n: 1 }]);

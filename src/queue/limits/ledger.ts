@@ -116,14 +116,35 @@ function isLate({ rate }: Ledger, { given }: HeldPermit, nowMs: number): boolean
   return rate !== undefined && given !== undefined && nowMs - given > rate.perMs / 2;
 }
 
+function partOf({ perMs }: Pick<RateLimit, 'perMs'>): number {
+  return Math.max(1, Math.floor(perMs / PARTS));
+}
+
 function noteStart(ledger: Ledger, { perMs }: RateLimit, startAtMs: number): void {
-  const part = Math.max(1, Math.floor(perMs / PARTS));
+  const part = partOf({ perMs });
   const atMs = Math.ceil(startAtMs / part) * part;
   const place = ledger.starts.findLastIndex(([each]) => each <= atMs);
   const last = ledger.starts[place];
   ledger.starts = [...ledger.starts];
   if (last?.[0] === atMs) ledger.starts[place] = [atMs, last[1] + 1];
   else ledger.starts.splice(place + 1, 0, [atMs, 1]);
+}
+
+/** How late a start may be without being noted: a part of the margin. */
+export function isLateStart({ rate }: LimitSettings, permittedMs: number, startedMs: number): boolean {
+  return rate !== undefined && startedMs - permittedMs > (windowOf(rate) - rate.perMs) / 4;
+}
+
+/** A start came later than its permit has said. */
+export function moveStart(ledger: Ledger, fromMs: number, toMs: number): void {
+  if (!ledger.rate) return;
+  const part = partOf(ledger.rate);
+  const atMs = Math.ceil(fromMs / part) * part;
+  ledger.starts = ledger.starts.flatMap(([each, count]): [number, number][] => {
+    if (each !== atMs) return [[each, count]];
+    return count > 1 ? [[each, count - 1]] : [];
+  });
+  noteStart(ledger, ledger.rate, toMs);
 }
 
 export function ownPermit(ledger: Ledger, owner: string): HeldPermit | undefined {

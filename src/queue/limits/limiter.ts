@@ -10,8 +10,10 @@ import {
   adopt,
   type Claimant,
   close,
+  isLateStart,
   join,
   mayTake,
+  moveStart,
   nextFreeAt,
   ownPermit,
   release,
@@ -95,6 +97,23 @@ export class Limiter {
     const permits = { ...taken, claimant, needs: asked };
     this.#keep(permits, onLost);
     return permits;
+  }
+
+  /**
+   * The job starts now. A start that is later than its permit counts from now on: long before anybody goes by it. Never rejects.
+   */
+  async started({ needs, startAtMs, isShared }: Permits): Promise<void> {
+    const startedMs = this.#broker.clock.now();
+    const late = needs.filter((need) => !isShared && isLateStart(need, startAtMs, startedMs));
+    if (late.length === 0) return;
+    const noted = late.map((need) =>
+      this.ledgers.update([need], ([ledger]) => {
+        moveStart(ledger as Ledger, startAtMs, startedMs);
+        return { result: undefined, isChanged: true };
+      }),
+    );
+    for (const each of await Promise.allSettled(noted))
+      if (each.status === 'rejected') this.#logger.debug({ err: each.reason }, 'a late start was not noted');
   }
 
   /** The claim of this run is written, so that the permits of an earlier one are its own. @returns false where these are lost */

@@ -81,6 +81,7 @@ export class LiveLimits {
       const leftMs = permits.startAtMs - this.#broker.clock.now();
       if (leftMs > 0) await delay(leftMs, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
+      void this.#limiter.started(permits);
       return await call({ signal, limit: name, key });
     } catch (error) {
       const forMs = hintedMs(Object(error).retryAfterMs, MAX_RETRY_AFTER_MS);

@@ -173,6 +173,7 @@ export class LimitedClaims {
       if (!claimed && permits.isShared) limiter().forget(permits);
       else if (!claimed) await held.release();
     }
+    if (claimed) void limiter().started(permits);
     return claimed && { ...claimed, permits: held, slot: held.slotOf(claimed.slot) };
   }
 

@@ -9,7 +9,10 @@ interface CallingJob {
 }
 
 /** Calls of a job under limits: by the settings of the call, else of the worker, else those that were set for all. */
-export function callerOf({ liveLimits, limits, worker }: WorkerServices, job: CallingJob): JobContext['limit'] {
+export function callerOf(
+  { liveLimits, limits, worker }: WorkerServices,
+  job: CallingJob,
+): JobContext['limit'] {
   return async (text, call, settings) => {
     const { name } = parseLimitName(text);
     const { id, type, priority } = job.record;
