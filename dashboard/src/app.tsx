@@ -7,6 +7,7 @@ import { ApiPage } from './pages/api-page.js';
 import { DeadLettersPage } from './pages/dead-letters-page.js';
 import { JobPage } from './pages/job-page.js';
 import { JobsPage } from './pages/jobs-page.js';
+import { LimitsPage } from './pages/limits-page.js';
 import { MachinePage } from './pages/machine-page.js';
 import { MachinesPage } from './pages/machines-page.js';
 import { OverviewPage } from './pages/overview-page.js';
@@ -27,6 +28,7 @@ const ROUTES: [pattern: string, page: (found: Record<string, string>) => Compone
   ['/jobs', () => <JobsPage />],
   ['/jobs/:id', ({ id = '' }) => <JobPage key={id} id={id} />],
   ['/schedules', () => <SchedulesPage />],
+  ['/limits', () => <LimitsPage />],
   ['/machines', () => <MachinesPage />],
   ['/machines/:id', ({ id = '' }) => <MachinePage key={id} id={id} />],
   ['/workers', () => <WorkersPage />],

@@ -3,6 +3,7 @@ const PATHS = {
   overview: 'M4 13h6V4H4zM14 20h6V4h-6zM4 20h6v-3H4z',
   jobs: 'M4 6h16M4 12h16M4 18h10',
   schedules: 'M12 4a8 8 0 100 16 8 8 0 000-16zM12 8v4l3 2',
+  limits: 'M4 18a8 8 0 1116 0M12 18l4-6',
   machines: 'M6 3v6M6 9a3 3 0 100 6 3 3 0 000-6zM9 12h6M18 9a3 3 0 100 6 3 3 0 000-6zM18 15v6',
   workers: 'M4 5h16v6H4zM4 14h16v6H4zM8 8h.01M8 17h.01',
   webhooks: 'M12 3a9 9 0 109 9M12 12l8-8M14 4h6v6',

@@ -16,6 +16,7 @@ const LINKS: [path: string, label: string, icon: IconName][] = [
   ['/', 'Overview', 'overview'],
   ['/jobs', 'Jobs', 'jobs'],
   ['/schedules', 'Schedules', 'schedules'],
+  ['/limits', 'Limits', 'limits'],
   ['/machines', 'Machines', 'machines'],
   ['/workers', 'Workers', 'workers'],
   ['/webhooks', 'Webhooks', 'webhooks'],

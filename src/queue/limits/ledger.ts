@@ -135,16 +135,19 @@ export function isLateStart({ rate }: LimitSettings, permittedMs: number, starte
   return rate !== undefined && startedMs - permittedMs > (windowOf(rate) - rate.perMs) / 4;
 }
 
-/** A start came later than its permit has said. */
-export function moveStart(ledger: Ledger, fromMs: number, toMs: number): void {
+/** A start that was noted, and did not happen. */
+export function takeBackStart(ledger: Ledger, startAtMs: number): void {
   if (!ledger.rate) return;
   const part = partOf(ledger.rate);
-  const atMs = Math.ceil(fromMs / part) * part;
+  const atMs = Math.ceil(startAtMs / part) * part;
   ledger.starts = ledger.starts.flatMap(([each, count]): [number, number][] => {
     if (each !== atMs) return [[each, count]];
     return count > 1 ? [[each, count - 1]] : [];
   });
-  noteStart(ledger, ledger.rate, toMs);
+}
+
+export function noteStartAt(ledger: Ledger, startAtMs: number): void {
+  if (ledger.rate) noteStart(ledger, ledger.rate, startAtMs);
 }
 
 export function ownPermit(ledger: Ledger, owner: string): HeldPermit | undefined {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRequest } from '../../jobs/job-record.js';
@@ -13,13 +14,14 @@ import {
   isLateStart,
   join,
   mayTake,
-  moveStart,
   nextFreeAt,
+  noteStartAt,
   ownPermit,
   release,
   renew,
   set,
   take,
+  takeBackStart,
   turnOf,
 } from './ledger.js';
 import { Ledgers, type LimitKey } from './ledgers.js';
@@ -49,6 +51,8 @@ export interface Refused {
 
 /** How long a timer may be later than the wait that is expected: it only matters where nobody has called the job. */
 const LATE_MS = 30_000;
+/** How far ahead a job that was late moves its start. */
+const MOST_LEAD_MS = 2_000;
 
 /**
  * Permits across all workers. What is held of a key is one message of LIMITS, changed by compare-and-set; leases end by the broker's
@@ -100,20 +104,27 @@ export class Limiter {
   }
 
   /**
-   * The job starts now. A start that is later than its permit counts from now on: long before anybody goes by it. Never rejects.
+   * Waits until a job may start. One that is later than its permit has said, as on a busy machine, moves its start to a time at which it is
+   * ready, and at which its rates have room: whatever was slow, no window holds more.
    */
-  async started({ needs, startAtMs, isShared }: Permits): Promise<void> {
-    const startedMs = this.#broker.clock.now();
-    const late = needs.filter((need) => !isShared && isLateStart(need, startAtMs, startedMs));
-    if (late.length === 0) return;
-    const noted = late.map((need) =>
-      this.ledgers.update([need], ([ledger]) => {
-        moveStart(ledger as Ledger, startAtMs, startedMs);
-        return { result: undefined, isChanged: true };
-      }),
-    );
-    for (const each of await Promise.allSettled(noted))
-      if (each.status === 'rejected') this.#logger.debug({ err: each.reason }, 'a late start was not noted');
+  async untilStart(permits: Permits, signal?: AbortSignal): Promise<void> {
+    let { startAtMs } = permits;
+    const rates = permits.needs.filter(({ rate }) => rate !== undefined && !permits.isShared);
+    for (;;) {
+      const leftMs = startAtMs - this.#broker.clock.now();
+      if (leftMs > 0) await delay(leftMs, undefined, signal && { signal }).catch(() => {});
+      if (signal?.aborted) return;
+      const lateMs = this.#broker.clock.now() - startAtMs;
+      if (!rates.some((need) => isLateStart(need, startAtMs, startAtMs + lateMs))) return;
+      const beforeMs = startAtMs;
+      startAtMs = await this.ledgers.update(rates, (ledgers, nowMs) => {
+        let atMs = nowMs + Math.min(lateMs * 2, MOST_LEAD_MS);
+        for (const ledger of ledgers) takeBackStart(ledger, beforeMs);
+        for (const ledger of ledgers) atMs = Math.max(atMs, nextFreeAt(ledger, nowMs));
+        for (const ledger of ledgers) noteStartAt(ledger, atMs);
+        return { result: atMs, isChanged: true };
+      });
+    }
   }
 
   /** The claim of this run is written, so that the permits of an earlier one are its own. @returns false where these are lost */
