@@ -144,6 +144,9 @@ const CALLS: [
   ['/api/v1/dead-letters/retry', { body: { rate: 0 } }],
   ['/api/v1/dead-letters/delete', { body: { filter: { type: 'unheard_of' } } }],
   ['/api/v1/pauses'],
+  ['/api/v1/limits'],
+  ['/api/v1/limits/set', { body: { limit: 'report', concurrency: 3 } }],
+  ['/api/v1/limits/reset', { body: { limit: 'report' } }],
   ['/api/v1/pauses/drain', { body: { type: 'unheard_of' } }],
   ['/api/v1/pauses/drain', { body: {} }],
   [

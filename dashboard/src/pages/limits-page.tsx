@@ -27,7 +27,9 @@ export function LimitsPage() {
             <div class="panel">
               <Empty title="No permit is held, and none is waited for.">
                 <p>Give a job type limits in code:</p>
-                <pre>limits: [{'{'} key: 'tenant', concurrency: 3 {'}'}]</pre>
+                <pre>
+                  limits: [{'{'} key: 'tenant', concurrency: 3 {'}'}]
+                </pre>
               </Empty>
             </div>
           ) : (

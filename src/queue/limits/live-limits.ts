@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { ulid } from 'ulid';
 import type { Broker } from '../../broker/broker.js';
 import { JetfleetError } from '../../jobs/errors.js';
@@ -78,10 +77,8 @@ export class LiveLimits {
     const permits = await this.#permitsFor(need, claimant, caller, () => lost.abort(lostPermit(text)));
     const signal = caller.signal ? AbortSignal.any([caller.signal, lost.signal]) : lost.signal;
     try {
-      const leftMs = permits.startAtMs - this.#broker.clock.now();
-      if (leftMs > 0) await delay(leftMs, undefined, { signal }).catch(() => {});
+      await this.#limiter.untilStart(permits, signal);
       signal.throwIfAborted();
-      void this.#limiter.started(permits);
       return await call({ signal, limit: name, key });
     } catch (error) {
       const forMs = hintedMs(Object(error).retryAfterMs, MAX_RETRY_AFTER_MS);

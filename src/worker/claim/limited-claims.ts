@@ -160,12 +160,8 @@ export class LimitedClaims {
     const held = new HeldPermits(limiter(), permits, logger);
     let claimed: ClaimedJob | undefined;
     try {
-      for (
-        let leftMs = permits.startAtMs - broker.clock.now();
-        leftMs > 0;
-        leftMs = permits.startAtMs - broker.clock.now()
-      )
-        await delay(leftMs);
+      const leftMs = permits.startAtMs - broker.clock.now();
+      if (leftMs > 0) await delay(leftMs);
       claimed = await this.#steps.claim(candidate, isEarly);
       if (claimed && permits.isShared) await limiter().adopt(permits);
     } finally {
@@ -173,7 +169,7 @@ export class LimitedClaims {
       if (!claimed && permits.isShared) limiter().forget(permits);
       else if (!claimed) await held.release();
     }
-    if (claimed) void limiter().started(permits);
+    if (claimed) await limiter().untilStart(permits);
     return claimed && { ...claimed, permits: held, slot: held.slotOf(claimed.slot) };
   }
 
