@@ -37,6 +37,7 @@ export function outboxCommand(program: Command): void {
     .description(
       'jobs that are inserted in a transaction of PostgreSQL: publish them, and look after their table',
     );
+  withExamples(outbox, 'outbox setup', 'outbox relay');
   setup(outbox);
   relay(outbox);
   status(outbox);
