@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { type Drift, isForeign, OTHER_NAMESPACE } from '../broker/topology/drift.js';
 import { STREAM_NOT_FOUND, unlessMissing } from '../broker/topology/manager.js';
 import { assertAllowed } from '../broker/topology/report.js';
-import { WORK_KINDS } from '../wire/subjects.js';
+import { EXTRA_KINDS, WORK_KINDS } from '../wire/subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** What the server refuses to change on a stream or consumer that exists (measured with nats-server 2.15). */
@@ -11,7 +11,12 @@ const FIXED: ReadonlySet<string> = new Set(['storage', 'deliver_policy', 'ack_po
 export async function checkStreams(broker: Broker): Promise<Diagnosis[]> {
   const { topology } = broker;
   const types = await handledTypes(broker);
-  const { missing, drift, singleCopies } = await topology.inspect(types);
+  const needed = await topology.inspect(types);
+  // Those that nobody has used yet are not missed.
+  const extra = await topology.extra(EXTRA_KINDS, false);
+  const { missing } = needed;
+  const drift = [...needed.drift, ...extra.drift];
+  const singleCopies = [...needed.singleCopies, ...extra.singleCopies];
   const foreign = new Set(drift.filter(isForeign).map(({ target }) => target));
   return [
     ...missing.map((target) =>

@@ -39,9 +39,9 @@ export class Topology {
 
   /** As {@link ensure}, of streams that are made when they are first used; without `creates`, as {@link inspect}. */
   async extra(kinds: readonly ExtraKind[], creates: boolean): Promise<TopologyReport> {
+    const options = { ...this.#options };
     // They have as many copies as the others, where nobody has said how many.
-    const { replicas = (await this.streamInfo('events')).config.num_replicas } = this.#options;
-    const options = creates ? { ...this.#options, replicas } : this.#options;
+    if (creates) options.replicas ??= (await this.streamInfo('events')).config.num_replicas;
     return new TopologySetup(this.#jsm, this.#subjects, options, this.pauses, creates).runExtra(kinds);
   }
 
