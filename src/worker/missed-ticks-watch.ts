@@ -3,7 +3,7 @@ import { findMissedTicks, makeUpFor } from '../queue/schedules/missed-ticks.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** What the server fires when it is back comes first. The workers of a fleet do not all look at once. */
-const FIRST_MS = 1_000;
+const FIRST_MS = 2_500;
 const SPREAD_MS = 2_000;
 
 /**

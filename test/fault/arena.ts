@@ -15,6 +15,7 @@ import { keepHistory } from './broker-admin.js';
 import type { PlannedFault, RunPlan } from './plan.js';
 import { FaultReceiver } from './receiver.js';
 import { startShortCreds } from './renewed-creds.js';
+import type { Outage } from './schedule-invariants.js';
 
 /** The broker of a lane: one node, or three. It outlives a run, each in a namespace of its own. */
 export type LaneBroker = { kind: 'single'; server: EmbeddedServer } | { kind: 'cluster'; cluster: Cluster };
@@ -36,6 +37,8 @@ export interface Arena extends AsyncDisposable {
   credsFile?: string;
   /** Ids of instances that no job has rented. */
   foreign: Set<string>;
+  /** When the server was away. */
+  outages: Outage[];
   /** Whether the history of a job outlives its removal. */
   keepsHistory: boolean;
   /** What client `index` connects to. */
@@ -79,6 +82,7 @@ export async function openArena(
     namespace,
     replicas,
     foreign: new Set(),
+    outages: [],
     keepsHistory: faults.some(({ kind }) => REMOVES.has(kind)),
     ...(credsFile && { credsFile }),
     simulator,

@@ -37,6 +37,22 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     }),
     sees: new Set(['ended-twice', 'path', 'attempts']),
   },
+  'forgotten-ticks': {
+    plan: plan('forgotten-ticks', {
+      schedules: [
+        {
+          name: 'tick',
+          periodMs: 1_000,
+          overlap: 'skip',
+          priority: 'normal',
+          steps: [{ ms: 1_500, end: 'ok' }],
+          forMs: 5_000,
+        },
+      ],
+      taskSlots: 5,
+    }),
+    sees: new Set(['tick-overlap']),
+  },
   'blind-create': {
     plan: plan('blind-create', { jobs: [create(['500 after create'])] }),
     sees: new Set(['duplicated-instance']),
@@ -141,6 +157,7 @@ function plan(name: string, parts: Partial<RunPlan>): RunPlan {
     scenario: 'directed',
     workers: 1,
     jobs: [],
+    schedules: [],
     cancels: [],
     signals: [],
     faults: [],

@@ -27,7 +27,7 @@ export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: s
     ackWaitMs: ACK_WAIT_MS,
     providerTimeoutMs: PROVIDER_TIMEOUT_MS,
   };
-  const draft: Draft = { ...plan, jobs: [], cancels: [], signals: [], faults: [], serial: 0 };
+  const draft: Draft = { ...plan, jobs: [], schedules: [], cancels: [], signals: [], faults: [], serial: 0 };
   for (let n = random.int(1, 3); n > 0; n--) addCreate(random, draft);
   for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(task(random, nextId(draft, 'task')));
   draft.jobs.push(webhook(random, nextId(draft, 'hook')));

@@ -2,6 +2,7 @@
 import type { LedgerEntry } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { ImpliedRuns } from '../../src/queue/implied-runs.js';
+import { placeOfTicks } from '../../src/wire/schedule-subjects.js';
 import { ANY, WORK_KINDS } from '../../src/wire/subjects.js';
 import type { Claim } from '../../src/wire/unique-claim.js';
 import type { Arena } from './arena.js';
@@ -9,6 +10,7 @@ import { historyStream } from './broker-admin.js';
 import type { Service } from './crew.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
+import type { Outage, ScheduleSeen } from './schedule-invariants.js';
 
 /** A record, and where and when the broker stored it, ms since the epoch. */
 export type StoredRecord = JobRecord & { storedAtMs: number; storedSeq: number };
@@ -36,6 +38,9 @@ export interface Evidence {
   messagesWritten: number;
   /** Jobs whose handlers were stopped as those of cancelled ones. */
   stopped: ReadonlySet<string>;
+  /** What became of the schedules of the plan, and when the server was away. */
+  schedules: readonly ScheduleSeen[];
+  outages: readonly Outage[];
   /** When workers took jobs. */
   service: readonly Service[];
   /** Exceptions and rejections that a worker did not catch. */
@@ -55,9 +60,9 @@ export async function collect(
   plan: RunPlan,
   accepted: readonly string[],
   cancelled: readonly string[],
-  seen: Pick<Evidence, 'lagMs' | 'crashes' | 'stopped' | 'service'>,
+  seen: Pick<Evidence, 'lagMs' | 'crashes' | 'stopped' | 'service' | 'schedules'>,
 ): Promise<Evidence> {
-  const { simulator, receiver, foreign } = arena;
+  const { simulator, receiver, foreign, outages } = arena;
   return {
     plan,
     accepted,
@@ -67,11 +72,12 @@ export async function collect(
     ledger: [...simulator.ledger],
     live: simulator.live(),
     foreign,
+    outages,
     readAtMs: Date.now(),
     hits: [...receiver.hits],
     ...seen,
     messagesWritten: await messagesWritten(arena),
-    leftOver: await subjectsLeft(arena),
+    leftOver: await subjectsLeft(arena, true),
   };
 }
 
@@ -109,11 +115,15 @@ async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>>
   }
 }
 
-/** What the work streams still hold, the timers, and what is on its way from them. */
-export async function subjectsLeft({ observer }: Arena): Promise<string[]> {
+/**
+ * What the work streams still hold, the timers, and what is on its way from them.
+ * @param withTicks also what is known of the ticks of schedules, which a sweep removes
+ */
+export async function subjectsLeft({ observer }: Arena, withTicks = false): Promise<string[]> {
   const { read, subjects, topology } = await observer.broker();
   const timers = await topology.streamInfo('timers', `${subjects.prefix}schedules.>`);
-  const left = Object.keys(timers.state.subjects ?? {});
+  const stored = Object.keys(timers.state.subjects ?? {});
+  const left = stored.filter((subject) => withTicks || !placeOfTicks(subjects, subject));
   for (const kind of WORK_KINDS) {
     const { state, sources } = await topology.streamInfo(kind, '>');
     const taken = (sources?.[0] as { seq?: number } | undefined)?.seq ?? 0;

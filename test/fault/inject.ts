@@ -98,7 +98,9 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       await touchForeignInstances(arena);
       return true;
     case 'broker-kill':
-      return killServer(arena, fault.forMs);
+      return restartServer(arena, 'SIGKILL', fault.forMs);
+    case 'broker-stop':
+      return restartServer(arena, 'SIGTERM', fault.forMs);
     default:
       return strikeCluster(fault, arena);
   }
@@ -133,12 +135,21 @@ async function during(forMs: number, set: (on: boolean) => void): Promise<boolea
   return true;
 }
 
-async function killServer({ broker }: Arena, forMs: number): Promise<boolean> {
+async function restartServer(
+  { broker, outages }: Arena,
+  signal: 'SIGKILL' | 'SIGTERM',
+  forMs: number,
+): Promise<boolean> {
   if (broker.kind !== 'single') return false;
-  broker.server.kill('SIGKILL');
+  // On a busy machine the fault before may not be over.
+  while (outages.some(({ untilMs }) => !Number.isFinite(untilMs))) await delay(LOOK_EVERY_MS);
+  const outage = { fromMs: Date.now(), untilMs: Number.POSITIVE_INFINITY };
+  outages.push(outage);
+  broker.server.kill(signal);
   await broker.server.exited;
   await delay(forMs);
   await broker.server.restart();
+  outage.untilMs = Date.now();
   return true;
 }
 

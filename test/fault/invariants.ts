@@ -8,6 +8,7 @@ import { flowViolations } from './flow-invariants.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
+import { scheduleViolations } from './schedule-invariants.js';
 import { signalViolations } from './signal-invariants.js';
 import { timeViolations } from './time-invariants.js';
 import { uniqueViolations } from './unique-invariants.js';
@@ -26,6 +27,9 @@ export type ViolationKind =
   | 'undelivered-webhook'
   | 'webhook-id'
   | 'unexpected-failure'
+  | 'tick-missing'
+  | 'tick-twice'
+  | 'tick-overlap'
   | 'left-over'
   | 'signal'
   | 'flow'
@@ -48,6 +52,7 @@ export const FINAL_KINDS: ReadonlySet<ViolationKind> = new Set([
   'path',
   'duplicated-instance',
   'unexpected-failure',
+  'tick-overlap',
   'early',
   'clock',
   'held-up',
@@ -79,6 +84,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...instanceViolations(evidence),
     ...webhookViolations(evidence),
     ...timeViolations(evidence),
+    ...scheduleViolations(evidence),
     ...crashes.map((detail): Violation => ({ kind: 'crashed', about: 'worker', detail })),
     ...hostileViolations(evidence),
     ...signalViolations(evidence),
@@ -119,7 +125,9 @@ function pathOf(history: readonly JobRecord[]): Violation[] {
     if (attempt > maxAttempts) found.push({ kind: 'attempts', about: id, detail });
     const edge = `${before.state} -> ${state}`;
     const stays = before.state === state && attempt === before.attempt;
-    if (!redriven && !stays && !EDGES.has(edge))
+    // A tick of a schedule with jitter waits from its first record on.
+    const isPutOff = record === history[0] && state === 'scheduled' && record.scheduledBy !== undefined;
+    if (!redriven && !stays && !isPutOff && !EDGES.has(edge))
       found.push({ kind: 'path', about: id, detail: `${edge} in ${detail}` });
     if (!attemptFits(before, record)) found.push({ kind: 'attempts', about: id, detail });
     before = record;

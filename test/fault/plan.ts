@@ -77,6 +77,7 @@ type Fault =
       untilCompleted?: boolean;
     }
   | { kind: 'broker-kill'; atMs: number; forMs: number }
+  | { kind: 'broker-stop'; atMs: number; forMs: number }
   | { kind: 'leader-kill'; stream: 'jobs' | 'events'; atMs: number; forMs: number }
   | { kind: 'consumer-leader-kill'; atMs: number; forMs: number }
   | { kind: 'follower-freeze'; atMs: number; forMs: number; count: 1 | 2 }
@@ -107,12 +108,25 @@ type Fault =
 export const NOTICES = ['cancelled', 'swept', 'drain', 'watch', 'workers', 'charts'] as const;
 export type Notice = (typeof NOTICES)[number];
 
+/** A recurring job: set at the start of a run, and removed again after `forMs`. */
+export interface PlannedSchedule {
+  name: string;
+  /** It fires at each whole multiple of this, by a cron expression. */
+  periodMs: number;
+  overlap: 'skip' | 'allow' | 'cancel';
+  jitterMs?: number;
+  priority: JobPriority;
+  steps: TaskStep[];
+  forMs: number;
+}
+
 export interface RunPlan {
   /** `<seed>/<run>`: what it was drawn from. */
   name: string;
   scenario: string;
   workers: number;
   jobs: PlannedJob[];
+  schedules: PlannedSchedule[];
   cancels: { id: string; atMs: number }[];
   /** What jobs are told, each with a number of its own for its job. */
   signals: { id: string; number: number; atMs: number }[];

@@ -1,13 +1,17 @@
 /** Adds the jobs of a plan and does what its users do. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { headers as createHeaders } from '@nats-io/transport-node';
-import { ConflictError, JetfleetError } from '../../src/index.js';
+import { ConflictError, JetfleetError, type JobPriority } from '../../src/index.js';
+import { readTicks } from '../../src/queue/schedules/stored-schedule.js';
+import { scheduleSubject } from '../../src/wire/schedule-subjects.js';
 import type { Arena } from './arena.js';
-import type { PlannedJob, RunPlan } from './plan.js';
+import type { PlannedJob, PlannedSchedule, RunPlan } from './plan.js';
+import type { ScheduleSeen } from './schedule-invariants.js';
 
 export interface Produced {
   accepted: string[];
   cancelled: string[];
+  schedules: ScheduleSeen[];
 }
 
 /** How long a user goes on trying to get one call through. */
@@ -16,11 +20,14 @@ const PAUSE_MS = 50;
 
 /** Resolves when all is added and cancelled. A call without an answer is repeated, as the documentation says. */
 export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
-  const produced: Produced = { accepted: [], cancelled: [] };
+  const produced: Produced = { accepted: [], cancelled: [], schedules: [] };
   for (const job of plan.jobs) {
     if (job.kind === 'create') for (const fault of job.faults) arena.simulator.faults.add(fault);
   }
   await Promise.all([
+    ...plan.schedules.map(async (schedule) => {
+      produced.schedules.push(await keepSchedule(schedule, arena));
+    }),
     ...plan.jobs.map(async (job) => {
       await delay(job.atMs);
       const isNew = job.kind === 'task' && job.delayMs === undefined && job.isNew;
@@ -46,6 +53,52 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
     }),
   ]);
   return produced;
+}
+
+/** How long a worker may take to decide about the last tick of a schedule. */
+const DECIDED_WITHIN_MS = 20_000;
+const LOOK_MS = 300;
+
+/** Sets a schedule, lets it fire, and removes it once its last tick is decided. */
+async function keepSchedule(planned: PlannedSchedule, arena: Arena): Promise<ScheduleSeen> {
+  const { name, periodMs, overlap, jitterMs, priority, steps, forMs } = planned;
+  const { producer, observer } = arena;
+  const cron = `*/${periodMs / 1_000} * * * * *`;
+  const options = { cron, overlap, priority, maxAttempts: 5, ...(jitterMs !== undefined && { jitterMs }) };
+  await patiently(() => producer.schedule(name, 'task', { steps }, options));
+  const fromMs = Date.now();
+  await delay(forMs);
+  const toMs = Date.now();
+  await patiently(() => producer.schedules.pause(name));
+  const broker = await observer.broker();
+  const at = { kind: 'jobs', place: `cron.${name}` } as const;
+  const notes = () => patiently(async () => (await readTicks(broker, at)).record.ticks);
+  const isDecided = async () => {
+    const decided = new Set((await notes()).map(({ id }) => id));
+    const waiting = await patiently(() => firedBy(arena, name, priority));
+    return waiting.every((id) => decided.has(id));
+  };
+  for (const end = Date.now() + DECIDED_WITHIN_MS; Date.now() < end; await delay(LOOK_MS))
+    if (await isDecided()) break;
+  const ticks = await notes();
+  await patiently(() => producer.schedules.delete(name).catch(unlessGone));
+  return { name, fromMs, toMs, ticks };
+}
+
+/** The ticks of a schedule that are stored as messages. */
+async function firedBy({ observer }: Arena, name: string, priority: JobPriority): Promise<string[]> {
+  const { read, subjects } = await observer.broker();
+  const subject = subjects.bareWork({ kind: 'jobs', priority, type: 'task' });
+  const stored = await read.page(subjects.streamName('jobs'), subject, 1, 1_000);
+  const scheduler = scheduleSubject(subjects, { kind: 'jobs', place: `cron.${name}` });
+  return stored
+    .filter(({ headers }) => headers.get('Nats-Scheduler') === scheduler)
+    .map(({ seq }) => `seq-${seq}`);
+}
+
+/** It was removed by a call whose answer was lost. */
+function unlessGone(error: unknown): void {
+  if (!JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) throw error;
 }
 
 async function patiently<T>(call: () => Promise<T>): Promise<T> {

@@ -8,6 +8,7 @@ import { Broker } from '../../src/broker/broker.js';
 import { BrokerClock } from '../../src/broker/connection/broker-clock.js';
 import type { Delivery } from '../../src/broker/consume/delivery.js';
 import { JobMessages } from '../../src/broker/publish/job-messages.js';
+import { ScheduleMessages } from '../../src/broker/publish/schedule-messages.js';
 import { SignalStore } from '../../src/broker/signal-store.js';
 import type { Topology } from '../../src/broker/topology/topology.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
@@ -27,6 +28,8 @@ const SLOW_TIMER_MS = 1_500;
 export const SABOTAGES = {
   /** Transitions are written whatever the last event is. */
   'no-cas': withoutFence,
+  /** Nothing is kept of the ticks of a schedule. */
+  'forgotten-ticks': withoutTickNotes,
   /** A create of unknown outcome is sent again without a look. */
   'blind-create': inProvider,
   /** The message is acknowledged before the terminal record is written. */
@@ -92,6 +95,10 @@ function withoutFence(): void {
       }
     }
   };
+}
+
+function withoutTickNotes(): void {
+  ScheduleMessages.prototype.putTicks = async () => {};
 }
 
 function withEarlyAck(): void {

@@ -1,5 +1,6 @@
 /** Which jobs meet which faults. Each scenario is one kind of trouble; `mixed` draws several. */
 import { instanceNameStem } from '../../src/gpu/index.js';
+import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { FAILPOINTS } from '../../src/worker/worker-services.js';
 import {
   ACK_WAIT_MS,
@@ -143,6 +144,35 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
     for (let n = random.int(1, 3); n > 0; n--) {
       addFault(draft, { kind: 'drain-connection', worker: worker(random, draft), atMs: when(random) });
     }
+  },
+  /** Ticks meet deaths of workers, between a decision and its record too, and a server that is stopped or killed. */
+  schedules: (random, draft) => {
+    draft.taskSlots = 20;
+    draft.awaitsWorkers = true;
+    const common = () => ({ priority: random.pick(PRIORITIES), forMs: random.int(14_000, 18_000) });
+    for (const overlap of ['skip', 'allow', 'cancel'] as const) {
+      const steps = [
+        { ms: random.int(1, 1_000), end: random.pick(['ok', 'throw', 'nap'] as const) },
+        { ms: random.int(1, 2_500), end: 'ok' as const },
+      ];
+      const jitterMs = random.chance(0.3) ? { jitterMs: random.int(100, 1_500) } : {};
+      draft.schedules.push({ name: overlap, periodMs: 2_000, overlap, steps, ...jitterMs, ...common() });
+    }
+    const steps = [{ ms: random.int(1, 300), end: 'ok' as const }];
+    draft.schedules.push({ name: 'slow', periodMs: 10_000, overlap: 'skip', steps, ...common() });
+    const atMs = () => random.int(500, 12_000);
+    for (let n = random.int(1, 3); n > 0; n--) {
+      addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: atMs() });
+    }
+    for (let n = random.int(1, 2); n > 0; n--) {
+      const dying = { worker: worker(random, draft), atMs: 0, nth: random.int(1, 4), forMs: STALE_MS };
+      const action = random.chance(0.7) ? 'kill' : 'freeze';
+      addFault(draft, { kind: 'failpoint', failpoint: 'tick.decided', action, ...dying });
+    }
+    // One after the other: a server that was stopped knows what it fires next, and one that is killed knows it no more.
+    if (random.chance(0.5))
+      addFault(draft, { kind: 'broker-stop', atMs: random.int(500, 3_000), forMs: random.int(0, 1_000) });
+    addFault(draft, { kind: 'broker-kill', atMs: random.int(5_500, 9_000), forMs: random.int(0, 3_000) });
   },
   'disk-full': (random, draft) => {
     addFault(draft, { kind: 'disk-full', atMs: when(random), forMs: random.int(200, 1_200) });
@@ -308,6 +338,7 @@ const RENTED_SLOWLY = [
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = [
   'unique',
+  'schedules',
   'hand-back',
   'cleanup',
   'dying-cleanup',
@@ -330,6 +361,7 @@ const PORTABLE = [
   'clocks',
   'signals',
   'flows',
+  'schedules',
 ];
 
 /** The scenarios by name, for one node or for three. */

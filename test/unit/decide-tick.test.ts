@@ -86,6 +86,14 @@ describe('a tick', () => {
     },
   );
 
+  it('that was fired before the schedule was changed is compared with those of before', () => {
+    const tick = { ...tickAt(T0), id: 'seq-2000', storedMs: T0 + HOUR / 2 };
+    const schedule = { overlap: 'skip' as const, changedMs: T0 + HOUR / 2 + 1 };
+    expect(decide({ record: afterOne(), tick, schedule, nowMs: T0 + HOUR })).toMatchObject({
+      kind: 'repeated',
+    });
+  });
+
   it('before the same next one, after the schedule was changed, is a tick of its own', () => {
     const tick = { ...tickAt(T0), id: 'seq-2000', storedMs: T0 + HOUR / 2 };
     const schedule = { overlap: 'skip' as const, changedMs: T0 + 1_000 };

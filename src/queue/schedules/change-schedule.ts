@@ -10,6 +10,7 @@ import { optionHeaders } from '../../wire/job-message.js';
 import { keptHeaders, pausedHeaders, resumedHeaders, scheduleHeaders } from '../../wire/schedule-message.js';
 import { type SchedulePlace, scheduleSubject, ticksSubject } from '../../wire/schedule-subjects.js';
 import { requestOf } from '../transition-record.js';
+import { expectedTick } from './missed-ticks.js';
 import type { CheckedSchedule } from './schedule-request.js';
 import { faultOf } from './shown-schedule.js';
 import { findSchedule, isActive, readTicks, type StoredSchedule } from './stored-schedule.js';
@@ -103,10 +104,11 @@ export async function deleteSchedule(broker: Broker, name: string): Promise<void
 }
 
 /** A tick of an interval may have been made sure of by a timer of its own: see missed-ticks.ts. */
-async function removeMakeUp(broker: Broker, { name, at, timing }: StoredSchedule): Promise<void> {
+async function removeMakeUp(broker: Broker, schedule: StoredSchedule): Promise<void> {
+  const { name, at, timing } = schedule;
   if (timing.everyMs === undefined) return;
   const { record } = await readTicks(broker, at);
-  const dueMs = record.ticks[0]?.nextMs;
+  const dueMs = expectedTick(schedule, record);
   if (dueMs === undefined) return;
   await broker.topology.purge('timers', broker.subjects.schedule(at.kind, missedTickId(name, dueMs)));
 }

@@ -59,6 +59,17 @@ export async function makeUpFor(broker: Broker, { schedule, job, dueMs, nextMs }
   }
 }
 
+/** When the first tick is due that no worker has decided about. */
+export function expectedTick(
+  { timing, message }: Pick<StoredSchedule, 'timing' | 'message'>,
+  { ticks }: Pick<TicksRecord, 'ticks'>,
+): number | undefined {
+  const said = ticks.flatMap(({ storedMs, nextMs }) =>
+    storedMs >= message.timeMs && nextMs !== undefined ? [nextMs] : [],
+  );
+  return said.length > 0 ? Math.max(...said) : nextTick(timing, message.timeMs, message.timeMs);
+}
+
 function missedTickOf(
   schedule: StoredSchedule,
   { ticks }: TicksRecord,
@@ -67,9 +78,7 @@ function missedTickOf(
 ): MissedTick | undefined {
   const { timing, pausedAt, untilMs, isBare, job, message } = schedule;
   if (pausedAt !== undefined || !isBare || !job) return undefined;
-  const known = ticks.filter(({ storedMs, nextMs }) => storedMs >= message.timeMs && nextMs !== undefined);
-  const saidMs = known.length > 0 ? Math.max(...known.map(({ nextMs = 0 }) => nextMs)) : undefined;
-  const expectedMs = saidMs ?? nextTick(timing, message.timeMs, message.timeMs);
+  const expectedMs = expectedTick({ timing, message }, { ticks });
   if (expectedMs === undefined || (untilMs !== undefined && expectedMs >= untilMs)) return undefined;
   const isAhead = isServerNew && timing.everyMs !== undefined;
   if (expectedMs > nowMs - GRACE_MS && !isAhead) return undefined;

@@ -45,8 +45,8 @@ export function decideTick(input: TickInput): TickDecision {
 /** Each tick says when the next one is due. Two that say the same are one: a server that was killed fires its last one again. */
 function isSameTick(note: TickNote, { tick, schedule }: TickInput): boolean {
   if (note.nextMs === undefined || tick.nextMs === undefined) return false;
-  // After a change the schedule may well have another tick before the same next one.
-  if (schedule.changedMs > note.storedMs) return false;
+  // After a change in between, the schedule may well have another tick before the same next one.
+  if (schedule.changedMs > note.storedMs && schedule.changedMs <= tick.storedMs) return false;
   const apartMs = Math.abs(note.nextMs - tick.nextMs);
   if (schedule.everyMs === undefined) return apartMs === 0;
   // An interval that begins anew after a kill is as long as before, so two of its ticks are never closer.

@@ -1,5 +1,5 @@
 import { ConflictError, JetfleetError, type JobErrorInfo } from '../../jobs/errors.js';
-import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
+import { type JobRecord, type JobRequest, pendingRecord } from '../../jobs/job-record.js';
 import { cancelJob } from '../../queue/job-cancel.js';
 import { isActive, readSchedulePlace, type StoredSchedule } from '../../queue/schedules/stored-schedule.js';
 import { transitionRecord } from '../../queue/transition-record.js';
@@ -10,6 +10,15 @@ import { factsOf, followThrough, writeEvent } from '../outcome/job-writes.js';
 import type { WorkerServices } from '../worker-services.js';
 import type { Candidate } from './candidate.js';
 import { decideTick, type TickDecision } from './decide-tick.js';
+
+/** A schedule that was paused, changed or removed has missed nothing of before. */
+function isOutdated({ createdAt }: JobRequest, schedule: StoredSchedule | undefined): boolean {
+  if (!schedule || schedule.pausedAt !== undefined) return true;
+  return schedule.message.timeMs > Date.parse(createdAt) + CLOCKS_DIFFER_MS;
+}
+
+/** Whoever makes up for a tick knows the time of the broker no better than this. */
+const CLOCKS_DIFFER_MS = 500;
 
 type TickCandidate = Candidate & { job: { tick: Tick } };
 
@@ -41,15 +50,19 @@ export class TickClaim {
     const at: SchedulePlace = { kind: job.address.kind, place: job.tick.place };
     for (;;) {
       const { schedule, ticks } = await readSchedulePlace(broker, at);
-      // It was removed after it had fired: what it has started goes on.
-      if (!schedule && ticks.seq === 0) return true;
       const decision = await this.#decide(candidate, schedule, ticks.record);
-      if (decision.kind === 'repeated') {
-        this.#services.logger.debug({ jobId: job.request.id, of: decision.of }, 'repeated tick dropped');
-        await broker.topology.deleteMessage(at.kind, delivery.seq);
-        delivery.ack();
+      const isOver = job.tick.isMakeUp && decision.kind !== 'known' && isOutdated(job.request, schedule);
+      if (decision.kind === 'repeated' || isOver) {
+        const isRepeated = decision.kind === 'repeated';
+        const why = isRepeated
+          ? `its run is job ${decision.of}`
+          : 'its schedule was changed or removed meanwhile';
+        // Nothing is noted of it: it is no tick. Its message is not removed, since a consumer has it (decision 15).
+        await this.#skip(candidate, why, lastSeq);
         return false;
       }
+      // It was removed after it had fired: what it has started goes on.
+      if (!schedule && ticks.seq === 0) return true;
       try {
         if ('record' in decision) await broker.schedules.putTicks(at, decision.record, ticks.seq);
       } catch (error) {
