@@ -15,7 +15,7 @@ export interface Produced {
 }
 
 /** How long a user goes on trying to get one call through. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 30_000;
 const PAUSE_MS = 50;
 
 /** Resolves when all is added and cancelled. A call without an answer is repeated, as the documentation says. */
@@ -56,7 +56,7 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
 }
 
 /** How long a worker may take to decide about the last tick of a schedule. */
-const DECIDED_WITHIN_MS = 20_000;
+const DECIDED_WITHIN_MS = 60_000;
 const LOOK_MS = 300;
 
 /** Sets a schedule, lets it fire, and removes it once its last tick is decided. */

@@ -285,6 +285,27 @@ test('a server pauses, a worker makes paused consumers, and an observer sees wha
   await expect(observer.pause()).rejects.toMatchObject({ code: 'JETFLEET_BROKER_FORBIDDEN' });
 });
 
+test('a scheduler sets, pauses, resumes and runs schedules, an observer sees them, and a server deletes them', async () => {
+  await using scheduler = new JobQueueService(login('scheduler'));
+  await using observer = new JobQueueService(login('observer'));
+  await using server = new JobQueueService(login('server'));
+  await scheduler.schedule('nightly', 'recurring', {}, { cron: '0 3 * * *', timeZone: 'Europe/Berlin' });
+  await scheduler.schedule('often', 'recurring', {}, { everyMs: 3_600_000 });
+  for (const name of ['nightly', 'often']) {
+    await scheduler.schedules.pause(name);
+    await scheduler.schedules.resume(name);
+    expect(await observer.schedules.get(name)).toMatchObject({ name, nextRunAt: expect.any(String) });
+    const id = await scheduler.schedules.runNow(name);
+    expect(await observer.getJob(id)).toMatchObject({ scheduledBy: name });
+    await expect(observer.schedules.pause(name)).rejects.toMatchObject({ code: 'JETFLEET_BROKER_FORBIDDEN' });
+    await expect(scheduler.schedules.delete(name)).rejects.toMatchObject({
+      code: 'JETFLEET_BROKER_FORBIDDEN',
+    });
+    await server.schedules.delete(name);
+  }
+  expect(await observer.schedules.list()).toEqual([]);
+});
+
 test('the HTTP server has what each of its paths needs as server', async () => {
   await using workerQueue = new JobQueueService(login('worker'));
   const worker = new JobWorkerService(workerQueue, { name: 'served' });

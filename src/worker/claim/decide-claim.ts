@@ -55,7 +55,8 @@ export function decideClaim({ seq, redelivered, woken = false, last, nowMs }: Cl
       return { kind: 'claim', event: { type, now }, lastSeq };
     }
     case 'scheduled':
-      if (!isDue(record, nowMs)) return { kind: 'rearm', record, lastSeq };
+      // A tick with jitter was put off by this message: from then on its timer alone brings it.
+      if (own || !isDue(record, nowMs)) return { kind: 'rearm', record, lastSeq };
       return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
     default:
       return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };

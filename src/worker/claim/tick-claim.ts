@@ -171,6 +171,7 @@ export class TickClaim {
     const record: JobRecord = {
       ...pendingRecord(job.request, this.#maxAttempts, nextRunAt),
       updatedAt: new Date(facts.nowMs).toISOString(),
+      workSeq: delivery.seq,
     };
     await writeEvent(this.#services, record, lastSeq);
     await followThrough(this.#services, record, job.address.kind);
