@@ -107,6 +107,7 @@ it('what was missed runs when a worker is there', async () => {
   await fleet.queue.schedule('tick', 'demo', null, { cron: '*/20 * * * * *' });
   // Until the next one is due, whenever this is.
   await kill(fleet, 'SIGKILL', 20_000 - (Date.now() % 20_000) + 500);
+  await expect.poll(() => fleet.queue.isConnected, { timeout: 10_000 }).toBe(true);
   await fleet.addWorker({ demo: () => 'done' });
   const made = expect.objectContaining({
     id: expect.stringMatching(/^tick-\d{8}T\d{6}Z$/),

@@ -36,6 +36,11 @@ export function JobFacts({ job }: { job: JobRecord }) {
       {job.timeoutMs !== undefined && <Fact name="Timeout">{formatDuration(job.timeoutMs)}</Fact>}
       {job.worker && <Fact name="Worker">{job.worker}</Fact>}
       {job.redrives !== undefined && job.redrives > 0 && <Fact name="Redriven">{job.redrives} times</Fact>}
+      {job.scheduledBy && (
+        <Fact name="Schedule">
+          <Link to="/schedules">{job.scheduledBy}</Link>
+        </Fact>
+      )}
       {job.parentId && (
         <Fact name="Follows">
           <Link to={`/jobs/${encodeURIComponent(job.parentId)}`}>{job.parentId}</Link>
