@@ -65,6 +65,7 @@ export {
   type Snoozed,
   snooze,
 } from './jobs/outcome.js';
+export type { PriorityPolicy } from './jobs/priority-policy.js';
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';

@@ -10,6 +10,7 @@ import {
 } from './limits.js';
 import { checkInteger, checkNumber } from './numbers.js';
 import { assertOptions, type OptionNames } from './options.js';
+import { checkedPolicy, type PriorityPolicy } from './priority-policy.js';
 import type { RetryPolicy } from './retry-policy.js';
 
 /** How jobs of a type run, unless the job or the worker says otherwise. */
@@ -49,6 +50,8 @@ export interface RunDefaults {
    * to `round-robin`.
    */
   fairness?: Fairness;
+  /** Which of the waiting jobs a free slot gets: see {@link PriorityPolicy}. Defaults to `strict`. */
+  priorities?: PriorityPolicy;
 }
 
 export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
@@ -61,6 +64,7 @@ export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
   abandonAfterMs: true,
   limits: true,
   fairness: true,
+  priorities: true,
 };
 const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
   baseMs: true,
@@ -84,7 +88,7 @@ const MAX_CONCURRENCY = 10_000;
 export function checkedRun(type: string, options: RunDefaults): CheckedRun {
   const { concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs, claim = 'early' } = options;
   const { maxAttempts = DEFAULT_MAX_ATTEMPTS, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
-  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS } = options;
+  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS, priorities = 'strict' } = options;
   assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
@@ -101,6 +105,7 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
     claim,
     claimAfterMs,
     abandonAfterMs,
+    priorities: checkedPolicy(`${type}: priorities`, priorities),
     ...defined({ timeoutMs, limits: checkedLimits(type, options.limits, options.fairness) }),
   };
 }

@@ -8,6 +8,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import type { LimitSettings } from '../jobs/limit.js';
 import { assertFunction, assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
 import type { CompletedWith, OUTCOME, Snoozed } from '../jobs/outcome.js';
+import type { PriorityPolicy } from '../jobs/priority-policy.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import { type CheckedRun, checkedRun, RUN_DEFAULTS, type RunDefaults } from '../jobs/run-defaults.js';
 import { assertSchema, type Schema } from '../jobs/schema.js';
@@ -196,6 +197,8 @@ export interface RegisteredHandler extends CheckedRun {
 export interface HandlerOverrides {
   /** Jobs that run at once, by type; overrides what the handler says. */
   concurrency?: Readonly<Record<string, number>>;
+  /** Which of the waiting jobs a free slot gets, by type; overrides what the handler says. */
+  priorities?: Readonly<Record<string, PriorityPolicy>>;
   /** Delays between attempts, by type; overrides what the handler says. */
   retry?: Readonly<Record<string, RetryPolicy>>;
 }
@@ -230,6 +233,7 @@ export function handlerOf<P>(
     maxAttempts: settings.maxAttempts ?? known.get(type)?.maxAttempts,
     concurrency: ownOf(overrides.concurrency, type),
     retry: ownOf(overrides.retry, type),
+    priorities: ownOf(overrides.priorities, type),
   };
   return {
     type,

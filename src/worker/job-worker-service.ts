@@ -53,6 +53,7 @@ export interface JobWorkerOptions extends HandlerOverrides {
 const WORKER_OPTIONS: OptionNames<Required<JobWorkerOptions>> = {
   concurrency: true,
   retry: true,
+  priorities: true,
   name: true,
   logger: true,
   sweep: true,

@@ -267,6 +267,7 @@ export class WorkerEngine {
       broker,
       type: handler.type,
       concurrency: handler.concurrency,
+      priorities: handler.priorities,
       onDelivery: (delivery, slot) => void intake.take(delivery, slot),
       onRewound: () => void firstDeliveries.renew(),
       logger,

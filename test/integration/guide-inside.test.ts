@@ -32,3 +32,7 @@ test('the guide of what a handler can do', async () => {
     "[ '3 words' ]",
   ]);
 });
+
+test('the guide of priorities', async () => {
+  expect(await printed('docs/guides/priorities.md')).toEqual(['true']);
+});

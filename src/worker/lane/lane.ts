@@ -4,16 +4,20 @@ import type { Delivery } from '../../broker/consume/delivery.js';
 import type { PullSource } from '../../broker/consume/pull-source.js';
 import { assertAllowed, dangerIn } from '../../broker/topology/report.js';
 import { atMost } from '../../jobs/deadline.js';
-import { PRIORITIES } from '../../jobs/vocabulary.js';
+import { DEFAULT_WEIGHTS, type PriorityPolicy } from '../../jobs/priority-policy.js';
+import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import type { WorkConsumer } from '../../queue/retention/acknowledged-messages.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { TrimSource } from '../../upkeep/trimmer.js';
+import { AgingOrder } from './aging-order.js';
+import { type LaneOrder, type OrderedSource, StrictOrder, WeightedOrder } from './lane-order.js';
 import { HeldDeliveries, HOLD_MS, type Slot, Slots } from './slots.js';
 
 export interface LaneOptions {
   broker: Broker;
   type: string;
   concurrency: number;
+  priorities: PriorityPolicy;
   /** Handles one delivery, and gives its slot back. Never throws. */
   onDelivery: (delivery: Delivery, slot: Slot) => void;
   /** A consumer may hand out again what it has handed out before. */
@@ -30,7 +34,7 @@ const MAX_UNANSWERED = 4;
 const MAX_UNANSWERED_ABOVE = 0.25;
 const LOWEST = PRIORITIES.length - 1;
 
-interface Source extends WorkConsumer {
+interface Source extends WorkConsumer, OrderedSource {
   step: number;
   pull: PullSource;
   /** With so many deliveries unanswered no more of it are taken. */
@@ -38,7 +42,7 @@ interface Source extends WorkConsumer {
 }
 
 /**
- * Feeds the slots of one job type, strictly by priority: a job starts only while a request of this lane waits at every
+ * Feeds the slots of one job type. Strictly by priority, unless its policy says otherwise: a job starts only while a request of this lane waits at every
  * consumer of a higher priority, so that none of them has a job to hand out. To get there it asks from critical down, each
  * for as many messages as it has free slots, and leaves one request where there is nothing more. It never fetches ahead.
  *
@@ -51,6 +55,9 @@ export class Lane {
   /** Highest priority first. */
   readonly #sources: readonly Source[];
   readonly #held = new HeldDeliveries<Source>();
+  readonly #order: LaneOrder<Source>;
+  /** Whose jobs may start although there may be some of a higher priority. */
+  #granted: Source | undefined;
   #fullCheck: NodeJS.Timeout | undefined;
   #active = false;
   #looping: Promise<void> | undefined;
@@ -66,25 +73,33 @@ export class Lane {
     this.#sources = PRIORITIES.flatMap((priority, step) =>
       broker.subjects.workKindsFor(type).map((kind) => {
         const subjects = broker.subjects.consumerFor(kind, priority, type);
+        const pull = broker.pull({
+          stream: broker.subjects.streamName(kind),
+          consumer: subjects.name,
+          onDelivery: (delivery) => this.#receive(delivery, source),
+          onWaitEnd: () => this.#signal(),
+          onRewound: options.onRewound,
+          onMissing: (reason) => {
+            this.#missing = reason;
+          },
+        });
         const source: Source = {
           kind,
           ...subjects,
           step,
           maxUnanswered: concurrency * (MAX_UNANSWERED + (LOWEST - step) * MAX_UNANSWERED_ABOVE),
-          pull: broker.pull({
-            stream: broker.subjects.streamName(kind),
-            consumer: subjects.name,
-            onDelivery: (delivery) => this.#receive(delivery, source),
-            onWaitEnd: () => this.#signal(),
-            onRewound: options.onRewound,
-            onMissing: (reason) => {
-              this.#missing = reason;
-            },
-          }),
+          pull,
+          get isWaiting() {
+            return pull.isWaiting;
+          },
+          get mayHaveMore() {
+            return pull.mayHaveMore;
+          },
         };
         return source;
       }),
     );
+    this.#order = orderOf(options, this.#sources);
   }
 
   get load(): { type: string; concurrency: number; running: number } {
@@ -161,9 +176,14 @@ export class Lane {
     return this.#sources.some((source) => this.slots.freeFor(source.maxUnanswered) > 0);
   }
 
+  get #freeSlots(): number {
+    return Math.max(...this.#sources.map(({ maxUnanswered }) => this.slots.freeFor(maxUnanswered)));
+  }
+
   /** Nothing of a higher priority waits to start, as far as one round trip can show. */
   #mayStart(source: Source): boolean {
     if (this.slots.freeFor(source.maxUnanswered) <= 0) return false;
+    if (source === this.#granted) return true;
     for (const { step, pull } of this.#sources) {
       if (step >= source.step) return true;
       if (!pull.isWaiting) return false;
@@ -175,16 +195,23 @@ export class Lane {
     let got = 0;
     // Slots that come free in the same turn of the event loop are filled by one request.
     await setImmediate();
-    for (const source of this.#sources) {
+    for (const { source, most, isGranted, isAlone } of await this.#order.turns(this.#freeSlots)) {
       const { pull } = source;
       this.#startHeld();
       const free = this.slots.freeFor(source.maxUnanswered);
       // Behind a higher priority that is held up, a lower one must wait too.
       if (!this.#mayAsk || free <= 0) break;
       if (pull.isWaiting) continue;
-      const taken = pull.mayHaveMore ? await pull.take(free) : 0;
+      const asked = Math.min(free, most);
+      this.#granted = isGranted ? source : undefined;
+      const taken = pull.mayHaveMore ? await pull.take(asked) : 0;
+      this.#granted = undefined;
       got += taken;
-      if (!this.#mayAsk || (taken === free && pull.mayHaveMore)) break;
+      if (!this.#mayAsk || (isAlone && taken > 0)) break;
+      if (taken === asked && pull.mayHaveMore) {
+        if (asked === free) break;
+        continue;
+      }
       pull.wait();
     }
     this.#startHeld();
@@ -211,8 +238,9 @@ export class Lane {
   }
 
   #receive(delivery: Delivery, source: Source): void {
+    this.#order.onReceived(source, delivery);
     const mayHold = this.slots.freeFor(source.maxUnanswered) > 0 || this.slots.isQuick;
-    if (this.#active && this.#mayStart(source)) {
+    if (this.#active && (this.#mayStart(source) || this.#passes(source, delivery))) {
       this.#handle(delivery);
       return;
     }
@@ -222,6 +250,10 @@ export class Lane {
       this.#held.hold(delivery, source);
       this.#signal();
     } else delivery.nak();
+  }
+
+  #passes(source: Source, delivery: Delivery): boolean {
+    return this.slots.freeFor(source.maxUnanswered) > 0 && this.#order.passes(source, delivery);
   }
 
   #handle(delivery: Delivery): void {
@@ -284,4 +316,26 @@ export class Lane {
       logger.error({ err: error, type }, 'cannot restore the consumer; trying again');
     }
   }
+}
+
+function orderOf({ broker, priorities }: LaneOptions, sources: readonly Source[]): LaneOrder<Source> {
+  if (priorities === 'strict') return new StrictOrder(sources);
+  if ('weighted' in priorities) {
+    const weights = { ...DEFAULT_WEIGHTS, ...priorities.weighted };
+    return new WeightedOrder(sources, ({ step }) => weights[PRIORITIES[step] as JobPriority]);
+  }
+  const { maxWaitMs } = priorities.aging;
+  return new AgingOrder(sources, {
+    maxWaitMs,
+    now: () => broker.clock.now(),
+    oldest: (source) => oldestAt(broker, source),
+  });
+}
+
+/** When the oldest job was stored that a consumer has not handed out yet. */
+async function oldestAt(broker: Broker, { kind, name, filter }: Source): Promise<number | undefined> {
+  const info = await broker.topology.consumer(kind, name);
+  if (!info || info.num_pending === 0) return undefined;
+  const stream = broker.subjects.streamName(kind);
+  return (await broker.read.next(stream, filter, info.delivered.stream_seq + 1))?.timeMs;
 }

@@ -39,7 +39,7 @@ export class Lanes {
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` for a type that has no handler: what is said of it would be ignored */
   assertHandled(overrides: HandlerOverrides): void {
-    for (const name of ['concurrency', 'retry'] as const) {
+    for (const name of ['concurrency', 'retry', 'priorities'] as const) {
       const type = Object.keys(overrides[name] ?? {}).find((each) => !this.handlers.has(each));
       if (type === undefined) continue;
       throw invalidOption(

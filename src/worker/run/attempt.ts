@@ -63,13 +63,11 @@ export class Attempt {
     this.#services = services;
     this.#claimed = claimed;
     this.#job = job;
-    this.context = new HandlerContext(
-      claimed.record,
-      claimed.payload,
-      job,
-      () => this.#openReports(),
-      () => this.waits,
-    );
+    this.context = new HandlerContext(claimed.record, claimed.payload, job, {
+      reports: () => this.#openReports(),
+      leases: services.leases,
+      waits: () => this.waits,
+    });
   }
 
   get signal(): AbortSignal {
@@ -251,6 +249,12 @@ export class Attempt {
     if (!this.isUnderWay) throw endedAttempt(this.#job.record.id);
   }
 
+  /** The record of the job with what its handler has reported. */
+  get record(): JobRecord {
+    const { record } = this.#job;
+    return this.reports?.onRecord(record) ?? record;
+  }
+
   #openReports(): JobReports | undefined {
     if (!this.isUnderWay) return undefined;
     this.reports ??= new JobReports(this.#services.broker, this.#job);
@@ -302,8 +306,10 @@ export class Attempt {
     this.#onOver?.();
   }
 
-  close(): void {
+  /** @param isCancelled what its handler has reported is stored yet */
+  close(isCancelled: boolean): void {
     this.end();
+    if (this.reports) void this.reports.close(isCancelled);
     this.#actor?.stop();
   }
 }

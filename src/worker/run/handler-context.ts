@@ -15,12 +15,16 @@ export interface RunningJob {
   readonly logger: Logger;
   readonly record: JobRecord;
   saveCheckpoint(value: unknown): Promise<void>;
-  readonly leases: Pick<LeaseKeeper, 'heartbeat' | 'extendFor'>;
   readonly limit: JobContext['limit'];
 }
 
-/** Where the reports of an attempt go; undefined once it has ended. */
-export type ReportsOf = () => JobReports | undefined;
+/** What a handler can do besides. */
+export interface HandlerMeans {
+  /** Where its reports go; undefined once its attempt has ended. */
+  reports: () => JobReports | undefined;
+  leases: Pick<LeaseKeeper, 'heartbeat' | 'extendFor'>;
+  waits: () => JobWaits;
+}
 
 /** What the handler sees: the same object for the whole run, its record as of the last write. */
 export class HandlerContext implements JobContext {
@@ -31,18 +35,11 @@ export class HandlerContext implements JobContext {
   readonly maxAttempts: number;
   readonly payload: unknown;
   readonly #run: RunningJob;
-  readonly #reports: ReportsOf;
-  readonly #waits: () => JobWaits;
+  readonly #means: HandlerMeans;
   /** What the handler was shown last, and the copy of it: a change of the handler's must not get into the record. */
   #shown: { record?: JobRecord; copy?: JobRecord } = NOTHING;
 
-  constructor(
-    record: JobRecord,
-    payload: unknown,
-    run: RunningJob,
-    reports: ReportsOf,
-    waits: () => JobWaits,
-  ) {
+  constructor(record: JobRecord, payload: unknown, run: RunningJob, means: HandlerMeans) {
     this.id = record.id;
     this.type = record.type;
     this.priority = record.priority;
@@ -50,8 +47,7 @@ export class HandlerContext implements JobContext {
     this.maxAttempts = record.maxAttempts;
     this.payload = payload;
     this.#run = run;
-    this.#reports = reports;
-    this.#waits = waits;
+    this.#means = means;
   }
 
   /** Bound, since a handler may take it out of its context. */
@@ -60,16 +56,16 @@ export class HandlerContext implements JobContext {
   }
 
   get progress(): JobContext['progress'] {
-    return (value) => this.#reports()?.progress(value);
+    return (value) => this.#means.reports()?.progress(value);
   }
 
   get log(): JobContext['log'] {
-    return (line) => this.#reports()?.log(line);
+    return (line) => this.#means.reports()?.log(line);
   }
 
   get emit(): JobContext['emit'] {
     return (chunk) => {
-      const stored = this.#reports()?.emit(chunk) ?? Promise.reject(endedAttempt(this.id));
+      const stored = this.#means.reports()?.emit(chunk) ?? Promise.reject(endedAttempt(this.id));
       // Nobody has to wait for it.
       stored.catch(() => {});
       return stored;
@@ -77,17 +73,17 @@ export class HandlerContext implements JobContext {
   }
 
   get heartbeat(): JobContext['heartbeat'] {
-    return () => this.#run.leases.heartbeat();
+    return () => this.#means.leases.heartbeat();
   }
 
   get extendLease(): JobContext['extendLease'] {
-    return (ms) => this.#run.leases.extendFor(ms);
+    return (ms) => this.#means.leases.extendFor(ms);
   }
 
   /** Bound, as all that a handler may call. */
   get waitForSignal(): JobContext['waitForSignal'] {
     return ((name: string, options?: SignalOptions) =>
-      this.#waits().signal(name, options)) as JobContext['waitForSignal'];
+      this.#means.waits().signal(name, options)) as JobContext['waitForSignal'];
   }
 
   get children(): JobContext['children'] {

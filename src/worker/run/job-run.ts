@@ -10,7 +10,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { SettledAttempt } from '../hooks/worker-hooks.js';
 import type { JobContext } from '../job-handler.js';
-import type { Leased, LeaseKeeper } from '../lease/lease-keeper.js';
+import type { Leased } from '../lease/lease-keeper.js';
 import {
   assertNextFree,
   factsOf,
@@ -115,7 +115,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     await this.#exclusively(async () => {
       this.#attempt.assertUnderWay();
       await this.#append({
-        ...this.#current,
+        ...this.#attempt.record,
         checkpoint,
         updatedAt: new Date(factsOf(this.#services, this.#delivery).nowMs).toISOString(),
       });
@@ -134,10 +134,6 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
 
   get fence(): number {
     return this.#seq;
-  }
-
-  get leases(): LeaseKeeper {
-    return this.#services.leases;
   }
 
   beat(forMs?: number): void {
@@ -212,8 +208,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   async #finish(state: JobState, transition: Transition): Promise<void> {
     const { onFailpoint } = this.#services;
     if (onFailpoint) await onFailpoint('run.ended', this.record.id);
-    const { reports } = this.#attempt;
-    if (reports) await reports.flush();
+    if (this.#attempt.reports) await this.#attempt.reports.flush();
     if (this.#ended) return;
     const outcome = this.#outcome(state, transition);
     await this.#write(outcome instanceof Promise ? await outcome : outcome);
@@ -224,7 +219,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const { retry } = this.#claimed.handler;
     const facts = factsOf(this.#services, this.#delivery);
     const { known } = this.#services.broker;
-    const ended = outcomeRecord(known, this.#current, state, transition, retry, facts);
+    const ended = outcomeRecord(known, this.#attempt.record, state, transition, retry, facts);
     const outcome = this.#attempt.noted(ended);
     const asked = transition.outcome?.kind === 'completed' ? (transition.outcome.next?.length ?? 0) : 0;
     if (asked === 0 || outcome.state !== 'completed') return this.#reported(outcome);
@@ -235,10 +230,6 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
         return this.#reported(refusedRecord(known, this.record, error, facts));
       },
     );
-  }
-
-  get #current(): JobRecord {
-    return this.#attempt.reports?.onRecord(this.record) ?? this.record;
   }
 
   #reported(outcome: JobRecord): JobRecord {
@@ -326,8 +317,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const { leases, runs } = this.#services;
     leases.end(this);
     if (runs.get(this.record.id) === this) runs.delete(this.record.id);
-    this.#attempt.close();
-    if (this.#attempt.reports) void this.#attempt.reports.close(state === 'cancelled');
+    this.#attempt.close(state === 'cancelled');
     this.#freeSlot();
     this.#claimed.slot.answered();
     this.#settled?.(state === 'running' ? 'lost' : state);
