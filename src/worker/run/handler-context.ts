@@ -87,16 +87,16 @@ export class HandlerContext implements JobContext {
   }
 
   get children(): JobContext['children'] {
-    return ((jobs, options) => this.#waits().children(jobs, options)) as JobContext['children'];
+    return ((jobs, options) => this.#means.waits().children(jobs, options)) as JobContext['children'];
   }
 
   get results(): JobContext['results'] {
-    return (() => this.#waits().results()) as JobContext['results'];
+    return (() => this.#means.waits().results()) as JobContext['results'];
   }
 
   /** For the handler of flows alone. */
   flow(jobs: FlowJobs): Promise<unknown> {
-    return this.#waits().flow(jobs);
+    return this.#means.waits().flow(jobs);
   }
 
   get limit(): JobContext['limit'] {
