@@ -43,7 +43,7 @@ export interface JobContext<P = unknown, C = unknown, K = unknown> {
   saveCheckpoint(value: C): Promise<void>;
   /**
    * Says how far the job is: a percentage, `{ done, total, message }`, or any JSON up to 4 KiB. It may be called as often as you like: at
-   * most four values a second are stored, and the last one always is. `getJob`, the API and the dashboard show it. A new attempt
+   * most four values a second are stored, and the last one always is. `getJob` and the API show it. A new attempt
    * begins without.
    * @throws ValidationError `JETFLEET_REPORT_INVALID`
    */
