@@ -7,9 +7,10 @@ import type { UserCode } from '../telemetry/user-code.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
 import { STREAM_KINDS, type StreamKind, Subjects } from '../wire/subjects.js';
 import type { ActivityStore } from './activity-store.js';
+import type { BrokerOptions } from './broker-options.js';
 import type { ChildStore } from './child-store.js';
 import { BrokerClock } from './connection/broker-clock.js';
-import { type ConnectOptions, openConnection } from './connection/connection.js';
+import { openConnection } from './connection/connection.js';
 import { type ConnectionChange, ConnectionWatch } from './connection/connection-watch.js';
 import { forbidden, type Violation } from './connection/forbidden.js';
 import { flush } from './connection/guarded.js';
@@ -28,7 +29,7 @@ import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import { type ExtraStream, ExtraStreams, openLog } from './extra-streams.js';
 import type { LastEvent } from './last-event.js';
 import type { CommitLog } from './publish/commit-log.js';
-import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
+import type { ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
 import { ScheduleMessages } from './publish/schedule-messages.js';
 import { DirectRead, type StoredMessage } from './read/direct-read.js';
@@ -41,30 +42,10 @@ import { MissingStreams } from './topology/missing-streams.js';
 import { Pauses } from './topology/pauses.js';
 import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
-import type { TopologyOptions } from './topology/stream-config.js';
 import { Topology } from './topology/topology.js';
 import type { UniqueKeys } from './unique-keys.js';
 
 export type { LastEvent };
-
-export interface BrokerOptions extends ConnectOptions, TopologyOptions {
-  /** An open connection to use instead of opening one; it is left open on close. */
-  connection?: NatsConnection;
-  /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
-  namespace?: string;
-  commit?: CommitLogOptions;
-  /**
-   * When the server flushes: `always` before it confirms a write (`sync_interval: always`), or `periodic`. Writes to a single server
-   * that flushes periodically go one by one instead of in batches, as long as they are few hundreds. No client can ask
-   * the server; `jetfleet doctor --monitor-url` compares. Defaults to JETFLEET_SYNC, else `always`.
-   */
-  sync?: ServerSync;
-  /** Only look whether the streams are there. Defaults to false: missing ones are made. */
-  lookOnly?: boolean;
-  /** The job types that this process knows; it may grow. */
-  known: KnownJobs;
-  logger: Logger;
-}
 
 const EVENTS_PAGE = 200;
 /** Subjects may come from outside, and a log must not grow with them. */

@@ -1,5 +1,6 @@
 /** The connection of one queue: opened on its first use, closed once what is under way is done. */
-import { Broker, type BrokerOptions } from '../broker/broker.js';
+import { Broker } from '../broker/broker.js';
+import type { BrokerOptions } from '../broker/broker-options.js';
 import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
 import { assertSafe, joined, type TopologyReport } from '../broker/topology/report.js';
 import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';

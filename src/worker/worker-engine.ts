@@ -10,12 +10,11 @@ import type { Logger } from '../telemetry/logger.js';
 import { Sweeper } from '../upkeep/sweeper.js';
 import { Trimmer } from '../upkeep/trimmer.js';
 import { FirstDeliveries } from './claim/first-deliveries.js';
-import { JobIntake } from './claim/job-intake.js';
+import { laneOf } from './claim/job-intake.js';
 import { type DrainStep, runSteps } from './drain-steps.js';
 import type { ShutdownResult, WorkerEngineOptions } from './engine-options.js';
 import { Extensions } from './extension.js';
 import type { RegisteredHandler } from './job-handler.js';
-import { Lane } from './lane/lane.js';
 import { Lanes } from './lane/lanes.js';
 import { LeaseKeeper } from './lease/lease-keeper.js';
 import { LingeringHandlers } from './lease/lingering-handlers.js';
@@ -78,7 +77,7 @@ export class WorkerEngine {
       this.#sweeper = new Sweeper({ ...sweep, queue, resources, isActive, logger: this.logger });
     this.lanes = new Lanes({
       broker: () => queue.broker(),
-      make: (handler) => this.#makeLane(handler),
+      make: (handler) => laneOf(this.#services as WorkerServices, handler),
       mayStart: () => ['starting', 'running', 'disconnected'].includes(this.state),
       onConsumersMade: async (types) => this.#firstDeliveries?.consumersMade(types),
       logger: this.logger,
@@ -257,21 +256,6 @@ export class WorkerEngine {
 
   #takeFlows(): void {
     if (!this.lanes.handlers.has(runFlowJob.type)) this.register(flowHandler(this.#queue.known));
-  }
-
-  #makeLane(handler: RegisteredHandler): Lane {
-    const services = this.#services as WorkerServices;
-    const { broker, firstDeliveries, logger } = services;
-    const intake = new JobIntake(services, handler);
-    return new Lane({
-      broker,
-      type: handler.type,
-      concurrency: handler.concurrency,
-      priorities: handler.priorities,
-      onDelivery: (delivery, slot) => void intake.take(delivery, slot),
-      onRewound: () => void firstDeliveries.renew(),
-      logger,
-    });
   }
 
   /** Resolves when no lane is being opened any more. Whoever has started the worker hears why that failed. */

@@ -2,6 +2,7 @@ import type { Delivery } from '../../broker/consume/delivery.js';
 import { toJobError } from '../../jobs/job-error.js';
 import { decodeJob } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
+import { Lane } from '../lane/lane.js';
 import type { Slot } from '../lane/slots.js';
 import { JobRun } from '../run/job-run.js';
 import type { WorkerServices } from '../worker-services.js';
@@ -92,4 +93,19 @@ export class JobIntake {
 function endWithoutRun(slot: Slot): void {
   slot.free();
   slot.answered();
+}
+
+/** What takes the jobs of a handler. */
+export function laneOf(services: WorkerServices, handler: RegisteredHandler): Lane {
+  const { broker, firstDeliveries, logger } = services;
+  const intake = new JobIntake(services, handler);
+  return new Lane({
+    broker,
+    type: handler.type,
+    concurrency: handler.concurrency,
+    priorities: handler.priorities,
+    onDelivery: (delivery, slot) => void intake.take(delivery, slot),
+    onRewound: () => void firstDeliveries.renew(),
+    logger,
+  });
 }

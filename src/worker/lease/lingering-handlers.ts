@@ -2,7 +2,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { AbandonedHandler } from '../../wire/inspection.js';
 
 /** A handler that goes on although its signal has fired. */
-export interface LingeringHandler extends AbandonedHandler {
+interface LingeringHandler extends AbandonedHandler {
   ended: Promise<unknown>;
   /** How long it may keep its slot from now on, in milliseconds. */
   abandonAfterMs: number;
@@ -32,8 +32,14 @@ export class LingeringHandlers {
       .map(({ id, type, attempt, signalledAt }) => ({ id, type, attempt, signalledAt }));
   }
 
-  add(handler: LingeringHandler): void {
+  add(
+    { id, type, attempt }: Pick<AbandonedHandler, 'id' | 'type' | 'attempt'>,
+    handler: Omit<LingeringHandler, 'id' | 'type' | 'attempt'>,
+  ): void {
     const entry: Entry = {
+      id,
+      type,
+      attempt,
       ...handler,
       timer: setTimeout(() => this.#abandon(entry), handler.abandonAfterMs),
       isAbandoned: false,

@@ -7,7 +7,7 @@ import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../.
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
 import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
-import { addFollowUp, assertFree } from '../../queue/job-add.js';
+import { addFollowUp } from '../../queue/job-add.js';
 import { cancelJob } from '../../queue/job-cancel.js';
 import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
 import { releaseKey } from '../../queue/unique/release-key.js';
@@ -19,7 +19,7 @@ import type { WorkerServices } from '../worker-services.js';
 const RETRY_MS = 1_000;
 
 /** Repeats a broker write until it is done. `again` says that it may be stored already. */
-function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
+export function persistently<T>(logger: Logger, write: (again: boolean) => Promise<T>): Promise<T> {
   const mayPass = (error: unknown) => {
     const isPassing = error instanceof BrokerError && error.retryable;
     if (isPassing) logger.warn({ err: error }, 'the broker did not take a write; trying again');
@@ -40,16 +40,6 @@ export function writeEvent(
   lastSeq: number,
 ): Promise<number> {
   return persistently(logger, (again) => broker.appendEvent(record, lastSeq, again));
-}
-
-/** @throws JetfleetError `JETFLEET_ID_TAKEN` where an id of the jobs that a handler asks for is another job's */
-export function assertNextFree(
-  { broker, logger }: WorkerServices,
-  record: JobRecord,
-  asked: number,
-): Promise<void> {
-  const requests = followUpRequests(record).slice(0, asked);
-  return persistently(logger, () => assertFree(broker, requests));
 }
 
 /** A crash before the acknowledgement repeats it, which adds nothing twice. @returns undefined where nothing is to be waited for */

@@ -4,7 +4,6 @@ import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { JobOutcome } from '../../jobs/outcome.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
-import { isTaken } from '../../queue/job-add.js';
 import type { Transition } from '../../queue/transition-record.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ClaimedJob } from '../claim/candidate.js';
@@ -12,7 +11,6 @@ import type { SettledAttempt } from '../hooks/worker-hooks.js';
 import type { JobContext } from '../job-handler.js';
 import type { Leased } from '../lease/lease-keeper.js';
 import {
-  assertNextFree,
   factsOf,
   followThrough,
   isUnwritable,
@@ -20,6 +18,7 @@ import {
   publishFollowUps,
   writeEvent,
 } from '../outcome/job-writes.js';
+import { ifNextFree } from '../outcome/next-jobs.js';
 import { jsonValue, outcomeRecord, reportFailure } from '../outcome/outcome-record.js';
 import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
 import type { HeldJob, WorkerServices } from '../worker-services.js';
@@ -95,10 +94,9 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       // A checkpoint is a claim as well.
       if (this.isClaimed || !this.#attempt.isUnderWay) return;
       await this.#write(this.record);
-      if (isTerminal(this.record.status)) await this.#followThrough();
-      else if (this.record.tags) noteTags(this.#services, this.record);
-      if (!isTerminal(this.record.status))
-        await this.#services.onFailpoint?.('claim.written', this.record.id);
+      if (isTerminal(this.record.status)) return this.#followThrough();
+      if (this.record.tags) noteTags(this.#services, this.record);
+      await this.#services.onFailpoint?.('claim.written', this.record.id);
     };
     this.#exclusively(write).catch((error) => this.#giveUp(error));
   }
@@ -210,8 +208,10 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     if (onFailpoint) await onFailpoint('run.ended', this.record.id);
     if (this.#attempt.reports) await this.#attempt.reports.flush();
     if (this.#ended) return;
-    const outcome = this.#outcome(state, transition);
-    await this.#write(outcome instanceof Promise ? await outcome : outcome);
+    const ending = this.#outcome(state, transition);
+    const outcome = ending instanceof Promise ? await ending : ending;
+    if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
+    await this.#write(outcome);
     await this.#followThrough();
   }
 
@@ -220,21 +220,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const facts = factsOf(this.#services, this.#delivery);
     const { known } = this.#services.broker;
     const ended = outcomeRecord(known, this.#attempt.record, state, transition, retry, facts);
-    const outcome = this.#attempt.noted(ended);
-    const asked = transition.outcome?.kind === 'completed' ? (transition.outcome.next?.length ?? 0) : 0;
-    if (asked === 0 || outcome.state !== 'completed') return this.#reported(outcome);
-    return assertNextFree(this.#services, outcome, asked).then(
-      () => outcome,
-      (error) => {
-        if (!isTaken(error)) throw error;
-        return this.#reported(refusedRecord(known, this.record, error, facts));
-      },
-    );
-  }
-
-  #reported(outcome: JobRecord): JobRecord {
-    if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
-    return outcome;
+    return ifNextFree(this.#services, this.record, this.#attempt.noted(ended), transition, facts);
   }
 
   /** Writes a record, or, in the place of one that can never be written, that the job has failed, and why. */
@@ -329,21 +315,16 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#isSlotFree = true;
     const { slot, handler } = this.#claimed;
     const ended = this.#attempt.lingering;
-    if (!ended) {
-      slot.free();
-      return;
-    }
-    const { id, type, attempt } = this.record;
-    this.#services.lingering.add({
-      id,
-      type,
-      attempt,
-      signalledAt: new Date(this.#services.broker.clock.now()).toISOString(),
-      ended,
-      abandonAfterMs: handler.abandonAfterMs,
-      freeSlot: () => slot.free(),
-      logger: this.logger,
-    });
+    const { lingering, broker } = this.#services;
+    if (!ended) slot.free();
+    else
+      lingering.add(this.record, {
+        signalledAt: new Date(broker.clock.now()).toISOString(),
+        ended,
+        abandonAfterMs: handler.abandonAfterMs,
+        freeSlot: () => slot.free(),
+        logger: this.logger,
+      });
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {

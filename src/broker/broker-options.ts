@@ -1,0 +1,25 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { KnownJobs } from '../jobs/known-jobs.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ConnectOptions } from './connection/connection.js';
+import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
+import type { TopologyOptions } from './topology/stream-config.js';
+
+export interface BrokerOptions extends ConnectOptions, TopologyOptions {
+  /** An open connection to use instead of opening one; it is left open on close. */
+  connection?: NatsConnection;
+  /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
+  namespace?: string;
+  commit?: CommitLogOptions;
+  /**
+   * When the server flushes: `always` before it confirms a write (`sync_interval: always`), or `periodic`. Writes to a single server
+   * that flushes periodically go one by one instead of in batches, as long as they are few hundreds. No client can ask
+   * the server; `jetfleet doctor --monitor-url` compares. Defaults to JETFLEET_SYNC, else `always`.
+   */
+  sync?: ServerSync;
+  /** Only look whether the streams are there. Defaults to false: missing ones are made. */
+  lookOnly?: boolean;
+  /** The job types that this process knows; it may grow. */
+  known: KnownJobs;
+  logger: Logger;
+}
