@@ -9,6 +9,7 @@ import { note, plain, print, printJson, table } from './output.js';
 /** `jetfleet limits list`, `set` and `reset`. */
 export function limitsCommand(program: Command): void {
   const limits = program.command('limits').description('permits that are held and waited for, by key');
+  withExamples(limits, 'limits list', 'limits set resize/tenant --concurrency 5');
   listCommand(limits);
   setCommand(limits);
   resetCommand(limits);
