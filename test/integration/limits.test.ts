@@ -84,7 +84,8 @@ describe('concurrency by key', () => {
     await start();
     const payloads = Array.from({ length: 100 }, (_, n) => ({ tenant: `t${n % 5}`, ms: n % 7 }));
     await ended(await add(payloads));
-    expect([...most.values()]).toEqual(Array(5).fill(3));
+    expect(Math.max(...most.values())).toBe(3);
+    expect(most.size).toBe(5);
     expect((await queue.getStats()).limitedJobs).toBe(0);
     await close();
   });

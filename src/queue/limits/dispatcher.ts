@@ -31,6 +31,8 @@ interface Round {
   short: LinePart[];
 }
 
+const NOTHING: Round = { called: [], live: [], short: [] };
+
 interface LinePart {
   turn: string;
   priority: number;
@@ -67,6 +69,8 @@ export class Dispatcher {
   readonly #running = new Map<string, Promise<void>>();
   readonly #alarms = new Map<string, NodeJS.Timeout>();
   #isStopped = false;
+  /** How many ledgers were seen: a read that was under way meanwhile may be older. */
+  #changes = 0;
 
   constructor(broker: Broker, ledgers: Ledgers, leaseMs: number, logger: Logger) {
     this.#broker = broker;
@@ -78,6 +82,7 @@ export class Dispatcher {
   /** A ledger as it is now. */
   seen(ledger: Ledger): void {
     if (this.#isStopped) return;
+    this.#changes++;
     const id = idOf(ledger.name, ledger.key);
     if (!hasWaiting(ledger)) {
       this.#latest.delete(id);
@@ -102,7 +107,8 @@ export class Dispatcher {
       if (given === undefined || nowMs - since < FORGOTTEN_MS) continue;
       await this.callAgain(at, owner);
     }
-    this.seen(ledger);
+    await this.idle(at);
+    this.seen(await this.#ledgers.read(at));
     await this.idle(at);
   }
 
@@ -141,8 +147,15 @@ export class Dispatcher {
         if (called.length + live.length > 0) continue;
         if (short.length === 0 && this.#latest.get(id) === ledger) {
           // Somebody else was faster, or nothing is to be given after all.
-          this.#latest.set(id, await this.#ledgers.read(at));
-          if (this.#latest.get(id)?.write === ledger.write) return;
+          const stored = await this.#ledgers.read(at);
+          // Of what was written here meanwhile, the read may not know.
+          if (this.#latest.get(id) === ledger) {
+            if (stored.write === ledger.write) {
+              this.#setAlarm(id, ledger, this.#broker.clock.now() + LEASE_OVER_MS);
+              return;
+            }
+            this.#latest.set(id, stored);
+          }
         }
         for (const { turn, priority } of short) {
           const { write = '' } = this.#latest.get(id) ?? {};
@@ -182,10 +195,16 @@ export class Dispatcher {
       Math.min(Math.max(0, dueMs - this.#broker.clock.now()), 2 ** 31 - 1) + Math.random() * SPREAD_MS;
     const onAlarm = async () => {
       this.#alarms.delete(id);
+      const changes = this.#changes;
+      const again = () => this.#setAlarm(id, { name, key }, this.#broker.clock.now() + AGAIN_MS * 5);
       try {
-        this.seen(await this.#ledgers.read({ name, key }));
+        const stored = await this.#ledgers.read({ name, key });
+        // What was written here meanwhile is newer.
+        if (this.#changes === changes) this.seen(stored);
+        else if (!this.#running.has(id)) again();
       } catch (err) {
         this.#logger.debug({ err, limit: name, key }, 'cannot read a limit');
+        if (!JetfleetError.is(err, 'JETFLEET_CLOSED')) again();
       }
     };
     this.#alarms.set(id, setTimeout(() => void onAlarm(), inMs).unref());
@@ -213,6 +232,8 @@ export class Dispatcher {
     }
     needs.delete(idOf(ledger.name, ledger.key));
     return this.#ledgers.update([ledger, ...needs.values()], (drafts, atMs) => {
+      // Who was first in line when it was read may have been called and have ended since: that would count out another one.
+      if (drafts[0]?.write !== ledger.write) return { result: NOTHING, isChanged: false };
       const all = new Map(drafts.map((draft) => [idOf(draft.name, draft.key), draft]));
       return giveOut(all, drafts[0] as Ledger, lines, confirmed, { nowMs: atMs, leaseMs: this.#leaseMs });
     });

@@ -177,7 +177,13 @@ export class Ledgers {
           keys.map((id) => drafts.get(id) as Ledger),
           nowMs,
         );
-        if (isChanged) for (const id of keys) changed.add(id);
+        if (isChanged) {
+          for (const id of keys) {
+            changed.add(id);
+            // It is another ledger now, also for changes that are written together with this one.
+            (drafts.get(id) as Ledger).write = '';
+          }
+        }
         return { result };
       } catch (error) {
         reject(error);
