@@ -1,0 +1,23 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+const docs = new URL('../../docs/', import.meta.url);
+const rows = readFileSync(new URL('features.md', docs), 'utf8')
+  .split('\n')
+  .filter((line) => /^\| [^|]+ \| (yes|part|no) \|/.test(line))
+  .map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '').trim()));
+
+it('docs/features.md has a row for each of the 72 features', () => {
+  expect(rows).toHaveLength(72);
+  expect(new Set(rows.map(([feature]) => feature)).size).toBe(72);
+});
+
+it('docs/features.md proves each feature by a test that exists, and says why of each that is left out', () => {
+  for (const [feature, status, here, peer, proof] of rows) {
+    expect(here, feature).not.toBe('');
+    expect(peer, feature).not.toBe('');
+    const [, path = ''] = /\]\((\.\.\/[^)]+)\)/.exec(proof ?? '') ?? [];
+    if (status === 'no') expect(path, feature).toBe('');
+    else expect(path !== '' && existsSync(new URL(path, docs)), `${feature}: ${proof}`).toBe(true);
+  }
+});
