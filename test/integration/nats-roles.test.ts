@@ -260,7 +260,13 @@ test('a server runs all dead letters again, though it may not purge EVENTS', asy
   await using queue = new JobQueueService(login('server'));
   const ids = ['one', 'two', 'three'].map((name) => `dead-${name}`);
   for (const id of ids) await queue.addJob('dead_letters', {}, 'normal', { id });
-  for (const id of ids) await queue.cancel(id);
+  await using workerQueue = new JobQueueService(login('worker'));
+  const worker = new JobWorkerService(workerQueue, {});
+  const handler = () => Promise.reject(new NonRetryableError('no'));
+  worker.registerHandler('dead_letters', { concurrency: 1, handler });
+  await worker.start();
+  for (const id of ids) await queue.ended(id);
+  await worker.shutdown();
   expect(await queue.retryAll({ type: 'dead_letters' })).toEqual(ids);
   expect((await queue.getJobs({ type: 'dead_letters', status: 'failed' })).jobs).toEqual([]);
   for (const id of ids) expect(await queue.getJob(id)).toMatchObject({ state: 'queued', redrives: 1 });
