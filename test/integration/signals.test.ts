@@ -48,7 +48,8 @@ describe('a job that waits for a signal', () => {
     const waiting = await fleet.waitForJob(first, 'waiting');
     await fleet.waitForJob(second, 'waiting');
     expect(waiting.waitsFor).toEqual({ signals: [{ name: 'approved', after: 0 }] });
-    expect(fleet.workers[0]?.running).toEqual([]);
+    // The record is written a moment before the job leaves the worker.
+    await vi.waitFor(() => expect(fleet.workers[0]?.running).toEqual([]));
     expect(await fleet.queue.signal(second, 'approved', { name: 'Ann' })).toEqual({
       isKnown: true,
       isRepeated: false,

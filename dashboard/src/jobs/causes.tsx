@@ -59,15 +59,20 @@ function Row({ cause, onDone }: { cause: DeadLetterCause; onDone(): void }) {
   const { id, count, code, message, types, firstAt, lastAt } = cause;
   return (
     <tr>
-      <td class="number">{formatCount(count)}</td>
-      <td>
-        <Link to={`/dead-letters?cause=${id}`}>{code}</Link> {message}
+      <td class="number" data-label="jobs">
+        {formatCount(count)}
       </td>
-      <td>{types.join(', ')}</td>
-      <td>
+      <td data-label="error" class="error-cell">
+        <div class="id">
+          <Link to={`/dead-letters?cause=${id}`}>{code}</Link>
+        </div>
+        <div class="error-text">{message}</div>
+      </td>
+      <td data-label="types">{types.join(', ')}</td>
+      <td data-label="first">
         <Time at={firstAt} />
       </td>
-      <td>
+      <td data-label="last">
         <Time at={lastAt} />
       </td>
       <td>

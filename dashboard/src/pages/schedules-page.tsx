@@ -127,7 +127,7 @@ function Actions({ schedule, onDone }: { schedule: Schedule; onDone(): void }) {
   };
   return (
     <div class="actions">
-      <button type="button" class="small" aria-label={`Run ${name} now`} onClick={run}>
+      <button type="button" class="small" aria-label={`Run now: ${name}`} onClick={run}>
         Run now
       </button>
       {pausedAt === undefined ? (
