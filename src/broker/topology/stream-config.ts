@@ -79,15 +79,10 @@ const MAX_HANDOVER = 1_000;
 /** TIMERS, JOBS, WEBHOOKS and EVENTS. A work stream takes from TIMERS, which is therefore made before it. */
 export function wantedStreams(subjects: Subjects, options: TopologyOptions = {}): WantedStream[] {
   const shared = {
-    storage: StorageType.File,
-    num_replicas: options.replicas ?? 1,
-    discard: DiscardPolicy.Old,
-    max_msgs: -1,
-    max_bytes: -1,
+    ...stored(options),
     max_msgs_per_subject: -1,
     // Without a number of its own a stream has the server's, 1,000.
     max_consumers: MAX_CONSUMERS,
-    allow_direct: true,
     allow_atomic: true,
     // A stream with a source has none unless it is asked for.
     duplicate_window: nanos(DUPLICATE_WINDOW_MS),
@@ -99,7 +94,6 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     // What a work stream has taken leaves with its acknowledgement.
     retention: RetentionPolicy.Workqueue,
     subjects: WORK_KINDS.flatMap((kind) => timerStreamSubjects(subjects, kind)),
-    max_age: 0,
     max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES - SOURCE_HEADER_BYTES,
     allow_msg_schedules: true,
     allow_msg_ttl: false,
@@ -108,11 +102,9 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     ...shared,
     name: subjects.streamName(kind),
     description: `Jetfleet: ${kind} that wait or run`,
-    // With `workqueue` each acknowledgement removes its message by itself, and flushes that (decision 24).
-    retention: RetentionPolicy.Limits,
+    // Not `workqueue`: there each acknowledgement removes its message by itself, and flushes that (decision 24).
     subjects: PRIORITIES.flatMap((priority) => subjects.publishedWork(kind, priority)),
     subject_transform: subjects.idTransform(kind),
-    max_age: 0,
     max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES,
     // Any producer may publish here, and with one of these a single message could remove those of others.
     allow_msg_schedules: false,
@@ -130,7 +122,6 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     ...shared,
     name: subjects.streamName('events'),
     description: 'Jetfleet: every transition of every job',
-    retention: RetentionPolicy.Limits,
     subjects: [`${subjects.prefix}events.*.*.*`],
     max_age: nanos(options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS),
     allow_msg_ttl: true,
@@ -138,31 +129,39 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
   return [timers, ...work, events];
 }
 
-/** UNIQUE: the last message on the subject of a key says which job has it. */
-export function uniqueStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+/** What all streams have, where they do not say otherwise: nothing that was stored is dropped. */
+function stored(options: TopologyOptions) {
   return {
-    name: subjects.streamName('unique'),
-    description: 'Jetfleet: which job has which unique key',
     storage: StorageType.File,
     num_replicas: options.replicas ?? 1,
     retention: RetentionPolicy.Limits,
-    subjects: [`${subjects.prefix}unique.*.*.*`],
     discard: DiscardPolicy.Old,
     max_msgs: -1,
     max_bytes: -1,
     max_age: 0,
-    max_msgs_per_subject: 1,
     allow_direct: true,
-    // A key that is taken for a period is forgotten by the server.
-    allow_msg_ttl: true,
-    allow_rollup_hdrs: false,
+  };
+}
+
+/** The last message on each subject counts, until it is replaced or its TTL is over. */
+function lastOfEach(options: TopologyOptions) {
+  return { ...stored(options), max_msgs_per_subject: 1, allow_msg_ttl: true, allow_rollup_hdrs: false };
+}
+
+/** UNIQUE: the last message on the subject of a key says which job has it. One for a period leaves by its TTL. */
+function uniqueStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...lastOfEach(options),
+    name: subjects.streamName('unique'),
+    description: 'Jetfleet: which job has which unique key',
+    subjects: [`${subjects.prefix}unique.*.*.*`],
   };
 }
 
 /** The index of tags: one entry for each tag of each job. */
-function tagStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+function tagStream(subjects: Subjects, options: TopologyOptions): WantedStream {
   return {
-    ...uniqueStream(subjects, options),
+    ...lastOfEach(options),
     name: subjects.streamName('tags'),
     description: 'Jetfleet: which jobs have a tag',
     subjects: tagFilters(subjects),
@@ -172,9 +171,9 @@ function tagStream(subjects: Subjects, options: TopologyOptions = {}): WantedStr
 }
 
 /** LIMITS: the permits of a key as one message, which the server forgets when none of them counts any more. */
-function limitsStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+function limitsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
   return {
-    ...uniqueStream(subjects, options),
+    ...lastOfEach(options),
     name: subjects.streamName('limits'),
     description: 'Jetfleet: permits that are held, and their limits',
     subjects: [permitsSubject(subjects, ANY, ANY), limitSettingsSubject(subjects, ANY)],
@@ -183,22 +182,16 @@ function limitsStream(subjects: Subjects, options: TopologyOptions = {}): Wanted
   };
 }
 
-function activityStream(subjects: Subjects, options: TopologyOptions = {}): WantedStream {
+function activityStream(subjects: Subjects, options: TopologyOptions): WantedStream {
   return {
+    ...stored(options),
     name: subjects.streamName('activity'),
     description: 'Jetfleet: what handlers report: progress, log lines and parts of results',
-    storage: StorageType.File,
-    num_replicas: options.replicas ?? 1,
-    retention: RetentionPolicy.Limits,
     subjects: [activityFilter(subjects)],
-    discard: DiscardPolicy.Old,
-    max_msgs: -1,
-    max_bytes: -1,
     // As long as the records of their jobs.
     max_age: nanos(options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS),
     max_msgs_per_subject: MAX_ACTIVITY_MESSAGES,
     max_msg_size: MAX_ACTIVITY_BYTES,
-    allow_direct: true,
     allow_atomic: true,
     allow_msg_ttl: true,
   };
@@ -207,21 +200,15 @@ function activityStream(subjects: Subjects, options: TopologyOptions = {}): Want
 /** SIGNALS: what jobs wait for. */
 function signalsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
   return {
+    ...stored(options),
     name: subjects.streamName('signals'),
     description: 'Jetfleet: what jobs wait for: signals to them, and the ends of their children',
-    storage: StorageType.File,
-    num_replicas: options.replicas ?? 1,
-    retention: RetentionPolicy.Limits,
     subjects: [signalFilter(subjects), endFilter(subjects), childrenFilter(subjects)],
     // A sender hears that there are too many; none that was accepted is dropped.
     discard: DiscardPolicy.New,
     discard_new_per_subject: true,
-    max_msgs: -1,
-    max_bytes: -1,
-    max_age: 0,
     max_msgs_per_subject: MAX_SIGNALS_OF_A_NAME,
     max_msg_size: MAX_SIGNAL_BYTES + MAX_HEADER_BYTES,
-    allow_direct: true,
     allow_atomic: true,
     allow_msg_ttl: false,
     allow_rollup_hdrs: false,
