@@ -13,7 +13,7 @@ let queue: JobQueueService;
 
 beforeAll(async () => {
   nats = await startNats();
-  queue = new JobQueueService({ servers: nats.url, namespace: 'limits' });
+  queue = new JobQueueService({ servers: nats.url, namespace: 'bounds' });
   await queue.connect();
 });
 
