@@ -25,6 +25,29 @@ export async function withDeadline<T>(
   }
 }
 
+/** A pause that may end early. */
+export interface Wakeable {
+  /** Never rejects. */
+  readonly over: Promise<void>;
+  wake(): void;
+}
+
+/** A pause of `ms` milliseconds at most: until it is woken, or one of `signals` has fired. */
+export function wakeable(ms: number, signals: readonly (AbortSignal | undefined)[] = []): Wakeable {
+  let wake!: () => void;
+  const over = new Promise<void>((resolve) => {
+    wake = () => {
+      clearTimeout(timer);
+      for (const signal of signals) signal?.removeEventListener('abort', wake);
+      resolve();
+    };
+  });
+  const timer = setTimeout(wake, ms);
+  for (const signal of signals) signal?.addEventListener('abort', wake, { once: true });
+  if (signals.some((signal) => signal?.aborted)) wake();
+  return { over, wake };
+}
+
 /** Waits for `work` for at most `ms` milliseconds, and for its failure as for its success. */
 export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

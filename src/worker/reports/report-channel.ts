@@ -1,5 +1,5 @@
 import type { ActivityStore } from '../../broker/activity-store.js';
-import { atMost } from '../../jobs/deadline.js';
+import { atMost, wakeable } from '../../jobs/deadline.js';
 import { BrokerError, ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_ACTIVITY_BYTES } from '../../jobs/limits.js';
@@ -135,17 +135,13 @@ export class ReportChannel {
 
   async #pace(): Promise<void> {
     const waitMs = this.#writtenAtMs + this.#options.everyMs - performance.now();
-    await new Promise<void>((resolve) => {
-      if (this.#isHurried || waitMs <= 0) {
-        setImmediate(resolve);
-        return;
-      }
-      const timer = setTimeout(resolve, waitMs);
-      this.#hurry = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    if (this.#isHurried || waitMs <= 0) {
+      await new Promise(setImmediate);
+      return;
+    }
+    const pause = wakeable(waitMs);
+    this.#hurry = pause.wake;
+    await pause.over;
     this.#hurry = () => {};
   }
 
