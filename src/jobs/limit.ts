@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { JetfleetError, ValidationError } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 import { checkInteger } from './numbers.js';
@@ -14,7 +13,7 @@ export interface RateLimit {
 
 /** How many may run at once, and how many may start in a time; at least one of the two. */
 export interface LimitSettings {
-  /** Permits that may be held at once by all workers together, 1 to 10,000. */
+  /** Permits that may be held at once by all workers together, 1 to 2,000. */
   concurrency?: number;
   rate?: RateLimit;
 }
@@ -77,6 +76,11 @@ const LIMIT: OptionNames<Required<JobLimit>> = {
 const SETTINGS: OptionNames<Required<LimitSettings>> = { concurrency: true, rate: true };
 const RATE: OptionNames<RateLimit> = { max: true, perMs: true };
 const MAX_LIMITS = 8;
+/**
+ * All permits of a key, and the turns in line for them, are one message of at most 1 MB. A permit takes 170 to 380 bytes of it with the
+ * ids of jobs and workers that are usual or long, and 1,000 turns take some 100 KB.
+ */
+const MAX_CONCURRENCY = 2_000;
 const MAX_KEY_LENGTH = 200;
 const MAX_WEIGHT = 1_000;
 const NAME = /^[A-Za-z0-9_/-]{1,64}$/;
@@ -132,7 +136,7 @@ export function checkedSettings(what: string, { concurrency, rate }: LimitSettin
   return asLimit(() => {
     if (concurrency === undefined && rate === undefined)
       throw invalidLimit(`${what} needs concurrency, such as 3, or rate, such as { max: 100, perMs: 60000 }`);
-    checkInteger(`${what}: concurrency`, concurrency, 1, 10_000);
+    checkInteger(`${what}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
     if (rate !== undefined) {
       assertOptions(`${what}: rate`, rate, RATE);
       checkInteger(`${what}: rate.max`, rate.max ?? null, 1, 100_000);
@@ -153,10 +157,15 @@ export function namedLimits(
   return new Map(
     Object.entries(limits).map(([name, settings]) => {
       checkLimitName('limits', name);
-      asLimit(() => assertOptions(`limits.${name}`, settings, SETTINGS));
-      return [name, checkedSettings(`limits.${name}`, settings)];
+      return [name, givenSettings(`limits.${name}`, settings)];
     }),
   );
+}
+
+/** What somebody says of a limit, checked with its names. @throws ValidationError `JETFLEET_LIMIT_INVALID` */
+export function givenSettings(what: string, settings: LimitSettings): LimitSettings {
+  asLimit(() => assertOptions(what, settings, SETTINGS));
+  return checkedSettings(what, settings);
 }
 
 export function checkLimitName(what: string, name: unknown): asserts name is string {
@@ -253,15 +262,6 @@ function fieldOf(path: string): (payload: unknown) => unknown {
       const isOwn = typeof value === 'object' && value !== null && Object.hasOwn(value, step);
       return isOwn ? (value as Record<string, unknown>)[step] : undefined;
     }, payload);
-}
-
-const PLAIN = /^[A-Za-z0-9_-]{1,100}$/;
-
-/** A name or a key as one token of a subject: itself where it can be one, else what can be read of it with a hash. */
-export function limitToken(text: string): string {
-  if (PLAIN.test(text)) return text;
-  const hash = createHash('sha256').update(text).digest('base64url').slice(0, 22);
-  return `${text.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)}~${hash}`;
 }
 
 export function invalidLimit(message: string): ValidationError {

@@ -3,7 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { isOfSequence, namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobState } from '../jobs/vocabulary.js';
-import { parseLine } from '../wire/limit-subjects.js';
+import { lineId } from '../wire/limit-subjects.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { dueNow, pendingRecordOf } from './job-lookup.js';
 
@@ -47,7 +47,7 @@ export async function carriedAmong({ subjects, read }: Broker, jobs: readonly Na
     const ids = new Map<string, string>();
     for (const job of jobs) for (const subject of subjectsIn(subjects, stream, job)) ids.set(subject, job.id);
     for (const { subject } of await read.lastOfEach(subjects.streamName(stream), [...ids.keys()]))
-      carried.add(ids.get(subject) ?? parseLine(subjects, subject)?.id ?? '');
+      carried.add(ids.get(subject) ?? lineId(subjects, subject) ?? '');
   }
   return carried;
 }

@@ -19,7 +19,7 @@ export interface HeldPermit {
 
 /** Jobs in line that take turns as one. */
 export interface WaitingGroup {
-  /** As a token of their subjects. */
+  /** Whose turn it is, in plain text. */
   turn: string;
   /** How many wait, by priority, the highest first. */
   counts: number[];

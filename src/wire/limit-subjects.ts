@@ -1,10 +1,10 @@
 /** The subjects of limits: permits and settings in LIMITS, and the jobs in line for a permit in TIMERS. */
 import type { Subjects, TimerAddress } from './subjects.js';
-import { type Any, part } from './token.js';
+import { ANY, type Any, hashToken, part } from './token.js';
 
 /** A job in the line for a permit; each part may be `ANY`. */
 export interface LineAddress extends TimerAddress {
-  /** The limit and its key, as `limitToken` spells them. */
+  /** The limit and its key. */
   limit: string | Any;
   key: string | Any;
   /** Whose turn it takes. */
@@ -16,23 +16,14 @@ export function lineSubject(
   { prefix }: Pick<Subjects, 'prefix'>,
   { kind, limit, key, priority, turn, type, id }: LineAddress,
 ): string {
-  const line = `${part(limit)}.${part(key)}.${part(priority)}.${part(turn)}`;
+  const line = `${limitPart(limit)}.${limitPart(key)}.${part(priority)}.${limitPart(turn)}`;
   return `${prefix}schedules.${part(kind)}.limited.${line}.${part(type)}.${part(id)}`;
 }
 
-export interface InLineAt {
-  limit: string;
-  key: string;
-  priority: string;
-  turn: string;
-  id: string;
-}
-
-/** The parts of such a subject, or undefined when it is none. */
-export function parseLine(subjects: Subjects, subject: string): InLineAt | undefined {
-  const [root, , reason, limit, key, priority, turn, , id, ...rest] = subjects.tokensOf(subject);
-  if (root !== 'schedules' || reason !== 'limited' || id === undefined || rest.length > 0) return undefined;
-  return { limit, key, priority, turn, id } as InLineAt;
+/** The id of the job of such a subject, or undefined when it is none. */
+export function lineId(subjects: Subjects, subject: string): string | undefined {
+  const [root, , reason, , , , , , id, ...rest] = subjects.tokensOf(subject);
+  return root === 'schedules' && reason === 'limited' && rest.length === 0 ? id : undefined;
 }
 
 /** `limits.held.<limit>.<key>`: the permits of a key; each may be `ANY`. */
@@ -41,15 +32,23 @@ export function permitsSubject(
   limit: string | Any,
   key: string | Any,
 ): string {
-  return `${prefix}limits.held.${part(limit)}.${part(key)}`;
+  return `${prefix}limits.held.${limitPart(limit)}.${limitPart(key)}`;
 }
 
 /** `limits.set.<limit>`: what somebody has set for a limit, in place of what its workers say. */
 export function limitSettingsSubject({ prefix }: Pick<Subjects, 'prefix'>, limit: string | Any): string {
-  return `${prefix}limits.set.${part(limit)}`;
+  return `${prefix}limits.set.${limitPart(limit)}`;
 }
 
 /** `jetfleet.limits`: tells whoever waits for a permit, or goes by a limit, that something of it has changed, without being stored. */
 export function limitsChangedSubject({ prefix }: Pick<Subjects, 'prefix'>): string {
   return `${prefix}jetfleet.limits`;
+}
+
+const PLAIN = /^[A-Za-z0-9_-]{1,100}$/;
+
+/** A name or a key as one token of a subject: itself where it can be one, else what can be read of it with a hash. */
+function limitPart(text: string | Any): string {
+  if (text === ANY || PLAIN.test(text)) return part(text);
+  return `${text.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)}~${hashToken(text)}`;
 }

@@ -1,4 +1,5 @@
 /** Text as tokens of subjects. */
+import { createHash } from 'node:crypto';
 import { ValidationError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 
@@ -31,4 +32,9 @@ const UNSAFE = /[\s.*>\p{Cc}]/u;
 /** A name of any characters as one token of a subject. */
 export function spelled(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_-]/g, '_') || '_';
+}
+
+/** Text of any characters as a token of its own: 128 bits of its SHA-256. */
+export function hashToken(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }

@@ -1,10 +1,10 @@
 /** A claim on a unique key, as UNIQUE holds it: the last message on the subject of a key says which job has it. */
-import { createHash } from 'node:crypto';
 import { parseExactJson } from '../jobs/exact-json.js';
 import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { UNIQUE_SCOPES, type UniqueKey } from '../jobs/unique-options.js';
+import { hashToken } from './token.js';
 
 /** A job that is about to be stored: whoever meets the claim can store it, should its adder have died. */
 export interface ClaimedJob {
@@ -55,9 +55,9 @@ function assertJob({ request, runAtMs }: ClaimedJob, id: string, type: string): 
     throw new TypeError('no job of this claim');
 }
 
-/** A key of any characters as a token of a subject: 128 bits of its SHA-256. */
+/** A key of any characters as a token of a subject. */
 export function keyToken(key: string): string {
-  return createHash('sha256').update(key).digest('base64url').slice(0, 22);
+  return hashToken(key);
 }
 
 /** As a header says it: the scope, and the key in percent encoding. */

@@ -308,7 +308,7 @@ describe('what a limit may be', () => {
     [[{ concurrency: 3 }], 'limits[0] of work needs a key'],
     [[{ key: 'tenant' }], 'needs concurrency'],
     [[{ key: 'tenant', per: 'type', concurrency: 1 }], 'needs a key'],
-    [[{ key: 'tenant', concurrency: 0 }], 'an integer from 1 to 10000, got 0'],
+    [[{ key: 'tenant', concurrency: 0 }], 'an integer from 1 to 2000, got 0'],
     [[{ key: 'tenant', concurency: 3 }], 'has no "concurency"'],
     [[{ key: 'tenant', rate: { max: 1, perMs: 5 } }], 'an integer from 100'],
     [[{ key: 'a..b', concurrency: 3 }], 'must be a field'],

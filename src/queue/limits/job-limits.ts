@@ -1,12 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../../broker/broker.js';
-import {
-  checkedSettings,
-  checkLimitName,
-  type LimitSettings,
-  limitToken,
-  parseLimitName,
-} from '../../jobs/limit.js';
+import { checkLimitName, givenSettings, type LimitSettings, parseLimitName } from '../../jobs/limit.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { decodeLedger, type Ledger } from '../../wire/limit-message.js';
@@ -48,7 +42,6 @@ export interface LimitFilter {
 }
 
 export const LIMIT_FILTER: OptionNames<Required<LimitFilter>> = { limit: true, key: true };
-const SETTINGS: OptionNames<Required<LimitSettings>> = { concurrency: true, rate: true };
 const PAGE = 200;
 /** Keys that a list shows at most, and a change of settings goes through. */
 const MOST_KEYS = 10_000;
@@ -96,8 +89,7 @@ export class JobLimits {
    */
   async set(limit: string, settings: LimitSettings): Promise<void> {
     checkLimitName('limit', limit);
-    assertOptions('settings', settings, SETTINGS);
-    const checked = checkedSettings(limit, settings);
+    const checked = givenSettings(limit, settings);
     await this.#use((broker) => this.#change(broker, limit, checked));
   }
 
@@ -110,7 +102,7 @@ export class JobLimits {
   /**
    * Runs a call once there is a permit, as `job.limit` does inside a handler.
    * @param text `<limit>:<key>`
-   * @param settings defaults to what was set for the limit
+   * @param settings where nothing was set with {@link set}, which comes first
    * @throws what the call throws; JetfleetError `JETFLEET_LIMIT_UNKNOWN`; ValidationError `JETFLEET_LIMIT_INVALID`
    */
   async run<T>(
@@ -148,13 +140,12 @@ export class JobLimits {
 /** The ledgers that are stored; none where no limit was ever used. */
 export async function readLedgers(broker: Broker, { limit, key }: LimitFilter): Promise<Ledger[]> {
   if (!(await broker.topology.hasExtra('limits'))) return [];
-  const token = (text: string | undefined) => (text === undefined ? ANY : limitToken(text));
   const { read, name } = broker.limits;
   const nowMs = broker.clock.now();
   const found: Ledger[] = [];
   for await (const { data } of read.walk(
     name,
-    permitsSubject(broker.subjects, token(limit), token(key)),
+    permitsSubject(broker.subjects, limit ?? ANY, key ?? ANY),
     1,
     PAGE,
   )) {

@@ -203,7 +203,7 @@ export function close(ledger: Ledger, untilMs: number): void {
   ledger.closedUntil = Math.max(ledger.closedUntil ?? 0, untilMs);
 }
 
-/** A place in line. @returns the turn that it takes */
+/** A place in line. */
 export function join(ledger: Ledger, turn: string, priority: number, weight: number): void {
   let group = ledger.waiting.find((each) => each.turn === turn);
   if (!group) {

@@ -4,7 +4,6 @@ import type { Broker } from '../../broker/broker.js';
 import type { ExtraStream } from '../../broker/extra-streams.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
-import { limitToken } from '../../jobs/limit.js';
 import { Header } from '../../wire/headers.js';
 import { decodeLedger, emptyLedger, encodeLedger, type Ledger } from '../../wire/limit-message.js';
 import { permitsSubject } from '../../wire/limit-subjects.js';
@@ -260,8 +259,7 @@ export class Ledgers {
   }
 
   #subjectOf(id: string): string {
-    const [name, key] = partsOf(id);
-    return permitsSubject(this.#broker.subjects, limitToken(name), limitToken(key));
+    return permitsSubject(this.#broker.subjects, ...partsOf(id));
   }
 }
 

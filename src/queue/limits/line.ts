@@ -5,11 +5,11 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobRequest } from '../../jobs/job-record.js';
-import { limitToken, type NeededPermit } from '../../jobs/limit.js';
+import type { NeededPermit } from '../../jobs/limit.js';
 import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import { Header } from '../../wire/headers.js';
 import { decodeNeeds, encodeNeeds } from '../../wire/limit-message.js';
-import { lineSubject, parseLine } from '../../wire/limit-subjects.js';
+import { lineId, lineSubject } from '../../wire/limit-subjects.js';
 import { ANY } from '../../wire/subjects.js';
 import type { LimitKey } from './ledgers.js';
 
@@ -27,7 +27,7 @@ export async function enterLine(
   needs: readonly NeededPermit[],
   runAtMs: number,
 ): Promise<void> {
-  const line = { limit: limitToken(at.name), key: limitToken(at.key), turn: limitToken(at.turn) };
+  const line = { limit: at.name, key: at.key, turn: at.turn };
   await broker.jobs.enterLine(job, line, encodeNeeds(needs), runAtMs);
 }
 
@@ -42,7 +42,7 @@ export async function firstInLine(
   const filter = lineOf(broker, { name, key }, turn, PRIORITIES[priority]);
   const messages = await broker.read.page(broker.subjects.streamName('timers'), filter, 1, count);
   return messages.flatMap((message) => {
-    const id = parseLine(broker.subjects, message.subject)?.id;
+    const id = lineId(broker.subjects, message.subject);
     return id === undefined ? [] : [{ id, needs: decodeNeeds(message.headers.get(Header.LIMITS)), message }];
   });
 }
@@ -55,8 +55,8 @@ export async function stillInLine(
 ): Promise<InLine | undefined> {
   const filter = lineSubject(broker.subjects, {
     kind: ANY,
-    limit: limitToken(name),
-    key: limitToken(key),
+    limit: name,
+    key,
     priority: ANY,
     turn: ANY,
     type: ANY,
@@ -94,10 +94,10 @@ function lineOf(
 ): string {
   return lineSubject(subjects, {
     kind: ANY,
-    limit: limitToken(name),
-    key: limitToken(key),
+    limit: name,
+    key,
     priority: priority ?? ANY,
-    turn: turn === undefined ? ANY : limitToken(turn),
+    turn: turn ?? ANY,
     type: ANY,
     id: ANY,
   });

@@ -1,5 +1,5 @@
 import type { Broker } from '../../broker/broker.js';
-import { checkedSettings, type LimitSettings, limitToken, type NeededPermit } from '../../jobs/limit.js';
+import { checkedSettings, type LimitSettings, type NeededPermit } from '../../jobs/limit.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { limitSettingsSubject, limitsChangedSubject } from '../../wire/limit-subjects.js';
 import { ANY } from '../../wire/subjects.js';
@@ -53,7 +53,7 @@ export class LimitSettingsStore {
 
   /** @param settings undefined for what its workers say */
   async set(name: string, settings: Setting): Promise<void> {
-    const subject = limitSettingsSubject(this.#broker.subjects, limitToken(name));
+    const subject = limitSettingsSubject(this.#broker.subjects, name);
     const store = this.#broker.limits;
     await store.commit([{ subject, data: JSON.stringify({ name, ...settings }) }]);
     this.#known.delete(name);
@@ -96,10 +96,7 @@ export class LimitSettingsStore {
 
   async #read(name: string): Promise<Setting> {
     const store = this.#broker.limits;
-    const message = await store.read.last(
-      store.name,
-      limitSettingsSubject(this.#broker.subjects, limitToken(name)),
-    );
+    const message = await store.read.last(store.name, limitSettingsSubject(this.#broker.subjects, name));
     const setting = message && settingIn(message.data);
     return setting?.name === name ? setting.settings : undefined;
   }
