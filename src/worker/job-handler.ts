@@ -103,7 +103,7 @@ export interface JobContext<P = unknown, C = unknown, K = unknown> {
    * jobs that need a permit to run at all should have `limits`. An error with `retryAfterMs` closes the key until then.
    * @example await job.limit('novita:account-1', () => fetch(url))
    * @param limit `<name>:<key>`
-   * @param settings defaults to those of the worker, or of `queue.limits.set`
+   * @param settings defaults to those of the worker; what `queue.limits.set` has said comes before both
    * @throws what the call throws; the reason of the job's signal; JetfleetError `JETFLEET_LIMIT_UNKNOWN`
    * @throws ValidationError `JETFLEET_LIMIT_INVALID`
    */

@@ -25,8 +25,8 @@ export interface HeldJob {
   /** This worker has claimed the job once more: the earlier claim is void, and its handler is stopped. */
   superseded(): void;
   watched(): void;
-  /** A permit that it runs with was given to others, since it was renewed too late: its handler is stopped. */
-  permitLost(): void;
+  /** A permit of a run was given to others, since it was renewed too late: its handler is stopped, where that is this run. */
+  permitLost(run: string): void;
 }
 
 export interface WorkerServices {

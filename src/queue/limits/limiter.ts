@@ -127,14 +127,14 @@ export class Limiter {
     }
   }
 
-  /** The claim of this run is written, so that the permits of an earlier one are its own. @returns false where these are lost */
-  async adopt({ claimant, needs }: Permits): Promise<boolean> {
+  /** The claim of this run is written, so that the permits of an earlier one are its own, unless these are lost. */
+  async adopt({ claimant, needs }: Permits): Promise<void> {
     const limits = needs.filter(({ concurrency }) => concurrency !== undefined);
-    if (limits.length === 0) return true;
-    return this.ledgers.update(limits, (ledgers, nowMs) => {
+    if (limits.length === 0) return;
+    await this.ledgers.update(limits, (ledgers, nowMs) => {
       const areOwn = ledgers.every((ledger) => ownPermit(ledger, claimant.owner));
       if (areOwn) for (const ledger of ledgers) adopt(ledger, claimant, nowMs, this.leaseMs);
-      return { result: areOwn, isChanged: areOwn };
+      return { result: undefined, isChanged: areOwn };
     });
   }
 
@@ -143,12 +143,6 @@ export class Limiter {
     this.#held.delete(heldId(claimant));
     this.#stopIfIdle();
     await this.free(claimant.owner, needs, claimant.run);
-  }
-
-  /** Nobody holds them any more: its process is to forget them. */
-  forget({ claimant }: Permits): void {
-    this.#held.delete(heldId(claimant));
-    this.#stopIfIdle();
   }
 
   /** Frees what a job holds that has ended. @param run the only one that it is taken from; defaults to any */
@@ -170,11 +164,13 @@ export class Limiter {
    */
   async park(
     job: JobRequest,
-    { at }: Refused,
+    refused: Refused,
     needs: readonly NeededPermit[],
     { turn, weight }: Turn,
     latestMs: number,
   ): Promise<void> {
+    // Somebody may have set the limit since it was refused.
+    const [at = refused.at] = await this.settings.current([refused.at]);
     const priority = PRIORITIES.indexOf(job.priority);
     const { waitMs, turn: own } = await this.#expectedWait(at, turn);
     const nowMs = this.#broker.clock.now();
@@ -246,19 +242,25 @@ export class Limiter {
   }
 
   async #renew({ claimant, needs }: Permits, onLost: () => void): Promise<void> {
-    const limits = needs.filter(({ concurrency }) => concurrency !== undefined);
     try {
+      const limits = await this.settings.current(
+        needs.filter(({ concurrency }) => concurrency !== undefined),
+      );
       const held = await Promise.all(
         limits.map((limit) =>
           this.ledgers.update([limit], ([ledger], nowMs) => {
-            set(ledger as Ledger, limit);
+            // Whoever asks for a permit says what the limit is, not who has one: only a ledger that was lost takes it from here.
+            if (!hasSettings(ledger as Ledger)) set(ledger as Ledger, limit);
             const isHeld = renew(ledger as Ledger, claimant, nowMs, this.leaseMs);
             return { result: isHeld, isChanged: isHeld };
           }),
         ),
       );
       if (held.every(Boolean) || !this.#held.delete(heldId(claimant))) return;
-      this.#logger.warn({ owner: claimant.owner, limits }, 'permits were lost: they were renewed too late');
+      this.#logger.warn(
+        { owner: claimant.owner, limits: needs },
+        'permits were lost: they were renewed too late',
+      );
       onLost();
     } catch (error) {
       const { message } = error as Error;
@@ -314,6 +316,10 @@ export function withSettings(ledger: Ledger, settings: LimitSettings): Ledger {
   const copy = { ...ledger };
   set(copy, settings);
   return copy;
+}
+
+function hasSettings({ concurrency, rate }: LimitSettings): boolean {
+  return concurrency !== undefined || rate !== undefined;
 }
 
 function hasOther({ concurrency, rate }: Ledger, need: LimitSettings): boolean {

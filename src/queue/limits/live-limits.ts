@@ -1,7 +1,8 @@
 import { ulid } from 'ulid';
 import type { Broker } from '../../broker/broker.js';
+import { wakeable } from '../../jobs/deadline.js';
 import { JetfleetError } from '../../jobs/errors.js';
-import { checkedSettings, type LimitSettings, type NeededPermit, parseLimitName } from '../../jobs/limit.js';
+import { givenSettings, type LimitSettings, type NeededPermit, parseLimitName } from '../../jobs/limit.js';
 import { hintedMs } from '../../jobs/numbers.js';
 import { MAX_RETRY_AFTER_MS } from '../../jobs/retry-after.js';
 import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
@@ -64,13 +65,14 @@ export class LiveLimits {
     call: (permit: PermitContext) => T | Promise<T>,
   ): Promise<T> {
     const { name, key } = parseLimitName(text);
-    const settings = (await this.#limiter.settings.get(name)) ?? (given && checkedSettings(name, given));
-    if (!settings) {
+    // What somebody has set comes first, each time that it is asked for.
+    const said = (given && givenSettings(name, given)) ?? (await this.#limiter.settings.get(name));
+    if (!said) {
       const why = `nobody has said how many permits ${name} has; give the worker limits: { ${JSON.stringify(name)}: { concurrency: 3 } }, or call queue.limits.set`;
       throw new JetfleetError('JETFLEET_LIMIT_UNKNOWN', why);
     }
     caller.signal?.throwIfAborted();
-    const need: NeededPermit = { name, key, ...settings };
+    const need: NeededPermit = { name, key, ...said };
     const run = ulid();
     const claimant = { owner: `${caller.job}#${run}`, job: caller.job, worker: caller.worker, run };
     const lost = new AbortController();
@@ -101,32 +103,23 @@ export class LiveLimits {
     caller: Caller,
     onLost: () => void,
   ): Promise<Permits> {
-    const { dispatcher } = this.#limiter;
+    const { dispatcher, settings, leaseMs } = this.#limiter;
     let taken = await this.#limiter.acquire(claimant, [need], false, onLost);
     if (!('at' in taken)) return taken;
     this.#hear();
-    const woken = () =>
-      new Promise<void>((resolve) => {
-        const finish = () => {
-          clearTimeout(timer);
-          caller.signal?.removeEventListener('abort', finish);
-          resolve();
-        };
-        // When its place is renewed, it sees what a notice would have said.
-        const timer = setTimeout(finish, this.#limiter.leaseMs / 3);
-        caller.signal?.addEventListener('abort', finish, { once: true });
-        this.#waiting.set(claimant.owner, finish);
-      });
     try {
       for (let first = true; ; first = false) {
-        const waits = woken();
+        // When its place is renewed, it sees what a notice would have said.
+        const pause = wakeable(leaseMs / 3, [caller.signal]);
+        this.#waiting.set(claimant.owner, pause.wake);
+        const [now = need] = await settings.current([need]);
         const isGiven = await this.#limiter.ledgers.update([need], ([draft], nowMs) => {
           const ledger = draft as Ledger;
           if (ownPermit(ledger, claimant.owner)) return { result: true, isChanged: false };
-          set(ledger, need);
-          const until = nowMs + this.#limiter.leaseMs;
+          set(ledger, now);
+          const until = nowMs + leaseMs;
           const isIn = !first && ledger.live.some(({ owner }) => owner === claimant.owner);
-          if (isIn) renew(ledger, claimant, nowMs, this.#limiter.leaseMs);
+          if (isIn) renew(ledger, claimant, nowMs, leaseMs);
           else
             joinLive(ledger, {
               ...claimant,
@@ -137,10 +130,9 @@ export class LiveLimits {
             });
           return { result: false, isChanged: true };
         });
-        if (!isGiven) {
-          await dispatcher.idle(need);
-          await waits;
-        }
+        if (isGiven) pause.wake();
+        else await dispatcher.idle(need);
+        await pause.over;
         caller.signal?.throwIfAborted();
         taken = await this.#limiter.acquire(claimant, [need], true, onLost);
         if (!('at' in taken)) return taken;

@@ -5,12 +5,17 @@ import type { Delivery } from '../../broker/consume/delivery.js';
 import { ValidationError } from '../../jobs/errors.js';
 import { namesakeId, reservedIdFault, sequenceId, sequenceOf } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import type { DecodedJob } from '../../wire/job-message.js';
+import { Header } from '../../wire/headers.js';
+import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { WorkKind } from '../../wire/subjects.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import type { Slot } from '../lane/slots.js';
 import type { HeldPermits } from '../run/held-permits.js';
+import { type ClaimDecision, decideClaim } from './decide-claim.js';
 import type { CheckedPayload } from './payload-check.js';
+
+/** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
+export const MAX_EARLY_MS = 100;
 
 /** A delivered job that is to be claimed. */
 export interface Candidate {
@@ -41,6 +46,12 @@ export interface ClaimedJob {
 /** Whether the record under the number of a bare job is that of an older one: a stream that was recreated counts from 1 again. */
 export function isNamesake({ request, bare }: DecodedJob, record: JobRecord): boolean {
   return bare && sequenceOf(request.id) !== undefined && record.createdAt !== request.createdAt;
+}
+
+/** What to do with a delivery, given the last event of its job. */
+export function decisionOf(delivery: Delivery, last: LastEvent | undefined, nowMs: number): ClaimDecision {
+  const woken = isFromTimers(delivery) && delivery.headers.get(Header.WOKEN) !== '';
+  return decideClaim({ seq: delivery.seq, redelivered: delivery.deliveryCount > 1, woken, last, nowMs });
 }
 
 /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */

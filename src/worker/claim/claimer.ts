@@ -11,7 +11,6 @@ import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
 import { withTagsOfType } from '../../queue/tags-of-type.js';
 import { type Transition, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
-import { Header } from '../../wire/headers.js';
 import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import {
@@ -29,19 +28,18 @@ import type { WorkerServices } from '../worker-services.js';
 import {
   type Candidate,
   type ClaimedJob,
+  decisionOf,
   isNamesake,
+  MAX_EARLY_MS,
   mismatchOf,
   refused,
   renamed,
   wasAccepted,
 } from './candidate.js';
-import { type ClaimEvent, claimOfNew, decideClaim } from './decide-claim.js';
+import { type ClaimEvent, claimOfNew } from './decide-claim.js';
 import { type ClaimSteps, LimitedClaims } from './limited-claims.js';
 import { type CheckedPayload, checkedPayload } from './payload-check.js';
 import { isTick, TickClaim } from './tick-claim.js';
-
-/** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
-const MAX_EARLY_CHECK_MS = 100;
 
 /** Claims the jobs of one type: reads what a job has behind it, decides, and writes the claim where it is needed. */
 export class Claimer {
@@ -58,6 +56,7 @@ export class Claimer {
     this.#machine = jobMachine.provide({ actors: { run: runLogic(services.runs, handler) } });
     const steps: ClaimSteps = {
       claim: (candidate, isEarly) => this.#withPermits(candidate, isEarly),
+      before: (job, last) => this.#before(job, last),
       isStored: (candidate) => this.#isStored(candidate),
       admits: async (candidate, lastSeq) => !isTick(candidate) || this.#ticks.admits(candidate, lastSeq),
     };
@@ -77,7 +76,7 @@ export class Claimer {
     return checked.then((later) => {
       candidate.checked = later;
       // Meanwhile the message may have been handed out again.
-      const isLate = performance.now() - beganMs >= MAX_EARLY_CHECK_MS || !this.#mayBeginEarly(candidate);
+      const isLate = performance.now() - beganMs >= MAX_EARLY_MS || !this.#mayBeginEarly(candidate);
       return (isLate ? undefined : this.#unwritten(candidate, later)) ?? this.#byRecord(candidate);
     });
   }
@@ -148,10 +147,7 @@ export class Claimer {
     const mismatch = mismatchOf(job, last?.record, delivery.seq);
     if (mismatch) return this.#byRecord(refused(candidate, mismatch));
     const { logger } = this.#services;
-    const redelivered = delivery.deliveryCount > 1;
-    const { nowMs } = factsOf(this.#services, delivery);
-    const woken = isFromTimers(delivery) && delivery.headers.get(Header.WOKEN) !== '';
-    const decision = decideClaim({ seq: delivery.seq, redelivered, woken, last, nowMs });
+    const decision = decisionOf(delivery, last, factsOf(this.#services, delivery).nowMs);
     switch (decision.kind) {
       case 'claim':
         if (!last?.record && isTick(candidate) && !(await this.#ticks.admits(candidate, last?.seq ?? 0)))

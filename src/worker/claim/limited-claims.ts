@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ulid } from 'ulid';
 import type { LastEvent } from '../../broker/broker.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
-import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
+import type { JobRecord } from '../../jobs/job-record.js';
 import { type CheckedLimits, permitsOf } from '../../jobs/limit.js';
 import type { Permits, Refused, Turn } from '../../queue/limits/limiter.js';
 import { requestOf, transitionRecord } from '../../queue/transition-record.js';
-import { isFromTimers } from '../../wire/job-message.js';
+import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import { factsOf, isUnwritable, writeEvent } from '../outcome/job-writes.js';
 import { HeldPermits } from '../run/held-permits.js';
@@ -14,26 +14,27 @@ import type { WorkerServices } from '../worker-services.js';
 import {
   type Candidate,
   type ClaimedJob,
+  decisionOf,
   isNamesake,
+  MAX_EARLY_MS,
   mismatchOf,
   renamed,
   wasAccepted,
 } from './candidate.js';
-import { decideClaim } from './decide-claim.js';
 import { checkedPayload } from './payload-check.js';
 
 /** What is done of a job with and without limits. */
 export interface ClaimSteps {
   /** Claims a job whose permits are taken. `isEarly`: its handler may begin before its claim is written. */
   claim(candidate: Candidate, isEarly: boolean): Promise<ClaimedJob | undefined>;
+  /** The job as it was before its claim: its record, or a new one with what its type says. */
+  before(job: DecodedJob, last: LastEvent | undefined): JobRecord;
   /** Whether the message of a job without a record is still there. */
   isStored(candidate: Candidate): Promise<boolean>;
   /** Whether the tick of a recurring schedule may run; the delivery is dealt with where it may not. */
   admits(candidate: Candidate, lastSeq: number): Promise<boolean>;
 }
 
-/** A handler that begins before its claim is written begins within this time of its delivery, or not so. */
-const MAX_EARLY_MS = 100;
 /** Somebody who cancels the job, or moves it on otherwise, makes it be looked at again. */
 const MOST_TRIES = 5;
 
@@ -85,7 +86,7 @@ export class LimitedClaims {
     if (!last?.record && isRead && !isFromTimers(delivery) && !(await this.#steps.isStored(candidate)))
       return undefined;
     const { job } = candidate;
-    const before = last?.record ?? pendingRecord(job.request, this.#handler.maxAttempts);
+    const before = this.#steps.before(job, last);
     const isRefused = !wasAccepted(last) && (job.error || (await this.#checkedError(candidate, before)));
     if (isRefused || mismatchOf(job, last?.record, delivery.seq)) return this.#steps.claim(candidate, false);
     let wanted: ReturnType<typeof permitsOf>;
@@ -105,8 +106,7 @@ export class LimitedClaims {
     const parked = before.limited && before.workSeq === delivery.seq ? before.limited : undefined;
     const at = needs.find(({ name, key }) => name === parked?.limit && key === parked.key);
     if (at) return this.#park(candidate, before, { at }, wanted);
-    const { nowMs } = factsOf(this.#services, delivery);
-    const decision = decideClaim({ seq: delivery.seq, redelivered: delivery.deliveryCount > 1, last, nowMs });
+    const decision = decisionOf(delivery, last, factsOf(this.#services, delivery).nowMs);
     const runs =
       decision.kind === 'claim' && (decision.event.type === 'RESUME' || before.attempt < before.maxAttempts);
     if (!runs) {
@@ -119,7 +119,7 @@ export class LimitedClaims {
     }
     const claimant = { owner: id, job: id, worker: this.#services.worker, run: ulid() };
     const taken = await limiter().acquire(claimant, needs, isRead, () =>
-      this.#services.runs.get(id)?.permitLost(),
+      this.#services.runs.get(id)?.permitLost(claimant.run),
     );
     if (!('at' in taken))
       return this.#claimWith(candidate, taken, !isRead && performance.now() - beganMs < MAX_EARLY_MS);
@@ -158,19 +158,20 @@ export class LimitedClaims {
   ): Promise<ClaimedJob | undefined> {
     const { broker, limiter, logger } = this.#services;
     const held = new HeldPermits(limiter(), permits, logger);
-    let claimed: ClaimedJob | undefined;
+    let isToBegin = false;
     try {
       const leftMs = permits.startAtMs - broker.clock.now();
       if (leftMs > 0) await delay(leftMs);
-      claimed = await this.#steps.claim(candidate, isEarly);
-      if (claimed && permits.isShared) await limiter().adopt(permits);
+      const claimed = await this.#steps.claim(candidate, isEarly);
+      if (!claimed) return undefined;
+      if (permits.isShared) await limiter().adopt(permits);
+      await limiter().untilStart(permits);
+      isToBegin = true;
+      return { ...claimed, permits: held, slot: held.slotOf(claimed.slot) };
     } finally {
-      // Of another run that perhaps goes on, nothing is given back.
-      if (!claimed && permits.isShared) limiter().forget(permits);
-      else if (!claimed) await held.release();
+      // Of another run that perhaps goes on, nothing is given back: these are taken back by their run.
+      if (!isToBegin) await held.release();
     }
-    if (claimed) await limiter().untilStart(permits);
-    return claimed && { ...claimed, permits: held, slot: held.slotOf(claimed.slot) };
   }
 
   /** The attempt that it is in, or that it has behind it, stays as it is. */

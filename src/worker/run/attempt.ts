@@ -306,7 +306,7 @@ export class Attempt {
     this.#onOver?.();
   }
 
-  /** @param isCancelled what its handler has reported is stored yet */
+  /** @param isCancelled somebody else has written its end: what its handler has reported until then is still stored */
   close(isCancelled: boolean): void {
     this.end();
     if (this.reports) void this.reports.close(isCancelled);

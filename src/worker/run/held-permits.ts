@@ -21,6 +21,11 @@ export class HeldPermits {
     this.#logger = logger;
   }
 
+  /** The run that holds them. */
+  get run(): string {
+    return this.#permits.claimant.run;
+  }
+
   /** A slot with which the permits go. */
   slotOf(slot: Slot): Slot {
     return {

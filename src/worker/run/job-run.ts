@@ -180,7 +180,9 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#attempt.onWatched();
   }
 
-  permitLost(): void {
+  permitLost(run: string): void {
+    // One that this worker had of the job before may hold its own for as long as its handler goes on.
+    if (run !== this.#claimed.permits?.run) return;
     this.#attempt.stop('lease_lost', 'its permit was given to others');
   }
 

@@ -8,7 +8,7 @@ interface CallingJob {
   readonly signal: AbortSignal;
 }
 
-/** Calls of a job under limits: by the settings of the call, else of the worker, else those that were set for all. */
+/** Calls of a job under limits: by what `queue.limits.set` has said, else the settings of the call, else those of the worker. */
 export function callerOf(
   { liveLimits, limits, worker }: WorkerServices,
   job: CallingJob,
