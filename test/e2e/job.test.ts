@@ -110,6 +110,32 @@ describe('a finished job', () => {
   });
 });
 
+it('runs a failed job again once with another payload, and says what is wrong with one', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('broken', {}, 'normal', { id: 'edited-1', maxAttempts: 1 });
+  await system.fleet.waitForJob('edited-1', 'exhausted');
+  await using tab = await open('/jobs/edited-1');
+  await tab.click('Edit and retry');
+  await tab.type('dialog textarea', '{oops');
+  await tab.click('Retry the job', 'dialog');
+  await tab.seeText('The payload is not JSON', 'dialog');
+  await tab.type('dialog textarea', '{"paper":"A4"}');
+  let retries = 0;
+  tab.page.on('request', (request) => {
+    if (request.url().endsWith('/jobs/edited-1/retry')) retries += 1;
+  });
+  await tab.page.$eval('dialog button[type=submit]', async (button) => {
+    (button as HTMLElement).click();
+    await new Promise((resolve) => setTimeout(resolve));
+    (button as HTMLElement).click();
+  });
+  await tab.seeText('edited-1 runs again with another payload', '.toasts');
+  expect(await system.fleet.waitForJob('edited-1', ({ redrives }) => redrives === 1)).toMatchObject({
+    payload: { paper: 'A4' },
+  });
+  expect(retries).toBe(1);
+});
+
 it('cancels a job that runs', async () => {
   const { queue } = system.fleet;
   await queue.addJob('held', {}, 'normal', { id: 'stop-1' });

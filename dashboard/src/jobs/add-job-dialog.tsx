@@ -1,11 +1,11 @@
-import { useState } from 'preact/hooks';
 import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
-import { messageOf, post } from '../api/client.js';
+import { post } from '../api/client.js';
 import { lastTick } from '../live/live.js';
 import { navigate } from '../router.js';
-import { Dialog } from '../ui/dialog.js';
 import { say } from '../ui/toasts.js';
+import { FormDialog, PayloadField, payloadOf } from './job-form.js';
+import { tagsIn } from './job-list.js';
 
 interface AddJobDialogProps {
   onClose(): void;
@@ -17,116 +17,83 @@ const BUILT_IN = ['create_instance', 'monitor_instance', 'delete_instance', 'sen
 
 /** A form that adds one job. */
 export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
-  const [error, setError] = useState('');
-  const [isBusy, setBusy] = useState(false);
   const types = [...new Set([...Object.keys(lastTick.get()?.stats?.byType ?? {}), ...BUILT_IN])].sort();
 
-  const add = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setError('');
-    setBusy(true);
-    try {
-      const job = jobOf(new FormData(event.currentTarget as HTMLFormElement));
-      const { id } = await post<{ id: string }>('/jobs', job, {
-        'Idempotency-Key': crypto.randomUUID?.() ?? `${Date.now()}`,
-      });
-      say(`${id} is in the queue.`);
-      onClose();
-      navigate(`/jobs/${encodeURIComponent(id)}`);
-    } catch (reason) {
-      setError(messageOf(reason));
-    } finally {
-      setBusy(false);
-    }
+  const add = async (form: FormData) => {
+    const { id } = await post<{ id: string }>('/jobs', jobOf(form), {
+      'Idempotency-Key': crypto.randomUUID?.() ?? `${Date.now()}`,
+    });
+    say(`${id} is in the queue.`);
+    onClose();
+    navigate(`/jobs/${encodeURIComponent(id)}`);
   };
 
   return (
-    <Dialog title={like ? 'Run again like this' : 'Add a job'} onClose={onClose} isWide>
-      <form onSubmit={add}>
-        <div class="dialog-body form">
+    <FormDialog
+      title={like ? 'Run again like this' : 'Add a job'}
+      action="Add the job"
+      onSubmit={add}
+      onClose={onClose}
+    >
+      <label>
+        Type
+        <input
+          name="type"
+          autofocus={!like}
+          list="job-types"
+          required
+          pattern="[a-z][a-z0-9_]*"
+          defaultValue={like?.type ?? ''}
+        />
+        <datalist id="job-types">
+          {types.map((type) => (
+            <option key={type} value={type} />
+          ))}
+        </datalist>
+      </label>
+      <label>
+        Priority
+        <select name="priority">
+          {PRIORITIES.map((name) => (
+            <option key={name} selected={name === (like?.priority ?? 'normal')}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <PayloadField payload={like?.payload} rows={10} />
+      <details class="full">
+        <summary>More options</summary>
+        <div class="form">
           <label>
-            Type
+            Id <span class="quiet">made up when empty</span>
+            <input name="id" pattern="[A-Za-z0-9_\-]*" maxLength={100} autocomplete="off" />
+          </label>
+          <label>
+            Delay in seconds
+            <input name="delay" type="number" min={0} step="any" />
+          </label>
+          <label>
+            Attempts at most
             <input
-              name="type"
-              autofocus={!like}
-              list="job-types"
-              required
-              pattern="[a-z][a-z0-9_]*"
-              defaultValue={like?.type ?? ''}
+              name="maxAttempts"
+              type="number"
+              min={1}
+              max={100}
+              defaultValue={like?.maxAttempts ?? ''}
             />
-            <datalist id="job-types">
-              {types.map((type) => (
-                <option key={type} value={type} />
-              ))}
-            </datalist>
           </label>
           <label>
-            Priority
-            <select name="priority">
-              {PRIORITIES.map((name) => (
-                <option key={name} selected={name === (like?.priority ?? 'normal')}>
-                  {name}
-                </option>
-              ))}
-            </select>
+            Webhook address
+            <input name="webhookUrl" type="url" defaultValue={like?.webhookUrl ?? ''} />
           </label>
-          <label class="full">
-            Payload (JSON)
-            <textarea
-              name="payload"
-              rows={10}
-              spellcheck={false}
-              required
-              defaultValue={JSON.stringify(like?.payload ?? {}, null, 2)}
-            />
+          <label>
+            Tags <span class="quiet">parted by commas</span>
+            <input name="tags" autocomplete="off" defaultValue={like?.tags?.join(', ') ?? ''} />
           </label>
-          <details class="full">
-            <summary>More options</summary>
-            <div class="form">
-              <label>
-                Id <span class="quiet">made up when empty</span>
-                <input name="id" pattern="[A-Za-z0-9_\-]*" maxLength={100} autocomplete="off" />
-              </label>
-              <label>
-                Delay in seconds
-                <input name="delay" type="number" min={0} step="any" />
-              </label>
-              <label>
-                Attempts at most
-                <input
-                  name="maxAttempts"
-                  type="number"
-                  min={1}
-                  max={100}
-                  defaultValue={like?.maxAttempts ?? ''}
-                />
-              </label>
-              <label>
-                Webhook address
-                <input name="webhookUrl" type="url" defaultValue={like?.webhookUrl ?? ''} />
-              </label>
-              <label>
-                Tags <span class="quiet">parted by commas</span>
-                <input name="tags" autocomplete="off" defaultValue={like?.tags?.join(', ') ?? ''} />
-              </label>
-            </div>
-          </details>
-          {error && (
-            <p class="form-error full" role="alert">
-              {error}
-            </p>
-          )}
         </div>
-        <footer>
-          <button type="button" onClick={onClose}>
-            Close
-          </button>
-          <button type="submit" class="primary" disabled={isBusy}>
-            Add the job
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+      </details>
+    </FormDialog>
   );
 }
 
@@ -135,19 +102,11 @@ function jobOf(form: FormData): Record<string, unknown> {
   const text = (name: string) => String(form.get(name) ?? '').trim();
   const number = (name: string) => (text(name) ? Number(text(name)) : undefined);
   const delayS = number('delay');
-  const tags = text('tags')
-    .split(/[\s,]+/)
-    .filter(Boolean);
-  let payload: unknown;
-  try {
-    payload = JSON.parse(text('payload'));
-  } catch (reason) {
-    throw new Error(`The payload is not JSON: ${(reason as Error).message}`);
-  }
+  const tags = tagsIn(text('tags'));
   return {
     type: text('type'),
     priority: text('priority'),
-    payload,
+    payload: payloadOf(form),
     id: text('id') || undefined,
     delayMs: delayS === undefined ? undefined : Math.round(delayS * 1_000),
     maxAttempts: number('maxAttempts'),

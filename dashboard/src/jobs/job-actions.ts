@@ -30,7 +30,7 @@ export function canRetry({ status }: Pick<JobRecord, 'status'>): boolean {
   return status === 'failed';
 }
 
-function pathOf(id: string, action: JobAction): string {
+export function pathOf(id: string, action: JobAction): string {
   return `/jobs/${encodeURIComponent(id)}/${action}`;
 }
 
