@@ -69,6 +69,7 @@ export type { PriorityPolicy } from './jobs/priority-policy.js';
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
+export type { ShownLimit, ShownPermit } from './jobs/shown-limit.js';
 export type { SignalOptions, WaitsFor } from './jobs/signals.js';
 export type {
   DebounceOptions,
@@ -98,7 +99,7 @@ export type { FlowJobStatus, FlowStatus } from './queue/flows/flow-status.js';
 export type { Added } from './queue/job-add.js';
 export type { ProgressOptions, RetryOptions } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
-export type { JobLimits, LimitFilter, ShownLimit, ShownPermit } from './queue/limits/job-limits.js';
+export type { JobLimits, LimitFilter } from './queue/limits/job-limits.js';
 export type { PermitContext } from './queue/limits/live-limits.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { DrainOptions } from './queue/pause/drain-jobs.js';

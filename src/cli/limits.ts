@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { LimitSettings, RateLimit } from '../jobs/limit.js';
-import type { ShownLimit } from '../queue/limits/job-limits.js';
+import type { ShownLimit } from '../jobs/shown-limit.js';
 import { usageError } from './exit-code.js';
 import { type GlobalOptions, openExisting, parseDuration, withExamples } from './options.js';
 import { note, plain, print, printJson, table } from './output.js';

@@ -2,21 +2,9 @@ import { JetfleetError, ValidationError } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 import { checkInteger } from './numbers.js';
 import { assertObject, assertOptions, checkBoolean, type OptionNames } from './options.js';
+import type { LimitSettings, RateLimit } from './shown-limit.js';
 
-/** At most `max` starts in any `perMs` milliseconds. */
-export interface RateLimit {
-  /** 1 to 100,000. */
-  max: number;
-  /** 100 ms to 7 days. */
-  perMs: number;
-}
-
-/** How many may run at once, and how many may start in a time; at least one of the two. */
-export interface LimitSettings {
-  /** Permits that may be held at once by all workers together, 1 to 2,000. */
-  concurrency?: number;
-  rate?: RateLimit;
-}
+export type { LimitSettings, RateLimit };
 
 type KeyOf<P> = { key(payload: P): string | number | boolean | null | undefined }['key'];
 

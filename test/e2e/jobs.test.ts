@@ -125,7 +125,7 @@ describe('the dead letters', () => {
     await queue.addJob('broken', {}, 'normal', { id: 'dead-1', maxAttempts: 1 });
     await system.fleet.waitForJob('dead-1', 'exhausted');
     await using tab = await open('/dead-letters?type=broken');
-    await tab.seeText('the printer is out of <b>paper</b>', '.error-text');
+    await tab.seeText('the printer is out of <b>paper</b>', '.data.jobs .error-text');
     await tab.page.$eval('.data.jobs tbody input', (box) => (box as HTMLElement).click());
     await tab.click('Retry', '.bulk');
     await tab.click('Retry 1 job', 'dialog');
@@ -145,6 +145,40 @@ describe('the dead letters', () => {
     for (const number of [1, 2, 3]) {
       await eventually(async () => (await queue.getJob(`all-${number}`))?.redrives === 1, 'all run again');
     }
+  });
+});
+
+describe('the causes of dead letters', () => {
+  const CAUSE = 'JETFLEET_HANDLER_FAILED';
+
+  it('run those again that the filter shows, and no others of the cause', async () => {
+    const { queue } = system.fleet;
+    for (const tenant of ['acme', 'other']) {
+      const id = `cause-${tenant}`;
+      await queue.addJob('broken', {}, 'normal', { id, maxAttempts: 1, tags: [`tenant:${tenant}`] });
+      await system.fleet.waitForJob(id, 'exhausted');
+    }
+    await using tab = await open('/dead-letters?range=1h&tag=tenant:acme');
+    await tab.click(CAUSE, '.data');
+    await tab.until(() => /range=1h&tag=.*acme&cause=\w{10}$/.test(window.location.search));
+    await tab.click(`Retry 1 job with ${CAUSE}`);
+    await tab.click('Retry them', 'dialog');
+    await tab.seeText('1 run again.', '.toasts');
+    await eventually(async () => (await queue.getJob('cause-acme'))?.redrives === 1, 'the job runs again');
+    expect((await queue.getJob('cause-other'))?.redrives).toBeUndefined();
+    await tab.goto('/dead-letters?priority=normal');
+    await tab.seeText('cause-other', '.data.jobs');
+    // They are not counted by priority, and would be those of each.
+    expect(await tab.text('#content')).not.toContain('Causes');
+  });
+
+  it('are counted now and then, also for a time up to now', async () => {
+    await using tab = await open('/dead-letters?range=1h&type=broken');
+    await tab.seeText(CAUSE, '.data');
+    const again = tab.page.waitForRequest((request) => request.url().includes('/dead-letters/causes'), {
+      timeout: 1_000,
+    });
+    await expect(again).rejects.toThrow();
   });
 });
 

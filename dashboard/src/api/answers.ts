@@ -1,11 +1,22 @@
 /** What the API answers, as far as the dashboard reads it. */
+import type { DeadLetterCause, DeadLetterCauses } from '../../../src/jobs/dead-letter-causes.js';
 import type { JobRecord } from '../../../src/jobs/job-record.js';
 import type { Schedule } from '../../../src/jobs/schedule.js';
+import type { ShownLimit } from '../../../src/jobs/shown-limit.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { WorkerInfo } from '../../../src/wire/inspection.js';
 
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
-export type { JobPriority, JobRecord, JobStatus, Schedule, WorkerInfo };
+export type {
+  DeadLetterCause,
+  DeadLetterCauses,
+  JobPriority,
+  JobRecord,
+  JobStatus,
+  Schedule,
+  ShownLimit,
+  WorkerInfo,
+};
 
 export type Role = 'observer' | 'operator' | 'admin';
 

@@ -6,10 +6,9 @@ import { Empty, Loaded } from '../ui/page.js';
 import { BulkBar } from './bulk-bar.js';
 import type { JobFilter } from './job-actions.js';
 import { JobFilterBar } from './job-filter-bar.js';
-import { type JobListQuery, useJobList } from './job-list.js';
+import { askedBy, type JobListQuery, tagsIn, useJobList } from './job-list.js';
 import { JobTable } from './job-table.js';
 import { useSelection } from './selection.js';
-import { sinceOf } from './time-range.js';
 
 interface JobBrowserProps {
   /** Shows FAILED jobs only, but no cancelled ones, with their errors. */
@@ -18,36 +17,17 @@ interface JobBrowserProps {
   empty(isFiltered: boolean): ComponentChildren;
 }
 
-const FILTERS = [
-  'cause',
-  'type',
-  'status',
-  'priority',
-  'id',
-  'tag',
-  'errorCode',
-  'state',
-  'since',
-  'until',
-] as const;
-
 const DEAD_LETTERS = { status: 'failed', deadLetters: 'true' };
 
-/** What the address asks for. */
 function queryOf({ query }: Place, isDeadLetters: boolean): JobListQuery {
-  const found = FILTERS.flatMap((name) => {
-    const value = query.get(name);
-    return value ? [[name, value] as const] : [];
-  });
-  const since = sinceOf(query.get('range') ?? '');
-  return { ...Object.fromEntries(found), ...(since && { since }), ...(isDeadLetters && DEAD_LETTERS) };
+  return { ...askedBy(query), ...(isDeadLetters && DEAD_LETTERS) };
 }
 
 /** The filter of a page, as far as the server can act on all that match it; undefined where it cannot. */
 export function bulkFilterOf(place: Place, isDeadLetters: boolean): JobFilter | undefined {
   const { id, state, tag, deadLetters, ...filter } = queryOf(place, isDeadLetters);
   if (id !== undefined || state !== undefined) return undefined;
-  return { ...filter, ...(tag && { tags: tag.split(',') }), ...(deadLetters && { deadLetters: true }) };
+  return { ...filter, ...(tag && { tags: tagsIn(tag) }), ...(deadLetters && { deadLetters: true }) };
 }
 
 /** A filter, the jobs that it finds, and what can be done with them. */

@@ -3,6 +3,7 @@ import { PRIORITIES, STATUSES } from '../../../src/jobs/vocabulary.js';
 import { lastTick } from '../live/live.js';
 import { navigate, type Place, withQuery } from '../router.js';
 import { useStore } from '../store.js';
+import { FILTERS, tagsIn } from './job-list.js';
 import { CUSTOM, fromLocalInput, RANGES, toLocalInput } from './time-range.js';
 
 interface FilterBarProps {
@@ -12,19 +13,6 @@ interface FilterBarProps {
 }
 
 const TYPING_MS = 250;
-const FILTERS = [
-  'type',
-  'status',
-  'priority',
-  'id',
-  'tag',
-  'errorCode',
-  'cause',
-  'range',
-  'since',
-  'until',
-  'state',
-];
 
 /** The filter of a list of jobs; it lives in the address, so that a link shows the same. */
 export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
@@ -36,7 +24,7 @@ export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
   const set = (changes: Record<string, string | undefined>) =>
     navigate(withQuery(place, changes), { replace: true });
   const range = query.get('range') ?? (query.get('since') || query.get('until') ? CUSTOM : '');
-  const isFiltered = FILTERS.some((name) => query.has(name));
+  const isFiltered = [...FILTERS, 'range'].some((name) => query.has(name));
   return (
     <fieldset class="filters" aria-label="Filter">
       <Choice label="Type" name="type" options={types} place={place} />
@@ -47,14 +35,7 @@ export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
         label="Tags"
         text={query.get('tag') ?? ''}
         placeholder="tenant:acme"
-        onText={(tag) =>
-          set({
-            tag: tag
-              .split(/[\s,]+/)
-              .filter(Boolean)
-              .join(','),
-          })
-        }
+        onText={(tag) => set({ tag: tagsIn(tag).join(',') })}
       />
       {!hasStatus && (
         <TextField

@@ -3,8 +3,22 @@ import type { JobPage } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
 import { type Resource, useResource } from '../api/use-resource.js';
 import type { JobFilter } from './job-actions.js';
+import { sinceOf } from './time-range.js';
 
 export const PAGE_SIZE = 50;
+/** What the address can ask of a list of jobs, besides a named range of time. */
+export const FILTERS = [
+  'cause',
+  'type',
+  'status',
+  'priority',
+  'id',
+  'tag',
+  'errorCode',
+  'state',
+  'since',
+  'until',
+] as const;
 
 export interface JobListQuery extends Omit<JobFilter, 'tags' | 'deadLetters'> {
   /** An id, or how it begins. */
@@ -13,6 +27,21 @@ export interface JobListQuery extends Omit<JobFilter, 'tags' | 'deadLetters'> {
   /** Tags that a job has all of, parted by commas. */
   tag?: string;
   deadLetters?: string;
+}
+
+/** What the address asks for. A named range of time begins anew with each call. */
+export function askedBy(query: URLSearchParams): JobListQuery {
+  const found = FILTERS.flatMap((name) => {
+    const value = query.get(name);
+    return value ? [[name, value] as const] : [];
+  });
+  const since = sinceOf(query.get('range') ?? '');
+  return { ...Object.fromEntries(found), ...(since && { since }) };
+}
+
+/** Tags that somebody has written, parted by commas or spaces. */
+export function tagsIn(text: string): string[] {
+  return text.split(/[\s,]+/).filter(Boolean);
 }
 
 export interface JobList extends Resource<JobPage> {

@@ -1,24 +1,15 @@
+import type { ShownLimit } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
 import { Link } from '../router.js';
-import { formatCount } from '../ui/format.js';
+import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
 import { Time } from '../ui/time.js';
 
-/** One key of a limit, as `GET /api/v1/limits` gives it. */
-interface Limit {
-  limit: string;
-  key: string;
-  concurrency?: number;
-  rate?: { max: number; perMs: number };
-  held: { jobId: string; worker?: string; since: string; until: string }[];
-  started: number;
-  waiting: number;
-  nextFreeAt?: string;
-  closedUntil?: string;
-}
+/** Jobs that are named for each key. */
+const SHOWN = 3;
 
 export function LimitsPage() {
-  const limits = useResource<{ limits: Limit[] }>('/limits', { everyMs: 5_000 });
+  const limits = useResource<{ limits: ShownLimit[] }>('/limits', { isLive: false, everyMs: 5_000 });
   return (
     <Page title="Limits" about="Permits that jobs hold and wait for, across all workers.">
       <Loaded of={limits}>
@@ -43,7 +34,7 @@ export function LimitsPage() {
   );
 }
 
-function Table({ limits }: { limits: readonly Limit[] }) {
+function Table({ limits }: { limits: readonly ShownLimit[] }) {
   return (
     <table class="data">
       <thead>
@@ -57,28 +48,48 @@ function Table({ limits }: { limits: readonly Limit[] }) {
         </tr>
       </thead>
       <tbody>
-        {limits.map((each) => (
-          <tr key={`${each.limit} ${each.key}`}>
-            <th scope="row">{each.limit}</th>
-            <td>{each.key}</td>
-            <td>
-              {formatCount(each.held.length)}
-              {each.concurrency !== undefined && ` of ${formatCount(each.concurrency)}`}{' '}
-              {each.held.slice(0, 3).map(({ jobId }) => (
-                <Link key={jobId} to={`/jobs/${encodeURIComponent(jobId)}`}>
-                  {jobId}{' '}
-                </Link>
-              ))}
-            </td>
-            <td>
-              {each.rate &&
-                `${formatCount(each.started)} of ${formatCount(each.rate.max)} in ${formatCount(each.rate.perMs)} ms`}
-            </td>
-            <td class="number">{formatCount(each.waiting)}</td>
-            <td>{each.nextFreeAt ? <Time at={each.nextFreeAt} /> : ''}</td>
-          </tr>
+        {limits.map((limit) => (
+          <Row key={`${limit.limit} ${limit.key}`} limit={limit} />
         ))}
       </tbody>
     </table>
+  );
+}
+
+function Row({ limit: shown }: { limit: ShownLimit }) {
+  const { limit, key, concurrency, rate, held, started, waiting, nextFreeAt } = shown;
+  return (
+    <tr>
+      <th scope="row" class="id">
+        {limit}
+      </th>
+      <td data-label="key" class="id">
+        {key}
+      </td>
+      <td data-label="held">
+        {formatCount(held.length)}
+        {concurrency !== undefined && ` of ${formatCount(concurrency)}`}
+        <div class="badges">
+          {held.slice(0, SHOWN).map(({ jobId }) => (
+            <Link key={jobId} to={`/jobs/${encodeURIComponent(jobId)}`}>
+              {jobId}
+            </Link>
+          ))}
+        </div>
+      </td>
+      <td data-label="started">
+        {rate ? (
+          `${formatCount(started)} of ${formatCount(rate.max)} in ${formatDuration(rate.perMs)}`
+        ) : (
+          <span class="quiet">–</span>
+        )}
+      </td>
+      <td class="number" data-label="waiting">
+        {formatCount(waiting)}
+      </td>
+      <td data-label="next free">
+        <Time at={nextFreeAt} />
+      </td>
+    </tr>
   );
 }

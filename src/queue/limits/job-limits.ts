@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Broker } from '../../broker/broker.js';
 import { checkLimitName, givenSettings, type LimitSettings, parseLimitName } from '../../jobs/limit.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
+import type { ShownLimit } from '../../jobs/shown-limit.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { decodeLedger, type Ledger } from '../../wire/limit-message.js';
 import { permitsSubject } from '../../wire/limit-subjects.js';
@@ -10,30 +11,6 @@ import { nextFreeAt, prune, set, waitingIn } from './ledger.js';
 import type { Limiter } from './limiter.js';
 import { countInLine } from './line.js';
 import type { LiveLimits, PermitContext } from './live-limits.js';
-
-/** A permit that is held. */
-export interface ShownPermit {
-  jobId: string;
-  /** Absent for a job on its way to a worker. */
-  worker?: string;
-  since: string;
-  /** When it is free again, unless it is renewed. */
-  until: string;
-}
-
-/** What is held and what waits under one key of a limit. Times are ISO 8601. */
-export interface ShownLimit extends LimitSettings {
-  limit: string;
-  key: string;
-  held: ShownPermit[];
-  /** Starts that count for the rate now. */
-  started: number;
-  waiting: number;
-  /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
-  nextFreeAt?: string;
-  /** Until when a provider has asked to wait. */
-  closedUntil?: string;
-}
 
 export interface LimitFilter {
   /** The name of a limit. */
