@@ -78,6 +78,8 @@ describe('the keyboard', () => {
     await tab.see('.tile');
     for (const [key, title] of [
       ['j', 'Jobs'],
+      ['s', 'Schedules'],
+      ['l', 'Limits'],
       ['m', 'Machines'],
       ['w', 'Workers'],
       ['h', 'Webhooks'],

@@ -33,6 +33,7 @@ export async function startLiveSystem(
           return gate.promise.then(() => ({ held: true }));
         },
         concurrency: 8,
+        limits: [{ key: 'id', concurrency: 1 }],
       },
       broken: {
         handler: () => {

@@ -10,12 +10,13 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['jobs', '/jobs', '.data.jobs tbody tr'],
   ['job', '/jobs/order-1', '.drawing .state.lit'],
   ['schedules', '/schedules', '.data tbody tr'],
+  ['limits', '/limits', '.data tbody tr'],
   ['machines', '/machines', '.card'],
   ['machine', '/machines/job', '.drawing .state'],
   ['workers', '/workers', '.worker .bars'],
   ['webhooks', '/webhooks', '.data tbody tr'],
   ['webhook', '/webhooks/order-1-monitor-webhook-running', '.attempts'],
-  ['dead-letters', '/dead-letters', '.error-text'],
+  ['dead-letters', '/dead-letters', '.data.jobs .error-text'],
   ['api', '/api', '.route'],
 ];
 
@@ -99,6 +100,19 @@ describe('the overview', () => {
     await system.fleet.queue.addJob('broken', {}, 'normal', { id: 'invoice-4', maxAttempts: 1 });
     await tab.seeText(`${failed}`, '.tile.failed');
   });
+});
+
+it('the overview leads to all failed jobs, of which the cancelled ones are no dead letters', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('transcribe', {}, 'low', { id: 'nobody-2' });
+  await queue.cancel('nobody-2');
+  await using tab = await DashboardPage.open(system.http.url, '/');
+  await tab.seeText('with those that were cancelled', '.tile.failed');
+  await tab.page.$eval('.tile.failed', (tile) => (tile as HTMLElement).click());
+  await tab.seeText('nobody-2', '.data.jobs');
+  await tab.click('Dead letters', '#menu');
+  await tab.seeText('invoice-1', '.data.jobs');
+  expect(await tab.text('.data.jobs')).not.toContain('nobody-2');
 });
 
 describe('the machines', () => {

@@ -48,11 +48,13 @@ export function JobFacts({ job }: { job: JobRecord }) {
       )}
       {job.tags && (
         <Fact name="Tags">
-          {job.tags.map((tag) => (
-            <Link key={tag} class="tag" to={`/jobs?tag=${encodeURIComponent(tag)}`}>
-              {tag}
-            </Link>
-          ))}
+          <span class="badges">
+            {job.tags.map((tag) => (
+              <Link key={tag} to={`/jobs?tag=${encodeURIComponent(tag)}`}>
+                {tag}
+              </Link>
+            ))}
+          </span>
         </Fact>
       )}
       {job.webhookUrl && <Fact name="Webhook">{job.webhookUrl}</Fact>}

@@ -16,7 +16,7 @@ export function DeadLettersPage() {
   return (
     <Page
       title="Dead letters"
-      about="Jobs that ended without success. Retrying one takes it back into the queue with a fresh count of attempts."
+      about="Jobs that failed and that nobody cancelled. Retrying one takes it back into the queue with a fresh count of attempts."
       actions={
         isOperator &&
         filter && (

@@ -81,8 +81,8 @@ function Tiles({ stats, oldest }: { stats: Stats; oldest: string | undefined }) 
       <Tile status="completed" count={completedJobs}>
         of those still kept
       </Tile>
-      <Tile status="failed" count={failedJobs} to="/dead-letters">
-        {failedJobs > 0 ? 'look at the dead letters' : 'no dead letters'}
+      <Tile status="failed" count={failedJobs}>
+        {failedJobs > 0 ? 'with those that were cancelled' : 'none'}
       </Tile>
     </div>
   );
@@ -98,13 +98,12 @@ function parts(...given: [count: number, word: string][]): string {
 interface TileProps {
   status: 'pending' | 'processing' | 'completed' | 'failed';
   count: number;
-  to?: string;
   children: ComponentChildren;
 }
 
-function Tile({ status, count, to = `/jobs?status=${status}`, children }: TileProps) {
+function Tile({ status, count, children }: TileProps) {
   return (
-    <Link to={to} class={`tile ${status}`}>
+    <Link to={`/jobs?status=${status}`} class={`tile ${status}`}>
       <span class="tile-label">{status}</span>
       <span class="tile-count">{formatCount(count)}</span>
       <span class="tile-about">{children}</span>

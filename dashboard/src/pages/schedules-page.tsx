@@ -13,7 +13,7 @@ import { Time } from '../ui/time.js';
 import { attempt } from '../ui/toasts.js';
 
 export function SchedulesPage() {
-  const schedules = useResource<{ schedules: Schedule[] }>('/schedules', { everyMs: 5_000 });
+  const schedules = useResource<{ schedules: Schedule[] }>('/schedules', { isLive: false, everyMs: 5_000 });
   return (
     <Page title="Schedules" about="Jobs that run again and again. The broker keeps them and fires them.">
       <Loaded of={schedules}>

@@ -1,17 +1,9 @@
 import { useEffect } from 'preact/hooks';
 import { navigate } from '../router.js';
 import { Dialog } from './dialog.js';
+import { PAGES } from './pages.js';
 import { SEARCH_ID } from './search-box.js';
 
-const PAGES: Record<string, [path: string, name: string]> = {
-  o: ['/', 'Overview'],
-  j: ['/jobs', 'Jobs'],
-  m: ['/machines', 'Machines'],
-  w: ['/workers', 'Workers'],
-  h: ['/webhooks', 'Webhooks'],
-  d: ['/dead-letters', 'Dead letters'],
-  a: ['/api', 'API'],
-};
 /** How long after `g` the letter of a page counts. */
 const CHORD_MS = 1_500;
 
@@ -26,7 +18,8 @@ export function useShortcuts(onHelp: () => void): void {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTyping(event.target) || document.querySelector('dialog[open]')) return;
-      const page = performance.now() < chordUntil ? PAGES[event.key] : undefined;
+      const page =
+        performance.now() < chordUntil ? PAGES.find(([, , , key]) => key === event.key) : undefined;
       chordUntil = event.key === 'g' ? performance.now() + CHORD_MS : 0;
       if (page) navigate(page[0]);
       else if (event.key === '/') document.getElementById(SEARCH_ID)?.focus();
@@ -44,7 +37,7 @@ export function KeyboardHelp({ onClose }: { onClose(): void }) {
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl class="dialog-body keys">
         <Keys keys={['/']} what="Find a job" />
-        {Object.entries(PAGES).map(([key, [, name]]) => (
+        {PAGES.map(([, name, , key]) => (
           <Keys key={key} keys={['g', key]} what={name} />
         ))}
         <Keys keys={['Shift', 'click']} what="Select all rows in between" />

@@ -2,27 +2,15 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { hasToken, saveToken, signInWanted } from '../api/client.js';
 import { session } from '../api/session.js';
-import { lastTick } from '../live/live.js';
 import { Link, usePlace } from '../router.js';
 import { useStore } from '../store.js';
 import { Banner, LiveSign } from './banner.js';
-import { formatCount } from './format.js';
-import { Icon, type IconName } from './icons.js';
+import { Icon } from './icons.js';
 import { KeyboardHelp, useShortcuts } from './keyboard.js';
+import { PAGES } from './pages.js';
 import { SearchBox } from './search-box.js';
 import { switchTheme, theme } from './theme.js';
 
-const LINKS: [path: string, label: string, icon: IconName][] = [
-  ['/', 'Overview', 'overview'],
-  ['/jobs', 'Jobs', 'jobs'],
-  ['/schedules', 'Schedules', 'schedules'],
-  ['/limits', 'Limits', 'limits'],
-  ['/machines', 'Machines', 'machines'],
-  ['/workers', 'Workers', 'workers'],
-  ['/webhooks', 'Webhooks', 'webhooks'],
-  ['/dead-letters', 'Dead letters', 'dead'],
-  ['/api', 'API', 'api'],
-];
 const THEME_ICONS = { system: 'system', light: 'sun', dark: 'moon' } as const;
 
 /** The frame around every page. */
@@ -88,12 +76,11 @@ export function Shell({ children }: { children: ComponentChildren }) {
       </header>
       <nav id="menu" class={isMenuOpen ? 'side open' : 'side'} aria-label="Pages">
         <ul>
-          {LINKS.map(([to, label, icon]) => (
+          {PAGES.map(([to, label, icon]) => (
             <li key={to}>
               <Link to={to} aria-current={isWithin(path, to) ? 'page' : undefined}>
                 <Icon name={icon} />
                 <span>{label}</span>
-                {to === '/dead-letters' && <FailedCount />}
               </Link>
             </li>
           ))}
@@ -121,11 +108,6 @@ export function Shell({ children }: { children: ComponentChildren }) {
 
 function isWithin(path: string, link: string): boolean {
   return path === link || (link !== '/' && path.startsWith(`${link}/`));
-}
-
-function FailedCount() {
-  const failed = useStore(lastTick)?.stats?.failedJobs ?? 0;
-  return failed > 0 ? <span class="nav-count">{formatCount(failed)}</span> : null;
 }
 
 function Logo() {
