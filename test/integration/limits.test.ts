@@ -118,6 +118,24 @@ describe('concurrency by key', () => {
     await close();
   });
 
+  it('keeps the tags and the unique key of a job that it calls from the line', async () => {
+    const { queue, start, started, ended, close } = await fleet(1, {
+      limits: [{ key: 'tenant', concurrency: 1 }],
+    });
+    await start();
+    const first = await queue.addJob('work', { tenant: 'a', ms: 500 });
+    await vi.waitFor(() => expect(started).toHaveLength(1), { interval: 10 });
+    const options = { tags: ['nightly'], unique: { key: 'one' } };
+    const second = await queue.addJob('work', { tenant: 'a' }, 'normal', options);
+    await vi.waitFor(async () => expect((await queue.getStats()).limitedJobs).toBe(1), { interval: 20 });
+    await ended([first, second]);
+    expect(await queue.getJob(second)).toMatchObject({ tags: ['nightly'], unique: { key: 'one' } });
+    await vi.waitFor(async () =>
+      expect(await queue.addJob('work', { tenant: 'a' }, 'normal', options)).not.toBe(second),
+    );
+    await close();
+  });
+
   it('calls those that wait by priority, then in the order in which they came', async () => {
     const gates: (() => void)[] = [];
     const limits = [{ key: 'tenant', concurrency: 1 }];

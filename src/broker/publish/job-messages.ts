@@ -10,7 +10,7 @@ import type { DirectRead, StoredMessage } from '../read/direct-read.js';
 import type { TagIndex } from '../tag-index.js';
 import type { CommitLog } from './commit-log.js';
 import { type Appended, headerLines } from './commit-options.js';
-import { fireTimer } from './fire-timer.js';
+import { fired } from './fired-timer.js';
 
 /** A job that starts at once, whose id was made for it. */
 export interface NewJobMessage {
@@ -155,20 +155,8 @@ export class JobMessages {
   }
 
   /** Has a job in line go to its work stream now: one message, which removes the timer as it is stored (nats-server ADR-51). */
-  async callFromLine({
-    subject,
-    data,
-    headers,
-  }: Pick<StoredMessage, 'subject' | 'data' | 'headers'>): Promise<void> {
-    const kept = CARRIED.flatMap((name): (readonly [string, string])[] => {
-      const value = headers.get(name);
-      return value === '' ? [] : [[name, value]];
-    });
-    await this.#logs.timers.append({
-      subject: headers.get(Header.SCHEDULE_TARGET),
-      data,
-      headers: [...kept, [Header.SCHEDULER, subject], [Header.SCHEDULE_NEXT, 'purge']],
-    });
+  async callFromLine(timer: StoredMessage): Promise<void> {
+    await this.#logs.timers.append(fired(timer));
   }
 
   /**
@@ -176,7 +164,10 @@ export class JobMessages {
    * @throws ConflictError when it was set anew, removed or fired meanwhile
    */
   async fireTimer(timer: StoredMessage): Promise<void> {
-    await fireTimer(this.#logs.timers, timer);
+    await this.#logs.timers.append({
+      ...fired(timer),
+      expect: { filter: timer.subject, lastSeq: timer.seq },
+    });
   }
 
   /**
@@ -218,17 +209,6 @@ export class JobMessages {
     });
   }
 }
-
-/** What a job keeps on its way from a timer to its work stream. */
-const CARRIED = [
-  Header.MAX_ATTEMPTS,
-  Header.TIMEOUT_MS,
-  Header.WEBHOOK_URL,
-  Header.TRACEPARENT,
-  Header.TRACESTATE,
-  Header.PARENT_ID,
-  Header.CREATED_AT,
-];
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
 export function timerHeaders(request: JobRequest, atMs: number, target: string): HeaderList {
