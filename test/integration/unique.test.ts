@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { z } from 'zod';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, JobQueueService, type UniqueOptions } from '../../src/index.js';
+import { ANY } from '../../src/wire/subjects.js';
 import { type Claim, keyToken } from '../../src/wire/unique-claim.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { type Gate, gate } from '../support/gate.js';
@@ -176,6 +177,22 @@ describe('a key for as long as its job is active', () => {
       Array.from({ length: 5 }, (_, n) => waits.of({ n }, { unique: { key } })),
     );
     expect(new Set(ids).size).toBe(1);
+  });
+
+  test('is claimed with those of a whole list, each in one message', async () => {
+    const { connection, subjects } = await queue.broker();
+    let claims = 0;
+    const listening = connection.subscribe(subjects.uniqueKey(waits.type, 'active', ANY), {
+      callback: (_, message) => {
+        if ((message.json() as Claim).job) claims++;
+      },
+    });
+    await queue.addJobs(
+      Array.from({ length: 200 }, (_, n) => waits.of({ n }, { unique: { key: `${key} ${n}` } })),
+    );
+    await connection.flush();
+    listening.unsubscribe();
+    expect(claims).toBe(200);
   });
 
   test('lets a call with an id of its own be repeated, whoever has the key', async () => {

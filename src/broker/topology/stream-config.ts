@@ -143,9 +143,15 @@ function stored(options: TopologyOptions) {
   };
 }
 
-/** The last message on each subject counts, until it is replaced or its TTL is over. */
+/** The last message on each subject counts, until it is replaced or its TTL is over. Many are written together. */
 function lastOfEach(options: TopologyOptions) {
-  return { ...stored(options), max_msgs_per_subject: 1, allow_msg_ttl: true, allow_rollup_hdrs: false };
+  return {
+    ...stored(options),
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
+    allow_rollup_hdrs: false,
+    allow_atomic: true,
+  };
 }
 
 /** UNIQUE: the last message on the subject of a key says which job has it. One for a period leaves by its TTL. */
@@ -165,20 +171,19 @@ function tagStream(subjects: Subjects, options: TopologyOptions): WantedStream {
     name: subjects.streamName('tags'),
     description: 'Jetfleet: which jobs have a tag',
     subjects: tagFilters(subjects),
-    // Many jobs are added at once.
-    allow_atomic: true,
   };
 }
 
-/** LIMITS: the permits of a key as one message, which the server forgets when none of them counts any more. */
+/**
+ * LIMITS: the permits of a key as one message, which the server forgets when none of them counts any more. Permits of several limits are
+ * taken in one atomic batch, or none of them.
+ */
 function limitsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
   return {
     ...lastOfEach(options),
     name: subjects.streamName('limits'),
     description: 'Jetfleet: permits that are held, and their limits',
     subjects: [permitsSubject(subjects, ANY, ANY), limitSettingsSubject(subjects, ANY)],
-    // Permits of several limits are taken together, or none of them.
-    allow_atomic: true,
   };
 }
 
