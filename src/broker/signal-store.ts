@@ -92,7 +92,7 @@ export class SignalStore {
   /** Makes sure of the stream, and of the consumer by which workers hear of signals. */
   async openConsumer(): Promise<void> {
     await this.open();
-    await this.#topology.ensureExtraConsumer('signals', {
+    await this.#topology.ensureConsumer('signals', {
       durable_name: WAKE_CONSUMER,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,

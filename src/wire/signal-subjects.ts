@@ -62,7 +62,7 @@ export function parseEnd({ prefix }: Subjects, subject: string): EndAddress | un
   return isJobId(parentId) && isJobId(childId) ? { parentId, group, status, childId } : undefined;
 }
 
-/** `jetfleet.flows`: tells workers that there are flows. */
+/** `jetfleet.flows`: on which the server tells workers that there are flows. */
 export function flowsUsed({ prefix }: Subjects): string {
   return `${prefix}jetfleet.flows`;
 }

@@ -202,7 +202,7 @@ export class WorkerEngine {
     this.#signals ??= new SignalFeed(broker, this.logger, this.#options.onFailpoint);
     await this.#signals.start();
     this.#flows ??= new FlowLane(broker, () => this.#takeFlows(), this.logger);
-    await this.#flows.start();
+    await this.#flows.look();
     await this.#sweeper?.start();
     this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });

@@ -265,6 +265,22 @@ export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
   }));
 }
 
+/** How long the server keeps a consumer to which nobody listens. */
+const UNHEARD_MS = 300_000;
+
+/** Hands out to a subject what is stored of a job type, without its payload. Nobody asks for it, and nobody acknowledges it. */
+export function tellingConsumer(subjects: Subjects, type: string, subject: string): WantedConsumer['config'] {
+  return {
+    durable_name: `${type}-told`,
+    ack_policy: AckPolicy.None,
+    deliver_policy: DeliverPolicy.New,
+    deliver_subject: subject,
+    headers_only: true,
+    filter_subject: subjects.workFilter('jobs', ANY, type),
+    inactive_threshold: nanos(UNHEARD_MS),
+  };
+}
+
 /** The consumers of one job type: one for each priority, on each stream that may hold the type. */
 export function wantedConsumers(
   subjects: Subjects,

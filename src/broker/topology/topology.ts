@@ -7,7 +7,7 @@ import { type Drift, OTHER_NAMESPACE } from './drift.js';
 import { apiCodeOf, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
 import type { Pauses } from './pauses.js';
 import type { TopologyReport } from './report.js';
-import type { TopologyOptions } from './stream-config.js';
+import { type TopologyOptions, tellingConsumer } from './stream-config.js';
 import { TopologySetup } from './topology-setup.js';
 
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
@@ -50,9 +50,14 @@ export class Topology {
     return (await unlessMissing([STREAM_NOT_FOUND], info)) !== undefined;
   }
 
-  /** Creates a consumer of such a stream where it is missing. */
-  async ensureExtraConsumer(
-    kind: ExtraKind,
+  /** Has the server tell on a subject of each job of a type that is stored from now on, as long as somebody listens there. */
+  tellOfJobs(type: string, subject: string): Promise<void> {
+    return this.ensureConsumer('jobs', tellingConsumer(this.#subjects, type, subject));
+  }
+
+  /** Creates a consumer where it is missing. */
+  async ensureConsumer(
+    kind: StreamKind | ExtraKind,
     config: Partial<ConsumerConfig> & { durable_name: string },
   ): Promise<void> {
     const stream = this.#subjects.streamName(kind);

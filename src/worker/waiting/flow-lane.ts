@@ -1,6 +1,7 @@
 /**
- * Takes the jobs of `run_flow` from the first flow of a namespace on. A worker asks once whether there have been flows, and else hears
- * of the first one: by a plain subscription on its subject, or by what `addFlow` says. Nothing is open before that.
+ * Takes the jobs of `run_flow` from the first flow of a namespace on. A worker asks once whether there have been flows. Where there have
+ * not, the server itself tells of the first one, whether it was published or comes from a timer: a consumer of JOBS (`run_flow-told`)
+ * delivers its headers to `jetfleet.flows`. Nobody asks for it again, and the server removes it when nobody listens any more.
  */
 import type { Broker } from '../../broker/broker.js';
 import type { JobDefinition } from '../../jobs/define-job.js';
@@ -29,8 +30,9 @@ export class FlowLane {
   readonly #broker: Broker;
   readonly #open: () => void;
   readonly #logger: Logger;
-  readonly #detach: (() => void)[] = [];
-  #isOpen = false;
+  #unhear: (() => void) | undefined;
+  /** Opened, or of a worker that has stopped. */
+  #isOver = false;
 
   /** @param open has the worker handle flows */
   constructor(broker: Broker, open: () => void, logger: Logger) {
@@ -39,24 +41,15 @@ export class FlowLane {
     this.#logger = logger;
   }
 
-  async start(): Promise<void> {
-    const { notices, subjects } = this.#broker;
-    if (this.#detach.length === 0) {
-      const { type } = runFlowJob;
-      const published = `${subjects.prefix}jobs.*.${type}`;
-      for (const subject of [published, `${published}.*`, flowsUsed(subjects)])
-        this.#detach.push(notices.hear(subject, () => this.#begin()));
-    }
-    await this.look();
-  }
-
   /** At the start, and after a reconnect, when a first flow may have been missed. */
   async look(): Promise<void> {
-    if (this.#isOpen) return;
     try {
+      if (this.#isOver || (await this.#areUsed())) return this.#begin();
+      await this.#listen();
+      // One may have come meanwhile.
       if (await this.#areUsed()) this.#begin();
     } catch (err) {
-      this.#logger.warn({ err }, 'cannot see whether there are flows; the first one that comes will tell');
+      this.#logger.warn({ err }, 'cannot see whether there are flows; it is looked again after a reconnect');
     }
   }
 
@@ -67,14 +60,22 @@ export class FlowLane {
     return (await read.count(subjects.streamName('jobs'), subjects.workFilter('jobs', ANY, type))) > 0;
   }
 
+  async #listen(): Promise<void> {
+    const { notices, subjects, topology } = this.#broker;
+    const told = flowsUsed(subjects);
+    if (!this.#isOver) this.#unhear ??= notices.hear(told, () => this.#begin());
+    await topology.tellOfJobs(runFlowJob.type, told);
+  }
+
   #begin(): void {
-    if (this.#isOpen) return;
-    this.#isOpen = true;
+    if (this.#isOver) return;
+    this.stop();
     this.#open();
   }
 
   stop(): void {
-    this.#isOpen = true;
-    for (const detach of this.#detach.splice(0)) detach();
+    this.#isOver = true;
+    this.#unhear?.();
+    this.#unhear = undefined;
   }
 }
