@@ -129,8 +129,9 @@ type TypesOf<P extends Schema, C extends Schema, R extends Schema, K extends Sch
   result: OutputOf<R>;
 };
 
-/** Where a job that {@link JobDefinition.of} has made says whose it is. Neither JSON nor a copy takes it along. */
-const DEFINITION = Symbol.for('jetfleet.definition');
+/** Where a job that {@link JobDefinition.of} has made says whose it is. A copy takes it along, JSON does not. */
+const DEFINITION: unique symbol = Symbol.for('jetfleet.definition');
+type MadeJob = NewJob & { [DEFINITION]?: JobDefinition };
 
 /**
  * Names a job type, with schemas for what goes in and comes out.
@@ -163,7 +164,8 @@ export function defineJob<
   const definition: JobDefinition<TypesOf<P, C, R, K>> = Object.freeze({
     ...(rest as Omit<JobDefinition<TypesOf<P, C, R, K>>, 'of' | 'next'>),
     of(value: InputOf<P>, more: AddOptions = {}): NewJob {
-      return Object.defineProperty({ ...more, type, payload: value }, DEFINITION, { value: definition });
+      const job: MadeJob = { ...more, type, payload: value, [DEFINITION]: definition as JobDefinition };
+      return job;
     },
     next: (value: InputOf<P>, more: Omit<NextJob, 'type' | 'payload'>): NextJob => ({
       ...more,
@@ -174,9 +176,10 @@ export function defineJob<
   return definition;
 }
 
-/** The definition that a job of `addJobs` was made by, if it was made by one. */
-export function definitionOf(job: NewJob | undefined): JobDefinition | undefined {
-  return (job as (NewJob & { [DEFINITION]?: JobDefinition }) | null | undefined)?.[DEFINITION];
+/** The definition that a job was made by, or the job that it is a copy of. A copy of another type is nobody's. */
+export function definitionOf(job: Pick<NewJob, 'type'> | undefined): JobDefinition | undefined {
+  const { [DEFINITION]: definition, type } = Object(job) as MadeJob;
+  return definition?.type === type ? definition : undefined;
 }
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */

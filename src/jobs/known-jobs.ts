@@ -1,5 +1,5 @@
-import type { EndedJob, JobDefinition } from './define-job.js';
-import type { NextJob } from './job-options.js';
+import { definitionOf, type EndedJob, type JobDefinition } from './define-job.js';
+import type { NewJob, NextJob } from './job-options.js';
 import type { WorkKind } from './vocabulary.js';
 
 /** What follows from the end of a job, as `after` of a definition says it. */
@@ -17,6 +17,13 @@ export class KnownJobs {
   /** Of two definitions of a type the one that came last wins. */
   add(job: JobDefinition): void {
     this.#definitions.set(job.type, job);
+  }
+
+  /** From here on this process knows the definition that has made a job. @returns it, if there is one */
+  addMakerOf(job: Pick<NewJob, 'type'>): JobDefinition | undefined {
+    const definition = definitionOf(job);
+    if (definition) this.add(definition);
+    return definition;
   }
 
   /** Every process that adds or runs jobs of the type must say the same. */

@@ -4,7 +4,6 @@ import {
   type AddOptions,
   assertDefinition,
   assertPayloadOf,
-  definitionOf,
   type JobDefinition,
   type JobTypes,
 } from '../jobs/define-job.js';
@@ -110,8 +109,7 @@ export class Outbox {
   /** A checked job as JSON. Its payload stands there as it will be sent. */
   async #row(job: NewJob): Promise<{ id: string; row: string }> {
     assertObject('the job', job);
-    const definition = definitionOf(job);
-    if (definition) this.#known.add(definition);
+    const definition = this.#known.addMakerOf(job);
     const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
     const checked = checkJob(this.#known, type, payload, priority, options, Date.now());
     if (definition) await assertPayloadOf(definition, checked.body);

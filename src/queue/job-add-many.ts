@@ -31,8 +31,7 @@ export function checkJobs(known: KnownJobs, jobs: readonly NewJob[], nowMs: numb
     try {
       assertObject('the job', job);
       const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
-      const definition = definitionOf(job);
-      if (definition) known.add(definition);
+      known.addMakerOf(job);
       const checked = checkJob(known, type, payload, priority, options, nowMs);
       const { request } = checked;
       if (request.isNew) return checked;

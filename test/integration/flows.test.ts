@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, type JobHandler, type JobQueueService, NonRetryableError } from '../../src/index.js';
+import type { Schema } from '../../src/jobs/schema.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
 import { startNats } from '../support/nats.js';
@@ -24,6 +25,15 @@ const merge: JobHandler = async (job) =>
     Object.entries(await job.results()).map(([key, end]) => [key, end.result ?? end.error?.code]),
   );
 const job = (type: string, payload: unknown = null) => ({ type, payload });
+
+const oddSchema: Schema<number> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value: unknown) =>
+      Number(value) % 2 === 1 ? { value: Number(value) } : { issues: [{ message: 'must be odd' }] },
+  },
+};
 
 async function expectNothingLeft(fleet: Fleet): Promise<void> {
   const { topology } = await fleet.queue.broker();
@@ -141,6 +151,22 @@ describe('children of a handler', () => {
     expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: ['good', 'bad'] });
     expect(runs.sort()).toEqual(['r-c0-0', 'r-c0-1', 'r-c0-1']);
     await expectNothingLeft(fleet);
+  });
+
+  it('are checked by the definitions that have made them, have their tags, and can be cancelled', async () => {
+    const odd = defineJob({ type: 'odd', payload: oddSchema, tags: ['odd'], after: () => [] });
+    const parent: JobHandler = async (self) =>
+      (await self.children([{ ...odd.of(Number(self.payload)), key: 'only' }])).length;
+    // Nobody else says what follows from the end of the type.
+    await using fleet = await startFleet({ nats, handlers: { parent } });
+    const { queue } = fleet;
+    const wrong = await fleet.waitForJob(await queue.addJob('parent', 2), 'rejected');
+    expect(wrong.error?.code).toBe('JETFLEET_PAYLOAD_INVALID');
+    await queue.addJob('parent', 3, 'normal', { id: 'o' });
+    await vi.waitFor(async () => expect(await queue.getJob('o-only')).toMatchObject({ tags: ['odd'] }));
+    await fleet.waitForJob('o', 'waiting');
+    await queue.cancel('o');
+    await fleet.waitForJob('o-only', 'cancelled');
   });
 
   it('of hundreds of parents are all waited for, by two workers', async () => {
@@ -297,6 +323,47 @@ describe('a flow', () => {
     const { id } = await fleet.queue.addFlow({ jobs: { a: job('echo', 1) } }, { delayMs: 400 });
     expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'scheduled' });
     await fleet.waitForJob(id, 'completed');
+  });
+
+  const jobs = { a: job('echo', 1) };
+  it.each<[string, (fleet: Fleet) => Promise<unknown>]>([
+    ['added with a delay', ({ queue }) => queue.addFlow({ jobs }, { delayMs: 1_500 })],
+    ['of a schedule', ({ queue }) => queue.schedule('often', 'run_flow', { jobs }, { everyMs: 2_000 })],
+    [
+      'published as a timer by a stranger',
+      ({ namespace }) =>
+        client.publish(`${namespace}.schedules.jobs.later`, JSON.stringify({ jobs }), {
+          'Nats-Schedule': `@at ${new Date(Date.now() + 1_500).toISOString()}`,
+          'Nats-Schedule-Target': `${namespace}.due.jobs.normal.run_flow.later`,
+        }),
+    ],
+  ])('%s is run by a worker that has started before its time', async (_, add) => {
+    await using fleet = await startFleet({ nats, workers: 0, handlers: { echo } });
+    // Its streams are there.
+    await fleet.queue.broker();
+    await add(fleet);
+    await fleet.addWorker();
+    await vi.waitFor(async () =>
+      expect(await fleet.queue.getJobs({ type: 'run_flow', state: 'completed' })).toMatchObject({
+        jobs: [{ result: 1 }],
+      }),
+    );
+  });
+
+  it('knows the definitions that have made its jobs, also of copies', async () => {
+    const odd = defineJob({ type: 'odd', payload: oddSchema, tags: ['odd'] });
+    await using fleet = await startFleet({ nats, handlers: { odd: echo } });
+    const { queue } = fleet;
+    const refused = { code: 'JETFLEET_PAYLOAD_INVALID' };
+    const copy = { ...odd.of(2), maxAttempts: 1 };
+    await expect(queue.addFlow({ jobs: { a: copy } })).rejects.toMatchObject(refused);
+    await expect(queue.addFlow({ ...copy, children: [] })).rejects.toMatchObject(refused);
+    await expect(queue.addBatch([copy])).rejects.toMatchObject(refused);
+    await expect(queue.addJobs([copy])).rejects.toMatchObject(refused);
+    await queue.addJobs([{ ...copy, type: 'other' }]);
+    await queue.addFlow({ jobs: { a: { ...odd.of(3) } } }, { id: 'whole' });
+    await fleet.waitForJob('whole', 'completed');
+    expect(await queue.getJob('whole-a')).toMatchObject({ tags: ['odd'] });
   });
 });
 

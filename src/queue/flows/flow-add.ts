@@ -1,5 +1,4 @@
 /** How a flow is added: checked as a whole, and stored by one write. */
-import type { Broker } from '../../broker/broker.js';
 import { assertPayloadOf, type JobDefinition } from '../../jobs/define-job.js';
 import { atPlace } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
@@ -11,13 +10,11 @@ import {
   isFlowKey,
   type OnFailure,
 } from '../../jobs/flow.js';
-import { checkPayload } from '../../jobs/job-check.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../../jobs/job-options.js';
 import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { assertArray, assertOptions, type OptionNames } from '../../jobs/options.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
-import { flowsUsed } from '../../wire/signal-subjects.js';
 import type { AddedJob } from '../job-add.js';
 import { checkJob } from '../job-request.js';
 import { runFlowJob } from './flow-job.js';
@@ -80,10 +77,12 @@ export interface AddedFlow {
 export interface CheckedFlow {
   jobs: FlowJobs;
   options: FlowOptions;
+  /** The payloads as JSON, in the order of the jobs. */
+  bodies: readonly string[];
 }
 
 /**
- * Checks a flow and every job in it, before anything is stored.
+ * Checks a flow and every job in it, before anything is stored. From here on this process knows the definitions that have made them.
  * @throws ValidationError `JETFLEET_FLOW_INVALID` for a circle, a key or a reference that cannot be; with the key of the job as adding
  *   that job would
  */
@@ -91,29 +90,29 @@ export function checkFlow(known: KnownJobs, flow: Flow, options: FlowOptions): C
   assertOptions('options', options, FLOW_OPTIONS);
   const jobs = graphOf(flow);
   assertGraph(jobs);
-  for (const [key, { after: _, onFailure: __, ...job }] of Object.entries(jobs)) {
+  const bodies = Object.entries(jobs).map(([key, { after: _, onFailure: __, ...job }]) => {
     const own = OF_FLOW.find((name) => (job as Record<string, unknown>)[name] !== undefined);
     if (own)
       throw invalidFlow(
         `job ${key} has ${own}, which a job of a flow cannot have; its id is derived from its key`,
       );
     const { type, payload, priority = JobPriority.NORMAL, ...others } = job;
+    known.addMakerOf(job);
     try {
-      checkJob(known, type, payload, priority, { ...others, unique: false, debounce: false }, 0);
+      return checkJob(known, type, payload, priority, { ...others, unique: false, debounce: false }, 0).body;
     } catch (error) {
       throw atPlace(error, `job ${key} of the flow`);
     }
-  }
-  return { jobs, options };
+  });
+  return { jobs, options, bodies };
 }
 
 /** @throws ValidationError where the schema of a definition that this process knows refuses a payload */
-export async function checkFlowPayloads(known: KnownJobs, { jobs }: CheckedFlow): Promise<void> {
-  for (const [key, { type, payload }] of Object.entries(jobs)) {
+async function checkPayloads(known: KnownJobs, { jobs, bodies }: CheckedFlow): Promise<void> {
+  for (const [place, [key, { type }]] of Object.entries(jobs).entries()) {
     const definition = known.get(type);
     if (!definition?.payload) continue;
-    const { body } = checkPayload(type, payload, definition);
-    await assertPayloadOf(definition, body).catch((error) => {
+    await assertPayloadOf(definition, bodies[place] as string).catch((error) => {
       throw atPlace(error, `job ${key} of the flow`);
     });
   }
@@ -129,18 +128,14 @@ interface FlowQueue {
     options: JobOptions,
     definition?: JobDefinition,
   ): Promise<AddedJob>;
-  broker(): Promise<Broker>;
 }
 
-/** Stores a checked flow, and has workers take flows if this is the first one. */
+/** Stores a checked flow. */
 export async function addFlow(queue: FlowQueue, flow: CheckedFlow): Promise<AddedFlow> {
-  await checkFlowPayloads(queue.known, flow);
+  await checkPayloads(queue.known, flow);
   const { priority = JobPriority.NORMAL, ...options } = flow.options;
   const { jobs } = flow;
   const { id, known } = await queue.addOrFind(runFlowJob.type, { jobs }, priority, options, runFlowJob);
-  const { notices, subjects } = await queue.broker();
-  // One that is delayed comes to no subject that a worker hears.
-  notices.tell(flowsUsed(subjects), { id });
   return { id, created: known === undefined, jobs: idsOf(jobs, id) };
 }
 

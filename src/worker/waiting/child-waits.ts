@@ -126,6 +126,7 @@ export function checkChildren(
     if (typeof child !== 'object' || child === null)
       throw invalidFlow(`child ${place} must be a job, got ${excerptOf(child)}`);
     const { key = `c${call}-${place}`, ...job } = child;
+    host.services.broker.known.addMakerOf(job);
     if (!isFlowKey(key))
       throw invalidFlow(`key ${excerptOf(key)} of child ${place} must be 1 to 64 of A-Z a-z 0-9 _ -`);
     const own = ['id', 'unique', 'debounce'].find(
