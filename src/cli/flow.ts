@@ -1,14 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { defined } from '../jobs/defined.js';
-import { ValidationError } from '../jobs/errors.js';
-import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Flow } from '../queue/flows/flow-add.js';
-import type { FlowStatus } from '../queue/flows/flow-status.js';
+import { type FlowStatus, shownFlow } from '../queue/flows/flow-status.js';
 import { noSuchJob } from '../queue/job-lookup.js';
-import { ExitCode, usageError } from './exit-code.js';
+import { ExitCode } from './exit-code.js';
 import {
   durationOption,
   type GlobalOptions,
@@ -18,11 +14,10 @@ import {
   parsePriority,
   withExamples,
 } from './options.js';
-import { print, printJson, table } from './output.js';
+import { plain, print, printJson, table } from './output.js';
+import { type DataFlags, readJson } from './payload.js';
 
-interface AddOptions extends GlobalOptions {
-  data?: string;
-  dataFile?: string;
+interface AddOptions extends GlobalOptions, DataFlags {
   id?: string;
   priority: JobPriority;
   webhookUrl?: string;
@@ -50,7 +45,7 @@ function addCommand(flow: Command): void {
     )
     .action(async () => {
       const options = command.optsWithGlobals<AddOptions>();
-      const flowData = await readFlow(options);
+      const flowData = await readJson(options, 'flow');
       await using queue = openQueue(options);
       const { id, priority, webhookUrl, wait } = options;
       const added = await queue.addFlow(flowData as Flow, defined({ id, priority, webhookUrl }));
@@ -81,39 +76,19 @@ function getCommand(flow: Command): void {
   withExamples(command, 'flow get report-7', 'flow get report-7 --json | jq .completed');
 }
 
-function printFlow(flow: FlowStatus, { json }: GlobalOptions): void {
+function printFlow(whole: FlowStatus, { json }: GlobalOptions): void {
+  const flow = shownFlow(whole);
   if (json) {
     printJson(flow);
     return;
   }
   const { id, state, total, completed, failed, error } = flow;
   print(
-    `${id}  ${state}  ${completed} of ${total} completed, ${failed} failed${error ? `  ${error.code}` : ''}`,
+    `${id}  ${state}  ${completed} of ${total} completed, ${failed} failed${error ? `  ${plain(error.code)}` : ''}`,
   );
-  const rows = flow.jobs.map((job) => [
-    job.key,
-    job.state,
-    job.type,
-    job.after.join(', '),
-    job.error?.code ?? '',
-  ]);
+  const rows = flow.jobs.map((job) =>
+    // Who publishes a flow by hand may give a job any type.
+    [job.key, job.state, String(job.type), job.after.join(', '), job.error?.code ?? ''].map(plain),
+  );
   if (rows.length > 0) print(table([['KEY', 'STATE', 'TYPE', 'AFTER', 'ERROR'], ...rows]));
-}
-
-async function readFlow({ data, dataFile }: AddOptions): Promise<unknown> {
-  if ((data === undefined) === (dataFile === undefined))
-    throw usageError(`a flow comes from --data '<json>' or --data-file <file>`);
-  const bytes = await (dataFile === undefined
-    ? data === '-'
-      ? buffer(process.stdin)
-      : Buffer.from(data ?? '')
-    : readFile(dataFile).catch((error: Error) => {
-        throw usageError(`the flow cannot be read: ${error.message}`);
-      }));
-  try {
-    return parseExactJson(decodeUtf8(bytes));
-  } catch (error) {
-    if (error instanceof ValidationError) throw error;
-    throw usageError(`the flow is not valid JSON: ${(error as Error).message}`, 'JETFLEET_BODY_NOT_JSON');
-  }
 }

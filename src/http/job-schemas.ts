@@ -4,16 +4,21 @@ import { isJobId } from '../jobs/job-id.js';
 import {
   MAX_DELAY_MS,
   MAX_DERIVED_ID_LENGTH,
+  MAX_ERROR_CODE_LENGTH,
   MAX_ID_LENGTH,
   MAX_MAX_ATTEMPTS,
+  MAX_PAYLOAD_BYTES,
   MAX_TAG_LENGTH,
   MAX_TAGS,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
 import { isTag } from '../jobs/tags.js';
-import { UNIQUE_SCOPES } from '../jobs/unique-options.js';
+import { ON_CONFLICT, UNIQUE_SCOPES } from '../jobs/unique-options.js';
 import type { JobPriority, JobState, JobStatus } from '../jobs/vocabulary.js';
 import { PRIORITIES, STATES, STATUSES } from '../jobs/vocabulary.js';
+
+/** Of a body with a job. Escapes can make JSON longer than the payload that it stands for. */
+export const MAX_JOB_BYTES = 2 * MAX_PAYLOAD_BYTES;
 
 export const statusSchema = z.enum(STATUSES as [JobStatus, ...JobStatus[]]);
 export const prioritySchema = z.enum(PRIORITIES as [JobPriority, ...JobPriority[]]);
@@ -36,6 +41,18 @@ export const causeSchema = z
   .string()
   .refine((id) => isCauseId(id), 'must be the id of a cause: ten digits of 0-9 a-f')
   .openapi({ description: 'The id of a cause of dead letters', example: '3f9a2c71b0' });
+
+export const errorCodeSchema = z.string().max(MAX_ERROR_CODE_LENGTH);
+
+/** What says which failed jobs are meant. */
+export const failureFilter = {
+  type: typeSchema.optional(),
+  since: timeSchema.optional(),
+  until: timeSchema.optional(),
+  errorCode: errorCodeSchema.optional(),
+  cause: causeSchema.optional(),
+  tags: z.array(tagSchema).max(MAX_TAGS).optional(),
+};
 
 export const pageQuery = {
   order: z.enum(['newest', 'oldest']).default('newest'),
@@ -158,7 +175,7 @@ export const newJobSchema = z
       .strictObject({
         key: z.string(),
         for: z.union([z.literal('active'), z.number().int()]).optional(),
-        onConflict: z.enum(['existing', 'replace', 'reject', 'cancel-running']).optional(),
+        onConflict: z.enum(ON_CONFLICT).optional(),
       })
       .optional()
       .openapi({ description: 'One job of the type for each key: see docs/guides/unique.md' }),

@@ -99,11 +99,16 @@ export interface Schedule extends ScheduleTiming {
 
 const MIN_EVERY_MS = 1_000;
 const MAX_JITTER_MS = 24 * 60 * 60 * 1_000;
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+/** What the name of a schedule looks like. */
+export const SCHEDULE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+export function isScheduleName(name: unknown): name is string {
+  return typeof name === 'string' && SCHEDULE_NAME.test(name);
+}
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be the name of a schedule */
 export function assertScheduleName(name: unknown): asserts name is string {
-  if (typeof name === 'string' && NAME.test(name)) return;
+  if (isScheduleName(name)) return;
   throw invalidOption(`schedule name ${quoted(name)} must be 1 to 64 of A-Z a-z 0-9 _ -`);
 }
 

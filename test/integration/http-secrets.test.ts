@@ -144,6 +144,19 @@ test('no secret of a job reaches an observer, whichever way it looks', async () 
   }
 });
 
+test('the errors of a flow are shown without secrets', async () => {
+  const { id } = await fleet.queue.addFlow({ jobs: { first: { type: 'failing', payload: null } } });
+  await vi.waitFor(async () => expect(await fleet.queue.getFlow(id)).toMatchObject({ state: 'rejected' }));
+  expect(JSON.stringify(await fleet.queue.getFlow(id))).toContain(SECRET);
+  const { json } = await http.call(`/api/v1/flows/${id}`, { token: TOKENS.observer });
+  const message = 'cannot log in to https://[masked]@h/[masked] Authorization: [masked] [masked]';
+  expect(json.jobs).toMatchObject([{ key: 'first', error: { message } }]);
+  expect(JSON.stringify(json)).not.toContain(SECRET);
+  const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
+  const shown = await cli(['flow', 'get', id, '--json'], { env });
+  expect(JSON.parse(shown.stdout)).toEqual(json);
+});
+
 test('no secret reaches a log line', async () => {
   const lines = new PassThrough();
   const logger = pino({ ...logMasks }, lines);

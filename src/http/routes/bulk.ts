@@ -1,18 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { inParts } from '../../jobs/in-parts.js';
-import { MAX_ERROR_CODE_LENGTH, MAX_TAGS } from '../../jobs/limits.js';
 import type { JobStatus } from '../../jobs/vocabulary.js';
 import type { JobFilter } from '../../queue/list/job-filter.js';
-import {
-  causeSchema,
-  jobIdSchema,
-  prioritySchema,
-  statusSchema,
-  tagSchema,
-  timeSchema,
-  typeSchema,
-} from '../job-schemas.js';
+import { failureFilter, jobIdSchema, prioritySchema, statusSchema } from '../job-schemas.js';
 import { problemOf } from '../problem.js';
 import { addRoute, type Routes } from '../route.js';
 
@@ -22,14 +13,9 @@ const PARALLEL = 16;
 const PAGE = 200;
 
 const filterSchema = z.strictObject({
-  type: typeSchema.optional(),
+  ...failureFilter,
   status: statusSchema.optional(),
   priority: prioritySchema.optional(),
-  since: timeSchema.optional(),
-  until: timeSchema.optional(),
-  tags: z.array(tagSchema).max(MAX_TAGS).optional(),
-  errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
-  cause: causeSchema.optional(),
   deadLetters: z.boolean().optional(),
 });
 

@@ -1,20 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { MAX_ERROR_CODE_LENGTH, MAX_TAGS } from '../../jobs/limits.js';
-import { maskText } from '../../jobs/mask-text.js';
-import { causeSchema, tagSchema, timeSchema, typeSchema } from '../job-schemas.js';
+import { shownCauses } from '../../jobs/shown-causes.js';
+import { failureFilter } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
-const filterSchema = z
-  .strictObject({
-    type: typeSchema.optional(),
-    since: timeSchema.optional(),
-    until: timeSchema.optional(),
-    errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
-    cause: causeSchema.optional(),
-    tags: z.array(tagSchema).max(MAX_TAGS).optional(),
-  })
-  .openapi('DeadLetterFilter');
+const filterSchema = z.strictObject(failureFilter).openapi('DeadLetterFilter');
+const { tags: _, cause: __, ...causeFilter } = failureFilter;
 
 const causesSchema = z
   .object({
@@ -47,22 +38,12 @@ export function deadLetterRoutes(routes: Routes): void {
     summary: 'Why jobs have failed, and how many for each reason',
     role: 'observer',
     query: z.object({
-      type: typeSchema.optional(),
-      since: timeSchema.optional(),
-      until: timeSchema.optional(),
-      errorCode: z.string().max(MAX_ERROR_CODE_LENGTH).optional(),
+      ...causeFilter,
       tag: z.string().max(1_000).optional().openapi({ description: 'Tags, parted by commas' }),
     }),
     answers: { 200: { description: 'The most frequent one first', schema: causesSchema } },
-    handle: async ({ c, query: { tag: tags, ...filter } }) => {
-      const found = await queue.deadLetters.causes(defined({ ...filter, tags: tags?.split(',') }));
-      const causes = found.causes.map((cause) => ({
-        ...cause,
-        message: maskText(cause.message),
-        sample: { ...cause.sample, message: maskText(cause.sample.message) },
-      }));
-      return c.json({ ...found, causes });
-    },
+    handle: async ({ c, query: { tag: tags, ...filter } }) =>
+      c.json(shownCauses(await queue.deadLetters.causes(defined({ ...filter, tags: tags?.split(',') })))),
   });
   addRoute(routes, {
     method: 'post',

@@ -1,12 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
+import { OnFailure } from '../../jobs/flow.js';
 import type { Flow } from '../../queue/flows/flow-add.js';
+import { shownFlow } from '../../queue/flows/flow-status.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
-import { idParams, prioritySchema, statusSchema } from '../job-schemas.js';
+import { idParams, MAX_JOB_BYTES, prioritySchema, statusSchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
-const policySchema = z.enum(['fail', 'continue', 'ignore']);
+const policySchema = z.enum(OnFailure);
 const flowJobSchema = z.looseObject({
   type: z.string(),
   payload: z.any(),
@@ -57,7 +58,7 @@ export function flowRoutes(routes: Routes): void {
     tag: 'Flows',
     summary: 'Add a flow: jobs that run after one another',
     role: 'operator',
-    body: { schema: requestSchema, maxBytes: MAX_PAYLOAD_BYTES + 16 * 1_024 },
+    body: { schema: requestSchema, maxBytes: MAX_JOB_BYTES },
     answers: { 201: { description: 'The flow is stored, or was there already', schema: addedSchema } },
     handle: async ({ c, body: { jobs, ...options } }) => {
       const added = await queue.addFlow({ jobs } as Flow, defined(options));
@@ -75,7 +76,7 @@ export function flowRoutes(routes: Routes): void {
     handle: async ({ c, params: { id } }) => {
       const flow = await queue.getFlow(id);
       if (!flow) throw noSuchJob(id);
-      return c.json(flow);
+      return c.json(shownFlow(flow));
     },
   });
 }

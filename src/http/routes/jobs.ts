@@ -6,8 +6,7 @@ import { JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { MAX_ERROR_CODE_LENGTH, MAX_PAYLOAD_BYTES } from '../../jobs/limits.js';
-import { MASK } from '../../jobs/mask-text.js';
+import { assertUnmasked } from '../../jobs/mask.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { type AddedJob, isTaken } from '../../queue/job-add.js';
@@ -16,9 +15,11 @@ import type { JobQueueService } from '../../queue/job-queue-service.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
 import {
   causeSchema,
+  errorCodeSchema,
   idParams,
   jobIdSchema,
   jobRecordSchema,
+  MAX_JOB_BYTES,
   newJobSchema,
   pageQuery,
   prioritySchema,
@@ -30,8 +31,6 @@ import {
 import { addRoute, type Routes } from '../route.js';
 
 const KIB = 1024;
-/** Escapes can make JSON longer than the payload that it stands for. */
-const MAX_JOB_BYTES = 2 * MAX_PAYLOAD_BYTES;
 const MAX_BATCH_BYTES = 16 * KIB * KIB;
 const MAX_BATCH = 1_000;
 const tag = 'Jobs';
@@ -66,11 +65,9 @@ function listRoute(routes: Routes): void {
       tag: z.string().max(1_000).optional().openapi({
         description: 'Only jobs that have all of these tags, parted by commas: tenant:acme,nightly',
       }),
-      errorCode: z
-        .string()
-        .max(MAX_ERROR_CODE_LENGTH)
-        .optional()
-        .openapi({ description: 'Only failed jobs whose error has this code' }),
+      errorCode: errorCodeSchema.optional().openapi({
+        description: 'Only failed jobs whose error has this code',
+      }),
       cause: causeSchema.optional(),
       deadLetters: z
         .stringbool()
@@ -112,14 +109,10 @@ function addRoutes(routes: Routes): void {
       201: { description: 'It is durable', schema: addedSchema },
     },
     handle: async ({ c, body }) => {
-      const job = defined(body) as NewJob;
       const key = c.req.header('idempotency-key');
-      const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
-      const { id, created, known, replaced } =
-        key === undefined
-          ? await queue.addOrFind(type, payload, priority, options)
-          : await addByKey(queue, key, job);
-      const isKept = !created && (known === undefined || (known.unique && known.id !== options.id));
+      const job = defined({ ...(key !== undefined && { id: idOfKey(key) }), ...defined(body) }) as NewJob;
+      const { id, created, known, replaced } = await (key === undefined ? add : addByKey)(queue, job);
+      const isKept = !created && (known === undefined || (known.unique && known.id !== job.id));
       if (key !== undefined && known && !isKept) c.header('idempotency-replayed', 'true');
       c.header('location', `/api/v1/jobs/${id}`);
       return c.json({ id, created, ...defined({ replaced }) }, isKept ? 200 : 201);
@@ -254,18 +247,11 @@ function changeRoutes(routes: Routes): void {
       maxBytes: MAX_JOB_BYTES,
     },
     handle: async ({ c, params: { id }, body }) => {
-      assertUnmasked(body?.payload);
+      assertUnmasked(body?.payload, 'JETFLEET_HTTP_INVALID');
       const change = defined({ payload: body?.payload });
       return c.json(shownJob(await queue.retry(id, { ...wantedVersion(c), ...change })));
     },
   });
-}
-
-/** A payload that was read here has a mask in the place of each secret. @throws ValidationError `JETFLEET_HTTP_INVALID` */
-function assertUnmasked(payload: unknown): void {
-  if (payload === undefined || !JSON.stringify(payload).includes(MASK)) return;
-  const why = `the payload holds ${MASK}, which stands for a secret that is not shown; give the secret itself`;
-  throw new ValidationError('JETFLEET_HTTP_INVALID', why);
 }
 
 /** A job's version: the sequence of its last record, and its state, which alone tells a timer that has fired. */
@@ -312,20 +298,26 @@ function idOfKey(key: string): string {
   return `key-${createHash('sha256').update(key).digest('hex').slice(0, 40)}`;
 }
 
+function add(queue: JobQueueService, job: NewJob): Promise<AddedJob> {
+  const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
+  return queue.addOrFind(type, payload, priority, options);
+}
+
 /**
  * Adds the job of a key, once: of many requests at the same time one adds it.
+ * @param job with the id that the key stands for, or one of its own
  * @returns the job, with `known` when it was there already
  * @throws JetfleetError `JETFLEET_HTTP_KEY_REUSED` when the key stands for another job
  */
-async function addByKey(queue: JobQueueService, key: string, job: NewJob): Promise<AddedJob> {
-  const keyId = idOfKey(key);
-  const { type, payload, priority = JobPriority.NORMAL, id = keyId, ...options } = job;
+async function addByKey(queue: JobQueueService, job: NewJob): Promise<AddedJob> {
+  const { id, priority = JobPriority.NORMAL } = job;
   try {
-    const added = await queue.addOrFind(type, payload, priority, { ...options, id });
-    if (added.known?.id === id && !isAsAsked(added.known, { ...options, priority })) throw reused(id);
+    const added = await add(queue, job);
+    const { known } = added;
+    if (known && known.id === id && !isAsAsked(known, { ...job, priority })) throw reused(job);
     return added;
   } catch (error) {
-    throw isTaken(error) ? reused(id) : error;
+    throw isTaken(error) ? reused(job) : error;
   }
 }
 
@@ -336,7 +328,7 @@ function isAsAsked(known: JobRecord, wanted: Partial<Pick<JobRecord, (typeof ASK
   return ASKED.every((name) => wanted[name] === undefined || wanted[name] === known[name]);
 }
 
-function reused(id: string): JetfleetError {
+function reused({ id }: NewJob): JetfleetError {
   return new JetfleetError(
     'JETFLEET_HTTP_KEY_REUSED',
     `the Idempotency-Key stands for job ${id} already, which is another one; use a new key for a new job`,

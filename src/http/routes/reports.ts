@@ -62,7 +62,7 @@ export function reportRoutes(routes: Routes & { streams: EventStreams }): void {
     answers: {
       200: {
         description:
-          '`progress` for each value, `line` for each line of the log, `chunk` for each part of the result, those that are kept first; then `end` with the record of the job',
+          '`progress` for each value, `line` for each line of the log, `chunk` for each part of the result, those that are kept first; then `end` with the status and the state of the job',
         schema: z.string(),
         mediaType: 'text/event-stream',
       },

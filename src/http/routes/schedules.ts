@@ -1,19 +1,27 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { MAX_DELAY_MS, MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_TIMEOUT_MS } from '../../jobs/limits.js';
-import { OVERLAPS, type ScheduleOptions } from '../../jobs/schedule.js';
+import { MAX_DELAY_MS } from '../../jobs/limits.js';
+import { assertUnmasked } from '../../jobs/mask.js';
+import { OVERLAPS, SCHEDULE_NAME, type ScheduleOptions } from '../../jobs/schedule.js';
 import { withoutSecrets } from '../../jobs/shown-schedule.js';
-import { jobErrorSchema, prioritySchema, stateSchema, timeSchema, typeSchema } from '../job-schemas.js';
+import {
+  jobErrorSchema,
+  MAX_JOB_BYTES,
+  newJobSchema,
+  prioritySchema,
+  stateSchema,
+  timeSchema,
+} from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const tag = 'Schedules';
 const overlapSchema = z.enum(OVERLAPS);
-const nameSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
+const nameSchema = z.string().regex(SCHEDULE_NAME, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
 const nameParams = z.object({
   name: nameSchema.openapi({ param: { name: 'name', in: 'path' }, example: 'nightly' }),
 });
 
-export const scheduleSchema = z
+const scheduleSchema = z
   .object({
     name: z.string(),
     subject: z.string(),
@@ -50,24 +58,22 @@ export const scheduleSchema = z
   })
   .openapi('Schedule');
 
+const { type, payload, priority, maxAttempts, timeoutMs, webhookUrl } = newJobSchema.shape;
 const newScheduleSchema = z
   .strictObject({
     name: nameSchema.openapi({ example: 'nightly' }),
-    type: typeSchema,
-    payload: z
-      .any()
-      .refine((value) => value !== undefined, 'is missing')
-      .openapi({ description: 'Any JSON' }),
+    type,
+    payload,
     cron: z.string().max(200).optional().openapi({ description: 'Five fields, or six with seconds first' }),
     timeZone: z.string().max(100).optional(),
     everyMs: z.number().int().min(1_000).max(MAX_DELAY_MS).optional(),
     overlap: overlapSchema.optional(),
     jitterMs: z.number().int().min(0).optional(),
     until: timeSchema.optional(),
-    priority: prioritySchema.optional(),
-    maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
-    timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
-    webhookUrl: z.string().optional(),
+    priority,
+    maxAttempts,
+    timeoutMs,
+    webhookUrl,
   })
   .openapi('NewSchedule');
 
@@ -108,11 +114,11 @@ function changeRoutes(routes: Routes): void {
     tag,
     summary: 'Have a job run again and again; a schedule of the same name is changed',
     role: 'operator',
-    // Escapes can make JSON longer than the payload that it stands for.
-    body: { schema: newScheduleSchema, maxBytes: 2 * MAX_PAYLOAD_BYTES },
+    body: { schema: newScheduleSchema, maxBytes: MAX_JOB_BYTES },
     answers: { 200: { description: 'The schedule as it is now', schema: scheduleSchema } },
     handle: async ({ c, body }) => {
       const { name, type, payload, ...options } = body;
+      assertUnmasked(payload, 'JETFLEET_HTTP_INVALID');
       const schedule = await queue.schedule(name, type, payload, defined(options) as ScheduleOptions);
       return c.json(withoutSecrets(schedule));
     },

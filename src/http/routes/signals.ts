@@ -42,7 +42,8 @@ export function signalRoutes(routes: Routes): void {
     summary: 'Send a signal to a job that waits for it, or will',
     role: 'operator',
     params,
-    body: { schema: requestSchema, maxBytes: MAX_SIGNAL_BYTES + 1_024 },
+    // Escapes can make JSON longer than the data that it stands for.
+    body: { schema: requestSchema, maxBytes: 2 * MAX_SIGNAL_BYTES },
     answers: { 202: { description: 'The signal is stored', schema: sentSchema } },
     handle: async ({ c, params: { id, name }, body }) =>
       c.json(await queue.signal(id, name, body?.data, defined({ key: body?.key })), 202),

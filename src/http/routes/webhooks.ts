@@ -106,24 +106,12 @@ export function webhookRoutes(routes: Routes): void {
 /** A `send_webhook` job as a delivery, without secrets. */
 function deliveryOf(record: JobRecord) {
   const job = shownJob(record);
-  const {
-    id,
-    parentId,
-    status,
-    state,
-    attempt,
-    maxAttempts,
-    createdAt,
-    updatedAt,
-    nextRunAt,
-    error,
-    payload,
-  } = job;
+  const { id, parentId, status, state, attempt, maxAttempts, createdAt, updatedAt, nextRunAt, error } = job;
   return defined({
     id,
     parentId,
-    url: textField(payload, 'url') ?? '',
-    event: textField(Object(payload).payload, 'type'),
+    url: textField(job.payload, 'url') ?? '',
+    event: textField(Object(job.payload).payload, 'type'),
     status,
     state,
     attempt,

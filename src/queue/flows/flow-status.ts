@@ -4,6 +4,7 @@ import { JetfleetError } from '../../jobs/errors.js';
 import { type FlowJobs, OnFailure } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { maskText } from '../../jobs/mask-text.js';
 import { isTerminal, type JobState, type JobStatus } from '../../jobs/vocabulary.js';
 import { findJob } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
@@ -66,6 +67,15 @@ export async function readFlow(broker: Broker, id: string): Promise<FlowStatus |
     jobs: all,
     ...errorOf(flow),
   };
+}
+
+/** A flow as it is shown to people: whole, but for secrets in the messages of its errors. */
+export function shownFlow(flow: FlowStatus): FlowStatus {
+  return { ...flow, ...shownErrorOf(flow), jobs: flow.jobs.map((job) => ({ ...job, ...shownErrorOf(job) })) };
+}
+
+function shownErrorOf({ error }: Pick<FlowStatus, 'error'>): Pick<FlowStatus, 'error'> {
+  return error ? { error: { ...error, message: maskText(error.message) } } : {};
 }
 
 function errorOf(record: JobRecord | undefined): { error?: { code: string; message: string } } {

@@ -1,0 +1,65 @@
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { expectProblem, startHttp, TOKENS } from '../support/http.js';
+
+let fleet: Fleet;
+let http: Awaited<ReturnType<typeof startHttp>>;
+beforeAll(async () => {
+  fleet = await startFleet({ workers: 0 });
+  http = await startHttp(fleet.queue);
+});
+afterAll(async () => {
+  await http.server.close();
+  await fleet.close();
+});
+
+test('the same Idempotency-Key is the same job also where the job is unique', async () => {
+  const add = (key: string) =>
+    http.call('/api/v1/jobs', {
+      body: { type: 'resize', payload: 1, unique: { key: 'image-1' } },
+      headers: { 'idempotency-key': key },
+    });
+  const first = await add('resize-1');
+  const again = await add('resize-1');
+  expect(again).toMatchObject({ status: 201, json: { id: first.json.id, created: false } });
+  expect(again.headers.get('idempotency-replayed')).toBe('true');
+  const another = await add('resize-2');
+  expect(another).toMatchObject({ status: 200, json: { id: first.json.id, created: false } });
+  expect(another.headers.get('idempotency-replayed')).toBeNull();
+});
+
+test('a flow and a signal may be written with escapes, which make them twice as long', async () => {
+  const flow = `{"id":"escaped","jobs":{"a":{"type":"resize","payload":"${'\\/'.repeat(400_000)}"}}}`;
+  expect(await http.call('/api/v1/flows', { body: flow })).toMatchObject({ status: 201 });
+  const signal = `{"data":"${'\\/'.repeat(120_000)}"}`;
+  expect(await http.call('/api/v1/jobs/escaped/signals/go', { body: signal })).toMatchObject({ status: 202 });
+});
+
+test('a schedule is not stored with a mask in the place of a secret', async () => {
+  const schedule = { name: 'nightly', type: 'report', payload: { password: '[masked]' }, everyMs: 60_000 };
+  expectProblem(await http.call('/api/v1/schedules', { body: schedule }), 400, 'JETFLEET_HTTP_INVALID');
+  await expect(fleet.queue.schedules.get('nightly')).rejects.toThrow(/no schedule/);
+});
+
+test('a wait for the end of jobs is over when its client has gone, which is no failure of the server', async () => {
+  const write = vi.fn();
+  const logger = pino({ level: 'warn' }, { write });
+  await using watched = await startHttp(fleet.queue, { logger });
+  await fleet.queue.pause({ type: 'resize' });
+  onTestFinished(() => fleet.queue.resume().then(() => {}));
+  const drain = vi.spyOn(fleet.queue, 'drain');
+  const client = new AbortController();
+  const request = fetch(`${watched.url}/api/v1/pauses/drain`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${TOKENS.admin}`, 'content-type': 'application/json' },
+    body: '{"type":"resize","timeoutMs":25000}',
+    signal: client.signal,
+  });
+  await vi.waitFor(() => expect(drain).toHaveBeenCalled());
+  client.abort();
+  await expect(request).rejects.toThrow();
+  await expect(drain.mock.results[0]?.value).rejects.toThrow();
+  await watched.call('/api/v1/pauses');
+  expect(write).not.toHaveBeenCalled();
+});
