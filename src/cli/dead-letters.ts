@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { defined } from '../jobs/defined.js';
-import { maskText } from '../jobs/mask-text.js';
-import { shownJob } from '../jobs/shown-job.js';
+import { shownCauses } from '../jobs/shown-causes.js';
 import type { DeadLetterFilter } from '../queue/dead-letters/dead-letter-filter.js';
 import { usageError } from './exit-code.js';
-import { LIST_HEADING, listRow } from './job-text.js';
+import { printPage, printRetried } from './job-text.js';
 import {
   collect,
   type GlobalOptions,
@@ -58,15 +57,10 @@ function causesCommand(group: Command): void {
   ).action(async () => {
     const options = command.optsWithGlobals<FilterFlags>();
     await using queue = openExisting(options);
-    const found = await queue.deadLetters.causes(filterOf(options));
-    const causes = found.causes.map((cause) => ({
-      ...cause,
-      message: maskText(cause.message),
-      sample: { ...cause.sample, message: maskText(cause.sample.message) },
-    }));
-    if (options.json) return printJson({ ...found, causes });
+    const found = shownCauses(await queue.deadLetters.causes(filterOf(options)));
+    if (options.json) return printJson(found);
     const heading = ['CAUSE', 'JOBS', 'TYPES', 'LAST', 'SAMPLE', 'ERROR'];
-    const rows = causes.map(({ id, count, types, lastAt, sample, code, message }) =>
+    const rows = found.causes.map(({ id, count, types, lastAt, sample, code, message }) =>
       [id, String(count), types.join(' '), lastAt, sample.id, `${code}: ${message}`].map(plain),
     );
     if (rows.length > 0) print(table([heading, ...rows]));
@@ -93,10 +87,7 @@ function listCommand(group: Command): void {
         deadLetters: true,
         order: 'newest',
       });
-      if (options.json) return printJson({ ...page, jobs: page.jobs.map(shownJob) });
-      if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
-      else note('no dead letters');
-      if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
+      printPage(page, options, 'no dead letters');
     });
   withExamples(command, 'dead-letters list --cause 3f9a2c71b0');
 }
@@ -113,9 +104,7 @@ function retryCommand(group: Command): void {
       await using queue = openExisting(options);
       const onProgress = noteProgress('jobs run again');
       const ids = await queue.deadLetters.retry(filter, { ...defined({ rate: options.rate }), onProgress });
-      if (options.json) return printJson({ retried: ids });
-      for (const each of ids) print(each);
-      note(`${ids.length} jobs run again`);
+      printRetried(ids, options);
     });
   withExamples(command, 'dead-letters retry --cause 3f9a2c71b0 --rate 5', 'dead-letters retry --all');
 }

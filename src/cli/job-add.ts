@@ -1,9 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
-import { ValidationError } from '../jobs/errors.js';
-import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { type KeptToOne, ON_CONFLICT, type OnConflict } from '../jobs/unique-options.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import { ExitCode, usageError } from './exit-code.js';
@@ -19,10 +15,9 @@ import {
   withExamples,
 } from './options.js';
 import { note, print, printJson } from './output.js';
+import { type DataFlags, readJson } from './payload.js';
 
-interface AddOptions extends GlobalOptions {
-  data?: string;
-  dataFile?: string;
+interface AddOptions extends GlobalOptions, DataFlags {
   priority: JobPriority;
   id?: string;
   delay?: number;
@@ -80,7 +75,7 @@ export function jobAddCommand(job: Command): void {
     )
     .action(async (type: string, source: '-' | undefined) => {
       const options = command.optsWithGlobals<AddOptions>();
-      const payload = parseJson(await readPayload(source, options));
+      const payload = await readJson(options, 'payload', source);
       await using queue = openQueue(options);
       const { priority, delay, runAt, maxAttempts, timeout, webhookUrl, tag: tags, wait } = options;
       const kept = keptToOne(options);
@@ -96,7 +91,7 @@ export function jobAddCommand(job: Command): void {
         if (record.status === 'failed') process.exitCode = ExitCode.FAILURE;
       } else if (options.json) printJson({ id, created, ...defined({ replaced }) });
       else print(id);
-      if (created || options.json || kept.unique === undefined) return;
+      if (created || options.json || kept.unique === undefined || id === options.id) return;
       note(`jetfleet: nothing was added: job ${id} has the unique key already`);
     });
   withExamples(
@@ -125,32 +120,7 @@ function keptToOne(options: AddOptions): KeptToOne {
   };
 }
 
-function parseSource(value: string): string {
+function parseSource(value: string): '-' {
   if (value === '-') return value;
   throw new InvalidArgumentError('It can only be "-", for stdin. Pass JSON with --data.');
-}
-
-export async function readPayload(
-  source: '-' | undefined,
-  { data, dataFile }: Pick<AddOptions, 'data' | 'dataFile'>,
-): Promise<Uint8Array> {
-  const given = [source, data, dataFile].filter((each) => each !== undefined);
-  if (given.length === 0) {
-    throw usageError(`a job needs a payload: --data '<json>', --data-file <file>, or - for stdin`);
-  }
-  if (given.length > 1) throw usageError('the payload can come from one of -, --data and --data-file only');
-  if (given[0] === '-') return buffer(process.stdin);
-  if (dataFile === undefined) return Buffer.from(data ?? '');
-  return readFile(dataFile).catch((error: Error) => {
-    throw usageError(`the payload cannot be read: ${error.message}`);
-  });
-}
-
-export function parseJson(payload: Uint8Array): unknown {
-  try {
-    return parseExactJson(decodeUtf8(payload));
-  } catch (error) {
-    if (error instanceof ValidationError) throw error;
-    throw usageError(`the payload is not valid JSON: ${(error as Error).message}`, 'JETFLEET_BODY_NOT_JSON');
-  }
 }

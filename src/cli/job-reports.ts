@@ -60,7 +60,7 @@ export function jobStreamCommand(job: Command): void {
         async (each) => {
           const chunk = maskSecrets(each.chunk);
           if (json) printJson({ ...each, chunk });
-          else print(plain(typeof chunk === 'string' ? chunk : JSON.stringify(chunk)));
+          else print(linesOf(typeof chunk === 'string' ? chunk : JSON.stringify(chunk)));
           await room();
         },
       );
@@ -80,6 +80,11 @@ async function untilInterrupted<T>(
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
   }
+}
+
+/** A part of a text may end in the middle of it; its lines stay lines. */
+function linesOf(text: string): string {
+  return text.split('\n').map(plain).join('\n');
 }
 
 function shownLine(line: LogLine): LogLine {

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { defined } from '../jobs/defined.js';
-import { ValidationError } from '../jobs/errors.js';
-import { parseExactJson } from '../jobs/exact-json.js';
-import { usageError } from './exit-code.js';
 import { type GlobalOptions, openQueue, parseId, withExamples } from './options.js';
 import { print, printJson } from './output.js';
+import { parseJson } from './payload.js';
 
 interface SignalOptions extends GlobalOptions {
   data?: string;
@@ -21,7 +19,7 @@ export function jobSignalCommand(job: Command): void {
     .option('--key <key>', 'the same key within two minutes sends one signal')
     .action(async (id: string, name: string) => {
       const { data, key, ...options } = command.optsWithGlobals<SignalOptions>();
-      const value = data === undefined ? null : parseData(data);
+      const value = data === undefined ? null : parseJson(data, 'data of the signal');
       await using queue = openQueue(options);
       const sent = await queue.signal(id, name, value, defined({ key }));
       if (options.json) printJson({ id, name, ...sent });
@@ -29,13 +27,4 @@ export function jobSignalCommand(job: Command): void {
         print(sent.isKnown ? `${id}  ${name} sent` : `${id}  ${name} kept: there is no job of this id yet`);
     });
   withExamples(command, 'job signal order-42 approved', `job signal order-42 approved --data '{"by":"Ann"}'`);
-}
-
-function parseData(text: string): unknown {
-  try {
-    return parseExactJson(text);
-  } catch (error) {
-    if (error instanceof ValidationError) throw error;
-    throw usageError(`--data is not valid JSON: ${(error as Error).message}`, 'JETFLEET_BODY_NOT_JSON');
-  }
 }

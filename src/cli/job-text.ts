@@ -1,11 +1,13 @@
 /** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
+
 import { clipTo } from '../jobs/excerpt.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { maskSecrets } from '../jobs/mask.js';
 import { progressText } from '../jobs/progress.js';
 import { shownJob } from '../jobs/shown-job.js';
 import { textField } from '../jobs/text-field.js';
-import { paintStatus, plain, print, printJson } from './output.js';
+import type { JobPage } from '../queue/list/job-filter.js';
+import { note, paintStatus, plain, print, printJson, table } from './output.js';
 
 /** `completed`, or `failed·timed_out` where the state says more than the status. */
 export function stateOf({ status, state }: JobRecord): string {
@@ -79,7 +81,28 @@ export function printJob(record: JobRecord, { json }: { json?: boolean }, textOf
   else print(textOf(shown));
 }
 
-export const LIST_HEADING = ['ID', 'TYPE', 'PRIORITY', 'STATUS', 'ATTEMPT', 'UPDATED'];
+/** Prints a page of jobs; `none` says that there are none. */
+export function printPage(page: JobPage, { json }: { json?: boolean }, none: string): void {
+  if (json) {
+    printJson({ ...page, jobs: page.jobs.map(shownJob) });
+    return;
+  }
+  if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
+  else note(none);
+  if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
+}
+
+/** Prints the ids of jobs that run again. */
+export function printRetried(ids: readonly string[], { json }: { json?: boolean }): void {
+  if (json) {
+    printJson({ retried: ids });
+    return;
+  }
+  for (const id of ids) print(id);
+  note(`${ids.length} jobs run again`);
+}
+
+const LIST_HEADING = ['ID', 'TYPE', 'PRIORITY', 'STATUS', 'ATTEMPT', 'UPDATED'];
 
 export function listRow(record: JobRecord): string[] {
   const { id, type, priority, attempt, maxAttempts, updatedAt } = record;

@@ -1,14 +1,14 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { shownJob } from '../jobs/shown-job.js';
+import { assertUnmasked } from '../jobs/mask.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { usageError } from './exit-code.js';
-import { jobAddCommand, parseJson, readPayload } from './job-add.js';
+import { jobAddCommand } from './job-add.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { jobSignalCommand } from './job-signal.js';
-import { LIST_HEADING, listRow, printJob, stateOf } from './job-text.js';
+import { printJob, printPage, printRetried, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
   collect,
@@ -23,7 +23,8 @@ import {
   parseType,
   withExamples,
 } from './options.js';
-import { note, noteProgress, print, printJson, table } from './output.js';
+import { noteProgress, print, printJson } from './output.js';
+import { type DataFlags, readJson } from './payload.js';
 
 export function jobCommand(program: Command): void {
   const job = program.command('job').description('add, show, cancel and retry jobs');
@@ -80,15 +81,12 @@ function listCommand(job: Command): void {
     .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
     .action(async () => {
       const options = command.optsWithGlobals<ListOptions>();
-      const { json, type, status, priority, tag: tags, errorCode, order, limit, cursor, ...rest } = options;
-      await using queue = openExisting(rest);
+      const { type, status, priority, tag: tags, errorCode, order, limit, cursor } = options;
+      await using queue = openExisting(options);
       const page = await queue.getJobs(
         defined({ limit, type, status, priority, tags, errorCode, order, cursor }),
       );
-      if (json) return printJson({ ...page, jobs: page.jobs.map(shownJob) });
-      if (page.jobs.length > 0) print(table([LIST_HEADING, ...page.jobs.map(listRow)]));
-      else note('no jobs');
-      if (page.cursor) note(`there are more: add --cursor ${page.cursor}`);
+      printPage(page, options, 'no jobs');
     });
   withExamples(
     command,
@@ -132,9 +130,7 @@ function cleanupCommand(job: Command): void {
   withExamples(command, 'job cleanup', 'job cleanup --older-than 2h');
 }
 
-interface RetryOptions extends GlobalOptions {
-  data?: string;
-  dataFile?: string;
+interface RetryOptions extends GlobalOptions, DataFlags {
   all?: boolean;
   type?: string;
   since?: Date;
@@ -158,18 +154,13 @@ function retryCommand(job: Command): void {
       checkUse(id, options);
       await using queue = openExisting(options);
       if (id !== undefined) {
-        const payload = hasPayload(options)
-          ? parseJson(
-              await readPayload(undefined, defined({ data: options.data, dataFile: options.dataFile })),
-            )
-          : undefined;
+        const payload = hasPayload(options) ? await readJson(options) : undefined;
+        assertUnmasked(payload, 'JETFLEET_OPTION_INVALID');
         return printJob(await queue.retry(id, defined({ payload })), options, stateLine);
       }
       const filter = defined({ type: options.type, since: options.since });
       const ids = await queue.retryAll(filter, { onProgress: noteProgress('jobs run again') });
-      if (options.json) return printJson({ retried: ids });
-      for (const each of ids) print(each);
-      note(`${ids.length} jobs run again`);
+      printRetried(ids, options);
     });
   withExamples(
     command,

@@ -1,9 +1,8 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { defined } from '../jobs/defined.js';
-import type { LimitSettings, RateLimit } from '../jobs/limit.js';
+import { type LimitSettings, MAX_CONCURRENCY, type RateLimit } from '../jobs/limit.js';
 import type { ShownLimit } from '../jobs/shown-limit.js';
-import { usageError } from './exit-code.js';
-import { type GlobalOptions, openExisting, parseDuration, withExamples } from './options.js';
+import { type GlobalOptions, integer, openExisting, parseDuration, withExamples } from './options.js';
 import { note, plain, print, printJson, table } from './output.js';
 
 /** `jetfleet limits list`, `set` and `reset`. */
@@ -46,8 +45,8 @@ function setCommand(limits: Command): void {
   const command = limits
     .command('set <limit>')
     .description('set how many permits each key has, for all workers; permits that are held stay')
-    .addOption(new Option('--concurrency <count>', 'permits at once').argParser(Number))
-    .addOption(new Option('--rate <max/duration>', 'starts in a time: 100/1m').argParser(parseRate))
+    .option('--concurrency <count>', 'permits at once', integer(1, MAX_CONCURRENCY))
+    .option('--rate <max/duration>', 'starts in a time: 100/1m', parseRateLimit)
     .action(async (limit: string) => {
       const options = command.optsWithGlobals<GlobalOptions & LimitSettings>();
       const settings = defined({ concurrency: options.concurrency, rate: options.rate });
@@ -73,9 +72,9 @@ function resetCommand(limits: Command): void {
   withExamples(command, 'limits reset resize/tenant');
 }
 
-function parseRate(text: string): RateLimit {
+function parseRateLimit(text: string): RateLimit {
   const [max = '', time = '', ...rest] = text.split('/');
   if (!/^\d+$/.test(max) || time === '' || rest.length > 0)
-    throw usageError(`--rate must be like 100/1m, got ${JSON.stringify(text)}`);
+    throw new InvalidArgumentError('It must be a number of starts in a time: 100/1m.');
   return { max: Number(max), perMs: parseDuration(time) };
 }

@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { OutboxStatus } from '../outbox/index.js';
+// The rest is loaded where it is used, so that other commands do not wait for it.
+import { DEFAULT_TABLE } from '../outbox/table.js';
 import { usageError } from './exit-code.js';
 import {
   cliLogger,
@@ -16,7 +18,7 @@ import { shutdownSignal } from './signals.js';
 
 interface OutboxFlags extends GlobalOptions {
   databaseUrl?: string;
-  table?: string;
+  table: string;
 }
 
 interface RelayFlags extends OutboxFlags {
@@ -52,11 +54,11 @@ function setup(outbox: Command): void {
       const options = command.optsWithGlobals<OutboxFlags & { notify: boolean; print?: boolean }>();
       const { outboxSql, setupOutbox } = await import('../outbox/index.js');
       const { table: name, notify } = options;
-      const sql = outboxSql(defined({ table: name, notify }));
+      const sql = outboxSql({ table: name, notify });
       if (options.print) return print(sql.trimEnd());
       await setupOutbox({ ...addressOf(options), notify });
-      if (options.json) printJson({ table: name ?? 'jetfleet_outbox', notify });
-      else print(`the outbox ${name ?? 'jetfleet_outbox'} is ready`);
+      if (options.json) printJson({ table: name, notify });
+      else print(`the outbox ${name} is ready`);
     });
   withExamples(command, 'outbox setup', 'outbox setup --table app.jobs_out --print > migration.sql');
 }
@@ -65,11 +67,7 @@ function relay(outbox: Command): void {
   const command = withDatabase(
     outbox.command('relay').description('publish rows as jobs until SIGTERM or Ctrl-C; logs JSON on stderr'),
   )
-    .addOption(
-      new Option('--batch-size <n>', 'rows that are published together')
-        .argParser(integer(1, 5_000))
-        .default(1_000),
-    )
+    .option('--batch-size <n>', 'rows that are published together', integer(1, 5_000), 1_000)
     .addOption(
       durationOption('--fallback <duration>', 'look at least so often, also without a notice of an insert', {
         byDefault: '5s',
@@ -87,14 +85,13 @@ function relay(outbox: Command): void {
 
 async function runRelay(options: RelayFlags): Promise<void> {
   const logger = cliLogger('info');
-  // Loaded here, so that other commands do not wait for it.
   const { OutboxRelay } = await import('../outbox/index.js');
   const { batchSize, fallback: fallbackMs } = options;
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger);
   const running = new OutboxRelay(queue, { ...addressOf(options), batchSize, fallbackMs, logger });
   await running.start();
-  logger.info({ table: options.table ?? 'jetfleet_outbox' }, 'the relay publishes');
+  logger.info({ table: options.table }, 'the relay publishes');
   logger.info({ signal: await stopping }, 'stopping; a second signal ends at once');
   await running.stop(options.shutdownTimeout);
   const { lastError: _, ...counts } = running.stats;
@@ -166,9 +163,9 @@ function withDatabase(command: Command): Command {
       '--database-url <url>',
       'the database; other users of the machine see flags, not variables (env: DATABASE_URL)',
     )
-    .option('--table <name>', 'table or schema.table (default: jetfleet_outbox)');
+    .option('--table <name>', 'table or schema.table', DEFAULT_TABLE);
 }
 
-function addressOf({ databaseUrl, table: name }: OutboxFlags): { databaseUrl?: string; table?: string } {
-  return defined({ databaseUrl, table: name });
+function addressOf({ databaseUrl, table: name }: OutboxFlags): { databaseUrl?: string; table: string } {
+  return { table: name, ...defined({ databaseUrl }) };
 }

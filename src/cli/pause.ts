@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import { type Pause, pauseText, scopeText } from '../wire/pauses.js';
@@ -43,9 +43,7 @@ function pauseCommand(program: Command): void {
     .description('keep jobs from starting on every worker; those that run go on')
     .option(...TYPE)
     .option(...PRIORITY)
-    .addOption(
-      new Option('--for <duration>', 'resume by itself after so long: 10m, 2h').argParser(parseDuration),
-    )
+    .option('--for <duration>', 'resume by itself after so long: 10m, 2h', parseDuration)
     .option('--until <time>', 'resume by itself at this ISO 8601 time')
     .option('--reason <text>', 'why; shown wherever the pause is')
     .addOption(
@@ -109,7 +107,7 @@ export function lineOf(pause: Pause): string {
 }
 
 /** Undefined where the system has no name for the user, as in some containers. */
-export function whoAmI(): string | undefined {
+function whoAmI(): string | undefined {
   try {
     return userInfo().username;
   } catch {

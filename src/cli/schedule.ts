@@ -1,11 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
-import { OVERLAPS, type Overlap, type Schedule } from '../jobs/schedule.js';
+import { assertUnmasked } from '../jobs/mask.js';
+import { isScheduleName, OVERLAPS, type Overlap, type Schedule } from '../jobs/schedule.js';
 import { withoutSecrets } from '../jobs/shown-schedule.js';
 import { timingText } from '../jobs/timing-text.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
-import type { Schedules } from '../queue/schedules/schedules.js';
-import { parseJson, readPayload } from './job-add.js';
 import {
   type GlobalOptions,
   integer,
@@ -17,6 +16,7 @@ import {
   withExamples,
 } from './options.js';
 import { note, plain, print, printJson, table } from './output.js';
+import { type DataFlags, readJson } from './payload.js';
 
 export function scheduleCommand(program: Command): void {
   const schedule = program.command('schedule').description('jobs that run again and again');
@@ -30,9 +30,7 @@ export function scheduleCommand(program: Command): void {
   deleteCommand(schedule);
 }
 
-interface SetOptions extends GlobalOptions {
-  data?: string;
-  dataFile?: string;
+interface SetOptions extends GlobalOptions, DataFlags {
   cron?: string;
   timeZone?: string;
   every?: number;
@@ -70,8 +68,9 @@ function setCommand(schedule: Command): void {
     .action(async (name: string, type: string) => {
       const options = command.optsWithGlobals<SetOptions>();
       const { cron, timeZone, every, overlap, jitter, until, priority } = options;
-      const { maxAttempts, timeout, webhookUrl, data, dataFile } = options;
-      const payload = parseJson(await readPayload(undefined, defined({ data, dataFile })));
+      const { maxAttempts, timeout, webhookUrl } = options;
+      const payload = await readJson(options);
+      assertUnmasked(payload, 'JETFLEET_OPTION_INVALID');
       await using queue = openQueue(options);
       const more = { maxAttempts, timeoutMs: timeout, webhookUrl };
       const rules = { cron, timeZone, everyMs: every, overlap, jitterMs: jitter, until };
@@ -130,8 +129,7 @@ function changeCommand(schedule: Command, verb: 'pause' | 'resume', description:
     .action(async (name: string) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       await using queue = openExisting(options);
-      const schedules: Schedules = queue.schedules;
-      printSchedule(await schedules[verb](name), options);
+      printSchedule(await queue.schedules[verb](name), options);
     });
   withExamples(command, `schedule ${verb} nightly`);
 }
@@ -168,7 +166,7 @@ function deleteCommand(schedule: Command): void {
 }
 
 function parseName(text: string): string {
-  if (/^[A-Za-z0-9_-]{1,64}$/.test(text)) return text;
+  if (isScheduleName(text)) return text;
   throw new InvalidArgumentError('It must be 1 to 64 of A-Z a-z 0-9 _ -.');
 }
 

@@ -68,7 +68,7 @@ const MAX_LIMITS = 8;
  * All permits of a key, and the turns in line for them, are one message of at most 1 MB. A permit takes 170 to 380 bytes of it with the
  * ids of jobs and workers that are usual or long, and 1,000 turns take some 100 KB.
  */
-const MAX_CONCURRENCY = 2_000;
+export const MAX_CONCURRENCY = 2_000;
 const MAX_KEY_LENGTH = 200;
 const MAX_WEIGHT = 1_000;
 const NAME = /^[A-Za-z0-9_/-]{1,64}$/;

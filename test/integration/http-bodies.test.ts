@@ -1,7 +1,6 @@
-import { pino } from 'pino';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fleet, startFleet } from '../support/fleet.js';
-import { expectProblem, startHttp, TOKENS } from '../support/http.js';
+import { expectProblem, startHttp } from '../support/http.js';
 
 let fleet: Fleet;
 let http: Awaited<ReturnType<typeof startHttp>>;
@@ -40,26 +39,4 @@ test('a schedule is not stored with a mask in the place of a secret', async () =
   const schedule = { name: 'nightly', type: 'report', payload: { password: '[masked]' }, everyMs: 60_000 };
   expectProblem(await http.call('/api/v1/schedules', { body: schedule }), 400, 'JETFLEET_HTTP_INVALID');
   await expect(fleet.queue.schedules.get('nightly')).rejects.toThrow(/no schedule/);
-});
-
-test('a wait for the end of jobs is over when its client has gone, which is no failure of the server', async () => {
-  const write = vi.fn();
-  const logger = pino({ level: 'warn' }, { write });
-  await using watched = await startHttp(fleet.queue, { logger });
-  await fleet.queue.pause({ type: 'resize' });
-  onTestFinished(() => fleet.queue.resume().then(() => {}));
-  const drain = vi.spyOn(fleet.queue, 'drain');
-  const client = new AbortController();
-  const request = fetch(`${watched.url}/api/v1/pauses/drain`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${TOKENS.admin}`, 'content-type': 'application/json' },
-    body: '{"type":"resize","timeoutMs":25000}',
-    signal: client.signal,
-  });
-  await vi.waitFor(() => expect(drain).toHaveBeenCalled());
-  client.abort();
-  await expect(request).rejects.toThrow();
-  await expect(drain.mock.results[0]?.value).rejects.toThrow();
-  await watched.call('/api/v1/pauses');
-  expect(write).not.toHaveBeenCalled();
 });

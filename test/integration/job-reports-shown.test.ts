@@ -25,7 +25,7 @@ beforeAll(async () => {
         });
         job.progress({ done: 4, total: 4 });
         job.log('over');
-        await job.emit('c');
+        await job.emit('c\nd\u001b[0m');
       },
     },
   });
@@ -71,7 +71,7 @@ test('the API shows what a job reports while it runs and after its end, without 
     [1, '\u001b[31mred'],
     [2, 'over'],
   ]);
-  expect(of('chunk').map(({ chunk }) => chunk)).toEqual(['a', { token: '[masked]' }, 'c']);
+  expect(of('chunk').map(({ chunk }) => chunk)).toEqual(['a', { token: '[masked]' }, 'c\nd\u001b[0m']);
   expect(of('end')).toEqual([{ status: 'completed', state: 'completed' }]);
   // Where it was cut off it goes on.
   const secondChunk = events.filter(({ event }) => event === 'chunk')[1];
@@ -79,7 +79,7 @@ test('the API shows what a job reports while it runs and after its end, without 
     'last-event-id': secondChunk?.id ?? '',
   });
   expect(rest.map(({ event, data }) => [event, data.chunk])).toEqual([
-    ['chunk', 'c'],
+    ['chunk', 'c\nd\u001b[0m'],
     ['end', undefined],
   ]);
   const { json } = await http.call(`/api/v1/jobs/${id}/logs?last=2`);
@@ -118,7 +118,7 @@ test('the command line shows progress, log and stream', async () => {
     '',
   ]);
   expect(followed?.stdout).not.toContain('\u001b');
-  expect((await streaming?.ended)?.stdout).toBe('a\n{"token":"[masked]"}\nc\n');
+  expect((await streaming?.ended)?.stdout).toBe('a\n{"token":"[masked]"}\nc\nd\ufffd[0m\n');
   const watched = await watching?.ended;
   expect(watched?.code).toBe(0);
   expect(watched?.stdout).toMatch(/order-42 .* 1 of 4 \(25%\): begun\n/);
