@@ -1,7 +1,8 @@
 /** Pausing and resuming jobs by type, by priority, or all. */
 import type { Broker } from '../../broker/broker.js';
+import { untilNoConflict } from '../../broker/retry.js';
 import { defined } from '../../jobs/defined.js';
-import { ConflictError, invalidOption } from '../../jobs/errors.js';
+import { invalidOption } from '../../jobs/errors.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import { checkedTime, checkInteger } from '../../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../../jobs/options.js';
@@ -75,7 +76,7 @@ export async function pauseJobs(broker: Broker, options: PauseOptions): Promise<
   const { type, priority, reason, by } = options;
   const { pauses } = broker.topology;
   const scope = defined({ type, priority });
-  return untilWritten(async () => {
+  return untilNoConflict(async () => {
     const { seq, pauses: before } = await pauses.read();
     const nowMs = broker.clock.now();
     const at = new Date(nowMs).toISOString();
@@ -94,7 +95,7 @@ export async function pauseJobs(broker: Broker, options: PauseOptions): Promise<
 export async function resumeJobs(broker: Broker, { type, priority, by }: ResumeOptions): Promise<Resumed> {
   const { pauses } = broker.topology;
   const scope = defined({ type, priority });
-  return untilWritten(async () => {
+  return untilNoConflict(async () => {
     const { seq, pauses: before } = await pauses.read();
     const nowMs = broker.clock.now();
     const active = before.filter((each) => isActive(each, nowMs));
@@ -115,17 +116,6 @@ export async function resumeJobs(broker: Broker, { type, priority, by }: ResumeO
 export async function readPauses({ topology, clock }: Broker): Promise<Pause[]> {
   const { pauses } = await topology.pauses.readIfAllowed();
   return pauses.filter((each) => isActive(each, clock.now()));
-}
-
-/** Of changes at the same time each goes on from the one before. */
-async function untilWritten<T>(change: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await change();
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-    }
-  }
 }
 
 function endOf({ forMs, until }: PauseOptions, nowMs: number): string | undefined {

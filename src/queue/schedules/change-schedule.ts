@@ -4,6 +4,7 @@
  */
 import type { Broker } from '../../broker/broker.js';
 import { forbiddenIn } from '../../broker/connection/forbidden.js';
+import { untilNoConflict } from '../../broker/retry.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { generateJobId } from '../../jobs/job-id.js';
 import { missedTickId, noSuchSchedule, type Overlap } from '../../jobs/schedule.js';
@@ -15,8 +16,6 @@ import { expectedTick } from './missed-ticks.js';
 import type { CheckedSchedule } from './schedule-request.js';
 import { faultOf } from './shown-schedule.js';
 import { findSchedule, isActive, readTicks, type StoredSchedule } from './stored-schedule.js';
-
-const MAX_TRIES = 50;
 
 type Headers = readonly [string, string][];
 
@@ -33,7 +32,7 @@ export async function setSchedule(
     ...optionHeaders(request),
     ...scheduleHeaders(rules, subjects.due({ kind, priority, type })),
   ];
-  await persistently(async () => {
+  await untilNoConflict(async () => {
     const known = await findSchedule(broker, name);
     const isInPlace = known?.at.kind === kind;
     const at: SchedulePlace = { kind, place: isInPlace ? known.at.place : `cron.${name}` };
@@ -74,7 +73,7 @@ function rewrite(
   name: string,
   change: (stored: StoredSchedule) => [string, string][] | undefined,
 ): Promise<void> {
-  return persistently(async () => {
+  return untilNoConflict(async () => {
     const stored = await findSchedule(broker, name);
     if (!stored) throw noSuchSchedule(name);
     const headers = change(stored);
@@ -82,17 +81,6 @@ function rewrite(
     await broker.schedules.put(stored.at, { data: stored.message.data, headers }, stored.message.seq);
     await removeMakeUp(broker, stored);
   });
-}
-
-/** Somebody else may change a schedule at the same moment. */
-async function persistently(change: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await change();
-    } catch (error) {
-      if (!(error instanceof ConflictError) || tries === MAX_TRIES) throw error;
-    }
-  }
 }
 
 /** Removes a schedule and what is known of its ticks. What it has started stays. */

@@ -2,8 +2,8 @@
  * Many calls, one job. What waits is the timer of the job in TIMERS: a call replaces it, by a compare-and-set on the timer that it
  * has read, so that a timer which has fired meanwhile is not set again. Then the call is the first one of the next job.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
+import { untilNoConflict } from '../../broker/retry.js';
 import { ConflictError } from '../../jobs/errors.js';
 import type { CheckedUnique } from '../../jobs/unique-options.js';
 import type { Claim } from '../../wire/unique-claim.js';
@@ -14,20 +14,9 @@ import { UNFINISHED_MS } from './key-state.js';
 
 export type DebouncedJob = CheckedJob & { unique: CheckedUnique & { scope: 'waiting' } };
 
-const TRY_FOR_MS = 30_000;
-const MAX_PAUSE_MS = 20;
-
 /** Has the job of a key wait again, with this payload and these options; adds it where none waits. */
-export async function addDebounced(broker: Broker, job: DebouncedJob): Promise<AddedJob> {
-  const end = performance.now() + TRY_FOR_MS;
-  for (let tries = 1; ; tries++) {
-    try {
-      return await debounceOnce(broker, job);
-    } catch (error) {
-      if (!(error instanceof ConflictError) || performance.now() > end) throw error;
-    }
-    if (tries > 1) await delay(Math.random() * Math.min(MAX_PAUSE_MS, tries));
-  }
+export function addDebounced(broker: Broker, job: DebouncedJob): Promise<AddedJob> {
+  return untilNoConflict(() => debounceOnce(broker, job));
 }
 
 /** @throws ConflictError when somebody else, or the timer, was faster */
