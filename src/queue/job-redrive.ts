@@ -204,7 +204,7 @@ function redrivenRecord(before: JobRecord, nowMs: number, { payload, due }: Chan
     startedAt,
     ...others
   } = before;
-  const { progress, progressAt, chunks, ...kept } = others;
+  const { progress, progressAt, chunks, waits, ...kept } = others;
   const failure: PastFailure = {
     state,
     attempt,
@@ -214,6 +214,8 @@ function redrivenRecord(before: JobRecord, nowMs: number, { payload, due }: Chan
   };
   return {
     ...kept,
+    // Its waits begin again. That it has some is still known, for what its first life may have left.
+    ...(waits && { waits: {} }),
     ...(payload !== undefined && { payload }),
     status: 'pending',
     state: due ? 'retrying' : 'queued',

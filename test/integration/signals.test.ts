@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import type { JobContext, JobHandler, JobQueueService } from '../../src/index.js';
+import {
+  type JobContext,
+  type JobHandler,
+  type JobQueueService,
+  NonRetryableError,
+} from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
 import { startNats } from '../support/nats.js';
@@ -170,6 +175,24 @@ describe('a job that waits for a signal', () => {
     await fleet.queue.signal(id, 'go', 'late');
     const record = await fleet.waitForJob(id, 'completed');
     expect(record).toMatchObject({ result: ['none', 'late'], waits: { 'go#0': end } });
+    await expectNothingLeft(fleet);
+  });
+
+  it('waits for its whole timeout again when it is run again', async () => {
+    const handler: JobHandler = async (job) => {
+      const signal = await job.waitForSignal('go', { timeoutMs: 600 });
+      if (signal === undefined) throw new NonRetryableError('nobody came');
+      return signal;
+    };
+    await using fleet = await startFleet({ nats, handlers: { timed: handler } });
+    const id = await fleet.queue.addJob('timed', null);
+    const { waits: first = {} } = await fleet.waitForJob(id, 'waiting');
+    await fleet.waitForJob(id, ({ status }) => status === 'failed');
+    await fleet.queue.retry(id);
+    const { waits: again = {} } = await fleet.waitForJob(id, 'waiting');
+    expect(Date.parse(again['go#0'] ?? '')).toBeGreaterThan(Date.parse(first['go#0'] ?? ''));
+    await fleet.queue.signal(id, 'go', 'come');
+    expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: 'come' });
     await expectNothingLeft(fleet);
   });
 
