@@ -9,13 +9,10 @@ import { isJobType } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
-import { checkConsumers } from '../upkeep/check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
-import { checkPauses } from '../upkeep/check-pauses.js';
-import { checkSchedules } from '../upkeep/check-schedules.js';
-import { checkSignals } from '../upkeep/check-signals.js';
 import { checkStreams } from '../upkeep/check-streams.js';
 import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
+import { jobChecks } from '../upkeep/job-checks.js';
 import { pauseText, scopeText } from '../wire/pauses.js';
 import { WORK_KINDS } from '../wire/subjects.js';
 import { checkSync, diagnoseServerError } from './check-server.js';
@@ -78,7 +75,7 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
   const found = [...sync, ...(await checkClock(broker)), ...stores, ...(await checkStreams(broker))];
   // What lies in streams can only be read where they are.
   if (found.some(({ finding }) => finding.code === 'stream_missing')) return found;
-  return [...found, ...(await checkContents(broker, options))];
+  return [...found, ...(await checkContents(queue, broker, options))];
 }
 
 /** How many copies the least copied stream has; undefined while there is none. */
@@ -102,13 +99,16 @@ async function checkClock({ clock }: Broker): Promise<Diagnosis[]> {
   return [diagnose('clock_offset', hostname(), message, undefined, { severity })];
 }
 
-async function checkContents(broker: Broker, { provider, graceMs }: DoctorOptions): Promise<Diagnosis[]> {
-  const unowned = await checkConsumers(broker);
+async function checkContents(
+  queue: JobQueueService,
+  broker: Broker,
+  { provider, graceMs }: DoctorOptions,
+): Promise<Diagnosis[]> {
   const zones = await checkTimeZones(broker);
   const jobGraceMs = graceMs ?? DEFAULT_JOB_GRACE_MS;
-  const schedules = await checkSchedules(broker, jobGraceMs);
-  const jobs = await new JobCheck(broker, { graceMs: jobGraceMs }).run();
-  const signals = await checkSignals(broker, jobGraceMs);
+  const jobs: Diagnosis[] = [];
+  const jobCheck = new JobCheck(broker, { graceMs: jobGraceMs });
+  for (const check of jobChecks(queue, broker, jobCheck, jobGraceMs)) jobs.push(...(await check()));
   // After the messages were looked at, all types are known.
   const { unhandledTypes, byType, paused } = await readStats(broker);
   const pauses = paused.map((pause) => diagnose('paused', scopeText(pause), pauseText(pause)));
@@ -122,6 +122,5 @@ async function checkContents(broker: Broker, { provider, graceMs }: DoctorOption
   const instances = provider
     ? await new InstanceCheck(broker, checkedProvider(provider), instanceGrace).look()
     : [];
-  const checked = [...(await checkPauses(broker)), ...zones, ...schedules];
-  return [...pauses, ...checked, ...unhandled, ...unowned, ...jobs, ...signals, ...instances];
+  return [...pauses, ...zones, ...unhandled, ...jobs, ...instances];
 }

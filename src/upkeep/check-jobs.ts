@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { inParts } from '../jobs/in-parts.js';
 import { isCarried } from '../queue/job-carriers.js';
-import { MessageCheck } from './check-messages.js';
+import { MESSAGE_KINDS, MessageCheck } from './check-messages.js';
 import { TagCheck } from './check-tags.js';
 import { type Diagnosis, diagnose, type FindingCode } from './finding.js';
 import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-job.js';
@@ -46,7 +46,22 @@ export class JobCheck {
     this.#tags = new TagCheck(broker, maxMessages);
   }
 
+  /** Its parts. Each can be done without the others. */
+  get checks(): (() => Promise<Diagnosis[]>)[] {
+    return [
+      () => this.#checkOpen(),
+      ...MESSAGE_KINDS.map((kind) => async () => this.#messages.run(kind, await this.#leftAfterMs())),
+      async () => this.#tags.run(await this.#leftAfterMs()),
+    ];
+  }
+
   async run(): Promise<Diagnosis[]> {
+    const found: Diagnosis[] = [];
+    for (const check of this.checks) found.push(...(await check()));
+    return found;
+  }
+
+  async #checkOpen(): Promise<Diagnosis[]> {
     await this.#jobs.readOn();
     const waits = await this.#broker.topology.effective();
     const now = this.#broker.clock.now();
@@ -56,9 +71,13 @@ export class JobCheck {
     return [
       ...(await inParts(overdue, PARALLEL, (job) => this.#examine(job))).flat(),
       ...(await inParts(redrives, PARALLEL, (redrive) => this.#leftOver(redrive))).flat(),
-      ...(await this.#messages.run(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
-      ...(await this.#tags.run(Math.max(this.#graceMs, LEASES * waits.ackWaitMs))),
     ];
+  }
+
+  /** How long a job must have ended before what it has left is left over. */
+  async #leftAfterMs(): Promise<number> {
+    const { ackWaitMs } = await this.#broker.topology.effective();
+    return Math.max(this.#graceMs, LEASES * ackWaitMs);
   }
 
   async #examine(job: OpenJobNote): Promise<Diagnosis[]> {

@@ -18,6 +18,10 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 const ENDED = STATUSES.filter(isTerminal);
 
+/** The streams of such messages. */
+export const MESSAGE_KINDS = ['timers', ...WORK_KINDS] as const;
+type MessageKind = (typeof MESSAGE_KINDS)[number];
+
 type IsCovered = (subject: string) => boolean;
 
 /**
@@ -36,15 +40,9 @@ export class MessageCheck {
   }
 
   /** @param graceMs how long a job must have ended, and its message have been there */
-  async run(graceMs: number): Promise<Diagnosis[]> {
-    const found: Diagnosis[] = [];
-    for (const kind of ['timers', ...WORK_KINDS] as const)
-      found.push(...(await this.#check(kind, this.#broker.clock.now() - graceMs)));
-    return found;
-  }
-
-  async #check(kind: 'timers' | WorkKind, beforeMs: number): Promise<Diagnosis[]> {
-    const { subjects, read } = this.#broker;
+  async run(kind: MessageKind, graceMs: number): Promise<Diagnosis[]> {
+    const { subjects, read, clock } = this.#broker;
+    const beforeMs = clock.now() - graceMs;
     const found: Diagnosis[] = [];
     const from = this.#next[kind];
     this.#next[kind] = 1;

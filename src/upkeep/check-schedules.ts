@@ -1,13 +1,14 @@
 import type { Broker } from '../broker/broker.js';
 import { findMissedTicks, type MissedTick, makeUpFor } from '../queue/schedules/missed-ticks.js';
 import { faultOf } from '../queue/schedules/shown-schedule.js';
-import { readAllTicks, readSchedules } from '../queue/schedules/stored-schedule.js';
+import { readFired } from '../queue/schedules/stored-schedule.js';
 import { ticksSubject } from '../wire/schedule-subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
 /** Finds ticks that the server has missed, schedules that do not do what they look like, and what is left of those that are gone. */
 export async function checkSchedules(broker: Broker, graceMs: number): Promise<Diagnosis[]> {
-  const [schedules, ticks] = await Promise.all([readSchedules(broker), readAllTicks(broker)]);
+  const fired = await readFired(broker);
+  const { schedules, ticks } = fired;
   const faulty = schedules.flatMap((schedule) => {
     const fault = faultOf(schedule);
     return fault === undefined ? [] : [diagnose('schedule_faulty', schedule.name, fault)];
@@ -21,7 +22,7 @@ export async function checkSchedules(broker: Broker, graceMs: number): Promise<D
       diagnose('ticks_left_over', subject, 'the schedule is gone, and what it has started is not', mend),
     ];
   });
-  const missed = (await findMissedTicks(broker)).map((tick) => ofMissed(broker, tick));
+  const missed = (await findMissedTicks(broker, fired)).map((tick) => ofMissed(broker, tick));
   return [...faulty, ...missed, ...left];
 }
 

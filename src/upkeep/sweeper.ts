@@ -2,17 +2,14 @@ import type { Broker } from '../broker/broker.js';
 import type { SweptNotice } from '../broker/connection/notices.js';
 import { withDeadline } from '../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
+import { tryEach } from '../jobs/try-each.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { guardedLogger } from '../telemetry/user-code.js';
-import { checkConsumers } from './check-consumers.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
-import { checkLimits } from './check-limits.js';
-import { checkPauses } from './check-pauses.js';
-import { checkSchedules } from './check-schedules.js';
-import { checkSignals } from './check-signals.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
+import { jobChecks } from './job-checks.js';
 import { Schedule, spread } from './schedule.js';
 
 export interface SweepOptions {
@@ -58,6 +55,12 @@ export interface SweeperOptions extends SweepOptions {
 export interface SweepResult {
   findings: Finding[];
   mended: Mended[];
+}
+
+interface SweepCheck {
+  look: () => Promise<Diagnosis[]>;
+  /** The findings of it that are mended now. */
+  due: (found: Diagnosis[]) => Diagnosis[];
 }
 
 export const DEFAULT_SWEEP_INTERVAL_MS = 300_000;
@@ -126,42 +129,33 @@ export class Sweeper {
     await this.#schedule.stop();
   }
 
-  /** One sweep, now. Jobs come first, so that nothing else holds them up. @throws BrokerError when the broker cannot be asked */
+  /**
+   * One sweep, now: streams and consumers, which all else needs, then jobs. A check that fails keeps no other from finding and mending.
+   * @throws BrokerError when the broker cannot be asked; what a check has failed with, or an AggregateError for several
+   */
   async sweep(): Promise<SweepResult> {
     const broker = await this.#options.queue.broker();
-    const { graceMs = DEFAULT_JOB_GRACE_MS } = this.#options;
+    const result: SweepResult = { findings: [], mended: [] };
+    await tryEach(this.#checks(broker), async ({ look, due }) => {
+      if (this.#abort.signal.aborted) return;
+      const found = await look();
+      result.findings.push(...found.map(({ finding }) => finding));
+      result.mended.push(...(await this.#mend(found, due(found))));
+    });
+    return result;
+  }
+
+  #checks(broker: Broker): SweepCheck[] {
+    const { queue, graceMs = DEFAULT_JOB_GRACE_MS } = this.#options;
     this.#jobs ??= new JobCheck(broker, { graceMs, ...BOUNDS });
-    // Retention, copies and the like are somebody's choice, and what was changed on purpose is not changed back.
-    const streams = (await checkStreams(broker)).filter(
-      ({ finding: { code } }) => code !== 'setting_drift' && code !== 'copies_low',
-    );
-    const missing = streams.filter(({ finding: { code } }) => /^(stream|consumer)_missing$/.test(code));
-    const mended = await this.#mend(streams, missing);
-    const jobs = [
-      ...(await checkPauses(broker)),
-      ...(await checkConsumers(broker)),
-      ...(await checkSchedules(broker, graceMs)),
-      ...(await this.#jobs.run()),
-      ...(await checkSignals(broker, graceMs)),
-      ...(await checkLimits(broker, this.#options.queue.limiter(broker), graceMs)),
+    return [
+      { look: () => findStreamFaults(broker), due: (found) => found.filter(isMissing) },
+      ...jobChecks(queue, broker, this.#jobs, graceMs).map((look) => ({ look, due: all })),
+      ...this.#resourceChecks(broker).map((check) => ({
+        look: () => this.#runCheck(check),
+        due: (found: Diagnosis[]) => check.due(found),
+      })),
     ];
-    mended.push(...(await this.#mend(jobs, jobs)));
-    const found = [...streams, ...jobs];
-    const failures: unknown[] = [];
-    for (const check of this.#resourceChecks(broker)) {
-      if (this.#abort.signal.aborted) break;
-      try {
-        const left = await this.#runCheck(check);
-        found.push(...left);
-        mended.push(...(await this.#mend(left, check.due(left))));
-      } catch (error) {
-        // It keeps no other check from running.
-        failures.push(error);
-      }
-    }
-    if (failures.length > 1) throw new AggregateError(failures, `${failures.length} checks failed`);
-    if (failures.length > 0) throw failures[0];
-    return { findings: found.map(({ finding }) => finding), mended };
   }
 
   /** A provider that never answers must not end all later sweeps. */
@@ -207,4 +201,18 @@ export class Sweeper {
     (await queue.broker()).notices.announceSwept({ resources: this.#checked });
     await this.sweep();
   }
+}
+
+/** Retention, copies and the like are somebody's choice, and what was changed on purpose is not changed back. */
+async function findStreamFaults(broker: Broker): Promise<Diagnosis[]> {
+  const found = await checkStreams(broker);
+  return found.filter(({ finding: { code } }) => code !== 'setting_drift' && code !== 'copies_low');
+}
+
+function isMissing({ finding: { code } }: Diagnosis): boolean {
+  return code === 'stream_missing' || code === 'consumer_missing';
+}
+
+function all(found: Diagnosis[]): Diagnosis[] {
+  return found;
 }

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
+import { tryEach } from '../jobs/try-each.js';
 import { removeAcknowledged, type WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo, type ConsumerCounts } from '../queue/retention/purgeable.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -97,9 +98,11 @@ export class Trimmer {
   }
 
   async #round(): Promise<void> {
-    await this.#trim(this.#due());
-    for (const source of this.#options.sources())
-      if (this.#progressOf(source).isPinned) await this.#removeSingly(source);
+    const removeSingly = () =>
+      tryEach(this.#options.sources(), async (source) => {
+        if (this.#progressOf(source).isPinned) await this.#removeSingly(source);
+      });
+    await tryEach([() => this.#trim(this.#due()), removeSingly], (step) => step());
   }
 
   async #removeSingly({ kind, acknowledged }: TrimSource): Promise<void> {
@@ -133,14 +136,14 @@ export class Trimmer {
 
   async #trim(sources: readonly TrimSource[]): Promise<void> {
     const { topology } = this.#options.broker;
-    for (const kind of new Set(sources.map((source) => source.kind))) {
+    await tryEach(new Set(sources.map((source) => source.kind)), async (kind) => {
       const infos = new Map((await topology.consumers(kind)).map((info) => [info.name, info]));
-      for (const source of sources) {
+      await tryEach(sources, async (source) => {
         const info = source.kind === kind ? infos.get(source.name) : undefined;
         const othersGoOn = this.#schedule.isStopped && info !== undefined && info.num_pending > 0;
         if (info && !othersGoOn) await this.#trimSource(source, info);
-      }
-    }
+      });
+    });
   }
 
   async #trimSource(source: TrimSource, counts: ConsumerCounts): Promise<void> {

@@ -1,5 +1,7 @@
 import type { Broker } from '../broker/broker.js';
+import { tryEach } from '../jobs/try-each.js';
 import { findMissedTicks, makeUpFor } from '../queue/schedules/missed-ticks.js';
+import { readFired } from '../queue/schedules/stored-schedule.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** What the server fires when it is back comes first. The workers of a fleet do not all look at once. */
@@ -20,14 +22,15 @@ export function watchMissedTicks(broker: Broker, logger: Logger): () => void {
   };
   const look = async (isServerNew: boolean) => {
     try {
-      for (const tick of await findMissedTicks(broker, isServerNew)) {
+      const missed = await findMissedTicks(broker, await readFired(broker), isServerNew);
+      await tryEach(missed, async (tick) => {
         await makeUpFor(broker, tick);
         const { schedule, dueMs } = tick;
         logger.warn(
           { schedule: schedule.name, dueAt: new Date(dueMs) },
           'making sure of a tick of a schedule',
         );
-      }
+      });
     } catch (err) {
       logger.debug({ err }, 'cannot look for missed ticks; the sweeper does');
     }

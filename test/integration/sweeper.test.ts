@@ -259,6 +259,24 @@ it('what comes later is looked at by the next sweep, and a check that fails keep
   await sweeper.stop();
 });
 
+it('a check of the broker that fails keeps no other from finding and mending', async () => {
+  await strand('stuck');
+  await orphan();
+  const { topology } = await fleet.queue.broker();
+  const compare = vi.spyOn(topology.pauses, 'compare').mockRejectedValue(new Error('no list of pauses'));
+  const sweeper = new Sweeper({
+    queue: fleet.queue,
+    resources: [sweptInstances(fleet.provider)],
+    graceMs: 0,
+  });
+  for (let sweep = 0; sweep < 2; sweep++) await expect(sweeper.sweep()).rejects.toThrow('no list of pauses');
+  expect((await fleet.queue.getJobs({ type: 'delete_instance' })).jobs).toHaveLength(1);
+  compare.mockRestore();
+  await sweeper.stop();
+  await fleet.addWorker();
+  await fleet.waitForJob('stuck', 'completed');
+});
+
 it('a worker that is paused does not sweep, and goes on when it is resumed', async () => {
   const { subjects, connection } = await fleet.queue.broker();
   const worker = await fleet.addWorker(undefined, { sweep: { intervalMs: 30, jitter: 0 } });

@@ -12,7 +12,7 @@ import { missedTickId } from '../../jobs/schedule.js';
 import { Header } from '../../wire/headers.js';
 import { NO_TICKS, type TicksRecord } from '../../wire/ticks-message.js';
 import { requestOf } from '../transition-record.js';
-import { readAllTicks, readSchedules, type StoredSchedule } from './stored-schedule.js';
+import type { FiredSchedules, StoredSchedule } from './stored-schedule.js';
 
 /** A tick that is due may be on its way. */
 const GRACE_MS = 2_000;
@@ -33,8 +33,11 @@ export interface MissedTick {
  * What is due and was not fired.
  * @param isServerNew whether the server may have just begun anew: the next tick of each interval is made sure of, too
  */
-export async function findMissedTicks(broker: Broker, isServerNew = false): Promise<MissedTick[]> {
-  const [schedules, ticks] = await Promise.all([readSchedules(broker), readAllTicks(broker)]);
+export async function findMissedTicks(
+  broker: Broker,
+  { schedules, ticks }: FiredSchedules,
+  isServerNew = false,
+): Promise<MissedTick[]> {
   const nowMs = broker.clock.now();
   const found: MissedTick[] = [];
   for (const schedule of schedules) {

@@ -5,18 +5,12 @@ import { defined } from '../../jobs/defined.js';
 import { noSuchSchedule, type Schedule, type ScheduleRun } from '../../jobs/schedule.js';
 import type { TicksRecord } from '../../wire/ticks-message.js';
 import { NO_TICKS } from '../../wire/ticks-message.js';
-import {
-  findSchedule,
-  readAllTicks,
-  readSchedules,
-  readTicks,
-  type StoredSchedule,
-} from './stored-schedule.js';
+import { findSchedule, readFired, readTicks, type StoredSchedule } from './stored-schedule.js';
 
 export async function listSchedules(broker: Broker): Promise<Schedule[]> {
-  const [stored, ticks] = await Promise.all([readSchedules(broker), readAllTicks(broker)]);
+  const { schedules, ticks } = await readFired(broker);
   return Promise.all(
-    stored.map((each) => shownSchedule(broker, each, ticks.get(each.message.subject)?.record ?? NO_TICKS)),
+    schedules.map((each) => shownSchedule(broker, each, ticks.get(each.message.subject)?.record ?? NO_TICKS)),
   );
 }
 

@@ -116,10 +116,19 @@ async function readKind(broker: Broker, kind: WorkKind): Promise<StoredSchedule[
   return found;
 }
 
-/** What became of the ticks of all schedules, by the subject of the schedule. */
-export async function readAllTicks(
-  broker: Broker,
-): Promise<Map<string, StoredTicks & { at: SchedulePlace; timeMs: number }>> {
+/** All schedules, and what became of their ticks. */
+export interface FiredSchedules {
+  schedules: readonly StoredSchedule[];
+  /** By the subject of the schedule, also of one that is gone. */
+  ticks: ReadonlyMap<string, StoredTicks & { at: SchedulePlace; timeMs: number }>;
+}
+
+export async function readFired(broker: Broker): Promise<FiredSchedules> {
+  const [schedules, ticks] = await Promise.all([readSchedules(broker), readAllTicks(broker)]);
+  return { schedules, ticks };
+}
+
+async function readAllTicks(broker: Broker): Promise<FiredSchedules['ticks']> {
   const { subjects, read } = broker;
   const filters = WORK_KINDS.flatMap((kind) => ticksFilters(subjects, kind));
   const found = await read.lastOfEach(subjects.streamName('timers'), filters);

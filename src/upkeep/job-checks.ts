@@ -1,0 +1,28 @@
+import type { Broker } from '../broker/broker.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import { checkConsumers } from './check-consumers.js';
+import type { JobCheck } from './check-jobs.js';
+import { checkLimits } from './check-limits.js';
+import { checkPauses } from './check-pauses.js';
+import { checkSchedules } from './check-schedules.js';
+import { checkSignals } from './check-signals.js';
+import type { Diagnosis } from './finding.js';
+
+/** Looks for faults of a kind. */
+export type Check = () => Promise<Diagnosis[]>;
+
+/**
+ * What is checked of the jobs of a queue, and of what belongs to them, by the sweeper and the doctor alike. Jobs come first, so that
+ * nothing else holds them up.
+ * @param graceMs how long something may be overdue
+ */
+export function jobChecks(queue: JobQueueService, broker: Broker, jobs: JobCheck, graceMs: number): Check[] {
+  return [
+    ...jobs.checks,
+    () => checkConsumers(broker),
+    () => checkPauses(broker),
+    () => checkSchedules(broker, graceMs),
+    () => checkSignals(broker, graceMs),
+    () => checkLimits(broker, queue.limiter(broker), graceMs),
+  ];
+}
