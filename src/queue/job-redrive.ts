@@ -11,7 +11,7 @@ import type { OptionNames } from '../jobs/options.js';
 import { encodePayload } from '../jobs/validation.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
-import { type DeadLetterFilter, fittingDeadLetters } from './dead-letters/dead-letter-filter.js';
+import { type DeadLetterFilter, deadLetterPages } from './dead-letters/dead-letter-filter.js';
 import { type Pace, paceOf } from './dead-letters/pace.js';
 import { assertVersion, findJob, noSuchJob, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
@@ -134,8 +134,6 @@ export const PROGRESS_OPTIONS: OptionNames<Required<ProgressOptions>> = { onProg
 
 /** Failures that are taken together. */
 const PAGE = 250;
-/** By how much a worker's estimate of the broker's clock may be ahead of the one here. */
-const CLOCKS_DIFFER_MS = 5_000;
 
 /**
  * Redrives every dead letter that fits, oldest first; one that somebody else took meanwhile is passed over.
@@ -147,24 +145,15 @@ export async function redriveJobs(
   onProgress: (done: number) => void = () => {},
   rate?: number,
 ): Promise<string[]> {
-  const { subjects, read } = broker;
+  // What fails again while this runs belongs to the next call.
   const redriven = new Set<string>();
-  // What fails again while this runs belongs to the next call, and so does what fails long after its start.
-  const endMs = broker.clock.now() + CLOCKS_DIFFER_MS;
-  const isWanted = fittingDeadLetters(filter);
-  const fits = (job: JobRecord) =>
-    isWanted(job) && Date.parse(job.finishedAt ?? '') <= endMs && !redriven.has(job.id);
   const pace = await paceOf(broker, rate);
   let taken = 0;
-  const failures = subjects.event(filter.type ?? ANY, 'failed', ANY);
-  for await (const page of read.pages(subjects.streamName('events'), failures, 1, PAGE)) {
-    const fitting = page.flatMap((event) => {
-      const failed = broker.recordOf(event);
-      return failed && fits(failed) ? [{ failed, seq: event.seq }] : [];
-    });
+  for await (const page of deadLetterPages(broker, filter, PAGE)) {
+    const fitting = page.filter(({ job }) => !redriven.has(job.id));
     // Together their writes and removals wait for the disk as long as one of them.
     const each = await Promise.all(
-      fitting.map(({ failed, seq }) => queueUnlessMoved(broker, failed, seq, pace(taken++))),
+      fitting.map(({ job, event }) => queueUnlessMoved(broker, job, event.seq, pace(taken++))),
     );
     const queued = each.filter((one) => one !== undefined);
     for (const { record } of queued) redriven.add(record.id);

@@ -3,8 +3,7 @@ import type { Broker } from '../../broker/broker.js';
 import { causeOf } from '../../jobs/cause.js';
 import type { DeadLetterCause, DeadLetterCauses } from '../../jobs/dead-letter-causes.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { ANY } from '../../wire/subjects.js';
-import { type DeadLetterFilter, fittingDeadLetters } from './dead-letter-filter.js';
+import { type DeadLetterFilter, deadLetterPages } from './dead-letter-filter.js';
 
 const PAGE = 1_000;
 const MAX_CAUSES = 1_000;
@@ -12,15 +11,10 @@ const MAX_TYPES = 20;
 
 /** Reads all FAILED records that are kept, page by page; what it remembers is bounded by the number of causes. */
 export async function findCauses(broker: Broker, filter: DeadLetterFilter): Promise<DeadLetterCauses> {
-  const { subjects, read } = broker;
-  const fits = fittingDeadLetters(filter);
   const found = new Map<string, DeadLetterCause>();
   let [total, others] = [0, 0];
-  const failures = subjects.event(filter.type ?? ANY, 'failed', ANY);
-  for await (const page of read.pages(subjects.streamName('events'), failures, 1, PAGE)) {
-    for (const event of page) {
-      const job = broker.recordOf(event);
-      if (!job || !fits(job)) continue;
+  for await (const page of deadLetterPages(broker, filter, PAGE)) {
+    for (const { job } of page) {
       total++;
       if (!count(found, job)) others++;
     }

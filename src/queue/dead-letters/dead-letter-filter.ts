@@ -1,11 +1,9 @@
-import { causeOf, isCauseId } from '../../jobs/cause.js';
-import { invalidOption } from '../../jobs/errors.js';
-import { excerptOf } from '../../jobs/excerpt.js';
+import type { Broker } from '../../broker/broker.js';
+import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { checkedTime } from '../../jobs/numbers.js';
-import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
-import { checkTags } from '../../jobs/tags.js';
-import { isJobType } from '../../jobs/vocabulary.js';
+import { assertOptions, type OptionNames } from '../../jobs/options.js';
+import { ANY } from '../../wire/subjects.js';
+import { assertFilter, fitting, rangeOf } from '../list/job-filter.js';
 
 /** Which of the dead letters to take: of FAILED jobs all but those that somebody cancelled. What is left out fits each. */
 export interface DeadLetterFilter {
@@ -31,45 +29,38 @@ export const DEAD_LETTER_FILTER: OptionNames<Required<DeadLetterFilter>> = {
   tags: true,
 };
 
-/** A job that has ended without success, and by nobody's wish. */
-export function isDeadLetter({ status, state }: Pick<JobRecord, 'status' | 'state'>): boolean {
-  return status === 'failed' && state !== 'cancelled';
-}
-
 /** @throws ValidationError `JETFLEET_OPTION_INVALID`, `JETFLEET_TAG_INVALID` */
 export function checkDeadLetterFilter(filter: DeadLetterFilter): void {
   assertOptions('filter', filter, DEAD_LETTER_FILTER);
-  const { type, since, until, errorCode, cause, tags } = filter;
-  if (type !== undefined && !isJobType(type))
-    throw invalidOption(`type ${excerptOf(type)} is not snake_case`);
-  if (since !== undefined) checkedTime('since', since);
-  if (until !== undefined) checkedTime('until', until);
-  checkText('errorCode', errorCode);
-  checkCause(cause);
-  checkTags('tags', tags);
+  assertFilter(filter);
+  rangeOf(filter);
 }
 
-/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-export function checkCause(cause: unknown): void {
-  if (cause === undefined || isCauseId(cause)) return;
-  throw invalidOption(`cause ${excerptOf(cause)} is no id of a cause, which has ten digits of 0-9 a-f`);
+export interface DeadLetter {
+  job: JobRecord;
+  /** The event of its failure. */
+  event: StoredMessage;
 }
 
-/** Whether a dead letter is one that the filter asks for. */
-export function fittingDeadLetters(filter: DeadLetterFilter): (job: JobRecord) => boolean {
-  const { type, errorCode, cause, tags = [] } = filter;
-  const sinceMs = filter.since === undefined ? 0 : checkedTime('since', filter.since);
-  const untilMs = filter.until === undefined ? Number.POSITIVE_INFINITY : checkedTime('until', filter.until);
-  return (job) => {
-    const failedMs = Date.parse(job.finishedAt ?? job.updatedAt);
-    return (
-      isDeadLetter(job) &&
-      (type === undefined || job.type === type) &&
-      failedMs >= sinceMs &&
-      failedMs <= untilMs &&
-      (errorCode === undefined || job.error?.code === errorCode) &&
-      (cause === undefined || causeOf(job.error).id === cause) &&
-      tags.every((tag) => job.tags?.includes(tag))
-    );
-  };
+/** By how much the broker's clock may differ from what is taken for it here. */
+const CLOCKS_DIFFER_MS = 5_000;
+
+/**
+ * Those that fit, oldest first: of so many failures at a time, which may be none. What fails long after the first was asked for is
+ * not among them, since a job may fail again while this goes on.
+ */
+export async function* deadLetterPages(
+  broker: Broker,
+  filter: DeadLetterFilter,
+  pageSize: number,
+): AsyncGenerator<DeadLetter[]> {
+  const { subjects, read, clock } = broker;
+  const fits = fitting({ ...filter, deadLetters: true }, rangeOf(filter));
+  const endMs = clock.now() + CLOCKS_DIFFER_MS;
+  const failures = subjects.event(filter.type ?? ANY, 'failed', ANY);
+  for await (const page of read.pages(subjects.streamName('events'), failures, 1, pageSize))
+    yield page.flatMap((event) => {
+      const job = event.timeMs <= endMs ? broker.recordOf(event) : undefined;
+      return job && fits(job) ? [{ job, event }] : [];
+    });
 }

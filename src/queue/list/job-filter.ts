@@ -1,4 +1,4 @@
-import { causeOf } from '../../jobs/cause.js';
+import { causeOf, isCauseId } from '../../jobs/cause.js';
 import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
 import { isJobId } from '../../jobs/job-id.js';
@@ -18,7 +18,6 @@ import {
   STATUSES,
   statusOf,
 } from '../../jobs/vocabulary.js';
-import { checkCause, isDeadLetter } from '../dead-letters/dead-letter-filter.js';
 
 /** Which jobs to list, and how. What is left out fits every job. */
 export interface JobFilter {
@@ -79,7 +78,7 @@ const MAX_LIMIT = 1_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function assertFilter(filter: JobFilter): void {
-  const { type, status, priority, state, id, tags, errorCode, order, limit = 100, cursor } = filter;
+  const { type, status, priority, state, id, tags, errorCode, cause, order, limit = 100, cursor } = filter;
   const refuse = (problem: string) => {
     throw invalidOption(problem);
   };
@@ -97,7 +96,8 @@ export function assertFilter(filter: JobFilter): void {
   }
   checkTags('tags', tags);
   checkText('errorCode', errorCode);
-  checkCause(filter.cause);
+  if (cause !== undefined && !isCauseId(cause))
+    refuse(`cause ${excerptOf(cause)} is no id of a cause, which has ten digits of 0-9 a-f`);
   checkBoolean('deadLetters', filter.deadLetters);
   checkInteger('limit', limit, 1, MAX_LIMIT);
   checkText('cursor', cursor);
@@ -132,6 +132,11 @@ export function statusWanted(filter: JobFilter): JobStatus | 'none' | undefined 
 /** Whether a filter names what only FAILED jobs have. */
 export function isOfFailed({ errorCode, cause, deadLetters }: JobFilter): boolean {
   return errorCode !== undefined || cause !== undefined || deadLetters === true;
+}
+
+/** A job that has ended without success, and by nobody's wish. */
+function isDeadLetter({ status, state }: JobRecord): boolean {
+  return status === 'failed' && state !== 'cancelled';
 }
 
 /** Whether a job is one that the filter asks for. */
