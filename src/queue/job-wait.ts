@@ -1,12 +1,13 @@
 /** Waiting for the end of a job. */
 import type { Broker } from '../broker/broker.js';
 import { withDeadline } from '../jobs/deadline.js';
-import { BrokerError, invalidOption, JetfleetError } from '../jobs/errors.js';
+import { invalidOption, JetfleetError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import type { OptionNames } from '../jobs/options.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { answered, Hints } from './hints.js';
 import { findJob, noSuchJob } from './job-lookup.js';
 
 export interface WaitOptions {
@@ -31,16 +32,6 @@ export function checkWait({ timeoutMs, signal }: WaitOptions): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   throw invalidOption(`signal must be an AbortSignal, got ${excerptOf(signal)}`);
 }
-
-/** A replica that lags behind does not know a job yet that has just been added. */
-const MAX_MISSES = 10;
-const AFTER_MISS_MS = 100;
-/** When to poll after a transition was heard: it may have to be stored first. */
-const AFTER_NOTICE_MS = [0, 20, 100, 500];
-/** When to poll in any case: a transition that is written while the connection is lost is not heard. */
-const POLL_EVERY_MS = 5_000;
-/** When to poll again after a broker that is away, or has no leader. */
-const AFTER_FAILURE_MS = 500;
 
 /**
  * The last record of a job, once it has ended. Nothing is made in the broker for it, and an outage of the broker ends no wait. A job
@@ -72,45 +63,23 @@ async function pollUntilEnded(
 ): Promise<JobRecord> {
   const broker = await open();
   over.throwIfAborted();
-  let polls = 0;
-  let wake = () => {};
-  const stop = broker.notices.onTransition(id, () => {
-    polls = 0;
-    wake();
-  });
+  const hints = new Hints([over], (onHint) => [broker.notices.onTransition(id, onHint)]);
   try {
-    for (let misses = 0; ; ) {
+    for (;;) {
       over.throwIfAborted();
-      const found = await poll(broker, id);
-      let pauseMs = AFTER_FAILURE_MS;
-      if (found !== 'no answer') {
-        misses = found ? 0 : misses + 1;
-        if (misses >= MAX_MISSES || (found && type !== undefined && found.type !== type)) throw noSuchJob(id);
-        if (found) seen.job = found;
-        if (found && isTerminal(found.status)) return found;
-        pauseMs = found ? (AFTER_NOTICE_MS[polls++] ?? POLL_EVERY_MS) : AFTER_MISS_MS;
+      const answer = await answered(async () => ({ job: await findJob(broker, id) }));
+      const job = answer?.job;
+      if (!answer) await hints.afterFailure();
+      else if (!job) await hints.afterMiss(id);
+      else {
+        hints.found();
+        if (type !== undefined && job.type !== type) throw noSuchJob(id);
+        seen.job = job;
+        if (isTerminal(job.status)) return job;
+        await hints.wait();
       }
-      await new Promise<void>((resolve) => {
-        wake = () => {
-          clearTimeout(timer);
-          over.removeEventListener('abort', wake);
-          resolve();
-        };
-        const timer = setTimeout(wake, pauseMs);
-        over.addEventListener('abort', wake);
-      });
     }
   } finally {
-    stop();
-  }
-}
-
-/** One poll; a broker that is away for a while knows nothing. */
-async function poll(broker: Broker, id: string): Promise<JobRecord | undefined | 'no answer'> {
-  try {
-    return await findJob(broker, id);
-  } catch (error) {
-    if (error instanceof BrokerError && error.retryable) return 'no answer';
-    throw error;
+    hints.stop();
   }
 }
