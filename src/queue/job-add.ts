@@ -54,10 +54,10 @@ export async function addNamed(broker: Broker, { request, body, runAtMs }: Check
     if (isContested) continue;
     try {
       const { seq } = await broker.jobs.enqueue(request, runAtMs, body);
+      const isLate = runAtMs === undefined && performance.now() - askedMs > RUN_MS;
       const kind = broker.subjects.workKindOf(request.type);
       const at = { stream: runAtMs === undefined ? kind : ('timers' as const), seq };
       const other = await withdrawnFor(broker, request, at, (record) => isSame(record, request));
-      const isLate = runAtMs === undefined && performance.now() - askedMs > RUN_MS;
       const earlier = other ?? (isLate ? await ranBefore(broker, id, seq) : undefined);
       if (!earlier) return { id, created: true };
       assertSame(earlier, request);
