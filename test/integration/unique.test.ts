@@ -147,6 +147,14 @@ describe('a key for as long as its job is active', () => {
     expect(await queue.getJob(id)).toMatchObject({ state: 'cancelled' });
   });
 
+  test('is taken over also where a stranger has written among the events of its job', async () => {
+    const unique: UniqueOptions = { key, onConflict: 'replace' };
+    const first = await queue.add(waits, { n: 1 }, { unique });
+    const { connection, subjects } = await queue.broker();
+    await connection.request(subjects.event(waits.type, 'processing', first.id), 'no record');
+    expect(await queue.add(waits, { n: 2 }, { unique })).toMatchObject({ created: true, replaced: first.id });
+  });
+
   test('is one of many that replace each other at once', async () => {
     const unique: UniqueOptions = { key, onConflict: 'replace' };
     const added = await Promise.all(

@@ -43,13 +43,15 @@ async function untilSettled(job: UniqueJob, begin: () => UniqueAdd): Promise<Add
   const end = performance.now() + TRY_FOR_MS;
   const add = begin();
   for (let tries = 1; ; tries++) {
+    let lost: unknown;
     try {
       const added = await add.try();
       if (added) return added;
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
-      if (performance.now() > end) throw changesTooOften(job.unique.key, error);
+      lost = error;
     }
+    if (performance.now() > end) throw changesTooOften(job.unique.key, lost);
     if (tries > 1) await delay(Math.random() * Math.min(MAX_PAUSE_MS, tries));
   }
 }
