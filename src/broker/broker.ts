@@ -26,7 +26,8 @@ import {
 import { type EventFeed, feedEvents } from './consume/event-feed.js';
 import type { EventFilter, EventOptions } from './consume/event-options.js';
 import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
-import { type ExtraStream, ExtraStreams, openLog } from './extra-streams.js';
+import type { ExtraStream } from './extra-stream.js';
+import { ExtraStreams, openLog } from './extra-streams.js';
 import type { LastEvent } from './last-event.js';
 import type { CommitLog } from './publish/commit-log.js';
 import type { ServerSync } from './publish/commit-options.js';
@@ -39,7 +40,6 @@ import { TagIndex } from './tag-index.js';
 import { HandlerSettings } from './topology/handler-settings.js';
 import { type JetStream, openJetStream } from './topology/manager.js';
 import { MissingStreams } from './topology/missing-streams.js';
-import { Pauses } from './topology/pauses.js';
 import type { TopologyReport } from './topology/report.js';
 import { assertServer } from './topology/server-check.js';
 import { Topology } from './topology/topology.js';
@@ -127,7 +127,7 @@ export class Broker {
       events: log('events'),
     };
     this.#extra = new ExtraStreams({ ...logOptions, topology, creates: () => this.#keepsStreams });
-    this.tags = new TagIndex(this.#extra, subjects, topology);
+    this.tags = new TagIndex(this.#extra.of('tags'), subjects, topology);
     this.jobs = new JobMessages(subjects, this.#logs, this.read, this.tags);
     this.schedules = new ScheduleMessages(subjects, this.#logs.timers);
     void connection.closed().then(() => this.#onEnd());
@@ -145,7 +145,7 @@ export class Broker {
     try {
       const jetstream = await openJetStream(connection);
       await assertServer(connection, jetstream.manager);
-      const topology = new Topology(jetstream.manager, subjects, options, new Pauses(jetstream, subjects));
+      const topology = new Topology(jetstream, subjects, options);
       const report = await (options.lookOnly ? topology.inspect() : topology.ensure());
       const broker = new Broker(connection, jetstream, topology, subjects, options);
       await broker.clock.measure();

@@ -45,7 +45,7 @@ export class ChildStore {
   count(parentId: string, group: string): Promise<{ count: number; asOf: number }> {
     const filter = endSubject(this.#subjects, { parentId, group, status: ANY, childId: ANY });
     const none = { count: 0, asOf: 0 };
-    return this.#signals.find(none, (read, stream) => read.countSubjects(stream, filter));
+    return this.#signals.stream.find(none, (read, stream) => read.countSubjects(stream, filter));
   }
 
   /** Where the ends of all children of a parent are stored, as the leader has it. */
@@ -76,7 +76,7 @@ export class ChildStore {
     const filters = childIds.map((childId) =>
       endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId }),
     );
-    return endsIn(await this.#signals.find([], (read, stream) => read.lastOfEach(stream, filters)));
+    return endsIn(await this.#signals.stream.find([], (read, stream) => read.lastOfEach(stream, filters)));
   }
 
   /**
@@ -104,7 +104,7 @@ export class ChildStore {
   }
 
   #all(filter: string): Promise<StoredMessage[]> {
-    return this.#signals.find<StoredMessage[]>([], async (read, stream) => {
+    return this.#signals.stream.find<StoredMessage[]>([], async (read, stream) => {
       const found: StoredMessage[] = [];
       for await (const page of read.pages(stream, filter, 1, PAGE)) found.push(...page);
       return found;

@@ -5,34 +5,15 @@ import type { ExtraKind, StreamKind, Subjects } from '../wire/subjects.js';
 import { ActivityStore } from './activity-store.js';
 import { ChildStore } from './child-store.js';
 import type { ReplyInbox } from './connection/reply-inbox.js';
-import { appendTogether } from './publish/atomic-writes.js';
+import { ExtraStream } from './extra-stream.js';
 import { CommitLog } from './publish/commit-log.js';
-import {
-  type Append,
-  COMMIT_DEFAULTS,
-  type CommitLogOptions,
-  type ServerSync,
-} from './publish/commit-options.js';
+import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
-import { WriteSender } from './publish/write-sender.js';
 import { DirectRead } from './read/direct-read.js';
 import { SignalStore } from './signal-store.js';
-import { MissingStreams, type StreamMaker } from './topology/missing-streams.js';
+import { MissingStreams, SoughtStream, type StreamMaker } from './topology/missing-streams.js';
 import type { Topology } from './topology/topology.js';
 import { UniqueKeys } from './unique-keys.js';
-
-/** How one of them is read and written. */
-export interface ExtraStream {
-  name: string;
-  read: DirectRead;
-  /** As `read`, but it creates nothing: it throws BrokerError `JETFLEET_NO_STREAM` until the stream was made. */
-  look: DirectRead;
-  log: CommitLog;
-  /** One write, or several that are stored together or not at all. @returns their sequences; see `appendTogether` */
-  commit(appends: readonly Append[]): Promise<number[]>;
-}
-
-const NEVER: StreamMaker = { make: async () => 'missing', reasonToGiveUp: (missing) => missing() };
 
 export interface LogOptions {
   connection: NatsConnection;
@@ -82,7 +63,7 @@ export class ExtraStreams {
 
   /** What handlers report. */
   get activity(): ActivityStore {
-    this.#activity ??= new ActivityStore(this.#options, () => this.of('activity').log);
+    this.#activity ??= new ActivityStore(this.of('activity'), this.#options);
     return this.#activity;
   }
 
@@ -93,7 +74,8 @@ export class ExtraStreams {
   }
 
   get signals(): SignalStore {
-    this.#signals ??= new SignalStore({ ...this.#options, ...this.of('signals') });
+    const { subjects, topology } = this.#options;
+    this.#signals ??= new SignalStore(this.of('signals'), subjects, topology);
     return this.#signals;
   }
 
@@ -109,19 +91,16 @@ export class ExtraStreams {
   }
 
   #open(kind: ExtraKind): ExtraStream {
-    const { connection, inbox, topology, logger, creates } = this.#options;
-    const streams = new MissingStreams(() => topology.extra([kind], creates()), logger);
+    const { connection, inbox, topology, subjects, logger, creates } = this.#options;
+    const ensure = () => topology.extra([kind], creates());
+    const streams = new MissingStreams(ensure, logger);
     const read = new DirectRead(connection, inbox, streams);
-    const look = new DirectRead(connection, inbox, NEVER);
-    const log = openLog(this.#options, kind, read, streams);
-    const unanswered = log.unanswered;
-    const { confirmTimeoutMs = COMMIT_DEFAULTS.confirmTimeoutMs } = this.#options.commit;
-    const sender = new WriteSender(connection, inbox, unanswered, confirmTimeoutMs);
-    const commit = async (appends: readonly Append[]) => {
-      const [only, ...others] = appends;
-      if (!only) return [];
-      return others.length === 0 ? [(await log.append(only)).seq] : appendTogether(sender, streams, appends);
-    };
-    return { name: this.#options.subjects.streamName(kind), read, look, log, commit };
+    return new ExtraStream({
+      name: subjects.streamName(kind),
+      read,
+      look: new DirectRead(connection, inbox, new SoughtStream(() => topology.hasExtra(kind))),
+      log: openLog(this.#options, kind, read, streams),
+      ensure,
+    });
   }
 }

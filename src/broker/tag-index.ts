@@ -4,14 +4,14 @@
  * entry of a job that has ended carries a `Nats-TTL` as long as its record is kept: the broker removes both.
  */
 import { millis } from '@nats-io/transport-node';
-import { JetfleetError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isJobType, isTerminal } from '../jobs/vocabulary.js';
+import { Header } from '../wire/headers.js';
 import type { Subjects } from '../wire/subjects.js';
 import { encodeTagEntry, tagSubject } from '../wire/tag-subjects.js';
-import type { ExtraStreams } from './extra-streams.js';
-import type { DirectRead, StoredMessage } from './read/direct-read.js';
+import type { ExtraStream } from './extra-stream.js';
+import type { StoredMessage } from './read/direct-read.js';
 import { NewestPages } from './read/newest-page.js';
 import type { Topology } from './topology/topology.js';
 
@@ -19,7 +19,6 @@ import type { Topology } from './topology/topology.js';
 const PART = 5_000;
 /** What is to go, goes within this time: the least that the server takes. */
 const AT_ONCE = '1s';
-export const TTL_HEADER = 'Nats-TTL';
 
 export type Tagged = Pick<JobRecord, 'id' | 'type' | 'tags'>;
 
@@ -30,14 +29,14 @@ interface Entry {
 }
 
 export class TagIndex {
-  readonly #streams: ExtraStreams;
+  readonly #stream: ExtraStream;
   readonly #subjects: Subjects;
   readonly #topology: Topology;
   readonly #newest = new NewestPages();
   #keptFor: Promise<string | undefined> | undefined;
 
-  constructor(streams: ExtraStreams, subjects: Subjects, topology: Topology) {
-    this.#streams = streams;
+  constructor(stream: ExtraStream, subjects: Subjects, topology: Topology) {
+    this.#stream = stream;
     this.#subjects = subjects;
     this.#topology = topology;
   }
@@ -52,7 +51,7 @@ export class TagIndex {
     from: number,
     limit: number,
   ): Promise<StoredMessage[]> {
-    return this.#find([], (read, stream) =>
+    return this.#stream.find([], (read, stream) =>
       direction === 'oldest'
         ? read.page(stream, filter, from, limit)
         : this.#newest.read(read, stream, filter, from, limit),
@@ -62,17 +61,9 @@ export class TagIndex {
   /** How many entries each filter has. */
   counts(filters: readonly string[]): Promise<number[]> {
     const none = filters.map(() => 0);
-    return this.#find(none, (read, stream) => Promise.all(filters.map((each) => read.count(stream, each))));
-  }
-
-  /** What `look` finds, or `none` while no job has had a tag. */
-  async #find<T>(none: T, look: (read: DirectRead, stream: string) => Promise<T>): Promise<T> {
-    try {
-      return await look(this.#streams.of('tags').look, this.#subjects.streamName('tags'));
-    } catch (error) {
-      if (JetfleetError.is(error, 'JETFLEET_NO_STREAM')) return none;
-      throw error;
-    }
+    return this.#stream.find(none, (read, stream) =>
+      Promise.all(filters.map((each) => read.count(stream, each))),
+    );
   }
 
   /** Notes the tags of jobs that are about to be stored, or go on. Of a job without tags nothing is written. */
@@ -85,13 +76,13 @@ export class TagIndex {
     if (!job.tags || !isTerminal(job.status)) return;
     const ttl = await this.#ttl();
     await this.#write(
-      this.#entriesOf([job], ttl === undefined ? '' : `${TTL_HEADER}: ${ttl}\r\n`, job.status),
+      this.#entriesOf([job], ttl === undefined ? '' : `${Header.TTL}: ${ttl}\r\n`, job.status),
     );
   }
 
   /** Takes out jobs whose records are gone: together, by entries that the broker removes by itself. */
   async forget(jobs: readonly Tagged[]): Promise<void> {
-    await this.#write(this.#entriesOf(jobs, `${TTL_HEADER}: ${AT_ONCE}\r\n`, ''));
+    await this.#write(this.#entriesOf(jobs, `${Header.TTL}: ${AT_ONCE}\r\n`, ''));
   }
 
   #entriesOf(jobs: readonly Tagged[], lines: string, status: string): Entry[] {
@@ -105,7 +96,7 @@ export class TagIndex {
   async #write(entries: readonly Entry[]): Promise<void> {
     for (let start = 0; start < entries.length; start += PART) {
       const part = entries.slice(start, start + PART);
-      const exceptions = await this.#streams.of('tags').log.appendBulk({
+      const exceptions = await this.#stream.log.appendBulk({
         size: part.length,
         messageAt: (index) => part[index] as Entry,
         bytesAt: (index) => (part[index] as Entry).data.length,

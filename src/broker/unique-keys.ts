@@ -1,6 +1,6 @@
 import { defined } from '../jobs/defined.js';
 import type { UniqueKey } from '../jobs/unique-options.js';
-import type { HeaderList } from '../wire/headers.js';
+import { Header, type HeaderList } from '../wire/headers.js';
 import type { Subjects } from '../wire/subjects.js';
 import { type Claim, decodeClaim, encodeClaim, keyToken } from '../wire/unique-claim.js';
 import type { CommitLog } from './publish/commit-log.js';
@@ -57,7 +57,7 @@ export class UniqueKeys {
   ): Promise<number> {
     const subject = this.#subjectOf(type, unique);
     const seconds = keepMs === undefined ? undefined : Math.ceil(Math.max(keepMs, 0) / 1_000) + SPARE_SECONDS;
-    const headers: HeaderList = seconds === undefined ? [] : [['Nats-TTL', `${seconds}s`]];
+    const headers: HeaderList = seconds === undefined ? [] : [[Header.TTL, `${seconds}s`]];
     const expect = { filter: subject, lastSeq };
     return (await this.#log.append({ subject, data: encodeClaim(claim), headers, expect })).seq;
   }

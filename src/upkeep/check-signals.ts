@@ -59,7 +59,9 @@ async function examine(
 }
 
 async function lastAt({ signals, subjects }: Broker, id: string): Promise<number> {
-  const last = await signals.find(undefined, (read, stream) => read.last(stream, allOfJob(subjects, id)));
+  const last = await signals.stream.find(undefined, (read, stream) =>
+    read.last(stream, allOfJob(subjects, id)),
+  );
   return last?.timeMs ?? Number.POSITIVE_INFINITY;
 }
 

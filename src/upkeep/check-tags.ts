@@ -1,10 +1,10 @@
 import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
-import { TTL_HEADER } from '../broker/tag-index.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { findJob } from '../queue/job-lookup.js';
 import { recordsById } from '../queue/list/work-jobs.js';
+import { Header } from '../wire/headers.js';
 import { parseTagSubject, tagFilters } from '../wire/tag-subjects.js';
 import { type Diagnosis, diagnose } from './finding.js';
 
@@ -37,7 +37,7 @@ export class TagCheck {
       const page = await tags.page(filter, 'oldest', this.#next, PAGE);
       const last = page.at(-1);
       this.#next = last && page.length === PAGE ? last.seq + 1 : 1;
-      const old = page.filter((entry) => entry.timeMs <= beforeMs && entry.headers.get(TTL_HEADER) === '');
+      const old = page.filter((entry) => entry.timeMs <= beforeMs && entry.headers.get(Header.TTL) === '');
       found.push(...(await this.#leftOver(old)));
       if (this.#next === 1) break;
     }

@@ -21,7 +21,7 @@ export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** Streams that are made when they are first used. */
-export const EXTRA_KINDS = ['unique', 'tags', 'limits', 'activity', 'signals'] as const;
+export const EXTRA_KINDS = ['unique', 'tags', 'limits', 'activity', 'signals', 'control'] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
 /**
@@ -123,15 +123,6 @@ export class Subjects {
   }
 
   streamName(kind: StreamKind | ExtraKind): string {
-    return this.#inNamespace(kind);
-  }
-
-  /** The stream of what is paused. It is created by the first pause. */
-  get control(): string {
-    return this.#inNamespace('control');
-  }
-
-  #inNamespace(kind: string): string {
     return `${this.prefix.replace('.', '_')}${kind}`.toUpperCase();
   }
 

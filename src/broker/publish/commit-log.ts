@@ -4,6 +4,7 @@ import type { LinedMessage } from '../connection/client-internals.js';
 import { closedConnection } from '../connection/guarded.js';
 import type { ReplyInbox } from '../connection/reply-inbox.js';
 import type { StreamMaker } from '../topology/missing-streams.js';
+import { appendTogether } from './atomic-writes.js';
 import { type Bulk, type BulkException, WaitingBulk } from './bulk.js';
 import {
   type Append,
@@ -109,6 +110,15 @@ export class CommitLog {
         this.#flushSoon();
       } else this.#acceptEach(waiting);
     });
+  }
+
+  /** Writes that are stored together or not at all, whatever their number; see `appendTogether`. @returns their sequences */
+  appendTogether(appends: readonly Append[]): Promise<number[]> {
+    const [pending, sender, streams] = [this.#pending, this.#sender, this.#streams] as const;
+    const { confirmTimeoutMs } = this.#limits;
+    const reasonToEnd = (write: PendingWrite) => this.#reasonToEnd(write);
+    const { unanswered } = this;
+    return appendTogether({ pending, sender, streams, unanswered, confirmTimeoutMs, reasonToEnd }, appends);
   }
 
   /** Refuses new writes, and waits until each of the others has its answer, or for `limitMs`. */
@@ -325,13 +335,15 @@ export class CommitLog {
 
   /** Whether a write may be sent once more; it fails otherwise. */
   #mayGoAgain(write: PendingWrite): boolean {
-    const isLate = performance.now() >= write.deadlineMs;
-    const error =
-      this.#isEnded || this.#connection.isClosed()
-        ? closedConnection(write.maybeStored)
-        : (this.#pending.tooLarge(write) ??
-          (isLate && givenUp(write, this.#limits.giveUpMs, this.unanswered.reason)));
+    const error = this.#reasonToEnd(write);
     if (error) this.#pending.end(write, error);
     return !error;
+  }
+
+  #reasonToEnd(write: PendingWrite): Error | undefined {
+    if (this.#isEnded || this.#connection.isClosed()) return closedConnection(write.maybeStored);
+    const tooLarge = this.#pending.tooLarge(write);
+    if (tooLarge || performance.now() < write.deadlineMs) return tooLarge;
+    return givenUp(write, this.#limits.giveUpMs, this.unanswered.reason);
   }
 }

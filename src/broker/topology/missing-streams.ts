@@ -79,3 +79,44 @@ export class MissingStreams {
 }
 
 export type StreamMaker = Pick<MissingStreams, 'make' | 'reasonToGiveUp'>;
+
+/** For reads that create nothing: whether a stream that nobody answers for is missing, which one without a leader is not. */
+export class SoughtStream implements StreamMaker {
+  readonly #exists: () => Promise<boolean>;
+  #asking: Promise<StreamState> | undefined;
+  #missingUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(exists: () => Promise<boolean>) {
+    this.#exists = exists;
+  }
+
+  /** Until it is known, the stream counts as without a leader. Never throws. */
+  async make(): Promise<StreamState> {
+    // Where nobody uses the stream, every read would ask.
+    if (performance.now() < this.#missingUntilMs) return 'missing';
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    let state: StreamState = 'no leader';
+    const known = this.#asking.then((found) => {
+      state = found;
+    });
+    await atMost(ANSWER_MS, known);
+    return state;
+  }
+
+  reasonToGiveUp(missing: () => JetfleetError, state: StreamState): JetfleetError | undefined {
+    return state === 'missing' ? missing() : undefined;
+  }
+
+  async #ask(): Promise<StreamState> {
+    try {
+      if (await this.#exists()) return 'there';
+    } catch (error) {
+      // Who may not ask cannot know.
+      if (!JetfleetError.is(error, 'JETFLEET_BROKER_FORBIDDEN')) return 'no leader';
+    }
+    this.#missingUntilMs = performance.now() + PAUSE_MS;
+    return 'missing';
+  }
+}

@@ -1,11 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type ConsumerInfo,
-  DiscardPolicy,
-  type JetStreamManager,
-  RetentionPolicy,
-  StorageType,
-} from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { ConflictError } from '../../jobs/errors.js';
 import { decodePauses, encodePauses, type Pause, type PauseList, pausedUntil } from '../../wire/pauses.js';
 import { type Subjects, WORK_KINDS } from '../../wire/subjects.js';
@@ -22,8 +16,6 @@ import {
 
 const MESSAGE_GONE = 10037;
 const WRONG_LAST_SEQUENCE = 10071;
-/** So many changes are kept, as a record of who has paused what. */
-const KEPT_CHANGES = 100;
 const PAUSED_AT_ONCE = 50;
 /**
  * nats-server 2.15 resumes a consumer at once when it is told to, and serves the requests that wait there only with the next one or the
@@ -58,8 +50,11 @@ export class Pauses {
   readonly #jsm: JetStreamManager;
   readonly #client: JetStream['client'];
   readonly #subjects: Subjects;
+  readonly #makeStream: () => Promise<unknown>;
 
-  constructor({ manager, client }: JetStream, subjects: Subjects) {
+  /** @param makeStream makes CONTROL where it is missing */
+  constructor({ manager, client }: JetStream, subjects: Subjects, makeStream: () => Promise<unknown>) {
+    this.#makeStream = makeStream;
     this.#jsm = manager;
     this.#client = client;
     this.#subjects = subjects;
@@ -69,7 +64,9 @@ export class Pauses {
   async read(): Promise<StoredPauses> {
     const message = await withLeader(() =>
       unlessMissing([STREAM_NOT_FOUND, MESSAGE_GONE], () =>
-        this.#jsm.streams.getMessage(this.#subjects.control, { last_by_subj: this.#subjects.pauses() }),
+        this.#jsm.streams.getMessage(this.#subjects.streamName('control'), {
+          last_by_subj: this.#subjects.pauses(),
+        }),
       ),
     );
     return message ? { seq: message.seq, pauses: decodePauses(message.data) } : { seq: 0, pauses: [] };
@@ -87,7 +84,7 @@ export class Pauses {
 
   /** @throws ConflictError when somebody else has changed them since they were read */
   async write(list: PauseList, lastSeq: number): Promise<void> {
-    if (lastSeq === 0) await this.#addStream();
+    if (lastSeq === 0) await this.#makeStream();
     try {
       await this.#client.publish(this.#subjects.pauses(), encodePauses(list), {
         expect: { lastSubjectSequence: lastSeq },
@@ -126,21 +123,6 @@ export class Pauses {
       return isPaused === (this.#wantedEnd(info, pauses) !== undefined) ? [] : [{ target, isPaused }];
     });
     return { isListed: seq > 0, drifted };
-  }
-
-  /** With as many copies as the records have. Safe to run from many processes at once. */
-  async #addStream(): Promise<void> {
-    const events = await this.#jsm.streams.info(this.#subjects.streamName('events'));
-    await this.#jsm.streams.add({
-      name: this.#subjects.control,
-      description: 'Jetfleet: what is paused',
-      subjects: [this.#subjects.pauses()],
-      storage: StorageType.File,
-      num_replicas: events.config.num_replicas,
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.Old,
-      max_msgs_per_subject: KEPT_CHANGES,
-    });
   }
 
   async #apply(pauses: readonly Pause[]): Promise<void> {

@@ -220,6 +220,21 @@ function signalsStream(subjects: Subjects, options: TopologyOptions): WantedStre
   };
 }
 
+/** So many changes of what is paused are kept, as a record of who has paused what. */
+const KEPT_PAUSES = 100;
+
+/** CONTROL: what is paused. It is read from its leader alone. */
+function controlStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...stored(options),
+    name: subjects.streamName('control'),
+    description: 'Jetfleet: what is paused',
+    subjects: [subjects.pauses()],
+    max_msgs_per_subject: KEPT_PAUSES,
+    allow_direct: false,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -237,6 +252,8 @@ export function extraStream(
       return activityStream(subjects, options);
     case 'signals':
       return signalsStream(subjects, options);
+    case 'control':
+      return controlStream(subjects, options);
   }
 }
 

@@ -4,8 +4,8 @@ import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
-import { apiCodeOf, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
-import type { Pauses } from './pauses.js';
+import { apiCodeOf, CONSUMER_NOT_FOUND, type JetStream, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
+import { Pauses } from './pauses.js';
 import type { TopologyReport } from './report.js';
 import { type TopologyOptions, tellingConsumer } from './stream-config.js';
 import { TopologySetup } from './topology-setup.js';
@@ -20,9 +20,9 @@ export class Topology {
   readonly #jsm: JetStreamManager;
   readonly #options: TopologyOptions;
 
-  constructor(jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions, pauses: Pauses) {
-    this.pauses = pauses;
-    this.#jsm = jsm;
+  constructor(jetstream: JetStream, subjects: Subjects, options: TopologyOptions) {
+    this.pauses = new Pauses(jetstream, subjects, () => this.extra(['control'], true));
+    this.#jsm = jetstream.manager;
     this.#subjects = subjects;
     this.#options = options;
   }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ulid } from 'ulid';
 import type { Broker } from '../../broker/broker.js';
-import type { ExtraStream } from '../../broker/extra-streams.js';
+import type { ExtraStream } from '../../broker/extra-stream.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
 import { Header } from '../../wire/headers.js';

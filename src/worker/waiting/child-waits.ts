@@ -171,7 +171,7 @@ export async function runChildren(
   if (children.length === 0) return [];
   const ids = children.map(({ job: { request } }) => request.id);
   const { broker } = host.services;
-  await broker.signals.open();
+  await broker.signals.stream.open();
   await noteChildren(host, `c${call}`, ids);
   await forgetEarlierFailures(broker, host.record);
   let ends = await broker.children.endsOf(host.record.id, ids);

@@ -135,7 +135,7 @@ export class JobWaits {
     const end = waits?.[deadline];
     const endMs = end === undefined ? Number.POSITIVE_INFINITY : Date.parse(end);
     const address = { jobId: id, name };
-    await broker.signals.open();
+    await broker.signals.stream.open();
     const isOver = broker.clock.now() >= endMs + AFTER_END_MS;
     const stored = await (isOver ? this.#allOf(address) : broker.signals.signalsOf(address));
     const signal = this.#nth(stored, ofName.taken);

@@ -25,7 +25,7 @@ export async function runFlow(host: WaitHost, jobs: FlowJobs): Promise<unknown> 
   const flowId = host.record.id;
   const groups = groupsOf(jobs);
   const idOf = (key: string) => derivedId(flowId, key);
-  await broker.signals.open();
+  await broker.signals.stream.open();
   await noteChildren(host, 'f', Object.keys(jobs).map(idOf));
   await forgetEarlierFailures(broker, host.record);
   for (let round = 0, added = ''; round < MAX_ROUNDS; round++) {

@@ -49,7 +49,7 @@ export class SignalFeed {
     this.#isActive = true;
     if (this.#detach.length === 0) {
       this.#detach.push(
-        signals.onOpened(() => this.#begin()),
+        signals.stream.onOpened(() => this.#begin()),
         // Only that there is one: what it says comes from the stream.
         notices.hear(signalFilter(subjects), () => this.#begin()),
       );
@@ -126,7 +126,7 @@ export class SignalFeed {
       onWaitEnd: () => this.#onWaitEnd(),
       onRewound: () => {},
       onMissing: () => {
-        signals.doubt();
+        signals.stream.doubt();
         this.#isMissing = true;
       },
     });
