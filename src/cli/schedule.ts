@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import { assertUnmasked } from '../jobs/mask.js';
-import { isScheduleName, OVERLAPS, type Overlap, type Schedule } from '../jobs/schedule.js';
+import { OVERLAPS, type Overlap, type Schedule } from '../jobs/schedule.js';
+import { isShortName, SHORT_NAME } from '../jobs/short-name.js';
 import { withoutSecrets } from '../jobs/shown-schedule.js';
 import { timingText } from '../jobs/timing-text.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
@@ -51,7 +52,7 @@ function setCommand(schedule: Command): void {
   const command = schedule
     .command('set')
     .description('set a schedule, or change the one of that name; one that is paused stays so')
-    .argument('<name>', '1 to 64 of A-Z a-z 0-9 _ -', parseName)
+    .argument('<name>', SHORT_NAME, parseName)
     .argument('<type>', 'the type of its jobs', parseType)
     .option('--cron <expression>', 'five fields, six with seconds first, or @daily and the like')
     .option('--time-zone <name>', 'IANA name, with --cron (default: UTC)')
@@ -166,8 +167,8 @@ function deleteCommand(schedule: Command): void {
 }
 
 function parseName(text: string): string {
-  if (isScheduleName(text)) return text;
-  throw new InvalidArgumentError('It must be 1 to 64 of A-Z a-z 0-9 _ -.');
+  if (isShortName(text)) return text;
+  throw new InvalidArgumentError(`It must be ${SHORT_NAME}.`);
 }
 
 function printSchedule(whole: Schedule, { json }: { json?: boolean }): void {

@@ -2,6 +2,7 @@
 import { type JobErrorInfo, ValidationError } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 import type { NewJob } from './job-options.js';
+import { isShortName, SHORT_NAME } from './short-name.js';
 import type { AwaitedGroup } from './signals.js';
 
 /**
@@ -40,12 +41,6 @@ export const MAX_FLOW_JOBS = 5_000;
 /** Children that are counted together: the server is asked how many of them have ended, each time one has. */
 export const MAX_GROUP = 500;
 
-const KEY = /^[A-Za-z0-9_-]{1,64}$/;
-
-export function isFlowKey(key: unknown): key is string {
-  return typeof key === 'string' && KEY.test(key);
-}
-
 /** @throws ValidationError `JETFLEET_FLOW_INVALID` */
 export function invalidFlow(why: string): ValidationError {
   return new ValidationError('JETFLEET_FLOW_INVALID', why);
@@ -68,7 +63,7 @@ export function assertGraph(jobs: unknown): asserts jobs is FlowJobs {
     throw invalidFlow(`a flow has at most ${MAX_FLOW_JOBS} jobs, got ${keys.length}; add several flows`);
   const all = jobs as Record<string, FlowJob>;
   for (const key of keys) {
-    if (!isFlowKey(key)) throw invalidFlow(`key ${quoted(key)} of a flow must be 1 to 64 of A-Z a-z 0-9 _ -`);
+    if (!isShortName(key)) throw invalidFlow(`key ${quoted(key)} of a flow must be ${SHORT_NAME}`);
     assertNode(key, all[key], all);
   }
   const circle = circleIn(all);

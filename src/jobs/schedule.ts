@@ -5,11 +5,22 @@ import type { JobOptions } from './job-options.js';
 import { MAX_DELAY_MS } from './limits.js';
 import { checkedTime, checkInteger } from './numbers.js';
 import { assertOptions, type OptionNames } from './options.js';
+import { isShortName, SHORT_NAME } from './short-name.js';
 import type { JobPriority, JobState } from './vocabulary.js';
 
 /** What becomes of a tick while the last run of its schedule has not ended. */
 export const OVERLAPS = ['skip', 'allow', 'cancel'] as const;
 export type Overlap = (typeof OVERLAPS)[number];
+
+export function isOverlap(value: unknown): value is Overlap {
+  return (OVERLAPS as readonly unknown[]).includes(value);
+}
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` for what is neither a policy nor undefined */
+export function checkOverlap(value: unknown): asserts value is Overlap | undefined {
+  if (value === undefined || isOverlap(value)) return;
+  throw invalidOption(`overlap ${quoted(value)} must be one of ${OVERLAPS.join(', ')}`);
+}
 
 /** What a caller may say about a recurring job: `cron` or `everyMs`, and options of each job. */
 export interface ScheduleOptions
@@ -99,17 +110,11 @@ export interface Schedule extends ScheduleTiming {
 
 const MIN_EVERY_MS = 1_000;
 const MAX_JITTER_MS = 24 * 60 * 60 * 1_000;
-/** What the name of a schedule looks like. */
-export const SCHEDULE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-
-export function isScheduleName(name: unknown): name is string {
-  return typeof name === 'string' && SCHEDULE_NAME.test(name);
-}
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` for what cannot be the name of a schedule */
 export function assertScheduleName(name: unknown): asserts name is string {
-  if (isScheduleName(name)) return;
-  throw invalidOption(`schedule name ${quoted(name)} must be 1 to 64 of A-Z a-z 0-9 _ -`);
+  if (isShortName(name)) return;
+  throw invalidOption(`schedule name ${quoted(name)} must be ${SHORT_NAME}`);
 }
 
 /**
@@ -120,8 +125,7 @@ export function checkedRules(options: ScheduleOptions, nowMs: number): ScheduleR
   assertOptions('options', options, SCHEDULE_OPTIONS);
   const { overlap = 'skip', jitterMs, until } = options;
   const timing = checkedTiming(options);
-  if (!OVERLAPS.includes(overlap))
-    throw invalidOption(`overlap ${quoted(overlap)} must be one of ${OVERLAPS.join(', ')}`);
+  checkOverlap(overlap);
   checkInteger('jitterMs', jitterMs, 0, MAX_JITTER_MS);
   const untilMs = until === undefined ? undefined : checkedTime('until', until);
   if (untilMs !== undefined) assertLasts(timing, untilMs, nowMs, until);

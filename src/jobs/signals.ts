@@ -6,6 +6,7 @@ import { formatPath, quoted } from './excerpt.js';
 import { MAX_DELAY_MS, MAX_SIGNAL_BYTES } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { assertOptions, type OptionNames } from './options.js';
+import { isShortName, SHORT_NAME } from './short-name.js';
 import { assertPayloadDepth } from './validation.js';
 
 export type { AwaitedGroup, AwaitedSignal, WaitsFor } from './waits-for.js';
@@ -18,18 +19,12 @@ export interface SignalOptions {
 
 const SIGNAL_OPTIONS: OptionNames<Required<SignalOptions>> = { timeoutMs: true };
 
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
-
-export function isSignalName(value: unknown): value is string {
-  return typeof value === 'string' && NAME.test(value);
-}
-
 /** @throws ValidationError `JETFLEET_SIGNAL_INVALID` */
 export function assertSignalName(name: unknown): asserts name is string {
-  if (isSignalName(name)) return;
+  if (isShortName(name)) return;
   throw new ValidationError(
     'JETFLEET_SIGNAL_INVALID',
-    `the name of a signal, ${quoted(name)}, must be 1 to 64 of A-Z a-z 0-9 _ -`,
+    `the name of a signal, ${quoted(name)}, must be ${SHORT_NAME}`,
   );
 }
 

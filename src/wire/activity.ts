@@ -1,6 +1,7 @@
 /** What a handler reports while it runs: the subjects and the messages of ACTIVITY. */
 import { isJobId } from '../jobs/job-id.js';
-import { ANY, type Any, type Subjects } from './subjects.js';
+import type { Subjects } from './subjects.js';
+import { type Any, part } from './token.js';
 
 /** `progress` keeps how far the job is, `log` its lines, `chunk` the parts of its result. */
 export const ACTIVITY_KINDS = ['progress', 'log', 'chunk'] as const;
@@ -37,14 +38,12 @@ export function activityFilter({ prefix }: Subjects): string {
 /** `activity.<kind>.<job id>`. */
 export function activitySubject({ prefix }: Subjects, kind: ActivityKind | Any, id: string): string {
   if (!isJobId(id)) throw new TypeError('an id that is none');
-  return `${prefix}activity.${kind === ANY ? '*' : kind}.${id}`;
+  return `${prefix}activity.${part(kind)}.${id}`;
 }
 
 /** The job that a subject is of, or undefined for another one. */
-export function jobOfActivity({ prefix }: Subjects, subject: string): string | undefined {
-  const [root, , id = '', ...rest] = subject.startsWith(prefix)
-    ? subject.slice(prefix.length).split('.')
-    : [];
+export function jobOfActivity(subjects: Subjects, subject: string): string | undefined {
+  const [root, , id = '', ...rest] = subjects.tokensOf(subject);
   return root === 'activity' && rest.length === 0 && isJobId(id) ? id : undefined;
 }
 

@@ -12,12 +12,11 @@ import {
   MAX_PROBLEM_LENGTH,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
-import type { Overlap } from '../jobs/schedule.js';
+import { isOverlap, type Overlap } from '../jobs/schedule.js';
 import { checkTags } from '../jobs/tags.js';
 import { assertPayloadDepth, encodePayload, payloadTooLarge } from '../jobs/validation.js';
 import { describeUrlFault } from '../jobs/webhook-url.js';
 import { Header, type HeaderReader } from './headers.js';
-import { isOverlap } from './schedule-message.js';
 import { isPlace, nameOf, placeOf } from './schedule-subjects.js';
 import type { Subjects, WorkAddress } from './subjects.js';
 import { decodeKey, encodeKey } from './unique-claim.js';

@@ -1,6 +1,6 @@
 /** A recurring schedule as a message of TIMERS: anybody may publish one. */
 import { patternOf, timingOf } from '../jobs/cron.js';
-import { OVERLAPS, type Overlap, type ScheduleRules } from '../jobs/schedule.js';
+import { isOverlap, type ScheduleRules } from '../jobs/schedule.js';
 import { Header, type HeaderReader } from './headers.js';
 
 /** A paused schedule keeps its place as a timer that never fires. The server takes no time after 2262. */
@@ -54,10 +54,6 @@ export function readSchedule(headers: HeaderReader): ReadSchedule {
     ...(!Number.isNaN(untilMs) && { untilMs }),
     ...(paused && { pausedAt: headers.get(Header.PAUSED_AT) }),
   };
-}
-
-export function isOverlap(value: string): value is Overlap {
-  return (OVERLAPS as readonly string[]).includes(value);
 }
 
 /** Whether a message of TIMERS fires again and again, or would if it were not paused. */

@@ -3,8 +3,9 @@
  * `ends.<parent id>.<group>.<done|failed>.<child id>`, by which the worker that ends a child tells its parent.
  */
 import { isJobId } from '../jobs/job-id.js';
-import { isSignalName } from '../jobs/signals.js';
-import { ANY, type Any, type Subjects } from './subjects.js';
+import { isShortName } from '../jobs/short-name.js';
+import type { Subjects } from './subjects.js';
+import { type Any, part, token } from './token.js';
 
 /** Signals of one name that a job can be sent in its life. The stream refuses more. */
 export const MAX_SIGNALS_OF_A_NAME = 1_000;
@@ -32,14 +33,14 @@ export function endFilter({ prefix }: Subjects): string {
 }
 
 export function signalSubject({ prefix }: Subjects, { jobId, name }: SignalAddress): string {
-  return `${prefix}signals.${jobId}.${name}`;
+  return `${prefix}signals.${token(jobId)}.${token(name)}`;
 }
 
 /** The parts of such a subject, or undefined when no job can wait for it. */
-export function parseSignal({ prefix }: Subjects, subject: string): SignalAddress | undefined {
-  if (!subject.startsWith(`${prefix}signals.`)) return undefined;
-  const [, jobId = '', name = '', ...rest] = subject.slice(prefix.length).split('.');
-  return rest.length === 0 && isJobId(jobId) && isSignalName(name) ? { jobId, name } : undefined;
+export function parseSignal(subjects: Subjects, subject: string): SignalAddress | undefined {
+  const [root, jobId = '', name = '', ...rest] = subjects.tokensOf(subject);
+  const isWhole = root === 'signals' && rest.length === 0;
+  return isWhole && isJobId(jobId) && isShortName(name) ? { jobId, name } : undefined;
 }
 
 /** The end of a child; each part but the parent's id may be {@link ANY}. */
@@ -47,18 +48,12 @@ export function endSubject(
   { prefix }: Subjects,
   { parentId, group, status, childId }: { [Part in keyof EndAddress]: EndAddress[Part] | Any },
 ): string {
-  return [
-    `${prefix}ends`,
-    ...[parentId, group, status, childId].map((each) => (each === ANY ? '*' : each)),
-  ].join('.');
+  return `${prefix}ends.${part(parentId)}.${part(group)}.${part(status)}.${part(childId)}`;
 }
 
-export function parseEnd({ prefix }: Subjects, subject: string): EndAddress | undefined {
-  if (!subject.startsWith(`${prefix}ends.`)) return undefined;
-  const [, parentId = '', group = '', status, childId = '', ...rest] = subject
-    .slice(prefix.length)
-    .split('.');
-  if (rest.length > 0 || (status !== 'done' && status !== 'failed')) return undefined;
+export function parseEnd(subjects: Subjects, subject: string): EndAddress | undefined {
+  const [root, parentId = '', group = '', status, childId = '', ...rest] = subjects.tokensOf(subject);
+  if (root !== 'ends' || rest.length > 0 || (status !== 'done' && status !== 'failed')) return undefined;
   return isJobId(parentId) && isJobId(childId) ? { parentId, group, status, childId } : undefined;
 }
 
@@ -74,12 +69,13 @@ export function childrenFilter({ prefix }: Subjects): string {
 
 /** `children.<parent id>.<name>`: which children a parent has. */
 export function childrenSubject({ prefix }: Subjects, parentId: string, name: string | Any): string {
-  return `${prefix}children.${parentId}.${name === ANY ? '*' : name}`;
+  return `${prefix}children.${token(parentId)}.${part(name)}`;
 }
 
 /** The name of such a list. */
-export function parseChildren({ prefix }: Subjects, subject: string): string | undefined {
-  return subject.startsWith(`${prefix}children.`) ? subject.split('.').at(-1) : undefined;
+export function parseChildren(subjects: Subjects, subject: string): string | undefined {
+  const [root, , name] = subjects.tokensOf(subject);
+  return root === 'children' ? name : undefined;
 }
 
 /**
@@ -87,5 +83,5 @@ export function parseChildren({ prefix }: Subjects, subject: string): string | u
  * filter covers the other, each has a wildcard where the other has none (decision 29).
  */
 export function allOfJob({ prefix }: Subjects, jobId: string): string {
-  return `${prefix}*.${jobId}.>`;
+  return `${prefix}*.${token(jobId)}.>`;
 }

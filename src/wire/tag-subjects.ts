@@ -2,7 +2,8 @@
 import { isJobId } from '../jobs/job-id.js';
 import { isTag } from '../jobs/tags.js';
 import { isJobType } from '../jobs/vocabulary.js';
-import type { Any, Subjects } from './subjects.js';
+import type { Subjects } from './subjects.js';
+import { type Any, part, token } from './token.js';
 
 /** What an entry of the index says; a hint, which the record of the job confirms. */
 export interface TagAddress {
@@ -35,20 +36,24 @@ export function tagFilters({ prefix }: Subjects): string[] {
   return [`${prefix}tags.*.*.*`];
 }
 
-/** A dot parts the tokens of a subject, so `~` stands for it. */
 export function tagSubject({ prefix }: Subjects, { tag, type, id }: TagAddress): string {
-  return `${prefix}tags.${tag.replaceAll('.', '~')}.${type}.${id}`;
+  return `${prefix}tags.${tagToken(tag)}.${token(type)}.${token(id)}`;
 }
 
 /** The entries of one tag, of one type or any. */
 export function tagFilter({ prefix }: Subjects, tag: string, type: string | Any): string {
-  return `${prefix}tags.${tag.replaceAll('.', '~')}.${typeof type === 'string' ? type : '*'}.*`;
+  return `${prefix}tags.${tagToken(tag)}.${part(type)}.*`;
 }
 
 /** The parts of such a subject, or undefined when it is none. */
-export function parseTagSubject({ prefix }: Subjects, subject: string): TagAddress | undefined {
-  if (!subject.startsWith(`${prefix}tags.`)) return undefined;
-  const [, spelled = '', type = '', id = '', ...rest] = subject.slice(prefix.length).split('.');
+export function parseTagSubject(subjects: Subjects, subject: string): TagAddress | undefined {
+  const [root, spelled = '', type = '', id = '', ...rest] = subjects.tokensOf(subject);
+  if (root !== 'tags' || rest.length > 0) return undefined;
   const tag = spelled.replaceAll('~', '.');
-  return rest.length === 0 && isTag(tag) && isJobType(type) && isJobId(id) ? { tag, type, id } : undefined;
+  return isTag(tag) && isJobType(type) && isJobId(id) ? { tag, type, id } : undefined;
+}
+
+/** A dot parts the tokens of a subject, so `~` stands for it. */
+function tagToken(tag: string): string {
+  return token(tag.replaceAll('.', '~'));
 }

@@ -2,7 +2,8 @@ import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import { assertUnmasked } from '../../jobs/mask.js';
-import { OVERLAPS, SCHEDULE_NAME, type ScheduleOptions } from '../../jobs/schedule.js';
+import { OVERLAPS, type ScheduleOptions } from '../../jobs/schedule.js';
+import { SHORT_NAME, SHORT_NAME_PATTERN } from '../../jobs/short-name.js';
 import { withoutSecrets } from '../../jobs/shown-schedule.js';
 import {
   jobErrorSchema,
@@ -16,7 +17,7 @@ import { addRoute, type Routes } from '../route.js';
 
 const tag = 'Schedules';
 const overlapSchema = z.enum(OVERLAPS);
-const nameSchema = z.string().regex(SCHEDULE_NAME, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
+const nameSchema = z.string().regex(SHORT_NAME_PATTERN, `must be ${SHORT_NAME}`);
 const nameParams = z.object({
   name: nameSchema.openapi({ param: { name: 'name', in: 'path' }, example: 'nightly' }),
 });

@@ -1,14 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_SIGNAL_BYTES } from '../../jobs/limits.js';
-import { isSignalName } from '../../jobs/signals.js';
+import { isShortName, SHORT_NAME } from '../../jobs/short-name.js';
 import { idParams } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const params = idParams.extend({
   name: z
     .string()
-    .refine(isSignalName, 'must be 1 to 64 of A-Z a-z 0-9 _ -')
+    .refine(isShortName, `must be ${SHORT_NAME}`)
     .openapi({ param: { name: 'name', in: 'path' }, example: 'approved' }),
 });
 

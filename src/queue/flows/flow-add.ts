@@ -2,18 +2,12 @@
 import { assertPayloadOf, type JobDefinition } from '../../jobs/define-job.js';
 import { atPlace } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
-import {
-  assertGraph,
-  type FlowJob,
-  type FlowJobs,
-  invalidFlow,
-  isFlowKey,
-  type OnFailure,
-} from '../../jobs/flow.js';
+import { assertGraph, type FlowJob, type FlowJobs, invalidFlow, type OnFailure } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../../jobs/job-options.js';
 import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { assertArray, assertOptions, type OptionNames } from '../../jobs/options.js';
+import { isShortName, SHORT_NAME } from '../../jobs/short-name.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import type { AddedJob } from '../job-add.js';
 import { checkJob } from '../job-request.js';
@@ -191,7 +185,7 @@ function addTree(
   if (depth > MAX_DEPTH)
     throw invalidFlow(`the tree is deeper than ${MAX_DEPTH} levels; write it as a graph, { jobs }`);
   const { key = own, children = [], ...job } = node;
-  if (!isFlowKey(key)) throw invalidFlow(`key ${excerptOf(key)} must be 1 to 64 of A-Z a-z 0-9 _ -`);
+  if (!isShortName(key)) throw invalidFlow(`key ${excerptOf(key)} must be ${SHORT_NAME}`);
   if (!Array.isArray(children))
     throw invalidFlow(`children of ${key} must be an array, got ${excerptOf(children)}`);
   const after = children.map((child, place) =>

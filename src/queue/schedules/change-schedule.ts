@@ -7,7 +7,7 @@ import { forbiddenIn } from '../../broker/connection/forbidden.js';
 import { untilNoConflict } from '../../broker/retry.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { generateJobId } from '../../jobs/job-id.js';
-import { missedTickId, noSuchSchedule, type Overlap } from '../../jobs/schedule.js';
+import { missedTickId, type Overlap } from '../../jobs/schedule.js';
 import { optionHeaders } from '../../wire/job-message.js';
 import { keptHeaders, pausedHeaders, resumedHeaders, scheduleHeaders } from '../../wire/schedule-message.js';
 import { type SchedulePlace, scheduleSubject, ticksSubject } from '../../wire/schedule-subjects.js';
@@ -15,7 +15,13 @@ import { requestOf } from '../transition-record.js';
 import { expectedTick } from './missed-ticks.js';
 import type { CheckedSchedule } from './schedule-request.js';
 import { faultOf } from './shown-schedule.js';
-import { findSchedule, isActive, readTicks, type StoredSchedule } from './stored-schedule.js';
+import {
+  existingSchedule,
+  findSchedule,
+  isActive,
+  readTicks,
+  type StoredSchedule,
+} from './stored-schedule.js';
 
 type Headers = readonly [string, string][];
 
@@ -74,8 +80,7 @@ function rewrite(
   change: (stored: StoredSchedule) => [string, string][] | undefined,
 ): Promise<void> {
   return untilNoConflict(async () => {
-    const stored = await findSchedule(broker, name);
-    if (!stored) throw noSuchSchedule(name);
+    const stored = await existingSchedule(broker, name);
     const headers = change(stored);
     if (!headers) return;
     await broker.schedules.put(stored.at, { data: stored.message.data, headers }, stored.message.seq);
@@ -85,8 +90,7 @@ function rewrite(
 
 /** Removes a schedule and what is known of its ticks. What it has started stays. */
 export async function deleteSchedule(broker: Broker, name: string): Promise<void> {
-  const stored = await findSchedule(broker, name);
-  if (!stored) throw noSuchSchedule(name);
+  const stored = await existingSchedule(broker, name);
   await removeMakeUp(broker, stored);
   await broker.topology.purge('timers', scheduleSubject(broker.subjects, stored.at));
   await broker.topology.purge('timers', ticksSubject(broker.subjects, stored.at));
@@ -114,8 +118,7 @@ async function removeMakeUp(broker: Broker, schedule: StoredSchedule): Promise<v
  * @throws ConflictError where the last run has not ended and the policy is `skip`, or the schedule can start none
  */
 export async function runScheduleNow(broker: Broker, name: string, overlap?: Overlap): Promise<string> {
-  const stored = await findSchedule(broker, name);
-  if (!stored) throw noSuchSchedule(name);
+  const stored = await existingSchedule(broker, name);
   const { job, at, message } = stored;
   if (!job) throw new ConflictError(`schedule ${name} cannot run: ${faultOf(stored)}`);
   const policy = overlap ?? stored.overlap;

@@ -6,9 +6,9 @@
  */
 import type { Broker } from '../../broker/broker.js';
 import { nextTick, previousTick } from '../../jobs/cron.js';
-import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { missedTickId } from '../../jobs/schedule.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { Header } from '../../wire/headers.js';
 import { NO_TICKS, type TicksRecord } from '../../wire/ticks-message.js';
 import { requestOf } from '../transition-record.js';
@@ -54,12 +54,8 @@ export async function makeUpFor(broker: Broker, { schedule, job, dueMs, nextMs }
   const nowMs = broker.clock.now();
   const createdAt = new Date(nowMs).toISOString();
   const request = { ...requestOf(job), id: missedTickId(name, dueMs), createdAt };
-  try {
-    await broker.schedules.startRun(at, request, message.data, Math.max(dueMs, nowMs), { nextMs });
-  } catch (error) {
-    // Somebody else has noticed it too.
-    if (!(error instanceof ConflictError)) throw error;
-  }
+  const atMs = Math.max(dueMs, nowMs);
+  await unlessFaster(broker.schedules.startRun(at, request, message.data, atMs, { nextMs }));
 }
 
 /** When the first tick is due that no worker has decided about. */

@@ -1,8 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
-import { invalidOption } from '../../jobs/errors.js';
-import { quoted } from '../../jobs/excerpt.js';
 import { assertOptions, type OptionNames } from '../../jobs/options.js';
-import { assertScheduleName, OVERLAPS, type Overlap, type Schedule } from '../../jobs/schedule.js';
+import { assertScheduleName, checkOverlap, type Overlap, type Schedule } from '../../jobs/schedule.js';
 import { deleteSchedule, pauseSchedule, resumeSchedule, runScheduleNow } from './change-schedule.js';
 import { getSchedule, listSchedules } from './shown-schedule.js';
 
@@ -58,8 +56,7 @@ export class Schedules {
     assertScheduleName(name);
     assertOptions('options', options, RUN_NOW);
     const { overlap } = options;
-    if (overlap !== undefined && !OVERLAPS.includes(overlap))
-      throw invalidOption(`overlap ${quoted(overlap)} must be one of ${OVERLAPS.join(', ')}`);
+    checkOverlap(overlap);
     return this.#use((broker) => runScheduleNow(broker, name, overlap));
   }
 

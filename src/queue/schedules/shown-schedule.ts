@@ -2,10 +2,10 @@
 import type { Broker } from '../../broker/broker.js';
 import { nextTick } from '../../jobs/cron.js';
 import { defined } from '../../jobs/defined.js';
-import { noSuchSchedule, type Schedule, type ScheduleRun } from '../../jobs/schedule.js';
+import type { Schedule, ScheduleRun } from '../../jobs/schedule.js';
 import type { TicksRecord } from '../../wire/ticks-message.js';
 import { NO_TICKS } from '../../wire/ticks-message.js';
-import { findSchedule, readFired, readTicks, type StoredSchedule } from './stored-schedule.js';
+import { existingSchedule, readFired, readTicks, type StoredSchedule } from './stored-schedule.js';
 
 export async function listSchedules(broker: Broker): Promise<Schedule[]> {
   const { schedules, ticks } = await readFired(broker);
@@ -16,8 +16,7 @@ export async function listSchedules(broker: Broker): Promise<Schedule[]> {
 
 /** @throws JetfleetError `JETFLEET_NOT_FOUND` */
 export async function getSchedule(broker: Broker, name: string): Promise<Schedule> {
-  const stored = await findSchedule(broker, name);
-  if (!stored) throw noSuchSchedule(name);
+  const stored = await existingSchedule(broker, name);
   return shownSchedule(broker, stored, (await readTicks(broker, stored.at)).record);
 }
 

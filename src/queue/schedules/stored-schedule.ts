@@ -2,6 +2,7 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { noSuchSchedule } from '../../jobs/schedule.js';
 import { isTerminal, WORK_KINDS, type WorkKind } from '../../jobs/vocabulary.js';
 import { Header } from '../../wire/headers.js';
 import { isRecurring, type ReadSchedule, readSchedule } from '../../wire/schedule-message.js';
@@ -69,6 +70,13 @@ export async function findSchedule(broker: Broker, name: string): Promise<Stored
     if (schedule) return schedule;
   }
   return undefined;
+}
+
+/** @throws JetfleetError `JETFLEET_NOT_FOUND` */
+export async function existingSchedule(broker: Broker, name: string): Promise<StoredSchedule> {
+  const stored = await findSchedule(broker, name);
+  if (!stored) throw noSuchSchedule(name);
+  return stored;
 }
 
 /** A schedule and its ticks, in one request. */

@@ -5,10 +5,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
-import { ConflictError } from '../../jobs/errors.js';
 import type { ChildEnd } from '../../jobs/flow.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { AwaitedGroup } from '../../jobs/signals.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { wakeFor } from './wake.js';
 
@@ -34,13 +34,8 @@ export async function tellParent(broker: Broker, child: JobRecord): Promise<void
 export async function storeEnd(broker: Broker, child: JobRecord): Promise<number> {
   const { id, parentId = '', awaited = '', status } = child;
   const how = status === 'completed' ? 'done' : 'failed';
-  try {
-    const address = { parentId, group: awaited, status: how, childId: id } as const;
-    return (await broker.children.storeEnd(address, endOf(child))).seq;
-  } catch (error) {
-    if (error instanceof ConflictError) return 0;
-    throw error;
-  }
+  const address = { parentId, group: awaited, status: how, childId: id } as const;
+  return (await unlessFaster(broker.children.storeEnd(address, endOf(child))))?.seq ?? 0;
 }
 
 export function endOf({ id, type, status, result, error }: JobRecord): ChildEnd {

@@ -1,8 +1,8 @@
 /** How a parent adds its children: any number of times, each child once. */
 import type { Broker } from '../../broker/broker.js';
-import { ConflictError } from '../../jobs/errors.js';
 import { inParts } from '../../jobs/in-parts.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { addNamed, assertSame } from '../job-add.js';
 import { redriveJob } from '../job-redrive.js';
@@ -32,7 +32,7 @@ export async function spawnChildren(
     assertSame(record, child.request);
     if (!isTerminal(record.status)) return;
     const isOfEarlierLife = (parent.redrives ?? 0) > (record.redrives ?? 0);
-    if (record.status === 'failed' && isOfEarlierLife) await redriveUnlessMoved(broker, record.id);
+    if (record.status === 'failed' && isOfEarlierLife) await unlessFaster(redriveJob(broker, record.id));
     else await storeEnd(broker, { ...record, parentId: parent.id, ...awaitedOf(child) });
   });
 }
@@ -44,18 +44,6 @@ function awaitedOf({ request: { awaited } }: CheckedJob): Pick<JobRecord, 'await
 /** One write as a rule: the id is derived, so that it is taken only where this was done before. */
 async function addChild(broker: Broker, child: CheckedJob): Promise<void> {
   const { request, runAtMs, body } = child;
-  try {
-    await broker.jobs.enqueue(request, runAtMs, body);
-  } catch (error) {
-    if (!(error instanceof ConflictError)) throw error;
-    await addNamed(broker, child);
-  }
-}
-
-async function redriveUnlessMoved(broker: Broker, id: string): Promise<void> {
-  try {
-    await redriveJob(broker, id);
-  } catch (error) {
-    if (!(error instanceof ConflictError)) throw error;
-  }
+  const added = await unlessFaster(broker.jobs.enqueue(request, runAtMs, body));
+  if (!added) await addNamed(broker, child);
 }

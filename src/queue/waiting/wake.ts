@@ -5,9 +5,9 @@
  * then, both as the leaders of the streams have it, so at least one of them sees the other's write.
  */
 import type { Broker } from '../../broker/broker.js';
-import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { WaitsFor } from '../../jobs/signals.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { isAnyGroupOver } from './group-ends.js';
 import { leaderEvent } from './leader-event.js';
 
@@ -39,11 +39,7 @@ function waitingTimer({ subjects }: Broker, { id, type, priority }: JobRecord): 
 
 /** Each timer wakes its job once: another one has been faster where it is gone. */
 async function wake(broker: Broker, record: JobRecord, timer: number): Promise<void> {
-  try {
-    await broker.jobs.wake(broker.subjects.workKindOf(record.type), record, timer);
-  } catch (error) {
-    if (!(error instanceof ConflictError)) throw error;
-  }
+  await unlessFaster(broker.jobs.wake(broker.subjects.workKindOf(record.type), record, timer));
 }
 
 async function hasAnyCome(broker: Broker, jobId: string, waitsFor: WaitsFor): Promise<boolean> {

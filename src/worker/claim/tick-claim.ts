@@ -1,5 +1,6 @@
 import { ConflictError, JetfleetError, type JobErrorInfo } from '../../jobs/errors.js';
 import { type JobRecord, type JobRequest, pendingRecord } from '../../jobs/job-record.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { cancelJob } from '../../queue/job-cancel.js';
 import { isActive, readSchedulePlace, type StoredSchedule } from '../../queue/schedules/stored-schedule.js';
 import { transitionRecord } from '../../queue/transition-record.js';
@@ -131,9 +132,7 @@ export class TickClaim {
       message.timeMs < storedMs
     ) {
       const same = { data: message.data, headers: keptHeaders(message.headers) };
-      await schedules.put(at, same, message.seq).catch((error) => {
-        if (!(error instanceof ConflictError)) throw error;
-      });
+      await unlessFaster(schedules.put(at, same, message.seq));
     }
   }
 

@@ -4,7 +4,6 @@ import { excerptOf } from '../../jobs/excerpt.js';
 import {
   type ChildEnd,
   invalidFlow,
-  isFlowKey,
   isOnFailure,
   MAX_FLOW_JOBS,
   MAX_GROUP,
@@ -14,7 +13,9 @@ import { derivedId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { assertArray, assertOptions, type OptionNames } from '../../jobs/options.js';
+import { isShortName, SHORT_NAME } from '../../jobs/short-name.js';
 import type { AwaitedGroup } from '../../jobs/signals.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { checkPayloads } from '../../queue/job-add-many.js';
 import { cancelJob } from '../../queue/job-cancel.js';
@@ -91,22 +92,10 @@ export async function noteChildren(host: WaitHost, name: string, ids: readonly s
   for (let start = 0, part = 0; start < ids.length; start += MAX_GROUP, part++) {
     const wanted = ids.slice(start, start + MAX_GROUP);
     const known = noted.get(`${name}-${part}`);
-    if (!known) await noteOnce(host, `${name}-${part}`, wanted);
+    if (!known) await unlessFaster(broker.children.note(id, `${name}-${part}`, wanted));
     else if (known.join() !== wanted.join()) throw changed(id);
   }
   if (noted.has(`${name}-${Math.ceil(ids.length / MAX_GROUP)}`)) throw changed(id);
-}
-
-async function noteOnce(
-  { services: { broker }, record }: WaitHost,
-  name: string,
-  ids: string[],
-): Promise<void> {
-  try {
-    await broker.children.note(record.id, name, ids);
-  } catch (error) {
-    if (!(error instanceof ConflictError)) throw error;
-  }
 }
 
 function changed(id: string): NonRetryableError {
@@ -127,8 +116,7 @@ export function checkChildren(
       throw invalidFlow(`child ${place} must be a job, got ${excerptOf(child)}`);
     const { key = `c${call}-${place}`, ...job } = child;
     host.services.broker.known.addMakerOf(job);
-    if (!isFlowKey(key))
-      throw invalidFlow(`key ${excerptOf(key)} of child ${place} must be 1 to 64 of A-Z a-z 0-9 _ -`);
+    if (!isShortName(key)) throw invalidFlow(`key ${excerptOf(key)} of child ${place} must be ${SHORT_NAME}`);
     const own = ['id', 'unique', 'debounce'].find(
       (name) => (job as Record<string, unknown>)[name] !== undefined,
     );
