@@ -38,6 +38,8 @@ export type JobEvent =
   | { type: 'CHECKPOINT'; checkpoint: unknown }
   | { type: 'REJECT'; error: JobErrorInfo }
   | { type: 'TIMEOUT'; error: JobErrorInfo }
+  /** The job waited longer for its first attempt than it may. */
+  | { type: 'EXPIRE'; error: JobErrorInfo }
   | { type: 'CANCEL'; error: JobErrorInfo }
   /** The worker shuts down and hands the job back, which burns no attempt. */
   | { type: 'RELEASE' };

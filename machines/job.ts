@@ -114,6 +114,7 @@ export const jobMachine = jobSetup.createMachine({
         ],
         REJECT: { target: 'failed.rejected', actions: saveError },
         TIMEOUT: { target: 'failed.timed_out', actions: saveError },
+        EXPIRE: { target: 'failed.expired', actions: saveError },
         CANCEL: { target: 'failed.cancelled', actions: saveError },
       },
       states: {
@@ -189,6 +190,7 @@ export const jobMachine = jobSetup.createMachine({
           description: 'The payload is invalid, or an error rules out another try.',
         },
         timed_out: { type: 'final', description: 'The job or an attempt took longer than it may.' },
+        expired: { type: 'final', description: 'The job waited longer for its first attempt than it may.' },
         cancelled: { type: 'final', description: 'Somebody cancelled the job.' },
       },
     },

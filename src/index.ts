@@ -55,7 +55,7 @@ export {
 } from './jobs/errors.js';
 export type { ChildEnd, FlowJob, FlowJobs, OnFailure } from './jobs/flow.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
-export type { FollowUp, JobRecord, PastFailure } from './jobs/job-record.js';
+export type { FollowUp, JobChange, JobRecord, PastFailure } from './jobs/job-record.js';
 export type { Fairness, JobLimit, LimitSettings, RateLimit } from './jobs/limit.js';
 export {
   type Completed,
@@ -82,6 +82,7 @@ export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
 export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
 export type { ReportedProgress, StreamedChunk } from './queue/activity/streams.js';
+export type { ChangeOptions, RescheduleOptions } from './queue/change/wanted-change.js';
 export type {
   DeadLetterFilter,
   DeadLetterFilter as RedriveFilter,

@@ -24,6 +24,7 @@ interface AddOptions extends GlobalOptions, DataFlags {
   runAt?: string;
   maxAttempts?: number;
   timeout?: number;
+  expiresIn?: number;
   webhookUrl?: string;
   tag?: string[];
   unique?: string;
@@ -51,6 +52,11 @@ export function jobAddCommand(job: Command): void {
     .option('--run-at <time>', 'start no earlier than this ISO 8601 time')
     .option('--max-attempts <n>', 'attempts in all (default: 3, of a webhook 10)', integer(1, 100))
     .option('--timeout <duration>', 'limit for one attempt', parseDuration)
+    .option(
+      '--expires-in <duration>',
+      'fail as expired when it waits longer for its first attempt',
+      parseDuration,
+    )
     .option('--webhook-url <url>', 'where lifecycle webhooks go')
     .option('--tag <tag>', 'by what it is found again: tenant:acme; up to 10 times', collect)
     .option('--unique <key>', 'one job of the type for each key, until that has ended')
@@ -77,10 +83,28 @@ export function jobAddCommand(job: Command): void {
       const options = command.optsWithGlobals<AddOptions>();
       const payload = await readJson(options, 'payload', source);
       await using queue = openQueue(options);
-      const { priority, delay, runAt, maxAttempts, timeout, webhookUrl, tag: tags, wait } = options;
+      const {
+        priority,
+        delay,
+        runAt,
+        maxAttempts,
+        timeout,
+        expiresIn,
+        webhookUrl,
+        tag: tags,
+        wait,
+      } = options;
       const kept = keptToOne(options);
       const added = await queue.addOrFind(type, payload, priority, {
-        ...defined({ id: options.id, runAt, maxAttempts, timeoutMs: timeout, webhookUrl, tags }),
+        ...defined({
+          id: options.id,
+          runAt,
+          maxAttempts,
+          timeoutMs: timeout,
+          expiresInMs: expiresIn,
+          webhookUrl,
+          tags,
+        }),
         ...(kept.debounce === undefined && defined({ delayMs: delay })),
         ...kept,
       });

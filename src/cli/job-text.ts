@@ -121,6 +121,7 @@ export function jobBlock(record: JobRecord): string {
     ['started', record.startedAt],
     ['finished', record.finishedAt],
     ['due', record.nextRunAt],
+    ['expires', record.startedAt === undefined ? record.expiresAt : undefined],
     ['schedule', record.schedule ?? record.scheduledBy],
     ['worker', record.worker],
     ['parent', record.parentId],

@@ -6,6 +6,7 @@ import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
+import { jobChangeCommands } from './job-change.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { jobSignalCommand } from './job-signal.js';
 import { printJob, printPage, printRetried, stateOf } from './job-text.js';
@@ -27,7 +28,7 @@ import { noteProgress, print, printJson } from './output.js';
 import { type DataFlags, readJson } from './payload.js';
 
 export function jobCommand(program: Command): void {
-  const job = program.command('job').description('add, show, cancel and retry jobs');
+  const job = program.command('job').description('add, show, change, cancel and retry jobs');
   withExamples(job, 'job get order-42', 'job list --status failed');
   jobAddCommand(job);
   getCommand(job);
@@ -36,6 +37,7 @@ export function jobCommand(program: Command): void {
   jobLogsCommand(job);
   jobStreamCommand(job);
   jobSignalCommand(job);
+  jobChangeCommands(job);
   cancelCommand(job);
   retryCommand(job);
   cleanupCommand(job);

@@ -18,6 +18,7 @@ import { bulkRoutes } from './routes/bulk.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { flowRoutes } from './routes/flows.js';
 import { healthRoutes, Readiness } from './routes/health.js';
+import { jobChangeRoutes } from './routes/job-changes.js';
 import { jobRoutes } from './routes/jobs.js';
 import { limitRoutes } from './routes/limits.js';
 import { liveRoutes } from './routes/live.js';
@@ -100,6 +101,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   const collector = new LiveCollector(queue, logger, (record, times) => metrics.observe(record, times));
   const readiness = new Readiness(queue);
   jobRoutes(routes);
+  jobChangeRoutes(routes);
   bulkRoutes(routes);
   signalRoutes(routes);
   flowRoutes(routes);

@@ -97,6 +97,8 @@ export const jobRecordSchema = z
     attempt: z.number().int(),
     maxAttempts: z.number().int(),
     timeoutMs: z.number().optional(),
+    expiresInMs: z.number().optional(),
+    expiresAt: z.string().optional(),
     webhookUrl: z.string().optional(),
     tags: z.array(z.string()).optional(),
     createdAt: z.string(),
@@ -105,6 +107,14 @@ export const jobRecordSchema = z
     finishedAt: z.string().optional(),
     nextRunAt: z.string().optional(),
     limited: z.object({ limit: z.string(), key: z.string(), since: z.string() }).optional(),
+    change: z
+      .object({
+        what: z.enum(['promoted', 'rescheduled', 'priority']),
+        at: z.string(),
+        by: z.string().optional(),
+      })
+      .optional(),
+    earlierPriorities: z.array(prioritySchema).optional(),
     schedule: z.string().optional(),
     scheduledBy: z.string().optional(),
     worker: z.string().optional(),
@@ -165,6 +175,7 @@ export const newJobSchema = z
     delayMs: z.number().int().min(0).max(MAX_DELAY_MS).optional(),
     maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
     timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
+    expiresInMs: z.number().int().min(1).max(MAX_DELAY_MS).optional(),
     webhookUrl: z.string().optional(),
     tags: z
       .array(tagSchema)

@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',
   JETFLEET_DRAINING: 'The worker is shutting down and handed the job back.',
   JETFLEET_CANCELLED: 'The job was cancelled.',
+  JETFLEET_EXPIRED: 'The job waited longer for its first attempt than its `expiresInMs`.',
   JETFLEET_CONFLICT: 'The job changed in the meantime, so the write was refused.',
   JETFLEET_VERSION_MISMATCH: 'The job has moved on from the version that the caller named.',
   JETFLEET_NOT_FOUND: 'There is no job with this id, or no schedule with this name.',

@@ -4,7 +4,13 @@ import { invalidOption, ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
 import { beginningOf, formatPath } from './excerpt.js';
 import type { JobRequest } from './job-record.js';
-import { MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES, MAX_PROBLEM_LENGTH, MAX_TIMEOUT_MS } from './limits.js';
+import {
+  MAX_DELAY_MS,
+  MAX_MAX_ATTEMPTS,
+  MAX_PAYLOAD_BYTES,
+  MAX_PROBLEM_LENGTH,
+  MAX_TIMEOUT_MS,
+} from './limits.js';
 import { checkInteger } from './numbers.js';
 import { isZod, parsePayload } from './schema.js';
 import { checkTags } from './tags.js';
@@ -14,16 +20,25 @@ import { describeUrlFault } from './webhook-url.js';
 /** What can be wrong with a job apart from its id and its payload. */
 export type JobFacts = Pick<
   JobRequest,
-  'type' | 'priority' | 'maxAttempts' | 'timeoutMs' | 'webhookUrl' | 'tags' | 'traceparent' | 'tracestate'
+  | 'type'
+  | 'priority'
+  | 'maxAttempts'
+  | 'timeoutMs'
+  | 'expiresInMs'
+  | 'webhookUrl'
+  | 'tags'
+  | 'traceparent'
+  | 'tracestate'
 >;
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_PRIORITY_INVALID`, `JETFLEET_OPTION_INVALID` */
 export function checkFacts(facts: JobFacts): void {
-  const { type, priority, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = facts;
+  const { type, priority, maxAttempts, timeoutMs, expiresInMs, webhookUrl, traceparent, tracestate } = facts;
   assertJobType(type);
   assertPriority(priority);
   checkInteger('maxAttempts', maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
+  checkInteger('expiresInMs', expiresInMs, 1, MAX_DELAY_MS);
   const urlFault = webhookUrl === undefined ? undefined : describeUrlFault(webhookUrl);
   if (urlFault !== undefined) throw invalidOption(`webhookUrl ${urlFault}`);
   if (facts.tags !== undefined) checkTags('tags', facts.tags);

@@ -15,6 +15,11 @@ export interface JobOptions {
   /** Limit for one attempt in milliseconds, at most 24 hours. Defaults to its type's, else to 24 hours. */
   timeoutMs?: number;
   /**
+   * How long the job may wait for its first attempt, in milliseconds from when it may start: 1 to 366 days. A job that is claimed later
+   * fails as `expired` instead of running. Defaults to for ever.
+   */
+  expiresInMs?: number;
+  /**
    * Where a webhook goes when the job has ended. Instance operations report `instance.*` as a whole, and the `webhookUrl` of
    * their payloads comes first; jobs of every other type report `job.completed`, `job.failed` or `job.timeout`.
    */

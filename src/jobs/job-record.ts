@@ -26,6 +26,14 @@ export interface PastFailure {
   edited?: true;
 }
 
+/** What somebody has changed of a job while it waited. */
+export interface JobChange {
+  what: 'promoted' | 'rescheduled' | 'priority';
+  at: string;
+  /** Who, where that is known. */
+  by?: string;
+}
+
 /**
  * The whole state of a job. Each transition appends one of these to EVENTS on
  * `events.<type>.<status>.<id>`; the last one for an id is the job, all of them are its history.
@@ -46,6 +54,10 @@ export interface JobRecord<P = unknown, R = unknown> {
   maxAttempts: number;
   /** Limit for one attempt. */
   timeoutMs?: number;
+  /** How long the job may wait for its first attempt, from when it may start. */
+  expiresInMs?: number;
+  /** When that is over; of a scheduled job, counted from its time. */
+  expiresAt?: string;
   webhookUrl?: string;
   /** By what it is found again; none where there are none. */
   tags?: readonly string[];
@@ -59,6 +71,10 @@ export interface JobRecord<P = unknown, R = unknown> {
   nextRunAt?: string;
   /** Of a job that waits for a permit: of which limit and key, and since when. */
   limited?: { limit: string; key: string; since: string };
+  /** The last change that somebody made while the job waited. */
+  change?: JobChange;
+  /** Priorities that it had before, under which a message of it may still be stored. */
+  earlierPriorities?: JobPriority[];
   /** Of a recurring schedule: its expression. Each run is a job of its own. */
   schedule?: string;
   /** Of a run of a recurring schedule: the name of the schedule. */
@@ -112,6 +128,8 @@ export interface JobRequest {
   payload: unknown;
   maxAttempts?: number;
   timeoutMs?: number;
+  expiresInMs?: number;
+  expiresAt?: string;
   webhookUrl?: string;
   tags?: readonly string[];
   parentId?: string;
@@ -121,6 +139,7 @@ export interface JobRequest {
   traceparent?: string;
   tracestate?: string;
   createdAt: string;
+  change?: JobChange;
 }
 
 export const JOB_MACHINE = { id: 'job', version: 1 } as const;

@@ -33,7 +33,8 @@ export const STATUSES: readonly JobStatus[] = ['pending', 'processing', 'complet
  *   next attempt waits)
  * - processing: `running` (a worker holds it), `waiting` (it hibernates until a broker timer)
  * - completed
- * - failed: `exhausted` (no attempt left), `rejected` (invalid, or refused for good), `timed_out`, `cancelled`
+ * - failed: `exhausted` (no attempt left), `rejected` (invalid, or refused for good), `timed_out`, `expired` (it waited longer than
+ *   it may), `cancelled`
  */
 export type JobState =
   | 'queued'
@@ -45,6 +46,7 @@ export type JobState =
   | 'exhausted'
   | 'rejected'
   | 'timed_out'
+  | 'expired'
   | 'cancelled';
 
 const STATUS_OF: Record<JobState, JobStatus> = {
@@ -57,6 +59,7 @@ const STATUS_OF: Record<JobState, JobStatus> = {
   exhausted: 'failed',
   rejected: 'failed',
   timed_out: 'failed',
+  expired: 'failed',
   cancelled: 'failed',
 };
 

@@ -7,7 +7,7 @@ import { placeOf, ticksSubject } from '../wire/schedule-subjects.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
 import { withProgress } from './activity/live-progress.js';
 import { assertKnown } from './follow-ups.js';
-import { allCarriersOf, bareMessageOf, removeCarriers, timersOf } from './job-carriers.js';
+import { allCarriersOf, bareMessageOf, removeCarriers, timersOf, withEarlier } from './job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 import { isAwaiting, settleWaits } from './waiting/settle-waits.js';
@@ -59,12 +59,17 @@ export async function cancelJob(
 }
 
 /**
- * Whether a job that had no record has run and was removed since it was found, which the fence of the cancellation could not
+ * Whether a job that had no record has run and was removed since it was found, which the fence of that write could not
  * see. Its message is gone then, as it may be for other reasons, and so is an event that was stored meanwhile.
  * @param since where EVENTS ended when the job had no record
- * @param seq of the cancellation
+ * @param seq of the cancellation, or of what else was written
  */
-async function wasRemoved(broker: Broker, found: JobRecord, since: number, seq: number): Promise<boolean> {
+export async function wasRemoved(
+  broker: Broker,
+  found: JobRecord,
+  since: number,
+  seq: number,
+): Promise<boolean> {
   if (found.state !== 'queued' || (await dueNow(broker, ANY, found.id))) return false;
   if ((await allCarriersOf(broker, found)).length > 0) return false;
   const countFrom = (first: number) => broker.read.count(broker.subjects.streamName('events'), '>', first);
@@ -123,15 +128,19 @@ async function endsOf(broker: Broker, { type }: JobRecord): Promise<Ends> {
  */
 async function removeMessages(broker: Broker, job: JobRecord, ends: Ends): Promise<void> {
   const { subjects, topology } = broker;
-  const { id, type, priority } = job;
+  const { id, type } = job;
   for (const kind of subjects.workKindsFor(type)) {
     const schedules = subjects.schedulesOf(kind, id);
-    const timers = new Set([...schedules, ...timersOf(subjects, kind, job)]);
+    const own = withEarlier(job).flatMap((each) => timersOf(subjects, kind, each));
+    const timers = new Set([...schedules, ...own]);
     await Promise.all([...timers].map((timer) => topology.purge('timers', timer, ends.get('timers'))));
     const ticks = job.schedule === undefined ? [] : ticksOfAll(subjects, schedules);
     await Promise.all(ticks.map((each) => topology.purge('timers', each)));
-    if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
-    await topology.purge(kind, subjects.work({ kind, priority, type, id }), ends.get(kind));
+    for (const { priority } of withEarlier(job)) {
+      if (await topology.consumer(kind, subjects.consumerName(type, priority))) continue;
+      await topology.purge(kind, subjects.work({ kind, priority, type, id }), ends.get(kind));
+    }
+    if (await topology.consumer(kind, subjects.consumerName(type, job.priority))) continue;
     const bare = await bareMessageOf(broker, kind, job);
     if (bare) await removeCarriers(broker, [bare]);
   }

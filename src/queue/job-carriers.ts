@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.js';
 import { isOfSequence, namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import type { JobState } from '../jobs/vocabulary.js';
+import type { JobPriority, JobState } from '../jobs/vocabulary.js';
 import { lineId } from '../wire/limit-subjects.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { dueNow, pendingRecordOf } from './job-lookup.js';
@@ -11,14 +11,22 @@ import { dueNow, pendingRecordOf } from './job-lookup.js';
 export interface Carrier {
   kind: StreamKind;
   seq: number;
+  /** Under which a work message is stored; absent for that of the job. */
+  priority?: JobPriority;
 }
 
 /** A job that was added, redriven and handed back has a few; more come next time. */
 const MAX_CARRIERS = 100;
 
-type Named = Pick<JobRecord, 'id' | 'type' | 'priority'>;
+type Named = Pick<JobRecord, 'id' | 'type' | 'priority' | 'earlierPriorities'>;
 /** A job, and the message from which it was claimed last. */
 type Claimed = Named & { workSeq?: number | undefined };
+
+/** The job, and as it was under each of its earlier priorities: a message may still be stored under that. */
+export function withEarlier<Job extends Named>(job: Job): Job[] {
+  const earlier = job.earlierPriorities ?? [];
+  return [job, ...earlier.filter((each) => each !== job.priority).map((priority) => ({ ...job, priority }))];
+}
 
 /** The subjects of a job's timers. A message goes from there to the work stream: whoever asks in this order misses none. */
 export function timersOf(subjects: Subjects, kind: WorkKind, { id, type, priority }: Named): string[] {
@@ -45,7 +53,8 @@ export async function carriedAmong({ subjects, read }: Broker, jobs: readonly Na
   const carried = new Set(jobs.map(({ id }) => id).filter((id) => sequenceOf(id) !== undefined));
   for (const stream of ['timers', ...WORK_KINDS] as const) {
     const ids = new Map<string, string>();
-    for (const job of jobs) for (const subject of subjectsIn(subjects, stream, job)) ids.set(subject, job.id);
+    for (const job of jobs.flatMap(withEarlier))
+      for (const subject of subjectsIn(subjects, stream, job)) ids.set(subject, job.id);
     for (const { subject } of await read.lastOfEach(subjects.streamName(stream), [...ids.keys()]))
       carried.add(ids.get(subject) ?? lineId(subjects, subject) ?? '');
   }
@@ -58,7 +67,7 @@ async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named
     // Most places are empty, which is asked for many together.
     if ((await read.lastTogether(stream, subject)) === undefined) return [];
     const page = await read.page(stream, subject, 1, MAX_CARRIERS);
-    return page.map(({ seq }): Carrier => ({ kind: place, seq }));
+    return page.map(({ seq }): Carrier => ({ kind: place, seq, priority: job.priority }));
   };
   const timers = timersOf(subjects, kind, job).map((subject) => readFrom('timers', subject));
   const waiting = (await Promise.all(timers)).flat();
@@ -76,9 +85,13 @@ export async function bareMessageOf(
   const seq = position?.kind === kind ? position.seq : workSeq;
   if (seq === undefined) return undefined;
   const message = await broker.read.bySequence(broker.subjects.streamName(kind), seq);
-  if (!message || broker.subjects.parseWork(message.subject)?.id !== undefined) return undefined;
+  if (!message) return undefined;
+  const work = broker.subjects.parseWork(message.subject);
+  if (work?.id !== undefined) return undefined;
   const named = pendingRecordOf(broker, message)?.id ?? '';
-  return named === id || namesakeId(named, message.timeMs) === id ? { kind, seq } : undefined;
+  return named === id || namesakeId(named, message.timeMs) === id
+    ? { kind, seq, ...(work && { priority: work.priority }) }
+    : undefined;
 }
 
 /** Messages and timers of a finished job may be stored for a while yet; without its record, they would be a new job. */
@@ -86,8 +99,11 @@ export async function allCarriersOf(broker: Broker, job: Claimed): Promise<Carri
   const found = await Promise.all(
     broker.subjects.workKindsFor(job.type).map(async (kind) => {
       const bare = await bareMessageOf(broker, kind, job);
-      const named = await carriersOf(broker, kind, job);
-      return bare ? [...named, bare] : named;
+      const named = (
+        await Promise.all(withEarlier(job).map((each) => carriersOf(broker, kind, each)))
+      ).flat();
+      const own = bare && !named.some(({ seq, ...each }) => each.kind === kind && seq === bare.seq);
+      return own ? [...named, bare] : named;
     }),
   );
   return found.flat();

@@ -149,7 +149,10 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   const isTrusted = dueWork !== undefined || isFromTimers(message);
   const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted);
   const schedule = isTimer ? headers.get(Header.PAUSED_SCHEDULE) || headers.get(Header.SCHEDULE) : '';
-  const record = pendingRecord(request, maxAttemptsOf(broker, request.type), dueTime(schedule));
+  const dueAt = dueTime(schedule);
+  if (dueAt !== undefined && request.expiresInMs !== undefined)
+    request.expiresAt = new Date(Date.parse(dueAt) + request.expiresInMs).toISOString();
+  const record = pendingRecord(request, maxAttemptsOf(broker, request.type), dueAt);
   const id = subjects.scheduleId(message.subject);
   if (id === undefined) return record;
   // What a schedule starts has an id of its own, so it is listed by its own name, and cancelled by it.

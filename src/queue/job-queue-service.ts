@@ -31,8 +31,8 @@ import { addChecked } from './job-add-checked.js';
 import { addEach, checkEach, type SourcedJob, type SourcedOutcome } from './job-add-each.js';
 import { addMany, checkJobs, checkPayloads } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
+import { JobChanger } from './job-changer.js';
 import { VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
-import { JobReader } from './job-reader.js';
 import {
   PROGRESS_OPTIONS,
   type ProgressOptions,
@@ -70,7 +70,7 @@ const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
-export class JobQueueService extends JobReader {
+export class JobQueueService extends JobChanger {
   /**
    * Adds a job by the name of its type. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
    * and options are those of the first call.

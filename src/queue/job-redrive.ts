@@ -191,6 +191,7 @@ function redrivenRecord(before: JobRecord, nowMs: number, { payload, due }: Chan
     workSeq,
     worker,
     startedAt,
+    expiresAt,
     ...others
   } = before;
   const { progress, progressAt, chunks, waits, ...kept } = others;

@@ -17,6 +17,7 @@ const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
   runAt: true,
   maxAttempts: true,
   timeoutMs: true,
+  expiresInMs: true,
   webhookUrl: true,
   tags: true,
   traceparent: true,
@@ -48,11 +49,12 @@ export function checkJob(
   nowMs: number,
 ): CheckedJob {
   assertOptions('options', options, JOB_OPTIONS);
-  const { id, maxAttempts, timeoutMs, webhookUrl, traceparent, tracestate } = options;
+  const { id, maxAttempts, timeoutMs, expiresInMs, webhookUrl, traceparent, tracestate } = options;
   // Spreads would cost a list of many jobs half as much again.
   const request: JobRequest = { id: id as string, type, priority, payload, createdAt: '' };
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
+  if (expiresInMs !== undefined) request.expiresInMs = expiresInMs;
   if (webhookUrl !== undefined) request.webhookUrl = webhookUrl;
   if (traceparent !== undefined) request.traceparent = traceparent;
   if (tracestate !== undefined) request.tracestate = tracestate;

@@ -110,9 +110,11 @@ export async function enqueueFollowUps(broker: Broker, record: JobRecord): Promi
 /** The work message that a record stands for, to be published again. */
 export function requestOf(record: JobRecord): JobRequest {
   const { id, type, priority, payload, createdAt, maxAttempts } = record;
-  const { timeoutMs, webhookUrl, tags, parentId, awaited, unique, traceparent, tracestate } = record;
+  const { timeoutMs, expiresInMs, webhookUrl, tags, parentId, awaited, unique, traceparent, tracestate } =
+    record;
   const options = defined({
     timeoutMs,
+    expiresInMs,
     webhookUrl,
     tags,
     parentId,

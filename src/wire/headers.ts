@@ -3,6 +3,7 @@ export const Header = {
   MSG_ID: 'Nats-Msg-Id',
   MAX_ATTEMPTS: 'Jetfleet-Max-Attempts',
   TIMEOUT_MS: 'Jetfleet-Timeout-Ms',
+  EXPIRES_IN_MS: 'Jetfleet-Expires-In-Ms',
   WEBHOOK_URL: 'Jetfleet-Webhook-Url',
   /** Up to 10 tags, parted by commas: `tenant:acme,nightly`. */
   TAGS: 'Jetfleet-Tags',
@@ -11,6 +12,8 @@ export const Header = {
 
   /** ISO 8601: when the job was first asked for. Set by Jetfleet; believed only of a message that comes from TIMERS. */
   CREATED_AT: 'Jetfleet-Created-At',
+  /** What somebody has changed of a delayed job, as JSON. Set by Jetfleet; believed only of a message that comes from TIMERS. */
+  CHANGE: 'Jetfleet-Change',
   /** The job that this one follows from. Set by Jetfleet; only a job whose id is derived from that job's may have it. */
   PARENT_ID: 'Jetfleet-Parent-Id',
   /** The group of its parent's children in which the end of this one counts. Set by Jetfleet, beside the parent's id. */

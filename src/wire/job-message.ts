@@ -3,9 +3,10 @@ import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
 import { isDerivedId, isJobId, isMadeAt, reservedIdFault, sequenceId } from '../jobs/job-id.js';
-import type { JobRequest } from '../jobs/job-record.js';
+import type { JobChange, JobRequest } from '../jobs/job-record.js';
 import {
   EXCERPT_LENGTH,
+  MAX_DELAY_MS,
   MAX_DERIVED_ID_LENGTH,
   MAX_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,
@@ -80,6 +81,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   };
   add(Header.MAX_ATTEMPTS, request.maxAttempts);
   add(Header.TIMEOUT_MS, request.timeoutMs);
+  add(Header.EXPIRES_IN_MS, request.expiresInMs);
   add(Header.WEBHOOK_URL, request.webhookUrl);
   if (request.tags) add(Header.TAGS, request.tags.join(','));
   add(Header.TRACEPARENT, request.traceparent);
@@ -87,6 +89,7 @@ export function optionHeaders(request: JobRequest): [string, string][] {
   add(Header.PARENT_ID, request.parentId);
   add(Header.AWAITED, request.awaited);
   if (request.unique) add(Header.UNIQUE, encodeKey(request.unique));
+  add(Header.CHANGE, request.change && asciiJson(request.change));
   return headers;
 }
 
@@ -178,6 +181,7 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   const problems: { path: string; message: string }[] = [];
   const maxAttempts = integerHeader(headers, Header.MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, problems);
   const timeoutMs = integerHeader(headers, Header.TIMEOUT_MS, MAX_TIMEOUT_MS, problems);
+  const expiresInMs = integerHeader(headers, Header.EXPIRES_IN_MS, MAX_DELAY_MS, problems);
   const webhookUrl = headers.get(Header.WEBHOOK_URL);
   const urlFault = webhookUrl ? describeUrlFault(webhookUrl) : undefined;
   if (urlFault !== undefined) problems.push({ path: Header.WEBHOOK_URL, message: urlFault });
@@ -203,8 +207,14 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   if (unique) request.unique = unique;
   else if (uniqueText)
     problems.push({ path: Header.UNIQUE, message: `${quoted(uniqueText)} is no unique key` });
+  const change = isTrusted ? readChange(headers.get(Header.CHANGE)) : undefined;
+  if (change) request.change = change;
   if (maxAttempts !== undefined) request.maxAttempts = maxAttempts;
   if (timeoutMs !== undefined) request.timeoutMs = timeoutMs;
+  if (expiresInMs !== undefined) {
+    request.expiresInMs = expiresInMs;
+    request.expiresAt = new Date(timeMs + expiresInMs).toISOString();
+  }
   if (webhookUrl) request.webhookUrl = webhookUrl;
   const isNew = headers.get(Header.MSG_ID) === messageIdOfNew(request.id);
   if (isNew && isMadeAt(request.id, timeMs)) request.isNew = true;
@@ -230,6 +240,25 @@ function readTags(request: JobRequest, text: string, problems: { path: string; m
     if (tags.length > 0) request.tags = tags;
   } catch (error) {
     problems.push({ path: Header.TAGS, message: (error as Error).message });
+  }
+}
+
+/** A header holds ASCII, whatever the names of people are. */
+function asciiJson(value: unknown): string {
+  const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replaceAll(/[^\x20-\x7e]/g, escaped);
+}
+
+/** What cannot be read is left out: it says only who has done something. */
+function readChange(text: string): JobChange | undefined {
+  if (text === '') return undefined;
+  try {
+    const { what, at, by } = JSON.parse(text) as Partial<JobChange>;
+    const isOne = what === 'promoted' || what === 'rescheduled' || what === 'priority';
+    if (!isOne || typeof at !== 'string' || (by !== undefined && typeof by !== 'string')) return undefined;
+    return { what, at, ...(by !== undefined && { by }) };
+  } catch {
+    return undefined;
   }
 }
 

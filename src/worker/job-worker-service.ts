@@ -7,6 +7,7 @@ import { type LimitSettings, namedLimits } from '../jobs/limit.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkName, type OptionNames } from '../jobs/options.js';
 import type { RunDefaults } from '../jobs/run-defaults.js';
+import { rescheduleWaiting } from '../queue/change/move-timed.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -22,7 +23,6 @@ import {
   handlerOf,
   type TypedHandler,
 } from './job-handler.js';
-import { rescheduleWaiting } from './outcome/job-writes.js';
 import { heldJobOf } from './run/job-actor.js';
 import { WorkerEngine } from './worker-engine.js';
 import type { OnFailpoint } from './worker-services.js';

@@ -16,6 +16,7 @@ const STATES: readonly JobState[] = [
   'exhausted',
   'rejected',
   'timed_out',
+  'expired',
   'cancelled',
 ];
 
@@ -30,7 +31,13 @@ function record(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
 const dueIn = (ms: number) => new Date(NOW + ms).toISOString();
 
 function decide(last: JobRecord | undefined, { seq = SEQ, redelivered = false } = {}): ClaimDecision {
-  return decideClaim({ seq, redelivered, last: last && { record: last, seq: 99 }, nowMs: NOW });
+  return decideClaim({
+    seq,
+    priority: 'normal',
+    redelivered,
+    last: last && { record: last, seq: 99 },
+    nowMs: NOW,
+  });
 }
 
 /** A decision in a word: the kind, and the event of a claim. */

@@ -68,7 +68,15 @@ export class Notices {
     this.tell(this.#subjects.cancelled(), { id, seq });
   }
 
-  /** Hears what is said of cancelled jobs, which anybody may say; returns how to stop. */
+  /**
+   * Tells every worker that somebody has changed a job while it waited, by the event `seq`: its handler begins only once its claim is
+   * written. Said as of a cancellation, since a worker does the same for both.
+   */
+  announceChanged(id: string, seq: number): void {
+    this.tell(this.#subjects.cancelled(), { id, seq });
+  }
+
+  /** Hears what is said of cancelled and of changed jobs, which anybody may say; returns how to stop. */
   onCancelled(listener: (id: string, seq: number) => void): () => void {
     const onNotice = ({ id, seq }: NoticeBody) => {
       if (typeof id === 'string' && typeof seq === 'number') listener(id, seq);

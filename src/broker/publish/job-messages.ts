@@ -159,6 +159,16 @@ export class JobMessages {
     await this.#logs.timers.append(fired(timer));
   }
 
+  /** Replaces a timer by another, in one write. @throws ConflictError when it has fired, or somebody else has replaced it */
+  async replaceTimer({ subject, seq, request, data, runAtMs, target }: NewTimer): Promise<void> {
+    await this.#logs.timers.append({
+      subject,
+      data,
+      headers: timerHeaders(request, runAtMs, target),
+      expect: { filter: subject, lastSeq: seq },
+    });
+  }
+
   /**
    * Has a timer fire now, as the server does when it is due.
    * @throws ConflictError when it was set anew, removed or fired meanwhile
@@ -177,8 +187,11 @@ export class JobMessages {
   async setTimer(kind: WorkKind, job: JobRequest & { state: JobState }, runAtMs: number): Promise<number> {
     const { priority, type, id, payload, state } = job;
     const address = { kind, priority, type, id };
+    const reason = state === 'waiting' ? 'waiting' : 'retrying';
     const { seq } = await this.#logs.timers.append({
-      subject: this.#subjects.timer(state === 'waiting' ? 'waiting' : 'retrying', address),
+      // A job that somebody has put off stands where one does that was added with a delay.
+      subject:
+        state === 'scheduled' ? this.#subjects.schedule(kind, id) : this.#subjects.timer(reason, address),
       data: encodePayload(payload),
       headers: timerHeaders(job, runAtMs, this.#subjects.due(address)),
     });
@@ -208,6 +221,18 @@ export class JobMessages {
       expect: { filter: timerSubject, lastSeq: timer },
     });
   }
+}
+
+/** The timer of a job that no worker has touched, by which it is to be replaced. */
+export interface NewTimer {
+  /** Its subject, and the sequence of the timer there. */
+  subject: string;
+  seq: number;
+  request: JobRequest;
+  data: Uint8Array;
+  runAtMs: number;
+  /** The `due` subject. */
+  target: string;
 }
 
 /** A timer goes out without the job's id: the stream would take the fired message for a duplicate. */
@@ -276,6 +301,7 @@ function isAlike(one: JobRequest, other: JobRequest): boolean {
     one.priority === other.priority &&
     one.maxAttempts === other.maxAttempts &&
     one.timeoutMs === other.timeoutMs &&
+    one.expiresInMs === other.expiresInMs &&
     one.webhookUrl === other.webhookUrl &&
     one.traceparent === other.traceparent &&
     one.tracestate === other.tracestate &&

@@ -29,6 +29,7 @@ import {
   typeSchema,
 } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
+import { wantedVersion } from '../version.js';
 
 const KIB = 1024;
 const MAX_BATCH_BYTES = 16 * KIB * KIB;
@@ -267,21 +268,6 @@ function isKnown(c: Context, etag: string): boolean {
   return known.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag);
 }
 
-/**
- * The version that a change is asked for in `If-Match`, or none.
- * @throws ValidationError for a tag that is none of ours; JetfleetError `JETFLEET_VERSION_MISMATCH` for a weak one
- */
-function wantedVersion(c: Context): { ifSeq?: number } {
-  const header = c.req.header('if-match')?.trim();
-  if (header === undefined || header === '*') return {};
-  if (header.startsWith('W/')) {
-    throw new JetfleetError('JETFLEET_VERSION_MISMATCH', 'If-Match needs the strong ETag of the job');
-  }
-  const [, seq] = /^"(\d{1,16})-[a-z_]+(-\d{1,16})?"$/.exec(header) ?? [];
-  if (seq !== undefined) return { ifSeq: Number(seq) };
-  throw new ValidationError('JETFLEET_HTTP_INVALID', 'If-Match must be the ETag of a job, or *');
-}
-
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
@@ -321,7 +307,7 @@ async function addByKey(queue: JobQueueService, job: NewJob): Promise<AddedJob> 
   }
 }
 
-const ASKED = ['priority', 'maxAttempts', 'timeoutMs', 'webhookUrl'] as const;
+const ASKED = ['priority', 'maxAttempts', 'timeoutMs', 'expiresInMs', 'webhookUrl'] as const;
 
 /** Options that are left out have defaults that may have changed since. */
 function isAsAsked(known: JobRecord, wanted: Partial<Pick<JobRecord, (typeof ASKED)[number]>>): boolean {

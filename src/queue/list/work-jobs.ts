@@ -82,16 +82,19 @@ export async function broughtBy(broker: Broker, messages: readonly StoredMessage
 async function standsFor(
   broker: Broker,
   kind: WorkKind,
-  { seq }: StoredMessage,
+  { seq, subject }: StoredMessage,
   record: JobRecord,
 ): Promise<boolean> {
   const { subjects, read } = broker;
-  const { id, type, priority, workSeq } = record;
+  const { id, type, priority, state, workSeq } = record;
   const stream = subjects.streamName(kind);
   if (workSeq !== undefined && workSeq !== seq) {
     const owner = await read.bySequence(stream, workSeq);
     return (owner && pendingRecordOf(broker, owner)?.id) !== id;
   }
+  // It has another message under its new priority, or is about to have one.
+  if (state === 'queued' && record.earlierPriorities && subjects.parseWork(subject)?.priority !== priority)
+    return false;
   const reason = timerReasonOf(record);
   if (reason === undefined) return true;
   const timer = subjects.timer(reason, { kind, priority, type, id });

@@ -38,9 +38,9 @@ export function placesFrom({ subjects, topology }: Broker) {
   const asked = new Map<string, Promise<ConsumerCounts | undefined>>();
   return ({ type, priority }: JobRecord, carriers: readonly Carrier[]): Promise<Place[]> =>
     Promise.all(
-      carriers.map(async ({ kind, seq }) => {
+      carriers.map(async ({ kind, seq, priority: stored = priority }) => {
         if (kind !== 'jobs' && kind !== 'webhooks') return 'uncovered';
-        const name = subjects.consumerName(type, priority);
+        const name = subjects.consumerName(type, stored);
         const counts = asked.get(`${kind} ${name}`) ?? topology.consumer(kind, name);
         asked.set(`${kind} ${name}`, counts);
         return placeOf(seq, await counts);

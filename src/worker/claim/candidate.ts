@@ -49,14 +49,32 @@ export function isNamesake({ request, bare }: DecodedJob, record: JobRecord): bo
 }
 
 /** What to do with a delivery, given the last event of its job. */
-export function decisionOf(delivery: Delivery, last: LastEvent | undefined, nowMs: number): ClaimDecision {
+export function decisionOf(
+  { delivery, job: { address, request } }: Candidate,
+  last: LastEvent | undefined,
+  nowMs: number,
+): ClaimDecision {
   const woken = isFromTimers(delivery) && delivery.headers.get(Header.WOKEN) !== '';
-  return decideClaim({ seq: delivery.seq, redelivered: delivery.deliveryCount > 1, woken, last, nowMs });
+  const { seq, deliveryCount } = delivery;
+  return decideClaim({
+    seq,
+    priority: address.priority,
+    redelivered: deliveryCount > 1,
+    woken,
+    last,
+    nowMs,
+    expiresAt: last?.record?.expiresAt ?? request.expiresAt,
+  });
 }
 
 /** A job that was accepted once keeps running on what it holds, even if a new version would refuse it. */
 export function wasAccepted(last: LastEvent | undefined): boolean {
   return last?.record !== undefined && last.record.status !== 'pending';
+}
+
+/** Whether somebody holds the job by a message. */
+export function isOfMessage(last: LastEvent | undefined, seq: number): boolean {
+  return last?.record?.status === 'processing' && last.record.workSeq === seq;
 }
 
 /** The job under an id of its own. */

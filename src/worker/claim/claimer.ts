@@ -10,7 +10,12 @@ import { ConflictError } from '../../jobs/errors.js';
 import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
 import { withTagsOfType } from '../../queue/tags-of-type.js';
-import { type Transition, transitionRecord, withFollowUps } from '../../queue/transition-record.js';
+import {
+  requestOf,
+  type Transition,
+  transitionRecord,
+  withFollowUps,
+} from '../../queue/transition-record.js';
 import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import {
@@ -30,6 +35,7 @@ import {
   type ClaimedJob,
   decisionOf,
   isNamesake,
+  isOfMessage,
   MAX_EARLY_MS,
   mismatchOf,
   refused,
@@ -98,13 +104,14 @@ export class Claimer {
   #mayBeginEarly({ delivery, job }: Candidate): boolean {
     const { watchers, firstDeliveries, isReleasing } = this.#services;
     const { claim, run } = this.#handler;
-    const { id, isNew } = job.request;
+    const { id, isNew, expiresInMs } = job.request;
     const { kind, type, priority } = job.address;
     const isOnlyMessage = isNew === true && kind === 'jobs' && !job.error;
     return (
       claim === 'early' &&
       run.kind === 'function' &&
       isOnlyMessage &&
+      expiresInMs === undefined &&
       delivery.deliveryCount === 1 &&
       delivery.isFresh &&
       !isFromTimers(delivery) &&
@@ -127,10 +134,11 @@ export class Claimer {
         return await this.#decide(candidate, last);
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
-        // Somebody wrote after what we read: they hold the job, and will answer its message.
-        if (read) return undefined;
-        mayBeRemoved = true;
+        const before = last?.seq;
         last = await broker.lastEvent(id);
+        // Who claims it by the same message will answer that. A replica that is behind shows nothing new.
+        if (read && (isOfMessage(last, delivery.seq) || last?.seq === before)) return undefined;
+        mayBeRemoved = true;
       }
     }
   }
@@ -147,7 +155,7 @@ export class Claimer {
     const mismatch = mismatchOf(job, last?.record, delivery.seq);
     if (mismatch) return this.#byRecord(refused(candidate, mismatch));
     const { logger } = this.#services;
-    const decision = decisionOf(delivery, last, factsOf(this.#services, delivery).nowMs);
+    const decision = decisionOf(candidate, last, factsOf(this.#services, delivery).nowMs);
     switch (decision.kind) {
       case 'claim':
         if (!last?.record && isTick(candidate) && !(await this.#ticks.admits(candidate, last?.seq ?? 0)))
@@ -163,6 +171,10 @@ export class Claimer {
         await this.#rearm(candidate, decision.record, decision.lastSeq).catch((error) =>
           this.#refuse(candidate, last, error),
         );
+        return undefined;
+      case 'reroute':
+        await this.#services.broker.jobs.enqueueAgain(requestOf(decision.record));
+        delivery.ack();
         return undefined;
       case 'duplicate':
         logger.debug({ jobId: job.request.id, reason: decision.reason }, 'duplicate message dropped');

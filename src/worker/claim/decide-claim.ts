@@ -1,10 +1,12 @@
 /** What to do with a delivered work message, given the job's last event. Pure: the whole protocol of claims stands here. */
 import type { JobEvent } from '../../../machines/index.js';
 import { type JobRecord, stalledError } from '../../jobs/job-record.js';
-import { isTerminal } from '../../jobs/vocabulary.js';
+import { isTerminal, type JobPriority } from '../../jobs/vocabulary.js';
 
 export interface ClaimInput {
   seq: number;
+  /** The priority that the message stands under. */
+  priority: JobPriority;
   /** Whether the message was handed out before: then its earlier holder has fallen silent, or let go of it. */
   redelivered: boolean;
   /** Whether the message says that what the job waits for has come. Defaults to false. */
@@ -12,6 +14,8 @@ export interface ClaimInput {
   /** The job's last event, if it has any; without a record when only a foreign producer wrote there. */
   last: { record?: JobRecord; seq: number } | undefined;
   nowMs: number;
+  /** When the job may no longer begin, ISO 8601; absent for one that may wait for ever. */
+  expiresAt?: string | undefined;
 }
 
 export type ClaimDecision =
@@ -21,12 +25,14 @@ export type ClaimDecision =
   | { kind: 'ended'; record: JobRecord }
   /** The job waits for its time: set its timer again, and acknowledge. */
   | { kind: 'rearm'; record: JobRecord; lastSeq: number }
+  /** The job has another priority now: publish it under that, and acknowledge. */
+  | { kind: 'reroute'; record: JobRecord }
   /** Another message carries the job: acknowledge this one. */
   | { kind: 'duplicate'; reason: string }
   /** Another worker holds it by this very message: let go of it silently. */
   | { kind: 'held' };
 
-export type ClaimEvent = Extract<JobEvent, { type: 'CLAIM' | 'RESUME' | 'RECLAIM' }>;
+export type ClaimEvent = Extract<JobEvent, { type: 'CLAIM' | 'RESUME' | 'RECLAIM' | 'EXPIRE' }>;
 
 /** A job may begin this much before its time, since the clocks of servers differ. */
 const CLOCK_SKEW_MS = 200;
@@ -35,7 +41,25 @@ export function claimOfNew(nowMs: number): ClaimEvent {
   return { type: 'CLAIM', now: new Date(nowMs).toISOString() };
 }
 
-export function decideClaim({ seq, redelivered, woken = false, last, nowMs }: ClaimInput): ClaimDecision {
+/** By the broker's clock, as whoever claims knows it. A job that has begun once does not expire. */
+export function decideClaim(input: ClaimInput): ClaimDecision {
+  const decision = decideUnexpired(input);
+  const { last, nowMs, expiresAt } = input;
+  const isFirst = decision.kind === 'claim' && decision.event.type === 'CLAIM' && !last?.record?.startedAt;
+  if (!isFirst || expiresAt === undefined || Date.parse(expiresAt) > nowMs) return decision;
+  const message = `The job waited for its first attempt until after ${expiresAt}, when it expired`;
+  const error = { code: 'JETFLEET_EXPIRED', message, retryable: false };
+  return { ...decision, event: { type: 'EXPIRE', error } };
+}
+
+function decideUnexpired({
+  seq,
+  priority,
+  redelivered,
+  woken = false,
+  last,
+  nowMs,
+}: ClaimInput): ClaimDecision {
   const now = new Date(nowMs).toISOString();
   const { record, seq: lastSeq } = last ?? { seq: 0 };
   if (!record) return { kind: 'claim', event: claimOfNew(nowMs), lastSeq };
@@ -54,6 +78,10 @@ export function decideClaim({ seq, redelivered, woken = false, last, nowMs }: Cl
       const type = record.state === 'waiting' ? 'RESUME' : 'CLAIM';
       return { kind: 'claim', event: { type, now }, lastSeq };
     }
+    case 'queued':
+      // Whoever has changed the priority may have died before the job's new message was published.
+      if (record.earlierPriorities && record.priority !== priority) return { kind: 'reroute', record };
+      return { kind: 'claim', event: { type: 'CLAIM', now }, lastSeq };
     case 'scheduled':
       // A tick with jitter was put off by this message: from then on its timer alone brings it.
       if (own || !isDue(record, nowMs)) return { kind: 'rearm', record, lastSeq };

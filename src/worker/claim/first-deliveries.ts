@@ -25,7 +25,7 @@ const MAX_CANCELLED = 10_000;
 /**
  * Which messages of JOBS are surely handed out for the first time when they say so. After a crash of its server a consumer has
  * forgotten its last deliveries and counts from 1 again, and one that was recreated hands out all that is stored. With replicas
- * another node may take over as forgetfully, and unseen. A job that was cancelled while it waited has a record already.
+ * another node may take over as forgetfully, and unseen. A job that was cancelled or changed while it waited has a record already.
  */
 export class FirstDeliveries {
   readonly #broker: Broker;
@@ -72,17 +72,20 @@ export class FirstDeliveries {
     void this.renew();
   }
 
-  /** Of those that failed since a time. @returns false when there are too many to read */
+  /** Of those that failed, or were changed while they waited, since a time. @returns false when there are too many to read */
   async #readCancelled(fromMs: number): Promise<boolean> {
     const { read, subjects } = this.#broker;
     const stream = subjects.streamName('events');
-    const failed = subjects.event(ANY, 'failed', ANY);
     const first = await read.sequenceAt(stream, fromMs);
     if (!Number.isFinite(first)) return true;
-    if ((await read.count(stream, failed, first)) > MAX_CANCELLED) return false;
-    for await (const message of read.walk(stream, failed, first, PAGE)) {
-      const record = this.#broker.recordOf(message);
-      if (record?.state === 'cancelled' && record.workSeq === undefined) this.#cancelled.add(record.id);
+    for (const status of ['failed', 'pending'] as const) {
+      const filter = subjects.event(ANY, status, ANY);
+      if ((await read.count(stream, filter, first)) > MAX_CANCELLED) return false;
+      for await (const message of read.walk(stream, filter, first, PAGE)) {
+        const record = this.#broker.recordOf(message);
+        const isTouched = record?.state === 'cancelled' || record?.change !== undefined;
+        if (isTouched && record.workSeq === undefined) this.#cancelled.add(record.id);
+      }
     }
     return true;
   }

@@ -106,9 +106,11 @@ export class LimitedClaims {
     const parked = before.limited && before.workSeq === delivery.seq ? before.limited : undefined;
     const at = needs.find(({ name, key }) => name === parked?.limit && key === parked.key);
     if (at) return this.#park(candidate, before, { at }, wanted);
-    const decision = decisionOf(delivery, last, factsOf(this.#services, delivery).nowMs);
+    const decision = decisionOf(candidate, last, factsOf(this.#services, delivery).nowMs);
     const runs =
-      decision.kind === 'claim' && (decision.event.type === 'RESUME' || before.attempt < before.maxAttempts);
+      decision.kind === 'claim' &&
+      decision.event.type !== 'EXPIRE' &&
+      (decision.event.type === 'RESUME' || before.attempt < before.maxAttempts);
     if (!runs) {
       // What a worker that died has held for it is free, before its message is acknowledged.
       if (decision.kind === 'ended' || decision.kind === 'claim') {

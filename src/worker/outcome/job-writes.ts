@@ -3,7 +3,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import { retry } from '../../broker/retry.js';
 import { isBrokerFailure } from '../../broker/topology/manager.js';
-import { BrokerError, ConflictError, JetfleetError, ValidationError } from '../../jobs/errors.js';
+import { BrokerError, JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
 import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
@@ -109,28 +109,6 @@ async function settleTags(broker: Broker, logger: Logger, record: JobRecord): Pr
 export function isUnwritable(error: unknown): boolean {
   if (!JetfleetError.is(error)) return !isBrokerFailure(error);
   return error instanceof ValidationError || error.code === 'JETFLEET_MESSAGE_TOO_LARGE';
-}
-
-/** Has a waiting job run in `inMs` from now. The write is tried once. @returns false while the job may be about to wait */
-export async function rescheduleWaiting(broker: Broker, id: string, inMs: number): Promise<boolean> {
-  const { record, seq = 0 } = (await broker.lastEvent(id)) ?? {};
-  if (record?.state === 'running') return false;
-  if (record?.state !== 'waiting') return true;
-  const nowMs = broker.clock.now();
-  const atMs = nowMs + Math.round(inMs);
-  const moved = {
-    ...record,
-    nextRunAt: new Date(atMs).toISOString(),
-    updatedAt: new Date(nowMs).toISOString(),
-  };
-  try {
-    await broker.appendEvent(moved, seq);
-    await broker.jobs.setTimer(broker.subjects.workKindOf(record.type), moved, atMs);
-  } catch (error) {
-    // Somebody has moved it on already.
-    if (!(error instanceof ConflictError)) throw error;
-  }
-  return true;
 }
 
 /** Sets the timer of a job that is to wait. What wakes it may have come before its record was written, so that nobody has woken it. */

@@ -10,19 +10,14 @@ import type { ClaimedJob } from '../claim/candidate.js';
 import type { SettledAttempt } from '../hooks/worker-hooks.js';
 import type { JobContext } from '../job-handler.js';
 import type { Leased } from '../lease/lease-keeper.js';
-import {
-  factsOf,
-  followThrough,
-  isUnwritable,
-  noteTags,
-  publishFollowUps,
-  writeEvent,
-} from '../outcome/job-writes.js';
+import { factsOf, followThrough, isUnwritable, noteTags, writeEvent } from '../outcome/job-writes.js';
 import { ifNextFree } from '../outcome/next-jobs.js';
 import { jsonValue, outcomeRecord, reportFailure } from '../outcome/outcome-record.js';
 import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
 import type { HeldJob, WorkerServices } from '../worker-services.js';
 import { Attempt, type AttemptedJob } from './attempt.js';
+import { changedMeanwhile } from './changed-meanwhile.js';
+import { keepSlot, letGoOfEnded } from './letting-go.js';
 import { callerOf } from './limited-call.js';
 
 /** One job in this worker's hands: the lease on its message, its record, and the fence around what is written of it. */
@@ -164,16 +159,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#letGo();
   }
 
-  /** Somebody else has ended the job. Whoever cancelled it may have died before what follows was published. */
   #letGo(): void {
-    const finish = async () => {
-      const last = await this.#services.broker.lastEvent(this.record.id);
-      if (!last?.record || !isTerminal(last.record.status)) return;
-      await publishFollowUps(this.#services, last.record);
-      await this.#claimed.permits?.released;
-      this.#delivery.ack();
-    };
-    finish().catch((err) => this.logger.warn({ err }, 'the message of a job that is over comes again'));
+    void letGoOfEnded(this.#services, this.#claimed, () => this.#delivery.ack(), this.logger);
   }
 
   watched(): void {
@@ -272,15 +259,17 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   }
 
   /** @throws ConflictError after letting go of a job that another worker owns */
-  #append(record: JobRecord): Promise<void> {
+  #append(record: JobRecord, lastSeq = this.#seq): Promise<void> {
     // Thousands of jobs wait here at once: each async function would keep its frame until the broker has answered.
-    return writeEvent(this.#services, record, this.#seq).then(
+    return writeEvent(this.#services, record, lastSeq).then(
       (seq) => {
         this.#seq = seq;
         this.record = record;
       },
-      (error) => {
+      async (error) => {
         if (error instanceof ConflictError && !this.#ended) {
+          const changed = await changedMeanwhile(this.#services.broker, record.id, lastSeq);
+          if (changed && !this.#ended) return this.#append({ ...record, ...changed.facts }, changed.seq);
           this.#lose(`its ${record.state} record came too late`);
           // Somebody wrote before the claim: mostly a cancellation, after which the message has to go.
           if (!this.isClaimed) this.#letGo();
@@ -315,18 +304,9 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   #freeSlot(): void {
     if (this.#isSlotFree) return;
     this.#isSlotFree = true;
-    const { slot, handler } = this.#claimed;
     const ended = this.#attempt.lingering;
-    const { lingering, broker } = this.#services;
-    if (!ended) slot.free();
-    else
-      lingering.add(this.record, {
-        signalledAt: new Date(broker.clock.now()).toISOString(),
-        ended,
-        abandonAfterMs: handler.abandonAfterMs,
-        freeSlot: () => slot.free(),
-        logger: this.logger,
-      });
+    if (ended) keepSlot(this.#services, this.#claimed, ended, this.record, this.logger);
+    else this.#claimed.slot.free();
   }
 
   #exclusively<T>(write: () => Promise<T>): Promise<T> {

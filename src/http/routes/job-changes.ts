@@ -1,0 +1,59 @@
+import { z } from '@hono/zod-openapi';
+import { defined } from '../../jobs/defined.js';
+import { MAX_DELAY_MS } from '../../jobs/limits.js';
+import { shownJob } from '../../jobs/shown-job.js';
+import { idParams, jobRecordSchema, prioritySchema, timeSchema } from '../job-schemas.js';
+import { addRoute, type Routes } from '../route.js';
+import { wantedVersion } from '../version.js';
+import { askerOf } from './pauses.js';
+
+const MAX_BYTES = 4_096;
+const by = z.string().min(1).max(200).optional();
+
+/** What can be changed of a job that waits. */
+export function jobChangeRoutes(routes: Routes): void {
+  const { queue } = routes;
+  const change = {
+    method: 'post',
+    tag: 'Jobs',
+    role: 'operator',
+    params: idParams,
+    headers: z.object({ 'if-match': z.string().optional() }),
+    answers: { 200: { description: 'The job afterwards', schema: jobRecordSchema } },
+  } as const;
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/priority',
+    summary: 'Change the priority of a job that waits',
+    body: { schema: z.strictObject({ priority: prioritySchema, by }), maxBytes: MAX_BYTES },
+    handle: async ({ c, params: { id }, body }) => {
+      const options = { ...wantedVersion(c), by: askerOf(c, body.by) };
+      return c.json(shownJob(await queue.setPriority(id, body.priority, options)));
+    },
+  });
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/promote',
+    summary: 'Run a scheduled, retrying or sleeping job now',
+    body: { schema: z.strictObject({ by }).default({}), maxBytes: MAX_BYTES },
+    handle: async ({ c, params: { id }, body }) =>
+      c.json(shownJob(await queue.promote(id, { ...wantedVersion(c), by: askerOf(c, body.by) }))),
+  });
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/reschedule',
+    summary: 'Move a job that waits to another time: delayMs or runAt',
+    body: {
+      schema: z.strictObject({
+        delayMs: z.number().int().min(1).max(MAX_DELAY_MS).optional(),
+        runAt: timeSchema.optional(),
+        by,
+      }),
+      maxBytes: MAX_BYTES,
+    },
+    handle: async ({ c, params: { id }, body }) => {
+      const options = { ...defined(body), ...wantedVersion(c), by: askerOf(c, body.by) };
+      return c.json(shownJob(await queue.reschedule(id, options)));
+    },
+  });
+}
