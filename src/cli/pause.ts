@@ -107,7 +107,7 @@ export function lineOf(pause: Pause): string {
 }
 
 /** Undefined where the system has no name for the user, as in some containers. */
-function whoAmI(): string | undefined {
+export function whoAmI(): string | undefined {
   try {
     return userInfo().username;
   } catch {

@@ -29,7 +29,7 @@ const MAX_DRAIN_WAIT_MS = 25_000;
 const tag = 'Queue';
 
 /** Who asks: the name that is given, and the token. */
-function askerOf(c: Context<ApiEnv>, by: string | undefined): string {
+export function askerOf(c: Context<ApiEnv>, by: string | undefined): string {
   const holder = c.get('holder');
   return by === undefined ? holder : `${by} (${holder})`;
 }
