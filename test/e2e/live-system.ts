@@ -9,6 +9,8 @@ export interface LiveSystem extends AsyncDisposable {
   http: HttpServer;
   /** Lets a `held` job go on: it waits for this, so that a test can look at it while it runs. */
   release(id: string): void;
+  /** What a handler of such a job waits for. */
+  held(id: string, signal: AbortSignal): Promise<{ held: true }>;
 }
 
 /** Types of the system: `greet` ends at once, `held` when it is told to, `broken` never well. */
@@ -22,16 +24,17 @@ export async function startLiveSystem(
     held.set(id, gate);
     return gate;
   };
+  const hold: LiveSystem['held'] = (id, signal) => {
+    const gate = gateOf(id);
+    signal.addEventListener('abort', () => gate.resolve());
+    return gate.promise.then(() => ({ held: true }));
+  };
   const fleet = await startFleet({
     builtIn: true,
     handlers: {
       greet: { handler: ({ payload }) => ({ hello: payload }), concurrency: 8 },
       held: {
-        handler: ({ id, signal }) => {
-          const gate = gateOf(id);
-          signal.addEventListener('abort', () => gate.resolve());
-          return gate.promise.then(() => ({ held: true }));
-        },
+        handler: ({ id, signal }) => hold(id, signal),
         concurrency: 8,
         limits: [{ key: 'id', concurrency: 1 }],
       },
@@ -48,6 +51,7 @@ export async function startLiveSystem(
     fleet,
     http,
     release: (id) => gateOf(id).resolve(),
+    held: hold,
     [Symbol.asyncDispose]: async () => {
       for (const gate of held.values()) gate.resolve();
       await http.close();

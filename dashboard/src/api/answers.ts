@@ -74,6 +74,22 @@ export interface HistoryItem {
   record: JobRecord;
 }
 
+export interface Flow {
+  total: number;
+  completed: number;
+  failed: number;
+  jobs: {
+    key: string;
+    id: string;
+    type: string;
+    /** A state of a job, `blocked` while it waits for others, or `dropped` where it never ran. */
+    state: string;
+    after: string[];
+    onFailure: 'fail' | 'continue' | 'ignore';
+    error?: { code: string; message: string };
+  }[];
+}
+
 export interface Related {
   parent?: JobRecord;
   followUps: JobRecord[];

@@ -42,7 +42,7 @@ export function JobFacts({ job }: { job: JobRecord }) {
         </Fact>
       )}
       {job.parentId && (
-        <Fact name="Follows">
+        <Fact name={job.awaited === undefined ? 'Follows' : 'Parent'}>
           <Link to={`/jobs/${encodeURIComponent(job.parentId)}`}>{job.parentId}</Link>
         </Fact>
       )}

@@ -1,13 +1,11 @@
 import type { JobRecord, Related } from '../api/answers.js';
-import { useResource } from '../api/use-resource.js';
 import { Link } from '../router.js';
 import { Panel } from '../ui/page.js';
 import { StatusBadge } from '../ui/status.js';
 
 /** The jobs before and after this one, and the webhooks that tell of it. Nothing where there are none. */
-export function RelatedJobs({ id }: { id: string }) {
-  const { data } = useResource<Related>(`/jobs/${encodeURIComponent(id)}/related`);
-  const { parent, followUps = [], webhooks = [] } = data ?? {};
+export function RelatedJobs({ related }: { related: Related | undefined }) {
+  const { parent, followUps = [], webhooks = [] } = related ?? {};
   if (!parent && followUps.length === 0 && webhooks.length === 0) return null;
   return (
     <Panel title="Related">

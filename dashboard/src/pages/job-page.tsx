@@ -1,8 +1,9 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { JobRecord, MachineAnswer, MachineSummary } from '../api/answers.js';
+import type { JobRecord, MachineAnswer, MachineSummary, Related } from '../api/answers.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { StateChart } from '../charts/state-chart.js';
+import { Families } from '../family/families.js';
 import { Attempts } from '../job/attempts.js';
 import { JobFacts } from '../job/facts.js';
 import { Inside } from '../job/inside.js';
@@ -92,6 +93,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
   const stages = useStages(job, history);
   const replay = useReplay(stages);
   const machine = useResource<MachineAnswer>('/machines/job', { isLive: false });
+  const { data: related } = useResource<Related>(`/jobs/${encodeURIComponent(job.id)}/related`);
   const isOver = job.status === 'completed' || job.status === 'failed';
   const shown = replay.isNow ? job : (stages[replay.index]?.record ?? job);
   return (
@@ -103,6 +105,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
         </div>
       )}
       <JobFacts job={shown} />
+      <Families job={job} parent={related?.parent} />
       <Panel title="Where it stands">
         <Loaded of={machine}>
           {({ chart }) => {
@@ -121,7 +124,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
           <Panel title="Attempts">
             <Attempts attempts={attemptsOf(stages)} />
           </Panel>
-          <RelatedJobs id={job.id} />
+          <RelatedJobs related={related} />
         </div>
         <div class="stack">
           <JsonPanel title="Payload" value={shown.payload} />

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DashboardPage } from './dashboard-page.js';
+import { type LiveSystem, startLiveSystem } from './live-system.js';
+
+let system: LiveSystem;
+const open = (path: string) => DashboardPage.open(system.http.url, path);
+/** The row of a job among those that belong together. */
+const row = (name: string, state: string) => (page: DashboardPage) =>
+  page.until(
+    (wanted, word) =>
+      [...document.querySelectorAll<HTMLElement>('.family li')].some(
+        (item) =>
+          item.querySelector<HTMLElement>('.id')?.innerText === wanted &&
+          item.querySelector<HTMLElement>('.badge')?.innerText.includes(word),
+      ),
+    name,
+    state,
+  );
+
+beforeAll(async () => {
+  system = await startLiveSystem(
+    {},
+    {
+      handlers: {
+        greet: () => 'hello',
+        held: ({ id, signal }) => system.held(id, signal),
+        broken: () => {
+          throw new Error('the printer is out of paper');
+        },
+        parent: async (job) => {
+          await job.children([
+            { type: 'greet', payload: {}, key: 'first' },
+            { type: 'held', payload: {}, key: 'second' },
+          ]);
+          return 'done';
+        },
+      },
+    },
+  );
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+describe('the page of a flow', () => {
+  it('shows where each of its jobs stands, live, and leads to it and back to the whole', async () => {
+    await system.fleet.queue.addFlow(
+      {
+        jobs: {
+          fetch: { type: 'held', payload: {} },
+          clean: { type: 'greet', payload: {}, onFailure: 'ignore' },
+          report: { type: 'greet', payload: {}, after: ['fetch', 'clean'] },
+        },
+      },
+      { id: 'flow-1' },
+    );
+    await using tab = await open('/jobs/flow-1');
+    await row('fetch', 'running')(tab);
+    await row('clean', 'completed')(tab);
+    await row('report', 'blocked')(tab);
+    await tab.seeText('1 of 3 completed', '.family-progress');
+    await tab.seeText('after fetch, clean', '.family');
+    expect(await tab.violations()).toEqual([]);
+    system.release('flow-1-fetch');
+    await row('report', 'completed')(tab);
+    await tab.seeText('3 of 3 completed', '.family-progress');
+    await tab.click('report', '.family');
+    await tab.seeText('flow-1-report', 'h1');
+    await tab.seeText('this job', '.family [aria-current]');
+    await tab.click('flow-1', '.family');
+    await tab.until(() => document.querySelector('h1')?.innerText === 'flow-1');
+    await tab.resize(360);
+    expect(await tab.overflow()).toBeLessThanOrEqual(0);
+  });
+
+  it('says which job has failed, why, and which never ran', async () => {
+    await system.fleet.queue.addFlow(
+      {
+        jobs: {
+          print: { type: 'broken', payload: {}, maxAttempts: 1 },
+          post: { type: 'greet', payload: {}, after: ['print'] },
+        },
+      },
+      { id: 'flow-2' },
+    );
+    await using tab = await open('/jobs/flow-2');
+    await row('print', 'failed')(tab);
+    await tab.seeText('the printer is out of paper', '.family');
+    await row('post', 'dropped')(tab);
+    await tab.seeText('1 failed', '.family-progress');
+  });
+});
+
+it('the page of a job shows the children that it waits for, and each child its parent', async () => {
+  await system.fleet.queue.addJob('parent', {}, 'normal', { id: 'parent-1' });
+  await using tab = await open('/jobs/parent-1');
+  await row('parent-1-second', 'running')(tab);
+  await row('parent-1-first', 'completed')(tab);
+  await tab.seeText('1 of 2 completed', '.family-progress');
+  await tab.click('parent-1-second', '.family');
+  await tab.seeText('parent-1-second', 'h1');
+  await row('parent-1', 'waiting')(tab);
+  system.release('parent-1-second');
+  await row('parent-1', 'completed')(tab);
+  await row('parent-1-second', 'completed')(tab);
+});
+
+it('a job that belongs to nothing asks for no others', async () => {
+  const asked: string[] = [];
+  await system.fleet.queue.addJob('greet', {}, 'normal', { id: 'alone-1' });
+  await system.fleet.waitForJob('alone-1', 'completed');
+  await using tab = await open('/');
+  tab.page.on('request', (request) => void asked.push(request.url()));
+  await tab.goto('/jobs/alone-1');
+  await tab.see('.drawing .state.lit');
+  await tab.seeText('completed', '.timeline');
+  expect(asked.filter((url) => /\/flows\/|[?]id=alone-1-/.test(url))).toEqual([]);
+  expect(await tab.text('#content')).not.toContain('Children');
+});
