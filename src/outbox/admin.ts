@@ -1,19 +1,22 @@
 /** What an operator does with the outbox: creates it, looks at it, and has rows tried again that were set aside. */
+import { atMost } from '../jobs/deadline.js';
+import { defined } from '../jobs/defined.js';
 import { invalidOption } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
 import { assertArray, assertOptions, checkBoolean, type OptionNames } from '../jobs/options.js';
-import { type DatabaseOptions, databaseError, type OutboxConnection, openConnection } from './client.js';
+import {
+  ADDRESS,
+  CLOSE_MS,
+  checkDatabase,
+  databaseError,
+  type OutboxAddress,
+  type OutboxConnection,
+  openConnection,
+} from './client.js';
 import { type OutboxSqlOptions, type OutboxTable, outboxSql, outboxTable } from './table.js';
-
-/** Which outbox, and how to reach its database. */
-export interface OutboxAddress extends DatabaseOptions {
-  /** `table` or `schema.table`. Defaults to `jetfleet_outbox`. */
-  table?: string;
-}
 
 export type OutboxSetup = OutboxAddress & OutboxSqlOptions;
 
-const ADDRESS: OptionNames<Required<OutboxAddress>> = { databaseUrl: true, connect: true, table: true };
 const SETUP: OptionNames<Required<OutboxSetup>> = { ...ADDRESS, notify: true };
 
 /** A row that a relay could not publish, and why. */
@@ -46,13 +49,14 @@ export interface OutboxStatus {
 
 /**
  * Creates the table, its index and its trigger, where they are missing.
- * @throws JetfleetError `JETFLEET_OUTBOX_DRIVER`, `JETFLEET_OUTBOX_TABLE`; BrokerError `JETFLEET_OUTBOX_UNREACHABLE`
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`; JetfleetError `JETFLEET_OUTBOX_DRIVER`, `JETFLEET_OUTBOX_TABLE`; BrokerError
+ *   `JETFLEET_OUTBOX_UNREACHABLE`
  */
 export async function setupOutbox(options: OutboxSetup = {}): Promise<void> {
   assertOptions('options', options, SETUP);
   checkBoolean('notify', options.notify);
   const { table, notify } = options;
-  const sql = outboxSql({ ...(table !== undefined && { table }), ...(notify !== undefined && { notify }) });
+  const sql = outboxSql(defined({ table, notify }));
   await withConnection(options, (connection) =>
     connection.query(`SET client_min_messages = warning; ${sql}`),
   );
@@ -123,6 +127,7 @@ async function withConnection<T>(
   options: OutboxAddress,
   work: (connection: OutboxConnection, table: OutboxTable) => Promise<T>,
 ): Promise<T> {
+  checkDatabase(options);
   const table = outboxTable(options.table);
   const connection = await openConnection(options, 'jetfleet outbox');
   try {
@@ -130,6 +135,6 @@ async function withConnection<T>(
   } catch (error) {
     throw databaseError(error, table.name);
   } finally {
-    await connection.end().catch(() => {});
+    await atMost(CLOSE_MS, connection.end());
   }
 }

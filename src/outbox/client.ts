@@ -1,6 +1,7 @@
 /** The two sides of a PostgreSQL client that the outbox uses, and the driver behind its own connections. */
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import { maskText } from '../jobs/mask-text.js';
+import { assertFunction, checkText, type OptionNames } from '../jobs/options.js';
 
 /**
  * Whatever runs a statement with numbered parameters: a client, a pool or a client of a pool of `pg`. Of other libraries one line
@@ -30,12 +31,32 @@ export interface DatabaseOptions {
   connect?: () => Promise<OutboxConnection>;
 }
 
+/** Which outbox, and how to reach its database. */
+export interface OutboxAddress extends DatabaseOptions {
+  /** `table` or `schema.table`. Defaults to `jetfleet_outbox`. */
+  table?: string;
+}
+
+export const ADDRESS: OptionNames<Required<OutboxAddress>> = {
+  databaseUrl: true,
+  connect: true,
+  table: true,
+};
+
+/** @throws ValidationError `JETFLEET_OPTION_INVALID` */
+export function checkDatabase({ databaseUrl, connect }: DatabaseOptions): void {
+  checkText('databaseUrl', databaseUrl);
+  if (connect !== undefined) assertFunction('connect', connect);
+}
+
 interface Driver {
   Client: new (options: object) => OutboxConnection & { connect(): Promise<void> };
 }
 
 /** How long a connection may take to be made. */
 const CONNECT_MS = 10_000;
+/** How long one may take to be closed: its other end may not answer any more. */
+export const CLOSE_MS = 1_000;
 
 /**
  * Opens a connection.

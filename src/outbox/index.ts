@@ -1,6 +1,5 @@
 /** `jetfleet/outbox`: jobs that exist if, and only if, a transaction of PostgreSQL commits. */
 export {
-  type OutboxAddress,
   type OutboxSetup,
   type OutboxStatus,
   readOutbox,
@@ -8,7 +7,7 @@ export {
   type SetAsideRow,
   setupOutbox,
 } from './admin.js';
-export type { DatabaseOptions, OutboxClient, OutboxConnection } from './client.js';
+export type { DatabaseOptions, OutboxAddress, OutboxClient, OutboxConnection } from './client.js';
 export { Outbox, type OutboxOptions, type OutboxStatement } from './outbox.js';
 export { OutboxRelay, type RelayOptions, type RelayStats } from './relay.js';
 export { type OutboxSqlOptions, outboxSql } from './table.js';

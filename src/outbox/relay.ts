@@ -1,23 +1,29 @@
 /** The relay: rows of the outbox become jobs. */
 
+import { Changes } from '../jobs/changes.js';
 import { atMost } from '../jobs/deadline.js';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import { toJobError } from '../jobs/job-error.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertFunction, assertOptions, checkText, type OptionNames } from '../jobs/options.js';
+import { assertOptions, type OptionNames } from '../jobs/options.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import type { Logger } from '../telemetry/logger.js';
 import { relayName } from './admin.js';
-import { type DatabaseOptions, databaseError, type OutboxConnection, openConnection } from './client.js';
+import {
+  ADDRESS,
+  CLOSE_MS,
+  checkDatabase,
+  databaseError,
+  type OutboxAddress,
+  type OutboxConnection,
+  openConnection,
+} from './client.js';
 import { isOfRow, jobOfRow } from './row-job.js';
 import { type OutboxRow, type Refusal, RelaySession } from './session.js';
 import { type OutboxTable, outboxTable } from './table.js';
-import { Wakes } from './wakes.js';
 
-export interface RelayOptions extends DatabaseOptions {
-  /** `table` or `schema.table`. Defaults to `jetfleet_outbox`. */
-  table?: string;
+export interface RelayOptions extends OutboxAddress {
   /** Rows that are published together. Defaults to 1000. */
   batchSize?: number;
   /** How long it waits for a notice of an insert before it looks itself: a notice may be lost. Defaults to 5000. */
@@ -27,9 +33,7 @@ export interface RelayOptions extends DatabaseOptions {
 }
 
 const OPTIONS: OptionNames<Required<RelayOptions>> = {
-  databaseUrl: true,
-  connect: true,
-  table: true,
+  ...ADDRESS,
   batchSize: true,
   fallbackMs: true,
   logger: true,
@@ -51,7 +55,6 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 const DEFAULT_STOP_MS = 30_000;
-const CLOSE_MS = 1_000;
 const DEFAULT_BATCH = 1_000;
 const DEFAULT_FALLBACK_MS = 5_000;
 
@@ -67,7 +70,10 @@ export class OutboxRelay implements AsyncDisposable {
   readonly #options: RelayOptions;
   readonly #table: OutboxTable;
   readonly #logger: Logger;
-  readonly #wakes = new Wakes();
+  /** Whatever is worth a look at the table, or at the connection. */
+  readonly #news = new Changes();
+  /** What may end an outage, or everything. An insert does not. */
+  readonly #turns = new Changes();
   readonly #stats: RelayStats = { published: 0, alreadyThere: 0, setAside: 0, lastError: undefined };
   #connection: OutboxConnection | undefined;
   #isStopping = false;
@@ -78,8 +84,7 @@ export class OutboxRelay implements AsyncDisposable {
   constructor(queue: JobQueueService, options: RelayOptions = {}) {
     assertQueue(queue);
     assertOptions('options', options, OPTIONS);
-    checkText('databaseUrl', options.databaseUrl);
-    if (options.connect !== undefined) assertFunction('connect', options.connect);
+    checkDatabase(options);
     checkInteger('batchSize', options.batchSize, 1, 5_000);
     checkInteger('fallbackMs', options.fallbackMs, 100, MAX_TIMER_MS);
     this.#queue = queue;
@@ -106,7 +111,7 @@ export class OutboxRelay implements AsyncDisposable {
     const session = await this.#open();
     // Whoever waits for the broker need not wait any longer.
     const detach = broker.onConnection((change) => {
-      if (change === 'back') this.#wakes.wake();
+      if (change === 'back') this.#turn();
     });
     this.#running = this.#run(session).finally(detach);
   }
@@ -118,7 +123,7 @@ export class OutboxRelay implements AsyncDisposable {
   async stop(timeoutMs: number = DEFAULT_STOP_MS): Promise<void> {
     checkInteger('timeoutMs', timeoutMs, 0, MAX_TIMER_MS);
     this.#isStopping = true;
-    this.#wakes.wake();
+    this.#turn();
     const running = this.#running ?? Promise.resolve();
     // One that has no rows in hand may wait for its turn, for as long as others go on.
     if (this.#holdsRows) await atMost(timeoutMs, running);
@@ -133,9 +138,9 @@ export class OutboxRelay implements AsyncDisposable {
   async #open(): Promise<RelaySession> {
     const connection = await openConnection(this.#options, relayName(this.#table));
     this.#connection = connection;
-    connection.on('notification', () => this.#wakes.wake());
-    connection.on('error', () => this.#wakes.wake());
-    connection.on('end', () => this.#wakes.wake());
+    connection.on('notification', () => this.#news.note());
+    connection.on('error', () => this.#news.note());
+    connection.on('end', () => this.#news.note());
     const session = new RelaySession(connection, this.#table);
     try {
       const notifies = await session.begin();
@@ -152,56 +157,68 @@ export class OutboxRelay implements AsyncDisposable {
   async #close(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
-    await connection?.end().catch(() => {});
+    if (connection) await atMost(CLOSE_MS, connection.end());
   }
 
   async #run(first: RelaySession): Promise<void> {
     let session: RelaySession | undefined = first;
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#isStopping) {
-      const since = this.#wakes.count;
+      const news = this.#news.count;
+      const turns = this.#turns.count;
+      let round: Round;
       try {
         session ??= await this.#open();
-        const isEmpty = await this.#publishNext(session);
+        round = await this.#publishNext(session);
+      } catch (error) {
+        session = undefined;
+        round = { isEmpty: false, failure: error };
+      }
+      const { isEmpty, failure } = round;
+      if (failure === undefined) {
         pauseMs = FIRST_PAUSE_MS;
         this.#stats.lastError = undefined;
-        if (isEmpty) await this.#wakes.after(since, this.#options.fallbackMs ?? DEFAULT_FALLBACK_MS);
-      } catch (error) {
-        if (this.#isStopping) break;
-        this.#note(error);
-        // Nobody opens the queue again.
-        if (JetfleetError.is(error, 'JETFLEET_CLOSED')) break;
-        // Whatever the session held is free with its end.
-        await this.#close();
-        session = undefined;
-        await this.#wakes.after(this.#wakes.count, pauseMs);
-        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+        if (isEmpty) await this.#news.after(news, this.#options.fallbackMs ?? DEFAULT_FALLBACK_MS);
+        continue;
       }
+      if (this.#isStopping) break;
+      this.#note(failure);
+      // Nobody opens the queue again.
+      if (JetfleetError.is(failure, 'JETFLEET_CLOSED')) break;
+      // Whatever a lost session held is free with its end.
+      if (!session) await this.#close();
+      await this.#turns.after(turns, pauseMs);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
     await this.#close();
   }
 
-  /** @returns whether there was nothing to publish */
-  async #publishNext(session: RelaySession): Promise<boolean> {
+  #turn(): void {
+    this.#turns.note();
+    this.#news.note();
+  }
+
+  /** @throws what the database says: its session is lost then. What the broker says is in the round, and leaves the session as it is. */
+  async #publishNext(session: RelaySession): Promise<Round> {
     // What is claimed while the broker is away is tried, and is looked for before it is tried again.
-    if (this.#queue.isConnected === false) throw brokerAway();
+    if (this.#queue.isConnected === false) return { isEmpty: false, failure: brokerAway() };
     const { batchSize = DEFAULT_BATCH } = this.#options;
-    let rows: OutboxRow[] | undefined;
     try {
-      rows = await session.claim({ rows: batchSize, bytes: MAX_BATCH_BYTES });
-    } catch (error) {
-      throw databaseError(error, this.#table.name);
-    }
-    if (!rows) return true;
-    this.#holdsRows = true;
-    const { published, refused, failure } = await this.#publish(rows);
-    try {
+      const rows = await session.claim({ rows: batchSize, bytes: MAX_BATCH_BYTES });
+      if (!rows) return { isEmpty: true };
+      this.#holdsRows = true;
+      const { published, refused, failure } = await this.#publish(rows);
       await session.settle(published, refused);
+      this.#count(published, refused);
+      return { isEmpty: false, failure };
     } catch (error) {
       throw databaseError(error, this.#table.name);
     } finally {
       this.#holdsRows = false;
     }
+  }
+
+  #count(published: readonly string[], refused: readonly Refusal[]): void {
     this.#stats.published += published.length;
     this.#stats.setAside += refused.length;
     for (const { seq, code, message } of refused)
@@ -209,10 +226,9 @@ export class OutboxRelay implements AsyncDisposable {
         { seq, code, reason: message, table: this.#table.name },
         'a row of the outbox was set aside',
       );
-    if (failure !== undefined) throw failure;
-    return false;
   }
 
+  /** Never fails as a whole: what hinders all rows is a failure of the broker. */
   async #publish(rows: readonly OutboxRow[]): Promise<Published> {
     const result: Published = { published: [], refused: [], failure: undefined };
     const refuse = ({ seq }: OutboxRow, error: unknown) => {
@@ -227,7 +243,10 @@ export class OutboxRelay implements AsyncDisposable {
         return [];
       }
     });
-    const outcomes = await this.#queue.addEach(good.map(({ sourced }) => sourced));
+    const outcomes = await this.#queue.addEach(good.map(({ sourced }) => sourced)).catch((error: unknown) => {
+      result.failure = error;
+      return [];
+    });
     for (const [index, outcome] of outcomes.entries()) {
       const { row } = good[index] as (typeof good)[number];
       if (!('error' in outcome)) {
@@ -248,6 +267,14 @@ export class OutboxRelay implements AsyncDisposable {
       );
     this.#stats.lastError = failure;
   }
+}
+
+/** What became of one look at the table. */
+interface Round {
+  /** There was nothing to publish. */
+  isEmpty: boolean;
+  /** Why rows are left. */
+  failure?: unknown;
 }
 
 interface Published {

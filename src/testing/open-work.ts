@@ -2,13 +2,13 @@
 import type { Broker } from '../broker/broker.js';
 import type { EventFeed } from '../broker/consume/event-feed.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
+import { Changes } from '../jobs/changes.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, WORK_KINDS, type WorkKind } from '../jobs/vocabulary.js';
 import { pendingRecordOf } from '../queue/job-lookup.js';
 import { Header } from '../wire/headers.js';
 import { isRecurring } from '../wire/schedule-message.js';
 import { ANY } from '../wire/subjects.js';
-import { Changes } from './changes.js';
 
 /** A timer of the broker that has not fired. */
 export interface Timer {
