@@ -29,7 +29,7 @@ describe('a machine is taken along', () => {
       browserContextId: tab.page.browserContext().id as string,
     });
     await tab.click(format);
-    await vi.waitFor(async () => expect(await readdir(downloadPath)).toEqual([file]), { timeout: 8_000 });
+    await vi.waitFor(async () => expect(await readdir(downloadPath)).toEqual([file]));
     expect(await readFile(join(downloadPath, file), 'utf8')).toContain(beginning);
   });
 

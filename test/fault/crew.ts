@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Arena } from './arena.js';
 import type { ArmedFailpoint, ToWorker, WorkerConfig } from './protocol.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
@@ -136,34 +137,44 @@ export class Crew implements AsyncDisposable {
    * A process of its own that cleans up again and again is killed once it has done so for a while.
    * @returns whether it was killed in the middle of it
    */
-  async killCleaner(forMs: number): Promise<boolean> {
-    const cleaner = await this.#pool.take();
-    const config = { ...this.#config(0, this.#seat(0)), name: 'cleaner', clockOffsetMs: 0 };
-    await this.#begun(cleaner, { type: 'clean', config });
-    await new Promise((resolve) => setTimeout(resolve, forMs));
-    const isAlive = !cleaner.ended;
-    await cleaner.kill();
-    return isAlive;
+  killCleaner(forMs: number): Promise<boolean> {
+    return this.#killBeside(
+      'cleaner',
+      (config) => ({ type: 'clean', config }),
+      () => pause(forMs),
+    );
   }
 
   /**
    * A process of its own that adds jobs of unique keys is killed once it has done so for a while, or frozen for as long before.
    * @returns whether it was killed in the middle of it
    */
-  async killAdder(forMs: number, keys: number, isFrozen: boolean): Promise<boolean> {
-    const adder = await this.#pool.take();
-    const config = { ...this.#config(0, this.#seat(0)), name: 'adder', clockOffsetMs: 0 };
-    const pause = () => new Promise((resolve) => setTimeout(resolve, forMs));
-    await this.#begun(adder, { type: 'add', config, keys });
-    await pause();
-    if (isFrozen) {
-      adder.signal('SIGSTOP');
-      await pause();
-      adder.signal('SIGCONT');
-      await pause();
-    }
-    const isAlive = !adder.ended;
-    await adder.kill();
+  killAdder(forMs: number, keys: number, isFrozen: boolean): Promise<boolean> {
+    return this.#killBeside(
+      'adder',
+      (config) => ({ type: 'add', config, keys }),
+      async (adder) => {
+        await pause(forMs);
+        if (!isFrozen) return;
+        adder.signal('SIGSTOP');
+        await pause(forMs);
+        adder.signal('SIGCONT');
+        await pause(forMs);
+      },
+    );
+  }
+
+  /** Has a process beside the workers begin, and kills it after `meanwhile`. @returns whether it lived until then */
+  async #killBeside(
+    name: string,
+    order: (config: WorkerConfig) => ToWorker,
+    meanwhile: (process: WorkerProcess) => Promise<unknown>,
+  ): Promise<boolean> {
+    const process = await this.#pool.take();
+    await this.#begun(process, order({ ...this.#config(0, this.#seat(0)), name, clockOffsetMs: 0 }));
+    await meanwhile(process);
+    const isAlive = !process.ended;
+    await process.kill();
     return isAlive;
   }
 
@@ -253,7 +264,7 @@ export class Crew implements AsyncDisposable {
     const seat = this.#seat(index);
     delete seat.worker;
     seat.ready = false;
-    await new Promise((resolve) => setTimeout(resolve, RESPAWN_MS));
+    await pause(RESPAWN_MS);
     if (!this.#over) await this.#fill(index);
   }
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { headers as createHeaders } from '@nats-io/transport-node';
 import { ConflictError, JetfleetError, type JobPriority } from '../../src/index.js';
 import { readTicks } from '../../src/queue/schedules/stored-schedule.js';
+import { Header } from '../../src/wire/headers.js';
 import { scheduleSubject } from '../../src/wire/schedule-subjects.js';
 import type { Arena } from './arena.js';
 import type { PlannedJob, PlannedSchedule, RunPlan } from './plan.js';
@@ -92,7 +93,7 @@ async function firedBy({ observer }: Arena, name: string, priority: JobPriority)
   const stored = await read.page(subjects.streamName('jobs'), subject, 1, 1_000);
   const scheduler = scheduleSubject(subjects, { kind: 'jobs', place: `cron.${name}` });
   return stored
-    .filter(({ headers }) => headers.get('Nats-Scheduler') === scheduler)
+    .filter(({ headers }) => headers.get(Header.SCHEDULER) === scheduler)
     .map(({ seq }) => `seq-${seq}`);
 }
 

@@ -1,15 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 describe('a broker that is killed', () => {
   it('and comes back loses no job: those that run go on, those that wait follow, nothing is done twice', async () => {
     await using nats = await startNats();
     const runs = new Map<string, number>();
-    let finish = () => {};
-    const held = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
+    const { open: finish, opened: held } = gate();
     await using fleet = await startFleet({
       nats,
       handlers: {

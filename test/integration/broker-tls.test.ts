@@ -104,9 +104,7 @@ test('the command line keeps a scheme or refuses it', async () => {
   expect(trusted).toMatchObject({ code: 0, stderr: '' });
 });
 
-test('a client certificate that is away for a moment does not end a connection', {
-  timeout: 30_000,
-}, async () => {
+test('a client certificate that is away for a moment does not end a connection', async () => {
   await using server = await startConfigured(tlsSettings(true));
   const own = await makeCertificates(server.folder);
   await server.reload(

@@ -60,14 +60,11 @@ test('dev serves the HTTP API, and its screen says where', async () => {
 test('a job from a bare socket is COMPLETED, and so is the monitor job that follows', async () => {
   const payload = JSON.stringify(instancePayload('bare'));
   await publishByHand(dev.ready.natsUrl, 'jobs.high.create_instance.bare', payload);
-  const watched = await vi.waitFor(
-    async () => {
-      const result = await run('job', 'watch', 'bare-monitor', '--json');
-      expect(result.code).toBe(0);
-      return result;
-    },
-    { timeout: 20_000 },
-  );
+  const watched = await vi.waitFor(async () => {
+    const result = await run('job', 'watch', 'bare-monitor', '--json');
+    expect(result.code).toBe(0);
+    return result;
+  });
   const records = watched.stdout
     .trim()
     .split('\n')

@@ -6,6 +6,7 @@ import { type AnyStateMachine, setup } from 'xstate';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { cli, killAtTheEnd, startCli } from '../support/cli.js';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -67,10 +68,7 @@ test('machine show asks the live workers for another name, and ends with 3 when 
 });
 
 test('top shows counts, rates and what runs, once or again and again', async () => {
-  let finish = () => {};
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const { open: finish, opened: finished } = gate();
   await using fleet = await startFleet({ nats, handlers: { demo: () => finished }, worker: { name: 'w1' } });
   const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
   await fleet.queue.addJob('demo', null, 'normal', { id: 'held' });

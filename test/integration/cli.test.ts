@@ -102,7 +102,7 @@ test('"job add --wait" masks secrets, as "job get" does', async () => {
     '10s',
   ];
   const added = run(args);
-  await vi.waitFor(() => queue.cancel('r-1'), { timeout: 10_000 });
+  await vi.waitFor(() => queue.cancel('r-1'));
   expect((await added).stdout).toContain('"password":"[masked]"');
   const again = await run([...args, '--json']);
   expect(JSON.parse(again.stdout)).toMatchObject({ payload: { password: '[masked]' } });

@@ -80,7 +80,7 @@ test('a queue closes within its time while its connection is still being opened'
   for (const socket of sockets) socket.destroy();
   server.close();
   expect(await connecting).toBe('JETFLEET_BROKER_UNREACHABLE');
-}, 30_000);
+});
 
 test('feeds and event consumers that have ended leave nothing on their connection', async () => {
   await using nats = await startNats();

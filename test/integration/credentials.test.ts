@@ -163,9 +163,7 @@ test('the command line takes credentials from flags and the environment, and end
   expect(refused.stderr).not.toContain('hunter2');
 });
 
-test('a creds file that is renewed on disk is read again at each reconnect', {
-  timeout: 60_000,
-}, async () => {
+test('a creds file that is renewed on disk is read again at each reconnect', async () => {
   const operator = new Operator();
   await using nats = await startConfigured(operator.settings());
   const credsFile = join(nats.folder, 'worker.creds');

@@ -130,10 +130,7 @@ describe('a new job', () => {
 
   it('that is cancelled before its claim is written stays cancelled, and its message goes', async () => {
     let isAborted = false;
-    let onBegun = () => {};
-    const begun = new Promise<void>((resolve) => {
-      onBegun = resolve;
-    });
+    const { open: onBegun, opened: begun } = gate();
     const handler = async ({ signal }: JobContext) => {
       signal.addEventListener('abort', () => (isAborted = true));
       onBegun();

@@ -5,6 +5,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { EventOptions, EventSubscription, JobRecord } from '../../src/index.js';
 import { ANY } from '../../src/wire/subjects.js';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -186,10 +187,7 @@ describe('closing a consumer in its own handler', () => {
       await using _ = fleet;
       const closings: Promise<void>[] = [];
       let subscription: EventSubscription | undefined;
-      let ready: () => void = () => {};
-      const opened = new Promise<void>((resolve) => {
-        ready = resolve;
-      });
+      const { open, opened } = gate();
       let handled = 0;
       subscription = await queue.events({ from: 'all', concurrency }, async () => {
         await opened;
@@ -198,7 +196,7 @@ describe('closing a consumer in its own handler', () => {
         await Promise.all([close(), close()]);
         handled++;
       });
-      ready();
+      open();
       await subscription.closed;
       closings.push(subscription.close(), Promise.resolve(subscription[Symbol.asyncDispose]()));
       await Promise.all(closings);

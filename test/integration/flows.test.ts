@@ -4,6 +4,7 @@ import { defineJob, type JobHandler, type JobQueueService, NonRetryableError } f
 import type { Schema } from '../../src/jobs/schema.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
+import { aborted } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -82,8 +83,7 @@ describe('children of a handler', () => {
   });
 
   it('that fail make the parent fail, once the others are cancelled', async () => {
-    const hang: JobHandler = ({ signal }) =>
-      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const hang: JobHandler = ({ signal }) => aborted(signal);
     const parent: JobHandler = (self) => self.children([job('hang'), job('fails'), job('hang')]);
     await using fleet = await startFleet({ nats, handlers: { parent, hang, fails } });
     const id = await fleet.queue.addJob('parent', null, 'normal', { id: 'f' });

@@ -37,7 +37,7 @@ const creates = () => fleet.simulator.ledger.filter(({ action }) => action === '
 const deletes = () => fleet.simulator.ledger.filter(({ action }) => action === 'delete');
 const webhook = () =>
   fleet.receiver
-    .waitFor(() => true, 10_000)
+    .waitFor(() => true)
     .then(({ body, verified, headers }) => ({
       ...JSON.parse(body),
       verified,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
 import { startNats } from '../support/nats.js';
-import { asFile, runFile, runShell, snippetsOf } from '../support/snippets.js';
+import { codeOf, printed, printedByShell } from '../support/snippets.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -10,28 +10,18 @@ beforeAll(async () => {
 });
 afterAll(() => nats.stop());
 
-const codeOf = (guide: string, wanted: string) =>
-  snippetsOf(guide).flatMap(({ language, code }) => (language === wanted ? [code] : []));
-
 /** What each program of a guide prints, run in its order. */
-async function printed(guide: string, env: Record<string, string> = {}): Promise<string[][]> {
+async function programs(guide: string, env: Record<string, string> = {}): Promise<string[][]> {
   const all: string[][] = [];
-  for (const program of codeOf(guide, 'ts')) {
-    const { lines, ended } = runFile(await asFile(program), [], { NATS_URL: nats.url, ...env });
-    expect(await ended, lines.join('\n')).toBe(0);
-    all.push(lines);
-  }
+  for (const program of codeOf(guide, 'ts')) all.push(await printed(program, { NATS_URL: nats.url, ...env }));
   return all;
 }
 
 /** What each block of commands of a guide prints, run in its order. */
 async function commands(guide: string, env: Record<string, string> = {}): Promise<string[]> {
   const all: string[] = [];
-  for (const block of codeOf(guide, 'sh')) {
-    const { lines, ended } = runShell(block, { NATS_URL: nats.url, ...env });
-    expect(await ended, lines.join('\n')).toBe(0);
-    all.push(lines.join('\n'));
-  }
+  for (const block of codeOf(guide, 'sh'))
+    all.push((await printedByShell(block, { NATS_URL: nats.url, ...env })).join('\n'));
   return all;
 }
 
@@ -43,7 +33,7 @@ function workerFor(queue: JobQueueService): JobWorkerService {
 
 test('the guide of finding jobs', async () => {
   const guide = 'docs/guides/finding-jobs.md';
-  expect(await printed(guide)).toEqual([
+  expect(await programs(guide)).toEqual([
     ["1 [ 'tenant:acme', 'monthly' ] the last page"],
     ["[ 'tenant:acme' ]"],
   ]);
@@ -80,7 +70,7 @@ test('the guide of dead letters', async () => {
     await queue.ended(id);
   }
   const env = { JETFLEET_NAMESPACE: 'dead' };
-  expect(await printed(guide, env)).toEqual([['2 2 NOT_OK not ok', '2 run again, 20 a second']]);
+  expect(await programs(guide, env)).toEqual([['2 2 NOT_OK not ok', '2 run again, 20 a second']]);
   await expect.poll(async () => (await queue.deadLetters.causes()).total).toBe(2);
   const [out = ''] = await commands(guide, env);
   expect(out).toMatch(/^CAUSE.*\n[0-9a-f]{10} +2 +picky .* NOT_OK: not ok$/m);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startNats } from '../support/nats.js';
-import { asFile, runFile, snippetsOf } from '../support/snippets.js';
+import { codeOf, printed } from '../support/snippets.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -10,21 +10,19 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 /** What the program of a guide prints. */
-async function printed(guide: string): Promise<string[]> {
-  const [program = ''] = snippetsOf(guide).flatMap(({ language, code }) => (language === 'ts' ? [code] : []));
-  const { lines, ended } = runFile(await asFile(program), [], { NATS_URL: nats.url });
-  expect(await ended, lines.join('\n')).toBe(0);
-  return lines;
+async function printedBy(guide: string): Promise<string[]> {
+  const [program = ''] = codeOf(guide, 'ts');
+  return printed(program, { NATS_URL: nats.url });
 }
 
 test('the guide of hooks', async () => {
-  const lines = await printed('docs/guides/hooks.md');
+  const lines = await printedBy('docs/guides/hooks.md');
   expect(lines.slice(0, 1)).toEqual(['greet begins, attempt 1']);
   expect(lines.slice(1).sort()).toEqual(['greet completed, true', 'hello, acme']);
 });
 
 test('the guide of what a handler can do', async () => {
-  expect(await printed('docs/guides/inside-a-handler.md')).toEqual([
+  expect(await printedBy('docs/guides/inside-a-handler.md')).toEqual([
     'ONE',
     'TWO',
     'THREE',
@@ -34,5 +32,5 @@ test('the guide of what a handler can do', async () => {
 });
 
 test('the guide of priorities', async () => {
-  expect(await printed('docs/guides/priorities.md')).toEqual(['true']);
+  expect(await printedBy('docs/guides/priorities.md')).toEqual(['true']);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startNats } from '../support/nats.js';
-import { asFile, runFile, snippetsOf } from '../support/snippets.js';
+import { codeOf, printed } from '../support/snippets.js';
 
 let nats: EmbeddedServer;
 beforeAll(async () => {
@@ -10,10 +10,10 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 test('the guide of schedules', async () => {
-  const [program = ''] = snippetsOf('docs/guides/schedules.md').flatMap(({ language, code }) =>
-    language === 'ts' ? [code] : [],
-  );
-  const { lines, ended } = runFile(await asFile(program), [], { NATS_URL: nats.url });
-  expect(await ended, lines.join('\n')).toBe(0);
-  expect(lines).toEqual(['nightly 0 0 3 * * * Europe/Berlin', 'nightly: true', 'completed']);
+  const [program = ''] = codeOf('docs/guides/schedules.md', 'ts');
+  expect(await printed(program, { NATS_URL: nats.url })).toEqual([
+    'nightly 0 0 3 * * * Europe/Berlin',
+    'nightly: true',
+    'completed',
+  ]);
 });

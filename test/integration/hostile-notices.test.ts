@@ -5,6 +5,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { drainWorker, listCharts, listWorkers, watchMachines } from '../../src/inspect/index.js';
 import { ANY } from '../../src/wire/subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -15,11 +16,8 @@ afterAll(() => nats.stop());
 
 /** A fleet whose job `held` runs until it is cancelled, or until `open` is called. */
 async function holding(worker = {}) {
-  let open: () => void = () => {};
   const aborted: { reason: unknown; atMs: number }[] = [];
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const { open, opened } = gate();
   const fleet = await startFleet({
     nats,
     worker,

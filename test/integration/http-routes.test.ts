@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NonRetryableError } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { aborted } from '../support/gate.js';
 import { expectProblem, startHttp } from '../support/http.js';
 
 const handlers = {
   demo: ({ payload }: { payload: unknown }) => ({ echoed: payload }),
   broken: () => Promise.reject(new NonRetryableError('no')),
-  hold: ({ signal }: { signal: AbortSignal }) =>
-    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  hold: ({ signal }: { signal: AbortSignal }) => aborted(signal),
 };
 
 let fleet: Fleet;

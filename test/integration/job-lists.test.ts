@@ -10,6 +10,7 @@ import {
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { cleanupJobs } from '../../src/queue/retention/job-cleanup.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { aborted } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -21,8 +22,7 @@ const handlers = {
     handler: () => Promise.reject(new Error('again')),
     retry: { baseMs: DAY, maxRetryDelay: DAY, jitter: 0 },
   },
-  hold: ({ signal }: { signal: AbortSignal }) =>
-    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  hold: ({ signal }: { signal: AbortSignal }) => aborted(signal),
 };
 
 let nats: EmbeddedServer;

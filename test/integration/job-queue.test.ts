@@ -3,6 +3,7 @@ import { openConnection } from '../../src/broker/connection/connection.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { createLogger, JobQueueService, NonRetryableError, snooze } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -118,10 +119,7 @@ describe('adding', () => {
 
 describe('one job', () => {
   test('is found in every state of its life', async () => {
-    let release = () => {};
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const { open: release, opened: released } = gate();
     await using fleet = await startFleet({
       nats,
       handlers: {

@@ -127,4 +127,4 @@ test('the command line shows progress, log and stream', async () => {
   expect(JSON.parse(logs.stdout)).toMatchObject({ index: 2, attempt: 1, line: 'over' });
   expect((await cli(['job', 'logs', 'nobody'], { env })).code).toBe(3);
   expect((await cli(['job', 'stream', 'nobody'], { env })).code).toBe(3);
-}, 60_000);
+});

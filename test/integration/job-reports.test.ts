@@ -4,6 +4,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, type LogLine, type StreamedChunk, snooze } from '../../src/index.js';
 import { decodeActivity } from '../../src/wire/activity.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -32,10 +33,7 @@ async function collected<T>(stream: AsyncIterable<T>): Promise<T[]> {
 
 describe('progress', () => {
   it('is written a few times a second however often it is reported, can be read meanwhile, and its last value stays', async () => {
-    let go = () => {};
-    const gate = new Promise<void>((resolve) => {
-      go = resolve;
-    });
+    const { open, opened } = gate();
     await using fleet = await started({
       work: async (job) => {
         for (let done = 0; done < 2_000; done++) {
@@ -43,24 +41,22 @@ describe('progress', () => {
           if (done % 20 === 0) await delay(10);
         }
         job.progress({ done: 2_000, total: 2_000, message: 'almost there' });
-        await gate;
+        await opened;
         job.progress(100);
       },
     });
     const id = await fleet.queue.addJob('work', {});
-    await vi.waitFor(
-      async () =>
-        expect(await fleet.queue.getJob(id)).toMatchObject({
-          state: 'running',
-          progress: { done: 2_000, message: 'almost there' },
-          progressAt: expect.any(String),
-        }),
-      { timeout: 10_000 },
+    await vi.waitFor(async () =>
+      expect(await fleet.queue.getJob(id)).toMatchObject({
+        state: 'running',
+        progress: { done: 2_000, message: 'almost there' },
+        progressAt: expect.any(String),
+      }),
     );
     expect((await fleet.queue.getJobs({ status: 'processing' })).jobs).toMatchObject([
       { id, progress: { done: 2_000 } },
     ]);
-    go();
+    open();
     expect(await fleet.queue.ended(id)).toMatchObject({ state: 'completed', progress: 100 });
     expect(await fleet.queue.getJob(id)).toMatchObject({ progress: 100 });
     const times = (await messagesOf(fleet, 'progress', id)).map(({ timeMs }) => timeMs);
@@ -150,11 +146,8 @@ describe('a log', () => {
     expect((await fleet.queue.logs(id, { last: 1 })).lines).toHaveLength(1);
     await fleet.queue.cleanup(0);
     // The message of its second attempt may be on its way still.
-    await vi.waitFor(
-      () => expect(fleet.queue.logs(id)).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' }),
-      {
-        timeout: 10_000,
-      },
+    await vi.waitFor(() =>
+      expect(fleet.queue.logs(id)).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' }),
     );
     expect(await messagesOf(fleet, 'log', id)).toEqual([]);
     await expect(fleet.queue.logs(id, { last: 0 })).rejects.toMatchObject({

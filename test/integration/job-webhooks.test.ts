@@ -2,6 +2,7 @@ import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NonRetryableError } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { aborted } from '../support/gate.js';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -10,8 +11,7 @@ beforeAll(async () => {
     broken: () => Promise.reject(new NonRetryableError('no such disk')),
     slow: {
       timeoutMs: 50,
-      handler: ({ signal }: { signal: AbortSignal }) =>
-        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      handler: ({ signal }: { signal: AbortSignal }) => aborted(signal),
     },
   };
   fleet = await startFleet({ handlers, builtIn: true });

@@ -113,7 +113,7 @@ describe('concurrency by key', () => {
     await vi.waitFor(() => {
       for (const open of gates.splice(0)) open();
       return ended(ids, 100);
-    }, 20_000);
+    });
     expect((await queue.getJob(ids[4] as string))?.attempt).toBe(1);
     await close();
   });
@@ -154,7 +154,7 @@ describe('concurrency by key', () => {
     await vi.waitFor(() => {
       for (const open of gates.splice(0)) open();
       return ended(ids, 100);
-    }, 20_000);
+    });
     expect(started.map(({ n }) => n)).toEqual([0, 5, 4, 2, 3, 1]);
     await close();
   });
@@ -235,11 +235,11 @@ describe('several limits and rates', () => {
         ...Array.from({ length: 4 }, () => ({ tenant: 'b' })),
       ])),
     );
-    await vi.waitFor(async () => expect((await queue.getStats()).limitedJobs).toBe(8), 10_000);
+    await vi.waitFor(async () => expect((await queue.getStats()).limitedJobs).toBe(8));
     await vi.waitFor(() => {
       for (const open of gates.splice(0)) open();
       return ended(ids, 100);
-    }, 30_000);
+    });
     const order = started.slice(1).map(({ tenant }) => tenant);
     // Two of b to one of a, while both wait.
     expect(order.slice(0, 6).filter((tenant) => tenant === 'b')).toHaveLength(4);

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService } from '../../src/index.js';
+import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import type { Bundle } from '../support/bundle.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
@@ -21,7 +22,6 @@ afterAll(async () => {
 
 /** Long enough for a worker that waits to take a job that it may take. */
 const WHILE_MS = 400;
-const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
 
 /** A fleet whose handlers note the ids of the jobs that have begun. */
 async function noting(types: readonly string[], workers = 1): Promise<Fleet & { begun: string[] }> {

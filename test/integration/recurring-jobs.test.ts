@@ -4,6 +4,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, type JobContext, type JobRecord } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
+import { aborted } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -49,10 +50,6 @@ function holding() {
   return { runs, hold, release };
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-}
-
 describe('a schedule', () => {
   it('starts a job of its own at each tick, and shows its next and its last run', async () => {
     await using fleet = await startFleet({ nats, handlers: { demo: () => 'done' } });
@@ -75,7 +72,7 @@ describe('a schedule', () => {
       skips: 0,
     });
     expect(Date.parse(shown.nextRunAt ?? '') - Date.now()).toBeLessThan(1_100);
-    await expect.poll(() => ended(fleet), { timeout: 10_000 }).toSatisfy((jobs) => jobs.length >= 3);
+    await expect.poll(() => ended(fleet)).toSatisfy((jobs) => jobs.length >= 3);
     const jobs = await ended(fleet);
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(jobs.length);
     for (const job of jobs)
@@ -90,7 +87,7 @@ describe('a schedule', () => {
     await using fleet = await startFleet({ nats, handlers: { demo: () => 'done' } });
     const shown = await fleet.queue.schedule('often', 'demo', null, { everyMs: 1_000 });
     expect(shown).toMatchObject({ everyMs: 1_000 });
-    await expect.poll(() => ended(fleet), { timeout: 10_000 }).toSatisfy((jobs) => jobs.length >= 2);
+    await expect.poll(() => ended(fleet)).toSatisfy((jobs) => jobs.length >= 2);
   });
 
   it('is changed by a second call of its name, and not written where nothing changes', async () => {
@@ -134,7 +131,7 @@ describe('a schedule', () => {
     const resumed = await queue.schedules.resume('tick');
     expect(resumed).toMatchObject({ ...options, nextRunAt: expect.any(String) });
     expect(resumed).not.toHaveProperty('pausedAt');
-    await expect.poll(() => ended(fleet), { timeout: 10_000 }).toSatisfy((jobs) => jobs.length > before);
+    await expect.poll(() => ended(fleet)).toSatisfy((jobs) => jobs.length > before);
     await queue.schedules.delete('tick');
     expect((await timersIn(fleet)).filter((subject) => /cron|ticks/.test(subject))).toEqual([]);
     for (const verb of ['get', 'pause', 'resume', 'runNow', 'delete'] as const)
@@ -147,7 +144,7 @@ describe('a schedule', () => {
     const until = new Date(Date.now() + 2_500);
     const shown = await queue.schedule('tick', 'demo', null, { ...EACH_SECOND, until });
     expect(shown).toMatchObject({ until: until.toISOString() });
-    await expect.poll(() => queue.schedules.list(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => queue.schedules.list()).toEqual([]);
     const jobs = await ended(fleet);
     expect(jobs.length).toBeGreaterThanOrEqual(1);
     for (const { createdAt } of jobs) expect(Date.parse(createdAt)).toBeLessThan(until.getTime() + 300);
@@ -160,9 +157,9 @@ describe('a schedule', () => {
     await queue.schedule('tick', 'demo', null, { everyMs: 1_000, jitterMs: 3_000, overlap: 'allow' });
     const scheduled = async () => (await queue.getJobs({ state: 'scheduled' })).jobs;
     await expect
-      .poll(scheduled, { timeout: 10_000 })
+      .poll(scheduled)
       .toContainEqual(expect.objectContaining({ scheduledBy: 'tick', nextRunAt: expect.any(String) }));
-    await expect.poll(() => ended(fleet), { timeout: 15_000 }).toSatisfy((jobs) => jobs.length >= 3);
+    await expect.poll(() => ended(fleet)).toSatisfy((jobs) => jobs.length >= 3);
     const waits = (await ended(fleet)).map(
       ({ startedAt = '', createdAt }) => Date.parse(startedAt) - Date.parse(createdAt),
     );
@@ -177,9 +174,7 @@ describe('a tick while the last run goes on', () => {
     await using fleet = await startFleet({ nats, handlers: { demo: { handler: hold, concurrency: 5 } } });
     const { queue } = fleet;
     await queue.schedule('tick', 'demo', null, EACH_SECOND);
-    await expect
-      .poll(() => ended(fleet, 'failed'), { timeout: 10_000 })
-      .toSatisfy((jobs) => jobs.length >= 2);
+    await expect.poll(() => ended(fleet, 'failed')).toSatisfy((jobs) => jobs.length >= 2);
     expect(runs).toHaveLength(1);
     const [skipped] = await ended(fleet, 'failed');
     expect(skipped).toMatchObject({
@@ -194,14 +189,14 @@ describe('a tick while the last run goes on', () => {
       lastSkip: { reason: expect.stringContaining(runs[0]?.id ?? '') },
     });
     release();
-    await expect.poll(() => runs.length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(() => runs.length).toBeGreaterThan(1);
   });
 
   it('runs beside it with allow', async () => {
     const { runs, hold, release } = holding();
     await using fleet = await startFleet({ nats, handlers: { demo: { handler: hold, concurrency: 5 } } });
     await fleet.queue.schedule('tick', 'demo', null, { ...EACH_SECOND, overlap: 'allow' });
-    await expect.poll(() => runs.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
+    await expect.poll(() => runs.length).toBeGreaterThanOrEqual(3);
     expect(runs.every(({ signal }) => !signal.aborted)).toBe(true);
     expect(await ended(fleet, 'failed')).toEqual([]);
     release();
@@ -211,7 +206,7 @@ describe('a tick while the last run goes on', () => {
     const { runs, hold, release } = holding();
     await using fleet = await startFleet({ nats, handlers: { demo: { handler: hold, concurrency: 5 } } });
     await fleet.queue.schedule('tick', 'demo', null, { ...EACH_SECOND, overlap: 'cancel' });
-    await expect.poll(() => runs.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
+    await expect.poll(() => runs.length).toBeGreaterThanOrEqual(3);
     await fleet.waitForJob(runs[0]?.id ?? '', 'cancelled');
     await fleet.waitForJob(runs[1]?.id ?? '', 'cancelled');
     expect(runs[0]?.signal.aborted).toBe(true);
@@ -231,7 +226,7 @@ describe('ticks that wait for a worker together', () => {
     await worker.shutdown();
     await queue.schedule('tick', 'demo', null, { ...EACH_SECOND, overlap });
     const waiting = async () => (await queue.getStats()).byType.demo?.pending ?? 0;
-    await expect.poll(waiting, { timeout: 15_000 }).toBeGreaterThanOrEqual(5);
+    await expect.poll(waiting).toBeGreaterThanOrEqual(5);
     await queue.schedules.pause('tick');
     await delay(300);
     // The paused schedule is one of them.
@@ -251,7 +246,7 @@ describe('ticks that wait for a worker together', () => {
       const [completed, failed] = await Promise.all([ended(fleet), ended(fleet, 'failed')]);
       return completed.length + failed.length;
     };
-    await expect.poll(isOver, { timeout: 15_000 }).toBe(count);
+    await expect.poll(isOver).toBe(count);
     expect(runs).toBe(overlap === 'skip' ? 1 : count);
     expect(await fleet.queue.schedules.get('tick')).toMatchObject({
       runs,
@@ -321,15 +316,15 @@ describe('runNow', () => {
     const { queue } = fleet;
     await queue.schedule('rare', 'demo', { n: 1 }, RARELY);
     const first = await queue.schedules.runNow('rare');
-    await expect.poll(() => runs.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => runs.length).toBe(1);
     await expect(queue.schedules.runNow('rare')).rejects.toMatchObject({
       code: 'JETFLEET_CONFLICT',
       message: expect.stringContaining(first),
     });
     await queue.schedules.runNow('rare', { overlap: 'allow' });
-    await expect.poll(() => runs.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => runs.length).toBe(2);
     const third = await queue.schedules.runNow('rare', { overlap: 'cancel' });
-    await expect.poll(() => runs.map(({ id }) => id), { timeout: 10_000 }).toContain(third);
+    await expect.poll(() => runs.map(({ id }) => id)).toContain(third);
     expect(runs.map(({ signal }) => signal.aborted)).toEqual([false, true, false]);
     release();
   });

@@ -9,6 +9,7 @@ import {
 } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -69,12 +70,9 @@ describe('a job that waits for a signal', () => {
   });
 
   it('gets one that came first: before it waits, and before it is added', async () => {
-    let begin = () => {};
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
+    const { open, opened } = gate();
     const slow: JobHandler = async (job) => {
-      await begun;
+      await opened;
       return approval(job);
     };
     await using fleet = await startFleet({ nats, handlers: { approve: slow } });
@@ -83,7 +81,7 @@ describe('a job that waits for a signal', () => {
     await fleet.queue.addJob('approve', null, 'normal', { id: 'meanwhile' });
     await fleet.waitForJob('meanwhile', 'running');
     await fleet.queue.signal('meanwhile', 'approved', 'while it runs');
-    begin();
+    open();
     expect(await fleet.waitForJob('early', 'completed')).toMatchObject({ result: { by: 'before' } });
     expect(await fleet.waitForJob('meanwhile', 'completed')).toMatchObject({
       result: { by: 'while it runs' },

@@ -6,7 +6,7 @@ import { createNovitaProvider, startSimulator } from '../../src/gpu/index.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
 import { bareEnvironment, killAtTheEnd, startCli } from '../support/cli.js';
 import { type Dev, startDev } from '../support/dev.js';
-import { asFile, type Example, runFile, runShell, snippetsOf } from '../support/snippets.js';
+import { asFile, type Example, printedByShell, runFile, runShell, snippetsOf } from '../support/snippets.js';
 
 let dev: Dev;
 let env: Record<string, string>;
@@ -24,9 +24,7 @@ const queueAt = (namespace = '') => new JobQueueService({ servers: dev.ready.nat
 
 /** Runs commands to their end. */
 async function run(code: string, more: Record<string, string> = {}): Promise<string> {
-  const { lines, ended } = runShell(code, { ...env, ...more });
-  expect(await ended, lines.join('\n')).toBe(0);
-  return lines.join('\n');
+  return (await printedByShell(code, { ...env, ...more })).join('\n');
 }
 
 const runModule = async (code: string, namespace = '') =>

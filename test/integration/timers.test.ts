@@ -69,7 +69,7 @@ describe('a timer', () => {
       });
     }
     for (const id of ['first', 'rolls', 'plain'])
-      await vi.waitFor(async () => expect(await queue.getJob(id)).toMatchObject({ state: 'queued' }), 10_000);
+      await vi.waitFor(async () => expect(await queue.getJob(id)).toMatchObject({ state: 'queued' }));
   });
 });
 

@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { askAcknowledged } from '../../src/upkeep/acknowledged-exchange.js';
 import { Trimmer } from '../../src/upkeep/trimmer.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { loseMessage } from '../support/lost-message.js';
 import { startNats } from '../support/nats.js';
 
@@ -54,11 +55,8 @@ function holdTrimmers(): () => void {
 }
 
 /** A handler of jobs that end when they are told to. */
-function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+function heldHandler() {
+  const { open, opened } = gate();
   return { open, handler: () => opened };
 }
 
@@ -104,7 +102,7 @@ describe('messages of jobs that have ended', () => {
   });
 
   it('do not bring them back once their records are cleaned up', async () => {
-    const { open, handler } = gate();
+    const { open, handler } = heldHandler();
     await using fleet = await startFleet({ nats, handlers: { held: { handler, concurrency: 2 } } });
     // It runs, so that nothing behind it is removed.
     await fleet.queue.addJob('held', 'first', 'normal', { id: 'runs' });
@@ -153,7 +151,7 @@ it('many messages are removed at once, while others are added', async () => {
 });
 
 it('jobs that have run do not run again when their consumer is made anew', async () => {
-  const { open, handler } = gate();
+  const { open, handler } = heldHandler();
   const runs: unknown[] = [];
   const count = async (job: { id: string; payload: unknown }) => {
     runs.push(job.payload);

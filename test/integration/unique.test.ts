@@ -6,7 +6,7 @@ import { defineJob, JobQueueService, type UniqueOptions } from '../../src/index.
 import { ANY } from '../../src/wire/subjects.js';
 import { type Claim, keyToken } from '../../src/wire/unique-claim.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
-import { type Gate, gate } from '../support/gate.js';
+import { aborted, type Gate, gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -33,8 +33,7 @@ beforeAll(async () => {
         ran.push(payload);
         return payload;
       },
-      held: ({ signal }) =>
-        Promise.race([hold.opened, new Promise((_, reject) => signal.addEventListener('abort', reject))]),
+      held: ({ signal }) => Promise.race([hold.opened, aborted(signal)]),
       failing: { maxAttempts: 1, handler: () => Promise.reject(new Error('no paper')) },
     },
   });
@@ -407,7 +406,7 @@ describe('a key for a period', () => {
   test('is forgotten by the broker', async () => {
     await queue.add(waits, {}, { unique: { key, for: 1_000 } });
     expect((await claimsOf('waits', 'period')).seq).toBeGreaterThan(0);
-    await expect.poll(() => claimsOf('waits', 'period'), { timeout: 10_000 }).toEqual({ seq: 0 });
+    await expect.poll(() => claimsOf('waits', 'period')).toEqual({ seq: 0 });
   });
 });
 

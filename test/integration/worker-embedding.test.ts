@@ -15,6 +15,7 @@ import {
   snooze,
 } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
+import { aborted, gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 const TOO_LARGE = 'x'.repeat(128 * 1024);
@@ -164,10 +165,7 @@ describe('concurrency', () => {
   ])('is filled and never exceeded: %s', async (_, options, worker, limit) => {
     let running = 0;
     let peak = 0;
-    let release = () => {};
-    const full = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const { open: release, opened: full } = gate();
     const handler = async () => {
       peak = Math.max(peak, ++running);
       if (running === limit) release();
@@ -184,8 +182,7 @@ describe('concurrency', () => {
   });
 
   test('of one type does not hold up another', async () => {
-    const hang = ({ signal }: { signal: AbortSignal }) =>
-      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const hang = ({ signal }: { signal: AbortSignal }) => aborted(signal);
     await using fleet = await startFleet({
       nats,
       handlers: { slow: { handler: hang, concurrency: 1 }, quick: () => 'ok' },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService, JobWorkerService } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -12,23 +13,20 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 /** A handler that runs until it is let go. */
-function gate() {
+function heldHandler() {
   const begun: JobContext[] = [];
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const { open, opened } = gate();
   const handler = async (job: JobContext) => {
     begun.push(job);
     await opened;
     return 'done';
   };
-  return { begun, open: () => open(), handler };
+  return { begun, open, handler };
 }
 
 describe('stop and start', () => {
   test('a stopped worker claims nothing, finishes what it runs, and goes on after start', async () => {
-    const { begun, open, handler } = gate();
+    const { begun, open, handler } = heldHandler();
     await using fleet = await startFleet({ nats, handlers: { demo: { handler, concurrency: 5 } } });
     const { queue, waitForJob } = fleet;
     const worker = fleet.workers[0] as JobWorkerService;
@@ -66,7 +64,7 @@ describe('stop and start', () => {
 
 describe('shutdown', () => {
   test('waits for running jobs, and claims no other', async () => {
-    const { open, handler } = gate();
+    const { open, handler } = heldHandler();
     await using fleet = await startFleet({ nats, handlers: { demo: { handler, concurrency: 1 } } });
     const { queue, waitForJob } = fleet;
     const worker = fleet.workers[0] as JobWorkerService;

@@ -12,3 +12,8 @@ export function gate(): Gate {
   });
   return { open, opened };
 }
+
+/** Rejects with the reason of a signal, once it is aborted. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+}

@@ -38,7 +38,7 @@ export async function connectTo(url: string): Promise<TestClient> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   await client.connect();
-  onTestFinished(() => client.end().catch(() => {}));
+  onTestFinished(() => client.end());
   return client;
 }
 
@@ -48,6 +48,6 @@ export async function poolOf(url: string, max: number): Promise<TestPool> {
   const pool = new Pool({ connectionString: url, max });
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  onTestFinished(() => pool.end().catch(() => {}));
+  onTestFinished(() => pool.end());
   return pool;
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 
 /** A code block of a page. */
 export interface Snippet {
@@ -16,6 +16,11 @@ export interface Snippet {
 export function snippetsOf(page: string): Snippet[] {
   const blocks = readFileSync(page, 'utf8').matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
   return [...blocks].map(([, language = '', code = '']) => ({ language, code }));
+}
+
+/** The code of a page in one language, block by block. */
+export function codeOf(page: string, wanted: string): string[] {
+  return snippetsOf(page).flatMap(({ language, code }) => (language === wanted ? [code] : []));
 }
 
 /** Writes TypeScript into a file inside the package, whose name it imports. The file goes when the test ends. */
@@ -51,6 +56,21 @@ export function runShell(code: string, env: Record<string, string> = {}): Exampl
     `${name}() { "${process.execPath}" test/support/snippet-tool.mjs ${name} "$@"; }`;
   const script = ['set -eu', ...['npx', 'nats', 'curl'].map(tool), code].join('\n');
   return follow('bash', ['-c', script], env);
+}
+
+/** What a program prints that ends well: TypeScript of a page. */
+export async function printed(code: string, env: Record<string, string>): Promise<string[]> {
+  return linesOf(runFile(await asFile(code), [], env));
+}
+
+/** What shell commands print that end well. */
+export async function printedByShell(code: string, env: Record<string, string>): Promise<string[]> {
+  return linesOf(runShell(code, env));
+}
+
+async function linesOf({ lines, ended }: Example): Promise<string[]> {
+  expect(await ended, lines.join('\n')).toBe(0);
+  return lines;
 }
 
 function follow(command: string, args: string[], env: Record<string, string>): Example {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { snippetsOf } from '../support/snippets.js';
+import { codeOf } from '../support/snippets.js';
 
 const readme = readFileSync('README.md', 'utf8');
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -40,7 +40,7 @@ describe('README', () => {
   });
 
   it('has code that compiles against the package as it is', () => {
-    const blocks = snippetsOf('README.md').flatMap(({ language, code }) => (language === 'ts' ? [code] : []));
+    const blocks = codeOf('README.md', 'ts');
     expect(blocks.length).toBeGreaterThanOrEqual(3);
     expect(typeErrors(blocks)).toEqual([]);
   });
