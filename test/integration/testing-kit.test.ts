@@ -162,6 +162,18 @@ describe('advance', () => {
     expect(ran).toHaveLength(8);
   });
 
+  test('leaves its ticks alone while workers look for what the broker has missed', async () => {
+    const ran: number[] = [];
+    await kit.work(handled(note, ({ payload }) => ran.push(payload.n)));
+    await kit.advance(DAY);
+    await kit.queue.schedule('hourly', note, { n: 1 }, { everyMs: HOUR });
+    // A worker looks once, within these seconds of its start, and the clock of the broker is a day behind.
+    await delay(5_000);
+    expect(ran).toEqual([]);
+    await kit.advance(3 * HOUR);
+    expect(ran).toEqual([1, 1, 1]);
+  });
+
   test('skips a tick whose last run has not ended, as the schedule says', async () => {
     const busy = defineJob({ type: 'busy' });
     await kit.work(handled(busy, ({ checkpoint }) => (checkpoint ? 'done' : snooze(90 * 60_000, true))));
