@@ -32,7 +32,7 @@ export async function retry<T>(
 }
 
 /** How long others may be faster, and how long the pause between two tries gets; ms. */
-const CONFLICTS_MS = 30_000;
+export const CONFLICTS_MS = 30_000;
 const MAX_CONFLICT_PAUSE_MS = 20;
 
 /**

@@ -1,6 +1,6 @@
 /** How a job with a unique key is stored: one job for each key, of any number of processes that add one at once. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
+import { CONFLICTS_MS, untilNoConflict } from '../../broker/retry.js';
 import { defined } from '../../jobs/defined.js';
 import { ConflictError, JetfleetError, UniqueKeyTakenError } from '../../jobs/errors.js';
 import { quoted } from '../../jobs/excerpt.js';
@@ -16,17 +16,17 @@ import { hasNotBegun, type KeyState, keyState } from './key-state.js';
 /** A checked job with a key that it holds until its end, or for a period. */
 export type UniqueJob = CheckedJob & { unique: CheckedUnique & { onConflict: OnConflict } };
 
-/** Others may be faster each time. */
-const TRY_FOR_MS = 30_000;
-const MAX_PAUSE_MS = 20;
-
 /**
  * Stores a job unless another one has its key, and then does as `onConflict` says.
  * @throws UniqueKeyTakenError; JetfleetError `JETFLEET_ID_TAKEN` for an id of the caller's own that names another job
  */
 export async function addUnique(broker: Broker, job: UniqueJob): Promise<AddedJob> {
   const known = await knownByName(broker, job);
-  return known ?? untilSettled(job, () => new UniqueAdd(broker, job));
+  if (known) return known;
+  const add = new UniqueAdd(broker, job);
+  return untilNoConflict(() => add.try()).catch((error) => {
+    throw error instanceof ConflictError ? changesTooOften(job.unique.key, error) : error;
+  });
 }
 
 /** A call with an id of its own can be repeated, whoever has the key by now. */
@@ -36,24 +36,6 @@ async function knownByName(broker: Broker, { request }: CheckedJob): Promise<Add
   if (!known) return undefined;
   assertSame(known, request);
   return { id: request.id, created: false, known };
-}
-
-/** Tries until nobody else was faster. */
-async function untilSettled(job: UniqueJob, begin: () => UniqueAdd): Promise<AddedJob> {
-  const end = performance.now() + TRY_FOR_MS;
-  const add = begin();
-  for (let tries = 1; ; tries++) {
-    let lost: unknown;
-    try {
-      const added = await add.try();
-      if (added) return added;
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-      lost = error;
-    }
-    if (performance.now() > end) throw changesTooOften(job.unique.key, lost);
-    if (tries > 1) await delay(Math.random() * Math.min(MAX_PAUSE_MS, tries));
-  }
 }
 
 class UniqueAdd {
@@ -69,8 +51,8 @@ class UniqueAdd {
     this.#job = job;
   }
 
-  /** @returns undefined, or throws a ConflictError, where it must be tried again */
-  async try(): Promise<AddedJob | undefined> {
+  /** @throws ConflictError where it must be tried again */
+  async try(): Promise<AddedJob> {
     const { request, unique } = this.#job;
     const asked = { type: request.type, unique, canReuse: request.isNew === true, gaveWay: this.#gaveWay };
     const state = await keyState(this.#broker, asked);
@@ -121,7 +103,7 @@ class UniqueAdd {
   async #onHeld(
     { claim: { id, sinceMs }, version }: KeyState & { kind: 'held' },
     hasEnded: boolean | undefined,
-  ): Promise<AddedJob | undefined> {
+  ): Promise<AddedJob> {
     const { unique } = this.#job;
     const { onConflict } = unique;
     if (onConflict === 'reject') {
@@ -139,7 +121,7 @@ class UniqueAdd {
     } catch (error) {
       if (!hasMovedOn(error)) throw error;
     }
-    return undefined;
+    throw new ConflictError(`job ${id} has the unique key no more`);
   }
 
   #added(id: string): AddedJob {
@@ -169,6 +151,6 @@ export function keyTaken(
 }
 
 function changesTooOften(key: string, cause: unknown): ConflictError {
-  const why = `the unique key ${quoted(key)} went from job to job for ${TRY_FOR_MS / 1_000} s; try again`;
+  const why = `the unique key ${quoted(key)} went from job to job for ${CONFLICTS_MS / 1_000} s; try again`;
   return new ConflictError(why, { cause, retryable: true });
 }
