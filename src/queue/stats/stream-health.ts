@@ -66,7 +66,9 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
   const present = WORK_KINDS.filter(
     (kind) => !report.missing.includes(`stream ${subjects.streamName(kind)}`),
   );
-  const consumers = await Promise.all(present.map((kind) => topology.consumers(kind)));
+  const consumers = (await Promise.all(present.map((kind) => topology.consumers(kind)))).flat();
+  // Nobody takes jobs from one that delivers by itself.
+  const pulled = consumers.filter(({ config }) => config.deliver_subject === undefined);
   return {
     broker: {
       connected: broker.isConnected,
@@ -74,7 +76,7 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
       version: connection.info?.version ?? '',
     },
     streams,
-    consumers: consumers.flat().map((info) => ({
+    consumers: pulled.map((info) => ({
       name: info.name,
       pending: info.num_pending,
       ackPending: info.num_ack_pending,
