@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { ConflictError, JobQueueService } from '../../src/index.js';
@@ -34,6 +35,15 @@ it('a stream that nobody has used is read as empty, and not made', async () => {
   expect(await children.endsOf('parent', ['child'])).toEqual(new Map());
   const { missing } = await topology.extra(EXTRA_KINDS, false);
   expect(missing).toHaveLength(EXTRA_KINDS.length);
+});
+
+it('a stream that was used and is deleted is made again by a read', async () => {
+  const { topology, children, signals, subjects, connection } = await queue.broker();
+  await signals.stream.open();
+  const jsm = await jetstreamManager(connection);
+  await jsm.streams.delete(subjects.streamName('signals'));
+  expect(await children.endsOf('parent', ['child'])).toEqual(new Map());
+  expect(await topology.hasExtra('signals')).toBe(true);
 });
 
 it('writes of several permits are stored together or not at all, and never sent where the server would hang up', async () => {
