@@ -29,8 +29,7 @@ export async function cancelJob(
     const last = await broker.lastEvent(id);
     const before = last?.record ?? (await findJob(broker, id));
     if (!before) throw noSuchJob(id);
-    // A stranger's message is no version of the job.
-    assertVersion(id, last?.record ? last.seq : 0, options);
+    assertVersion(id, last, options);
     if (isTerminal(before.status)) {
       if (await removeSchedules(broker, id)) return before;
       throw new ConflictError(`job ${id} is ${before.state} already, so it cannot be cancelled`);

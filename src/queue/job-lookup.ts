@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/broker.js';
+import type { Broker, LastEvent } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId, sequenceOf } from '../jobs/job-id.js';
@@ -29,11 +29,13 @@ export interface VersionOptions {
 export const VERSION_OPTIONS: OptionNames<Required<VersionOptions>> = { ifSeq: true };
 
 /**
+ * @param last of the job's events; a stranger's message alone is no version of it
  * @throws JetfleetError `JETFLEET_VERSION_MISMATCH` when the job has moved on from the version that is asked for
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-export function assertVersion(id: string, seq: number, { ifSeq }: VersionOptions): void {
+export function assertVersion(id: string, last: LastEvent | undefined, { ifSeq }: VersionOptions): void {
   checkInteger('ifSeq', ifSeq, 0);
+  const seq = last?.record ? last.seq : 0;
   if (ifSeq === undefined || ifSeq === seq) return;
   throw new JetfleetError(
     'JETFLEET_VERSION_MISMATCH',

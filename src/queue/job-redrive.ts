@@ -76,7 +76,7 @@ async function queueAgain(
   const last = await broker.lastEvent(id);
   const before = last?.record ?? (await findJob(broker, id));
   if (!before) throw noSuchJob(id);
-  assertVersion(id, last?.seq ?? 0, options);
+  assertVersion(id, last, options);
   if (before.status !== 'failed' || !last) {
     throw new ConflictError(`job ${id} is ${before.state}, and only a FAILED job can be retried`);
   }

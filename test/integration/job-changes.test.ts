@@ -329,6 +329,17 @@ describe('a change', () => {
     expect(await fleet.queue.getJob(id)).toEqual(before);
   });
 
+  it('knows the version of a job also where a stranger has written among its events', async () => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const { queue } = fleet;
+    const id = await queue.addJob('step', {});
+    const { connection, subjects } = await queue.broker();
+    await connection.request(subjects.event('step', 'processing', id), 'no record');
+    expect(await queue.setPriority(id, 'high', { ifSeq: 0 })).toMatchObject({ priority: 'high' });
+    const { seq = 0 } = (await queue.getVersion(id)) ?? {};
+    expect(await queue.cancel(id, undefined, { ifSeq: seq })).toMatchObject({ state: 'cancelled' });
+  });
+
   it('of a job that is cleaned up afterwards brings nothing back', async () => {
     await using line = await inLine();
     const { queue } = line.fleet;

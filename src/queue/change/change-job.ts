@@ -35,7 +35,7 @@ export async function changeJob(broker: Broker, id: string, wanted: WantedChange
     const last = await broker.lastEvent(id);
     const before = last?.record ?? (await findJob(broker, id));
     if (!before) throw noSuchJob(id);
-    assertVersion(id, last?.seq ?? 0, wanted);
+    assertVersion(id, last, wanted);
     assertWaits(before);
     if (isSo(before, wanted)) return before;
     try {
