@@ -25,10 +25,16 @@ const tools = {
     const options = {
       data: { type: 'string', short: 'd' },
       header: { type: 'string', short: 'H', multiple: true },
+      fail: { type: 'boolean' },
     };
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
     const lines = (values.header ?? []).map((line) => line.split(/: */, 2));
-    const answer = await fetch(positionals[0], { method: 'POST', headers: lines, body: values.data });
+    const answer = await fetch(positionals[0], {
+      method: values.data === undefined ? 'GET' : 'POST',
+      headers: lines,
+      body: values.data,
+    });
+    if (values.fail && !answer.ok) process.exitCode = 22;
     process.stdout.write(`${answer.status} ${await answer.text()}\n`);
   },
 };
