@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startSimulator } from '../../src/gpu/index.js';
@@ -13,8 +14,8 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 /** Runs an example as its reader would, in a process of its own, against the built package. */
-function run(name: string, args: string[] = [], env: Record<string, string> = {}): Example {
-  return runFile(`examples/${name}.ts`, args, env);
+async function run(name: string, args: string[] = [], env: Record<string, string> = {}): Promise<Example> {
+  return runFile(await asFile(readFileSync(`examples/${name}.ts`, 'utf8')), args, env);
 }
 
 /** The pattern of lines of which each must be there. */
@@ -26,7 +27,7 @@ function expectLines(lines: string[], patterns: RegExp[]): void {
 }
 
 test('job-queue-example runs the jobs of all three types, tells of them and cleans up', async () => {
-  const { lines, ended } = run('job-queue-example');
+  const { lines, ended } = await run('job-queue-example');
   expect(await ended).toBe(0);
   expectLines(lines, [
     /^Job [0-9A-Z]{26} \(create_instance\) is completed after 1 attempt/,
@@ -45,7 +46,7 @@ test('job-queue-example runs the jobs of all three types, tells of them and clea
 });
 
 test('embedded-service renders, retries, hibernates and refuses reports, and bills the completed ones', async () => {
-  const { lines, ended } = run('embedded-service');
+  const { lines, ended } = await run('embedded-service');
   expect(await ended).toBe(0);
   const outcomes = lines.filter((line) => /: (completed|failed|pending)/.test(line));
   expect(outcomes).toEqual([
@@ -67,7 +68,10 @@ test('embedded-service renders, retries, hibernates and refuses reports, and bil
 test('embedded-service shares the server of NATS_URL, and a SIGTERM ends it in order', async () => {
   const namespace = 'reports';
   await using queue = new JobQueueService({ servers: nats.url, namespace });
-  const example = run('embedded-service', ['--serve'], { NATS_URL: nats.url, JETFLEET_NAMESPACE: namespace });
+  const example = await run('embedded-service', ['--serve'], {
+    NATS_URL: nats.url,
+    JETFLEET_NAMESPACE: namespace,
+  });
   expect(await example.line(/^serving/)).toBe(`serving render_report on ${nats.url}`);
   const id = await queue.addJob('render_report', { account: 'acme', month: 5, pages: 1 });
   await example.line(new RegExp(`^billing: ${id} has 1 pages$`));
@@ -86,7 +90,7 @@ test('embedded-service shares the server of NATS_URL, and a SIGTERM ends it in o
 
 test('http-api mounts the API in an app of its own, beside its routes', async () => {
   const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: 'mounted' };
-  const { lines, ended } = run('http-api', [], env);
+  const { lines, ended } = await run('http-api', [], env);
   expect(await ended).toBe(0);
   expectLines(lines, [
     /^serving on http:\/\/127\.0\.0\.1:\d+$/,

@@ -1,14 +1,9 @@
-/** Stands in for the commands of a snippet: `npx jetfleet ...`, `nats req <subject> <body>`, `curl ...`. */
-import { spawnSync } from 'node:child_process';
+/** Stands in for the commands of a snippet: `nats req <subject> <body>`, `curl ...`. */
 import { parseArgs } from 'node:util';
 import { connect, headers } from '@nats-io/transport-node';
 
 const [tool, ...args] = process.argv.slice(2);
 const tools = {
-  npx([name, ...rest]) {
-    if (name !== 'jetfleet') throw new Error(`npx ${name} is not ours`);
-    process.exitCode = spawnSync(process.execPath, ['bin/jetfleet.js', ...rest], { stdio: 'inherit' }).status;
-  },
   async nats(words) {
     const options = { header: { type: 'string', short: 'H', multiple: true } };
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
