@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { type Bundle, bundleScript } from '../support/bundle.js';
 import { isRunning, startNats } from '../support/nats.js';
 
 async function temporaryFolder(): Promise<string> {
@@ -112,6 +113,12 @@ test('a watchdog that is killed takes its server along', async () => {
   await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 10 });
 });
 
+let parentScript: Bundle;
+beforeAll(async () => {
+  parentScript = await bundleScript('support/embedded-parent.ts');
+});
+afterAll(() => parentScript[Symbol.asyncDispose]());
+
 interface ParentReport {
   pid: number;
   watchdogPid: number;
@@ -120,8 +127,9 @@ interface ParentReport {
 }
 
 async function startParent(...args: string[]): Promise<{ parent: ChildProcess; report: ParentReport }> {
-  const script = ['--import', 'tsx', 'test/support/embedded-parent.ts', ...args];
-  const parent = spawn(process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const parent = spawn(process.execPath, [parentScript.path, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   onTestFinished(() => void parent.kill('SIGKILL'));
   const lines = createInterface({ input: parent.stdout as NodeJS.ReadableStream });
   for await (const line of lines) return { parent, report: JSON.parse(line) as ParentReport };
