@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../support/snippets.js';
+import { typeErrors } from '../support/type-errors.js';
 
 const readme = readFileSync('README.md', 'utf8');
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 
 /** Type-checks code as a user of the package would write it, without writing output. */
-function typeErrors(blocks: string[]): string[] {
+function typeErrorsOf(blocks: string[]): string[] {
   const folder = join('dist', '.readme');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -21,12 +22,9 @@ function typeErrors(blocks: string[]): string[] {
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.');
   // Without `outDir` the package's own name leads to its built types, as for a user, and not to its source.
   const { rootDir: _, outDir: __, ...asAUser } = options;
-  const program = ts.createProgram(files, { ...asAUser, noEmit: true });
-  const diagnostics = ts.getPreEmitDiagnostics(program);
+  const errors = typeErrors(files, asAUser);
   rmSync(folder, { recursive: true });
-  return diagnostics.map(({ file, messageText }) => {
-    return `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
-  });
+  return errors;
 }
 
 describe('README', () => {
@@ -42,7 +40,7 @@ describe('README', () => {
   it('has code that compiles against the package as it is', () => {
     const blocks = codeOf('README.md', 'ts');
     expect(blocks.length).toBeGreaterThanOrEqual(3);
-    expect(typeErrors(blocks)).toEqual([]);
+    expect(typeErrorsOf(blocks)).toEqual([]);
   });
 
   it('links only to files that exist', () => {
