@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
-import { expect, test } from 'vitest';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { test } from 'vitest';
 import { cli } from '../support/cli.js';
 
 /** The client waits for a greeting for five seconds, from when it connects. */
 const ENDS_WITHIN_MS = 9_000;
 
-test.each([
+test.concurrent.for<[string, () => Server]>([
   ['accepts and says nothing', () => createServer(() => {})],
   ['speaks HTTP', () => createHttpServer((_, response) => response.end())],
   ['begins a greeting and never ends it', () => createServer((socket) => socket.write('INFO {'))],
-])('a command ends where the port %s', async (_, serve) => {
+])('a command ends where the port %s', async ([, serve], { expect }) => {
   const server = serve();
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
