@@ -395,6 +395,12 @@ describe('misuse', () => {
       },
     },
   });
+  let refusing: Fleet;
+  beforeAll(async () => {
+    refusing = await startFleet({ nats, workers: 0, handlers: {}, queue: { jobs: [strict] } });
+  });
+  afterAll(() => refusing.close());
+
   it.each<[string, (queue: JobQueueService) => Promise<unknown>, string, string]>([
     [
       'a circle',
@@ -472,11 +478,10 @@ describe('misuse', () => {
       'k',
     ],
   ])('by %s is refused before anything is stored', async (_, call, code, named) => {
-    await using fleet = await startFleet({ nats, workers: 0, handlers: {}, queue: { jobs: [strict] } });
-    const error = (await call(fleet.queue).catch((thrown: unknown) => thrown)) as Error;
+    const error = (await call(refusing.queue).catch((thrown: unknown) => thrown)) as Error;
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(named);
-    const { topology } = await fleet.queue.broker();
+    const { topology } = await refusing.queue.broker();
     expect((await topology.streamInfo('jobs')).state.last_seq).toBe(0);
   });
 
