@@ -70,7 +70,7 @@ test(`no row is lost and none is doubled when relay and database are killed ${RO
     .toMatchObject({ pendingJobs: 0, completedJobs: orders.length, failedJobs: 0 });
   for (const relay of relays) relay.child.kill('SIGTERM');
   expect(await Promise.all(relays.map(async ({ ended }) => (await ended).code))).toEqual([0, 0]);
-});
+}, 300_000);
 
 /** Orders and their jobs in one transaction; every fifth is rolled back. An error says that the database is away. */
 async function produce(pool: TestPool, index: number, signal: AbortSignal): Promise<void> {
