@@ -47,7 +47,7 @@ test('output that cannot be written is one line of error, without a stack', asyn
 test('machine list has the machines of Jetfleet, with or without a broker', async () => {
   const { code, stdout, stderr } = await cli(['machine', 'list'], { env: NOWHERE });
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^job +1 +built-in +13 +\d+ +A job/m);
+  expect(stdout).toMatch(/^job +1 +built-in +14 +\d+ +A job/m);
   expect(stderr).toContain('only the machines of Jetfleet itself');
   const asked = await cli(['machine', 'list', '--json'], { env: { NATS_URL: nats.url } });
   expect(JSON.parse(asked.stdout).machines[0]).toMatchObject({ id: 'job', states: 13 });
