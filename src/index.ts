@@ -26,6 +26,8 @@ export {
 } from './instances/schemas.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';
 export { type BuiltInPayloads, JobQueueService, JobType } from './jetfleet.js';
+export type { Codec, CodecContext, CodecField, SealedValue } from './jobs/codec.js';
+export { isSealed } from './jobs/codec.js';
 export type { DeadLetterCause, DeadLetterCauses } from './jobs/dead-letter-causes.js';
 export {
   type AddOptions,
@@ -116,6 +118,8 @@ export type { SweepOptions } from './upkeep/sweeper.js';
 export { sendWebhook, WEBHOOK_RETRY } from './webhooks/jobs.js';
 export { type SendWebhookPayload, sendWebhookPayload } from './webhooks/schemas.js';
 export { type WebhooksOptions, webhooks } from './webhooks/webhooks.js';
+export { type CompressionOptions, compression } from './wire/codecs/compression.js';
+export { type EncryptionOptions, encryption } from './wire/codecs/encryption.js';
 export { Header } from './wire/headers.js';
 export type { Pause, PauseScope } from './wire/pauses.js';
 export { ANY, Subjects } from './wire/subjects.js';

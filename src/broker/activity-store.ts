@@ -7,6 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ConflictError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type ActivityKind, activitySubject, jobOfActivity } from '../wire/activity.js';
+import type { Sealer } from '../wire/sealer.js';
 import { ANY, type Subjects } from '../wire/subjects.js';
 import { subscribe } from './connection/guarded.js';
 import type { ExtraStream } from './extra-stream.js';
@@ -26,17 +27,26 @@ export class ActivityStore {
   readonly #topology: Topology;
   readonly #subjects: Subjects;
   readonly #logger: Logger;
+  /** Seals what reports hold. */
+  readonly sealer: Sealer;
   #absentUntil = 0;
 
   constructor(
     stream: ExtraStream,
-    options: { connection: NatsConnection; topology: Topology; subjects: Subjects; logger: Logger },
+    options: {
+      connection: NatsConnection;
+      topology: Topology;
+      subjects: Subjects;
+      logger: Logger;
+      sealer: Sealer;
+    },
   ) {
     this.#stream = stream;
     this.#connection = options.connection;
     this.#topology = options.topology;
     this.#subjects = options.subjects;
     this.#logger = options.logger;
+    this.sealer = options.sealer;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Sealer } from '../wire/sealer.js';
 import type { ConnectOptions } from './connection/connection.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import type { TopologyOptions } from './topology/stream-config.js';
@@ -22,4 +23,6 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
   /** The job types that this process knows; it may grow. */
   known: KnownJobs;
   logger: Logger;
+  /** Seals what jobs carry, and opens it. Defaults to one that only opens what is compressed. */
+  sealer?: Sealer;
 }

@@ -5,6 +5,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import { decodeRecord, encodeRecord } from '../wire/record-message.js';
+import { Sealer } from '../wire/sealer.js';
 import { STREAM_KINDS, type StreamKind, Subjects } from '../wire/subjects.js';
 import type { ActivityStore } from './activity-store.js';
 import type { BrokerOptions } from './broker-options.js';
@@ -68,6 +69,7 @@ export class Broker {
   readonly schedules: ScheduleMessages;
   readonly notices: Notices;
   readonly tags: TagIndex;
+  readonly sealer: Sealer;
   readonly sync: ServerSync;
   readonly clock: BrokerClock;
   readonly #extra: ExtraStreams;
@@ -97,6 +99,7 @@ export class Broker {
     this.subjects = subjects;
     this.known = options.known;
     this.#logger = options.logger;
+    this.sealer = options.sealer ?? new Sealer([]);
     this.sync = options.sync ?? 'always';
     this.#ownsConnection = options.connection === undefined;
     this.#inbox = new ReplyInbox(connection, this.#logger);
@@ -126,9 +129,14 @@ export class Broker {
       webhooks: log('webhooks'),
       events: log('events'),
     };
-    this.#extra = new ExtraStreams({ ...logOptions, topology, creates: () => this.#keepsStreams });
+    this.#extra = new ExtraStreams({
+      ...logOptions,
+      topology,
+      sealer: this.sealer,
+      creates: () => this.#keepsStreams,
+    });
     this.tags = new TagIndex(this.#extra.of('tags'), subjects, topology);
-    this.jobs = new JobMessages(subjects, this.#logs, this.read, this.tags);
+    this.jobs = new JobMessages(subjects, this.#logs, this.read, this.tags, this.sealer);
     this.schedules = new ScheduleMessages(subjects, this.#logs.timers);
     void connection.closed().then(() => this.#onEnd());
     this.#watch = new ConnectionWatch(
@@ -166,7 +174,7 @@ export class Broker {
     const { subjects } = this;
     const { seq } = await this.#logs.events.append({
       subject: subjects.event(record.type, record.status, record.id),
-      data: encodeRecord(record),
+      data: encodeRecord(this.sealer.sealRecord(record, maybeStored)),
       expect: { filter: subjects.eventsOf(record.id), lastSeq },
       maybeStored,
     });
@@ -191,7 +199,7 @@ export class Broker {
   /** The record of an event, or undefined for a stranger's message; a record stands on its own subject only. */
   recordOf({ subject, seq, data }: Pick<StoredMessage, 'subject' | 'seq' | 'data'>): JobRecord | undefined {
     try {
-      const record = decodeRecord(data);
+      const record = decodeRecord(data, this.sealer);
       if (this.subjects.event(record.type, record.status, record.id) === subject) return record;
       this.#logger.warn({ subject, seq }, 'a job record on the subject of another; passed over');
     } catch (err) {

@@ -1,5 +1,6 @@
 /** What SIGNALS holds of children: which ones a parent has, and how each has ended. */
 import type { ChildEnd } from '../jobs/flow.js';
+import type { Sealer } from '../wire/sealer.js';
 import {
   childrenSubject,
   type EndAddress,
@@ -20,11 +21,13 @@ export class ChildStore {
   readonly #signals: SignalStore;
   readonly #subjects: Subjects;
   readonly #topology: Topology;
+  readonly #sealer: Sealer;
 
-  constructor(signals: SignalStore, subjects: Subjects, topology: Topology) {
+  constructor(signals: SignalStore, subjects: Subjects, topology: Topology, sealer: Sealer) {
     this.#signals = signals;
     this.#subjects = subjects;
     this.#topology = topology;
+    this.#sealer = sealer;
   }
 
   /**
@@ -36,7 +39,7 @@ export class ChildStore {
     const filter = endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId });
     return this.#signals.write({
       subject: endSubject(this.#subjects, address),
-      data: JSON.stringify(end),
+      data: JSON.stringify(this.#sealed(end)),
       expect: { filter, lastSeq: 0 },
     });
   }
@@ -66,7 +69,7 @@ export class ChildStore {
 
   /** The ends of all children of a parent, by id. */
   async ends(parentId: string): Promise<Map<string, ChildEnd>> {
-    return endsIn(
+    return this.#endsIn(
       await this.#all(endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId: ANY })),
     );
   }
@@ -76,7 +79,9 @@ export class ChildStore {
     const filters = childIds.map((childId) =>
       endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId }),
     );
-    return endsIn(await this.#signals.stream.find([], (read, stream) => read.lastOfEach(stream, filters)));
+    return this.#endsIn(
+      await this.#signals.stream.find([], (read, stream) => read.lastOfEach(stream, filters)),
+    );
   }
 
   /**
@@ -110,9 +115,23 @@ export class ChildStore {
       return found;
     });
   }
-}
 
-function endsIn(messages: readonly StoredMessage[]): Map<string, ChildEnd> {
-  const ends = messages.map(({ data }) => JSON.parse(decoder.decode(data)) as ChildEnd);
-  return new Map(ends.map((end) => [end.id, end]));
+  #sealed(end: ChildEnd): ChildEnd {
+    const { type, result } = end;
+    return result === undefined
+      ? end
+      : { ...end, result: this.#sealer.seal(result, { type, field: 'result' }) };
+  }
+
+  /** @throws ValidationError `JETFLEET_SEALED` */
+  #endsIn(messages: readonly StoredMessage[]): Map<string, ChildEnd> {
+    const ends = messages.map(({ data }) => {
+      const end = JSON.parse(decoder.decode(data)) as ChildEnd;
+      const { type, result } = end;
+      return result === undefined
+        ? end
+        : { ...end, result: this.#sealer.open(result, { type, field: 'result' }) };
+    });
+    return new Map(ends.map((end) => [end.id, end]));
+  }
 }

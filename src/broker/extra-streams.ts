@@ -1,6 +1,7 @@
 /** The streams of features that few use: each is made, and asked for, when it is first used. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.js';
+import type { Sealer } from '../wire/sealer.js';
 import type { ExtraKind, StreamKind, Subjects } from '../wire/subjects.js';
 import { ActivityStore } from './activity-store.js';
 import { ChildStore } from './child-store.js';
@@ -26,6 +27,7 @@ export interface LogOptions {
 
 export interface ExtraStreamsOptions extends LogOptions {
   topology: Topology;
+  sealer: Sealer;
   /** Whether this process makes streams that are missing. */
   creates: () => boolean;
 }
@@ -80,8 +82,8 @@ export class ExtraStreams {
   }
 
   get children(): ChildStore {
-    const { subjects, topology } = this.#options;
-    this.#children ??= new ChildStore(this.signals, subjects, topology);
+    const { subjects, topology, sealer } = this.#options;
+    this.#children ??= new ChildStore(this.signals, subjects, topology, sealer);
     return this.#children;
   }
 

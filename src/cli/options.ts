@@ -12,11 +12,13 @@ import { isJobType, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueOptions } from '../queue/queue-connection.js';
 import { createLogger, type Logger, silentLogger } from '../telemetry/logger.js';
 import { usageError } from './exit-code.js';
+import { codecOfFile } from './key-file.js';
 import { note } from './output.js';
 
 export interface GlobalOptions extends BrokerFlags {
   json?: boolean;
   namespace?: string;
+  keyFile?: string;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -26,6 +28,10 @@ export function globalOptions(): Option[] {
     new Option('--json', 'print JSON, errors included'),
     ...brokerOptions(),
     new Option('--namespace <name>', 'prefix of subjects and streams').env('JETFLEET_NAMESPACE'),
+    new Option(
+      '--key-file <file>',
+      'keys of encrypted jobs: "<id> <base64>" a line, the first one encrypts',
+    ).env('JETFLEET_KEY_FILE'),
   ];
 }
 
@@ -35,9 +41,10 @@ export function openQueue(
   logger = cliLogger('error'),
   more: JobQueueOptions = {},
 ): JobQueueService {
-  const { namespace = '', replicas, sync } = options;
+  const { namespace = '', replicas, sync, keyFile } = options;
+  const codec = keyFile ? codecOfFile(keyFile) : undefined;
   // An empty namespace instead of none: the environment was read already.
-  const ofFlags = { ...connectOptions(options), ...defined({ replicas, sync }), namespace };
+  const ofFlags = { ...connectOptions(options), ...defined({ replicas, sync, codec }), namespace };
   return new JobQueueService({ name: 'jetfleet-cli', ...ofFlags, logger, ...more });
 }
 

@@ -134,8 +134,11 @@ export class Inspector {
       ...step,
     };
     const isLong = JSON.stringify(step.context ?? '').length > MAX_BYTES;
-    const { subjects, notices } = this.#broker;
+    const { subjects, notices, sealer } = this.#broker;
     const subject = subjects.inspection(this.#worker, jobId ?? WORKER_TOKEN);
-    notices.tell(subject, isLong ? { ...record, context: 'too long to show' } : record);
+    // What is sealed in the streams must not go over the wire in the clear.
+    const isHidden = sealer.seals && step.context !== undefined;
+    const hidden = isHidden ? 'sealed' : isLong ? 'too long to show' : undefined;
+    notices.tell(subject, hidden === undefined ? record : { ...record, context: hidden });
   }
 }

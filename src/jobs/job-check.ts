@@ -1,4 +1,5 @@
 /** The one check of a job, whichever way it comes: added, added with others, as a follow-up, redriven or over HTTP. */
+import { SEALED } from './codec.js';
 import type { JobDefinition } from './define-job.js';
 import { invalidOption, ValidationError } from './errors.js';
 import { inexactIn } from './exact-value.js';
@@ -67,6 +68,8 @@ export function checkPayload(
       problems: [{ path, message }],
     });
   }
+  if (typeof checked === 'object' && checked !== null && SEALED in checked)
+    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has the key ${SEALED}, which is reserved`);
   return { payload: checked, body: payloadText(checked) };
 }
 

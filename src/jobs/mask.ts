@@ -1,4 +1,5 @@
 /** The one place that decides what of a job's data people and other programs may see. */
+import { isSealed, SEALED } from './codec.js';
 import { type ErrorCode, ValidationError } from './errors.js';
 import { isSecretName, MASK, maskText } from './mask-text.js';
 
@@ -21,6 +22,7 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth > MAX_DEPTH) return MASK;
   if (Array.isArray(value)) return maskList(value, depth);
+  if (isSealed(value)) return `${MASK} sealed by ${value[SEALED].slice(0, 100)}`;
   return maskEntries(value as Record<string, unknown>, depth);
 }
 

@@ -41,14 +41,15 @@ export function signalText(data: unknown): string {
   if (fault !== undefined) throw invalidSignal(`${formatPath(fault.path)} ${fault.message}`.trim());
   const text = JSON.stringify(data ?? null);
   const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_SIGNAL_BYTES)
-    throw invalidSignal(
-      `has ${bytes} bytes, the limit is ${MAX_SIGNAL_BYTES}; send a reference instead of the data`,
-    );
+  if (bytes > MAX_SIGNAL_BYTES) throw invalidSignal(tooLong(bytes));
   return text;
 }
 
-function invalidSignal(why: string): ValidationError {
+export function tooLong(bytes: number): string {
+  return `has ${bytes} bytes, the limit is ${MAX_SIGNAL_BYTES}; send a reference instead of the data`;
+}
+
+export function invalidSignal(why: string): ValidationError {
   return new ValidationError('JETFLEET_SIGNAL_INVALID', `the data of a signal ${why}`);
 }
 

@@ -141,7 +141,7 @@ export async function dueNow(
 
 /** The PENDING record that a work message or a producer's timer is, or undefined for any other message. */
 export function pendingRecordOf(broker: Broker, message: StoredMessage): JobRecord | undefined {
-  const { subjects } = broker;
+  const { subjects, sealer } = broker;
   const isTimer = subjects.isSchedule(message.subject);
   const { headers } = message;
   const target = isTimer ? headers.get(Header.SCHEDULE_TARGET) : message.subject;
@@ -149,7 +149,7 @@ export function pendingRecordOf(broker: Broker, message: StoredMessage): JobReco
   const subject = dueWork ?? (isTimer ? undefined : target);
   if (subject === undefined || !subjects.parseWork(subject)) return undefined;
   const isTrusted = dueWork !== undefined || isFromTimers(message);
-  const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted);
+  const { request } = decodeJob(subjects, { ...message, subject, wasRead: true }, isTrusted, sealer);
   const schedule = isTimer ? headers.get(Header.PAUSED_SCHEDULE) || headers.get(Header.SCHEDULE) : '';
   const dueAt = dueTime(schedule);
   if (dueAt !== undefined && request.expiresInMs !== undefined)

@@ -1,68 +1,29 @@
 /** The connection of one queue: opened on its first use, closed once what is under way is done. */
 import { Broker } from '../broker/broker.js';
-import type { BrokerOptions } from '../broker/broker-options.js';
 import { checkCommitOptions, checkSync } from '../broker/publish/commit-options.js';
 import { assertSafe, joined, type TopologyReport } from '../broker/topology/report.js';
 import { checkTopology, type TopologyOptions } from '../broker/topology/stream-config.js';
+import { checkedCodecs } from '../jobs/codec.js';
 import { atMost } from '../jobs/deadline.js';
-import { assertDefinition, type JobDefinition } from '../jobs/define-job.js';
+import { assertDefinition } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { BrokerError, invalidOption, JetfleetError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { KnownJobs } from '../jobs/known-jobs.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
-import { assertArray, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
+import { assertArray, assertOptions, checkBoolean, checkText } from '../jobs/options.js';
 import { assertJobType } from '../jobs/validation.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
+import { Sealer } from '../wire/sealer.js';
 import { EXTRA_KINDS } from '../wire/subjects.js';
-
 import { Limiter } from './limits/limiter.js';
 import { LiveLimits } from './limits/live-limits.js';
-
 import { install, type OwnersToKeep, type QueueExtension } from './queue-extension.js';
+import { type JobQueueOptions, QUEUE_OPTIONS } from './queue-options.js';
 
-/** How to reach the broker; everything is optional. */
-export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly' | 'known'> {
-  /**
-   * Whether the queue creates missing streams on its first use. With `false` it refuses to work instead, until somebody has run
-   * `setup`: a wrong namespace is noticed. Workers on it create what they need in any case. Defaults to true.
-   */
-  createStreams?: boolean;
-  /**
-   * The definitions of your job types. Whoever cancels a job, or ends it otherwise, adds what follows from it by `after` of its
-   * type. A definition that is given to `add`, `addJobs` or a worker on this queue is known from then on. Those of
-   * instances and webhooks are known already.
-   */
-  jobs?: readonly JobDefinition[];
-  /** A pino logger, or anything of its shape. Defaults to silence. */
-  logger?: Logger;
-}
-
-const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
-  servers: true,
-  connection: true,
-  namespace: true,
-  user: true,
-  password: true,
-  token: true,
-  nkey: true,
-  credsFile: true,
-  tls: true,
-  inboxPrefix: true,
-  name: true,
-  connectTimeoutMs: true,
-  replicas: true,
-  eventsMaxAgeMs: true,
-  ackWaitMs: true,
-  commit: true,
-  sync: true,
-  createStreams: true,
-  jobs: true,
-  logger: true,
-  env: true,
-};
+export type { JobQueueOptions };
 
 /** How long `close()` waits for what is under way. */
 const CLOSE_WITHIN_MS = 5_000;
@@ -94,6 +55,7 @@ export abstract class QueueConnection implements AsyncDisposable {
   readonly known = new KnownJobs();
   protected readonly ownersToKeep: readonly OwnersToKeep[];
   readonly #options: JobQueueOptions;
+  readonly #sealer: Sealer;
   #opening: Promise<Opened> | undefined;
   #opened: Broker | undefined;
   #limiter: Limiter | undefined;
@@ -119,6 +81,7 @@ export abstract class QueueConnection implements AsyncDisposable {
       assertDefinition(job);
       this.known.add(job);
     }
+    this.#sealer = new Sealer(checkedCodecs(options.codec));
     checkText('namespace', options.namespace);
     checkBoolean('createStreams', options.createStreams);
     const { JETFLEET_NAMESPACE, JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
@@ -302,7 +265,13 @@ export abstract class QueueConnection implements AsyncDisposable {
   #open(lookOnly = !this.#createsStreams): Promise<Opened> {
     if (this.#closing) throw closedQueue();
     if (this.#opening) return this.#opening;
-    const opening = Broker.open({ ...this.#options, known: this.known, lookOnly, logger: this.logger });
+    const opening = Broker.open({
+      ...this.#options,
+      known: this.known,
+      sealer: this.#sealer,
+      lookOnly,
+      logger: this.logger,
+    });
     opening.then(
       ({ broker }) => {
         this.#opened = broker;

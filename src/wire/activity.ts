@@ -1,5 +1,7 @@
 /** What a handler reports while it runs: the subjects and the messages of ACTIVITY. */
+import { isSealed } from '../jobs/codec.js';
 import { isJobId } from '../jobs/job-id.js';
+import type { Sealer } from './sealer.js';
 import type { Subjects } from './subjects.js';
 import { type Any, part } from './token.js';
 
@@ -48,9 +50,10 @@ export function jobOfActivity(subjects: Subjects, subject: string): string | und
 }
 
 const decoder = new TextDecoder();
+const OF_REPORTS = { type: '', field: 'report' } as const;
 
 /** Reads a message; undefined for one that no worker of Jetfleet has written. */
-export function decodeActivity(data: Uint8Array): ActivityMessage | undefined {
+export function decodeActivity(data: Uint8Array, sealer?: Sealer): ActivityMessage | undefined {
   let value: Partial<ActivityMessage> | null;
   try {
     value = JSON.parse(decoder.decode(data));
@@ -64,5 +67,19 @@ export function decodeActivity(data: Uint8Array): ActivityMessage | undefined {
     typeof value.of === 'string' &&
     Array.isArray(value.items) &&
     [...numbers, items, bytes].every((each) => Number.isSafeInteger(each) && (each as number) >= 0);
-  return isWhole ? (value as ActivityMessage) : undefined;
+  if (!isWhole) return undefined;
+  return sealer ? opened(value as ActivityMessage, sealer) : (value as ActivityMessage);
+}
+
+/** All items of a message are sealed together. */
+export function sealItems(items: string, sealer: Sealer): string {
+  const sealed = sealer.seals ? sealer.sealText(items, OF_REPORTS) : items;
+  return sealed.startsWith('[') ? sealed : `[${sealed}]`;
+}
+
+function opened(message: ActivityMessage, sealer: Sealer): ActivityMessage {
+  const [only] = message.items;
+  if (message.items.length !== 1 || !isSealed(only)) return message;
+  const items = sealer.openIfCan(only, OF_REPORTS);
+  return Array.isArray(items) ? { ...message, items } : message;
 }

@@ -1,4 +1,5 @@
 /** A job as a work message: what a producer in any language publishes. */
+import { isSealed } from '../jobs/codec.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
@@ -19,6 +20,7 @@ import { assertPayloadDepth, encodePayload, payloadTooLarge } from '../jobs/vali
 import { describeUrlFault } from '../jobs/webhook-url.js';
 import { Header, type HeaderReader } from './headers.js';
 import { isPlace, nameOf, placeOf } from './schedule-subjects.js';
+import type { Sealer } from './sealer.js';
 import type { Subjects, WorkAddress } from './subjects.js';
 import { decodeKey, encodeKey } from './unique-claim.js';
 
@@ -36,7 +38,7 @@ export interface WorkMessage {
   wasRead?: boolean;
 }
 
-/** What a work message asks for; `error` tells why it cannot be run, and then the payload is null. */
+/** What a work message asks for; `error` tells why it cannot be run, and then the payload is null, or sealed as it came. */
 export interface DecodedJob {
   request: JobRequest;
   address: WorkAddress & { id: string };
@@ -108,6 +110,7 @@ export function decodeJob(
   subjects: Subjects,
   message: WorkMessage,
   isTrusted: boolean = isFromTimers(message),
+  sealer?: Sealer,
 ): DecodedJob {
   const parsed = subjects.parseWork(message.subject);
   if (!parsed) {
@@ -135,6 +138,7 @@ export function decodeJob(
     }
     readOptions(request, message, isTrusted);
     request.payload = decodeBody(message.data);
+    if (sealer && isSealed(request.payload)) request.payload = openBody(sealer, request);
     return tick ? { request, address, bare, tick } : { request, address, bare };
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
@@ -293,6 +297,13 @@ function decodeBody(data: Uint8Array): unknown {
   // Written again, `1e20` has 21 digits: the record must still fit.
   if (data.length * 6 > MAX_PAYLOAD_BYTES) encodePayload(payload);
   return payload;
+}
+
+/** @throws ValidationError `JETFLEET_SEALED`; the payload stays sealed then */
+function openBody(sealer: Sealer, { type, payload }: JobRequest): unknown {
+  const opened = sealer.open(payload, { type, field: 'payload' });
+  assertPayloadDepth(opened);
+  return opened;
 }
 
 /** Who may ask JetStream's API may have its answer sent anywhere, so also here. */

@@ -1,8 +1,10 @@
 /** A job record as the body of an event. */
+import { SEALED } from '../jobs/codec.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isPriority, statusOf } from '../jobs/vocabulary.js';
+import type { Sealer } from './sealer.js';
 
 const decoder = new TextDecoder();
 
@@ -14,10 +16,12 @@ export function encodeRecord(record: JobRecord): string {
  * Reads a record. Keys of later versions are kept as they are.
  * @throws JetfleetError `JETFLEET_PAYLOAD_INVALID` for bytes that are no record, such as a stranger's message on EVENTS
  */
-export function decodeRecord(data: Uint8Array): JobRecord {
+export function decodeRecord(data: Uint8Array, sealer?: Sealer): JobRecord {
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(decoder.decode(data));
+    text = decoder.decode(data);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new JetfleetError('JETFLEET_PAYLOAD_INVALID', 'the event is not JSON, so it is no job record', {
       cause,
@@ -26,7 +30,7 @@ export function decodeRecord(data: Uint8Array): JobRecord {
   if (!isRecord(value)) {
     throw new JetfleetError('JETFLEET_PAYLOAD_INVALID', 'the event is JSON, but no job record');
   }
-  return value;
+  return sealer && text.includes(SEALED) ? sealer.openRecord(value) : value;
 }
 
 /** Enough to go on from: who it is, where it stands, and how often it was tried. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService, JobWorkerService, NonRetryableError } from '../../src/index.js';
@@ -78,4 +79,12 @@ test('the guide of dead letters', async () => {
   expect(out).toContain('order-43');
   expect(out).toMatch(/^0 jobs removed$/m);
   expect(await queue.ended('order-42')).toMatchObject({ state: 'completed', payload: { ok: true } });
+});
+
+test('the guide of encryption', async () => {
+  const env = { JETFLEET_NAMESPACE: 'sealed', JOB_KEY: randomBytes(32).toString('base64') };
+  expect(await programs('docs/guides/encryption.md', env)).toEqual([
+    ["{ billed: { card: '4111 1111 1111 1111' } }"],
+    ['hello', '"uryyb"'],
+  ]);
 });

@@ -4,6 +4,7 @@ import type { JobState } from '../../jobs/vocabulary.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import { messageIdOfNew, optionHeaders } from '../../wire/job-message.js';
 import { type LineAddress, lineSubject } from '../../wire/limit-subjects.js';
+import type { Sealer } from '../../wire/sealer.js';
 import { type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import type { LinedMessage } from '../connection/client-internals.js';
 import type { DirectRead, StoredMessage } from '../read/direct-read.js';
@@ -31,17 +32,20 @@ export class JobMessages {
   readonly #logs: Readonly<Record<StreamKind, CommitLog>>;
   readonly #read: DirectRead;
   readonly #tags: TagIndex;
+  readonly #sealer: Sealer;
 
   constructor(
     subjects: Subjects,
     logs: Readonly<Record<StreamKind, CommitLog>>,
     read: DirectRead,
     tags: TagIndex,
+    sealer: Sealer,
   ) {
     this.#subjects = subjects;
     this.#logs = logs;
     this.#read = read;
     this.#tags = tags;
+    this.#sealer = sealer;
   }
 
   /**
@@ -58,12 +62,13 @@ export class JobMessages {
     return this.#tags.open([request]).then(() => this.#store(request, runAtMs, body));
   }
 
-  #store(request: JobRequest, runAtMs: number | undefined, body: string): Promise<Appended> {
+  #store(request: JobRequest, runAtMs: number | undefined, text: string): Promise<Appended> {
     const { type, priority, id } = request;
     const kind = this.#subjects.workKindOf(type);
     const address = { kind, priority, type, id };
     // A second timer on its subject would replace the first.
-    if (runAtMs !== undefined) return this.delay(request, runAtMs, body, 0);
+    if (runAtMs !== undefined) return this.delay(request, runAtMs, text, 0);
+    const body = this.#sealer.payloadText(text, type);
     if (request.isNew) {
       const { subject, data, lines } = new Envelopes(this.#subjects).messageOf({ request, body });
       return this.#logs[kind].append({ subject, data, headers: lines });
@@ -87,7 +92,7 @@ export class JobMessages {
     const timer = this.#subjects.schedule(kind, id);
     return this.#logs.timers.append({
       subject: timer,
-      data: body,
+      data: this.#sealer.payloadText(body, type),
       headers: timerHeaders(request, runAtMs, this.#subjects.due({ kind, priority, type, id })),
       expect: { filter: timer, lastSeq },
     });
@@ -103,15 +108,21 @@ export class JobMessages {
     const envelopes = new Envelopes(this.#subjects);
     const store = async (kind: WorkKind) => {
       const own = jobs.filter(({ request }) => this.#subjects.workKindOf(request.type) === kind);
-      const sizes = own.map(({ body }) => Buffer.byteLength(body));
+      const { seals } = this.#sealer;
+      const sent = seals ? own.map((job) => this.#sealedJob(job)) : own;
+      const sizes = sent.map(({ body }) => Buffer.byteLength(body));
       const exceptions = await this.#logs[kind].appendBulk({
         size: own.length,
-        messageAt: (index) => envelopes.messageOf(own[index] as Job),
+        messageAt: (index) => envelopes.messageOf(sent[index] as NewJobMessage),
         bytesAt: (index) => sizes[index] as number,
       });
       return exceptions.map(({ index, outcome }) => ({ job: own[index] as Job, outcome }));
     };
     return (await Promise.all(WORK_KINDS.map(store))).flat();
+  }
+
+  #sealedJob({ request, body }: NewJobMessage): NewJobMessage {
+    return { request, body: this.#sealer.payloadText(body, request.type) };
   }
 
   /** Whether the message `seq` carries the job: a `duplicate` alone may stand for somebody else's message. */
@@ -130,7 +141,7 @@ export class JobMessages {
     const { id, type, priority, payload } = request;
     await this.#logs.timers.append({
       subject: this.#subjects.due({ kind: this.#subjects.workKindOf(type), priority, type, id }),
-      data: encodePayload(payload),
+      data: this.#sealer.payloadText(encodePayload(payload), type),
       headers: [...optionHeaders(request), [Header.CREATED_AT, request.createdAt]],
     });
   }
@@ -149,7 +160,7 @@ export class JobMessages {
     const address = { kind: this.#subjects.workKindOf(type), priority, type, id };
     await this.#logs.timers.append({
       subject: lineSubject(this.#subjects, { ...line, ...address }),
-      data: encodePayload(payload),
+      data: this.#sealer.payloadText(encodePayload(payload), type),
       headers: [...timerHeaders(job, runAtMs, this.#subjects.due(address)), [Header.LIMITS, needs]],
     });
   }
@@ -192,7 +203,7 @@ export class JobMessages {
       // A job that somebody has put off stands where one does that was added with a delay.
       subject:
         state === 'scheduled' ? this.#subjects.schedule(kind, id) : this.#subjects.timer(reason, address),
-      data: encodePayload(payload),
+      data: this.#sealer.payloadText(encodePayload(payload), type),
       headers: timerHeaders(job, runAtMs, this.#subjects.due(address)),
     });
     return seq;
@@ -210,7 +221,7 @@ export class JobMessages {
     const timerSubject = this.#subjects.timer('waiting', address);
     await this.#logs.timers.append({
       subject: this.#subjects.due(address),
-      data: encodePayload(payload),
+      data: this.#sealer.payloadText(encodePayload(payload), type),
       headers: [
         ...optionHeaders(job),
         [Header.CREATED_AT, job.createdAt],

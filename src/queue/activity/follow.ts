@@ -71,7 +71,7 @@ export async function* followActivity(
       hints.found();
       for (const { data, seq } of page) {
         from = seq + 1;
-        const message = decodeActivity(data);
+        const message = decodeActivity(data, broker.sealer);
         if (message?.of !== job.createdAt) continue;
         end = message.first + message.items.length;
         yield { job, message };

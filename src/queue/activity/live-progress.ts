@@ -8,7 +8,7 @@ import { type ActivityMessage, decodeActivity } from '../../wire/activity.js';
 export async function withProgress<T extends JobRecord>(broker: Broker, job: T): Promise<T> {
   if (job.state !== 'running') return job;
   const last = await orNone(broker.activity.last('progress', job.id));
-  return last ? withReported(job, decodeActivity(last.data)) : job;
+  return last ? withReported(job, decodeActivity(last.data, broker.sealer)) : job;
 }
 
 /** The same of a page of jobs, in one read. */
@@ -19,7 +19,9 @@ export async function withProgressOfAll(broker: Broker, jobs: JobRecord[]): Prom
   if (last.size === 0) return jobs;
   return jobs.map((job) => {
     const message = last.get(job.id);
-    return message && job.state === 'running' ? withReported(job, decodeActivity(message.data)) : job;
+    return message && job.state === 'running'
+      ? withReported(job, decodeActivity(message.data, broker.sealer))
+      : job;
   });
 }
 

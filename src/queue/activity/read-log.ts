@@ -46,7 +46,7 @@ export async function readLog(broker: Broker, id: string, { last }: LogOptions):
   for (let from = 1; ; ) {
     const page = await broker.activity.page('log', id, from, PAGE);
     for (const { data } of page) {
-      const message = decodeActivity(data);
+      const message = decodeActivity(data, broker.sealer);
       if (message?.of !== job.createdAt) continue;
       lines.push(...linesOf(message));
       total = Math.max(total, message.first + message.items.length);

@@ -2,9 +2,11 @@
  * Sets, pauses, resumes, runs and removes schedules. A schedule is one message of TIMERS, which the broker fires and of which it keeps
  * the last for each subject; each change is fenced by the sequence of the one before, so that of two at once none is lost.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../../broker/broker.js';
 import { forbiddenIn } from '../../broker/connection/forbidden.js';
 import { untilNoConflict } from '../../broker/retry.js';
+import { isSealed } from '../../jobs/codec.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { generateJobId } from '../../jobs/job-id.js';
 import { missedTickId, type Overlap } from '../../jobs/schedule.js';
@@ -31,7 +33,7 @@ export async function setSchedule(
   name: string,
   { request, body, rules }: CheckedSchedule,
 ): Promise<void> {
-  const { subjects, schedules, topology } = broker;
+  const { subjects, schedules, topology, sealer } = broker;
   const { type, priority } = request;
   const kind = subjects.workKindOf(type);
   const wanted = [
@@ -45,18 +47,25 @@ export async function setSchedule(
     const { pausedAt } = known ?? {};
     const headers = pausedAt === undefined ? wanted : pausedHeaders(wanted, pausedAt);
     if (isInPlace && isAsStored(known, headers, body)) return;
-    await schedules.put(at, { data: body, headers }, isInPlace ? known.message.seq : 0);
+    const data = sealer.payloadText(body, type);
+    await schedules.put(at, { data, headers }, isInPlace ? known.message.seq : 0);
     // Its jobs go to another stream from now on.
     if (known && !isInPlace) await topology.purge('timers', known.message.subject, known.message.seq);
   });
 }
 
-function isAsStored({ message }: StoredSchedule, headers: Headers, body: string): boolean {
+function isAsStored({ message, job }: StoredSchedule, headers: Headers, body: string): boolean {
   const textOf = (list: Headers) => JSON.stringify([...list].sort());
   return (
     textOf(headers) === textOf(keptHeaders(message.headers)) &&
-    Buffer.compare(message.data, Buffer.from(body)) === 0
+    (Buffer.compare(message.data, Buffer.from(body)) === 0 || isSealedFrom(message.data, job, body))
   );
+}
+
+/** Each sealing of the same payload is another one. */
+function isSealedFrom(data: Uint8Array, job: StoredSchedule['job'], body: string): boolean {
+  const isSame = job && isDeepStrictEqual(job.payload, JSON.parse(body));
+  return isSame === true && isSealed(JSON.parse(Buffer.from(data).toString()));
 }
 
 /** Stops a schedule from firing. It keeps all that it is, as a timer that never fires. */

@@ -1,8 +1,9 @@
 import type { Broker } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { assertJobId, generateJobId } from '../../jobs/job-id.js';
+import { MAX_SIGNAL_BYTES } from '../../jobs/limits.js';
 import { assertOptions, checkName, type OptionNames } from '../../jobs/options.js';
-import { assertSignalName, signalText } from '../../jobs/signals.js';
+import { assertSignalName, invalidSignal, signalText, tooLong } from '../../jobs/signals.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { findJob } from '../job-lookup.js';
 
@@ -43,12 +44,14 @@ export function checkSignal(
   return { jobId, name, body: signalText(data), key: options.key ?? generateJobId() };
 }
 
-/** @throws ConflictError when the job has ended */
+/** @throws ConflictError when the job has ended; ValidationError `JETFLEET_SIGNAL_INVALID` for data that are too large once they are sealed */
 export async function sendSignal(broker: Broker, signal: CheckedSignal): Promise<SentSignal> {
   const { jobId, name, body, key } = signal;
   const job = (await broker.lastEvent(jobId))?.record ?? (await findJob(broker, jobId));
   if (job && isTerminal(job.status))
     throw new ConflictError(`job ${jobId} is ${job.state} already, so no signal reaches it`);
-  const { duplicate } = await broker.signals.send({ jobId, name }, body, key);
+  const data = broker.sealer.sealText(body, { type: '', field: 'signal' });
+  if (data.length > MAX_SIGNAL_BYTES) throw invalidSignal(tooLong(data.length));
+  const { duplicate } = await broker.signals.send({ jobId, name }, data, key);
   return { isKnown: job !== undefined, isRepeated: duplicate };
 }

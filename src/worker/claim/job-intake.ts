@@ -28,7 +28,7 @@ export class JobIntake {
   take(delivery: Delivery, slot: Slot): void {
     const { broker, runs, onFailpoint } = this.#services;
     try {
-      const job = decodeJob(broker.subjects, delivery);
+      const job = decodeJob(broker.subjects, delivery, undefined, broker.sealer);
       const { id } = job.request;
       if (runs.get(id)?.adopt(delivery) || this.#isTaking(id, delivery)) {
         endWithoutRun(slot);

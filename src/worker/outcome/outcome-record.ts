@@ -13,12 +13,14 @@ import {
   withFollowUps,
 } from '../../queue/transition-record.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Sealer } from '../../wire/sealer.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import { refusedRecord } from './refusal.js';
 
 /** The record of an attempt that has ended in `state`: with the time of the next one, or with what follows. */
 export function outcomeRecord(
   jobs: KnownJobs,
+  sealer: Sealer,
   before: JobRecord,
   state: JobState,
   context: Transition,
@@ -31,6 +33,7 @@ export function outcomeRecord(
       ...facts,
       ...(delayMs !== undefined && { delayMs }),
     });
+    sealer.assertFits(record);
     return isTerminal(record.status) ? withFollowUps(jobs, record, context.outcome) : record;
   } catch (error) {
     return refusedRecord(jobs, before, error, facts);

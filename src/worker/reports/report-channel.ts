@@ -4,7 +4,7 @@ import { BrokerError, ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_ACTIVITY_BYTES } from '../../jobs/limits.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { type ActivityKind, type ActivityMessage, decodeActivity } from '../../wire/activity.js';
+import { type ActivityKind, type ActivityMessage, decodeActivity, sealItems } from '../../wire/activity.js';
 import { type Kept, KeptMessages } from './kept-messages.js';
 
 /** The run whose handler reports. */
@@ -190,7 +190,7 @@ export class ReportChannel {
     const { kind, run, store, isOfAttempt } = this.#options;
     const { id, createdAt, attempt, redrives = 0 } = run.record;
     const last = await store.last(kind, id);
-    const message = last && decodeActivity(last.data);
+    const message = last && decodeActivity(last.data, store.sealer);
     const before = message?.of === createdAt ? message : undefined;
     if (before && before.fence > run.fence) {
       this.stop();
@@ -209,7 +209,7 @@ export class ReportChannel {
   }
 
   #encode(batch: readonly Item[], first: number, kept: Kept): string {
-    const { run, now } = this.#options;
+    const { run, now, store } = this.#options;
     const { createdAt, attempt, redrives = 0 } = run.record;
     const message: Omit<ActivityMessage, 'items'> = {
       v: 1,
@@ -221,7 +221,8 @@ export class ReportChannel {
       at: Math.round(now()),
       kept,
     };
-    return `${JSON.stringify(message).slice(0, -1)},"items":[${batch.map(({ text }) => text).join(',')}]}`;
+    const items = sealItems(`[${batch.map(({ text }) => text).join(',')}]`, store.sealer);
+    return `${JSON.stringify(message).slice(0, -1)},"items":${items}}`;
   }
 
   #trim(upTo: number | undefined): void {

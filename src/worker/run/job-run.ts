@@ -207,8 +207,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   #outcome(state: JobState, transition: Transition): JobRecord | Promise<JobRecord> {
     const { retry } = this.#claimed.handler;
     const facts = factsOf(this.#services, this.#delivery);
-    const { known } = this.#services.broker;
-    const ended = outcomeRecord(known, this.#attempt.record, state, transition, retry, facts);
+    const { known, sealer } = this.#services.broker;
+    const ended = outcomeRecord(known, sealer, this.#attempt.record, state, transition, retry, facts);
     return ifNextFree(this.#services, this.record, this.#attempt.noted(ended), transition, facts);
   }
 

@@ -141,7 +141,7 @@ export class JobWaits {
     const signal = this.#nth(stored, ofName.taken);
     if (signal && signal.timeMs <= endMs) {
       ofName.taken++;
-      return signal.data;
+      return broker.sealer.open(signal.data, { type: '', field: 'signal' });
     }
     if (isOver) return undefined;
     this.#signals.push({ name, after: stored.at(-1)?.seq ?? 0 });
