@@ -16,6 +16,7 @@ import type { PlannedFault, RunPlan } from './plan.js';
 import { FaultReceiver } from './receiver.js';
 import { startShortCreds } from './renewed-creds.js';
 import type { Outage } from './schedule-invariants.js';
+import { sealed } from './sealed.js';
 
 /** The broker of a lane: one node, or three. It outlives a run, each in a namespace of its own. */
 export type LaneBroker = { kind: 'single'; server: EmbeddedServer } | { kind: 'cluster'; cluster: Cluster };
@@ -65,7 +66,7 @@ export async function openArena(
     for (let n = 0; n <= workers; n++) proxies.push(await startTcpProxy({ targets: target }));
   }
   const serversFor = (index: number) => (proxies[index] ? [proxies[index].url] : urls);
-  const shared = { namespace, replicas, ackWaitMs, ...(credsFile && { credsFile }) };
+  const shared = { namespace, replicas, ackWaitMs, ...sealed(), ...(credsFile && { credsFile }) };
   const observer = new JobQueueService({
     ...shared,
     ...(short && { credsFile: short.longCredsFile }),

@@ -22,6 +22,7 @@ import { type AnyFailpoint, SETTLE_DELAY_MS, type TaskStep, WEBHOOK_TIMEOUT_MS }
 import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
 import { withCreate } from './provider-wrap.js';
 import { sabotage, sabotageProvider } from './sabotage.js';
+import { sealed } from './sealed.js';
 import { addForEver, passOver } from './unique-adder.js';
 
 const SHUTDOWN_MS = 500;
@@ -131,7 +132,7 @@ function breakOnce({ sabotage: which }: WorkerConfig): void {
 async function clean(config: WorkerConfig): Promise<void> {
   breakOnce(config);
   const { name, servers, namespace, replicas, ackWaitMs } = config;
-  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name });
+  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, ...sealed() });
   await queue.connect();
   await tell({ type: 'started' });
   for (;;) {
@@ -148,7 +149,7 @@ async function addUnique(config: WorkerConfig, keys: number): Promise<void> {
   breakOnce(config);
   const { name, servers, namespace, replicas, ackWaitMs } = config;
   const commit = { confirmTimeoutMs: 500 };
-  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, commit });
+  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, commit, ...sealed() });
   // The broker may be away.
   while (!(await queue.connect().then(() => true, passOver))) await delay(100);
   await tell({ type: 'started' });
@@ -177,6 +178,7 @@ async function start(config: WorkerConfig): Promise<void> {
     ackWaitMs: config.ackWaitMs,
     name,
     commit,
+    ...sealed(),
     logger: config.throwsInCallbacks ? throwingLogger : logger,
   });
   const quick = { baseMs: 20, maxRetryDelay: 400 };

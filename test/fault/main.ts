@@ -1,9 +1,9 @@
 /**
  * Runs the product under faults and checks that nothing is lost and nothing is done twice.
  *
- *     npm run fault -- --seed N --runs N [--cluster] [--scenario NAME] [--break NAME] [--from N] [--lanes N] [--json]
+ *     npm run fault -- --seed N --runs N [--cluster] [--scenario NAME] [--break NAME] [--from N] [--lanes N] [--sealed] [--json]
  *
- * The same seed draws the same jobs and faults; what a machine makes of them in time differs. It ends with 1 when an
+ * With `--sealed` all queues have a codec that compresses and encrypts. The same seed draws the same jobs and faults; what a machine makes of them in time differs. It ends with 1 when an
  * invariant was violated. The last line on stdout is JSON.
  */
 import { parseArgs } from 'node:util';
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     cluster: { type: 'boolean', default: false },
     scenario: { type: 'string' },
     break: { type: 'string' },
+    sealed: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -47,6 +48,7 @@ if (scenario !== undefined && !scenarios.includes(scenario)) {
 if (broken !== undefined && !Object.hasOwn(SABOTAGES, broken)) {
   usage(`--break ${broken} must be one of ${Object.keys(SABOTAGES).join(', ')}`);
 }
+if (values.sealed) process.env.FAULT_SEALED = '1';
 process.env.NATS_SERVER_BIN = (await findNatsServer()).path;
 await using pool = await WorkerPool.open();
 const summary = await runFaults({
