@@ -108,6 +108,7 @@ export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { DrainOptions } from './queue/pause/drain-jobs.js';
 export type { PauseOptions, Resumed, ResumeOptions } from './queue/pause/pause-jobs.js';
 export type { JobQueueOptions } from './queue/queue-connection.js';
+export type { CleanupOptions } from './queue/retention/cleanup-filter.js';
 export type { RunNowOptions, Schedules } from './queue/schedules/schedules.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
 export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';

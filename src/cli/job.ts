@@ -4,6 +4,7 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { assertUnmasked } from '../jobs/mask.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
+import { type CleanupOptions, END_STATUSES } from '../queue/retention/cleanup-filter.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
 import { jobChangeCommands } from './job-change.js';
@@ -112,6 +113,10 @@ function cancelCommand(job: Command): void {
   withExamples(command, 'job cancel order-42', 'job cancel order-42 --reason "ordered by mistake"');
 }
 
+interface CleanupFlags extends GlobalOptions, Pick<CleanupOptions, 'type' | 'status' | 'keep'> {
+  olderThan: number;
+}
+
 function cleanupCommand(job: Command): void {
   const command = job
     .command('cleanup')
@@ -122,14 +127,24 @@ function cleanupCommand(job: Command): void {
         isTimer: false,
       }),
     )
+    .option('--type <type>', 'only jobs of this type', parseType)
+    .addOption(new Option('--status <status>', 'only jobs that ended so').choices(END_STATUSES))
+    .option('--keep <count>', 'so many of the type stay that ended last, of each status', integer(0, 1e9))
     .action(async () => {
-      const { olderThan, ...options } = command.optsWithGlobals<GlobalOptions & { olderThan: number }>();
+      const options = command.optsWithGlobals<CleanupFlags>();
+      const { olderThan, type, status, keep } = options;
       await using queue = openExisting(options);
-      const removed = await queue.cleanup(olderThan, { onProgress: noteProgress('jobs removed') });
+      const onProgress = noteProgress('jobs removed');
+      const removed = await queue.cleanup(olderThan, { ...defined({ type, status, keep }), onProgress });
       if (options.json) printJson({ removed });
       else print(`${removed} jobs removed`);
     });
-  withExamples(command, 'job cleanup', 'job cleanup --older-than 2h');
+  withExamples(
+    command,
+    'job cleanup',
+    'job cleanup --older-than 2h --status completed',
+    'job cleanup --older-than 0 --type report --keep 1000',
+  );
 }
 
 interface RetryOptions extends GlobalOptions, DataFlags {

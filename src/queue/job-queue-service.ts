@@ -34,7 +34,6 @@ import { cancelJob } from './job-cancel.js';
 import { JobChanger } from './job-changer.js';
 import { VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import {
-  PROGRESS_OPTIONS,
   type ProgressOptions,
   RETRY_OPTIONS,
   type RetryOptions,
@@ -53,7 +52,9 @@ import {
   type ResumeOptions,
   resumeJobs,
 } from './pause/pause-jobs.js';
+import { type CleanupOptions, checkCleanup } from './retention/cleanup-filter.js';
 import { cleanupJobs } from './retention/job-cleanup.js';
+import { cleanupSome } from './retention/selective-cleanup.js';
 import { setSchedule } from './schedules/change-schedule.js';
 import { checkSchedule } from './schedules/schedule-request.js';
 import { Schedules } from './schedules/schedules.js';
@@ -197,16 +198,18 @@ export class JobQueueService extends JobChanger {
   /**
    * Removes the records of jobs that finished more than `olderThanMs` ago.
    * @param olderThanMs defaults to 24 hours
+   * @param options of which type and status, and how many of these stay; see {@link CleanupOptions}
    * @returns how many jobs were removed
    */
-  async cleanup(
-    olderThanMs: number = DEFAULT_CLEANUP_AGE_MS,
-    options: ProgressOptions = {},
-  ): Promise<number> {
-    assertOptions('options', options, PROGRESS_OPTIONS);
+  async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS, options: CleanupOptions = {}): Promise<number> {
+    checkCleanup(options);
     checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
+    const onProgress = this.#teller(options);
+    const isSome = options.type !== undefined || options.status !== undefined;
     return this.use((broker) =>
-      cleanupJobs(broker, olderThanMs, this.ownersToKeep, { onProgress: this.#teller(options) }),
+      isSome
+        ? cleanupSome(broker, olderThanMs, { ...options, onProgress }, this.ownersToKeep)
+        : cleanupJobs(broker, olderThanMs, this.ownersToKeep, { onProgress }),
     );
   }
 

@@ -47,7 +47,7 @@ export async function cleanupJobs(
 }
 
 /** Slow answers leave the measured clock off by some milliseconds, and it may not have come to the last event yet. */
-async function latestTime({ clock, read, subjects }: Broker): Promise<number> {
+export async function latestTime({ clock, read, subjects }: Broker): Promise<number> {
   const last = await read.last(subjects.streamName('events'), subjects.event(ANY, ANY, ANY));
   return Math.max(clock.now(), last?.timeMs ?? 0);
 }
