@@ -70,8 +70,8 @@ export class ExtraStreams {
   }
 
   get unique(): UniqueKeys {
-    const { read, log } = this.of('unique');
-    this.#unique ??= new UniqueKeys(this.#options.subjects, read, log, this.#options.topology);
+    const { subjects, topology } = this.#options;
+    this.#unique ??= new UniqueKeys(this.of('unique'), subjects, topology);
     return this.#unique;
   }
 

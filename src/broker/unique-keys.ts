@@ -3,8 +3,8 @@ import type { UniqueKey } from '../jobs/unique-options.js';
 import { Header, type HeaderList } from '../wire/headers.js';
 import type { Subjects } from '../wire/subjects.js';
 import { type Claim, decodeClaim, encodeClaim, keyToken } from '../wire/unique-claim.js';
-import type { CommitLog } from './publish/commit-log.js';
-import type { DirectRead } from './read/direct-read.js';
+import type { ExtraStream } from './extra-stream.js';
+import type { StoredMessage } from './read/direct-read.js';
 import type { Topology } from './topology/topology.js';
 
 /** Who has a key, as of one version of it. */
@@ -24,21 +24,24 @@ const SPARE_SECONDS = 1;
  * processes one wins. Claims for a period leave by `Nats-TTL`.
  */
 export class UniqueKeys {
+  readonly #stream: ExtraStream;
   readonly #subjects: Subjects;
-  readonly #read: DirectRead;
-  readonly #log: CommitLog;
   readonly #topology: Topology;
 
-  constructor(subjects: Subjects, read: DirectRead, log: CommitLog, topology: Topology) {
+  constructor(stream: ExtraStream, subjects: Subjects, topology: Topology) {
+    this.#stream = stream;
     this.#subjects = subjects;
-    this.#read = read;
-    this.#log = log;
     this.#topology = topology;
+  }
+
+  /** Claims from a sequence on, which may be of strangers; none while no job has had a key. */
+  page(fromSeq: number, limit: number): Promise<StoredMessage[]> {
+    return this.#stream.find([], (read, stream) => read.page(stream, '>', fromSeq, limit));
   }
 
   async read(type: string, unique: UniqueKey): Promise<KeyVersion> {
     const subject = this.#subjectOf(type, unique);
-    const stored = await this.#read.lastTogether(this.#subjects.streamName('unique'), subject);
+    const stored = await this.#stream.read.lastTogether(this.#stream.name, subject);
     if (!stored) return { seq: 0 };
     return { seq: stored.seq, ...defined({ claim: decodeClaim(stored.data, type, unique) }) };
   }
@@ -59,7 +62,7 @@ export class UniqueKeys {
     const seconds = keepMs === undefined ? undefined : Math.ceil(Math.max(keepMs, 0) / 1_000) + SPARE_SECONDS;
     const headers: HeaderList = seconds === undefined ? [] : [[Header.TTL, `${seconds}s`]];
     const expect = { filter: subject, lastSeq };
-    return (await this.#log.append({ subject, data: encodeClaim(claim), headers, expect })).seq;
+    return (await this.#stream.log.append({ subject, data: encodeClaim(claim), headers, expect })).seq;
   }
 
   /** Removes a claim, unless another one has replaced it. */

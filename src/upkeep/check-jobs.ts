@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { inParts } from '../jobs/in-parts.js';
 import { isCarried } from '../queue/job-carriers.js';
+import { ClaimCheck } from './check-claims.js';
 import { MESSAGE_KINDS, MessageCheck } from './check-messages.js';
 import { TagCheck } from './check-tags.js';
 import { type Diagnosis, diagnose, type FindingCode } from './finding.js';
@@ -34,6 +35,7 @@ export class JobCheck {
   readonly #jobs: OpenJobs;
   readonly #messages: MessageCheck;
   readonly #tags: TagCheck;
+  readonly #claims: ClaimCheck;
 
   constructor(
     broker: Broker,
@@ -44,6 +46,7 @@ export class JobCheck {
     this.#jobs = new OpenJobs(broker, lookBack, maxOpen);
     this.#messages = new MessageCheck(broker, maxMessages);
     this.#tags = new TagCheck(broker, maxMessages);
+    this.#claims = new ClaimCheck(broker, maxMessages);
   }
 
   /** Its parts. Each can be done without the others. */
@@ -52,6 +55,7 @@ export class JobCheck {
       () => this.#checkOpen(),
       ...MESSAGE_KINDS.map((kind) => async () => this.#messages.run(kind, await this.#leftAfterMs())),
       async () => this.#tags.run(await this.#leftAfterMs()),
+      async () => this.#claims.run(await this.#leftAfterMs()),
     ];
   }
 

@@ -140,6 +140,12 @@ export const FINDINGS = {
       'An entry of the index of tags names a job that never came, or one that has ended and is kept no longer.',
     fix: 'has the broker remove it',
   },
+  key_left_over: {
+    severity: 'info',
+    explanation:
+      'A unique key is kept for a job that has ended, or never came. Whoever adds a job of the key gets it all the same.',
+    fix: 'removes what is kept of it',
+  },
   signal_left_over: {
     severity: 'warning',
     explanation:

@@ -4,6 +4,8 @@ import { checkFacts, checkPayload } from '../jobs/job-check.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRequest } from '../jobs/job-record.js';
 import { UNIQUE_SCOPES, type UniqueKey } from '../jobs/unique-options.js';
+import { isJobType } from '../jobs/vocabulary.js';
+import type { Subjects } from './subjects.js';
 import { hashToken } from './token.js';
 
 /** A job that is about to be stored: whoever meets the claim can store it, should its adder have died. */
@@ -25,6 +27,8 @@ export interface Claim {
   isNamed?: true;
   /** The job runs again, after it ended with this event: while that is its last, nothing has come of it. */
   afterSeq?: number;
+  /** How often it was run again then, as its record says it. */
+  redrives?: number;
 }
 
 const decoder = new TextDecoder();
@@ -37,11 +41,39 @@ export function encodeClaim(claim: Claim): string {
 export function decodeClaim(data: Uint8Array, type: string, unique: UniqueKey): Claim | undefined {
   try {
     const claim = parseExactJson(decoder.decode(data)) as (Claim & { v?: number }) | null;
-    const { v, id, key, sinceMs, job, afterSeq } = claim ?? {};
+    const { v, id, key, sinceMs, job, afterSeq, redrives } = claim ?? {};
     const isSound = v === 1 && isJobId(id) && key === unique.key && Number.isFinite(sinceMs);
-    if (!isSound || (afterSeq !== undefined && !Number.isInteger(afterSeq))) return undefined;
+    const areCounts = [afterSeq, redrives].every((each) => each === undefined || Number.isInteger(each));
+    if (!isSound || !areCounts) return undefined;
     if (job) assertJob(job, id as string, type);
     return claim as Claim;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A claim that was found by its place, with what that says. */
+export interface FoundClaim {
+  type: string;
+  unique: UniqueKey;
+  claim: Claim;
+}
+
+/** @returns undefined for a message that is no claim on the key whose subject it has */
+export function findClaim({ prefix }: Subjects, subject: string, data: Uint8Array): FoundClaim | undefined {
+  const [, type = '', scope, token] = subject.slice(prefix.length).split('.');
+  const { key } = Object(jsonOf(data)) as Partial<Claim>;
+  const isKey = typeof key === 'string' && keyToken(key) === token;
+  const known = UNIQUE_SCOPES.find((each) => each === scope);
+  if (!isKey || !known || !isJobType(type)) return undefined;
+  const unique: UniqueKey = { key, scope: known };
+  const claim = decodeClaim(data, type, unique);
+  return claim && { type, unique, claim };
+}
+
+function jsonOf(data: Uint8Array): unknown {
+  try {
+    return parseExactJson(decoder.decode(data));
   } catch {
     return undefined;
   }

@@ -40,7 +40,7 @@ export type KeyState =
       kind: 'held';
       seq: number;
       claim: Claim;
-      /** Absent for one whose record is gone, while its period lasts. */
+      /** Absent for one whose record is gone, while its period lasts, and for one that the caller is about to run again. */
       version?: JobVersion;
     };
 
@@ -52,6 +52,8 @@ export interface Asked {
   canReuse: boolean;
   /** A job that the caller has cancelled to get the key. */
   gaveWay?: string | undefined;
+  /** The job that the caller runs again, and the event with which it ended. Others may do so too: one of their writes counts. */
+  again?: { id: string; afterSeq: number };
 }
 
 /**
@@ -59,7 +61,7 @@ export interface Asked {
  * @throws ConflictError when somebody else was faster with that: ask again
  */
 export async function keyState(broker: Broker, asked: Asked): Promise<KeyState> {
-  const { type, unique, gaveWay } = asked;
+  const { type, unique, gaveWay, again } = asked;
   for (let look = 1; ; look++) {
     const { claim, seq } = await broker.unique.read(type, unique);
     if (!claim) return { kind: 'free', seq };
@@ -74,6 +76,7 @@ export async function keyState(broker: Broker, asked: Asked): Promise<KeyState> 
       return hasEnded ? { kind: 'free', seq } : { kind: 'held', seq, claim, version };
     }
     if (claim.afterSeq !== undefined) {
+      if (again?.id === claim.id && again.afterSeq === claim.afterSeq) return { kind: 'held', seq, claim };
       await endAgain(broker, claim.id, claim.afterSeq);
       return { kind: 'free', seq };
     }

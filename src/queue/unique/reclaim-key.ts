@@ -10,12 +10,16 @@ import { keyState } from './key-state.js';
  * @throws UniqueKeyTakenError while another job has it; ConflictError when somebody else was faster
  */
 export async function reclaimKey(broker: Broker, failed: JobRecord, afterSeq: number): Promise<void> {
-  const { id, type, unique } = failed;
+  const { id, type, unique, redrives = 0 } = failed;
   if (unique?.scope !== 'active') return;
   const asked = { ...unique, scope: 'active' as const, onConflict: 'reject' as const };
-  const state = await keyState(broker, { type, unique: asked, canReuse: false });
+  const state = await keyState(broker, { type, unique: asked, canReuse: false, again: { id, afterSeq } });
   const nowMs = broker.clock.now();
-  if (state.kind === 'held') throw keyTaken(unique.key, state.claim.id, undefined, nowMs);
-  const claim = { id, key: unique.key, sinceMs: Math.round(nowMs), afterSeq };
+  if (state.kind === 'held') {
+    const { claim } = state;
+    if (claim.id === id && claim.afterSeq === afterSeq) return;
+    throw keyTaken(unique.key, claim.id, undefined, nowMs);
+  }
+  const claim = { id, key: unique.key, sinceMs: Math.round(nowMs), afterSeq, redrives: redrives + 1 };
   await broker.unique.claim(type, unique, claim, state.seq);
 }
