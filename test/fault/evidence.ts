@@ -15,8 +15,6 @@ import type { Outage, ScheduleSeen } from './schedule-invariants.js';
 /** A record, and where and when the broker stored it, ms since the epoch. */
 export type StoredRecord = JobRecord & { storedAtMs: number; storedSeq: number };
 
-export type StoredClaim = Claim & { storedAtMs: number };
-
 export interface Evidence {
   plan: RunPlan;
   /** Ids of the jobs that the broker has confirmed. */
@@ -26,7 +24,7 @@ export interface Evidence {
   /** All transitions of each job, oldest first. */
   histories: ReadonlyMap<string, readonly StoredRecord[]>;
   /** All claims on unique keys, in the order in which the broker took them. */
-  claims: readonly StoredClaim[];
+  claims: readonly Claim[];
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
   /** Ids of instances that no job has rented: nothing may touch them. */
@@ -81,12 +79,12 @@ export async function collect(
   };
 }
 
-async function readClaims(arena: Arena): Promise<StoredClaim[]> {
+async function readClaims(arena: Arena): Promise<Claim[]> {
   const { read, subjects } = await arena.observer.broker();
   const stream = await historyStream(arena, 'unique');
-  const claims: StoredClaim[] = [];
-  for await (const { data, timeMs } of read.walk(stream, subjects.uniqueKey(ANY, 'active', ANY), 1, PAGE))
-    claims.push({ ...(JSON.parse(new TextDecoder().decode(data)) as Claim), storedAtMs: timeMs });
+  const claims: Claim[] = [];
+  for await (const { data } of read.walk(stream, subjects.uniqueKey(ANY, 'active', ANY), 1, PAGE))
+    claims.push(JSON.parse(new TextDecoder().decode(data)) as Claim);
   return claims;
 }
 

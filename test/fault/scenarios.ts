@@ -362,6 +362,7 @@ const PORTABLE = [
   'signals',
   'flows',
   'schedules',
+  'unique',
 ];
 
 /** The scenarios by name, for one node or for three. */

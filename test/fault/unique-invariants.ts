@@ -1,10 +1,12 @@
 /** No unique key is active twice. */
 import { isTerminal } from '../../src/jobs/vocabulary.js';
-import type { Evidence, StoredClaim, StoredRecord } from './evidence.js';
+import type { Claim } from '../../src/wire/unique-claim.js';
+import type { Evidence, StoredRecord } from './evidence.js';
 import type { Violation } from './invariants.js';
 
 export function uniqueViolations({ histories, claims }: Evidence): Violation[] {
-  const ofKeys = groupBy([...histories.values()].flat().filter(isActive), ({ unique }) => unique?.key ?? '');
+  const whole = [...histories.values()].flatMap(withEnds);
+  const ofKeys = groupBy(whole.filter(isActive), ({ unique }) => unique?.key ?? '');
   const claimed = groupBy(claims, ({ key }) => key);
   return [...ofKeys].flatMap(([key, records]) => [
     ...activeTwice(key, records),
@@ -14,6 +16,22 @@ export function uniqueViolations({ histories, claims }: Evidence): Violation[] {
 
 function isActive({ unique }: StoredRecord): boolean {
   return unique?.scope === 'active';
+}
+
+/**
+ * A redrive removes the end of the life before, perhaps before the copy of EVENTS has it: a server that was killed copies on after a
+ * while. The record of the redrive says that end, and when it was.
+ */
+function withEnds(history: readonly StoredRecord[]): StoredRecord[] {
+  return history.flatMap((record, index) => {
+    const before = history[index - 1];
+    const end = record.failures?.at(-1);
+    const isRedriven = (record.redrives ?? 0) > (before?.redrives ?? 0);
+    if (!before || !end || !isRedriven || isTerminal(before.status)) return [record];
+    const { state, finishedAt } = end;
+    const implied = { ...before, status: 'failed', state, storedSeq: before.storedSeq + 0.5 } as const;
+    return [{ ...implied, ...(finishedAt !== undefined && { finishedAt }) }, record];
+  });
 }
 
 /** In the order of the records: none of a job comes between the first and the last one of another. */
@@ -37,28 +55,36 @@ function activeTwice(key: string, records: readonly StoredRecord[]): Violation[]
 
 interface Life {
   id: string;
-  /** The broker took its claim then. */
+  /** Just before its claim was written, and its end, by what two processes took for the time of the broker. */
   fromMs: number;
   toMs: number;
 }
 
-/** A key is claimed once the job before has ended, by the broker's own times; the message of a job waits without a record. */
+/** By how much they may differ in that, on a busy machine. */
+const CLOCKS_DIFFER_MS = 100;
+
+/**
+ * A key is claimed once the job before has ended; the message of a job waits without a record. Both say themselves when they were written: the
+ * copies of the two streams have the times at which they were copied, each with a lag of its own.
+ */
 function claimedTooEarly(
   key: string,
-  claims: readonly StoredClaim[],
+  claims: readonly Claim[],
   records: readonly StoredRecord[],
 ): Violation[] {
   // One that is written once more, without its job, is no other claim.
   const first = claims.filter(({ job, afterSeq }) => job || afterSeq !== undefined);
-  const lives = first.map(({ id, storedAtMs }): Life => {
-    const later = records.filter((each) => each.id === id && each.storedAtMs >= storedAtMs);
-    const end = later.find(({ status }) => isTerminal(status));
+  const lives = first.map(({ id, sinceMs, redrives = 0 }): Life => {
+    const own = records.filter((each) => each.id === id && (each.redrives ?? 0) === redrives);
+    const end = own.find(({ status }) => isTerminal(status));
     // A job that was never stored is nobody's.
-    const toMs = end?.storedAtMs ?? (later.length === 0 ? storedAtMs : Number.POSITIVE_INFINITY);
-    return { id, fromMs: storedAtMs, toMs };
+    const openMs = own.length === 0 ? sinceMs : Number.POSITIVE_INFINITY;
+    return { id, fromMs: sinceMs, toMs: end ? Date.parse(end.finishedAt ?? end.updatedAt) : openMs };
   });
   return lives.flatMap((life, index): Violation[] => {
-    const before = lives.slice(0, index).find(({ id, toMs }) => id !== life.id && life.fromMs < toMs);
+    const before = lives
+      .slice(0, index)
+      .find(({ id, toMs }) => id !== life.id && life.fromMs + CLOCKS_DIFFER_MS < toMs);
     if (!before) return [];
     const detail = `${life.id} got it ${before.toMs - life.fromMs} ms before ${before.id} had ended`;
     return [{ kind: 'active-twice', about: key, detail }];
