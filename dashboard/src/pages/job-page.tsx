@@ -16,6 +16,7 @@ import { Timeline } from '../job/timeline.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
 import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
+import { ReportPanels } from '../reports/report-panels.js';
 import { Link } from '../router.js';
 import { JsonPanel } from '../ui/json.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
@@ -105,6 +106,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
         </div>
       )}
       <JobFacts job={shown} />
+      <ReportPanels job={job} />
       <Families job={job} parent={related?.parent} />
       <Panel title="Where it stands">
         <Loaded of={machine}>
