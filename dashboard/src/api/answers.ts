@@ -5,6 +5,7 @@ import type { Schedule } from '../../../src/jobs/schedule.js';
 import type { ShownLimit } from '../../../src/jobs/shown-limit.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { WorkerInfo } from '../../../src/wire/inspection.js';
+import type { Pause } from '../../../src/wire/pauses.js';
 
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
 export type {
@@ -42,6 +43,8 @@ export interface Stats {
   retryingJobs: number;
   waitingJobs: number;
   unhandledTypes: string[];
+  /** Oldest first. */
+  paused: Pause[];
 }
 
 export interface Quantiles {

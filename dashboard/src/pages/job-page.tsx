@@ -16,6 +16,7 @@ import { Timeline } from '../job/timeline.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
 import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
+import { PausedBadge } from '../pauses/paused-badge.js';
 import { ReportPanels } from '../reports/report-panels.js';
 import { Link } from '../router.js';
 import { JsonPanel } from '../ui/json.js';
@@ -40,6 +41,7 @@ export function JobPage({ id }: { id: string }) {
         job && (
           <span class="badges">
             <StatusBadge status={job.status} state={job.state} />
+            {job.status === 'pending' && <PausedBadge scope={{ type: job.type, priority: job.priority }} />}
             <PriorityBadge priority={job.priority} />
             <Link to={`/jobs?type=${job.type}`}>{job.type}</Link>
           </span>

@@ -4,6 +4,9 @@ import type { Stats, WorkerInfo } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
 import { RatesChart, WaitChart } from '../charts/fleet-charts.js';
 import { lastTick } from '../live/live.js';
+import { PauseButton } from '../pauses/pause-button.js';
+import { PausedBadge } from '../pauses/paused-badge.js';
+import { PausesPanel } from '../pauses/pauses-panel.js';
 import { Link } from '../router.js';
 import { useStore } from '../store.js';
 import { formatCount } from '../ui/format.js';
@@ -17,11 +20,12 @@ export function OverviewPage() {
   const stats = tick?.stats ?? first.data;
   const oldest = tick ? tick.oldestPendingAt : first.data?.oldestPendingAt;
   return (
-    <Page title="Overview">
+    <Page title="Overview" actions={<PauseButton types={Object.keys(stats?.byType ?? {})} />}>
       <Loaded of={{ ...first, data: stats }}>
         {(now) => (
           <>
             <Unhandled types={now.unhandledTypes} />
+            <PausesPanel />
             <Tiles stats={now} oldest={oldest} />
             <div class="grid two">
               <section class="panel">
@@ -137,7 +141,10 @@ function Types({ stats }: { stats: Stats }) {
             {types.map(([type, counts]) => (
               <tr key={type}>
                 <th scope="row">
-                  <Link to={`/jobs?type=${type}`}>{type}</Link>
+                  <span class="badges">
+                    <Link to={`/jobs?type=${type}`}>{type}</Link>
+                    <PausedBadge scope={{ type }} />
+                  </span>
                 </th>
                 {(['pending', 'processing', 'completed', 'failed'] as const).map((status) => (
                   <td
@@ -169,7 +176,10 @@ function Priorities({ stats: { byPriority } }: { stats: Stats }) {
           const { pending, processing } = byPriority[name];
           return (
             <li key={name}>
-              <Link to={`/jobs?priority=${name}`}>{name}</Link>
+              <span class="badges">
+                <Link to={`/jobs?priority=${name}`}>{name}</Link>
+                <PausedBadge scope={{ priority: name }} />
+              </span>
               <span class="bar" aria-hidden="true">
                 <span class="part processing" style={{ width: `${(100 * processing) / most}%` }} />
                 <span class="part pending" style={{ width: `${(100 * pending) / most}%` }} />
