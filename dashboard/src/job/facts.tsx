@@ -1,8 +1,10 @@
 import type { ComponentChildren } from 'preact';
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
 import { Link } from '../router.js';
 import { formatDuration } from '../ui/format.js';
 import { Time } from '../ui/time.js';
+import { goesOnAt } from './waits.js';
 
 /** What a record says of a job besides its payload; what it does not say is left out. */
 export function JobFacts({ job }: { job: JobRecord }) {
@@ -25,9 +27,9 @@ export function JobFacts({ job }: { job: JobRecord }) {
         </Fact>
       )}
       {typeof ran === 'number' && <Fact name="Took">{formatDuration(ran)}</Fact>}
-      {job.nextRunAt && (
+      {goesOnAt(job) && (
         <Fact name="Next run">
-          <Time at={job.nextRunAt} />
+          <Time at={goesOnAt(job)} />
         </Fact>
       )}
       <Fact name="Attempt">
@@ -57,9 +59,21 @@ export function JobFacts({ job }: { job: JobRecord }) {
           </span>
         </Fact>
       )}
+      {job.unique && (
+        <Fact name="Unique key">
+          {job.unique.key} <span class="quiet">{holds(job.unique, job)}</span>
+        </Fact>
+      )}
       {job.webhookUrl && <Fact name="Webhook">{job.webhookUrl}</Fact>}
     </dl>
   );
+}
+
+/** Until when a job has its key. */
+function holds({ scope }: NonNullable<JobRecord['unique']>, { status }: JobRecord): string {
+  if (scope === 'period') return 'for a time from when the job was added';
+  if (scope === 'waiting') return status === 'pending' ? 'until the job starts' : 'until the job started';
+  return isTerminal(status) ? 'until the job ended' : 'until the job ends';
 }
 
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {

@@ -2,6 +2,7 @@ import { useStore } from '../store.js';
 import { clock } from '../ui/clock.js';
 import { formatClock, formatDuration, spoken } from '../ui/format.js';
 import { durationOf, type Stage } from './stages.js';
+import { goesOnAt, waitText } from './waits.js';
 
 interface TimelineProps {
   stages: readonly Stage[];
@@ -48,14 +49,14 @@ export function Timeline({ stages, shown, onShow }: TimelineProps) {
 }
 
 function about({ record, path, isImplied }: Stage): string {
+  const end = goesOnAt(record);
   const parts = [
     path.startsWith('processing') && `attempt ${record.attempt} of ${record.maxAttempts}`,
     !isImplied && record.worker !== undefined && path.startsWith('processing') && `on ${record.worker}`,
     path === 'pending.retrying' && record.error?.message,
     path.startsWith('failed') && record.error?.message,
-    record.nextRunAt !== undefined &&
-      /retrying|waiting|scheduled/.test(path) &&
-      `until ${formatClock(record.nextRunAt)}`,
+    path === 'processing.waiting' && waitText(record),
+    end !== undefined && /retrying|waiting|scheduled/.test(path) && `until ${formatClock(end)}`,
   ];
   return parts.filter(Boolean).join(' · ');
 }

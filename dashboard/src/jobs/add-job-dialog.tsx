@@ -4,7 +4,7 @@ import { post } from '../api/client.js';
 import { lastTick } from '../live/live.js';
 import { navigate } from '../router.js';
 import { say } from '../ui/toasts.js';
-import { FormDialog, PayloadField, payloadOf } from './job-form.js';
+import { FormDialog, JsonField, jsonIn } from './job-form.js';
 import { tagsIn } from './job-list.js';
 
 interface AddJobDialogProps {
@@ -20,10 +20,14 @@ export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
   const types = [...new Set([...Object.keys(lastTick.get()?.stats?.byType ?? {}), ...BUILT_IN])].sort();
 
   const add = async (form: FormData) => {
-    const { id } = await post<{ id: string }>('/jobs', jobOf(form), {
+    const { id, created } = await post<{ id: string; created: boolean }>('/jobs', jobOf(form), {
       'Idempotency-Key': crypto.randomUUID?.() ?? `${Date.now()}`,
     });
-    say(`${id} is in the queue.`);
+    say(
+      created
+        ? `${id} is in the queue.`
+        : `Nothing was added: ${id} is there already, or has the unique key.`,
+    );
     onClose();
     navigate(`/jobs/${encodeURIComponent(id)}`);
   };
@@ -61,7 +65,7 @@ export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
           ))}
         </select>
       </label>
-      <PayloadField payload={like?.payload} rows={10} />
+      <JsonField name="payload" value={like?.payload ?? {}} rows={10} />
       <details class="full">
         <summary>More options</summary>
         <div class="form">
@@ -91,6 +95,15 @@ export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
             Tags <span class="quiet">parted by commas</span>
             <input name="tags" autocomplete="off" defaultValue={like?.tags?.join(', ') ?? ''} />
           </label>
+          <label>
+            Unique key <span class="quiet">no other job of the type has it meanwhile</span>
+            <input
+              name="unique"
+              maxLength={200}
+              autocomplete="off"
+              defaultValue={like?.unique?.scope === 'active' ? like.unique.key : ''}
+            />
+          </label>
         </div>
       </details>
     </FormDialog>
@@ -103,14 +116,16 @@ function jobOf(form: FormData): Record<string, unknown> {
   const number = (name: string) => (text(name) ? Number(text(name)) : undefined);
   const delayS = number('delay');
   const tags = tagsIn(text('tags'));
+  const key = text('unique');
   return {
     type: text('type'),
     priority: text('priority'),
-    payload: payloadOf(form),
+    payload: jsonIn(form, 'payload'),
     id: text('id') || undefined,
     delayMs: delayS === undefined ? undefined : Math.round(delayS * 1_000),
     maxAttempts: number('maxAttempts'),
     webhookUrl: text('webhookUrl') || undefined,
     tags: tags.length > 0 ? tags : undefined,
+    unique: key ? { key } : undefined,
   };
 }

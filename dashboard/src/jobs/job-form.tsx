@@ -53,27 +53,34 @@ export function FormDialog({ title, action, onSubmit, onClose, children }: FormD
   );
 }
 
-/** The payload of a job; {@link payloadOf} reads it. */
-export function PayloadField({ payload, rows }: { payload: unknown; rows: number }) {
+interface JsonFieldProps {
+  /** What it is called, also to those who fill it in. */
+  name: 'payload' | 'data';
+  value: unknown;
+  rows: number;
+}
+
+/** Any JSON; {@link jsonIn} reads it. */
+export function JsonField({ name, value, rows }: JsonFieldProps) {
   return (
     <label class="full">
-      Payload (JSON)
+      {name === 'payload' ? 'Payload' : 'Data'} (JSON)
       <textarea
-        name="payload"
+        name={name}
         rows={rows}
         spellcheck={false}
         required
-        defaultValue={JSON.stringify(payload ?? {}, null, 2)}
+        defaultValue={JSON.stringify(value, null, 2)}
       />
     </label>
   );
 }
 
-/** @throws Error when the payload is no JSON */
-export function payloadOf(form: FormData): unknown {
+/** @throws Error when the field holds no JSON */
+export function jsonIn(form: FormData, name: JsonFieldProps['name']): unknown {
   try {
-    return JSON.parse(String(form.get('payload')));
+    return JSON.parse(String(form.get(name)));
   } catch (reason) {
-    throw new Error(`The payload is not JSON: ${(reason as Error).message}`);
+    throw new Error(`The ${name} is not JSON: ${(reason as Error).message}`);
   }
 }

@@ -13,6 +13,7 @@ import { RelatedJobs } from '../job/related-jobs.js';
 import { ReplayBar, useReplay } from '../job/replay.js';
 import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
 import { Timeline } from '../job/timeline.js';
+import { WaitsPanel } from '../job/waits-panel.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
 import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
@@ -108,6 +109,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
         </div>
       )}
       <JobFacts job={shown} />
+      <WaitsPanel job={job} />
       <ReportPanels job={job} />
       <Families job={job} parent={related?.parent} />
       <Panel title="Where it stands">
