@@ -22,7 +22,7 @@ it('pauses the jobs of a type, says so wherever they are, and resumes them', asy
   await tab.type('dialog input[name=reason]', 'a deploy');
   expect(await tab.violations()).toEqual([]);
   await tab.click('Pause them', 'dialog');
-  await tab.seeText('Greet', '.pauses');
+  await tab.seeText('greet', '.pauses');
   await tab.seeText('in 30 min: a deploy', '.pauses');
   await tab.seeText('paused', '.data');
   expect(await tab.violations()).toEqual([]);
@@ -34,7 +34,7 @@ it('pauses the jobs of a type, says so wherever they are, and resumes them', asy
   expect((await queue.getJob('later-1'))?.state).toBe('queued');
   await tab.goto('/');
   await tab.click('Resume greet');
-  await tab.seeText('Greet may start again', '.toasts');
+  await tab.seeText('greet may start again', '.toasts');
   await tab.seeNoMore('.pauses');
   await system.fleet.waitForJob('later-1', 'completed');
 });

@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks';
 import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
-import { type Pause, scopeText } from '../../../src/wire/pauses.js';
+import type { Pause } from '../../../src/wire/pauses.js';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { FormDialog } from '../jobs/job-form.js';
 import { Icon } from '../ui/icons.js';
 import { say } from '../ui/toasts.js';
-import { upper } from './pauses.js';
+import { beginning } from './pauses.js';
 
 /** Pauses jobs of a type, of a priority, of both, or all; for those who may. */
 export function PauseButton({ types }: { types: readonly string[] }) {
@@ -32,7 +32,7 @@ function PauseDialog({ types, onClose }: { types: readonly string[]; onClose(): 
       reason: text('reason'),
       forMs: minutes === undefined ? undefined : Math.round(Number(minutes) * 60_000),
     });
-    say(`${upper(scopeText(paused))}: none starts any more. Those that run go on.`);
+    say(`${beginning(paused)}: none starts any more. Those that run go on.`);
     onClose();
   };
   return (

@@ -2,7 +2,7 @@ import { type Pause, scopeText } from '../../../src/wire/pauses.js';
 import { useMay } from '../api/session.js';
 import { Panel } from '../ui/page.js';
 import { Time } from '../ui/time.js';
-import { resume, upper, usePauses } from './pauses.js';
+import { beginning, resume, usePauses } from './pauses.js';
 
 /** What is paused, why and until when, and what ends it. Nothing where nothing is. */
 export function PausesPanel() {
@@ -14,7 +14,7 @@ export function PausesPanel() {
       <ul class="lines pauses">
         {pauses.map((pause) => (
           <li key={scopeText(pause)}>
-            <strong>{upper(scopeText(pause))}</strong>
+            <strong>{beginning(pause)}</strong>
             <About pause={pause} />
             {isAdmin && (
               <button

@@ -25,7 +25,7 @@ export async function resume(pause: Pause, all: readonly Pause[]): Promise<void>
     () => post<{ stillPaused: Pause[] }>('/pauses/resume', { type, priority }),
     ({ stillPaused }) =>
       stillPaused.length === 0
-        ? `${upper(scopeText(pause))} may start again.`
+        ? `${beginning(pause)} may start again.`
         : `The pause of ${scopeText(pause)} has ended, but not that of ${stillPaused.map(scopeText).join(', of ')}.`,
   );
 }
@@ -39,6 +39,8 @@ export function pausedIn(
   return pauses.some((pause) => isWithin(pause, scope)) ? 'paused in part' : undefined;
 }
 
-export function upper(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+/** A scope in words that begin a sentence; the name of a type stays as it is. */
+export function beginning(scope: PauseScope): string {
+  const text = scopeText(scope);
+  return scope.type === undefined ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
 }
