@@ -52,6 +52,8 @@ it('asks before it ends narrower pauses with a wider one', async () => {
   expect(await queue.paused()).toHaveLength(2);
   await tab.click('Resume all jobs of priority low');
   await tab.seeText('but not that of all jobs', '.toasts');
+  // Until then it would ask again.
+  await tab.until(() => document.querySelectorAll('.pauses li').length === 1);
   await tab.click('Resume all jobs');
   await tab.seeNoMore('.pauses');
   await eventually(async () => (await queue.paused()).length === 0, 'nothing is paused');
