@@ -49,6 +49,8 @@ export interface Ledger extends LimitSettings {
   live: LiveWaiter[];
   /** Turns given so far. */
   turns: number;
+  /** How often somebody has left the line: while it stays, whoever was first in line is so. */
+  left?: number;
 }
 
 export function emptyLedger(name: string, key: string): Ledger {
@@ -79,7 +81,7 @@ export function decodeLedger(data: Uint8Array): Ledger | undefined {
       ) &&
       areAll(ledger.waiting, isGroup) &&
       Number.isFinite(ledger.turns) &&
-      (ledger.closedUntil === undefined || Number.isFinite(ledger.closedUntil));
+      [ledger.closedUntil, ledger.left].every((each) => each === undefined || Number.isFinite(each));
     if (!isWhole) return undefined;
     const settings =
       ledger.concurrency === undefined && ledger.rate === undefined ? {} : checkedSettings(name, ledger);

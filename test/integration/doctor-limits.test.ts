@@ -26,7 +26,7 @@ async function hold(job: string): Promise<void> {
   await ledgers.update([{ name: 'api', key: 'eu' }], ([draft]) => {
     const ledger = draft as Ledger;
     set(ledger, { concurrency: 5 });
-    take(ledger, { owner: job, job, worker: 'dead', run: '1' }, nowMs - 1_000, 60_000);
+    take(ledger, { owner: job, job, worker: 'dead', run: '1' }, nowMs - 1_000, nowMs - 1_000, 60_000);
     return { result: undefined, isChanged: true };
   });
 }

@@ -4,7 +4,7 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, type JobHandler, JobQueueService, type JobRecord } from '../../src/index.js';
 import { BrokerError } from '../../src/jobs/errors.js';
 import { Limiter } from '../../src/queue/limits/limiter.js';
-import { startFleet } from '../support/fleet.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -34,6 +34,21 @@ function counted(work: JobHandler): { most: () => number; handler: JobHandler } 
       }
     },
   };
+}
+
+/** As another worker writes that took the job over, failed, and left it to be tried again at once. */
+async function tryAgain({ queue }: Fleet, running: JobRecord): Promise<void> {
+  const broker = await queue.broker();
+  const last = await broker.lastEvent(running.id);
+  const retrying: JobRecord = {
+    ...running,
+    status: 'pending',
+    state: 'retrying',
+    worker: 'another',
+    nextRunAt: new Date().toISOString(),
+  };
+  await broker.appendEvent(retrying, last?.seq ?? 0);
+  await broker.jobs.enqueueAgain(retrying);
 }
 
 describe('a job with a limit that waits for something', () => {
@@ -177,21 +192,39 @@ describe('permits of a run', () => {
       },
     });
     const id = await fleet.queue.addJob('stubborn', {});
-    const running = await fleet.waitForJob(id, 'running');
-    const broker = await fleet.queue.broker();
-    const last = await broker.lastEvent(id);
-    // As another worker writes that took the job over, failed, and left it to be tried again at once.
-    const retrying: JobRecord = {
-      ...running,
-      status: 'pending',
-      state: 'retrying',
-      worker: 'another',
-      nextRunAt: new Date().toISOString(),
-    };
-    await broker.appendEvent(retrying, last?.seq ?? 0);
-    await broker.jobs.enqueueAgain(retrying);
+    await tryAgain(fleet, await fleet.waitForJob(id, 'running'));
     expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ attempt: 2, result: 'undisturbed' });
     end();
+  });
+
+  it('are taken again where an earlier run of the job gives them back while it is claimed', async () => {
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    let claims = 0;
+    const held = async () => (await fleet.queue.limits.list()).flatMap((limit) => limit.held);
+    await using fleet = await startFleet({
+      nats,
+      handlers: {
+        early: {
+          limits: one,
+          claim: 'durable',
+          abandonAfterMs: 60_000,
+          handler: ({ attempt }) => (attempt === 1 ? ended : held()),
+        },
+      },
+      worker: {
+        onFailpoint: async (failpoint) => {
+          if (failpoint !== 'claim.written' || ++claims < 2) return;
+          end();
+          await vi.waitFor(async () => expect(await held()).toEqual([]));
+        },
+      },
+    });
+    const id = await fleet.queue.addJob('early', {});
+    await tryAgain(fleet, await fleet.waitForJob(id, 'running'));
+    expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ attempt: 2, result: [{ jobId: id }] });
   });
 });
 

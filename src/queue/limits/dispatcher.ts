@@ -6,18 +6,18 @@ import type { NeededPermit } from '../../jobs/limit.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Ledger, LiveWaiter } from '../../wire/limit-message.js';
 import {
-  aheadOf,
   type Claimant,
   empty,
   give,
+  givenNow,
   hasWaiting,
   leave,
   liveTurn,
-  mayTake,
-  nextFreeAt,
+  nextGiveAt,
   nextInTurn,
   ownPermit,
   prune,
+  release,
   set,
 } from './ledger.js';
 import { idOf, type Ledgers, type LimitKey } from './ledgers.js';
@@ -27,8 +27,8 @@ import { call, firstInLine, type InLine, isLineEmpty, stillInLine } from './line
 interface Round {
   called: InLine[];
   live: LiveWaiter[];
-  /** Lines that ended before their count. */
-  short: LinePart[];
+  /** Lines that ended before their count, with the write of the ledger by then; none where that was being changed. */
+  short: (LinePart & { write: string })[];
 }
 
 const NOTHING: Round = { called: [], live: [], short: [] };
@@ -157,8 +157,7 @@ export class Dispatcher {
             this.#latest.set(id, stored);
           }
         }
-        for (const { turn, priority } of short) {
-          const { write = '' } = this.#latest.get(id) ?? {};
+        for (const { turn, priority, write } of short) {
           if (await isLineEmpty(this.#broker, at, turn, priority))
             confirmed.set(partId({ turn, priority }), write);
           else await delay(AGAIN_MS);
@@ -182,8 +181,8 @@ export class Dispatcher {
     const now = { ...ledger };
     prune(now, nowMs);
     if (!hasWaiting(now)) return Number.POSITIVE_INFINITY;
-    const freeMs = nextFreeAt(now, nowMs);
-    if (Number.isFinite(freeMs)) return freeMs - aheadOf(now) <= nowMs ? nowMs : freeMs - aheadOf(now);
+    const giveMs = nextGiveAt(now, nowMs);
+    if (Number.isFinite(giveMs)) return giveMs;
     return Math.min(...now.held.map(({ until }) => until)) + LEASE_OVER_MS;
   }
 
@@ -233,7 +232,7 @@ export class Dispatcher {
     needs.delete(idOf(ledger.name, ledger.key));
     return this.#ledgers.update([ledger, ...needs.values()], (drafts, atMs) => {
       // Who was first in line when it was read may have been called and have ended since: that would count out another one.
-      if (drafts[0]?.write !== ledger.write) return { result: NOTHING, isChanged: false };
+      if (drafts[0]?.left !== ledger.left) return { result: NOTHING, isChanged: false };
       const all = new Map(drafts.map((draft) => [idOf(draft.name, draft.key), draft]));
       return giveOut(all, drafts[0] as Ledger, lines, confirmed, { nowMs: atMs, leaseMs: this.#leaseMs });
     });
@@ -250,8 +249,8 @@ function wantedOf(ledger: Ledger, nowMs: number, leaseMs: number): Map<string, W
   prune(copy, nowMs);
   const wanted = new Map<string, Wanted>();
   for (let count = 0; count < MOST_AT_ONCE; count++) {
-    const freeMs = nextFreeAt(copy, nowMs);
-    const next = freeMs <= nowMs + aheadOf(copy) ? nextInTurn(copy) : undefined;
+    const freeMs = givenNow(copy, nowMs);
+    const next = freeMs !== undefined && nextInTurn(copy);
     if (!next) break;
     const rehearsed = { owner: `rehearsed ${count}`, job: '', worker: '', run: '' };
     if (next.kind === 'live') {
@@ -281,8 +280,8 @@ function giveOut(
   let isEmptied = false;
   let sentOn = 0;
   while (round.called.length + round.live.length < MOST_AT_ONCE && sentOn < MOST_SENT_ON) {
-    const freeMs = nextFreeAt(ledger, nowMs);
-    const next = freeMs <= nowMs + aheadOf(ledger) ? nextInTurn(ledger) : undefined;
+    const freeMs = givenNow(ledger, nowMs);
+    const next = freeMs !== undefined && nextInTurn(ledger);
     if (!next) break;
     if (next.kind === 'live') {
       const { owner, job, worker, run } = next.waiter;
@@ -298,12 +297,12 @@ function giveOut(
     while (head && ownPermit(ledger, head.id)) head = heads.shift();
     if (!head) {
       // Who has joined the line since then has written the ledger.
-      if (confirmed.get(partId(next)) === ledger.write) {
+      if (ledger.write !== '' && confirmed.get(partId(next)) === ledger.write) {
         empty(ledger, turn, priority);
         isEmptied = true;
         continue;
       }
-      round.short.push({ turn, priority });
+      round.short.push({ turn, priority, write: ledger.write });
       break;
     }
     const claimant: Claimant = { owner: head.id, job: head.id, worker: '', run: '' };
@@ -313,7 +312,11 @@ function giveOut(
       set(draft, need);
       return draft;
     });
-    const isFree = drafts.every((draft) => mayTake(draft, claimant, nowMs + aheadOf(draft), true));
+    // What a call before this one has given it is of no use without the others.
+    for (const draft of drafts) if (ownPermit(draft, head.id)?.given !== undefined) release(draft, head.id);
+    const wanting = drafts.filter((draft) => !ownPermit(draft, head.id));
+    const free = wanting.map((draft) => givenNow(draft, nowMs));
+    const isFree = free.every((each) => each !== undefined);
     leave(ledger, turn, priority, isFree);
     round.called.push(head);
     if (!isFree) {
@@ -321,9 +324,9 @@ function giveOut(
       sentOn++;
       continue;
     }
-    give(ledger, claimant, freeMs, nowMs, leaseMs);
-    for (const draft of drafts)
-      give(draft, claimant, Math.max(freeMs, nextFreeAt(draft, nowMs)), nowMs, leaseMs);
+    // It starts once, and so counts at the same time everywhere.
+    const atMs = Math.max(freeMs, ...(free as number[]));
+    for (const each of [ledger, ...wanting]) give(each, claimant, atMs, nowMs, leaseMs);
   }
   return { result: round, isChanged: isEmptied || round.called.length + round.live.length > 0 };
 }

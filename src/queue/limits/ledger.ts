@@ -1,7 +1,8 @@
 /** The permits of one key: pure functions that change a draft of its ledger. Times are milliseconds, by the broker's clock. */
-import type { LimitSettings, RateLimit } from '../../jobs/limit.js';
+import type { LimitSettings } from '../../jobs/limit.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import type { HeldPermit, Ledger, LiveWaiter, WaitingGroup } from '../../wire/limit-message.js';
+import { AHEAD_MS, aheadOf, freeByTime, isLateStart, noteStartAt, startForLate, windowOf } from './starts.js';
 
 /** Who asks for a permit. */
 export interface Claimant {
@@ -11,34 +12,15 @@ export interface Claimant {
   run: string;
 }
 
-/** What a permit that was taken says: `startAtMs` is when the job may start. */
-export interface Taken {
-  startAtMs: number;
-  /** An earlier run of the job, or this one, holds it already. */
-  isShared: boolean;
-}
-
-/**
- * A start counts for a little longer than the time of its rate: between a permit and the start of its handler pass milliseconds, and
- * the clocks of workers differ by as much.
- */
-const MARGIN = 0.025;
-const MAX_MARGIN_MS = 1_000;
-/** Starts of a rate are kept in so many parts of its time, each counted from its end on. */
-const PARTS = 128;
-/** How early a permit of a rate is given, so that its job has reached a worker by then. */
-const AHEAD_MS = 250;
+/** Permits are given again when this part of the time is left for which they are given ahead, so that several go at once. */
+const AHEAD_LEFT = 0.7;
+/** So many jobs that were called and are too late are behind others on their way to a worker: no more are called for a while. */
+const MOST_LATE = 8;
+const TOO_LATE_MS = 250;
+const LATE_FOR_MS = 5_000;
 /** Groups that take turns; those beyond share one turn. */
 const MAX_GROUPS = 1_000;
 const SHARED_TURN = 'others';
-
-export function windowOf({ perMs }: RateLimit): number {
-  return perMs + Math.min(perMs * MARGIN, MAX_MARGIN_MS);
-}
-
-export function aheadOf({ rate }: LimitSettings): number {
-  return rate ? Math.min(AHEAD_MS, rate.perMs / 4) : 0;
-}
 
 /** Drops what no longer counts: leases that are over, and starts before the window. */
 export function prune(ledger: Ledger, nowMs: number): void {
@@ -63,91 +45,114 @@ export function set(ledger: Ledger, { concurrency, rate }: LimitSettings): void 
 
 /** When the next permit is free by rate and `Retry-After`: now, or later. Infinite where it takes a permit that is given back. */
 export function nextFreeAt(ledger: Ledger, nowMs: number): number {
-  const { concurrency, rate, held, closedUntil } = ledger;
+  const { concurrency, held } = ledger;
   if (concurrency !== undefined && held.length >= concurrency) return Number.POSITIVE_INFINITY;
-  let atMs = Math.max(nowMs, closedUntil ?? 0);
-  if (!rate) return atMs;
-  // Those that were given come after all that have started.
-  const given = held
-    .flatMap((permit) => (permit.given === undefined ? [] : [permit.given]))
+  return freeByTime(ledger, nowMs);
+}
+
+/** When whoever waits is to be given the next permits: several at once where they go by time. */
+export function nextGiveAt(ledger: Ledger, nowMs: number): number {
+  const late = lateOnes(ledger, nowMs);
+  const behindUntilMs = late.length < MOST_LATE ? nowMs : (late[0] as number) + LATE_FOR_MS;
+  return Math.max(nextFreeAt(ledger, nowMs) - aheadOf(ledger) * AHEAD_LEFT, behindUntilMs, nowMs);
+}
+
+/** When a permit may start that is given now; undefined where none is. */
+export function givenNow(ledger: Ledger, nowMs: number): number | undefined {
+  const freeMs = nextFreeAt(ledger, nowMs);
+  return freeMs <= nowMs + aheadOf(ledger) && lateOnes(ledger, nowMs).length < MOST_LATE ? freeMs : undefined;
+}
+
+/** For when those of a rate were called that are too late, oldest first. One that is very late is on no way any more. */
+function lateOnes({ rate, held }: Ledger, nowMs: number): number[] {
+  if (!rate) return [];
+  return held
+    .flatMap(({ given = nowMs }) =>
+      given > nowMs - LATE_FOR_MS && given < nowMs - TOO_LATE_MS ? [given] : [],
+    )
     .sort((a, b) => a - b);
-  atMs = Math.max(atMs, given.at(-1) ?? 0);
-  let left = rate.max - given.length;
-  if (left <= 0) return Math.max(atMs, (given[given.length - rate.max] ?? 0) + windowOf(rate));
-  for (let place = ledger.starts.length - 1; place >= 0; place--) {
-    const [startMs, count] = ledger.starts[place] as [number, number];
-    left -= count;
-    if (left <= 0) return Math.max(atMs, startMs + windowOf(rate));
-  }
-  return atMs;
 }
 
 export function hasWaiting({ waiting, live }: Ledger): boolean {
   return waiting.length > 0 || live.length > 0;
 }
 
-/** Whether somebody may take a permit now. With `isNext`, it is the turn of whoever asks, whoever waits. */
-export function mayTake(ledger: Ledger, claimant: Claimant, nowMs: number, isNext = false): boolean {
-  const own = ownPermit(ledger, claimant.owner);
-  if (own && !isLate(ledger, own, nowMs)) return true;
-  return (isNext || !hasWaiting(ledger)) && nextFreeAt(ledger, nowMs) <= nowMs;
+/** When somebody may start, and whether they need not wait for others. */
+export interface Start {
+  atMs: number;
+  isSoon: boolean;
 }
 
-/** Takes a permit that {@link mayTake} has allowed. */
-export function take(ledger: Ledger, claimant: Claimant, nowMs: number, leaseMs: number): Taken {
+/**
+ * When somebody may start, by each limit. Who has a permit waits for no others: until the time for which it was given, or, where that is over or is
+ * not the same everywhere, until there is room again.
+ * @param leadMs how long one that is late needs until it can start
+ */
+export function startUnder(
+  ledgers: readonly Ledger[],
+  { owner }: Claimant,
+  nowMs: number,
+  leadMs: number,
+): Start[] {
+  const own = ledgers.map((ledger) => ownPermit(ledger, owner));
+  const times = new Set(ledgers.flatMap(({ rate }, index) => (rate ? [own[index]?.given] : [])));
+  const [givenMs] = times;
+  const isInTime =
+    times.size === 1 &&
+    givenMs !== undefined &&
+    !ledgers.some((ledger) => isLateStart(ledger, givenMs, nowMs));
+  const startsFor = (keptMs?: number) => {
+    const others = ledgers.map((ledger, index) => {
+      return { ...ledger, held: ledger.held.filter((each) => each !== own[index]) };
+    });
+    const lateMs = startForLate(
+      others.filter((_, index) => own[index]),
+      nowMs + leadMs,
+    );
+    return ledgers.map((ledger, index): Start => {
+      const permit = own[index];
+      if (!permit) {
+        const atMs = nextFreeAt(ledger, nowMs);
+        // Who was called is behind it, and has no use for the room before it comes.
+        const isNext = !hasWaiting(ledger) || lateOnes(ledger, nowMs).length > 0;
+        return { atMs, isSoon: isNext && atMs <= nowMs };
+      }
+      if (!ledger.rate || keptMs !== undefined)
+        return { atMs: ledger.rate ? (keptMs ?? 0) : 0, isSoon: true };
+      // One that runs already is put off at most.
+      if (permit.given === undefined) return { atMs: lateMs, isSoon: true };
+      const isFree = Number.isFinite(nextFreeAt(others[index] as Ledger, nowMs));
+      return { atMs: lateMs, isSoon: isFree && lateMs <= nowMs + AHEAD_MS };
+    });
+  };
+  const kept = isInTime ? startsFor(givenMs) : [];
+  return isInTime && kept.every(({ atMs }) => atMs <= givenMs) ? kept : startsFor();
+}
+
+/**
+ * Takes a permit, for a start that {@link startUnder} has allowed. One that an earlier run of the job holds, or this one, is held on to.
+ * @returns whether it was held
+ */
+export function take(
+  ledger: Ledger,
+  claimant: Claimant,
+  startAtMs: number,
+  nowMs: number,
+  leaseMs: number,
+): boolean {
   const own = ownPermit(ledger, claimant.owner);
-  const isGiven = own?.given !== undefined;
-  if (own && !isGiven) {
+  const { given } = own ?? {};
+  noteStartAt(ledger, startAtMs);
+  if (own && given === undefined) {
     // Long enough for its claim to be written.
     const until = Math.max(own.until, nowMs + leaseMs / 2);
     ledger.held = ledger.held.map((each) => (each === own ? { ...each, until } : each));
-    return { startAtMs: nowMs, isShared: true };
+    return true;
   }
-  const startAtMs = own && !isLate(ledger, own, nowMs) ? Math.max(own.given ?? 0, nowMs) : nowMs;
   if (own) ledger.held = ledger.held.filter((permit) => permit !== own);
-  if (ledger.rate) noteStart(ledger, ledger.rate, startAtMs);
   if (ledger.concurrency !== undefined)
     ledger.held.push({ ...claimant, since: nowMs, until: nowMs + leaseMs });
-  return { startAtMs, isShared: false };
-}
-
-/** Too late for its time: others may have been given theirs by it. */
-function isLate({ rate }: Ledger, { given }: HeldPermit, nowMs: number): boolean {
-  return rate !== undefined && given !== undefined && nowMs - given > rate.perMs / 2;
-}
-
-function partOf({ perMs }: Pick<RateLimit, 'perMs'>): number {
-  return Math.max(1, Math.floor(perMs / PARTS));
-}
-
-function noteStart(ledger: Ledger, { perMs }: RateLimit, startAtMs: number): void {
-  const part = partOf({ perMs });
-  const atMs = Math.ceil(startAtMs / part) * part;
-  const place = ledger.starts.findLastIndex(([each]) => each <= atMs);
-  const last = ledger.starts[place];
-  ledger.starts = [...ledger.starts];
-  if (last?.[0] === atMs) ledger.starts[place] = [atMs, last[1] + 1];
-  else ledger.starts.splice(place + 1, 0, [atMs, 1]);
-}
-
-/** How late a start may be without being noted: a part of the margin. */
-export function isLateStart({ rate }: LimitSettings, permittedMs: number, startedMs: number): boolean {
-  return rate !== undefined && startedMs - permittedMs > (windowOf(rate) - rate.perMs) / 4;
-}
-
-/** A start that was noted, and did not happen. */
-export function takeBackStart(ledger: Ledger, startAtMs: number): void {
-  if (!ledger.rate) return;
-  const part = partOf(ledger.rate);
-  const atMs = Math.ceil(startAtMs / part) * part;
-  ledger.starts = ledger.starts.flatMap(([each, count]): [number, number][] => {
-    if (each !== atMs) return [[each, count]];
-    return count > 1 ? [[each, count - 1]] : [];
-  });
-}
-
-export function noteStartAt(ledger: Ledger, startAtMs: number): void {
-  if (ledger.rate) noteStart(ledger, ledger.rate, startAtMs);
+  return false;
 }
 
 export function ownPermit(ledger: Ledger, owner: string): HeldPermit | undefined {
@@ -187,15 +192,11 @@ export function renew(ledger: Ledger, claimant: Claimant, nowMs: number, leaseMs
   return true;
 }
 
-/** The permit of an earlier run of the job is this run's now. @returns false where there is none */
-export function adopt(ledger: Ledger, claimant: Claimant, nowMs: number, leaseMs: number): boolean {
+/** The permit of an earlier run of the job is this run's now, or one that is free. */
+export function adopt(ledger: Ledger, claimant: Claimant, nowMs: number, leaseMs: number): void {
   const own = ownPermit(ledger, claimant.owner);
-  if (!own) return false;
-  const { since } = own;
-  ledger.held = ledger.held.map((each) =>
-    each === own ? { ...claimant, since, until: nowMs + leaseMs } : each,
-  );
-  return true;
+  const held = { ...claimant, since: own?.since ?? nowMs, until: nowMs + leaseMs };
+  ledger.held = own ? ledger.held.map((each) => (each === own ? held : each)) : [...ledger.held, held];
 }
 
 /** Until when no permit is given, as somebody has asked. */
@@ -273,6 +274,7 @@ export function empty(ledger: Ledger, turn: string, priority: number): void {
 }
 
 function changeGroup(ledger: Ledger, turn: string, change: (group: WaitingGroup) => WaitingGroup): void {
+  ledger.left = (ledger.left ?? 0) + 1;
   ledger.waiting = ledger.waiting
     .map((group) => (group.turn === turn ? change(group) : group))
     .filter(({ counts }) => counts.some((count) => count > 0));

@@ -11,22 +11,21 @@ import {
   adopt,
   type Claimant,
   close,
-  isLateStart,
   join,
-  mayTake,
   nextFreeAt,
-  noteStartAt,
   ownPermit,
   release,
   renew,
+  type Start,
   set,
+  startUnder,
   take,
-  takeBackStart,
   turnOf,
 } from './ledger.js';
 import { Ledgers, type LimitKey } from './ledgers.js';
 import { enterLine } from './line.js';
 import { LimitSettingsStore } from './settings.js';
+import { isLateStart, noteStartAt, startForLate, takeBackStart } from './starts.js';
 
 /** Whose turn a job takes, and with how many turns to one of others. */
 export interface Turn {
@@ -47,12 +46,14 @@ export interface Permits {
 /** Which permit is not free. */
 export interface Refused {
   at: NeededPermit;
+  /** Its ledger at that time. Absent where the job was refused by an earlier delivery of its message. */
+  ledger?: Ledger;
 }
 
 /** How long a timer may be later than the wait that is expected: it only matters where nobody has called the job. */
 const LATE_MS = 30_000;
-/** How far ahead a job that was late moves its start. */
-const MOST_LEAD_MS = 2_000;
+/** How far ahead a job that was late moves its start at most. */
+const MOST_LEAD_MS = 500;
 
 /**
  * Permits across all workers. What is held of a key is one message of LIMITS, changed by compare-and-set; leases end by the broker's
@@ -69,6 +70,8 @@ export class Limiter {
   /** What this process holds, by owner and run: renewed until it is released. */
   readonly #held = new Map<string, { permits: Permits; renewedMs: number; onLost: () => void }>();
   #renewing: NodeJS.Timeout | undefined;
+  /** How long a change of a ledger takes, by those before. */
+  #writeMs = 20;
 
   constructor(broker: Broker, leaseMs: number, logger: Logger) {
     this.#broker = broker;
@@ -93,10 +96,14 @@ export class Limiter {
   ): Promise<Permits | Refused> {
     const asked = await this.settings.current(needs);
     if (wasCalled) this.ledgers.refresh(asked, claimant.owner);
+    const beganMs = performance.now();
+    // A claim follows, which takes about as long.
+    const times = { leaseMs: this.leaseMs, leadMs: this.#writeMs * 2 };
     const taken = await this.ledgers.update<Omit<Permits, 'claimant' | 'needs'> | Refused>(
       asked,
-      (ledgers, nowMs) => acquireAll(ledgers, asked, claimant, nowMs, this.leaseMs),
+      (ledgers, nowMs) => acquireAll(ledgers, asked, claimant, { nowMs, ...times }),
     );
+    if (!('at' in taken)) this.#noteWrite(performance.now() - beganMs);
     if ('at' in taken) return taken;
     const permits = { ...taken, claimant, needs: asked };
     this.#keep(permits, onLost);
@@ -104,12 +111,12 @@ export class Limiter {
   }
 
   /**
-   * Waits until a job may start. One that is later than its permit has said, as on a busy machine, moves its start to a time at which it is
-   * ready, and at which its rates have room: whatever was slow, no window holds more.
+   * Waits until a job may start. One that is later than was noted, as on a busy machine, moves its start to a time at which it is ready, and
+   * at which its rates have room: whatever was slow, no time of a rate holds more.
    */
   async untilStart(permits: Permits, signal?: AbortSignal): Promise<void> {
     let { startAtMs } = permits;
-    const rates = permits.needs.filter(({ rate }) => rate !== undefined && !permits.isShared);
+    const rates = permits.needs.filter(({ rate }) => rate !== undefined);
     for (;;) {
       const leftMs = startAtMs - this.#broker.clock.now();
       if (leftMs > 0) await delay(leftMs, undefined, signal && { signal }).catch(() => {});
@@ -117,24 +124,36 @@ export class Limiter {
       const lateMs = this.#broker.clock.now() - startAtMs;
       if (!rates.some((need) => isLateStart(need, startAtMs, startAtMs + lateMs))) return;
       const beforeMs = startAtMs;
+      const beganMs = performance.now();
       startAtMs = await this.ledgers.update(rates, (ledgers, nowMs) => {
-        let atMs = nowMs + Math.min(lateMs * 2, MOST_LEAD_MS);
+        const fromMs = nowMs + this.#writeMs;
         for (const ledger of ledgers) takeBackStart(ledger, beforeMs);
-        for (const ledger of ledgers) atMs = Math.max(atMs, nextFreeAt(ledger, nowMs));
+        const atMs = startForLate(ledgers, fromMs);
         for (const ledger of ledgers) noteStartAt(ledger, atMs);
         return { result: atMs, isChanged: true };
       });
+      this.#noteWrite(performance.now() - beganMs);
     }
   }
 
-  /** The claim of this run is written, so that the permits of an earlier one are its own, unless these are lost. */
-  async adopt({ claimant, needs }: Permits): Promise<void> {
+  /** Most of those that come next are quicker. */
+  #noteWrite(tookMs: number): void {
+    this.#writeMs = Math.min(Math.max(tookMs * 1.5, this.#writeMs * 0.9), MOST_LEAD_MS);
+  }
+
+  /**
+   * The claim of this run is written, so that the permits of an earlier one are its own. That one may have given them back meanwhile.
+   * @returns false where others have got them
+   */
+  async adopt({ claimant, needs }: Permits): Promise<boolean> {
     const limits = needs.filter(({ concurrency }) => concurrency !== undefined);
-    if (limits.length === 0) return;
-    await this.ledgers.update(limits, (ledgers, nowMs) => {
-      const areOwn = ledgers.every((ledger) => ownPermit(ledger, claimant.owner));
-      if (areOwn) for (const ledger of ledgers) adopt(ledger, claimant, nowMs, this.leaseMs);
-      return { result: undefined, isChanged: areOwn };
+    if (limits.length === 0) return true;
+    return this.ledgers.update(limits, (ledgers, nowMs) => {
+      const isHeld = ledgers.every(
+        (ledger) => ownPermit(ledger, claimant.owner) || Number.isFinite(nextFreeAt(ledger, nowMs)),
+      );
+      if (isHeld) for (const ledger of ledgers) adopt(ledger, claimant, nowMs, this.leaseMs);
+      return { result: isHeld, isChanged: isHeld };
     });
   }
 
@@ -172,7 +191,7 @@ export class Limiter {
     // Somebody may have set the limit since it was refused.
     const [at = refused.at] = await this.settings.current([refused.at]);
     const priority = PRIORITIES.indexOf(job.priority);
-    const { waitMs, turn: own } = await this.#expectedWait(at, turn);
+    const { waitMs, turn: own } = this.#expectedWait(refused.ledger ?? (await this.ledgers.read(at)), turn);
     const nowMs = this.#broker.clock.now();
     const runAtMs = Math.min(latestMs, nowMs + waitMs * 2 + LATE_MS);
     await enterLine(this.#broker, job, { ...at, turn: own }, needs, runAtMs);
@@ -188,15 +207,13 @@ export class Limiter {
   }
 
   /** Infinite where it takes a permit that is given back: the timer of such a job is no sooner than its record has to be written again. */
-  async #expectedWait(at: NeededPermit, turn: string): Promise<{ waitMs: number; turn: string }> {
-    return this.ledgers.update([at], ([draft], nowMs) => {
-      const ledger = draft as Ledger;
-      const freeAtMs = nextFreeAt(ledger, nowMs);
-      const { rate, waiting } = ledger;
-      const ahead = waiting.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0);
-      const waitMs = freeAtMs - nowMs + (rate ? (ahead / rate.max) * rate.perMs : 0);
-      return { result: { waitMs, turn: turnOf(ledger, turn) }, isChanged: false };
-    });
+  #expectedWait(ledger: Ledger, turn: string): { waitMs: number; turn: string } {
+    const nowMs = this.#broker.clock.now();
+    const freeAtMs = nextFreeAt(ledger, nowMs);
+    const { rate, waiting } = ledger;
+    const ahead = waiting.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0);
+    const waitMs = freeAtMs - nowMs + (rate ? (ahead / rate.max) * rate.perMs : 0);
+    return { waitMs, turn: turnOf(ledger, turn) };
   }
 
   /** Nobody starts under a key for so long. */
@@ -249,6 +266,8 @@ export class Limiter {
       const held = await Promise.all(
         limits.map((limit) =>
           this.ledgers.update([limit], ([ledger], nowMs) => {
+            // It may have been given back meanwhile.
+            if (!this.#held.has(heldId(claimant))) return { result: true, isChanged: false };
             // Whoever asks for a permit says what the limit is, not who has one: only a ledger that was lost takes it from here.
             if (!hasSettings(ledger as Ledger)) set(ledger as Ledger, limit);
             const isHeld = renew(ledger as Ledger, claimant, nowMs, this.leaseMs);
@@ -274,15 +293,19 @@ function acquireAll(
   ledgers: Ledger[],
   needs: readonly NeededPermit[],
   claimant: Claimant,
-  nowMs: number,
-  leaseMs: number,
+  { nowMs, leaseMs, leadMs }: { nowMs: number; leaseMs: number; leadMs: number },
 ): { result: Omit<Permits, 'claimant' | 'needs'> | Refused; isChanged: boolean } {
-  const settings = needs.map((need, index) => withSettings(ledgers[index] as Ledger, need));
-  const refused = settings.map((ledger) => !mayTake(ledger, claimant, nowMs));
-  if (refused.some(Boolean)) {
+  const starts = startUnder(
+    needs.map((need, index) => withSettings(ledgers[index] as Ledger, need)),
+    claimant,
+    nowMs,
+    leadMs,
+  );
+  const isRefused = ({ isSoon }: Start) => !isSoon;
+  if (starts.some(isRefused)) {
     // Where one is free and others are in line for it, the line of one that is not free is the longer.
-    const isFull = settings.findIndex((ledger, index) => refused[index] && nextFreeAt(ledger, nowMs) > nowMs);
-    const place = isFull < 0 ? refused.indexOf(true) : isFull;
+    const isFull = starts.findIndex((start) => isRefused(start) && start.atMs > nowMs);
+    const place = isFull < 0 ? starts.findIndex(isRefused) : isFull;
     let isChanged = false;
     for (const ledger of ledgers) {
       // What it was given of the others is free for the next.
@@ -296,19 +319,14 @@ function acquireAll(
       set(full, needs[place] as NeededPermit);
       isChanged = true;
     }
-    return { result: { at: needs[place] as NeededPermit }, isChanged };
+    return { result: { at: needs[place] as NeededPermit, ledger: { ...full } }, isChanged };
   }
-  const taken = ledgers.map((ledger, index) => {
+  const startAtMs = Math.max(...starts.map(({ atMs }) => atMs)) || nowMs;
+  const areHeld = ledgers.map((ledger, index) => {
     set(ledger, needs[index] as NeededPermit);
-    return take(ledger, claimant, nowMs, leaseMs);
+    return take(ledger, claimant, startAtMs, nowMs, leaseMs);
   });
-  return {
-    result: {
-      startAtMs: Math.max(...taken.map(({ startAtMs }) => startAtMs)),
-      isShared: taken.some(({ isShared }) => isShared),
-    },
-    isChanged: true,
-  };
+  return { result: { startAtMs, isShared: areHeld.some(Boolean) }, isChanged: true };
 }
 
 /** A ledger as it is under the settings of who asks; the ledger itself stays. */

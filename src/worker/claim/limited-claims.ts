@@ -35,6 +35,8 @@ export interface ClaimSteps {
   admits(candidate: Candidate, lastSeq: number): Promise<boolean>;
 }
 
+/** How long before its start a job is claimed at most. */
+const CLAIMED_BEFORE_MS = 300;
 /** Somebody who cancels the job, or moves it on otherwise, makes it be looked at again. */
 const MOST_TRIES = 5;
 
@@ -162,11 +164,16 @@ export class LimitedClaims {
     const held = new HeldPermits(limiter(), permits, logger);
     let isToBegin = false;
     try {
-      const leftMs = permits.startAtMs - broker.clock.now();
+      // Its claim takes a moment, and is not to make it late.
+      const leftMs = permits.startAtMs - broker.clock.now() - CLAIMED_BEFORE_MS;
       if (leftMs > 0) await delay(leftMs);
       const claimed = await this.#steps.claim(candidate, isEarly);
       if (!claimed) return undefined;
-      if (permits.isShared) await limiter().adopt(permits);
+      if (permits.isShared && !(await limiter().adopt(permits)))
+        throw new JetfleetError(
+          'JETFLEET_LEASE_LOST',
+          'its permit was given back, and to others, while it was claimed',
+        );
       await limiter().untilStart(permits);
       isToBegin = true;
       return { ...claimed, permits: held, slot: held.slotOf(claimed.slot) };
@@ -197,6 +204,8 @@ export class LimitedClaims {
     { needs, turn, weight }: Turn & { needs: Permits['needs'] },
   ): Promise<undefined> {
     const { broker, limiter, eventsMaxAgeMs, onFailpoint } = this.#services;
+    // It waits without one. Those that were called come behind all that are yet to be put in line.
+    candidate.slot.free();
     // Its record must be written again before it expires.
     const latestMs = broker.clock.now() + Math.min(eventsMaxAgeMs / 2, MOST_WAIT_MS);
     await limiter().park(requestOf(record), refused, needs, { turn, weight }, latestMs);
