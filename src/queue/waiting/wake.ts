@@ -27,10 +27,25 @@ export async function wakeFor(
   return record;
 }
 
-/** Wakes a job that has begun to wait, if what it waits for came before its timer was set. @param timer the sequence of that */
-export async function lookOnceMore(broker: Broker, waiting: JobRecord, timer: number): Promise<void> {
-  if (waiting.waitsFor && (await hasAnyCome(broker, waiting.id, waiting.waitsFor)))
-    await wake(broker, waiting, timer);
+/**
+ * What is left to do once the timer of a wait is set: wakes the job if what it waits for came before. A worker that was suspended may
+ * set the timer after others have moved the job on. Then it goes, or the job would have one that is not its own.
+ * @param timer its sequence
+ * @returns the job, where it waits anew by now: the timer may have replaced that of this wait
+ */
+export async function lookOnceMore(
+  broker: Broker,
+  waiting: JobRecord,
+  timer: number,
+): Promise<JobRecord | undefined> {
+  const now = (await leaderEvent(broker, waiting.id))?.record;
+  if (now?.state !== 'waiting') {
+    await broker.topology.deleteMessage('timers', timer);
+    return undefined;
+  }
+  if (now.updatedAt !== waiting.updatedAt) return now;
+  if (now.waitsFor && (await hasAnyCome(broker, now.id, now.waitsFor))) await wake(broker, now, timer);
+  return undefined;
 }
 
 function waitingTimer({ subjects }: Broker, { id, type, priority }: JobRecord): string {

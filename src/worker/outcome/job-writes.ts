@@ -116,7 +116,8 @@ export async function beginWait(services: WorkerServices, record: JobRecord, kin
   const timer = await setJobTimer(services, record, kind);
   if (!record.waitsFor) return;
   await services.onFailpoint?.('wait.timer-set', record.id);
-  await persistently(services.logger, () => lookOnceMore(services.broker, record, timer));
+  const later = await persistently(services.logger, () => lookOnceMore(services.broker, record, timer));
+  if (later) await beginWait(services, later, kind);
 }
 
 /**
