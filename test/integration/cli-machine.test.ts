@@ -50,7 +50,7 @@ test('machine list has the machines of Jetfleet, with or without a broker', asyn
   expect(stdout).toMatch(/^job +1 +built-in +14 +\d+ +A job/m);
   expect(stderr).toContain('only the machines of Jetfleet itself');
   const asked = await cli(['machine', 'list', '--json'], { env: { NATS_URL: nats.url } });
-  expect(JSON.parse(asked.stdout).machines[0]).toMatchObject({ id: 'job', states: 13 });
+  expect(JSON.parse(asked.stdout).machines[0]).toMatchObject({ id: 'job', states: 14 });
 });
 
 test('machine show asks the live workers for another name, and ends with 3 when none has it', async () => {

@@ -9,6 +9,7 @@ import {
   snooze,
 } from '../../src/index.js';
 import type { JobPriority } from '../../src/jobs/vocabulary.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -119,15 +120,16 @@ describe('concurrency by key', () => {
   });
 
   it('keeps the tags and the unique key of a job that it calls from the line', async () => {
-    const { queue, start, started, ended, close } = await fleet(1, {
-      limits: [{ key: 'tenant', concurrency: 1 }],
-    });
+    const { open, opened } = gate();
+    const limits = [{ key: 'tenant', concurrency: 1 }];
+    const { queue, start, started, ended, close } = await fleet(1, { limits }, () => opened);
     await start();
-    const first = await queue.addJob('work', { tenant: 'a', ms: 500 });
+    const first = await queue.addJob('work', { tenant: 'a' });
     await vi.waitFor(() => expect(started).toHaveLength(1), { interval: 10 });
     const options = { tags: ['nightly'], unique: { key: 'one' } };
     const second = await queue.addJob('work', { tenant: 'a' }, 'normal', options);
     await vi.waitFor(async () => expect((await queue.getStats()).limitedJobs).toBe(1), { interval: 20 });
+    open();
     await ended([first, second]);
     expect(await queue.getJob(second)).toMatchObject({ tags: ['nightly'], unique: { key: 'one' } });
     await vi.waitFor(async () =>
