@@ -77,7 +77,7 @@ export class OutboxRelay implements AsyncDisposable {
   readonly #stats: RelayStats = { published: 0, alreadyThere: 0, setAside: 0, lastError: undefined };
   #connection: OutboxConnection | undefined;
   #isStopping = false;
-  #holdsRows = false;
+  #hasTurn = false;
   #running: Promise<void> | undefined;
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
@@ -125,8 +125,8 @@ export class OutboxRelay implements AsyncDisposable {
     this.#isStopping = true;
     this.#turn();
     const running = this.#running ?? Promise.resolve();
-    // One that has no rows in hand may wait for its turn, for as long as others go on.
-    if (this.#holdsRows) await atMost(timeoutMs, running);
+    // One that waits for its turn may do so for as long as others go on.
+    if (this.#hasTurn) await atMost(timeoutMs, running);
     await this.#close();
     await atMost(CLOSE_MS, running);
   }
@@ -204,9 +204,12 @@ export class OutboxRelay implements AsyncDisposable {
     if (this.#queue.isConnected === false) return { isEmpty: false, failure: brokerAway() };
     const { batchSize = DEFAULT_BATCH } = this.#options;
     try {
+      await session.takeTurn();
+      // The end of the session gives it back.
+      if (this.#isStopping) return { isEmpty: true };
+      this.#hasTurn = true;
       const rows = await session.claim({ rows: batchSize, bytes: MAX_BATCH_BYTES });
       if (!rows) return { isEmpty: true };
-      this.#holdsRows = true;
       const { published, refused, failure } = await this.#publish(rows);
       await session.settle(published, refused);
       this.#count(published, refused);
@@ -214,7 +217,7 @@ export class OutboxRelay implements AsyncDisposable {
     } catch (error) {
       throw databaseError(error, this.#table.name);
     } finally {
-      this.#holdsRows = false;
+      this.#hasTurn = false;
     }
   }
 

@@ -64,14 +64,18 @@ export class RelaySession {
     return rows.length > 0;
   }
 
+  /** Waits for the turn to publish, which others may have for as long as they go on. */
+  async takeTurn(): Promise<void> {
+    await this.#connection.query(`SELECT pg_advisory_lock(${this.#turn})`);
+  }
+
   /**
-   * Waits for the turn to publish, and claims the next rows: each is marked as tried, durably, before anybody publishes it. So a
+   * Claims the next rows for whoever has the turn: each is marked as tried, durably, before anybody publishes it. So a
    * row that was never tried is surely not published.
    * @returns the rows, locked, in their order; undefined when nothing waits, and then the turn is over
    */
   async claim({ rows: limit, bytes }: ClaimLimits): Promise<OutboxRow[] | undefined> {
     const { quoted } = this.#table;
-    await this.#connection.query(`SELECT pg_advisory_lock(${this.#turn})`);
     const { rows } = await this.#connection.query(
       `WITH next AS MATERIALIZED (
          SELECT seq, rank, octet_length(payload::text) AS bytes FROM ${quoted} WHERE failed_at IS NULL
