@@ -1,3 +1,5 @@
+import { wakeable } from './deadline.js';
+
 /** Counts what happens, so that none of it is missed between a look and the wait that follows it. */
 export class Changes {
   #count = 0;
@@ -22,13 +24,9 @@ export class Changes {
   /** Waits until something has happened since `count`, for at most `ms`. */
   async after(count: number, ms: number): Promise<void> {
     if (this.#count !== count) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#onChange = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    const pause = wakeable(ms);
+    this.#onChange = pause.wake;
+    await pause.over;
     this.#onChange = undefined;
   }
 }

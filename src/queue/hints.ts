@@ -1,3 +1,4 @@
+import { wakeable } from '../jobs/deadline.js';
 import { BrokerError } from '../jobs/errors.js';
 import { noSuchJob } from './job-lookup.js';
 
@@ -50,17 +51,9 @@ export class Hints {
 
   /** @param ms defaults to until the next hint, or a few seconds */
   async wait(ms = AFTER_HINT_MS[this.#reads++] ?? READ_EVERY_MS): Promise<void> {
-    if (this.#signals.some(({ aborted }) => aborted)) return;
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        for (const signal of this.#signals) signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.#wake = wake;
-      for (const signal of this.#signals) signal.addEventListener('abort', wake);
-    });
+    const pause = wakeable(ms, this.#signals);
+    this.#wake = pause.wake;
+    await pause.over;
     this.#wake = () => {};
   }
 

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { inParts } from '../jobs/in-parts.js';
 import { isCarried } from '../queue/job-carriers.js';
+import { timerTime } from '../queue/timer-time.js';
 import { ClaimCheck } from './check-claims.js';
 import { MESSAGE_KINDS, MessageCheck } from './check-messages.js';
 import { TagCheck } from './check-tags.js';
@@ -134,6 +135,5 @@ function dueMs(
   // One that waits for a permit is called, or comes back in time by its timer.
   if (limited) return updated + eventsMaxAgeMs / 2;
   const due = Math.max(updated, nextRunAt === undefined ? 0 : Date.parse(nextRunAt));
-  // One that waits for longer comes back in between, so that its record does not expire.
-  return Math.min(due, updated + eventsMaxAgeMs / 2);
+  return timerTime(due, updated, eventsMaxAgeMs);
 }

@@ -60,8 +60,8 @@ export interface FoundClaim {
 }
 
 /** @returns undefined for a message that is no claim on the key whose subject it has */
-export function findClaim({ prefix }: Subjects, subject: string, data: Uint8Array): FoundClaim | undefined {
-  const [, type = '', scope, token] = subject.slice(prefix.length).split('.');
+export function findClaim(subjects: Subjects, subject: string, data: Uint8Array): FoundClaim | undefined {
+  const [, type = '', scope, token] = subjects.tokensOf(subject);
   const { key } = Object(jsonOf(data)) as Partial<Claim>;
   const isKey = typeof key === 'string' && keyToken(key) === token;
   const known = UNIQUE_SCOPES.find((each) => each === scope);

@@ -12,7 +12,7 @@ import { ANY } from '../../wire/subjects.js';
 import { wasRemoved } from '../job-cancel.js';
 import { allCarriersOf, type Carrier, removeCarriers } from '../job-carriers.js';
 import { assertVersion, dueNow, findJob, noSuchJob } from '../job-lookup.js';
-import { placesFrom } from '../retention/record-removal.js';
+import { untaken } from '../retention/record-removal.js';
 import { requestOf } from '../transition-record.js';
 import { changeTimer } from './change-timer.js';
 import { changedRecord } from './changed-record.js';
@@ -91,13 +91,9 @@ async function moveOn(
 ): Promise<void> {
   if (record.state === 'queued') await broker.jobs.enqueueAgain(requestOf(record));
   else await followRecord(broker, before, record);
-  const places = await placesFrom(broker)(before, carriers);
-  const left = carriers.filter(({ kind }, at) => {
-    // Of one that waits for a permit its place in the line, which names the priority, goes too.
-    if (kind === 'timers') return before.limited !== undefined;
-    return places[at] === 'pending' || places[at] === 'uncovered';
-  });
-  await removeCarriers(broker, left);
+  const left = await untaken(broker, before, carriers);
+  // Of one that waits for a permit its place in the line, which names the priority, goes too.
+  await removeCarriers(broker, before.limited ? left : left.filter(({ kind }) => kind !== 'timers'));
 }
 
 function assertWaits({ id, state, status, schedule, nextRunAt, waitsFor }: JobRecord): void {

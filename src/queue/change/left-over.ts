@@ -2,7 +2,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { allCarriersOf, removeCarriers } from '../job-carriers.js';
-import { placesFrom } from '../retention/record-removal.js';
+import { untaken } from '../retention/record-removal.js';
 
 /**
  * A job that was cancelled, or ran, just after its change was written leaves the message or timer that the change has set. It would
@@ -11,8 +11,5 @@ import { placesFrom } from '../retention/record-removal.js';
 export async function removeIfEnded(broker: Broker, { id }: JobRecord): Promise<void> {
   const { record } = (await broker.lastEvent(id)) ?? {};
   if (!record || !isTerminal(record.status)) return;
-  const carriers = await allCarriersOf(broker, record);
-  const places = await placesFrom(broker)(record, carriers);
-  const left = carriers.filter((_, at) => places[at] === 'uncovered' || places[at] === 'pending');
-  await removeCarriers(broker, left);
+  await removeCarriers(broker, await untaken(broker, record, await allCarriersOf(broker, record)));
 }

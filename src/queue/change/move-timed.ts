@@ -2,6 +2,7 @@ import type { Broker } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { timersOf } from '../job-carriers.js';
+import { timerTime } from '../timer-time.js';
 
 /** A time that is nearer than this is nearer than half of what any EVENTS keeps, which it would take a request to know. */
 const NEAR_MS = 60_000;
@@ -15,14 +16,11 @@ export async function followRecord(broker: Broker, before: JobRecord, record: Jo
   if (record.priority !== before.priority) await removeTimersOf(broker, before, record);
 }
 
-/** One that waits longer than half of what EVENTS keeps comes back early, so that its record is written again before it expires. */
 async function setTimerOf(broker: Broker, record: JobRecord): Promise<void> {
   const nowMs = broker.clock.now();
   const dueMs = Date.parse(record.nextRunAt ?? record.updatedAt);
   const isNear = dueMs - nowMs <= NEAR_MS;
-  const atMs = isNear
-    ? dueMs
-    : Math.min(dueMs, nowMs + (await broker.topology.effective()).eventsMaxAgeMs / 2);
+  const atMs = isNear ? dueMs : timerTime(dueMs, nowMs, (await broker.topology.effective()).eventsMaxAgeMs);
   await broker.jobs.setTimer(broker.subjects.workKindOf(record.type), record, atMs);
 }
 

@@ -5,6 +5,7 @@
 import type { Broker } from '../../broker/broker.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import { checkNumber } from '../../jobs/numbers.js';
+import { timerTime } from '../timer-time.js';
 
 const MIN_RATE = 0.001;
 const MAX_RATE = 10_000;
@@ -17,7 +18,6 @@ export function checkRate(rate: unknown): void {
 /** When the n-th job may begin, and when its timer is to fire; undefined for at once. */
 export type Pace = (index: number) => { dueMs: number; timerMs: number } | undefined;
 
-/** One that waits for longer than half of what EVENTS keeps comes back early, so that its record is written again. */
 export async function paceOf({ clock, topology }: Broker, rate: number | undefined): Promise<Pace> {
   if (rate === undefined) return () => undefined;
   const startMs = clock.now();
@@ -25,6 +25,6 @@ export async function paceOf({ clock, topology }: Broker, rate: number | undefin
   return (index) => {
     const inMs = Math.min(Math.floor((index * 1_000) / rate), MAX_DELAY_MS);
     if (inMs === 0) return undefined;
-    return { dueMs: startMs + inMs, timerMs: startMs + Math.min(inMs, eventsMaxAgeMs / 2) };
+    return { dueMs: startMs + inMs, timerMs: timerTime(startMs + inMs, startMs, eventsMaxAgeMs) };
   };
 }

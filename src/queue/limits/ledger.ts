@@ -117,8 +117,8 @@ export function startUnder(
         const isNext = !hasWaiting(ledger) || lateOnes(ledger, nowMs).length > 0;
         return { atMs, isSoon: isNext && atMs <= nowMs };
       }
-      if (!ledger.rate || keptMs !== undefined)
-        return { atMs: ledger.rate ? (keptMs ?? 0) : 0, isSoon: true };
+      if (!ledger.rate) return { atMs: 0, isSoon: true };
+      if (keptMs !== undefined) return { atMs: keptMs, isSoon: true };
       // One that runs already is put off at most.
       if (permit.given === undefined) return { atMs: lateMs, isSoon: true };
       const isFree = Number.isFinite(nextFreeAt(others[index] as Ledger, nowMs));

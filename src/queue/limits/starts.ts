@@ -67,13 +67,15 @@ function startsOf({ starts, held }: Ledger): [atMs: number, count: number][] {
   return [...starts, ...given].sort(([a], [b]) => a - b);
 }
 
-function partOf({ perMs }: Pick<RateLimit, 'perMs'>): number {
-  return Math.max(1, Math.floor(perMs / PARTS));
+function endOfPart({ perMs }: RateLimit, atMs: number): number {
+  const part = Math.max(1, Math.floor(perMs / PARTS));
+  return Math.ceil(atMs / part) * part;
 }
 
-function noteStart(ledger: Ledger, { perMs }: RateLimit, startAtMs: number): void {
-  const part = partOf({ perMs });
-  const atMs = Math.ceil(startAtMs / part) * part;
+/** A start that is to happen. */
+export function noteStartAt(ledger: Ledger, startAtMs: number): void {
+  if (!ledger.rate) return;
+  const atMs = endOfPart(ledger.rate, startAtMs);
   const place = ledger.starts.findLastIndex(([each]) => each <= atMs);
   const last = ledger.starts[place];
   ledger.starts = [...ledger.starts];
@@ -89,14 +91,9 @@ export function isLateStart({ rate }: LimitSettings, notedMs: number, startedMs:
 /** A start that was noted, and did not happen. */
 export function takeBackStart(ledger: Ledger, startAtMs: number): void {
   if (!ledger.rate) return;
-  const part = partOf(ledger.rate);
-  const atMs = Math.ceil(startAtMs / part) * part;
+  const atMs = endOfPart(ledger.rate, startAtMs);
   ledger.starts = ledger.starts.flatMap(([each, count]): [number, number][] => {
     if (each !== atMs) return [[each, count]];
     return count > 1 ? [[each, count - 1]] : [];
   });
-}
-
-export function noteStartAt(ledger: Ledger, startAtMs: number): void {
-  if (ledger.rate) noteStart(ledger, ledger.rate, startAtMs);
 }

@@ -48,6 +48,16 @@ export function placesFrom({ subjects, topology }: Broker) {
     );
 }
 
+/** Those of the messages of a job that no worker was given, and its timers. */
+export async function untaken(
+  broker: Broker,
+  job: JobRecord,
+  carriers: readonly Carrier[],
+): Promise<Carrier[]> {
+  const places = await placesFrom(broker)(job, carriers);
+  return carriers.filter((_, at) => places[at] === 'pending' || places[at] === 'uncovered');
+}
+
 /** Whether the message of a job that was cancelled as its timer fired is perhaps on its way. Asked after its timers were. */
 export async function mayArrive(broker: Broker, { id, state }: JobRecord): Promise<boolean> {
   return state === 'cancelled' && (await dueNow(broker, ANY, id)) !== undefined;

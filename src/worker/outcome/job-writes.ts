@@ -9,6 +9,7 @@ import type { JobRecord, JobRequest } from '../../jobs/job-record.js';
 import { isTerminal, type WorkKind } from '../../jobs/vocabulary.js';
 import { addFollowUp } from '../../queue/job-add.js';
 import { cancelJob } from '../../queue/job-cancel.js';
+import { timerTime } from '../../queue/timer-time.js';
 import { followUpRequests, type TransitionFacts } from '../../queue/transition-record.js';
 import { releaseKey } from '../../queue/unique/release-key.js';
 import { isAwaiting, settleWaits } from '../../queue/waiting/settle-waits.js';
@@ -120,16 +121,13 @@ export async function beginWait(services: WorkerServices, record: JobRecord, kin
   if (later) await beginWait(services, later, kind);
 }
 
-/**
- * One that waits longer than half of what EVENTS keeps comes back early, so that its record is written again before it expires.
- * @returns the sequence of the timer
- */
+/** @returns the sequence of the timer */
 export async function setJobTimer(
   services: WorkerServices,
   record: JobRecord,
   kind: WorkKind,
 ): Promise<number> {
   const due = Date.parse(record.nextRunAt ?? record.updatedAt);
-  const at = Math.min(due, services.broker.clock.now() + services.eventsMaxAgeMs / 2);
+  const at = timerTime(due, services.broker.clock.now(), services.eventsMaxAgeMs);
   return persistently(services.logger, () => services.broker.jobs.setTimer(kind, record, at));
 }
