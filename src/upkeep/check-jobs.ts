@@ -50,13 +50,21 @@ export class JobCheck {
     this.#claims = new ClaimCheck(broker, maxMessages);
   }
 
-  /** Its parts. Each can be done without the others. */
+  /** Its parts, for one look. Each can be done without the others. */
   get checks(): (() => Promise<Diagnosis[]>)[] {
+    let known: Waits | undefined;
+    const waits = async () => {
+      // All consumers are asked for it.
+      known ??= await this.#broker.topology.effective();
+      return known;
+    };
+    /** How long a job must have ended before what it has left is left over. */
+    const leftAfterMs = async () => Math.max(this.#graceMs, LEASES * (await waits()).ackWaitMs);
     return [
-      () => this.#checkOpen(),
-      ...MESSAGE_KINDS.map((kind) => async () => this.#messages.run(kind, await this.#leftAfterMs())),
-      async () => this.#tags.run(await this.#leftAfterMs()),
-      async () => this.#claims.run(await this.#leftAfterMs()),
+      async () => this.#checkOpen(await waits()),
+      ...MESSAGE_KINDS.map((kind) => async () => this.#messages.run(kind, await leftAfterMs())),
+      async () => this.#tags.run(await leftAfterMs()),
+      async () => this.#claims.run(await leftAfterMs()),
     ];
   }
 
@@ -66,9 +74,8 @@ export class JobCheck {
     return found;
   }
 
-  async #checkOpen(): Promise<Diagnosis[]> {
+  async #checkOpen(waits: Waits): Promise<Diagnosis[]> {
     await this.#jobs.readOn();
-    const waits = await this.#broker.topology.effective();
     const now = this.#broker.clock.now();
     const isOver = (sinceMs: number) => now - sinceMs >= this.#graceMs;
     const overdue = this.#jobs.open.filter((job) => isOver(dueMs(job, waits)));
@@ -77,12 +84,6 @@ export class JobCheck {
       ...(await inParts(overdue, PARALLEL, (job) => this.#examine(job))).flat(),
       ...(await inParts(redrives, PARALLEL, (redrive) => this.#leftOver(redrive))).flat(),
     ];
-  }
-
-  /** How long a job must have ended before what it has left is left over. */
-  async #leftAfterMs(): Promise<number> {
-    const { ackWaitMs } = await this.#broker.topology.effective();
-    return Math.max(this.#graceMs, LEASES * ackWaitMs);
   }
 
   async #examine(job: OpenJobNote): Promise<Diagnosis[]> {

@@ -36,16 +36,13 @@ const NOTHING: Reports = { lines: [], chunks: [] };
 
 /** What a job has reported and reports, live until it has ended; no request while `hasBegun` is false. */
 export function useReports(id: string, hasBegun: boolean): Reports {
-  const [state, setState] = useState({ id, reports: NOTHING });
+  const [reports, setReports] = useState(NOTHING);
   useEffect(() => {
     if (!hasBegun) return;
     let frame = 0;
     let [lines, chunks]: [LogLine[], Chunk[]] = [[], []];
     let progress: Progress | undefined;
-    const show = () => {
-      const reports = { lines: [...lines], chunks: [...chunks], ...(progress && { progress }) };
-      setState({ id, reports });
-    };
+    const show = () => setReports({ lines, chunks, ...(progress && { progress }) });
     const later = () => {
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(show);
@@ -67,7 +64,7 @@ export function useReports(id: string, hasBegun: boolean): Reports {
       stop();
     };
   }, [id, hasBegun]);
-  return state.id === id ? state.reports : NOTHING;
+  return reports;
 }
 
 /** Another attempt begins its result anew. */

@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
+import { assertUnmasked } from '../../jobs/mask.js';
 import { shownJob } from '../../jobs/shown-job.js';
-import { idParams, jobRecordSchema, prioritySchema, timeSchema } from '../job-schemas.js';
+import { idParams, jobRecordSchema, MAX_JOB_BYTES, prioritySchema, timeSchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 import { wantedVersion } from '../version.js';
 import { askerOf } from './pauses.js';
@@ -10,7 +11,7 @@ import { askerOf } from './pauses.js';
 const MAX_BYTES = 4_096;
 const by = z.string().min(1).max(200).optional();
 
-/** What can be changed of a job that waits. */
+/** What can be changed of a job. */
 export function jobChangeRoutes(routes: Routes): void {
   const { queue } = routes;
   const change = {
@@ -21,6 +22,31 @@ export function jobChangeRoutes(routes: Routes): void {
     headers: z.object({ 'if-match': z.string().optional() }),
     answers: { 200: { description: 'The job afterwards', schema: jobRecordSchema } },
   } as const;
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/cancel',
+    summary: 'End a job wherever it is',
+    body: {
+      schema: z.strictObject({ reason: z.string().max(1_000).optional() }).optional(),
+      maxBytes: 16 * 1_024,
+    },
+    handle: async ({ c, params: { id }, body }) =>
+      c.json(shownJob(await queue.cancel(id, body?.reason, wantedVersion(c)))),
+  });
+  addRoute(routes, {
+    ...change,
+    path: '/api/v1/jobs/{id}/retry',
+    summary: 'Run a failed job again, with another payload where one is given',
+    body: {
+      schema: z.strictObject({ payload: z.any().optional() }).optional(),
+      maxBytes: MAX_JOB_BYTES,
+    },
+    handle: async ({ c, params: { id }, body }) => {
+      assertUnmasked(body?.payload, 'JETFLEET_HTTP_INVALID');
+      const change = defined({ payload: body?.payload });
+      return c.json(shownJob(await queue.retry(id, { ...wantedVersion(c), ...change })));
+    },
+  });
   addRoute(routes, {
     ...change,
     path: '/api/v1/jobs/{id}/priority',

@@ -6,7 +6,6 @@ import { JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { assertUnmasked } from '../../jobs/mask.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { type AddedJob, isTaken } from '../../queue/job-add.js';
@@ -29,7 +28,6 @@ import {
   typeSchema,
 } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
-import { wantedVersion } from '../version.js';
 
 const KIB = 1024;
 const MAX_BATCH_BYTES = 16 * KIB * KIB;
@@ -40,7 +38,6 @@ export function jobRoutes(routes: Routes): void {
   listRoute(routes);
   addRoutes(routes);
   oneJobRoutes(routes);
-  changeRoutes(routes);
 }
 
 const addedSchema = z.object({
@@ -214,43 +211,6 @@ function oneJobRoutes(routes: Routes): void {
         followUps: followed.filter(({ type }) => type !== sendWebhook.type),
         webhooks: followed.filter(({ type }) => type === sendWebhook.type),
       });
-    },
-  });
-}
-
-function changeRoutes(routes: Routes): void {
-  const { queue } = routes;
-  const change = {
-    method: 'post',
-    tag,
-    role: 'operator',
-    params: idParams,
-    headers: z.object({ 'if-match': z.string().optional() }),
-    answers: { 200: { description: 'The job afterwards', schema: jobRecordSchema } },
-  } as const;
-  addRoute(routes, {
-    ...change,
-    path: '/api/v1/jobs/{id}/cancel',
-    summary: 'End a job wherever it is',
-    body: {
-      schema: z.strictObject({ reason: z.string().max(1_000).optional() }).optional(),
-      maxBytes: 16 * KIB,
-    },
-    handle: async ({ c, params: { id }, body }) =>
-      c.json(shownJob(await queue.cancel(id, body?.reason, wantedVersion(c)))),
-  });
-  addRoute(routes, {
-    ...change,
-    path: '/api/v1/jobs/{id}/retry',
-    summary: 'Run a failed job again, with another payload where one is given',
-    body: {
-      schema: z.strictObject({ payload: z.any().optional() }).optional(),
-      maxBytes: MAX_JOB_BYTES,
-    },
-    handle: async ({ c, params: { id }, body }) => {
-      assertUnmasked(body?.payload, 'JETFLEET_HTTP_INVALID');
-      const change = defined({ payload: body?.payload });
-      return c.json(shownJob(await queue.retry(id, { ...wantedVersion(c), ...change })));
     },
   });
 }

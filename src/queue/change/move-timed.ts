@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
-import { ConflictError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { unlessFaster } from '../../jobs/unless-faster.js';
 import { timersOf } from '../job-carriers.js';
 import { timerTime } from '../timer-time.js';
 
@@ -43,13 +43,8 @@ export async function rescheduleWaiting(broker: Broker, id: string, inMs: number
   if (record?.state !== 'waiting') return true;
   const nowMs = broker.clock.now();
   const nextRunAt = new Date(nowMs + Math.round(inMs)).toISOString();
-  try {
-    const moved = { ...record, nextRunAt, updatedAt: new Date(nowMs).toISOString() };
-    await broker.appendEvent(moved, seq);
-    await setTimerOf(broker, moved);
-  } catch (error) {
-    // Somebody has moved it on already.
-    if (!(error instanceof ConflictError)) throw error;
-  }
+  const moved = { ...record, nextRunAt, updatedAt: new Date(nowMs).toISOString() };
+  const written = await unlessFaster(broker.appendEvent(moved, seq));
+  if (written !== undefined) await setTimerOf(broker, moved);
   return true;
 }

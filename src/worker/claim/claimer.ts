@@ -192,7 +192,7 @@ export class Claimer {
   ): Promise<ClaimedJob | undefined> {
     const { job } = candidate;
     if (job.error && !wasAccepted(last)) throw job.error;
-    const stored = this.#before(job, last).payload;
+    const stored = (last?.record ?? job.request).payload;
     const isOfMessage = stored === job.request.payload;
     const { payload, error } =
       (isOfMessage && candidate.checked) || (await checkedPayload(this.#handler, stored));
