@@ -13,11 +13,13 @@ interface StateChartProps {
   lit?: readonly string[];
   /** Ids of the arrows taken last. */
   taken?: readonly string[];
+  /** Ids of all arrows taken so far; what they do not touch is dimmed. */
+  path?: readonly string[];
   counts?: Record<string, number>;
 }
 
 /** The drawing of a machine; what is lit changes without drawing it again. */
-export function StateChart({ chart, lit = [], taken = [], counts }: StateChartProps) {
+export function StateChart({ chart, lit = [], taken = [], path = [], counts }: StateChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const [drawing, setDrawing] = useState<SVGSVGElement | undefined>(undefined);
   const [error, setError] = useState('');
@@ -47,16 +49,23 @@ export function StateChart({ chart, lit = [], taken = [], counts }: StateChartPr
   useEffect(() => {
     if (!drawing) return;
     const around = new Set(lit.flatMap(withParents));
+    const walked = new Set([...path, ...taken]);
+    const ends = chart.edges.filter(({ id }) => walked.has(id)).flatMap(({ from, to }) => [from, to]);
+    const visited = new Set([...lit, ...ends].flatMap(withParents));
+    drawing.classList.toggle('has-path', walked.size > 0);
     for (const state of drawing.querySelectorAll<SVGGElement>('[data-state]')) {
       const id = state.dataset.state ?? '';
       state.classList.toggle('lit', lit.includes(id));
       state.classList.toggle('lit-within', around.has(id) && !lit.includes(id));
+      state.classList.toggle('walked', visited.has(id));
     }
     for (const edge of drawing.querySelectorAll<SVGGElement>('[data-edge]')) {
-      edge.classList.toggle('lit', taken.includes(edge.dataset.edge ?? ''));
+      const id = edge.dataset.edge ?? '';
+      edge.classList.toggle('lit', taken.includes(id));
+      edge.classList.toggle('walked', walked.has(id));
     }
     showLit(drawing);
-  }, [drawing, lit.join(), taken.join(), isWhole]);
+  }, [drawing, lit.join(), taken.join(), path.join(), isWhole]);
 
   useEffect(() => {
     if (!drawing || !counts) return;

@@ -1,14 +1,18 @@
 import type { Chart, InspectionRecord, TakenEdge } from '../api/answers.js';
-import { edgeBetween } from '../charts/chart-source.js';
+import { edgeBetween, withParents } from '../charts/chart-source.js';
 import type { Stage } from './stages.js';
 
 /** What a chart shows: where a machine stands, and how it came there. */
 export interface Lit {
+  /** The innermost states that are active. */
   states: readonly string[];
+  /** The arrows that led to them: one for each region of a parallel state. */
   edges: readonly string[];
+  /** Every arrow that was taken until then. */
+  path: readonly string[];
 }
 
-const DARK: Lit = { states: [], edges: [] };
+const DARK: Lit = { states: [], edges: [], path: [] };
 
 /** The arrows of a chart that a step took. */
 export function edgesTaken(chart: Chart, taken: readonly TakenEdge[]): string[] {
@@ -19,24 +23,47 @@ export function edgesTaken(chart: Chart, taken: readonly TakenEdge[]): string[] 
   });
 }
 
-/** What the steps say of one machine, from the last of them that does. */
+/** What the steps say of one machine, in its last run, from the last of them that does. */
 export function litBySteps(
   chart: Chart,
   steps: readonly InspectionRecord[],
 ): (Lit & { at: string }) | undefined {
-  const last = steps.findLast(({ machine, active }) => machine === chart.id && active !== undefined);
+  const own = steps.filter(({ machine }) => machine === chart.id);
+  const run = own.slice(
+    Math.max(
+      0,
+      own.findLastIndex(({ kind }) => kind === 'actor'),
+    ),
+  );
+  const last = run.findLast(({ active }) => active !== undefined);
   if (!last?.active) return undefined;
-  const moved = steps.findLast(({ machine, edges = [] }) => machine === chart.id && edges.length > 0);
-  return { states: last.active, edges: edgesTaken(chart, moved?.edges ?? []), at: last.at };
+  const moves = run.map(({ edges = [] }) => edgesTaken(chart, edges)).filter((taken) => taken.length > 0);
+  const edges = leadingTo(chart, last.active, moves);
+  return { states: last.active, edges, path: [...new Set(moves.flat())], at: last.at };
+}
+
+/** The arrows of the last step, and of each active state the one that led there, which may be longer ago in another region. */
+function leadingTo(chart: Chart, active: readonly string[], moves: readonly string[][]): string[] {
+  const targets = new Map(chart.edges.map(({ id, to }) => [id, to]));
+  const led = active.flatMap((state) => {
+    const around = withParents(state);
+    const leads = (id: string) => around.includes(targets.get(id) ?? '');
+    return moves.findLast((taken) => taken.some(leads))?.filter(leads) ?? [];
+  });
+  return [...new Set([...(moves.at(-1) ?? []), ...led])];
 }
 
 /** What a recorded stage says of the chart of a job. */
 export function litByStage(chart: Chart, stages: readonly Stage[], index: number): Lit {
   const stage = stages[index];
   if (!stage) return DARK;
-  const before = stages[index - 1];
-  const edge = before && edgeBetween(chart, before.path, stage.path);
-  return { states: [stage.path], edges: edge ? [edge.id] : [] };
+  const path = stages.slice(0, index + 1).map((to, at) => {
+    const from = stages[at - 1];
+    return from && edgeBetween(chart, from.path, to.path)?.id;
+  });
+  const known = path.filter((id) => id !== undefined);
+  const last = path.at(-1);
+  return { states: [stage.path], edges: last === undefined ? [] : [last], path: known };
 }
 
 /** Steps are told at once and records a moment later; after this long a record is news, not an echo. */
@@ -49,8 +76,10 @@ export function litNow(chart: Chart, stages: readonly Stage[], steps: readonly I
   const last = stages.at(-1);
   if (!told) return recorded;
   if (!last) return told;
-  if (told.states.includes(last.path)) return told.edges.length > 0 ? told : recorded;
+  // Who opens the page later has missed the first steps, and the records have missed the small ones.
+  const whole = { ...told, path: [...new Set([...recorded.path, ...told.path])] };
+  if (told.states.includes(last.path)) return told.edges.length > 0 ? whole : recorded;
   const aheadMs = Date.parse(told.at) - Date.parse(last.record.updatedAt);
   const isFinal = last.record.status === 'completed' || last.record.status === 'failed';
-  return aheadMs >= 0 && (!isFinal || aheadMs > ECHO_MS) ? told : recorded;
+  return aheadMs >= 0 && (!isFinal || aheadMs > ECHO_MS) ? whole : recorded;
 }

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { JobRecord, MachineAnswer, MachineSummary, Related } from '../api/answers.js';
+import type { JobRecord, MachineAnswer, Related } from '../api/answers.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { StateChart } from '../charts/state-chart.js';
@@ -8,7 +8,8 @@ import { Attempts } from '../job/attempts.js';
 import { JobFacts } from '../job/facts.js';
 import { Inside } from '../job/inside.js';
 import { type JobFeed, useJobFeed } from '../job/job-feed.js';
-import { litByStage, litBySteps, litNow } from '../job/lit.js';
+import { litByStage, litNow } from '../job/lit.js';
+import { OwnCharts } from '../job/own-charts.js';
 import { RelatedJobs } from '../job/related-jobs.js';
 import { ReplayBar, useReplay } from '../job/replay.js';
 import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
@@ -116,12 +117,12 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
         <Loaded of={machine}>
           {({ chart }) => {
             const lit = replay.isNow ? litNow(chart, stages, steps) : litByStage(chart, stages, replay.index);
-            return <StateChart chart={chart} lit={lit.states} taken={lit.edges} />;
+            return <StateChart chart={chart} lit={lit.states} taken={lit.edges} path={lit.path} />;
           }}
         </Loaded>
         <ReplayBar stages={stages} replay={replay} />
       </Panel>
-      <OwnChart type={job.type} steps={steps} />
+      <OwnCharts type={job.type} steps={steps} />
       <div class="grid two">
         <div class="stack">
           <Panel title="Timeline">
@@ -142,30 +143,6 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
       </div>
       <Inside steps={steps} isOver={isOver} />
     </>
-  );
-}
-
-/** The chart that a type runs inside `running`, where it runs one. */
-function OwnChart({ type, steps }: { type: string; steps: JobFeed['steps'] }) {
-  const machines = useResource<{ machines: MachineSummary[] }>('/machines', { isLive: false });
-  const told = steps.find(({ machine }) => machine !== undefined && machine !== 'job')?.machine;
-  const id = machines.data?.machines.find((one) => one.id === (told ?? type))?.id;
-  const machine = useResource<MachineAnswer>(
-    id && id !== 'job' ? `/machines/${encodeURIComponent(id)}` : undefined,
-    {
-      isLive: false,
-    },
-  );
-  if (!id || !machine.data) return null;
-  const { chart } = machine.data;
-  const lit = litBySteps(chart, steps);
-  return (
-    <Panel
-      title={`Inside running: ${chart.id}`}
-      actions={<Link to={`/machines/${encodeURIComponent(id)}`}>This machine</Link>}
-    >
-      <StateChart chart={chart} lit={lit?.states ?? []} taken={lit?.edges ?? []} />
-    </Panel>
   );
 }
 
