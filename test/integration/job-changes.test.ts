@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type JobContext, JobQueueService, type JobRecord, snooze } from '../../src/index.js';
-import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { isTerminal, type JobPriority } from '../../src/jobs/vocabulary.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
@@ -33,11 +33,17 @@ async function inLine() {
   const fleet = await startFleet({ nats, handlers: { step: { handler, concurrency: 1 } } });
   await fleet.queue.addJob('step', 'first', 'critical', { id: 'first' });
   await fleet.waitForJob('first', 'running');
+  /** Its new message comes by way of TIMERS, which takes the broker a moment. */
+  const inPlace = async (priority: JobPriority, id: string) => {
+    const { read, subjects } = await fleet.queue.broker();
+    const subject = subjects.work({ kind: 'jobs', priority, type: 'step', id });
+    await vi.waitFor(async () => expect(await read.last(subjects.streamName('jobs'), subject)).toBeDefined());
+  };
   const close = async () => {
     held.open();
     await fleet.close();
   };
-  return { fleet, order, held, [Symbol.asyncDispose]: close };
+  return { fleet, order, held, inPlace, [Symbol.asyncDispose]: close };
 }
 
 describe('the priority of a job that waits', () => {
@@ -53,6 +59,8 @@ describe('the priority of a job that waits', () => {
       change: { what: 'priority', by: 'ann' },
     });
     await queue.setPriority('a', 'low');
+    await line.inPlace('high', 'c');
+    await line.inPlace('low', 'a');
     expect(await queue.getJob('c')).toMatchObject({ priority: 'high', state: 'queued' });
     expect((await queue.getJobs({ status: 'pending', priority: 'high' })).jobs.map(({ id }) => id)).toEqual([
       'd',
@@ -82,6 +90,8 @@ describe('the priority of a job that waits', () => {
     await queue.retry('dead');
     await queue.setPriority('dead', 'low');
     await queue.addJob('step', {}, 'normal', { id: 'between' });
+    await line.inPlace('high', id);
+    await line.inPlace('low', 'dead');
     line.held.open();
     for (const each of [id, 'dead', 'between']) await line.fleet.waitForJob(each, 'completed');
     expect(line.order).toEqual(['first', id, 'between', 'dead']);
@@ -375,6 +385,7 @@ it('jobs that are changed and cancelled by many while they are claimed run once,
   const tried = (change: Promise<unknown>) =>
     change.catch((error: { code?: string }) => void refused.add(error.code ?? String(error)));
   const ids: string[] = [];
+  const changes: Promise<unknown>[] = [];
   for (let round = 0; round < 30; round++) {
     const some = await fleet.queue.addJobs(
       Array.from({ length: 10 }, (_, n) => ({
@@ -385,9 +396,9 @@ it('jobs that are changed and cancelled by many while they are claimed run once,
       })),
     );
     ids.push(...some);
-    void Promise.all(
-      some.flatMap((id, n) =>
-        queues.map((queue, q) => {
+    changes.push(
+      ...some.flatMap((id, n) =>
+        queues.map(async (queue, q) => {
           switch ((n + q + round) % 5) {
             case 0:
               return tried(queue.setPriority(id, priorities[(n + q) % 4] as 'low'));
@@ -405,6 +416,7 @@ it('jobs that are changed and cancelled by many while they are claimed run once,
     );
     await delay(30);
   }
+  await Promise.all(changes);
   const ends = await Promise.all(ids.map((id) => fleet.waitForJob(id, (job) => isTerminal(job.status))));
   for (const { id, state, attempt } of ends) {
     const run = runs.get(id) ?? 0;

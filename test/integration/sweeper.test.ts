@@ -270,7 +270,10 @@ it('a check of the broker that fails keeps no other from finding and mending', a
     graceMs: 0,
   });
   for (let sweep = 0; sweep < 2; sweep++) await expect(sweeper.sweep()).rejects.toThrow('no list of pauses');
-  expect((await fleet.queue.getJobs({ type: 'delete_instance' })).jobs).toHaveLength(1);
+  // Its message comes by way of TIMERS, which takes the broker a moment.
+  await vi.waitFor(async () =>
+    expect((await fleet.queue.getJobs({ type: 'delete_instance' })).jobs).toHaveLength(1),
+  );
   compare.mockRestore();
   await sweeper.stop();
   await fleet.addWorker();
