@@ -12,6 +12,7 @@ import {
   openQueue,
   parseId,
   parsePriority,
+  parseWebhookUrl,
   withExamples,
 } from './options.js';
 import { plain, print, printJson, table } from './output.js';
@@ -39,7 +40,7 @@ function addCommand(flow: Command): void {
     .option('--data-file <file>', 'a file with the flow')
     .option('--id <id>', 'the same id twice is one flow (default: a new ULID)')
     .option('--priority <priority>', 'of the jobs that do not say', parsePriority, 'normal')
-    .option('--webhook-url <url>', 'where the webhook of its end goes')
+    .option('--webhook-url <url>', 'where the webhook of its end goes', parseWebhookUrl)
     .addOption(
       durationOption('--wait [duration]', 'wait for the end and print the flow; exits with 1 when it failed'),
     )

@@ -12,6 +12,7 @@ import {
   openQueue,
   parseDuration,
   parsePriority,
+  parseWebhookUrl,
   withExamples,
 } from './options.js';
 import { note, print, printJson } from './output.js';
@@ -57,7 +58,7 @@ export function jobAddCommand(job: Command): void {
       'fail as expired when it waits longer for its first attempt',
       parseDuration,
     )
-    .option('--webhook-url <url>', 'where lifecycle webhooks go')
+    .option('--webhook-url <url>', 'where lifecycle webhooks go', parseWebhookUrl)
     .option('--tag <tag>', 'by what it is found again: tenant:acme; up to 10 times', collect)
     .option('--unique <key>', 'one job of the type for each key, until that has ended')
     .option('--unique-for <duration>', 'the key is taken for so long instead', parseDuration)

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { assertUnmasked } from '../jobs/mask.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { type CleanupOptions, END_STATUSES } from '../queue/retention/cleanup-filter.js';
@@ -172,7 +171,6 @@ function retryCommand(job: Command): void {
       await using queue = openExisting(options);
       if (id !== undefined) {
         const payload = hasPayload(options) ? await readJson(options) : undefined;
-        assertUnmasked(payload, 'JETFLEET_OPTION_INVALID');
         return printJob(await queue.retry(id, defined({ payload })), options, stateLine);
       }
       const filter = defined({ type: options.type, since: options.since });

@@ -7,6 +7,7 @@ import { JobQueueService } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
 import { isJobId } from '../jobs/job-id.js';
 import { MAX_DERIVED_ID_LENGTH } from '../jobs/limits.js';
+import { maskFault } from '../jobs/mask.js';
 import { MAX_TIMER_MS } from '../jobs/numbers.js';
 import { isJobType, PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueOptions } from '../queue/queue-connection.js';
@@ -121,6 +122,13 @@ export function parseType(text: string): string {
 export function parseId(text: string): string {
   if (isJobId(text)) return text;
   throw new InvalidArgumentError(`It must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -.`);
+}
+
+/** @throws InvalidArgumentError for an address as it is shown, with its secrets masked */
+export function parseWebhookUrl(text: string): string {
+  const fault = maskFault(text);
+  if (fault === undefined) return text;
+  throw new InvalidArgumentError(`It ${fault}.`);
 }
 
 export function withExamples(command: Command, ...examples: string[]): Command {

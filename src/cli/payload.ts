@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
+import { maskFault } from '../jobs/mask.js';
 import { usageError } from './exit-code.js';
 
 /** The flags of a command that is given JSON. */
@@ -20,8 +21,15 @@ export async function readJson(flags: DataFlags, what = 'payload', source?: '-')
   return parseJson(await read(flags, what, source), what);
 }
 
-/** @throws ValidationError `JETFLEET_BODY_NOT_JSON`, `JETFLEET_BODY_NOT_UTF8`, `JETFLEET_BODY_INEXACT` */
+/** @throws ValidationError `JETFLEET_BODY_NOT_JSON`, `JETFLEET_BODY_NOT_UTF8`, `JETFLEET_BODY_INEXACT`, or for a masked secret */
 export function parseJson(json: string | Uint8Array, what: string): unknown {
+  const value = parse(json, what);
+  const fault = maskFault(value);
+  if (fault !== undefined) throw usageError(`the ${what} ${fault}`);
+  return value;
+}
+
+function parse(json: string | Uint8Array, what: string): unknown {
   try {
     return parseExactJson(typeof json === 'string' ? json : decodeUtf8(json));
   } catch (error) {

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
-import { assertUnmasked } from '../jobs/mask.js';
 import { OVERLAPS, type Overlap, type Schedule } from '../jobs/schedule.js';
 import { isShortName, SHORT_NAME } from '../jobs/short-name.js';
 import { withoutSecrets } from '../jobs/shown-schedule.js';
@@ -14,6 +13,7 @@ import {
   parseDuration,
   parsePriority,
   parseType,
+  parseWebhookUrl,
   withExamples,
 } from './options.js';
 import { note, plain, print, printJson, table } from './output.js';
@@ -65,13 +65,12 @@ function setCommand(schedule: Command): void {
     .option('--priority <priority>', 'critical, high, normal or low', parsePriority, 'normal')
     .option('--max-attempts <n>', 'attempts of each job in all', integer(1, 100))
     .option('--timeout <duration>', 'limit for one attempt', parseDuration)
-    .option('--webhook-url <url>', 'where lifecycle webhooks go')
+    .option('--webhook-url <url>', 'where lifecycle webhooks go', parseWebhookUrl)
     .action(async (name: string, type: string) => {
       const options = command.optsWithGlobals<SetOptions>();
       const { cron, timeZone, every, overlap, jitter, until, priority } = options;
       const { maxAttempts, timeout, webhookUrl } = options;
       const payload = await readJson(options);
-      assertUnmasked(payload, 'JETFLEET_OPTION_INVALID');
       await using queue = openQueue(options);
       const more = { maxAttempts, timeoutMs: timeout, webhookUrl };
       const rules = { cron, timeZone, everyMs: every, overlap, jitterMs: jitter, until };

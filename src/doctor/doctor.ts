@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { checkedProvider } from '../gpu/checked-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck } from '../instances/check-instances.js';
+import { JetfleetError } from '../jobs/errors.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import { isJobType } from '../jobs/vocabulary.js';
@@ -11,7 +12,14 @@ import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
 import { checkStreams } from '../upkeep/check-streams.js';
-import { type Diagnosis, diagnose, type Finding, type Mended, mendAll } from '../upkeep/finding.js';
+import {
+  type Check,
+  type Diagnosis,
+  diagnose,
+  type Finding,
+  type Mended,
+  mendAll,
+} from '../upkeep/finding.js';
 import { jobChecks } from '../upkeep/job-checks.js';
 import { pauseText, scopeText } from '../wire/pauses.js';
 import { WORK_KINDS } from '../wire/subjects.js';
@@ -63,19 +71,54 @@ export async function examine(queue: JobQueueService, options: DoctorOptions = {
 }
 
 async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Promise<Diagnosis[]> {
-  const { monitorUrl } = options;
+  const { monitorUrl, provider, graceMs } = options;
   let broker: Broker;
   try {
     broker = await queue.brokerAsItIs();
   } catch (error) {
     return [diagnoseServerError(error), ...(await checkSync(monitorUrl))];
   }
-  const sync = await checkSync(monitorUrl, await fewestReplicas(broker), broker.sync);
-  const stores = await checkStores(broker, monitorUrl);
-  const found = [...sync, ...(await checkClock(broker)), ...stores, ...(await checkStreams(broker))];
+  const look = (checks: Check[]) => lookAtAll(queue, checks);
+  const found = await look([
+    {
+      name: 'flushing to disk',
+      look: async () => checkSync(monitorUrl, await fewestReplicas(broker), broker.sync),
+    },
+    { name: 'clocks', look: () => checkClock(broker) },
+    { name: 'stores', look: () => checkStores(broker, monitorUrl) },
+    { name: 'streams', look: () => checkStreams(broker) },
+  ]);
   // What lies in streams can only be read where they are.
   if (found.some(({ finding }) => finding.code === 'stream_missing')) return found;
-  return [...found, ...(await checkContents(queue, broker, options))];
+  const jobGraceMs = graceMs ?? DEFAULT_JOB_GRACE_MS;
+  const jobCheck = new JobCheck(broker, { graceMs: jobGraceMs });
+  const jobs = await look(jobChecks(queue, broker, jobCheck, jobGraceMs));
+  const rest = await look([
+    // After the messages were looked at, all types are known.
+    { name: 'types and pauses', look: () => checkStats(broker) },
+    { name: 'time zones', look: () => checkTimeZones(broker) },
+  ]);
+  const instances = provider
+    ? await look([{ name: 'instances', look: () => checkInstances(broker, provider, graceMs) }])
+    : [];
+  return [...found, ...rest, ...jobs, ...instances];
+}
+
+/**
+ * What checks find, one after the other. One that fails keeps no other from its turn, and is a finding itself.
+ * @throws what a check throws while the broker is away, which would fail all others too, or for an option that makes no sense
+ */
+async function lookAtAll(queue: JobQueueService, checks: readonly Check[]): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for (const { name, look } of checks) {
+    try {
+      found.push(...(await look()));
+    } catch (error) {
+      if (queue.isConnected === false || JetfleetError.is(error, 'JETFLEET_OPTION_INVALID')) throw error;
+      found.push(diagnose('check_failed', name, error instanceof Error ? error.message : String(error)));
+    }
+  }
+  return found;
 }
 
 /** How many copies the least copied stream has; undefined while there is none. */
@@ -99,17 +142,8 @@ async function checkClock({ clock }: Broker): Promise<Diagnosis[]> {
   return [diagnose('clock_offset', hostname(), message, undefined, { severity })];
 }
 
-async function checkContents(
-  queue: JobQueueService,
-  broker: Broker,
-  { provider, graceMs }: DoctorOptions,
-): Promise<Diagnosis[]> {
-  const zones = await checkTimeZones(broker);
-  const jobGraceMs = graceMs ?? DEFAULT_JOB_GRACE_MS;
-  const jobs: Diagnosis[] = [];
-  const jobCheck = new JobCheck(broker, { graceMs: jobGraceMs });
-  for (const check of jobChecks(queue, broker, jobCheck, jobGraceMs)) jobs.push(...(await check()));
-  // After the messages were looked at, all types are known.
+/** Pauses, and types that no worker takes. */
+async function checkStats(broker: Broker): Promise<Diagnosis[]> {
   const { unhandledTypes, byType, paused } = await readStats(broker);
   const pauses = paused.map((pause) => diagnose('paused', scopeText(pause), pauseText(pause)));
   // What no worker can have is found by its messages.
@@ -118,9 +152,13 @@ async function checkContents(
     const message = `${waiting} jobs wait; start a worker with a handler, or cancel them`;
     return diagnose('type_unhandled', type, message);
   });
-  const instanceGrace = { graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS };
-  const instances = provider
-    ? await new InstanceCheck(broker, checkedProvider(provider), instanceGrace).look()
-    : [];
-  return [...pauses, ...zones, ...unhandled, ...jobs, ...instances];
+  return [...pauses, ...unhandled];
+}
+
+function checkInstances(
+  broker: Broker,
+  provider: GpuProvider,
+  graceMs = DEFAULT_INSTANCE_GRACE_MS,
+): Promise<Diagnosis[]> {
+  return new InstanceCheck(broker, checkedProvider(provider), { graceMs }).look();
 }

@@ -12,6 +12,7 @@ import {
   MAX_TAGS,
   MAX_TIMEOUT_MS,
 } from '../jobs/limits.js';
+import { maskFault } from '../jobs/mask.js';
 import { isTag } from '../jobs/tags.js';
 import { ON_CONFLICT, UNIQUE_SCOPES } from '../jobs/unique-options.js';
 import type { JobPriority, JobState, JobStatus } from '../jobs/vocabulary.js';
@@ -31,6 +32,11 @@ export const timeSchema = z.iso.datetime({ offset: true }).openapi({ example: '2
 export const jobIdSchema = z
   .string()
   .refine((id) => isJobId(id), `must be 1 to ${MAX_DERIVED_ID_LENGTH} of A-Z a-z 0-9 _ -`);
+
+/** What a job is given: any JSON, with its secrets. */
+export const dataSchema = z.any().superRefine(refuseMask);
+/** What else an address must be, the queue says. */
+export const webhookUrlSchema = z.string().superRefine(refuseMask);
 
 export const tagSchema = z
   .string()
@@ -166,8 +172,7 @@ export const jobRecordSchema = z
 export const newJobSchema = z
   .strictObject({
     type: typeSchema.openapi({ example: 'create_instance' }),
-    payload: z
-      .any()
+    payload: dataSchema
       .refine((value) => value !== undefined, 'is missing')
       .openapi({ description: 'Any JSON; the built-in types have schemas of their own' }),
     priority: prioritySchema.optional(),
@@ -176,7 +181,7 @@ export const newJobSchema = z
     maxAttempts: z.number().int().min(1).max(MAX_MAX_ATTEMPTS).optional(),
     timeoutMs: z.number().int().min(1).max(MAX_TIMEOUT_MS).optional(),
     expiresInMs: z.number().int().min(1).max(MAX_DELAY_MS).optional(),
-    webhookUrl: z.string().optional(),
+    webhookUrl: webhookUrlSchema.optional(),
     tags: z
       .array(tagSchema)
       .max(MAX_TAGS)
@@ -196,3 +201,8 @@ export const newJobSchema = z
       .openapi({ description: 'One job for many requests, once no more come' }),
   })
   .openapi('NewJob');
+
+function refuseMask(value: unknown, context: { addIssue(fault: string): void }): void {
+  const fault = maskFault(value);
+  if (fault !== undefined) context.addIssue(fault);
+}

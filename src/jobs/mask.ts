@@ -1,6 +1,5 @@
 /** The one place that decides what of a job's data people and other programs may see. */
 import { isSealed, SEALED } from './codec.js';
-import { type ErrorCode, ValidationError } from './errors.js';
 import { isSecretName, MASK, maskText } from './mask-text.js';
 
 /** Request headers whose values are shown; those of any other may be secrets. */
@@ -26,15 +25,10 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   return maskEntries(value as Record<string, unknown>, depth);
 }
 
-/**
- * A payload that was read where secrets are masked would lose them if it were stored.
- * @param code of the error
- * @throws ValidationError where a mask stands in it
- */
-export function assertUnmasked(payload: unknown, code: ErrorCode): void {
-  if (payload === undefined || !JSON.stringify(payload).includes(MASK)) return;
-  const why = `the payload holds ${MASK}, which stands for a secret that is not shown; give the secret itself`;
-  throw new ValidationError(code, why);
+/** What is wrong with a value that was read where secrets are masked: it would lose them if it were stored. */
+export function maskFault(value: unknown): string | undefined {
+  if (value === undefined || !JSON.stringify(value).includes(MASK)) return undefined;
+  return `holds ${MASK}, which stands for a secret that is not shown; give the secret itself`;
 }
 
 /** A list of two can be a name and its value. */

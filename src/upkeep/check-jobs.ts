@@ -5,7 +5,7 @@ import { timerTime } from '../queue/timer-time.js';
 import { ClaimCheck } from './check-claims.js';
 import { MESSAGE_KINDS, MessageCheck } from './check-messages.js';
 import { TagCheck } from './check-tags.js';
-import { type Diagnosis, diagnose, type FindingCode } from './finding.js';
+import { type Check, type Diagnosis, diagnose, type FindingCode } from './finding.js';
 import { publishAgain, queueAgain, removeFailure, setTimerAgain } from './mend-job.js';
 import { type OpenJob, type OpenJobNote, OpenJobs, type Redrive } from './open-jobs.js';
 
@@ -51,7 +51,7 @@ export class JobCheck {
   }
 
   /** Its parts, for one look. Each can be done without the others. */
-  get checks(): (() => Promise<Diagnosis[]>)[] {
+  get checks(): Check[] {
     let known: Waits | undefined;
     const waits = async () => {
       // All consumers are asked for it.
@@ -61,16 +61,19 @@ export class JobCheck {
     /** How long a job must have ended before what it has left is left over. */
     const leftAfterMs = async () => Math.max(this.#graceMs, LEASES * (await waits()).ackWaitMs);
     return [
-      async () => this.#checkOpen(await waits()),
-      ...MESSAGE_KINDS.map((kind) => async () => this.#messages.run(kind, await leftAfterMs())),
-      async () => this.#tags.run(await leftAfterMs()),
-      async () => this.#claims.run(await leftAfterMs()),
+      { name: 'open jobs', look: async () => this.#checkOpen(await waits()) },
+      ...MESSAGE_KINDS.map((kind) => ({
+        name: `messages of ${kind}`,
+        look: async () => this.#messages.run(kind, await leftAfterMs()),
+      })),
+      { name: 'index of tags', look: async () => this.#tags.run(await leftAfterMs()) },
+      { name: 'unique keys', look: async () => this.#claims.run(await leftAfterMs()) },
     ];
   }
 
   async run(): Promise<Diagnosis[]> {
     const found: Diagnosis[] = [];
-    for (const check of this.checks) found.push(...(await check()));
+    for (const { look } of this.checks) found.push(...(await look()));
     return found;
   }
 

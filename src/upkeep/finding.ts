@@ -11,6 +11,12 @@ interface FindingKind {
 }
 
 export const FINDINGS = {
+  check_failed: {
+    severity: 'warning',
+    explanation:
+      'A check could not be made, so what it looks for is not known. Everything else was examined.',
+    fix: null,
+  },
   server_too_old: {
     severity: 'danger',
     explanation: 'The nats-server is older than Jetfleet needs.',
@@ -234,6 +240,13 @@ export interface Mended {
 export interface Diagnosis {
   finding: Finding;
   mend?: () => Promise<string>;
+}
+
+/** Looks for faults of a kind. */
+export interface Check {
+  /** What it looks at, in a few words. */
+  name: string;
+  look(): Promise<Diagnosis[]>;
 }
 
 export interface DiagnosisDetails {

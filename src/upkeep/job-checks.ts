@@ -6,10 +6,7 @@ import { checkLimits } from './check-limits.js';
 import { checkPauses } from './check-pauses.js';
 import { checkSchedules } from './check-schedules.js';
 import { checkSignals } from './check-signals.js';
-import type { Diagnosis } from './finding.js';
-
-/** Looks for faults of a kind. */
-export type Check = () => Promise<Diagnosis[]>;
+import type { Check } from './finding.js';
 
 /**
  * What is checked of the jobs of a queue, and of what belongs to them, by the sweeper and the doctor alike. Jobs come first, so that
@@ -19,10 +16,10 @@ export type Check = () => Promise<Diagnosis[]>;
 export function jobChecks(queue: JobQueueService, broker: Broker, jobs: JobCheck, graceMs: number): Check[] {
   return [
     ...jobs.checks,
-    () => checkConsumers(broker),
-    () => checkPauses(broker),
-    () => checkSchedules(broker, graceMs),
-    () => checkSignals(broker, graceMs),
-    () => checkLimits(broker, queue.limiter(broker), graceMs),
+    { name: 'consumers', look: () => checkConsumers(broker) },
+    { name: 'pauses', look: () => checkPauses(broker) },
+    { name: 'schedules', look: () => checkSchedules(broker, graceMs) },
+    { name: 'signals', look: () => checkSignals(broker, graceMs) },
+    { name: 'limits', look: () => checkLimits(broker, queue.limiter(broker), graceMs) },
   ];
 }

@@ -150,7 +150,7 @@ export class Sweeper {
     this.#jobs ??= new JobCheck(broker, { graceMs, ...BOUNDS });
     return [
       { look: () => findStreamFaults(broker), due: (found) => found.filter(isMissing) },
-      ...jobChecks(queue, broker, this.#jobs, graceMs).map((look) => ({ look, due: all })),
+      ...jobChecks(queue, broker, this.#jobs, graceMs).map(({ look }) => ({ look, due: all })),
       ...this.#resourceChecks(broker).map((check) => ({
         look: () => this.#runCheck(check),
         due: (found: Diagnosis[]) => check.due(found),

@@ -94,14 +94,8 @@ it('jobs are found by when they changed', async () => {
 it('a page that nobody sees asks for nothing, and goes on when it is seen again', async () => {
   await using tab = await open('/');
   await tab.see('.live.open');
-  const show = (state: 'hidden' | 'visible') =>
-    tab.page.evaluate((visibility) => {
-      Object.defineProperty(document, 'visibilityState', { value: visibility, configurable: true });
-      Object.defineProperty(document, 'hidden', { value: visibility === 'hidden', configurable: true });
-      document.dispatchEvent(new Event('visibilitychange'));
-    }, state);
-  await show('hidden');
+  await tab.look('hidden');
   await tab.see('.live.paused');
-  await show('visible');
+  await tab.look('visible');
   await tab.see('.live.open');
 });

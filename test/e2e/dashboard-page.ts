@@ -72,6 +72,15 @@ export class DashboardPage implements AsyncDisposable {
     return this.page.setViewport({ width, height: width < 500 ? 800 : 900 });
   }
 
+  /** What the page is told when its tab is left, or looked at again. */
+  look(state: 'hidden' | 'visible'): Promise<void> {
+    return this.page.evaluate((visibility) => {
+      Object.defineProperty(document, 'visibilityState', { value: visibility, configurable: true });
+      Object.defineProperty(document, 'hidden', { value: visibility === 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+  }
+
   async goto(path: string): Promise<void> {
     await this.page.goto(this.base + path);
   }

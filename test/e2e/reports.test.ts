@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { NonRetryableError } from '../../src/index.js';
 import { DashboardPage } from './dashboard-page.js';
 import { type LiveSystem, startLiveSystem } from './live-system.js';
 
 let system: LiveSystem;
+let runs = 0;
 const open = (path: string) => DashboardPage.open(system.http.url, path);
 
 beforeAll(async () => {
@@ -20,6 +22,13 @@ beforeAll(async () => {
           job.log('all frames');
           job.progress(100);
           await job.emit('a time');
+        },
+        /** Fails for good, and is run again. */
+        twice: async (job) => {
+          job.log(`run ${++runs}`);
+          job.progress({ run: runs });
+          await job.emit(`output ${runs}`);
+          if (runs === 1) throw new NonRetryableError('not yet');
         },
         /** Fails once. */
         flaky: async (job) => {
@@ -70,4 +79,18 @@ it('the page of a job asks for its reports once it has ended no more', async () 
   // It would be asked again within a second.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   expect(asked).toHaveLength(1);
+});
+
+it('the page of a job that is run again while nobody looks has what it reported then', async () => {
+  await system.fleet.queue.addJob('twice', {}, 'normal', { id: 'twice-1' });
+  await system.fleet.waitForJob('twice-1', 'rejected');
+  await using tab = await open('/jobs/twice-1');
+  await tab.seeText('run 1', '.job-log');
+  await tab.look('hidden');
+  await system.fleet.queue.retry('twice-1');
+  await system.fleet.waitForJob('twice-1', 'completed');
+  await tab.look('visible');
+  await tab.seeText('completed', '.badges');
+  await tab.seeText('run 2', '.job-log');
+  await tab.seeText('output 2', '.output');
 });

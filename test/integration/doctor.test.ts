@@ -129,6 +129,26 @@ it('a busy queue has no findings: jobs that run, wait, retry, are scheduled, can
   }
 });
 
+it('a check that fails is a finding with its error, and keeps no other from its turn', async () => {
+  await strand('lost', { status: 'processing', state: 'running' });
+  const broker = await fleet.queue.broker();
+  // The first of all, one of the jobs, and the last.
+  const broken = [
+    vi.spyOn(broker.clock, 'measure').mockRejectedValue(new Error('no clock')),
+    vi.spyOn(broker.topology.pauses, 'compare').mockRejectedValue(new Error('no list of pauses')),
+    vi.spyOn(broker.schedules, 'knowsTimeZones').mockRejectedValue(new Error('no zones')),
+  ];
+  const { findings, mend } = await examined();
+  for (const each of broken) each.mockRestore();
+  const failed = findings.filter(({ code }) => code === 'check_failed');
+  expect(failed).toMatchObject([
+    { severity: 'warning', target: 'clocks', message: 'no clock' },
+    { target: 'time zones', message: 'no zones' },
+    { target: 'pauses', message: 'no list of pauses' },
+  ]);
+  expect(await mend()).toMatchObject([{ code: 'processing_stale', target: 'lost', ok: true }]);
+});
+
 describe('a redrive that died half way', () => {
   it('leaves a failure behind, which is found and removed', async () => {
     await fleet.queue.addJob('step', {}, 'normal', { id: 'half' });

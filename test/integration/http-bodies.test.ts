@@ -35,8 +35,31 @@ test('a flow and a signal may be written with escapes, which make them twice as 
   expect(await http.call('/api/v1/jobs/escaped/signals/go', { body: signal })).toMatchObject({ status: 202 });
 });
 
-test('a schedule is not stored with a mask in the place of a secret', async () => {
-  const schedule = { name: 'nightly', type: 'report', payload: { password: '[masked]' }, everyMs: 60_000 };
-  expectProblem(await http.call('/api/v1/schedules', { body: schedule }), 400, 'JETFLEET_HTTP_INVALID');
-  await expect(fleet.queue.schedules.get('nightly')).rejects.toThrow(/no schedule/);
+const masked = { password: '[masked]' };
+test.each([
+  ['jobs', { type: 'report', payload: masked }],
+  ['jobs', { type: 'report', payload: '[masked] sealed by aes-256-gcm' }],
+  ['jobs', { type: 'report', payload: 1, webhookUrl: 'https://host/hooks/[masked]' }],
+  [
+    'jobs/batch',
+    {
+      jobs: [
+        { type: 'report', payload: 1 },
+        { type: 'report', payload: [masked] },
+      ],
+    },
+  ],
+  ['jobs/failed-1/retry', { payload: masked }],
+  ['jobs/escaped/signals/go', { data: masked }],
+  ['flows', { jobs: { a: { type: 'report', payload: masked } } }],
+  ['flows', { jobs: { a: { type: 'report', payload: 1 } }, webhookUrl: 'https://host/[masked]' }],
+  ['schedules', { name: 'nightly', type: 'report', payload: masked, everyMs: 60_000 }],
+])('nothing is stored with a mask in the place of a secret: POST %s %j', async (path, body) => {
+  const broker = await fleet.queue.broker();
+  const stored = async () => (await broker.topology.streamInfo('jobs')).state.last_seq;
+  const before = await stored();
+  const answer = await http.call(`/api/v1/${path}`, { body });
+  expectProblem(answer, 400, 'JETFLEET_HTTP_INVALID');
+  expect(JSON.stringify(answer.json)).toContain('stands for a secret');
+  expect(await stored()).toBe(before);
 });

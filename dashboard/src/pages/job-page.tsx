@@ -111,7 +111,7 @@ function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed
       )}
       <JobFacts job={shown} />
       <WaitsPanel job={job} />
-      <ReportPanels job={job} />
+      <ReportPanels key={job.redrives ?? 0} job={job} />
       <Families job={job} parent={related?.parent} />
       <Panel title="Where it stands">
         <Loaded of={machine}>

@@ -4,13 +4,20 @@ import { OnFailure } from '../../jobs/flow.js';
 import type { Flow } from '../../queue/flows/flow-add.js';
 import { shownFlow } from '../../queue/flows/flow-status.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
-import { idParams, MAX_JOB_BYTES, prioritySchema, statusSchema } from '../job-schemas.js';
+import {
+  dataSchema,
+  idParams,
+  MAX_JOB_BYTES,
+  prioritySchema,
+  statusSchema,
+  webhookUrlSchema,
+} from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const policySchema = z.enum(OnFailure);
 const flowJobSchema = z.looseObject({
   type: z.string(),
-  payload: z.any(),
+  payload: dataSchema,
   after: z.array(z.string()).optional(),
   onFailure: policySchema.optional(),
 });
@@ -18,7 +25,7 @@ const requestSchema = z
   .strictObject({
     id: z.string().optional(),
     priority: prioritySchema.optional(),
-    webhookUrl: z.string().optional(),
+    webhookUrl: webhookUrlSchema.optional(),
     delayMs: z.number().optional(),
     jobs: z.record(z.string(), flowJobSchema).openapi({ description: 'The jobs by their keys' }),
   })

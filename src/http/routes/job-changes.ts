@@ -1,9 +1,15 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
-import { assertUnmasked } from '../../jobs/mask.js';
 import { shownJob } from '../../jobs/shown-job.js';
-import { idParams, jobRecordSchema, MAX_JOB_BYTES, prioritySchema, timeSchema } from '../job-schemas.js';
+import {
+  dataSchema,
+  idParams,
+  jobRecordSchema,
+  MAX_JOB_BYTES,
+  prioritySchema,
+  timeSchema,
+} from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 import { wantedVersion } from '../version.js';
 import { askerOf } from './pauses.js';
@@ -38,11 +44,10 @@ export function jobChangeRoutes(routes: Routes): void {
     path: '/api/v1/jobs/{id}/retry',
     summary: 'Run a failed job again, with another payload where one is given',
     body: {
-      schema: z.strictObject({ payload: z.any().optional() }).optional(),
+      schema: z.strictObject({ payload: dataSchema.optional() }).optional(),
       maxBytes: MAX_JOB_BYTES,
     },
     handle: async ({ c, params: { id }, body }) => {
-      assertUnmasked(body?.payload, 'JETFLEET_HTTP_INVALID');
       const change = defined({ payload: body?.payload });
       return c.json(shownJob(await queue.retry(id, { ...wantedVersion(c), ...change })));
     },

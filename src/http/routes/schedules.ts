@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
-import { assertUnmasked } from '../../jobs/mask.js';
 import { OVERLAPS, type ScheduleOptions } from '../../jobs/schedule.js';
 import { SHORT_NAME, SHORT_NAME_PATTERN } from '../../jobs/short-name.js';
 import { withoutSecrets } from '../../jobs/shown-schedule.js';
@@ -119,7 +118,6 @@ function changeRoutes(routes: Routes): void {
     answers: { 200: { description: 'The schedule as it is now', schema: scheduleSchema } },
     handle: async ({ c, body }) => {
       const { name, type, payload, ...options } = body;
-      assertUnmasked(payload, 'JETFLEET_HTTP_INVALID');
       const schedule = await queue.schedule(name, type, payload, defined(options) as ScheduleOptions);
       return c.json(withoutSecrets(schedule));
     },

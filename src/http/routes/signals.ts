@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_SIGNAL_BYTES } from '../../jobs/limits.js';
 import { isShortName, SHORT_NAME } from '../../jobs/short-name.js';
-import { idParams } from '../job-schemas.js';
+import { dataSchema, idParams } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const params = idParams.extend({
@@ -14,7 +14,7 @@ const params = idParams.extend({
 
 const requestSchema = z
   .strictObject({
-    data: z.any().optional().openapi({ description: 'What the job is given: any JSON. Defaults to null' }),
+    data: dataSchema.optional().openapi({ description: 'What the job is given: any JSON. Defaults to null' }),
     key: z
       .string()
       .min(1)

@@ -61,9 +61,10 @@ export class FlowLane {
   }
 
   async #listen(): Promise<void> {
+    if (this.#isOver) return;
     const { notices, subjects, topology } = this.#broker;
     const told = flowsUsed(subjects);
-    if (!this.#isOver) this.#unhear ??= notices.hear(told, () => this.#begin());
+    this.#unhear ??= notices.hear(told, () => this.#begin());
     await topology.tellOfJobs(runFlowJob.type, told);
   }
 
