@@ -8,6 +8,8 @@ import type { Ledger } from '../../wire/limit-message.js';
  * one, the last to be noted saw all others, and was one of `max` at most.
  */
 const MARGIN = 0.025;
+/** However short the time is: clocks differ, and machines are busy, by no less. */
+const MIN_MARGIN_MS = 25;
 const MAX_MARGIN_MS = 1_000;
 const LATE_PART = 0.6;
 /** Starts of a rate are kept in so many parts of its time, each counted from its end on. */
@@ -19,7 +21,7 @@ const PARTS = 256;
 export const AHEAD_MS = 1_000;
 
 export function windowOf({ perMs }: RateLimit): number {
-  return perMs + Math.min(perMs * MARGIN, MAX_MARGIN_MS);
+  return perMs + Math.min(Math.max(perMs * MARGIN, MIN_MARGIN_MS), MAX_MARGIN_MS);
 }
 
 export function aheadOf({ rate }: LimitSettings): number {
