@@ -10,6 +10,9 @@ const { metafile } = await build({
   entryPoints: { app: 'dashboard/src/main.tsx', style: 'dashboard/src/styles/index.css' },
   outdir: join(OUT, 'assets'),
   entryNames: '[name]-[hash]',
+  // What a page does not need at first is loaded when it does.
+  chunkNames: '[name]-[hash]',
+  splitting: true,
   bundle: true,
   format: 'esm',
   target: ['es2022', 'chrome123', 'firefox121', 'safari17.5'],
@@ -22,7 +25,9 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 const asset = (ending) => {
-  const path = Object.keys(metafile.outputs).find((name) => name.endsWith(ending));
+  const path = Object.keys(metafile.outputs).find(
+    (name) => name.endsWith(ending) && metafile.outputs[name].entryPoint,
+  );
   if (!path) throw new Error(`the bundle has no ${ending} file`);
   return `/assets/${basename(path)}`;
 };

@@ -1,29 +1,51 @@
 import type { ComponentChildren } from 'preact';
+import { comeBack, kept, leave } from './scroll.js';
 import { createStore, useStore } from './store.js';
 
 export interface Place {
   path: string;
   query: URLSearchParams;
+  /** Where the pages of a list began that lead to this one, itself included; a link that was pasted has none. */
+  cursors: readonly string[];
+}
+
+/** What the history of the browser keeps of a place. */
+interface Kept {
+  cursors?: readonly string[];
 }
 
 function currentPlace(): Place {
-  return { path: window.location.pathname, query: new URLSearchParams(window.location.search) };
+  const { cursors } = (window.history.state ?? {}) as Kept;
+  return {
+    path: window.location.pathname,
+    query: new URLSearchParams(window.location.search),
+    cursors: Array.isArray(cursors) ? cursors : [],
+  };
 }
 
 const place = createStore(currentPlace());
-window.addEventListener('popstate', () => place.set(currentPlace()));
+window.addEventListener('popstate', () => {
+  comeBack();
+  place.set(currentPlace());
+});
 
 export function usePlace(): Place {
   return useStore(place);
 }
 
-/** Goes to a path of the dashboard, which may have a query. `replace` leaves no step to come back to. */
-export function navigate(to: string, { replace = false } = {}): void {
+interface NavigateOptions extends Kept {
+  /** Leaves no step to come back to. */
+  replace?: boolean;
+}
+
+/** Goes to a path of the dashboard, which may have a query. */
+export function navigate(to: string, { replace = false, cursors }: NavigateOptions = {}): void {
   if (to === window.location.pathname + window.location.search) return;
   const isOtherPage = new URL(to, window.location.href).pathname !== window.location.pathname;
-  window.history[replace ? 'replaceState' : 'pushState'](null, '', to);
+  if (!replace) leave();
+  window.history[replace ? 'replaceState' : 'pushState'](kept(replace, cursors && { cursors }), '', to);
   place.set(currentPlace());
-  if (isOtherPage) window.scrollTo(0, 0);
+  if (isOtherPage || cursors) window.scrollTo(0, 0);
 }
 
 /** The same place with other values in its query; an empty one is taken out. */
@@ -35,6 +57,11 @@ export function withQuery({ path, query }: Place, changes: Record<string, string
   }
   const text = next.toString();
   return text ? `${path}?${text}` : path;
+}
+
+/** The same list with another filter, which begins at its first page. */
+export function withFilter(place: Place, changes: Record<string, string | undefined>): string {
+  return withQuery(place, { ...changes, cursor: undefined });
 }
 
 /** The parts of a path that fit `:names`, or undefined where it does not fit: `match('/jobs/:id', '/jobs/a')`. */

@@ -162,6 +162,20 @@ export class DashboardPage implements AsyncDisposable {
     return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   }
 
+  /** What sticks out of the panel that it is in, or is cut off there. */
+  cutOff(): Promise<string[]> {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll('.panel')].flatMap((panel) => {
+        const { right } = panel.getBoundingClientRect();
+        return [...panel.querySelectorAll('th, td, button, .badge, h2')]
+          .filter((part) => part.getBoundingClientRect().right > right + 1)
+          .filter((part) => part.getClientRects().length > 0 && !part.closest('.off-screen, .drawing'))
+          .slice(0, 3)
+          .map((part) => part.outerHTML.slice(0, 200));
+      }),
+    );
+  }
+
   /** Keeps a picture for the documentation, where JETFLEET_SCREENSHOTS asks for it. */
   async picture(name: string): Promise<void> {
     if (process.env.JETFLEET_SCREENSHOTS !== '1') return;

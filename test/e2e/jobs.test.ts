@@ -119,6 +119,180 @@ describe('the jobs page', () => {
   });
 });
 
+describe('a list stays put', () => {
+  it('under the mouse and while it is scrolled, and counts what is new', async () => {
+    const { queue } = system.fleet;
+    const add = (from: number, count: number) =>
+      queue.addJobs(
+        Array.from({ length: count }, (_, at) => ({
+          type: 'stay',
+          payload: {},
+          id: `stay-${String(from + at).padStart(3, '0')}`,
+        })),
+      );
+    const first = (tab: DashboardPage) => tab.text('.data.jobs tbody .id');
+    await add(0, 30);
+    await using tab = await open('/jobs?id=stay-');
+    await tab.seeText('stay-029', '.data.jobs');
+    await tab.page.hover('.data.jobs tbody tr:nth-child(3)');
+    await add(30, 7);
+    await tab.seeText('7 new', '.new-rows');
+    expect(await first(tab)).toBe('stay-029');
+    await tab.click('7 new');
+    await tab.seeText('stay-036', '.data.jobs');
+    await tab.page.mouse.move(5, 5);
+    await tab.page.evaluate(() => window.scrollTo(0, 300));
+    await tab.until(() => window.scrollY === 300);
+    await add(37, 2);
+    await tab.seeText('2 new', '.new-rows');
+    expect(await first(tab)).toBe('stay-036');
+    await tab.page.evaluate(() => window.scrollTo(0, 0));
+    await tab.seeText('stay-038', '.data.jobs');
+    await tab.seeNoMore('.new-rows');
+  });
+
+  it('when somebody comes back to its second page, as far down as before', async () => {
+    const { queue } = system.fleet;
+    await queue.addJobs(
+      Array.from({ length: 90 }, (_, at) => ({ type: 'far', payload: {}, id: `far-${100 + at}` })),
+    );
+    await using tab = await open('/jobs?type=far');
+    await tab.click('Older');
+    await tab.seeText('page 2', '.pager');
+    await tab.seeText('far-130', '.data.jobs');
+    await tab.page.evaluate(() => window.scrollTo(0, 400));
+    await tab.until(() => window.scrollY === 400);
+    const link = await tab.page.$eval('.data.jobs a[href="/jobs/far-120"]', (a) =>
+      (a as HTMLElement).click(),
+    );
+    expect(link).toBeUndefined();
+    await tab.seeText('far-120', 'h1');
+    await tab.until(() => window.scrollY === 0);
+    await tab.page.goBack();
+    await tab.until(() => window.scrollY === 400);
+    await tab.seeText('page 2', '.pager');
+    await tab.page.reload();
+    await tab.seeText('page 2', '.pager');
+    await tab.until(() => window.scrollY === 400);
+    await tab.click('Newer');
+    await tab.seeText('far-189', '.data.jobs');
+    // Whoever is sent the address has not come by the first page.
+    const { search } = new URL(tab.page.url());
+    expect(search).toBe('?type=far');
+    await tab.click('Older');
+    const shared = tab.page.url();
+    await tab.page.evaluate(() => history.replaceState(null, ''));
+    await tab.page.goto(shared);
+    await tab.seeText('far-130', '.data.jobs');
+    await tab.click('First page');
+    await tab.seeText('far-189', '.data.jobs');
+  });
+
+  it('and is walked through by keys alone', async () => {
+    await using tab = await open('/jobs?type=far&order=oldest');
+    await tab.seeText('far-100', '.data.jobs');
+    await tab.press('j', 'j', 'j', 'k', 'x');
+    await tab.seeText('1 selected', '.bulk');
+    expect(await tab.page.evaluate(() => document.activeElement?.textContent)).toBe('far-101');
+    await tab.press('Enter');
+    await tab.seeText('far-101', 'h1');
+    await tab.page.goBack();
+    await tab.see('.data.jobs tbody tr');
+    await tab.press('j');
+    expect(await tab.page.evaluate(() => document.activeElement?.textContent)).toBe('far-101');
+  });
+
+  it('with the columns and views that this browser keeps, whatever stands in its storage', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('greet', {}, 'normal', { id: 'column-1', tags: ['tenant:acme'] });
+    await system.fleet.waitForJob('column-1', 'completed');
+    await using tab = await open('/jobs?id=column-');
+    for (const garbage of ['{', '[1,{"name":7}]', '{"jobs":5}', '[{"name":"x","list":"jobs"}]']) {
+      await tab.page.evaluate((text) => {
+        localStorage.setItem('jetfleet-columns', text);
+        localStorage.setItem('jetfleet-views', text);
+        sessionStorage.setItem('jetfleet-scroll', text);
+      }, garbage);
+      await tab.page.reload();
+      await tab.seeText('completed', '.data.jobs');
+    }
+    await tab.click('Columns');
+    await tab.see('.checks');
+    await tab.page.$$eval('.checks label', (labels) => {
+      for (const label of labels)
+        if (/^(Duration|Worker|Tags)$/.test(label.innerText.trim())) label.querySelector('input')?.click();
+    });
+    await tab.seeText('tenant:acme', '.data.jobs .tags');
+    await tab.seeText('ms', '.data.jobs [data-label=duration]');
+    await tab.press('Escape');
+    await tab.click('Views');
+    await tab.type('.popup-body input', 'With tags');
+    await tab.click('Save this view');
+    await tab.seeText('With tags', '.popup-body');
+    await tab.goto('/jobs?status=failed');
+    await tab.click('Columns');
+    await tab.click('The usual ones');
+    await tab.click('Views');
+    await tab.click('With tags');
+    await tab.seeText('tenant:acme', '.data.jobs .tags');
+    expect(new URL(tab.page.url()).search).toBe('?id=column-');
+  });
+});
+
+describe('a job is opened', () => {
+  it('by its whole id and Enter, in the search and in the filter', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('greet', {}, 'normal', { id: 'exact' });
+    await queue.addJob('greet', {}, 'normal', { id: 'exact-2' });
+    await using tab = await DashboardPage.open(system.http.url, '/jobs', { expectedStatuses: [404] });
+    await tab.type('#search', 'exact');
+    await tab.press('Enter');
+    await tab.seeText('exact', 'h1');
+    await tab.type('#search', 'exac');
+    await tab.press('Enter');
+    await tab.seeText('exact-2', '.data.jobs');
+    await tab.type('.filters input[type=search]', 'exact-2');
+    await tab.press('Enter');
+    await tab.seeText('exact-2', 'h1');
+  });
+
+  it('by the palette, which is loaded when it is opened, and knows everything else', async () => {
+    await using tab = await open('/');
+    await tab.see('.tiles');
+    const loaded = () =>
+      tab.page.evaluate(
+        () =>
+          performance.getEntriesByType('resource').filter(({ name }) => /palette-\w+\.js/.test(name)).length,
+      );
+    expect(await loaded()).toBe(0);
+    const seek = async (text: string, group: string, name: string) => {
+      await tab.page.keyboard.down('Control');
+      await tab.press('k');
+      await tab.page.keyboard.up('Control');
+      await tab.see('.palette');
+      await tab.page.keyboard.type(text);
+      await tab.seeText(name, `.palette [aria-label=${group}] [aria-selected=true]`);
+    };
+    await seek('exact-', 'Jobs', 'exact-2');
+    expect(await loaded()).toBe(1);
+    expect(await tab.violations()).toEqual([]);
+    await tab.press('Enter');
+    await tab.seeText('exact-2', 'h1');
+    for (const [text, group, name, shows] of [
+      ['create_inst machine', 'Machines', 'create_instance', 'create_instance'],
+      ['greet types', 'Types', 'greet', 'Jobs'],
+      ['workers page', 'Pages', 'Workers', 'Workers'],
+      [system.fleet.workers[0]?.name ?? '', 'Workers', system.fleet.workers[0]?.name ?? '', 'Worker '],
+      ['pause', 'Actions', 'Pause jobs', 'Overview'],
+    ] as const) {
+      await seek(text, group, name);
+      await tab.press('Enter');
+      await tab.seeText(shows, 'h1');
+    }
+    await tab.see('dialog input[name=minutes]');
+  });
+});
+
 describe('the dead letters', () => {
   it('show why each failed, and run one again', async () => {
     const { queue } = system.fleet;

@@ -65,7 +65,7 @@ async function bustle(): Promise<void> {
 }
 
 it.each(PAGES)(
-  'the %s page shuts nobody out, light or dark, and fits a phone',
+  'the %s page shuts nobody out, light or dark, and fits a small window and a phone',
   async (name, path, ready) => {
     await using tab = await DashboardPage.open(system.http.url, path);
     await tab.see(ready);
@@ -76,6 +76,8 @@ it.each(PAGES)(
       expect(await tab.violations(theme === 'dark' ? ['color-contrast'] : undefined)).toEqual([]);
       await tab.picture(`${name}-${theme}`);
     }
+    await tab.resize(1024);
+    expect(await tab.cutOff()).toEqual([]);
     await tab.resize(360);
     expect(await tab.overflow()).toBeLessThanOrEqual(0);
   },

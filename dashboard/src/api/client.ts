@@ -1,4 +1,5 @@
 import { createStore } from '../store.js';
+import { forgetAnswers } from './remembered.js';
 
 const TOKEN_KEY = 'jetfleet-token';
 const API = '/api/v1';
@@ -31,6 +32,7 @@ export class ApiError extends Error {
 export const signInWanted = createStore(false);
 
 export function saveToken(token: string): void {
+  forgetAnswers();
   if (token) sessionStorage.setItem(TOKEN_KEY, token);
   else sessionStorage.removeItem(TOKEN_KEY);
 }

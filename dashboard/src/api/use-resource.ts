@@ -1,13 +1,21 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { onChanges } from '../live/live.js';
 import { getJson } from './client.js';
+import { type Remembered, recall, remember } from './remembered.js';
 
 export interface Resource<T> {
   /** The last answer; it stays while a newer one is on its way. */
   data: T | undefined;
+  /** When the server gave it, milliseconds since 1970. */
+  at?: number | undefined;
   error: unknown;
   isLoading: boolean;
   reload(): void;
+}
+
+export interface PathResource<T> extends Resource<T> {
+  /** What `data` answers, which may be the path of before. */
+  of: string | undefined;
 }
 
 export interface ResourceOptions {
@@ -17,16 +25,15 @@ export interface ResourceOptions {
   everyMs?: number;
 }
 
-interface Loaded<T> {
+interface Loaded<T> extends Partial<Remembered<T>> {
   path: string | undefined;
-  data: T | undefined;
   error: unknown;
 }
 
-/** What the API says at `path`, kept fresh; undefined reads nothing. */
-export function useResource<T>(path: string | undefined, options: ResourceOptions = {}): Resource<T> {
+/** What the API says at `path`, kept fresh; undefined reads nothing. What it said before is there at once. */
+export function useResource<T>(path: string | undefined, options: ResourceOptions = {}): PathResource<T> {
   const { isLive = true, everyMs } = options;
-  const [loaded, setLoaded] = useState<Loaded<T>>({ path, data: undefined, error: undefined });
+  const [state, setLoaded] = useState<Loaded<T>>({ path, error: undefined });
   const running = useRef<AbortController | undefined>(undefined);
 
   const load = useCallback(() => {
@@ -38,8 +45,8 @@ export function useResource<T>(path: string | undefined, options: ResourceOption
       if (!abort.signal.aborted) setLoaded(next);
     };
     getJson<T>(path, abort.signal).then(
-      (data) => end(() => ({ path, data, error: undefined })),
-      (error) => end((before) => ({ path, data: before.path === path ? before.data : undefined, error })),
+      (data) => end(() => ({ path, error: undefined, ...remember(path, data) })),
+      (error) => end(() => ({ path, error, ...recall<T>(path) })),
     );
   }, [path]);
 
@@ -64,11 +71,15 @@ export function useResource<T>(path: string | undefined, options: ResourceOption
     return () => clearInterval(timer);
   }, [everyMs, load]);
 
+  const known = path !== undefined && state.path !== path ? recall<T>(path) : undefined;
+  const loaded: Loaded<T> = known ? { path, error: undefined, ...known } : state;
   const isLoading = path !== undefined && (loaded.path !== path || (!loaded.data && !loaded.error));
   return {
     data: loaded.data,
+    at: loaded.at,
     error: loaded.path === path ? loaded.error : undefined,
     isLoading,
     reload: load,
+    of: loaded.path,
   };
 }

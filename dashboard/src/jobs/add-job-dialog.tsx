@@ -4,7 +4,7 @@ import { post } from '../api/client.js';
 import { lastTick } from '../live/live.js';
 import { navigate } from '../router.js';
 import { say } from '../ui/toasts.js';
-import { FormDialog, JsonField, jsonIn } from './job-form.js';
+import { FormDialog, JsonField, jsonIn, TypeField } from './job-form.js';
 import { tagsIn } from './job-list.js';
 
 interface AddJobDialogProps {
@@ -39,22 +39,7 @@ export function AddJobDialog({ onClose, like }: AddJobDialogProps) {
       onSubmit={add}
       onClose={onClose}
     >
-      <label>
-        Type
-        <input
-          name="type"
-          autofocus={!like}
-          list="job-types"
-          required
-          pattern="[a-z][a-z0-9_]*"
-          defaultValue={like?.type ?? ''}
-        />
-        <datalist id="job-types">
-          {types.map((type) => (
-            <option key={type} value={type} />
-          ))}
-        </datalist>
-      </label>
+      <TypeField types={types} value={like?.type} autofocus={!like} required />
       <label>
         Priority
         <select name="priority">

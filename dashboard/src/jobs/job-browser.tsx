@@ -1,14 +1,17 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
+import { ApiError } from '../api/client.js';
 import { useMay } from '../api/session.js';
-import { type Place, usePlace } from '../router.js';
+import { Link, type Place, usePlace, withFilter } from '../router.js';
 import { Empty, Loaded } from '../ui/page.js';
 import { BulkBar } from './bulk-bar.js';
+import { useColumns } from './columns.js';
 import type { JobFilter } from './job-actions.js';
 import { JobFilterBar } from './job-filter-bar.js';
-import { askedBy, type JobListQuery, tagsIn, useJobList } from './job-list.js';
+import { askedBy, type JobListQuery, orderIn, tagsIn, useJobList } from './job-list.js';
 import { JobTable } from './job-table.js';
 import { useSelection } from './selection.js';
+import { useStill } from './still.js';
 
 interface JobBrowserProps {
   /** Shows FAILED jobs only, but no cancelled ones, with their errors. */
@@ -35,13 +38,16 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
   const place = usePlace();
   const query = useMemo(() => queryOf(place, isDeadLetters), [place.query.toString(), isDeadLetters]);
   const isOperator = useMay('operator');
-  const [selected, list] = useSelectedList(query);
+  const columns = useColumns(isDeadLetters ? 'dead-letters' : 'jobs');
+  const { isStill, handlers } = useStill();
+  const [selected, list] = useSelectedList(place, query, isStill);
   const jobs = list.data?.jobs ?? [];
   const selection = isOperator ? selected : undefined;
   const isFiltered = Object.keys(query).length > (isDeadLetters ? Object.keys(DEAD_LETTERS).length : 0);
+  const isAbsurd = list.error instanceof ApiError && list.error.status === 400 && !list.isFirst;
   return (
     <>
-      <JobFilterBar place={place} hasStatus={!isDeadLetters} />
+      <JobFilterBar place={place} list={isDeadLetters ? 'dead-letters' : 'jobs'} />
       <BulkBar
         jobs={jobs}
         selection={selected}
@@ -49,19 +55,23 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
         hasMore={list.next !== undefined || list.previous !== undefined}
         onDone={list.reload}
       />
+      {isAbsurd && <Link to={withFilter(place, {})}>To the first page of this list</Link>}
       <Loaded of={list}>
         {() =>
-          jobs.length === 0 && list.pageNumber === 1 && !list.next ? (
+          jobs.length === 0 && list.isFirst && !list.next ? (
             <div class="panel">{empty(isFiltered)}</div>
           ) : (
-            <section class="panel flush" aria-label="Jobs" aria-busy={list.isLoading}>
+            <section class="panel flush" aria-label="Jobs" aria-busy={list.isLoading} {...handlers}>
+              <NewRows list={list} />
               {jobs.length > 0 ? (
-                <JobTable jobs={jobs} selection={selection} withErrors={isDeadLetters} />
+                <div class="table-scroll">
+                  <JobTable jobs={jobs} columns={columns} place={place} selection={selection} />
+                </div>
               ) : (
                 // The server looks at so many jobs for each page, of which none may fit.
                 <Empty title="Nothing on this page; older ones may match." />
               )}
-              <Pager list={list} />
+              <Pager list={list} isNewest={orderIn(place.query) === 'newest'} />
             </section>
           )
         }
@@ -70,25 +80,45 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
   );
 }
 
-/** The list stands still while somebody selects in it. */
-function useSelectedList(query: JobListQuery) {
+/** The list stands still while somebody selects in it, and its rows while somebody looks closely. */
+function useSelectedList(place: Place, query: JobListQuery, isStill: boolean) {
   const rows = useRef<readonly string[]>([]);
   const selection = useSelection(rows);
-  const list = useJobList(query, selection.ids.size === 0);
+  const list = useJobList(place, query, { isLive: selection.ids.size === 0, isHeld: isStill });
   rows.current = list.data?.jobs.map(({ id }) => id) ?? [];
   return [selection, list] as const;
 }
 
-function Pager({ list }: { list: ReturnType<typeof useJobList> }) {
-  if (!list.next && !list.previous) return null;
+type List = ReturnType<typeof useJobList>;
+
+/** It lies above the rows: they must not move for it. */
+function NewRows({ list: { fresh, isFirst } }: { list: List }) {
+  const { count, show } = fresh;
+  if (!show || !isFirst) return null;
+  const showAll = () => {
+    show();
+    window.scrollTo(0, 0);
+  };
+  return (
+    <div class="new-rows">
+      <button type="button" class="primary small" onClick={showAll}>
+        {count} new
+      </button>
+    </div>
+  );
+}
+
+function Pager({ list: { next, previous, pageNumber }, isNewest }: { list: List; isNewest: boolean }) {
+  if (!next && !previous) return null;
+  const [back, on] = isNewest ? ['Newer', 'Older'] : ['Older', 'Newer'];
   return (
     <nav class="pager" aria-label="Pages of jobs">
-      <button type="button" disabled={!list.previous} onClick={list.previous}>
-        Newer
+      <button type="button" disabled={!previous} onClick={previous}>
+        {pageNumber === undefined ? 'First page' : back}
       </button>
-      <span class="quiet">page {list.pageNumber}</span>
-      <button type="button" disabled={!list.next} onClick={list.next}>
-        Older
+      <span class="quiet">{pageNumber === undefined ? 'a page further on' : `page ${pageNumber}`}</span>
+      <button type="button" disabled={!next} onClick={next}>
+        {on}
       </button>
     </nav>
   );

@@ -1,28 +1,33 @@
+import type { TargetedKeyboardEvent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { PRIORITIES, STATUSES } from '../../../src/jobs/vocabulary.js';
 import { lastTick } from '../live/live.js';
-import { navigate, type Place, withQuery } from '../router.js';
+import { navigate, type Place, withFilter } from '../router.js';
 import { useStore } from '../store.js';
+import { ColumnsMenu, type ListName } from './columns.js';
+import { openExactJob } from './exact-job.js';
 import { FILTERS, tagsIn } from './job-list.js';
 import { CUSTOM, fromLocalInput, RANGES, toLocalInput } from './time-range.js';
+import { ViewsMenu } from './views-menu.js';
 
 interface FilterBarProps {
   place: Place;
-  /** Leaves the status out, where the page has chosen it. */
-  hasStatus?: boolean;
+  /** The dead letters have one status. */
+  list: ListName;
 }
 
 const TYPING_MS = 250;
 
 /** The filter of a list of jobs; it lives in the address, so that a link shows the same. */
-export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
+export function JobFilterBar({ place, list }: FilterBarProps) {
   const { query } = place;
+  const hasStatus = list === 'jobs';
   const stats = useStore(lastTick)?.stats;
   const types = [...new Set([...Object.keys(stats?.byType ?? {}), query.get('type') ?? ''])]
     .filter(Boolean)
     .sort();
   const set = (changes: Record<string, string | undefined>) =>
-    navigate(withQuery(place, changes), { replace: true });
+    navigate(withFilter(place, changes), { replace: true });
   const range = query.get('range') ?? (query.get('since') || query.get('until') ? CUSTOM : '');
   const isFiltered = [...FILTERS, 'range'].some((name) => query.has(name));
   return (
@@ -30,7 +35,12 @@ export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
       <Choice label="Type" name="type" options={types} place={place} />
       {hasStatus && <Choice label="Status" name="status" options={STATUSES} place={place} />}
       <Choice label="Priority" name="priority" options={PRIORITIES} place={place} />
-      <TextField label="Id begins with" text={query.get('id') ?? ''} onText={(id) => set({ id })} />
+      <TextField
+        label="Id begins with"
+        text={query.get('id') ?? ''}
+        onText={(id) => set({ id })}
+        onEnter={openExactJob}
+      />
       <TextField
         label="Tags"
         text={query.get('tag') ?? ''}
@@ -79,6 +89,10 @@ export function JobFilterBar({ place, hasStatus = true }: FilterBarProps) {
           Clear
         </button>
       )}
+      <span class="menus">
+        <ColumnsMenu list={list} />
+        <ViewsMenu place={place} list={list} />
+      </span>
     </fieldset>
   );
 }
@@ -97,7 +111,7 @@ function Choice({ label, name, options, place }: ChoiceProps) {
       <select
         value={place.query.get(name) ?? ''}
         onChange={({ currentTarget: { value } }) =>
-          navigate(withQuery(place, { [name]: value }), { replace: true })
+          navigate(withFilter(place, { [name]: value }), { replace: true })
         }
       >
         <option value="">all</option>
@@ -117,17 +131,26 @@ interface TextFieldProps {
   placeholder?: string;
   /** Told once nothing was typed for a moment. */
   onText(text: string): void;
+  onEnter?: (text: string) => unknown;
 }
 
-function TextField({ label, text, placeholder, onText }: TextFieldProps) {
+function TextField({ label, text, placeholder, onText, onEnter }: TextFieldProps) {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => {
     if (input.current && document.activeElement !== input.current) input.current.value = text;
   }, [text]);
+  useEffect(() => () => clearTimeout(timer.current), []);
   const onInput = () => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => onText(input.current?.value.trim() ?? ''), TYPING_MS);
+  };
+  const onKey = ({ key, currentTarget }: TargetedKeyboardEvent<HTMLInputElement>) => {
+    if (key !== 'Enter') return;
+    const whole = currentTarget.value.trim();
+    clearTimeout(timer.current);
+    onText(whole);
+    onEnter?.(whole);
   };
   return (
     <label class="grow">
@@ -138,6 +161,7 @@ function TextField({ label, text, placeholder, onText }: TextFieldProps) {
         defaultValue={text}
         placeholder={placeholder}
         onInput={onInput}
+        onKeyDown={onKey}
         autocomplete="off"
         spellcheck={false}
       />

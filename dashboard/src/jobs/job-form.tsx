@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import { messageOf } from '../api/client.js';
 import { Dialog } from '../ui/dialog.js';
 
@@ -50,6 +50,40 @@ export function FormDialog({ title, action, onSubmit, onClose, children }: FormD
         </footer>
       </form>
     </Dialog>
+  );
+}
+
+interface TypeFieldProps {
+  /** Those that are known; any other may be typed. */
+  types: readonly string[];
+  value?: string | undefined;
+  /** Beside its label. */
+  note?: string;
+  autofocus?: boolean;
+  required?: boolean;
+}
+
+/** The type of a job, as `type` of the form. */
+export function TypeField({ types, value = '', note, autofocus, required }: TypeFieldProps) {
+  const listId = useId();
+  return (
+    <label>
+      Type {note && <span class="quiet">{note}</span>}
+      <input
+        name="type"
+        list={listId}
+        pattern="[a-z][a-z0-9_]*"
+        autocomplete="off"
+        autofocus={autofocus}
+        required={required}
+        defaultValue={value}
+      />
+      <datalist id={listId}>
+        {types.map((type) => (
+          <option key={type} value={type} />
+        ))}
+      </datalist>
+    </label>
   );
 }
 

@@ -1,7 +1,8 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { JobPage } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
-import { type Resource, useResource } from '../api/use-resource.js';
+import { type PathResource, useResource } from '../api/use-resource.js';
+import { navigate, type Place, withQuery } from '../router.js';
 import type { JobFilter } from './job-actions.js';
 import { sinceOf } from './time-range.js';
 
@@ -44,29 +45,110 @@ export function tagsIn(text: string): string[] {
   return text.split(/[\s,]+/).filter(Boolean);
 }
 
-export interface JobList extends Resource<JobPage> {
-  pageNumber: number;
+/** The way of a list through time. The address has the one that is not usual. */
+export type Order = 'newest' | 'oldest';
+
+export function orderIn(query: URLSearchParams): Order {
+  return query.get('order') === 'oldest' ? 'oldest' : 'newest';
+}
+
+export interface PageLinks {
+  /** Undefined where the way to this page is not known: somebody has pasted its address. */
+  pageNumber: number | undefined;
+  isFirst: boolean;
   next: (() => void) | undefined;
   previous: (() => void) | undefined;
 }
 
-/** The jobs that a query finds, newest first, page by page. */
-export function useJobList(query: JobListQuery, isLive: boolean): JobList {
-  const base = queryOf({ ...query, order: 'newest', limit: PAGE_SIZE });
-  // Cursors belong to the query that they came from.
-  const [pages, setPages] = useState<{ base: string; cursors: string[] }>({ base, cursors: [] });
-  const cursors = pages.base === base ? pages.cursors : [];
-  const cursor = cursors.at(-1);
-  const path = useMemo(
-    () => `/jobs${base}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
-    [base, cursor],
-  );
-  const list = useResource<JobPage>(path, { isLive });
-  const following = list.data?.cursor;
+/** The pages around the one of the address, whose history leads through them. */
+export function pageLinks(place: Place, following: string | undefined): PageLinks {
+  const cursor = place.query.get('cursor') ?? undefined;
+  const isKnown = place.cursors.at(-1) === cursor;
+  const cursors = isKnown ? place.cursors : [];
+  const go = (to: readonly string[]) => navigate(withQuery(place, { cursor: to.at(-1) }), { cursors: to });
   return {
-    ...list,
-    pageNumber: cursors.length + 1,
-    next: following ? () => setPages({ base, cursors: [...cursors, following] }) : undefined,
-    previous: cursors.length > 0 ? () => setPages({ base, cursors: cursors.slice(0, -1) }) : undefined,
+    pageNumber: isKnown ? cursors.length + 1 : undefined,
+    isFirst: cursor === undefined,
+    next: following === undefined ? undefined : () => go([...cursors, following]),
+    previous: cursor === undefined ? undefined : () => go(cursors.slice(0, -1)),
   };
+}
+
+export interface JobList extends PageLinks, PathResource<JobPage> {
+  /** Jobs that came while the rows were held. */
+  fresh: Fresh;
+}
+
+/** The jobs that a query finds, page by page. */
+export function useJobList(
+  place: Place,
+  query: JobListQuery,
+  { isLive, isHeld }: { isLive: boolean; isHeld: boolean },
+): JobList {
+  const cursor = place.query.get('cursor') ?? undefined;
+  const path = `/jobs${queryOf({ ...query, order: orderIn(place.query), limit: PAGE_SIZE, cursor })}`;
+  const isFirst = cursor === undefined;
+  // What is new stands on the first page, so that others need not look for it.
+  const list = useResource<JobPage>(path, { isLive: isLive && (isFirst || !isHeld) });
+  const held = useHeld(list, path, isHeld);
+  return { ...list, ...held, ...pageLinks(place, held.data?.cursor) };
+}
+
+/** More are not told apart. */
+const MOST_FRESH = 1_000;
+
+/** Jobs that a list has found and does not show yet. */
+export interface Fresh {
+  /** `37`, or `50+` where some may have come and gone unseen. */
+  count: string;
+  /** Shows them; undefined when there are none. */
+  show: (() => void) | undefined;
+}
+
+interface Held {
+  data: JobPage | undefined;
+  of: string | undefined;
+  fresh: ReadonlySet<string>;
+  hasMissed: boolean;
+}
+
+/** The page that was shown when somebody began to look closely, and what has come since. */
+function useHeld(
+  { data, of }: PathResource<JobPage>,
+  path: string,
+  isHeld: boolean,
+): Pick<JobList, 'data' | 'fresh'> {
+  const held = useRef<Held>({ data: undefined, of: undefined, fresh: new Set(), hasMissed: false });
+  const seen = useRef<JobPage | undefined>(undefined);
+  const [, draw] = useState(0);
+  const take = () => {
+    held.current = { data, of, fresh: new Set(), hasMissed: false };
+  };
+  const { current } = held;
+  if (!isHeld || current.data === undefined || current.of !== path) take();
+  else if (data && data !== seen.current) held.current = withFresh(current, data);
+  seen.current = data;
+  const { fresh, hasMissed, data: shown } = held.current;
+  const show = () => {
+    take();
+    draw((round) => round + 1);
+  };
+  const isMore = hasMissed || fresh.size >= MOST_FRESH;
+  return {
+    data: shown,
+    fresh: {
+      count: `${fresh.size}${isMore ? '+' : ''}`,
+      show: fresh.size === 0 ? undefined : show,
+    },
+  };
+}
+
+function withFresh(held: Held, { jobs }: JobPage): Held {
+  const before = new Set(held.data?.jobs.map(({ id }) => id));
+  const isNew = ({ id }: { id: string }) => !before.has(id) && !held.fresh.has(id);
+  const found = jobs.filter(isNew).map(({ id }) => id);
+  if (found.length === 0) return held;
+  const fresh = new Set([...held.fresh, ...found].slice(0, MOST_FRESH));
+  // A page without anything that was known may have left others out.
+  return { ...held, fresh, hasMissed: held.hasMissed || found.length === PAGE_SIZE };
 }

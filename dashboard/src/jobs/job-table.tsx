@@ -1,19 +1,19 @@
 import type { JobRecord } from '../api/answers.js';
-import { Link } from '../router.js';
-import { PriorityBadge, StatusBadge } from '../ui/status.js';
-import { Time } from '../ui/time.js';
+import { Link, navigate, type Place, withFilter } from '../router.js';
+import { type ColumnName, columnOf } from './columns.js';
+import { orderIn } from './job-list.js';
 import type { Selection } from './selection.js';
 
 interface JobTableProps {
   jobs: readonly JobRecord[];
+  columns: readonly ColumnName[];
+  place: Place;
   /** Absent where nothing can be done with what is selected. */
   selection?: Selection | undefined;
-  /** Shows why each failed, instead of its status. */
-  withErrors?: boolean;
 }
 
 /** Jobs as a table, or as cards where there is no room for one. */
-export function JobTable({ jobs, selection, withErrors = false }: JobTableProps) {
+export function JobTable({ jobs, columns, place, selection }: JobTableProps) {
   const isAll = selection !== undefined && jobs.length > 0 && jobs.every(({ id }) => selection.ids.has(id));
   const isSome = selection !== undefined && !isAll && selection.ids.size > 0;
   return (
@@ -34,12 +34,9 @@ export function JobTable({ jobs, selection, withErrors = false }: JobTableProps)
             </th>
           )}
           <th>Job</th>
-          <th>Type</th>
-          <th>Priority</th>
-          <th>{withErrors ? 'Error' : 'Status'}</th>
-          <th class="number">Attempt</th>
-          <th>Created</th>
-          <th>Changed</th>
+          {columns.map((name) => (
+            <Heading key={name} name={name} place={place} />
+          ))}
         </tr>
       </thead>
       <tbody>
@@ -47,9 +44,9 @@ export function JobTable({ jobs, selection, withErrors = false }: JobTableProps)
           <Row
             key={job.id}
             job={job}
+            columns={columns}
             selection={selection}
             isSelected={selection?.ids.has(job.id) ?? false}
-            withErrors={withErrors}
           />
         ))}
       </tbody>
@@ -57,13 +54,34 @@ export function JobTable({ jobs, selection, withErrors = false }: JobTableProps)
   );
 }
 
-interface RowProps extends Required<Pick<JobTableProps, 'withErrors'>> {
+/** The broker keeps jobs by the time of their last change, which alone they can be sorted by. */
+function Heading({ name, place }: { name: ColumnName; place: Place }) {
+  const { label, class: kind } = columnOf(name);
+  if (name !== 'changed') return <th class={kind === 'number' ? kind : undefined}>{label}</th>;
+  const isNewest = orderIn(place.query) === 'newest';
+  const turn = () => navigate(withFilter(place, { order: isNewest ? 'oldest' : undefined }));
+  return (
+    <th aria-sort={isNewest ? 'descending' : 'ascending'}>
+      <button
+        type="button"
+        class="link sort"
+        title={isNewest ? 'Oldest first' : 'Newest first'}
+        onClick={turn}
+      >
+        {label} <span aria-hidden="true">{isNewest ? '↓' : '↑'}</span>
+      </button>
+    </th>
+  );
+}
+
+interface RowProps {
   job: JobRecord;
+  columns: readonly ColumnName[];
   selection: Selection | undefined;
   isSelected: boolean;
 }
 
-function Row({ job, selection, isSelected, withErrors }: RowProps) {
+function Row({ job, columns, selection, isSelected }: RowProps) {
   return (
     <tr class={isSelected ? 'selected' : ''}>
       {selection && (
@@ -79,30 +97,14 @@ function Row({ job, selection, isSelected, withErrors }: RowProps) {
       <th scope="row" class="id">
         <Link to={`/jobs/${encodeURIComponent(job.id)}`}>{job.id}</Link>
       </th>
-      <td data-label="type">{job.type}</td>
-      <td data-label="priority">
-        <PriorityBadge priority={job.priority} />
-      </td>
-      {withErrors ? (
-        <td data-label="error" class="error-cell">
-          <StatusBadge status={job.status} state={job.state} />
-          <span class="error-text">{job.error?.message ?? 'no error was recorded'}</span>
-          {job.error?.code && <code class="quiet">{job.error.code}</code>}
-        </td>
-      ) : (
-        <td data-label="status">
-          <StatusBadge status={job.status} state={job.state} />
-        </td>
-      )}
-      <td class="number" data-label="attempt">
-        {job.attempt}/{job.maxAttempts}
-      </td>
-      <td data-label="created">
-        <Time at={job.createdAt} />
-      </td>
-      <td data-label="changed">
-        <Time at={job.updatedAt} />
-      </td>
+      {columns.map((name) => {
+        const { label, class: kind, cell } = columnOf(name);
+        return (
+          <td key={name} class={kind} data-label={label.toLowerCase()}>
+            {cell(job, columns)}
+          </td>
+        );
+      })}
     </tr>
   );
 }

@@ -45,7 +45,9 @@ export function startLive(): () => void {
       setServerTime(tick.at);
       lastTick.set(tick);
       moments.set([...moments.get(), momentOf(tick)].slice(-MOMENTS));
-      if (!missed && tick.changed.length === 0 && !tick.changedMore) return;
+      // A job that was added and that no worker has touched is no transition.
+      const isSame = tick.changed.length === 0 && !tick.changedMore && tick.throughput.added === 0;
+      if (!missed && isSame) return;
       missed = false;
       for (const listener of [...listeners]) listener();
     },

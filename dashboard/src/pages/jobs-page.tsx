@@ -1,4 +1,3 @@
-import { useState } from 'preact/hooks';
 import { useMay } from '../api/session.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
 import { JobBrowser } from '../jobs/job-browser.js';
@@ -9,24 +8,21 @@ import { Empty, Page } from '../ui/page.js';
 export function JobsPage() {
   const place = usePlace();
   const isOperator = useMay('operator');
-  const [isAdding, setAdding] = useState(place.query.has('add'));
-  const close = () => {
-    setAdding(false);
-    navigate(withQuery(place, { add: undefined }), { replace: true });
-  };
+  const isAdding = place.query.has('add');
+  const setAdding = (add: '1' | undefined) => navigate(withQuery(place, { add }), { replace: true });
   return (
     <Page
       title="Jobs"
       actions={
         isOperator && (
-          <button type="button" class="primary" onClick={() => setAdding(true)}>
+          <button type="button" class="primary" onClick={() => setAdding('1')}>
             <Icon name="plus" /> Add a job
           </button>
         )
       }
     >
       <JobBrowser empty={(isFiltered) => <NoJobs isFiltered={isFiltered} />} />
-      {isAdding && isOperator && <AddJobDialog onClose={close} />}
+      {isAdding && isOperator && <AddJobDialog onClose={() => setAdding(undefined)} />}
     </Page>
   );
 }

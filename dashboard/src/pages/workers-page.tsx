@@ -4,7 +4,7 @@ import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { Fact } from '../job/facts.js';
-import { Link } from '../router.js';
+import { Link, usePlace } from '../router.js';
 import { clock } from '../ui/clock.js';
 import { confirm } from '../ui/confirm.js';
 import { formatCount } from '../ui/format.js';
@@ -14,8 +14,14 @@ import { attempt } from '../ui/toasts.js';
 
 export function WorkersPage() {
   const workers = useResource<{ workers: WorkerInfo[] }>('/workers', { isLive: false, everyMs: 2_000 });
+  const wanted = usePlace().query.get('name');
+  const about = wanted ? (
+    <Link to="/workers">All workers</Link>
+  ) : (
+    'Every process that answers now. Those that do not are not here.'
+  );
   return (
-    <Page title="Workers" about="Every process that answers now. Those that do not are not here.">
+    <Page title={wanted ? `Worker ${wanted}` : 'Workers'} about={about}>
       <Loaded of={workers}>
         {({ workers: all }) =>
           all.length === 0 ? (
@@ -27,9 +33,11 @@ export function WorkersPage() {
             </div>
           ) : (
             <div class="grid cards-wide">
-              {all.map((worker) => (
-                <Worker key={worker.name} worker={worker} onDone={workers.reload} />
-              ))}
+              {all
+                .filter(({ name }) => !wanted || name === wanted)
+                .map((worker) => (
+                  <Worker key={worker.name} worker={worker} onDone={workers.reload} />
+                ))}
             </div>
           )
         }

@@ -1,23 +1,24 @@
-import { useState } from 'preact/hooks';
 import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
 import type { Pause } from '../../../src/wire/pauses.js';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
-import { FormDialog } from '../jobs/job-form.js';
+import { FormDialog, TypeField } from '../jobs/job-form.js';
+import { navigate, usePlace, withQuery } from '../router.js';
 import { Icon } from '../ui/icons.js';
 import { say } from '../ui/toasts.js';
 import { beginning } from './pauses.js';
 
 /** Pauses jobs of a type, of a priority, of both, or all; for those who may. */
 export function PauseButton({ types }: { types: readonly string[] }) {
-  const [isOpen, setOpen] = useState(false);
+  const place = usePlace();
+  const setOpen = (pause: '1' | undefined) => navigate(withQuery(place, { pause }), { replace: true });
   if (!useMay('admin')) return null;
   return (
     <>
-      <button type="button" onClick={() => setOpen(true)}>
+      <button type="button" onClick={() => setOpen('1')}>
         <Icon name="pause" /> Pause jobs
       </button>
-      {isOpen && <PauseDialog types={types} onClose={() => setOpen(false)} />}
+      {place.query.has('pause') && <PauseDialog types={types} onClose={() => setOpen(undefined)} />}
     </>
   );
 }
@@ -37,15 +38,7 @@ function PauseDialog({ types, onClose }: { types: readonly string[]; onClose(): 
   };
   return (
     <FormDialog title="Pause jobs" action="Pause them" onSubmit={pause} onClose={onClose}>
-      <label>
-        Type <span class="quiet">all when empty</span>
-        <input name="type" list="paused-types" pattern="[a-z][a-z0-9_]*" autocomplete="off" autofocus />
-        <datalist id="paused-types">
-          {types.map((type) => (
-            <option key={type} value={type} />
-          ))}
-        </datalist>
-      </label>
+      <TypeField types={types} note="all when empty" autofocus />
       <label>
         Priority
         <select name="priority">

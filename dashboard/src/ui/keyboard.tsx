@@ -2,6 +2,8 @@ import { useEffect } from 'preact/hooks';
 import { navigate } from '../router.js';
 import { Dialog } from './dialog.js';
 import { PAGES } from './pages.js';
+import { openPalette } from './palette-key.js';
+import { moveRow, toggleRow } from './rows.js';
 import { SEARCH_ID } from './search-box.js';
 
 /** How long after `g` the letter of a page counts. */
@@ -16,6 +18,11 @@ export function useShortcuts(onHelp: () => void): void {
   useEffect(() => {
     let chordUntil = 0;
     const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === 'k' && !event.altKey) {
+        event.preventDefault();
+        if (!document.querySelector('dialog[open]')) openPalette();
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTyping(event.target) || document.querySelector('dialog[open]')) return;
       const page =
@@ -24,6 +31,9 @@ export function useShortcuts(onHelp: () => void): void {
       if (page) navigate(page[0]);
       else if (event.key === '/') document.getElementById(SEARCH_ID)?.focus();
       else if (event.key === '?') onHelp();
+      else if (event.key === 'j') moveRow(1);
+      else if (event.key === 'k') moveRow(-1);
+      else if (event.key === 'x') toggleRow();
       else return;
       event.preventDefault();
     };
@@ -37,6 +47,10 @@ export function KeyboardHelp({ onClose }: { onClose(): void }) {
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl class="dialog-body keys">
         <Keys keys={['/']} what="Find a job" />
+        <Keys keys={['Ctrl', 'k']} what="Find anything, or do something" />
+        <Keys keys={['j', 'k']} what="The next row of a list, and the one before" />
+        <Keys keys={['Enter']} what="Open the row" />
+        <Keys keys={['x']} what="Select the row" />
         {PAGES.map(([, name, , key]) => (
           <Keys key={key} keys={['g', key]} what={name} />
         ))}

@@ -1,19 +1,21 @@
 import { useRef } from 'preact/hooks';
+import { openExactJob } from '../jobs/exact-job.js';
 import { navigate } from '../router.js';
 import { Icon } from './icons.js';
+import { openPalette } from './palette-key.js';
 
 export const SEARCH_ID = 'search';
 
-/** Finds jobs by the beginning of their id. */
+/** Opens the job of an id, or finds those whose id begins like that. */
 export function SearchBox() {
   const input = useRef<HTMLInputElement>(null);
-  const search = (event: SubmitEvent) => {
+  const search = async (event: SubmitEvent) => {
     event.preventDefault();
     const id = input.current?.value.trim() ?? '';
     if (!id) return;
-    navigate(`/jobs?${new URLSearchParams({ id })}`);
     if (input.current) input.current.value = '';
     input.current?.blur();
+    if (!(await openExactJob(id))) navigate(`/jobs?${new URLSearchParams({ id })}`);
   };
   return (
     <search class="search">
@@ -31,10 +33,10 @@ export function SearchBox() {
             if (event.key === 'Escape') event.currentTarget.blur();
           }}
         />
-        <span class="hint" aria-hidden="true">
-          /
-        </span>
       </form>
+      <button type="button" class="hint" aria-label="Ctrl K: find anything" onClick={openPalette}>
+        Ctrl K
+      </button>
     </search>
   );
 }

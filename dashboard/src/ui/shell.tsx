@@ -7,10 +7,13 @@ import { useStore } from '../store.js';
 import { Banner, LiveSign } from './banner.js';
 import { Icon } from './icons.js';
 import { KeyboardHelp, useShortcuts } from './keyboard.js';
+import { lazy } from './lazy.js';
 import { PAGES } from './pages.js';
+import { isPaletteOpen } from './palette-key.js';
 import { SearchBox } from './search-box.js';
 import { switchTheme, theme } from './theme.js';
 
+const Palette = lazy(async () => (await import('../palette/palette.js')).Palette);
 const THEME_ICONS = { system: 'system', light: 'sun', dark: 'moon' } as const;
 
 /** The frame around every page. */
@@ -20,6 +23,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const { path } = usePlace();
   const chosen = useStore(theme);
   const own = useStore(session);
+  const isSeeking = useStore(isPaletteOpen);
   useShortcuts(() => setHelpOpen(true));
   useEffect(() => setMenuOpen(false), [path]);
   const signOut = () => {
@@ -102,6 +106,12 @@ export function Shell({ children }: { children: ComponentChildren }) {
         {children}
       </main>
       {isHelpOpen && <KeyboardHelp onClose={() => setHelpOpen(false)} />}
+      {isSeeking && (
+        <Palette
+          onClose={() => isPaletteOpen.set(false)}
+          actions={{ help: () => setHelpOpen(true), signOut: hasToken() ? signOut : undefined }}
+        />
+      )}
     </div>
   );
 }
