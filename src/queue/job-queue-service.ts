@@ -196,7 +196,8 @@ export class JobQueueService extends JobChanger {
   }
 
   /**
-   * Removes the records of jobs that finished more than `olderThanMs` ago.
+   * Removes the records of jobs that finished more than `olderThanMs` ago. Takes 9 s more where a cancelled job is among them: a worker may
+   * have its message this moment.
    * @param olderThanMs defaults to 24 hours
    * @param options of which type and status, and how many of these stay; see {@link CleanupOptions}
    * @returns how many jobs were removed

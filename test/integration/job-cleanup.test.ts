@@ -14,51 +14,61 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 /** A moment in which the worker that was given the message goes on. */
-type GoesOn = 'while the cleanup waits for it' | 'when the record is gone';
+type GoesOn =
+  | 'while the cleanup waits for it'
+  | 'when the record is gone'
+  | 'while another cleanup has found no message';
 
 describe.concurrent('a cancelled job whose message a worker is given while a cleanup removes it', () => {
-  it.each<GoesOn>(['while the cleanup waits for it', 'when the record is gone'])(
-    'never runs, though the worker goes on %s',
-    async (goesOn) => {
-      const ran: string[] = [];
-      const given = gate();
-      const held = gate();
-      await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: 2_000 } });
-      const { queue } = fleet;
-      await queue.setup(['step']);
-      const id = await queue.addJob('step', null);
-      await queue.cancel(id);
+  it.each<GoesOn>([
+    'while the cleanup waits for it',
+    'when the record is gone',
+    'while another cleanup has found no message',
+  ])('never runs, though the worker goes on %s', async (goesOn) => {
+    const ran: string[] = [];
+    const given = gate();
+    const held = gate();
+    await using fleet = await startFleet({ nats, workers: 0, queue: { ackWaitMs: 2_000 } });
+    const { queue } = fleet;
+    await queue.setup(['step']);
+    const id = await queue.addJob('step', null);
+    await queue.cancel(id);
 
-      const { topology } = await queue.broker();
-      const remove = topology.deleteMessage.bind(topology);
-      topology.deleteMessage = async (kind, seq) => {
-        const onFailpoint = async (failpoint: string, jobId: string) => {
-          if (failpoint !== 'claim.delivered' || jobId !== id) return;
-          given.open();
-          await held.opened;
-        };
-        await fleet.addWorker({ step: ({ id: jobId }) => ran.push(jobId) }, { onFailpoint });
-        await given.opened;
-        await remove(kind, seq);
+    const { topology } = await queue.broker();
+    const remove = topology.deleteMessage.bind(topology);
+    topology.deleteMessage = async (kind, seq) => {
+      const onFailpoint = async (failpoint: string, jobId: string) => {
+        if (failpoint !== 'claim.delivered' || jobId !== id) return;
+        given.open();
+        await held.opened;
       };
-      const removed = queue.cleanup(0);
-      if (goesOn === 'when the record is gone') {
-        expect(await removed).toBe(1);
-        expect(await queue.getJob(id)).toBeUndefined();
-      } else {
-        await given.opened;
-        await delay(500);
-      }
-      held.open();
+      await fleet.addWorker({ step: ({ id: jobId }) => ran.push(jobId) }, { onFailpoint });
+      await given.opened;
+      await remove(kind, seq);
+    };
+    const removed = queue.cleanup(0);
+    if (goesOn === 'when the record is gone') {
       expect(await removed).toBe(1);
-      // A job that is added now runs after whatever was taken before it.
-      topology.deleteMessage = remove;
-      const next = await queue.addJob('step', null);
-      await fleet.waitForJob(next, 'completed');
-      expect(ran).toEqual([next]);
       expect(await queue.getJob(id)).toBeUndefined();
-    },
-  );
+    } else {
+      await given.opened;
+      await delay(500);
+    }
+    let another: Promise<number> | undefined;
+    if (goesOn === 'while another cleanup has found no message') {
+      another = queue.cleanup(0);
+      await delay(500);
+    }
+    held.open();
+    expect(await removed).toBe(1);
+    await another;
+    // A job that is added now runs after whatever was taken before it.
+    topology.deleteMessage = remove;
+    const next = await queue.addJob('step', null);
+    await fleet.waitForJob(next, 'completed');
+    expect(ran).toEqual([next]);
+    expect(await queue.getJob(id)).toBeUndefined();
+  });
 });
 
 it('a job stays while the message of the job that it follows from may come again, and with it a second one', async () => {

@@ -63,6 +63,14 @@ export async function mayArrive(broker: Broker, { id, state }: JobRecord): Promi
   return state === 'cancelled' && (await dueNow(broker, ANY, id)) !== undefined;
 }
 
+/** What is kept of a job that goes. */
+interface Gone {
+  type: string;
+  upTo: number;
+  /** Only where it has tags. */
+  tagged: JobRecord | undefined;
+}
+
 /** The jobs of one type whose events were seen, by id. */
 interface OfType {
   /** Jobs that stay so far: for each the first of its events. They are noted in that order. */
@@ -77,7 +85,8 @@ interface OfType {
  * keeps its new record.
  *
  * A worker that was given a message and has not claimed it yet would take the job for a new one without its record, so that
- * record stays until the worker has claimed it, or knows that it is late.
+ * record stays until the worker has claimed it, or knows that it is late. Where a cancelled job has no message any more, another
+ * cleanup may have removed it this moment, so that counts as well.
  */
 export class RecordRemoval {
   readonly #broker: Broker;
@@ -86,8 +95,10 @@ export class RecordRemoval {
   /** Up to where events were seen. */
   #seen = 0;
   #removed = 0;
-  /** Their messages were perhaps delivered while they were removed. */
-  readonly #late: Purgeable[] = [];
+  /** Perhaps a worker was given the message of each before it was removed, and has yet to claim the job. */
+  readonly #late = new Map<string, Gone>();
+  /** When the last of them was checked, ms of `performance.now()`. */
+  #lateAtMs = 0;
   /** Jobs with tags that go, or are gone. */
   readonly #tagged = new Map<string, JobRecord>();
 
@@ -108,9 +119,10 @@ export class RecordRemoval {
     const { type, id } = this.#broker.subjects.parseEvent(subject) ?? {};
     if (type === undefined || id === undefined) return;
     const { staying, going } = this.#ofType(type);
-    if (seq <= (going.get(id) ?? 0)) return;
+    if (seq <= (going.get(id) ?? this.#late.get(id)?.upTo ?? 0)) return;
     // It lives again.
     going.delete(id);
+    this.#late.delete(id);
     if (!staying.has(id)) staying.set(id, seq);
   }
 
@@ -118,12 +130,10 @@ export class RecordRemoval {
     await this.#broker.activity.forget(jobs.map(({ record }) => record.id));
     const carried = jobs.filter(({ carriers }) => carriers.length > 0);
     await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));
-    for (const { record, carriers, upTo } of jobs) {
-      if (carriers.length > 0) continue;
-      const { staying, going } = this.#ofType(record.type);
-      staying.delete(record.id);
-      going.set(record.id, upTo);
-      if (record.tags) this.#tagged.set(record.id, record);
+    for (const job of jobs) {
+      if (job.carriers.length > 0) continue;
+      if (job.record.state === 'cancelled') this.#noteLate(job);
+      else this.#letGo(job.record.id, goneOf(job));
     }
     const types = [...this.#types];
     if (types.reduce((sum, [, { going }]) => sum + going.size, 0) < WORTH_REMOVING) return;
@@ -135,17 +145,30 @@ export class RecordRemoval {
 
   /** @returns how many jobs were removed */
   async end(): Promise<number> {
+    const leftMs = this.#lateAtMs + FRESH_MS + CLAIM_MS - performance.now();
+    if (this.#late.size > 0) await delay(Math.max(0, leftMs));
+    for (const [id, gone] of this.#late) this.#letGo(id, gone);
     for (const [type, ofType] of this.#types) {
       await this.#removeFirst(type, ofType);
       await this.#purgeAll(ofType);
     }
-    if (this.#late.length > 0) await delay(FRESH_MS + CLAIM_MS);
-    await inParts(this.#late, PARALLEL, ({ record, upTo }) => this.#purge(record.id, upTo));
-    await this.#broker.tags.forget(this.#late.map(({ record }) => record));
     return this.#removed;
   }
 
-  async #removeCarried({ record, carriers, undelivered, upTo }: Purgeable): Promise<void> {
+  #noteLate(job: Purgeable): void {
+    this.#late.set(job.record.id, goneOf(job));
+    this.#lateAtMs = performance.now();
+  }
+
+  #letGo(id: string, { type, upTo, tagged }: Gone): void {
+    const { staying, going } = this.#ofType(type);
+    staying.delete(id);
+    going.set(id, upTo);
+    if (tagged) this.#tagged.set(id, tagged);
+  }
+
+  async #removeCarried(job: Purgeable): Promise<void> {
+    const { record, carriers, undelivered, upTo } = job;
     const broker = this.#broker;
     await removeCarriers(broker, carriers);
     // A timer may have fired before it was removed.
@@ -153,7 +176,7 @@ export class RecordRemoval {
     // The server counts no message as delivered that is removed, so all those count that it has passed.
     const places = await placesFrom(broker)(record, undelivered);
     if (places.some((place) => place === 'delivered' || place === 'acknowledged')) {
-      this.#late.push({ record, carriers, undelivered, upTo });
+      this.#noteLate(job);
       return;
     }
     await this.#purge(record.id, upTo);
@@ -216,4 +239,8 @@ export class RecordRemoval {
     this.#types.set(type, known);
     return known;
   }
+}
+
+function goneOf({ record, upTo }: Purgeable): Gone {
+  return { type: record.type, upTo, tagged: record.tags && record };
 }
