@@ -68,6 +68,7 @@ export {
   snooze,
 } from './jobs/outcome.js';
 export type { PriorityPolicy } from './jobs/priority-policy.js';
+export type { EndRetention, Retention } from './jobs/retention.js';
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';

@@ -112,7 +112,7 @@ function cancelCommand(job: Command): void {
   withExamples(command, 'job cancel order-42', 'job cancel order-42 --reason "ordered by mistake"');
 }
 
-interface CleanupFlags extends GlobalOptions, Pick<CleanupOptions, 'type' | 'status' | 'keep'> {
+interface CleanupFlags extends GlobalOptions, Pick<CleanupOptions, 'type' | 'status' | 'keep' | 'dryRun'> {
   olderThan: number;
 }
 
@@ -129,14 +129,19 @@ function cleanupCommand(job: Command): void {
     .option('--type <type>', 'only jobs of this type', parseType)
     .addOption(new Option('--status <status>', 'only jobs that ended so').choices(END_STATUSES))
     .option('--keep <count>', 'so many of the type stay that ended last, of each status', integer(0, 1e9))
+    .option('--dry-run', 'count them, and remove none')
     .action(async () => {
       const options = command.optsWithGlobals<CleanupFlags>();
-      const { olderThan, type, status, keep } = options;
+      const { olderThan, type, status, keep, dryRun = false } = options;
       await using queue = openExisting(options);
-      const onProgress = noteProgress('jobs removed');
-      const removed = await queue.cleanup(olderThan, { ...defined({ type, status, keep }), onProgress });
-      if (options.json) printJson({ removed });
-      else print(`${removed} jobs removed`);
+      const onProgress = noteProgress(dryRun ? 'jobs counted' : 'jobs removed');
+      const removed = await queue.cleanup(olderThan, {
+        ...defined({ type, status, keep }),
+        dryRun,
+        onProgress,
+      });
+      if (options.json) printJson(dryRun ? { removed: 0, wouldRemove: removed } : { removed });
+      else print(dryRun ? `${removed} jobs would be removed` : `${removed} jobs removed`);
     });
   withExamples(
     command,

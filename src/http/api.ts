@@ -15,6 +15,7 @@ import { Metrics } from './metrics.js';
 import { problemOf, problemResponse } from './problem.js';
 import { addRoute, type Routes } from './route.js';
 import { bulkRoutes } from './routes/bulk.js';
+import { cleanupRoutes } from './routes/cleanup.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { flowRoutes } from './routes/flows.js';
 import { healthRoutes, Readiness } from './routes/health.js';
@@ -103,6 +104,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   jobRoutes(routes);
   jobChangeRoutes(routes);
   bulkRoutes(routes);
+  cleanupRoutes(routes);
   signalRoutes(routes);
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });

@@ -4,6 +4,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { DEFAULT_RETENTION_INTERVAL_MS, RetentionKeeper } from '../upkeep/retention.js';
 import { API_OPTIONS, createHttpApi, type HttpApiOptions } from './api.js';
 import { parseTokens } from './tokens.js';
 
@@ -25,6 +26,11 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
    * request into a connection that is being closed. Defaults to 65,000.
    */
   idleTimeoutMs?: number;
+  /**
+   * How often the server removes the ended jobs that the `retention` of their types lets go, in milliseconds; `false`: never. Defaults to
+   * 300,000.
+   */
+  retentionIntervalMs?: number | false;
 }
 
 const { local: _, ...OF_API } = API_OPTIONS;
@@ -37,6 +43,7 @@ const SERVER_OPTIONS: OptionNames<Required<HttpServerOptions>> = {
   requestTimeoutMs: true,
   unreadTimeoutMs: true,
   idleTimeoutMs: true,
+  retentionIntervalMs: true,
 };
 
 /** How late a request that takes too long may end. */
@@ -72,6 +79,7 @@ export async function startHttpServer(
     requestTimeoutMs = 60_000,
     unreadTimeoutMs = 120_000,
     idleTimeoutMs = 65_000,
+    retentionIntervalMs = DEFAULT_RETENTION_INTERVAL_MS,
     ...ofApi
   } = options;
   checkText('host', host);
@@ -81,6 +89,8 @@ export async function startHttpServer(
   checkInteger('headersTimeoutMs', headersTimeoutMs, 1, requestTimeoutMs);
   checkInteger('unreadTimeoutMs', unreadTimeoutMs, 1, MAX_TIMER_MS);
   checkInteger('idleTimeoutMs', idleTimeoutMs, 1, MAX_TIMER_MS);
+  if (retentionIntervalMs !== false)
+    checkInteger('retentionIntervalMs', retentionIntervalMs, 1, MAX_TIMER_MS / 2);
   const tokens = options.tokens ?? parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   if (tokens.length === 0 && !isLoopback(host)) {
     throw new JetfleetError(
@@ -116,17 +126,24 @@ export async function startHttpServer(
     });
     server.listen(port, host, resolve);
   });
+  const logger = queue.userCode.guard(options.logger ?? queue.logger);
+  const retention =
+    retentionIntervalMs === false
+      ? undefined
+      : new RetentionKeeper({ queue, logger, intervalMs: retentionIntervalMs });
+  retention?.start();
   const bound = (server.address() as import('node:net').AddressInfo).port;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       api.drain();
+      const kept = retention?.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await api.close();
       // A connection whose request is under way becomes idle when that ends, and its client may keep it open.
       const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
       const timer = setTimeout(() => server.closeAllConnections(), closeTimeoutMs);
-      await closed;
+      await Promise.all([closed, kept]);
       clearInterval(idle);
       clearTimeout(timer);
     })();

@@ -11,6 +11,7 @@ import {
 import { checkInteger, checkNumber } from './numbers.js';
 import { assertOptions, type OptionNames } from './options.js';
 import { checkedPolicy, type PriorityPolicy } from './priority-policy.js';
+import { checkedRetention, type Retention } from './retention.js';
 import type { RetryPolicy } from './retry-policy.js';
 
 /** How jobs of a type run, unless the job or the worker says otherwise. */
@@ -52,6 +53,11 @@ export interface RunDefaults {
   fairness?: Fairness;
   /** Which of the waiting jobs a free slot gets: see {@link PriorityPolicy}. Defaults to `strict`. */
   priorities?: PriorityPolicy;
+  /**
+   * What is kept of the jobs of this type once they have ended: by age, by number, or both. Defaults to what the queue of the worker says.
+   * @example retention: { completed: { maxCount: 1_000 }, failed: { maxAgeMs: 30 * 86_400_000 } }
+   */
+  retention?: Retention;
 }
 
 export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
@@ -65,6 +71,7 @@ export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
   limits: true,
   fairness: true,
   priorities: true,
+  retention: true,
 };
 const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
   baseMs: true,
@@ -74,9 +81,10 @@ const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
 };
 
 /** Checked and filled in. */
-export type CheckedRun = Required<Omit<RunDefaults, 'timeoutMs' | 'limits' | 'fairness'>> & {
+export type CheckedRun = Required<Omit<RunDefaults, 'timeoutMs' | 'limits' | 'fairness' | 'retention'>> & {
   timeoutMs?: number;
   limits?: CheckedLimits;
+  retention?: Retention;
 };
 
 const DEFAULT_CONCURRENCY = 10;
@@ -106,7 +114,11 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
     claimAfterMs,
     abandonAfterMs,
     priorities: checkedPolicy(`${type}: priorities`, priorities),
-    ...defined({ timeoutMs, limits: checkedLimits(type, options.limits, options.fairness) }),
+    ...defined({
+      timeoutMs,
+      limits: checkedLimits(type, options.limits, options.fairness),
+      retention: checkedRetention(`${type}: retention`, options.retention),
+    }),
   };
 }
 

@@ -10,7 +10,6 @@ import { defined } from '../jobs/defined.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, checkText } from '../jobs/options.js';
 import type { Schedule, ScheduleOptions } from '../jobs/schedule.js';
 import { JobPriority } from '../jobs/vocabulary.js';
@@ -31,15 +30,10 @@ import { addChecked } from './job-add-checked.js';
 import { addEach, checkEach, type SourcedJob, type SourcedOutcome } from './job-add-each.js';
 import { addMany, checkJobs, checkPayloads } from './job-add-many.js';
 import { cancelJob } from './job-cancel.js';
-import { JobChanger } from './job-changer.js';
+
 import { VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
-import {
-  type ProgressOptions,
-  RETRY_OPTIONS,
-  type RetryOptions,
-  redriveJob,
-  rerunJob,
-} from './job-redrive.js';
+import { RETRY_OPTIONS, type RetryOptions, redriveJob, rerunJob } from './job-redrive.js';
+import { JobRemover } from './job-remover.js';
 import { checkJob, setTimes } from './job-request.js';
 import { JobLimits } from './limits/job-limits.js';
 import { checkDrain, type DrainOptions, drainJobs } from './pause/drain-jobs.js';
@@ -52,17 +46,12 @@ import {
   type ResumeOptions,
   resumeJobs,
 } from './pause/pause-jobs.js';
-import { type CleanupOptions, checkCleanup } from './retention/cleanup-filter.js';
-import { cleanupJobs } from './retention/job-cleanup.js';
-import { cleanupSome } from './retention/selective-cleanup.js';
 import { setSchedule } from './schedules/change-schedule.js';
 import { checkSchedule } from './schedules/schedule-request.js';
 import { Schedules } from './schedules/schedules.js';
 import { getSchedule } from './schedules/shown-schedule.js';
 import { DELETE_CONSUMER, type DeleteConsumerOptions, deleteEventConsumer } from './stats/event-lag.js';
 import { checkSignal, type SendSignalOptions, type SentSignal, sendSignal } from './waiting/send-signal.js';
-
-const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
 
 /**
  * The queue: adds jobs, finds, lists and counts them, and follows what becomes of them. It connects on its first use. Any number
@@ -71,7 +60,7 @@ const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
-export class JobQueueService extends JobChanger {
+export class JobQueueService extends JobRemover {
   /**
    * Adds a job by the name of its type. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
    * and options are those of the first call.
@@ -152,7 +141,7 @@ export class JobQueueService extends JobChanger {
   readonly deadLetters = new DeadLetters({
     use: (work) => this.use(work),
     ownersToKeep: this.ownersToKeep,
-    teller: (options) => this.#teller(options),
+    teller: (options) => this.teller(options),
   });
   /** Permits of limits: what is held and waits, and how many there are. */
   readonly limits = new JobLimits(
@@ -193,25 +182,6 @@ export class JobQueueService extends JobChanger {
    */
   async addEach(jobs: readonly SourcedJob[]): Promise<SourcedOutcome[]> {
     return this.use(async (broker) => addEach(broker, await checkEach(this.known, jobs, broker.clock.now())));
-  }
-
-  /**
-   * Removes the records of jobs that finished more than `olderThanMs` ago. Takes 9 s more where a cancelled job is among them: a worker may
-   * have its message this moment.
-   * @param olderThanMs defaults to 24 hours
-   * @param options of which type and status, and how many of these stay; see {@link CleanupOptions}
-   * @returns how many jobs were removed
-   */
-  async cleanup(olderThanMs: number = DEFAULT_CLEANUP_AGE_MS, options: CleanupOptions = {}): Promise<number> {
-    checkCleanup(options);
-    checkNumber('olderThanMs', olderThanMs, 0, Number.MAX_SAFE_INTEGER);
-    const onProgress = this.#teller(options);
-    const isSome = options.type !== undefined || options.status !== undefined;
-    return this.use((broker) =>
-      isSome
-        ? cleanupSome(broker, olderThanMs, { ...options, onProgress }, this.ownersToKeep)
-        : cleanupJobs(broker, olderThanMs, this.ownersToKeep, { onProgress }),
-    );
   }
 
   /**
@@ -338,9 +308,5 @@ export class JobQueueService extends JobChanger {
   async deleteEventConsumer(name: string, options: DeleteConsumerOptions = {}): Promise<void> {
     assertOptions('options', options, DELETE_CONSUMER);
     await this.use((broker) => deleteEventConsumer(broker, name, options));
-  }
-
-  #teller({ onProgress }: ProgressOptions): (done: number) => void {
-    return (done) => onProgress && this.userCode.run('onProgress', () => onProgress(done));
   }
 }

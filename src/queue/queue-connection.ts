@@ -13,6 +13,7 @@ import { KnownJobs } from '../jobs/known-jobs.js';
 import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertArray, assertOptions, checkBoolean, checkText } from '../jobs/options.js';
+import { checkedRetention } from '../jobs/retention.js';
 import { assertJobType } from '../jobs/validation.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { UserCode } from '../telemetry/user-code.js';
@@ -92,7 +93,8 @@ export abstract class QueueConnection implements AsyncDisposable {
     checkTopology({ ...options, replicas });
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
-    this.#options = { ...options, namespace: this.namespace, ...defined({ replicas, sync }) };
+    const retention = checkedRetention('retention', options.retention);
+    this.#options = { ...options, namespace: this.namespace, ...defined({ replicas, sync, retention }) };
     this.userCode = new UserCode(options.logger ?? silentLogger);
     this.logger = this.userCode.logger;
   }
@@ -187,6 +189,10 @@ export abstract class QueueConnection implements AsyncDisposable {
   liveLimits(broker: Broker): LiveLimits {
     this.#live ??= new LiveLimits(broker, this.limiter(broker));
     return this.#live;
+  }
+
+  protected get options(): JobQueueOptions {
+    return this.#options;
   }
 
   /** Fires when the queue is closed, for what only waits. */

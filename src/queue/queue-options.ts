@@ -2,6 +2,7 @@ import type { BrokerOptions } from '../broker/broker-options.js';
 import type { Codec } from '../jobs/codec.js';
 import type { JobDefinition } from '../jobs/define-job.js';
 import type { OptionNames } from '../jobs/options.js';
+import type { Retention } from '../jobs/retention.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** How to reach the broker; everything is optional. */
@@ -23,6 +24,12 @@ export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnl
    * encrypt. Defaults to plain JSON.
    */
   codec?: Codec | readonly Codec[];
+  /**
+   * What workers on this queue keep of the ended jobs of their types, where these do not say so themselves. Applied by workers and by
+   * `jetfleet server`, every few minutes. Defaults to all records, as long as EVENTS keeps them.
+   * @example retention: { completed: { maxAgeMs: 3_600_000, maxCount: 10_000 }, failed: { maxAgeMs: 7 * 86_400_000 } }
+   */
+  retention?: Retention;
   /** A pino logger, or anything of its shape. Defaults to silence. */
   logger?: Logger;
 }
@@ -48,6 +55,7 @@ export const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
   createStreams: true,
   jobs: true,
   codec: true,
+  retention: true,
   logger: true,
   env: true,
 };

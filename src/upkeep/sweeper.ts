@@ -10,6 +10,7 @@ import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import { jobChecks } from './job-checks.js';
+import { RetentionKeeper } from './retention.js';
 import { Schedule, spread } from './schedule.js';
 
 export interface SweepOptions {
@@ -80,7 +81,8 @@ const BOUNDS = {
 const DEFAULT_CHECK_TIMEOUT_MS = 300_000;
 
 /**
- * Finds streams and consumers that are missing, jobs that nothing brings on and instances that belong to nobody, and repairs them.
+ * Finds streams and consumers that are missing, jobs that nothing brings on and instances that belong to nobody, and repairs them. Removes
+ * the ended jobs that are kept no longer.
  * The first worker to sweep says so to the others, so a small fleet sweeps about once in each interval. An instance is reported
  * first, and deleted only when a later sweep of the same worker finds it orphaned still.
  */
@@ -90,6 +92,7 @@ export class Sweeper {
   readonly #intervalMs: number;
   readonly #schedule: Schedule;
   readonly #abort = new AbortController();
+  readonly #retention: RetentionKeeper;
   #jobs: JobCheck | undefined;
   readonly #resources = new Map<ResourceCheckOf, ResourceCheck>();
   #detach: (() => void) | undefined;
@@ -103,6 +106,7 @@ export class Sweeper {
     this.#options = options;
     this.#logger = guardedLogger(logger);
     this.#intervalMs = intervalMs;
+    this.#retention = new RetentionKeeper({ queue: options.queue, logger: this.#logger, intervalMs });
     this.#schedule = new Schedule({
       pauseMs: () => spread(intervalMs, jitter),
       mostMs: () => spread(MOST_INTERVALS * intervalMs, jitter),
@@ -155,7 +159,13 @@ export class Sweeper {
         look: () => this.#runCheck(check),
         due: (found: Diagnosis[]) => check.due(found),
       })),
+      { look: () => this.#applyRetention(), due: all },
     ];
+  }
+
+  async #applyRetention(): Promise<Diagnosis[]> {
+    await this.#retention.apply();
+    return [];
   }
 
   /** A provider that never answers must not end all later sweeps. */

@@ -231,6 +231,7 @@ export function handlerOf<P>(
   if (payload !== undefined) assertSchema(`payload of ${type}`, payload);
   const ofType = {
     maxAttempts: settings.maxAttempts ?? known.get(type)?.maxAttempts,
+    retention: settings.retention ?? known.get(type)?.retention,
     concurrency: ownOf(overrides.concurrency, type),
     retry: ownOf(overrides.retry, type),
     priorities: ownOf(overrides.priorities, type),

@@ -3,6 +3,7 @@ import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machine
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
 import { atMost } from '../jobs/deadline.js';
+import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { runFlowJob } from '../queue/flows/flow-job.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -80,6 +81,7 @@ export class WorkerEngine {
       make: (handler) => laneOf(this.#services as WorkerServices, handler),
       mayStart: () => ['starting', 'running', 'disconnected'].includes(this.state),
       onConsumersMade: async (types) => this.#firstDeliveries?.consumersMade(types),
+      ...defined({ retention: queue.retention }),
       logger: this.logger,
     });
     const actors = {

@@ -99,3 +99,33 @@ it('a page that nobody sees asks for nothing, and goes on when it is seen again'
   await tab.look('visible');
   await tab.see('.live.open');
 });
+
+it('an admin cleans up ended jobs, once the page has said how many', async () => {
+  const { queue } = system.fleet;
+  for (const n of [1, 2, 3]) {
+    const id = await queue.addJob('greet', n, 'normal', { id: `old-${n}` });
+    await queue.ended(id);
+  }
+  await using tab = await open('/jobs');
+  await tab.click('Clean up');
+  await tab.type('dialog input[name=type]', 'greet');
+  await tab.click('Count them', 'dialog');
+  await tab.seeText('No job that has ended matches', 'dialog [role=alert]');
+  expect(await tab.violations()).toEqual([]);
+  await tab.type('dialog input[name=hours]', '0');
+  await tab.type('dialog input[name=keep]', '1');
+  await tab.click('Count them', 'dialog');
+  await tab.seeText('Remove 2 jobs?');
+  await tab.seeText('completed and failed jobs of greet but the last 1');
+  await tab.click('Keep as it is', 'dialog');
+  expect(await queue.getJob('old-1')).toBeDefined();
+  await tab.click('Count them', 'dialog');
+  await tab.click('Remove 2 jobs', 'dialog');
+  await tab.seeText('2 jobs are removed', '.toasts');
+  expect(await queue.getJob('old-2')).toBeUndefined();
+  expect(await queue.getJob('old-3')).toMatchObject({ status: 'completed' });
+  await tab.until(() => !document.body.innerText.includes('old-2'));
+  await tab.click('Clean up');
+  await tab.resize(390);
+  expect(await tab.overflow()).toBeLessThanOrEqual(0);
+});

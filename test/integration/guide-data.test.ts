@@ -88,3 +88,10 @@ test('the guide of encryption', async () => {
     ['hello', '"uryyb"'],
   ]);
 });
+
+test('the guide of retention', async () => {
+  const guide = 'docs/guides/retention.md';
+  const env = { JETFLEET_NAMESPACE: 'kept' };
+  expect(await programs(guide, env)).toEqual([['3 removed']]);
+  expect(await commands(guide, env)).toEqual(['0 jobs would be removed\n90 jobs removed']);
+});

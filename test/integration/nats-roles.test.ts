@@ -32,7 +32,8 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['$JS.API.STREAM.MSG.DELETE.UNIQUE', 'worker', 'server'],
   ['activity.log.one', 'worker'],
   ['$JS.API.STREAM.CREATE.ACTIVITY', 'worker'],
-  ['$JS.API.STREAM.PURGE.ACTIVITY', 'worker'],
+  ['$JS.API.STREAM.PURGE.ACTIVITY', 'worker', 'server'],
+  ['$JS.API.STREAM.PURGE.EVENTS'],
   ['$JS.API.DIRECT.GET.ACTIVITY', 'scheduler', 'worker', 'observer', 'server'],
   ['limits.held.a.b', 'worker', 'server'],
   ['jetfleet.limits', 'worker', 'server'],
@@ -269,6 +270,34 @@ test('a server runs all dead letters again, though it may not purge EVENTS', asy
   expect(await queue.retryAll({ type: 'dead_letters' })).toEqual(ids);
   expect((await queue.getJobs({ type: 'dead_letters', status: 'failed' })).jobs).toEqual([]);
   for (const id of ids) expect(await queue.getJob(id)).toMatchObject({ state: 'queued', redrives: 1 });
+});
+
+test('a worker leaves retention to a server, which removes jobs with their reports', async () => {
+  const warnings: string[] = [];
+  const silent = () => {};
+  const warn = (_: unknown, text = '') => void warnings.push(text);
+  const logger = { debug: silent, info: silent, warn, error: warn, child: () => logger } as never;
+  await using workerQueue = new JobQueueService({ ...login('worker'), logger });
+  const sweep = { intervalMs: 20, jitter: 0 };
+  const worker = new JobWorkerService(workerQueue, { sweep });
+  worker.registerHandler('short_lived', {
+    handler: (job) => job.log('a line'),
+    retention: { completed: { maxAgeMs: 0 } },
+  });
+  await worker.start();
+  onTestFinished(() => worker.shutdown(1_000).then(() => {}));
+  await using server = new JobQueueService(login('server'));
+  const id = await server.addJob('short_lived', {});
+  await server.ended(id);
+  const left = () => warnings.filter((text) => text.startsWith('retention is left to'));
+  await vi.waitFor(() => expect(left()).toHaveLength(1));
+  const { lines } = await server.logs(id);
+  expect(lines).toMatchObject([{ line: 'a line' }]);
+  await vi.waitFor(async () => expect(await server.applyRetention()).toBe(1));
+  expect(await server.getJob(id)).toBeUndefined();
+  const { activity } = await server.broker();
+  expect(await activity.last('log', id)).toBeUndefined();
+  expect(left()).toHaveLength(1);
 });
 
 test('a server pauses, a worker makes paused consumers, and an observer sees what is paused', async () => {

@@ -1,5 +1,7 @@
+import { useState } from 'preact/hooks';
 import { useMay } from '../api/session.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
+import { CleanupButton } from '../jobs/cleanup-button.js';
 import { JobBrowser } from '../jobs/job-browser.js';
 import { navigate, usePlace, withQuery } from '../router.js';
 import { Icon } from '../ui/icons.js';
@@ -10,18 +12,23 @@ export function JobsPage() {
   const isOperator = useMay('operator');
   const isAdding = place.query.has('add');
   const setAdding = (add: '1' | undefined) => navigate(withQuery(place, { add }), { replace: true });
+  /** Of the list: what is removed tells nobody. */
+  const [round, setRound] = useState(0);
   return (
     <Page
       title="Jobs"
       actions={
-        isOperator && (
-          <button type="button" class="primary" onClick={() => setAdding('1')}>
-            <Icon name="plus" /> Add a job
-          </button>
-        )
+        <>
+          <CleanupButton onRemoved={() => setRound(round + 1)} />
+          {isOperator && (
+            <button type="button" class="primary" onClick={() => setAdding('1')}>
+              <Icon name="plus" /> Add a job
+            </button>
+          )}
+        </>
       }
     >
-      <JobBrowser empty={(isFiltered) => <NoJobs isFiltered={isFiltered} />} />
+      <JobBrowser key={round} empty={(isFiltered) => <NoJobs isFiltered={isFiltered} />} />
       {isAdding && isOperator && <AddJobDialog onClose={() => setAdding(undefined)} />}
     </Page>
   );

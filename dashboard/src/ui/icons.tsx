@@ -23,6 +23,7 @@ const PATHS = {
   help: 'M9 9a3 3 0 115 2.2c-1.2.9-2 1.500-2 2.800M12 17.500v.01',
   right: 'M9 5l7 7-7 7',
   left: 'M15 5l-7 7 7 7',
+  trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13',
   check: 'M4 12.500l5.500 5.500L20 7',
 } as const;
 

@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MAX_MAX_ATTEMPTS } from '../../jobs/limits.js';
+import { decodeRetention, type Retention } from '../../jobs/retention.js';
 import type { Subjects } from '../../wire/subjects.js';
 import type { Topology } from './topology.js';
 
 /** What a worker says of its handler on the consumers of its type, for processes that do not know the type. */
 const MAX_ATTEMPTS = 'jetfleet.max_attempts';
 const AFTER = 'jetfleet.after';
+const RETENTION = 'jetfleet.retention';
 /** So old, settings are read again; so old, that read is waited for. */
 const FRESH_MS = 5_000;
 const STALE_MS = 60_000;
@@ -15,6 +17,8 @@ export interface HandlerSetting {
   maxAttempts: number;
   /** Whether other jobs follow from the end of one, by its type. */
   hasAfter: boolean;
+  /** What is kept of its ended jobs, see `encodeRetention`. */
+  retention?: string;
 }
 
 /** Settings of handlers, as their workers left them at the broker. */
@@ -58,12 +62,28 @@ export class HandlerSettings {
     if (ageMs > STALE_MS) await this.#reading;
   }
 
+  /** What is kept of the ended jobs of each type that says so, as its workers say now. */
+  async retention(): Promise<Map<string, Retention>> {
+    await this.#read();
+    return new Map(
+      [...this.#settings].flatMap(([type, { retention: text }]) => {
+        const retention = decodeRetention(text);
+        return retention ? [[type, retention] as const] : [];
+      }),
+    );
+  }
+
   /** Tells them, where they are not told already. */
   async tell(settings: ReadonlyMap<string, HandlerSetting>): Promise<void> {
     await this.#read();
     const tellOne = async ([type, setting]: [string, HandlerSetting]) => {
       if (isDeepStrictEqual(this.#settings.get(type), setting)) return;
-      const facts = { [MAX_ATTEMPTS]: `${setting.maxAttempts}`, [AFTER]: setting.hasAfter ? 'yes' : 'no' };
+      const { maxAttempts, hasAfter, retention = '' } = setting;
+      const facts = {
+        [MAX_ATTEMPTS]: `${maxAttempts}`,
+        [AFTER]: hasAfter ? 'yes' : 'no',
+        [RETENTION]: retention,
+      };
       await this.#topology.describeConsumer('jobs', this.#subjects.consumerName(type, 'normal'), facts);
     };
     await Promise.all([...settings].map(tellOne));
@@ -72,11 +92,12 @@ export class HandlerSettings {
   async #read(): Promise<void> {
     const settings = new Map<string, HandlerSetting>();
     for (const { name, config } of await this.#topology.consumers('jobs')) {
-      const { [MAX_ATTEMPTS]: text, [AFTER]: after } = config.metadata ?? {};
+      const { [MAX_ATTEMPTS]: text, [AFTER]: after, [RETENTION]: retention } = config.metadata ?? {};
       const type = this.#subjects.parseConsumer(name)?.type;
       const maxAttempts = Number(text);
       const isOne = Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_MAX_ATTEMPTS;
-      if (type !== undefined && isOne) settings.set(type, { maxAttempts, hasAfter: after === 'yes' });
+      if (type !== undefined && isOne)
+        settings.set(type, { maxAttempts, hasAfter: after === 'yes', ...(retention && { retention }) });
     }
     this.#settings = settings;
   }

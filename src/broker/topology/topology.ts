@@ -171,6 +171,15 @@ export class Topology {
       if (!isMessageGone(error)) throw error;
     }
   }
+
+  /** Asks for the removal of a message that no stream will ever hold. @throws BrokerError `JETFLEET_BROKER_FORBIDDEN` */
+  async assertMayDelete(kind: StreamKind): Promise<void> {
+    try {
+      await this.deleteMessage(kind, Number.MAX_SAFE_INTEGER);
+    } catch (error) {
+      if (apiCodeOf(error) !== DELETE_FAILED) throw error;
+    }
+  }
 }
 
 /** A message may go between the server's look-up and its removal; then only the text says why. */

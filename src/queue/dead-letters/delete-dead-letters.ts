@@ -23,7 +23,7 @@ export async function deleteDeadLetters(
   const removal = new RecordRemoval(broker, { isSelective: true });
   for await (const page of deadLetterPages(broker, filter, PAGE)) {
     const wanted = page.map(({ event }) => event);
-    if (wanted.length > 0) await removal.remove(await purgeableOn(broker, wanted, owners, true));
+    if (wanted.length > 0) await removal.remove(await purgeableOn(broker, wanted, owners, { isPart: true }));
     onProgress(removal.count);
   }
   const removed = await removal.end();

@@ -2,7 +2,7 @@
 import { invalidOption } from '../../jobs/errors.js';
 import { quoted } from '../../jobs/excerpt.js';
 import { checkInteger } from '../../jobs/numbers.js';
-import { assertOptions, type OptionNames } from '../../jobs/options.js';
+import { assertOptions, checkBoolean, type OptionNames } from '../../jobs/options.js';
 import { assertJobType } from '../../jobs/validation.js';
 import { JobStatus } from '../../jobs/vocabulary.js';
 import { PROGRESS_OPTIONS, type ProgressOptions } from '../job-redrive.js';
@@ -19,6 +19,8 @@ export interface CleanupOptions extends ProgressOptions {
   status?: EndStatus;
   /** How many of the type stay that ended last, of each status; those that are young enough stay in any case. Defaults to none. */
   keep?: number;
+  /** Counts the jobs, and removes none. Defaults to false. */
+  dryRun?: boolean;
 }
 
 const CLEANUP_OPTIONS: OptionNames<Required<CleanupOptions>> = {
@@ -26,6 +28,7 @@ const CLEANUP_OPTIONS: OptionNames<Required<CleanupOptions>> = {
   type: true,
   status: true,
   keep: true,
+  dryRun: true,
 };
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID`, `JETFLEET_TYPE_INVALID` */
@@ -36,6 +39,7 @@ export function checkCleanup(options: CleanupOptions): void {
   if (status !== undefined && !END_STATUSES.includes(status))
     throw invalidOption(`status ${quoted(status)} must be completed or failed: other jobs have not ended`);
   checkInteger('keep', keep, 0);
+  checkBoolean('dryRun', options.dryRun);
   if (keep !== undefined && type === undefined)
     throw invalidOption(`keep ${keep} needs a type: it counts the jobs of one type`);
 }

@@ -15,6 +15,13 @@ import { mayArrive, type Purgeable, placesFrom, RecordRemoval } from './record-r
 /** Events that are checked together. */
 const PAGE = 500;
 
+/** How a cleanup goes; see `CleanupOptions`. */
+interface CleanupRun {
+  atMs?: number;
+  onProgress?: (done: number) => void;
+  dryRun?: boolean;
+}
+
 /**
  * Removes the records of jobs that finished more than `olderThanMs` ago. EVENTS forgets them by itself after its
  * `max_age`; this frees the room earlier.
@@ -26,17 +33,17 @@ export async function cleanupJobs(
   broker: Broker,
   olderThanMs: number,
   ownersToKeep: readonly OwnersToKeep[],
-  { atMs, onProgress = () => {} }: { atMs?: number; onProgress?: (done: number) => void } = {},
+  { atMs, onProgress = () => {}, dryRun = false }: CleanupRun = {},
 ): Promise<number> {
   const { subjects, read } = broker;
   const nowMs = atMs ?? (await latestTime(broker));
-  const removal = new RecordRemoval(broker);
+  const removal = new RecordRemoval(broker, { dryRun });
   const owners = ownersToKeep.map((each) => each(broker, nowMs));
   for await (const page of read.pages(subjects.streamName('events'), '>', 1, PAGE)) {
     const old = page.filter(({ timeMs }) => timeMs <= nowMs - olderThanMs);
     for (const event of old) removal.note(event);
     // All are checked before one goes: a job is kept while what follows from it cannot be found.
-    await removal.remove(await purgeableOn(broker, old, owners));
+    await removal.remove(await purgeableOn(broker, old, owners, { dryRun }));
     onProgress(removal.count);
     // Events are stored in the order of their time, so the first young one ends the search.
     if (old.length < page.length) break;
@@ -61,14 +68,15 @@ interface Ended {
 /**
  * Of the jobs that ended on a page of EVENTS, those that may go.
  * @param isPart whether the page leaves events out that lie between its own
+ * @param dryRun whether what is no record stays
  */
 export async function purgeableOn(
   broker: Broker,
   page: readonly StoredMessage[],
   owners: readonly OwnersAmong[],
-  isPart = false,
+  { isPart = false, dryRun = false }: { isPart?: boolean; dryRun?: boolean } = {},
 ): Promise<Purgeable[]> {
-  const ended = await endedOn(broker, page);
+  const ended = await endedOn(broker, page, dryRun);
   const records = ended.map(({ record }) => record);
   const carried = await carriedAmong(broker, records);
   const latest = isPart ? new Set() : await latestAmong(broker, ended, page);
@@ -102,12 +110,12 @@ export async function purgeableOn(
 }
 
 /** The ends of jobs on a page. A message that is no record says nothing about a job, and is removed. */
-async function endedOn(broker: Broker, page: readonly StoredMessage[]): Promise<Ended[]> {
+async function endedOn(broker: Broker, page: readonly StoredMessage[], dryRun: boolean): Promise<Ended[]> {
   const { subjects, topology } = broker;
   const ends = page.filter(({ subject }) => isTerminal(subjects.parseEvent(subject)?.status ?? 'pending'));
   const ended = ends.map((event) => ({ event, record: broker.recordOf(event) }));
   const foreign = ended.filter(({ record }) => record === undefined);
-  await Promise.all(foreign.map(({ event }) => topology.deleteMessage('events', event.seq)));
+  if (!dryRun) await Promise.all(foreign.map(({ event }) => topology.deleteMessage('events', event.seq)));
   return ended.flatMap(({ event, record }) => (record ? [{ event, record }] : []));
 }
 

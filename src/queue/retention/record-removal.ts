@@ -71,6 +71,11 @@ interface Gone {
   tagged: JobRecord | undefined;
 }
 
+interface RemovalOptions {
+  isSelective?: boolean;
+  dryRun?: boolean;
+}
+
 /** The jobs of one type whose events were seen, by id. */
 interface OfType {
   /** Jobs that stay so far: for each the first of its events. They are noted in that order. */
@@ -92,6 +97,7 @@ export class RecordRemoval {
   readonly #broker: Broker;
   readonly #types = new Map<string, OfType>();
   readonly #isSelective: boolean;
+  readonly #dryRun: boolean;
   /** Up to where events were seen. */
   #seen = 0;
   #removed = 0;
@@ -102,10 +108,14 @@ export class RecordRemoval {
   /** Jobs with tags that go, or are gone. */
   readonly #tagged = new Map<string, JobRecord>();
 
-  /** @param isSelective whether jobs of a type go that lie among others which nobody has noted. Defaults to false */
-  constructor(broker: Broker, { isSelective = false }: { isSelective?: boolean } = {}) {
+  /**
+   * @param isSelective whether jobs of a type go that lie among others which nobody has noted. Defaults to false
+   * @param dryRun whether jobs are counted alone. Defaults to false
+   */
+  constructor(broker: Broker, { isSelective = false, dryRun = false }: RemovalOptions = {}) {
     this.#broker = broker;
     this.#isSelective = isSelective;
+    this.#dryRun = dryRun;
   }
 
   /** How many jobs are removed so far. */
@@ -127,6 +137,10 @@ export class RecordRemoval {
   }
 
   async remove(jobs: readonly Purgeable[]): Promise<void> {
+    if (this.#dryRun) {
+      this.#removed += jobs.length;
+      return;
+    }
     await this.#broker.activity.forget(jobs.map(({ record }) => record.id));
     const carried = jobs.filter(({ carriers }) => carriers.length > 0);
     await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));

@@ -16,14 +16,14 @@ const PAGE = 250;
 export async function cleanupSome(
   broker: Broker,
   olderThanMs: number,
-  { type, status, keep, onProgress = () => {} }: CleanupOptions,
+  { type, status, keep, dryRun = false, onProgress = () => {} }: CleanupOptions,
   ownersToKeep: readonly OwnersToKeep[],
 ): Promise<number> {
   const { subjects, read } = broker;
   const nowMs = await latestTime(broker);
   const stream = subjects.streamName('events');
   const owners = ownersToKeep.map((each) => each(broker, nowMs));
-  const removal = new RecordRemoval(broker, { isSelective: true });
+  const removal = new RecordRemoval(broker, { isSelective: true, dryRun });
   const statuses: readonly EndStatus[] = status === undefined ? END_STATUSES : [status];
   for (const each of statuses) {
     const ends = subjects.event(type ?? ANY, each, ANY);
@@ -31,7 +31,8 @@ export async function cleanupSome(
     let left = keep === undefined ? Number.POSITIVE_INFINITY : (await read.extent(stream, ends)).count - keep;
     for await (const page of left > 0 ? read.pages(stream, ends, 1, PAGE) : []) {
       const old = page.slice(0, left).filter(({ timeMs }) => timeMs <= nowMs - olderThanMs);
-      if (old.length > 0) await removal.remove(await purgeableOn(broker, old, owners, true));
+      if (old.length > 0)
+        await removal.remove(await purgeableOn(broker, old, owners, { isPart: true, dryRun }));
       onProgress(removal.count);
       left -= page.length;
       // Events are stored in the order of their time.

@@ -1,7 +1,9 @@
 import type { Broker } from '../../broker/broker.js';
 import { assertAllowed, assertSafe } from '../../broker/topology/report.js';
+import { defined } from '../../jobs/defined.js';
 import { invalidOption } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
+import { encodeRetention, type Retention } from '../../jobs/retention.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { TrimSource } from '../../upkeep/trimmer.js';
 import type { WorkerInfo } from '../../wire/inspection.js';
@@ -15,6 +17,8 @@ export interface LanesOptions {
   mayStart: () => boolean;
   /** Consumers were created for some of these types. */
   onConsumersMade: (types: readonly string[]) => Promise<void>;
+  /** What is kept of types that do not say so. */
+  retention?: Retention;
   logger: Logger;
 }
 
@@ -83,7 +87,15 @@ export class Lanes {
     const settings = [...this.handlers.values()]
       .filter(({ type }) => types.includes(type))
       .map(
-        ({ type, maxAttempts, job }) => [type, { maxAttempts, hasAfter: job?.after !== undefined }] as const,
+        ({ type, maxAttempts, job, retention }) =>
+          [
+            type,
+            {
+              maxAttempts,
+              hasAfter: job?.after !== undefined,
+              ...defined({ retention: encodeRetention({ ...this.#options.retention, ...retention }) }),
+            },
+          ] as const,
       );
     const { handlers } = await broker();
     await handlers

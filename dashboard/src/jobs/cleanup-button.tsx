@@ -1,0 +1,106 @@
+import { useState } from 'preact/hooks';
+import { post } from '../api/client.js';
+import { useMay } from '../api/session.js';
+import { lastTick } from '../live/live.js';
+import { confirm } from '../ui/confirm.js';
+import { formatAbsolute, formatCount } from '../ui/format.js';
+import { Icon } from '../ui/icons.js';
+import { say } from '../ui/toasts.js';
+import { FormDialog } from './job-form.js';
+
+interface CleanupAnswer {
+  jobs: number;
+  before: string;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Removes jobs that have ended, once it has said how many; for those who may. */
+export function CleanupButton({ onRemoved }: { onRemoved(): void }) {
+  const [isOpen, setOpen] = useState(false);
+  if (!useMay('admin')) return null;
+  return (
+    <>
+      <button type="button" onClick={() => setOpen(true)}>
+        <Icon name="trash" /> Clean up
+      </button>
+      {isOpen && <CleanupDialog onRemoved={onRemoved} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function CleanupDialog({ onRemoved, onClose }: { onRemoved(): void; onClose(): void }) {
+  const types = Object.keys(lastTick.get()?.stats?.byType ?? {}).sort();
+  const cleanUp = async (form: FormData) => {
+    const wanted = wantedIn(form);
+    const { jobs, before } = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, dryRun: true });
+    if (jobs === 0) throw new Error('No job that has ended matches. Nothing was removed.');
+    const count = formatCount(jobs);
+    const isSure = await confirm({
+      title: `Remove ${count} ${jobs === 1 ? 'job' : 'jobs'}?`,
+      text: `${describe(wanted)} that ended before ${formatAbsolute(Date.parse(before))}. Their records, history and reports are deleted and cannot be restored.`,
+      action: `Remove ${count} ${jobs === 1 ? 'job' : 'jobs'}`,
+      isDanger: true,
+    });
+    if (!isSure) return;
+    const removed = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, before });
+    say(`${formatCount(removed.jobs)} ${removed.jobs === 1 ? 'job is' : 'jobs are'} removed.`);
+    onRemoved();
+    onClose();
+  };
+  return (
+    <FormDialog title="Clean up" action="Count them" onSubmit={cleanUp} onClose={onClose}>
+      <label>
+        Type <span class="quiet">all when empty</span>
+        <input name="type" list="cleanup-types" pattern="[a-z][a-z0-9_]*" autocomplete="off" autofocus />
+        <datalist id="cleanup-types">
+          {types.map((type) => (
+            <option key={type} value={type} />
+          ))}
+        </datalist>
+      </label>
+      <label>
+        Keep the last <span class="quiet">of a type, for each status</span>
+        <input name="keep" type="number" min={0} step={1} />
+      </label>
+      <label>
+        Ended as
+        <select name="status">
+          <option value="">completed or failed</option>
+          <option>completed</option>
+          <option>failed</option>
+        </select>
+      </label>
+      <label>
+        More than so many hours ago
+        <input name="hours" type="number" min={0} step="any" required defaultValue="24" />
+      </label>
+      <p class="quiet full">Nothing is removed before you have seen how many jobs it is.</p>
+    </FormDialog>
+  );
+}
+
+interface Wanted {
+  type: string | undefined;
+  status: string | undefined;
+  keep: number | undefined;
+  before: string;
+}
+
+function wantedIn(form: FormData): Wanted {
+  const text = (name: string) => String(form.get(name) ?? '').trim() || undefined;
+  const keep = text('keep');
+  return {
+    type: text('type'),
+    status: text('status'),
+    keep: keep === undefined ? undefined : Number(keep),
+    before: new Date(Date.now() - Number(text('hours')) * HOUR_MS).toISOString(),
+  };
+}
+
+/** `All failed jobs of report but the last 10`. */
+function describe({ type, status, keep }: Wanted): string {
+  const whose = type === undefined ? '' : ` of ${type}`;
+  const kept = keep === undefined ? '' : ` but the last ${formatCount(keep)}`;
+  return `All ${status ?? 'completed and failed'} jobs${whose}${kept}`;
+}
