@@ -22,7 +22,7 @@ const layers = {
   'src/doctor': ['src/doctor', 'src/instances', 'src/gpu', 'src/upkeep', ...toQueue],
   'src/outbox': ['src/outbox', ...toQueue],
   'src/testing': ['src/testing', 'src/embedded', 'src/worker', 'src/jetfleet.ts', ...toQueue],
-  'src/http': ['src/http', 'src/webhooks', 'src/inspect', ...toQueue],
+  'src/http': ['src/http', 'src/webhooks', 'src/inspect', 'src/upkeep', ...toQueue],
 };
 /** What charts and the dashboard may know of the product's jobs: the types of their payloads and results. */
 const schemas = '^src\\/(instances|webhooks)\\/schemas\\.ts$';

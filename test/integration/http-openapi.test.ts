@@ -147,6 +147,8 @@ const CALLS: [
   ['/api/v1/dead-letters/retry', { body: { filter: { type: 'unheard_of' }, rate: 5 } }],
   ['/api/v1/dead-letters/retry', { body: { rate: 0 } }],
   ['/api/v1/dead-letters/delete', { body: { filter: { type: 'unheard_of' } } }],
+  ['/api/v1/jobs/cleanup', { body: { type: 'unheard_of', keep: 3, dryRun: true } }],
+  ['/api/v1/jobs/cleanup', { body: { keep: -1 } }],
   ['/api/v1/pauses'],
   ['/api/v1/limits'],
   ['/api/v1/limits/set', { body: { limit: 'report', concurrency: 3 } }],
