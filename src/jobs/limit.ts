@@ -51,6 +51,8 @@ export interface NeededPermit extends LimitSettings {
   name: string;
   key: string;
   heedsRetryAfter?: boolean;
+  /** Of which setting it knows, by its sequence; absent where nobody has set the limit. */
+  setAt?: number;
 }
 
 const LIMIT: OptionNames<Required<JobLimit>> = {

@@ -51,6 +51,8 @@ export interface Ledger extends LimitSettings {
   turns: number;
   /** How often somebody has left the line: while it stays, whoever was first in line is so. */
   left?: number;
+  /** The sequence of the setting that its numbers are of: who knows only an older one says nothing of them. */
+  setAt?: number;
 }
 
 export function emptyLedger(name: string, key: string): Ledger {
@@ -81,7 +83,7 @@ export function decodeLedger(data: Uint8Array): Ledger | undefined {
       ) &&
       areAll(ledger.waiting, isGroup) &&
       Number.isFinite(ledger.turns) &&
-      [ledger.closedUntil, ledger.left].every((each) => each === undefined || Number.isFinite(each));
+      [ledger.closedUntil, ledger.left, ledger.setAt].every((each) => each === undefined || Number.isFinite(each));
     if (!isWhole) return undefined;
     const settings =
       ledger.concurrency === undefined && ledger.rate === undefined ? {} : checkedSettings(name, ledger);

@@ -52,7 +52,7 @@ const REMOVES: ReadonlySet<PlannedFault['kind']> = new Set(['cleanup', 'dying-cl
 export async function openArena(
   broker: LaneBroker,
   namespace: string,
-  { workers, ackWaitMs, faults, renewsCreds, keys }: RunPlan,
+  { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo }: RunPlan,
 ): Promise<Arena> {
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
@@ -103,5 +103,6 @@ export async function openArena(
   };
   if (arena.keepsHistory) await keepHistory(arena, 'events');
   if (keys) await keepHistory(arena, 'unique');
+  if (limitedTo) await keepHistory(arena, 'limits');
   return arena;
 }

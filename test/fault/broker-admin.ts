@@ -26,12 +26,12 @@ export async function diskFull(arena: Arena, forMs: number): Promise<boolean> {
 }
 
 /** Streams of which a copy can be kept. */
-type Copied = 'events' | 'unique';
+type Copied = 'events' | 'unique' | 'limits';
 
 /** Copies what is stored on a stream, so that the history of a job, or of a key, outlives its removal. */
 export async function keepHistory(arena: Arena, kind: Copied): Promise<void> {
   const { subjects, topology } = await arena.observer.broker();
-  if (kind === 'unique') await topology.extra([kind], true);
+  if (kind !== 'events') await topology.extra([kind], true);
   const stream = subjects.streamName(kind);
   await administer(arena, (jsm) =>
     jsm.streams.add({
@@ -45,10 +45,14 @@ export async function keepHistory(arena: Arena, kind: Copied): Promise<void> {
 }
 
 /** The stream that holds all that was ever stored on another one, once it does. */
-export async function historyStream(arena: Arena, kind: Copied): Promise<string> {
+export async function historyStream(
+  arena: Arena,
+  kind: Copied,
+  isCopied = arena.keepsHistory,
+): Promise<string> {
   const { subjects } = await arena.observer.broker();
   const stream = subjects.streamName(kind);
-  if (!arena.keepsHistory) return stream;
+  if (!isCopied) return stream;
   await administer(arena, async (jsm) => {
     const { sources: [source] = [] } = await jsm.streams.info(copyOf(stream));
     if (source?.lag !== 0) throw new Error(`the copy of ${stream} is behind`);
@@ -61,7 +65,7 @@ function copyOf(stream: string): string {
 }
 
 /** Removes what a run has stored. */
-export async function removeStreams(arena: Arena, { keys }: RunPlan): Promise<void> {
+export async function removeStreams(arena: Arena, { keys, limitedTo }: RunPlan): Promise<void> {
   const { subjects, topology } = await arena.observer.broker();
   if (arena.keepsHistory) {
     await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('events'))));
@@ -70,6 +74,7 @@ export async function removeStreams(arena: Arena, { keys }: RunPlan): Promise<vo
     await administer(arena, (jsm) => jsm.streams.delete(subjects.streamName(kind)));
   }
   if (keys) await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('unique'))));
+  if (limitedTo) await administer(arena, (jsm) => jsm.streams.delete(copyOf(subjects.streamName('limits'))));
   const { missing } = await topology.extra(EXTRA_KINDS, false);
   for (const name of EXTRA_KINDS.map((kind) => subjects.streamName(kind))) {
     if (!missing.includes(`stream ${name}`)) await administer(arena, (jsm) => jsm.streams.delete(name));

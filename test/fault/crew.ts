@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Arena } from './arena.js';
+import type { LimitedStep, LimitSet } from './limit-invariants.js';
 import type { ArmedFailpoint, ToWorker, WorkerConfig } from './protocol.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
 
@@ -15,6 +16,7 @@ type Behaviour = Pick<
   | 'ackWaitMs'
   | 'providerTimeoutMs'
   | 'taskSlots'
+  | 'limitedTo'
   | 'lent'
   | 'throwsInCallbacks'
 >;
@@ -51,6 +53,9 @@ export class Crew implements AsyncDisposable {
   stalledMs = 0;
   /** Jobs whose handlers were stopped as those of cancelled ones. */
   readonly stopped = new Set<string>();
+  /** What handlers of limited jobs have told. */
+  readonly limitedSteps: LimitedStep[] = [];
+  readonly limitsSet: LimitSet[] = [];
   /** Jobs of unique keys that were added. */
   readonly added = new Set<string>();
   /** When each worker took jobs, by its name. */
@@ -224,8 +229,10 @@ export class Crew implements AsyncDisposable {
   }
 
   #endService(index: number): void {
-    const service = this.service.get(nameOf(index, this.#seat(index)));
+    const worker = nameOf(index, this.#seat(index));
+    const service = this.service.get(worker);
     if (service) service.untilMs ??= Date.now();
+    this.limitedSteps.push({ kind: 'gone', worker, atMs: Date.now() });
   }
 
   async #fill(index: number): Promise<void> {
@@ -246,6 +253,7 @@ export class Crew implements AsyncDisposable {
         this.#events.emit('news');
       }
       if (message.type === 'cancelled') this.stopped.add(message.jobId);
+      if (message.type === 'limited') this.limitedSteps.push({ ...message, worker: config.name });
       if (message.type === 'stalled') this.stalledMs = Math.max(this.stalledMs, message.ms);
       if (message.type !== 'hit') return;
       seat.armed = seat.armed.filter(({ failpoint }) => failpoint !== message.armed.failpoint);

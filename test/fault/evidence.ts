@@ -2,12 +2,15 @@
 import type { LedgerEntry } from '../../src/gpu/index.js';
 import type { JobRecord } from '../../src/index.js';
 import { ImpliedRuns } from '../../src/queue/implied-runs.js';
+import { decodeLedger, type Ledger } from '../../src/wire/limit-message.js';
+import { permitsSubject } from '../../src/wire/limit-subjects.js';
 import { placeOfTicks } from '../../src/wire/schedule-subjects.js';
 import { ANY, WORK_KINDS } from '../../src/wire/subjects.js';
 import type { Claim } from '../../src/wire/unique-claim.js';
 import type { Arena } from './arena.js';
 import { historyStream } from './broker-admin.js';
 import type { Service } from './crew.js';
+import type { LimitedStep, LimitSet } from './limit-invariants.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
 import type { Outage, ScheduleSeen } from './schedule-invariants.js';
@@ -25,6 +28,10 @@ export interface Evidence {
   histories: ReadonlyMap<string, readonly StoredRecord[]>;
   /** All claims on unique keys, in the order in which the broker took them. */
   claims: readonly Claim[];
+  /** All that the ledgers of limits have been, in the order in which the broker took them. */
+  ledgers: readonly Ledger[];
+  limitedSteps: readonly LimitedStep[];
+  limitsSet: readonly LimitSet[];
   ledger: readonly LedgerEntry[];
   live: readonly { id: string; name: string; status: string }[];
   /** Ids of instances that no job has rented: nothing may touch them. */
@@ -58,7 +65,10 @@ export async function collect(
   plan: RunPlan,
   accepted: readonly string[],
   cancelled: readonly string[],
-  seen: Pick<Evidence, 'lagMs' | 'crashes' | 'stopped' | 'service' | 'schedules'>,
+  seen: Pick<
+    Evidence,
+    'lagMs' | 'crashes' | 'stopped' | 'service' | 'schedules' | 'limitedSteps' | 'limitsSet'
+  >,
 ): Promise<Evidence> {
   const { simulator, receiver, foreign, outages } = arena;
   return {
@@ -67,6 +77,7 @@ export async function collect(
     cancelled,
     histories: await readHistories(arena),
     claims: plan.keys ? await readClaims(arena) : [],
+    ledgers: plan.limitedTo ? await readLedgers(arena) : [],
     ledger: [...simulator.ledger],
     live: simulator.live(),
     foreign,
@@ -86,6 +97,17 @@ async function readClaims(arena: Arena): Promise<Claim[]> {
   for await (const { data } of read.walk(stream, subjects.uniqueKey(ANY, 'active', ANY), 1, PAGE))
     claims.push(JSON.parse(new TextDecoder().decode(data)) as Claim);
   return claims;
+}
+
+async function readLedgers(arena: Arena): Promise<Ledger[]> {
+  const { read, subjects } = await arena.observer.broker();
+  const stream = await historyStream(arena, 'limits', true);
+  const ledgers: Ledger[] = [];
+  for await (const { data } of read.walk(stream, permitsSubject(subjects, ANY, ANY), 1, PAGE)) {
+    const ledger = decodeLedger(data);
+    if (ledger) ledgers.push(ledger);
+  }
+  return ledgers;
 }
 
 async function readHistories(arena: Arena): Promise<Map<string, StoredRecord[]>> {

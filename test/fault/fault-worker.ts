@@ -18,7 +18,13 @@ import {
   webhooks,
 } from '../../src/index.js';
 import { createLogger } from '../../src/telemetry/logger.js';
-import { type AnyFailpoint, SETTLE_DELAY_MS, type TaskStep, WEBHOOK_TIMEOUT_MS } from './plan.js';
+import {
+  type AnyFailpoint,
+  LIMITED_TYPE,
+  SETTLE_DELAY_MS,
+  type TaskStep,
+  WEBHOOK_TIMEOUT_MS,
+} from './plan.js';
 import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
 import { withCreate } from './provider-wrap.js';
 import { sabotage, sabotageProvider } from './sabotage.js';
@@ -99,6 +105,22 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
       return 'never';
     default:
       return { by: process.pid };
+  }
+}
+
+interface LimitedTask {
+  steps: TaskStep[];
+  tenant: string;
+}
+
+async function runLimited(job: JobContext<LimitedTask>): Promise<unknown> {
+  const step = (kind: 'begun' | 'ended') =>
+    void tell({ type: 'limited', kind, jobId: job.id, key: job.payload.tenant, atMs: Date.now() });
+  step('begun');
+  try {
+    return await runTask(job);
+  } finally {
+    step('ended');
   }
 }
 
@@ -200,6 +222,13 @@ async function start(config: WorkerConfig): Promise<void> {
     retry: quick,
     ...(config.taskSlots && { concurrency: config.taskSlots }),
   });
+  if (config.limitedTo)
+    worker.registerHandler<LimitedTask>(LIMITED_TYPE, {
+      handler: runLimited,
+      limits: [{ key: 'tenant', concurrency: config.limitedTo }],
+      retry: quick,
+      ...(config.taskSlots && { concurrency: config.taskSlots }),
+    });
   running = { worker, queue, ...(lent && { lent }) };
   for (;;) {
     try {

@@ -6,7 +6,8 @@ import type { Arena } from './arena.js';
 import { diskFull } from './broker-admin.js';
 import type { Crew } from './crew.js';
 import { forgeNotice, touchForeignInstances } from './hostile-client.js';
-import type { PlannedFault } from './plan.js';
+import type { LimitSet } from './limit-invariants.js';
+import { LIMIT, type PlannedFault } from './plan.js';
 
 export interface Injection {
   /** Faults that met somebody so far. */
@@ -89,6 +90,8 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       return crew.killAdder(fault.forMs, fault.keys, fault.action === 'freeze');
     case 'retry-all':
       return (await answered(() => arena.producer.retryAll(), [])).length > 0;
+    case 'set-limit':
+      return setLimit(fault.concurrency, arena, crew);
     case 'retry':
       return answered(() => retry(fault.id, arena), false);
     case 'forged-notice':
@@ -114,6 +117,23 @@ async function answered<T>(call: () => Promise<T>, otherwise: T): Promise<T> {
     if (JetfleetError.is(error) && error.retryable) return otherwise;
     throw error;
   }
+}
+
+/** Said again until the broker has taken it; the next one is said after that. */
+async function setLimit(concurrency: number, { producer }: Arena, { limitsSet }: Crew): Promise<boolean> {
+  const before = limitsSet.at(-1)?.taken;
+  const set = () => producer.limits.set(LIMIT, { concurrency }).then(() => true);
+  const taking = async () => {
+    await before;
+    own.fromMs = Date.now();
+    while (!(await answered(set, false))) await delay(LOOK_EVERY_MS);
+    own.takenMs = Date.now();
+  };
+  const own: LimitSet = { concurrency, taken: Promise.resolve() };
+  limitsSet.push(own);
+  own.taken = taking();
+  await own.taken;
+  return true;
 }
 
 /** @returns whether the job lives again by this; one that has not failed, or was removed, is left alone */

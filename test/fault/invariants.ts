@@ -7,6 +7,7 @@ import type { Evidence } from './evidence.js';
 import { flowViolations } from './flow-invariants.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
+import { limitViolations } from './limit-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
 import { scheduleViolations } from './schedule-invariants.js';
 import { signalViolations } from './signal-invariants.js';
@@ -39,6 +40,8 @@ export type ViolationKind =
   | 'flood'
   | 'active-twice'
   | 'key-stuck'
+  | 'over-limit'
+  | 'permit-stuck'
   | 'hostile'
   | 'crashed'
   | 'finding'
@@ -58,6 +61,7 @@ export const FINAL_KINDS: ReadonlySet<ViolationKind> = new Set([
   'held-up',
   'flood',
   'active-twice',
+  'over-limit',
   'hostile',
   'crashed',
 ]);
@@ -90,6 +94,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...signalViolations(evidence),
     ...uniqueViolations(evidence),
     ...flowViolations(evidence),
+    ...limitViolations(evidence),
   ];
 }
 
@@ -127,7 +132,9 @@ function pathOf(history: readonly JobRecord[]): Violation[] {
     const stays = before.state === state && attempt === before.attempt;
     // A tick of a schedule with jitter waits from its first record on.
     const isPutOff = record === history[0] && state === 'scheduled' && record.scheduledBy !== undefined;
-    if (!redriven && !stays && !isPutOff && !EDGES.has(edge))
+    // It is due, and has no permit: its timer is that of the line.
+    const isInLine = state === 'queued' && record.limited !== undefined && before.state === 'retrying';
+    if (!redriven && !stays && !isPutOff && !isInLine && !EDGES.has(edge))
       found.push({ kind: 'path', about: id, detail: `${edge} in ${detail}` });
     if (!attemptFits(before, record)) found.push({ kind: 'attempts', about: id, detail });
     before = record;

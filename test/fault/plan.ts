@@ -29,7 +29,14 @@ interface PlannedJobBase {
 
 export type PlannedJob =
   /** `isNew`: no other message carries its id, so that its handler may begin before its claim is written. */
-  | (PlannedJobBase & { kind: 'task'; steps: TaskStep[]; timeoutMs?: number; isNew: boolean })
+  | (PlannedJobBase & {
+      kind: 'task';
+      steps: TaskStep[];
+      timeoutMs?: number;
+      isNew: boolean;
+      /** Whose permit it needs. Defaults to none. */
+      tenant?: string;
+    })
   | (PlannedJobBase & {
       kind: 'create';
       payload: Omit<CreateInstancePayload, 'webhookUrl'>;
@@ -98,6 +105,8 @@ type Fault =
   /** A process that adds jobs of unique keys, until it is killed, so long after it has begun; one that is frozen goes on for as long first. */
   | { kind: 'adder'; atMs: number; forMs: number; keys: number; action: 'kill' | 'freeze' }
   | { kind: 'retry-all'; atMs: number }
+  /** Somebody sets how many permits each tenant has. */
+  | { kind: 'set-limit'; concurrency: number; atMs: number }
   | { kind: 'retry'; id: string; atMs: number }
   /** A notice that no process of Jetfleet has sent. */
   | { kind: 'forged-notice'; notice: Notice; atMs: number }
@@ -141,6 +150,8 @@ export interface RunPlan {
   throwsInCallbacks: boolean;
   /** How many unique keys its jobs have. Defaults to none. */
   keys?: number;
+  /** How many permits each tenant has at first. Defaults to no limits. */
+  limitedTo?: number;
   /** Whether the run begins when its workers are ready. */
   awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */
@@ -159,3 +170,6 @@ export const LONG_ACK_WAIT_MS = 15_000;
 export const SETTLE_DELAY_MS = 120;
 export const PROVIDER_TIMEOUT_MS = 400;
 export const WEBHOOK_TIMEOUT_MS = 300;
+/** The type of limited jobs, and the limit by tenant. */
+export const LIMITED_TYPE = 'limited_task';
+export const LIMIT = `${LIMITED_TYPE}/tenant`;

@@ -14,6 +14,7 @@ export interface WorkerConfig {
   ackWaitMs: number;
   providerTimeoutMs: number;
   taskSlots?: number;
+  limitedTo?: number;
   credsFile?: string;
   /** How far its clock is off. */
   clockOffsetMs: number;
@@ -55,6 +56,8 @@ export type FromWorker =
   | { type: 'added'; jobId: string }
   /** A handler was stopped because its job was cancelled. */
   | { type: 'cancelled'; jobId: string }
+  /** A handler of a limited job has begun, or has ended. */
+  | { type: 'limited'; kind: 'begun' | 'ended'; jobId: string; key: string; atMs: number }
   /** An exception or a rejection that nobody caught. */
   | { type: 'crashed'; error: string }
   /** The process got no turn for so long, though nobody froze it: the machine was too busy. */

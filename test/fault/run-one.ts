@@ -13,7 +13,7 @@ import { Crew } from './crew.js';
 import { collect, type Evidence, subjectsLeft } from './evidence.js';
 import { inject } from './inject.js';
 import { FINAL_KINDS, type Violation, type ViolationKind, violationsOf } from './invariants.js';
-import type { RunPlan } from './plan.js';
+import { ACK_WAIT_MS, type RunPlan } from './plan.js';
 import { produce } from './produce.js';
 import { type Sabotage, sabotageObserver } from './sabotage.js';
 import { handedBack } from './time-invariants.js';
@@ -48,6 +48,8 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const RECORD_WITHIN_MS = 75_000;
 const QUIET_WITHIN_MS = 240_000;
 const LOOK_EVERY_MS = 100;
+/** Three leases of a permit. */
+const GIVEN_BACK_WITHIN_MS = 9 * ACK_WAIT_MS;
 /** A replica may lag behind for some of these. */
 const LOOKS_UNTIL_LOST = 30;
 /** Under sabotage the violation is what is waited for. */
@@ -66,6 +68,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     ackWaitMs: plan.ackWaitMs,
     providerTimeoutMs: plan.providerTimeoutMs,
     ...(plan.taskSlots && { taskSlots: plan.taskSlots }),
+    ...(plan.limitedTo && { limitedTo: plan.limitedTo }),
     throwsInCallbacks: plan.throwsInCallbacks,
     ...(options.sabotage && { sabotage: options.sabotage }),
   };
@@ -80,9 +83,17 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
   crew.heal();
   const now = () => {
     const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
-    const { crashes, stopped } = crew;
+    const { crashes, stopped, limitedSteps, limitsSet } = crew;
     const { schedules } = produced;
-    const seen = { lagMs, crashes, stopped, schedules, service: [...crew.service.values()] };
+    const seen = {
+      lagMs,
+      crashes,
+      stopped,
+      schedules,
+      limitedSteps,
+      limitsSet,
+      service: [...crew.service.values()],
+    };
     return collect(arena, plan, [...produced.accepted, ...crew.added], produced.cancelled, seen);
   };
   const until = options.until ?? (options.sabotage ? FINAL_KINDS : undefined);
@@ -131,6 +142,7 @@ async function afterwards(
   // A job that is lost stays lost: what the sweeper would mend is looked at before it runs.
   const before = violations.length === 0 ? [] : violationsOf(await now()).filter(isLoss);
   await allShown(arena, plan);
+  if (plan.limitedTo) await allGivenBack(arena);
   return [...violations, ...before, ...(await reap(arena, crew))];
 }
 
@@ -253,6 +265,12 @@ async function allShown({ simulator }: Arena, { jobs }: RunPlan): Promise<void> 
   if (!jobs.some((job) => job.kind === 'create' && job.mayCreateTwice)) return;
   const last = simulator.ledger.findLast(({ action }) => action === 'create')?.at ?? 0;
   await delay(Math.max(new Date(last).getTime() + HIDDEN_MS - Date.now(), 0));
+}
+
+/** A worker that was frozen gives its permits back when it goes on and sees that its jobs are others'. */
+async function allGivenBack({ observer }: Arena): Promise<void> {
+  for (const end = Date.now() + GIVEN_BACK_WITHIN_MS; Date.now() < end; await delay(LOOK_EVERY_MS))
+    if ((await observer.limits.list()).every(({ held }) => held.length === 0)) return;
 }
 
 /** What no job owns is found by one sweep and deleted by the next. What else it finds should not be there. */

@@ -2,6 +2,7 @@
 import { instanceNameStem } from '../../src/gpu/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { FAILPOINTS } from '../../src/worker/worker-services.js';
+import { limits } from './limit-scenario.js';
 import {
   ACK_WAIT_MS,
   LONG_ACK_WAIT_MS,
@@ -58,6 +59,7 @@ export function addCreate(random: Random, draft: Draft, faultNames: readonly str
 const SINGLE: Readonly<Record<string, Scenario>> = {
   signals,
   flows,
+  limits,
   'worker-kill': (random, draft) => {
     for (let n = random.int(1, 3); n > 0; n--) {
       addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: when(random) });
@@ -337,6 +339,7 @@ const RENTED_SLOWLY = [
 
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = [
+  'limits',
   'unique',
   'schedules',
   'hand-back',
@@ -361,6 +364,7 @@ const PORTABLE = [
   'clocks',
   'signals',
   'flows',
+  'limits',
   'schedules',
   'unique',
 ];

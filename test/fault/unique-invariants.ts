@@ -91,7 +91,7 @@ function claimedTooEarly(
   });
 }
 
-function groupBy<T>(list: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
+export function groupBy<T>(list: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const each of list) {
     const group = groups.get(keyOf(each));

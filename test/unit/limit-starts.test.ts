@@ -8,6 +8,7 @@ import {
   nextGiveAt,
   prune,
   release,
+  set,
   startUnder,
   take,
 } from '../../src/queue/limits/ledger.js';
@@ -160,4 +161,15 @@ it('while called jobs are behind others on their way, no more are called, and wh
   expect([nextGiveAt(ledger, 1_100), givenNow(ledger, 5_000)]).toEqual([5_000, 5_000]);
   release(ledger, 'called-0');
   expect(givenNow(ledger, 1_100)).toBe(1_100);
+});
+
+it('who has not heard of the newest setting of a limit does not change what it is', () => {
+  const ledger = limitedBy({ max: 1, perMs: 1_000 }, 5);
+  expect(set(ledger, { concurrency: 2, setAt: 7 })).toBe(true);
+  expect(set(ledger, { concurrency: 5 })).toBe(false);
+  expect(set(ledger, { concurrency: 4, setAt: 6 })).toBe(false);
+  expect(ledger).toMatchObject({ concurrency: 2, rate: undefined, setAt: 7 });
+  // Reset: from then on it is what workers say.
+  expect(set(ledger, { concurrency: 5, setAt: 9 })).toBe(true);
+  expect(set(ledger, { concurrency: 6, setAt: 9 })).toBe(true);
 });

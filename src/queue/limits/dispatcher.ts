@@ -229,10 +229,13 @@ export class Dispatcher {
       head.needs = [...(await this.current(head.needs))];
       for (const need of head.needs) needs.set(idOf(need.name, need.key), need);
     }
+    const own = needs.get(idOf(ledger.name, ledger.key));
     needs.delete(idOf(ledger.name, ledger.key));
     return this.#ledgers.update([ledger, ...needs.values()], (drafts, atMs) => {
       // Who was first in line when it was read may have been called and have ended since: that would count out another one.
       if (drafts[0]?.left !== ledger.left) return { result: NOTHING, isChanged: false };
+      // By what somebody has set, also where who wrote it last had not heard of that.
+      if (own?.setAt !== undefined) set(drafts[0] as Ledger, own);
       const all = new Map(drafts.map((draft) => [idOf(draft.name, draft.key), draft]));
       return giveOut(all, drafts[0] as Ledger, lines, confirmed, { nowMs: atMs, leaseMs: this.#leaseMs });
     });

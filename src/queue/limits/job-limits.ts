@@ -102,11 +102,11 @@ export class JobLimits {
   /** Who waits is called where there is room now. */
   async #change(broker: Broker, limit: string, settings: LimitSettings | undefined): Promise<void> {
     const limiter = this.#limiterOf(broker);
-    await limiter.settings.set(limit, settings);
+    const setAt = await limiter.settings.set(limit, settings);
     if (!settings) return;
     for (const { name, key } of await readLedgers(broker, { limit })) {
       await limiter.ledgers.update([{ name, key }], ([ledger]) => {
-        set(ledger as Ledger, settings);
+        set(ledger as Ledger, { ...settings, setAt });
         return { result: undefined, isChanged: true };
       });
       await limiter.dispatcher.idle({ name, key });

@@ -1,5 +1,5 @@
 /** The permits of one key: pure functions that change a draft of its ledger. Times are milliseconds, by the broker's clock. */
-import type { LimitSettings } from '../../jobs/limit.js';
+import type { LimitSettings, NeededPermit } from '../../jobs/limit.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import type { HeldPermit, Ledger, LiveWaiter, WaitingGroup } from '../../wire/limit-message.js';
 import { AHEAD_MS, aheadOf, freeByTime, isLateStart, noteStartAt, startForLate, windowOf } from './starts.js';
@@ -11,6 +11,9 @@ export interface Claimant {
   worker: string;
   run: string;
 }
+
+/** What somebody knows of a limit. */
+export type Said = LimitSettings & Pick<NeededPermit, 'setAt'>;
 
 /** Permits are given again when this part of the time is left for which they are given ahead, so that several go at once. */
 const AHEAD_LEFT = 0.7;
@@ -37,10 +40,20 @@ export function prune(ledger: Ledger, nowMs: number): void {
   }
 }
 
-/** What the limit is now; permits that are held stay, also beyond it. */
-export function set(ledger: Ledger, { concurrency, rate }: LimitSettings): void {
+/**
+ * What the limit is now; permits that are held stay, also beyond it. Whoever has not heard of the newest setting changes nothing.
+ * @returns whether it was another one
+ */
+export function set(ledger: Ledger, { concurrency, rate, setAt = 0 }: Said): boolean {
+  if (setAt < (ledger.setAt ?? 0)) return false;
+  const isOther =
+    ledger.concurrency !== concurrency ||
+    ledger.rate?.max !== rate?.max ||
+    ledger.rate?.perMs !== rate?.perMs;
   ledger.concurrency = concurrency;
   ledger.rate = rate;
+  if (setAt > 0) ledger.setAt = setAt;
+  return isOther;
 }
 
 /** When the next permit is free by rate and `Retry-After`: now, or later. Infinite where it takes a permit that is given back. */

@@ -16,6 +16,7 @@ import {
   ownPermit,
   release,
   renew,
+  type Said,
   type Start,
   set,
   startUnder,
@@ -315,10 +316,7 @@ function acquireAll(
     }
     const full = ledgers[place] as Ledger;
     // As a handler says it now, whatever an earlier one has said.
-    if (hasOther(full, needs[place] as NeededPermit)) {
-      set(full, needs[place] as NeededPermit);
-      isChanged = true;
-    }
+    if (set(full, needs[place] as NeededPermit)) isChanged = true;
     return { result: { at: needs[place] as NeededPermit, ledger: { ...full } }, isChanged };
   }
   const startAtMs = Math.max(...starts.map(({ atMs }) => atMs)) || nowMs;
@@ -330,7 +328,7 @@ function acquireAll(
 }
 
 /** A ledger as it is under the settings of who asks; the ledger itself stays. */
-export function withSettings(ledger: Ledger, settings: LimitSettings): Ledger {
+export function withSettings(ledger: Ledger, settings: Said): Ledger {
   const copy = { ...ledger };
   set(copy, settings);
   return copy;
@@ -338,10 +336,6 @@ export function withSettings(ledger: Ledger, settings: LimitSettings): Ledger {
 
 function hasSettings({ concurrency, rate }: LimitSettings): boolean {
   return concurrency !== undefined || rate !== undefined;
-}
-
-function hasOther({ concurrency, rate }: Ledger, need: LimitSettings): boolean {
-  return concurrency !== need.concurrency || rate?.max !== need.rate?.max || rate?.perMs !== need.rate?.perMs;
 }
 
 function heldId({ owner, run }: Claimant): string {
