@@ -7,7 +7,7 @@ import { gpuInstances } from '../instances/gpu-instances.js';
 import type { RentalLimits } from '../instances/rental-limit.js';
 import { defined } from '../jobs/defined.js';
 import { packageVersion } from '../telemetry/version.js';
-import { generateWebhookSecret, parseWebhookSecret } from '../webhooks/index.js';
+import { generateWebhookSecret, webhookPublicKeyOf } from '../webhooks/index.js';
 import { webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { instance } from './demo-plan.js';
@@ -24,6 +24,7 @@ import {
 } from './options.js';
 import { note, paint, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
+import { keysOf } from './webhook.js';
 import { rentalLimitsOf, withRentalLimits } from './worker.js';
 
 interface DevOptions extends GlobalOptions, RentalLimits {
@@ -76,8 +77,10 @@ export function devCommand(program: Command): void {
 async function dev(options: DevOptions): Promise<number> {
   const logger = cliLogger('warn');
   const given = process.env.JETFLEET_WEBHOOK_SECRET;
-  if (given) parseWebhookSecret(given);
-  const secret = given || generateWebhookSecret();
+  const secrets = given ? keysOf(given) : [generateWebhookSecret()];
+  // What is wrong with them is said before anything starts.
+  const delivery = webhooks({ secret: secrets, guard: { allowPrivate: true } });
+  const webhookPublicKeys = secrets.filter((each) => each.startsWith('whsk_')).map(webhookPublicKeyOf);
   const stopping = shutdownSignal(() => note('second signal: ending at once'));
   const { natsPort: port, storeDir, namespace } = options;
   await using server = await startEmbeddedServer({ binary: await natsServerPath(), port, storeDir, logger });
@@ -86,14 +89,14 @@ async function dev(options: DevOptions): Promise<number> {
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url, logger });
   const worker = new JobWorkerService(queue, { name: 'dev', logger }).use(
     gpuInstances({ provider, pollIntervalMs: POLL_INTERVAL_MS, ...rentalLimitsOf(options) }),
-    webhooks({ secret, guard: { allowPrivate: true } }),
+    delivery,
   );
   await using _events = await queue.events({}, (record) => note(transitionLine(record, process.stderr)));
   // Other commands must not wait for a web server to load.
   const { startHttpServer } = await import('../http/index.js');
-  await using http = await startHttpServer(queue, { port: options.httpPort, logger });
+  await using http = await startHttpServer(queue, { port: options.httpPort, logger, webhookPublicKeys });
   await worker.start();
-  const webhookSecret = given ? undefined : secret;
+  const webhookSecret = given ? undefined : secrets[0];
   const urls = { natsUrl: server.url, httpUrl: http.url, simulatorUrl: simulator.url };
   const about = { ...urls, storeDir: server.storeDir, webhookSecret, version: packageVersion() };
   if (options.json) printJson(about);

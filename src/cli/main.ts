@@ -20,6 +20,7 @@ import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
 import { statsCommand } from './stats.js';
 import { topCommand } from './top.js';
+import { webhookCommand } from './webhook.js';
 import { workerCommand } from './worker.js';
 
 /**
@@ -72,6 +73,7 @@ export function buildProgram(): Command {
     eventsCommand,
     machineCommand,
     inspectCommand,
+    webhookCommand,
     setupCommand,
     outboxCommand,
     doctorCommand,

@@ -10,6 +10,7 @@ import {
 } from './options.js';
 import { printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
+import { keysOf } from './webhook.js';
 
 interface ServerCommandOptions extends GlobalOptions {
   httpHost: string;
@@ -23,6 +24,7 @@ Environment:
   JETFLEET_HTTP_TOKEN   who may do what: one token, which is an admin's, or observer:...,operator:...,admin:...
                         Without it only this machine is served, and everybody on it may do everything.
   JETFLEET_ENVIRONMENT  as --environment
+  JETFLEET_WEBHOOK_PUBLIC_KEY  whpk_..., several with spaces between: served at /.well-known/webhooks.json
   LOG_LEVEL             trace, debug, info (default), warn, error, silent
 
 With --json it prints one line once it listens: {"httpUrl"}.`;
@@ -68,6 +70,7 @@ async function serve(options: ServerCommandOptions): Promise<void> {
     port,
     tokens,
     logger,
+    webhookPublicKeys: keysOf(process.env.JETFLEET_WEBHOOK_PUBLIC_KEY),
     ...(environment && { environment }),
   });
   if (options.json) printJson({ httpUrl: server.url });

@@ -6,7 +6,6 @@ import { MAX_RENTAL_LIMIT, type RentalLimits } from '../instances/rental-limit.j
 import { JobType } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
 import type { Logger } from '../telemetry/logger.js';
-import { parseWebhookSecret } from '../webhooks/index.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
@@ -23,6 +22,8 @@ import { shutdownSignal } from './signals.js';
 
 const BUILT_IN: readonly string[] = Object.values(JobType);
 
+import { keysOf } from './webhook.js';
+
 type Environment = Record<string, string | undefined>;
 
 interface WorkerCommandOptions extends GlobalOptions, RentalLimits {
@@ -38,7 +39,8 @@ Environment:
   NOVITA_API_BASE_URL      where the API is (default: https://api.novita.ai); needed for simulator
   JETFLEET_MAX_INSTANCES   instances that may be rented at once (default: no limit)
   JETFLEET_MAX_GPUS        GPUs that may be rented at once (default: no limit)
-  JETFLEET_WEBHOOK_SECRET  whsec_...; without it webhooks go out unsigned
+  JETFLEET_WEBHOOK_SECRET  whsec_... or whsk_..., several with spaces between; without it webhooks go out unsigned
+  JETFLEET_WEBHOOK_LEGACY_SECRET  any text; adds X-Webhook-Signature, as the in-memory queue sent it
   LOG_LEVEL                trace, debug, info (default), warn, error, silent`;
 
 export function workerCommand(program: Command): void {
@@ -111,13 +113,13 @@ export function providerFrom(env: Environment, logger?: Logger): GpuProvider {
 }
 
 function webhooksFrom(env: Environment, logger: Logger): WebhooksOptions {
-  const secret = env.JETFLEET_WEBHOOK_SECRET;
-  if (secret) {
-    parseWebhookSecret(secret);
-    return { secret };
-  }
-  logger.warn('JETFLEET_WEBHOOK_SECRET is not set: webhooks go out unsigned, so receivers cannot trust them');
-  return {};
+  const secret = keysOf(env.JETFLEET_WEBHOOK_SECRET);
+  const legacySecret = env.JETFLEET_WEBHOOK_LEGACY_SECRET || undefined;
+  if (secret.length === 0)
+    logger.warn(
+      'JETFLEET_WEBHOOK_SECRET is not set: webhooks go out unsigned, so receivers cannot trust them',
+    );
+  return { secret, ...defined({ legacySecret }) };
 }
 
 /**

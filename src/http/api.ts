@@ -30,6 +30,7 @@ import { scheduleRoutes } from './routes/schedules.js';
 import { signalRoutes } from './routes/signals.js';
 import { statsRoutes } from './routes/stats.js';
 import { streamRoutes } from './routes/streams.js';
+import { webhookKeyRoutes } from './routes/webhook-keys.js';
 import { webhookRoutes } from './routes/webhooks.js';
 import { workerRoutes } from './routes/workers.js';
 import { type HttpToken, parseTokens } from './tokens.js';
@@ -48,6 +49,8 @@ export interface HttpApiOptions {
   environment?: string;
   /** Whether the dashboard is served on the paths that the API does not have. Defaults to true. */
   dashboard?: boolean;
+  /** `whpk_…`: the public keys of webhooks, served at `/.well-known/webhooks.json`. Defaults to none. */
+  webhookPublicKeys?: readonly string[];
   /** Live streams that may be open at once for each token. Defaults to 64. */
   maxStreamsPerToken?: number;
   /** A pino logger, or anything of its shape. Defaults to the queue's. */
@@ -60,6 +63,7 @@ export const API_OPTIONS: OptionNames<Required<HttpApiOptions>> = {
   allowedHosts: true,
   environment: true,
   dashboard: true,
+  webhookPublicKeys: true,
   maxStreamsPerToken: true,
   logger: true,
 };
@@ -76,14 +80,17 @@ export interface HttpApi {
 
 /**
  * The HTTP API of a queue, to be mounted in any app at its root.
- * @throws ValidationError `JETFLEET_OPTION_INVALID` for an option that cannot be used, and without any token, unless it is `local`
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for an option that cannot be used, and without any token, unless it is `local`,
+ *   `JETFLEET_WEBHOOK_SECRET_INVALID`
  */
 export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = {}): HttpApi {
   assertQueue(queue);
   assertOptions('options', options, API_OPTIONS);
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
   const { maxStreamsPerToken = 64 } = options;
+  const { webhookPublicKeys: publicKeys = [] } = options;
   assertTexts('allowedHosts', allowedHosts);
+  assertTexts('webhookPublicKeys', publicKeys);
   checkInteger('maxStreamsPerToken', maxStreamsPerToken, 1);
   checkText('environment', options.environment);
   const logger = queue.userCode.guard(options.logger ?? queue.logger);
@@ -114,6 +121,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   limitRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);
+  webhookKeyRoutes({ ...routes, publicKeys });
   machineRoutes(routes);
   streamRoutes(routes);
   liveRoutes({ ...routes, streams, collector });

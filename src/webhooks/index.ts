@@ -1,10 +1,17 @@
 /** Webhooks: signing and verifying (Standard Webhooks 1.0.0), and delivery that cannot reach into your own network. */
 
 export type { WebhookGuardOptions } from './endpoint-guard.js';
-export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from './lifecycle-webhook.js';
 export {
+  generateWebhookKeyPair,
   generateWebhookSecret,
   parseWebhookSecret,
+  type WebhookJwk,
+  type WebhookKeyPair,
+  webhookKeySet,
+  webhookPublicKeyOf,
+} from './keys.js';
+export type { EndStatus, InstanceStatus, InstanceWebhook, JobWebhook } from './lifecycle-webhook.js';
+export {
   type ReceivedHeaders,
   signWebhook,
   verifyWebhook,

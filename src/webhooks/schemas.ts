@@ -3,9 +3,13 @@ import { z } from 'zod';
 import { inexactIn } from '../jobs/exact-value.js';
 import { httpUrl } from '../jobs/webhook-url.js';
 
+/** Largest body of a webhook, as Standard Webhooks advises; receivers refuse larger ones. */
+export const MAX_WEBHOOK_BYTES = 256 * 1024;
+
 /** Any JSON, kept as it is: a webhook is signed as its producer's word. */
 const exactJson = z.unknown().superRefine((value, context) => {
-  const fault = value === undefined ? { path: [], message: 'is missing' } : inexactIn(value);
+  const fault =
+    value === undefined ? { path: [], message: 'is missing' } : (inexactIn(value) ?? sizeFault(value));
   if (fault === undefined) return;
   const { path, message } = typeof fault === 'string' ? { path: [], message: `is ${fault}` } : fault;
   context.addIssue({ code: 'custom', path, message });
@@ -28,3 +32,9 @@ export const deliveryResult = z.object({
   durationMs: z.number(),
 });
 export type Delivery = z.infer<typeof deliveryResult>;
+
+function sizeFault(value: unknown): string | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes <= MAX_WEBHOOK_BYTES) return undefined;
+  return `${bytes} bytes as JSON, and a webhook has at most ${MAX_WEBHOOK_BYTES}; send an address where the receiver finds the rest`;
+}

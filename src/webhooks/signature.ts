@@ -1,11 +1,8 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
 import { invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
+import { parseSigningKey, parseVerifyingKey } from './keys.js';
 
-const PREFIX = 'whsec_';
-const MIN_SECRET_BYTES = 24;
-const MAX_SECRET_BYTES = 64;
-const NEW_SECRET_BYTES = 32;
 /** Most signatures of one request that are looked at, so that a forged header costs little. */
 const MAX_SIGNATURES = 20;
 /** Visible ASCII without the dot, which separates the parts of what is signed. */
@@ -17,40 +14,16 @@ export interface WebhookHeaders {
   'webhook-id': string;
   /** Seconds since 1970 of this attempt. */
   'webhook-timestamp': string;
-  /** `v1,<base64>` for each secret, separated by spaces. */
+  /** `v1,<base64>` for each secret and `v1a,<base64>` for each private key, separated by spaces. */
   'webhook-signature': string;
 }
 
-/** A new signing secret, `whsec_` and 32 random bytes in base64. */
-export function generateWebhookSecret(): string {
-  return PREFIX + randomBytes(NEW_SECRET_BYTES).toString('base64');
-}
-
 /**
- * The key of a `whsec_<base64>` secret, 24 to 64 bytes.
- * @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`; the message never quotes the secret
- */
-export function parseWebhookSecret(secret: string): Buffer {
-  const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : '';
-  const key = Buffer.from(encoded, 'base64');
-  // Buffer skips what is not base64, so only a secret that comes back the same was read whole.
-  const whole = encoded !== '' && key.toString('base64') === encoded;
-  if (!whole || key.length < MIN_SECRET_BYTES || key.length > MAX_SECRET_BYTES) {
-    throw new ValidationError(
-      'JETFLEET_WEBHOOK_SECRET_INVALID',
-      `a webhook secret is ${PREFIX} followed by ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes in base64; ` +
-        (whole ? `this one has ${key.length} bytes` : 'this one is not of that form'),
-    );
-  }
-  return key;
-}
-
-/**
- * Signs a webhook with HMAC-SHA256 (Standard Webhooks 1.0.0, `v1`).
+ * Signs a webhook (Standard Webhooks 1.0.0): with HMAC-SHA256 (`v1`) for a secret, with ed25519 (`v1a`) for a private key.
  * @param id stable over retries; visible ASCII without a dot
  * @param timestamp of this attempt, seconds since 1970
  * @param body the exact text that is sent
- * @param secrets at least one; while one is being replaced give both, and receivers accept either
+ * @param secrets at least one `whsec_` secret or `whsk_` private key; while one is being replaced give both, and receivers accept either
  * @throws ValidationError `JETFLEET_ID_INVALID`, `JETFLEET_OPTION_INVALID`, `JETFLEET_WEBHOOK_SECRET_INVALID`
  */
 export function signWebhook(message: {
@@ -72,12 +45,35 @@ export function signWebhook(message: {
   if (secrets.length === 0) {
     throw invalidOption('signing a webhook takes at least one secret');
   }
-  const signatures = secrets.map((secret) => `v1,${hmac(secret, id, timestamp, body).toString('base64')}`);
+  const signed = signedText(id, timestamp, body);
+  const signatures = secrets.map((secret) => {
+    const key = parseSigningKey(secret);
+    const bytes = key.version === 'v1' ? hmac(key.secret, signed) : sign(null, signed, key.key);
+    return `${key.version},${bytes.toString('base64')}`;
+  });
   return {
     'webhook-id': id,
     'webhook-timestamp': String(timestamp),
     'webhook-signature': signatures.join(' '),
   };
+}
+
+/**
+ * The headers of the in-memory queue, for receivers that still check them. The time is not signed, so they protect from no repetition.
+ * @param timestamp of this attempt, seconds since 1970
+ * @param body the exact text that is sent
+ */
+export function signLegacyWebhook({
+  timestamp,
+  body,
+  secret,
+}: {
+  timestamp: number;
+  body: string;
+  secret: string;
+}): Record<'x-webhook-signature' | 'x-webhook-timestamp', string> {
+  const mac = hmac(Buffer.from(secret), Buffer.from(body)).toString('hex');
+  return { 'x-webhook-signature': `sha256=${mac}`, 'x-webhook-timestamp': String(timestamp) };
 }
 
 /** Why a webhook was refused by {@link verifyWebhook}. */
@@ -107,7 +103,7 @@ export type ReceivedHeaders =
  * Checks a webhook that was received, in constant time. It throws instead of answering false, so that a forgotten
  * check of the result cannot let a forgery in.
  * @param body exactly as received: parsed and written again, the bytes differ
- * @param secrets the signature of any one of them is enough
+ * @param secrets `whsec_` secrets, or `whpk_` public keys; the signature of any one of them is enough
  * @param toleranceSeconds how far the sender's clock may be off, both ways; defaults to 300
  * @param now milliseconds since 1970; defaults to `Date.now`
  * @returns the id, by which repetitions are recognised, and the time of the attempt in seconds since 1970
@@ -127,13 +123,17 @@ export function verifyWebhook(received: {
   }
   const id = header(headers, 'webhook-id');
   const timestamp = readTimestamp(header(headers, 'webhook-timestamp'));
-  const offered = header(headers, 'webhook-signature')
-    .split(' ', MAX_SIGNATURES)
-    .filter((signature) => signature.startsWith('v1,'))
-    .map((signature) => Buffer.from(signature.slice('v1,'.length), 'base64'));
-  const expected = secrets.map((secret) => hmac(secret, id, timestamp, body));
-  const matches = expected.flatMap((mac) => offered.map((signature) => sameBytes(mac, signature)));
-  if (!matches.includes(true)) {
+  const offered = header(headers, 'webhook-signature').split(' ', MAX_SIGNATURES);
+  const signed = signedText(id, timestamp, body);
+  // All are looked at, so that the time says nothing of which one fits.
+  const fits = secrets.map((secret) => {
+    const key = parseVerifyingKey(secret);
+    const own = offered
+      .filter((signature) => signature.startsWith(`${key.version},`))
+      .map((signature) => Buffer.from(signature.slice(key.version.length + 1), 'base64'));
+    return key.version === 'v1' ? hasMac(own, key.secret, signed) : hasSignature(own, key.key, signed);
+  });
+  if (!fits.includes(true)) {
     throw new WebhookVerificationError('signature_mismatch', 'no signature of the webhook fits a secret');
   }
   const ageSeconds = Math.floor(now() / 1000) - timestamp;
@@ -147,12 +147,21 @@ export function verifyWebhook(received: {
   return { id, timestamp };
 }
 
-function hmac(secret: string, id: string, timestamp: number, body: string | Uint8Array): Buffer {
-  return createHmac('sha256', parseWebhookSecret(secret)).update(`${id}.${timestamp}.`).update(body).digest();
+function signedText(id: string, timestamp: number, body: string | Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${id}.${timestamp}.`), Buffer.from(body)]);
 }
 
-function sameBytes(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
+function hmac(secret: Buffer, signed: Buffer): Buffer {
+  return createHmac('sha256', secret).update(signed).digest();
+}
+
+function hasMac(offered: readonly Buffer[], secret: Buffer, signed: Buffer): boolean {
+  const mac = hmac(secret, signed);
+  return offered.map((each) => each.length === mac.length && timingSafeEqual(mac, each)).includes(true);
+}
+
+function hasSignature(offered: readonly Buffer[], key: KeyObject, signed: Buffer): boolean {
+  return offered.some((each) => verify(null, signed, key, each));
 }
 
 function header(headers: ReceivedHeaders, name: string): string {

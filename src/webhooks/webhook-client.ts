@@ -13,10 +13,10 @@ import { excerptOf, quoted } from '../jobs/excerpt.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { parseRetryAfter } from '../jobs/retry-after.js';
 import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './endpoint-guard.js';
-import { signWebhook } from './signature.js';
+import { signLegacyWebhook, signWebhook } from './signature.js';
 
 /** How long a delivery may take, from the name look-up to the end of the answer. */
-export const DEFAULT_WEBHOOK_TIMEOUT_MS = 10_000;
+export const DEFAULT_WEBHOOK_TIMEOUT_MS = 15_000;
 /** How much of an answer is read; the rest is cut off with its connection. */
 export const MAX_RESPONSE_EXCERPT_BYTES = 4 * 1024;
 /** Answers of the kind 1xx before the final one. */
@@ -48,8 +48,10 @@ export interface OutgoingWebhook {
   headers?: Readonly<Record<string, string>>;
   /** Becomes `webhook-id`: the same for each attempt. */
   id: string;
-  /** `whsec_...`; several while one is being replaced; none sends the webhook unsigned. */
+  /** `whsec_...` or `whsk_...`; several while one is being replaced; none sends the webhook unsigned. */
   secrets: readonly string[];
+  /** For receivers of the in-memory queue; see {@link signLegacyWebhook}. */
+  legacySecret?: string;
   /** Defaults to the client's. */
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -145,7 +147,7 @@ const RESERVED_HEADER =
   /^(webhook-.*|proxy-.*|host|content-(length|type|encoding)|transfer-encoding|accept-encoding|connection|keep-alive|upgrade|expect|te|trailer)$/;
 
 function requestHeaders(webhook: OutgoingWebhook, nowMs: number): Record<string, string> {
-  const { id, body, secrets } = webhook;
+  const { id, body, secrets, legacySecret } = webhook;
   const timestamp = Math.floor(nowMs / 1000);
   const standard =
     secrets.length > 0
@@ -165,6 +167,7 @@ function requestHeaders(webhook: OutgoingWebhook, nowMs: number): Record<string,
     // A compressed answer would make an unreadable excerpt.
     'accept-encoding': 'identity',
     ...standard,
+    ...(legacySecret !== undefined && signLegacyWebhook({ timestamp, body, secret: legacySecret })),
   };
 }
 

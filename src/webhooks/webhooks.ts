@@ -1,20 +1,34 @@
 import { fromPromise } from 'xstate';
 import { sendWebhookMachine } from '../../machines/index.js';
 import { defined } from '../jobs/defined.js';
-import { assertOptions, type OptionNames } from '../jobs/options.js';
+import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { HeldJobOf, WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
 import { sendWebhook } from './jobs.js';
-import { parseWebhookSecret } from './signature.js';
-import { createWebhookClient, type WebhookClient, type WebhookClientOptions } from './webhook-client.js';
+import { parseSigningKey } from './keys.js';
+import {
+  createWebhookClient,
+  type OutgoingWebhook,
+  type WebhookClient,
+  type WebhookClientOptions,
+} from './webhook-client.js';
 
 export interface WebhooksOptions extends WebhookClientOptions {
-  /** `whsec_…`, or several while one is being changed. Without one, webhooks go out unsigned. */
+  /**
+   * A secret, `whsec_…`, or a private key, `whsk_…`; several while one is being replaced, or for receivers of both. Without one,
+   * webhooks go out unsigned.
+   */
   secret?: string | string[] | undefined;
+  /**
+   * Any text. With it `X-Webhook-Signature: sha256=<hex>` and `X-Webhook-Timestamp` go along, as receivers of the in-memory queue check
+   * them: HMAC-SHA256 of the body alone, which protects from no repetition. Defaults to none.
+   */
+  legacySecret?: string | undefined;
 }
 
 const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
   secret: true,
+  legacySecret: true,
   guard: true,
   timeoutMs: true,
   permanentStatuses: true,
@@ -27,9 +41,11 @@ const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
  */
 export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
   assertOptions('webhooks', options, OPTIONS);
-  const { secret, ...clientOptions } = options;
+  const { secret, legacySecret, ...clientOptions } = options;
   const secrets = [secret ?? []].flat();
-  for (const each of secrets) parseWebhookSecret(each);
+  for (const each of secrets) parseSigningKey(each);
+  checkText('webhooks.legacySecret', legacySecret);
+  const signing = { secrets, ...defined({ legacySecret }) };
   // What is wrong with them is said here, and not when a worker makes a client of its own.
   createWebhookClient(clientOptions).close();
   return {
@@ -37,7 +53,7 @@ export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
     install({ heldJob }) {
       const client = createWebhookClient(clientOptions);
       return {
-        handlers: [handled(sendWebhook, deliveringWith(client, secrets, heldJob))],
+        handlers: [handled(sendWebhook, deliveringWith(client, signing, heldJob))],
         checkWebhookUrl: client.check,
         close: () => client.close(),
       };
@@ -46,7 +62,11 @@ export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
 }
 
 /** Delivers a webhook under the job's id, which is the same for every try. */
-function deliveringWith(client: WebhookClient, secrets: readonly string[], heldJob: HeldJobOf) {
+function deliveringWith(
+  client: WebhookClient,
+  signing: Pick<OutgoingWebhook, 'secrets' | 'legacySecret'>,
+  heldJob: HeldJobOf,
+) {
   return sendWebhookMachine.provide({
     actors: {
       deliver: fromPromise(
@@ -58,7 +78,7 @@ function deliveringWith(client: WebhookClient, secrets: readonly string[], heldJ
         }) => {
           const { signal } = heldJob(jobId);
           const body = JSON.stringify(payload);
-          return client.deliver({ url, body, id: jobId, secrets, signal, ...defined({ headers }) });
+          return client.deliver({ url, body, id: jobId, ...signing, signal, ...defined({ headers }) });
         },
       ),
     },

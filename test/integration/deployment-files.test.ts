@@ -42,7 +42,14 @@ const ENVIRONMENT = [
     'NOVITA_API_KEY',
   ],
   ...['JETFLEET_MAX_INSTANCES', 'JETFLEET_MAX_GPUS'],
-  ...['NOVITA_API_BASE_URL', 'JETFLEET_WEBHOOK_SECRET', 'JETFLEET_HTTP_TOKEN', 'LOG_LEVEL', 'NODE_ENV'],
+  ...[
+    'NOVITA_API_BASE_URL',
+    'JETFLEET_WEBHOOK_SECRET',
+    'JETFLEET_WEBHOOK_LEGACY_SECRET',
+    'JETFLEET_HTTP_TOKEN',
+    'LOG_LEVEL',
+    'NODE_ENV',
+  ],
 ];
 
 /** A password of each role, which deploy/nats/roles.conf reads. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttpApi, parseTokens, startHttpServer } from '../../src/http/index.js';
 import { covers, ROLES, type Role } from '../../src/http/tokens.js';
 import { JobQueueService } from '../../src/index.js';
+import { generateWebhookKeyPair, generateWebhookSecret } from '../../src/webhooks/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { type Answer, type CallOptions, expectProblem, startHttp, TOKENS } from '../support/http.js';
 
@@ -65,7 +66,7 @@ test('every route says in the OpenAPI document which role it needs', () => {
   expect(routes.length).toBeGreaterThan(20);
   for (const { role } of routes) expect([...ROLES, 'open']).toContain(role);
   const open = routes.filter(({ role }) => role === 'open').map(({ path }) => path);
-  expect(open.sort()).toEqual(['/livez', '/openapi.json', '/readyz']);
+  expect(open.sort()).toEqual(['/.well-known/webhooks.json', '/livez', '/openapi.json', '/readyz']);
 });
 
 test('without a token, and with a wrong one, every other route answers 401 and does nothing', async () => {
@@ -195,6 +196,10 @@ test('an API without tokens must be said to be local', async () => {
   await using queue = new JobQueueService();
   expect(() => createHttpApi(queue, { tokens: [] })).toThrow(/JETFLEET_HTTP_TOKEN/);
   expect(() => createHttpApi(queue, { tokens: [], local: true })).not.toThrow();
+  const secret = generateWebhookSecret();
+  expect(() => createHttpApi(queue, { tokens: [], local: true, webhookPublicKeys: [secret] })).toThrow(
+    expect.objectContaining({ code: 'JETFLEET_WEBHOOK_SECRET_INVALID' }),
+  );
 });
 
 test.each([
@@ -219,3 +224,14 @@ test.each(['short', 'root:abcdefgh', 'abcdefgh,ijklmnop', 'admin:with space', 'a
     expect(() => parseTokens(text)).not.toThrow(text.split(':').at(-1));
   },
 );
+
+test('serves the public keys of webhooks to everybody, and none where there are none', async () => {
+  const { publicKey } = generateWebhookKeyPair();
+  await using keyed = await startHttp(fleet.queue, { webhookPublicKeys: [publicKey] });
+  const x = Buffer.from(publicKey.slice('whpk_'.length), 'base64').toString('base64url');
+  expect(await keyed.call('/.well-known/webhooks.json', { token: null })).toMatchObject({
+    status: 200,
+    json: { keys: [{ kty: 'OKP', crv: 'Ed25519', x }] },
+  });
+  expect((await http.call('/.well-known/webhooks.json', { token: null })).json).toEqual({ keys: [] });
+});

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
@@ -12,7 +13,7 @@ import {
   SECRET,
   useReceiver,
 } from '../support/webhook-clients.js';
-import type { Respond } from '../support/webhook-receiver.js';
+import type { ReceivedRequest, Respond } from '../support/webhook-receiver.js';
 
 useReceiver();
 
@@ -52,6 +53,18 @@ describe('an accepted webhook', () => {
     const headers = receiver.requests.map((request) => request.headers);
     expect(headers.map((h) => h['webhook-id'])).toEqual(['order-42', 'order-42']);
     expect(headers.map((h) => h['webhook-timestamp'])).toEqual(['1000', '2000']);
+  });
+
+  it('carries the header of the in-memory queue as well, where it has a secret for it', async () => {
+    const body = '{"name":"żółw"}';
+    await deliver({ body, legacySecret: 'any text' });
+    const mac = createHmac('sha256', 'any text').update(body).digest('hex');
+    const { headers, verified } = receiver.requests[0] as ReceivedRequest;
+    expect(headers).toMatchObject({
+      'x-webhook-signature': `sha256=${mac}`,
+      'x-webhook-timestamp': headers['webhook-timestamp'],
+    });
+    expect(verified).toBe(true);
   });
 
   it('goes unsigned without a secret', async () => {

@@ -128,6 +128,13 @@ describe('monitor_instance', () => {
 });
 
 describe('send_webhook', () => {
+  test('takes 256 KiB as JSON, and not a byte more', () => {
+    const text = (bytes: number) => 'x'.repeat(bytes - 2);
+    expect(webhook({ payload: text(256 * 1024) }).payload).toHaveLength(256 * 1024 - 2);
+    const error = refusal(() => webhook({ payload: text(256 * 1024 + 1) }));
+    expect(error.problems).toEqual([{ path: 'payload', message: expect.stringContaining('262145 bytes') }]);
+  });
+
   test.each([null, 'text', [1], { deep: { er: true } }])('takes any JSON as payload: %j', (payload) => {
     expect(webhook({ payload, headers: { 'x-trace': 'a' } })).toMatchObject({ payload });
   });

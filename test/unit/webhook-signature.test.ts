@@ -3,11 +3,14 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import { ValidationError } from '../../src/jobs/errors.js';
 import {
+  generateWebhookKeyPair,
   generateWebhookSecret,
   parseWebhookSecret,
   signWebhook,
   verifyWebhook,
   WebhookVerificationError,
+  webhookKeySet,
+  webhookPublicKeyOf,
 } from '../../src/webhooks/index.js';
 
 const SECRET = generateWebhookSecret();
@@ -97,7 +100,7 @@ describe('verifyWebhook', () => {
       'webhook-timestamp': String(nowSeconds()),
       'webhook-signature': new Webhook(SECRET).sign('evt_1', new Date(), BODY),
     };
-    expect(verifyWebhook({ headers, body: BODY, secrets: [SECRET] }).id).toBe('evt_1');
+    expect(verifyWebhook({ headers: { ...headers }, body: BODY, secrets: [SECRET] }).id).toBe('evt_1');
   });
 
   it('reads fetch headers, header names in any case and raw bytes', () => {
@@ -132,7 +135,9 @@ describe('verifyWebhook', () => {
   it('finds the right signature among others', () => {
     const headers = { ...sign() };
     headers['webhook-signature'] = `v1a,xyz v1,AAAA ${headers['webhook-signature']}`;
-    expect(verifyWebhook({ headers, body: BODY, secrets: [OTHER, SECRET] }).id).toBe('order-42');
+    expect(verifyWebhook({ headers: { ...headers }, body: BODY, secrets: [OTHER, SECRET] }).id).toBe(
+      'order-42',
+    );
   });
 
   it.each([
@@ -161,13 +166,13 @@ describe('verifyWebhook', () => {
     'refuses a request without %s',
     (name) => {
       const headers: Record<string, string | undefined> = { ...sign(), [name]: undefined };
-      expect(refusal({ headers, body: BODY, secrets: [SECRET] })).toBe('missing_header');
+      expect(refusal({ headers: { ...headers }, body: BODY, secrets: [SECRET] })).toBe('missing_header');
     },
   );
 
   it.each(['soon', '-5', '1e9', '1.5'])('refuses the timestamp %s', (timestamp) => {
     const headers = { ...sign(), 'webhook-timestamp': timestamp };
-    expect(refusal({ headers, body: BODY, secrets: [SECRET] })).toBe('invalid_timestamp');
+    expect(refusal({ headers: { ...headers }, body: BODY, secrets: [SECRET] })).toBe('invalid_timestamp');
   });
 
   it('refuses to verify without a secret', () => {
@@ -189,11 +194,91 @@ describe('verifyWebhook', () => {
         (id, secret, body, other) => {
           const headers = { ...sign({ id, body, secrets: [secret] }) };
           expect(verifyWebhook({ headers, body, secrets: [secret] }).id).toBe(id);
-          expect(refusal({ headers, body: other, secrets: [secret] }) === 'signature_mismatch').toBe(
-            body !== other,
-          );
+          expect(
+            refusal({ headers: { ...headers }, body: other, secrets: [secret] }) === 'signature_mismatch',
+          ).toBe(body !== other);
         },
       ),
     );
+  });
+});
+
+describe('ed25519 (v1a)', () => {
+  const pair = generateWebhookKeyPair();
+  /** The first test vector of RFC 8032, 7.1. */
+  const SEED = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
+  const POINT = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a';
+  const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64');
+
+  it('signs so that only its public key verifies', () => {
+    const headers = sign({ secrets: [pair.privateKey] });
+    expect(headers['webhook-signature']).toMatch(/^v1a,[\w+/]{86}==$/);
+    expect(verifyWebhook({ headers: { ...headers }, body: BODY, secrets: [pair.publicKey] }).id).toBe(
+      'order-42',
+    );
+    const others = [generateWebhookKeyPair().publicKey, SECRET];
+    expect(refusal({ headers: { ...headers }, body: BODY, secrets: others })).toBe('signature_mismatch');
+    expect(refusal({ headers: { ...headers }, body: `${BODY} `, secrets: [pair.publicKey] })).toBe(
+      'signature_mismatch',
+    );
+  });
+
+  it('does not take the public key for a secret: an HMAC made with it is a forgery', () => {
+    const asSecret = `whsec_${pair.publicKey.slice('whpk_'.length)}`;
+    const forged = sign({ secrets: [asSecret] });
+    const relabelled = { ...forged, 'webhook-signature': forged['webhook-signature'].replace('v1,', 'v1a,') };
+    for (const headers of [forged, relabelled])
+      expect(refusal({ headers: { ...headers }, body: BODY, secrets: [pair.publicKey] })).toBe(
+        'signature_mismatch',
+      );
+  });
+
+  it('goes along with secrets, in one header that either receiver accepts', () => {
+    const headers = sign({ secrets: [SECRET, pair.privateKey] });
+    for (const secrets of [[SECRET], [pair.publicKey]])
+      expect(verifyWebhook({ headers: { ...headers }, body: BODY, secrets }).id).toBe('order-42');
+    expect(() => new Webhook(SECRET).verify(BODY, { ...headers })).not.toThrow();
+  });
+
+  it('has the public key of RFC 8032, also of a key of 32 bytes, and its thumbprint of RFC 8037', () => {
+    expect(webhookPublicKeyOf(`whsk_${base64(SEED)}`)).toBe(`whpk_${base64(POINT)}`);
+    expect(webhookPublicKeyOf(`whsk_${base64(SEED + POINT)}`)).toBe(`whpk_${base64(POINT)}`);
+    expect(webhookKeySet([`whpk_${base64(POINT)}`])).toEqual({
+      keys: [
+        {
+          kty: 'OKP',
+          crv: 'Ed25519',
+          x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+          kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+          use: 'sig',
+          alg: 'EdDSA',
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['a private key that is too short', () => sign({ secrets: [`whsk_${base64(SEED.slice(2))}`] })],
+    [
+      'a private key with the public one of another',
+      () => sign({ secrets: [`whsk_${base64(SEED + SEED)}`] }),
+    ],
+    ['a public key to sign with', () => sign({ secrets: [pair.publicKey] })],
+    [
+      'a private key to verify with',
+      () => verifyWebhook({ headers: { ...sign() }, body: BODY, secrets: [pair.privateKey] }),
+    ],
+    ['a private key to publish', () => webhookKeySet([pair.privateKey])],
+    ['a secret to publish', () => webhookKeySet([SECRET])],
+  ])('refuses %s, without quoting it', (_, act) => {
+    const thrown = (() => {
+      try {
+        act();
+      } catch (error) {
+        return error as Error;
+      }
+    })();
+    expect(thrown).toMatchObject({ code: 'JETFLEET_WEBHOOK_SECRET_INVALID' });
+    expect(thrown?.message).not.toContain(pair.privateKey.slice(10, 30));
   });
 });
