@@ -58,6 +58,7 @@ export {
 export type { ChildEnd, FlowJob, FlowJobs, OnFailure } from './jobs/flow.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
 export type { FollowUp, JobChange, JobRecord, PastFailure } from './jobs/job-record.js';
+export type { JsonChange } from './jobs/json-changes.js';
 export type { Fairness, JobLimit, LimitSettings, RateLimit } from './jobs/limit.js';
 export {
   type Completed,
@@ -84,6 +85,7 @@ export type {
 export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
 export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
+export type { JobSteps } from './queue/activity/read-steps.js';
 export type { ReportedProgress, StreamedChunk } from './queue/activity/streams.js';
 export type { ChangeOptions, RescheduleOptions } from './queue/change/wanted-change.js';
 export type {
@@ -125,6 +127,7 @@ export { type EncryptionOptions, encryption } from './wire/codecs/encryption.js'
 export { Header } from './wire/headers.js';
 export type { Pause, PauseScope } from './wire/pauses.js';
 export { ANY, Subjects } from './wire/subjects.js';
+export type { JobStep } from './wire/told-steps.js';
 export type { ChildJob, ChildrenOptions } from './worker/child-job.js';
 export type { ShutdownResult } from './worker/engine-options.js';
 export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
@@ -139,3 +142,4 @@ export {
   type TypedHandler,
 } from './worker/job-handler.js';
 export { type JobWorkerOptions, JobWorkerService } from './worker/job-worker-service.js';
+export type { InspectOptions, KeepSteps } from './worker/steps/keep-steps.js';

@@ -14,7 +14,7 @@ interface Kept {
   cursors?: readonly string[];
 }
 
-function currentPlace(): Place {
+export function currentPlace(): Place {
   const { cursors } = (window.history.state ?? {}) as Kept;
   return {
     path: window.location.pathname,

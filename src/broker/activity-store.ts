@@ -11,25 +11,17 @@ import type { Sealer } from '../wire/sealer.js';
 import { ANY, type Subjects } from '../wire/subjects.js';
 import { subscribe } from './connection/guarded.js';
 import type { ExtraStream } from './extra-stream.js';
-import type { DirectRead, StoredMessage } from './read/direct-read.js';
+import { JobSubjects } from './job-subjects.js';
+import type { StoredMessage } from './read/direct-read.js';
 import type { Topology } from './topology/topology.js';
 
-/** A queue whose jobs report nothing asks for the stream at most so often. */
-const ABSENT_MS = 1_000;
-const ABSENT = Symbol('absent');
-/** Jobs whose reports are looked for together, and subjects that are purged at once. */
-const PART = 200;
-const PURGES_AT_ONCE = 16;
-
 export class ActivityStore {
-  readonly #stream: ExtraStream;
+  readonly #jobs: JobSubjects;
   readonly #connection: NatsConnection;
-  readonly #topology: Topology;
   readonly #subjects: Subjects;
   readonly #logger: Logger;
   /** Seals what reports hold. */
   readonly sealer: Sealer;
-  #absentUntil = 0;
 
   constructor(
     stream: ExtraStream,
@@ -41,9 +33,8 @@ export class ActivityStore {
       sealer: Sealer;
     },
   ) {
-    this.#stream = stream;
+    this.#jobs = new JobSubjects(stream, 'activity', options.topology);
     this.#connection = options.connection;
-    this.#topology = options.topology;
     this.#subjects = options.subjects;
     this.#logger = options.logger;
     this.sealer = options.sealer;
@@ -56,27 +47,30 @@ export class ActivityStore {
   async append(kind: ActivityKind, id: string, data: string, lastSeq: number): Promise<number> {
     const subject = activitySubject(this.#subjects, kind, id);
     // A write could not find out that the stream is missing: whoever reads along listens on its subject.
-    await this.#stream.open();
+    const { stream } = this.#jobs;
+    await stream.open();
     try {
-      const { seq } = await this.#stream.log.append({ subject, data, expect: { filter: subject, lastSeq } });
-      this.#absentUntil = 0;
+      const { seq } = await stream.log.append({ subject, data, expect: { filter: subject, lastSeq } });
+      this.#jobs.noteWrite();
       return seq;
     } catch (error) {
       // The stream may be gone.
-      if (!(error instanceof ConflictError)) this.#stream.doubt();
+      if (!(error instanceof ConflictError)) stream.doubt();
       throw error;
     }
   }
 
   async last(kind: ActivityKind, id: string): Promise<StoredMessage | undefined> {
     const subject = activitySubject(this.#subjects, kind, id);
-    return this.#find(undefined, (read, stream) => read.last(stream, subject));
+    return this.#jobs.find(undefined, (read, stream) => read.last(stream, subject));
   }
 
   /** The last message of each of many jobs, with the job's id. */
   async lastOfEach(kind: ActivityKind, ids: readonly string[]): Promise<[id: string, StoredMessage][]> {
     const subjects = ids.map((id) => activitySubject(this.#subjects, kind, id));
-    const found = await this.#find<StoredMessage[]>([], (read, stream) => read.lastOfEach(stream, subjects));
+    const found = await this.#jobs.find<StoredMessage[]>([], (read, stream) =>
+      read.lastOfEach(stream, subjects),
+    );
     return found.flatMap((message) => {
       const id = jobOfActivity(this.#subjects, message.subject);
       return id === undefined ? [] : [[id, message]];
@@ -86,7 +80,7 @@ export class ActivityStore {
   /** Up to `limit` messages from the sequence `from` on, oldest first. */
   async page(kind: ActivityKind, id: string, from: number, limit: number): Promise<StoredMessage[]> {
     const subject = activitySubject(this.#subjects, kind, id);
-    return this.#find([], (read, stream) => read.page(stream, subject, from, limit));
+    return this.#jobs.find([], (read, stream) => read.page(stream, subject, from, limit));
   }
 
   /** Hears that something is being stored for a job; a hint. @returns how to stop */
@@ -96,30 +90,13 @@ export class ActivityStore {
     return () => subscription.unsubscribe();
   }
 
-  /** Removes what is stored on a subject up to a sequence. The stream has no consumer that this could disturb. */
+  /** Removes what is stored on a subject up to a sequence. */
   async trim(kind: ActivityKind, id: string, upTo: number): Promise<void> {
-    await this.#topology.purge('activity', activitySubject(this.#subjects, kind, id), upTo);
+    await this.#jobs.purge(activitySubject(this.#subjects, kind, id), upTo);
   }
 
-  /** Removes all that jobs have reported so far. Jobs that reported nothing cost one read together. */
+  /** Removes all that jobs have reported so far. */
   async forget(ids: readonly string[]): Promise<void> {
-    for (let start = 0; start < ids.length; start += PART) {
-      const subjects = ids.slice(start, start + PART).map((id) => activitySubject(this.#subjects, ANY, id));
-      const found = await this.#find<StoredMessage[]>([], (read, stream) =>
-        read.lastOfEach(stream, subjects),
-      );
-      for (let at = 0; at < found.length; at += PURGES_AT_ONCE) {
-        const part = found.slice(at, at + PURGES_AT_ONCE);
-        await Promise.all(part.map(({ subject, seq }) => this.#topology.purge('activity', subject, seq)));
-      }
-    }
-  }
-
-  async #find<T>(none: T, look: (read: DirectRead, stream: string) => Promise<T>): Promise<T> {
-    if (performance.now() < this.#absentUntil) return none;
-    const found = await this.#stream.find<T | typeof ABSENT>(ABSENT, look);
-    if (found !== ABSENT) return found;
-    this.#absentUntil = performance.now() + ABSENT_MS;
-    return none;
+    await this.#jobs.forget(ids, (id) => activitySubject(this.#subjects, ANY, id));
   }
 }

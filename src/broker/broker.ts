@@ -72,7 +72,7 @@ export class Broker {
   readonly sealer: Sealer;
   readonly sync: ServerSync;
   readonly clock: BrokerClock;
-  readonly #extra: ExtraStreams;
+  readonly extra: ExtraStreams;
   readonly #jetstream: JetStream;
   readonly #inbox: ReplyInbox;
   readonly #replies: Replies;
@@ -129,13 +129,13 @@ export class Broker {
       webhooks: log('webhooks'),
       events: log('events'),
     };
-    this.#extra = new ExtraStreams({
+    this.extra = new ExtraStreams({
       ...logOptions,
       topology,
       sealer: this.sealer,
       creates: () => this.#keepsStreams,
     });
-    this.tags = new TagIndex(this.#extra.of('tags'), subjects, topology);
+    this.tags = new TagIndex(this.extra.of('tags'), subjects, topology);
     this.jobs = new JobMessages(subjects, this.#logs, this.read, this.tags, this.sealer);
     this.schedules = new ScheduleMessages(subjects, this.#logs.timers);
     void connection.closed().then(() => this.#onEnd());
@@ -232,27 +232,27 @@ export class Broker {
 
   /** What handlers report while they run. Their stream is made by the first report. */
   get activity(): ActivityStore {
-    return this.#extra.activity;
+    return this.extra.activity;
   }
 
   /** Which job has which unique key. Its stream is made when this is first used, as that of signals. */
   get unique(): UniqueKeys {
-    return this.#extra.unique;
+    return this.extra.unique;
   }
 
   /** Signals to jobs. */
   get signals(): SignalStore {
-    return this.#extra.signals;
+    return this.extra.signals;
   }
 
   /** The permits of limits. Their stream is made when this is first used. */
   get limits(): ExtraStream {
-    return this.#extra.of('limits');
+    return this.extra.of('limits');
   }
 
   /** The children of jobs, and how they have ended. */
   get children(): ChildStore {
-    return this.#extra.children;
+    return this.extra.children;
   }
 
   /** From now on makes streams again that somebody deletes, also where it was opened only to look. */
@@ -332,7 +332,7 @@ export class Broker {
   }
 
   get #allLogs(): CommitLog[] {
-    return [...Object.values(this.#logs), ...this.#extra.logs];
+    return [...Object.values(this.#logs), ...this.extra.logs];
   }
 
   #resetUnanswered(): void {

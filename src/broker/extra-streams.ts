@@ -12,6 +12,7 @@ import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
 import { DirectRead } from './read/direct-read.js';
 import { SignalStore } from './signal-store.js';
+import { StepStore } from './step-store.js';
 import { MissingStreams, SoughtStream, type StreamMaker } from './topology/missing-streams.js';
 import type { Topology } from './topology/topology.js';
 import { UniqueKeys } from './unique-keys.js';
@@ -49,6 +50,7 @@ export class ExtraStreams {
   readonly #options: ExtraStreamsOptions;
   readonly #used = new Map<ExtraKind, ExtraStream>();
   #activity: ActivityStore | undefined;
+  #steps: StepStore | undefined;
   #unique: UniqueKeys | undefined;
   #signals: SignalStore | undefined;
   #children: ChildStore | undefined;
@@ -67,6 +69,13 @@ export class ExtraStreams {
   get activity(): ActivityStore {
     this.#activity ??= new ActivityStore(this.of('activity'), this.#options);
     return this.#activity;
+  }
+
+  /** What state machines did. */
+  get steps(): StepStore {
+    const { subjects, topology } = this.#options;
+    this.#steps ??= new StepStore(this.of('steps'), subjects, topology);
+    return this.#steps;
   }
 
   get unique(): UniqueKeys {

@@ -6,6 +6,7 @@ import { usageError } from './exit-code.js';
 import { cliLogger, type GlobalOptions, openExisting, parseId, parsePort, withExamples } from './options.js';
 import { hasRoom, note, plain, print, printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
+import { stepText } from './step-text.js';
 
 interface InspectOptions extends GlobalOptions {
   stately?: boolean;
@@ -67,24 +68,5 @@ async function inspect(id: string | undefined, options: InspectOptions): Promise
 function stepLine(record: InspectionRecord): string {
   const { at, jobId, worker, actor } = record;
   const who = clipTo(plain(jobId ?? worker), 32).padEnd(32);
-  return `${at.slice(11, 23)}  ${who}  ${plain(actor).padEnd(18)}  ${plain(whatHappened(record))}`.trimEnd();
-}
-
-function whatHappened({ kind, event, edges = [], active = [], status, sentBy }: InspectionRecord): string {
-  switch (kind) {
-    case 'actor':
-      return 'is made';
-    case 'event':
-      return `hears ${event}${sentBy === undefined ? '' : ` from ${sentBy}`}`;
-    case 'transition': {
-      const guards = edges.flatMap(({ guard }) => (guard === undefined ? [] : [`[${guard}]`]));
-      return [event, ...guards, '->', active.join(', ')].filter(Boolean).join(' ');
-    }
-    case 'snapshot':
-      return active.length > 0 ? `stands in ${active.join(', ')}` : 'runs';
-    case 'done':
-      return `ends: ${status}`;
-    default:
-      return '';
-  }
+  return `${at.slice(11, 23)}  ${who}  ${plain(actor).padEnd(18)}  ${plain(stepText(record))}`.trimEnd();
 }

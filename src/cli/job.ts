@@ -9,6 +9,7 @@ import { jobAddCommand } from './job-add.js';
 import { jobChangeCommands } from './job-change.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { jobSignalCommand } from './job-signal.js';
+import { jobStepsCommand } from './job-steps.js';
 import { printJob, printPage, printRetried, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
@@ -36,6 +37,7 @@ export function jobCommand(program: Command): void {
   jobWatchCommand(job);
   jobLogsCommand(job);
   jobStreamCommand(job);
+  jobStepsCommand(job);
   jobSignalCommand(job);
   jobChangeCommands(job);
   cancelCommand(job);

@@ -29,6 +29,7 @@ import { reportRoutes } from './routes/reports.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { signalRoutes } from './routes/signals.js';
 import { statsRoutes } from './routes/stats.js';
+import { stepRoutes } from './routes/steps.js';
 import { streamRoutes } from './routes/streams.js';
 import { webhookKeyRoutes } from './routes/webhook-keys.js';
 import { webhookRoutes } from './routes/webhooks.js';
@@ -125,6 +126,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   machineRoutes(routes);
   streamRoutes(routes);
   liveRoutes({ ...routes, streams, collector });
+  stepRoutes(routes);
   reportRoutes({ ...routes, streams });
   healthRoutes({ ...routes, readiness, metrics, collector });
   openApiRoute(routes);

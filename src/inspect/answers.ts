@@ -79,6 +79,7 @@ const recordSchema: z.ZodType<InspectionRecord> = z.object({
   at: time,
   worker: name,
   jobId: name.exactOptional(),
+  step: z.number().int().nonnegative().exactOptional(),
   actor: name,
   machine: name.exactOptional(),
   machineVersion: name.exactOptional(),

@@ -11,12 +11,29 @@ const MAX_ITEMS = 50;
 const MAX_TEXT = 1_000;
 
 /** What a step says by itself; who took it, where and when is added by whoever sends it. */
-export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId'>;
+export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId' | 'step'>;
+
+/** How a context is shown. */
+export type ShowContext = (context: unknown) => unknown;
 
 type ActorFacts = Pick<InspectionRecord, 'actor' | 'machine' | 'machineVersion'>;
 
+type SnapshotEvent = Extract<InspectionEvent, { type: '@xstate.snapshot' }>;
+
+/** Whether a machine has come to its first state, to which no transition leads. */
+function begins({ event, actorRef }: SnapshotEvent): boolean {
+  return event.type === 'xstate.init' && isMachine((actorRef as { logic?: unknown }).logic);
+}
+
+/** Whether {@link stepOf} makes a step of it. */
+export function isStep(event: InspectionEvent): boolean {
+  const { type } = event;
+  if (type === '@xstate.snapshot') return event.snapshot.status !== 'active' || begins(event);
+  return type === '@xstate.microstep' || type === '@xstate.event' || type === '@xstate.actor';
+}
+
 /** XState's account of a step in Jetfleet's own words, or undefined for what nobody needs to see. */
-export function stepOf(event: InspectionEvent): Step | undefined {
+export function stepOf(event: InspectionEvent, show: ShowContext = shownContext): Step | undefined {
   const { actorRef } = event;
   switch (event.type) {
     case '@xstate.actor':
@@ -36,21 +53,29 @@ export function stepOf(event: InspectionEvent): Step | undefined {
         kind: 'transition',
         event: event.event.type,
         edges: event._transitions.flatMap(takenEdges),
-        ...standing(event.snapshot),
+        ...standing(event.snapshot, show),
       };
     case '@xstate.snapshot':
-      if (event.snapshot.status === 'active') return undefined;
-      return { ...factsOf(actorRef), kind: 'done', ...standing(event.snapshot) };
+      if (event.snapshot.status === 'active')
+        return begins(event)
+          ? { ...factsOf(actorRef), kind: 'snapshot', ...standing(event.snapshot, show) }
+          : undefined;
+      return { ...factsOf(actorRef), kind: 'done', ...standing(event.snapshot, show) };
     default:
       return undefined;
   }
 }
 
-/** Where an actor and those that it invokes stand now, for somebody who begins to watch. */
+/** Where an actor and those that it invokes stand now, for somebody who begins to watch. Never throws. */
 export function stepsSoFar(actor: AnyActorRef): Step[] {
-  const snapshot = actor.getSnapshot() as { children?: Record<string, AnyActorRef> };
-  const own: Step = { ...factsOf(actor), kind: 'snapshot', ...standing(snapshot) };
-  return [own, ...Object.values(snapshot.children ?? {}).flatMap(stepsSoFar)];
+  try {
+    const snapshot = actor.getSnapshot() as { children?: Record<string, AnyActorRef> };
+    const own: Step = { ...factsOf(actor), kind: 'snapshot', ...standing(snapshot, shownContext) };
+    return [own, ...Object.values(snapshot.children ?? {}).flatMap(stepsSoFar)];
+  } catch {
+    // A machine is worth more than the picture of it.
+    return [];
+  }
 }
 
 function factsOf(actor: object): ActorFacts {
@@ -73,7 +98,7 @@ function takenEdges({ source, target, eventType, guard }: Transition): TakenEdge
   }));
 }
 
-function standing(snapshot: object): Pick<Step, 'active' | 'status' | 'context'> {
+function standing(snapshot: object, show: ShowContext): Pick<Step, 'active' | 'status' | 'context'> {
   const { value, status, context } = snapshot as {
     value?: StateValue;
     status?: InspectionRecord['status'];
@@ -82,8 +107,13 @@ function standing(snapshot: object): Pick<Step, 'active' | 'status' | 'context'>
   return {
     ...(value !== undefined && { active: innermost(value) }),
     ...(status !== undefined && { status }),
-    ...(context !== undefined && { context: maskSecrets(clipValue(context)) }),
+    ...(context !== undefined && { context: show(context) }),
   };
+}
+
+/** What may be seen of a context. */
+export function shownContext(context: unknown): unknown {
+  return maskSecrets(clipValue(context));
 }
 
 /** The ids of the innermost states of a state value: `{pending: 'queued'}` is `pending.queued`. */

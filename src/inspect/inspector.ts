@@ -18,7 +18,14 @@ const MAX_WATCHED = 500;
 /** Where machines stand is shown to those who begin to watch, all of this time together. */
 const SHOW_EVERY_MS = 500;
 
-type Observer = (event: InspectionEvent) => void;
+/** Of a step of a job. */
+export interface StepFacts {
+  jobId: string;
+  /** Ms since the epoch. */
+  at: number;
+  /** Its number in its run. */
+  step: number | undefined;
+}
 
 interface Watch {
   untilMs: number;
@@ -76,26 +83,25 @@ export class Inspector {
     return false;
   }
 
-  /** For the `inspect` option of an actor. */
-  observer(jobId?: string): Observer {
-    return (event) => {
-      if (!this.isWatched(jobId)) return;
-      try {
-        const step = stepOf(event);
-        if (step) this.#send(step, jobId);
-      } catch {
-        // A machine is worth more than the picture of it.
-      }
-    };
+  /** Whether somebody watches this job, and not just every job. */
+  isAskedFor(jobId: string): boolean {
+    return this.#watches.size > 0 && this.#isWatchedBy(jobId);
   }
 
-  /** Tells where an actor stands, to somebody who has just begun to watch. */
-  showStanding(actor: AnyActorRef, jobId?: string): void {
+  /** Shows a step to those who watch it. @param of the job; none for the worker's own machine */
+  show(event: InspectionEvent, of?: StepFacts): void {
+    if (!this.isWatched(of?.jobId)) return;
     try {
-      for (const step of stepsSoFar(actor)) this.#send(step, jobId);
+      const step = stepOf(event);
+      if (step) this.tell(step, of);
     } catch {
-      // As above.
+      // A machine is worth more than the picture of it.
     }
+  }
+
+  /** Tells where an actor of the worker's own stands, to somebody who has just begun to watch. */
+  showStanding(actor: AnyActorRef): void {
+    for (const step of stepsSoFar(actor)) this.tell(step);
   }
 
   #note(jobId: string | undefined, begins: boolean): void {
@@ -124,18 +130,19 @@ export class Inspector {
     this.#watches.delete(key);
   }
 
-  #send(step: Step, jobId: string | undefined): void {
+  tell(step: Step, of?: StepFacts): void {
     const record: InspectionRecord = {
       v: 1,
       seq: ++this.#seq,
-      at: new Date(this.#broker.clock.now()).toISOString(),
+      at: new Date(of?.at ?? this.#broker.clock.now()).toISOString(),
       worker: this.#worker,
-      ...(jobId !== undefined && { jobId }),
+      ...(of && { jobId: of.jobId }),
+      ...(of?.step !== undefined && { step: of.step }),
       ...step,
     };
     const isLong = JSON.stringify(step.context ?? '').length > MAX_BYTES;
     const { subjects, notices, sealer } = this.#broker;
-    const subject = subjects.inspection(this.#worker, jobId ?? WORKER_TOKEN);
+    const subject = subjects.inspection(this.#worker, of?.jobId ?? WORKER_TOKEN);
     // What is sealed in the streams must not go over the wire in the clear.
     const isHidden = sealer.seals && step.context !== undefined;
     const hidden = isHidden ? 'sealed' : isLong ? 'too long to show' : undefined;

@@ -30,6 +30,10 @@ export const MAX_CHUNKS_BYTES = 8 * 1024 * 1024;
 export const MAX_ACTIVITY_MESSAGES = 10_000;
 /** Largest message of reports, with one chunk at least. */
 export const MAX_ACTIVITY_BYTES = 256 * 1024;
+/** How many steps of the state machines of a job are kept: the first and the last ones. */
+export const MAX_STEPS = 200;
+/** What these may take, as JSON. */
+export const MAX_STEPS_BYTES = 256 * 1024;
 /** Largest data of a signal, as JSON; as large as the result of a child, which its parent is told. */
 export const MAX_SIGNAL_BYTES = MAX_RESULT_BYTES + 2_048;
 /** How many failures a job that was redriven remembers, the last ones. */

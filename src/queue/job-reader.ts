@@ -17,6 +17,7 @@ import type { Pause } from '../wire/pauses.js';
 import { FOLLOW_OPTIONS, type FollowOptions } from './activity/follow.js';
 import { withProgress, withProgressOfAll } from './activity/live-progress.js';
 import { type JobLog, LOG_OPTIONS, type LogLine, type LogOptions, readLog } from './activity/read-log.js';
+import { type JobSteps, readSteps } from './activity/read-steps.js';
 import {
   followLog,
   followProgress,
@@ -125,6 +126,16 @@ export abstract class JobReader extends QueueConnection {
     assertJobId(id);
     assertOptions('options', options, LOG_OPTIONS);
     return readLog(await this.broker(), id, options);
+  }
+
+  /**
+   * What the state machines of a job did, oldest first: the first and the last of them, at most 200. Workers keep them of jobs whose
+   * attempts failed or that somebody watched; see `inspect.keep` of the worker. They go with the record of the job.
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`
+   */
+  async steps(id: string): Promise<JobSteps> {
+    assertJobId(id);
+    return readSteps(await this.broker(), id);
   }
 
   /**

@@ -20,6 +20,8 @@ export interface InspectionRecord {
   worker: string;
   /** Absent for the worker's own machine. */
   jobId?: string;
+  /** Its number among the steps of this run of the job, from 0; absent for the worker's own machine. */
+  step?: number;
   /** `job`, `worker_lifecycle`, the id of an invoked chart, or the name of any other invoked actor. */
   actor: string;
   /** The chart that the actor runs; absent for one that runs none. */
@@ -29,7 +31,7 @@ export interface InspectionRecord {
    * - `actor`: it was made
    * - `event`: it was sent `event`, by `sentBy`
    * - `transition`: it took `edges`
-   * - `snapshot`: where it stood when somebody began to watch
+   * - `snapshot`: where it stood when it began, or when somebody began to watch
    * - `done`: it ended, with `status`
    */
   kind: 'actor' | 'event' | 'transition' | 'snapshot' | 'done';

@@ -21,7 +21,7 @@ export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** Streams that are made when they are first used. */
-export const EXTRA_KINDS = ['unique', 'tags', 'limits', 'activity', 'signals', 'control'] as const;
+export const EXTRA_KINDS = ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control'] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
 /**
@@ -81,7 +81,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events control unique tags limits activity signals ends children jetfleet inspect'.split(
+  'jobs webhooks schedules due timers events control unique tags limits activity steps signals ends children jetfleet inspect'.split(
     ' ',
   ),
 );

@@ -2,7 +2,7 @@ import type { LimitSettings } from '../jobs/limit.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SweepOptions } from '../upkeep/sweeper.js';
 import type { AbandonedHandler } from '../wire/inspection.js';
-import type { Observer } from './run/job-actor.js';
+import type { CheckedInspect } from './steps/keep-steps.js';
 import type { OnFailpoint } from './worker-services.js';
 
 export interface WorkerEngineOptions {
@@ -11,7 +11,7 @@ export interface WorkerEngineOptions {
   remoteDrain?: boolean;
   /** What the owner of the worker says of limits, by name. */
   limits?: ReadonlyMap<string, LimitSettings>;
-  inspect?: Observer;
+  inspect: CheckedInspect;
   onFailpoint?: OnFailpoint;
 }
 

@@ -24,6 +24,7 @@ import {
   type TypedHandler,
 } from './job-handler.js';
 import { heldJobOf } from './run/job-actor.js';
+import { checkInspect, type InspectOptions } from './steps/keep-steps.js';
 import { WorkerEngine } from './worker-engine.js';
 import type { OnFailpoint } from './worker-services.js';
 
@@ -44,8 +45,11 @@ export interface JobWorkerOptions extends HandlerOverrides {
    * @example limits: { novita: { concurrency: 3, rate: { max: 100, perMs: 60_000 } } }
    */
   limits?: Readonly<Record<string, LimitSettings>>;
-  /** Sees every step of every state machine (XState's inspection events). What it throws is logged. */
-  inspect?: (event: InspectionEvent) => void;
+  /**
+   * Of which jobs the steps of state machines are stored, to be read by `queue.steps` and replayed on the page of the job; and who sees
+   * them as they happen. A function is the same as `{ observe }`. See {@link InspectOptions} for the defaults.
+   */
+  inspect?: InspectOptions | ((event: InspectionEvent) => void);
   /** @internal For tests that stop a worker between two steps. */
   onFailpoint?: OnFailpoint;
 }
@@ -87,8 +91,9 @@ export class JobWorkerService implements AsyncDisposable {
     this.name = options.name ?? `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
     this.#queue = queue;
     this.#options = { ...options };
-    const { limits } = this.#options;
-    this.#engine = new WorkerEngine(queue, this.name, { ...this.#options, limits: namedLimits(limits) });
+    const { limits, inspect } = this.#options;
+    const checked = { limits: namedLimits(limits), inspect: checkInspect(inspect) };
+    this.#engine = new WorkerEngine(queue, this.name, { ...this.#options, ...checked });
   }
 
   /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */

@@ -22,7 +22,7 @@ import { LingeringHandlers } from './lease/lingering-handlers.js';
 import { watchMissedTicks } from './missed-ticks-watch.js';
 import { Presence } from './presence.js';
 import { CancellationCheck } from './run/cancellation-check.js';
-import { JobWatchers } from './run/job-actor.js';
+import { JobWatchers, type Observer } from './steps/run-steps.js';
 import { FlowLane, flowHandler } from './waiting/flow-lane.js';
 import { SignalFeed } from './waiting/signal-feed.js';
 import type { HeldJob, WorkerServices } from './worker-services.js';
@@ -43,6 +43,7 @@ export class WorkerEngine {
   readonly #queue: JobQueueService;
   readonly #name: string;
   readonly #options: WorkerEngineOptions;
+  readonly #observe: Observer | undefined;
   readonly #sweeper: Sweeper | undefined;
   readonly #lifecycle: Actor<typeof workerLifecycleMachine>;
   readonly #lingering = new LingeringHandlers();
@@ -63,19 +64,17 @@ export class WorkerEngine {
 
   constructor(queue: JobQueueService, name: string, options: WorkerEngineOptions) {
     const { userCode } = queue;
-    const { inspect, sweep } = options;
+    const { observe } = options.inspect;
     this.#queue = queue;
     this.#name = name;
-    this.#options = {
-      ...options,
-      ...(inspect && { inspect: (event) => userCode.run('inspect', () => inspect(event)) }),
-    };
+    this.#options = options;
+    this.#observe = observe && ((event) => userCode.run('inspect', () => observe(event)));
     this.logger = userCode.guard(options.logger ?? queue.logger).child({ worker: name });
     this.extensions = new Extensions(userCode);
     const isActive = () => this.state === 'running';
     const { resources } = this.extensions;
-    if (sweep !== false)
-      this.#sweeper = new Sweeper({ ...sweep, queue, resources, isActive, logger: this.logger });
+    if (options.sweep !== false)
+      this.#sweeper = new Sweeper({ ...options.sweep, queue, resources, isActive, logger: this.logger });
     this.lanes = new Lanes({
       broker: () => queue.broker(),
       make: (handler) => laneOf(this.#services as WorkerServices, handler),
@@ -94,8 +93,8 @@ export class WorkerEngine {
     };
     this.#lifecycle = createActor(workerLifecycleMachine.provide({ actors }), {
       inspect: (event) => {
-        this.#options.inspect?.(event);
-        this.#presence?.inspector.observer()(event);
+        this.#observe?.(event);
+        this.#presence?.inspector.show(event);
       },
     });
     this.#lifecycle.start();
@@ -224,7 +223,7 @@ export class WorkerEngine {
     ackWaitMs: number,
     eventsMaxAgeMs: number,
   ): WorkerServices {
-    const { onFailpoint } = this.#options;
+    const { onFailpoint, inspect } = this.#options;
     // From here on the worker shows up where its fleet is watched.
     this.#presence = new Presence({
       broker,
@@ -251,7 +250,14 @@ export class WorkerEngine {
       logger: this.logger,
       userCode: this.#queue.userCode,
       hooks: this.extensions.hooks,
-      watchers: new JobWatchers(this.#presence.inspector, this.#options.inspect),
+      watchers: new JobWatchers({
+        broker,
+        worker: this.#name,
+        inspector: this.#presence.inspector,
+        own: this.#observe,
+        keep: inspect.keep,
+        logger: this.logger,
+      }),
       ...(onFailpoint && { onFailpoint }),
     };
   }
@@ -319,6 +325,7 @@ export class WorkerEngine {
       { name: 'abandon handlers', run: () => this.#lingering.abandonAll() },
       ...this.extensions.closing(end),
       { name: 'stop the sweeper', run: () => this.#sweeper?.stop() },
+      { name: 'store steps', run: () => this.#services?.watchers.stored() },
       { name: 'take no more signals', run: () => this.#signals?.stop() },
       // What ended last is acknowledged before the trimmer sees how far the server is.
       { name: 'send acknowledgements', run: () => this.#services?.broker.sendAnswers() },

@@ -11,7 +11,7 @@ import type { HookCalls } from './hooks/hook-calls.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease/lease-keeper.js';
 import type { LingeringHandlers } from './lease/lingering-handlers.js';
-import type { JobWatchers } from './run/job-actor.js';
+import type { JobWatchers } from './steps/run-steps.js';
 
 /** A job that this worker runs, as the rest of the worker sees it. */
 export interface HeldJob {

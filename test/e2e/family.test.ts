@@ -110,8 +110,7 @@ it('a job that belongs to nothing asks for no others', async () => {
   await using tab = await open('/');
   tab.page.on('request', (request) => void asked.push(request.url()));
   await tab.goto('/jobs/alone-1');
-  await tab.see('.drawing .state.lit');
-  await tab.seeText('completed', '.timeline');
+  await tab.seeText('completed', '.crumb.lit');
   expect(asked.filter((url) => /\/flows\/|[?]id=alone-1-/.test(url))).toEqual([]);
   expect(await tab.text('#content')).not.toContain('Children');
 });

@@ -4,7 +4,9 @@ import { type LiveSystem, order, startLiveSystem } from './live-system.js';
 
 let system: LiveSystem;
 const open = (path: string) => DashboardPage.open(system.http.url, path);
-const lit = (state: string) => `.state.lit[data-state="${state}"]`;
+/** Where the job stands, on the way that it has gone; and where a machine does, on its chart. */
+const lit = (state: string) => `.crumb.lit[data-state="${state}"]`;
+const litInside = (state: string) => `.state.lit[data-state="${state}"]`;
 /** The worker takes no job until `resume`, so that a page is open before the job begins. */
 const pause = async () => system.fleet.workers[0]?.stop();
 const resume = async () => system.fleet.workers[0]?.start();
@@ -26,7 +28,6 @@ async function follow(id: string): Promise<{ running: number; completed: number 
   const running = (await litAt('processing.running')) - (await reachedAt('running'));
   system.release(id);
   const completed = (await litAt('completed')) - (await reachedAt('completed'));
-  await tab.see('.edge.lit');
   return { running, completed };
 }
 
@@ -35,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
-describe('the chart of a job', () => {
+describe('the page of a job', () => {
   it('follows each transition within half a second', async () => {
     // A busy machine may be late by itself, but not each time.
     const fastest = { running: Number.POSITIVE_INFINITY, completed: Number.POSITIVE_INFINITY };
@@ -59,6 +60,9 @@ describe('the chart of a job', () => {
     await resume();
     await tab.see(lit('completed'));
     await tab.seeText('lookingUp', '.log');
+    await tab.click('Chart of every job');
+    await tab.see(litInside('completed'));
+    await tab.see('.life-chart .edge.lit');
     await tab.click('Sequence');
     await tab.see('.sequence .message');
     await tab.click('Context');
@@ -95,7 +99,7 @@ describe('a finished job', () => {
     await using tab = await open('/jobs/replay-1');
     await tab.seeText('Attempt 2', '.attempts');
     await tab.seeText('the printer is out of <b>paper</b>', '.attempts');
-    await tab.seeText('queued', '.timeline');
+    await tab.see('.lane .bar[aria-label^="Waits to retry"]');
   });
 
   it('runs again, as it is or like it', async () => {
@@ -157,5 +161,49 @@ it('links the jobs that followed, and their webhooks', async () => {
   await tab.click('rent-8-monitor');
   await tab.seeText('rent-8-monitor', 'h1');
   await tab.seeText('rent-8', '.facts');
-  await tab.seeText('tells of it', '.lines');
+  await tab.seeText('tells of it', '.lineage');
+  await tab.see('.lanes .lane-name a[href^="/webhooks/"]');
+});
+
+it('says what happened and what to do, and replays every step of a machine after its end, by a link too', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('printed', { text: 'x'.repeat(3_000) }, 'normal', { id: 'print-1', maxAttempts: 1 });
+  await system.fleet.waitForJob('print-1', 'exhausted');
+  await using tab = await open('/jobs/print-1');
+  await tab.seeText('its only attempt failed', '.verdict');
+  await tab.seeText('What to do: The message is the handler', '.verdict');
+  // Where it failed is seen without that anybody had watched.
+  await tab.see(litInside('printing'));
+  await tab.see('.lane .bar[aria-label^="laying_out"]');
+  await tab.page.$eval('.lane .bar[aria-label^="laying_out"]', (bar) => (bar as HTMLElement).click());
+  await tab.see(litInside('laying_out'));
+  await tab.see(lit('processing.running'));
+  await tab.until(() => new URLSearchParams(location.search).has('step'));
+  const link = await tab.page.evaluate(() => location.pathname + location.search);
+  await tab.goto('/jobs/print-1');
+  await tab.see(litInside('printing'));
+  await tab.goto(link);
+  await tab.see(litInside('laying_out'));
+  await tab.click('Context');
+  await tab.seeText('pages: 0', '.contexts');
+  await tab.seeText('[masked]', '.contexts');
+  // A large payload is folded, and can be searched.
+  expect(await tab.page.$('.json-panel details:not([open])')).not.toBeNull();
+  expect(await tab.violations()).toEqual([]);
+  expect(await tab.overflow()).toBe(0);
+});
+
+it('shows no machine of a cancelled job where it stood last', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('printed', { jams: true }, 'normal', { id: 'jam-1' });
+  await system.fleet.waitForJob('jam-1', 'running');
+  await using tab = await open('/jobs/jam-1');
+  await tab.see(litInside('jammed'));
+  await queue.cancel('jam-1');
+  await tab.see(lit('failed.cancelled'));
+  await tab.seeText('ends: stopped', '.log');
+  await tab.seeNoMore(litInside('jammed'));
+  await tab.page.$eval('.replay input', (slider) => (slider as HTMLElement).focus());
+  await tab.press('Home');
+  await tab.see(lit('pending.queued'));
 });

@@ -1,4 +1,7 @@
+import { assign, fromPromise, setup } from 'xstate';
+import type { RunInput } from '../../machines/index.js';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/http/index.js';
+import type { HandlerOptions, JobOutcome } from '../../src/index.js';
 import { instancePayload } from '../support/cli.js';
 import { type Fleet, type FleetOptions, startFleet } from '../support/fleet.js';
 import { PATIENCE_MS } from './dashboard-page.js';
@@ -13,7 +16,40 @@ export interface LiveSystem extends AsyncDisposable {
   held(id: string, signal: AbortSignal): Promise<{ held: true }>;
 }
 
-/** Types of the system: `greet` ends at once, `held` when it is told to, `broken` never well. */
+/** What `printed` runs: it fails in `printing`, or stays in `jammed` until it is cancelled. */
+const printed = setup({
+  types: {
+    context: {} as { pages: number; apiKey: string; jams: boolean },
+    input: {} as RunInput<{ jams?: boolean }>,
+    output: {} as JobOutcome,
+  },
+  actors: {
+    print: fromPromise(async () => {
+      throw new Error('the tray is empty');
+    }),
+  },
+  actions: { count: assign({ pages: ({ context }) => context.pages + 1 }) },
+  guards: { isReady: ({ context }) => context.pages === 3, jams: ({ context }) => context.jams },
+}).createMachine({
+  id: 'printed',
+  context: ({ input }) => ({ pages: 0, apiKey: 'hunter2', jams: input.payload.jams === true }),
+  initial: 'laying_out',
+  output: { kind: 'completed' },
+  states: {
+    laying_out: {
+      always: [
+        { guard: 'jams', target: 'jammed' },
+        { guard: 'isReady', target: 'printing' },
+      ],
+      after: { 10: { target: 'laying_out', actions: 'count', reenter: true } },
+    },
+    printing: { invoke: { src: 'print', onDone: 'over' } },
+    jammed: {},
+    over: { type: 'final' },
+  },
+});
+
+/** Types of the system: `greet` ends at once, `held` when it is told to, `broken` never well, and `printed` is a chart that fails. */
 export async function startLiveSystem(
   options: HttpServerOptions = {},
   fleetOptions: FleetOptions = {},
@@ -38,6 +74,7 @@ export async function startLiveSystem(
         concurrency: 8,
         limits: [{ key: 'id', concurrency: 1 }],
       },
+      printed: { chart: printed } as unknown as HandlerOptions,
       broken: {
         handler: () => {
           throw new Error('the printer is out of <b>paper</b>');

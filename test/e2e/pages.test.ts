@@ -8,7 +8,7 @@ let system: LiveSystem;
 const PAGES: [name: string, path: string, ready: string][] = [
   ['overview', '/', '.panel .data'],
   ['jobs', '/jobs', '.data.jobs tbody tr'],
-  ['job', '/jobs/order-1', '.drawing .state.lit'],
+  ['job', '/jobs/order-1', '.drawing .state'],
   ['schedules', '/schedules', '.data tbody tr'],
   ['limits', '/limits', '.data tbody tr'],
   ['machines', '/machines', '.card'],

@@ -26,7 +26,7 @@ it('the page of a job shows the signal that it waits for, and sends it', async (
   await using tab = await open('/jobs/order-1');
   await tab.seeText('approved', '.waits');
   await tab.seeText('goes on without it in 12 h', '.waits');
-  await tab.seeText('for the signal approved', '.timeline');
+  await tab.seeText('for the signal approved', '.verdict');
   expect(await tab.violations()).toEqual([]);
   await tab.click('Send a signal');
   await tab.type('dialog textarea', '{oops');
@@ -51,7 +51,7 @@ it('names no time for a wait without an end, and lets an observer only look', as
   await tab.type('input[name=token]', 'looks-only');
   await tab.press('Enter');
   await tab.seeText('approved', '.waits');
-  await tab.seeText('for the signal approved', '.timeline');
+  await tab.seeText('for the signal approved', '.verdict');
   const page = await tab.text('#content');
   expect(page).not.toContain('Next run');
   expect(page).not.toContain('goes on without it');

@@ -126,6 +126,7 @@ const CALLS: [
   ['/api/v1/jobs/failed/history'],
   ['/api/v1/jobs/done/related'],
   ['/api/v1/jobs/done/logs'],
+  ['/api/v1/jobs/done/steps'],
   ['/api/v1/jobs/waits/priority', { body: { priority: 'high', by: 'ann' } }],
   ['/api/v1/jobs/later/promote', { headers: { 'if-match': '"99-scheduled"' }, body: {} }],
   ['/api/v1/jobs/later/reschedule', { body: { delayMs: 86_400_000 } }],

@@ -1,6 +1,7 @@
-import type { Chart, InspectionRecord, TakenEdge } from '../api/answers.js';
+import type { Chart, TakenEdge } from '../api/answers.js';
 import { edgeBetween, withParents } from '../charts/chart-source.js';
 import type { Stage } from './stages.js';
+import type { ToldStep } from './steps.js';
 
 /** What a chart shows: where a machine stands, and how it came there. */
 export interface Lit {
@@ -24,10 +25,7 @@ export function edgesTaken(chart: Chart, taken: readonly TakenEdge[]): string[] 
 }
 
 /** What the steps say of one machine, in its last run, from the last of them that does. */
-export function litBySteps(
-  chart: Chart,
-  steps: readonly InspectionRecord[],
-): (Lit & { at: string }) | undefined {
+export function litBySteps(chart: Chart, steps: readonly ToldStep[]): (Lit & { at: string }) | undefined {
   const own = steps.filter(({ machine }) => machine === chart.id);
   const run = own.slice(
     Math.max(
@@ -38,8 +36,10 @@ export function litBySteps(
   const last = run.findLast(({ active }) => active !== undefined);
   if (!last?.active) return undefined;
   const moves = run.map(({ edges = [] }) => edgesTaken(chart, edges)).filter((taken) => taken.length > 0);
-  const edges = leadingTo(chart, last.active, moves);
-  return { states: last.active, edges, path: [...new Set(moves.flat())], at: last.at };
+  const path = [...new Set(moves.flat())];
+  // It was stopped from outside: it stands nowhere any more.
+  if (last.status === 'stopped') return { ...DARK, path, at: last.at };
+  return { states: last.active, edges: leadingTo(chart, last.active, moves), path, at: last.at };
 }
 
 /** The arrows of the last step, and of each active state the one that led there, which may be longer ago in another region. */
@@ -51,6 +51,15 @@ function leadingTo(chart: Chart, active: readonly string[], moves: readonly stri
     return moves.findLast((taken) => taken.some(leads))?.filter(leads) ?? [];
   });
   return [...new Set([...(moves.at(-1) ?? []), ...led])];
+}
+
+/** The same of a machine that a job runs: once the job is over, one that was not heard of the end of stands nowhere either. */
+export function litWithin(chart: Chart, steps: readonly ToldStep[], stage: Stage | undefined): Lit {
+  const lit = litBySteps(chart, steps);
+  if (!lit) return DARK;
+  const isOver = stage?.path === 'completed' || stage?.path.startsWith('failed');
+  const last = steps.findLast(({ machine, active }) => machine === chart.id && active !== undefined);
+  return isOver && last?.status === 'active' ? { ...DARK, path: lit.path } : lit;
 }
 
 /** What a recorded stage says of the chart of a job. */
@@ -70,7 +79,7 @@ export function litByStage(chart: Chart, stages: readonly Stage[], index: number
 const ECHO_MS = 2_000;
 
 /** Where a job stands now: what its machine said last, or its last record where that is newer. */
-export function litNow(chart: Chart, stages: readonly Stage[], steps: readonly InspectionRecord[]): Lit {
+export function litNow(chart: Chart, stages: readonly Stage[], steps: readonly ToldStep[]): Lit {
   const recorded = litByStage(chart, stages, stages.length - 1);
   const told = litBySteps(chart, steps);
   const last = stages.at(-1);
@@ -78,6 +87,7 @@ export function litNow(chart: Chart, stages: readonly Stage[], steps: readonly I
   if (!last) return told;
   // Who opens the page later has missed the first steps, and the records have missed the small ones.
   const whole = { ...told, path: [...new Set([...recorded.path, ...told.path])] };
+  if (told.states.length === 0) return recorded;
   if (told.states.includes(last.path)) return told.edges.length > 0 ? whole : recorded;
   const aheadMs = Date.parse(told.at) - Date.parse(last.record.updatedAt);
   const isFinal = last.record.status === 'completed' || last.record.status === 'failed';

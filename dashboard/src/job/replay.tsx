@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
-import { formatClock, spoken } from '../ui/format.js';
+import { currentPlace, navigate, withQuery } from '../router.js';
 import { Icon } from '../ui/icons.js';
-import type { Stage } from './stages.js';
+import { type Moment, placeOfNumber } from './moments.js';
 
 export interface Replay {
-  /** The stage that is shown; the last one while the job is followed. */
+  /** The place of the moment that is shown; the last one while the job is followed. */
   index: number;
   /** Whether it shows the job as it is now. */
   isNow: boolean;
@@ -14,28 +14,46 @@ export interface Replay {
 }
 
 const STEP_MS = 900;
+/** A link follows the slider once it rests: browsers refuse to change theirs too often. */
+const LINK_MS = 200;
 
-/** Walks through the stages of a job; at the last one it goes along with the job. */
-export function useReplay(stages: readonly Stage[]): Replay {
-  const last = Math.max(0, stages.length - 1);
-  const [at, setAt] = useState<number | undefined>(undefined);
+/** Walks through the moments of a job; at the last one it goes along with the job. The page's link says which one is shown. */
+export function useReplay(moments: readonly Moment[]): Replay {
+  const last = Math.max(0, moments.length - 1);
+  const [number, setNumber] = useState(numberInLink);
   const [isPlaying, setPlaying] = useState(false);
-  const index = Math.min(at ?? last, last);
-  const isNow = at === undefined;
+  const isNow = number === undefined;
+  const index = isNow ? last : placeOfNumber(moments, number);
 
-  const show = (next: number) => setAt(next >= last ? undefined : Math.max(0, next));
+  const show = (next: number) => setNumber(next >= last ? undefined : moments[Math.max(0, next)]?.number);
   const togglePlay = () => {
-    if (!isPlaying && isNow) setAt(0);
+    if (!isPlaying && isNow) show(0);
     setPlaying(!isPlaying);
   };
   useEffect(() => {
+    const timer = setTimeout(() => link(number), LINK_MS);
+    return () => clearTimeout(timer);
+  }, [number]);
+  useEffect(() => {
     if (!isPlaying) return;
     if (isNow) return setPlaying(false);
-    const timer = setTimeout(() => show(index + 1), STEP_MS);
+    // Many moments take no longer than a minute.
+    const timer = setTimeout(() => show(index + 1), Math.min(STEP_MS, 60_000 / moments.length));
     return () => clearTimeout(timer);
   }, [isPlaying, index, isNow, last]);
   useReplayKeys({ index, show, togglePlay });
   return { index, isNow, isPlaying, show, togglePlay };
+}
+
+function numberInLink(): number | undefined {
+  const text = new URLSearchParams(window.location.search).get('step') ?? '';
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function link(number: number | undefined): void {
+  navigate(withQuery(currentPlace(), { step: number === undefined ? undefined : String(number) }), {
+    replace: true,
+  });
 }
 
 /** Space and the arrows, unless they mean something else where the focus is. */
@@ -58,19 +76,24 @@ function useReplayKeys({ index, show, togglePlay }: Pick<Replay, 'index' | 'show
   });
 }
 
-export function ReplayBar({ stages, replay }: { stages: readonly Stage[]; replay: Replay }) {
+interface ReplayBarProps {
+  count: number;
+  /** What is shown, in words. */
+  words: string;
+  replay: Replay;
+}
+
+export function ReplayBar({ count, words, replay }: ReplayBarProps) {
   const { index, isNow, isPlaying, show, togglePlay } = replay;
-  const stage = stages[index];
-  if (!stage) return null;
-  const words = `${spoken(stage.path)} at ${formatClock(stage.at)}`;
+  if (count === 0) return null;
   return (
-    <div class="replay">
+    <section class="replay" aria-label="Replay">
       <button
         type="button"
         class="square"
         aria-label={isPlaying ? 'Pause the replay' : 'Replay the job'}
         title={isPlaying ? 'Pause (Space)' : 'Replay (Space)'}
-        disabled={stages.length < 2}
+        disabled={count < 2}
         onClick={togglePlay}
       >
         <Icon name={isPlaying ? 'pause' : 'play'} />
@@ -78,25 +101,25 @@ export function ReplayBar({ stages, replay }: { stages: readonly Stage[]; replay
       <input
         type="range"
         min={0}
-        max={stages.length - 1}
+        max={count - 1}
         step={1}
         value={index}
-        disabled={stages.length < 2}
+        disabled={count < 2}
         aria-label="Time in the life of the job"
         aria-valuetext={words}
         onInput={({ currentTarget }) => show(Number(currentTarget.value))}
       />
       <span class="replay-words">
-        {index + 1} of {stages.length} · {words}
+        {index + 1} of {count} · {words}
       </span>
       <button
         type="button"
         class={isNow ? 'ghost now is-now' : 'now'}
         disabled={isNow}
-        onClick={() => show(stages.length)}
+        onClick={() => show(count)}
       >
         {isNow ? 'Now' : 'Back to now'}
       </button>
-    </div>
+    </section>
   );
 }

@@ -1,15 +1,15 @@
 import { clipTo } from '../../../src/jobs/excerpt.js';
-import type { InspectionRecord } from '../api/answers.js';
 import { Empty } from '../ui/page.js';
 import { eventWords } from './step-log.js';
+import type { ToldStep } from './steps.js';
 
-const SHOWN = 40;
+const SHOWN = 60;
 const COLUMN = 190;
 const ROW = 30;
 const HEAD = 44;
 
 /** Who sent what to whom, oldest on top. The log says the same in words. */
-export function SequenceView({ steps }: { steps: readonly InspectionRecord[] }) {
+export function SequenceView({ steps }: { steps: readonly ToldStep[] }) {
   const messages = steps.filter(({ kind }) => kind === 'event').slice(-SHOWN);
   if (messages.length === 0) return <Empty title="No message between actors yet." />;
   const actors = [...new Set(messages.flatMap(({ sentBy, actor }) => [sentBy ?? 'worker', actor]))];
@@ -37,7 +37,7 @@ export function SequenceView({ steps }: { steps: readonly InspectionRecord[] }) 
         ))}
         {messages.map((message, index) => (
           <Message
-            key={`${message.worker}-${message.seq}`}
+            key={message.index}
             from={x(message.sentBy ?? 'worker')}
             to={x(message.actor)}
             y={HEAD + index * ROW + 20}

@@ -1,25 +1,59 @@
-import type { InspectionRecord } from '../api/answers.js';
-import { formatClock } from '../ui/format.js';
+import { formatClock, formatCount } from '../ui/format.js';
+import { missingBefore, type ToldStep } from './steps.js';
 
 /** Lines in the page; more would make each new one slower. */
-const SHOWN = 120;
+const SHOWN = 200;
 
-/** Every step in words, newest first. */
-export function StepLog({ steps }: { steps: readonly InspectionRecord[] }) {
+interface StepLogProps {
+  steps: readonly ToldStep[];
+  /** The place of the step that the page shows. */
+  shown: number;
+  onShow(step: number): void;
+}
+
+/** Every step in words, newest first. Each shows itself on the charts. */
+export function StepLog({ steps, shown, onShow }: StepLogProps) {
+  const from = Math.max(0, steps.length - SHOWN);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <ol class="log" tabIndex={0} aria-label="Steps, newest first">
+    <ol class="log steps" tabIndex={0} aria-label="Steps, newest first">
       {steps
-        .slice(-SHOWN)
-        .reverse()
-        .map((step) => (
-          <li key={`${step.worker}-${step.seq}`} class={step.kind}>
-            <time dateTime={step.at}>{formatClock(step.at)}</time>
-            <span class="log-actor">{step.actor}</span>
-            <span>{wordsOf(step)}</span>
-          </li>
-        ))}
+        .slice(from)
+        .map((step, offset) => (
+          <Line
+            key={step.index}
+            step={step}
+            left={missingBefore(steps, from + offset)}
+            isShown={from + offset === shown}
+            onShow={() => onShow(from + offset)}
+          />
+        ))
+        .reverse()}
+      {from > 0 && <li class="quiet">{formatCount(from)} earlier ones</li>}
     </ol>
+  );
+}
+
+interface LineProps {
+  step: ToldStep;
+  /** How many before it are not known. */
+  left: number;
+  isShown: boolean;
+  onShow(): void;
+}
+
+function Line({ step, left, isShown, onShow }: LineProps) {
+  return (
+    <>
+      <li class={`${step.kind} ${isShown ? 'shown' : ''}`} aria-current={isShown ? 'step' : undefined}>
+        <button type="button" class="link" title="Show this step on the charts" onClick={onShow}>
+          <time dateTime={step.at}>{formatClock(step.at)}</time>
+        </button>
+        <span class="log-actor">{step.actor}</span>
+        <span>{stepWords(step)}</span>
+      </li>
+      {left > 0 && <li class="quiet">{formatCount(left)} steps are not kept</li>}
+    </>
   );
 }
 
@@ -28,11 +62,13 @@ export function eventWords(event: string): string {
   const [, kind, actor] = /^xstate\.(done|error|snapshot)\.actor\.(.+)$/.exec(event) ?? [];
   if (kind) return `${actor?.replace(/^\d+\./, '')} ${kind}`;
   if (event === 'xstate.init') return 'start';
+  if (event === 'xstate.stop') return 'stop';
   const [, delay] = /^xstate\.after\.([^.]+)\./.exec(event) ?? [];
   return delay ? `after ${delay}` : event;
 }
 
-function wordsOf({ kind, event = '', sentBy, edges = [], active = [], status }: InspectionRecord): string {
+/** What a step did, without its actor. */
+export function stepWords({ kind, event = '', sentBy, edges = [], active = [], status }: ToldStep): string {
   switch (kind) {
     case 'actor':
       return 'is made';

@@ -1,20 +1,21 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { JobRecord, MachineAnswer, Related } from '../api/answers.js';
+import type { JobRecord, Related } from '../api/answers.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
-import { StateChart } from '../charts/state-chart.js';
 import { Families } from '../family/families.js';
 import { Attempts } from '../job/attempts.js';
+import { Crumbs } from '../job/crumbs.js';
 import { JobFacts } from '../job/facts.js';
 import { Inside } from '../job/inside.js';
 import { type JobFeed, useJobFeed } from '../job/job-feed.js';
-import { litByStage, litNow } from '../job/lit.js';
+import { Lineage } from '../job/lineage.js';
+import { momentsOf, momentWords, placeOfTime } from '../job/moments.js';
 import { OwnCharts } from '../job/own-charts.js';
-import { RelatedJobs } from '../job/related-jobs.js';
 import { ReplayBar, useReplay } from '../job/replay.js';
 import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
-import { Timeline } from '../job/timeline.js';
+import { Verdict } from '../job/verdict.js';
 import { WaitsPanel } from '../job/waits-panel.js';
+import { Waterfall } from '../job/waterfall.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
 import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
@@ -94,54 +95,56 @@ function useStages(job: JobRecord, history: JobFeed['history']): readonly Stage[
   return useMemo(() => stagesOf(history.length > 0 ? history : [{ seq: 0, record: job }]), [job, history]);
 }
 
-function Life({ job, feed: { history, steps } }: { job: JobRecord; feed: JobFeed }) {
+function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed: JobFeed }) {
   const stages = useStages(job, history);
-  const replay = useReplay(stages);
-  const machine = useResource<MachineAnswer>('/machines/job', { isLive: false });
+  const moments = useMemo(() => momentsOf(stages, steps), [stages, steps]);
+  const replay = useReplay(moments);
   const { data: related } = useResource<Related>(`/jobs/${encodeURIComponent(job.id)}/related`);
   const isOver = job.status === 'completed' || job.status === 'failed';
-  const shown = replay.isNow ? job : (stages[replay.index]?.record ?? job);
+  const moment = moments[replay.index];
+  const shown = { stage: moment?.stage ?? stages.length - 1, step: moment?.step ?? steps.length - 1 };
+  const record = replay.isNow ? job : (stages[shown.stage]?.record ?? job);
+  const showStage = (stage: number) =>
+    replay.show(moments.findIndex((each) => each.stage === stage && !each.isStep));
+  const showStep = (step: number) => replay.show(moments.findLastIndex((each) => each.step <= step));
   return (
     <>
-      {shown.error && (
-        <div class={shown.status === 'failed' ? 'callout failed' : 'callout pending'}>
-          <code>{shown.error.code}</code>
-          <p>{shown.error.message}</p>
-        </div>
-      )}
-      <JobFacts job={shown} />
+      <Verdict job={record} />
+      <Crumbs stages={stages} steps={steps} shown={shown} onShow={showStage} />
+      <Waterfall
+        job={job}
+        stages={stages}
+        steps={steps}
+        related={related}
+        at={replay.isNow ? undefined : moment?.at}
+        onShow={(at) => replay.show(placeOfTime(moments, at))}
+      />
       <WaitsPanel job={job} />
-      <ReportPanels key={job.redrives ?? 0} job={job} />
       <Families job={job} parent={related?.parent} />
-      <Panel title="Where it stands">
-        <Loaded of={machine}>
-          {({ chart }) => {
-            const lit = replay.isNow ? litNow(chart, stages, steps) : litByStage(chart, stages, replay.index);
-            return <StateChart chart={chart} lit={lit.states} taken={lit.edges} path={lit.path} />;
-          }}
-        </Loaded>
-        <ReplayBar stages={stages} replay={replay} />
-      </Panel>
-      <OwnCharts type={job.type} steps={steps} />
+      <Lineage job={job} related={related} />
+      <ReportPanels key={job.redrives ?? 0} job={job} />
       <div class="grid two">
         <div class="stack">
-          <Panel title="Timeline">
-            <Timeline stages={stages} shown={replay.index} onShow={replay.show} />
-          </Panel>
+          <JobFacts job={record} />
           <Panel title="Attempts">
             <Attempts attempts={attemptsOf(stages)} />
           </Panel>
-          <RelatedJobs related={related} />
         </div>
         <div class="stack">
-          <JsonPanel title="Payload" value={shown.payload} />
-          {shown.result !== undefined && <JsonPanel title="Result" value={shown.result} />}
-          {shown.checkpoint !== undefined && <JsonPanel title="Checkpoint" value={shown.checkpoint} />}
-          {shown.error !== undefined && <ErrorPanels error={shown.error} />}
-          <JsonPanel title="Record" value={shown} isOpen={false} />
+          <JsonPanel title="Payload" value={record.payload} />
+          {record.result !== undefined && <JsonPanel title="Result" value={record.result} />}
+          {record.checkpoint !== undefined && <JsonPanel title="Checkpoint" value={record.checkpoint} />}
+          {record.error !== undefined && <ErrorPanels error={record.error} />}
+          <JsonPanel title="Record" value={record} isOpen={false} />
         </div>
       </div>
-      <Inside steps={steps} isOver={isOver} />
+      <OwnCharts type={job.type} steps={steps} shown={shown.step} stage={stages[shown.stage]} />
+      <Inside steps={steps} dropped={dropped} shown={shown.step} isOver={isOver} onShow={showStep} />
+      <ReplayBar
+        count={moments.length}
+        words={moment ? momentWords(moment, stages, steps) : ''}
+        replay={replay}
+      />
     </>
   );
 }

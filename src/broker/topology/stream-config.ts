@@ -17,6 +17,7 @@ import {
   MAX_HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
   MAX_SIGNAL_BYTES,
+  MAX_STEPS_BYTES,
 } from '../../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
@@ -28,6 +29,7 @@ import {
   MAX_SIGNALS_OF_A_NAME,
   signalFilter,
 } from '../../wire/signal-subjects.js';
+import { stepsFilter } from '../../wire/steps.js';
 import { ANY, type ExtraKind, type Subjects, WORK_KINDS, type WorkKind } from '../../wire/subjects.js';
 import { tagFilters } from '../../wire/tag-subjects.js';
 
@@ -202,6 +204,20 @@ function activityStream(subjects: Subjects, options: TopologyOptions): WantedStr
   };
 }
 
+/** STEPS: one message a job, each one in place of the one before. */
+function stepsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...lastOfEach(options),
+    name: subjects.streamName('steps'),
+    description: 'Jetfleet: what the state machines of jobs did',
+    subjects: [stepsFilter(subjects)],
+    // As long as the records of their jobs.
+    max_age: nanos(options.eventsMaxAgeMs ?? DEFAULT_EVENTS_MAX_AGE_MS),
+    // A codec may write them in base64.
+    max_msg_size: 2 * MAX_STEPS_BYTES,
+  };
+}
+
 /** SIGNALS: what jobs wait for. */
 function signalsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
   return {
@@ -250,6 +266,8 @@ export function extraStream(
       return limitsStream(subjects, options);
     case 'activity':
       return activityStream(subjects, options);
+    case 'steps':
+      return stepsStream(subjects, options);
     case 'signals':
       return signalsStream(subjects, options);
     case 'control':

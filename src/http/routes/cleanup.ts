@@ -19,12 +19,9 @@ const requestSchema = z
       .min(0)
       .optional()
       .openapi({ description: 'How many of the type stay that ended last, of each status' }),
-    dryRun: z
-      .boolean()
-      .default(false)
-      .openapi({
-        description: 'Counts them, and removes none. Repeat `before` of the answer to remove these',
-      }),
+    dryRun: z.boolean().default(false).openapi({
+      description: 'Counts them, and removes none. Repeat `before` of the answer to remove these',
+    }),
   })
   .openapi('Cleanup');
 

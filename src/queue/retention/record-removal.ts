@@ -141,7 +141,8 @@ export class RecordRemoval {
       this.#removed += jobs.length;
       return;
     }
-    await this.#broker.activity.forget(jobs.map(({ record }) => record.id));
+    const ids = jobs.map(({ record }) => record.id);
+    await Promise.all([this.#broker.activity.forget(ids), this.#broker.extra.steps.forget(ids)]);
     const carried = jobs.filter(({ carriers }) => carriers.length > 0);
     await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));
     for (const job of jobs) {

@@ -17,11 +17,12 @@ import { guardedSignal } from '../../telemetry/guarded-signal.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { JobHandler } from '../job-handler.js';
 import { JobReports } from '../reports/job-reports.js';
+import type { Observer, RunSteps } from '../steps/run-steps.js';
 import { JobWaits } from '../waiting/job-waits.js';
 import type { WorkerServices } from '../worker-services.js';
 import { ChartPromises } from './chart-promises.js';
 import { endedAttempt, HandlerContext, type RunningJob } from './handler-context.js';
-import { machineInput, type Observer, startJobActor } from './job-actor.js';
+import { machineInput, startJobActor } from './job-actor.js';
 
 /** The job that an attempt is made for. */
 export interface AttemptedJob extends RunningJob {
@@ -46,7 +47,6 @@ export class Attempt {
   #aborting: AbortController | undefined;
   #actor: Actor<JobMachine> | undefined;
   #promises: ChartPromises | undefined;
-  #isObserved = false;
   #isReleased = false;
   /** Of an attempt that runs without its actor: until its claim is due, and then until its time is up. */
   #timer: NodeJS.Timeout | undefined;
@@ -57,6 +57,8 @@ export class Attempt {
   #onOver: (() => void) | undefined;
   /** What its handler has reported, if it has. */
   reports: JobReports | undefined;
+  /** What its machines do, where somebody sees it. */
+  steps: RunSteps | undefined;
   #waits: JobWaits | undefined;
 
   constructor(services: WorkerServices, claimed: ClaimedJob, job: AttemptedJob) {
@@ -94,14 +96,11 @@ export class Attempt {
 
   begin(): void {
     this.isUnderWay = true;
-    const inspect = this.#services.watchers.observer(this.#job.record.id);
-    if (this.#claimed.handler.run.kind === 'function' && !inspect) {
-      this.#follow();
-      return;
-    }
-    this.#isObserved = inspect !== undefined;
-    if (this.#claimed.handler.run.kind === 'chart' && this.#services.hooks.isAround) this.#hold(inspect);
-    else this.#startActor(inspect);
+    const isChart = this.#claimed.handler.run.kind === 'chart';
+    this.steps = this.#services.watchers.begin(this.#job, isChart);
+    if (!isChart && !this.steps) this.#follow();
+    else if (isChart && this.#services.hooks.isAround) this.#hold();
+    else this.#startActor();
   }
 
   run(): Promise<JobOutcome> {
@@ -133,14 +132,14 @@ export class Attempt {
   }
 
   /** Has hooks begin a chart. */
-  #hold(inspect: Observer | undefined): void {
+  #hold(): void {
     this.#isHeld = true;
     const over = new Promise<void>((resolve) => {
       this.#onOver = resolve;
     });
     const start = () => {
       this.#isHeld = false;
-      this.#startActor(inspect);
+      this.#startActor();
       return over;
     };
     void this.#services.hooks.wrap(this.context, start);
@@ -202,8 +201,9 @@ export class Attempt {
     this.#actor?.send({ type: 'TIMEOUT', error: timeoutError(this.#limits) });
   }
 
-  #startActor(inspect?: Observer): void {
+  #startActor(): void {
     if (this.#actor || !this.isUnderWay || this.#isHeld) return;
+    const inspect = this.steps?.observe;
     const observe = this.#claimed.handler.run.kind === 'chart' ? this.#observerOfChart(inspect) : inspect;
     try {
       this.#actor = startJobActor(this.#claimed, this.#job.record, {
@@ -268,8 +268,7 @@ export class Attempt {
   onWatched(): void {
     this.#startActor();
     if (!this.#actor) return;
-    this.#services.watchers.join(this.#actor, this.#job.record.id, this.#isObserved);
-    this.#isObserved = true;
+    this.steps = this.#services.watchers.join(this.#job, this.#actor, this.steps);
   }
 
   /** Hands the job back without using up its attempt. */
@@ -311,5 +310,7 @@ export class Attempt {
     this.end();
     if (this.reports) void this.reports.close(isCancelled);
     this.#actor?.stop();
+    if (isCancelled) void this.steps?.store('cancelled');
+    this.steps?.release();
   }
 }

@@ -1,11 +1,4 @@
-import {
-  type Actor,
-  type AnyActor,
-  type AnyActorLogic,
-  createActor,
-  fromPromise,
-  type InspectionEvent,
-} from 'xstate';
+import { type Actor, type AnyActorLogic, createActor, fromPromise } from 'xstate';
 import {
   type JobMachine,
   type JobMachineContext,
@@ -14,7 +7,6 @@ import {
   type RunInput,
   resolveJobState,
 } from '../../../machines/index.js';
-import type { Inspector } from '../../inspect/inspector.js';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
@@ -22,6 +14,7 @@ import type { JobOutcome } from '../../jobs/outcome.js';
 import type { JobState } from '../../jobs/vocabulary.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { RegisteredHandler } from '../job-handler.js';
+import type { Observer } from '../steps/run-steps.js';
 
 /** The logic that the job chart invokes while it runs: a handler as a promise, or the chart itself. */
 export function runLogic(
@@ -83,37 +76,4 @@ export function startJobActor(
   actor.send(event);
   if (checkpoint !== record.checkpoint) actor.send({ type: 'CHECKPOINT', checkpoint });
   return actor;
-}
-
-export type Observer = (event: InspectionEvent) => void;
-
-/** Who watches the state machines of a worker's jobs: the `inspect` option of its owner, and those who watch from elsewhere. */
-export class JobWatchers {
-  readonly #inspector: Inspector;
-  readonly #own: Observer | undefined;
-
-  constructor(inspector: Inspector, own: Observer | undefined) {
-    this.#inspector = inspector;
-    this.#own = own;
-  }
-
-  watch(jobId: string): boolean {
-    return this.#own !== undefined || this.#inspector.isWatched(jobId);
-  }
-
-  /** For the `inspect` option of a job's actor; undefined while nobody watches. */
-  observer(jobId: string): Observer | undefined {
-    if (!this.watch(jobId)) return undefined;
-    // Also while only the owner watches: others may come later.
-    const watching = this.#inspector.observer(jobId);
-    return (event) => {
-      this.#own?.(event);
-      watching(event);
-    };
-  }
-
-  join(actor: AnyActor, jobId: string, isObserved: boolean): void {
-    if (!isObserved) actor.system.inspect(this.#inspector.observer(jobId));
-    this.#inspector.showStanding(actor, jobId);
-  }
 }

@@ -196,6 +196,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const { onFailpoint } = this.#services;
     if (onFailpoint) await onFailpoint('run.ended', this.record.id);
     if (this.#attempt.reports) await this.#attempt.reports.flush();
+    if (this.#attempt.steps) await this.#attempt.steps.store(state);
     if (this.#ended) return;
     const ending = this.#outcome(state, transition);
     const outcome = ending instanceof Promise ? await ending : ending;

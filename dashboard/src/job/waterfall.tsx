@@ -1,0 +1,194 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { JobRecord, Related } from '../api/answers.js';
+import { Link } from '../router.js';
+import { useStore } from '../store.js';
+import { clock } from '../ui/clock.js';
+import { formatClock, formatDuration } from '../ui/format.js';
+import { type Bar, type Lane, lanesOfFollowing, lanesOfJob, type Span, spanOf } from './lanes.js';
+import type { Stage } from './stages.js';
+import type { ToldStep } from './steps.js';
+
+interface WaterfallProps {
+  job: JobRecord;
+  stages: readonly Stage[];
+  steps: readonly ToldStep[];
+  related: Related | undefined;
+  /** The time of the moment that the page shows. */
+  at: string | undefined;
+  /** Shows the moment at a time on the charts. */
+  onShow(at: string): void;
+}
+
+const SPANS = { all: 'Whole story', job: 'This job', run: 'Last run' } as const;
+type SpanName = keyof typeof SPANS;
+const TICKS = 5;
+
+/** Where the time of a job went, over one axis: in the queue, in attempts and between them, in its machines, and in the jobs that followed. */
+export function Waterfall({ job, stages, steps, related, at, onShow }: WaterfallProps) {
+  const now = useStore(clock);
+  const [name, setName] = useState<SpanName>('all');
+  const [words, setWords] = useState('');
+  const own = useMemo(() => lanesOfJob(stages, steps), [stages, steps]);
+  const following = useMemo(() => (related ? lanesOfFollowing(related) : []), [related]);
+  const spans = useMemo(() => spansOf(own, following, now), [own, following, isOver(job) ? 0 : now]);
+  const span = spans[name] ?? spans.all;
+  if (!span) return null;
+  const lanes = [...own, ...(name === 'all' ? following : [])];
+  const say = ({ currentTarget }: Event) => setWords((currentTarget as HTMLElement).title);
+  const sayNothing = () => setWords('');
+  const cursor = at === undefined ? undefined : partOf(Date.parse(at), span);
+  return (
+    <section class="panel waterfall" aria-label="Where the time went">
+      <div class="panel-head">
+        <h2>Where the time went</h2>
+        <Spans
+          names={(Object.keys(SPANS) as SpanName[]).filter((each) => spans[each])}
+          name={name}
+          onName={setName}
+        />
+      </div>
+      <Axis span={span} />
+      <ol class="lanes">
+        {lanes.map((lane) => (
+          <li key={lane.key} class={lane.isWithin ? 'within' : ''}>
+            <span class="lane-name" title={lane.name}>
+              {lane.to ? <Link to={lane.to}>{lane.name}</Link> : lane.name}
+            </span>
+            <span class="lane">
+              {lane.bars.map((bar) => (
+                <BarView
+                  key={bar.key}
+                  bar={bar}
+                  lane={lane}
+                  span={span}
+                  now={now}
+                  onShow={onShow}
+                  say={say}
+                  sayNothing={sayNothing}
+                />
+              ))}
+              {cursor !== undefined && cursor >= 0 && cursor <= 1 && (
+                <span class="lane-cursor" style={{ left: percent(cursor) }} />
+              )}
+            </span>
+          </li>
+        ))}
+      </ol>
+      <p class="quiet waterfall-words" aria-live="off">
+        {words || 'Point at a bar for its times; a click shows that moment on the charts.'}
+      </p>
+    </section>
+  );
+}
+
+interface SpansProps {
+  names: readonly SpanName[];
+  name: SpanName;
+  onName(name: SpanName): void;
+}
+
+function Spans({ names, name, onName }: SpansProps) {
+  if (names.length < 2) return null;
+  return (
+    <fieldset class="switch" aria-label="Time that is shown">
+      {names.map((each) => (
+        <button key={each} type="button" aria-pressed={each === name} onClick={() => onName(each)}>
+          {SPANS[each]}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+function isOver({ status }: JobRecord): boolean {
+  return status === 'completed' || status === 'failed';
+}
+
+/** The spans that differ: what followed, and runs before the last one, are left out where there are none. */
+function spansOf(
+  own: readonly Lane[],
+  following: readonly Lane[],
+  now: number,
+): Partial<Record<SpanName, Span>> {
+  const all = spanOf([...own, ...following], now);
+  const job = following.length > 0 ? spanOf(own, now) : undefined;
+  const last = own.find(({ key }) => key === 'processing.running')?.bars.at(-1);
+  const run = last && { from: last.from, to: Math.max(last.to ?? now, last.from + 1) };
+  const isPart = run && all && run.to - run.from < 0.95 * (all.to - all.from);
+  return { ...(all && { all }), ...(job && { job }), ...(isPart && { run }) };
+}
+
+interface BarViewProps {
+  bar: Bar;
+  lane: Lane;
+  span: Span;
+  now: number;
+  onShow(at: string): void;
+  say(event: Event): void;
+  sayNothing(): void;
+}
+
+function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps) {
+  const from = partOf(bar.from, span);
+  const to = partOf(bar.to ?? Math.max(now, bar.from), span);
+  if (to < 0 || from > 1) return null;
+  const left = Math.max(from, 0);
+  const width = Math.min(to, 1) - left;
+  const isPoint = bar.to === bar.from;
+  const kind = isPoint ? (left > 0.98 ? 'point last' : 'point') : bar.to === undefined ? 'open' : '';
+  const shared = {
+    class: `bar ${bar.tone} ${kind}`,
+    style: { left: percent(left), ...(!isPoint && { width: percent(width) }) },
+    title: wordsOf(bar, span),
+    'aria-label': `${lane.name}: ${wordsOf(bar, span)}`,
+    onMouseEnter: say,
+    onMouseLeave: sayNothing,
+    onFocus: say,
+    onBlur: sayNothing,
+  };
+  const label = bar.label !== undefined && width > 0.12 && <span>{bar.label}</span>;
+  if (lane.to !== undefined) {
+    return (
+      <a href={lane.to} {...shared}>
+        {label}
+      </a>
+    );
+  }
+  return (
+    <button type="button" {...shared} onClick={() => onShow(new Date(bar.from).toISOString())}>
+      {label}
+    </button>
+  );
+}
+
+function wordsOf({ words, from, to }: Bar, span: Span): string {
+  const begin = formatClock(new Date(from).toISOString());
+  const after = `${formatDuration(from - span.from)} after the beginning`;
+  if (to === from) return `${words} · at ${begin}, ${after}`;
+  const end = to === undefined ? 'now' : formatClock(new Date(to).toISOString());
+  const took = to === undefined ? 'still' : formatDuration(to - from);
+  return `${words} · ${begin} to ${end} · ${took}`;
+}
+
+function Axis({ span }: { span: Span }) {
+  const ticks = Array.from({ length: TICKS }, (_, index) => index / (TICKS - 1));
+  return (
+    <div class="lane-axis" aria-hidden="true">
+      <span class="lane">
+        {ticks.map((part) => (
+          <span key={part} style={{ left: percent(part) }}>
+            {formatDuration(part * (span.to - span.from))}
+          </span>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+function partOf(ms: number, { from, to }: Span): number {
+  return (ms - from) / (to - from);
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(3)}%`;
+}
