@@ -26,6 +26,7 @@ export {
 } from './instances/schemas.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';
 export { type BuiltInPayloads, JobQueueService, JobType } from './jetfleet.js';
+export type { AuditAction, AuditEntry, AuditPage } from './jobs/audit.js';
 export type { Codec, CodecContext, CodecField, SealedValue } from './jobs/codec.js';
 export { isSealed } from './jobs/codec.js';
 export type { DeadLetterCause, DeadLetterCauses } from './jobs/dead-letter-causes.js';
@@ -87,6 +88,7 @@ export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
 export type { JobSteps } from './queue/activity/read-steps.js';
 export type { ReportedProgress, StreamedChunk } from './queue/activity/streams.js';
+export type { AuditFilter } from './queue/audit/audit-trail.js';
 export type { ChangeOptions, RescheduleOptions } from './queue/change/wanted-change.js';
 export type {
   DeadLetterFilter,

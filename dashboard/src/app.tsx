@@ -2,8 +2,10 @@ import type { ComponentChild } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { messageOf, signInWanted } from './api/client.js';
 import { loadSession, session } from './api/session.js';
+import { BulkDialog } from './bulk/bulk-dialog.js';
 import { startLive } from './live/live.js';
 import { ApiPage } from './pages/api-page.js';
+import { AuditPage } from './pages/audit-page.js';
 import { DeadLettersPage } from './pages/dead-letters-page.js';
 import { JobPage } from './pages/job-page.js';
 import { JobsPage } from './pages/jobs-page.js';
@@ -35,6 +37,7 @@ const ROUTES: [pattern: string, page: (found: Record<string, string>) => Compone
   ['/webhooks', () => <WebhooksPage />],
   ['/webhooks/:id', ({ id = '' }) => <WebhookPage key={id} id={id} />],
   ['/dead-letters', () => <DeadLettersPage />],
+  ['/audit', () => <AuditPage />],
   ['/api', () => <ApiPage />],
 ];
 
@@ -44,6 +47,7 @@ export function App() {
     <>
       {isSignInWanted ? <SignIn /> : <Dashboard />}
       <ConfirmDialog />
+      <BulkDialog />
       <Toasts />
     </>
   );

@@ -12,6 +12,8 @@ const STORED = 'jetfleet-scroll';
 const MOST = 50;
 /** A page that is not as long as before by then has changed. */
 const PATIENCE_MS = 4_000;
+/** What a page shows at first may give way to something shorter for a moment. */
+const SETTLED_MS = 500;
 
 const positions = new Map<string, number>(stored());
 let key = keyOfEntry();
@@ -63,7 +65,8 @@ function aim(): void {
   wanted = positions.get(key) ?? 0;
   clearTimeout(patience);
   patience = setTimeout(giveUp, PATIENCE_MS);
-  restore();
+  // Once the other page has taken the place of this one.
+  setTimeout(restore);
 }
 
 function restore(): void {
@@ -71,7 +74,9 @@ function restore(): void {
   const room = document.documentElement.scrollHeight - window.innerHeight;
   if (room < wanted) return;
   window.scrollTo(0, wanted);
-  giveUp();
+  if (wanted === 0) return giveUp();
+  clearTimeout(patience);
+  patience = setTimeout(giveUp, SETTLED_MS);
 }
 
 function giveUp(): void {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../telemetry/version.js';
+import { auditCommand } from './audit.js';
 import { deadLettersCommand } from './dead-letters.js';
 import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
@@ -68,6 +69,7 @@ export function buildProgram(): Command {
     scheduleCommand,
     pauseCommands,
     limitsCommand,
+    auditCommand,
     statsCommand,
     topCommand,
     eventsCommand,

@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
+import type { AuditAction } from '../jobs/audit.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { Guesses } from './guesses.js';
 import { assertTokens, covers, type HttpToken, type Role, type TokenOwner, tokenFinder } from './tokens.js';
@@ -9,8 +10,10 @@ export interface ApiEnv {
   Bindings: { address?: string };
   Variables: {
     role: Role;
-    /** Stands for the token of the request; nothing of it can be read from this. */
+    /** The name of the token of the request, or what stands for it; nothing of the token can be read from this. */
     holder: string;
+    /** What the audit trail is to say of the jobs that a route has changed. */
+    changedJobs?: NonNullable<AuditAction['jobs']>;
   };
 }
 

@@ -14,6 +14,7 @@ import { LiveCollector } from './live-collector.js';
 import { Metrics } from './metrics.js';
 import { problemOf, problemResponse } from './problem.js';
 import { addRoute, type Routes } from './route.js';
+import { auditRoutes } from './routes/audit.js';
 import { bulkRoutes } from './routes/bulk.js';
 import { cleanupRoutes } from './routes/cleanup.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
@@ -113,6 +114,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   jobChangeRoutes(routes);
   bulkRoutes(routes);
   cleanupRoutes(routes);
+  auditRoutes(routes);
   signalRoutes(routes);
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });

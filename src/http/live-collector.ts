@@ -10,6 +10,8 @@ export interface Tick {
   at: string;
   /** The last that are known; null when none were ever read. */
   stats: JobQueueStats | null;
+  /** When they were read: they stay while the broker is away. */
+  statsAt?: string;
   oldestPendingAt?: string;
   /** Jobs since the tick before. */
   throughput: { completed: number; failed: number; added: number };
@@ -45,6 +47,7 @@ export class LiveCollector {
   #timer: NodeJS.Timeout | undefined;
   #isTicking = false;
   #stats: JobQueueStats | undefined;
+  #statsAt: string | undefined;
   #oldestPendingAt: string | undefined;
   #since = newWindow();
 
@@ -145,6 +148,7 @@ export class LiveCollector {
     const tick: Tick = {
       at: new Date(this.#queue.now()).toISOString(),
       stats: this.#stats ?? null,
+      ...(this.#statsAt !== undefined && { statsAt: this.#statsAt }),
       ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },
       waitMs: percentiles(waits),
@@ -169,6 +173,7 @@ export class LiveCollector {
         this.#queue.getStats(),
         this.#queue.oldestPendingAt(),
       ]);
+      this.#statsAt = new Date(this.#queue.now()).toISOString();
     } catch (err) {
       this.#logger.debug({ err }, 'cannot count the jobs now');
     }

@@ -5,6 +5,7 @@ import { BrokerError, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Access, ApiEnv } from './access.js';
+import { audited } from './audited.js';
 import { problemSchema } from './problem.js';
 import type { Role } from './tokens.js';
 
@@ -31,6 +32,11 @@ interface Route<Q extends z.ZodType, P extends z.ZodType, B extends z.ZodType> {
   needsBroker?: boolean;
   query?: Q;
   params?: P;
+  /**
+   * Whether the audit trail says who has used it. `before`: it must be written down first. Defaults to true for `post`, once it is
+   * done; false for what programs do all the time, and for what changes nothing.
+   */
+  audit?: boolean | 'before';
   /** For the OpenAPI document; the route reads them itself. */
   headers?: z.ZodObject;
   /** A body may be left out where its schema takes `undefined`. */
@@ -62,6 +68,7 @@ export function addRoute<
   B extends z.ZodType = z.ZodUndefined,
 >({ app, access, queue }: Routes, route: Route<Q, P, B>): void {
   const { method, path, tag, summary, role, query, params, headers, body, needsBroker = true } = route;
+  const { audit = method === 'post' } = route;
   app.openAPIRegistry.registerPath({
     method,
     path,
@@ -69,6 +76,7 @@ export function addRoute<
     summary,
     operationId: operationId(method, path),
     'x-role': role,
+    'x-audited': audit !== false,
     security: role === 'open' ? [] : [{ bearer: [] }],
     request: {
       ...(query && { query: query as z.ZodType as z.ZodObject }),
@@ -87,14 +95,18 @@ export function addRoute<
   if (role !== 'open') middleware.push(access.needs(role));
   if (needsBroker) middleware.push(brokerThere(queue));
   if (body) middleware.push(limitBody(body.maxBytes));
-  app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c) =>
-    route.handle({
+  app.on([method], [path.replaceAll(/\{(\w+)\}/g, ':$1')], ...middleware, async (c) => {
+    const call: Call<Q, P, B> = {
       c,
       query: checked('query', query, queryOf(c)),
       params: checked('path', params, c.req.param()),
       body: checked('body', body?.schema, body && (await readJson(c))),
-    }),
-  );
+    };
+    if (audit === false) return route.handle(call);
+    return audited(queue, { path, when: audit === 'before' ? 'before' : 'after' }, call, () =>
+      route.handle(call),
+    );
+  });
 }
 
 /** @throws ValidationError `JETFLEET_HTTP_INVALID` with every fault by its path */

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { defined } from '../jobs/defined.js';
 import { invalidOption, type ValidationError } from '../jobs/errors.js';
 import { assertArray } from '../jobs/options.js';
 
@@ -20,24 +21,30 @@ export function covers(role: Role, needed: Role): boolean {
 export interface HttpToken {
   token: string;
   role: Role;
+  /** Who holds it, for the audit trail: 1 to 50 of `A-Z a-z 0-9 . _ -`. Defaults to `token` and its number. */
+  name?: string;
 }
 
 const MIN_LENGTH = 8;
 /** What may stand in an `Authorization` header (RFC 6750), but for `:` and `,`, which divide the list. */
 const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+const NAME = /^[A-Za-z0-9._-]{1,50}$/;
 
 /**
- * Reads `JETFLEET_HTTP_TOKEN`: one token, which is an admin's, or `observer:abc...,operator:def...,admin:ghi...`.
+ * Reads `JETFLEET_HTTP_TOKEN`: one token, which is an admin's, or `observer:abc...,operator/alice:def...,admin/bob:ghi...`.
  * @returns none for an empty text
  * @throws ValidationError `JETFLEET_OPTION_INVALID`; the message never repeats a token
  */
 export function parseTokens(text: string | undefined): HttpToken[] {
   if (!text) return [];
   const tokens = text.split(',').map((part): HttpToken => {
-    const [role = '', token, ...rest] = part.trim().split(':');
-    if (token === undefined) return { role: 'admin', token: role };
-    if (isRole(role) && rest.length === 0) return { role, token };
-    throw invalid('each part must be <role>:<token>, with a role of observer, operator or admin');
+    const [owner = '', token, ...rest] = part.trim().split(':');
+    if (token === undefined) return { role: 'admin', token: owner };
+    const [role = '', name, ...more] = owner.split('/');
+    if (isRole(role) && rest.length === 0 && more.length === 0) return { role, token, ...defined({ name }) };
+    throw invalid(
+      'each part must be <role>:<token> or <role>/<name>:<token>, with a role of observer, operator or admin',
+    );
   });
   if (tokens.length > 1 && !text.includes(':')) throw invalid('several tokens need a role each');
   assertTokens(tokens);
@@ -48,7 +55,14 @@ export function parseTokens(text: string | undefined): HttpToken[] {
 export function assertTokens(tokens: readonly HttpToken[]): void {
   assertArray('tokens', tokens);
   const roles = new Map<unknown, Role>();
-  for (const { token, role } of tokens.map((each) => each ?? {})) {
+  const names = new Set<string>();
+  for (const { token, role, name } of tokens.map((each) => each ?? {})) {
+    if (name !== undefined) {
+      if (typeof name !== 'string' || !NAME.test(name))
+        throw invalid('a name must be 1 to 50 of A-Z a-z 0-9 . _ -');
+      if (names.has(name)) throw invalid(`two of them are called ${name}`);
+      names.add(name);
+    }
     if (!isRole(role)) throw invalid('there is a role besides observer, operator and admin');
     if (typeof token !== 'string' || token.length < MIN_LENGTH || !TOKEN.test(token)) {
       throw invalid(`a token must be ${MIN_LENGTH} or more of A-Z a-z 0-9 - . _ ~ + /`);
@@ -60,14 +74,14 @@ export function assertTokens(tokens: readonly HttpToken[]): void {
 
 export interface TokenOwner {
   role: Role;
-  /** Tells tokens apart without saying anything of them. */
+  /** The name of the token; without one what tells it apart and says nothing of it. */
   holder: string;
 }
 
 /** Finds the owner of a token; how long it takes does not depend on which bytes are right. */
 export function tokenFinder(tokens: readonly HttpToken[]): (token: string) => TokenOwner | undefined {
-  const known = tokens.map(({ token, role }, index) => ({
-    owner: { role, holder: `token ${index}` },
+  const known = tokens.map(({ token, role, name }, index) => ({
+    owner: { role, holder: name ?? `token ${index}` },
     digest: digestOf(token),
   }));
   return (token) => {

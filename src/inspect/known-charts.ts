@@ -1,6 +1,6 @@
 import type { AnyStateMachine } from 'xstate';
 import * as machines from '../../machines/index.js';
-import { JetfleetError } from '../jobs/errors.js';
+import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { readCharts } from './answers.js';
 import { type Chart, chartKey, chartOf } from './chart.js';
@@ -49,12 +49,17 @@ export async function listCharts(queue: JobQueueService, id?: string): Promise<K
 
 /**
  * One chart by its id, the package's own before those of workers.
- * @throws JetfleetError `JETFLEET_MACHINE_NOT_FOUND` when neither the package nor a live worker has it
+ * @throws JetfleetError `JETFLEET_MACHINE_NOT_FOUND` when neither the package nor a live worker has it; BrokerError
+ *   `JETFLEET_BROKER_UNREACHABLE` when workers cannot be asked
  */
 export async function findChart(queue: JobQueueService, id: string): Promise<KnownChart> {
   const builtIn = builtInCharts().find((chart) => chart.id === id);
   const chart = builtIn ?? (await listCharts(queue, id))[0];
   if (chart) return chart;
+  if (queue.isConnected === false) {
+    const why = `the broker is away, so that no worker can be asked for the machine ${JSON.stringify(id)}; try again`;
+    throw new BrokerError('JETFLEET_BROKER_UNREACHABLE', why, { retryable: true });
+  }
   const known = [...BUILT_IN_CHARTS.keys()].join(', ');
   throw new JetfleetError(
     'JETFLEET_MACHINE_NOT_FOUND',

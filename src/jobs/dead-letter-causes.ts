@@ -14,6 +14,10 @@ export interface DeadLetterCause extends Cause {
   count: number;
   /** Their types, at most 20. */
   types: string[];
+  /** The workers on which they failed, at most 20. */
+  workers: string[];
+  /** How many failed in each part of {@link DeadLetterCauses.trend}, oldest first. */
+  trend: number[];
   /** When the first and the last one of them failed, ISO 8601. */
   firstAt: string;
   lastAt: string;
@@ -24,6 +28,8 @@ export interface DeadLetterCause extends Cause {
 export interface DeadLetterCauses {
   /** The most frequent one comes first. */
   causes: DeadLetterCause[];
+  /** The time of the trends: 24 parts up to now, or to the end of the filter, which begin a day before, or where the filter does. */
+  trend: { since: string; stepMs: number };
   /** Dead letters that fit the filter. */
   total: number;
   /** Those of them that belong to none of `causes`: the first 1,000 causes that are met are told apart. */

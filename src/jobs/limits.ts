@@ -76,3 +76,9 @@ export const DEFAULT_ACK_WAIT_MS = 15_000;
 export const MAX_CLAIM_AFTER_MS = 1_000;
 /** How long the record of a job is kept. */
 export const DEFAULT_EVENTS_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** How long it is known who did what: 90 days, and the last 100,000 actions. */
+export const AUDIT_MAX_AGE_MS = 90 * 24 * 60 * 60 * 1000;
+export const MAX_AUDIT_ENTRIES = 100_000;
+/** Largest entry of the audit trail. */
+export const MAX_AUDIT_BYTES = 16 * 1024;

@@ -2,6 +2,7 @@ import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertPriority } from '../jobs/validation.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
+import { AuditTrail } from './audit/audit-trail.js';
 import { changeJob } from './change/change-job.js';
 import {
   type ChangeOptions,
@@ -13,6 +14,9 @@ import { JobReader } from './job-reader.js';
 
 /** The part of the queue that changes when, or in which order, a job that waits will run. */
 export class JobChanger extends JobReader {
+  /** Who did what over HTTP and on the dashboard: `list`. */
+  readonly audit = new AuditTrail((work) => this.use(work));
+
   /**
    * Gives a job that waits another priority; it stands last among the jobs of that. A delayed or retrying job keeps its time.
    * @returns the record afterwards

@@ -10,6 +10,8 @@ import { defined } from '../jobs/defined.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { MAX_DELAY_MS } from '../jobs/limits.js';
+import { checkInteger } from '../jobs/numbers.js';
 import { assertObject, assertOptions, checkText } from '../jobs/options.js';
 import type { Schedule, ScheduleOptions } from '../jobs/schedule.js';
 import { JobPriority } from '../jobs/vocabulary.js';
@@ -280,6 +282,7 @@ export class JobQueueService extends JobRemover {
   async retry(id: string, options: RetryOptions = {}): Promise<JobRecord> {
     assertJobId(id);
     assertOptions('options', options, RETRY_OPTIONS);
+    checkInteger('delayMs', options.delayMs, 0, MAX_DELAY_MS);
     return this.use((broker) => redriveJob(broker, id, options));
   }
 

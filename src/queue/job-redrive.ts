@@ -12,7 +12,7 @@ import { encodePayload } from '../jobs/validation.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
 import { type DeadLetterFilter, deadLetterPages } from './dead-letters/dead-letter-filter.js';
-import { type Pace, paceOf } from './dead-letters/pace.js';
+import { dueIn, type Pace, paceOf } from './dead-letters/pace.js';
 import { assertVersion, findJob, noSuchJob, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
 import { addUnique } from './unique/add-unique.js';
@@ -22,9 +22,15 @@ import { reclaimKey } from './unique/reclaim-key.js';
 export interface RetryOptions extends VersionOptions {
   /** In the place of its payload. It is checked by the schema of the type, where this process knows its definition. */
   payload?: unknown;
+  /** How long it waits before it runs, in milliseconds, at most 366 days. Defaults to not at all. */
+  delayMs?: number;
 }
 
-export const RETRY_OPTIONS: OptionNames<Required<RetryOptions>> = { ...VERSION_OPTIONS, payload: true };
+export const RETRY_OPTIONS: OptionNames<Required<RetryOptions>> = {
+  ...VERSION_OPTIONS,
+  payload: true,
+  delayMs: true,
+};
 
 /**
  * Takes a FAILED job out of the dead letters: it is queued again with its attempts counted from 1, and keeps what
@@ -32,8 +38,13 @@ export const RETRY_OPTIONS: OptionNames<Required<RetryOptions>> = { ...VERSION_O
  * @throws JetfleetError `JETFLEET_NOT_FOUND`; ConflictError when the job is not FAILED, or has no payload to run
  * @throws ValidationError `JETFLEET_PAYLOAD_*` for a new payload that does not fit; nothing is written then
  */
-export async function redriveJob(broker: Broker, id: string, options: RetryOptions = {}): Promise<JobRecord> {
-  const { record, failure } = await queueAgain(broker, id, options);
+export async function redriveJob(
+  broker: Broker,
+  id: string,
+  { delayMs, ...options }: RetryOptions = {},
+): Promise<JobRecord> {
+  const due = await dueIn(broker, delayMs);
+  const { record, failure } = await queueAgain(broker, id, { ...options, ...defined({ due }) });
   await broker.topology.deleteMessage('events', failure);
   return record;
 }
@@ -71,7 +82,7 @@ interface Redriven {
 async function queueAgain(
   broker: Broker,
   id: string,
-  { payload, ...options }: RetryOptions & Change = {},
+  { payload, ...options }: VersionOptions & Change = {},
 ): Promise<Redriven> {
   const last = await broker.lastEvent(id);
   const before = last?.record ?? (await findJob(broker, id));

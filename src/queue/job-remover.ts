@@ -1,13 +1,19 @@
+import { invalidOption } from '../jobs/errors.js';
+import { assertJobId } from '../jobs/job-id.js';
 import { checkNumber } from '../jobs/numbers.js';
+import { assertArray } from '../jobs/options.js';
 import type { Retention } from '../jobs/retention.js';
 import { JobChanger } from './job-changer.js';
 import type { ProgressOptions } from './job-redrive.js';
 import { applyRetention } from './retention/apply-retention.js';
 import { type CleanupOptions, checkCleanup } from './retention/cleanup-filter.js';
+import { type DeletedJobs, deleteJobs } from './retention/delete-jobs.js';
 import { cleanupJobs } from './retention/job-cleanup.js';
 import { cleanupSome } from './retention/selective-cleanup.js';
 
 const DEFAULT_CLEANUP_AGE_MS = 24 * 60 * 60 * 1000;
+/** Most jobs that are removed by their ids at once. */
+const MOST_DELETED = 1_000;
 
 /** The part of the queue that removes jobs which have ended. */
 export class JobRemover extends JobChanger {
@@ -29,6 +35,19 @@ export class JobRemover extends JobChanger {
         ? cleanupSome(broker, olderThanMs, { ...options, onProgress }, this.ownersToKeep)
         : cleanupJobs(broker, olderThanMs, this.ownersToKeep, { onProgress, dryRun: dryRun === true }),
     );
+  }
+
+  /**
+   * Removes jobs that have ended, with all that is stored of them, at most 1,000 at once. One stays that may still own an instance.
+   * @returns those that are gone, and of each other one why it stays
+   * @throws ValidationError `JETFLEET_ID_INVALID`, `JETFLEET_OPTION_INVALID`
+   */
+  async deleteJobs(ids: readonly string[]): Promise<DeletedJobs> {
+    assertArray('ids', ids);
+    for (const id of ids) assertJobId(id);
+    if (ids.length > MOST_DELETED)
+      throw invalidOption(`${ids.length} ids are too many at once; give ${MOST_DELETED} at most`);
+    return this.use((broker) => deleteJobs(broker, ids, this.ownersToKeep));
   }
 
   /**

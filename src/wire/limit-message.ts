@@ -83,7 +83,9 @@ export function decodeLedger(data: Uint8Array): Ledger | undefined {
       ) &&
       areAll(ledger.waiting, isGroup) &&
       Number.isFinite(ledger.turns) &&
-      [ledger.closedUntil, ledger.left, ledger.setAt].every((each) => each === undefined || Number.isFinite(each));
+      [ledger.closedUntil, ledger.left, ledger.setAt].every(
+        (each) => each === undefined || Number.isFinite(each),
+      );
     if (!isWhole) return undefined;
     const settings =
       ledger.concurrency === undefined && ledger.rate === undefined ? {} : checkedSettings(name, ledger);

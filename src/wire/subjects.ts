@@ -21,7 +21,16 @@ export const STREAM_KINDS = ['timers', ...WORK_KINDS, 'events'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** Streams that are made when they are first used. */
-export const EXTRA_KINDS = ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control'] as const;
+export const EXTRA_KINDS = [
+  'unique',
+  'tags',
+  'limits',
+  'activity',
+  'steps',
+  'signals',
+  'control',
+  'audit',
+] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
 /**
@@ -81,7 +90,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events control unique tags limits activity steps signals ends children jetfleet inspect'.split(
+  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children jetfleet inspect'.split(
     ' ',
   ),
 );
@@ -201,6 +210,11 @@ export class Subjects {
   /** `control.pauses`: the list of what is paused. */
   pauses(): string {
     return `${this.prefix}control.pauses`;
+  }
+
+  /** `audit.actions`: who did what. */
+  audit(): string {
+    return `${this.prefix}audit.actions`;
   }
 
   /** `unique.<type>.<scope>.<token>`: who has a unique key; see `keyToken`. */

@@ -1,4 +1,5 @@
 /** What the API answers, as far as the dashboard reads it. */
+import type { AuditEntry, AuditPage } from '../../../src/jobs/audit.js';
 import type { DeadLetterCause, DeadLetterCauses } from '../../../src/jobs/dead-letter-causes.js';
 import type { JobRecord } from '../../../src/jobs/job-record.js';
 import type { Schedule } from '../../../src/jobs/schedule.js';
@@ -9,6 +10,8 @@ import type { Pause } from '../../../src/wire/pauses.js';
 
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
 export type {
+  AuditEntry,
+  AuditPage,
   DeadLetterCause,
   DeadLetterCauses,
   JobPriority,
@@ -57,6 +60,8 @@ export interface Tick {
   at: string;
   /** Null until the server has read them once. */
   stats: Stats | null;
+  /** When they were read. */
+  statsAt?: string;
   oldestPendingAt?: string;
   /** Since the last tick. */
   throughput: { completed: number; failed: number; added: number };
@@ -65,6 +70,13 @@ export interface Tick {
   brokerConnected: boolean;
   changed: string[];
   changedMore: boolean;
+}
+
+export interface CountedCauses extends DeadLetterCauses {
+  /** When they were counted. */
+  at: string;
+  /** Whether these are not all yet. */
+  isCounting: boolean;
 }
 
 export interface JobPage {

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { onChanges } from '../live/live.js';
+import { onChanges, outage } from '../live/live.js';
+import { useStore } from '../store.js';
 import { getJson } from './client.js';
 import { type Remembered, recall, remember } from './remembered.js';
 
@@ -71,12 +72,19 @@ export function useResource<T>(path: string | undefined, options: ResourceOption
     return () => clearInterval(timer);
   }, [everyMs, load]);
 
+  const lost = useStore(outage);
+  useEffect(() => {
+    // What could not be read, or not be followed, meanwhile.
+    if (!lost) load();
+  }, [lost === undefined, load]);
+
   const known = path !== undefined && state.path !== path ? recall<T>(path) : undefined;
   const loaded: Loaded<T> = known ? { path, error: undefined, ...known } : state;
   const isLoading = path !== undefined && (loaded.path !== path || (!loaded.data && !loaded.error));
   return {
     data: loaded.data,
-    at: loaded.at,
+    // What is followed was as it is until the outage began.
+    at: isLive && lost && loaded.at !== undefined ? Math.max(loaded.at, lost.sinceMs) : loaded.at,
     error: loaded.path === path ? loaded.error : undefined,
     isLoading,
     reload: load,

@@ -6,7 +6,7 @@ import { confirm } from '../ui/confirm.js';
 import { formatAbsolute, formatCount } from '../ui/format.js';
 import { Icon } from '../ui/icons.js';
 import { say } from '../ui/toasts.js';
-import { FormDialog } from './job-form.js';
+import { FormDialog, TypeField } from './job-form.js';
 
 interface CleanupAnswer {
   jobs: number;
@@ -50,15 +50,7 @@ function CleanupDialog({ onRemoved, onClose }: { onRemoved(): void; onClose(): v
   };
   return (
     <FormDialog title="Clean up" action="Count them" onSubmit={cleanUp} onClose={onClose}>
-      <label>
-        Type <span class="quiet">all when empty</span>
-        <input name="type" list="cleanup-types" pattern="[a-z][a-z0-9_]*" autocomplete="off" autofocus />
-        <datalist id="cleanup-types">
-          {types.map((type) => (
-            <option key={type} value={type} />
-          ))}
-        </datalist>
-      </label>
+      <TypeField types={types} note="all when empty" autofocus />
       <label>
         Keep the last <span class="quiet">of a type, for each status</span>
         <input name="keep" type="number" min={0} step={1} />

@@ -1,14 +1,18 @@
-import type { BulkAnswer, JobRecord } from '../api/answers.js';
+import type { JobRecord } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { confirm } from '../ui/confirm.js';
-import { attempt, say } from '../ui/toasts.js';
+import { attempt } from '../ui/toasts.js';
 
-export type JobAction = 'cancel' | 'retry';
+/** What can be done with a job, or with many. */
+export type JobAction = 'cancel' | 'retry' | 'promote' | 'priority' | 'delete';
 
 export interface JobFilter {
   type?: string;
   status?: string;
   priority?: string;
+  state?: string;
+  /** An id, or how it begins. */
+  id?: string;
   since?: string;
   until?: string;
   tags?: string[];
@@ -17,17 +21,27 @@ export interface JobFilter {
   deadLetters?: boolean;
 }
 
-export type BulkTarget = { ids: readonly string[] } | { filter: JobFilter };
+type Standing = Pick<JobRecord, 'status' | 'state'>;
 
-/** Jobs for each call; the server takes no more than this at once. */
-const BATCH = 500;
+/** With which jobs each can be done; the server decides anyway. */
+const FITS: Record<JobAction, (job: Standing) => boolean> = {
+  cancel: ({ status }) => status === 'pending' || status === 'processing',
+  retry: ({ status }) => status === 'failed',
+  promote: ({ state }) => state === 'scheduled' || state === 'retrying' || state === 'waiting',
+  priority: ({ status }) => status === 'pending',
+  delete: ({ status }) => status === 'completed' || status === 'failed',
+};
 
-export function canCancel({ status }: Pick<JobRecord, 'status'>): boolean {
-  return status === 'pending' || status === 'processing';
+export function can(action: JobAction, job: Standing): boolean {
+  return FITS[action](job);
 }
 
-export function canRetry({ status }: Pick<JobRecord, 'status'>): boolean {
-  return status === 'failed';
+export function canCancel(job: Standing): boolean {
+  return can('cancel', job);
+}
+
+export function canRetry(job: Standing): boolean {
+  return can('retry', job);
 }
 
 export function pathOf(id: string, action: JobAction): string {
@@ -54,50 +68,4 @@ export async function cancelJob(id: string): Promise<JobRecord | undefined> {
     () => post<JobRecord>(pathOf(id, 'cancel'), { reason: 'cancelled on the dashboard' }),
     () => `${id} is cancelled.`,
   );
-}
-
-/** Asks first, then goes on until every job of the target was tried. @returns false when it was called off */
-export async function bulk(action: JobAction, target: BulkTarget, count: string): Promise<boolean> {
-  const isCancel = action === 'cancel';
-  const isSure = await confirm({
-    title: isCancel ? `Cancel ${count}?` : `Retry ${count}?`,
-    text: isCancel
-      ? 'They end as FAILED, wherever they are. Finished jobs stay as they are.'
-      : 'They leave the dead letters and run again, with a fresh count of attempts. Other jobs stay as they are.',
-    action: isCancel ? `Cancel ${count}` : `Retry ${count}`,
-    isDanger: isCancel,
-  });
-  if (!isSure) return false;
-  await attempt(
-    () => ('ids' in target ? eachBatch(action, target.ids) : whileMore(action, target.filter)),
-    ({ done, failed }) => {
-      const [first] = failed;
-      if (first) say(`${failed.length} could not be changed. ${first.id}: ${first.detail}`, 'bad');
-      const what = isCancel ? 'cancelled' : 'taken back into the queue';
-      return `${done.length} ${done.length === 1 ? 'job' : 'jobs'} ${what}.`;
-    },
-  );
-  return true;
-}
-
-async function eachBatch(action: JobAction, ids: readonly string[]): Promise<BulkAnswer> {
-  const all: BulkAnswer = { done: [], failed: [], more: false };
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const answer = await post<BulkAnswer>(`/jobs/${action}`, { ids: ids.slice(start, start + BATCH) });
-    all.done.push(...answer.done);
-    all.failed.push(...answer.failed);
-  }
-  return all;
-}
-
-async function whileMore(action: JobAction, filter: JobFilter): Promise<BulkAnswer> {
-  const all: BulkAnswer = { done: [], failed: [], more: true };
-  while (all.more) {
-    const answer = await post<BulkAnswer>(`/jobs/${action}`, { filter, limit: BATCH });
-    all.done.push(...answer.done);
-    all.failed.push(...answer.failed);
-    // Those that cannot be changed would come again and again.
-    all.more = answer.more && answer.done.length > 0;
-  }
-  return all;
 }

@@ -10,6 +10,7 @@ import type { JobFilter } from './job-actions.js';
 import { JobFilterBar } from './job-filter-bar.js';
 import { askedBy, type JobListQuery, orderIn, tagsIn, useJobList } from './job-list.js';
 import { JobTable } from './job-table.js';
+import { Pager } from './pager.js';
 import { useSelection } from './selection.js';
 import { useStill } from './still.js';
 
@@ -26,10 +27,9 @@ function queryOf({ query }: Place, isDeadLetters: boolean): JobListQuery {
   return { ...askedBy(query), ...(isDeadLetters && DEAD_LETTERS) };
 }
 
-/** The filter of a page, as far as the server can act on all that match it; undefined where it cannot. */
-export function bulkFilterOf(place: Place, isDeadLetters: boolean): JobFilter | undefined {
-  const { id, state, tag, deadLetters, ...filter } = queryOf(place, isDeadLetters);
-  if (id !== undefined || state !== undefined) return undefined;
+/** The filter of a page, for what is done with all that match it. */
+export function bulkFilterOf(place: Place, isDeadLetters: boolean): JobFilter {
+  const { tag, deadLetters, ...filter } = queryOf(place, isDeadLetters);
   return { ...filter, ...(tag && { tags: tagsIn(tag) }), ...(deadLetters && { deadLetters: true }) };
 }
 
@@ -105,21 +105,5 @@ function NewRows({ list: { fresh, isFirst } }: { list: List }) {
         {count} new
       </button>
     </div>
-  );
-}
-
-function Pager({ list: { next, previous, pageNumber }, isNewest }: { list: List; isNewest: boolean }) {
-  if (!next && !previous) return null;
-  const [back, on] = isNewest ? ['Newer', 'Older'] : ['Older', 'Newer'];
-  return (
-    <nav class="pager" aria-label="Pages of jobs">
-      <button type="button" disabled={!previous} onClick={previous}>
-        {pageNumber === undefined ? 'First page' : back}
-      </button>
-      <span class="quiet">{pageNumber === undefined ? 'a page further on' : `page ${pageNumber}`}</span>
-      <button type="button" disabled={!next} onClick={next}>
-        {on}
-      </button>
-    </nav>
   );
 }

@@ -22,9 +22,6 @@ export const FILTERS = [
 ] as const;
 
 export interface JobListQuery extends Omit<JobFilter, 'tags' | 'deadLetters'> {
-  /** An id, or how it begins. */
-  id?: string;
-  state?: string;
   /** Tags that a job has all of, parted by commas. */
   tag?: string;
   deadLetters?: string;

@@ -23,6 +23,19 @@ export const connection = createStore<Connection>('connecting');
 export const lastTick = createStore<Tick | undefined>(undefined);
 export const moments = createStore<readonly Moment[]>([]);
 
+/** While what the page shows cannot be fresh: whether the server or its broker is away, and since when. */
+export interface Outage {
+  of: 'server' | 'broker';
+  sinceMs: number;
+}
+
+export const outage = createStore<Outage | undefined>(undefined);
+
+function setOutage(of: Outage['of'] | undefined): void {
+  if (outage.get()?.of === of) return;
+  outage.set(of && { of, sinceMs: outage.get()?.sinceMs ?? Date.now() });
+}
+
 const listeners = new Set<() => void>();
 
 /** Calls back when jobs may have changed, at most once a second. @returns what ends it */
@@ -38,11 +51,14 @@ export function startLive(): () => void {
     onConnection: (next) => {
       missed ||= next === 'lost' || next === 'paused';
       connection.set(next);
+      if (next === 'lost') setOutage('server');
     },
     onEvent: ({ event, data }) => {
       if (event !== 'tick') return;
       const tick = JSON.parse(data) as Tick;
       setServerTime(tick.at);
+      missed ||= outage.get() !== undefined && tick.brokerConnected;
+      setOutage(tick.brokerConnected ? undefined : 'broker');
       lastTick.set(tick);
       moments.set([...moments.get(), momentOf(tick)].slice(-MOMENTS));
       // A job that was added and that no worker has touched is no transition.

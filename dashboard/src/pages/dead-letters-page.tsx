@@ -1,6 +1,6 @@
 import { useMay } from '../api/session.js';
+import { bulk } from '../bulk/bulk-dialog.js';
 import { Causes } from '../jobs/causes.js';
-import { bulk } from '../jobs/job-actions.js';
 import { bulkFilterOf, JobBrowser } from '../jobs/job-browser.js';
 import { usePlace } from '../router.js';
 import { Icon } from '../ui/icons.js';
@@ -9,18 +9,16 @@ import { Empty, Page } from '../ui/page.js';
 export function DeadLettersPage() {
   const isOperator = useMay('operator');
   const filter = bulkFilterOf(usePlace(), true);
-  const { type, status, deadLetters, ...more } = filter ?? {};
+  const { type, status, deadLetters, ...more } = filter;
   const isNarrower = Object.keys(more).length > 0;
-  const what = isNarrower ? 'all that match' : type ? `all failed ${type} jobs` : 'all failed jobs';
   const whose = isNarrower ? ' that match' : type ? ` of ${type}` : '';
   return (
     <Page
       title="Dead letters"
       about="Jobs that failed and that nobody cancelled. Retrying one takes it back into the queue with a fresh count of attempts."
       actions={
-        isOperator &&
-        filter && (
-          <button type="button" onClick={() => bulk('retry', { filter }, what)}>
+        isOperator && (
+          <button type="button" onClick={() => bulk({ action: 'retry', target: { filter } })}>
             <Icon name="retry" /> Retry all{whose}
           </button>
         )

@@ -21,7 +21,7 @@ export function OverviewPage() {
   const oldest = tick ? tick.oldestPendingAt : first.data?.oldestPendingAt;
   return (
     <Page title="Overview" actions={<PauseButton types={Object.keys(stats?.byType ?? {})} />}>
-      <Loaded of={{ ...first, data: stats }}>
+      <Loaded of={{ ...first, data: stats, at: tick?.statsAt ? Date.parse(tick.statsAt) : first.at }}>
         {(now) => (
           <>
             <Unhandled types={now.unhandledTypes} />

@@ -1,9 +1,10 @@
-import { useState } from 'preact/hooks';
 import { STATUSES } from '../../../src/jobs/vocabulary.js';
 import type { Delivery } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
 import { useResource } from '../api/use-resource.js';
-import { Link, navigate, usePlace, withQuery } from '../router.js';
+import { pageLinks } from '../jobs/job-list.js';
+import { Pager } from '../jobs/pager.js';
+import { Link, navigate, usePlace, withFilter } from '../router.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
 import { StatusBadge } from '../ui/status.js';
 import { Time } from '../ui/time.js';
@@ -13,10 +14,9 @@ const PAGE_SIZE = 50;
 export function WebhooksPage() {
   const place = usePlace();
   const status = place.query.get('status') ?? '';
-  const [pages, setPages] = useState<{ status: string; cursors: string[] }>({ status, cursors: [] });
-  const cursors = pages.status === status ? pages.cursors : [];
-  const path = `/webhooks${queryOf({ status, limit: PAGE_SIZE, cursor: cursors.at(-1) })}`;
+  const path = `/webhooks${queryOf({ status, limit: PAGE_SIZE, cursor: place.query.get('cursor') ?? undefined })}`;
   const list = useResource<{ deliveries: Delivery[]; cursor?: string }>(path);
+  const links = pageLinks(place, list.data?.cursor);
   return (
     <Page
       title="Webhooks"
@@ -28,7 +28,7 @@ export function WebhooksPage() {
           <select
             value={status}
             onChange={({ currentTarget: { value } }) =>
-              navigate(withQuery(place, { status: value }), { replace: true })
+              navigate(withFilter(place, { status: value }), { replace: true })
             }
           >
             <option value="">all</option>
@@ -39,7 +39,7 @@ export function WebhooksPage() {
         </label>
       </fieldset>
       <Loaded of={list}>
-        {({ deliveries, cursor }) =>
+        {({ deliveries }) =>
           deliveries.length === 0 ? (
             <div class="panel">
               <Empty title={status ? `No ${status} delivery.` : 'No webhooks yet.'}>
@@ -51,25 +51,7 @@ export function WebhooksPage() {
           ) : (
             <section class="panel flush" aria-label="Deliveries">
               <Deliveries deliveries={deliveries} />
-              {(cursor || cursors.length > 0) && (
-                <nav class="pager" aria-label="Pages of deliveries">
-                  <button
-                    type="button"
-                    disabled={cursors.length === 0}
-                    onClick={() => setPages({ status, cursors: cursors.slice(0, -1) })}
-                  >
-                    Newer
-                  </button>
-                  <span class="quiet">page {cursors.length + 1}</span>
-                  <button
-                    type="button"
-                    disabled={!cursor}
-                    onClick={() => cursor && setPages({ status, cursors: [...cursors, cursor] })}
-                  >
-                    Older
-                  </button>
-                </nav>
-              )}
+              <Pager list={links} isNewest of="deliveries" />
             </section>
           )
         }

@@ -1,7 +1,7 @@
 /** What the palette finds: pages, types, machines, workers and actions, by words that somebody types. */
 import type { MachineSummary, Stats, WorkerInfo } from '../api/answers.js';
 import { navigate } from '../router.js';
-import { PAGES } from '../ui/pages.js';
+import type { PAGES } from '../ui/pages.js';
 import { switchTheme } from '../ui/theme.js';
 
 export interface Entry {
@@ -16,6 +16,7 @@ export interface Known {
   stats: Stats | undefined;
   machines: readonly MachineSummary[];
   workers: readonly WorkerInfo[];
+  pages: typeof PAGES;
   mayChange: boolean;
   mayAdmin: boolean;
   actions: PaletteActions;
@@ -30,11 +31,11 @@ export interface PaletteActions {
 const MOST = 6;
 
 export function entriesOf(known: Known): Entry[] {
-  const { stats, machines, workers } = known;
+  const { stats, machines, workers, pages } = known;
   const to = (path: string) => () => navigate(path);
   return [
     ...actionsOf(known),
-    ...PAGES.map(([path, name]): Entry => ({ group: 'Pages', name, run: to(path) })),
+    ...pages.map(([path, name]): Entry => ({ group: 'Pages', name, run: to(path) })),
     ...Object.entries(stats?.byType ?? {}).map(
       ([type, counts]): Entry => ({
         group: 'Types',

@@ -8,6 +8,7 @@ import { lastTick } from '../live/live.js';
 import { navigate } from '../router.js';
 import { useStore } from '../store.js';
 import { Dialog } from '../ui/dialog.js';
+import { usePages } from '../ui/pages.js';
 import { type Entry, entriesOf, found, type PaletteActions } from './entries.js';
 
 interface PaletteProps {
@@ -148,10 +149,19 @@ function useKnown(actions: PaletteActions): Entry[] {
   const stats = useStore(lastTick)?.stats ?? undefined;
   const machines = useResource<{ machines: MachineSummary[] }>('/machines', STILL).data?.machines;
   const workers = useResource<{ workers: WorkerInfo[] }>('/workers', STILL).data?.workers;
+  const pages = usePages();
   const [mayChange, mayAdmin] = [useMay('operator'), useMay('admin')];
   return useMemo(
     () =>
-      entriesOf({ stats, machines: machines ?? [], workers: workers ?? [], mayChange, mayAdmin, actions }),
+      entriesOf({
+        stats,
+        machines: machines ?? [],
+        workers: workers ?? [],
+        pages,
+        mayChange,
+        mayAdmin,
+        actions,
+      }),
     [stats, machines, workers, mayChange, mayAdmin],
   );
 }

@@ -1,18 +1,18 @@
-import { connection, lastTick } from '../live/live.js';
+import { connection, outage } from '../live/live.js';
 import { useStore } from '../store.js';
 
 /** Says so when what the page shows cannot be fresh. */
 export function Banner() {
-  const state = useStore(connection);
-  const isBrokerThere = useStore(lastTick)?.brokerConnected ?? true;
-  if (state === 'lost') {
+  const of = useStore(outage)?.of;
+  if (of === 'server') {
     return (
       <div class="banner" role="alert">
-        <strong>The server does not answer.</strong> What you see may be old; the page reconnects by itself.
+        <strong>The server does not answer.</strong> What you see is as old as it says; the page reconnects by
+        itself.
       </div>
     );
   }
-  if (!isBrokerThere) {
+  if (of === 'broker') {
     return (
       <div class="banner" role="alert">
         <strong>The server has lost its broker.</strong> Jobs are safe where they are; nothing changes until
@@ -27,10 +27,12 @@ const WORDS = { connecting: 'connecting', open: 'live', paused: 'paused', lost: 
 
 export function LiveSign() {
   const state = useStore(connection);
+  const isBrokerAway = useStore(outage)?.of === 'broker' && state === 'open';
+  const word = isBrokerAway ? 'no broker' : WORDS[state];
   return (
-    <span class={`live ${state}`} title={`Live updates: ${WORDS[state]}`}>
+    <span class={`live ${isBrokerAway ? 'lost' : state}`} title={`Live updates: ${word}`}>
       <span class="dot" />
-      {WORDS[state]}
+      {word}
     </span>
   );
 }

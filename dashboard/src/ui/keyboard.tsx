@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { navigate } from '../router.js';
 import { Dialog } from './dialog.js';
-import { PAGES } from './pages.js';
+import { PAGES, usePages } from './pages.js';
 import { openPalette } from './palette-key.js';
 import { moveRow, toggleRow } from './rows.js';
 import { SEARCH_ID } from './search-box.js';
@@ -43,6 +43,7 @@ export function useShortcuts(onHelp: () => void): void {
 }
 
 export function KeyboardHelp({ onClose }: { onClose(): void }) {
+  const pages = usePages();
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl class="dialog-body keys">
@@ -51,7 +52,7 @@ export function KeyboardHelp({ onClose }: { onClose(): void }) {
         <Keys keys={['j', 'k']} what="The next row of a list, and the one before" />
         <Keys keys={['Enter']} what="Open the row" />
         <Keys keys={['x']} what="Select the row" />
-        {PAGES.map(([, name, , key]) => (
+        {pages.map(([, name, , key]) => (
           <Keys key={key} keys={['g', key]} what={name} />
         ))}
         <Keys keys={['Shift', 'click']} what="Select all rows in between" />

@@ -2,6 +2,9 @@ import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ApiError, messageOf } from '../api/client.js';
 import type { Resource } from '../api/use-resource.js';
+import { outage } from '../live/live.js';
+import { useStore } from '../store.js';
+import { Time } from './time.js';
 
 interface PageProps {
   title: string;
@@ -59,8 +62,9 @@ interface LoadedProps<T> {
   children(data: T): ComponentChildren;
 }
 
-/** Shows what was loaded, that it is loading, or why it could not be. */
-export function Loaded<T>({ of: { data, error, isLoading, reload }, missing, children }: LoadedProps<T>) {
+/** Shows what was loaded, with its age where it may be old, that it is loading, or why it could not be. */
+export function Loaded<T>({ of: { data, at, error, isLoading, reload }, missing, children }: LoadedProps<T>) {
+  const lost = useStore(outage);
   if (error instanceof ApiError && error.status === 404 && missing) return <>{missing}</>;
   if (data === undefined && error !== undefined) {
     return (
@@ -81,5 +85,25 @@ export function Loaded<T>({ of: { data, error, isLoading, reload }, missing, chi
       </div>
     );
   }
-  return <>{children(data)}</>;
+  const isOld = lost !== undefined || error !== undefined;
+  return (
+    <>
+      {isOld && <Age atMs={at ?? lost?.sinceMs} />}
+      {children(data)}
+    </>
+  );
+}
+
+function Age({ atMs }: { atMs: number | undefined }) {
+  return (
+    <p class="age" role="note">
+      {atMs === undefined ? (
+        'This may be old.'
+      ) : (
+        <>
+          As it was <Time at={new Date(atMs).toISOString()} />.
+        </>
+      )}
+    </p>
+  );
 }

@@ -1,7 +1,9 @@
+import type { Role } from '../api/answers.js';
+import { useMay } from '../api/session.js';
 import type { IconName } from './icons.js';
 
-/** The pages of the menu, each with the key that leads there after `g`. */
-export const PAGES: readonly [path: string, label: string, icon: IconName, key: string][] = [
+/** The pages of the menu, each with the key that leads there after `g`, and the least role that sees it. */
+export const PAGES: readonly [path: string, label: string, icon: IconName, key: string, role?: Role][] = [
   ['/', 'Overview', 'overview', 'o'],
   ['/jobs', 'Jobs', 'jobs', 'j'],
   ['/schedules', 'Schedules', 'schedules', 's'],
@@ -10,5 +12,12 @@ export const PAGES: readonly [path: string, label: string, icon: IconName, key: 
   ['/workers', 'Workers', 'workers', 'w'],
   ['/webhooks', 'Webhooks', 'webhooks', 'h'],
   ['/dead-letters', 'Dead letters', 'dead', 'd'],
+  ['/audit', 'Audit trail', 'audit', 't', 'operator'],
   ['/api', 'API', 'api', 'a'],
 ];
+
+/** Those that our role may look at. */
+export function usePages(): typeof PAGES {
+  const isOperator = useMay('operator');
+  return PAGES.filter(([, , , , role]) => role === undefined || isOperator);
+}

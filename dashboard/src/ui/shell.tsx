@@ -8,7 +8,7 @@ import { Banner, LiveSign } from './banner.js';
 import { Icon } from './icons.js';
 import { KeyboardHelp, useShortcuts } from './keyboard.js';
 import { lazy } from './lazy.js';
-import { PAGES } from './pages.js';
+import { usePages } from './pages.js';
 import { isPaletteOpen } from './palette-key.js';
 import { SearchBox } from './search-box.js';
 import { switchTheme, theme } from './theme.js';
@@ -23,6 +23,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const { path } = usePlace();
   const chosen = useStore(theme);
   const own = useStore(session);
+  const pages = usePages();
   const isSeeking = useStore(isPaletteOpen);
   useShortcuts(() => setHelpOpen(true));
   useEffect(() => setMenuOpen(false), [path]);
@@ -80,7 +81,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       </header>
       <nav id="menu" class={isMenuOpen ? 'side open' : 'side'} aria-label="Pages">
         <ul>
-          {PAGES.map(([to, label, icon]) => (
+          {pages.map(([to, label, icon]) => (
             <li key={to}>
               <Link to={to} aria-current={isWithin(path, to) ? 'page' : undefined}>
                 <Icon name={icon} />

@@ -10,10 +10,13 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import {
+  AUDIT_MAX_AGE_MS,
   DEFAULT_ACK_WAIT_MS,
   DEFAULT_EVENTS_MAX_AGE_MS,
   MAX_ACTIVITY_BYTES,
   MAX_ACTIVITY_MESSAGES,
+  MAX_AUDIT_BYTES,
+  MAX_AUDIT_ENTRIES,
   MAX_HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
   MAX_SIGNAL_BYTES,
@@ -251,6 +254,21 @@ function controlStream(subjects: Subjects, options: TopologyOptions): WantedStre
   };
 }
 
+/** AUDIT: who did what. Nobody takes an entry out: the server drops the oldest ones by age and by number. */
+function auditStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...stored(options),
+    name: subjects.streamName('audit'),
+    description: 'Jetfleet: who did what',
+    subjects: [subjects.audit()],
+    max_age: nanos(AUDIT_MAX_AGE_MS),
+    max_msgs: MAX_AUDIT_ENTRIES,
+    max_msg_size: MAX_AUDIT_BYTES + MAX_HEADER_BYTES,
+    deny_delete: true,
+    deny_purge: true,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -272,6 +290,8 @@ export function extraStream(
       return signalsStream(subjects, options);
     case 'control':
       return controlStream(subjects, options);
+    case 'audit':
+      return auditStream(subjects, options);
   }
 }
 

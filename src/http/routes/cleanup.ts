@@ -48,6 +48,7 @@ export function cleanupRoutes(routes: Routes): void {
       const nowMs = queue.now();
       const beforeMs = time === undefined ? nowMs - DEFAULT_AGE_MS : Date.parse(time);
       const jobs = await queue.cleanup(Math.max(0, nowMs - beforeMs), { ...defined(filter), dryRun });
+      c.set('changedJobs', { done: jobs, failed: 0, ids: [] });
       return c.json({ jobs, before: new Date(Math.min(nowMs, beforeMs)).toISOString(), dryRun });
     },
   });

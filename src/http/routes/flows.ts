@@ -63,6 +63,7 @@ export function flowRoutes(routes: Routes): void {
     method: 'post',
     path: '/api/v1/flows',
     tag: 'Flows',
+    audit: false,
     summary: 'Add a flow: jobs that run after one another',
     role: 'operator',
     body: { schema: requestSchema, maxBytes: MAX_JOB_BYTES },

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
 import { shownJob } from '../../jobs/shown-job.js';
+import { askerOf } from '../audited.js';
 import {
   dataSchema,
   idParams,
@@ -12,7 +13,6 @@ import {
 } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 import { wantedVersion } from '../version.js';
-import { askerOf } from './pauses.js';
 
 const MAX_BYTES = 4_096;
 const by = z.string().min(1).max(200).optional();

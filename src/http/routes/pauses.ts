@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
-import type { ApiEnv } from '../access.js';
+import { askerOf } from '../audited.js';
 import { prioritySchema, timeSchema, typeSchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
@@ -27,12 +26,6 @@ const MAX_BYTES = 4_096;
 /** Longer waits end at proxies: ask again. */
 const MAX_DRAIN_WAIT_MS = 25_000;
 const tag = 'Queue';
-
-/** Who asks: the name that is given, and the token. */
-export function askerOf(c: Context<ApiEnv>, by: string | undefined): string {
-  const holder = c.get('holder');
-  return by === undefined ? holder : `${by} (${holder})`;
-}
 
 export function pauseRoutes(routes: Routes): void {
   const { queue } = routes;
@@ -86,6 +79,7 @@ export function pauseRoutes(routes: Routes): void {
     method: 'post',
     path: '/api/v1/pauses/drain',
     tag,
+    audit: false,
     summary: 'Wait until none of some paused jobs runs any more',
     role: 'admin',
     body: {

@@ -39,6 +39,7 @@ export function signalRoutes(routes: Routes): void {
     method: 'post',
     path: '/api/v1/jobs/{id}/signals/{name}',
     tag: 'Jobs',
+    audit: false,
     summary: 'Send a signal to a job that waits for it, or will',
     role: 'operator',
     params,

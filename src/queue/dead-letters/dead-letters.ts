@@ -3,7 +3,7 @@ import type { DeadLetterCauses } from '../../jobs/dead-letter-causes.js';
 import { assertOptions, type OptionNames } from '../../jobs/options.js';
 import { PROGRESS_OPTIONS, type ProgressOptions, redriveJobs } from '../job-redrive.js';
 import type { OwnersToKeep } from '../queue-extension.js';
-import { findCauses } from './causes.js';
+import { countCauses, findCauses } from './causes.js';
 import { checkDeadLetterFilter, type DeadLetterFilter } from './dead-letter-filter.js';
 import { deleteDeadLetters } from './delete-dead-letters.js';
 import { checkRate } from './pace.js';
@@ -42,6 +42,25 @@ export class DeadLetters {
   async causes(filter: DeadLetterFilter = {}): Promise<DeadLetterCauses> {
     checkDeadLetterFilter(filter);
     return this.#parts.use((broker) => findCauses(broker, filter));
+  }
+
+  /**
+   * As {@link causes}, while it counts: each value gives what was found so far.
+   * @internal
+   */
+  async countCauses(
+    filter: DeadLetterFilter,
+    onPart: (found: () => DeadLetterCauses) => void,
+  ): Promise<DeadLetterCauses> {
+    checkDeadLetterFilter(filter);
+    return this.#parts.use(async (broker) => {
+      let last: (() => DeadLetterCauses) | undefined;
+      for await (const found of countCauses(broker, filter)) {
+        last = found;
+        onPart(found);
+      }
+      return (last as () => DeadLetterCauses)();
+    });
   }
 
   /**

@@ -18,6 +18,14 @@ export function checkRate(rate: unknown): void {
 /** When the n-th job may begin, and when its timer is to fire; undefined for at once. */
 export type Pace = (index: number) => { dueMs: number; timerMs: number } | undefined;
 
+/** When a job may begin that runs again after a time; undefined for at once. */
+export async function dueIn(broker: Broker, delayMs = 0): Promise<ReturnType<Pace>> {
+  if (delayMs === 0) return undefined;
+  const nowMs = broker.clock.now();
+  const { eventsMaxAgeMs } = await broker.topology.effective();
+  return { dueMs: nowMs + delayMs, timerMs: timerTime(nowMs + delayMs, nowMs, eventsMaxAgeMs) };
+}
+
 export async function paceOf({ clock, topology }: Broker, rate: number | undefined): Promise<Pace> {
   if (rate === undefined) return () => undefined;
   const startMs = clock.now();
