@@ -74,9 +74,9 @@ function restore(): void {
   const room = document.documentElement.scrollHeight - window.innerHeight;
   if (room < wanted) return;
   window.scrollTo(0, wanted);
-  if (wanted === 0) return giveUp();
   clearTimeout(patience);
-  patience = setTimeout(giveUp, SETTLED_MS);
+  if (wanted === 0) giveUp();
+  else patience = setTimeout(giveUp, SETTLED_MS);
 }
 
 function giveUp(): void {

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startHttpServer } from '../../src/http/index.js';
 import { DashboardPage } from './dashboard-page.js';
 import { type LiveSystem, startLiveSystem } from './live-system.js';
 
@@ -102,6 +103,8 @@ it('a page that nobody sees asks for nothing, and goes on when it is seen again'
 
 it('an admin cleans up ended jobs, once the page has said how many', async () => {
   const { queue } = system.fleet;
+  const before = (await queue.getJobs({ type: 'greet', status: 'completed' })).jobs.length;
+  const count = before + 2;
   for (const n of [1, 2, 3]) {
     const id = await queue.addJob('greet', n, 'normal', { id: `old-${n}` });
     await queue.ended(id);
@@ -115,17 +118,110 @@ it('an admin cleans up ended jobs, once the page has said how many', async () =>
   await tab.type('dialog input[name=hours]', '0');
   await tab.type('dialog input[name=keep]', '1');
   await tab.click('Count them', 'dialog');
-  await tab.seeText('Remove 2 jobs?');
+  await tab.seeText(`Remove ${count} jobs?`);
   await tab.seeText('completed and failed jobs of greet but the last 1');
   await tab.click('Keep as it is', 'dialog');
   expect(await queue.getJob('old-1')).toBeDefined();
   await tab.click('Count them', 'dialog');
-  await tab.click('Remove 2 jobs', 'dialog');
-  await tab.seeText('2 jobs are removed', '.toasts');
+  await tab.click(`Remove ${count} jobs`, 'dialog');
+  await tab.seeText(`${count} jobs are removed`, '.toasts');
   expect(await queue.getJob('old-2')).toBeUndefined();
   expect(await queue.getJob('old-3')).toMatchObject({ status: 'completed' });
   await tab.until(() => !document.body.innerText.includes('old-2'));
   await tab.click('Clean up');
   await tab.resize(390);
   expect(await tab.overflow()).toBeLessThanOrEqual(0);
+});
+
+describe('what is done with many jobs', () => {
+  const pickAll = (tab: DashboardPage) =>
+    tab.page.$eval('.data.jobs thead input', (box) => (box as HTMLElement).click());
+
+  it('is counted, done with those alone, and stands in the audit trail', async () => {
+    const { queue } = system.fleet;
+    const add = (id: string) => queue.addJob('held', {}, 'low', { id, delayMs: 3_600_000 });
+    for (const id of ['many-1', 'many-2', 'many-3']) await add(id);
+    await using tab = await open('/jobs?id=many-');
+    await tab.seeText('many-3', '.data.jobs');
+    await pickAll(tab);
+    await tab.click('Priority');
+    await tab.click('critical', '.popup-body');
+    await tab.seeText('Move 3 jobs to critical?', 'dialog');
+    // What comes later is not meant.
+    await add('many-4');
+    await tab.click('Move 3 jobs', 'dialog');
+    await tab.seeText('3 jobs moved', '.toasts');
+    expect((await queue.getJob('many-1'))?.priority).toBe('critical');
+    expect((await queue.getJob('many-4'))?.priority).toBe('low');
+    await tab.seeText('many-4', '.data.jobs');
+    await pickAll(tab);
+    await tab.click('Cancel jobs');
+    await tab.click('Cancel 4 jobs', 'dialog');
+    await tab.seeText('4 jobs cancelled', '.toasts');
+    await tab.seeText('cancelled', '.data.jobs');
+    await pickAll(tab);
+    await tab.click('Delete', '.bulk');
+    await tab.click('Delete 4 jobs', 'dialog');
+    await tab.seeText('4 jobs deleted', '.toasts');
+    await tab.seeText('No job matches this filter');
+    await tab.click('Audit trail', '#menu');
+    await tab.seeText('delete jobs', '.data tbody tr:nth-child(1)');
+    await tab.seeText('4 jobs', '.data tbody tr:nth-child(1)');
+    await tab.seeText('"critical"', '.data tbody tr:nth-child(3)');
+    await tab.click('priority jobs');
+    await tab.until(() => document.querySelectorAll('.data tbody tr').length === 1);
+  });
+
+  it('names those that stay as they are', async () => {
+    const { queue } = system.fleet;
+    for (const id of ['stay-1', 'stay-2'])
+      await queue.addJob('greet', {}, 'normal', { id, delayMs: 3_600_000 });
+    await using tab = await open('/jobs?id=stay-');
+    await tab.seeText('stay-2', '.data.jobs');
+    await pickAll(tab);
+    await tab.click('Run now');
+    await tab.seeText('Run now 2 jobs?', 'dialog');
+    await queue.cancel('stay-1');
+    await tab.click('Run now 2 jobs', 'dialog');
+    await tab.seeText('1 job promoted, 1 stay as they are', 'dialog');
+    await tab.seeText('stay-1', 'dialog .lines');
+    await tab.click('The audit trail', 'dialog');
+    await tab.seeText('promote jobs', '.data');
+  });
+
+  it('is for those who may: others see neither buttons nor the trail', async () => {
+    const token = { token: 'only-looks', role: 'observer' } as const;
+    await using http = await startHttpServer(system.fleet.queue, {
+      port: 0,
+      tokens: [token],
+      closeTimeoutMs: 100,
+    });
+    await system.fleet.queue.addJob('greet', { password: 'swordfish-9' }, 'normal', { id: 'looked-at' });
+    await system.fleet.waitForJob('looked-at', 'completed');
+    await using tab = await DashboardPage.open(http.url, '/jobs?id=looked-', {
+      expectedStatuses: [401, 403],
+    });
+    await tab.type('input[name=token]', 'only-looks');
+    await tab.press('Enter');
+    await tab.seeText('completed', '.data.jobs');
+    expect(await tab.page.$$eval('.data.jobs input', (boxes) => boxes.length)).toBe(0);
+    expect(await tab.text('#menu')).not.toContain('Audit');
+    await tab.press('j', 'Enter');
+    await tab.seeText('[masked]', '.json');
+    expect(await tab.text('.page-head')).not.toContain('Show secrets');
+    await tab.goto('/audit');
+    await tab.seeText('this needs the role operator');
+  });
+
+  it('as a look at secrets is, which says first that it is written down', async () => {
+    await using tab = await open('/jobs/looked-at');
+    await tab.seeText('[masked]', '.json');
+    await tab.click('Show secrets');
+    await tab.seeText('The audit trail will say', 'dialog');
+    await tab.click('Show them', 'dialog');
+    await tab.seeText('swordfish-9', 'dialog .json');
+    await tab.press('Escape');
+    await tab.goto('/audit');
+    await tab.seeText('reveal a job', '.data tbody tr:nth-child(1)');
+  });
 });

@@ -17,6 +17,7 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['webhooks', '/webhooks', '.data tbody tr'],
   ['webhook', '/webhooks/order-1-monitor-webhook-running', '.attempts'],
   ['dead-letters', '/dead-letters', '.data.jobs .error-text'],
+  ['audit', '/audit', '.data tbody tr'],
   ['api', '/api', '.route'],
 ];
 
@@ -52,6 +53,7 @@ beforeAll(async () => {
   await fleet.waitForJob('order-1', 'completed');
   await fleet.waitForJob('order-1-monitor', 'completed');
   await eventually(async () => receiver.requests.length > 0, 'the webhook arrives');
+  await fetch(`${system.http.url}/api/v1/pauses/resume`, { method: 'POST' });
 });
 afterAll(() => system[Symbol.asyncDispose]());
 

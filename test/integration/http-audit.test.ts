@@ -56,7 +56,9 @@ test('it says who has done what, with the name of the token, and nothing of payl
   const token = TOKENS.operator;
   const headers = { 'jetfleet-operation': 'one-click' };
   await http.call('/api/v1/jobs/edited/retry', { token, headers, body: { payload: { password: SECRET } } });
-  await http.call('/api/v1/pauses', { body: { type: 'later', reason: `password=${SECRET}`, by: 'the deploy' } });
+  await http.call('/api/v1/pauses', {
+    body: { type: 'later', reason: `password=${SECRET}`, by: 'the deploy' },
+  });
   const [pause, retry] = await trail();
   expect(retry).toEqual({
     seq: expect.any(Number),

@@ -18,8 +18,9 @@ export interface Bulk {
   rate?: number;
 }
 
-/** Jobs for each call. */
+/** Jobs for each call. A removal may have to wait for some seconds, however many they are. */
 const PART = 200;
+const PART_DELETED = 1_000;
 
 /** The jobs of a target with which the action can be done, each once. */
 export async function findIds(
@@ -57,8 +58,9 @@ export async function changeAll(
 ): Promise<Progress> {
   let progress: Progress = { done: 0, failed: [], tried: 0 };
   const headers = { 'Jetfleet-Operation': newOperation() };
-  for (let start = 0; start < ids.length && !signal.aborted; start += PART) {
-    const part = ids.slice(start, start + PART);
+  const size = action === 'delete' ? PART_DELETED : PART;
+  for (let start = 0; start < ids.length && !signal.aborted; start += size) {
+    const part = ids.slice(start, start + size);
     const body = {
       ids: part,
       ...(action === 'priority' && { priority }),

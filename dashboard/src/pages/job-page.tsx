@@ -19,6 +19,7 @@ import { Waterfall } from '../job/waterfall.js';
 import { AddJobDialog } from '../jobs/add-job-dialog.js';
 import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
+import { RevealButton } from '../jobs/reveal.js';
 import { PausedBadge } from '../pauses/paused-badge.js';
 import { ReportPanels } from '../reports/report-panels.js';
 import { Link } from '../router.js';
@@ -50,7 +51,14 @@ export function JobPage({ id }: { id: string }) {
           </span>
         )
       }
-      actions={job && <Actions job={job} />}
+      actions={
+        job && (
+          <>
+            <RevealButton job={job} />
+            <Actions job={job} />
+          </>
+        )
+      }
     >
       <Loaded of={{ data: job, error, isLoading: !job, reload }} missing={missing}>
         {(loaded) => <Life job={loaded} feed={feed} />}

@@ -39,7 +39,7 @@ export async function deleteJobs(
   });
   const nowMs = clock.now();
   const owners = ownersToKeep.map((each) => each(broker, nowMs));
-  const going = await purgeableOn(broker, ended, owners, true);
+  const going = await purgeableOn(broker, ended, owners, { isPart: true });
   const removal = new RecordRemoval(broker, { isSelective: true });
   await removal.remove(going);
   await removal.end();
