@@ -9,10 +9,12 @@ interface TrendProps {
 
 const HEIGHT = 24;
 const STEP = 4;
+const DAY_MS = 24 * 3_600_000;
 
 /** `Last 24 h`. */
 export function trendName({ stepMs }: CountedCauses['trend']): string {
-  return `Last ${formatDuration(stepMs * 24)}`;
+  const ms = stepMs * 24;
+  return `Last ${ms === DAY_MS ? '24 h' : formatDuration(ms)}`;
 }
 
 /** How many failed in each part of a time, as bars. */
