@@ -16,7 +16,8 @@ await build({
   splitting: true,
   bundle: true,
   // Optional: whoever has an outbox installs it.
-  external: ['pg'],
+  // The package itself is loaded where handlers of its user import it as well.
+  external: ['pg', 'jetfleet'],
   platform: 'node',
   format: 'esm',
   target: 'node20',

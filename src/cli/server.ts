@@ -10,6 +10,7 @@ import {
 } from './options.js';
 import { printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
+import { connectWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
 
 interface ServerCommandOptions extends GlobalOptions {
@@ -17,6 +18,7 @@ interface ServerCommandOptions extends GlobalOptions {
   httpPort: number;
   environment?: string;
   drainDelay: number;
+  waitForBroker: number;
 }
 
 const ENVIRONMENT = `
@@ -49,6 +51,7 @@ export function serverCommand(program: Command): void {
         byDefault: '0s',
       }),
     )
+    .addOption(waitForBrokerOption())
     .action(() => serve(command.optsWithGlobals<ServerCommandOptions>()));
   withExamples(command, 'server', 'server --http-host 0.0.0.0 --http-port 80 --drain-delay 5s').addHelpText(
     'after',
@@ -64,7 +67,7 @@ async function serve(options: ServerCommandOptions): Promise<void> {
   const tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger);
-  await queue.connect();
+  if (!(await connectWithin(queue, options.waitForBroker, logger, stopping))) return;
   const server = await startHttpServer(queue, {
     host,
     port,

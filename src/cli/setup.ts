@@ -3,8 +3,9 @@ import { formatDrift, OTHER_NAMESPACE } from '../broker/topology/drift.js';
 import { assertAllowed, SINGLE_COPIES } from '../broker/topology/report.js';
 import { JobType } from '../jetfleet.js';
 import { ExitCode } from './exit-code.js';
-import { type GlobalOptions, openQueue, withExamples } from './options.js';
+import { cliLogger, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, print, printJson } from './output.js';
+import { connectWithin, waitForBrokerOption } from './wait-for-broker.js';
 
 export function setupCommand(program: Command): void {
   const command = program
@@ -12,9 +13,12 @@ export function setupCommand(program: Command): void {
     .description(
       'create the streams and the consumers of the built-in types; what exists is compared, never changed',
     )
+    .addOption(waitForBrokerOption())
     .action(async () => {
-      const options = command.optsWithGlobals<GlobalOptions>();
-      await using queue = openQueue(options);
+      const options = command.optsWithGlobals<GlobalOptions & { waitForBroker: number }>();
+      const logger = cliLogger('error');
+      await using queue = openQueue(options, logger);
+      await connectWithin(queue, options.waitForBroker, logger);
       const report = await queue.setup(Object.values(JobType));
       if (options.json) {
         printJson(report);

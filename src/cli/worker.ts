@@ -1,14 +1,16 @@
-import { type Command, Option } from 'commander';
-import { createNovitaProvider, type GpuProvider, ProviderError } from '../gpu/index.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import * as ownGpu from '../gpu/index.js';
 import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
 import { MAX_RENTAL_LIMIT, type RentalLimits } from '../instances/rental-limit.js';
-import { JobType } from '../jetfleet.js';
+import { JobQueueService, JobType } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
+import type { WorkerExtension } from '../worker/extension.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
+import { loadHandlers } from './handler-files.js';
 import {
   cliLogger,
   durationOption,
@@ -19,15 +21,23 @@ import {
   withExamples,
 } from './options.js';
 import { shutdownSignal } from './signals.js';
-
-const BUILT_IN: readonly string[] = Object.values(JobType);
-
+import { connectWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
+
+const BUILT_IN = ['instances', 'webhooks'] as const;
+type BuiltIn = (typeof BUILT_IN)[number];
+const BUILT_IN_TYPES: readonly string[] = Object.values(JobType);
+
+/** What this command is made of. */
+const OWN = { JobQueueService, JobWorkerService, gpuInstances, webhooks };
 
 type Environment = Record<string, string | undefined>;
 
 interface WorkerCommandOptions extends GlobalOptions, RentalLimits {
   concurrency?: string[];
+  handlers?: string[];
+  builtIn?: BuiltIn[];
+  waitForBroker: number;
   shutdownTimeout: number;
   pollInterval: number;
 }
@@ -46,8 +56,20 @@ Environment:
 export function workerCommand(program: Command): void {
   const command = program
     .command('worker')
-    .description('run jobs of the built-in types until SIGTERM or Ctrl-C, then drain; logs JSON on stderr')
+    .description(
+      'run jobs of the built-in types, or of your own, until SIGTERM or Ctrl-C, then drain; logs JSON on stderr',
+    )
+    .option(
+      '--handlers <file...>',
+      'modules whose default export is a list of what handled(job, run) makes, of extensions and of hooks',
+    )
+    .option(
+      '--built-in <names>',
+      'which types of its own it runs: instances, webhooks, both with a comma, or none (default: both, with --handlers none)',
+      parseBuiltIn,
+    )
     .option('--concurrency <type=n...>', 'jobs of a type that run at once')
+    .addOption(waitForBrokerOption())
     .addOption(shutdownTimeoutOption())
     .addOption(
       durationOption('--poll-interval <duration>', 'pause between two polls of an instance', {
@@ -60,30 +82,52 @@ export function workerCommand(program: Command): void {
     command,
     'worker',
     'worker --concurrency create_instance=20 send_webhook=50 --shutdown-timeout 40s',
+    'worker --handlers ./handlers.js --wait-for-broker 30s',
+    'worker --built-in webhooks',
   ).addHelpText('after', ENVIRONMENT);
 }
 
 async function work(options: WorkerCommandOptions): Promise<void> {
   const logger = cliLogger('info');
-  const provider = providerFrom(process.env, logger);
-  const extensions = [
-    gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...rentalLimitsOf(options) }),
-    webhooks(webhooksFrom(process.env, logger)),
-  ];
-  const concurrency = parseConcurrency(options.concurrency ?? []);
+  const { handlers: files = [], builtIn = files.length > 0 ? [] : BUILT_IN } = options;
+  // Handlers import the package. With a copy of its classes of its own, this command would not know their errors.
+  const isOwn = files.length === 0;
+  const library = isOwn ? OWN : await import('jetfleet');
+  const gpu = isOwn ? ownGpu : await import('jetfleet/gpu');
+  const made: Record<BuiltIn, () => WorkerExtension> = {
+    instances: () => {
+      const provider = providerFrom(process.env, logger, gpu);
+      const limits = rentalLimitsOf(options);
+      return library.gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...limits });
+    },
+    webhooks: () => library.webhooks(webhooksFrom(process.env, logger)),
+  };
+  const extensions = [...builtIn.map((name) => made[name]()), ...(await loadHandlers(files))];
+  const concurrency = parseConcurrency(options.concurrency ?? [], !isOwn);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
-  await using queue = openQueue(options, logger);
-  const worker = new JobWorkerService(queue, { concurrency, logger }).use(...extensions);
+  await using queue = openQueue(options, logger, {}, library.JobQueueService);
+  const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(...extensions);
+  if (!(await connectWithin(queue, options.waitForBroker, logger, stopping))) return;
   await worker.start();
   logger.info({ signal: await stopping }, 'draining; a second signal ends at once');
   await worker.shutdown(options.shutdownTimeout);
+}
+
+/** `instances,webhooks`, or `none`. */
+function parseBuiltIn(text: string): BuiltIn[] {
+  if (text === 'none') return [];
+  return text.split(',').map((name) => {
+    const found = BUILT_IN.find((each) => each === name.trim());
+    if (found) return found;
+    throw new InvalidArgumentError(`It must be ${BUILT_IN.join(', ')}, both with a comma between, or none.`);
+  });
 }
 
 /**
  * The provider that the environment names.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing
  */
-export function providerFrom(env: Environment, logger?: Logger): GpuProvider {
+export function providerFrom(env: Environment, logger?: Logger, gpu = ownGpu): ownGpu.GpuProvider {
   const { NOVITA_API_KEY: key, NOVITA_API_BASE_URL: baseUrl } = env;
   const provider = env.JETFLEET_PROVIDER || (key ? 'novita' : '');
   if (provider === '') {
@@ -105,9 +149,9 @@ export function providerFrom(env: Environment, logger?: Logger): GpuProvider {
   }
   try {
     const apiKey = key || DEFAULT_SIMULATOR_API_KEY;
-    return createNovitaProvider(defined({ apiKey, baseUrl: baseUrl || undefined, logger }));
+    return gpu.createNovitaProvider(defined({ apiKey, baseUrl: baseUrl || undefined, logger }));
   } catch (error) {
-    if (error instanceof ProviderError) throw usageError(error.message);
+    if (error instanceof gpu.ProviderError) throw usageError(error.message);
     throw error;
   }
 }
@@ -126,14 +170,13 @@ function webhooksFrom(env: Environment, logger: Logger): WebhooksOptions {
  * `create_instance=20` and its like.
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-function parseConcurrency(pairs: readonly string[]): Record<string, number> {
+function parseConcurrency(pairs: readonly string[], hasOwnTypes: boolean): Record<string, number> {
   const entries = pairs.map((pair): [string, number] => {
     const [type = '', count = '', ...rest] = pair.split('=');
-    if (BUILT_IN.includes(type) && /^[1-9]\d{0,3}$/.test(count) && rest.length === 0)
+    if ((hasOwnTypes || BUILT_IN_TYPES.includes(type)) && /^[1-9]\d{0,3}$/.test(count) && rest.length === 0)
       return [type, Number(count)];
-    throw usageError(
-      `--concurrency ${JSON.stringify(pair)} must read type=n, with a type of ${BUILT_IN.join(', ')}`,
-    );
+    const types = hasOwnTypes ? '' : `, with a type of ${BUILT_IN_TYPES.join(', ')}`;
+    throw usageError(`--concurrency ${JSON.stringify(pair)} must read type=n${types}`);
   });
   return Object.fromEntries(entries);
 }
