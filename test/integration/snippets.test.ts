@@ -162,6 +162,14 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
   'docs/guarantees.md': {
     'npm run fault -- --scenario stale-owner': 'test/fault/fault-selection.test.ts',
   },
+  'docs/tutorial.md': {
+    'npm init -y': 'test/integration/package.test.ts',
+    'import { defineJob, handled': 'test/integration/tutorial.test.ts',
+    'npx jetfleet worker --handlers': 'test/integration/tutorial.test.ts',
+    'npx jetfleet job add transcode --data \'{"file":"a.mp4"': 'test/integration/tutorial.test.ts',
+    'npx jetfleet job add transcode --data \'{"file":"shaky.mp4"': 'test/integration/tutorial.test.ts',
+    'import assert from': 'test/integration/tutorial.test.ts',
+  },
   'CONTRIBUTING.md': {
     'npm ci ': async (code) => {
       const scripts = [...code.matchAll(/npm run (\S+)/g)].map(([, name = '']) => name);
