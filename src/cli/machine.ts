@@ -90,7 +90,7 @@ async function show(name: string, options: ShowOptions): Promise<void> {
   await using queue = openExisting(options);
   const chart = await findChart(queue, name);
   if (mermaid) print(chartToMermaid(chart));
-  else if (svg) print(chartToSvg(chart, theme && { theme }));
+  else if (svg) print(await chartToSvg(chart, theme && { theme }));
   else if (xstate) print(JSON.stringify(chartToXState(chart), null, json ? 0 : 2));
   else if (json) printJson(chart);
   else print(chartText(chart));

@@ -81,6 +81,7 @@ const recordSchema: z.ZodType<InspectionRecord> = z.object({
   jobId: name.exactOptional(),
   step: z.number().int().nonnegative().exactOptional(),
   actor: name,
+  parent: name.exactOptional(),
   machine: name.exactOptional(),
   machineVersion: name.exactOptional(),
   kind: z.enum(['actor', 'event', 'transition', 'snapshot', 'done']),

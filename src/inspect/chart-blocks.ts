@@ -1,14 +1,24 @@
 /** The sizes of what a drawing is made of, before anything has its place. */
 import type { Chart, ChartEdge, ChartState } from './chart.js';
-import { cut, FONT, LINE_HEIGHT, labelLines, textWidth, widestLine } from './chart-text.js';
+import { cut, FONT, LINE_HEIGHT, labelLines, shortLabel, textWidth, widestLine } from './chart-text.js';
 
 /** One line of a drawing with the edges that share it. */
 export interface Line {
   from: string;
   to: string;
-  labels: { edge: ChartEdge; lines: string[]; width: number; height: number }[];
-  /** Of all labels, one below the other. */
+  edges: { edge: ChartEdge; text: Text | undefined }[];
+  /** One below the other; edges that say the same share one. */
+  texts: Text[];
+  /** Of all texts. */
   width: number;
+  height: number;
+}
+
+/** What stands at a line. */
+interface Text {
+  lines: string[];
+  /** From the top of all texts. */
+  top: number;
   height: number;
 }
 
@@ -20,11 +30,13 @@ export interface Block {
   height: number;
 }
 
-const BETWEEN_LABELS = 5;
-const MIN_WIDTH = 84;
-const SIDE = 14;
+const BETWEEN_TEXTS = 2;
+const MIN_WIDTH = 64;
+const SIDE = 10;
 /** The title of a box and the room around it. */
-export const TITLE_HEIGHT = 28;
+export const TITLE_HEIGHT = 26;
+/** The dot where a machine, or a parent, begins. */
+export const START_SIZE = 10;
 /** In the place of the id of a state: from any state, as the transitions of the machine itself are. */
 export const ANY_STATE: ChartState = {
   id: '',
@@ -35,52 +47,59 @@ export const ANY_STATE: ChartState = {
   invokes: [],
 };
 
-/** All lines of a chart, each once for every pair of states. */
-export function linesOf(chart: Chart): Line[] {
+/**
+ * All lines of a chart, one for every pair of states.
+ * @param hasDetails with guards and actions, or the events alone
+ */
+export function linesOf({ edges, states }: Chart, hasDetails: boolean): Line[] {
+  const byId = new Map(states.map((state) => [state.id, state]));
   const byEnds = new Map<string, ChartEdge[]>();
-  for (const edge of chart.edges) {
+  for (const edge of edges) {
     const key = JSON.stringify([edge.from, edge.to]);
     byEnds.set(key, [...(byEnds.get(key) ?? []), edge]);
   }
-  return [...byEnds.values()].map((edges) => {
-    const labels = edges.map((edge) => {
-      const lines = labelLines(edge);
-      return { edge, lines, width: widestLine(lines, FONT.label) + 8, height: lines.length * LINE_HEIGHT };
+  return [...byEnds.values()].map((together) => {
+    const { from, to } = together[0] as ChartEdge;
+    const texts = new Map<string, Text>();
+    let height = 0;
+    const labelled = together.map((edge) => {
+      const lines = hasDetails ? labelLines(edge) : shortLabel(edge, byId.get(from)?.invokes ?? []);
+      if (lines.length === 0) return { edge, text: undefined };
+      const key = lines.join('\n');
+      const known = texts.get(key);
+      if (known) return { edge, text: known };
+      const text = {
+        lines,
+        top: height === 0 ? 0 : height + BETWEEN_TEXTS,
+        height: lines.length * LINE_HEIGHT,
+      };
+      height = text.top + text.height;
+      texts.set(key, text);
+      return { edge, text };
     });
-    const texts = labels.filter(({ lines }) => lines.length > 0);
-    const height = texts.reduce((sum, label) => sum + label.height + BETWEEN_LABELS, -BETWEEN_LABELS);
-    const { from, to } = edges[0] as ChartEdge;
-    const width = Math.max(0, ...texts.map((label) => label.width));
-    return { from, to, labels, width, height: Math.max(0, height) };
-  });
-}
-
-/** The labels of a line in their places, below each other from `top` on. */
-export function stacked({ labels, width }: Line, left: number, top: number) {
-  let y = top;
-  return labels.map((label) => {
-    const placed = { edge: label.edge, lines: label.lines, x: left, y, width, height: label.height };
-    if (label.lines.length > 0) y += label.height + BETWEEN_LABELS;
-    return placed;
+    const all = [...texts.values()];
+    const width = Math.max(0, ...all.map(({ lines }) => widestLine(lines, FONT.label) + 4));
+    return { from, to, edges: labelled, texts: all, width, height };
   });
 }
 
 /** A box for each state, and one for "any state" where it is needed. */
-export function blocksOf(chart: Chart): Block[] {
+export function blocksOf(chart: Chart, hasDetails: boolean): Block[] {
   const hasAny = chart.edges.some(({ from, to }) => from === '' || to === '');
+  const parents = new Set(chart.states.map(({ parent }) => parent));
   return [...chart.states, ...(hasAny ? [ANY_STATE] : [])].map((state) => {
+    const { entry = [], exit = [] } = hasDetails ? state : {};
     const details = [
       ...state.invokes.map((name) => `invokes ${cut(name, 40)}`),
-      ...(state.entry ?? []).map((name) => `entry / ${cut(name, 40)}`),
-      ...(state.exit ?? []).map((name) => `exit / ${cut(name, 40)}`),
+      ...entry.map((name) => `entry / ${cut(name, 40)}`),
+      ...exit.map((name) => `exit / ${cut(name, 40)}`),
     ];
     const width = Math.max(
       MIN_WIDTH,
       textWidth(cut(state.key, 40), FONT.title) + 2 * SIDE,
       widestLine(details, FONT.detail) + 2 * SIDE,
     );
-    const height = TITLE_HEIGHT + 8 + details.length * LINE_HEIGHT;
-    const isParent = chart.states.some(({ parent }) => parent === state.id);
-    return { state, details, isParent, width, height };
+    const height = TITLE_HEIGHT + 6 + details.length * LINE_HEIGHT;
+    return { state, details, isParent: parents.has(state.id), width, height };
   });
 }

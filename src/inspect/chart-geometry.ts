@@ -38,9 +38,9 @@ export interface LaidOutLabel extends Rect {
 export interface LaidOutLine {
   from: string;
   to: string;
-  /** A loop beside its box; none when it is listed inside the box of a parent. */
+  /** Its corners: every part of it is level or upright. */
   points: Bend[];
-  isLoop: boolean;
+  /** In the order of the chart; edges that say the same stand in the same place. */
   labels: LaidOutLabel[];
 }
 
@@ -52,35 +52,11 @@ export interface ChartLayout {
   /** Parents before children. */
   states: LaidOutState[];
   lines: LaidOutLine[];
-  /** Where a machine, or a parent, begins: a dot, and the way to the first state. */
-  starts: { state: string; points: [Point, Point] }[];
+  /** Where a machine, or a parent, begins: the middle of a dot, and the way from there to the first state. */
+  starts: { state: string; dot: Point; points: Bend[] }[];
 }
 
-/** From a page to a drawing that goes down, and back: in one that goes to the right, the axes are exchanged. */
-export function turned<T extends Partial<Rect>>(thing: T, direction: Direction): T {
-  if (direction === 'TB') return thing;
-  const { x, y, width, height } = thing;
-  const place = x !== undefined && { x: y, y: x };
-  return { ...thing, ...place, ...(width !== undefined && { width: height, height: width }) };
-}
-
-/** The smallest rectangle around others. */
-export function around(rects: readonly Rect[]): Rect {
-  const x = Math.min(...rects.map((rect) => rect.x));
-  const y = Math.min(...rects.map((rect) => rect.y));
-  const right = Math.max(...rects.map((rect) => rect.x + rect.width));
-  const bottom = Math.max(...rects.map((rect) => rect.y + rect.height));
-  return { x, y, width: right - x, height: bottom - y };
-}
-
-export function isWithin({ x, y }: Point, rect: Rect): boolean {
-  return x > rect.x && x < rect.x + rect.width && y > rect.y && y < rect.y + rect.height;
-}
-
-export function centreOf({ x, y, width, height }: Rect): Point {
-  return { x: x + width / 2, y: y + height / 2 };
-}
-
+/** Whether two rectangles share more than a border. */
 export function isOverlapping(a: Rect, b: Rect): boolean {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }

@@ -1,7 +1,7 @@
-import type { Chart } from './chart.js';
+import type { Chart, ChartEdge } from './chart.js';
 
 /** Whether an edge leads back: against the order in which the states are reached from the first one. */
-export function backwardEdges(chart: Chart): (from: string, to: string) => boolean {
+export function backwardEdges(chart: Chart): (line: Pick<ChartEdge, 'from' | 'to'>) => boolean {
   const parentOf = new Map(chart.states.map(({ id, parent }) => [id, parent ?? '']));
   const ways = new Map(chart.states.map(({ id }) => [id, new Set<string>()]));
   for (const { from, to } of chart.edges) {
@@ -9,7 +9,8 @@ export function backwardEdges(chart: Chart): (from: string, to: string) => boole
     if (a !== undefined && b !== undefined && a !== b) ways.get(a)?.add(b);
   }
   const order = reachedOrder(chart, ways);
-  return (from, to) => {
+  return ({ from, to }) => {
+    if (from === to) return false;
     const [a, b] = siblings(parentOf, from, to);
     // One is inside the other, or it is from any state.
     if (a === undefined || b === undefined) return b === undefined && from !== '';

@@ -28,6 +28,9 @@ const RULES = `
 .page{fill:var(--page)}
 .box,.inner{fill:var(--box);stroke:var(--border)}
 .parent>.box{fill:none}
+.region>.box{stroke-dasharray:5 4}
+.more:not(.lit)>:is(.line,.head),.edge:not(.lit)>.again{display:none}
+.parent>.name{paint-order:stroke;stroke:var(--page);stroke-width:4px;stroke-linejoin:round}
 .final>.box,.final>.inner{fill:var(--final)}
 .any>.box{stroke-dasharray:4 3}
 .name{fill:var(--text)}

@@ -1,7 +1,7 @@
-import type { Chart } from './chart.js';
-import type { ChartLayout, LaidOutLabel, LaidOutLine, LaidOutState, Point } from './chart-geometry.js';
+import { type Chart, type ChartState, edgeText } from './chart.js';
+import type { ChartLayout, LaidOutLabel, LaidOutLine, LaidOutState } from './chart-geometry.js';
 import { layOutChart } from './chart-layout.js';
-import { arrowHead, smoothPath } from './chart-paths.js';
+import { arrowHead, linePath } from './chart-paths.js';
 import { chartStyle } from './chart-style.js';
 import { cut, FONT, LINE_HEIGHT } from './chart-text.js';
 
@@ -14,16 +14,21 @@ export interface ChartSvgOptions {
   theme?: 'light' | 'dark';
   /** With colours of its own. Without, a page's style sheet colours the classes. Defaults to true. */
   standalone?: boolean;
+  /** With guards and actions at the edges, entry and exit actions in the boxes; else they show on hover. Defaults to true. */
+  details?: boolean;
 }
 
 /**
  * A chart as SVG. A state is `<g class="state" data-state="pending.queued">`, an edge `<g class="edge" data-edge="…">`
- * with its line and its text, a count `<text class="count" data-count-of="…">`. All text of the machine is escaped.
+ * with its line and its text, a count `<text class="count" data-count-of="…">`. Several edges between the same states share a line: all
+ * but the first have the class `more`, and a text that stands there already has the class `again`. All text of the machine is escaped.
+ * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE`
  */
-export function chartToSvg(chart: Chart, options: ChartSvgOptions = {}): string {
-  const { standalone = true, theme, counts } = options;
-  const layout = layOutChart(chart);
+export async function chartToSvg(chart: Chart, options: ChartSvgOptions = {}): Promise<string> {
+  const { standalone = true, theme, counts, details = true } = options;
+  const layout = await layOutChart(chart, { details });
   const lit = withParents(chart, options.lit ?? []);
+  const kinds = kindsOf(chart);
   const { width, height } = layout;
   const isDrawnLast = ({ labels }: LaidOutLine) => labels.some(({ edge }) => lit.has(edge.id));
   const lines = layout.lines.toSorted((a, b) => Number(isDrawnLast(a)) - Number(isDrawnLast(b)));
@@ -34,9 +39,10 @@ export function chartToSvg(chart: Chart, options: ChartSvgOptions = {}): string 
     ...(standalone
       ? [`<style>${chartStyle(theme)}</style>`, `<rect class="page" width="100%" height="100%"/>`]
       : []),
-    ...layout.states.map((state) => stateGroup(state, isParent(chart, state), lit, counts)),
-    ...layout.starts.map((start) => startGroup(start.points, layout)),
-    ...lines.map((line) => lineGroups(line, layout, lit)),
+    ...layout.starts.map(startGroup),
+    ...lines.map((line) => lineGroups(line, lit)),
+    // Over the lines that lead into them.
+    ...layout.states.map((state) => stateGroup(state, kinds, lit, counts)),
     '</svg>',
   ].join('\n');
 }
@@ -47,22 +53,45 @@ function withParents({ states }: Chart, ids: readonly string[]): Set<string> {
   return lit;
 }
 
-function isParent({ states }: Chart, { state }: LaidOutState): boolean {
-  return states.some(({ parent }) => parent === state.id);
+/** What is told apart by its border: states with others in them, and the regions of a parallel one. */
+interface Kinds {
+  parents: ReadonlySet<string | undefined>;
+  parallel: ReadonlySet<string | undefined>;
+}
+
+function kindsOf({ states }: Chart): Kinds {
+  return {
+    parents: new Set(states.map(({ parent }) => parent)),
+    parallel: new Set(states.filter(({ kind }) => kind === 'parallel').map(({ id }) => id)),
+  };
+}
+
+/** What a state says of itself on hover. */
+function stateText({ key, description, invokes, entry = [], exit = [] }: ChartState): string {
+  const parts = [
+    [key, description].filter(Boolean).join(': '),
+    ...(invokes.length > 0 ? [`invokes ${invokes.join(', ')}`] : []),
+    ...(entry.length > 0 ? [`entry / ${entry.join(', ')}`] : []),
+    ...(exit.length > 0 ? [`exit / ${exit.join(', ')}`] : []),
+  ];
+  return parts.join('\n');
 }
 
 function stateGroup(
   laidOut: LaidOutState,
-  isAround: boolean,
+  { parents, parallel }: Kinds,
   lit: ReadonlySet<string>,
   counts: ChartSvgOptions['counts'],
 ): string {
   const { state, details, x, y, width, height } = laidOut;
-  const { id, key, kind, description } = state;
+  const { id, key, kind } = state;
+  const isAround = parents.has(id);
+  const isRegion = parallel.has(state.parent);
   const classes = [
     'state',
     isAround ? 'parent' : kind,
     ...(id === '' ? ['any'] : []),
+    ...(isRegion ? ['region'] : []),
     ...(lit.has(id) ? ['lit'] : []),
   ];
   const box = (inset: number, name: string) =>
@@ -73,7 +102,7 @@ function stateGroup(
   const top = isAround ? y + 20 : y + (height - details.length * LINE_HEIGHT) / 2 + 4.5;
   return [
     `<g class="${escaped(classes.join(' '))}"${id === '' ? '' : ` data-state="${escaped(id)}"`}>`,
-    ...(description ? [`<title>${escaped(`${key}: ${description}`)}</title>`] : []),
+    `<title>${escaped(stateText(state))}</title>`,
     box(0, 'box'),
     ...(kind === 'final' ? [box(3, 'inner')] : []),
     text('name', textX, top, cut(key, 40), FONT.title, `text-anchor="${anchor}" font-weight="600"`),
@@ -86,37 +115,37 @@ function stateGroup(
   ].join('');
 }
 
-function startGroup([dot, end]: [Point, Point], { direction }: ChartLayout): string {
-  const path = smoothPath([dot, end], direction);
-  return `<g class="start"><circle cx="${n(dot.x)}" cy="${n(dot.y)}" r="5" fill="currentColor"/><path class="line" d="${path}" fill="none" stroke="currentColor"/>${arrowHead([dot, end], direction)}</g>`;
+function startGroup({ dot, points }: ChartLayout['starts'][number]): string {
+  return `<g class="start"><circle cx="${n(dot.x)}" cy="${n(dot.y)}" r="5" fill="currentColor"/>${linePart(points)}</g>`;
+}
+
+function linePart(points: LaidOutLine['points']): string {
+  return `<path class="line" d="${linePath(points)}" fill="none" stroke="currentColor"/>${arrowHead(points)}`;
 }
 
 /** One group for each edge, all with the same line, so that each can be lit by itself. */
-function lineGroups(
-  { points, isLoop, labels }: LaidOutLine,
-  { direction }: ChartLayout,
-  lit: ReadonlySet<string>,
-): string {
-  const line =
-    points.length === 0
-      ? ''
-      : `<path class="line" d="${smoothPath(points, direction, isLoop)}" fill="none" stroke="currentColor"/>${arrowHead(points, direction, isLoop)}`;
-  const group = (label: LaidOutLabel) => {
+function lineGroups({ points, labels }: LaidOutLine, lit: ReadonlySet<string>): string {
+  const line = linePart(points);
+  const isSaid = (label: LaidOutLabel, index: number) =>
+    labels.slice(0, index).some(({ y }) => y === label.y);
+  const group = (label: LaidOutLabel, index: number) => {
     const { id } = label.edge;
-    const head = `<g class="edge${lit.has(id) ? ' lit' : ''}" data-edge="${escaped(id)}">`;
-    return `${head}${line}${labelText(label, points.length === 0)}</g>`;
+    const classes = ['edge', ...(index > 0 ? ['more'] : []), ...(lit.has(id) ? ['lit'] : [])].join(' ');
+    const title = `<title>${escaped(edgeText(label.edge))}</title>`;
+    return `<g class="${classes}" data-edge="${escaped(id)}">${title}${line}${labelText(label, isSaid(label, index))}</g>`;
   };
   return labels
-    .toSorted((a, b) => Number(lit.has(a.edge.id)) - Number(lit.has(b.edge.id)))
     .map(group)
+    .toSorted((a, b) => Number(a.includes(' lit"')) - Number(b.includes(' lit"')))
     .join('\n');
 }
 
-function labelText({ lines, x, y, width }: LaidOutLabel, isInside: boolean): string {
+/** @param isSaid another edge of the line has the same text in the same place */
+function labelText({ lines, x, y, width }: LaidOutLabel, isSaid: boolean): string {
+  const name = isSaid ? 'label again' : 'label';
   const texts = lines.map((line, index) => {
-    const content = `${isInside && index === 0 ? '↻ ' : ''}${line}`;
     const baseline = y + (index + 1) * LINE_HEIGHT - 3.5;
-    return text('label', x + width / 2, baseline, content, FONT.label, 'text-anchor="middle"');
+    return text(name, x + width / 2, baseline, line, FONT.label, 'text-anchor="middle"');
   });
   return texts.join('');
 }

@@ -31,6 +31,17 @@ export function cut(text: string, length = MAX_TEXT): string {
   return clipTo(text.replaceAll(/\s+/g, ' '), length);
 }
 
+/**
+ * The event alone. Of a state that invokes one actor, `done` is its end: the box names it.
+ * @param invokes the actors of the state that the edge leads from
+ */
+export function shortLabel({ label }: ChartEdge, invokes: readonly string[]): string[] {
+  const [only] = invokes;
+  const isItsEnd = invokes.length === 1 && (label === `${only} done` || label === `${only} error`);
+  const text = isItsEnd ? label.slice(`${only} `.length) : label;
+  return text ? [cut(text, MAX_LINE)] : [];
+}
+
 /** `event [guard]` over `/ actions`, on as many lines as are needed. */
 export function labelLines({ label, guard, actions }: ChartEdge): string[] {
   const words = [

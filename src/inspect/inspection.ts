@@ -16,7 +16,7 @@ export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId
 /** How a context is shown. */
 export type ShowContext = (context: unknown) => unknown;
 
-type ActorFacts = Pick<InspectionRecord, 'actor' | 'machine' | 'machineVersion'>;
+type ActorFacts = Pick<InspectionRecord, 'actor' | 'parent' | 'machine' | 'machineVersion'>;
 
 type SnapshotEvent = Extract<InspectionEvent, { type: '@xstate.snapshot' }>;
 
@@ -44,7 +44,7 @@ export function stepOf(event: InspectionEvent, show: ShowContext = shownContext)
         ...factsOf(actorRef),
         kind: 'event',
         event: event.event.type,
-        ...(sourceRef && { sentBy: factsOf(sourceRef).actor }),
+        ...(sourceRef && { sentBy: nameOf(sourceRef) }),
       };
     }
     case '@xstate.microstep':
@@ -79,11 +79,18 @@ export function stepsSoFar(actor: AnyActorRef): Step[] {
 }
 
 function factsOf(actor: object): ActorFacts {
+  const { logic, _parent } = actor as { logic?: unknown; _parent?: object };
+  return {
+    actor: nameOf(actor),
+    ...(_parent && { parent: nameOf(_parent) }),
+    ...(isMachine(logic) && { machine: logic.id, machineVersion: String(logic.version ?? '') }),
+  };
+}
+
+function nameOf(actor: object): string {
   const { logic, src, id } = actor as { logic?: unknown; src?: unknown; id: string };
-  if (isMachine(logic)) {
-    return { actor: logic.id, machine: logic.id, machineVersion: String(logic.version ?? '') };
-  }
-  return { actor: typeof src === 'string' ? src : id };
+  if (isMachine(logic)) return logic.id;
+  return typeof src === 'string' ? src : id;
 }
 
 type Transition = Extract<InspectionEvent, { type: '@xstate.microstep' }>['_transitions'][number];

@@ -24,6 +24,8 @@ export interface InspectionRecord {
   step?: number;
   /** `job`, `worker_lifecycle`, the id of an invoked chart, or the name of any other invoked actor. */
   actor: string;
+  /** The actor that made it; absent for the outermost ones, `job` and `worker_lifecycle`. */
+  parent?: string;
   /** The chart that the actor runs; absent for one that runs none. */
   machine?: string;
   machineVersion?: string;

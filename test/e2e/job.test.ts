@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { fromPromise, setup } from 'xstate';
+import { gate } from '../support/gate.js';
 import { DashboardPage } from './dashboard-page.js';
 import { type LiveSystem, order, startLiveSystem } from './live-system.js';
 
@@ -71,6 +73,51 @@ describe('the page of a job', () => {
   });
 });
 
+it('lights the last arrow of each region, with the machines that are invoked side by side', async () => {
+  const { queue } = system.fleet;
+  const { open: goOn, opened } = gate();
+  const inner = setup({ actors: { wait: fromPromise(() => opened) } }).createMachine({
+    ...{ id: 'inner', initial: 'waiting' },
+    states: { waiting: { invoke: { src: 'wait', onDone: 'over' } }, over: { type: 'final' } },
+  });
+  const machine = setup({ actors: { inner } }).createMachine({
+    ...{ id: 'regions', initial: 'both', output: { kind: 'completed' } },
+    states: {
+      both: {
+        type: 'parallel',
+        states: {
+          left: { initial: 'off', states: { off: { after: { 100: 'on' } }, on: { type: 'final' } } },
+          right: {
+            initial: 'idle',
+            states: {
+              idle: { after: { 200: 'busy' } },
+              busy: { invoke: { src: 'inner', onDone: 'rest' } },
+              rest: { type: 'final' },
+            },
+          },
+        },
+        onDone: 'end',
+      },
+      end: { type: 'final' },
+    },
+  });
+  const worker = await system.fleet.addWorker({ regions: { chart: machine as never } });
+  await queue.addJob('regions', null, 'normal', { id: 'regions-1' });
+  await using tab = await open('/jobs/regions-1');
+  await tab.seeText('Inside running: inner');
+  await tab.see('[data-edge="both.left.off#0"].lit');
+  await tab.see('[data-edge="both.right.idle#0"].lit');
+  const tops = await tab.page.$$eval('.grid.charts .panel', (panels) =>
+    panels.map((panel) => Math.round(panel.getBoundingClientRect().top)),
+  );
+  expect(tops).toEqual([tops[0], tops[0]]);
+  expect(await tab.violations()).toEqual([]);
+  goOn();
+  await system.fleet.waitForJob('regions-1', 'completed');
+  await tab.see('[data-state="end"].lit');
+  await worker.stop();
+});
+
 describe('a finished job', () => {
   beforeAll(async () => {
     await system.fleet.queue.addJob('broken', {}, 'normal', { id: 'replay-1', maxAttempts: 2 });
@@ -80,6 +127,13 @@ describe('a finished job', () => {
   it('replays its life, by mouse and by keyboard', async () => {
     await using tab = await open('/jobs/replay-1');
     await tab.see(lit('failed.exhausted'));
+    // The way there stands out, and what it did not touch steps back.
+    await tab.click('Chart of every job');
+    await tab.see('.drawing .edge.walked');
+    const opacityOf = (selector: string) =>
+      tab.page.$eval(selector, (element) => Number(getComputedStyle(element).opacity));
+    expect(await opacityOf('.edge.walked:not(.lit)')).toBe(1);
+    expect(await opacityOf('.drawing [data-state="failed.expired"]')).toBeLessThan(1);
     await tab.press('ArrowLeft');
     await tab.see(lit('processing.running'));
     await tab.press('ArrowLeft');

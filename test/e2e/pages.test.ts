@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DashboardPage } from './dashboard-page.js';
 import { eventually, type LiveSystem, order, startLiveSystem } from './live-system.js';
@@ -132,6 +133,53 @@ describe('the machines', () => {
     await eventually(async () => (await count()) === '2', 'two jobs run again');
   });
 
+  it('have charts to read and to move about in, with what stands behind an arrow on hover', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/machines/job');
+    await tab.resize(1440);
+    await tab.see('.drawing .state');
+    /** The smallest text of the chart, and how much of it is out of sight, in pixels. */
+    const look = () =>
+      tab.page.$eval('.state-chart', (box) => {
+        const texts = [...box.querySelectorAll<SVGTextElement>('.drawing text')];
+        const sizes = texts.map((text) => {
+          const { a = 0 } = text.getScreenCTM() ?? {};
+          return Number(text.getAttribute('font-size')) * a;
+        });
+        const [right, down] = [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
+        return { smallest: Math.min(...sizes), hidden: Math.max(0, right, down) };
+      });
+    const { smallest, hidden } = await look();
+    expect(smallest).toBeGreaterThanOrEqual(11);
+    expect(hidden).toBe(0);
+    // Of several texts at one line, each is there once.
+    expect((await tab.text('.drawing')).match(/after attemptTimeout/g)).toHaveLength(1);
+    await tab.page.hover('[data-edge="pending#0"] .label');
+    await tab.seeText('CLAIM if attemptsLeft / beginAttempt', '.chart-card');
+    await tab.press('Escape');
+    await tab.seeNoMore('.chart-card');
+
+    await tab.page.focus('.state-chart');
+    await tab.press('+', '+');
+    await tab.see('.minimap');
+    await tab.seeText('Drag or scroll to see the rest', '.chart-tools');
+    expect((await look()).smallest).toBeGreaterThan(smallest * 1.5);
+    const scrolledTo = () => tab.page.$eval('.state-chart', ({ scrollLeft }) => scrollLeft);
+    const before = await scrolledTo();
+    const drawing = await tab.page.$('.drawing');
+    const { x = 0, y = 0 } = (await drawing?.boundingBox()) ?? {};
+    await tab.page.mouse.move(x + before + 300, y + 200);
+    await tab.page.mouse.down();
+    await tab.page.mouse.move(x + before + 200, y + 200);
+    await tab.page.mouse.up();
+    expect((await scrolledTo()) - before).toBe(100);
+    await tab.click('Fit');
+    await tab.seeNoMore('.minimap');
+    expect((await look()).hidden).toBe(0);
+    await tab.click('Guards and actions');
+    await tab.seeText('[attemptsLeft]', '.drawing');
+    expect(await tab.violations()).toEqual([]);
+  });
+
   it('name every transition in a table', async () => {
     await using tab = await DashboardPage.open(system.http.url, '/machines/create_instance');
     await tab.see('.drawing .state');
@@ -156,4 +204,21 @@ it('says so where there is no page or no job', async () => {
   await tab.seeText('There is no page at this address');
   await tab.goto('/jobs/missing-1');
   await tab.seeText('There is no job missing-1');
+});
+
+it('loads at most 80 KB of script first: charts and the palette come later', async () => {
+  const page = await (await fetch(system.http.url)).text();
+  const seen = new Map<string, number>();
+  const load = async (path: string) => {
+    if (seen.has(path)) return;
+    const text = await (await fetch(new URL(path, system.http.url))).text();
+    seen.set(path, gzipSync(text).length);
+    // What is imported by a statement; `import(…)` is for later.
+    for (const [, next] of text.matchAll(/\b(?:from|import)"\.\/([\w.-]+\.js)"/g))
+      await load(`/assets/${next}`);
+  };
+  const scripts = [...page.matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, path]) => path as string);
+  for (const path of scripts) await load(path);
+  expect(seen.size).toBeGreaterThan(0);
+  expect([...seen.values()].reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(80 * 1024);
 });

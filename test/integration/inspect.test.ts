@@ -262,6 +262,9 @@ describe('a Stately inspector', () => {
       states: { rendering: { invoke: [{ src: 'render', onDone: [{ target: '#report.over' }] }] } },
     });
     expect(actor.parentId).toBe(actor.rootId);
+    const isChild = ({ type, sessionId }: StatelyInspectionEvent) =>
+      type === '@xstate.actor' && sessionId.endsWith('/r1/render');
+    expect(events.find(isChild)).toMatchObject({ parentId: actor.sessionId });
     const job = events.filter(({ sessionId }) => sessionId === actor.rootId);
     const snapshots = job.flatMap((event) =>
       'snapshot' in event ? [(event.snapshot as { value?: unknown }).value] : [],

@@ -129,6 +129,8 @@ export interface Chart {
     isInitial: boolean;
     description: string;
     invokes: string[];
+    entry?: string[];
+    exit?: string[];
   }[];
   edges: ChartEdge[];
 }

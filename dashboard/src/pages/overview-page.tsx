@@ -2,7 +2,6 @@ import type { ComponentChildren } from 'preact';
 import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
 import type { Stats, WorkerInfo } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
-import { RatesChart, WaitChart } from '../charts/fleet-charts.js';
 import { lastTick } from '../live/live.js';
 import { PauseButton } from '../pauses/pause-button.js';
 import { PausedBadge } from '../pauses/paused-badge.js';
@@ -10,9 +9,13 @@ import { PausesPanel } from '../pauses/pauses-panel.js';
 import { Link } from '../router.js';
 import { useStore } from '../store.js';
 import { formatCount } from '../ui/format.js';
+import { lazy } from '../ui/lazy.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
 import { Time } from '../ui/time.js';
 import { BrokerPanels } from './broker-panels.js';
+
+const RatesChart = lazy(async () => (await import('../charts/fleet-charts.js')).RatesChart);
+const WaitChart = lazy(async () => (await import('../charts/fleet-charts.js')).WaitChart);
 
 export function OverviewPage() {
   const tick = useStore(lastTick);
@@ -28,10 +31,10 @@ export function OverviewPage() {
             <PausesPanel />
             <Tiles stats={now} oldest={oldest} />
             <div class="grid two">
-              <section class="panel">
+              <section class="panel of-line-chart">
                 <RatesChart />
               </section>
-              <section class="panel">
+              <section class="panel of-line-chart">
                 <WaitChart />
               </section>
             </div>

@@ -110,17 +110,21 @@ export function machineRoutes(routes: Routes): void {
       }),
       lit: z.string().max(4_000).optional().openapi({ description: 'Ids of states and edges, with commas' }),
       theme: z.enum(['light', 'dark']).optional(),
+      details: z.enum(['true', 'false']).default('true').openapi({
+        description: 'Whether guards and actions are written out; else they show on hover',
+      }),
       counts: z.enum(['true', 'false']).default('false'),
     }),
     answers: { 200: { description: 'SVG', schema: z.string(), mediaType: 'image/svg+xml' } },
     handle: async ({ c, params: { id }, query }) => {
       const chart = await findChart(queue, id);
-      const svg = chartToSvg(
+      const svg = await chartToSvg(
         chart,
         defined({
           standalone: query.standalone === 'true',
           lit: query.lit?.split(','),
           theme: query.theme,
+          details: query.details === 'true',
           counts: query.counts === 'true' ? await stateCounts(queue, id) : undefined,
         }),
       );

@@ -45,11 +45,12 @@ export class StatelyMessages {
 
   #actor(record: InspectionRecord, sessionId: string): StatelyMessage {
     const chart = this.#chartOf(record);
-    const rootId = sessionOf(record, rootOf(record));
+    const { actor, parent = rootOf(record) } = record;
+    const parentId = sessionOf(record, parent);
     return {
       ...this.#base('@xstate.actor', record, sessionId),
-      name: record.actor,
-      ...(rootId !== sessionId && { parentId: rootId }),
+      name: actor,
+      ...(parentId !== sessionId && { parentId }),
       // From the chart, which has names only: what a machine begins with can be a secret.
       ...(chart && { definition: JSON.stringify(chartToXState(chart)) }),
       snapshot: snapshotOf(record),
