@@ -1,4 +1,5 @@
 import type { DeadLetterCauses } from '../jobs/dead-letter-causes.js';
+import { JetfleetError } from '../jobs/errors.js';
 import { forgetOldest } from '../jobs/forget-oldest.js';
 import type { DeadLetterFilter } from '../queue/dead-letters/dead-letter-filter.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -23,6 +24,8 @@ const PATIENCE_MS = 150;
 /** A count is good for so many times what it took. */
 const FRESH_TIMES = 10;
 const MOST = 50;
+/** At once; each reads all records of failed jobs. */
+const MOST_RUNNING = 4;
 
 /** Counts the causes of dead letters once for all who ask by the same filter, and no longer than somebody is to wait for. */
 export class CauseCounts {
@@ -35,7 +38,10 @@ export class CauseCounts {
     this.#queue = queue;
   }
 
-  /** @param key names the filter; a time up to now is the same filter a moment later */
+  /**
+   * @param key names the filter: equal ones share a count
+   * @throws JetfleetError `JETFLEET_HTTP_TOO_MANY`
+   */
   async get(filter: DeadLetterFilter, key: string): Promise<CountedCauses> {
     const last = this.#complete.get(key);
     if (last && isFresh(last)) return shown(last);
@@ -49,6 +55,11 @@ export class CauseCounts {
   }
 
   #start(filter: DeadLetterFilter, key: string): Count {
+    if (this.#running.size >= MOST_RUNNING)
+      throw new JetfleetError(
+        'JETFLEET_HTTP_TOO_MANY',
+        'the causes by other filters are being counted; try again later',
+      );
     const count: Count = { startMs: Date.now(), endMs: undefined, found: undefined, done: Promise.resolve() };
     const counting = this.#queue.deadLetters.countCauses(filter, (found) => {
       count.found = found;

@@ -93,7 +93,8 @@ export const ERROR_CODES = {
   JETFLEET_LIMIT_INSTANCES: 'Another instance would exceed `maxInstances` of the worker.',
   JETFLEET_LIMIT_GPUS: 'The instance would exceed `maxGpus` of the worker.',
   JETFLEET_WEBHOOK_URL_INVALID: 'The webhook URL cannot be used.',
-  JETFLEET_WEBHOOK_SECRET_INVALID: 'The webhook secret or key is not of the form whsec_<base64>, whsk_<base64> or whpk_<base64>.',
+  JETFLEET_WEBHOOK_SECRET_INVALID:
+    'The webhook secret or key is not of the form whsec_<base64>, whsk_<base64> or whpk_<base64>.',
   JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',
   JETFLEET_WEBHOOK_FAILED: 'The endpoint did not accept the webhook.',
   JETFLEET_WEBHOOK_GONE: 'The endpoint answered 410: it wants no more webhooks.',

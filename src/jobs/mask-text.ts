@@ -43,7 +43,7 @@ const LOGINS = /(?<!\S)((?:-u|--user|--proxy-user)[\s=]{1,3}["']?)[^\s:"']{1,100
 const TOKENS = [
   /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]{0,40}-----|$)/g,
   /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g,
-  /\bwhsec_[\w+/=-]+/g,
+  /\bwhs(?:ec|k)_[\w+/=-]+/g,
   /\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[\w-]{12,}/g,
   /\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|hf_\w{16,}|xox[abeprs]-[\w-]{8,})/g,
   /\b(?:npm_\w{16,}|pypi-[\w-]{12,}|dckr_pat_[\w-]{12,}|shp(?:at|ca|pa|ss)_\w{16,}|do[opr]_v1_\w{16,}|hvs\.[\w-]{12,})/g,

@@ -125,7 +125,7 @@ export function verifyWebhook(received: {
   const timestamp = readTimestamp(header(headers, 'webhook-timestamp'));
   const offered = header(headers, 'webhook-signature').split(' ', MAX_SIGNATURES);
   const signed = signedText(id, timestamp, body);
-  // All are looked at, so that the time says nothing of which one fits.
+  // Every MAC is compared, so that the time says nothing of which one fits.
   const fits = secrets.map((secret) => {
     const key = parseVerifyingKey(secret);
     const own = offered

@@ -149,6 +149,15 @@ describe('many jobs', () => {
     expect(await find('delete', { ...filter, status: 'failed' })).toEqual(['m-failed']);
     expect(await find('delete', { ...filter, status: 'pending' })).toEqual([]);
     expect((await http.call('/api/v1/jobs/find', { token: TOKENS.observer, body: {} })).status).toBe(403);
+    for (const cursor of ['cut', '9.n0.1.e']) {
+      const answer = await http.call('/api/v1/jobs/find', { body: { action: 'cancel', filter, cursor } });
+      expect(answer.status, cursor).toBe(400);
+    }
+    const { json } = await run('delete', { ids: ['m-later', 'm-nobody'] }, TOKENS.admin);
+    expect(json.failed).toMatchObject([
+      { id: 'm-later', detail: expect.stringContaining('is scheduled; cancel it first') },
+      { id: 'm-nobody', code: 'JETFLEET_NOT_FOUND' },
+    ]);
   });
 
   test('are promoted and moved to another priority', async () => {

@@ -406,6 +406,11 @@ test('the HTTP server has what each of its paths needs as server', async () => {
   ];
   for (const path of [...of, ...reads.map((path) => `/api/v1/${path}`), '/readyz', '/metrics'])
     await call(path);
+  expect(await call('/api/v1/jobs/delete', { ids: ['later', 'done'] })).toMatchObject({
+    done: expect.arrayContaining(['done']),
+  });
+  await call('/api/v1/jobs/cleanup', { before: new Date().toISOString() });
+  expect(await queue.getJob('long')).toBeUndefined();
   await live.next();
   expect(steps.status).toBe(200);
   expect(Object.entries(statuses).filter(([, status]) => status >= 300)).toEqual([]);

@@ -108,6 +108,7 @@ describe('what is a secret', () => {
   test.each([
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc_def',
     'whsec_c2VjcmV0c2VjcmV0c2VjcmV0',
+    'whsk_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0',
     'sk_live_51Habcdefghijkl',
     'sk-proj-abcdefghijklmnop',
     'ghp_abcdefghijklmnopqrstuvwxyz0123456789',

@@ -112,16 +112,21 @@ export class Topology {
    * are kept (infinite without a limit). Milliseconds.
    */
   async effective(): Promise<{ ackWaitMs: number; eventsMaxAgeMs: number }> {
-    const [jobs, webhooks, events] = await Promise.all([
+    const [jobs, webhooks, eventsMaxAgeMs] = await Promise.all([
       this.consumers('jobs'),
       this.consumers('webhooks'),
-      this.streamInfo('events'),
+      this.eventsMaxAgeMs(),
     ]);
     const leases = [...jobs, ...webhooks].map(({ config }) => millis(config.ack_wait ?? 0));
     return {
       ackWaitMs: Math.min(...leases.filter((ms) => ms > 0), DEFAULT_ACK_WAIT_MS),
-      eventsMaxAgeMs: millis(events.config.max_age) || Number.POSITIVE_INFINITY,
+      eventsMaxAgeMs,
     };
+  }
+
+  /** How long records are kept, in milliseconds; infinite without a limit. */
+  async eventsMaxAgeMs(): Promise<number> {
+    return millis((await this.streamInfo('events')).config.max_age) || Number.POSITIVE_INFINITY;
   }
 
   streamInfo(kind: StreamKind | ExtraKind, subjectsFilter?: string): Promise<StreamInfo> {

@@ -1,6 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { defined } from '../../jobs/defined.js';
+import { invalidOption } from '../../jobs/errors.js';
+import { quoted } from '../../jobs/excerpt.js';
 import { inParts } from '../../jobs/in-parts.js';
 import type { JobState, JobStatus } from '../../jobs/vocabulary.js';
 import type { JobFilter } from '../../queue/list/job-filter.js';
@@ -67,7 +69,8 @@ interface Action<S extends z.ZodRawShape> {
   on: readonly (JobStatus | JobState)[];
   /** What it takes beside the jobs. */
   more: S;
-  change(ids: string[], body: z.output<z.ZodObject<S>>, c: Context<ApiEnv>): Promise<Changed>;
+  /** @param start how many jobs of the request come before these */
+  change(ids: string[], body: z.output<z.ZodObject<S>>, c: Context<ApiEnv>, start: number): Promise<Changed>;
 }
 
 const ACTIONS = {
@@ -102,9 +105,12 @@ export function bulkRoutes(routes: Routes): void {
         description: 'How many of the same pace were asked for before',
       }),
     },
-    change: (ids, { rate, first = 0 }) =>
+    change: (ids, { rate, first = 0 }, _, start) =>
       changeEach(ids, (id, index) =>
-        queue.retry(id, rate === undefined ? {} : { delayMs: Math.floor(((first + index) * 1_000) / rate) }),
+        queue.retry(
+          id,
+          rate === undefined ? {} : { delayMs: Math.floor(((first + start + index) * 1_000) / rate) },
+        ),
       ),
   });
   addAction(routes, {
@@ -163,7 +169,7 @@ function addAction<S extends z.ZodRawShape>(routes: Routes, action: Action<S>): 
       const changed: Changed = { done: [], failed: [] };
       for (let start = 0; start < found.ids.length; start += MAX_IDS) {
         const part = found.ids.slice(start, start + MAX_IDS);
-        const { done, failed } = await change(part, body as z.output<z.ZodObject<S>>, c);
+        const { done, failed } = await change(part, body as z.output<z.ZodObject<S>>, c, start);
         changed.done.push(...done);
         changed.failed.push(...failed);
       }
@@ -190,7 +196,7 @@ function findRoute(routes: Routes): void {
       schema: z.strictObject({
         action: z.enum(NAMES),
         filter: filterSchema,
-        cursor: z.string().max(1_000).optional(),
+        cursor: z.string().max(1_000).regex(CURSOR, 'is not of this list').optional(),
       }),
       maxBytes: MAX_BYTES,
     },
@@ -205,6 +211,7 @@ function findRoute(routes: Routes): void {
       const parts = partsOf(defined(filter), ACTIONS[action]);
       const [, index = '0', inside = ''] = CURSOR.exec(cursor) ?? [];
       const part = parts[Number(index)];
+      if (!part && cursor !== '') throw invalidOption(`cursor ${quoted(cursor)} is not of this list`);
       if (!part) return c.json({ ids: [] });
       const page = await routes.queue.getJobs({ ...part, limit: MAX_IDS, ...(inside && { cursor: inside }) });
       const ids = page.jobs.map(({ id }) => id);

@@ -10,7 +10,7 @@ import { decodeAction, encodeAction } from '../../wire/audit-message.js';
 
 /** Which actions to list. What is left out fits each. */
 export interface AuditFilter {
-  /** Only those of this token, or caller. */
+  /** Only those of this token, by its name. */
   by?: string;
   /** Only those of this kind: `jobs/{id}/cancel`. */
   action?: string;

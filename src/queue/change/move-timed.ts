@@ -20,7 +20,7 @@ async function setTimerOf(broker: Broker, record: JobRecord): Promise<void> {
   const nowMs = broker.clock.now();
   const dueMs = Date.parse(record.nextRunAt ?? record.updatedAt);
   const isNear = dueMs - nowMs <= NEAR_MS;
-  const atMs = isNear ? dueMs : timerTime(dueMs, nowMs, (await broker.topology.effective()).eventsMaxAgeMs);
+  const atMs = isNear ? dueMs : timerTime(dueMs, nowMs, await broker.topology.eventsMaxAgeMs());
   await broker.jobs.setTimer(broker.subjects.workKindOf(record.type), record, atMs);
 }
 

@@ -22,14 +22,14 @@ export type Pace = (index: number) => { dueMs: number; timerMs: number } | undef
 export async function dueIn(broker: Broker, delayMs = 0): Promise<ReturnType<Pace>> {
   if (delayMs === 0) return undefined;
   const nowMs = broker.clock.now();
-  const { eventsMaxAgeMs } = await broker.topology.effective();
+  const eventsMaxAgeMs = await broker.topology.eventsMaxAgeMs();
   return { dueMs: nowMs + delayMs, timerMs: timerTime(nowMs + delayMs, nowMs, eventsMaxAgeMs) };
 }
 
 export async function paceOf({ clock, topology }: Broker, rate: number | undefined): Promise<Pace> {
   if (rate === undefined) return () => undefined;
   const startMs = clock.now();
-  const { eventsMaxAgeMs } = await topology.effective();
+  const eventsMaxAgeMs = await topology.eventsMaxAgeMs();
   return (index) => {
     const inMs = Math.min(Math.floor((index * 1_000) / rate), MAX_DELAY_MS);
     if (inMs === 0) return undefined;

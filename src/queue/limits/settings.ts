@@ -37,7 +37,7 @@ export class LimitSettingsStore {
     this.#detach = [
       broker.notices.hear(limitsChangedSubject(broker.subjects), ({ set, setAt }) => {
         if (typeof set !== 'string') return;
-        if (typeof setAt === 'number') this.#heard.set(set, setAt);
+        if (typeof setAt === 'number') this.#heard.set(set, Math.max(setAt, this.#heard.get(set) ?? 0));
         forgetOldest(this.#heard, MOST);
         this.#known.delete(set);
       }),

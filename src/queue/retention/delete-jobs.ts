@@ -2,7 +2,7 @@
 import type { Broker } from '../../broker/broker.js';
 import { ConflictError, type JetfleetError } from '../../jobs/errors.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
-import { noSuchJob } from '../job-lookup.js';
+import { findJob, noSuchJob } from '../job-lookup.js';
 import type { OwnersToKeep } from '../queue-extension.js';
 import { purgeableOn } from './job-cleanup.js';
 import { RecordRemoval } from './record-removal.js';
@@ -22,28 +22,33 @@ export async function deleteJobs(
   const { subjects, read, clock } = broker;
   const wanted = [...new Set(ids)];
   const filters = wanted.map((id) => subjects.eventsOf(id));
-  const last = new Map<string, { seq: number; event: (typeof stored)[number] }>();
   const stored = await read.lastOfEach(subjects.streamName('events'), filters);
+  const last = new Map<string, (typeof stored)[number]>();
   for (const event of stored) {
     const id = subjects.parseEvent(event.subject)?.id ?? '';
-    if ((last.get(id)?.seq ?? 0) < event.seq) last.set(id, { seq: event.seq, event });
+    if ((last.get(id)?.seq ?? 0) < event.seq) last.set(id, event);
   }
   const kept: DeletedJobs['kept'] = [];
-  const ended = wanted.flatMap((id) => {
-    const event = last.get(id)?.event;
+  const ended: typeof stored = [];
+  for (const id of wanted) {
+    const event = last.get(id);
     const record = event && broker.recordOf(event);
-    if (event && record && isTerminal(record.status)) return [event];
-    const why = `job ${id} ${record ? `is ${record.state}` : 'has not begun'}; cancel it first`;
-    kept.push({ id, error: event ? new ConflictError(why) : noSuchJob(id) });
-    return [];
-  });
+    if (event && record && isTerminal(record.status)) {
+      ended.push(event);
+      continue;
+    }
+    // One that no worker has touched has no event.
+    const job = record ?? (await findJob(broker, id));
+    const why = `job ${id} is ${job?.state}; cancel it first`;
+    kept.push({ id, error: job ? new ConflictError(why) : noSuchJob(id) });
+  }
   const nowMs = clock.now();
   const owners = ownersToKeep.map((each) => each(broker, nowMs));
   const going = await purgeableOn(broker, ended, owners, { isPart: true });
   const removal = new RecordRemoval(broker, { isSelective: true });
   await removal.remove(going);
   await removal.end();
-  const deleted = going.map(({ record }) => record.id);
+  const deleted = going.map(({ record }) => record.id).filter((id) => !removal.left.has(id));
   const gone = new Set(deleted);
   for (const event of ended) {
     const id = subjects.parseEvent(event.subject)?.id ?? '';

@@ -139,6 +139,7 @@ export class RunSteps {
   readonly #store: (seen: SeenSteps) => Promise<void>;
   /** Somebody has watched this very job. */
   #isAskedFor: boolean;
+  #storing: Promise<void> | undefined;
 
   constructor(run: SeenRun, options: WatchersOptions, held: Held, store: (seen: SeenSteps) => Promise<void>) {
     this.#run = run;
@@ -181,7 +182,10 @@ export class RunSteps {
 
   /** The run has led to `state`: stores its steps, where they are kept. Never rejects. */
   store(state: JobState): Promise<void> | undefined {
-    return keepsSteps(this.#options.keep, state, this.#isAskedFor) ? this.#store(this.#seen) : undefined;
+    if (!keepsSteps(this.#options.keep, state, this.#isAskedFor)) return undefined;
+    // A cancellation may come while they are stored.
+    this.#storing ??= this.#store(this.#seen);
+    return this.#storing;
   }
 
   /** Lets go of them. */
