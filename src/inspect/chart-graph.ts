@@ -9,6 +9,9 @@ import { LINE_HEIGHT } from './chart-text.js';
 /** Between the border of a parent and what is in it. */
 const BORDER = 10;
 
+/** States and edges that are placed as close as can be, which takes two to ten times as long: the built-in charts have up to 50. */
+const CLOSE = 80;
+
 /** As close as lines can be told apart: what is small is read without scrolling. */
 const SPACING = {
   'elk.spacing.nodeNode': '16',
@@ -46,12 +49,12 @@ export function graphOf(
   blocks: readonly Block[],
   lines: readonly Line[],
   direction: Direction,
-  isLarge = false,
 ): ElkNode {
+  const isClose = chart.states.length + chart.edges.length <= CLOSE;
   const options = {
     ...OPTIONS,
     'elk.direction': direction === 'TB' ? 'DOWN' : 'RIGHT',
-    'elk.layered.nodePlacement.strategy': isLarge ? 'BRANDES_KOEPF' : 'NETWORK_SIMPLEX',
+    'elk.layered.nodePlacement.strategy': isClose ? 'NETWORK_SIMPLEX' : 'BRANDES_KOEPF',
   };
   const root: ElkNode = { id: 'root', layoutOptions: options, children: [], edges: [] };
   const nodes = new Map([['', root]]);

@@ -99,7 +99,7 @@ async function layOutAlong(
   direction: Direction,
   withinMs: number,
 ): Promise<ChartLayout> {
-  const graph = graphOf(chart, blocks, lines, direction, withinMs === LAYOUT_WITHIN_MS);
+  const graph = graphOf(chart, blocks, lines, direction);
   const made = await layOutGraph(graph, withinMs).catch((error: Error) => {
     throw tooLarge(chart, `it cannot be laid out (${error.message})`);
   });
@@ -139,7 +139,15 @@ function cornersOf(edge: ElkExtendedEdge | undefined): Point[] {
   const [section] = edge?.sections ?? [];
   if (!section) return [];
   const { startPoint, bendPoints = [], endPoint } = section;
-  return [startPoint, ...bendPoints, endPoint].map(({ x, y }) => ({ x: x + MARGIN, y: y + MARGIN }));
+  return [startPoint, ...bendPoints, endPoint].map(({ x, y }) => ({
+    x: onGrid(x) + MARGIN,
+    y: onGrid(y) + MARGIN,
+  }));
+}
+
+/** Sums of fractions differ in their last digits, and a line that is level must be so exactly. */
+function onGrid(value: number): number {
+  return Math.round(value * 1_024) / 1_024;
 }
 
 function laidOut(

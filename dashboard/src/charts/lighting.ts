@@ -32,12 +32,11 @@ export function light(drawing: SVGSVGElement, chart: Chart, { lit, taken, path }
   }
 }
 
-/** How many stand in each state. */
+/** How many stand in each state; nothing is said of none. */
 export function count(drawing: SVGSVGElement, counts: Record<string, number>): void {
   for (const text of drawing.querySelectorAll<SVGTextElement>('[data-count-of]')) {
     const known = counts[text.dataset.countOf ?? ''];
-    const words = known === undefined ? '' : formatCount(known);
+    const words = known ? formatCount(known) : '';
     if (text.textContent !== words) text.textContent = words;
-    text.classList.toggle('some', (known ?? 0) > 0);
   }
 }
