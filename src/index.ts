@@ -56,7 +56,7 @@ export {
   UniqueKeyTakenError,
   ValidationError,
 } from './jobs/errors.js';
-export type { ChildEnd, FlowJob, FlowJobs, OnFailure } from './jobs/flow.js';
+export type { ChildEnd, FlowJob, FlowJobs } from './jobs/flow.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
 export type { FollowUp, JobChange, JobRecord, PastFailure } from './jobs/job-record.js';
 export type { JsonChange } from './jobs/json-changes.js';
@@ -74,6 +74,7 @@ export type { EndRetention, Retention } from './jobs/retention.js';
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
 export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
+export type { FlowJobStatus, FlowStatus } from './jobs/shown-flow.js';
 export type { ShownLimit, ShownPermit } from './jobs/shown-limit.js';
 export type { SignalOptions, WaitsFor } from './jobs/signals.js';
 export type {
@@ -83,7 +84,7 @@ export type {
   UniqueKey,
   UniqueOptions,
 } from './jobs/unique-options.js';
-export { JobPriority, type JobState, JobStatus } from './jobs/vocabulary.js';
+export { JobPriority, type JobState, JobStatus, type OnFailure } from './jobs/vocabulary.js';
 export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
 export type { JobSteps } from './queue/activity/read-steps.js';
@@ -103,7 +104,6 @@ export type {
   FlowOptions,
   FlowTree,
 } from './queue/flows/flow-add.js';
-export type { FlowJobStatus, FlowStatus } from './queue/flows/flow-status.js';
 export type { Added } from './queue/job-add.js';
 export type { ProgressOptions, RetryOptions } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { defined } from '../jobs/defined.js';
+import { type FlowStatus, shownFlow } from '../jobs/shown-flow.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Flow } from '../queue/flows/flow-add.js';
-import { type FlowStatus, shownFlow } from '../queue/flows/flow-status.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { ExitCode } from './exit-code.js';
 import {

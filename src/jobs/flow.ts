@@ -1,19 +1,11 @@
 /** A flow: jobs that run after one another, as one value. Checking one is pure, and so is what is to be done next. */
+
 import { type JobErrorInfo, ValidationError } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 import type { NewJob } from './job-options.js';
 import { isShortName, SHORT_NAME } from './short-name.js';
 import type { AwaitedGroup } from './signals.js';
-
-/**
- * What the failure of a job means to those that run after it.
- *
- * - `fail`: they never start, what runs is cancelled, and the whole FAILS
- * - `continue`: they run, and see the failure among their results
- * - `ignore`: they run, and do not see it
- */
-export const OnFailure = { FAIL: 'fail', CONTINUE: 'continue', IGNORE: 'ignore' } as const;
-export type OnFailure = (typeof OnFailure)[keyof typeof OnFailure];
+import { OnFailure } from './vocabulary.js';
 
 /** One job of a flow. Its id is derived from the flow's. */
 export interface FlowJob

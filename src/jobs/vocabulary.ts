@@ -92,3 +92,13 @@ export function isState(value: unknown): value is JobState {
 export function isStatus(value: unknown): value is JobStatus {
   return (STATUSES as readonly unknown[]).includes(value);
 }
+
+/**
+ * What the failure of a job means to those that run after it.
+ *
+ * - `fail`: they never start, what runs is cancelled, and the whole FAILS
+ * - `continue`: they run, and see the failure among their results
+ * - `ignore`: they run, and do not see it
+ */
+export const OnFailure = { FAIL: 'fail', CONTINUE: 'continue', IGNORE: 'ignore' } as const;
+export type OnFailure = (typeof OnFailure)[keyof typeof OnFailure];

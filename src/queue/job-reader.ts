@@ -13,6 +13,7 @@ import { JobFailedError } from '../jobs/errors.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertOptions } from '../jobs/options.js';
+import type { FlowStatus } from '../jobs/shown-flow.js';
 import type { Pause } from '../wire/pauses.js';
 import { FOLLOW_OPTIONS, type FollowOptions } from './activity/follow.js';
 import { withProgress, withProgressOfAll } from './activity/live-progress.js';
@@ -25,7 +26,7 @@ import {
   type StreamedChunk,
   streamChunks,
 } from './activity/streams.js';
-import { type FlowStatus, readFlow } from './flows/flow-status.js';
+import { readFlow } from './flows/flow-status.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob, findVersion, type JobVersion } from './job-lookup.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
@@ -196,9 +197,21 @@ export abstract class JobReader extends QueueConnection {
    * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
    */
   async getJobs(filter: JobFilter = {}): Promise<JobPage> {
+    return this.#page(filter);
+  }
+
+  /**
+   * As {@link getJobs}, for a page of a screen: it searches for so long at most, and says by a cursor where to go on.
+   * @internal
+   */
+  async getJobsWithin(filter: JobFilter, withinMs: number): Promise<JobPage> {
+    return this.#page(filter, withinMs);
+  }
+
+  async #page(filter: JobFilter, withinMs?: number): Promise<JobPage> {
     assertOptions('filter', filter, JOB_FILTER);
     const broker = await this.#showing();
-    const page = await listJobs(broker, this.#knownIds, filter);
+    const page = await listJobs(broker, this.#knownIds, filter, withinMs);
     return { ...page, jobs: await withProgressOfAll(broker, page.jobs) };
   }
 

@@ -1,5 +1,5 @@
-import type { OnFailure } from '../jobs/flow.js';
 import type { NewJob } from '../jobs/job-options.js';
+import type { OnFailure } from '../jobs/vocabulary.js';
 
 /** A job that a handler adds as its child. Its id is derived from its parent's. */
 export interface ChildJob extends Omit<NewJob, 'id' | 'traceparent' | 'tracestate' | 'unique' | 'debounce'> {

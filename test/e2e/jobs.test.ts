@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DashboardPage } from './dashboard-page.js';
 import { eventually, type LiveSystem, startLiveSystem } from './live-system.js';
 
@@ -237,6 +237,25 @@ describe('a list stays put', () => {
     await tab.seeText('tenant:acme', '.data.jobs .tags');
     expect(new URL(tab.page.url()).search).toBe('?id=column-');
   });
+});
+
+it('a list searches on by itself where many jobs do not fit', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('greet', {}, 'critical', { id: 'needle', tags: ['rare'] });
+  await system.fleet.waitForJob('needle', 'completed');
+  const others = Array.from({ length: 1_200 }, () => ({ type: 'greet', payload: {} }));
+  const before = (await queue.getStats()).byType.greet?.completed ?? 0;
+  await queue.addJobs(others);
+  const isOver = async () => (await queue.getStats()).byType.greet?.completed === before + others.length;
+  await eventually(isOver, 'the others have ended');
+  const within = queue.getJobsWithin.bind(queue);
+  const spied = vi.spyOn(queue, 'getJobsWithin').mockImplementation((filter) => within(filter, 0));
+  onTestFinished(() => spied.mockRestore());
+  await using tab = await open('/jobs?type=greet&priority=critical');
+  await tab.seeText('needle', '.data.jobs');
+  expect(spied.mock.calls.filter(([filter]) => filter?.cursor !== undefined).length).toBeGreaterThan(0);
+  await tab.goto('/jobs?type=greet&priority=high&errorCode=NONE');
+  await tab.seeText('No job matches this filter');
 });
 
 describe('a job is opened', () => {

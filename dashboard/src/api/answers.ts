@@ -3,6 +3,7 @@ import type { AuditEntry, AuditPage } from '../../../src/jobs/audit.js';
 import type { DeadLetterCause, DeadLetterCauses } from '../../../src/jobs/dead-letter-causes.js';
 import type { JobRecord } from '../../../src/jobs/job-record.js';
 import type { Schedule } from '../../../src/jobs/schedule.js';
+import type { FlowStatus } from '../../../src/jobs/shown-flow.js';
 import type { ShownLimit } from '../../../src/jobs/shown-limit.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { WorkerInfo } from '../../../src/wire/inspection.js';
@@ -14,6 +15,7 @@ export type {
   AuditPage,
   DeadLetterCause,
   DeadLetterCauses,
+  FlowStatus,
   JobPriority,
   JobRecord,
   JobStatus,
@@ -87,22 +89,6 @@ export interface JobPage {
 export interface HistoryItem {
   seq: number;
   record: JobRecord;
-}
-
-export interface Flow {
-  total: number;
-  completed: number;
-  failed: number;
-  jobs: {
-    key: string;
-    id: string;
-    type: string;
-    /** A state of a job, `blocked` while it waits for others, or `dropped` where it never ran. */
-    state: string;
-    after: string[];
-    onFailure: 'fail' | 'continue' | 'ignore';
-    error?: { code: string; message: string };
-  }[];
 }
 
 export interface Related {

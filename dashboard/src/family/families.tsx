@@ -1,5 +1,6 @@
 import { useMemo } from 'preact/hooks';
-import type { Flow, JobPage, JobRecord } from '../api/answers.js';
+import type { FlowStatus, JobPage, JobRecord } from '../api/answers.js';
+import { queryOf } from '../api/client.js';
 import { useResource } from '../api/use-resource.js';
 import { rowsOfChildren, rowsOfFlow } from './family.js';
 import { FamilyPanel } from './family-panel.js';
@@ -35,7 +36,7 @@ function Whole({ root, here }: { root: JobRecord; here: string }) {
 }
 
 function FlowJobs({ root, here }: { root: JobRecord; here: string }) {
-  const { data } = useResource<Flow>(`/flows/${encodeURIComponent(root.id)}`);
+  const { data } = useResource<FlowStatus>(`/flows/${encodeURIComponent(root.id)}`);
   const rows = useMemo(() => data && rowsOfFlow(data), [data]);
   if (!data || !rows) return null;
   const { completed, failed, total } = data;
@@ -44,8 +45,9 @@ function FlowJobs({ root, here }: { root: JobRecord; here: string }) {
 }
 
 function Children({ root, here }: { root: JobRecord; here: string }) {
-  const query = new URLSearchParams({ id: `${root.id}-`, order: 'oldest', limit: `${READ}` });
-  const { data } = useResource<JobPage>(`/jobs?${query}`);
+  const { data } = useResource<JobPage>(
+    `/jobs${queryOf({ id: `${root.id}-`, order: 'oldest', limit: READ })}`,
+  );
   const rows = useMemo(() => rowsOfChildren(root, data?.jobs ?? []), [root.id, data]);
   if (rows.length === 0) return null;
   const children = rows.filter(({ depth }) => depth === 1);

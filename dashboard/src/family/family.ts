@@ -1,5 +1,5 @@
 /** The jobs that belong together, as rows: the whole first, then each below what it runs after or was added by. */
-import type { Flow, JobRecord } from '../api/answers.js';
+import type { FlowStatus, JobRecord } from '../api/answers.js';
 
 export interface FamilyRow {
   id: string;
@@ -21,7 +21,7 @@ const MAX_NAMED = 4;
 const ORDER = new Intl.Collator('en', { numeric: true });
 
 /** The jobs of a flow, each one step further in than the last of those that it runs after. */
-export function rowsOfFlow({ jobs }: Flow): FamilyRow[] {
+export function rowsOfFlow({ jobs }: FlowStatus): FamilyRow[] {
   const depths = depthsOf(jobs);
   const depthOf = (key: string) => depths.get(key) ?? 1;
   return [...jobs]
@@ -46,7 +46,7 @@ function afterText(keys: readonly string[]): string {
 }
 
 /** From 1 on. Not recursive: a chain of thousands is no fault. */
-function depthsOf(jobs: Flow['jobs']): Map<string, number> {
+function depthsOf(jobs: FlowStatus['jobs']): Map<string, number> {
   const open = new Map(jobs.map(({ key, after }) => [key, after.length]));
   const dependents = new Map<string, string[]>(jobs.map(({ key }) => [key, []]));
   for (const { key, after } of jobs) for (const each of after) dependents.get(each)?.push(key);

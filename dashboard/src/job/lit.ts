@@ -1,3 +1,4 @@
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { Chart, TakenEdge } from '../api/answers.js';
 import { edgeBetween, withParents } from '../charts/chart-source.js';
 import type { Stage } from './stages.js';
@@ -90,6 +91,6 @@ export function litNow(chart: Chart, stages: readonly Stage[], steps: readonly T
   if (told.states.length === 0) return recorded;
   if (told.states.includes(last.path)) return told.edges.length > 0 ? whole : recorded;
   const aheadMs = Date.parse(told.at) - Date.parse(last.record.updatedAt);
-  const isFinal = last.record.status === 'completed' || last.record.status === 'failed';
+  const isFinal = isTerminal(last.record.status);
   return aheadMs >= 0 && (!isFinal || aheadMs > ECHO_MS) ? whole : recorded;
 }

@@ -1,3 +1,4 @@
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { HistoryItem, JobRecord } from '../api/answers.js';
 
 /** A state that a job was in, from one record to the next. */
@@ -54,7 +55,7 @@ export function durationOf(stages: readonly Stage[], index: number, now: number)
   const stage = stages[index];
   if (!stage) return undefined;
   const next = stages[index + 1];
-  if (!next && (stage.record.status === 'completed' || stage.record.status === 'failed')) return undefined;
+  if (!next && isTerminal(stage.record.status)) return undefined;
   return Math.max(0, (next ? Date.parse(next.at) : now) - Date.parse(stage.at));
 }
 

@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord, Related } from '../api/answers.js';
 import { Link } from '../router.js';
 import { useStore } from '../store.js';
@@ -101,7 +102,7 @@ function Spans({ names, name, onName }: SpansProps) {
 }
 
 function isOver({ status }: JobRecord): boolean {
-  return status === 'completed' || status === 'failed';
+  return isTerminal(status);
 }
 
 /** The spans that differ: what followed, and runs before the last one, are left out where there are none. */

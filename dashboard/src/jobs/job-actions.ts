@@ -1,3 +1,4 @@
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { confirm } from '../ui/confirm.js';
@@ -29,7 +30,7 @@ const FITS: Record<JobAction, (job: Standing) => boolean> = {
   retry: ({ status }) => status === 'failed',
   promote: ({ state }) => state === 'scheduled' || state === 'retrying' || state === 'waiting',
   priority: ({ status }) => status === 'pending',
-  delete: ({ status }) => status === 'completed' || status === 'failed',
+  delete: ({ status }) => isTerminal(status),
 };
 
 export function can(action: JobAction, job: Standing): boolean {

@@ -68,8 +68,9 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
                   <JobTable jobs={jobs} columns={columns} place={place} selection={selection} />
                 </div>
               ) : (
-                // The server looks at so many jobs for each page, of which none may fit.
-                <Empty title="Nothing on this page; older ones may match." />
+                <Empty
+                  title={list.isSearching ? 'Searching further …' : 'Nothing on this page; others may match.'}
+                />
               )}
               <Pager list={list} isNewest={orderIn(place.query) === 'newest'} />
             </section>

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JobPage } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
 import { type PathResource, useResource } from '../api/use-resource.js';
@@ -72,6 +72,8 @@ export function pageLinks(place: Place, following: string | undefined): PageLink
 }
 
 export interface JobList extends PageLinks, PathResource<JobPage> {
+  /** Whether nothing was found so far, and older jobs are being looked at. */
+  isSearching: boolean;
   /** Jobs that came while the rows were held. */
   fresh: Fresh;
 }
@@ -88,7 +90,40 @@ export function useJobList(
   // What is new stands on the first page, so that others need not look for it.
   const list = useResource<JobPage>(path, { isLive: isLive && (isFirst || !isHeld) });
   const held = useHeld(list, path, isHeld);
-  return { ...list, ...held, ...pageLinks(place, held.data?.cursor) };
+  const { page, isSearching } = useFurther(held.data, path);
+  const data = page ?? held.data;
+  return { ...list, ...held, data, isSearching, ...pageLinks(place, data?.cursor) };
+}
+
+/**
+ * The server looks at so many jobs for a page, of which none may fit. Then the search goes on by itself, from where that has ended, until
+ * something is found.
+ */
+function useFurther(
+  first: JobPage | undefined,
+  path: string,
+): { page: JobPage | undefined; isSearching: boolean } {
+  const [search, setSearch] = useState<{ path: string; cursor: string } | undefined>(undefined);
+  const begin = first?.jobs.length === 0 ? first.cursor : undefined;
+  const cursor = begin !== undefined && search?.path === path ? search.cursor : undefined;
+  const wanted = cursor === undefined ? undefined : withCursor(path, cursor);
+  const further = useResource<JobPage>(wanted, { isLive: false });
+  const page = wanted !== undefined && further.of === wanted ? further.data : undefined;
+  const next = page?.jobs.length === 0 ? page.cursor : undefined;
+  const isBegun = cursor !== undefined;
+  useEffect(() => {
+    if (begin !== undefined && !isBegun) setSearch({ path, cursor: begin });
+    else if (next !== undefined) setSearch({ path, cursor: next });
+  }, [begin !== undefined, isBegun, next, path]);
+  const isEnded = page !== undefined && next === undefined;
+  return { page, isSearching: begin !== undefined && !isEnded && !further.error };
+}
+
+function withCursor(path: string, cursor: string): string {
+  const [base = '', query = ''] = path.split('?');
+  const params = new URLSearchParams(query);
+  params.set('cursor', cursor);
+  return `${base}?${params}`;
 }
 
 /** More are not told apart. */

@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord, Related } from '../api/answers.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
@@ -108,7 +109,7 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
   const moments = useMemo(() => momentsOf(stages, steps), [stages, steps]);
   const replay = useReplay(moments);
   const { data: related } = useResource<Related>(`/jobs/${encodeURIComponent(job.id)}/related`);
-  const isOver = job.status === 'completed' || job.status === 'failed';
+  const isOver = isTerminal(job.status);
   const moment = moments[replay.index];
   const shown = { stage: moment?.stage ?? stages.length - 1, step: moment?.step ?? steps.length - 1 };
   const record = replay.isNow ? job : (stages[shown.stage]?.record ?? job);

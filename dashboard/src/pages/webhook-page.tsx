@@ -1,3 +1,4 @@
+import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { DeliveryDetail } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
@@ -51,9 +52,8 @@ export function WebhookPage({ id }: { id: string }) {
 function Redeliver({ delivery, onRedeliver }: { delivery: DeliveryDetail; onRedeliver(): void }) {
   const isOperator = useMay('operator');
   if (!isOperator) return null;
-  const isOver = delivery.status === 'completed' || delivery.status === 'failed';
   return (
-    <button type="button" class="primary" disabled={!isOver} onClick={onRedeliver}>
+    <button type="button" class="primary" disabled={!isTerminal(delivery.status)} onClick={onRedeliver}>
       Deliver again
     </button>
   );

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { OnFailure } from '../../jobs/flow.js';
+import { shownFlow } from '../../jobs/shown-flow.js';
+import { OnFailure } from '../../jobs/vocabulary.js';
 import type { Flow } from '../../queue/flows/flow-add.js';
-import { shownFlow } from '../../queue/flows/flow-status.js';
 import { noSuchJob } from '../../queue/job-lookup.js';
 import {
   dataSchema,

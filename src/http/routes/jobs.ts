@@ -32,6 +32,8 @@ import { addRoute, type Routes } from '../route.js';
 const KIB = 1024;
 const MAX_BATCH_BYTES = 16 * KIB * KIB;
 const MAX_BATCH = 1_000;
+/** Whoever reads a page on a screen should not wait for it, however many jobs do not fit. */
+const PAGE_WITHIN_MS = 150;
 const tag = 'Jobs';
 
 export function jobRoutes(routes: Routes): void {
@@ -83,7 +85,8 @@ function listRoute(routes: Routes): void {
     },
     handle: async ({ c, query }) => {
       const { tag: tags, ...filter } = query;
-      const { jobs, cursor } = await queue.getJobs(defined({ ...filter, tags: tags?.split(',') }));
+      const asked = defined({ ...filter, tags: tags?.split(',') });
+      const { jobs, cursor } = await queue.getJobsWithin(asked, PAGE_WITHIN_MS);
       return c.json(defined({ jobs: jobs.map(shownJob), cursor }));
     },
   });

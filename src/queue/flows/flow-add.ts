@@ -2,12 +2,13 @@
 import { assertPayloadOf, type JobDefinition } from '../../jobs/define-job.js';
 import { atPlace } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
-import { assertGraph, type FlowJob, type FlowJobs, invalidFlow, type OnFailure } from '../../jobs/flow.js';
+import { assertGraph, type FlowJob, type FlowJobs, invalidFlow } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { JobOptions, NewJob } from '../../jobs/job-options.js';
 import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { assertArray, assertOptions, type OptionNames } from '../../jobs/options.js';
 import { isShortName, SHORT_NAME } from '../../jobs/short-name.js';
+import type { OnFailure } from '../../jobs/vocabulary.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import type { AddedJob } from '../job-add.js';
 import { checkJob } from '../job-request.js';

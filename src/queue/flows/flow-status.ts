@@ -1,38 +1,14 @@
 /** How far a flow is: read from its record, the records of its jobs, and what SIGNALS knows of their ends. */
 import type { Broker } from '../../broker/broker.js';
 import { JetfleetError } from '../../jobs/errors.js';
-import { type FlowJobs, OnFailure } from '../../jobs/flow.js';
+import type { FlowJobs } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { maskText } from '../../jobs/mask-text.js';
-import { isTerminal, type JobState, type JobStatus } from '../../jobs/vocabulary.js';
+import type { FlowJobStatus, FlowStatus } from '../../jobs/shown-flow.js';
+import { isTerminal, OnFailure } from '../../jobs/vocabulary.js';
 import { findJob } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
 import { assertFlowPayload, runFlowJob } from './flow-job.js';
-
-/** One job of a flow as it stands. */
-export interface FlowJobStatus {
-  key: string;
-  id: string;
-  type: string;
-  /** `blocked` while jobs that it runs after have not ended; `queued` also of one that no worker has touched; `dropped` where it never ran. */
-  state: JobState | 'blocked' | 'dropped';
-  after: readonly string[];
-  onFailure: OnFailure;
-  error?: { code: string; message: string };
-}
-
-/** A flow as it stands. */
-export interface FlowStatus {
-  id: string;
-  status: JobStatus;
-  state: JobState;
-  total: number;
-  completed: number;
-  failed: number;
-  jobs: FlowJobStatus[];
-  error?: { code: string; message: string };
-}
 
 /** @returns undefined where the id names no flow */
 export async function readFlow(broker: Broker, id: string): Promise<FlowStatus | undefined> {
@@ -67,15 +43,6 @@ export async function readFlow(broker: Broker, id: string): Promise<FlowStatus |
     jobs: all,
     ...errorOf(flow),
   };
-}
-
-/** A flow as it is shown to people: whole, but for secrets in the messages of its errors. */
-export function shownFlow(flow: FlowStatus): FlowStatus {
-  return { ...flow, ...shownErrorOf(flow), jobs: flow.jobs.map((job) => ({ ...job, ...shownErrorOf(job) })) };
-}
-
-function shownErrorOf({ error }: Pick<FlowStatus, 'error'>): Pick<FlowStatus, 'error'> {
-  return error ? { error: { ...error, message: maskText(error.message) } } : {};
 }
 
 function errorOf(record: JobRecord | undefined): { error?: { code: string; message: string } } {

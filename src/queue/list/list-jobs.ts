@@ -35,6 +35,8 @@ const SEARCHING: Allowance = { minMessages: 100_000, maxMessages: Number.POSITIV
 /** A list by tags, or by the code of an error, passes over what has another status or code. */
 const SIFTING: Allowance = { minMessages: 500, maxMessages: 100_000, maxMs: 250 };
 const MAX_BYTES = 64 * 1024 * 1024;
+/** Of whoever does not wait for long: one run of ids. */
+const MIN_WITHIN = 5_000;
 
 /** Messages read at once at most: as many as the broker sends the last events of in one request. */
 const READ = 256;
@@ -43,9 +45,15 @@ const READ = 256;
  * A page of jobs. Without an order and what implies one: processing, pending (critical first, then oldest first), completed,
  * failed. Else by the time of the last change, after the job whose whole id the filter has. Jobs that move meanwhile can be
  * missed between two pages.
+ * @param withinMs about how long it may search at most
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
  */
-export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFilter): Promise<JobPage> {
+export async function listJobs(
+  broker: Broker,
+  knownIds: KnownIds,
+  filter: JobFilter,
+  withinMs = Number.POSITIVE_INFINITY,
+): Promise<JobPage> {
   assertFilter(filter);
   const { type = ANY, id, tags = [], limit = 100, cursor } = filter;
   const range = rangeOf(filter);
@@ -68,7 +76,8 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
   if (exact && fits(exact)) jobs.set(exact.id, exact);
   const isSearch = id !== undefined && jobs.size === 0;
   const isIndexed = tags.length > 0 || isOfFailed(filter);
-  const budget = scanBudget(isSearch ? SEARCHING : isIndexed ? SIFTING : LISTING);
+  const allowance = isSearch ? SEARCHING : isIndexed ? SIFTING : LISTING;
+  const budget = scanBudget(withinMs < allowance.maxMs ? shortened(allowance, withinMs) : allowance);
   const page: Page = { jobs, limit, id, direction, fits, budget };
   for (let { group, positions } = place; group < groups.length; group++, positions = []) {
     const readers = (groups[group] ?? []).map(
@@ -86,6 +95,10 @@ export async function listJobs(broker: Broker, knownIds: KnownIds, filter: JobFi
 function isByTime(filter: JobFilter): boolean {
   const { order, state, id, since, until } = filter;
   return isOfFailed(filter) || [order, state, id, since, until].some((each) => each !== undefined);
+}
+
+function shortened(allowance: Allowance, maxMs: number): Allowance {
+  return { ...allowance, minMessages: Math.min(allowance.minMessages, MIN_WITHIN), maxMs };
 }
 
 /** A filter that few jobs fit ends its page short, with a cursor. */

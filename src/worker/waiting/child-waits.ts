@@ -1,14 +1,8 @@
 /** What a handler does with its children: adds them, once, and waits until they have ended. */
+
 import { ConflictError, NonRetryableError } from '../../jobs/errors.js';
 import { excerptOf } from '../../jobs/excerpt.js';
-import {
-  type ChildEnd,
-  invalidFlow,
-  isOnFailure,
-  MAX_FLOW_JOBS,
-  MAX_GROUP,
-  OnFailure,
-} from '../../jobs/flow.js';
+import { type ChildEnd, invalidFlow, isOnFailure, MAX_FLOW_JOBS, MAX_GROUP } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
@@ -16,7 +10,7 @@ import { assertArray, assertOptions, type OptionNames } from '../../jobs/options
 import { isShortName, SHORT_NAME } from '../../jobs/short-name.js';
 import type { AwaitedGroup } from '../../jobs/signals.js';
 import { unlessFaster } from '../../jobs/unless-faster.js';
-import { isTerminal } from '../../jobs/vocabulary.js';
+import { isTerminal, OnFailure } from '../../jobs/vocabulary.js';
 import { checkPayloads } from '../../queue/job-add-many.js';
 import { cancelJob } from '../../queue/job-cancel.js';
 import { type CheckedJob, checkJob } from '../../queue/job-request.js';

@@ -1,8 +1,8 @@
 import type { Broker } from '../../broker/broker.js';
-import { type ChildEnd, OnFailure } from '../../jobs/flow.js';
+import type { ChildEnd } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { isTerminal } from '../../jobs/vocabulary.js';
+import { isTerminal, OnFailure } from '../../jobs/vocabulary.js';
 import { type FlowPayload, runFlowJob } from '../../queue/flows/flow-job.js';
 import { recordsById } from '../../queue/list/work-jobs.js';
 import { endOf } from '../../queue/waiting/child-ends.js';
