@@ -276,6 +276,7 @@ describe('a job is opened', () => {
   });
 
   it('by the palette, which is loaded when it is opened, and knows everything else', async () => {
+    await system.fleet.queue.addJob('greet', {}, 'normal', { id: 'sought-2' });
     await using tab = await open('/');
     await tab.see('.tiles');
     const loaded = () =>
@@ -292,11 +293,11 @@ describe('a job is opened', () => {
       await tab.page.keyboard.type(text);
       await tab.seeText(name, `.palette [aria-label=${group}] [aria-selected=true]`);
     };
-    await seek('exact-', 'Jobs', 'exact-2');
+    await seek('sought-', 'Jobs', 'sought-2');
     expect(await loaded()).toBe(1);
     expect(await tab.violations()).toEqual([]);
     await tab.press('Enter');
-    await tab.seeText('exact-2', 'h1');
+    await tab.seeText('sought-2', 'h1');
     for (const [text, group, name, shows] of [
       ['create_inst machine', 'Machines', 'create_instance', 'create_instance'],
       ['greet types', 'Types', 'greet', 'Jobs'],
