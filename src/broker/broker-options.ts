@@ -18,6 +18,11 @@ export interface BrokerOptions extends ConnectOptions, TopologyOptions {
    * the server; `jetfleet doctor --monitor-url` compares. Defaults to JETFLEET_SYNC, else `always`.
    */
   sync?: ServerSync;
+  /**
+   * Largest payload or result in bytes of JSON, at most 64 MiB, that is kept as an object where it is too large for a message: payloads over
+   * 512 KiB, results over 128 KiB. Of workers it says so for results. Defaults to JETFLEET_MAX_OBJECT_BYTES, else 0: these are refused.
+   */
+  maxObjectBytes?: number;
   /** Only look whether the streams are there. Defaults to false: missing ones are made. */
   lookOnly?: boolean;
   /** The job types that this process knows; it may grow. */

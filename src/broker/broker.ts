@@ -30,6 +30,7 @@ import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import type { ExtraStream } from './extra-stream.js';
 import { ExtraStreams, openLog } from './extra-streams.js';
 import type { LastEvent } from './last-event.js';
+import type { ObjectStore } from './object-store.js';
 import type { CommitLog } from './publish/commit-log.js';
 import type { ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
@@ -133,6 +134,7 @@ export class Broker {
       ...logOptions,
       topology,
       sealer: this.sealer,
+      maxObjectBytes: options.maxObjectBytes ?? 0,
       creates: () => this.#keepsStreams,
     });
     this.tags = new TagIndex(this.extra.of('tags'), subjects, topology);
@@ -238,6 +240,11 @@ export class Broker {
   /** Which job has which unique key. Its stream is made when this is first used, as that of signals. */
   get unique(): UniqueKeys {
     return this.extra.unique;
+  }
+
+  /** Payloads and results that are too large for a message. */
+  get objects(): ObjectStore {
+    return this.#extra.objects;
   }
 
   /** Signals to jobs. */

@@ -1,5 +1,6 @@
 /** What SIGNALS holds of children: which ones a parent has, and how each has ended. */
 import type { ChildEnd } from '../jobs/flow.js';
+import { isReference } from '../jobs/stored-object.js';
 import type { Sealer } from '../wire/sealer.js';
 import {
   childrenSubject,
@@ -9,6 +10,7 @@ import {
   parseEnd,
 } from '../wire/signal-subjects.js';
 import { ANY, type Subjects } from '../wire/subjects.js';
+import type { ObjectStore } from './object-store.js';
 import type { Appended } from './publish/commit-options.js';
 import type { StoredMessage } from './read/direct-read.js';
 import type { SignalStore } from './signal-store.js';
@@ -22,8 +24,16 @@ export class ChildStore {
   readonly #subjects: Subjects;
   readonly #topology: Topology;
   readonly #sealer: Sealer;
+  readonly #objects: () => ObjectStore;
 
-  constructor(signals: SignalStore, subjects: Subjects, topology: Topology, sealer: Sealer) {
+  constructor(
+    signals: SignalStore,
+    subjects: Subjects,
+    topology: Topology,
+    sealer: Sealer,
+    objects: () => ObjectStore,
+  ) {
+    this.#objects = objects;
     this.#signals = signals;
     this.#subjects = subjects;
     this.#topology = topology;
@@ -67,7 +77,7 @@ export class ChildStore {
     });
   }
 
-  /** The ends of all children of a parent, by id. */
+  /** The ends of all children of a parent, by id; results that are objects are left as references. */
   async ends(parentId: string): Promise<Map<string, ChildEnd>> {
     return this.#endsIn(
       await this.#all(endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId: ANY })),
@@ -76,6 +86,18 @@ export class ChildStore {
 
   /** The ends of some children of a parent, by id. */
   async endsOf(parentId: string, childIds: readonly string[]): Promise<Map<string, ChildEnd>> {
+    return this.whole(await this.#endsOf(parentId, childIds));
+  }
+
+  /** Ends with their results where these are objects. @throws ValidationError `JETFLEET_OBJECT_LOST`, `JETFLEET_SEALED` */
+  async whole(ends: Map<string, ChildEnd>): Promise<Map<string, ChildEnd>> {
+    for (const [id, end] of ends)
+      if (isReference(end.result))
+        ends.set(id, { ...end, result: await this.#objects().resolve(end, end.result) });
+    return ends;
+  }
+
+  async #endsOf(parentId: string, childIds: readonly string[]): Promise<Map<string, ChildEnd>> {
     const filters = childIds.map((childId) =>
       endSubject(this.#subjects, { parentId, group: ANY, status: ANY, childId }),
     );

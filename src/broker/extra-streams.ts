@@ -7,6 +7,7 @@ import { ActivityStore } from './activity-store.js';
 import { ChildStore } from './child-store.js';
 import type { ReplyInbox } from './connection/reply-inbox.js';
 import { ExtraStream } from './extra-stream.js';
+import { ObjectStore } from './object-store.js';
 import { CommitLog } from './publish/commit-log.js';
 import type { CommitLogOptions, ServerSync } from './publish/commit-options.js';
 import { STALLED, UnansweredWrites } from './publish/unanswered-writes.js';
@@ -29,6 +30,7 @@ export interface LogOptions {
 export interface ExtraStreamsOptions extends LogOptions {
   topology: Topology;
   sealer: Sealer;
+  maxObjectBytes: number;
   /** Whether this process makes streams that are missing. */
   creates: () => boolean;
 }
@@ -54,6 +56,7 @@ export class ExtraStreams {
   #unique: UniqueKeys | undefined;
   #signals: SignalStore | undefined;
   #children: ChildStore | undefined;
+  #objects: ObjectStore | undefined;
 
   constructor(options: ExtraStreamsOptions) {
     this.#options = options;
@@ -92,8 +95,13 @@ export class ExtraStreams {
 
   get children(): ChildStore {
     const { subjects, topology, sealer } = this.#options;
-    this.#children ??= new ChildStore(this.signals, subjects, topology, sealer);
+    this.#children ??= new ChildStore(this.signals, subjects, topology, sealer, () => this.objects);
     return this.#children;
+  }
+
+  get objects(): ObjectStore {
+    this.#objects ??= new ObjectStore(this.of('objects'), this.#options);
+    return this.#objects;
   }
 
   /** The logs of those that were used. */

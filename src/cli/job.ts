@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { maskSecrets } from '../jobs/mask.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { type CleanupOptions, END_STATUSES } from '../queue/retention/cleanup-filter.js';
@@ -50,14 +51,29 @@ function getCommand(job: Command): void {
     .command('get')
     .description('show one job; ends with 3 when there is none')
     .argument('<id>', 'the id of the job', parseId)
+    .addOption(
+      new Option('--whole <field>', 'print this alone, as JSON, however large it is').choices([
+        'payload',
+        'result',
+      ]),
+    )
     .action(async (id: string) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = command.optsWithGlobals<GlobalOptions & { whole?: 'payload' | 'result' }>();
       await using queue = openExisting(options);
+      if (options.whole) {
+        printJson(maskSecrets((await queue.load(id, options.whole)) ?? null));
+        return;
+      }
       const record = await queue.getJob(id);
       if (!record) throw noSuchJob(id);
       printJob(record, options);
     });
-  withExamples(command, 'job get order-42', 'job get order-42 --json | jq .status');
+  withExamples(
+    command,
+    'job get order-42',
+    'job get order-42 --json | jq .status',
+    'job get order-42 --whole result > result.json',
+  );
 }
 
 interface ListOptions extends GlobalOptions {

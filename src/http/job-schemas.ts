@@ -17,9 +17,15 @@ import { isTag } from '../jobs/tags.js';
 import { ON_CONFLICT, UNIQUE_SCOPES } from '../jobs/unique-options.js';
 import type { JobPriority, JobState, JobStatus } from '../jobs/vocabulary.js';
 import { PRIORITIES, STATES, STATUSES } from '../jobs/vocabulary.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
 
 /** Of a body with a job. Escapes can make JSON longer than the payload that it stands for. */
 export const MAX_JOB_BYTES = 2 * MAX_PAYLOAD_BYTES;
+
+/** The same of a queue that keeps large payloads as objects. */
+export function jobBytes({ maxObjectBytes }: JobQueueService): number {
+  return MAX_JOB_BYTES + maxObjectBytes;
+}
 
 export const statusSchema = z.enum(STATUSES as [JobStatus, ...JobStatus[]]);
 export const prioritySchema = z.enum(PRIORITIES as [JobPriority, ...JobPriority[]]);

@@ -10,6 +10,8 @@ export interface CodecContext {
   /** The job type; empty for signals and reports, which are read without knowing it. */
   type: string;
   field: CodecField;
+  /** Most bytes that may come out of decoding, where that is more than a message holds: of an object. */
+  maxBytes?: number;
 }
 
 /**

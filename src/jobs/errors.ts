@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   JETFLEET_PAYLOAD_UNKNOWN_KEY: 'The payload has a key that its job type does not know.',
   JETFLEET_PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
   JETFLEET_PAYLOAD_TOO_DEEP: 'The payload is nested deeper than the limit.',
+  JETFLEET_OBJECT_LOST: 'The object that holds a large payload or result is missing or damaged.',
   JETFLEET_SEALED: 'A payload or result is sealed by a codec, and this process cannot open it.',
   JETFLEET_CODEC_FAILED: 'A codec failed to encode a payload or result.',
   JETFLEET_HEADER_INVALID: 'An option header of the message cannot be read.',

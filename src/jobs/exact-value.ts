@@ -5,8 +5,8 @@ import { MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH } from './limits.js';
 type ValueFault = { path: PropertyKey[]; message: string } | 'too deep' | 'too large';
 
 /** The first place where JSON would drop, round or rewrite something. Properties that are `undefined` are left out, as JSON does. */
-export function inexactIn(value: unknown): ValueFault | undefined {
-  const walk: Walk = { path: [], nodes: 0 };
+export function inexactIn(value: unknown, maxNodes = MAX_PAYLOAD_BYTES): ValueFault | undefined {
+  const walk: Walk = { path: [], nodes: 0, maxNodes };
   const fault = faultOf(value, walk);
   if (fault === undefined || fault === TOO_DEEP || fault === TOO_LARGE) return fault;
   return { path: walk.path, message: fault };
@@ -17,6 +17,7 @@ interface Walk {
   path: PropertyKey[];
   /** Each node is at least a byte of JSON. */
   nodes: number;
+  maxNodes: number;
 }
 
 const TOO_DEEP = 'too deep';
@@ -24,7 +25,7 @@ const TOO_LARGE = 'too large';
 const PLAIN = 'is no plain object; send plain objects, arrays, strings, numbers, booleans and null';
 
 function faultOf(value: unknown, walk: Walk): string | undefined {
-  if (++walk.nodes > MAX_PAYLOAD_BYTES) return TOO_LARGE;
+  if (++walk.nodes > walk.maxNodes) return TOO_LARGE;
   switch (typeof value) {
     case 'string':
       return value.isWellFormed() ? undefined : LONE_SURROGATE;

@@ -14,6 +14,7 @@ import {
 } from './limits.js';
 import { checkInteger } from './numbers.js';
 import { isZod, parsePayload } from './schema.js';
+import { OBJECT } from './stored-object.js';
 import { checkTags } from './tags.js';
 import { assertJobType, assertPriority, payloadText, payloadTooDeep } from './validation.js';
 import { describeUrlFault } from './webhook-url.js';
@@ -47,19 +48,26 @@ export function checkFacts(facts: JobFacts): void {
   checkHeader('tracestate', tracestate);
 }
 
-/** A payload as it is stored, and its JSON text. @throws ValidationError `JETFLEET_PAYLOAD_*`, with the path of what would change */
+/**
+ * A payload as it is stored, and its JSON text.
+ * @param maxObjectBytes how large it may be where it is kept as an object
+ * @returns also whether it is to be one
+ * @throws ValidationError `JETFLEET_PAYLOAD_*`, with the path of what would change
+ */
 export function checkPayload(
   type: string,
   payload: unknown,
   job?: JobDefinition,
-): { payload: unknown; body: string } {
+  maxObjectBytes = 0,
+): { payload: unknown; body: string; isLarge: boolean } {
   const isParsed = job?.stores === 'parsed' && isZod(job.payload);
   const parsed = isParsed ? parsePayload(type, job.payload, payload) : payload;
   const checked = parsed === undefined ? null : parsed;
-  const fault = inexactIn(checked);
+  const maxBytes = Math.max(MAX_PAYLOAD_BYTES, maxObjectBytes);
+  const fault = inexactIn(checked, maxBytes);
   if (fault === 'too deep') throw payloadTooDeep();
   if (fault === 'too large') {
-    throw new ValidationError('JETFLEET_PAYLOAD_TOO_LARGE', `payload has over ${MAX_PAYLOAD_BYTES} values`);
+    throw new ValidationError('JETFLEET_PAYLOAD_TOO_LARGE', `payload has over ${maxBytes} values`);
   }
   if (fault !== undefined) {
     const path = beginningOf(formatPath(fault.path), MAX_PROBLEM_LENGTH);
@@ -68,9 +76,12 @@ export function checkPayload(
       problems: [{ path, message }],
     });
   }
-  if (typeof checked === 'object' && checked !== null && SEALED in checked)
-    throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has the key ${SEALED}, which is reserved`);
-  return { payload: checked, body: payloadText(checked) };
+  for (const key of [SEALED, OBJECT])
+    if (typeof checked === 'object' && checked !== null && key in checked)
+      throw new ValidationError('JETFLEET_PAYLOAD_INVALID', `payload has the key ${key}, which is reserved`);
+  const body = payloadText(checked, maxBytes);
+  const isLarge = maxObjectBytes > 0 && Buffer.byteLength(body) > MAX_PAYLOAD_BYTES;
+  return { payload: checked, body, isLarge };
 }
 
 function checkHeader(name: string, value: unknown): void {

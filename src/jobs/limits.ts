@@ -2,6 +2,8 @@
 
 /** Largest body of a work message, and largest payload once parsed and written again. */
 export const MAX_PAYLOAD_BYTES = 512 * 1024;
+/** Largest payload or result that a queue can be set to keep as an object, as JSON. */
+export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 /** Room for headers on top of the body: options, and those of a timer. The stream refuses what is larger. */
 export const MAX_HEADER_BYTES = 8 * 1024;
 /** Longest URL of a webhook in bytes, so that the headers of a job's timer always have room. */

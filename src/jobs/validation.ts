@@ -29,15 +29,15 @@ export function encodePayload(payload: unknown): string {
 }
 
 /** As {@link encodePayload}, of a payload whose depth was checked. */
-export function payloadText(payload: unknown): string {
-  return jsonText('payload', payload, 'PAYLOAD');
+export function payloadText(payload: unknown, maxBytes = MAX_PAYLOAD_BYTES): string {
+  return jsonText('payload', payload, 'PAYLOAD', maxBytes);
 }
 
 type Kind = 'PAYLOAD' | 'RESULT';
 const MAX_BYTES: Readonly<Record<Kind, number>> = { PAYLOAD: MAX_PAYLOAD_BYTES, RESULT: MAX_RESULT_BYTES };
 
 /** @throws ValidationError `JETFLEET_<kind>_INVALID` for what has no JSON form, `JETFLEET_<kind>_TOO_LARGE` */
-export function jsonText(what: string, value: unknown, kind: Kind): string {
+export function jsonText(what: string, value: unknown, kind: Kind, maxBytes = MAX_BYTES[kind]): string {
   const noJson = (why: string, cause?: unknown) =>
     new ValidationError(`JETFLEET_${kind}_INVALID`, `${what} has no JSON form: ${why}`, { cause });
   let text: string | undefined;
@@ -48,7 +48,7 @@ export function jsonText(what: string, value: unknown, kind: Kind): string {
   }
   if (text === undefined) throw noJson(`it is of type ${typeof value}`);
   const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_BYTES[kind]) throw tooLarge(what, bytes, kind);
+  if (bytes > maxBytes) throw tooLarge(what, bytes, kind, undefined, maxBytes);
   return text;
 }
 
@@ -68,10 +68,16 @@ export function payloadTooLarge(bytes: number, excerpt?: string): ValidationErro
   return tooLarge('payload', bytes, 'PAYLOAD', excerpt);
 }
 
-function tooLarge(what: string, bytes: number, kind: Kind, excerpt?: string): ValidationError {
+function tooLarge(
+  what: string,
+  bytes: number,
+  kind: Kind,
+  excerpt?: string,
+  maxBytes = MAX_BYTES[kind],
+): ValidationError {
   return new ValidationError(
     `JETFLEET_${kind}_TOO_LARGE`,
-    `${what} has ${bytes} bytes, the limit is ${MAX_BYTES[kind]}; store large data elsewhere and keep a reference`,
+    `${what} has ${bytes} bytes, the limit is ${maxBytes}; store large data elsewhere and keep a reference, or set maxObjectBytes`,
     { excerpt },
   );
 }

@@ -24,7 +24,12 @@ const PATIENCE = { withinMs: Number.POSITIVE_INFINITY, pauseMs: 20, mayPass: isB
  * Checks many jobs, before the first is sent. From here on this process knows the definitions that have made them.
  * @throws ValidationError with the place of the first one that is wrong; `JETFLEET_ID_TAKEN` for two different jobs of one id
  */
-export function checkJobs(known: KnownJobs, jobs: readonly NewJob[], nowMs: number): CheckedJob[] {
+export function checkJobs(
+  known: KnownJobs,
+  jobs: readonly NewJob[],
+  nowMs: number,
+  maxObjectBytes: number,
+): CheckedJob[] {
   assertArray('jobs', jobs);
   const named = new Map<string, JobRequest>();
   return Array.from(jobs as readonly NewJob[], (job, index) => {
@@ -32,7 +37,7 @@ export function checkJobs(known: KnownJobs, jobs: readonly NewJob[], nowMs: numb
       assertObject('the job', job);
       const { type, payload, priority = JobPriority.NORMAL, ...options } = job;
       known.addMakerOf(job);
-      const checked = checkJob(known, type, payload, priority, options, nowMs);
+      const checked = checkJob(known, type, payload, priority, options, nowMs, maxObjectBytes);
       const { request } = checked;
       if (request.isNew) return checked;
       const first = named.get(request.id);
@@ -102,8 +107,8 @@ function endOfPart(jobs: readonly CheckedJob[], start: number): number {
 }
 
 async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
-  const isPlain = ({ request, runAtMs, unique }: CheckedJob) =>
-    request.isNew === true && runAtMs === undefined && unique === undefined;
+  const isPlain = ({ request, runAtMs, unique, isLarge }: CheckedJob) =>
+    request.isNew === true && runAtMs === undefined && unique === undefined && !isLarge;
   const others = jobs.filter((job) => !isPlain(job));
   const plain = others.length === 0 ? jobs : jobs.filter(isPlain);
   const free = others.filter(({ unique }) => unique === undefined);

@@ -6,6 +6,7 @@ import type { Broker } from '../broker/broker.js';
 import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { derivedIdOf } from '../jobs/job-id.js';
 import type { JobRecord, JobRequest } from '../jobs/job-record.js';
+import { isReference, isSameContent } from '../jobs/stored-object.js';
 import { encodePayload } from '../jobs/validation.js';
 import { findClaims, findJob } from './job-lookup.js';
 import type { CheckedJob } from './job-request.js';
@@ -131,6 +132,8 @@ export function isSame(
   known: Pick<JobRecord, 'type' | 'payload'>,
   { type, payload }: Pick<JobRequest, 'type' | 'payload'>,
 ): boolean {
+  if (isReference(known.payload) && isReference(payload))
+    return known.type === type && isSameContent(known.payload, payload);
   return known.type === type && isDeepStrictEqual(asJson(known.payload), asJson(payload));
 }
 

@@ -114,7 +114,7 @@ export class JobQueueService extends JobRemover {
     options: JobOptions,
     definition?: JobDefinition,
   ): Promise<AddedJob> {
-    const job = checkJob(this.known, type, payload, priority, options, this.now());
+    const job = checkJob(this.known, type, payload, priority, options, this.now(), this.maxObjectBytes);
     // Until the queue is connected, the broker's time is not known.
     const early = this.isConnected === undefined ? { ...options } : undefined;
     const add = (broker: Broker) => {
@@ -131,7 +131,7 @@ export class JobQueueService extends JobRemover {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const checked = checkJobs(this.known, jobs, this.now());
+    const checked = checkJobs(this.known, jobs, this.now(), this.maxObjectBytes);
     const early = this.isConnected === undefined ? jobs.map((job) => ({ ...job })) : [];
     const add = (broker: Broker) => addMany(broker, checked, early);
     return this.use(add, () => checkPayloads(jobs, checked));

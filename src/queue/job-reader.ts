@@ -9,11 +9,13 @@ import {
   type JobTypes,
   type TypedRecord,
 } from '../jobs/define-job.js';
-import { JobFailedError } from '../jobs/errors.js';
+import { invalidOption, JobFailedError } from '../jobs/errors.js';
+import { quoted } from '../jobs/excerpt.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertOptions } from '../jobs/options.js';
 import type { FlowStatus } from '../jobs/shown-flow.js';
+import type { ObjectField } from '../jobs/stored-object.js';
 import type { Pause } from '../wire/pauses.js';
 import { FOLLOW_OPTIONS, type FollowOptions } from './activity/follow.js';
 import { withProgress, withProgressOfAll } from './activity/live-progress.js';
@@ -28,7 +30,7 @@ import {
 } from './activity/streams.js';
 import { readFlow } from './flows/flow-status.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
-import { findJob, findVersion, type JobVersion } from './job-lookup.js';
+import { findJob, findVersion, type JobVersion, noSuchJob } from './job-lookup.js';
 import { endOf, WAIT_OPTIONS, type WaitOptions } from './job-wait.js';
 import { JOB_FILTER, type JobFilter, type JobPage } from './list/job-filter.js';
 import { KnownIds } from './list/known-ids.js';
@@ -78,7 +80,23 @@ export abstract class JobReader extends QueueConnection {
     assertDefinition(job);
     const record = await this.#ended(id, options, job.type);
     if (record.error) throw new JobFailedError(id, record.error);
-    return checkedResult(job, record.result);
+    const { objects } = await this.broker();
+    return checkedResult(job, await objects.resolve(record, record.result));
+  }
+
+  /**
+   * The payload or the result of a job, also where its record holds a reference to it: a payload over 512 KiB, a result over 128 KiB.
+   * @returns undefined for a result that is not there
+   * @throws JetfleetError `JETFLEET_NOT_FOUND`; ValidationError `JETFLEET_OBJECT_LOST`, `JETFLEET_SEALED`
+   */
+  async load(id: string, field: ObjectField): Promise<unknown> {
+    assertJobId(id);
+    if (field !== 'payload' && field !== 'result')
+      throw invalidOption(`field ${quoted(field)} must be payload or result`);
+    const broker = await this.#showing();
+    const job = await findJob(broker, id);
+    if (!job) throw noSuchJob(id);
+    return broker.objects.resolve(job, job[field]);
   }
 
   /**

@@ -63,7 +63,8 @@ export async function rerunJob(broker: Broker, type: string, id: string): Promis
   if (job.status === 'failed') return (await redriveJob(broker, id)).id;
   const again = derivedId(id, `again-${generateJobId()}`);
   const createdAt = new Date(broker.clock.now()).toISOString();
-  const { unique, ...request } = { ...requestOf(job), id: again, createdAt };
+  const payload = await broker.objects.copy(id, job.payload, again);
+  const { unique, ...request } = { ...requestOf(job), payload, id: again, createdAt };
   if (unique?.scope !== 'active') await broker.jobs.enqueue(request);
   else {
     const body = encodePayload(request.payload);
@@ -104,11 +105,12 @@ interface Change {
 }
 
 /** @throws ValidationError `JETFLEET_PAYLOAD_*` */
-async function checkedNew({ known }: Broker, { type }: JobRecord, payload: unknown): Promise<unknown> {
-  const definition = known.get(type);
-  const checked = checkPayload(type, payload, definition);
+async function checkedNew(broker: Broker, job: JobRecord, payload: unknown): Promise<unknown> {
+  const { type } = job;
+  const definition = broker.known.get(type);
+  const checked = checkPayload(type, payload, definition, broker.objects.maxBytes);
   if (definition) await assertPayloadOf(definition, checked.body);
-  return checked.payload;
+  return checked.isLarge ? broker.objects.put(job, 'payload', checked.body) : checked.payload;
 }
 
 /** @throws ConflictError when the failure is not the job's last event, or there is no payload to run */

@@ -30,6 +30,8 @@ const JOB_OPTIONS: OptionNames<Required<JobOptions>> = {
 export interface CheckedJob {
   request: JobRequest;
   body: string;
+  /** The payload is too large for a message, and is to be kept as an object. */
+  isLarge?: true;
   runAtMs?: number | undefined;
   /** The key that it is to have. */
   unique?: CheckedUnique;
@@ -47,6 +49,7 @@ export function checkJob(
   priority: JobPriority,
   options: JobOptions,
   nowMs: number,
+  maxObjectBytes = 0,
 ): CheckedJob {
   assertOptions('options', options, JOB_OPTIONS);
   const { id, maxAttempts, timeoutMs, expiresInMs, webhookUrl, traceparent, tracestate } = options;
@@ -61,7 +64,7 @@ export function checkJob(
   checkFacts(request);
   if (id !== undefined) assertCallerId(id);
   const definition = jobs.get(type);
-  const { payload: checked, body } = checkPayload(type, payload, definition);
+  const { payload: checked, body, isLarge } = checkPayload(type, payload, definition, maxObjectBytes);
   request.payload = checked;
   if (id === undefined) {
     request.id = generateJobId();
@@ -73,6 +76,7 @@ export function checkJob(
     if (tags) request.tags = tags;
   }
   const job: CheckedJob = { request, body };
+  if (isLarge) job.isLarge = true;
   if (isKeptToOne(options) || (definition && isKeptToOne(definition))) setUnique(job, options, definition);
   setTimes(job, options, nowMs);
   return job;

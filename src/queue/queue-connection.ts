@@ -10,7 +10,7 @@ import { defined } from '../jobs/defined.js';
 import { BrokerError, invalidOption, JetfleetError } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import { KnownJobs } from '../jobs/known-jobs.js';
-import { DEFAULT_ACK_WAIT_MS } from '../jobs/limits.js';
+import { DEFAULT_ACK_WAIT_MS, MAX_OBJECT_BYTES } from '../jobs/limits.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertArray, assertOptions, checkBoolean, checkText } from '../jobs/options.js';
 import { checkedRetention } from '../jobs/retention.js';
@@ -85,16 +85,24 @@ export abstract class QueueConnection implements AsyncDisposable {
     this.#sealer = new Sealer(checkedCodecs(options.codec));
     checkText('namespace', options.namespace);
     checkBoolean('createStreams', options.createStreams);
-    const { JETFLEET_NAMESPACE, JETFLEET_REPLICAS, JETFLEET_SYNC } = options.env ?? process.env;
+    const { JETFLEET_NAMESPACE, JETFLEET_REPLICAS, JETFLEET_SYNC, JETFLEET_MAX_OBJECT_BYTES } =
+      options.env ?? process.env;
     this.namespace = options.namespace ?? JETFLEET_NAMESPACE ?? '';
     const { replicas = JETFLEET_REPLICAS ? Number(JETFLEET_REPLICAS) : undefined } = options;
     const { sync = JETFLEET_SYNC || undefined } = options;
+    const { maxObjectBytes = JETFLEET_MAX_OBJECT_BYTES ? Number(JETFLEET_MAX_OBJECT_BYTES) : 0 } = options;
+    checkInteger('maxObjectBytes', maxObjectBytes, 0, MAX_OBJECT_BYTES);
     checkSync(sync);
     checkTopology({ ...options, replicas });
     checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1, MAX_TIMER_MS);
     checkCommitOptions(options.commit);
     const retention = checkedRetention('retention', options.retention);
-    this.#options = { ...options, namespace: this.namespace, ...defined({ replicas, sync, retention }) };
+    this.#options = {
+      ...options,
+      namespace: this.namespace,
+      maxObjectBytes,
+      ...defined({ replicas, sync, retention }),
+    };
     this.userCode = new UserCode(options.logger ?? silentLogger);
     this.logger = this.userCode.logger;
   }
@@ -189,6 +197,14 @@ export abstract class QueueConnection implements AsyncDisposable {
   liveLimits(broker: Broker): LiveLimits {
     this.#live ??= new LiveLimits(broker, this.limiter(broker));
     return this.#live;
+  }
+
+  /**
+   * Largest payload that is kept as an object.
+   * @internal
+   */
+  get maxObjectBytes(): number {
+    return this.#options.maxObjectBytes ?? 0;
   }
 
   protected get options(): JobQueueOptions {

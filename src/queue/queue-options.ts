@@ -52,6 +52,7 @@ export const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
   ackWaitMs: true,
   commit: true,
   sync: true,
+  maxObjectBytes: true,
   createStreams: true,
   jobs: true,
   codec: true,

@@ -152,6 +152,12 @@ export const FINDINGS = {
       'A unique key is kept for a job that has ended, or never came. Whoever adds a job of the key gets it all the same.',
     fix: 'removes what is kept of it',
   },
+  object_left_over: {
+    severity: 'info',
+    explanation:
+      'A large payload or result is stored that no job holds: its job has expired, was never added, or has another payload now.',
+    fix: 'removes it',
+  },
   signal_left_over: {
     severity: 'warning',
     explanation:

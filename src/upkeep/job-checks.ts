@@ -3,6 +3,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { checkConsumers } from './check-consumers.js';
 import type { JobCheck } from './check-jobs.js';
 import { checkLimits } from './check-limits.js';
+import { checkObjects } from './check-objects.js';
 import { checkPauses } from './check-pauses.js';
 import { checkSchedules } from './check-schedules.js';
 import { checkSignals } from './check-signals.js';
@@ -20,6 +21,7 @@ export function jobChecks(queue: JobQueueService, broker: Broker, jobs: JobCheck
     { name: 'pauses', look: () => checkPauses(broker) },
     { name: 'schedules', look: () => checkSchedules(broker, graceMs) },
     { name: 'signals', look: () => checkSignals(broker, graceMs) },
+    { name: 'objects', look: () => checkObjects(broker, graceMs) },
     { name: 'limits', look: () => checkLimits(broker, queue.limiter(broker), graceMs) },
   ];
 }

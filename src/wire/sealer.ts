@@ -10,7 +10,8 @@ import {
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
 import type { JobRecord } from '../jobs/job-record.js';
-import { MAX_PAYLOAD_BYTES, MAX_RESULT_BYTES } from '../jobs/limits.js';
+import { MAX_OBJECT_BYTES, MAX_PAYLOAD_BYTES, MAX_RESULT_BYTES } from '../jobs/limits.js';
+import { isReference, OBJECT } from '../jobs/stored-object.js';
 import { decompressors } from './codecs/compression.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -42,7 +43,8 @@ export class Sealer {
 
   /** @throws JetfleetError `JETFLEET_CODEC_FAILED` */
   seal(value: unknown, context: CodecContext): unknown {
-    if (!this.seals || value === undefined || isSealed(value)) return value;
+    // What a reference refers to is sealed, and who removes it must find it.
+    if (!this.seals || value === undefined || isSealed(value) || isReference(value)) return value;
     const known = this.#sealedOf(value, context);
     if (known) return known;
     const sealed = this.#encode(JSON.stringify(value), context);
@@ -56,13 +58,19 @@ export class Sealer {
    * @throws ValidationError `JETFLEET_PAYLOAD_TOO_LARGE` for a payload that is too large once it is sealed; JetfleetError `JETFLEET_CODEC_FAILED`
    */
   sealText(text: string, context: CodecContext): string {
-    if (!this.seals || text.startsWith(`{"${SEALED}":`)) return text;
+    if (!this.seals || isMarked(text)) return text;
     const sealed = this.#encode(text, context);
     if (!sealed) return text;
     const sealedText = JSON.stringify(sealed);
     if (context.field === 'payload' && sealedText.length > MAX_PAYLOAD_BYTES)
       throw tooLarge('payload', sealedText.length, MAX_PAYLOAD_BYTES);
     return sealedText;
+  }
+
+  /** A value that is stored as an object. @throws JetfleetError `JETFLEET_CODEC_FAILED` */
+  sealObject(text: string, context: CodecContext): string {
+    const sealed = this.seals ? this.#encode(text, context) : undefined;
+    return sealed ? JSON.stringify(sealed) : text;
   }
 
   /** The body of a job's message. @throws as {@link sealText} */
@@ -73,6 +81,18 @@ export class Sealer {
   /** @throws ValidationError `JETFLEET_SEALED` for a sealed value that cannot be opened here */
   open(value: unknown, context: CodecContext): unknown {
     if (!isSealed(value)) return value;
+    const opened = this.#decode(value, context, MAX_PAYLOAD_BYTES);
+    this.#remember(opened, context, value);
+    return opened;
+  }
+
+  /** The same of what {@link sealObject} has made. */
+  openObject(value: unknown, context: CodecContext): unknown {
+    if (!isSealed(value)) return value;
+    return this.#decode(value, { ...context, maxBytes: MAX_OBJECT_BYTES }, MAX_OBJECT_BYTES);
+  }
+
+  #decode(value: SealedValue, context: CodecContext, maxBytes: number): unknown {
     const names = value[SEALED].split(',');
     let data: Uint8Array = Buffer.from(value.data, 'base64');
     try {
@@ -83,10 +103,8 @@ export class Sealer {
         if (!codec) throw new Error(`there is no codec ${quoted(name)}`);
         data = codec.decode(data, context);
       }
-      if (data.length > MAX_PAYLOAD_BYTES) throw new Error(`it has ${data.length} bytes`);
-      const opened: unknown = JSON.parse(decoder.decode(data));
-      this.#remember(opened, context, value);
-      return opened;
+      if (data.length > maxBytes) throw new Error(`it has ${data.length} bytes`);
+      return JSON.parse(decoder.decode(data)) as unknown;
     } catch (cause) {
       const { message } = cause as Error;
       const why = `the ${context.field} is sealed by ${quoted(value[SEALED])}, and cannot be opened here: ${message}`;
@@ -171,6 +189,11 @@ export class Sealer {
   #remember(value: unknown, { type, field }: CodecContext, sealed: SealedValue): void {
     if (typeof value === 'object' && value !== null) this.#remembered.set(value, { type, field, sealed });
   }
+}
+
+/** Whether JSON is sealed already, or a reference. */
+function isMarked(text: string): boolean {
+  return text.startsWith(`{"${SEALED}":`) || text.startsWith(`{"${OBJECT}":`);
 }
 
 function tooLarge(field: CodecField, bytes: number, limit: number): ValidationError {

@@ -63,6 +63,8 @@ export const FAILPOINTS = [
   'run.checkpoint',
   /** The handler has ended; nothing of that is written. */
   'run.ended',
+  /** A large result is stored as an object; no record refers to it. */
+  'result.stored',
   /** The terminal record is written; nothing that follows is published. */
   'finish.written',
   /** What follows is published; the message is not acknowledged. */

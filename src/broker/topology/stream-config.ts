@@ -26,6 +26,7 @@ import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import { activityFilter } from '../../wire/activity.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
+import { OBJECT_PART_BYTES, objectsFilter } from '../../wire/object-subjects.js';
 import {
   childrenFilter,
   endFilter,
@@ -239,6 +240,22 @@ function signalsStream(subjects: Subjects, options: TopologyOptions): WantedStre
   };
 }
 
+/** OBJECTS: payloads and results that are too large for a message, in parts. They leave with their jobs, which may wait for long. */
+function objectsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...stored(options),
+    name: subjects.streamName('objects'),
+    description: 'Jetfleet: payloads and results that are too large for a message',
+    subjects: [objectsFilter(subjects)],
+    // A part that is written again, since no answer came, takes its own place.
+    max_msgs_per_subject: 1,
+    max_msg_size: OBJECT_PART_BYTES + MAX_HEADER_BYTES,
+    allow_atomic: true,
+    allow_msg_ttl: false,
+    allow_rollup_hdrs: false,
+  };
+}
+
 /** So many changes of what is paused are kept, as a record of who has paused what. */
 const KEPT_PAUSES = 100;
 
@@ -292,6 +309,8 @@ export function extraStream(
       return controlStream(subjects, options);
     case 'audit':
       return auditStream(subjects, options);
+    case 'objects':
+      return objectsStream(subjects, options);
   }
 }
 

@@ -6,8 +6,8 @@ import { askerOf } from '../audited.js';
 import {
   dataSchema,
   idParams,
+  jobBytes,
   jobRecordSchema,
-  MAX_JOB_BYTES,
   prioritySchema,
   timeSchema,
 } from '../job-schemas.js';
@@ -45,7 +45,7 @@ export function jobChangeRoutes(routes: Routes): void {
     summary: 'Run a failed job again, with another payload where one is given',
     body: {
       schema: z.strictObject({ payload: dataSchema.optional() }).optional(),
-      maxBytes: MAX_JOB_BYTES,
+      maxBytes: jobBytes(queue),
     },
     handle: async ({ c, params: { id }, body }) => {
       const change = defined({ payload: body?.payload });

@@ -6,6 +6,7 @@ import { JetfleetError, ValidationError } from '../../jobs/errors.js';
 import { isJobId } from '../../jobs/job-id.js';
 import type { NewJob } from '../../jobs/job-options.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { maskSecrets } from '../../jobs/mask.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { type AddedJob, isTaken } from '../../queue/job-add.js';
@@ -16,9 +17,9 @@ import {
   causeSchema,
   errorCodeSchema,
   idParams,
+  jobBytes,
   jobIdSchema,
   jobRecordSchema,
-  MAX_JOB_BYTES,
   newJobSchema,
   pageQuery,
   prioritySchema,
@@ -105,7 +106,7 @@ function addRoutes(routes: Routes): void {
     summary: 'Add a job',
     role: 'operator',
     headers: z.object({ 'idempotency-key': key }),
-    body: { schema: newJobSchema, maxBytes: MAX_JOB_BYTES },
+    body: { schema: newJobSchema, maxBytes: jobBytes(queue) },
     answers: {
       200: { description: 'Another job has its unique key, or waits for more calls', schema: addedSchema },
       201: { description: 'It is durable', schema: addedSchema },
@@ -129,7 +130,7 @@ function addRoutes(routes: Routes): void {
     role: 'operator',
     body: {
       schema: z.strictObject({ jobs: z.array(newJobSchema).min(1).max(MAX_BATCH) }),
-      maxBytes: MAX_BATCH_BYTES,
+      maxBytes: Math.max(MAX_BATCH_BYTES, jobBytes(queue)),
     },
     answers: {
       201: {
@@ -163,6 +164,19 @@ function oneJobRoutes(routes: Routes): void {
       return isKnown(c, etag) ? c.body(null, 304) : c.json(shownJob(version.job));
     },
   });
+  for (const field of ['payload', 'result'] as const) {
+    addRoute(routes, {
+      ...ofJob,
+      path: `/api/v1/jobs/{id}/${field}`,
+      summary: `The whole ${field} of a job, also where its record refers to it`,
+      answers: { 200: { description: 'Any JSON', schema: z.any() } },
+      handle: async ({ c, params: { id } }) => {
+        const value = await queue.load(id, field);
+        if (value === undefined) throw new JetfleetError('JETFLEET_NOT_FOUND', `job ${id} has no ${field}`);
+        return c.json(maskSecrets(value));
+      },
+    });
+  }
   addRoute(routes, {
     ...ofJob,
     method: 'post',

@@ -6,6 +6,7 @@ import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { inParts } from '../../jobs/in-parts.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_CLAIM_AFTER_MS } from '../../jobs/limits.js';
+import { referencesOf } from '../../jobs/stored-object.js';
 import { ANY } from '../../wire/subjects.js';
 import { allCarriersOf, type Carrier, removeCarriers } from '../job-carriers.js';
 import { dueNow } from '../job-lookup.js';
@@ -67,8 +68,8 @@ export async function mayArrive(broker: Broker, { id, state }: JobRecord): Promi
 interface Gone {
   type: string;
   upTo: number;
-  /** Only where it has tags. */
-  tagged: JobRecord | undefined;
+  /** Only where it has something besides: tags, or objects. */
+  record: JobRecord | undefined;
 }
 
 interface RemovalOptions {
@@ -107,8 +108,8 @@ export class RecordRemoval {
   readonly #late = new Map<string, Gone>();
   /** When the last of them was checked, ms of `performance.now()`. */
   #lateAtMs = 0;
-  /** Jobs with tags that go, or are gone. */
-  readonly #tagged = new Map<string, JobRecord>();
+  /** Jobs with tags or objects that go, or are gone. */
+  readonly #holders = new Map<string, JobRecord>();
 
   /**
    * @param isSelective whether jobs of a type go that lie among others which nobody has noted. Defaults to false
@@ -177,11 +178,11 @@ export class RecordRemoval {
     this.#lateAtMs = performance.now();
   }
 
-  #letGo(id: string, { type, upTo, tagged }: Gone): void {
+  #letGo(id: string, { type, upTo, record }: Gone): void {
     const { staying, going } = this.#ofType(type);
     staying.delete(id);
     going.set(id, upTo);
-    if (tagged) this.#tagged.set(id, tagged);
+    if (record) this.#holders.set(id, record);
   }
 
   async #removeCarried(job: Purgeable): Promise<void> {
@@ -200,7 +201,7 @@ export class RecordRemoval {
       return;
     }
     await this.#purge(record.id, upTo);
-    if (record.tags) await broker.tags.forget([record]);
+    await this.#forget(holds(record) ? [record] : []);
     this.#ofType(record.type).staying.delete(record.id);
   }
 
@@ -220,21 +221,27 @@ export class RecordRemoval {
     }
     for (const [id] of gone) going.delete(id);
     this.#removed += gone.length;
-    await this.#forgetTags(gone.map(([id]) => id));
+    await this.#forgetHeld(gone.map(([id]) => id));
   }
 
   async #purgeAll({ going }: OfType): Promise<void> {
     await inParts([...going], PARALLEL, ([id, upTo]) => this.#purge(id, upTo));
-    await this.#forgetTags([...going.keys()]);
+    await this.#forgetHeld([...going.keys()]);
     going.clear();
   }
 
-  /** After the records: an entry without its job is passed over, and a job without its entry is not found. */
-  async #forgetTags(ids: readonly string[]): Promise<void> {
-    if (this.#tagged.size === 0) return;
-    const jobs = ids.flatMap((id) => this.#tagged.get(id) ?? []);
-    for (const id of ids) this.#tagged.delete(id);
+  async #forgetHeld(ids: readonly string[]): Promise<void> {
+    if (this.#holders.size === 0) return;
+    const jobs = ids.flatMap((id) => this.#holders.get(id) ?? []);
+    for (const id of ids) this.#holders.delete(id);
+    await this.#forget(jobs);
+  }
+
+  /** After the records: an entry without its job is passed over, and a job without its entry is not found. The same holds for objects. */
+  async #forget(jobs: readonly JobRecord[]): Promise<void> {
+    if (jobs.length === 0) return;
     await this.#broker.tags.forget(jobs);
+    await this.#broker.objects.forget(jobs);
   }
 
   async #purge(id: string, upTo: number): Promise<void> {
@@ -268,5 +275,9 @@ export class RecordRemoval {
 }
 
 function goneOf({ record, upTo }: Purgeable): Gone {
-  return { type: record.type, upTo, tagged: record.tags && record };
+  return { type: record.type, upTo, record: holds(record) ? record : undefined };
+}
+
+function holds(record: JobRecord): boolean {
+  return record.tags !== undefined || referencesOf(record).length > 0;
 }

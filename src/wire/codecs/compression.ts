@@ -1,5 +1,5 @@
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
-import type { Codec } from '../../jobs/codec.js';
+import type { Codec, CodecContext } from '../../jobs/codec.js';
 import { invalidOption } from '../../jobs/errors.js';
 import { quoted } from '../../jobs/excerpt.js';
 import { checkInteger } from '../../jobs/numbers.js';
@@ -19,14 +19,14 @@ const MAX_DECODED_BYTES = 1024 * 1024;
 /** Of 0 to 11: those above take many times as long. */
 const BROTLI_QUALITY = 4;
 
-const limit = { maxOutputLength: MAX_DECODED_BYTES };
+const limit = ({ maxBytes = MAX_DECODED_BYTES }: CodecContext) => ({ maxOutputLength: maxBytes });
 const params = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY };
 
 const STEPS: Record<'gzip' | 'brotli', Pick<Codec, 'decode'> & { compress(data: Uint8Array): Uint8Array }> = {
-  gzip: { compress: (data) => gzipSync(data), decode: (data) => gunzipSync(data, limit) },
+  gzip: { compress: (data) => gzipSync(data), decode: (data, context) => gunzipSync(data, limit(context)) },
   brotli: {
     compress: (data) => brotliCompressSync(data, { params }),
-    decode: (data) => brotliDecompressSync(data, limit),
+    decode: (data, context) => brotliDecompressSync(data, limit(context)),
   },
 };
 

@@ -8,6 +8,7 @@ import {
 import type { LastEvent } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { type JobRecord, pendingRecord } from '../../jobs/job-record.js';
+import { isReference } from '../../jobs/stored-object.js';
 import { isTerminal, type JobState } from '../../jobs/vocabulary.js';
 import { withTagsOfType } from '../../queue/tags-of-type.js';
 import {
@@ -44,7 +45,7 @@ import {
 } from './candidate.js';
 import { type ClaimEvent, claimOfNew } from './decide-claim.js';
 import { type ClaimSteps, LimitedClaims } from './limited-claims.js';
-import { type CheckedPayload, checkedPayload } from './payload-check.js';
+import { type CheckedPayload, checkedPayload, loadedPayload } from './payload-check.js';
 import { isTick, TickClaim } from './tick-claim.js';
 
 /** Claims the jobs of one type: reads what a job has behind it, decides, and writes the claim where it is needed. */
@@ -106,7 +107,9 @@ export class Claimer {
     const { claim, run } = this.#handler;
     const { id, isNew, expiresInMs } = job.request;
     const { kind, type, priority } = job.address;
-    const isOnlyMessage = isNew === true && kind === 'jobs' && !job.error;
+    // An object is to be read first.
+    const isOnlyMessage =
+      isNew === true && kind === 'jobs' && !job.error && !isReference(job.request.payload);
     return (
       claim === 'early' &&
       run.kind === 'function' &&
@@ -195,7 +198,8 @@ export class Claimer {
     const stored = (last?.record ?? job.request).payload;
     const isOfMessage = stored === job.request.payload;
     const { payload, error } =
-      (isOfMessage && candidate.checked) || (await checkedPayload(this.#handler, stored));
+      (isOfMessage && candidate.checked) ||
+      (await loadedPayload(this.#services.broker, this.#handler, job.request.id, stored));
     if (error && !wasAccepted(last)) throw error;
     const claimed = this.#draft(candidate, last, event, payload);
     const { record } = claimed;

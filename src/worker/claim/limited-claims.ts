@@ -21,7 +21,7 @@ import {
   renamed,
   wasAccepted,
 } from './candidate.js';
-import { checkedPayload } from './payload-check.js';
+import { type CheckedPayload, loadedPayload } from './payload-check.js';
 
 /** What is done of a job with and without limits. */
 export interface ClaimSteps {
@@ -93,7 +93,7 @@ export class LimitedClaims {
     if (isRefused || mismatchOf(job, last?.record, delivery.seq)) return this.#steps.claim(candidate, false);
     let wanted: ReturnType<typeof permitsOf>;
     try {
-      const { payload } = candidate.checked ?? (await checkedPayload(this.#handler, before.payload));
+      const { payload } = candidate.checked ?? (await this.#loaded(before));
       wanted = permitsOf(this.#limits, payload);
     } catch (error) {
       return this.#refuse(candidate, last, error);
@@ -139,10 +139,14 @@ export class LimitedClaims {
     }
   }
 
-  async #checkedError(candidate: Candidate, { payload }: JobRecord): Promise<unknown> {
+  async #checkedError(candidate: Candidate, before: JobRecord): Promise<unknown> {
     if (candidate.job.error) return candidate.job.error;
-    candidate.checked ??= await checkedPayload(this.#handler, payload);
+    candidate.checked ??= await this.#loaded(before);
     return candidate.checked.error;
+  }
+
+  #loaded({ id, payload }: JobRecord): Promise<CheckedPayload> {
+    return loadedPayload(this.#services.broker, this.#handler, id, payload);
   }
 
   /** Without its key, it is not known what it needs. One that was accepted before comes again, since a later version may know. */

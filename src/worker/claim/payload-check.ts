@@ -1,3 +1,4 @@
+import type { Broker } from '../../broker/broker.js';
 import { copyJson } from '../../jobs/copy-json.js';
 import type { ValidationError } from '../../jobs/errors.js';
 import { payloadInTime } from '../../jobs/schema.js';
@@ -28,4 +29,14 @@ export function checkedPayload(
   } catch (error) {
     return refuse(error as ValidationError);
   }
+}
+
+/** The same of a payload that may be an object. @throws ValidationError `JETFLEET_OBJECT_LOST`, `JETFLEET_SEALED`; BrokerError */
+export async function loadedPayload(
+  { objects }: Broker,
+  handler: RegisteredHandler,
+  id: string,
+  payload: unknown,
+): Promise<CheckedPayload> {
+  return checkedPayload(handler, await objects.resolve({ id, type: handler.type }, payload));
 }

@@ -24,6 +24,7 @@ export async function resultsBefore(
   const missing = [...ids.values()].filter((each) => !ends.has(each));
   for (const [each, record] of await recordsById(broker, missing))
     if (isTerminal(record.status)) ends.set(each, endOf(record));
+  await broker.children.whole(ends);
   const results: Record<string, ChildEnd> = {};
   for (const [key, each] of ids) {
     const end = ends.get(each);

@@ -1,9 +1,12 @@
 /** The handler of `run_flow`: a job that holds a flow, adds each of its jobs when its time has come, and hibernates in between. */
+import type { Broker } from '../../broker/broker.js';
+import type { ObjectStore } from '../../broker/object-store.js';
 import type { ChildEnd, FlowJobs } from '../../jobs/flow.js';
 import { groupsOf, lastJobs, planFlow } from '../../jobs/flow.js';
 import { derivedId } from '../../jobs/job-id.js';
 import { MAX_RESULT_BYTES } from '../../jobs/limits.js';
 import type { AwaitedGroup } from '../../jobs/signals.js';
+import { isReference } from '../../jobs/stored-object.js';
 import { cancelJob } from '../../queue/job-cancel.js';
 import { cancelChildren } from '../../queue/waiting/settle-waits.js';
 import {
@@ -33,7 +36,7 @@ export async function runFlow(host: WaitHost, jobs: FlowJobs): Promise<unknown> 
     const plan = planFlow(jobs, ends);
     const left = Object.keys(jobs).filter((key) => !ends.has(key));
     if (plan.failed !== undefined) return fail(host, plan.failed, ends, left, groups);
-    if (plan.isDone) return resultOf(jobs, ends);
+    if (plan.isDone) return resultOf(broker, jobs, ends);
     const open = plan.open.join();
     if (open === added)
       host.waitForGroups(groupsAmong(plan.open, groups), `${plan.open.length} jobs of its flow`);
@@ -90,10 +93,23 @@ function groupsAmong(keys: readonly string[], groups: ReadonlyMap<string, Awaite
 }
 
 /** Of one last job its result, of several theirs by key; none where they are too large together. */
-function resultOf(jobs: FlowJobs, ends: ReadonlyMap<string, ChildEnd>): unknown {
+async function resultOf(
+  { objects }: Broker,
+  jobs: FlowJobs,
+  ends: ReadonlyMap<string, ChildEnd>,
+): Promise<unknown> {
   const last = lastJobs(jobs);
   const [only = ''] = last;
-  if (last.length === 1) return ends.get(only)?.result;
+  const end = ends.get(only);
+  if (last.length === 1) return end && wholeResult(objects, end);
   const results = Object.fromEntries(last.map((key) => [key, ends.get(key)?.result]));
-  return Buffer.byteLength(JSON.stringify(results)) <= MAX_RESULT_BYTES ? results : undefined;
+  const isLarge = Object.values(results).some(isReference);
+  return !isLarge && Buffer.byteLength(JSON.stringify(results)) <= MAX_RESULT_BYTES ? results : undefined;
+}
+
+/** None where it is larger than this worker stores. */
+async function wholeResult(objects: ObjectStore, end: ChildEnd): Promise<unknown> {
+  if (!isReference(end.result)) return end.result;
+  const result = await objects.resolve(end, end.result);
+  return Buffer.byteLength(JSON.stringify(result)) <= objects.maxBytes ? result : undefined;
 }
