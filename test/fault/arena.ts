@@ -13,6 +13,7 @@ import { QUICK } from '../support/simulated-novita.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { keepHistory } from './broker-admin.js';
 import type { PlannedFault, RunPlan } from './plan.js';
+import { MAX_OBJECT_BYTES } from './plan.js';
 import { FaultReceiver } from './receiver.js';
 import { startShortCreds } from './renewed-creds.js';
 import type { Outage } from './schedule-invariants.js';
@@ -52,7 +53,7 @@ const REMOVES: ReadonlySet<PlannedFault['kind']> = new Set(['cleanup', 'dying-cl
 export async function openArena(
   broker: LaneBroker,
   namespace: string,
-  { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo }: RunPlan,
+  { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo, keeps }: RunPlan,
 ): Promise<Arena> {
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
@@ -66,7 +67,14 @@ export async function openArena(
     for (let n = 0; n <= workers; n++) proxies.push(await startTcpProxy({ targets: target }));
   }
   const serversFor = (index: number) => (proxies[index] ? [proxies[index].url] : urls);
-  const shared = { namespace, replicas, ackWaitMs, ...sealed(), ...(credsFile && { credsFile }) };
+  const shared = {
+    namespace,
+    replicas,
+    ackWaitMs,
+    ...sealed(),
+    ...(credsFile && { credsFile }),
+    ...(keeps && { maxObjectBytes: MAX_OBJECT_BYTES }),
+  };
   const observer = new JobQueueService({
     ...shared,
     ...(short && { credsFile: short.longCredsFile }),
@@ -84,7 +92,7 @@ export async function openArena(
     replicas,
     foreign: new Set(),
     outages: [],
-    keepsHistory: faults.some(({ kind }) => REMOVES.has(kind)),
+    keepsHistory: keeps !== undefined || faults.some(({ kind }) => REMOVES.has(kind)),
     ...(credsFile && { credsFile }),
     simulator,
     provider,

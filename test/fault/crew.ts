@@ -17,6 +17,7 @@ type Behaviour = Pick<
   | 'providerTimeoutMs'
   | 'taskSlots'
   | 'limitedTo'
+  | 'keeps'
   | 'lent'
   | 'throwsInCallbacks'
 >;

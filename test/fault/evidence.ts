@@ -13,6 +13,7 @@ import type { Service } from './crew.js';
 import type { LimitedStep, LimitSet } from './limit-invariants.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
+import { type Kept, readKept } from './retention-invariants.js';
 import type { Outage, ScheduleSeen } from './schedule-invariants.js';
 
 /** A record, and where and when the broker stored it, ms since the epoch. */
@@ -50,6 +51,8 @@ export interface Evidence {
   service: readonly Service[];
   /** Exceptions and rejections that a worker did not catch. */
   crashes: readonly string[];
+  /** Where not all are kept: what is. */
+  kept?: Kept;
   /** When this was read, ms since the epoch. */
   readAtMs: number;
   /** Messages and timers that are left in the work streams, by subject. */
@@ -71,8 +74,10 @@ export async function collect(
   >,
 ): Promise<Evidence> {
   const { simulator, receiver, foreign, outages } = arena;
+  const kept = plan.keeps && (await readKept(arena));
   return {
     plan,
+    ...(kept && { kept }),
     accepted,
     cancelled,
     histories: await readHistories(arena),

@@ -21,6 +21,8 @@ import { createLogger } from '../../src/telemetry/logger.js';
 import {
   type AnyFailpoint,
   LIMITED_TYPE,
+  MAX_OBJECT_BYTES,
+  padOf,
   SETTLE_DELAY_MS,
   type TaskStep,
   WEBHOOK_TIMEOUT_MS,
@@ -64,8 +66,17 @@ function withFailpoints(provider: GpuProvider): GpuProvider {
   });
 }
 
-async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown> {
-  const { steps } = job.payload;
+interface TaskPayload {
+  steps: TaskStep[];
+  /** Makes it large. */
+  pad?: string;
+}
+
+async function runTask(job: JobContext<TaskPayload>): Promise<unknown> {
+  const { steps, pad } = job.payload;
+  // Its payload is an object, which is another one's, or damaged.
+  if (pad !== undefined && pad !== padOf(job.id, pad.length))
+    crash(new Error(`a payload of ${job.id} is wrong`));
   job.signal.addEventListener('abort', () => {
     const { reason } = job.signal.reason as JobAborted;
     if (reason === 'cancelled') void tell({ type: 'cancelled', jobId: job.id });
@@ -104,7 +115,7 @@ async function runTask(job: JobContext<{ steps: TaskStep[] }>): Promise<unknown>
       await delay(60_000, undefined, { signal: job.signal });
       return 'never';
     default:
-      return { by: process.pid };
+      return step.resultBytes ? { pad: padOf(job.id, step.resultBytes) } : { by: process.pid };
   }
 }
 
@@ -166,6 +177,17 @@ async function clean(config: WorkerConfig): Promise<void> {
   }
 }
 
+/** Removes what is kept no longer, again and again. */
+async function retain(queue: JobQueueService): Promise<void> {
+  while (running?.queue === queue) {
+    await queue.applyRetention().catch((error) => {
+      // It fails while the broker is away, and when the worker ends.
+      if (!JetfleetError.is(error) || !(error.retryable || error.code === 'JETFLEET_CLOSED')) throw error;
+    });
+    await delay(CLEAN_AGAIN_MS);
+  }
+}
+
 /** Adds jobs of unique keys until this process is killed. */
 async function addUnique(config: WorkerConfig, keys: number): Promise<void> {
   breakOnce(config);
@@ -201,6 +223,7 @@ async function start(config: WorkerConfig): Promise<void> {
     name,
     commit,
     ...sealed(),
+    ...(config.keeps && { maxObjectBytes: MAX_OBJECT_BYTES }),
     logger: config.throwsInCallbacks ? throwingLogger : logger,
   });
   const quick = { baseMs: 20, maxRetryDelay: 400 };
@@ -217,10 +240,14 @@ async function start(config: WorkerConfig): Promise<void> {
     gpuInstances({ provider, pollIntervalMs: 100, ownPollsPerSecond, settleDelayMs: SETTLE_DELAY_MS }),
     webhooks({ secret, guard: { allowPrivate: true }, timeoutMs: WEBHOOK_TIMEOUT_MS }),
   );
-  worker.registerHandler<{ steps: TaskStep[] }>('task', {
+  const { keeps } = config;
+  worker.registerHandler<TaskPayload>('task', {
     handler: runTask,
     retry: quick,
     ...(config.taskSlots && { concurrency: config.taskSlots }),
+    ...(keeps && {
+      retention: { completed: { maxCount: keeps.completed }, failed: { maxCount: keeps.failed } },
+    }),
   });
   if (config.limitedTo)
     worker.registerHandler<LimitedTask>(LIMITED_TYPE, {
@@ -233,6 +260,7 @@ async function start(config: WorkerConfig): Promise<void> {
   for (;;) {
     try {
       await worker.start();
+      if (keeps) void retain(queue);
       return;
     } catch (error) {
       // The broker may be away while a worker comes up: what supervises it would start it again.

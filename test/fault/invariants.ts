@@ -9,6 +9,7 @@ import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
 import { limitViolations } from './limit-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
+import { retentionViolations } from './retention-invariants.js';
 import { scheduleViolations } from './schedule-invariants.js';
 import { signalViolations } from './signal-invariants.js';
 import { timeViolations } from './time-invariants.js';
@@ -33,6 +34,7 @@ export type ViolationKind =
   | 'tick-overlap'
   | 'left-over'
   | 'signal'
+  | 'retention'
   | 'flow'
   | 'early'
   | 'clock'
@@ -95,6 +97,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...uniqueViolations(evidence),
     ...flowViolations(evidence),
     ...limitViolations(evidence),
+    ...retentionViolations(evidence),
   ];
 }
 

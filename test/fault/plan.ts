@@ -13,6 +13,8 @@ export interface TaskStep {
   signals?: number;
   /** How many children it adds. Defaults to 3. */
   children?: number;
+  /** How large its result is, in place of a small one. */
+  resultBytes?: number;
   end: 'ok' | 'throw' | 'fatal' | 'nap' | 'hang' | 'checkpoint' | 'next' | 'wait' | 'children';
 }
 
@@ -36,6 +38,8 @@ export type PlannedJob =
       isNew: boolean;
       /** Whose permit it needs. Defaults to none. */
       tenant?: string;
+      /** How large its payload is. Defaults to small. */
+      bytes?: number;
     })
   | (PlannedJobBase & {
       kind: 'create';
@@ -148,6 +152,8 @@ export interface RunPlan {
   renewsCreds: boolean;
   /** Whether every callback and logger that workers are given throws. */
   throwsInCallbacks: boolean;
+  /** How many tasks are kept that have ended. Defaults to all. */
+  keeps?: { completed: number; failed: number };
   /** How many unique keys its jobs have. Defaults to none. */
   keys?: number;
   /** How many permits each tenant has at first. Defaults to no limits. */
@@ -173,3 +179,10 @@ export const WEBHOOK_TIMEOUT_MS = 300;
 /** The type of limited jobs, and the limit by tenant. */
 export const LIMITED_TYPE = 'limited_task';
 export const LIMIT = `${LIMITED_TYPE}/tenant`;
+/** Of the queues of runs whose jobs have large payloads and results. */
+export const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
+
+/** What a job holds, by which it is recognised. */
+export function padOf(id: string, bytes: number): string {
+  return `${id} `.repeat(Math.ceil(bytes / (id.length + 1))).slice(0, bytes);
+}

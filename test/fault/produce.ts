@@ -6,7 +6,7 @@ import { readTicks } from '../../src/queue/schedules/stored-schedule.js';
 import { Header } from '../../src/wire/headers.js';
 import { scheduleSubject } from '../../src/wire/schedule-subjects.js';
 import type { Arena } from './arena.js';
-import { LIMITED_TYPE, type PlannedJob, type PlannedSchedule, type RunPlan } from './plan.js';
+import { LIMITED_TYPE, type PlannedJob, type PlannedSchedule, padOf, type RunPlan } from './plan.js';
 import type { ScheduleSeen } from './schedule-invariants.js';
 
 export interface Produced {
@@ -141,9 +141,10 @@ async function add(job: PlannedJob, arena: Arena): Promise<string | undefined> {
   const options = { id, maxAttempts, ...(delayMs !== undefined && { delayMs }) };
   switch (job.kind) {
     case 'task': {
-      const { steps, timeoutMs, tenant } = job;
+      const { steps, timeoutMs, tenant, bytes } = job;
       if (tenant) return producer.addJob(LIMITED_TYPE, { steps, tenant }, priority, options);
-      return producer.addJob('task', { steps }, priority, { ...options, ...(timeoutMs && { timeoutMs }) });
+      const payload = { steps, ...(bytes && { pad: padOf(id, bytes) }) };
+      return producer.addJob('task', payload, priority, { ...options, ...(timeoutMs && { timeoutMs }) });
     }
     case 'create': {
       const payload = { ...job.payload, ...(url && { webhookUrl: url }) };

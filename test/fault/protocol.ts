@@ -15,6 +15,8 @@ export interface WorkerConfig {
   providerTimeoutMs: number;
   taskSlots?: number;
   limitedTo?: number;
+  /** How many tasks are kept that have ended; it removes the others, again and again. */
+  keeps?: { completed: number; failed: number };
   credsFile?: string;
   /** How far its clock is off. */
   clockOffsetMs: number;

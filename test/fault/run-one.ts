@@ -69,6 +69,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     providerTimeoutMs: plan.providerTimeoutMs,
     ...(plan.taskSlots && { taskSlots: plan.taskSlots }),
     ...(plan.limitedTo && { limitedTo: plan.limitedTo }),
+    ...(plan.keeps && { keeps: plan.keeps }),
     throwsInCallbacks: plan.throwsInCallbacks,
     ...(options.sabotage && { sabotage: options.sabotage }),
   };
@@ -286,8 +287,8 @@ async function reap(arena: Arena, crew: Crew): Promise<Violation[]> {
 
 /** Instances may need the sweeper, as after a create that was carried out too late. Jobs never do. */
 function isUnexpected({ code }: Finding): boolean {
-  // A worker may have decided about a tick while its schedule was removed.
-  return !code.startsWith('instance_') && code !== 'ticks_left_over';
+  // A worker may have decided about a tick while its schedule was removed, or died between an object and its job.
+  return !code.startsWith('instance_') && code !== 'ticks_left_over' && code !== 'object_left_over';
 }
 
 function asViolation({ code, target, message }: Finding): Violation {

@@ -13,6 +13,7 @@ import {
   type RunPlan,
 } from './plan.js';
 import type { Random } from './random.js';
+import { retention } from './retention-scenario.js';
 import { uniqueKeys } from './unique-scenario.js';
 import { flows, signals } from './waiting-scenarios.js';
 import {
@@ -239,6 +240,7 @@ const OUTSIDE: Readonly<Record<string, Scenario>> = {
     addFault(draft, { kind: 'term', worker: worker(random, draft), atMs: when(random) });
   },
   unique: uniqueKeys,
+  retention,
   /** Somebody removes what has ended, while others cancel it and run it again. */
   cleanup: (random, draft) => {
     for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(hopelessTask(random, nextId(draft, 'task')));
@@ -340,6 +342,7 @@ const RENTED_SLOWLY = [
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = [
   'limits',
+  'retention',
   'unique',
   'schedules',
   'hand-back',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, JobQueueService, NonRetryableError } from '../../src/index.js';
 import { cli } from '../support/cli.js';
@@ -57,6 +57,25 @@ test('the last of a type stay, of each status, and what is young enough stays in
   // What has gone is no job any more: the same id is a new one.
   await fleet.queue.addJob('mail', 'ok', 'normal', { id: 'mail-0' });
   expect(await fleet.waitForJob('mail-0', 'completed')).toMatchObject({ attempt: 1 });
+});
+
+test('two cleanups at the same time remove none of the last that stay', async () => {
+  await using fleet = await startFleet({ nats, handlers: { report: { handler, concurrency: 1 } } });
+  const { queue } = fleet;
+  await using other = new JobQueueService({ servers: nats.url, namespace: fleet.namespace });
+  const ids = await queue.addJobs(Array.from({ length: 20 }, () => ({ type: 'report', payload: 'ok' })));
+  for (const id of ids) await queue.ended(id);
+  const options = { type: 'report', keep: 15 };
+  const { read } = await queue.broker();
+  const pages = read.pages.bind(read);
+  // Between its count and its reading.
+  vi.spyOn(read, 'pages').mockImplementationOnce(async function* (...args) {
+    expect(await other.cleanup(0, options)).toBe(5);
+    yield* pages(...args);
+  });
+  expect(await queue.cleanup(0, options)).toBe(0);
+  const { jobs } = await queue.getJobs({ limit: 100 });
+  expect(jobs.map(({ id }) => id).sort()).toEqual(ids.slice(5).sort());
 });
 
 test('a job that runs again stays, and so do more jobs than one page', async () => {

@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/broker.js';
+import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { ANY } from '../../wire/subjects.js';
 import type { OwnersToKeep } from '../queue-extension.js';
 import { type CleanupOptions, END_STATUSES, type EndStatus } from './cleanup-filter.js';
@@ -27,19 +28,40 @@ export async function cleanupSome(
   const statuses: readonly EndStatus[] = status === undefined ? END_STATUSES : [status];
   for (const each of statuses) {
     const ends = subjects.event(type ?? ANY, each, ANY);
-    // What ends while this runs is newer than all that is looked at.
-    let left = keep === undefined ? Number.POSITIVE_INFINITY : (await read.extent(stream, ends)).count - keep;
-    for await (const page of left > 0 ? read.pages(stream, ends, 1, PAGE) : []) {
-      const old = page.slice(0, left).filter(({ timeMs }) => timeMs <= nowMs - olderThanMs);
+    const isAny = keep === undefined || (await read.count(stream, ends)) > keep;
+    for await (const page of isAny ? read.pages(stream, ends, 1, PAGE) : []) {
+      const some = keep === undefined ? page : await beyondLast(broker, ends, page, keep);
+      const old = some.filter(({ timeMs }) => timeMs <= nowMs - olderThanMs);
       if (old.length > 0)
         await removal.remove(await purgeableOn(broker, old, owners, { isPart: true, dryRun }));
       onProgress(removal.count);
-      left -= page.length;
       // Events are stored in the order of their time.
-      if (left <= 0 || old.length < page.length) break;
+      if (old.length < page.length) break;
     }
   }
   const removed = await removal.end();
   onProgress(removed);
   return removed;
+}
+
+/**
+ * Those of a page, oldest first, that at least `keep` others have followed. Each is counted from its own place: others may remove jobs at the same
+ * time, and a count of all would be of before that.
+ */
+async function beyondLast(
+  { read, subjects }: Broker,
+  ends: string,
+  page: readonly StoredMessage[],
+  keep: number,
+): Promise<readonly StoredMessage[]> {
+  const isBeyond = async (index: number) =>
+    (await read.count(subjects.streamName('events'), ends, (page[index] as StoredMessage).seq + 1)) >= keep;
+  if (await isBeyond(page.length - 1)) return page;
+  let [first, last] = [0, page.length - 1];
+  while (first < last) {
+    const middle = Math.floor((first + last) / 2);
+    if (await isBeyond(middle)) first = middle + 1;
+    else last = middle;
+  }
+  return page.slice(0, first);
 }
