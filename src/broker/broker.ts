@@ -30,7 +30,6 @@ import { PullSource, type PullSourceOptions } from './consume/pull-source.js';
 import type { ExtraStream } from './extra-stream.js';
 import { ExtraStreams, openLog } from './extra-streams.js';
 import type { LastEvent } from './last-event.js';
-import type { ObjectStore } from './object-store.js';
 import type { CommitLog } from './publish/commit-log.js';
 import type { ServerSync } from './publish/commit-options.js';
 import { JobMessages } from './publish/job-messages.js';
@@ -84,7 +83,6 @@ export class Broker {
   /** Kinds of subjects that were refused and logged since the connection was made. */
   readonly #refused = new Set<string>();
   readonly #logger: Logger;
-
   #keepsStreams: boolean;
 
   private constructor(
@@ -240,11 +238,6 @@ export class Broker {
   /** Which job has which unique key. Its stream is made when this is first used, as that of signals. */
   get unique(): UniqueKeys {
     return this.extra.unique;
-  }
-
-  /** Payloads and results that are too large for a message. */
-  get objects(): ObjectStore {
-    return this.#extra.objects;
   }
 
   /** Signals to jobs. */

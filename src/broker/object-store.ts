@@ -29,6 +29,9 @@ const PAGE = 16;
 const TRIES = 10;
 const PAUSE_MS = 200;
 
+/** How much of a limit a value may take that is sealed: in base64 it is a third longer, with what a codec adds. */
+const SEALED_SHARE = 0.7;
+
 /** The job that has a value. */
 export interface ObjectOwner {
   id: string;
@@ -54,6 +57,11 @@ export class ObjectStore {
     this.#topology = options.topology;
     this.#sealer = options.sealer;
     this.maxBytes = options.maxObjectBytes;
+  }
+
+  /** Whether a value of so many bytes of JSON is stored so: one over the limit of a message, or perhaps over it once it is sealed. */
+  takes(bytes: number, limit: number): boolean {
+    return bytes <= this.maxBytes && bytes > (this.#sealer.seals ? limit * SEALED_SHARE : limit);
   }
 
   /**

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.js';
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
+import { MAX_PAYLOAD_BYTES } from '../jobs/limits.js';
 import { isReference, OBJECT } from '../jobs/stored-object.js';
 import { type AddedJob, addNamed, addNew, isTaken } from './job-add.js';
 import { findJob } from './job-lookup.js';
@@ -11,8 +12,16 @@ import { addDebounced, type DebouncedJob } from './unique/debounce.js';
 
 /** Adds a checked job, in the way that it asks for. */
 export function addChecked(broker: Broker, job: CheckedJob): Promise<AddedJob> {
-  return job.isLarge ? addLarge(broker, job) : addAsked(broker, job);
+  return isForObject(broker, job) ? addLarge(broker, job) : addAsked(broker, job);
 }
+
+/** Whether the payload of a job is to be an object: it is too large for a message, or may be once it is sealed. */
+export function isForObject({ extra, sealer }: Broker, { body, isLarge }: LargeOrNot): boolean {
+  if (isLarge || !sealer.seals) return isLarge === true;
+  return extra.objects.takes(Buffer.byteLength(body), MAX_PAYLOAD_BYTES);
+}
+
+type LargeOrNot = Pick<CheckedJob, 'body'> & { isLarge?: boolean };
 
 /**
  * Stores the payload as an object, and then the job. The object goes again where the job is not added; what a crash leaves, or a call of which it is
@@ -20,9 +29,9 @@ export function addChecked(broker: Broker, job: CheckedJob): Promise<AddedJob> {
  */
 async function addLarge(broker: Broker, job: CheckedJob): Promise<AddedJob> {
   const { request, body } = job;
-  const payload = await broker.objects.put(request, 'payload', body);
+  const payload = await broker.extra.objects.put(request, 'payload', body);
   // A right that is missing here is the sweeper's.
-  const remove = () => broker.objects.remove(request.id, payload[OBJECT]).catch(() => {});
+  const remove = () => broker.extra.objects.remove(request.id, payload[OBJECT]).catch(() => {});
   const asked = { ...job, request: { ...request, payload }, body: JSON.stringify(payload) };
   try {
     const added = await addAsked(broker, asked);
@@ -42,7 +51,7 @@ async function addLarge(broker: Broker, job: CheckedJob): Promise<AddedJob> {
 async function sameAs(broker: Broker, { request, body }: CheckedJob): Promise<JobRecord | undefined> {
   const known = await findJob(broker, request.id);
   if (known?.type !== request.type || !isReference(known.payload)) return undefined;
-  const payload = await broker.objects.resolve(known, known.payload);
+  const payload = await broker.extra.objects.resolve(known, known.payload);
   return isDeepStrictEqual(payload, JSON.parse(body)) ? known : undefined;
 }
 

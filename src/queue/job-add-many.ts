@@ -10,7 +10,7 @@ import type { KnownJobs } from '../jobs/known-jobs.js';
 import { assertArray, assertObject } from '../jobs/options.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import { type AddedJob, assertSame } from './job-add.js';
-import { addChecked } from './job-add-checked.js';
+import { addChecked, isForObject } from './job-add-checked.js';
 import { type CheckedJob, checkJob, setTimes } from './job-request.js';
 
 /** A long list goes in parts of one batch each, two at once: far below what may wait in the commit log. */
@@ -107,8 +107,11 @@ function endOfPart(jobs: readonly CheckedJob[], start: number): number {
 }
 
 async function addPart(broker: Broker, jobs: readonly CheckedJob[]): Promise<void> {
-  const isPlain = ({ request, runAtMs, unique, isLarge }: CheckedJob) =>
-    request.isNew === true && runAtMs === undefined && unique === undefined && !isLarge;
+  const isPlain = (job: CheckedJob) =>
+    job.request.isNew === true &&
+    job.runAtMs === undefined &&
+    job.unique === undefined &&
+    !isForObject(broker, job);
   const others = jobs.filter((job) => !isPlain(job));
   const plain = others.length === 0 ? jobs : jobs.filter(isPlain);
   const free = others.filter(({ unique }) => unique === undefined);

@@ -80,7 +80,7 @@ export abstract class JobReader extends QueueConnection {
     assertDefinition(job);
     const record = await this.#ended(id, options, job.type);
     if (record.error) throw new JobFailedError(id, record.error);
-    const { objects } = await this.broker();
+    const { objects } = (await this.broker()).extra;
     return checkedResult(job, await objects.resolve(record, record.result));
   }
 
@@ -96,7 +96,7 @@ export abstract class JobReader extends QueueConnection {
     const broker = await this.#showing();
     const job = await findJob(broker, id);
     if (!job) throw noSuchJob(id);
-    return broker.objects.resolve(job, job[field]);
+    return broker.extra.objects.resolve(job, job[field]);
   }
 
   /**

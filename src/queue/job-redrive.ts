@@ -13,6 +13,7 @@ import { isTerminal } from '../jobs/vocabulary.js';
 import { ANY, type Any } from '../wire/subjects.js';
 import { type DeadLetterFilter, deadLetterPages } from './dead-letters/dead-letter-filter.js';
 import { dueIn, type Pace, paceOf } from './dead-letters/pace.js';
+import { isForObject } from './job-add-checked.js';
 import { assertVersion, findJob, noSuchJob, VERSION_OPTIONS, type VersionOptions } from './job-lookup.js';
 import { requestOf } from './transition-record.js';
 import { addUnique } from './unique/add-unique.js';
@@ -63,7 +64,7 @@ export async function rerunJob(broker: Broker, type: string, id: string): Promis
   if (job.status === 'failed') return (await redriveJob(broker, id)).id;
   const again = derivedId(id, `again-${generateJobId()}`);
   const createdAt = new Date(broker.clock.now()).toISOString();
-  const payload = await broker.objects.copy(id, job.payload, again);
+  const payload = await broker.extra.objects.copy(id, job.payload, again);
   const { unique, ...request } = { ...requestOf(job), payload, id: again, createdAt };
   if (unique?.scope !== 'active') await broker.jobs.enqueue(request);
   else {
@@ -108,9 +109,11 @@ interface Change {
 async function checkedNew(broker: Broker, job: JobRecord, payload: unknown): Promise<unknown> {
   const { type } = job;
   const definition = broker.known.get(type);
-  const checked = checkPayload(type, payload, definition, broker.objects.maxBytes);
+  const checked = checkPayload(type, payload, definition, broker.extra.objects.maxBytes);
   if (definition) await assertPayloadOf(definition, checked.body);
-  return checked.isLarge ? broker.objects.put(job, 'payload', checked.body) : checked.payload;
+  return isForObject(broker, checked)
+    ? broker.extra.objects.put(job, 'payload', checked.body)
+    : checked.payload;
 }
 
 /** @throws ConflictError when the failure is not the job's last event, or there is no payload to run */

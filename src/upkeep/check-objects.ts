@@ -16,7 +16,8 @@ const GRACES = 10;
  */
 export async function checkObjects(broker: Broker, graceMs: number): Promise<Diagnosis[]> {
   const byJob = new Map<string, string[]>();
-  for (const { id, name } of await broker.objects.list()) byJob.set(id, [...(byJob.get(id) ?? []), name]);
+  for (const { id, name } of await broker.extra.objects.list())
+    byJob.set(id, [...(byJob.get(id) ?? []), name]);
   const jobs = [...byJob];
   const start = jobs.length > MAX_JOBS ? Math.floor(Math.random() * jobs.length) : 0;
   const looked = [...jobs.slice(start), ...jobs.slice(0, start)].slice(0, MAX_JOBS);
@@ -34,7 +35,7 @@ async function examine(
   const found: Diagnosis[] = [];
   for (const name of names) {
     if (held.has(name)) continue;
-    const storedMs = (await broker.objects.storedAt(id, name)) ?? Number.POSITIVE_INFINITY;
+    const storedMs = (await broker.extra.objects.storedAt(id, name)) ?? Number.POSITIVE_INFINITY;
     if (storedMs > beforeMs) continue;
     const since = new Date(storedMs).toISOString();
     const message = `${name} is stored since ${since}, and no job holds it`;
@@ -46,7 +47,7 @@ async function examine(
 /** It may be held by now. */
 async function remove(broker: Broker, id: string, name: string): Promise<string> {
   if ((await heldBy(broker, id)).has(name)) throw new Error('the job holds it by now');
-  await broker.objects.remove(id, name);
+  await broker.extra.objects.remove(id, name);
   return `${name} is removed`;
 }
 

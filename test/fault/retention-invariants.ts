@@ -26,7 +26,7 @@ export async function readKept({ observer }: Arena): Promise<Kept> {
   const held = new Set(
     jobs.flatMap((job) => referencesOf(job).map((reference) => `${job.id} ${reference[OBJECT]}`)),
   );
-  const stored = await (await observer.broker()).objects.list();
+  const stored = await (await observer.broker()).extra.objects.list();
   const orphans = stored.map(({ id, name }) => `${id} ${name}`).filter((each) => !held.has(each));
   return { jobs, damaged, orphans };
 }

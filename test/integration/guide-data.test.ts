@@ -92,6 +92,9 @@ test('the guide of encryption', async () => {
 test('the guide of retention', async () => {
   const guide = 'docs/guides/retention.md';
   const env = { JETFLEET_NAMESPACE: 'kept' };
-  expect(await programs(guide, env)).toEqual([['3 removed']]);
+  expect(await programs(guide, env)).toEqual([
+    ['3 removed'],
+    ["[ 'jetfleet:object', 'bytes', 'digest' ]", '200000 word 0'],
+  ]);
   expect(await commands(guide, env)).toEqual(['0 jobs would be removed\n90 jobs removed']);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { wantedConsumers } from '../../src/broker/topology/consumer-config.js';
 import { findDrift, formatDrift } from '../../src/broker/topology/drift.js';
-import { wantedConsumers, wantedStreams } from '../../src/broker/topology/stream-config.js';
+import { wantedStreams } from '../../src/broker/topology/stream-config.js';
 import { Subjects } from '../../src/wire/subjects.js';
 
 const subjects = new Subjects();

@@ -1,8 +1,6 @@
 /** The streams and consumers that Jetfleet needs, as the server should have them. */
 import {
-  AckPolicy,
   type ConsumerConfig,
-  DeliverPolicy,
   DiscardPolicy,
   RetentionPolicy,
   StorageType,
@@ -11,7 +9,6 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import {
   AUDIT_MAX_AGE_MS,
-  DEFAULT_ACK_WAIT_MS,
   DEFAULT_EVENTS_MAX_AGE_MS,
   MAX_ACTIVITY_BYTES,
   MAX_ACTIVITY_MESSAGES,
@@ -79,8 +76,6 @@ const DUPLICATE_WINDOW_MS = 120_000;
 const SOURCE_HEADER_BYTES = 1_024;
 /** Of a stream: more than a server can serve. */
 const MAX_CONSUMERS = 100_000;
-/** Due jobs on their way from TIMERS that the work stream has not confirmed. */
-const MAX_HANDOVER = 1_000;
 
 /** TIMERS, JOBS, WEBHOOKS and EVENTS. A work stream takes from TIMERS, which is therefore made before it. */
 export function wantedStreams(subjects: Subjects, options: TopologyOptions = {}): WantedStream[] {
@@ -318,61 +313,4 @@ export function extraStream(
 function timerStreamSubjects(subjects: Subjects, kind: WorkKind): string[] {
   const due = PRIORITIES.flatMap((priority) => subjects.dueFilters(kind, priority));
   return [...due, `${subjects.prefix}schedules.${kind}.>`];
-}
-
-/** The consumers that hand due jobs to the work streams. The server acknowledges for them what it has stored. */
-export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
-  return WORK_KINDS.map((kind) => ({
-    stream: subjects.streamName('timers'),
-    config: {
-      durable_name: kind,
-      // The client's types lack it.
-      ack_policy: 'flow_control' as AckPolicy,
-      deliver_policy: DeliverPolicy.All,
-      deliver_subject: subjects.handover(kind),
-      flow_control: true,
-      // The only value that the server takes with this policy.
-      idle_heartbeat: nanos(1_000),
-      max_ack_pending: MAX_HANDOVER,
-      filter_subject: `${subjects.prefix}due.${kind}.>`,
-    },
-  }));
-}
-
-/** How long the server keeps a consumer to which nobody listens. */
-const UNHEARD_MS = 300_000;
-
-/** Hands out to a subject what is stored of a job type, without its payload. Nobody asks for it, and nobody acknowledges it. */
-export function tellingConsumer(subjects: Subjects, type: string, subject: string): WantedConsumer['config'] {
-  return {
-    durable_name: `${type}-told`,
-    ack_policy: AckPolicy.None,
-    deliver_policy: DeliverPolicy.New,
-    deliver_subject: subject,
-    headers_only: true,
-    filter_subject: subjects.workFilter('jobs', ANY, type),
-    inactive_threshold: nanos(UNHEARD_MS),
-  };
-}
-
-/** The consumers of one job type: one for each priority, on each stream that may hold the type. */
-export function wantedConsumers(
-  subjects: Subjects,
-  type: string,
-  options: TopologyOptions = {},
-): WantedConsumer[] {
-  return subjects.workKindsFor(type).flatMap((kind) =>
-    PRIORITIES.map((priority) => subjects.consumerFor(kind, priority, type)).map(({ name, filter }) => ({
-      stream: subjects.streamName(kind),
-      config: {
-        durable_name: name,
-        ack_policy: AckPolicy.Explicit,
-        deliver_policy: DeliverPolicy.All,
-        ack_wait: nanos(options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS),
-        max_ack_pending: -1,
-        max_deliver: -1,
-        filter_subject: filter,
-      },
-    })),
-  );
 }

@@ -3,6 +3,7 @@ import { BrokerError } from '../../jobs/errors.js';
 import { pausedUntil } from '../../wire/pauses.js';
 import { EXTRA_KINDS, type ExtraKind, type Subjects } from '../../wire/subjects.js';
 import { AtOnce } from '../at-once.js';
+import { handoverConsumers, wantedConsumers } from './consumer-config.js';
 import { findDrift, OTHER_NAMESPACE } from './drift.js';
 import {
   apiCodeOf,
@@ -16,11 +17,9 @@ import type { Pauses, StoredPauses } from './pauses.js';
 import { isForeignIn, type TopologyReport } from './report.js';
 import {
   extraStream,
-  handoverConsumers,
   type TopologyOptions,
   type WantedConsumer,
   type WantedStream,
-  wantedConsumers,
   wantedStreams,
 } from './stream-config.js';
 

@@ -3,11 +3,12 @@ import { millis } from '@nats-io/transport-node';
 import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
+import { tellingConsumer } from './consumer-config.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
 import { apiCodeOf, CONSUMER_NOT_FOUND, type JetStream, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
 import { Pauses } from './pauses.js';
 import type { TopologyReport } from './report.js';
-import { type TopologyOptions, tellingConsumer } from './stream-config.js';
+import type { TopologyOptions } from './stream-config.js';
 import { TopologySetup } from './topology-setup.js';
 
 /** No message found, and sequence not found, as the server answers for one that was deleted. */

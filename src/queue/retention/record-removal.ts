@@ -241,7 +241,7 @@ export class RecordRemoval {
   async #forget(jobs: readonly JobRecord[]): Promise<void> {
     if (jobs.length === 0) return;
     await this.#broker.tags.forget(jobs);
-    await this.#broker.objects.forget(jobs);
+    await this.#broker.extra.objects.forget(jobs);
   }
 
   async #purge(id: string, upTo: number): Promise<void> {

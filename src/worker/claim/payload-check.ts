@@ -33,7 +33,7 @@ export function checkedPayload(
 
 /** The same of a payload that may be an object. @throws ValidationError `JETFLEET_OBJECT_LOST`, `JETFLEET_SEALED`; BrokerError */
 export async function loadedPayload(
-  { objects }: Broker,
+  { extra: { objects } }: Broker,
   handler: RegisteredHandler,
   id: string,
   payload: unknown,

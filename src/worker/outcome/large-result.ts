@@ -14,12 +14,13 @@ export function withStoredResult(
   record: JobRecord,
   transition: Transition,
 ): Transition | Promise<Transition> {
-  const { maxBytes } = services.broker.objects;
+  const { objects } = services.broker.extra;
   const { outcome } = transition;
-  if (maxBytes === 0 || outcome?.kind !== 'completed' || outcome.result === undefined) return transition;
+  if (objects.maxBytes === 0 || outcome?.kind !== 'completed' || outcome.result === undefined)
+    return transition;
   const text = jsonOf(outcome.result);
   const bytes = text === undefined ? 0 : Buffer.byteLength(text);
-  if (text === undefined || bytes <= MAX_RESULT_BYTES || bytes > maxBytes) return transition;
+  if (text === undefined || !objects.takes(bytes, MAX_RESULT_BYTES)) return transition;
   return stored(services, record, text).then(
     (result) => ({ ...transition, outcome: { ...outcome, result } }),
     (error) => {
@@ -30,7 +31,7 @@ export function withStoredResult(
 }
 
 async function stored({ broker, logger, onFailpoint }: WorkerServices, record: JobRecord, text: string) {
-  const reference = await persistently(logger, () => broker.objects.put(record, 'result', text));
+  const reference = await persistently(logger, () => broker.extra.objects.put(record, 'result', text));
   await onFailpoint?.('result.stored', record.id);
   return reference;
 }

@@ -94,7 +94,7 @@ function groupsAmong(keys: readonly string[], groups: ReadonlyMap<string, Awaite
 
 /** Of one last job its result, of several theirs by key; none where they are too large together. */
 async function resultOf(
-  { objects }: Broker,
+  { extra: { objects } }: Broker,
   jobs: FlowJobs,
   ends: ReadonlyMap<string, ChildEnd>,
 ): Promise<unknown> {
