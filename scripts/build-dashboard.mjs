@@ -25,24 +25,27 @@ const advice = {
 };
 
 await rm(OUT, { recursive: true, force: true });
+const shared = {
+  bundle: true,
+  target: ['es2022', 'chrome123', 'firefox121', 'safari17.5'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  minify: true,
+  plugins: [advice],
+  logLevel: 'warning',
+};
 const { metafile } = await build({
+  ...shared,
   entryPoints: { app: 'dashboard/src/main.tsx', style: 'dashboard/src/styles/index.css' },
   outdir: join(OUT, 'assets'),
   entryNames: '[name]-[hash]',
   // What a page does not need at first is loaded when it does.
   chunkNames: '[name]-[hash]',
   splitting: true,
-  bundle: true,
   format: 'esm',
-  target: ['es2022', 'chrome123', 'firefox121', 'safari17.5'],
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
-  minify: true,
   sourcemap: 'linked',
   legalComments: 'linked',
   metafile: true,
-  plugins: [advice],
-  logLevel: 'warning',
 });
 const asset = (entry, ending) => {
   const path = Object.keys(metafile.outputs).find(
@@ -56,4 +59,38 @@ await mkdir(OUT, { recursive: true });
 await writeFile(
   join(OUT, 'index.html'),
   page.replace('{{css}}', asset('style', '.css')).replace('{{js}}', asset('app', '.js')),
+);
+
+// The page of a job as one file: all in one, since nothing is loaded later.
+const { outputFiles } = await build({
+  ...shared,
+  entryPoints: { share: 'dashboard/src/share.tsx', style: 'dashboard/src/styles/index.css' },
+  outdir: OUT,
+  format: 'iife',
+  legalComments: 'none',
+  write: false,
+});
+const inlined = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text.trim();
+await writeFile(
+  join(OUT, 'share.html'),
+  `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <meta name="robots" content="noindex" />
+    <meta name="referrer" content="no-referrer" />
+    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'" />
+    <title>Jetfleet</title>
+    <style>${inlined('.css')}</style>
+  </head>
+  <body>
+    <div id="app"></div>
+    <noscript>This page needs JavaScript. The record of the job stands in its source.</noscript>
+    <script type="application/json" id="shared">{{data}}</script>
+    <script>${inlined('.js')}</script>
+  </body>
+</html>
+`,
 );

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { comeBack, kept, leave } from './scroll.js';
+import { shared } from './shared.js';
 import { createStore, useStore } from './store.js';
 
 export interface Place {
@@ -100,6 +101,8 @@ export function Link({ to, children, ...rest }: LinkProps) {
     event.preventDefault();
     navigate(to);
   };
+  // A file leads nowhere.
+  if (shared) return <span {...rest}>{children}</span>;
   return (
     <a {...rest} href={to} onClick={go}>
       {children}

@@ -9,6 +9,7 @@ import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
 import { jobChangeCommands } from './job-change.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
+import { jobShareCommand } from './job-share.js';
 import { jobSignalCommand } from './job-signal.js';
 import { jobStepsCommand } from './job-steps.js';
 import { printJob, printPage, printRetried, stateOf } from './job-text.js';
@@ -39,6 +40,7 @@ export function jobCommand(program: Command): void {
   jobLogsCommand(job);
   jobStreamCommand(job);
   jobStepsCommand(job);
+  jobShareCommand(job);
   jobSignalCommand(job);
   jobChangeCommands(job);
   cancelCommand(job);

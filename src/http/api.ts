@@ -28,6 +28,7 @@ import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
 import { reportRoutes } from './routes/reports.js';
 import { scheduleRoutes } from './routes/schedules.js';
+import { shareRoute } from './routes/share.js';
 import { signalRoutes } from './routes/signals.js';
 import { statsRoutes } from './routes/stats.js';
 import { stepRoutes } from './routes/steps.js';
@@ -129,6 +130,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   streamRoutes(routes);
   liveRoutes({ ...routes, streams, collector });
   stepRoutes(routes);
+  shareRoute(routes);
   reportRoutes({ ...routes, streams });
   healthRoutes({ ...routes, readiness, metrics, collector });
   openApiRoute(routes);

@@ -42,7 +42,7 @@ export class DashboardFiles {
   }
 }
 
-function builtFolder(): string {
+export function builtFolder(): string {
   const manifest = createRequire(import.meta.url).resolve('jetfleet/package.json');
   return join(dirname(manifest), 'dist', 'dashboard');
 }

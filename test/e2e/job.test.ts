@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fromPromise, setup } from 'xstate';
 import { gate } from '../support/gate.js';
@@ -241,8 +244,19 @@ it('says what happened and what to do, and replays every step of a machine after
   await tab.click('Context');
   await tab.seeText('pages: 0', '.contexts');
   await tab.seeText('[masked]', '.contexts');
+  // As a file it is the same, without a server.
+  const html = await (await fetch(`${system.http.url}/api/v1/jobs/print-1/share`)).text();
+  const file = join(await mkdtemp(join(tmpdir(), 'jetfleet-share-')), 'print-1.html');
+  await writeFile(file, html);
+  await tab.page.goto(`file://${file}`);
+  await tab.seeText('its only attempt failed', '.verdict');
+  await tab.see(litInside('printing'));
+  await tab.page.$eval('.lane .bar[aria-label^="laying_out"]', (bar) => (bar as HTMLElement).click());
+  await tab.see(litInside('laying_out'));
+  await rm(dirname(file), { recursive: true });
+  await tab.goto(link);
   // A large payload is folded, and can be searched.
-  expect(await tab.page.$('.json-panel details:not([open])')).not.toBeNull();
+  await tab.see('.json-panel details:not([open])');
   expect(await tab.violations()).toEqual([]);
   expect(await tab.overflow()).toBe(0);
 });

@@ -19,7 +19,7 @@ import { toldSteps } from '../../src/wire/told-steps.js';
 import { cli } from '../support/cli.js';
 import { type FleetOptions, startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
-import { startHttp } from '../support/http.js';
+import { expectProblem, startHttp, TOKENS } from '../support/http.js';
 import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
@@ -210,13 +210,31 @@ test('a codec seals what is kept', async () => {
 
 test('the API and the command line show what is kept', async () => {
   await using fleet = await startFleet({ nats, handlers: counter });
-  await fleet.queue.addJob('counting', { to: 2 }, 'normal', { id: 'shown', maxAttempts: 1 });
+  const payload = { to: 2, title: '</script><b>', password: 'hunter2' };
+  await fleet.queue.addJob('counting', payload, 'normal', { id: 'shown', maxAttempts: 1 });
   await fleet.waitForJob('shown', 'exhausted');
   const http = await startHttp(fleet.queue);
   const { json } = await http.call('/api/v1/jobs/shown/steps');
+  const page = await http.call('/api/v1/jobs/shown/share', { token: TOKENS.observer });
+  expect(page.headers.get('content-disposition')).toBe('attachment; filename="job-shown.html"');
+  expectProblem(await http.call('/api/v1/jobs/none/share'), 404, 'JETFLEET_NOT_FOUND');
   await http.server.close();
   expect(json).toEqual(await fleet.queue.steps('shown'));
   const env = { NATS_URL: fleet.url, JETFLEET_NAMESPACE: fleet.namespace };
   const { stdout } = await cli(['job', 'steps', 'shown'], { env });
   expect(stdout).toMatch(/1 {2}counting +xstate\.after\.1\.counting\.odd -> even \(n\)/);
+  // The page as a file holds what it shows, and no secret of it; the command line makes the same.
+  const shared = await cli(['job', 'share', 'shown'], { env });
+  for (const html of [page.text, shared.stdout]) {
+    const [, data = ''] = /id="shared">(.*?)<\/script>/.exec(html) ?? [];
+    const { answers } = JSON.parse(data) as { answers: Record<string, object> };
+    expect(answers['/jobs/shown/steps']).toEqual(json);
+    expect(answers['/jobs/shown']).toMatchObject({
+      payload: { title: '</script><b>', password: '[masked]' },
+    });
+    expect(answers['/machines/counting']).toMatchObject({ chart: { id: 'counting' }, counts: {} });
+    expect(answers['/machines/counting/svg?standalone=false']).toContain('<svg');
+    expect(html).not.toContain('hunter2');
+    expect(html).not.toMatch(/(src|href)="(?!data:)/);
+  }
 });

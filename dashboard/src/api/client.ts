@@ -1,3 +1,4 @@
+import { shared, sharedAnswer } from '../shared.js';
 import { createStore } from '../store.js';
 import { forgetAnswers } from './remembered.js';
 
@@ -58,16 +59,18 @@ export async function call(path: string, options: CallOptions = {}): Promise<Res
   const url = /^\/(api|openapi)/.test(path) ? path : API + path;
   let response: Response;
   try {
-    response = await fetch(url, {
-      method,
-      headers: {
-        ...(token && { Authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
-        ...headers,
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal && { signal }),
-    });
+    response = shared
+      ? sharedAnswer(shared, path)
+      : await fetch(url, {
+          method,
+          headers: {
+            ...(token && { Authorization: `Bearer ${token}` }),
+            ...(body !== undefined && { 'Content-Type': 'application/json' }),
+            ...headers,
+          },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
+          ...(signal && { signal }),
+        });
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new ApiError(0, { detail: 'The server cannot be reached.' });

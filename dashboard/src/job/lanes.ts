@@ -1,10 +1,10 @@
 /** The life of a job as bars over one time axis, in lanes: what it was doing, its machines, and the jobs that followed. */
 import { statusOf } from '../../../src/jobs/vocabulary.js';
-import type { JobRecord, Related } from '../api/answers.js';
+import type { JobRecord } from '../api/answers.js';
 import { spoken } from '../ui/format.js';
+import { type Descendant, flat } from './lineage.js';
 import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
-import { goesOnAt } from './waits.js';
 
 export interface Bar {
   key: string;
@@ -33,6 +33,9 @@ export interface Lane {
 const MAX_BARS = 300;
 /** States of one machine that have a lane of their own. */
 const MAX_STATES = 24;
+
+/** Jobs that followed, and webhooks. */
+const MAX_FOLLOWING = 40;
 
 /** What a state of a job is called as a lane. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -143,11 +146,10 @@ function laneOf(lanes: Map<string, Lane>, machine: string, state: string): Lane 
 }
 
 /** One lane for each job that followed, and each webhook. */
-export function lanesOfFollowing({ followUps, webhooks }: Related): Lane[] {
-  return [
-    ...followUps.map((job) => laneOfJob(job, '/jobs')),
-    ...webhooks.map((job) => laneOfJob(job, '/webhooks')),
-  ];
+export function lanesOfFollowing(descendants: readonly Descendant[]): Lane[] {
+  return flat(descendants)
+    .slice(0, MAX_FOLLOWING)
+    .map(({ job, isWebhook }) => laneOfJob(job, isWebhook ? '/webhooks' : '/jobs'));
 }
 
 function laneOfJob(job: JobRecord, base: string): Lane {
@@ -191,10 +193,4 @@ export function spanOf(lanes: readonly Lane[], now: number): Span | undefined {
   const to = Math.max(...bars.map((bar) => bar.to ?? now));
   // A moment has to have some width.
   return { from, to: Math.max(to, from + 1) };
-}
-
-/** Until when a job that waits does so, where that is known. */
-export function endOfWait(job: JobRecord): number | undefined {
-  const at = goesOnAt(job);
-  return at === undefined ? undefined : Date.parse(at);
 }

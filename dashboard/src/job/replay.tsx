@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { currentPlace, navigate, withQuery } from '../router.js';
+import { shared } from '../shared.js';
 import { Icon } from '../ui/icons.js';
 import { type Moment, placeOfNumber } from './moments.js';
 
@@ -51,6 +52,7 @@ function numberInLink(): number | undefined {
 }
 
 function link(number: number | undefined): void {
+  if (shared) return;
   navigate(withQuery(currentPlace(), { step: number === undefined ? undefined : String(number) }), {
     replace: true,
   });

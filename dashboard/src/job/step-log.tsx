@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { formatClock, formatCount } from '../ui/format.js';
 import { missingBefore, type ToldStep } from './steps.js';
 
@@ -14,9 +15,19 @@ interface StepLogProps {
 /** Every step in words, newest first. Each shows itself on the charts. */
 export function StepLog({ steps, shown, onShow }: StepLogProps) {
   const from = Math.max(0, steps.length - SHOWN);
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    const line = list.current?.querySelector<HTMLElement>('.shown');
+    if (!list.current || !line) return;
+    // The page itself stays where it is.
+    const top = line.offsetTop - list.current.offsetTop;
+    const { scrollTop, clientHeight } = list.current;
+    if (top < scrollTop || top + line.offsetHeight > scrollTop + clientHeight)
+      list.current.scrollTop = top - clientHeight / 2;
+  }, [shown]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <ol class="log steps" tabIndex={0} aria-label="Steps, newest first">
+    <ol ref={list} class="log steps" tabIndex={0} aria-label="Steps, newest first">
       {steps
         .slice(from)
         .map((step, offset) => (

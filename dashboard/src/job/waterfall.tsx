@@ -1,11 +1,13 @@
 import { useMemo, useState } from 'preact/hooks';
 import { isTerminal } from '../../../src/jobs/vocabulary.js';
-import type { JobRecord, Related } from '../api/answers.js';
+import type { JobRecord } from '../api/answers.js';
 import { Link } from '../router.js';
+import { shared } from '../shared.js';
 import { useStore } from '../store.js';
 import { clock } from '../ui/clock.js';
 import { formatClock, formatDuration } from '../ui/format.js';
 import { type Bar, type Lane, lanesOfFollowing, lanesOfJob, type Span, spanOf } from './lanes.js';
+import type { Descendant } from './lineage.js';
 import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
 
@@ -13,7 +15,7 @@ interface WaterfallProps {
   job: JobRecord;
   stages: readonly Stage[];
   steps: readonly ToldStep[];
-  related: Related | undefined;
+  descendants: readonly Descendant[];
   /** The time of the moment that the page shows. */
   at: string | undefined;
   /** Shows the moment at a time on the charts. */
@@ -25,12 +27,12 @@ type SpanName = keyof typeof SPANS;
 const TICKS = 5;
 
 /** Where the time of a job went, over one axis: in the queue, in attempts and between them, in its machines, and in the jobs that followed. */
-export function Waterfall({ job, stages, steps, related, at, onShow }: WaterfallProps) {
+export function Waterfall({ job, stages, steps, descendants, at, onShow }: WaterfallProps) {
   const now = useStore(clock);
   const [name, setName] = useState<SpanName>('all');
   const [words, setWords] = useState('');
   const own = useMemo(() => lanesOfJob(stages, steps), [stages, steps]);
-  const following = useMemo(() => (related ? lanesOfFollowing(related) : []), [related]);
+  const following = useMemo(() => lanesOfFollowing(descendants), [descendants]);
   const spans = useMemo(() => spansOf(own, following, now), [own, following, isOver(job) ? 0 : now]);
   const span = spans[name] ?? spans.all;
   if (!span) return null;
@@ -135,9 +137,9 @@ function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps
   if (to < 0 || from > 1) return null;
   const left = Math.max(from, 0);
   const width = Math.min(to, 1) - left;
-  const isPoint = bar.to === bar.from;
+  const isPoint = bar.to === bar.from && lane.isWithin !== true;
   const kind = isPoint ? (left > 0.98 ? 'point last' : 'point') : bar.to === undefined ? 'open' : '';
-  const shared = {
+  const facts = {
     class: `bar ${bar.tone} ${kind}`,
     style: { left: percent(left), ...(!isPoint && { width: percent(width) }) },
     title: wordsOf(bar, span),
@@ -148,15 +150,15 @@ function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps
     onBlur: sayNothing,
   };
   const label = bar.label !== undefined && width > 0.12 && <span>{bar.label}</span>;
-  if (lane.to !== undefined) {
+  if (lane.to !== undefined && !shared) {
     return (
-      <a href={lane.to} {...shared}>
+      <a href={lane.to} {...facts}>
         {label}
       </a>
     );
   }
   return (
-    <button type="button" {...shared} onClick={() => onShow(new Date(bar.from).toISOString())}>
+    <button type="button" {...facts} onClick={() => onShow(new Date(bar.from).toISOString())}>
       {label}
     </button>
   );

@@ -1,4 +1,5 @@
 import { ApiError, call } from '../api/client.js';
+import { type Shared, shared } from '../shared.js';
 import { readEvents, type ServerEvent } from './event-stream.js';
 
 /**
@@ -25,6 +26,7 @@ export interface FollowOptions {
  * @returns what ends it
  */
 export function follow(path: string, { onEvent, onConnection }: FollowOptions): () => void {
+  if (shared) return tell(shared, path, onEvent);
   let abort: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
@@ -83,5 +85,20 @@ export function follow(path: string, { onEvent, onConnection }: FollowOptions): 
   return () => {
     document.removeEventListener('visibilitychange', onVisibility);
     stop();
+  };
+}
+
+/** In the page as a file: what the stream had told when it was made. */
+function tell({ answers }: Shared, path: string, onEvent: FollowOptions['onEvent']): () => void {
+  let isStopped = false;
+  const text = answers[path];
+  const run = async () => {
+    if (typeof text !== 'string') return;
+    for await (const event of readEvents(new Response(text).body as ReadableStream<Uint8Array>, () => {}))
+      if (!isStopped) onEvent(event);
+  };
+  void run();
+  return () => {
+    isStopped = true;
   };
 }

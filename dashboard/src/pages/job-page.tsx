@@ -9,10 +9,12 @@ import { Crumbs } from '../job/crumbs.js';
 import { JobFacts } from '../job/facts.js';
 import { Inside } from '../job/inside.js';
 import { type JobFeed, useJobFeed } from '../job/job-feed.js';
-import { Lineage } from '../job/lineage.js';
+import { useLineage } from '../job/lineage.js';
+import { LineagePanel } from '../job/lineage-panel.js';
 import { momentsOf, momentWords, placeOfTime } from '../job/moments.js';
 import { OwnCharts } from '../job/own-charts.js';
 import { ReplayBar, useReplay } from '../job/replay.js';
+import { ShareButton } from '../job/share-button.js';
 import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
 import { Verdict } from '../job/verdict.js';
 import { WaitsPanel } from '../job/waits-panel.js';
@@ -24,6 +26,7 @@ import { RevealButton } from '../jobs/reveal.js';
 import { PausedBadge } from '../pauses/paused-badge.js';
 import { ReportPanels } from '../reports/report-panels.js';
 import { Link } from '../router.js';
+import { shared } from '../shared.js';
 import { JsonPanel } from '../ui/json.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
 import { PriorityBadge, StatusBadge } from '../ui/status.js';
@@ -53,7 +56,8 @@ export function JobPage({ id }: { id: string }) {
         )
       }
       actions={
-        job && (
+        job &&
+        !shared && (
           <>
             <RevealButton job={job} />
             <Actions job={job} />
@@ -72,9 +76,10 @@ function Actions({ job }: { job: JobRecord }) {
   const isOperator = useMay('operator');
   const [isCopying, setCopying] = useState(false);
   const [isEditing, setEditing] = useState(false);
-  if (!isOperator) return null;
+  if (!isOperator) return <ShareButton id={job.id} />;
   return (
     <>
+      <ShareButton id={job.id} />
       <button type="button" onClick={() => setCopying(true)}>
         Run again like this
       </button>
@@ -109,6 +114,7 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
   const moments = useMemo(() => momentsOf(stages, steps), [stages, steps]);
   const replay = useReplay(moments);
   const { data: related } = useResource<Related>(`/jobs/${encodeURIComponent(job.id)}/related`);
+  const lineage = useLineage(related);
   const isOver = isTerminal(job.status);
   const moment = moments[replay.index];
   const shown = { stage: moment?.stage ?? stages.length - 1, step: moment?.step ?? steps.length - 1 };
@@ -118,19 +124,19 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
   const showStep = (step: number) => replay.show(moments.findLastIndex((each) => each.step <= step));
   return (
     <>
-      <Verdict job={record} />
+      <Verdict job={job} />
       <Crumbs stages={stages} steps={steps} shown={shown} onShow={showStage} />
       <Waterfall
         job={job}
         stages={stages}
         steps={steps}
-        related={related}
+        descendants={lineage.descendants}
         at={replay.isNow ? undefined : moment?.at}
         onShow={(at) => replay.show(placeOfTime(moments, at))}
       />
       <WaitsPanel job={job} />
       <Families job={job} parent={related?.parent} />
-      <Lineage job={job} related={related} />
+      <LineagePanel job={job} lineage={lineage} />
       <ReportPanels key={job.redrives ?? 0} job={job} />
       <div class="grid two">
         <div class="stack">

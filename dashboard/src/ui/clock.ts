@@ -1,7 +1,8 @@
+import { shared } from '../shared.js';
 import { createStore } from '../store.js';
 
 /** Ticks once a second, in milliseconds since 1970 by the server's clock. */
-export const clock = createStore(Date.now());
+export const clock = createStore(shared ? Date.parse(shared.at) : Date.now());
 
 /** Clocks that differ by less are taken as equal: the way takes time as well. */
 const TOLERANCE_MS = 1_000;
@@ -13,5 +14,5 @@ export function setServerTime(at: string): void {
 }
 
 setInterval(() => {
-  if (!document.hidden) clock.set(Date.now() + offsetMs);
+  if (!document.hidden && !shared) clock.set(Date.now() + offsetMs);
 }, 1_000);

@@ -1,0 +1,128 @@
+/** The page of a job as one file: the dashboard's own page, with what the API answers about the job inside, secrets masked as there. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import type { JobRecord } from '../jobs/job-record.js';
+import { isTerminal } from '../jobs/vocabulary.js';
+import type { JobSteps } from '../queue/activity/read-steps.js';
+import { packageVersion } from '../telemetry/version.js';
+import { builtFolder } from './dashboard-files.js';
+
+/** Answers a path below `/api/v1`. */
+export type Ask = (path: string) => Promise<Response>;
+
+/** Machines whose charts are put in. */
+const MAX_MACHINES = 12;
+const MAX_CHILDREN = 500;
+/** Jobs around it of which the neighbours are put in. */
+const MAX_RELATED = 16;
+/** What is longer of a job's log and output is left out. */
+const MAX_STREAM_CHARACTERS = 2_000_000;
+
+/**
+ * @returns HTML that needs nothing else
+ * @throws JetfleetError of the API's answer, such as `JETFLEET_NOT_FOUND`; `JETFLEET_HTTP_NOT_FOUND` where the dashboard is not built
+ */
+export async function sharePage(ask: Ask, id: string, nowMs: number): Promise<string> {
+  const template = join(builtFolder(), 'share.html');
+  if (!existsSync(template))
+    throw new JetfleetError(
+      'JETFLEET_HTTP_NOT_FOUND',
+      'the dashboard is not built, so there is no page of a job',
+    );
+  const data = JSON.stringify({
+    id,
+    at: new Date(nowMs).toISOString(),
+    version: packageVersion(),
+    answers: await answersOf(ask, id),
+  });
+  // A text in it must not end the element, and `$` means nothing in what a function returns.
+  return readFileSync(template, 'utf8').replace('{{data}}', () => data.replaceAll('<', '\\u003c'));
+}
+
+/** What the page of the job asks for. */
+async function answersOf(ask: Ask, id: string): Promise<Record<string, unknown>> {
+  const answers: Record<string, unknown> = {};
+  const path = `/jobs/${encodeURIComponent(id)}`;
+  const keep = async (at: string): Promise<unknown> => {
+    const response = await ask(at);
+    const isJson = response.headers.get('content-type')?.includes('json');
+    const answer = await (isJson ? response.json() : response.text());
+    if (!response.ok) throw refused(response.status, answer);
+    answers[at] = answer;
+    return answer;
+  };
+  /** What the page does without. */
+  const keepIfThere = (at: string) => keep(at).catch(() => undefined);
+  const job = (await keep(path)) as JobRecord;
+  const [, steps] = (await Promise.all([
+    keep(`${path}/history`),
+    keep(`${path}/steps`),
+    keepRelated(keep, id),
+    keep('/machines'),
+  ])) as [unknown, JobSteps, ...unknown[]];
+  answers[`${path}/stream`] = await reported(ask, path, job);
+  if (job.type === 'run_flow') await keepIfThere(`/flows/${encodeURIComponent(id)}`);
+  if (job.waits !== undefined)
+    await keepIfThere(
+      `/jobs?${new URLSearchParams({ id: `${id}-`, order: 'oldest', limit: `${MAX_CHILDREN}` })}`,
+    );
+  const told = steps.steps.flatMap(({ machine }) => (machine === undefined ? [] : [machine]));
+  const machines = [...new Set(['job', job.type, ...told])].slice(0, MAX_MACHINES);
+  await Promise.all(
+    machines.map((machine) => keepMachine(keepIfThere, answers, encodeURIComponent(machine))),
+  );
+  return answers;
+}
+
+/** What came before and after, and what came before and after that. */
+async function keepRelated(keep: (at: string) => Promise<unknown>, id: string): Promise<void> {
+  const asked = new Set<string>();
+  const look = async (each: string): Promise<void> => {
+    if (asked.has(each) || asked.size > MAX_RELATED) return;
+    asked.add(each);
+    const { parent, followUps = [] } = (await keep(`/jobs/${encodeURIComponent(each)}/related`)) as {
+      parent?: JobRecord;
+      followUps?: JobRecord[];
+    };
+    for (const next of [...(parent ? [parent] : []), ...followUps]) await look(next.id);
+  };
+  await look(id);
+}
+
+async function keepMachine(
+  keepIfThere: (at: string) => Promise<unknown>,
+  answers: Record<string, unknown>,
+  machine: string,
+): Promise<void> {
+  const at = `/machines/${machine}`;
+  const [answer] = await Promise.all([keepIfThere(at), keepIfThere(`${at}/svg?standalone=false`)]);
+  // How many jobs of the queue stand where is not about this job.
+  if (answer) answers[at] = { ...(answer as object), counts: {} };
+}
+
+/** What the handlers have reported, as the stream of the job tells it. That of a job that is not over would not end. */
+async function reported(ask: Ask, path: string, job: JobRecord): Promise<string> {
+  if (isTerminal(job.status) && (job.logLines || job.chunks || job.progress !== undefined)) {
+    const text = await (await ask(`${path}/stream`)).text();
+    const from = text.length - MAX_STREAM_CHARACTERS;
+    return from > 0 ? text.slice(text.indexOf('\n\n', from) + 2) : text;
+  }
+  const { lines = [] } = (await (await ask(`${path}/logs`)).json()) as { lines?: unknown[] };
+  const { progress, attempt, progressAt } = job;
+  const events = [
+    ...(progress === undefined ? [] : [['progress', { progress, attempt, at: progressAt }] as const]),
+    ...lines.map((line) => ['line', line] as const),
+  ];
+  return events.map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join('');
+}
+
+/** The error of the API as it was thrown there. */
+function refused(status: number, problem: unknown): Error {
+  const { code, detail = `the API answered ${status}` } = Object(problem) as {
+    code?: string;
+    detail?: string;
+  };
+  if (status === 503) return new BrokerError('JETFLEET_BROKER_UNREACHABLE', detail, { retryable: true });
+  return new JetfleetError(code === 'JETFLEET_NOT_FOUND' ? code : 'JETFLEET_HTTP_FAILED', detail);
+}
