@@ -96,7 +96,8 @@ async function keepMachine(
   machine: string,
 ): Promise<void> {
   const at = `/machines/${machine}`;
-  const [answer] = await Promise.all([keepIfThere(at), keepIfThere(`${at}/svg?standalone=false`)]);
+  const drawings = [true, false].map((details) => `${at}/svg?standalone=false&details=${details}`);
+  const [answer] = await Promise.all([at, ...drawings].map(keepIfThere));
   // How many jobs of the queue stand where is not about this job.
   if (answer) answers[at] = { ...(answer as object), counts: {} };
 }

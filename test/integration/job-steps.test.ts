@@ -233,7 +233,7 @@ test('the API and the command line show what is kept', async () => {
       payload: { title: '</script><b>', password: '[masked]' },
     });
     expect(answers['/machines/counting']).toMatchObject({ chart: { id: 'counting' }, counts: {} });
-    expect(answers['/machines/counting/svg?standalone=false']).toContain('<svg');
+    expect(answers['/machines/counting/svg?standalone=false&details=true']).toContain('<svg');
     expect(html).not.toContain('hunter2');
     expect(html).not.toMatch(/(src|href)="(?!data:)/);
   }

@@ -141,7 +141,8 @@ function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps
   const kind = isPoint ? (left > 0.98 ? 'point last' : 'point') : bar.to === undefined ? 'open' : '';
   const facts = {
     class: `bar ${bar.tone} ${kind}`,
-    style: { left: percent(left), ...(!isPoint && { width: percent(width) }) },
+    // The last one stays on the axis, however short it is.
+    style: { left: `min(${percent(left)}, 100% - 3px)`, ...(!isPoint && { width: percent(width) }) },
     title: wordsOf(bar, span),
     'aria-label': `${lane.name}: ${wordsOf(bar, span)}`,
     onMouseEnter: say,

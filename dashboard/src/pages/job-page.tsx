@@ -171,7 +171,10 @@ function ErrorPanels({ error: { stack, ...error } }: { error: NonNullable<JobRec
       <JsonPanel title="Error" value={error} />
       {stack !== undefined && (
         <Panel title="Stack">
-          <pre class="stack-trace">{stack}</pre>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+          <pre class="stack-trace" tabIndex={0}>
+            {stack}
+          </pre>
         </Panel>
       )}
     </>
