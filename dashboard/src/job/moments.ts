@@ -28,9 +28,8 @@ export function momentsOf(stages: readonly Stage[], steps: readonly ToldStep[]):
     }
   };
   for (const [stage, { at, path }] of stages.entries()) {
-    // A run begins with its record, and its steps come before the record of its end.
-    const isBegin = path === 'processing.running' || path.startsWith('pending.');
-    addSteps((next) => next.at < at || (next.at === at && !isBegin), stage - 1);
+    // The steps of a run come after the record that it begins with, whatever the clocks say, and before that of its end.
+    if (path !== 'processing.running') addSteps((next) => next.at <= at, stage - 1);
     moments.push({ number: stage + 2 + (steps[step]?.index ?? -1), at, stage, step, isStep: false });
   }
   addSteps(() => true, stages.length - 1);
