@@ -228,7 +228,8 @@ it('says what happened and what to do, and replays every step of a machine after
   await system.fleet.waitForJob('print-1', 'exhausted');
   await using tab = await open('/jobs/print-1');
   await tab.seeText('its only attempt failed', '.verdict');
-  await tab.seeText('What to do: The message is the handler', '.verdict');
+  await tab.seeText('What to do:', '.verdict');
+  await tab.seeText('NonRetryableError', '.advice');
   // Where it failed is seen without that anybody had watched.
   await tab.see(litInside('printing'));
   await tab.see('.lane .bar[aria-label^="laying_out"]');
