@@ -198,6 +198,7 @@ const CALLS: [
   ['/api/v1/event-consumers'],
   ['/.well-known/webhooks.json'],
   ['/livez'],
+  ['/.well-known/webhooks.json'],
   ['/readyz'],
   ['/readyz?verbose'],
   ['/openapi.json'],
