@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact';
+import type { HTMLAttributes } from 'preact';
 import { comeBack, kept, leave } from './scroll.js';
 import { shared } from './shared.js';
 import { createStore, useStore } from './store.js';
@@ -46,7 +46,7 @@ export function navigate(to: string, { replace = false, cursors }: NavigateOptio
   if (!replace) leave();
   window.history[replace ? 'replaceState' : 'pushState'](kept(replace, cursors && { cursors }), '', to);
   place.set(currentPlace());
-  if (isOtherPage || cursors) window.scrollTo(0, 0);
+  if (!replace && (isOtherPage || cursors)) window.scrollTo(0, 0);
 }
 
 /** The same place with other values in its query; an empty one is taken out. */
@@ -87,11 +87,8 @@ function decode(text: string): string {
   }
 }
 
-interface LinkProps {
+interface LinkProps extends Omit<HTMLAttributes<HTMLElement>, 'onClick' | 'role' | 'ref'> {
   to: string;
-  class?: string;
-  'aria-current'?: 'page' | undefined;
-  children?: ComponentChildren;
 }
 
 /** A link inside the dashboard; with a modifier key the browser opens it as it always does. */

@@ -2,6 +2,7 @@
  * How far each place of the history was scrolled, so that the way back leads there. The browser does this too early: the page
  * is as long as it was only once its data have come.
  */
+import { forgetOldest } from '../../src/jobs/forget-oldest.js';
 import { save, saved } from './ui/saved.js';
 
 interface Keyed {
@@ -55,10 +56,7 @@ function note(): void {
   if (wanted !== undefined) return;
   positions.delete(key);
   positions.set(key, window.scrollY);
-  for (const oldest of positions.keys()) {
-    if (positions.size <= MOST) break;
-    positions.delete(oldest);
-  }
+  forgetOldest(positions, MOST);
 }
 
 function aim(): void {

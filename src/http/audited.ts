@@ -11,7 +11,7 @@ import { problemOf } from './problem.js';
 const OPERATION = 'jetfleet-operation';
 const OPERATION_FORM = /^[A-Za-z0-9_-]{1,64}$/;
 /** What jobs carry is no part of the trail. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['payload', 'data', 'by']);
+const LEFT_OUT: ReadonlySet<string> = new Set(['payload', 'by']);
 const MOST_IDS = 20;
 
 interface Audited {
@@ -62,8 +62,9 @@ export async function audited(
     return response;
   } catch (error) {
     const { status, code } = problemOf(error);
-    // What was refused has changed nothing; what broke may have.
-    if (status >= 500) await add({ error: code });
+    const jobs = call.c.get('changedJobs');
+    // What was refused has changed nothing; what broke may have, and so may what ended among many jobs.
+    if (status >= 500 || (jobs && jobs.done > 0)) await add(defined({ jobs, error: code }));
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { JobTimes, type Percentiles, percentiles, type Times } from './live-samp
 
 export interface Tick {
   at: string;
-  /** The last that are known; null when none were ever read. */
+  /** The last that are known; null where none were read since somebody watches. */
   stats: JobQueueStats | null;
   /** When they were read: they stay while the broker is away. */
   statsAt?: string;
@@ -102,6 +102,8 @@ export class LiveCollector {
     this.#following?.abort();
     this.#following = undefined;
     this.#stats = undefined;
+    this.#statsAt = undefined;
+    this.#oldestPendingAt = undefined;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

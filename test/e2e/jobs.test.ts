@@ -188,6 +188,56 @@ describe('a list stays put', () => {
     await tab.seeText('far-189', '.data.jobs');
   });
 
+  it('but shows what its reader has done, and what becomes of its jobs where they stand', async () => {
+    const { queue } = system.fleet;
+    const add = (from: number, count: number) =>
+      queue.addJobs(
+        Array.from({ length: count }, (_, at) => ({
+          type: 'own',
+          payload: {},
+          id: `own-${100 + from + at}`,
+        })),
+      );
+    const scroll = async (tab: DashboardPage) => {
+      await tab.page.evaluate(() => window.scrollTo(0, 300));
+      await tab.until(() => window.scrollY === 300);
+    };
+    const select = (tab: DashboardPage) =>
+      tab.page.$eval('.data.jobs tbody input', (box) => (box as HTMLElement).click());
+    await add(0, 55);
+    await using tab = await open('/jobs?type=own&status=pending');
+    await tab.seeText('own-154', '.data.jobs');
+    await scroll(tab);
+    await select(tab);
+    await tab.click('Cancel jobs', '.bulk');
+    await tab.click('Cancel 1 job', 'dialog');
+    await tab.until(() => !document.querySelector('.data.jobs')?.textContent?.includes('own-154'));
+    // One of the second page moves up, and is no new one.
+    const read = tab.page.waitForResponse((response) => response.url().includes('/api/v1/jobs?'));
+    await queue.cancel('own-130');
+    await read;
+    await add(55, 2);
+    await tab.seeText('2 new', '.new-rows');
+    await tab.goto('/jobs?type=own');
+    await tab.seeText('own-156', '.data.jobs');
+    await scroll(tab);
+    await queue.cancel('own-140');
+    await tab.until(() => {
+      const row = document.querySelector('.data.jobs a[href="/jobs/own-140"]')?.closest('tr');
+      return row?.textContent?.includes('cancelled') === true && row.previousElementSibling !== null;
+    });
+    await select(tab);
+    await tab.see('.bulk');
+    await tab.click('Older');
+    await tab.seeText('page 2', '.pager');
+    await tab.click('Add a job');
+    await tab.press('Escape');
+    await tab.seeText('page 2', '.pager');
+    await tab.click('Newer');
+    await tab.seeText('own-156', '.data.jobs');
+    await tab.seeNoMore('.bulk');
+  });
+
   it('and is walked through by keys alone', async () => {
     await using tab = await open('/jobs?type=far&order=oldest');
     await tab.seeText('far-100', '.data.jobs');

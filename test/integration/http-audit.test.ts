@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { AuditEntry } from '../../src/index.js';
+import type { AuditEntry, JobRecord } from '../../src/index.js';
 import { cli } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startHttp, TOKENS } from '../support/http.js';
@@ -185,6 +185,24 @@ describe('many jobs', () => {
     ]);
     expect(await stateOf('m-done')).toBeUndefined();
     expect(await stateOf('m-queued')).toBe('queued');
+  });
+
+  test('are told of as far as they were changed before it broke', async () => {
+    const jobs = Array.from({ length: 1_001 }, (_, at) => ({ id: `gone-${at}` }) as JobRecord);
+    const found = vi.spyOn(fleet.queue, 'getJobs').mockResolvedValueOnce({ jobs });
+    const removed = vi
+      .spyOn(fleet.queue, 'deleteJobs')
+      .mockImplementationOnce(async (ids) => ({ deleted: [...ids], kept: [] }))
+      .mockRejectedValueOnce(new Error('the broker is gone'));
+    const { status } = await run('delete', { filter: { status: 'failed' }, limit: 2_000 }, TOKENS.admin);
+    found.mockRestore();
+    removed.mockRestore();
+    expect(status).toBe(500);
+    expect((await trail())[0]).toMatchObject({
+      action: 'jobs/delete',
+      jobs: { done: 1_000, failed: 0 },
+      error: expect.any(String),
+    });
   });
 
   test('run again at a pace that goes on over several requests', async () => {

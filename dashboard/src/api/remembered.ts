@@ -1,5 +1,6 @@
 /** The last answers of the API, so that a page that was left, or that cannot be read again, still has what it showed. */
 import { forgetOldest } from '../../../src/jobs/forget-oldest.js';
+import { serverNow } from '../ui/clock.js';
 
 export interface Remembered<T> {
   data: T;
@@ -11,7 +12,7 @@ const MOST = 40;
 const answers = new Map<string, Remembered<unknown>>();
 
 export function remember<T>(path: string, data: T): Remembered<T> {
-  const answer = { data, at: Date.now() };
+  const answer = { data, at: serverNow() };
   answers.delete(path);
   answers.set(path, answer);
   forgetOldest(answers, MOST);

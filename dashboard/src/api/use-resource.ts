@@ -41,15 +41,21 @@ export function useResource<T>(path: string | undefined, options: ResourceOption
     if (path === undefined || running.current) return;
     const abort = new AbortController();
     running.current = abort;
-    const end = (next: (before: Loaded<T>) => Loaded<T>) => {
+    const end = (next: Loaded<T>) => {
       if (running.current === abort) running.current = undefined;
       if (!abort.signal.aborted) setLoaded(next);
     };
     getJson<T>(path, abort.signal).then(
-      (data) => end(() => ({ path, error: undefined, ...remember(path, data) })),
-      (error) => end(() => ({ path, error, ...recall<T>(path) })),
+      (data) => end({ path, error: undefined, ...remember(path, data) }),
+      (error) => end({ path, error, ...recall<T>(path) }),
     );
   }, [path]);
+  /** What is on its way may be older than what somebody has just done. */
+  const reload = useCallback(() => {
+    running.current?.abort();
+    running.current = undefined;
+    load();
+  }, [load]);
 
   useEffect(() => {
     load();
@@ -87,7 +93,7 @@ export function useResource<T>(path: string | undefined, options: ResourceOption
     at: isLive && lost && loaded.at !== undefined ? Math.max(loaded.at, lost.sinceMs) : loaded.at,
     error: loaded.path === path ? loaded.error : undefined,
     isLoading,
-    reload: load,
+    reload,
     of: loaded.path,
   };
 }

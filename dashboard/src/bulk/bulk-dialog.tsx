@@ -12,13 +12,15 @@ const asked = createStore<(Bulk & { answer(isDone: boolean): void }) | undefined
 /** Counts the jobs, asks, and does it, with its progress. @returns false when it was called off before anything was done */
 export function bulk(what: Bulk): Promise<boolean> {
   return new Promise((resolve) => {
-    asked.set({
+    const own = {
       ...what,
-      answer: (isDone) => {
-        asked.set(undefined);
+      answer: (isDone: boolean) => {
+        // One that was stopped may end while the next one is open.
+        if (asked.get() === own) asked.set(undefined);
         resolve(isDone);
       },
-    });
+    };
+    asked.set(own);
   });
 }
 

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
+import { Tags } from '../jobs/tags.js';
 import { Link } from '../router.js';
 import { formatDuration } from '../ui/format.js';
 import { Time } from '../ui/time.js';
@@ -50,13 +51,7 @@ export function JobFacts({ job }: { job: JobRecord }) {
       )}
       {job.tags && (
         <Fact name="Tags">
-          <span class="badges">
-            {job.tags.map((tag) => (
-              <Link key={tag} to={`/jobs?tag=${encodeURIComponent(tag)}`}>
-                {tag}
-              </Link>
-            ))}
-          </span>
+          <Tags tags={job.tags} />
         </Fact>
       )}
       {job.unique && (

@@ -1,4 +1,3 @@
-import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { HistoryItem, JobRecord } from '../api/answers.js';
 
 /** A state that a job was in, from one record to the next. */
@@ -48,15 +47,6 @@ function endedAttempt(record: JobRecord, before: JobRecord | undefined): boolean
 
 function startOf({ startedAt, attempt }: JobRecord, notBefore: string): string {
   return attempt === 1 && startedAt !== undefined && startedAt > notBefore ? startedAt : notBefore;
-}
-
-/** How long each stage lasted, in milliseconds; the last one of a finished job did not. */
-export function durationOf(stages: readonly Stage[], index: number, now: number): number | undefined {
-  const stage = stages[index];
-  if (!stage) return undefined;
-  const next = stages[index + 1];
-  if (!next && isTerminal(stage.record.status)) return undefined;
-  return Math.max(0, (next ? Date.parse(next.at) : now) - Date.parse(stage.at));
 }
 
 /** One try of a job. */

@@ -1,6 +1,4 @@
 import { useMemo, useState } from 'preact/hooks';
-import { isTerminal } from '../../../src/jobs/vocabulary.js';
-import type { JobRecord } from '../api/answers.js';
 import { Link } from '../router.js';
 import { shared } from '../shared.js';
 import { useStore } from '../store.js';
@@ -12,7 +10,6 @@ import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
 
 interface WaterfallProps {
-  job: JobRecord;
   stages: readonly Stage[];
   steps: readonly ToldStep[];
   descendants: readonly Descendant[];
@@ -27,13 +24,14 @@ type SpanName = keyof typeof SPANS;
 const TICKS = 5;
 
 /** Where the time of a job went, over one axis: in the queue, in attempts and between them, in its machines, and in the jobs that followed. */
-export function Waterfall({ job, stages, steps, descendants, at, onShow }: WaterfallProps) {
+export function Waterfall({ stages, steps, descendants, at, onShow }: WaterfallProps) {
   const now = useStore(clock);
   const [name, setName] = useState<SpanName>('all');
   const [words, setWords] = useState('');
   const own = useMemo(() => lanesOfJob(stages, steps), [stages, steps]);
   const following = useMemo(() => lanesOfFollowing(descendants), [descendants]);
-  const spans = useMemo(() => spansOf(own, following, now), [own, following, isOver(job) ? 0 : now]);
+  const isOpen = [...own, ...following].some(({ bars }) => bars.some(({ to }) => to === undefined));
+  const spans = useMemo(() => spansOf(own, following, now), [own, following, isOpen ? now : 0]);
   const span = spans[name] ?? spans.all;
   if (!span) return null;
   const lanes = [...own, ...(name === 'all' ? following : [])];
@@ -103,10 +101,6 @@ function Spans({ names, name, onName }: SpansProps) {
   );
 }
 
-function isOver({ status }: JobRecord): boolean {
-  return isTerminal(status);
-}
-
 /** The spans that differ: what followed, and runs before the last one, are left out where there are none. */
 function spansOf(
   own: readonly Lane[],
@@ -153,9 +147,9 @@ function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps
   const label = bar.label !== undefined && width > 0.12 && <span>{bar.label}</span>;
   if (lane.to !== undefined && !shared) {
     return (
-      <a href={lane.to} {...facts}>
+      <Link to={lane.to} {...facts}>
         {label}
-      </a>
+      </Link>
     );
   }
   return (

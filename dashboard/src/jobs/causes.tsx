@@ -6,6 +6,7 @@ import { queryOf } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { bulk } from '../bulk/bulk-dialog.js';
+import { jobs } from '../bulk/bulk-words.js';
 import { Link, type Place, usePlace, withQuery } from '../router.js';
 import { formatCount } from '../ui/format.js';
 import { Panel } from '../ui/page.js';
@@ -138,7 +139,7 @@ function Actions({ cause: { id, count, code }, filter, onDone }: ActionsProps) {
   const isAdmin = useMay('admin');
   const target = { filter: { ...filter, cause: id, deadLetters: true } };
   const whose = `with ${code}`;
-  const all = `${formatCount(count)} ${count === 1 ? 'job' : 'jobs'} ${whose}`;
+  const all = `${jobs(count)} ${whose}`;
   const run = async (action: 'retry' | 'delete') => {
     if (await bulk({ action, target, whose, rate: RATE })) onDone();
   };

@@ -1,9 +1,10 @@
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
+import { jobs } from '../bulk/bulk-words.js';
 import { lastTick } from '../live/live.js';
 import { confirm } from '../ui/confirm.js';
-import { formatAbsolute, formatCount } from '../ui/format.js';
+import { formatAbsolute } from '../ui/format.js';
 import { Icon } from '../ui/icons.js';
 import { say } from '../ui/toasts.js';
 import { FormDialog, TypeField } from './job-form.js';
@@ -33,18 +34,22 @@ function CleanupDialog({ onRemoved, onClose }: { onRemoved(): void; onClose(): v
   const types = Object.keys(lastTick.get()?.stats?.byType ?? {}).sort();
   const cleanUp = async (form: FormData) => {
     const wanted = wantedIn(form);
-    const { jobs, before } = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, dryRun: true });
-    if (jobs === 0) throw new Error('No job that has ended matches. Nothing was removed.');
-    const count = formatCount(jobs);
+    const counted = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, dryRun: true });
+    const { before } = counted;
+    if (counted.jobs === 0) throw new Error('No job that has ended matches. Nothing was removed.');
+    const count = jobs(counted.jobs);
     const isSure = await confirm({
-      title: `Remove ${count} ${jobs === 1 ? 'job' : 'jobs'}?`,
+      title: `Remove ${count}?`,
       text: `${describe(wanted)} that ended before ${formatAbsolute(Date.parse(before))}. Their records, history and reports are deleted and cannot be restored.`,
-      action: `Remove ${count} ${jobs === 1 ? 'job' : 'jobs'}`,
+      action: `Remove ${count}`,
       isDanger: true,
     });
     if (!isSure) return;
     const removed = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, before });
-    say(`${formatCount(removed.jobs)} ${removed.jobs === 1 ? 'job is' : 'jobs are'} removed.`);
+    // Where the last ones are kept, others have grown old enough with each job that has ended meanwhile.
+    const more = removed.jobs - counted.jobs;
+    const added = more > 0 ? `, ${more.toLocaleString('en')} more than were counted` : '';
+    say(`${jobs(removed.jobs)} ${removed.jobs === 1 ? 'is' : 'are'} removed${added}.`);
     onRemoved();
     onClose();
   };
@@ -93,6 +98,6 @@ function wantedIn(form: FormData): Wanted {
 /** `All failed jobs of report but the last 10`. */
 function describe({ type, status, keep }: Wanted): string {
   const whose = type === undefined ? '' : ` of ${type}`;
-  const kept = keep === undefined ? '' : ` but the last ${formatCount(keep)}`;
+  const kept = keep === undefined ? '' : ` but the last ${keep.toLocaleString('en')}`;
   return `All ${status ?? 'completed and failed'} jobs${whose}${kept}`;
 }

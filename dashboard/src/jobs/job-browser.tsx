@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
 import { ApiError } from '../api/client.js';
 import { useMay } from '../api/session.js';
-import { Link, type Place, usePlace, withFilter } from '../router.js';
+import { Link, type Place, usePlace, withFilter, withQuery } from '../router.js';
 import { Empty, Loaded } from '../ui/page.js';
 import { BulkBar } from './bulk-bar.js';
 import { useColumns } from './columns.js';
@@ -84,8 +84,9 @@ export function JobBrowser({ isDeadLetters = false, empty }: JobBrowserProps) {
 /** The list stands still while somebody selects in it, and its rows while somebody looks closely. */
 function useSelectedList(place: Place, query: JobListQuery, isStill: boolean) {
   const rows = useRef<readonly string[]>([]);
-  const selection = useSelection(rows);
-  const list = useJobList(place, query, { isLive: selection.ids.size === 0, isHeld: isStill });
+  const selection = useSelection(rows, withQuery(place, { add: undefined }));
+  const isSelected = rows.current.some((id) => selection.ids.has(id));
+  const list = useJobList(place, query, { isLive: !isSelected, isHeld: isStill });
   rows.current = list.data?.jobs.map(({ id }) => id) ?? [];
   return [selection, list] as const;
 }

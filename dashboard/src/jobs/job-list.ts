@@ -89,10 +89,14 @@ export function useJobList(
   const isFirst = cursor === undefined;
   // What is new stands on the first page, so that others need not look for it.
   const list = useResource<JobPage>(path, { isLive: isLive && (isFirst || !isHeld) });
-  const held = useHeld(list, path, isHeld);
-  const { page, isSearching } = useFurther(held.data, path);
+  const held = useHeld(list, path, isHeld, orderIn(place.query));
+  const { page, isSearching, reloadFurther } = useFurther(held.data, path);
   const data = page ?? held.data;
-  return { ...list, ...held, data, isSearching, ...pageLinks(place, data?.cursor) };
+  const reload = () => {
+    held.reload();
+    reloadFurther();
+  };
+  return { ...list, ...held, data, isSearching, reload, ...pageLinks(place, data?.cursor) };
 }
 
 /**
@@ -102,7 +106,7 @@ export function useJobList(
 function useFurther(
   first: JobPage | undefined,
   path: string,
-): { page: JobPage | undefined; isSearching: boolean } {
+): { page: JobPage | undefined; isSearching: boolean; reloadFurther(): void } {
   const [search, setSearch] = useState<{ path: string; cursor: string } | undefined>(undefined);
   const begin = first?.jobs.length === 0 ? first.cursor : undefined;
   const cursor = begin !== undefined && search?.path === path ? search.cursor : undefined;
@@ -116,7 +120,11 @@ function useFurther(
     else if (next !== undefined) setSearch({ path, cursor: next });
   }, [begin !== undefined, isBegun, next, path]);
   const isEnded = page !== undefined && next === undefined;
-  return { page, isSearching: begin !== undefined && !isEnded && !further.error };
+  return {
+    page,
+    isSearching: begin !== undefined && !isEnded && !further.error,
+    reloadFurther: further.reload,
+  };
 }
 
 function withCursor(path: string, cursor: string): string {
@@ -140,25 +148,32 @@ export interface Fresh {
 interface Held {
   data: JobPage | undefined;
   of: string | undefined;
+  /** When the last of the rows had changed as it was put there; undefined where there is none. */
+  lastAt: string | undefined;
   fresh: ReadonlySet<string>;
   hasMissed: boolean;
 }
 
-/** The page that was shown when somebody began to look closely, and what has come since. */
+/** The page that was shown when somebody began to look closely, what has become of its jobs, and what has come since. */
 function useHeld(
-  { data, of }: PathResource<JobPage>,
+  { data, of, reload }: PathResource<JobPage>,
   path: string,
   isHeld: boolean,
-): Pick<JobList, 'data' | 'fresh'> {
-  const held = useRef<Held>({ data: undefined, of: undefined, fresh: new Set(), hasMissed: false });
+  order: Order,
+): Pick<JobList, 'data' | 'fresh' | 'reload'> {
+  const held = useRef<Held>(heldOf(undefined, undefined));
   const seen = useRef<JobPage | undefined>(undefined);
+  /** Whoever has changed jobs here wants to see it. */
+  const isOwn = useRef(false);
   const [, draw] = useState(0);
   const take = () => {
-    held.current = { data, of, fresh: new Set(), hasMissed: false };
+    held.current = heldOf(data, of);
   };
   const { current } = held;
-  if (!isHeld || current.data === undefined || current.of !== path) take();
-  else if (data && data !== seen.current) held.current = withFresh(current, data);
+  const isNext = data !== undefined && data !== seen.current;
+  if (!isHeld || current.data === undefined || current.of !== path || (isNext && isOwn.current)) take();
+  else if (isNext) held.current = withFresh(current, data, order);
+  if (isNext) isOwn.current = false;
   seen.current = data;
   const { fresh, hasMissed, data: shown } = held.current;
   const show = () => {
@@ -172,15 +187,28 @@ function useHeld(
       count: `${fresh.size}${isMore ? '+' : ''}`,
       show: fresh.size === 0 ? undefined : show,
     },
+    reload: () => {
+      isOwn.current = true;
+      reload();
+    },
   };
 }
 
-function withFresh(held: Held, { jobs }: JobPage): Held {
-  const before = new Set(held.data?.jobs.map(({ id }) => id));
-  const isNew = ({ id }: { id: string }) => !before.has(id) && !held.fresh.has(id);
-  const found = jobs.filter(isNew).map(({ id }) => id);
-  if (found.length === 0) return held;
-  const fresh = new Set([...held.fresh, ...found].slice(0, MOST_FRESH));
+function heldOf(data: JobPage | undefined, of: string | undefined): Held {
+  return { data, of, lastAt: data?.jobs.at(-1)?.updatedAt, fresh: new Set(), hasMissed: false };
+}
+
+function withFresh(held: Held, { jobs }: JobPage, order: Order): Held {
+  const { data, lastAt } = held;
+  if (!data) return held;
+  const now = new Map(jobs.map((job) => [job.id, job]));
+  const shown = { ...data, jobs: data.jobs.map((job) => now.get(job.id) ?? job) };
+  const before = new Set(data.jobs.map(({ id }) => id));
+  // Where others have left the page, those of the next one move up: they are not new.
+  const hasCome = ({ updatedAt }: JobPage['jobs'][number]) =>
+    data.cursor === undefined || (order === 'newest' && (lastAt === undefined || updatedAt > lastAt));
+  const found = jobs.filter((job) => !before.has(job.id) && !held.fresh.has(job.id) && hasCome(job));
+  const fresh = new Set([...held.fresh, ...found.map(({ id }) => id)].slice(0, MOST_FRESH));
   // A page without anything that was known may have left others out.
-  return { ...held, fresh, hasMissed: held.hasMissed || found.length === PAGE_SIZE };
+  return { ...held, data: shown, fresh, hasMissed: held.hasMissed || found.length === PAGE_SIZE };
 }

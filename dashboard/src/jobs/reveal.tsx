@@ -9,7 +9,16 @@ import { JsonPanel } from '../ui/json.js';
 import { attempt } from '../ui/toasts.js';
 import { pathOfJob } from './exact-job.js';
 
-const PARTS = ['payload', 'checkpoint', 'result', 'progress', 'webhookUrl', 'error'] as const;
+const PARTS = [
+  'payload',
+  'checkpoint',
+  'result',
+  'progress',
+  'webhookUrl',
+  'error',
+  'failures',
+  'next',
+] as const;
 
 /** Shows an admin what is masked of a job, once that is written down. Nothing where nothing is masked. */
 export function RevealButton({ job }: { job: JobRecord }) {

@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 export interface Selection {
   ids: ReadonlySet<string>;
@@ -12,8 +12,8 @@ export interface Selection {
   clear(): void;
 }
 
-/** Which of the rows on the page are selected; `rows` has their ids, in order. */
-export function useSelection(rows: RefObject<readonly string[]>): Selection {
+/** Which of the rows on the page are selected; `rows` has their ids, in order. Another `list` begins with none. */
+export function useSelection(rows: RefObject<readonly string[]>, list: string): Selection {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const [isEverything, setEverything] = useState(false);
   const [last, setLast] = useState<string | undefined>(undefined);
@@ -22,6 +22,7 @@ export function useSelection(rows: RefObject<readonly string[]>): Selection {
     setIds(next);
     setEverything(false);
   };
+  useEffect(() => put(new Set()), [list]);
   return {
     ids,
     isEverything,

@@ -1,6 +1,6 @@
 import type { Tick } from '../api/answers.js';
 import { createStore } from '../store.js';
-import { setServerTime } from '../ui/clock.js';
+import { serverNow, setServerTime } from '../ui/clock.js';
 import { type Connection, follow } from './follow.js';
 
 /** One second of the charts; undefined where nothing was measured. */
@@ -33,7 +33,7 @@ export const outage = createStore<Outage | undefined>(undefined);
 
 function setOutage(of: Outage['of'] | undefined): void {
   if (outage.get()?.of === of) return;
-  outage.set(of && { of, sinceMs: outage.get()?.sinceMs ?? Date.now() });
+  outage.set(of && { of, sinceMs: outage.get()?.sinceMs ?? serverNow() });
 }
 
 const listeners = new Set<() => void>();

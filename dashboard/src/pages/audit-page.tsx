@@ -1,6 +1,7 @@
 import type { AuditPage as Answer, AuditEntry } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
 import { useResource } from '../api/use-resource.js';
+import { jobs as jobsOf } from '../bulk/bulk-words.js';
 import { pathOfJob } from '../jobs/exact-job.js';
 import { pageLinks } from '../jobs/job-list.js';
 import { Pager } from '../jobs/pager.js';
@@ -25,7 +26,7 @@ export function AuditPage() {
   return (
     <Page
       title="Audit trail"
-      about="Who did what on the dashboard and over HTTP, in the last 90 days. Jobs that were added are not here: they are their own record."
+      about="Who did what on the dashboard and over HTTP, in the last 90 days. Added jobs, flows and signals are not listed."
       actions={
         (by ?? action) !== undefined && (
           <button type="button" onClick={() => navigate(place.path)}>
@@ -88,8 +89,7 @@ function together(entries: readonly AuditEntry[]): AuditEntry[] {
   const whole: AuditEntry[] = [];
   for (const entry of entries) {
     const last = whole.at(-1);
-    const isPart = entry.operation !== undefined && entry.operation === last?.operation;
-    if (!isPart || !last.jobs || !entry.jobs) whole.push(entry);
+    if (!last?.jobs || !entry.jobs || !isPartOf(entry, last)) whole.push(entry);
     else {
       const done = last.jobs.done + entry.jobs.done;
       const failed = last.jobs.failed + entry.jobs.failed;
@@ -100,6 +100,11 @@ function together(entries: readonly AuditEntry[]): AuditEntry[] {
     }
   }
   return whole;
+}
+
+/** Whoever asks names the operation: what somebody else did, or another action, must not hide in it. */
+function isPartOf({ operation, by, action }: AuditEntry, last: AuditEntry): boolean {
+  return operation !== undefined && operation === last.operation && by === last.by && action === last.action;
 }
 
 /** `jobs/{id}/cancel` as `cancel a job`. */
@@ -140,9 +145,7 @@ function What({ entry: { action, target, asked, jobs, error } }: { entry: AuditE
 function Jobs({ jobs: { done, failed, ids } }: { jobs: NonNullable<AuditEntry['jobs']> }) {
   return (
     <div>
-      <strong>
-        {done.toLocaleString('en')} {done === 1 ? 'job' : 'jobs'}
-      </strong>
+      <strong>{jobsOf(done)}</strong>
       {failed > 0 && `, ${failed} not`}
       <span class="badges">
         {ids.slice(0, SHOWN_IDS).map((id) => (

@@ -127,7 +127,6 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
       <Verdict job={job} />
       <Crumbs stages={stages} steps={steps} shown={shown} onShow={showStage} />
       <Waterfall
-        job={job}
         stages={stages}
         steps={steps}
         descendants={lineage.descendants}

@@ -11,7 +11,8 @@ export function JobsPage() {
   const place = usePlace();
   const isOperator = useMay('operator');
   const isAdding = place.query.has('add');
-  const setAdding = (add: '1' | undefined) => navigate(withQuery(place, { add }), { replace: true });
+  const setAdding = (add: '1' | undefined) =>
+    navigate(withQuery(place, { add }), { replace: true, cursors: place.cursors });
   /** Of the list: what is removed tells nobody. */
   const [round, setRound] = useState(0);
   return (

@@ -36,7 +36,7 @@ export function Palette({ actions, onClose }: PaletteProps) {
   const chosen = Math.min(at, entries.length - 1);
   useLayoutEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
-  }, [chosen, entries]);
+  }, [chosen, text, entries.length]);
 
   const run = (entry: Entry | undefined) => {
     if (!entry) return;
@@ -103,7 +103,7 @@ function Group({ group, entries, chosen, listId, onRun }: GroupProps) {
         // The field has the focus, and its keys choose.
         // biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useFocusableInteractive: options of a combobox
         <div
-          key={`${group} ${entry.name}`}
+          key={index}
           id={`${listId}-${index}`}
           role="option"
           aria-selected={index === chosen}

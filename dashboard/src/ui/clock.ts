@@ -13,6 +13,11 @@ export function setServerTime(at: string): void {
   offsetMs = Math.abs(difference) < TOLERANCE_MS ? 0 : difference;
 }
 
+/** Milliseconds since 1970 by the server's clock. */
+export function serverNow(): number {
+  return Date.now() + offsetMs;
+}
+
 setInterval(() => {
-  if (!document.hidden && !shared) clock.set(Date.now() + offsetMs);
+  if (!document.hidden && !shared) clock.set(serverNow());
 }, 1_000);

@@ -172,8 +172,10 @@ function addAction<S extends z.ZodRawShape>(routes: Routes, action: Action<S>): 
         const { done, failed } = await change(part, body as z.output<z.ZodObject<S>>, c, start);
         changed.done.push(...done);
         changed.failed.push(...failed);
+        // Also where a later part breaks.
+        noteChangedJobs(c, changed.done, changed.failed.length);
       }
-      noteChangedJobs(c, changed.done, changed.failed.length);
+      if (found.ids.length === 0) noteChangedJobs(c, [], 0);
       return c.json({ ...changed, more: found.more });
     },
   });
