@@ -10,7 +10,7 @@ import {
 } from './options.js';
 import { printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
-import { connectWithin, waitForBrokerOption } from './wait-for-broker.js';
+import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
 
 interface ServerCommandOptions extends GlobalOptions {
@@ -67,7 +67,8 @@ async function serve(options: ServerCommandOptions): Promise<void> {
   const tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger);
-  if (!(await connectWithin(queue, options.waitForBroker, logger, stopping))) return;
+  const connect = () => queue.connect().then(() => true);
+  if (!(await reachWithin(connect, options, logger, stopping))) return;
   const server = await startHttpServer(queue, {
     host,
     port,

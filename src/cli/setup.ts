@@ -5,7 +5,7 @@ import { JobType } from '../jetfleet.js';
 import { ExitCode } from './exit-code.js';
 import { cliLogger, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, print, printJson } from './output.js';
-import { connectWithin, waitForBrokerOption } from './wait-for-broker.js';
+import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 
 export function setupCommand(program: Command): void {
   const command = program
@@ -18,8 +18,9 @@ export function setupCommand(program: Command): void {
       const options = command.optsWithGlobals<GlobalOptions & { waitForBroker: number }>();
       const logger = cliLogger('error');
       await using queue = openQueue(options, logger);
-      await connectWithin(queue, options.waitForBroker, logger);
-      const report = await queue.setup(Object.values(JobType));
+      const setUp = () => queue.setup(Object.values(JobType));
+      const report = await reachWithin(setUp, options, logger);
+      if (!report) return;
       if (options.json) {
         printJson(report);
       } else {

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Option } from 'commander';
 import { JetfleetError } from '../jobs/errors.js';
-import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseDuration } from './options.js';
 
@@ -19,29 +18,27 @@ export function waitForBrokerOption(): Option {
 }
 
 /**
- * Connects, and tries again while nobody answers.
+ * Makes a first call to the broker, and tries again while nobody answers.
  * @param stopping ends the waiting. Defaults to never
- * @returns false when it was stopped
+ * @returns what it resolves to; undefined when it was stopped
  * @throws BrokerError `JETFLEET_BROKER_UNREACHABLE` when the time is over, and what else is wrong at once
  */
-export async function connectWithin(
-  queue: JobQueueService,
-  forMs: number,
+export async function reachWithin<T>(
+  call: () => Promise<T>,
+  { waitForBroker }: { waitForBroker: number },
   logger: Logger,
   stopping: Promise<unknown> = new Promise(() => {}),
-): Promise<boolean> {
-  const endMs = performance.now() + forMs;
-  const stopped = stopping.then(() => false);
+): Promise<T | undefined> {
+  const endMs = performance.now() + waitForBroker;
+  const stopped = stopping.then(() => undefined);
   for (let isFirst = true; ; isFirst = false) {
     try {
-      const connected = queue.connect().then(() => true);
-      return await Promise.race([connected, stopped]);
+      return await Promise.race([call(), stopped]);
     } catch (error) {
       const isAway = JetfleetError.is(error, 'JETFLEET_BROKER_UNREACHABLE');
       if (!isAway || performance.now() >= endMs) throw error;
-      if (isFirst) logger.warn({ forMs }, 'no NATS server answers; trying until one does');
+      if (isFirst) logger.warn({ waitForBroker }, 'no NATS server answers; trying until one does');
     }
-    const isOver = await Promise.race([delay(PAUSE_MS, true), stopped]);
-    if (!isOver) return false;
+    if (!(await Promise.race([delay(PAUSE_MS, true), stopped]))) return undefined;
   }
 }

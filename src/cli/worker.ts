@@ -21,7 +21,7 @@ import {
   withExamples,
 } from './options.js';
 import { shutdownSignal } from './signals.js';
-import { connectWithin, waitForBrokerOption } from './wait-for-broker.js';
+import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
 
 const BUILT_IN = ['instances', 'webhooks'] as const;
@@ -107,7 +107,8 @@ async function work(options: WorkerCommandOptions): Promise<void> {
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger, {}, library.JobQueueService);
   const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(...extensions);
-  if (!(await connectWithin(queue, options.waitForBroker, logger, stopping))) return;
+  const connect = () => queue.connect().then(() => true);
+  if (!(await reachWithin(connect, options, logger, stopping))) return;
   await worker.start();
   logger.info({ signal: await stopping }, 'draining; a second signal ends at once');
   await worker.shutdown(options.shutdownTimeout);

@@ -169,7 +169,8 @@ function withBareCleanup(): void {
   RecordRemoval.prototype.remove = function (jobs) {
     return remove.call(
       this,
-      jobs.map((job) => ({ ...job, carriers: [] })),
+      // Nor does it wait with what was cancelled.
+      jobs.map((job) => ({ ...job, carriers: [], record: { ...job.record, state: 'exhausted' } })),
     );
   };
 }
