@@ -152,7 +152,7 @@ describe('a payload in process', () => {
       a: [1, 'x', null, true, 1e21, 0.1],
       nothing: { a: 1 },
     });
-    expect(checkPayload('demo', undefined)).toEqual({ payload: null, body: 'null' });
+    expect(checkPayload('demo', undefined)).toEqual({ payload: null, body: 'null', isLarge: false });
   });
 
   test.each([

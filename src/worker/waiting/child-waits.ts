@@ -15,7 +15,7 @@ import { checkPayloads } from '../../queue/job-add-many.js';
 import { cancelJob } from '../../queue/job-cancel.js';
 import { type CheckedJob, checkJob } from '../../queue/job-request.js';
 import { leaderEvent } from '../../queue/waiting/leader-event.js';
-import { cancelChildren } from '../../queue/waiting/settle-waits.js';
+import { cancelChildren, forgetSignals } from '../../queue/waiting/settle-waits.js';
 import { spawnChildren } from '../../queue/waiting/spawn-children.js';
 import type { ChildJob, ChildrenOptions } from '../child-job.js';
 import type { WorkerServices } from '../worker-services.js';
@@ -72,6 +72,8 @@ export async function addChildren(host: WaitHost, children: readonly CheckedChil
   if (!own || !isTerminal(own.status)) return;
   const ids = children.map(({ job: { request } }) => request.id);
   await cancelChildren(broker, ids, `its parent is ${own.state}`, cancelJob);
+  // Another worker has ended it, before this one noted its children.
+  await forgetSignals(broker, own.id);
   throw new ConflictError(`job ${own.id} is ${own.state} already`);
 }
 
