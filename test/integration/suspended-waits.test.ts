@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { JobHandler, JobRecord } from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { Header } from '../../src/wire/headers.js';
+import { allOfJob } from '../../src/wire/signal-subjects.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
@@ -77,4 +79,32 @@ it('a timer that is set when its job waits for something else gives way to that 
   expect((await timerOf(fleet, id))?.headers.get(Header.SCHEDULE)).toBe(`@at ${nextRunAt}`);
   await fleet.queue.signal(id, 'more', 2);
   expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: [1, 2] });
+});
+
+it('the children that a worker notes of a job which another one has ended are forgotten', async () => {
+  const noting = gate();
+  const held = gate();
+  const parent: JobHandler = (job) => job.children([{ type: 'child', payload: null }]);
+  await using fleet = await startFleet({
+    nats,
+    handlers: { parent: { handler: parent, claim: 'durable' }, child: { handler: () => {}, concurrency: 1 } },
+  });
+  const broker = await fleet.queue.broker();
+  const note = broker.children.note.bind(broker.children);
+  vi.spyOn(broker.children, 'note').mockImplementationOnce(async (...args) => {
+    noting.open();
+    await held.opened;
+    return note(...args);
+  });
+  const id = await fleet.queue.addJob('parent', null);
+  await noting.opened;
+  const last = await broker.lastEvent(id);
+  const ended = { ...(last?.record as JobRecord), status: 'completed', state: 'completed' } as const;
+  await broker.appendEvent(ended, last?.seq ?? 0);
+  held.open();
+  await fleet.waitForJob(`${id}-c0-0`, ({ status }) => isTerminal(status));
+  const { read, subjects } = broker;
+  await vi.waitFor(async () =>
+    expect(await read.lastOfEach(subjects.streamName('signals'), [allOfJob(subjects, id)])).toEqual([]),
+  );
 });

@@ -62,6 +62,8 @@ export function checkChild(
 /** Adds children that may start. What somebody has ended meanwhile, its children included, stays ended. */
 export async function addChildren(host: WaitHost, children: readonly CheckedChild[]): Promise<void> {
   const { broker } = host.services;
+  // Another worker may have ended the job before this one, which stood still, noted its children.
+  if (host.signal.aborted) await forgetSignals(broker, host.record.id);
   host.signal.throwIfAborted();
   await spawnChildren(
     broker,
@@ -72,7 +74,6 @@ export async function addChildren(host: WaitHost, children: readonly CheckedChil
   if (!own || !isTerminal(own.status)) return;
   const ids = children.map(({ job: { request } }) => request.id);
   await cancelChildren(broker, ids, `its parent is ${own.state}`, cancelJob);
-  // Another worker has ended it, before this one noted its children.
   await forgetSignals(broker, own.id);
   throw new ConflictError(`job ${own.id} is ${own.state} already`);
 }
