@@ -79,14 +79,15 @@ it('what was missed while no worker was there is found by doctor, and a schedule
   await using nats = await startNats();
   await using fleet = await startFleet({ nats, workers: 0, handlers: {} });
   const { queue } = fleet;
-  await queue.schedule('tick', 'demo', null, { cron: '*/4 * * * * *' });
+  await queue.schedule('tick', 'demo', null, { cron: '*/15 * * * * *' });
   const client = await connectForeign(nats.url);
   await client.publish(`${fleet.namespace}.schedules.jobs.cron.odd`, '{}', {
     'Nats-Schedule': '0 0 3 * * *',
     'Nats-Schedule-Target': `${fleet.namespace}.due.jobs.low.demo.same`,
   });
   await client.connection.close();
-  await kill(fleet, 'SIGKILL', 5_000);
+  // Over the next tick. The one after that would hide it from a look that comes late.
+  await kill(fleet, 'SIGKILL', 15_000 - (Date.now() % 15_000) + 500);
   await expect.poll(() => queue.isConnected).toBe(true);
   const look = async () =>
     (await examine(queue)).findings.filter(({ code }) => /^(tick|schedule)_/.test(code));

@@ -15,7 +15,7 @@ interface Started {
   priority: JobPriority;
   /** When it began, by the broker's clock. */
   atMs: number;
-  /** Since it was stored. */
+  /** Since all of them were stored. */
   waitedMs: number;
 }
 
@@ -35,14 +35,15 @@ async function startedBy(
   const fleet: Fleet = await startFleet({ nats, workers: 0 });
   await fleet.queue.connect();
   const started: Started[] = [];
+  let storedByMs = 0;
   const all = Array.from({ length: workers }, () => {
     const worker = new JobWorkerService(fleet.queue, { sweep: false });
     return worker.registerHandler('work', {
       concurrency: 1,
       priorities,
-      handler: async ({ priority, record }) => {
+      handler: async ({ priority }) => {
         const atMs = fleet.queue.now();
-        started.push({ priority, atMs, waitedMs: atMs - Date.parse(record.createdAt) });
+        started.push({ priority, atMs, waitedMs: atMs - storedByMs });
         await delay(ms);
       },
     });
@@ -51,6 +52,7 @@ async function startedBy(
   await fleet.queue.addJob('work', {}, jobs[0] as JobPriority);
   const rest = jobs.slice(1).map((priority) => ({ type: 'work', payload: {}, priority }));
   await fleet.queue.addJobs(rest);
+  storedByMs = fleet.queue.now();
   await Promise.all(all.map((worker) => worker.start()));
   while (started.length < jobs.length) await delay(20);
   await Promise.all(all.map((worker) => worker.shutdown()));

@@ -107,7 +107,7 @@ test('nothing that a job carries is seen by the broker, and everything by who ha
   ]);
   expect(broker.all()).toContain('aes-256-gcm');
   expect(broker.all()).not.toContain(SECRET);
-}, 60_000);
+});
 
 describe('a process without the key', () => {
   test('fails the job with what is missing, keeps it sealed, and may run it again for those who have it', async () => {
@@ -136,7 +136,7 @@ describe('a process without the key', () => {
       result: { echoed: { secret: SECRET } },
     });
     expect(isSealed((await fleet.queue.getJob(id))?.result)).toBe(true);
-  }, 60_000);
+  });
 
   test('reads what is only compressed, and what is plain goes on as before', async () => {
     const broker = await tapped();

@@ -76,7 +76,10 @@ it('a timer that is set when its job waits for something else gives way to that 
     state === 'waiting' && waitsFor?.signals?.[0]?.name === 'more';
   const { nextRunAt = '' } = await fleet.waitForJob(id, isSecond);
   await goOn();
-  expect((await timerOf(fleet, id))?.headers.get(Header.SCHEDULE)).toBe(`@at ${nextRunAt}`);
+  // It is set before it gives way.
+  await vi.waitFor(async () =>
+    expect((await timerOf(fleet, id))?.headers.get(Header.SCHEDULE)).toBe(`@at ${nextRunAt}`),
+  );
   await fleet.queue.signal(id, 'more', 2);
   expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: [1, 2] });
 });
