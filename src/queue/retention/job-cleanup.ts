@@ -148,7 +148,9 @@ async function repeatingParents(
   const repeating = new Set<string>();
   await Promise.all(
     parents.map(async (parent) => {
-      if (!carried.has(parent.id)) return;
+      // One that lives may be between two streams, where nobody finds its message.
+      if (!isTerminal(parent.status)) repeating.add(parent.id);
+      if (repeating.has(parent.id) || !carried.has(parent.id)) return;
       const places = await placesOf(parent, await allCarriersOf(broker, parent));
       if (places.some((place) => place !== 'acknowledged')) repeating.add(parent.id);
     }),
