@@ -3,9 +3,12 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Schedule, spread } from './schedule.js';
 
-export interface RetentionOptions {
+interface RoundOptions {
   queue: JobQueueService;
   logger: Logger;
+}
+
+export interface RetentionOptions extends RoundOptions {
   /** Between two rounds, in milliseconds. */
   intervalMs: number;
 }
@@ -14,35 +17,18 @@ export interface RetentionOptions {
 export const DEFAULT_RETENTION_INTERVAL_MS = 300_000;
 
 /**
- * Removes what the retention of job types lets go, in rounds. Two processes that do so at once do no harm. A process that may remove no
- * records, as the role `worker`, leaves it to others, and says so once.
+ * Removes what the retention of job types lets go. Two processes that do so at once do no harm. A process that may remove no
+ * records, as the role `worker`, leaves it to others, and reports it once.
  */
-export class RetentionKeeper {
-  readonly #options: RetentionOptions;
-  readonly #schedule: Schedule;
+export class RetentionRound {
+  readonly #options: RoundOptions;
   #isRefused = false;
 
-  constructor(options: RetentionOptions) {
-    const { logger, intervalMs } = options;
+  constructor(options: RoundOptions) {
     this.#options = options;
-    this.#schedule = new Schedule({
-      pauseMs: () => spread(intervalMs),
-      run: () => this.apply(),
-      onError: (err) => logger.warn({ err }, 'retention was not applied; the next round comes'),
-    });
   }
 
-  /** From now on, for the first time after a random part of the interval: processes start together. */
-  start(): void {
-    this.#schedule.start(this.#options.intervalMs * Math.random());
-  }
-
-  /** Waits a few seconds for a round that is under way. */
-  stop(): Promise<void> {
-    return this.#schedule.stop();
-  }
-
-  /** One round, now. @throws BrokerError */
+  /** @throws BrokerError */
   async apply(): Promise<void> {
     const { queue, logger } = this.#options;
     try {
@@ -57,5 +43,31 @@ export class RetentionKeeper {
         logger.warn({ err: forbidden }, 'retention is left to processes that may remove records');
       this.#isRefused = true;
     }
+  }
+}
+
+/** Applies retention again and again, where no sweeper does. */
+export class RetentionKeeper {
+  readonly #intervalMs: number;
+  readonly #schedule: Schedule;
+
+  constructor({ intervalMs, ...options }: RetentionOptions) {
+    const round = new RetentionRound(options);
+    this.#intervalMs = intervalMs;
+    this.#schedule = new Schedule({
+      pauseMs: () => spread(intervalMs),
+      run: () => round.apply(),
+      onError: (err) => options.logger.warn({ err }, 'retention was not applied; the next round comes'),
+    });
+  }
+
+  /** From now on, for the first time after a random part of the interval: processes start together. */
+  start(): void {
+    this.#schedule.start(this.#intervalMs * Math.random());
+  }
+
+  /** Waits a few seconds for a round that is under way. */
+  stop(): Promise<void> {
+    return this.#schedule.stop();
   }
 }

@@ -10,7 +10,7 @@ import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
 import { jobChecks } from './job-checks.js';
-import { RetentionKeeper } from './retention.js';
+import { RetentionRound } from './retention.js';
 import { Schedule, spread } from './schedule.js';
 
 export interface SweepOptions {
@@ -92,7 +92,7 @@ export class Sweeper {
   readonly #intervalMs: number;
   readonly #schedule: Schedule;
   readonly #abort = new AbortController();
-  readonly #retention: RetentionKeeper;
+  readonly #retention: RetentionRound;
   #jobs: JobCheck | undefined;
   readonly #resources = new Map<ResourceCheckOf, ResourceCheck>();
   #detach: (() => void) | undefined;
@@ -106,7 +106,7 @@ export class Sweeper {
     this.#options = options;
     this.#logger = guardedLogger(logger);
     this.#intervalMs = intervalMs;
-    this.#retention = new RetentionKeeper({ queue: options.queue, logger: this.#logger, intervalMs });
+    this.#retention = new RetentionRound({ queue: options.queue, logger: this.#logger });
     this.#schedule = new Schedule({
       pauseMs: () => spread(intervalMs, jitter),
       mostMs: () => spread(MOST_INTERVALS * intervalMs, jitter),

@@ -43,7 +43,7 @@ export function keptSteps<T>(steps: readonly T[], most = MAX_STEPS): readonly T[
 }
 
 export function encodeSteps(message: StepsMessage, sealer: Sealer): string {
-  const bare = withoutLargest(message.steps.map(shortened));
+  const bare = halvedUntilFitting(message.steps.map(shortened));
   let left = MAX_STEPS_BYTES - bare.reduce((sum, { bytes }) => sum + bytes, 0);
   const told = new Map<string, unknown>();
   const steps = bare.map(({ step, context }) => {
@@ -77,8 +77,8 @@ function shortened({ context, ...step }: ToldStep): Bare {
   return { step: short, context, bytes: Buffer.byteLength(JSON.stringify(short)) };
 }
 
-/** As many of the first and the last ones as there is room for. */
-function withoutLargest(steps: readonly Bare[]): readonly Bare[] {
+/** Half of them, the first and the last, until there is room for all that are left. */
+function halvedUntilFitting(steps: readonly Bare[]): readonly Bare[] {
   let kept = steps;
   while (kept.length > 2 && kept.reduce((sum, { bytes }) => sum + bytes, 0) > MAX_BARE_BYTES)
     kept = keptSteps(kept, Math.floor(kept.length / 2));

@@ -28,7 +28,7 @@ export function joinedSteps(kept: KeptSteps, live: readonly InspectionRecord[], 
   for (const { v: _, seq: __, jobId: ___, step, ...record } of live) {
     if (record.at <= keptUntil && told.length > 0) continue;
     const lastAt = told.at(-1)?.at ?? '';
-    // Whoever comes to watch is told all of the run, and the others once more.
+    // A new watcher makes the worker send the whole run, to every watcher.
     if (step === 0 && record.at > lastAt) firstOfRun = next;
     const index = step === undefined ? next : firstOfRun + step;
     const isKnown = step === undefined ? told.length > 0 && record.kind === 'snapshot' : index < next;

@@ -100,8 +100,8 @@ export function useJobList(
 }
 
 /**
- * The server looks at so many jobs for a page, of which none may fit. Then the search goes on by itself, from where that has ended, until
- * something is found.
+ * The server reads a bounded number of jobs for a page, and perhaps none of them fits. Then this asks for the next page by itself, until
+ * a job is found.
  */
 function useFurther(
   first: JobPage | undefined,

@@ -15,15 +15,15 @@ export function checkRate(rate: unknown): void {
   checkNumber('rate', rate, MIN_RATE, MAX_RATE);
 }
 
-/** When the n-th job may begin, and when its timer is to fire; undefined for at once. */
-export type Pace = (index: number) => { dueMs: number; timerMs: number } | undefined;
+/** When a job may begin, and when its timer is to fire; undefined for at once. */
+type Due = { dueMs: number; timerMs: number } | undefined;
+/** The same, of the n-th job. */
+export type Pace = (index: number) => Due;
 
 /** When a job may begin that runs again after a time; undefined for at once. */
-export async function dueIn(broker: Broker, delayMs = 0): Promise<ReturnType<Pace>> {
+export async function dueIn(broker: Broker, delayMs = 0): Promise<Due> {
   if (delayMs === 0) return undefined;
-  const nowMs = broker.clock.now();
-  const eventsMaxAgeMs = await broker.topology.eventsMaxAgeMs();
-  return { dueMs: nowMs + delayMs, timerMs: timerTime(nowMs + delayMs, nowMs, eventsMaxAgeMs) };
+  return dueAfter(broker.clock.now(), delayMs, await broker.topology.eventsMaxAgeMs());
 }
 
 export async function paceOf({ clock, topology }: Broker, rate: number | undefined): Promise<Pace> {
@@ -32,7 +32,10 @@ export async function paceOf({ clock, topology }: Broker, rate: number | undefin
   const eventsMaxAgeMs = await topology.eventsMaxAgeMs();
   return (index) => {
     const inMs = Math.min(Math.floor((index * 1_000) / rate), MAX_DELAY_MS);
-    if (inMs === 0) return undefined;
-    return { dueMs: startMs + inMs, timerMs: timerTime(startMs + inMs, startMs, eventsMaxAgeMs) };
+    return inMs === 0 ? undefined : dueAfter(startMs, inMs, eventsMaxAgeMs);
   };
+}
+
+function dueAfter(startMs: number, inMs: number, eventsMaxAgeMs: number): Due {
+  return { dueMs: startMs + inMs, timerMs: timerTime(startMs + inMs, startMs, eventsMaxAgeMs) };
 }
