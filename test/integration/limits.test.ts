@@ -304,9 +304,11 @@ describe('a limit inside a handler', () => {
   it('lets one call of two workers through at a time, and is set for all at once', async () => {
     let now = 0;
     let most = 0;
+    let wanted = 1;
     const { start, add, ended, queue, close } = await fleet(2, {}, (job) =>
       job.limit('novita:account-1', async () => {
         most = Math.max(most, ++now);
+        await vi.waitFor(() => expect(most).toBeGreaterThanOrEqual(wanted));
         await delay(15);
         now--;
       }),
@@ -316,6 +318,7 @@ describe('a limit inside a handler', () => {
     await ended(await add(Array.from({ length: 10 }, () => ({}))));
     expect(most).toBe(1);
     await queue.limits.set('novita', { concurrency: 4 });
+    wanted = 4;
     await ended(await add(Array.from({ length: 20 }, () => ({}))));
     expect(most).toBe(4);
     expect(await queue.limits.settings()).toEqual({ novita: { concurrency: 4 } });
