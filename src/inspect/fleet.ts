@@ -5,6 +5,7 @@ import { assertFunction, assertOptions, checkName } from '../jobs/options.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
+import type { DrainOrder, WatchNotice, WorkersQuestion } from '../wire/notice-messages.js';
 import { ANY } from '../wire/subjects.js';
 import { readRecord, readWorker } from './answers.js';
 
@@ -21,7 +22,7 @@ const MAX_RECORD_BYTES = 256 * 1024;
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
   assertQueue(queue);
   const { notices, subjects } = await queue.brokerAsItIs();
-  const answers = await notices.ask(subjects.workersAsked(), {}, GATHER_MS);
+  const answers = await notices.ask(subjects.workersAsked(), {} satisfies WorkersQuestion, GATHER_MS);
   const workers = answers.flatMap((answer) => readWorker(answer) ?? []);
   return workers.sort((a, b) => a.name.localeCompare(b.name));
 }
@@ -49,7 +50,8 @@ export async function drainWorker(
   const { forMs = DEFAULT_DRAIN_MS } = options;
   checkNumber('forMs', forMs, 1, MAX_DRAIN_MS);
   const { notices, subjects } = await queue.broker();
-  notices.tell(subjects.drainOrdered(), { worker: name, drain, ...(drain && { forMs }) });
+  const order: DrainOrder = { worker: name, drain, ...(drain && { forMs }) };
+  notices.tell(subjects.drainOrdered(), order);
 }
 
 /** A running watch. */
@@ -80,8 +82,8 @@ export async function watchMachines(
     if (record) queue.userCode.run('watch callback', () => onRecord(record));
   };
   const stopHearing = notices.hear(subjects.inspection(ANY, jobId ?? ANY), onNotice, MAX_RECORD_BYTES);
-  const about = jobId === undefined ? {} : { jobId };
-  notices.tell(subjects.watched(), { ...about, begins: true });
+  const about: WatchNotice = jobId === undefined ? {} : { jobId };
+  notices.tell(subjects.watched(), { ...about, begins: true } satisfies WatchNotice);
   const timer = setInterval(() => {
     if (notices.isClosed) clearInterval(timer);
     else notices.tell(subjects.watched(), about);

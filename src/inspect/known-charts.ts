@@ -2,6 +2,7 @@ import type { AnyStateMachine } from 'xstate';
 import * as machines from '../../machines/index.js';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { ChartsQuestion } from '../wire/notice-messages.js';
 import { readCharts } from './answers.js';
 import { type Chart, chartKey, chartOf } from './chart.js';
 
@@ -35,7 +36,7 @@ export function builtInCharts(): KnownChart[] {
  */
 export async function listCharts(queue: JobQueueService, id?: string): Promise<KnownChart[]> {
   const { notices, subjects } = await queue.brokerAsItIs();
-  const about = id === undefined ? {} : { machine: id };
+  const about: ChartsQuestion = id === undefined ? {} : { machine: id };
   const answers = await notices.ask(subjects.chartsAsked(), about, GATHER_MS);
   const known = new Map(builtInCharts().map((chart) => [chartKey(chart), chart]));
   for (const { charts } of answers) {

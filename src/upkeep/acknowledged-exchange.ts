@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
 import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
+import type { AcknowledgedAnswer, AcknowledgedQuestion } from '../wire/notice-messages.js';
 
 /** A live worker answers within milliseconds. */
 const ANSWERS_MS = 1_000;
@@ -22,7 +23,7 @@ export async function* askAcknowledged(
   mayAskAgain: () => boolean = () => true,
 ): AsyncIterable<ReadonlySet<number>> {
   const seqs = new Set<number>();
-  const question = { kind, consumer: name, firstSeq };
+  const question: AcknowledgedQuestion = { kind, consumer: name, firstSeq };
   for (let asked = 0; asked < MAX_QUESTIONS; asked++) {
     if (asked > 0) await delay(ASK_AGAIN_AFTER_MS, undefined, { ref: false });
     if (asked > 0 && !mayAskAgain()) return;
@@ -39,7 +40,7 @@ export function answerAcknowledged(
 ): () => void {
   return notices.answer(subjects.settledAsked(), ({ kind, consumer, firstSeq }) => {
     const acknowledged = acknowledgedOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
-    return acknowledged && { settled: differencesOf(acknowledged.known()) };
+    return acknowledged && ({ settled: differencesOf(acknowledged.known()) } satisfies AcknowledgedAnswer);
   });
 }
 

@@ -1,11 +1,11 @@
 import type { Broker } from '../broker/broker.js';
-import type { SweptNotice } from '../broker/connection/notices.js';
 import { withDeadline } from '../jobs/deadline.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { tryEach } from '../jobs/try-each.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { guardedLogger } from '../telemetry/user-code.js';
+import type { SweptNotice } from '../wire/notice-messages.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';

@@ -1,6 +1,6 @@
 /** What watchers hear on `inspect.<worker>.<job id>`, and what workers say of themselves. Nothing of it is stored. */
 
-import type { JobPriority } from '../jobs/vocabulary.js';
+import type { RunningJob } from './notice-messages.js';
 
 /** An arrow that a machine took, by the ids of its states: `pending.queued`. */
 export interface TakenEdge {
@@ -68,7 +68,7 @@ export interface WorkerInfo {
   /** Its job types, each with its slots. */
   lanes: { type: string; concurrency: number; running: number }[];
   /** The jobs that it runs, at most 100; their priorities are missing in answers of earlier versions. */
-  running: { id: string; type: string; priority?: JobPriority; attempt: number; startedAt: string }[];
+  running: RunningJob[];
   /** How many it runs. */
   runningCount: number;
   /** Abandoned handlers that have not ended, at most 100. */

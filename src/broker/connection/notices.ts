@@ -1,16 +1,12 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../../telemetry/logger.js';
+import type { CancelledNotice, SweptNotice } from '../../wire/notice-messages.js';
 import { ANY, type Any, type Subjects } from '../../wire/subjects.js';
 import { newInbox } from './client-internals.js';
 import { isOpen, send, subscribe } from './guarded.js';
 
 /** What a notice says; bytes that are no JSON object say nothing. */
 export type NoticeBody = Record<string, unknown>;
-
-export interface SweptNotice {
-  /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
-  resources: string[];
-}
 
 /** An answer comes from as many processes as listen; when none has come for this long, all have. */
 const QUIET_MS = 250;
@@ -65,7 +61,7 @@ export class Notices {
 
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
   announceCancelled(id: string, seq: number): void {
-    this.tell(this.#subjects.cancelled(), { id, seq });
+    this.tell(this.#subjects.cancelled(), { id, seq } satisfies CancelledNotice);
   }
 
   /**
@@ -73,7 +69,7 @@ export class Notices {
    * written. Said as of a cancellation, since a worker does the same for both.
    */
   announceChanged(id: string, seq: number): void {
-    this.tell(this.#subjects.cancelled(), { id, seq });
+    this.tell(this.#subjects.cancelled(), { id, seq } satisfies CancelledNotice);
   }
 
   /** Hears what is said of cancelled and of changed jobs, which anybody may say; returns how to stop. */

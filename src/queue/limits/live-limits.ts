@@ -8,6 +8,7 @@ import { MAX_RETRY_AFTER_MS } from '../../jobs/retry-after.js';
 import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import type { Ledger } from '../../wire/limit-message.js';
 import { limitsChangedSubject } from '../../wire/limit-subjects.js';
+import type { LimitsNotice } from '../../wire/notice-messages.js';
 import { type Claimant, joinLive, ownPermit, renew, set } from './ledger.js';
 import type { Limiter, Permits } from './limiter.js';
 
@@ -48,7 +49,7 @@ export class LiveLimits {
     limiter.dispatcher.onLive = (waiters) => {
       const elsewhere = waiters.filter(({ owner }) => !this.#wake(owner)).map(({ owner }) => owner);
       if (elsewhere.length === 0) return;
-      broker.notices.tell(limitsChangedSubject(broker.subjects), { given: elsewhere });
+      broker.notices.tell(limitsChangedSubject(broker.subjects), { given: elsewhere } satisfies LimitsNotice);
     };
   }
 

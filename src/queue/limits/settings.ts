@@ -4,6 +4,7 @@ import { forgetOldest } from '../../jobs/forget-oldest.js';
 import { checkedSettings, type LimitSettings, type NeededPermit } from '../../jobs/limit.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { limitSettingsSubject, limitsChangedSubject } from '../../wire/limit-subjects.js';
+import type { LimitSetting, LimitsNotice } from '../../wire/notice-messages.js';
 import { ANY } from '../../wire/subjects.js';
 
 /** What somebody has set for a limit, or that it is again what its workers say. */
@@ -74,9 +75,11 @@ export class LimitSettingsStore {
   async set(name: string, settings: LimitSettings | undefined): Promise<number> {
     const subject = limitSettingsSubject(this.#broker.subjects, name);
     const store = this.#broker.limits;
-    const [seq = 0] = await store.commit([{ subject, data: JSON.stringify({ name, ...settings }) }]);
+    const setting: LimitSetting = { name, ...settings };
+    const [seq = 0] = await store.commit([{ subject, data: JSON.stringify(setting) }]);
     this.#known.delete(name);
-    this.#broker.notices.tell(limitsChangedSubject(this.#broker.subjects), { set: name, setAt: seq });
+    const notice: LimitsNotice = { set: name, setAt: seq };
+    this.#broker.notices.tell(limitsChangedSubject(this.#broker.subjects), notice);
     return seq;
   }
 
