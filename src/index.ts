@@ -117,6 +117,13 @@ export type { CleanupOptions } from './queue/retention/cleanup-filter.js';
 export type { RunNowOptions, Schedules } from './queue/schedules/schedules.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
 export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
+export type { StatsHistoryOptions } from './queue/stats-history/history-options.js';
+export type {
+  HistoryCounts,
+  HistoryGroup,
+  HistoryPoint,
+  StatsHistory,
+} from './queue/stats-history/read-history.js';
 export type { SendSignalOptions, SentSignal } from './queue/waiting/send-signal.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';

@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { ExitCode, reportOf } from './exit-code.js';
 import { flowCommand } from './flow.js';
+import { historyCommand } from './history.js';
 import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
 import { limitsCommand } from './limits.js';
@@ -69,6 +70,7 @@ export function buildProgram(): Command {
     scheduleCommand,
     pauseCommands,
     limitsCommand,
+    historyCommand,
     auditCommand,
     statsCommand,
     topCommand,

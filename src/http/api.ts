@@ -31,6 +31,7 @@ import { scheduleRoutes } from './routes/schedules.js';
 import { shareRoute } from './routes/share.js';
 import { signalRoutes } from './routes/signals.js';
 import { statsRoutes } from './routes/stats.js';
+import { statsHistoryRoutes } from './routes/stats-history.js';
 import { stepRoutes } from './routes/steps.js';
 import { streamRoutes } from './routes/streams.js';
 import { webhookKeyRoutes } from './routes/webhook-keys.js';
@@ -119,6 +120,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   signalRoutes(routes);
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
+  statsHistoryRoutes(routes);
   deadLetterRoutes(routes);
   pauseRoutes(routes);
   scheduleRoutes(routes);

@@ -3,8 +3,9 @@ import type { EventFeed } from '../broker/consume/event-feed.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
+import { JobTimes, type Times } from '../queue/stats/job-times.js';
 import type { Logger } from '../telemetry/logger.js';
-import { JobTimes, type Percentiles, percentiles, type Times } from './live-samples.js';
+import { type Percentiles, percentiles } from './live-samples.js';
 
 export interface Tick {
   at: string;
@@ -13,6 +14,8 @@ export interface Tick {
   /** When they were read: they stay while the broker is away. */
   statsAt?: string;
   oldestPendingAt?: string;
+  /** Of types that nobody handles, which are not in the former. */
+  oldestUnhandledAt?: string;
   /** Jobs since the tick before. */
   throughput: { completed: number; failed: number; added: number };
   waitMs: Percentiles | null;
@@ -49,6 +52,7 @@ export class LiveCollector {
   #stats: JobQueueStats | undefined;
   #statsAt: string | undefined;
   #oldestPendingAt: string | undefined;
+  #oldestUnhandledAt: string | undefined;
   #since = newWindow();
 
   constructor(queue: JobQueueService, logger: Logger, onRecord: (record: JobRecord, times: Times) => void) {
@@ -104,6 +108,7 @@ export class LiveCollector {
     this.#stats = undefined;
     this.#statsAt = undefined;
     this.#oldestPendingAt = undefined;
+    this.#oldestUnhandledAt = undefined;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -152,6 +157,7 @@ export class LiveCollector {
       stats: this.#stats ?? null,
       ...(this.#statsAt !== undefined && { statsAt: this.#statsAt }),
       ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
+      ...(this.#oldestUnhandledAt !== undefined && { oldestUnhandledAt: this.#oldestUnhandledAt }),
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },
       waitMs: percentiles(waits),
       runMs: percentiles(runs),
@@ -175,6 +181,8 @@ export class LiveCollector {
         this.#queue.getStats(),
         this.#queue.oldestPendingAt(),
       ]);
+      const isHandled = this.#stats.unhandledTypes.length === 0;
+      this.#oldestUnhandledAt = isHandled ? undefined : await this.#queue.oldestUnhandledAt();
       this.#statsAt = new Date(this.#queue.now()).toISOString();
     } catch (err) {
       this.#logger.debug({ err }, 'cannot count the jobs now');

@@ -4,8 +4,8 @@ import { builtInCharts } from '../inspect/known-charts.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import type { Times } from '../queue/stats/job-times.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { Times } from './live-samples.js';
 
 const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
 const RUN_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 7_200];

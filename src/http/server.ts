@@ -4,6 +4,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { DEFAULT_HISTORY_INTERVAL_MS, HistoryKeeper } from '../upkeep/history-keeper.js';
 import { DEFAULT_RETENTION_INTERVAL_MS, RetentionKeeper } from '../upkeep/retention.js';
 import { API_OPTIONS, createHttpApi, type HttpApiOptions } from './api.js';
 import { parseTokens } from './tokens.js';
@@ -31,6 +32,8 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'local'> {
    * 300,000.
    */
   retentionIntervalMs?: number | false;
+  /** How often the server brings the history of rates and times up to date, in milliseconds; `false`: never. Defaults to 10,000. */
+  historyIntervalMs?: number | false;
 }
 
 const { local: _, ...OF_API } = API_OPTIONS;
@@ -44,6 +47,7 @@ const SERVER_OPTIONS: OptionNames<Required<HttpServerOptions>> = {
   unreadTimeoutMs: true,
   idleTimeoutMs: true,
   retentionIntervalMs: true,
+  historyIntervalMs: true,
 };
 
 /** How late a request that takes too long may end. */
@@ -80,6 +84,7 @@ export async function startHttpServer(
     unreadTimeoutMs = 120_000,
     idleTimeoutMs = 65_000,
     retentionIntervalMs = DEFAULT_RETENTION_INTERVAL_MS,
+    historyIntervalMs = DEFAULT_HISTORY_INTERVAL_MS,
     ...ofApi
   } = options;
   checkText('host', host);
@@ -91,6 +96,7 @@ export async function startHttpServer(
   checkInteger('idleTimeoutMs', idleTimeoutMs, 1, MAX_TIMER_MS);
   if (retentionIntervalMs !== false)
     checkInteger('retentionIntervalMs', retentionIntervalMs, 1, MAX_TIMER_MS / 2);
+  if (historyIntervalMs !== false) checkInteger('historyIntervalMs', historyIntervalMs, 1, MAX_TIMER_MS / 2);
   const tokens = options.tokens ?? parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   if (tokens.length === 0 && !isLoopback(host)) {
     throw new JetfleetError(
@@ -132,12 +138,17 @@ export async function startHttpServer(
       ? undefined
       : new RetentionKeeper({ queue, logger, intervalMs: retentionIntervalMs });
   retention?.start();
+  const history =
+    historyIntervalMs === false
+      ? undefined
+      : new HistoryKeeper({ queue, logger, intervalMs: historyIntervalMs });
+  history?.start();
   const bound = (server.address() as import('node:net').AddressInfo).port;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       api.drain();
-      const kept = retention?.stop();
+      const kept = Promise.all([retention?.stop(), history?.stop()]);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await api.close();
       // A connection whose request is under way becomes idle when that ends, and its client may keep it open.

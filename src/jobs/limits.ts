@@ -84,3 +84,14 @@ export const AUDIT_MAX_AGE_MS = 90 * 24 * 60 * 60 * 1000;
 export const MAX_AUDIT_ENTRIES = 100_000;
 /** Largest entry of the audit trail. */
 export const MAX_AUDIT_BYTES = 16 * 1024;
+
+/** How far back the history of rates and times goes. */
+export const HISTORY_MS = 24 * 60 * 60 * 1000;
+/** How long a minute of it is kept: an hour longer, so that the first one of a day is whole. */
+export const HISTORY_MAX_AGE_MS = HISTORY_MS + 60 * 60 * 1000;
+/** Largest message of one minute. */
+export const MAX_HISTORY_BYTES = 512 * 1024;
+/** How many types, workers or tags of a minute are told apart; what is beyond these is counted together. */
+export const MAX_HISTORY_VALUES = 40;
+/** The same of error codes. */
+export const MAX_HISTORY_ERRORS = 20;

@@ -13,15 +13,20 @@ const MAX_REMEMBERED = 20_000;
 export class ImpliedRuns {
   readonly #started = new Set<string>();
 
-  /** @returns the record that the claim of the run would have written, to be shown before this one */
-  before(record: JobRecord): JobRecord | undefined {
+  /**
+   * @param isFirst whether it is the first record of its job, where that is known of itself; else earlier records tell
+   * @returns the record that the claim of the run would have written, to be shown before this one
+   */
+  before(record: JobRecord, isFirst?: boolean): JobRecord | undefined {
     const { id, startedAt, status } = record;
     const isKnown = this.#started.delete(id);
     if (startedAt !== undefined && !isTerminal(status)) this.#started.add(id);
     forgetOldest(this.#started, MAX_REMEMBERED);
     // Later attempts have their claims written.
-    const isFirst = !isKnown && record.attempt === 1;
-    return isFirst && startedAt !== undefined && !isClaim(record) ? claimOf(record, startedAt) : undefined;
+    const isUnclaimed = (isFirst ?? !isKnown) && record.attempt === 1;
+    return isUnclaimed && startedAt !== undefined && !isClaim(record)
+      ? claimOf(record, startedAt)
+      : undefined;
   }
 }
 

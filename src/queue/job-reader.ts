@@ -38,8 +38,10 @@ import { listJobs } from './list/list-jobs.js';
 import { readPauses } from './pause/pause-jobs.js';
 import { QueueConnection } from './queue-connection.js';
 import { type EventConsumerLag, readEventLag } from './stats/event-lag.js';
-import { type JobQueueStats, oldestPending, readStats } from './stats/job-stats.js';
+import { type JobQueueStats, oldestPending, oldestUnhandled, readStats } from './stats/job-stats.js';
 import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
+import { checkedRange, type StatsHistoryOptions } from './stats-history/history-options.js';
+import { readStatsHistory, type StatsHistory } from './stats-history/read-history.js';
 
 const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 
@@ -252,6 +254,22 @@ export abstract class JobReader extends QueueConnection {
    */
   async oldestPendingAt(): Promise<string | undefined> {
     return oldestPending(await this.broker());
+  }
+
+  /** When the oldest job was enqueued of a type that no worker has ever registered, ISO 8601; undefined when none waits. */
+  async oldestUnhandledAt(): Promise<string | undefined> {
+    return oldestUnhandled(await this.broker());
+  }
+
+  /**
+   * Rates, errors and times of jobs over the last 24 hours: of all, or of one type, priority, worker or tag. An HTTP server keeps them up to
+   * date; without one, the call counts the events of that time itself, up to 200,000 of them.
+   * @example await queue.getStatsHistory({ from: new Date(Date.now() - 3_600_000), type: 'report' })
+   * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   */
+  async getStatsHistory(options: StatsHistoryOptions = {}): Promise<StatsHistory> {
+    const range = checkedRange(options, this.now());
+    return readStatsHistory(await this.broker(), range);
   }
 
   /** The pauses that hold now, oldest first: what is paused, until when, why, and by whom. */

@@ -31,6 +31,7 @@ export const EXTRA_KINDS = [
   'control',
   'audit',
   'objects',
+  'history',
 ] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
@@ -91,7 +92,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects jetfleet inspect'.split(
+  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects history jetfleet inspect'.split(
     ' ',
   ),
 );

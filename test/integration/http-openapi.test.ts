@@ -153,6 +153,8 @@ const CALLS: [
   ['/api/v1/jobs/find', { body: { action: 'retry', filter: {} } }],
   ['/api/v1/jobs/done/reveal', { method: 'POST' }],
   ['/api/v1/audit'],
+  ['/api/v1/stats/history?type=demo'],
+  ['/api/v1/stats/history?type=demo&tag=a'],
   ['/api/v1/pauses', { body: { type: 'unheard_of', forMs: 60_000, reason: 'deploy', by: 'ann' } }],
   ['/api/v1/dead-letters/causes'],
   ['/api/v1/dead-letters/retry', { body: { filter: { type: 'unheard_of' }, rate: 5 } }],

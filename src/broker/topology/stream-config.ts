@@ -10,11 +10,13 @@ import { nanos } from '@nats-io/transport-node';
 import {
   AUDIT_MAX_AGE_MS,
   DEFAULT_EVENTS_MAX_AGE_MS,
+  HISTORY_MAX_AGE_MS,
   MAX_ACTIVITY_BYTES,
   MAX_ACTIVITY_MESSAGES,
   MAX_AUDIT_BYTES,
   MAX_AUDIT_ENTRIES,
   MAX_HEADER_BYTES,
+  MAX_HISTORY_BYTES,
   MAX_PAYLOAD_BYTES,
   MAX_SIGNAL_BYTES,
   MAX_STEPS_BYTES,
@@ -22,6 +24,7 @@ import {
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import { activityFilter } from '../../wire/activity.js';
+import { historySubject } from '../../wire/history-message.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
 import { OBJECT_PART_BYTES, objectsFilter } from '../../wire/object-subjects.js';
 import {
@@ -281,6 +284,18 @@ function auditStream(subjects: Subjects, options: TopologyOptions): WantedStream
   };
 }
 
+/** HISTORY: what became of jobs, a message for each minute, written again while the minute lasts. */
+function historyStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...lastOfEach(options),
+    name: subjects.streamName('history'),
+    description: 'Jetfleet: rates and times of each minute of a day',
+    subjects: [historySubject(subjects, ANY)],
+    max_age: nanos(HISTORY_MAX_AGE_MS),
+    max_msg_size: MAX_HISTORY_BYTES,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -306,6 +321,8 @@ export function extraStream(
       return auditStream(subjects, options);
     case 'objects':
       return objectsStream(subjects, options);
+    case 'history':
+      return historyStream(subjects, options);
   }
 }
 

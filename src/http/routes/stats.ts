@@ -28,7 +28,10 @@ const statsSchema = z
     unhandledTypes: z.array(z.string()),
     paused: z.array(pauseSchema),
     oldestPendingAt: z.string().optional().openapi({
-      description: 'When the oldest queued job was enqueued',
+      description: 'When the oldest queued job was enqueued, types that nobody handles left out',
+    }),
+    oldestUnhandledAt: z.string().optional().openapi({
+      description: 'When the oldest job of a type that nobody handles was enqueued',
     }),
     at: z.string(),
   })
@@ -45,7 +48,11 @@ export function statsRoutes(routes: Routes & { environment?: string | undefined 
     answers: { 200: { description: 'Counts', schema: statsSchema } },
     handle: async ({ c }) => {
       const [stats, oldestPendingAt] = await Promise.all([queue.getStats(), queue.oldestPendingAt()]);
-      return c.json(defined({ ...stats, oldestPendingAt, at: new Date(queue.now()).toISOString() }));
+      const isHandled = stats.unhandledTypes.length === 0;
+      const oldestUnhandledAt = isHandled ? undefined : await queue.oldestUnhandledAt();
+      return c.json(
+        defined({ ...stats, oldestPendingAt, oldestUnhandledAt, at: new Date(queue.now()).toISOString() }),
+      );
     },
   });
   addRoute(routes, {

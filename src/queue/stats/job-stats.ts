@@ -259,6 +259,33 @@ export async function oldestPending(broker: Broker): Promise<string | undefined>
   return Number.isFinite(oldestMs) ? new Date(oldestMs).toISOString() : undefined;
 }
 
+/**
+ * When the oldest job was enqueued of those that {@link oldestPending} leaves out as no worker has ever registered their type, ISO 8601;
+ * undefined when none waits. Those that are paused are left out.
+ */
+export async function oldestUnhandled(broker: Broker): Promise<string | undefined> {
+  const { topology, read, subjects } = broker;
+  const pauses = await readPauses(broker);
+  const times = await Promise.all(
+    WORK_KINDS.map(async (kind) => {
+      const handled = new Set(
+        (await topology.consumers(kind)).flatMap(({ name }) => subjects.parseConsumer(name)?.type ?? []),
+      );
+      const { types } = await uncoveredTypes(broker, kind, handled);
+      const waiting = [...types].flatMap(([type, counts]) =>
+        [...counts.keys()]
+          .filter((priority) => pausedUntil(pauses, { type, priority }) === undefined)
+          .map((priority) => subjects.workFilter(kind, priority, type)),
+      );
+      return Promise.all(
+        waiting.map(async (filter) => (await read.next(subjects.streamName(kind), filter))?.timeMs),
+      );
+    }),
+  );
+  const known = times.flat().filter((timeMs) => timeMs !== undefined);
+  return known.length === 0 ? undefined : new Date(Math.min(...known)).toISOString();
+}
+
 function isOf(subjects: Subjects, consumer: string, subject: string): boolean {
   const work = subjects.parseWork(subject);
   return work !== undefined && subjects.consumerName(work.type, work.priority) === consumer;
