@@ -21,6 +21,7 @@ const layers = {
   'src/webhooks': ['src/webhooks', 'src/instances', 'src/worker', 'machines', ...toQueue],
   'src/doctor': ['src/doctor', 'src/instances', 'src/gpu', 'src/upkeep', ...toQueue],
   'src/outbox': ['src/outbox', ...toQueue],
+  'src/opentelemetry': ['src/opentelemetry', 'src/worker', ...toQueue],
   'src/testing': ['src/testing', 'src/embedded', 'src/worker', 'src/jetfleet.ts', ...toQueue],
   'src/http': ['src/http', 'src/webhooks', 'src/inspect', 'src/upkeep', ...toQueue],
 };
@@ -55,7 +56,9 @@ module.exports = {
       severity: 'error',
       comment: 'The engine is given job types as values, and imports none.',
       from: { path: inside(engine) },
-      to: { path: '^src\\/(instances|webhooks|gpu|outbox|testing|http|cli|doctor|[a-z-]+\\.ts$)' },
+      to: {
+        path: '^src\\/(instances|webhooks|gpu|outbox|testing|http|cli|doctor|opentelemetry|[a-z-]+\\.ts$)',
+      },
     },
     {
       name: 'nats-only-in-broker',
@@ -85,6 +88,13 @@ module.exports = {
       comment: 'Charts are pure: no Node built-ins.',
       from: { path: '^machines\\/' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'opentelemetry-only-where-asked-for',
+      severity: 'error',
+      comment: 'The engine knows the interface of src/telemetry/tracing.ts alone, and loads nothing.',
+      from: { pathNot: '^(src\\/opentelemetry|test)\\/' },
+      to: { path: 'node_modules\\/@opentelemetry\\/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
   ],

@@ -26,6 +26,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/jetfleet.ts': 'The queue of the package: the engine, given the job types of instances and webhooks.',
   'src/doctor': 'Examines the server, the streams, the jobs and the instances.',
   'src/outbox': 'Jobs out of a transaction of PostgreSQL: the table, the producer, the relay.',
+  'src/opentelemetry': 'Traces and metrics by OpenTelemetry, through its API.',
   'src/testing': 'A queue for tests: time that jumps, assertions.',
   dashboard: 'The web page.',
   'src/http': 'The HTTP API, which serves the dashboard too.',

@@ -17,7 +17,7 @@ await build({
   bundle: true,
   // Optional: whoever has an outbox installs it.
   // The package itself is loaded where handlers of its user import it as well.
-  external: ['pg', 'jetfleet'],
+  external: ['pg', 'jetfleet', '@opentelemetry/api'],
   platform: 'node',
   format: 'esm',
   target: 'node20',

@@ -126,6 +126,7 @@ export type {
 } from './queue/stats-history/read-history.js';
 export type { SendSignalOptions, SentSignal } from './queue/waiting/send-signal.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
+export type { TraceContext, TracedAdd, TracedCall, Tracing } from './telemetry/tracing.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
 export type { SweepOptions } from './upkeep/sweeper.js';
 export { sendWebhook, WEBHOOK_RETRY } from './webhooks/jobs.js';
@@ -140,7 +141,8 @@ export type { JobStep } from './wire/told-steps.js';
 export type { ChildJob, ChildrenOptions } from './worker/child-job.js';
 export type { ShutdownResult } from './worker/engine-options.js';
 export type { Installed, WorkerExtension, WorkerHost } from './worker/extension.js';
-export type { SettledAttempt, WorkerHooks } from './worker/hooks/worker-hooks.js';
+export { logAttempts } from './worker/hooks/attempt-log.js';
+export type { ClaimedFrom, SettledAttempt, WorkerHooks } from './worker/hooks/worker-hooks.js';
 export {
   type Handled,
   type HandlerOptions,

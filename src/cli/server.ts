@@ -10,6 +10,7 @@ import {
 } from './options.js';
 import { printJson } from './output.js';
 import { shutdownSignal } from './signals.js';
+import { registeredTracing } from './tracing.js';
 import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
 
@@ -66,7 +67,7 @@ async function serve(options: ServerCommandOptions): Promise<void> {
   const { parseTokens, startHttpServer } = await import('../http/index.js');
   const tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
-  await using queue = openQueue(options, logger);
+  await using queue = openQueue(options, logger, await registeredTracing());
   const connect = () => queue.connect().then(() => true);
   if (!(await reachWithin(connect, options, logger, stopping))) return;
   const server = await startHttpServer(queue, {

@@ -8,6 +8,7 @@ import { JetfleetError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
 import type { WorkerExtension } from '../worker/extension.js';
+import { logAttempts } from '../worker/hooks/attempt-log.js';
 import { JobWorkerService } from '../worker/job-worker-service.js';
 import { usageError } from './exit-code.js';
 import { loadHandlers } from './handler-files.js';
@@ -21,6 +22,7 @@ import {
   withExamples,
 } from './options.js';
 import { shutdownSignal } from './signals.js';
+import { registeredTracing } from './tracing.js';
 import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
 
@@ -106,8 +108,11 @@ async function work(options: WorkerCommandOptions): Promise<void> {
   const extensions = [...builtIn.map((name) => made[name]()), ...(await loadHandlers(files))];
   const concurrency = parseConcurrency(options.concurrency ?? [], !isOwn);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
-  await using queue = openQueue(options, logger, {}, library.JobQueueService);
-  const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(...extensions);
+  await using queue = openQueue(options, logger, await registeredTracing(), library.JobQueueService);
+  const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(
+    ...extensions,
+    logAttempts(logger),
+  );
   const connect = () => queue.connect().then(() => true);
   if (!(await reachWithin(connect, options, logger, stopping))) return;
   await worker.start();

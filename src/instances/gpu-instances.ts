@@ -27,6 +27,7 @@ import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import { OwnedInstances } from './owned-instances.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
+import { tracedProvider } from './traced-provider.js';
 import { checkOf, WaitingMonitors } from './waiting-monitors.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
@@ -78,7 +79,8 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
     install(host) {
       const { namespace, broker, checkWebhookUrl, logger, reschedule, queued } = host;
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
-      const provider = checkedProvider(given, undefined, onListenerFailure);
+      const checked = checkedProvider(given, undefined, onListenerFailure);
+      const provider = host.tracing ? tracedProvider(checked, host.tracing) : checked;
       const directory = new InstanceDirectory(provider);
       const monitors = new WaitingMonitors({
         directory,

@@ -114,6 +114,21 @@ export class JobQueueService extends JobRemover {
     options: JobOptions,
     definition?: JobDefinition,
   ): Promise<AddedJob> {
+    if (!this.tracing) return this.#addOrFind(type, payload, priority, options, definition);
+    const { id, traceparent, tracestate } = Object(options) as JobOptions;
+    const traced = { type, priority, id, count: 1, ...defined({ traceparent, tracestate }) };
+    return this.tracing.adding(traced, (context) =>
+      this.#addOrFind(type, payload, priority, { ...options, ...context }, definition),
+    );
+  }
+
+  async #addOrFind(
+    type: string,
+    payload: unknown,
+    priority: JobPriority,
+    options: JobOptions,
+    definition?: JobDefinition,
+  ): Promise<AddedJob> {
     const job = checkJob(this.known, type, payload, priority, options, this.now(), this.maxObjectBytes);
     // Until the queue is connected, the broker's time is not known.
     const early = this.isConnected === undefined ? { ...options } : undefined;
@@ -131,6 +146,16 @@ export class JobQueueService extends JobRemover {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
+    const type = Array.isArray(jobs) ? Object(jobs[0]).type : undefined;
+    if (!this.tracing || typeof type !== 'string') return this.#addJobs(jobs);
+    return this.tracing.adding({ type, count: jobs.length }, (context) =>
+      this.#addJobs(
+        jobs.map((job) => (Object(job).traceparent === undefined ? { ...job, ...context } : job)),
+      ),
+    );
+  }
+
+  async #addJobs(jobs: readonly NewJob[]): Promise<string[]> {
     const checked = checkJobs(this.known, jobs, this.now(), this.maxObjectBytes);
     const early = this.isConnected === undefined ? jobs.map((job) => ({ ...job })) : [];
     const add = (broker: Broker) => addMany(broker, checked, early);

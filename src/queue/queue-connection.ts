@@ -16,6 +16,7 @@ import { assertArray, assertOptions, checkBoolean, checkText } from '../jobs/opt
 import { checkedRetention } from '../jobs/retention.js';
 import { assertJobType } from '../jobs/validation.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import { UserCode } from '../telemetry/user-code.js';
 import { Sealer } from '../wire/sealer.js';
 import { EXTRA_KINDS } from '../wire/subjects.js';
@@ -49,6 +50,8 @@ export abstract class QueueConnection implements AsyncDisposable {
   readonly logger: Logger;
   /** @internal */
   readonly userCode: UserCode;
+  /** @internal */
+  readonly tracing: Tracing | undefined;
   /**
    * The job types of this process.
    * @internal
@@ -103,6 +106,7 @@ export abstract class QueueConnection implements AsyncDisposable {
       maxObjectBytes,
       ...defined({ replicas, sync, retention }),
     };
+    this.tracing = checkedTracing(options.tracing);
     this.userCode = new UserCode(options.logger ?? silentLogger);
     this.logger = this.userCode.logger;
   }
@@ -330,4 +334,11 @@ function assertPresent({ missing }: TopologyReport, namespace: string): void {
     'JETFLEET_NO_STREAM',
     `there is no ${streams.join(', no ')} ${where}; run "jetfleet setup", or check the server and JETFLEET_NAMESPACE`,
   );
+}
+
+function checkedTracing(tracing: Tracing | undefined): Tracing | undefined {
+  const { adding, calling, hooks } = Object(tracing) as Partial<Tracing>;
+  const isOne = typeof adding === 'function' && typeof calling === 'function' && typeof hooks === 'object';
+  if (tracing === undefined || isOne) return tracing;
+  throw invalidOption(`tracing must be what openTelemetry() gives, got ${excerptOf(tracing)}`);
 }

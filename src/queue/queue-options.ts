@@ -4,6 +4,7 @@ import type { JobDefinition } from '../jobs/define-job.js';
 import type { OptionNames } from '../jobs/options.js';
 import type { Retention } from '../jobs/retention.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Tracing } from '../telemetry/tracing.js';
 
 /** How to reach the broker; everything is optional. */
 export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnly' | 'known' | 'sealer'> {
@@ -30,6 +31,11 @@ export interface JobQueueOptions extends Omit<BrokerOptions, 'logger' | 'lookOnl
    * @example retention: { completed: { maxAgeMs: 3_600_000, maxCount: 10_000 }, failed: { maxAgeMs: 7 * 86_400_000 } }
    */
   retention?: Retention;
+  /**
+   * Traces and measures the jobs that this queue adds and that workers on it run: `openTelemetry()` of `jetfleet/opentelemetry`. Defaults
+   * to none.
+   */
+  tracing?: Tracing;
   /** A pino logger, or anything of its shape. Defaults to silence. */
   logger?: Logger;
 }
@@ -57,6 +63,7 @@ export const QUEUE_OPTIONS: OptionNames<Required<JobQueueOptions>> = {
   jobs: true,
   codec: true,
   retention: true,
+  tracing: true,
   logger: true,
   env: true,
 };

@@ -2,6 +2,7 @@ import { fromPromise } from 'xstate';
 import { sendWebhookMachine } from '../../machines/index.js';
 import { defined } from '../jobs/defined.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
+import type { TracedCall, Tracing } from '../telemetry/tracing.js';
 import type { HeldJobOf, WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
 import { sendWebhook } from './jobs.js';
@@ -50,10 +51,10 @@ export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
   createWebhookClient(clientOptions).close();
   return {
     name: 'webhooks',
-    install({ heldJob }) {
+    install({ heldJob, tracing }) {
       const client = createWebhookClient(clientOptions);
       return {
-        handlers: [handled(sendWebhook, deliveringWith(client, signing, heldJob))],
+        handlers: [handled(sendWebhook, deliveringWith(client, signing, heldJob, tracing))],
         checkWebhookUrl: client.check,
         close: () => client.close(),
       };
@@ -66,6 +67,7 @@ function deliveringWith(
   client: WebhookClient,
   signing: Pick<OutgoingWebhook, 'secrets' | 'legacySecret'>,
   heldJob: HeldJobOf,
+  tracing?: Tracing,
 ) {
   return sendWebhookMachine.provide({
     actors: {
@@ -78,9 +80,19 @@ function deliveringWith(
         }) => {
           const { signal } = heldJob(jobId);
           const body = JSON.stringify(payload);
-          return client.deliver({ url, body, id: jobId, ...signing, signal, ...defined({ headers }) });
+          const webhook = { url, body, id: jobId, ...signing, signal };
+          if (!tracing) return client.deliver({ ...webhook, ...defined({ headers }) });
+          return tracing.calling(deliveryTo(url), (context) =>
+            client.deliver({ ...webhook, headers: { ...headers, ...context } }),
+          );
         },
       ),
     },
   });
+}
+
+/** A path or query may be a secret. */
+function deliveryTo(url: string): TracedCall {
+  const { hostname } = new URL(url);
+  return { name: 'POST', attributes: { 'http.request.method': 'POST', 'server.address': hostname } };
 }

@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { invalidOption } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import type { UserCode } from '../telemetry/user-code.js';
 import type { ResourceCheckOf } from '../upkeep/sweeper.js';
 import type { DrainStep } from './drain-steps.js';
@@ -18,6 +19,8 @@ export interface WorkerHost {
   readonly namespace: string;
   readonly logger: Logger;
   readonly userCode: UserCode;
+  /** Of the queue. */
+  readonly tracing?: Tracing;
   broker(): Promise<Broker>;
   readonly heldJob: HeldJobOf;
   /**

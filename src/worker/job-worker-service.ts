@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { AnyActorLogic, InspectionEvent } from 'xstate';
 import type { WorkerLifecycleState } from '../../machines/index.js';
 import type { JobDefinition, JobTypes } from '../jobs/define-job.js';
+import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { type LimitSettings, namedLimits } from '../jobs/limit.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
@@ -94,6 +95,7 @@ export class JobWorkerService implements AsyncDisposable {
     const { limits, inspect } = this.#options;
     const checked = { limits: namedLimits(limits), inspect: checkInspect(inspect) };
     this.#engine = new WorkerEngine(queue, this.name, { ...this.#options, ...checked });
+    if (queue.tracing) this.use(queue.tracing.hooks as WorkerHooks);
   }
 
   /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */
@@ -194,6 +196,7 @@ export class JobWorkerService implements AsyncDisposable {
       namespace: queue.namespace,
       logger: this.#engine.logger,
       userCode: queue.userCode,
+      ...defined({ tracing: queue.tracing }),
       broker: () => queue.broker(),
       heldJob: (id) => heldJobOf(this.#engine.runs, id).context,
       reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),

@@ -1,6 +1,7 @@
+import type { JobRecord } from '../../jobs/job-record.js';
 import { safely, type UserCode } from '../../telemetry/user-code.js';
 import type { JobContext } from '../job-handler.js';
-import type { SettledAttempt, WorkerHooks } from './worker-hooks.js';
+import type { ClaimedFrom, SettledAttempt, WorkerHooks } from './worker-hooks.js';
 
 type HookName = 'onClaim' | 'around' | 'onSettled';
 type Next = () => Promise<unknown>;
@@ -42,11 +43,12 @@ export class HookCalls {
     this.isListening = hooks.some(({ onClaim, onSettled }) => onClaim || onSettled);
   }
 
-  /** Says that a job is claimed. @returns says how its attempt ended, to the same hooks; called once */
-  claimed(job: JobContext): (state: SettledAttempt['state']) => void {
+  /** Says that a job is claimed, by its record from before. @returns says how its attempt ended, to the same hooks; called once */
+  claimed(job: JobContext, before: JobRecord): (state: SettledAttempt['state']) => void {
     const claimedAt = performance.now();
     const hooks = this.#hooks;
-    for (const each of hooks) this.#call(each, 'onClaim', job, () => each.onClaim?.(job));
+    const from: ClaimedFrom = { state: before.state, since: new Date(before.updatedAt) };
+    for (const each of hooks) this.#call(each, 'onClaim', job, () => each.onClaim?.(job, from));
     return (state) => {
       const settled = settledOf(job, state, performance.now() - claimedAt);
       for (const each of hooks) this.#call(each, 'onSettled', job, () => each.onSettled?.(job, settled));

@@ -19,6 +19,14 @@ export interface SettledAttempt {
   readonly error: JobErrorInfo | undefined;
 }
 
+/** Where an attempt comes from. */
+export interface ClaimedFrom {
+  /** What the job was before: `queued`, `retrying`, `waiting`, ... */
+  readonly state: JobState;
+  /** Since when it was that. */
+  readonly since: Date;
+}
+
 /**
  * What a worker calls around each of its jobs, for tracing, tenants and metrics. All three are given the same object as the handler, so a
  * `WeakMap` can hold what belongs to an attempt. What they throw is logged, counted in `callbackFailures` of the queue, and goes no
@@ -28,7 +36,7 @@ export interface WorkerHooks {
   /** A later one of this name takes its place. Defaults to none: then it stays. */
   readonly name?: string;
   /** Called before the handler begins, which does not wait for it. Each attempt of a job is a claim. */
-  onClaim?(job: JobContext): unknown;
+  onClaim?(job: JobContext, from: ClaimedFrom): unknown;
   /**
    * Called in place of the handler: `next` begins it, and settles as it does. Whatever runs in `next` sees the `AsyncLocalStorage`
    * that it was called in. Several nest, the first one outermost. A handler that has not begun after 5 seconds, or when `around` has

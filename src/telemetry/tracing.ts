@@ -1,0 +1,36 @@
+/** What a queue and its workers report to a tracing system. The engine knows this interface alone, so that it loads none. */
+
+/** W3C trace context, as messages carry it. */
+export interface TraceContext {
+  traceparent?: string;
+  tracestate?: string;
+}
+
+/** Jobs that are about to be stored by one call. */
+export interface TracedAdd extends TraceContext {
+  type: string;
+  /** Of a single job. */
+  priority?: string;
+  id?: string | undefined;
+  count: number;
+}
+
+/** A call of another system on behalf of a job. */
+export interface TracedCall {
+  /** `novita create`, `POST`. */
+  name: string;
+  attributes: Readonly<Record<string, string | number>>;
+}
+
+/** One way of tracing; `openTelemetry()` of `jetfleet/opentelemetry` is one. */
+export interface Tracing {
+  /** Stores jobs. @param add called once, with the context that the messages carry */
+  adding<T>(jobs: TracedAdd, add: (context: TraceContext) => Promise<T>): Promise<T>;
+  /**
+   * Calls another system. Outside of a job that is traced it only calls.
+   * @param call called once, with the context for the other system
+   */
+  calling<T>(about: TracedCall, call: (context: TraceContext) => Promise<T>): Promise<T>;
+  /** What workers on the queue call around each job: see `WorkerHooks`. */
+  readonly hooks: object;
+}
