@@ -78,6 +78,12 @@ export type { FlowJobStatus, FlowStatus } from './jobs/shown-flow.js';
 export type { ShownLimit, ShownPermit } from './jobs/shown-limit.js';
 export type { SignalOptions, WaitsFor } from './jobs/signals.js';
 export type {
+  HistoryCounts,
+  HistoryGroup,
+  HistoryPoint,
+  StatsHistory,
+} from './jobs/stats-history.js';
+export type {
   DebounceOptions,
   KeyOf,
   OnConflict,
@@ -118,12 +124,6 @@ export type { RunNowOptions, Schedules } from './queue/schedules/schedules.js';
 export type { DeleteConsumerOptions, EventConsumerLag } from './queue/stats/event-lag.js';
 export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
 export type { StatsHistoryOptions } from './queue/stats-history/history-options.js';
-export type {
-  HistoryCounts,
-  HistoryGroup,
-  HistoryPoint,
-  StatsHistory,
-} from './queue/stats-history/read-history.js';
 export type { SendSignalOptions, SentSignal } from './queue/waiting/send-signal.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export type { TraceContext, TracedAdd, TracedCall, Tracing } from './telemetry/tracing.js';

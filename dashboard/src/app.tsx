@@ -21,14 +21,18 @@ import { WorkersPage } from './pages/workers-page.js';
 import { Link, match, usePlace } from './router.js';
 import { useStore } from './store.js';
 import { ConfirmDialog } from './ui/confirm.js';
+import { lazy } from './ui/lazy.js';
 import { Empty, Page } from './ui/page.js';
 import { Shell } from './ui/shell.js';
 import { Toasts } from './ui/toasts.js';
+
+const HistoryPage = lazy(async () => (await import('./pages/history-page.js')).HistoryPage);
 
 const ROUTES: [pattern: string, page: (found: Record<string, string>) => ComponentChild][] = [
   ['/', () => <OverviewPage />],
   ['/jobs', () => <JobsPage />],
   ['/jobs/:id', ({ id = '' }) => <JobPage key={id} id={id} />],
+  ['/history', () => <HistoryPage />],
   ['/schedules', () => <SchedulesPage />],
   ['/limits', () => <LimitsPage />],
   ['/machines', () => <MachinesPage />],

@@ -1,5 +1,6 @@
 /** Every subject of a queue: who publishes on it, and what. The subjects themselves come from src/wire. */
 import { ACTIVITY_KINDS, activitySubject } from '../../src/wire/activity.js';
+import { historySubject } from '../../src/wire/history-message.js';
 import {
   limitSettingsSubject,
   limitsChangedSubject,
@@ -282,6 +283,15 @@ const stored: Channel[] = [
     from: 'internal',
     isPublic: true,
     message: ['Steps'],
+  },
+  {
+    name: 'history',
+    address: historySubject(subjects, 'MINUTE'),
+    summary: 'Rates, errors and times of one minute. Each message replaces the one before of its minute.',
+    stream: 'history',
+    from: 'internal',
+    isPublic: true,
+    message: ['HistoryMinute'],
   },
   {
     ...internal,

@@ -5,6 +5,7 @@ import type { SealedValue } from '../../src/jobs/codec.js';
 import type { ChildEnd as End } from '../../src/jobs/flow.js';
 import type { JobRecord as JobState } from '../../src/jobs/job-record.js';
 import type { ActivityMessage } from '../../src/wire/activity.js';
+import type { StoredMinute } from '../../src/wire/history-message.js';
 import type { InspectionRecord, WorkerInfo } from '../../src/wire/inspection.js';
 import type { Ledger } from '../../src/wire/limit-message.js';
 import type * as notice from '../../src/wire/notice-messages.js';
@@ -25,6 +26,9 @@ export type Activity = ActivityMessage;
 
 /** What the state machines of a job did; each write replaces the one before. */
 export type Steps = Omit<StepsMessage, 'steps'> & { steps: JobStep[] | Sealed };
+
+/** What became of jobs in one minute, by type, priority, worker and tag. */
+export type HistoryMinute = StoredMinute;
 
 /** A value that a codec has sealed: compressed, encrypted, or both. */
 export type Sealed = SealedValue;

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../jobs/defined.js';
-import type { HistoryCounts, StatsHistory } from '../queue/stats-history/read-history.js';
-import { DIMENSIONS, type Dimension } from '../wire/history-message.js';
+import type { HistoryCounts, StatsHistory } from '../jobs/stats-history.js';
+import { DIMENSIONS, type Dimension } from '../jobs/stats-history.js';
 import { durationOption, type GlobalOptions, openExisting, parseSince, withExamples } from './options.js';
 import { note, paint, plain, print, printJson, table } from './output.js';
 

@@ -55,6 +55,12 @@ export class LogHistogram {
     }
   }
 
+  get count(): number {
+    let sum = 0;
+    for (const count of this.#counts.values()) sum += count;
+    return sum;
+  }
+
   sparse(): SparseCounts {
     return [...this.#counts].sort(([a], [b]) => a - b).flat();
   }
@@ -62,7 +68,7 @@ export class LogHistogram {
   /** Nearest rank; null of nothing. */
   percentiles(): DurationPercentiles | null {
     const sorted = [...this.#counts].sort(([a], [b]) => a - b);
-    const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+    const total = this.count;
     if (total === 0) return null;
     const at = (share: number) => {
       let left = Math.max(1, Math.ceil(total * share));

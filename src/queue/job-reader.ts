@@ -15,6 +15,7 @@ import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertOptions } from '../jobs/options.js';
 import type { FlowStatus } from '../jobs/shown-flow.js';
+import type { StatsHistory } from '../jobs/stats-history.js';
 import type { ObjectField } from '../jobs/stored-object.js';
 import type { Pause } from '../wire/pauses.js';
 import { FOLLOW_OPTIONS, type FollowOptions } from './activity/follow.js';
@@ -41,7 +42,7 @@ import { type EventConsumerLag, readEventLag } from './stats/event-lag.js';
 import { type JobQueueStats, oldestPending, oldestUnhandled, readStats } from './stats/job-stats.js';
 import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
 import { checkedRange, type StatsHistoryOptions } from './stats-history/history-options.js';
-import { readStatsHistory, type StatsHistory } from './stats-history/read-history.js';
+import { readStatsHistory } from './stats-history/read-history.js';
 
 const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 

@@ -1,6 +1,7 @@
 /** The messages of HISTORY: what became of jobs in one minute. */
 
 import { isSparseCounts, type SparseCounts } from '../jobs/log-histogram.js';
+import { type Depth, DIMENSIONS, type Dimension } from '../jobs/stats-history.js';
 import type { Subjects } from './subjects.js';
 import { type Any, part } from './token.js';
 
@@ -8,10 +9,6 @@ import { type Any, part } from './token.js';
 export function historySubject({ prefix }: Subjects, minute: string | Any): string {
   return `${prefix}history.${part(minute)}`;
 }
-
-/** By what the jobs of a minute are told apart. */
-export const DIMENSIONS = ['type', 'priority', 'worker', 'tag'] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
 
 /** Of some jobs in one minute. */
 export interface StoredTally {
@@ -32,16 +29,6 @@ export interface StoredTally {
 export interface StoredBreakdown {
   values: Record<string, StoredTally>;
   other?: StoredTally;
-}
-
-/** What waits and runs, at some moment of a minute. */
-export interface Depth {
-  pending: number;
-  processing: number;
-  /** How long the oldest queued job had waited; absent where none did. */
-  oldestMs?: number;
-  /** The same of types that nobody handles. */
-  unhandledMs?: number;
 }
 
 export interface StoredMinute extends Record<Dimension, StoredBreakdown> {

@@ -82,6 +82,7 @@ describe('the keyboard', () => {
     await tab.see('.tile');
     for (const [key, title] of [
       ['j', 'Jobs'],
+      ['y', 'History'],
       ['s', 'Schedules'],
       ['l', 'Limits'],
       ['m', 'Machines'],

@@ -10,6 +10,7 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['overview', '/', '.panel .data'],
   ['jobs', '/jobs', '.data.jobs tbody tr'],
   ['job', '/jobs/order-1', '.drawing .state'],
+  ['history', '/history', '.plot.tall canvas'],
   ['schedules', '/schedules', '.data tbody tr'],
   ['limits', '/limits', '.data tbody tr'],
   ['machines', '/machines', '.card'],
@@ -87,12 +88,55 @@ it.each(PAGES)(
   90_000,
 );
 
+describe('the history', () => {
+  const queryOf = (tab: DashboardPage) => new URL(tab.page.url()).searchParams;
+
+  it('is read and zoomed into by keyboard, and the jobs below are those of the time shown', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/history');
+    await tab.see('.plot.tall canvas');
+    await tab.page.focus('.plot.tall');
+    const valueText = () => tab.page.$eval('.plot.tall', (plot) => plot.getAttribute('aria-valuetext'));
+    expect(await valueText()).toMatch(/^\d\d:\d\d: completed \d+, retried \d+, failed \d+, cancelled \d+$/);
+    await tab.press('ArrowLeft', 'Home');
+    expect(await valueText()).toMatch(/: completed 0,/);
+    await tab.page.keyboard.down('Shift');
+    await tab.press('ArrowRight', 'ArrowRight');
+    await tab.page.keyboard.up('Shift');
+    await tab.press('Enter');
+    await tab.seeText('No job that is still kept matches', 'main');
+    const [since, until] = ['since', 'until'].map((end) => Date.parse(queryOf(tab).get(end) ?? ''));
+    // Three steps of five minutes each.
+    expect((until ?? 0) - (since ?? 0)).toBe(900_000);
+    await tab.click('Zoom out');
+    await tab.seeText('invoice-1', '.data.jobs');
+    expect(queryOf(tab).has('since')).toBe(false);
+  });
+
+  it('is zoomed into by dragging, and shows the jobs of one type, worker or tag', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/history?range=1h');
+    await tab.see('.plot.tall canvas');
+    const box = await (await tab.page.$('.plot.tall .u-over'))?.boundingBox();
+    const { x = 0, y = 0, width = 0 } = box ?? {};
+    await tab.page.mouse.move(x + width / 2, y + 20);
+    await tab.page.mouse.down();
+    await tab.page.mouse.move(x + width - 4, y + 20, { steps: 3 });
+    await tab.page.mouse.up();
+    await tab.seeText('Zoom out', '.page-head');
+    expect(queryOf(tab).get('range')).toBe('custom');
+    await tab.click('broken', 'main .panel');
+    await tab.seeText('type broken', '.about-history');
+    await tab.seeText('invoice-1', '.data.jobs');
+    expect(await tab.text('.data.jobs')).not.toContain('order-1');
+  });
+});
+
 describe('the overview', () => {
   let failed = 3;
 
   it('counts by status and warns of types that nobody handles', async () => {
     await using tab = await DashboardPage.open(system.http.url, '/');
     await tab.seeText('No worker handles transcribe', '.banner');
+    await tab.seeText('without a worker from', '.tile.pending');
     await tab.seeText(`${failed}`, '.tile.failed');
     await tab.seeText('staging', '.environment');
     await tab.seeText('greet', '.data');

@@ -65,6 +65,8 @@ export interface Tick {
   /** When they were read. */
   statsAt?: string;
   oldestPendingAt?: string;
+  /** Of types that nobody handles, which are not in the former. */
+  oldestUnhandledAt?: string;
   /** Since the last tick. */
   throughput: { completed: number; failed: number; added: number };
   waitMs: Quantiles | null;

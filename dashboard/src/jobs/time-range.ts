@@ -2,6 +2,7 @@
 export const RANGES: Record<string, [label: string, ms: number]> = {
   '15m': ['last 15 minutes', 15 * 60_000],
   '1h': ['last hour', 3_600_000],
+  '6h': ['last 6 hours', 6 * 3_600_000],
   '24h': ['last 24 hours', 24 * 3_600_000],
   '7d': ['last 7 days', 7 * 24 * 3_600_000],
 };

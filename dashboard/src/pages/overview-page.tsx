@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
-import type { Stats, WorkerInfo } from '../api/answers.js';
+import type { Stats, Tick, WorkerInfo } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
 import { lastTick } from '../live/live.js';
 import { PauseButton } from '../pauses/pause-button.js';
@@ -17,11 +17,14 @@ import { BrokerPanels } from './broker-panels.js';
 const RatesChart = lazy(async () => (await import('../charts/fleet-charts.js')).RatesChart);
 const WaitChart = lazy(async () => (await import('../charts/fleet-charts.js')).WaitChart);
 
+/** Since when the oldest job waits: of types that some worker handles, and of the others. */
+type Oldest = Pick<Tick, 'oldestPendingAt' | 'oldestUnhandledAt'>;
+
 export function OverviewPage() {
   const tick = useStore(lastTick);
-  const first = useResource<Stats & { oldestPendingAt?: string }>('/stats', { isLive: false });
+  const first = useResource<Stats & Oldest>('/stats', { isLive: false });
   const stats = tick?.stats ?? first.data;
-  const oldest = tick ? tick.oldestPendingAt : first.data?.oldestPendingAt;
+  const oldest: Oldest | undefined = tick ?? first.data;
   return (
     <Page title="Overview" actions={<PauseButton types={Object.keys(stats?.byType ?? {})} />}>
       <Loaded of={{ ...first, data: stats, at: tick?.statsAt ? Date.parse(tick.statsAt) : first.at }}>
@@ -64,16 +67,14 @@ function Unhandled({ types }: { types: string[] }) {
   );
 }
 
-function Tiles({ stats, oldest }: { stats: Stats; oldest: string | undefined }) {
+function Tiles({ stats, oldest }: { stats: Stats; oldest: Oldest | undefined }) {
   const { pendingJobs, processingJobs, completedJobs, failedJobs, scheduledJobs, retryingJobs, waitingJobs } =
     stats;
   return (
     <div class="tiles">
       <Tile status="pending" count={pendingJobs}>
-        {oldest ? (
-          <>
-            oldest from <Time at={oldest} />
-          </>
+        {oldest?.oldestPendingAt || oldest?.oldestUnhandledAt ? (
+          <OldestWait oldest={oldest} />
         ) : (
           parts(
             [pendingJobs - scheduledJobs - retryingJobs, 'queued'],
@@ -92,6 +93,24 @@ function Tiles({ stats, oldest }: { stats: Stats; oldest: string | undefined }) 
         {failedJobs > 0 ? 'with those that were cancelled' : 'none'}
       </Tile>
     </div>
+  );
+}
+
+function OldestWait({ oldest: { oldestPendingAt, oldestUnhandledAt } }: { oldest: Oldest }) {
+  return (
+    <>
+      {oldestPendingAt && (
+        <>
+          oldest from <Time at={oldestPendingAt} />
+        </>
+      )}
+      {oldestPendingAt && oldestUnhandledAt && ' · '}
+      {oldestUnhandledAt && (
+        <>
+          without a worker from <Time at={oldestUnhandledAt} />
+        </>
+      )}
+    </>
   );
 }
 

@@ -2,6 +2,7 @@
 const PATHS = {
   overview: 'M4 13h6V4H4zM14 20h6V4h-6zM4 20h6v-3H4z',
   jobs: 'M4 6h16M4 12h16M4 18h10',
+  history: 'M4 20V4M4 20h16M8 16l4-5 3 3 5-7',
   schedules: 'M12 4a8 8 0 100 16 8 8 0 000-16zM12 8v4l3 2',
   limits: 'M4 18a8 8 0 1116 0M12 18l4-6',
   machines: 'M6 3v6M6 9a3 3 0 100 6 3 3 0 000-6zM9 12h6M18 9a3 3 0 100 6 3 3 0 000-6zM18 15v6',

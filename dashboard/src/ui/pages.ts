@@ -6,6 +6,7 @@ import type { IconName } from './icons.js';
 export const PAGES: readonly [path: string, label: string, icon: IconName, key: string, role?: Role][] = [
   ['/', 'Overview', 'overview', 'o'],
   ['/jobs', 'Jobs', 'jobs', 'j'],
+  ['/history', 'History', 'history', 'y'],
   ['/schedules', 'Schedules', 'schedules', 's'],
   ['/limits', 'Limits', 'limits', 'l'],
   ['/machines', 'Machines', 'machines', 'm'],

@@ -1,13 +1,8 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { ConflictError } from '../../jobs/errors.js';
-import {
-  type Depth,
-  decodeMinute,
-  encodeMinute,
-  historySubject,
-  type StoredMinute,
-} from '../../wire/history-message.js';
+import type { Depth } from '../../jobs/stats-history.js';
+import { decodeMinute, encodeMinute, historySubject, type StoredMinute } from '../../wire/history-message.js';
 import { ANY } from '../../wire/subjects.js';
 import { oldestPending, oldestUnhandled, readStats } from '../stats/job-stats.js';
 import { JobTimes } from '../stats/job-times.js';

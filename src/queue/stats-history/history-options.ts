@@ -3,7 +3,7 @@ import { quoted } from '../../jobs/excerpt.js';
 import { HISTORY_MAX_AGE_MS, HISTORY_MS } from '../../jobs/limits.js';
 import { checkedTime, checkInteger } from '../../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
-import { DIMENSIONS, type Dimension } from '../../wire/history-message.js';
+import { DIMENSIONS, type Dimension } from '../../jobs/stats-history.js';
 import { MINUTE_MS } from './count-events.js';
 
 /** Which part of the history, and of which jobs: all, or those of one type, priority, worker or tag. */

@@ -1,71 +1,20 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
-import { type DurationPercentiles, HISTOGRAM_ERROR, type SparseCounts } from '../../jobs/log-histogram.js';
+import { HISTOGRAM_ERROR } from '../../jobs/log-histogram.js';
 import {
   type Depth,
   DIMENSIONS,
-  type Dimension,
-  decodeMinute,
-  historySubject,
-  type StoredMinute,
-} from '../../wire/history-message.js';
+  type HistoryCounts,
+  type HistoryGroup,
+  type StatsHistory,
+} from '../../jobs/stats-history.js';
+import { decodeMinute, historySubject, type StoredMinute } from '../../wire/history-message.js';
 import { ANY } from '../../wire/subjects.js';
 import { JobTimes } from '../stats/job-times.js';
 import { endOfHistory, placeFrom } from './collect.js';
 import { countEvents, minuteAt } from './count-events.js';
 import type { HistoryRange } from './history-options.js';
 import { type Breakdown, ErrorCounts, Tallies, Tally } from './tally.js';
-
-/** What became of jobs in some time. Percentiles are null where no job tells. */
-export interface HistoryCounts {
-  /** Jobs whose first attempt began. */
-  started: number;
-  completed: number;
-  /** Jobs that ended FAILED, those that were cancelled left out. */
-  failed: number;
-  cancelled: number;
-  /** Attempts that failed, with another one to come. */
-  retried: number;
-  /** From when a job could start to when it did, of first and later attempts. */
-  waitMs: DurationPercentiles | null;
-  /** From its first start to its end. */
-  runMs: DurationPercentiles | null;
-}
-
-export interface HistoryPoint extends HistoryCounts {
-  /** When the step begins, ISO 8601. */
-  at: string;
-  /** Bucket and count in turn: bucket 0 is below 1 ms, bucket n from 2^((n-1)/4) to 2^(n/4) ms. */
-  waitBuckets: SparseCounts;
-  runBuckets: SparseCounts;
-  /** Failures by error code; of all jobs only. */
-  errors?: Record<string, number>;
-  /** What waited and ran at the last sample of the step; of all jobs only, and absent where no server sampled. */
-  depth?: Depth;
-}
-
-export interface HistoryGroup extends HistoryCounts {
-  /** Null for all values that had no room of their own. */
-  value: string | null;
-}
-
-export interface StatsHistory {
-  from: string;
-  /** Not included. */
-  to: string;
-  stepMs: number;
-  /** Events after this time may be missing; absent when all are counted. */
-  countedUntil?: string;
-  /** How far each percentile may be off, as a part of it. */
-  percentileError: number;
-  points: HistoryPoint[];
-  /** The whole range: of the jobs that were asked for. */
-  total: HistoryCounts;
-  /** The whole range of all jobs by type, priority, worker and tag, the one with most jobs first. */
-  groups: Record<Dimension, HistoryGroup[]>;
-  /** Failures of all jobs by error code, most first; those without room have the code `''`. */
-  errors: Record<string, number>;
-}
 
 /** Minutes at a time. */
 const PAGE = 250;

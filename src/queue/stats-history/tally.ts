@@ -2,14 +2,9 @@
 import type { JobRecord } from '../../jobs/job-record.js';
 import { MAX_HISTORY_ERRORS, MAX_HISTORY_VALUES } from '../../jobs/limits.js';
 import { LogHistogram } from '../../jobs/log-histogram.js';
+import { DIMENSIONS, type Dimension } from '../../jobs/stats-history.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
-import {
-  DIMENSIONS,
-  type Dimension,
-  type StoredBreakdown,
-  type StoredMinute,
-  type StoredTally,
-} from '../../wire/history-message.js';
+import type { StoredBreakdown, StoredMinute, StoredTally } from '../../wire/history-message.js';
 import type { Times } from '../stats/job-times.js';
 
 /** What is kept of the name of a value. */
