@@ -4,13 +4,15 @@ import type { Logger } from '../../telemetry/logger.js';
 const MEASURE_MS = 60_000;
 /** An answer that took longer says only within which bounds the broker's time is; it is asked for again. */
 const GOOD_ROUND_TRIP_MS = 100;
+/** So near the time is wanted, since rates go by it. What is known already gives way only to an answer as quick as this. */
+const FINE_ROUND_TRIP_MS = 10;
 const TRIES = 3;
 /** Bounds that cross by no more than this agree: clocks are rounded to milliseconds, and differ a little in speed. */
 const ROUNDING_MS = 5;
 /** So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. */
 const TOLERABLE_MS = 400;
 const MOST_TRIES = 8;
-/** Until the broker has answered quickly it is asked again soon; where it answers slowly, twice as late each time. */
+/** Until the broker has answered as quickly as is wanted it is asked again soon; where it answers slowly, twice as late each time. */
 const ASK_AGAIN_MS = 250;
 
 /**
@@ -74,22 +76,22 @@ export class BrokerClock {
         this.#logger.debug({ err }, 'cannot read the clock of the broker');
         return this.#isSet;
       })
-      .then((isSure) => {
+      .then((isFine) => {
         this.#measuring = undefined;
-        this.#measureLater(isSure);
+        this.#measureLater(isFine);
       });
     return this.#measuring;
   }
 
-  #measureLater(isSure: boolean): void {
+  #measureLater(isFine: boolean): void {
     if (this.#isStopped) return;
     clearTimeout(this.#timer);
-    if (isSure) this.#againMs = ASK_AGAIN_MS;
-    this.#timer = setTimeout(() => void this.measure(), isSure ? MEASURE_MS : this.#againMs).unref();
-    if (!isSure && this.#isSet) this.#againMs = Math.min(this.#againMs * 2, MEASURE_MS);
+    if (isFine) this.#againMs = ASK_AGAIN_MS;
+    this.#timer = setTimeout(() => void this.measure(), isFine ? MEASURE_MS : this.#againMs).unref();
+    if (!isFine && this.#isSet) this.#againMs = Math.min(this.#againMs * 2, MEASURE_MS);
   }
 
-  /** Whether the broker answered quickly enough to say what time it is. */
+  /** @returns whether the broker answered so quickly that its time is known well */
   async #measure(): Promise<boolean> {
     const known = this.#isSet ? this.#startMs : undefined;
     let earliest = Number.NEGATIVE_INFINITY;
@@ -105,10 +107,12 @@ export class BrokerClock {
       latest = Math.min(latest, brokerMs - sentMs);
       if (earliest - latest > ROUNDING_MS) [earliest, latest] = [brokerMs - answeredMs, brokerMs - sentMs];
       const isSure = latest - earliest <= GOOD_ROUND_TRIP_MS;
+      const isFine = latest - earliest <= FINE_ROUND_TRIP_MS;
       this.#startMs =
-        isSure || known === undefined ? (earliest + latest) / 2 : Math.min(Math.max(known, earliest), latest);
+        isFine || known === undefined ? (earliest + latest) / 2 : Math.min(Math.max(known, earliest), latest);
       this.#isSet = true;
-      if (isSure) return true;
+      if (isFine) return true;
+      if (isSure && count + 1 >= TRIES) break;
     }
     return false;
   }

@@ -1,4 +1,4 @@
-import type { LaneOrder, OrderedSource, Received, Turn } from './lane-order.js';
+import type { Held, LaneOrder, OrderedSource, Received, Turn } from './lane-order.js';
 
 export interface AgingOptions<S> {
   maxWaitMs: number;
@@ -59,6 +59,12 @@ export class AgingOrder<S extends OrderedSource> implements LaneOrder<S> {
     head.timeMs = pending > 0 ? timeMs : undefined;
     head.isSure = this.#isOld(timeMs);
     head.lookAtMs = this.#nextLook;
+  }
+
+  nextOf<H extends Held<S>>(held: readonly [H, ...H[]]): H {
+    const old = held.filter(({ delivery }) => this.#isOld(delivery.timeMs));
+    const [first = held[0], ...others] = old;
+    return others.reduce((one, other) => (other.delivery.timeMs < one.delivery.timeMs ? other : one), first);
   }
 
   async #look(source: S, head: Head): Promise<void> {

@@ -32,6 +32,14 @@ export interface LaneOrder<S extends OrderedSource> {
   /** Whether a job may start whatever waits of a higher priority. */
   passes(source: S, received: Received): boolean;
   onReceived(source: S, received: Received): void;
+  /** Which of those that wait in the lane for a slot gets the next one. They come highest priority first, then as they came. */
+  nextOf<H extends Held<S>>(held: readonly [H, ...H[]]): H;
+}
+
+/** A delivery that waits in the lane. */
+export interface Held<S> {
+  source: S;
+  delivery: Received;
 }
 
 /** The highest priority first. */
@@ -51,6 +59,10 @@ export class StrictOrder<S extends OrderedSource> implements LaneOrder<S> {
   }
 
   onReceived(): void {}
+
+  nextOf<H extends Held<S>>([first]: readonly [H, ...H[]]): H {
+    return first;
+  }
 }
 
 /**
@@ -86,6 +98,11 @@ export class WeightedOrder<S extends OrderedSource> implements LaneOrder<S> {
   }
 
   onReceived(): void {}
+
+  nextOf<H extends Held<S>>(held: readonly [H, ...H[]]): H {
+    const source = this.#next([...new Set(held.map((each) => each.source))]);
+    return held.find((each) => each.source === source) ?? held[0];
+  }
 
   #next(sources: readonly S[]): S {
     let total = 0;

@@ -54,7 +54,7 @@ export class Lane {
   readonly #options: LaneOptions;
   /** Highest priority first. */
   readonly #sources: readonly Source[];
-  readonly #held = new HeldDeliveries<Source>();
+  readonly #held: HeldDeliveries<Source>;
   readonly #order: LaneOrder<Source>;
   /** Whose jobs may start although there may be some of a higher priority. */
   #granted: Source | undefined;
@@ -100,6 +100,7 @@ export class Lane {
       }),
     );
     this.#order = orderOf(options, this.#sources);
+    this.#held = new HeldDeliveries(this.#order);
   }
 
   get load(): { type: string; concurrency: number; running: number } {
@@ -268,7 +269,8 @@ export class Lane {
   }
 
   #startHeld(): void {
-    const mayStart = (source: Source) => this.#mayStart(source);
+    const mayStart = (source: Source, delivery: Delivery) =>
+      this.#mayStart(source) || this.#passes(source, delivery);
     for (let next = this.#held.take(mayStart); next; next = this.#held.take(mayStart)) this.#handle(next);
   }
 

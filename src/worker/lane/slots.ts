@@ -1,4 +1,5 @@
 import type { Delivery } from '../../broker/consume/delivery.js';
+import type { LaneOrder, OrderedSource } from './lane-order.js';
 
 /** How long a delivery waits for a slot, ms: long for slots that short jobs pass on, and short for another worker. */
 export const HOLD_MS = 50;
@@ -102,9 +103,20 @@ export class Slots {
   }
 }
 
+interface HeldDelivery<Source> {
+  delivery: Delivery;
+  source: Source;
+  handBack: NodeJS.Timeout;
+}
+
 /** Deliveries that cannot start yet, each held for a moment: then it goes back, for another worker. */
-export class HeldDeliveries<Source extends { step: number }> {
-  #held: { delivery: Delivery; source: Source; handBack: NodeJS.Timeout }[] = [];
+export class HeldDeliveries<Source extends OrderedSource & { step: number }> {
+  readonly #order: Pick<LaneOrder<Source>, 'nextOf'>;
+  #held: HeldDelivery<Source>[] = [];
+
+  constructor(order: Pick<LaneOrder<Source>, 'nextOf'>) {
+    this.#order = order;
+  }
 
   hold(delivery: Delivery, source: Source): void {
     const handBack = setTimeout(() => {
@@ -116,17 +128,21 @@ export class HeldDeliveries<Source extends { step: number }> {
     this.#held.sort((a, b) => a.source.step - b.source.step);
   }
 
-  /** The next one, if it may start; it is no longer held then. */
-  take(mayStart: (source: Source) => boolean = () => true): Delivery | undefined {
-    const [next] = this.#held;
-    if (!next || !mayStart(next.source)) return undefined;
-    this.#held.shift();
+  /** The next one of those that may start; it is no longer held then. */
+  take(mayStart: (source: Source, delivery: Delivery) => boolean = () => true): Delivery | undefined {
+    const [first, ...others] = this.#held.filter(({ source, delivery }) => mayStart(source, delivery));
+    if (!first) return undefined;
+    const next = this.#order.nextOf([first, ...others]);
+    this.#held = this.#held.filter((each) => each !== next);
     clearTimeout(next.handBack);
     return next.delivery;
   }
 
   /** Hands all of them back now. */
   handBack(): void {
-    for (let next = this.take(); next; next = this.take()) next.nak();
+    for (const { delivery, handBack } of this.#held.splice(0)) {
+      clearTimeout(handBack);
+      delivery.nak();
+    }
   }
 }
