@@ -45,6 +45,21 @@ test('the ended jobs of one type and one status go, and no event of them stays',
   expect(await idsOf(fleet)).toEqual([]);
 });
 
+test('no more go than were counted, also where more have ended since', async () => {
+  await using fleet = await startFleet({ nats, handlers });
+  await ended(fleet);
+  const counted = await fleet.queue.cleanup(0, { type: 'report', keep: 1, dryRun: true });
+  expect(counted).toBe(5);
+  for (const n of [7, 8]) {
+    await fleet.queue.addJob('report', 'ok', 'normal', { id: `report-${n}` });
+    await fleet.waitForJob(`report-${n}`, 'completed');
+  }
+  expect(await fleet.queue.cleanup(0, { type: 'report', keep: 1, atMost: counted, dryRun: true })).toBe(5);
+  expect(await fleet.queue.cleanup(0, { type: 'report', keep: 1, atMost: counted })).toBe(5);
+  // Of each status the oldest went first.
+  expect(await idsOf(fleet)).toEqual([...all('mail'), 'report-1', 'report-4', 'report-7', 'report-8']);
+});
+
 test('the last of a type stay, of each status, and what is young enough stays in any case', async () => {
   await using fleet = await startFleet({ nats, handlers });
   await ended(fleet);
@@ -205,6 +220,8 @@ describe('retention', () => {
 test.for([
   [{ status: 'pending' }, /status "pending" must be completed or failed/],
   [{ keep: 3 }, /keep 3 needs a type/],
+  [{ atMost: 3 }, /atMost 3 needs a type or a status/],
+  [{ type: 'report', atMost: 0 }, /atMost/],
   [{ type: 'report', keep: -1 }, /keep/],
   [{ type: 'Report' }, /job type "Report"/],
   [{ types: 'report' }, /types/],

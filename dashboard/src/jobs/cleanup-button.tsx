@@ -45,11 +45,10 @@ function CleanupDialog({ onRemoved, onClose }: { onRemoved(): void; onClose(): v
       isDanger: true,
     });
     if (!isSure) return;
-    const removed = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, before });
-    // Where the last ones are kept, others have grown old enough with each job that has ended meanwhile.
-    const more = removed.jobs - counted.jobs;
-    const added = more > 0 ? `, ${more.toLocaleString('en')} more than were counted` : '';
-    say(`${jobs(removed.jobs)} ${removed.jobs === 1 ? 'is' : 'are'} removed${added}.`);
+    // Where the last ones are kept, each job that has ended meanwhile lets another one go.
+    const atMost = wanted.keep === undefined ? undefined : counted.jobs;
+    const removed = await post<CleanupAnswer>('/jobs/cleanup', { ...wanted, before, atMost });
+    say(`${jobs(removed.jobs)} ${removed.jobs === 1 ? 'is' : 'are'} removed.`);
     onRemoved();
     onClose();
   };

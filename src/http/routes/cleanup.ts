@@ -19,6 +19,9 @@ const requestSchema = z
       .min(0)
       .optional()
       .openapi({ description: 'How many of the type stay that ended last, of each status' }),
+    atMost: z.number().int().min(1).optional().openapi({
+      description: 'Removes no more than so many, of each status oldest first; needs a type or a status',
+    }),
     dryRun: z.boolean().default(false).openapi({
       description: 'Counts them, and removes none. Repeat `before` of the answer to remove these',
     }),
@@ -29,6 +32,9 @@ const answerSchema = z
   .object({
     jobs: z.number().int().openapi({ description: 'How many were removed, or would be' }),
     before: z.string().openapi({ description: 'They ended before' }),
+    atMost: z.number().int().min(1).optional().openapi({
+      description: 'Removes no more than so many, of each status oldest first; needs a type or a status',
+    }),
     dryRun: z.boolean(),
   })
   .openapi('CleanupAnswer');

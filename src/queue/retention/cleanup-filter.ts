@@ -19,6 +19,8 @@ export interface CleanupOptions extends ProgressOptions {
   status?: EndStatus;
   /** How many of the type stay that ended last, of each status; those that are young enough stay in any case. Defaults to none. */
   keep?: number;
+  /** Removes no more than so many, of each status oldest first, such as those that a `dryRun` has counted. Defaults to no limit. */
+  atMost?: number;
   /** Counts the jobs, and removes none. Defaults to false. */
   dryRun?: boolean;
 }
@@ -28,18 +30,22 @@ const CLEANUP_OPTIONS: OptionNames<Required<CleanupOptions>> = {
   type: true,
   status: true,
   keep: true,
+  atMost: true,
   dryRun: true,
 };
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID`, `JETFLEET_TYPE_INVALID` */
 export function checkCleanup(options: CleanupOptions): void {
   assertOptions('options', options, CLEANUP_OPTIONS);
-  const { type, status, keep } = options;
+  const { type, status, keep, atMost } = options;
   if (type !== undefined) assertJobType(type);
   if (status !== undefined && !END_STATUSES.includes(status))
     throw invalidOption(`status ${quoted(status)} must be completed or failed: other jobs have not ended`);
   checkInteger('keep', keep, 0);
+  checkInteger('atMost', atMost, 1);
   checkBoolean('dryRun', options.dryRun);
   if (keep !== undefined && type === undefined)
     throw invalidOption(`keep ${keep} needs a type: it counts the jobs of one type`);
+  if (atMost !== undefined && type === undefined && status === undefined)
+    throw invalidOption(`atMost ${atMost} needs a type or a status: without them all ended jobs are removed`);
 }

@@ -17,7 +17,7 @@ const PAGE = 250;
 export async function cleanupSome(
   broker: Broker,
   olderThanMs: number,
-  { type, status, keep, dryRun = false, onProgress = () => {} }: CleanupOptions,
+  { type, status, keep, atMost, dryRun = false, onProgress = () => {} }: CleanupOptions,
   ownersToKeep: readonly OwnersToKeep[],
 ): Promise<number> {
   const { subjects, read } = broker;
@@ -25,6 +25,7 @@ export async function cleanupSome(
   const stream = subjects.streamName('events');
   const owners = ownersToKeep.map((each) => each(broker, nowMs));
   const removal = new RecordRemoval(broker, { isSelective: true, dryRun });
+  let left = atMost ?? Number.POSITIVE_INFINITY;
   const statuses: readonly EndStatus[] = status === undefined ? END_STATUSES : [status];
   for (const each of statuses) {
     const ends = subjects.event(type ?? ANY, each, ANY);
@@ -32,11 +33,15 @@ export async function cleanupSome(
     for await (const page of isAny ? read.pages(stream, ends, 1, PAGE) : []) {
       const some = keep === undefined ? page : await beyondLast(broker, ends, page, keep);
       const old = some.filter(({ timeMs }) => timeMs <= nowMs - olderThanMs);
-      if (old.length > 0)
-        await removal.remove(await purgeableOn(broker, old, owners, { isPart: true, dryRun }));
+      if (old.length > 0) {
+        const purgeable = await purgeableOn(broker, old, owners, { isPart: true, dryRun });
+        const removed = purgeable.slice(0, left);
+        left -= removed.length;
+        await removal.remove(removed);
+      }
       onProgress(removal.count);
       // Events are stored in the order of their time.
-      if (old.length < page.length) break;
+      if (old.length < page.length || left === 0) break;
     }
   }
   const removed = await removal.end();
