@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, JobQueueService, type UniqueOptions } from '../../src/index.js';
@@ -440,6 +440,24 @@ describe('a debounced job', () => {
     expect(Date.now() - began).toBeLessThan(3_000);
     await fleet.waitForJob(id, 'completed');
     await fleet.waitForJob(next, 'completed');
+  });
+
+  test('is new for the call that has begun it, also where another one sets its timer first', async () => {
+    await using other = new JobQueueService({ servers: nats.url, namespace: fleet.namespace });
+    const debounce = { key, delayMs: 60_000 };
+    const { unique } = await queue.broker();
+    const claim = unique.claim.bind(unique);
+    let second: unknown;
+    vi.spyOn(unique, 'claim').mockImplementationOnce(async (...args) => {
+      const seq = await claim(...args);
+      second = await other.add(waits, { n: 2 }, { debounce });
+      return seq;
+    });
+    const first = await queue.add(waits, { n: 1 }, { debounce });
+    expect([first, second]).toEqual([
+      { id: first.id, created: true },
+      { id: first.id, created: false },
+    ]);
   });
 
   test('is one job of many calls at once', async () => {

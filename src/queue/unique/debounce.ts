@@ -25,6 +25,8 @@ async function debounceOnce(broker: Broker, job: DebouncedJob): Promise<AddedJob
   const { type, id } = request;
   const { claim, seq } = await broker.unique.read(type, unique);
   if (!claim) return begin(broker, job, id, seq);
+  // The id is this call's alone: it has begun, and somebody else has set the timer before it could.
+  const created = claim.id === id;
   const { subjects, read } = broker;
   const timer = subjects.schedule(subjects.workKindOf(type), claim.id);
   const [waiting, last] = await Promise.all([
@@ -35,7 +37,7 @@ async function debounceOnce(broker: Broker, job: DebouncedJob): Promise<AddedJob
   if (last) return begin(broker, job, id, seq);
   if (waiting) {
     await setTimer(broker, job, claim, waiting.seq);
-    if ((await broker.lastEvent(claim.id)) === undefined) return { id: claim.id, created: false };
+    if ((await broker.lastEvent(claim.id)) === undefined) return { id: claim.id, created };
     throw new ConflictError(`job ${claim.id} was cancelled meanwhile`);
   }
   const version = await findVersion(broker, claim.id);
@@ -46,7 +48,7 @@ async function debounceOnce(broker: Broker, job: DebouncedJob): Promise<AddedJob
   // Nobody has set it yet. Under the same id, somebody who was only slow cannot set a second one.
   if (!isYoung) return begin(broker, job, claim.id, seq);
   await setTimer(broker, job, claim, 0);
-  return { id: claim.id, created: false };
+  return { id: claim.id, created };
 }
 
 async function begin(broker: Broker, job: DebouncedJob, id: string, lastSeq: number): Promise<AddedJob> {
