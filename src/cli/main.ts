@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { ExitCode, reportOf } from './exit-code.js';
 import { flowCommand } from './flow.js';
+import { healthcheckCommand } from './healthcheck.js';
 import { historyCommand } from './history.js';
 import { inspectCommand } from './inspect.js';
 import { jobCommand } from './job.js';
@@ -81,6 +82,7 @@ export function buildProgram(): Command {
     setupCommand,
     outboxCommand,
     doctorCommand,
+    healthcheckCommand,
     demoCommand,
   ])
     add(program);

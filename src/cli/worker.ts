@@ -25,6 +25,7 @@ import { shutdownSignal } from './signals.js';
 import { registeredTracing } from './tracing.js';
 import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
+import { type HealthOptions, serveHealth, withHealthOptions } from './worker-health.js';
 
 const BUILT_IN = ['instances', 'webhooks'] as const;
 type BuiltIn = (typeof BUILT_IN)[number];
@@ -35,7 +36,7 @@ const OWN = { JobQueueService, JobWorkerService, gpuInstances, webhooks };
 
 type Environment = Record<string, string | undefined>;
 
-interface WorkerCommandOptions extends GlobalOptions, RentalLimits {
+interface WorkerCommandOptions extends GlobalOptions, RentalLimits, HealthOptions {
   concurrency?: string[];
   handlers?: string[];
   builtIn?: BuiltIn[];
@@ -81,6 +82,7 @@ export function workerCommand(program: Command): void {
     )
     .action(() => work(command.optsWithGlobals<WorkerCommandOptions>()));
   withRentalLimits(command);
+  withHealthOptions(command);
   withExamples(
     command,
     'worker',
@@ -113,6 +115,10 @@ async function work(options: WorkerCommandOptions): Promise<void> {
     ...extensions,
     logAttempts(logger),
   );
+  const isConnected = () => queue.isConnected === true;
+  // From the start on: a worker that waits for the broker lives, and is not ready.
+  await using health = await serveHealth(options, worker, isConnected);
+  if (health.url) logger.info({ url: health.url }, 'serving /livez and /readyz');
   const connect = () => queue.connect().then(() => true);
   if (!(await reachWithin(connect, options, logger, stopping))) return;
   await worker.start();

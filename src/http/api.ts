@@ -27,6 +27,7 @@ import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
 import { reportRoutes } from './routes/reports.js';
+import { scaleRoutes } from './routes/scale.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { shareRoute } from './routes/share.js';
 import { signalRoutes } from './routes/signals.js';
@@ -121,6 +122,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
   statsHistoryRoutes(routes);
+  scaleRoutes(routes);
   deadLetterRoutes(routes);
   pauseRoutes(routes);
   scheduleRoutes(routes);

@@ -43,7 +43,8 @@ afterAll(async () => {
   await fleet.close();
 });
 
-const fill = (path: string) => path.replace('{id}', 'there').replace('{name}', 'the-worker');
+const fill = (path: string) =>
+  path.replace('{id}', 'there').replace('{name}', 'the-worker').replace('{type}', 'demo');
 
 function callRoute({ method, path }: Route, options: CallOptions): Promise<Answer> {
   const body = method === 'POST' ? (BODIES[path] ?? {}) : undefined;

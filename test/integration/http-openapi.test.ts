@@ -181,6 +181,7 @@ const CALLS: [
   ['/api/v1/schedules/nightly/delete', { method: 'POST' }],
   ['/api/v1/schedules/nightly'],
   ['/api/v1/stats'],
+  ['/api/v1/scale/demo'],
   ['/api/v1/pauses/resume', { body: {} }],
   ['/api/v1/stats'],
   ['/api/v1/session'],

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { startCli } from '../support/cli.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -86,7 +86,10 @@ test('--wait-for-broker waits for a server that comes later, and a signal ends t
   const { nats } = fleet;
   await nats.stop();
   const env = { NATS_URL: fleet.url, LOG_LEVEL: 'info' };
-  const patient = startCli(['worker', '--built-in', 'webhooks', '--wait-for-broker', '60s'], env);
+  const patient = startCli(
+    ['worker', '--built-in', 'webhooks', '--wait-for-broker', '60s', '--health-port', '0'],
+    env,
+  );
   const stopped = startCli(['worker', '--built-in', 'webhooks', '--wait-for-broker', '60s'], env);
   const short = startCli(['worker', '--built-in', 'webhooks', '--wait-for-broker', '1s'], env);
   await stopped.until('stderr', /no NATS server answers/);
@@ -94,8 +97,13 @@ test('--wait-for-broker waits for a server that comes later, and a signal ends t
   expect((await stopped.ended).code).toBe(0);
   expect((await short.ended).code).toBe(69);
   await patient.until('stderr', /no NATS server answers/);
+  // It lives, and is not ready.
+  const [, health = ''] = /"url":"([^"]+)"/.exec(await patient.until('stderr', /serving \/livez/)) ?? [];
+  const probe = async (path: string) => (await fetch(`${health}${path}`)).status;
+  expect([await probe('/livez'), await probe('/readyz')]).toEqual([200, 503]);
   await using again = await startNats({ port: Number(port) });
   await patient.until('stderr', /worker started/);
+  await vi.waitFor(async () => expect(await probe('/readyz')).toBe(200));
   expect(again.url).toBe(fleet.url);
   patient.child.kill('SIGTERM');
   expect((await patient.ended).code).toBe(0);
