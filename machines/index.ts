@@ -17,6 +17,20 @@ export type { CreateInstanceContext, FoundInstance, Offer } from './create-insta
 export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
 export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
+export type {
+  BreakerEvent,
+  BreakerFacts,
+  BreakerPolicy,
+  BreakerSnapshot,
+  BreakerState,
+  DisabledBy,
+} from './endpoint-breaker.js';
+export {
+  breakerAfter,
+  DEFAULT_BREAKER_POLICY,
+  endpointBreakerMachine,
+  HEALTHY,
+} from './endpoint-breaker.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobEvent, JobMachineContext, JobMachineInput } from './job-machine-context.js';
@@ -36,7 +50,7 @@ export type {
 export { endsTheWait, isBroken, isGone } from './monitor-instance-context.js';
 export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
-export type { SendWebhookContext } from './send-webhook.js';
+export type { Parked, SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';
 export { claimedAttempt, failedAttempt } from './short-path.js';
 export type {

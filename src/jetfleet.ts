@@ -7,6 +7,7 @@ import type { JobPriority } from './jobs/vocabulary.js';
 import { JobQueueService as EngineQueue } from './queue/job-queue-service.js';
 import type { JobQueueOptions } from './queue/queue-connection.js';
 import type { QueueExtension } from './queue/queue-extension.js';
+import { WebhookEndpoints } from './webhooks/endpoints/webhook-endpoints.js';
 import { sendWebhook } from './webhooks/jobs.js';
 import { lifecycleWebhook } from './webhooks/lifecycle-webhook.js';
 
@@ -46,9 +47,13 @@ const webhooks: QueueExtension = { jobs: [sendWebhook], stream: 'webhooks', afte
  * any number of processes may have one. It knows the types of instances and webhooks.
  */
 export class JobQueueService extends EngineQueue {
+  /** Where webhooks go besides the `webhookUrl` of a job. */
+  readonly webhookEndpoints: WebhookEndpoints;
+
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
     super(options, [instances, webhooks]);
+    this.webhookEndpoints = new WebhookEndpoints(this, (options.env ?? process.env).JETFLEET_WEBHOOK_KEYS);
   }
 
   override addJob<T extends JobType>(

@@ -1,5 +1,6 @@
 /** Every subject of a queue: who publishes on it, and what. The subjects themselves come from src/wire. */
 import { ACTIVITY_KINDS, activitySubject } from '../../src/wire/activity.js';
+import { endpointSubject, healthSubject, turnSubject } from '../../src/wire/endpoint-subjects.js';
 import { historySubject } from '../../src/wire/history-message.js';
 import {
   limitSettingsSubject,
@@ -57,6 +58,7 @@ export interface Channel {
 
 export const PARAMETERS: Readonly<Record<string, { description: string; enum?: readonly string[] }>> = {
   priority: { description: 'Strict order.', enum: ['critical', 'high', 'normal', 'low'] },
+  endpoint: { description: 'The id of an endpoint of webhooks: 1 to 40 of `A-Z a-z 0-9 _ -`.' },
   type: { description: 'The job type: 1 to 64 of `a-z 0-9 _`, and a letter first.' },
   id: { description: 'The job id: 1 to 100 of `A-Z a-z 0-9 _ -`; up to 128 for derived ids.' },
   status: {
@@ -433,6 +435,31 @@ const notices: Channel[] = [
     summary: 'The server reports that there are flows. Only the headers of the first job are sent.',
     headers: 'job',
     message: ['Nothing'],
+  },
+  {
+    ...internal,
+    name: 'endpoints',
+    address: endpointSubject(subjects, 'ENDPOINT'),
+    summary: 'An endpoint of webhooks. Its secrets and headers are encrypted.',
+    stream: 'endpoints',
+    message: ['Endpoint'],
+  },
+  {
+    ...internal,
+    name: 'endpointHealth',
+    address: healthSubject(subjects, 'ENDPOINT'),
+    summary: 'The state of an endpoint: active, resting or disabled.',
+    stream: 'endpoints',
+    message: ['EndpointHealth'],
+  },
+  {
+    ...internal,
+    name: 'webhookTurns',
+    address: turnSubject(subjects, { endpoint: 'ENDPOINT', key: 'KEY', jobId: 'ID' }),
+    summary: 'The place of a webhook in an order: that of its instance, or that of a disabled endpoint.',
+    stream: 'endpoints',
+    headers: 'expiring',
+    message: ['WebhookTurn'],
   },
 ];
 

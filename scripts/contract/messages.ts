@@ -1,9 +1,13 @@
 /** The bodies of all messages as types, from which their JSON Schemas are made. Each stands under its name in docs/contract/schemas. */
+
+import type { BreakerSnapshot } from '../../machines/index.js';
 import type { ChartsAnswer as Charts } from '../../src/inspect/worker-charts.js';
 import type { AuditAction } from '../../src/jobs/audit.js';
 import type { SealedValue } from '../../src/jobs/codec.js';
 import type { ChildEnd as End } from '../../src/jobs/flow.js';
 import type { JobRecord as JobState } from '../../src/jobs/job-record.js';
+import type { StoredEndpoint } from '../../src/webhooks/endpoints/endpoint.js';
+import type { Turn } from '../../src/webhooks/endpoints/turns.js';
 import type { ActivityMessage } from '../../src/wire/activity.js';
 import type { StoredMinute } from '../../src/wire/history-message.js';
 import type { InspectionRecord, WorkerInfo } from '../../src/wire/inspection.js';
@@ -41,6 +45,15 @@ export type UniqueClaim = Claim & { v: 1 };
 
 /** The permits of one key of a limit. */
 export type Permits = Ledger;
+
+/** Where webhooks go. */
+export type Endpoint = StoredEndpoint;
+
+/** How an endpoint fares. */
+export type EndpointHealth = BreakerSnapshot & { v: 1 };
+
+/** A webhook that waits for those before it. */
+export type WebhookTurn = Turn & { v: 1 };
 
 /** How many permits a limit has, set by an operator. */
 export type LimitSetting = notice.LimitSetting;

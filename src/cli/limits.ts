@@ -72,7 +72,8 @@ function resetCommand(limits: Command): void {
   withExamples(command, 'limits reset resize/tenant');
 }
 
-function parseRateLimit(text: string): RateLimit {
+/** `100/1m` */
+export function parseRateLimit(text: string): RateLimit {
   const [max = '', time = '', ...rest] = text.split('/');
   if (!/^\d+$/.test(max) || time === '' || rest.length > 0)
     throw new InvalidArgumentError('It must be a number of starts in a time: 100/1m.');

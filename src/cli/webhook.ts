@@ -2,11 +2,17 @@ import type { Command } from 'commander';
 import { generateWebhookKeyPair, generateWebhookSecret } from '../webhooks/index.js';
 import { type GlobalOptions, withExamples } from './options.js';
 import { print, printJson } from './output.js';
+import { webhookDeliveryCommands } from './webhook-deliveries.js';
+import { webhookEndpointCommand } from './webhook-endpoint.js';
 
-/** `jetfleet webhook`: what webhooks are signed with. */
+/** `jetfleet webhook`: endpoints, deliveries, and what webhooks are signed with. */
 export function webhookCommand(program: Command): void {
-  const webhook = program.command('webhook').description('secrets and keys of webhooks');
-  withExamples(webhook, 'webhook secret', 'webhook key-pair');
+  const webhook = program
+    .command('webhook')
+    .description('endpoints and deliveries of webhooks, secrets and keys');
+  withExamples(webhook, 'webhook endpoint list', 'webhook list --status failed', 'webhook secret');
+  webhookEndpointCommand(webhook);
+  webhookDeliveryCommands(webhook);
   const secret = webhook
     .command('secret')
     .description('print a new signing secret, for JETFLEET_WEBHOOK_SECRET and the receivers')

@@ -7,6 +7,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import type { Logger } from '../telemetry/logger.js';
 import { packageVersion } from '../telemetry/version.js';
+import { WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
 import { Access, type ApiEnv } from './access.js';
 import { DashboardFiles } from './dashboard-files.js';
 import { EventStreams } from './event-streams.js';
@@ -35,6 +36,7 @@ import { statsRoutes } from './routes/stats.js';
 import { statsHistoryRoutes } from './routes/stats-history.js';
 import { stepRoutes } from './routes/steps.js';
 import { streamRoutes } from './routes/streams.js';
+import { webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { webhookKeyRoutes } from './routes/webhook-keys.js';
 import { webhookRoutes } from './routes/webhooks.js';
 import { workerRoutes } from './routes/workers.js';
@@ -109,8 +111,9 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
     return problemResponse(problem, closing(c));
   });
   const routes: Routes = { app, access, queue };
+  const endpoints = endpointsOf(queue);
   const streams = new EventStreams(maxStreamsPerToken);
-  const metrics = new Metrics(queue, logger);
+  const metrics = new Metrics(queue, logger, endpoints);
   const collector = new LiveCollector(queue, logger, (record, times) => metrics.observe(record, times));
   const readiness = new Readiness(queue);
   jobRoutes(routes);
@@ -129,6 +132,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   limitRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);
+  webhookEndpointRoutes({ ...routes, endpoints });
   webhookKeyRoutes({ ...routes, publicKeys });
   machineRoutes(routes);
   streamRoutes(routes);
@@ -160,6 +164,11 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
       streams.close();
     },
   };
+}
+
+/** Those of the product's queue, which knows the keys of their secrets. */
+function endpointsOf(queue: JobQueueService & { webhookEndpoints?: WebhookEndpoints }): WebhookEndpoints {
+  return queue.webhookEndpoints ?? new WebhookEndpoints(queue, process.env.JETFLEET_WEBHOOK_KEYS);
 }
 
 /** The rest of a body that nobody reads would stand before the next request of its connection. */

@@ -11,7 +11,7 @@ import { problemOf } from './problem.js';
 const OPERATION = 'jetfleet-operation';
 const OPERATION_FORM = /^[A-Za-z0-9_-]{1,64}$/;
 /** What jobs carry is no part of the trail. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['payload', 'by']);
+const LEFT_OUT: ReadonlySet<string> = new Set(['payload', 'by', 'secret', 'headers']);
 const MOST_IDS = 20;
 
 interface Audited {

@@ -86,6 +86,7 @@ export const jobErrorSchema = z
     problems: z.array(problem).optional(),
     excerpt: z.string().optional(),
     retryAfterMs: z.number().optional(),
+    details: z.record(z.string(), z.any()).optional(),
     stack: z.string().optional(),
   })
   .openapi('JobError');

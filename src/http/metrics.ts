@@ -6,8 +6,10 @@ import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Times } from '../queue/stats/job-times.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
 
 const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
+const BREAKER_STATES = ['closed', 'open', 'halfOpen', 'disabled'] as const;
 const RUN_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 7_200];
 /** Job types that have a label of their own; the others are `other`. */
 const MAX_TYPES = 200;
@@ -34,6 +36,11 @@ export class Metrics {
     ),
     ackPending: this.#gauge('jetfleet_consumer_ack_pending', 'Messages that workers hold', 'consumer'),
     paused: this.#gauge('jetfleet_consumer_paused', 'Whether the jobs of a consumer are paused', 'consumer'),
+    endpoints: this.#gauge('jetfleet_webhook_endpoints', 'Endpoints of webhooks, by state', 'state'),
+    kept: this.#gauge(
+      'jetfleet_webhooks_kept',
+      'Webhooks that wait for their turn, or for their endpoint to be enabled',
+    ),
     workers: this.#gauge('jetfleet_workers', 'Workers that answer, by state', 'state'),
     abandoned: this.#gauge(
       'jetfleet_abandoned_handlers',
@@ -66,10 +73,12 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #endpoints: WebhookEndpoints | undefined;
   #scrape: Promise<string> | undefined;
 
-  constructor(queue: JobQueueService, logger: Logger) {
+  constructor(queue: JobQueueService, logger: Logger, endpoints?: WebhookEndpoints) {
     this.#queue = queue;
+    this.#endpoints = endpoints;
     this.#logger = logger;
   }
 
@@ -104,12 +113,17 @@ export class Metrics {
   async #read(): Promise<boolean> {
     const gauges = this.#gauges;
     try {
-      const [stats, oldest, health, workers] = await Promise.all([
+      const [stats, oldest, health, workers, endpoints] = await Promise.all([
         this.#queue.getStats(),
         this.#queue.oldestPendingAt(),
         this.#queue.health(),
         listWorkers(this.#queue),
+        this.#endpoints?.list() ?? [],
       ]);
+      const kept = endpoints.reduce((sum, endpoint) => sum + endpoint.kept.count, 0);
+      gauges.kept.set(kept);
+      for (const state of BREAKER_STATES) gauges.endpoints.set({ state }, 0);
+      for (const { state } of endpoints) gauges.endpoints.inc({ state });
       for (const [type, counts] of Object.entries(stats.byType)) {
         for (const status of STATUSES) gauges.jobs.set({ type, status }, counts[status]);
       }

@@ -18,6 +18,7 @@ export const BUILT_IN_CHARTS: ReadonlyMap<string, AnyStateMachine> = new Map(
     machines.monitorInstanceMachine,
     machines.deleteInstanceMachine,
     machines.sendWebhookMachine,
+    machines.endpointBreakerMachine,
     machines.workerLifecycleMachine,
   ].map((machine: AnyStateMachine) => [machine.id, machine]),
 );

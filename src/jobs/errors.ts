@@ -99,6 +99,10 @@ export const ERROR_CODES = {
   JETFLEET_WEBHOOK_SIGNATURE_INVALID: 'The webhook was not signed with the secret, or is too old.',
   JETFLEET_WEBHOOK_FAILED: 'The endpoint did not accept the webhook.',
   JETFLEET_WEBHOOK_GONE: 'The endpoint answered 410: it wants no more webhooks.',
+  JETFLEET_WEBHOOK_NOT_KEPT:
+    'The endpoint is disabled, and the webhook is older, or one more, than it keeps meanwhile.',
+  JETFLEET_ENDPOINT_INVALID: 'An endpoint of webhooks has a setting that cannot be used.',
+  JETFLEET_ENDPOINT_SEALED: 'The secrets of an endpoint cannot be encrypted or decrypted here.',
   JETFLEET_OUTBOX_DRIVER: 'The outbox needs the package pg, which is not installed.',
   JETFLEET_OUTBOX_UNREACHABLE: 'PostgreSQL does not answer the outbox, or refuses its user.',
   JETFLEET_OUTBOX_TABLE:
@@ -139,6 +143,8 @@ export interface JobErrorInfo {
   excerpt?: string;
   /** What a provider or endpoint asked for in `Retry-After`, in milliseconds. */
   retryAfterMs?: number;
+  /** What else is known of the attempt, such as the status and the duration of a request: JSON of at most 2,000 characters. */
+  details?: Record<string, unknown>;
   /** Where a handler threw it, with the stacks of its causes: the first 6,000 characters. */
   stack?: string;
 }
@@ -148,6 +154,7 @@ export interface JetfleetErrorOptions extends ErrorOptions {
   problems?: Problem[] | undefined;
   excerpt?: string | undefined;
   retryAfterMs?: number;
+  details?: Record<string, unknown> | undefined;
 }
 
 const BRAND = Symbol.for('jetfleet.error');
@@ -159,6 +166,7 @@ export class JetfleetError extends Error {
   readonly problems?: Problem[];
   readonly excerpt?: string;
   readonly retryAfterMs?: number;
+  readonly details?: Record<string, unknown>;
   readonly [BRAND] = true;
 
   constructor(code: ErrorCode | (string & {}), message: string, options: JetfleetErrorOptions = {}) {
@@ -169,6 +177,7 @@ export class JetfleetError extends Error {
     if (options.problems) this.problems = options.problems.slice(0, MAX_PROBLEMS);
     if (options.excerpt !== undefined) this.excerpt = options.excerpt;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    if (options.details !== undefined) this.details = options.details;
   }
 
   /** Whether it is an error of Jetfleet, of `code` where that is given. Never throws, whatever `value` is. */

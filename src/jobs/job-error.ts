@@ -11,6 +11,7 @@ import { clip } from './excerpt.js';
 import {
   MAX_DELAY_MS,
   MAX_ERROR_CODE_LENGTH,
+  MAX_ERROR_DETAILS_LENGTH,
   MAX_ERROR_EXCERPT_LENGTH,
   MAX_ERROR_MESSAGE_LENGTH,
   MAX_ERROR_STACK_LENGTH,
@@ -56,6 +57,7 @@ export function errorInfoOf(source: object, otherwise = false): JobErrorInfo {
   const problems = problemsOf(read(source, 'problems'));
   const excerpt = read(source, 'excerpt');
   const retryAfterMs = hintedMs(read(source, 'retryAfterMs'), MAX_DELAY_MS);
+  const details = detailsOf(read(source, 'details'));
   const nameless = retryable ? 'JETFLEET_HANDLER_FAILED' : 'JETFLEET_NON_RETRYABLE';
   return {
     code: typeof code === 'string' && code !== '' ? clip(code, MAX_ERROR_CODE_LENGTH) : nameless,
@@ -64,7 +66,19 @@ export function errorInfoOf(source: object, otherwise = false): JobErrorInfo {
     ...(problems && { problems }),
     ...(excerpt !== undefined && { excerpt: clip(textOf(excerpt), MAX_ERROR_EXCERPT_LENGTH) }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(details && { details }),
   };
+}
+
+/** Only of a plain object, whose JSON is small enough. */
+function detailsOf(value: unknown): Record<string, unknown> | undefined {
+  if (typeof value !== 'object' || value === null || isA(Array, value)) return undefined;
+  try {
+    const text = JSON.stringify(value);
+    return text.length <= MAX_ERROR_DETAILS_LENGTH ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Classes that promise to fail their job at once, whatever can still be read of them. */

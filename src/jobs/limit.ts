@@ -6,6 +6,7 @@ import type { LimitSettings, RateLimit } from './shown-limit.js';
 
 export type { LimitSettings, RateLimit };
 
+type NameOf<P> = { name(payload: P): string }['name'];
 type KeyOf<P> = { key(payload: P): string | number | boolean | null | undefined }['key'];
 
 /** A limit for the jobs of a type, across all workers. */
@@ -19,9 +20,10 @@ export interface JobLimit<P = unknown> extends LimitSettings {
   per?: 'type' | 'queue';
   /**
    * Limits of one name and key share their permits, also those of other types and `job.limit('<name>:<key>', ...)`. 1 to 64 of
-   * `[A-Za-z0-9_/-]`. Defaults to `<type>/<field>`, `<type>/<place>` for a function, `<type>` or `queue`.
+   * `[A-Za-z0-9_/-]`. Defaults to `<type>/<field>`, `<type>/<place>` for a function, `<type>` or `queue`. As a function of the payload, each
+   * name is a limit of its own, with its own settings.
    */
-  name?: string;
+  name?: string | NameOf<P>;
   /**
    * Whether an error with `retryAfterMs`, such as a provider's 429 with `Retry-After`, closes the key until then. Defaults to true where it is
    * the only limit of the job that has a key.
@@ -39,7 +41,7 @@ export interface CheckedLimits {
 }
 
 interface CheckedLimit extends LimitSettings {
-  name: string;
+  name: string | NameOf<unknown>;
   keyOf: (payload: unknown) => unknown;
   /** Whether its key says whose turn it is. */
   isKeyed: boolean;
@@ -111,10 +113,10 @@ function checkedLimit(type: string, limit: JobLimit, place: number, isOnlyKeyed:
   const ofType =
     typeof key === 'string' ? `${type}/${key.replaceAll(/[^A-Za-z0-9_-]/g, '-')}` : `${type}/${place + 1}`;
   const name = limit.name ?? (per === 'queue' ? 'queue' : per === 'type' ? type : ofType.slice(0, 64));
-  checkLimitName(what, name);
+  if (typeof name !== 'function') checkLimitName(what, name);
   return {
     ...settings,
-    name,
+    name: name as CheckedLimit['name'],
     isKeyed: key !== undefined,
     heedsRetryAfter: retryAfter ?? (key !== undefined && isOnlyKeyed),
     keyOf: typeof key === 'function' ? (key as KeyOf<unknown>) : key === undefined ? () => ALL : fieldOf(key),
@@ -200,9 +202,10 @@ export function permitsOf(
 ): { needs: NeededPermit[]; turn: string; weight: number } {
   const needs = new Map<string, NeededPermit>();
   let turn = ALL;
-  for (const { name, keyOf, isKeyed, concurrency, rate, heedsRetryAfter } of limits) {
-    const given = keyGiven(name, keyOf, payload);
+  for (const { name: named, keyOf, isKeyed, concurrency, rate, heedsRetryAfter } of limits) {
+    const given = keyGiven(named, keyOf, payload);
     if (given === undefined || given === null) continue;
+    const name = typeof named === 'function' ? nameGiven(named, payload) : named;
     const key = checkedKey(name, given);
     if (isKeyed && turn === ALL) turn = key;
     const id = `${name} ${key}`;
@@ -225,15 +228,26 @@ export function permitsOf(
   return { needs: [...needs.values()], turn: fairness === 'fifo' ? ALL : turn, weight };
 }
 
-function keyGiven(name: string, keyOf: (payload: unknown) => unknown, payload: unknown): unknown {
+function keyGiven(
+  name: CheckedLimit['name'],
+  keyOf: (payload: unknown) => unknown,
+  payload: unknown,
+): unknown {
+  const what = typeof name === 'function' ? 'the key of a limit' : `the key of limit ${name}`;
+  return ofPayload(what, keyOf, payload);
+}
+
+function nameGiven(nameOf: NameOf<unknown>, payload: unknown): string {
+  const name = ofPayload('the name of a limit', nameOf, payload);
+  checkLimitName('limit', name);
+  return name;
+}
+
+function ofPayload<T>(what: string, call: (payload: unknown) => T, payload: unknown): T {
   try {
-    return keyOf(payload);
+    return call(payload);
   } catch (cause) {
-    throw new ValidationError(
-      'JETFLEET_LIMIT_INVALID',
-      `the key of limit ${name} threw: ${excerptOf(cause)}`,
-      { cause },
-    );
+    throw new ValidationError('JETFLEET_LIMIT_INVALID', `${what} threw: ${excerptOf(cause)}`, { cause });
   }
 }
 

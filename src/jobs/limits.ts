@@ -47,6 +47,8 @@ export const MAX_ERROR_CODE_LENGTH = 100;
 /** Largest stack kept on a record, in characters, with those of its causes. */
 export const MAX_ERROR_STACK_LENGTH = 6_000;
 /** Largest excerpt kept on a record, in characters: the beginning of an endpoint's answer. */
+/** Longest JSON of what is known of a failed attempt besides its message. */
+export const MAX_ERROR_DETAILS_LENGTH = 2_000;
 export const MAX_ERROR_EXCERPT_LENGTH = 4_096;
 /** How much of a broken body is kept with the error, in characters. */
 export const EXCERPT_LENGTH = 200;

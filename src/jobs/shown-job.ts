@@ -21,11 +21,12 @@ export function shownJob(record: JobRecord): JobRecord {
 
 /** The excerpt is the beginning of a body, or of an endpoint's answer: where it cannot be read, no secret can be found. */
 export function shownError({ excerpt: _, ...error }: JobErrorInfo): JobErrorInfo {
-  const { problems, message, stack } = error;
+  const { problems, message, stack, details } = error;
   return {
     ...error,
     message: maskText(message),
     ...(stack !== undefined && { stack: maskText(stack) }),
+    ...(details && { details: maskSecrets(details) as Record<string, unknown> }),
     ...(problems && {
       problems: problems.map((each) => ({
         ...each,

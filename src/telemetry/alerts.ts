@@ -7,8 +7,15 @@ import type { Logger } from './logger.js';
  * - `provider_auth`: the provider refuses the API key
  * - `instance_not_ours`: a job asked to stop or delete an instance that no job of this queue rented
  * - `rental_limit`: a create was refused by `maxInstances` or `maxGpus`
+ * - `endpoint_failing`: an endpoint of webhooks has failed for long, and will be disabled
+ * - `endpoint_disabled`: it was disabled; its webhooks are kept
  */
-export type AlertKind = 'provider_auth' | 'instance_not_ours' | 'rental_limit';
+export type AlertKind =
+  | 'provider_auth'
+  | 'instance_not_ours'
+  | 'rental_limit'
+  | 'endpoint_failing'
+  | 'endpoint_disabled';
 
 /** What the channel `jetfleet.alert` of `node:diagnostics_channel` carries. */
 export interface Alert {

@@ -1,6 +1,8 @@
 /** The job type of webhooks. */
+import { createHash } from 'node:crypto';
 import { defineJob } from '../jobs/define-job.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
+import { DEFAULT_ENDPOINT_CONCURRENCY, limitOf } from './endpoints/endpoint.js';
 import { deliveryResult, sendWebhookPayload } from './schemas.js';
 
 /** The retry schedule of webhooks: 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 6 h, 12 h, 24 h, each ±20 %. */
@@ -10,13 +12,44 @@ export const WEBHOOK_RETRY: RetryPolicy = {
 };
 export const WEBHOOK_MAX_ATTEMPTS = 10;
 
+/** Webhooks that go to one address at once, where it is no registered endpoint. */
+const URL_CONCURRENCY = 10;
+
+/** By what the webhooks of an endpoint are found. */
+export function endpointTag(endpointId: string): string {
+  return `endpoint:${endpointId}`;
+}
+
+/** An address as a key: the hash of a query may be no secret, but its text may. */
+function urlKey(text: string): string {
+  const { origin, pathname, search } = new URL(text);
+  const hash = createHash('sha256').update(`${pathname}${search}`).digest('base64url').slice(0, 16);
+  return `${origin.slice(0, 150)} ${hash}`;
+}
+
 /** Delivers a webhook, signed, until it is accepted. */
 export const sendWebhook = defineJob({
   type: 'send_webhook',
   payload: sendWebhookPayload,
   stores: 'parsed',
   result: deliveryResult,
-  concurrency: 25,
+  // Endpoints that hang hold as many as their limits allow, and leave room for the others.
+  concurrency: 100,
+  limits: [
+    {
+      key: ({ endpoint }) => endpoint && 'all',
+      name: ({ endpoint = '' }) => limitOf(endpoint),
+      concurrency: DEFAULT_ENDPOINT_CONCURRENCY,
+      retryAfter: true,
+    },
+    {
+      key: ({ url }) => url && urlKey(url),
+      name: 'webhooks',
+      concurrency: URL_CONCURRENCY,
+      retryAfter: false,
+    },
+  ],
+  tags: ({ endpoint }) => (endpoint === undefined ? [] : [endpointTag(endpoint)]),
   maxAttempts: WEBHOOK_MAX_ATTEMPTS,
   retry: WEBHOOK_RETRY,
 });

@@ -17,6 +17,8 @@ export interface InstanceWebhook {
   type: `instance.${InstanceStatus}`;
   /** When the operation ended, ISO 8601. */
   timestamp: string;
+  /** Grows with each webhook about the instance: of two, the one with the higher number is the newer. */
+  sequence: number;
   data: {
     /** The caller's own id; missing when the payload of the job could not be read. */
     instanceId?: string;
@@ -38,6 +40,8 @@ export interface JobWebhook {
   type: `job.${EndStatus}`;
   /** When the job ended, ISO 8601. */
   timestamp: string;
+  /** Grows with each webhook about the job. */
+  sequence: number;
   data: {
     jobId: string;
     jobType: string;
@@ -61,17 +65,31 @@ export interface JobWebhook {
  * not deliver to its URL.
  */
 export function lifecycleWebhook(record: JobRecord): NextJob[] {
-  const { type, error } = record;
+  const { error } = record;
   if (!isTerminal(record.status) || error?.code === 'JETFLEET_WEBHOOK_URL_INVALID') return [];
-  const isOfInstance = type === createInstance.type || type === monitorInstance.type;
   // What a payload of another type calls `webhookUrl` is its handler's own.
-  const urls = [isOfInstance ? textField(record.payload, 'webhookUrl') : undefined, record.webhookUrl];
+  const urls = [
+    isOfInstance(record) ? textField(record.payload, 'webhookUrl') : undefined,
+    record.webhookUrl,
+  ];
   const url = urls.find(isUsable);
   if (url === undefined) return [];
-  const body = isOfInstance ? aboutInstance(record) : aboutJob(record);
+  const body = lifecycleBody(record);
   if (!body) return [];
   const idSuffix = `webhook-${body.data.status}`;
   return [sendWebhook.next({ url, payload: body }, { idSuffix, maxAttempts: WEBHOOK_MAX_ATTEMPTS })];
+}
+
+export type LifecycleWebhook = InstanceWebhook | JobWebhook;
+
+/** What is told of the end of a job; undefined for one that has not ended, and for a create, of which its monitor tells. */
+export function lifecycleBody(record: JobRecord): LifecycleWebhook | undefined {
+  if (!isTerminal(record.status)) return undefined;
+  return isOfInstance(record) ? aboutInstance(record) : aboutJob(record);
+}
+
+function isOfInstance({ type }: JobRecord): boolean {
+  return type === createInstance.type || type === monitorInstance.type;
 }
 
 function endOf({ status, state }: JobRecord): EndStatus {
@@ -82,8 +100,8 @@ function endOf({ status, state }: JobRecord): EndStatus {
 function aboutJob(record: JobRecord): JobWebhook {
   const { id: jobId, type: jobType, createdAt } = record;
   const status = endOf(record);
-  const { timestamp, ...ended } = endFacts(record, createdAt);
-  return { type: `job.${status}`, timestamp, data: { jobId, jobType, status, ...ended } };
+  const { timestamp, sequence, ...ended } = endFacts(record, createdAt);
+  return { type: `job.${status}`, timestamp, sequence, data: { jobId, jobType, status, ...ended } };
 }
 
 /** How a monitor ended, in the words of its instance. */
@@ -95,7 +113,11 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
   if (isCreate && end === 'completed') return undefined;
   const status = isCreate ? 'failed' : OF_MONITOR[end];
   const { payload, result, checkpoint } = record;
-  const { timestamp, ...ended } = endFacts(record, textField(payload, 'startTime'), record.createdAt);
+  const { timestamp, sequence, ...ended } = endFacts(
+    record,
+    textField(payload, 'startTime'),
+    record.createdAt,
+  );
   const instanceId = textField(payload, 'instanceId') || undefined;
   // A create that failed after its instance was made knows the instance from what it left behind.
   const ids = [payload, result, checkpoint].map((each) => textField(each, 'novitaInstanceId'));
@@ -103,6 +125,7 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
   return {
     type: `instance.${status}`,
     timestamp,
+    sequence,
     data: {
       ...defined({ instanceId }),
       status,
@@ -121,6 +144,8 @@ function endFacts({ finishedAt, updatedAt, error }: JobRecord, ...starts: (strin
   const elapsedTime = Math.max(0, Date.parse(timestamp) - fromMs);
   return {
     timestamp,
+    // By the clock of the broker, which is one for all workers.
+    sequence: Date.parse(timestamp),
     ...(!Number.isNaN(elapsedTime) && { elapsedTime }),
     ...(error && { error: error.message, errorCode: error.code }),
   };

@@ -15,14 +15,30 @@ const exactJson = z.unknown().superRefine((value, context) => {
   context.addIssue({ code: 'custom', path, message });
 });
 
-/** `send_webhook`: delivers `payload` to `url`, signed, until it is accepted. */
-export const sendWebhookPayload = z.strictObject({
-  url: httpUrl,
-  payload: exactJson,
-  headers: z
-    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/), z.string().max(2_000))
-    .optional(),
-});
+/** Headers that go along with a webhook. */
+export const webhookHeaders = z.record(
+  z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/),
+  z.string().max(2_000),
+);
+
+/** `send_webhook`: delivers `payload` to `url`, or to a registered endpoint, signed, until it is accepted. */
+export const sendWebhookPayload = z
+  .strictObject({
+    url: httpUrl.optional(),
+    /** The id of an endpoint, in place of `url`. */
+    endpoint: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,40}$/)
+      .optional(),
+    /** Of an endpoint with `ordered`: what is in order, and the place in it. */
+    order: z.strictObject({ key: z.string().min(1).max(200), sequence: z.number().int().min(0) }).optional(),
+    payload: exactJson,
+    headers: webhookHeaders.optional(),
+  })
+  .superRefine(({ url, endpoint }, context) => {
+    if ((url === undefined) === (endpoint === undefined))
+      context.addIssue({ code: 'custom', path: ['url'], message: 'is needed, or an endpoint in its place' });
+  });
 export type SendWebhookPayload = z.infer<typeof sendWebhookPayload>;
 
 /** The `result` of a completed `send_webhook`. */
@@ -30,6 +46,10 @@ export const deliveryResult = z.object({
   /** HTTP status of the answer. */
   status: z.number(),
   durationMs: z.number(),
+  /** Some of its headers. */
+  headers: z.record(z.string(), z.string()).optional(),
+  /** The beginning of its body. */
+  excerpt: z.string().optional(),
 });
 export type Delivery = z.infer<typeof deliveryResult>;
 

@@ -8,11 +8,13 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { withDeadline } from '../jobs/deadline.js';
+import { defined } from '../jobs/defined.js';
 import { JetfleetError, NonRetryableError, RetryableError, ValidationError } from '../jobs/errors.js';
 import { excerptOf, quoted } from '../jobs/excerpt.js';
 import { checkNumber, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { parseRetryAfter } from '../jobs/retry-after.js';
 import { type CheckedTarget, createWebhookGuard, type WebhookGuardOptions } from './endpoint-guard.js';
+import type { Delivery } from './schemas.js';
 import { signLegacyWebhook, signWebhook } from './signature.js';
 
 /** How long a delivery may take, from the name look-up to the end of the answer. */
@@ -44,6 +46,8 @@ export interface OutgoingWebhook {
   url: string;
   /** JSON text, sent and signed byte for byte. */
   body: string;
+  /** Defaults to `application/json`. */
+  contentType?: string;
   /** The caller's headers. Those that frame, route or sign the request are dropped. */
   headers?: Readonly<Record<string, string>>;
   /** Becomes `webhook-id`: the same for each attempt. */
@@ -59,6 +63,17 @@ export interface OutgoingWebhook {
   now?: () => number;
 }
 
+/** What is known of an attempt that failed; `details` of its error. */
+export type AttemptDetails = {
+  /** Of the answer, if one came. */
+  status?: number;
+  /** What kept it from coming: `dns`, `refused`, `timeout`, `tls`, `reset`, `unreachable`, `upgrade` or `connection`. */
+  error?: string;
+  durationMs?: number;
+  /** Some headers of the answer. */
+  headers?: Record<string, string>;
+};
+
 export interface WebhookClient {
   /**
    * Makes one attempt: signs (Standard Webhooks), posts, reads the status. Any 2xx is success. Redirects are never
@@ -66,16 +81,16 @@ export interface WebhookClient {
    * Webhooks asks for it, and Svix, Stripe and Convoy do it, because a receiver that answers 404 or 401 through a
    * bad deploy must not lose events. Whoever wants statuses to be final names them in `permanentStatuses`.
    * Once the status has arrived it decides, whatever becomes of the rest of the answer.
-   * @returns the 2xx status, and how long the attempt took in milliseconds
+   * @returns the 2xx status, how long the attempt took in milliseconds, some headers of the answer and the beginning of its body
    * @throws RetryableError `JETFLEET_WEBHOOK_FAILED`: other status, no connection, no answer in time; with the
-   *   beginning of the answer as `excerpt`, and `retryAfterMs` (at most 24 hours) where `Retry-After` was sent
+   *   beginning of the answer as `excerpt`, `retryAfterMs` (at most 24 hours) where `Retry-After` was sent, and {@link AttemptDetails}
    * @throws NonRetryableError `JETFLEET_WEBHOOK_GONE` for 410, `JETFLEET_WEBHOOK_FAILED` for a permanent status
    * @throws ValidationError `JETFLEET_WEBHOOK_URL_INVALID`, `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_ID_INVALID`,
    *   `JETFLEET_PAYLOAD_INVALID` for a header that HTTP cannot carry
    * @throws JetfleetError `JETFLEET_CLOSED`
    * @throws `signal.reason` once the signal is aborted
    */
-  deliver(webhook: OutgoingWebhook): Promise<{ status: number; durationMs: number }>;
+  deliver(webhook: OutgoingWebhook): Promise<Delivery>;
   /**
    * Whether this client may deliver to a URL, as far as that is known now: scheme, host, and the addresses of its name. A
    * name that does not resolve within two seconds passes, because it may resolve later.
@@ -101,27 +116,32 @@ export function createWebhookClient(options: WebhookClientOptions = {}): Webhook
     if (closed) throw new JetfleetError('JETFLEET_CLOSED', 'the webhook client is closed');
     const { timeoutMs = options.timeoutMs ?? DEFAULT_WEBHOOK_TIMEOUT_MS, signal, now = Date.now } = webhook;
     const startedAt = performance.now();
-    const headers = requestHeaders(webhook, now());
-    const late = () => undelivered(`the endpoint did not answer within ${timeoutMs} ms`);
+    const sent = requestHeaders(webhook, now());
+    const tookMs = () => Math.round(performance.now() - startedAt);
+    const failed = (error: string) => ({ details: { error, durationMs: tookMs() } satisfies AttemptDetails });
+    const late = () => undelivered(`the endpoint did not answer within ${timeoutMs} ms`, failed('timeout'));
     const { response, host } = await withDeadline(timeoutMs, [signal], late, async (ended) => {
       const target = await guard.check(webhook.url);
       ended.throwIfAborted();
       const agent = target.url.protocol === 'https:' ? https : http;
-      const answer = await post(target, { agent, headers, signal: ended }, webhook.body);
+      const answer = await post(target, { agent, headers: sent, signal: ended }, webhook.body);
       return { response: answer, host: target.url.host };
     }).catch((error: unknown) => {
       signal?.throwIfAborted();
       if (JetfleetError.is(error)) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      throw undelivered(`the endpoint could not be reached: ${code ?? message}`, { cause: error });
+      const why = `the endpoint could not be reached: ${code ?? message}`;
+      throw undelivered(why, { cause: error, ...failed(errorClassOf(code)) });
     });
     const leftMs = Math.max(0, timeoutMs - (performance.now() - startedAt));
     const excerpt = await readExcerpt(response, leftMs, signal);
     const status = response.statusCode ?? 0;
+    const headers = headOf(response);
     if (status >= 200 && status < 300) {
-      return { status, durationMs: Math.round(performance.now() - startedAt) };
+      return { status, durationMs: tookMs(), ...defined({ headers }), ...(excerpt !== '' && { excerpt }) };
     }
-    throw failure({ response, host, excerpt }, status, options.permanentStatuses ?? [], now());
+    const details: AttemptDetails = { status, durationMs: tookMs(), ...defined({ headers }) };
+    throw failure({ response, host, excerpt, details }, status, options.permanentStatuses ?? [], now());
   }
 
   async function check(url: string, signal?: AbortSignal): Promise<void> {
@@ -162,7 +182,7 @@ function requestHeaders(webhook: OutgoingWebhook, nowMs: number): Record<string,
   return {
     'user-agent': USER_AGENT,
     ...Object.fromEntries(own),
-    'content-type': 'application/json',
+    'content-type': webhook.contentType ?? 'application/json',
     'content-length': String(Buffer.byteLength(body)),
     // A compressed answer would make an unreadable excerpt.
     'accept-encoding': 'identity',
@@ -204,7 +224,8 @@ function post(target: CheckedTarget, options: RequestOptions, body: string): Pro
     sent.once('upgrade', (_, socket) => {
       socket.on('error', () => {});
       socket.destroy();
-      reject(undelivered(`the endpoint at ${url.host} answered 101; it cannot be upgraded`));
+      const why = `the endpoint at ${url.host} answered 101; it cannot be upgraded`;
+      reject(undelivered(why, { details: { status: 101, error: 'upgrade' } satisfies AttemptDetails }));
     });
     let interim = 0;
     sent.on('information', () => {
@@ -236,20 +257,44 @@ async function readExcerpt(
 }
 
 function failure(
-  answer: { response: IncomingMessage; host: string; excerpt: string },
+  answer: { response: IncomingMessage; host: string; excerpt: string; details: AttemptDetails },
   status: number,
   permanent: readonly number[],
   nowMs: number,
 ): JetfleetError {
-  const { response, host, excerpt } = answer;
+  const { response, host, excerpt, details } = answer;
   const redirect = status >= 300 && status < 400;
   const message = `the endpoint at ${host} answered ${status}${redirect ? '; redirects are not followed' : ''}`;
-  if (status === 410) return new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_GONE', excerpt });
+  if (status === 410)
+    return new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_GONE', excerpt, details });
   if (permanent.includes(status)) {
-    return new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_FAILED', excerpt });
+    return new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_FAILED', excerpt, details });
   }
   const retryAfterMs = parseRetryAfter(response.headers['retry-after'], nowMs);
-  return undelivered(message, { excerpt, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+  return undelivered(message, { excerpt, details, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}
+
+/** Of an answer so much is kept: what helps to find out why, and nothing that may be a secret. */
+const KEPT_HEADERS = ['content-type', 'date', 'retry-after', 'server', 'via', 'x-request-id', 'cf-ray'];
+const MAX_HEADER_LENGTH = 200;
+
+function headOf({ headers }: IncomingMessage): Record<string, string> | undefined {
+  const kept = KEPT_HEADERS.flatMap((name) => {
+    const value = headers[name];
+    return typeof value === 'string' ? [[name, value.slice(0, MAX_HEADER_LENGTH)] as const] : [];
+  });
+  return kept.length > 0 ? Object.fromEntries(kept) : undefined;
+}
+
+/** What kept a request from its answer, in few words, by which attempts are found. */
+function errorClassOf(code = ''): string {
+  if (/^(ENOTFOUND|EAI_|ENODATA|ESERVFAIL|DNS)/.test(code)) return 'dns';
+  if (code === 'ECONNREFUSED') return 'refused';
+  if (/^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(code)) return 'timeout';
+  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_|DEPTH_ZERO|SELF_SIGNED|EPROTO)/.test(code)) return 'tls';
+  if (/^(ECONNRESET|EPIPE|ECONNABORTED)$/.test(code)) return 'reset';
+  if (/^(ENETUNREACH|EHOSTUNREACH)$/.test(code)) return 'unreachable';
+  return 'connection';
 }
 
 function undelivered(message: string, options: ConstructorParameters<typeof RetryableError>[1] = {}) {

@@ -1,12 +1,21 @@
 import { fromPromise } from 'xstate';
-import { sendWebhookMachine } from '../../machines/index.js';
+import {
+  type BreakerPolicy,
+  DEFAULT_BREAKER_POLICY,
+  type Parked,
+  sendWebhookMachine,
+} from '../../machines/index.js';
 import { defined } from '../jobs/defined.js';
+import { checkInteger } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { TracedCall, Tracing } from '../telemetry/tracing.js';
 import type { HeldJobOf, WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
+import { endpointKeys } from './endpoints/endpoint-keys.js';
+import { EndpointRoute } from './endpoints/endpoint-route.js';
 import { sendWebhook } from './jobs.js';
 import { parseSigningKey } from './keys.js';
+import type { Delivery } from './schemas.js';
 import {
   createWebhookClient,
   type OutgoingWebhook,
@@ -25,6 +34,10 @@ export interface WebhooksOptions extends WebhookClientOptions {
    * them: HMAC-SHA256 of the body alone, which protects from no repetition. Defaults to none.
    */
   legacySecret?: string | undefined;
+  /** The keys of endpoints' secrets: `<id>:<32 bytes in base64>`, with blanks between several. Defaults to JETFLEET_WEBHOOK_KEYS. */
+  endpointKeys?: string | undefined;
+  /** When an endpoint that fails is given a rest, and when it is disabled. Defaults to those of `DEFAULT_BREAKER_POLICY`. */
+  breaker?: Partial<BreakerPolicy> | undefined;
 }
 
 const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
@@ -34,6 +47,17 @@ const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
   timeoutMs: true,
   permanentStatuses: true,
   agents: true,
+  endpointKeys: true,
+  breaker: true,
+};
+const POLICY: OptionNames<BreakerPolicy> = {
+  failures: true,
+  restMs: true,
+  maxRestMs: true,
+  probeMs: true,
+  alertAfterMs: true,
+  disableAfterMs: true,
+  disableFailures: true,
 };
 
 /**
@@ -42,7 +66,9 @@ const OPTIONS: OptionNames<Required<WebhooksOptions>> = {
  */
 export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
   assertOptions('webhooks', options, OPTIONS);
-  const { secret, legacySecret, ...clientOptions } = options;
+  const { secret, legacySecret, endpointKeys: keyText, breaker = {}, ...clientOptions } = options;
+  const policy = checkedPolicy(breaker);
+  const keys = endpointKeys(keyText ?? process.env.JETFLEET_WEBHOOK_KEYS);
   const secrets = [secret ?? []].flat();
   for (const each of secrets) parseSigningKey(each);
   checkText('webhooks.legacySecret', legacySecret);
@@ -51,15 +77,27 @@ export function webhooks(options: WebhooksOptions = {}): WorkerExtension {
   createWebhookClient(clientOptions).close();
   return {
     name: 'webhooks',
-    install({ heldJob, tracing }) {
-      const client = createWebhookClient(clientOptions);
+    install(host) {
+      const client = traced(createWebhookClient(clientOptions), host.tracing);
+      const toEndpoints = new EndpointRoute(host, { client, keys, policy });
       return {
-        handlers: [handled(sendWebhook, deliveringWith(client, signing, heldJob, tracing))],
+        handlers: [handled(sendWebhook, deliveringWith(client, signing, host.heldJob, toEndpoints))],
         checkWebhookUrl: client.check,
-        close: () => client.close(),
+        start: () => toEndpoints.start(),
+        close: async (withinMs) => {
+          await toEndpoints.close(withinMs);
+          client.close();
+        },
       };
     },
   };
+}
+
+function checkedPolicy(given: Partial<BreakerPolicy>): BreakerPolicy {
+  assertOptions('webhooks.breaker', given, POLICY);
+  const policy = { ...DEFAULT_BREAKER_POLICY, ...defined(given) } as BreakerPolicy;
+  for (const [name, value] of Object.entries(policy)) checkInteger(`webhooks.breaker.${name}`, value, 1);
+  return policy;
 }
 
 /** Delivers a webhook under the job's id, which is the same for every try. */
@@ -67,28 +105,38 @@ function deliveringWith(
   client: WebhookClient,
   signing: Pick<OutgoingWebhook, 'secrets' | 'legacySecret'>,
   heldJob: HeldJobOf,
-  tracing?: Tracing,
+  toEndpoints: EndpointRoute,
 ) {
   return sendWebhookMachine.provide({
     actors: {
-      deliver: fromPromise(
-        async ({
-          input: {
-            jobId,
-            payload: { url, payload, headers },
-          },
-        }) => {
-          const { signal } = heldJob(jobId);
-          const body = JSON.stringify(payload);
-          const webhook = { url, body, id: jobId, ...signing, signal };
-          if (!tracing) return client.deliver({ ...webhook, ...defined({ headers }) });
-          return tracing.calling(deliveryTo(url), (context) =>
-            client.deliver({ ...webhook, headers: { ...headers, ...context } }),
-          );
-        },
-      ),
+      deliver: fromPromise(async ({ input: { jobId, payload: webhook } }): Promise<Delivery | Parked> => {
+        const job = heldJob(jobId);
+        if (webhook.endpoint !== undefined) return toEndpoints.deliver(job, webhook);
+        const { url = '', payload, headers } = webhook;
+        const body = JSON.stringify(payload);
+        return client.deliver({
+          url,
+          body,
+          id: jobId,
+          ...signing,
+          signal: job.signal,
+          ...defined({ headers }),
+        });
+      }),
     },
   });
+}
+
+/** A client whose requests are traced, where anything is. */
+function traced(client: WebhookClient, tracing: Tracing | undefined): WebhookClient {
+  if (!tracing) return client;
+  return {
+    ...client,
+    deliver: (webhook) =>
+      tracing.calling(deliveryTo(webhook.url), (context) =>
+        client.deliver({ ...webhook, headers: { ...webhook.headers, ...context } }),
+      ),
+  };
 }
 
 /** A path or query may be a secret. */

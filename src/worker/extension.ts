@@ -43,6 +43,8 @@ export interface Installed {
   checkWebhookUrl?: WorkerHost['checkWebhookUrl'];
   /** Called around each job of the worker, of whatever type. */
   hooks?: WorkerHooks;
+  /** Called each time that the worker starts. What it throws fails the start. */
+  start?: () => Promise<void>;
   /** Ends what it has open, within so many milliseconds. */
   close?: (withinMs: number) => unknown;
 }
@@ -117,6 +119,10 @@ export class Extensions {
 
   async checkWebhookUrl(url: string, signal: AbortSignal): Promise<void> {
     for (const installed of this.#installed.values()) await installed.checkWebhookUrl?.(url, signal);
+  }
+
+  async start(): Promise<void> {
+    for (const installed of this.#installed.values()) await installed.start?.();
   }
 
   /** @param end by when, by `performance.now()` */

@@ -204,6 +204,7 @@ export class WorkerEngine {
     await this.#signals.start();
     this.#flows ??= new FlowLane(broker, () => this.#takeFlows(), this.logger);
     await this.#flows.look();
+    await this.extensions.start();
     await this.#sweeper?.start();
     this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });

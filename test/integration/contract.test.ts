@@ -49,9 +49,13 @@ async function listen(): Promise<void> {
 test('every message is described, and every described channel is used', async () => {
   const { open, opened } = gate();
   fleet = await startFleet({
+    builtIn: true,
     nats,
     namespace: 'contract',
-    queue: { maxObjectBytes: 4 * 1024 * 1024 },
+    queue: {
+      maxObjectBytes: 4 * 1024 * 1024,
+      env: { ...process.env, JETFLEET_WEBHOOK_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}` },
+    },
     worker: { sweep: { intervalMs: 1_000, jitter: 0 }, limits: { shared: { concurrency: 1 } } },
     handlers: {
       demo: async (job) => {
@@ -99,6 +103,9 @@ test('every message is described, and every described channel is used', async ()
     await add('naps'),
     await add('parent'),
   ];
+  await queue.webhookEndpoints.add({ id: 'disabled', url: 'https://example.com/hooks' });
+  await queue.webhookEndpoints.disable('disabled');
+  await queue.webhookEndpoints.test('disabled');
   const asks = await add('asks');
   await queue.signal(asks, 'approved', { by: 'Ann' });
   const waiting = [await add('shares'), await add('shares')];

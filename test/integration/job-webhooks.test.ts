@@ -37,6 +37,7 @@ it.each([
     expect(await arrivesAt(`/${type}`)).toEqual({
       type: `job.${status}`,
       timestamp: expect.stringMatching(/Z$/),
+      sequence: expect.any(Number),
       data: { jobId, jobType: type, status, elapsedTime: expect.any(Number), ...why },
     });
   },

@@ -52,6 +52,7 @@ describe('lifecycleWebhook', () => {
         payload: {
           type: 'instance.running',
           timestamp: '2026-01-01T00:01:00.000Z',
+          sequence: Date.parse('2026-01-01T00:01:00.000Z'),
           data: {
             instanceId: 'inst-1',
             status: 'running',
@@ -108,6 +109,7 @@ describe('lifecycleWebhook', () => {
       payload: {
         type: `job.${status}`,
         timestamp: '2026-01-01T00:01:00.000Z',
+        sequence: Date.parse('2026-01-01T00:01:00.000Z'),
         data: { jobId: 'order-42', jobType, status, elapsedTime: 50_000, ...why },
       },
     });

@@ -24,6 +24,7 @@ import {
 import { checkInteger, MAX_TIMER_MS } from '../../jobs/numbers.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
 import { activityFilter } from '../../wire/activity.js';
+import { endpointFilters, MAX_ENDPOINT_BYTES } from '../../wire/endpoint-subjects.js';
 import { historySubject } from '../../wire/history-message.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
 import { OBJECT_PART_BYTES, objectsFilter } from '../../wire/object-subjects.js';
@@ -296,6 +297,17 @@ function historyStream(subjects: Subjects, options: TopologyOptions): WantedStre
   };
 }
 
+/** ENDPOINTS: where webhooks go, how each endpoint fares, and which webhooks take turns: one message each. */
+function endpointsStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...lastOfEach(options),
+    name: subjects.streamName('endpoints'),
+    description: 'Jetfleet: the endpoints of webhooks',
+    subjects: endpointFilters(subjects),
+    max_msg_size: MAX_ENDPOINT_BYTES + MAX_HEADER_BYTES,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -323,6 +335,8 @@ export function extraStream(
       return objectsStream(subjects, options);
     case 'history':
       return historyStream(subjects, options);
+    case 'endpoints':
+      return endpointsStream(subjects, options);
   }
 }
 

@@ -1,23 +1,40 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { JetfleetError, type JobErrorInfo } from '../../jobs/errors.js';
-import type { JobRecord } from '../../jobs/job-record.js';
-import { shownJob } from '../../jobs/shown-job.js';
-import { textField } from '../../jobs/text-field.js';
-import { isTerminal } from '../../jobs/vocabulary.js';
-import type { RecordedTransition } from '../../queue/job-history.js';
+import {
+  type DeliveryFilter,
+  getDelivery,
+  listDeliveries,
+  type ReplayFilter,
+  replayDeliveries,
+} from '../../webhooks/deliveries.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
-import { idParams, jobErrorSchema, pageQuery, stateSchema, statusSchema } from '../job-schemas.js';
+import { noteChangedJobs } from '../audited.js';
+import {
+  idParams,
+  jobErrorSchema,
+  pageQuery,
+  stateSchema,
+  statusSchema,
+  timeSchema,
+} from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
+import { covers } from '../tokens.js';
 
 const tag = 'Webhooks';
-/** How an endpoint answered when it accepted a webhook. */
-const response = z.object({ status: z.number().int(), durationMs: z.number() });
+const MAX_BYTES = 10_000;
+/** What an endpoint answered, or what kept it from doing so. */
+const response = z.object({
+  status: z.number().int().optional(),
+  error: z.string().optional(),
+  durationMs: z.number().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+});
 const deliverySchema = z
   .object({
     id: z.string(),
     parentId: z.string().optional(),
-    url: z.string(),
+    endpoint: z.string().optional().openapi({ description: 'The id of a registered endpoint' }),
+    url: z.string().optional().openapi({ description: 'Of a webhook to an address' }),
     event: z.string().optional(),
     status: statusSchema,
     state: stateSchema,
@@ -26,6 +43,9 @@ const deliverySchema = z
     createdAt: z.string(),
     updatedAt: z.string(),
     nextRunAt: z.string().optional(),
+    parked: z.string().optional().openapi({
+      description: 'Why it waits: its endpoint is disabled or resting, or others take their turn',
+    }),
     response: response.optional(),
     error: jobErrorSchema.optional(),
   })
@@ -41,22 +61,39 @@ const wholeDeliverySchema = deliverySchema
         durationMs: z.number().optional(),
         response: response.optional(),
         error: jobErrorSchema.optional(),
+        excerpt: z.string().optional().openapi({
+          description: 'The beginning of the answer, for admins; secrets of known forms are masked',
+        }),
       }),
     ),
   })
   .openapi('WholeDelivery');
+const endpointId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
+const eventName = z.string().max(200);
 
 /** `/api/v1/webhooks`: the jobs of the type `send_webhook` as deliveries. */
 export function webhookRoutes(routes: Routes): void {
+  readRoutes(routes);
+  sendRoutes(routes);
+}
+
+function readRoutes(routes: Routes): void {
   const { queue } = routes;
   addRoute(routes, {
     method: 'get',
     path: '/api/v1/webhooks',
     tag,
-    summary: 'A page of deliveries',
+    summary: 'A page of deliveries, the newest first',
     role: 'observer',
     query: z.object({
+      endpoint: endpointId.optional(),
+      event: eventName.optional(),
       status: statusSchema.optional(),
+      answer: z.string().max(20).optional().openapi({
+        description: 'What was answered last: 503, or dns, refused, timeout, tls, reset, upgrade',
+      }),
+      since: timeSchema.optional(),
+      until: timeSchema.optional(),
       ...pageQuery,
     }),
     answers: {
@@ -65,10 +102,7 @@ export function webhookRoutes(routes: Routes): void {
         schema: z.object({ deliveries: z.array(deliverySchema), cursor: z.string().optional() }),
       },
     },
-    handle: async ({ c, query }) => {
-      const page = await queue.getJobs({ ...defined(query), type: sendWebhook.type });
-      return c.json(defined({ deliveries: page.jobs.map(deliveryOf), cursor: page.cursor }));
-    },
+    handle: async ({ c, query }) => c.json(await listDeliveries(queue, defined(query) as DeliveryFilter)),
   });
   addRoute(routes, {
     method: 'get',
@@ -79,13 +113,17 @@ export function webhookRoutes(routes: Routes): void {
     params: idParams,
     answers: { 200: { description: 'The delivery', schema: wholeDeliverySchema } },
     handle: async ({ c, params: { id } }) => {
-      const job = await queue.getJob(sendWebhook, id);
-      if (!job) {
-        throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no webhook ${JSON.stringify(id)}`);
-      }
-      return c.json(wholeDeliveryOf(job, await queue.history(id)));
+      const delivery = await getDelivery(queue, id);
+      // An answer may repeat what was sent to it, in a form that no rule knows.
+      if (covers(c.get('role'), 'admin')) return c.json(delivery);
+      const attempts = delivery.attempts.map(({ excerpt: _, ...attempt }) => attempt);
+      return c.json({ ...delivery, attempts });
     },
   });
+}
+
+function sendRoutes(routes: Routes): void {
+  const { queue } = routes;
   addRoute(routes, {
     method: 'post',
     path: '/api/v1/webhooks/{id}/redeliver',
@@ -101,55 +139,32 @@ export function webhookRoutes(routes: Routes): void {
       return c.json({ id: again }, 202);
     },
   });
-}
-
-/** A `send_webhook` job as a delivery, without secrets. */
-function deliveryOf(record: JobRecord) {
-  const job = shownJob(record);
-  const { id, parentId, status, state, attempt, maxAttempts, createdAt, updatedAt, nextRunAt, error } = job;
-  return defined({
-    id,
-    parentId,
-    url: textField(job.payload, 'url') ?? '',
-    event: textField(Object(job.payload).payload, 'type'),
-    status,
-    state,
-    attempt,
-    maxAttempts,
-    createdAt,
-    updatedAt,
-    nextRunAt,
-    response: responseOf(job),
-    error,
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/webhook-replay',
+    tag,
+    summary: 'Send the webhooks once more that failed for good, oldest first; dryRun only counts them',
+    role: 'operator',
+    body: {
+      schema: z.strictObject({
+        endpoint: endpointId.optional(),
+        event: eventName.optional(),
+        since: timeSchema.optional(),
+        until: timeSchema.optional(),
+        dryRun: z.boolean().optional(),
+      }),
+      maxBytes: MAX_BYTES,
+    },
+    answers: {
+      200: {
+        description: 'How many fit, and the jobs that run again',
+        schema: z.object({ count: z.number().int(), ids: z.array(z.string()) }),
+      },
+    },
+    handle: async ({ c, body: { dryRun, ...filter } }) => {
+      const replayed = await replayDeliveries(queue, defined(filter) as ReplayFilter, defined({ dryRun }));
+      noteChangedJobs(c, replayed.ids, 0);
+      return c.json(replayed);
+    },
   });
-}
-
-/** With what was sent, and each attempt. */
-function wholeDeliveryOf(job: JobRecord, history: readonly RecordedTransition[]) {
-  const { payload, headers } = Object(shownJob(job).payload) as Record<string, unknown>;
-  return {
-    ...deliveryOf(job),
-    payload: payload ?? null,
-    ...(headers !== undefined && { headers: headers as Record<string, string> }),
-    attempts: history.flatMap(({ record }) => attemptOf(shownJob(record)) ?? []),
-  };
-}
-
-/** An attempt that ended is the record of what it led to: an end, or a wait for the next one. */
-function attemptOf(record: JobRecord) {
-  const { state, status, attempt, updatedAt, error } = record;
-  if (attempt === 0 || !(isTerminal(status) || state === 'retrying') || state === 'cancelled')
-    return undefined;
-  const response = responseOf(record);
-  return defined({
-    attempt,
-    at: updatedAt,
-    durationMs: response?.durationMs,
-    response,
-    error: error as JobErrorInfo | undefined,
-  });
-}
-
-function responseOf({ result }: JobRecord) {
-  return response.safeParse(result).data;
 }

@@ -217,6 +217,11 @@ export function close(ledger: Ledger, untilMs: number): void {
   ledger.closedUntil = Math.max(ledger.closedUntil ?? 0, untilMs);
 }
 
+/** Permits are given again, whatever somebody has asked. */
+export function reopen(ledger: Ledger): void {
+  ledger.closedUntil = undefined;
+}
+
 /** A place in line. */
 export function join(ledger: Ledger, turn: string, priority: number, weight: number): void {
   let group = ledger.waiting.find((each) => each.turn === turn);

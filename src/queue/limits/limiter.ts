@@ -16,6 +16,7 @@ import {
   ownPermit,
   release,
   renew,
+  reopen,
   type Said,
   type Start,
   set,
@@ -227,6 +228,15 @@ export class Limiter {
         }),
       ),
     );
+  }
+
+  /** A key that was closed starts jobs again. */
+  async reopen(key: LimitKey): Promise<void> {
+    await this.ledgers.update([key], ([ledger]) => {
+      const isChanged = ledger?.closedUntil !== undefined;
+      if (ledger) reopen(ledger);
+      return { result: undefined, isChanged };
+    });
   }
 
   stop(): void {

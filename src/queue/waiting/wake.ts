@@ -8,6 +8,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import type { WaitsFor } from '../../jobs/signals.js';
 import { unlessFaster } from '../../jobs/unless-faster.js';
+import { isTerminal } from '../../jobs/vocabulary.js';
 import { isAnyGroupOver } from './group-ends.js';
 import { leaderEvent } from './leader-event.js';
 
@@ -25,6 +26,26 @@ export async function wakeFor(
   const timer = await broker.topology.lastMessage('timers', waitingTimer(broker, record));
   if (timer) await wake(broker, record, timer.seq);
   return record;
+}
+
+/**
+ * Wakes a waiting job, whatever it waits for.
+ * @returns what there is of it: `unready` while it runs, and so may be about to wait; `moved` where it is neither waiting nor running
+ */
+export async function wakeWaiting(
+  broker: Broker,
+  id: string,
+): Promise<'woken' | 'unready' | 'moved' | 'ended' | 'gone'> {
+  const record = (await leaderEvent(broker, id))?.record;
+  if (!record) return 'gone';
+  if (isTerminal(record.status)) return 'ended';
+  if (record.state === 'running') return 'unready';
+  if (record.state !== 'waiting') return 'moved';
+  const timer = await broker.topology.lastMessage('timers', waitingTimer(broker, record));
+  // A job in line for a permit has no timer of its wait, and comes once it has the permit.
+  if (!timer) return record.limited ? 'moved' : 'unready';
+  await wake(broker, record, timer.seq);
+  return 'woken';
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, SimulatedClock, waitFor } from 'xstate';
+import type { Delivery, Parked } from '../../../machines/index.js';
 import {
   type JobEvent,
   type JobMachineContext,
@@ -92,7 +93,9 @@ describe('how a run ends', () => {
 
   it('runs a whole chart in place of a promise', async () => {
     const chart = sendWebhookMachine.provide({
-      actors: { deliver: fromPromise(async () => ({ status: 204, durationMs: 3 })) },
+      actors: {
+        deliver: fromPromise(async (): Promise<Delivery | Parked> => ({ status: 204, durationMs: 3 })),
+      },
     });
     const { context } = await waitFor(running(chart), left);
     expect(context.outcome).toEqual({ kind: 'completed', result: { status: 204, durationMs: 3 } });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, toPromise } from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
-import { type Delivery, type RunInput, sendWebhookMachine } from '../../../machines/index.js';
+import { type Delivery, type Parked, type RunInput, sendWebhookMachine } from '../../../machines/index.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
 import type { SendWebhookPayload } from '../../../src/webhooks/schemas.js';
 
@@ -20,11 +20,11 @@ const busy = new JetfleetError('JETFLEET_WEBHOOK_FAILED', 'answered 503', {
   retryAfterMs: 9_000,
 });
 
-async function deliver(answer: () => Delivery) {
+async function deliver(answer: () => Delivery | Parked) {
   const given: unknown[] = [];
   const machine = sendWebhookMachine.provide({
     actors: {
-      deliver: fromPromise(async (args) => {
+      deliver: fromPromise(async (args): Promise<Delivery | Parked> => {
         given.push(args.input);
         return answer();
       }),
@@ -69,11 +69,19 @@ describe('delivering a webhook', () => {
     expect(outcome).toMatchObject({ kind: 'failed', error: { retryable: false } });
   });
 
+  it('hibernates where its endpoint cannot take it now', async () => {
+    const parked = { parkForMs: 50, checkpoint: { parked: 'resting' } };
+    const { outcome, state } = await deliver(() => parked);
+    expect(state).toBe('parked');
+    expect(outcome).toMatchObject({ kind: 'snoozed', delayMs: 50, checkpoint: { parked: 'resting' } });
+  });
+
   it('reaches every state, and starts without input', () => {
     const event = (type: string, more: object) =>
       ({ type: `xstate.${type}.actor.0.send_webhook.delivering`, ...more }) as never;
     const events = [
       event('done', { output: { status: 200, durationMs: 1 } }),
+      event('done', { output: { parkForMs: 50, checkpoint: { parked: 'resting' } } }),
       event('error', { error: gone }),
       event('error', { error: busy }),
     ];

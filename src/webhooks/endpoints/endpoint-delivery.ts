@@ -1,0 +1,200 @@
+import type { BreakerSnapshot, Parked } from '../../../machines/index.js';
+import { defined } from '../../jobs/defined.js';
+import { JetfleetError, NonRetryableError, RetryableError } from '../../jobs/errors.js';
+import { textField } from '../../jobs/text-field.js';
+import type { JobContext } from '../../worker/job-handler.js';
+import type { Delivery, SendWebhookPayload } from '../schemas.js';
+import type { WebhookClient } from '../webhook-client.js';
+import type { StoredEndpoint } from './endpoint.js';
+import { endpointBody } from './endpoint-body.js';
+import type { EndpointHealth } from './endpoint-health.js';
+import type { EndpointKeys } from './endpoint-keys.js';
+import type { EndpointStore } from './endpoint-store.js';
+import { KEPT, type Turns } from './turns.js';
+
+export interface EndpointDeliveryOptions {
+  client: WebhookClient;
+  store: EndpointStore;
+  health: EndpointHealth;
+  turns: Turns;
+  keys: EndpointKeys;
+  /** Of CloudEvents. */
+  source: string;
+}
+
+/** Why a webhook hibernates; the checkpoint of its job. */
+interface ParkedFor {
+  parked: 'disabled' | 'resting' | 'turn';
+  /** The order in which it has a place. */
+  turn?: string;
+}
+
+/** A webhook that is woken by others comes by itself after this, should all of them be lost. */
+const COME_BACK_MS = 3_600_000;
+/** Webhooks that rest together do not come back together. */
+const SPREAD_MS = 2_000;
+/** A turn outlives what keeps it. */
+const TURN_LEFT_MS = 3 * 86_400_000;
+
+/** One attempt to deliver a webhook to a registered endpoint. */
+export class EndpointDelivery {
+  readonly #options: EndpointDeliveryOptions;
+
+  constructor(options: EndpointDeliveryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @returns the delivery, or for how long the webhook hibernates: while the endpoint is disabled or rests, and until it is its turn
+   * @throws as the client does; JetfleetError `JETFLEET_ENDPOINT_SEALED`; NonRetryableError `JETFLEET_NOT_FOUND`,
+   *   `JETFLEET_WEBHOOK_NOT_KEPT`
+   */
+  async deliver(job: JobContext, payload: SendWebhookPayload): Promise<Delivery | Parked> {
+    const { store, turns, health } = this.#options;
+    const id = payload.endpoint as string;
+    const endpoint = await this.#endpoint(id);
+    const turn = await this.#turnOf(job, endpoint, payload);
+    // What is remembered may be over.
+    if ((await store.recentHealth(id)).value.state === 'disabled') {
+      const { value } = await store.health(id);
+      if (value.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
+    }
+    if (turn !== undefined && !(await turns.isFirst({ endpoint: id, key: turn, jobId: job.id })))
+      return parked(COME_BACK_MS, { parked: 'turn', turn });
+    const { state } = (await store.recentHealth(id)).value;
+    if (state === 'open' || state === 'halfOpen') {
+      const { isAllowed, health: now } = await health.mayProbe(id);
+      if (now.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
+      if (!isAllowed) return parked(this.#restMs(now), { parked: 'resting', ...defined({ turn }) });
+    }
+    return this.#attempt(job, endpoint, payload, turn);
+  }
+
+  async #endpoint(id: string): Promise<StoredEndpoint> {
+    try {
+      return (await this.#options.store.recentEndpoint(id)).value;
+    } catch (error) {
+      if (!JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) throw error;
+      throw new NonRetryableError(`${error.message}: it was removed`, { code: 'JETFLEET_NOT_FOUND' });
+    }
+  }
+
+  /** The order in which it has a place: that which it had before, or that of its instance. */
+  async #turnOf(
+    job: JobContext,
+    endpoint: StoredEndpoint,
+    { order }: SendWebhookPayload,
+  ): Promise<string | undefined> {
+    const before = textField(job.checkpoint, 'turn');
+    if (before) return before;
+    if (!endpoint.ordered || !order) return undefined;
+    await this.#takeTurn(job, endpoint, order.key, order.sequence);
+    return order.key;
+  }
+
+  #takeTurn(job: JobContext, { id, keep }: StoredEndpoint, key: string, sequence: number): Promise<void> {
+    const turn = { endpoint: id, key, jobId: job.id, sequence };
+    return this.#options.turns.take(turn, keep.maxAgeMs + TURN_LEFT_MS);
+  }
+
+  /** Keeps a webhook of a disabled endpoint, with its place in the order. */
+  async #keep(
+    job: JobContext,
+    endpoint: StoredEndpoint,
+    { order }: SendWebhookPayload,
+    turn: string | undefined,
+  ): Promise<Parked> {
+    const { store, turns } = this.#options;
+    const { id, keep } = endpoint;
+    const createdMs = Date.parse(job.record.createdAt);
+    const leftMs = createdMs + keep.maxAgeMs - store.broker.clock.now();
+    if (leftMs <= 0) await this.#letGo(job, id, turn, `is older than ${keep.maxAgeMs} ms`);
+    const isNew = turn === undefined || job.checkpoint === undefined;
+    if (isNew && (await turns.count(id)).count >= keep.maxCount + (turn === undefined ? 0 : 1))
+      await this.#letGo(job, id, turn, `is one more than the ${keep.maxCount} that it keeps`);
+    const key = turn ?? KEPT;
+    if (turn === undefined) await this.#takeTurn(job, endpoint, key, order?.sequence ?? createdMs);
+    const checkpoint: ParkedFor = { parked: 'disabled', turn: key };
+    // Who has enabled it meanwhile may not have seen this one.
+    const { value } = await store.health(id);
+    if (value.state !== 'disabled') return parked(0, checkpoint);
+    return parked(Math.min(leftMs, COME_BACK_MS * (1 + Math.random())), checkpoint);
+  }
+
+  async #letGo(job: JobContext, endpoint: string, turn: string | undefined, why: string): Promise<never> {
+    if (turn !== undefined) await this.#options.turns.leave({ endpoint, key: turn, jobId: job.id });
+    const message = `endpoint ${endpoint} is disabled, and the webhook ${why}; send it once the endpoint is enabled: "jetfleet webhook replay --endpoint ${endpoint}"`;
+    throw new NonRetryableError(message, { code: 'JETFLEET_WEBHOOK_NOT_KEPT' });
+  }
+
+  async #attempt(
+    job: JobContext,
+    endpoint: StoredEndpoint,
+    payload: SendWebhookPayload,
+    turn: string | undefined,
+  ): Promise<Delivery | Parked> {
+    const { client, keys, health, store, turns, source } = this.#options;
+    const { id, url, format } = endpoint;
+    const now = () => store.broker.clock.now();
+    const { secrets, headers } = keys.open(id, endpoint.sealed);
+    const { headers: ofBody, ...body } = endpointBody(format, payload.payload, job.id, source);
+    const valid = secrets.filter(({ until }) => until === undefined || Date.parse(until) > now());
+    const leave = () =>
+      turn === undefined ? undefined : turns.leave({ endpoint: id, key: turn, jobId: job.id });
+    try {
+      const delivery = await client.deliver({
+        ...body,
+        url,
+        id: job.id,
+        headers: { ...headers, ...payload.headers, ...ofBody },
+        secrets: valid.map(({ secret }) => secret),
+        signal: job.signal,
+        now,
+      });
+      await Promise.all([health.delivered(id), leave()]);
+      return delivery;
+    } catch (error) {
+      if (job.signal.aborted) {
+        // Those behind a cancelled one go on; one that was handed back keeps its place.
+        if (JetfleetError.is(job.signal.reason, 'JETFLEET_CANCELLED')) await leave();
+        throw error;
+      }
+      const after = await this.#noted(id, error);
+      if (after?.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
+      const isLast = !(error as JetfleetError).retryable || job.attempt >= job.maxAttempts;
+      if (isLast) await leave();
+      throw resting(error, after, now());
+    }
+  }
+
+  /** Only what the endpoint did counts. */
+  async #noted(id: string, error: unknown): Promise<BreakerSnapshot | undefined> {
+    const { health } = this.#options;
+    if (JetfleetError.is(error, 'JETFLEET_WEBHOOK_GONE')) return health.gone(id, error.message);
+    if (JetfleetError.is(error, 'JETFLEET_WEBHOOK_FAILED')) return health.failed(id, error.message);
+    return undefined;
+  }
+
+  #restMs({ openUntilMs = 0, probeUntilMs = openUntilMs }: BreakerSnapshot): number {
+    const leftMs = probeUntilMs - this.#options.store.broker.clock.now();
+    return Math.max(leftMs, 0) + Math.random() * SPREAD_MS;
+  }
+}
+
+/** While the endpoint rests, its other webhooks wait in line for its limit. */
+function resting(error: unknown, health: BreakerSnapshot | undefined, nowMs: number): unknown {
+  if (health?.state !== 'open' || !JetfleetError.is(error) || !error.retryable) return error;
+  const leftMs = (health.openUntilMs ?? 0) - nowMs;
+  if (!(leftMs > (error.retryAfterMs ?? 0))) return error;
+  const { message, excerpt, details, cause } = error;
+  return new RetryableError(message, {
+    code: error.code,
+    cause,
+    ...defined({ excerpt, details }),
+    retryAfterMs: leftMs,
+  });
+}
+
+function parked(parkForMs: number, checkpoint: ParkedFor): Parked {
+  return { parkForMs, checkpoint };
+}

@@ -1,0 +1,364 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JobQueueService } from '../../src/index.js';
+import type { Alert } from '../../src/telemetry/alerts.js';
+import { verifyWebhook } from '../../src/webhooks/signature.js';
+import { cli } from '../support/cli.js';
+import { type Fleet, startFleet } from '../support/fleet.js';
+import { codeOf, printed, printedByShell } from '../support/snippets.js';
+import { type ReceivedRequest, startReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
+
+const KEYS = `k1:${Buffer.alloc(32, 1).toString('base64')}`;
+const PATIENT = { timeout: 60_000 };
+/** Short rests; an endpoint is given up after some failures. */
+const BREAKER = {
+  failures: 3,
+  restMs: 50,
+  maxRestMs: 200,
+  probeMs: 5_000,
+  alertAfterMs: 1,
+  disableAfterMs: 300,
+  disableFailures: 6,
+};
+
+let fleet: Fleet;
+let receiver: WebhookReceiver;
+beforeAll(async () => {
+  fleet = await startFleet({
+    builtIn: true,
+    handlers: { build: () => 'done' },
+    queue: { env: { ...process.env, JETFLEET_WEBHOOK_KEYS: KEYS } },
+    worker: { webhooks: { guard: { allowPrivate: true }, endpointKeys: KEYS, breaker: BREAKER } },
+  });
+  receiver = fleet.receiver;
+});
+afterAll(() => fleet.close());
+
+const bodyOf = (request: ReceivedRequest) => JSON.parse(request.body);
+const at = (path: string) => receiver.requests.filter((request) => request.path === path);
+
+/** An endpoint at a path of the receiver, which hears of the jobs that it is named after. */
+async function addEndpoint(id: string, more: object = {}) {
+  return fleet.queue.webhookEndpoints.add({ id, url: `${receiver.url}/${id}`, events: ['job.*'], ...more });
+}
+
+describe('an endpoint', () => {
+  it('is sent the ends of jobs that it wants, signed with its own secret, and no other', async () => {
+    const { secret } = await addEndpoint('wanting', { headers: { 'x-tenant': 'acme' } });
+    await addEndpoint('deaf', { events: ['instance.failed'] });
+    const jobId = await fleet.queue.addJob('build', {});
+    const request = await receiver.waitFor(({ path, body }) => path === '/wanting' && body.includes(jobId));
+    expect(bodyOf(request)).toMatchObject({
+      type: 'job.completed',
+      data: { jobId },
+      sequence: expect.any(Number),
+    });
+    expect(request.headers).toMatchObject({
+      'x-tenant': 'acme',
+      'webhook-id': `${jobId}-webhook-completed-wanting`,
+    });
+    expect(() =>
+      verifyWebhook({ headers: request.headers, body: request.body, secrets: [secret] }),
+    ).not.toThrow();
+    expect(at('/deaf')).toEqual([]);
+    const [delivery] = (await fleet.queue.getJobs({ tags: ['endpoint:wanting'] })).jobs;
+    expect(delivery).toMatchObject({ type: 'send_webhook', parentId: jobId });
+    await fleet.queue.webhookEndpoints.remove('deaf');
+    await fleet.queue.webhookEndpoints.remove('wanting');
+  });
+
+  it('signs with an old secret beside a new one for a while, and is shown without any', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    const added = await addEndpoint('rotating', { headers: { authorization: 'Bearer hidden' } });
+    const rotated = await webhookEndpoints.rotateSecret('rotating');
+    const id = await webhookEndpoints.test('rotating');
+    const request = await receiver.waitFor(({ path }) => path === '/rotating');
+    for (const { secret } of [added, rotated])
+      expect(verifyWebhook({ headers: request.headers, body: request.body, secrets: [secret] }).id).toBe(id);
+    expect(bodyOf(request)).toMatchObject({ type: 'webhook.test', data: { endpointId: 'rotating' } });
+    await webhookEndpoints.reseal();
+    const shown = await webhookEndpoints.get('rotating');
+    expect(shown).toMatchObject({
+      headerNames: ['authorization'],
+      secrets: [{}, { until: expect.any(String) }],
+    });
+    const { connection, subjects } = await fleet.queue.broker();
+    expect(connection).toBeDefined();
+    const stored = await (await fleet.queue.broker()).extra
+      .of('endpoints')
+      .read.last(subjects.streamName('endpoints'), `${subjects.prefix}endpoints.set.rotating`);
+    for (const text of [JSON.stringify(shown), new TextDecoder().decode(stored?.data)])
+      for (const secret of [added.secret, rotated.secret, 'Bearer hidden'])
+        expect(text).not.toContain(secret);
+    await webhookEndpoints.remove('rotating');
+  });
+
+  it('is changed in parts, and taken back with null', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    await addEndpoint('changing', { description: 'first', rate: { max: 5, perMs: 1_000 } });
+    const changed = await webhookEndpoints.update('changing', {
+      description: null,
+      rate: null,
+      concurrency: 2,
+    });
+    expect(changed).toMatchObject({
+      concurrency: 2,
+      url: expect.stringContaining(receiver.url),
+      events: ['job.*'],
+    });
+    expect(changed).not.toHaveProperty('description');
+    expect(changed).not.toHaveProperty('rate');
+    expect((await fleet.queue.limits.settings())['webhooks/changing']).toEqual({ concurrency: 2 });
+    await webhookEndpoints.remove('changing');
+    await expect(webhookEndpoints.get('changing')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+  });
+
+  it.each([
+    [{ url: 'ftp://example.com' }, 'JETFLEET_ENDPOINT_INVALID', /url: must be an http/],
+    [{ url: 'https://example.com', events: ['in..valid'] }, 'JETFLEET_ENDPOINT_INVALID', /events.0/],
+    [{ url: 'https://example.com', colour: 'red' }, 'JETFLEET_ENDPOINT_INVALID', /colour/],
+    [{ url: 'https://example.com', id: 'a.b' }, 'JETFLEET_ENDPOINT_INVALID', /id: must be/],
+    [{ url: 'https://example.com', secret: 'plain' }, 'JETFLEET_WEBHOOK_SECRET_INVALID', /whsec_/],
+  ])('is refused before anything is stored: %o', async (endpoint, code, message) => {
+    const adding = fleet.queue.webhookEndpoints.add(endpoint as never);
+    await expect(adding).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    expect(await fleet.queue.webhookEndpoints.list()).toEqual([]);
+  });
+
+  it('needs a key for its secrets', async () => {
+    const { namespace, url } = fleet;
+    const { JETFLEET_WEBHOOK_KEYS: _, ...env } = process.env;
+    await using queue = new JobQueueService({ servers: url, namespace, env });
+    const adding = queue.webhookEndpoints.add({ url: 'https://example.com' });
+    await expect(adding).rejects.toMatchObject({ code: 'JETFLEET_ENDPOINT_SEALED' });
+  });
+
+  it('gets CloudEvents 1.0 where it wants them, structured and binary', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    await addEndpoint('structured', { format: 'cloudevents' });
+    await addEndpoint('binary', { format: 'cloudevents-binary' });
+    const jobId = await fleet.queue.addJob('build', {});
+    const structured = await receiver.waitFor(({ path }) => path === '/structured');
+    const binary = await receiver.waitFor(({ path }) => path === '/binary');
+    const attributes = {
+      specversion: '1.0',
+      source: `/jetfleet/${fleet.namespace}`,
+      type: 'job.completed',
+      subject: jobId,
+    };
+    expect(structured.headers['content-type']).toBe('application/cloudevents+json');
+    expect(bodyOf(structured)).toMatchObject({
+      ...attributes,
+      id: structured.headers['webhook-id'],
+      data: { jobId },
+    });
+    expect(binary.headers['content-type']).toBe('application/json');
+    for (const [name, value] of Object.entries(attributes)) expect(binary.headers[`ce-${name}`]).toBe(value);
+    expect(bodyOf(binary)).toMatchObject({ jobId, status: 'completed' });
+    for (const id of ['structured', 'binary']) await webhookEndpoints.remove(id);
+  });
+});
+
+describe('an endpoint that fails', () => {
+  it('rests, is tried again by one webhook, and then gets all of them', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    let isUp = false;
+    await using flaky = await startReceiver({ respond: () => ({ status: isUp ? 204 : 503 }) });
+    await addEndpoint('flaky', { url: `${flaky.url}/flaky`, concurrency: 3 });
+    for (let n = 0; n < 6; n++) await sendTo('flaky', n);
+    await expect
+      .poll(async () => (await webhookEndpoints.get('flaky')).health.rests, PATIENT)
+      .toBeGreaterThan(0);
+    isUp = true;
+    const arrived = () => new Set(flaky.requests.map(bodyOf).map(({ sequence }) => sequence)).size;
+    await expect.poll(arrived, PATIENT).toBe(6);
+    await expect.poll(async () => (await webhookEndpoints.get('flaky')).state, PATIENT).toBe('closed');
+    await webhookEndpoints.remove('flaky');
+  });
+
+  it('is disabled by a 410, after which its webhooks are kept, in order, until it is enabled', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    const alerts: Alert[] = [];
+    const note = (alert: unknown) => alerts.push(alert as Alert);
+    subscribe('jetfleet.alert', note);
+    let isGone = true;
+    await using gone = await startReceiver({ respond: () => ({ status: isGone ? 410 : 204 }) });
+    await addEndpoint('gone', { url: `${gone.url}/gone`, events: ['job.failed'] });
+    await addEndpoint('operator', { events: ['endpoint.*'] });
+    await sendTo('gone', 0);
+    await expect.poll(async () => (await webhookEndpoints.get('gone')).state, PATIENT).toBe('disabled');
+    const told = await receiver.waitFor(({ path }) => path === '/operator');
+    expect(bodyOf(told)).toMatchObject({
+      type: 'endpoint.disabled',
+      data: { endpointId: 'gone', disabledBy: 'gone' },
+    });
+    expect(alerts).toMatchObject([{ kind: 'endpoint_disabled', message: expect.stringContaining('gone') }]);
+    unsubscribe('jetfleet.alert', note);
+    const kept = 12;
+    // They are kept in whatever order they come.
+    for (const n of Array.from({ length: kept - 1 }, (_, n) => n + 1).reverse()) await sendTo('gone', n);
+    await expect.poll(async () => (await webhookEndpoints.get('gone')).kept.count, PATIENT).toBe(kept);
+    expect(gone.requests).toHaveLength(1);
+    isGone = false;
+    await webhookEndpoints.enable('gone');
+    await expect.poll(() => gone.requests.length, PATIENT).toBe(1 + kept);
+    const sequences = gone.requests.slice(1).map((request) => bodyOf(request).sequence);
+    expect(sequences).toEqual(Array.from({ length: kept }, (_, n) => n));
+    await expect.poll(async () => (await webhookEndpoints.get('gone')).kept.count, PATIENT).toBe(0);
+    for (const id of ['gone', 'operator']) await webhookEndpoints.remove(id);
+  });
+
+  it('is alerted about before it is disabled for failing', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    await addEndpoint('watching', { events: ['endpoint.*'] });
+    await using down = await startReceiver({ respond: () => ({ status: 500 }) });
+    await addEndpoint('down', { url: `${down.url}/down`, concurrency: 1 });
+    for (let n = 0; n < 8; n++) await sendTo('down', n);
+    await expect.poll(async () => (await webhookEndpoints.get('down')).state, PATIENT).toBe('disabled');
+    await expect
+      .poll(() => at('/watching').map((request) => bodyOf(request).type), PATIENT)
+      .toEqual(['endpoint.failing', 'endpoint.disabled']);
+    for (const id of ['down', 'watching']) await webhookEndpoints.remove(id);
+  });
+
+  it('keeps no more webhooks than it may: the next one is a dead letter that says so', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    await addEndpoint('small', { keep: { maxCount: 1 } });
+    await webhookEndpoints.disable('small', 'moving house');
+    await sendTo('small', 1);
+    await expect.poll(async () => (await webhookEndpoints.get('small')).kept.count, PATIENT).toBe(1);
+    const job = await fleet.waitForJob(await sendTo('small', 2), 'rejected');
+    expect(job.error).toMatchObject({
+      code: 'JETFLEET_WEBHOOK_NOT_KEPT',
+      message: expect.stringContaining('small'),
+    });
+    expect((await webhookEndpoints.get('small')).health.reason).toBe('moving house');
+    await webhookEndpoints.remove('small');
+  });
+});
+
+it('sends the webhooks of one instance in order, while one of them is tried again, and others meanwhile', async () => {
+  const { webhookEndpoints } = fleet.queue;
+  let refused = 0;
+  const respond = ({ body }: ReceivedRequest) => {
+    const { sequence, data } = JSON.parse(body);
+    return { status: data.instanceId === 'a' && sequence === 1 && refused++ === 0 ? 503 : 204 };
+  };
+  await using strict = await startReceiver({ respond });
+  await addEndpoint('strict', { url: `${strict.url}/strict`, ordered: true });
+  const first = await sendTo('strict', 1, 'a');
+  await fleet.waitForJob(first, 'retrying');
+  for (const n of [2, 3]) await sendTo('strict', n, 'a');
+  await fleet.waitForJob(await sendTo('strict', 9, 'b'), 'completed');
+  await fleet.queue.promote(first);
+  await expect.poll(() => strict.requests.length, PATIENT).toBe(5);
+  const sequences = strict.requests.map(bodyOf).map(({ sequence }) => sequence);
+  expect(sequences).toEqual([1, 9, 1, 2, 3]);
+  await webhookEndpoints.remove('strict');
+});
+
+/** A webhook with a number, about an instance. @returns the id of its job */
+function sendTo(endpoint: string, sequence: number, instanceId = 'i'): Promise<string> {
+  const payload = { type: 'job.failed', timestamp: new Date().toISOString(), sequence, data: { instanceId } };
+  const order = { key: instanceId, sequence };
+  return fleet.queue.addJob('send_webhook', { endpoint, order, payload });
+}
+
+describe('from outside', () => {
+  const env = () => ({
+    NATS_URL: fleet.url,
+    JETFLEET_NAMESPACE: fleet.namespace,
+    JETFLEET_WEBHOOK_KEYS: KEYS,
+  });
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await cli(['webhook', ...args], { env: env() });
+    return { code, stdout, stderr, json: args.includes('--json') ? JSON.parse(stdout || 'null') : undefined };
+  };
+
+  it('the command line adds, changes, disables, enables, tests and removes one', async () => {
+    const url = `${receiver.url}/by-cli`;
+    const settings = ['--id', 'by-cli', '--event', 'job.failed', '--header', 'x-a: b', '--rate', '50/1s'];
+    const added = await run('endpoint', 'add', url, ...settings, '--json');
+    expect(added.json).toMatchObject({
+      id: 'by-cli',
+      secret: expect.stringMatching(/^whsec_/),
+      headerNames: ['x-a'],
+    });
+    expect(
+      (await run('endpoint', 'update', 'by-cli', '--no-rate', '--ordered', '--json')).json,
+    ).toMatchObject({ ordered: true });
+    const rotated = await run('endpoint', 'rotate-secret', 'by-cli', '--keep-old', '1h');
+    expect(rotated.stdout).toMatch(/secret: whsec_/);
+    expect((await run('endpoint', 'disable', 'by-cli', '--reason', 'moves')).stdout).toMatch(/disabled/);
+    expect((await run('endpoint', 'list')).stdout).toMatch(/by-cli.*disabled/);
+    expect((await run('endpoint', 'enable', 'by-cli')).stdout).toMatch(/active/);
+    const { id } = (await run('endpoint', 'test', 'by-cli', '--json')).json;
+    await receiver.waitFor(({ path }) => path === '/by-cli');
+    await fleet.waitForJob(id, 'completed');
+    const shown = await run('get', id, '--json');
+    expect(shown.json).toMatchObject({
+      endpoint: 'by-cli',
+      event: 'webhook.test',
+      attempts: [{ response: { status: 204 } }],
+    });
+    expect((await run('endpoint', 'reseal')).stdout).toMatch(/1 endpoints/);
+    expect((await run('endpoint', 'get', 'nobody')).code).toBe(3);
+    expect((await run('endpoint', 'add', 'ftp://a', '--json')).code).toBe(2);
+    expect((await run('endpoint', 'remove', 'by-cli')).code).toBe(0);
+  });
+
+  it('deliveries are found by endpoint, event, answer and time, and what failed is counted and sent once more', async () => {
+    let isUp = false;
+    await using answering = await startReceiver({
+      respond: () =>
+        isUp ? { status: 204 } : { status: 418, headers: { server: 'pot' }, body: 'short and stout' },
+    });
+    await addEndpoint('teapot', { url: `${answering.url}/teapot` });
+    const payload = { type: 'job.failed', data: {} };
+    const ids = [1, 2].map((n) => `tea-${n}`);
+    for (const id of ids)
+      await fleet.queue.addJob('send_webhook', { endpoint: 'teapot', payload }, 'normal', {
+        id,
+        maxAttempts: 1,
+      });
+    for (const id of ids) await fleet.waitForJob(id, 'exhausted');
+    const found = async (...more: string[]) =>
+      (await run('list', '--endpoint', 'teapot', ...more, '--json')).json.deliveries.map(
+        ({ id }: { id: string }) => id,
+      );
+    expect(
+      await found('--answer', '418', '--event', 'job.failed', '--status', 'failed', '--since', '1h'),
+    ).toEqual(['tea-2', 'tea-1']);
+    expect(await found('--answer', 'timeout')).toEqual([]);
+    expect(await found('--until', '1h')).toEqual([]);
+    const [attempt] = (await run('get', 'tea-1', '--json')).json.attempts;
+    expect(attempt).toMatchObject({
+      response: { status: 418, durationMs: expect.any(Number), headers: { server: 'pot' } },
+      excerpt: 'short and stout',
+    });
+    const filter = ['--endpoint', 'teapot', '--since', '1h'];
+    expect((await run('replay', ...filter, '--dry-run', '--json')).json).toEqual({ count: 2, ids: [] });
+    expect(answering.requests).toHaveLength(2);
+    isUp = true;
+    expect((await run('replay', ...filter, '--json')).json).toEqual({ count: 2, ids });
+    for (const id of ids) await fleet.waitForJob(id, 'completed');
+    const once = await run('replay', 'tea-1', '--json');
+    await fleet.waitForJob(once.json.id, 'completed');
+    await fleet.queue.webhookEndpoints.remove('teapot');
+  });
+});
+
+describe('the guide', () => {
+  const page = 'docs/guides/webhook-endpoints.md';
+  const variables = () => ({ NATS_URL: fleet.url, JETFLEET_NAMESPACE: 'guide', JETFLEET_WEBHOOK_KEYS: KEYS });
+
+  it('adds an endpoint', async () => {
+    expect(await printed(codeOf(page, 'ts')[0] ?? '', variables())).toEqual(['billing whsec_']);
+  });
+
+  it('does the same on the command line', async () => {
+    const [adds = '', disables = ''] = codeOf(page, 'sh').map((code) => code.replace(/^export.*\n/, ''));
+    expect((await printedByShell(adds, variables())).join('\n')).toMatch(/audit .*active/);
+    expect((await printedByShell(disables, variables())).join('\n')).toMatch(/disabled[\s\S]*active/);
+  });
+});
