@@ -7,6 +7,31 @@ import { optionsOfUser, typeErrors } from '../support/type-errors.js';
 const readme = readFileSync('README.md', 'utf8');
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 
+/** What the guides use of packages that are not installed here. */
+const OTHERS = `
+declare module 'pg';
+declare module '@nestjs/common' {
+  export function Module(parts: { providers?: unknown[]; controllers?: unknown[] }): ClassDecorator;
+  export function Controller(prefix?: string): ClassDecorator;
+  export function Injectable(): ClassDecorator;
+  export function Inject(token?: unknown): PropertyDecorator & ParameterDecorator;
+  export function Get(path?: string): MethodDecorator;
+  export function Post(path?: string): MethodDecorator;
+  export function HttpCode(status: number): MethodDecorator;
+  export function Body(): ParameterDecorator;
+  export class ServiceUnavailableException extends Error { constructor(body?: unknown); }
+}
+declare module '@nestjs/core' {
+  export const NestFactory: {
+    create(module: unknown, options?: { logger?: false }): Promise<{
+      enableShutdownHooks(): unknown;
+      listen(port: number, host?: string): Promise<unknown>;
+      getUrl(): Promise<string>;
+    }>;
+  };
+}
+`;
+
 /** Type-checks code as a user of the package would write it, without writing output. */
 function typeErrorsOf(blocks: string[]): string[] {
   const folder = join('dist', '.readme');
@@ -17,9 +42,10 @@ function typeErrorsOf(blocks: string[]): string[] {
     writeFileSync(join(folder, file), block);
     return file;
   });
-  // Its users install its types themselves.
-  writeFileSync(join(folder, 'pg.d.ts'), "declare module 'pg';");
-  const errors = typeErrors(folder, [...files, 'pg.d.ts'], optionsOfUser());
+  // Their users install them themselves.
+  writeFileSync(join(folder, 'others.d.ts'), OTHERS);
+  const options = { ...optionsOfUser(), experimentalDecorators: true };
+  const errors = typeErrors(folder, [...files, 'others.d.ts'], options);
   rmSync(folder, { recursive: true });
   return errors;
 }
