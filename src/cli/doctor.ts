@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { examine } from '../doctor/doctor.js';
+import { namesProvider } from '../gpu/from-environment.js';
 import type { GpuProvider } from '../gpu/index.js';
 import { defined } from '../jobs/defined.js';
 import { FINDINGS, type Finding, type Mended, type Severity } from '../upkeep/finding.js';
@@ -57,8 +58,7 @@ function keyOf({ code, target }: Pick<Finding, 'code' | 'target'>): string {
 
 /** Without one, the rest can be examined still. A provider that is named and cannot be used is an error. */
 function configuredProvider(): GpuProvider | undefined {
-  const { JETFLEET_PROVIDER, NOVITA_API_KEY } = process.env;
-  return JETFLEET_PROVIDER || NOVITA_API_KEY ? providerFrom(process.env) : undefined;
+  return namesProvider(process.env) ? providerFrom(process.env) : undefined;
 }
 
 function show(findings: readonly Finding[], fixed: readonly Mended[]): void {

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as ownGpu from '../gpu/index.js';
-import { DEFAULT_SIMULATOR_API_KEY } from '../gpu/simulator/simulator.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
 import { MAX_RENTAL_LIMIT, type RentalLimits } from '../instances/rental-limit.js';
 import { JobQueueService, JobType } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
+import { JetfleetError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type WebhooksOptions, webhooks } from '../webhooks/webhooks.js';
 import type { WorkerExtension } from '../worker/extension.js';
@@ -47,9 +47,10 @@ interface WorkerCommandOptions extends GlobalOptions, RentalLimits, HealthOption
 
 const ENVIRONMENT = `
 Environment:
-  JETFLEET_PROVIDER        novita (default) or simulator
-  NOVITA_API_KEY           the key of the account; needed for novita
-  NOVITA_API_BASE_URL      where the API is (default: https://api.novita.ai); needed for simulator
+  JETFLEET_PROVIDER        novita (default), runpod, lambda, vast or simulator
+  NOVITA_API_KEY           the key of the account; needed for novita; RUNPOD_API_KEY, LAMBDA_API_KEY, VAST_API_KEY likewise
+  NOVITA_API_BASE_URL      where the API is (default: https://api.novita.ai); needed for simulator; likewise for the others
+  LAMBDA_SSH_KEY_NAME      the SSH key of new instances; needed for lambda
   JETFLEET_MAX_INSTANCES   instances that may be rented at once (default: no limit)
   JETFLEET_MAX_GPUS        GPUs that may be rented at once (default: no limit)
   JETFLEET_WEBHOOK_SECRET  whsec_... or whsk_..., several with spaces between; without it webhooks go out unsigned
@@ -140,30 +141,11 @@ function parseBuiltIn(text: string): BuiltIn[] {
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing
  */
 export function providerFrom(env: Environment, logger?: Logger, gpu = ownGpu): ownGpu.GpuProvider {
-  const { NOVITA_API_KEY: key, NOVITA_API_BASE_URL: baseUrl } = env;
-  const provider = env.JETFLEET_PROVIDER || (key ? 'novita' : '');
-  if (provider === '') {
-    throw usageError(
-      'no GPU provider is configured: set NOVITA_API_KEY, or JETFLEET_PROVIDER=simulator and NOVITA_API_BASE_URL; ' +
-        'or try "jetfleet dev", which needs nothing',
-    );
-  }
-  if (provider !== 'novita' && provider !== 'simulator') {
-    throw usageError(`JETFLEET_PROVIDER ${JSON.stringify(provider)} must be novita or simulator`);
-  }
-  if (provider === 'novita' && !key) {
-    throw usageError('JETFLEET_PROVIDER is novita, so NOVITA_API_KEY must be set');
-  }
-  if (provider === 'simulator' && !baseUrl) {
-    throw usageError(
-      'JETFLEET_PROVIDER is simulator, so NOVITA_API_BASE_URL must say where it runs; "jetfleet dev" prints it',
-    );
-  }
   try {
-    const apiKey = key || DEFAULT_SIMULATOR_API_KEY;
-    return gpu.createNovitaProvider(defined({ apiKey, baseUrl: baseUrl || undefined, logger }));
+    return gpu.providerFromEnvironment(env, logger);
   } catch (error) {
-    if (error instanceof gpu.ProviderError) throw usageError(error.message);
+    // Of whichever copy of the package: the message says what to set.
+    if (JetfleetError.is(error)) throw usageError(error.message);
     throw error;
   }
 }

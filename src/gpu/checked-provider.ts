@@ -34,6 +34,12 @@ export function checkedProvider(
     if (isOfItsKind(answer)) return answer;
     throw failure('an answer that is not of its kind');
   };
+  /** @throws ProviderError `validation` where the provider has no such call */
+  const able = (action: 'start' | 'restart' | 'migrate') => {
+    const call = provider[action];
+    if (call) return call;
+    throw new ProviderError('validation', `${provider.name} cannot ${action} instances`);
+  };
   return {
     name: provider.name,
     capabilities: provider.capabilities,
@@ -53,6 +59,9 @@ export function checkedProvider(
     list,
     delete: (id, signal) => within('delete', signal, (ended) => provider.delete(id, ended)),
     stop: (id, signal) => within('stop', signal, (ended) => provider.stop(id, ended)),
+    start: (id, signal) => within('start', signal, (ended) => able('start').call(provider, id, ended)),
+    restart: (id, signal) => within('restart', signal, (ended) => able('restart').call(provider, id, ended)),
+    migrate: (id, signal) => within('migrate', signal, (ended) => able('migrate').call(provider, id, ended)),
     listOffers: (query, signal) =>
       within('listOffers', signal, (ended) => provider.listOffers(query, ended), isListOf(isOffer)),
     getTemplate: (id, signal) =>

@@ -1,4 +1,8 @@
-/** GPU providers: the interface, Novita's adapter, and a simulated provider for tests and development. */
+/** GPU providers: the interface, what adapters are made of, Novita's adapter, and a simulated provider for tests and development. */
+export { ApiErrors, type ApiErrorsOptions, type CallKind, type ProvenClass } from './api/api-errors.js';
+export { type ApiCall, type ApiDialect, ProviderApi, type ProviderApiOptions } from './api/provider-api.js';
+export { defineProvider, type ProviderDefinition } from './define-provider.js';
+export { PROVIDER_NAMES, providerFromEnvironment } from './from-environment.js';
 export {
   INSTANCE_NAME_PREFIX,
   instanceNameFor,
@@ -10,6 +14,7 @@ export {
   NovitaProvider,
   type NovitaProviderOptions,
 } from './novita/novita-provider.js';
+export { startSimulator } from './novita/start-simulator.js';
 export type {
   BillingMode,
   CreateSpec,
@@ -22,12 +27,11 @@ export type {
   Template,
 } from './provider.js';
 export { ProviderError, type ProviderErrorClass } from './provider-error.js';
-export type { RequestRecord } from './simulator/api.js';
 export type { Fault, FaultInput, FaultKind, Faults } from './simulator/faults.js';
 export type { LedgerAction, LedgerEntry, SimulatorTimings } from './simulator/instances.js';
-export {
-  type RequestLog,
-  type Simulator,
-  type SimulatorOptions,
-  startSimulator,
+export type {
+  RequestLog,
+  Simulator,
+  SimulatorOptions,
 } from './simulator/simulator.js';
+export type { RequestRecord } from './simulator/wire.js';

@@ -50,8 +50,10 @@ export interface Offer {
   /** The provider's cluster that serves the region, where it has such a thing. */
   clusterId?: string;
   billingMode: BillingMode;
-  /** Price in 1/100,000 of the account's currency per hour, as an integer. */
+  /** Price of all GPUs that were asked for, in 1/100,000 of the account's currency per hour, as an integer. */
   pricePerHour: number;
+  /** What the adapter itself needs to rent it. */
+  details?: Readonly<Record<string, string | number>>;
 }
 
 export interface OfferQuery {
@@ -59,6 +61,8 @@ export interface OfferQuery {
   region: string;
   gpuNum: number;
   billingMode: BillingMode;
+  /** GB that the instance will need, where the price or the choice of machines depends on it. Defaults to any. */
+  rootfsSize?: number;
 }
 
 /** What runs on the instance. */
@@ -93,7 +97,12 @@ export interface CreateSpec {
 }
 
 export interface ProviderCapabilities {
+  /** Whether an instance can be stopped and started again. */
   stopStart: boolean;
+  /** Whether an instance can be restarted where it is. Defaults to false. */
+  restart?: boolean;
+  /** Whether a reclaimed spot instance can be moved to another machine. Defaults to false. */
+  migrate?: boolean;
   spot: boolean;
   /** Whether the provider itself matches names exactly; otherwise the adapter filters. */
   exactNameLookup: boolean;
@@ -123,7 +132,14 @@ export interface GpuProvider {
   list(filter?: { namePrefix?: string }, signal?: AbortSignal): AsyncIterable<Instance>;
   /** Removes an instance. Success when the provider accepts it, or says itself that it does not know the instance. */
   delete(id: string, signal?: AbortSignal): Promise<void>;
+  /** Rejects with `validation` where `capabilities.stopStart` is false. */
   stop(id: string, signal?: AbortSignal): Promise<void>;
+  /** With `capabilities.stopStart`. A success is a request: a read shows whether it starts. */
+  start?(id: string, signal?: AbortSignal): Promise<void>;
+  /** With `capabilities.restart`. */
+  restart?(id: string, signal?: AbortSignal): Promise<void>;
+  /** With `capabilities.migrate`. The instance keeps its id. */
+  migrate?(id: string, signal?: AbortSignal): Promise<void>;
   /** Offers that fit, cheapest first; an empty list when there is no capacity. */
   listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]>;
   getTemplate(id: string, signal?: AbortSignal): Promise<Template>;

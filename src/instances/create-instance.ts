@@ -7,6 +7,7 @@ import {
 } from '../../machines/index.js';
 import { instanceNameFor } from '../gpu/instance-name.js';
 import type { GpuProvider, Offer, Template } from '../gpu/provider.js';
+import { ProviderError } from '../gpu/provider-error.js';
 import { BrokerError } from '../jobs/errors.js';
 import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
@@ -45,6 +46,12 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       resolveOffers: actor(async (job, { payload }) => {
         const url = payload.webhookUrl ?? job.record.webhookUrl;
         if (url !== undefined) await checkWebhookUrl(url, job.signal);
+        if (payload.onTimeout === 'stop' && !provider.capabilities.stopStart) {
+          throw new ProviderError(
+            'validation',
+            `${provider.name} cannot stop instances, so onTimeout cannot be stop`,
+          );
+        }
         await templateOf(job, payload.templateId);
         return listOffers(provider, payload, job.signal);
       }),
@@ -91,12 +98,13 @@ async function fence(job: JobContext, checkpoint: unknown, freshMs: number): Pro
 /** Offers of every region in the order given, the cheapest of each first. */
 async function listOffers(
   provider: GpuProvider,
-  { productName, region, regions = [], gpuNum, billingMode = 'spot' }: CreateInstancePayload,
+  { productName, region, regions = [], gpuNum, rootfsSize, billingMode = 'spot' }: CreateInstancePayload,
   signal: AbortSignal,
 ): Promise<Offer[]> {
   const offers: Offer[] = [];
   for (const each of new Set([region, ...regions])) {
-    offers.push(...(await provider.listOffers({ productName, region: each, gpuNum, billingMode }, signal)));
+    const query = { productName, region: each, gpuNum, rootfsSize, billingMode };
+    offers.push(...(await provider.listOffers(query, signal)));
   }
   return offers;
 }

@@ -114,7 +114,13 @@ test('a worker without a usable configuration ends with 2 and says what is missi
   expect(await refused({})).toContain('NOVITA_API_KEY');
   expect(await refused({ JETFLEET_PROVIDER: 'novita' })).toContain('NOVITA_API_KEY');
   expect(await refused({ JETFLEET_PROVIDER: 'simulator' })).toContain('NOVITA_API_BASE_URL');
-  expect(await refused({ JETFLEET_PROVIDER: 'acme' })).toContain('must be novita or simulator');
+  expect(await refused({ JETFLEET_PROVIDER: 'acme' })).toContain(
+    'must be novita, runpod, lambda, vast or simulator',
+  );
+  for (const name of ['runpod', 'lambda', 'vast']) {
+    const missing = `${name.toUpperCase()}_API_KEY must be set`;
+    expect(await refused({ JETFLEET_PROVIDER: name })).toContain(missing);
+  }
   const key = { NOVITA_API_KEY: 'some-key' };
   expect(await refused({ ...key, NOVITA_API_BASE_URL: 'not a url' })).toContain('base URL');
   expect(await refused({ ...key, JETFLEET_WEBHOOK_SECRET: 'secret' })).toContain('whsec_');

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   createNovitaProvider,
@@ -7,6 +6,7 @@ import {
   startSimulator,
 } from '../../src/gpu/index.js';
 import {
+  closedPort,
   collect,
   describeGpuProvider,
   errorClassOf,
@@ -22,15 +22,6 @@ import {
   startAnswering,
 } from '../support/simulated-novita.js';
 
-/** A port that was free a moment ago, so that nobody listens on it. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 1;
-}
-
 describeGpuProvider('Novita adapter', async () => {
   const simulator = await startSimulator({ timings: QUICK });
   const { url: baseUrl, apiKey } = simulator;
@@ -38,6 +29,10 @@ describeGpuProvider('Novita adapter', async () => {
     provider: createNovitaProvider({ apiKey, baseUrl }),
     unauthorised: createNovitaProvider({ apiKey: 'another-key', baseUrl }),
     unreachable: createNovitaProvider({ apiKey, baseUrl: `http://127.0.0.1:${await closedPort()}` }),
+    impatient: createNovitaProvider({ apiKey, baseUrl, timeoutMs: 200 }),
+    apiKey,
+    hang: () => simulator.faults.add({ kind: 'slow', delayMs: 600_000 }),
+    readAnswer: (id, name, status) => ({ id, name, status, somethingNew: {} }),
     templateId: 'template-123',
     privateTemplateId: 'template-private',
     query: QUERY,

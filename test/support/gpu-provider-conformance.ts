@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
 import type { CreateSpec, GpuProvider, Instance, OfferQuery } from '../../src/gpu/provider.js';
 import { ProviderError, type ProviderErrorClass } from '../../src/gpu/provider-error.js';
@@ -9,9 +10,17 @@ export interface ProviderHarness extends AsyncDisposable {
   unauthorised: GpuProvider;
   /** A provider whose address nobody listens on. */
   unreachable: GpuProvider;
+  /** The same account with a deadline of 200 ms for each call. */
+  impatient: GpuProvider;
+  /** What no error may repeat. */
+  apiKey: string;
   templateId: string;
-  /** A template whose image only a login can pull. */
-  privateTemplateId: string;
+  /** A template whose image only a login can pull; absent where the provider has no such thing. */
+  privateTemplateId?: string;
+  /** An id in the provider's form that no instance has. Defaults to `no-such-instance`. */
+  unknownId?: string;
+  /** Whether instances have a time of their creation. Defaults to true. */
+  isDated?: boolean;
   /** Has at least two offers of different prices. */
   query: OfferQuery;
   /** Makes every offer of `query` disappear. */
@@ -26,6 +35,10 @@ export interface ProviderHarness extends AsyncDisposable {
   addOddElements(): void;
   /** Pages of lists have at most so many elements from now on, and do not say how many there are. */
   capPages(size: number): void;
+  /** Every answer comes later than any caller waits. */
+  hang(): void;
+  /** A single read of an instance as the API answers it, with a word for its status. */
+  readAnswer(id: string, name: string, status: string): object;
 }
 
 /** An answer as it goes over the wire. */
@@ -57,6 +70,15 @@ const FOREIGN_ANSWERS: readonly [string, WireAnswer][] = [
   ['a page with 502', { status: 502, body: PAGE }],
   ['an error in a 200', { status: 200, body: { code: 500, reason: 'INTERNAL', message: 'x' } }],
 ];
+
+/** A port that was free a moment ago, so that nobody listens on it. */
+export async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 1;
+}
 
 /** Waits until a check passes, patiently enough for a busy machine. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
@@ -117,7 +139,8 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
       expect(running?.region).toBe(query.region);
       expect(running?.endpoints.length).toBeGreaterThan(0);
       for (const { url } of running?.endpoints ?? []) expect(URL.canParse(url)).toBe(true);
-      expect(new Date(running?.createdAt ?? '').getTime()).toBeLessThanOrEqual(Date.now());
+      if (harness.isDated === false) expect(running?.createdAt).toBeUndefined();
+      else expect(new Date(running?.createdAt ?? '').getTime()).toBeLessThanOrEqual(Date.now());
     });
 
     test('findByName matches the whole name only', async () => {
@@ -152,9 +175,11 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
 
     test('an instance that never was reads as null, and deleting it succeeds', async () => {
       await using harness = await setup();
-      expect(await harness.provider.get('no-such-instance')).toBeNull();
-      await harness.provider.delete('no-such-instance');
-      expect(await errorClassOf(harness.provider.stop('no-such-instance'))).toBe('not_found');
+      const { provider, unknownId = 'no-such-instance' } = harness;
+      expect(await provider.get(unknownId)).toBeNull();
+      await provider.delete(unknownId);
+      const { stopStart } = provider.capabilities;
+      expect(await errorClassOf(provider.stop(unknownId))).toBe(stopStart ? 'not_found' : 'validation');
     });
 
     test('list gives all instances of a prefix once, over several pages', async () => {
@@ -169,11 +194,28 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
       expect(await collect(harness.provider.list())).toHaveLength(232);
     });
 
-    test('stop ends in stopped', async () => {
+    test('stop ends in stopped, and start in running again', async () => {
       await using harness = await setup();
+      const { provider } = harness;
+      if (!provider.capabilities.stopStart) return;
       const [id = ''] = await rent(harness, 'jetfleet-stop');
-      await harness.provider.stop(id);
-      await eventually(async () => expect((await harness.provider.get(id))?.status).toBe('stopped'));
+      await provider.stop(id);
+      await eventually(async () => expect((await provider.get(id))?.status).toBe('stopped'));
+      await provider.start?.(id);
+      await eventually(async () => expect((await provider.get(id))?.status).toBe('running'));
+    });
+
+    test('restart ends in running; what a provider cannot do it has no call for', async () => {
+      await using harness = await setup();
+      const { provider } = harness;
+      const { stopStart, restart = false, migrate = false } = provider.capabilities;
+      const calls = [provider.start, provider.restart, provider.migrate].map((call) => call !== undefined);
+      expect(calls).toEqual([stopStart, restart, migrate]);
+      const [id = ''] = await rent(harness, 'jetfleet-restart');
+      const isRunning = async () => expect((await provider.get(id))?.status).toBe('running');
+      await eventually(isRunning);
+      await provider.restart?.(id);
+      await eventually(isRunning);
     });
 
     test('offers fit the query and come cheapest first', async () => {
@@ -224,7 +266,8 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
       expect(await errorClassOf(unreachable.get('any'))).toBe('transient');
       expect(await errorClassOf(unreachable.findByName('any'))).toBe('transient');
       expect(await errorClassOf(unreachable.delete('any'))).toBe('transient');
-      expect(await errorClassOf(unreachable.stop('any'))).toBe('transient');
+      const stopEndsAs = unreachable.capabilities.stopStart ? 'transient' : 'validation';
+      expect(await errorClassOf(unreachable.stop('any'))).toBe(stopEndsAs);
     });
 
     test.each(FOREIGN_ANSWERS)('%s proves no absence, and nothing about a create', async (_what, answer) => {
@@ -293,10 +336,69 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
 
     test('a private image is rented with its login', async () => {
       await using harness = await setup();
+      if (harness.privateTemplateId === undefined) return;
       const template = await harness.provider.getTemplate(harness.privateTemplateId);
       const spec = { ...(await specFor(harness, 'jetfleet-private')), template };
       await harness.provider.create(spec);
       expect(await harness.provider.findByName('jetfleet-private')).toHaveLength(1);
+    });
+
+    test('a status that nobody knows is kept, beside fields that nobody knows', async () => {
+      await using harness = await setup();
+      const id = harness.unknownId ?? 'i-1';
+      harness.answerInstead({ status: 200, body: harness.readAnswer(id, 'jetfleet-x', 'somethingNew') });
+      const read = await harness.provider.get(id);
+      expect(read).toMatchObject({ id, name: 'jetfleet-x', status: 'unknown', rawStatus: 'somethingNew' });
+      expect(read?.healthy).toBe(false);
+    });
+
+    test('another instance than the one asked for is no answer', async () => {
+      await using harness = await setup();
+      harness.answerInstead({ status: 200, body: harness.readAnswer('77', 'jetfleet-x', 'somethingNew') });
+      expect(await errorClassOf(harness.provider.get('78'))).toBe('transient');
+    });
+
+    test('429 is rate_limited, with the time that Retry-After gives', async () => {
+      await using harness = await setup();
+      const spec = await specFor(harness, 'jetfleet-limited');
+      harness.answerInstead({ status: 429, headers: { 'retry-after': '7' }, body: 'slow down' });
+      for (const call of [harness.provider.get('any'), harness.provider.create(spec)]) {
+        await expect(call).rejects.toMatchObject({ class: 'rate_limited', retryAfterMs: 7_000 });
+      }
+    });
+
+    test('a create is sent once, whatever is answered', async () => {
+      await using harness = await setup();
+      const spec = await specFor(harness, 'jetfleet-once');
+      const statuses = [408, 429, 500, 502, 503, 504];
+      for (const status of statuses) {
+        harness.answerInstead({ status, body: '' });
+        expect(['ambiguous', 'rate_limited']).toContain(await errorClassOf(harness.provider.create(spec)));
+      }
+      expect(harness.createCalls()).toBe(statuses.length);
+    });
+
+    test('a call ends with its deadline', async () => {
+      await using harness = await setup();
+      const spec = await specFor(harness, 'jetfleet-late');
+      harness.hang();
+      expect(await errorClassOf(harness.impatient.get('any'))).toBe('transient');
+      expect(await errorClassOf(harness.impatient.delete('any'))).toBe('transient');
+      expect(await errorClassOf(harness.impatient.create(spec))).toBe('ambiguous');
+    });
+
+    test('no error repeats the key or what a template keeps secret', async () => {
+      await using harness = await setup();
+      const { apiKey } = harness;
+      const spec = await specFor(harness, 'jetfleet-secret');
+      const template = { ...spec.template, envs: [{ key: 'TOKEN', value: 'top-secret-value' }] };
+      const message = `Bearer ${apiKey} sent TOKEN=top-secret-value`;
+      for (const status of [400, 500]) {
+        harness.answerInstead({ status, body: { message, error: message } });
+        const error = await harness.provider.create({ ...spec, template }).catch((reason: unknown) => reason);
+        expect(String(error)).toMatch(/Bearer \[redacted\]/);
+        expect(`${error} ${JSON.stringify(error)}`).not.toContain(apiKey);
+      }
     });
 
     test('an aborted signal ends every call with its own reason', async () => {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { createNovitaProvider, type NovitaProvider, type Simulator } from '../../src/gpu/index.js';
-import { NOVITA_API_PATH } from '../../src/gpu/novita/novita-client.js';
+import { NOVITA_API_PATH } from '../../src/gpu/novita/novita-provider.js';
 
 /** An answer in place of the provider's; text is sent as HTML, anything else as JSON. */
 export interface Forged {

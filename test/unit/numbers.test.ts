@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NovitaClient } from '../../src/gpu/novita/novita-client.js';
+import { createNovitaProvider } from '../../src/gpu/index.js';
 import type { GpuProvider } from '../../src/gpu/provider.js';
 import { startHttpServer } from '../../src/http/server.js';
 import { gpuInstances } from '../../src/instances/gpu-instances.js';
@@ -91,7 +91,7 @@ const ENTRANCES: [name: string, shown: RegExp, take: (value: never) => unknown][
   ['sweep.intervalMs', /^sweep.intervalMs /, (intervalMs) => new Sweeper({ queue, intervalMs })],
   ['sweep.jitter', /^sweep.jitter /, (jitter) => new Sweeper({ queue, jitter })],
   ['webhook client', /^webhooks.timeoutMs /, (timeoutMs) => createWebhookClient({ timeoutMs })],
-  ['novita client', /^timeoutMs /, (timeoutMs) => new NovitaClient({ apiKey: 'key', timeoutMs })],
+  ['novita client', /^timeoutMs /, (timeoutMs) => createNovitaProvider({ apiKey: 'key', timeoutMs })],
   ['http: port', /^port /, (port) => startHttpServer(queue, { port })],
   [
     'http: closeTimeoutMs',

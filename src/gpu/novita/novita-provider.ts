@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto';
-import type { z } from 'zod';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
+import { anyAnswer } from '../api/fields.js';
+import { compare, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import { type ApiDialect, ProviderApi, type ProviderApiOptions } from '../api/provider-api.js';
+import { secretsOf } from '../api/template-secrets.js';
 import type {
   CreateSpec,
   GpuProvider,
@@ -12,42 +14,33 @@ import type {
   Template,
 } from '../provider.js';
 import { ProviderError } from '../provider-error.js';
-import { NovitaClient, type NovitaClientOptions } from './novita-client.js';
-import {
-  clustersOf,
-  isOfferedIn,
-  mapInstance,
-  mapOffer,
-  mapTemplate,
-  refusedPrice,
-  toCreateFields,
-  toNovitaBilling,
-} from './novita-mapping.js';
+import { NovitaCatalogue } from './novita-catalogue.js';
+import { novitaErrors } from './novita-errors.js';
+import { mapInstance, mapTemplate, toCreateFields, toNovitaBilling } from './novita-mapping.js';
 import {
   listedInstanceSchema,
-  type NovitaInstance,
-  novitaActionSchema,
-  novitaClusterListSchema,
   novitaCreatedSchema,
   novitaInstanceListSchema,
   novitaInstanceSchema,
-  novitaProductListSchema,
   novitaTemplateSchema,
 } from './novita-schemas.js';
+
+/** Where the v1 API lives below the host. */
+export const NOVITA_API_PATH = '/gpu-instance/openapi/v1';
+/** Novita's GPU instance API, v1 (https://novita.ai/docs/api-reference/). PPIO speaks the same. */
+const DIALECT: ApiDialect = {
+  provider: 'Novita',
+  defaultBaseUrl: 'https://api.novita.ai',
+  path: NOVITA_API_PATH,
+  errors: novitaErrors,
+};
 
 /** Instances per page of a list call. */
 export const NOVITA_PAGE_SIZE = 100;
 /** A list that never ends is a fault of the provider; 1,000 pages are 100,000 instances. */
 const MAX_PAGES = 1_000;
 
-/** An element of the list; `raw` is undefined when not even its id can be read. */
-interface Listed {
-  element: unknown;
-  raw: NovitaInstance | undefined;
-  observedAt: string;
-}
-
-export interface NovitaProviderOptions extends NovitaClientOptions {
+export interface NovitaProviderOptions extends ProviderApiOptions {
   /** Cluster ids by region, for regions that the API's list of clusters does not show. Defaults to none. */
   clusterByRegion?: Readonly<Record<string, string>>;
 }
@@ -65,23 +58,26 @@ export class NovitaProvider implements GpuProvider {
   readonly name = 'novita';
   readonly capabilities: ProviderCapabilities = {
     stopStart: true,
+    restart: true,
+    migrate: true,
     spot: true,
     exactNameLookup: false,
     maxNameLength: 255,
   };
-  readonly #client: NovitaClient;
-  readonly #logger: Logger;
-  readonly #clusterByRegion: ReadonlyMap<string, string>;
+  /** Products, clusters and templates, as the account may rent them. */
+  readonly catalogue: NovitaCatalogue;
+  readonly #api: ProviderApi;
 
   constructor(options: NovitaProviderOptions) {
-    this.#client = new NovitaClient(options);
-    this.#logger = guardedLogger(options.logger ?? silentLogger);
-    this.#clusterByRegion = new Map(Object.entries(options.clusterByRegion ?? {}));
+    const { clusterByRegion = {}, logger = silentLogger } = options;
+    const guarded: Logger = guardedLogger(logger);
+    this.#api = new ProviderApi(DIALECT, options);
+    this.catalogue = new NovitaCatalogue(this.#api, new Map(Object.entries(clusterByRegion)), guarded);
   }
 
   async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
     const { template, offer } = spec;
-    const { id } = await this.#client.call({
+    const { id } = await this.#api.call({
       method: 'POST',
       path: '/gpu/instance/create',
       kind: 'create',
@@ -103,7 +99,8 @@ export class NovitaProvider implements GpuProvider {
   }
 
   async get(id: string, signal?: AbortSignal): Promise<Instance | null> {
-    const read = this.#read('/gpu/instance', novitaInstanceSchema, { instanceId: id }, signal);
+    const call = { method: 'GET', path: '/gpu/instance', kind: 'read', query: { instanceId: id } } as const;
+    const read = this.#api.call({ ...call, schema: novitaInstanceSchema, signal });
     const raw = await read.catch(nullWhenNotFound);
     if (raw && raw.id !== id) {
       throw new ProviderError('transient', `Novita gave instance ${raw.id} when asked for ${id}`);
@@ -111,46 +108,44 @@ export class NovitaProvider implements GpuProvider {
     return raw && mapInstance(raw);
   }
 
-  /** Ties of `createdAt`, which has whole seconds, are broken by id: every worker sees the same first one. */
-  async findByName(name: string, signal?: AbortSignal): Promise<Instance[]> {
-    const found: Instance[] = [];
-    for await (const { element, raw, observedAt } of this.#listed(name, signal)) {
-      if (raw?.name === name) found.push(mapInstance(raw, observedAt));
-      // What cannot be read is still paid for: under this name it must not pass for absent.
-      else if (!raw && leavesOf(element).includes(name)) {
-        throw new ProviderError('transient', `Novita lists an instance ${name} that cannot be read`);
-      }
-    }
-    return found
-      .filter(({ status }) => status !== 'terminated')
-      .sort((a, b) => compare(a.createdAt ?? '', b.createdAt ?? '') || compare(a.id, b.id));
+  findByName(name: string, signal?: AbortSignal): Promise<Instance[]> {
+    return foundByName('Novita', this.#listed(name, signal), name);
   }
 
-  async *list(filter: { namePrefix?: string } = {}, signal?: AbortSignal): AsyncGenerator<Instance> {
-    const { namePrefix = '' } = filter;
-    for await (const { raw, observedAt } of this.#listed(namePrefix, signal)) {
-      if (raw && (raw.name ?? '').startsWith(namePrefix)) yield mapInstance(raw, observedAt);
-    }
+  list({ namePrefix = '' }: { namePrefix?: string } = {}, signal?: AbortSignal): AsyncGenerator<Instance> {
+    return startingWith(this.#listed(namePrefix, signal), namePrefix);
   }
 
   async delete(id: string, signal?: AbortSignal): Promise<void> {
     await this.#act('delete', id, signal).catch(nullWhenNotFound);
   }
 
-  async stop(id: string, signal?: AbortSignal): Promise<void> {
-    await this.#act('stop', id, signal);
+  stop(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#act('stop', id, signal);
+  }
+
+  /** May be refused as `conflict` although it works: what a read shows decides. */
+  start(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#act('start', id, signal);
+  }
+
+  restart(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#act('restart', id, signal);
+  }
+
+  /** Moves a spot instance that was reclaimed to another machine, under the same id. */
+  migrate(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#act('migrate', id, signal);
   }
 
   async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
-    const clusterIds = await this.#clusterIdsOf(query.region, signal);
-    const searched = clusterIds.length > 0 ? clusterIds : [undefined];
-    const offers = await Promise.all(searched.map((clusterId) => this.#offersIn(query, clusterId, signal)));
-    return offers.flat().sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+    const offers = await this.catalogue.offers(query, signal);
+    return offers.sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
   }
 
   async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {
-    const read = await this.#read('/template', novitaTemplateSchema, { templateId: id }, signal);
-    const template = mapTemplate(id, read);
+    const call = { method: 'GET', path: '/template', kind: 'read', query: { templateId: id } } as const;
+    const template = mapTemplate(id, await this.#api.call({ ...call, schema: novitaTemplateSchema, signal }));
     if (template.id === id) return template;
     throw new ProviderError('transient', `Novita gave template ${template.id} when asked for ${id}`);
   }
@@ -170,16 +165,18 @@ export class NovitaProvider implements GpuProvider {
     let totalBefore: number | undefined;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
-      const page = await this.#read('/gpu/instances', novitaInstanceListSchema, query, signal);
+      const call = { method: 'GET', path: '/gpu/instances', kind: 'read', query } as const;
+      const page = await this.#api.call({ ...call, schema: novitaInstanceListSchema, signal });
       const { instances, total } = page;
       const observedAt = new Date().toISOString();
       const before = seen.size;
       for (const element of instances) {
         const raw = listedInstanceSchema.parse(element);
-        const key = raw?.id ?? createHash('sha256').update(leavesOf(element).join()).digest('hex');
+        const listed: Listed = { element, instance: raw && mapInstance(raw, observedAt) };
+        const key = keyOf(listed);
         if (seen.has(key)) continue;
         seen.add(key);
-        yield { element, raw, observedAt };
+        yield listed;
       }
       const isNew = seen.size > before;
       if (isNew) shown += instances.length;
@@ -193,69 +190,13 @@ export class NovitaProvider implements GpuProvider {
     throw new ProviderError('transient', `Novita's list of instances did not end after ${MAX_PAGES} pages`);
   }
 
-  async #clusterIdsOf(region: string, signal?: AbortSignal): Promise<string[]> {
-    const configured = this.#clusterByRegion.get(region);
-    if (configured) return [configured];
-    const { data } = await this.#read('/clusters', novitaClusterListSchema, {}, signal);
-    return clustersOf(region, data).map(({ id }) => id);
-  }
-
-  /** Without a cluster the products of all regions come back, and their `regions` decide: `US-CA-06 (California)`. */
-  async #offersIn(query: OfferQuery, clusterId: string | undefined, signal?: AbortSignal): Promise<Offer[]> {
-    const { productName, gpuNum, billingMode } = query;
-    const parameters = { clusterId, productName, gpuNum, billingMethod: toNovitaBilling(billingMode) };
-    const { data } = await this.#read('/products', novitaProductListSchema, parameters, signal);
-    for (const product of data) {
-      const price = refusedPrice(product, query);
-      const what = 'a price that is no whole number of 1/100,000 makes no offer';
-      if (price !== undefined) this.#logger.warn({ productId: product.id, productName, price }, what);
-    }
-    return data
-      .filter((product) => clusterId || isOfferedIn(product, query.region))
-      .flatMap((product) => mapOffer(product, query, clusterId) ?? []);
-  }
-
-  #read<T>(
-    path: string,
-    schema: z.ZodType<T>,
-    query: Record<string, string | number | undefined>,
+  /** The actions answer with an empty body or with a state that says nothing more; a page is no answer of theirs. */
+  async #act(
+    action: 'start' | 'stop' | 'restart' | 'migrate' | 'delete',
+    id: string,
     signal?: AbortSignal,
-  ): Promise<T> {
-    return this.#client.call({ method: 'GET', path, kind: 'read', schema, query, signal });
+  ): Promise<void> {
+    const call = { method: 'POST', path: `/gpu/instance/${action}`, kind: 'repeatable' } as const;
+    await this.#api.call({ ...call, schema: anyAnswer, body: { instanceId: id }, signal });
   }
-
-  /** Stop and delete answer with an empty body or with a state that says nothing more; a page is no answer of theirs. */
-  async #act(action: 'stop' | 'delete', id: string, signal?: AbortSignal): Promise<void> {
-    const path = `/gpu/instance/${action}`;
-    const body = { instanceId: id };
-    const schema = novitaActionSchema;
-    await this.#client.call({ method: 'POST', path, kind: 'repeatable', schema, body, signal });
-  }
-}
-
-/** Every text, number and key in a value of JSON, however deep it is nested: recursion would end at some depth. */
-function leavesOf(value: unknown): string[] {
-  const leaves: string[] = [];
-  const rest: unknown[] = [value];
-  while (rest.length > 0) {
-    const next = rest.pop();
-    if (typeof next !== 'object' || next === null) leaves.push(String(next));
-    else for (const [key, inner] of Object.entries(next)) rest.push(key, inner);
-  }
-  return leaves;
-}
-
-function nullWhenNotFound(error: unknown): null {
-  if (error instanceof ProviderError && error.class === 'not_found') return null;
-  throw error;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** `imageAuth` reads `user:password`; either form could be repeated in an error of the provider. */
-function secretsOf({ imageAuth, envs }: Template): string[] {
-  const password = imageAuth?.split(':').slice(1).join(':');
-  return [imageAuth ?? '', password ?? '', ...envs.map(({ value }) => value)];
 }

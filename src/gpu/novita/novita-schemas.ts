@@ -1,32 +1,7 @@
 /** What the answers of the API hold, as far as Jetfleet reads them. */
 import { z } from 'zod';
-import { isInstanceId } from '../provider.js';
-import { hasMessage } from './novita-errors.js';
-
-/** Numbers arrive as strings in places, and the other way round. */
-const text = z.union([z.string(), z.number()]).transform(String);
-const digits = z
-  .string()
-  .trim()
-  .regex(/^-?\d+(\.\d+)?$/);
-const number = z.union([z.number(), digits]).transform(Number);
-const absentOr = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
-/** A field that Jetfleet can do without: null, or of another type than documented, it counts as absent. */
-const readable = <T extends z.ZodType>(schema: T) => absentOr(schema).catch(undefined);
-const id = text.refine(isInstanceId, 'is no usable id');
-const gpuCount = number.pipe(z.int().min(1));
-/** Elements that cannot be read are left out; null stands for an empty list. */
-const listOf = <T extends z.ZodType>(schema: T) =>
-  z
-    .array(z.unknown())
-    .nullable()
-    .transform((elements) =>
-      (elements ?? []).flatMap((element) => {
-        const { success, data } = schema.safeParse(element);
-        return success ? [data] : [];
-      }),
-    );
+import { hasMessage } from '../api/api-errors.js';
+import { absentOr, gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 
 /**
  * An instance as `GET /gpu/instance` gives it: what Jetfleet reads of it, other keys pass. Without an id and a status it
@@ -64,9 +39,6 @@ export const novitaInstanceListSchema = z
 /** An element of a list: there whatever its status says, and undefined when not even its id can be read. */
 export const listedInstanceSchema = readable(novitaInstanceSchema.extend({ status: z.string().catch('') }));
 
-/** What stop and delete answer: nothing, or an object of no interest. */
-export const novitaActionSchema = z.looseObject({}).nullable();
-
 export const novitaCreatedSchema = z.looseObject({ id });
 
 export const novitaProductSchema = z.looseObject({
@@ -84,9 +56,27 @@ export const novitaProductListSchema = z
   .looseObject({ data: listOf(novitaProductSchema) })
   .refine((body) => body.data.length > 0 || !hasMessage(body), 'data is empty beside a message');
 
-const clusterSchema = z.looseObject({ id, name: readable(z.string()) });
+const clusterSchema = z.looseObject({
+  id,
+  name: readable(z.string()),
+  availableGpuType: readable(z.array(z.string())),
+  supportNetworkStorage: readable(z.boolean()),
+});
 export const novitaClusterListSchema = z.looseObject({ data: listOf(clusterSchema) });
 export type NovitaCluster = { id: string; name?: string | undefined };
+
+/** `GET /templates`: the list calls a template's id `Id`, as the single read does. */
+export const novitaTemplateListSchema = z.looseObject({
+  template: listOf(
+    z.looseObject({
+      Id: text,
+      name: readable(z.string()),
+      image: readable(z.string()),
+      channel: readable(z.string()),
+    }),
+  ),
+  total: readable(number),
+});
 
 /** Everything that create accepts. It is read strictly: what is dropped here is missing on an instance that is paid for. */
 export const novitaTemplateSchema = z.looseObject({

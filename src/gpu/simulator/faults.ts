@@ -12,7 +12,7 @@ const common = {
 /** A path such as `/gpu/instance/create`, with or without its method before it. Defaults to every route. */
 const route = z
   .string()
-  .regex(/^((GET|POST) )?\/\S+$/, 'must read "/path" or "GET /path"')
+  .regex(/^((GET|POST|PUT|PATCH|DELETE) )?\/\S+$/, 'must read "/path" or "GET /path"')
   .optional();
 const status = z.int().min(400).max(599);
 const delayMs = z.int().min(0).max(MAX_DELAY_MS);

@@ -1,7 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
-import { REGISTRY_AUTHS, type SimulatedCluster, type SimulatedProduct } from './catalogue.js';
-
 /** How long an instance of the simulator takes over each step, in milliseconds. */
 export interface SimulatorTimings {
   /** From create to `creating`. Defaults to 50. */
@@ -27,7 +23,7 @@ const DEFAULT_TIMINGS: Readonly<SimulatorTimings> = {
   forgottenAfterMs: 200,
 };
 
-export type LedgerAction = 'create' | 'delete' | 'stop' | 'start';
+export type LedgerAction = 'create' | 'delete' | 'stop' | 'start' | 'migrate';
 
 /** One action that the simulator carried out; what it refused is not in the ledger. */
 export interface LedgerEntry {
@@ -38,75 +34,36 @@ export interface LedgerEntry {
   name: string;
 }
 
-/** What a create takes. */
-export const createSchema = z.object({
-  name: z.string().max(255).default(''),
-  productId: z.string().min(1),
-  gpuNum: z.int().min(1).max(8),
-  rootfsSize: z.int().min(10).max(6144),
-  imageUrl: z.string().min(1).max(500),
-  kind: z.enum(['gpu', 'cpu']),
-  imageAuth: z
-    .string()
-    .regex(/^([^:]+:.+)?$/, 'must read "username:password"')
-    .optional(),
-  imageAuthId: z
-    .string()
-    .default('')
-    .refine((id) => id === '' || REGISTRY_AUTHS.some((auth) => auth.id === id), 'no such registry auth'),
-  ports: z
-    .string()
-    .regex(/^(\d{1,5}\/(tcp|http)(, ?\d{1,5}\/(tcp|http)){0,14})?$/, 'must read "80/http, 3306/tcp"')
-    .refine((ports) => !/\b222[234]\//.test(ports), 'ports 2222 to 2224 are reserved')
-    .default('')
-    .transform((ports) => ports.split(', ').filter(Boolean).map(parsePort)),
-  envs: z
-    .array(z.object({ key: z.string().min(1).max(511), value: z.string().max(4095) }))
-    .max(100)
-    .default([]),
-  command: z.string().max(2047).default(''),
-  entrypoint: z.string().max(2047).default(''),
-  minCudaVersion: z
-    .string()
-    .regex(/^(\d+\.\d+)?$/, 'must read "12.4"')
-    .optional(),
-  tools: z
-    .array(
-      z.object({ name: z.enum(['Jupyter']), port: z.string().regex(/^\d+$/), type: z.enum(['tcp', 'http']) }),
-    )
-    .default([]),
-  networkStorages: z
-    .array(z.object({ Id: z.string(), mountPoint: z.string().default('/network') }))
-    .max(30)
-    .default([]),
-  clusterId: z.string().default(''),
-  billingMode: z.enum(['onDemand', 'monthly', 'spot']).default('onDemand'),
-});
-
 /** An instance as it was asked for, and what faults decided when it was made. */
-export interface InstanceSpec extends z.output<typeof createSchema> {
-  product: SimulatedProduct;
-  cluster: SimulatedCluster;
+export interface InstanceSpec {
+  id: string;
+  name: string;
+  gpuNum: number;
+  isSpot: boolean;
+  ports: { port: number; type: string }[];
+  product: { id: string; name: string };
+  cluster: { id: string; name: string };
+  /** What else its provider shows of it. */
+  wire: Readonly<Record<string, unknown>>;
   stuckPulling: boolean;
   startFailure?: string;
   /** What is reported while it runs, for a time or for ever. */
-  unhealthy?: { state: string; forMs?: number };
+  unhealthy?: { state: string; forMs?: number | undefined };
   listLagMs: number;
   readLagMs: number;
-  hasNumericId: boolean;
 }
 
 /** How long an order takes after a create, what the instance is called in each half of that time, and what at its end. */
 const ORDERS = {
   start: { takes: 'runningAfterMs', halves: ['toStart', 'starting'], end: 'running' },
   restart: { takes: 'runningAfterMs', halves: ['toRestart', 'restarting'], end: 'running' },
+  migrate: { takes: 'runningAfterMs', halves: ['migrating', 'migrating'], end: 'running' },
   stop: { takes: 'stoppedAfterMs', halves: ['toStop', 'stopping'], end: 'exited' },
   delete: { takes: 'removedAfterMs', halves: ['toRemove', 'removing'], end: 'removed' },
 } as const;
 type Order = keyof typeof ORDERS;
 
 export interface SimulatedInstance extends InstanceSpec {
-  readonly id: string;
   readonly createdAtMs: number;
   /** The order that it follows; where it stands in it is a matter of the time since. */
   order: Order | 'create';
@@ -143,7 +100,6 @@ export class SimulatedInstances {
     const now = Date.now();
     const instance: SimulatedInstance = {
       ...spec,
-      id: spec.hasNumericId ? numericId() : `sim-${randomBytes(6).toString('hex')}`,
       createdAtMs: now,
       order: 'create',
       orderedAtMs: now,
@@ -176,7 +132,7 @@ export class SimulatedInstances {
     return this.all().filter((instance) => this.status(instance) !== 'removed');
   }
 
-  /** Novita's word for the present status, or undefined once it is forgotten. */
+  /** The present status in Novita's words, which other wires translate, or undefined once it is forgotten. */
   status({ order, orderedAtMs, stuckPulling, startFailure }: SimulatedInstance): string | undefined {
     const elapsedMs = Date.now() - orderedAtMs;
     const { creatingAfterMs, pullingAfterMs, runningAfterMs, forgottenAfterMs } = this.#timings;
@@ -193,7 +149,7 @@ export class SimulatedInstances {
 
   /** Carries out an order. The caller has checked that the present status allows it. */
   order(instance: SimulatedInstance, order: Order, now = Date.now()): void {
-    instance.startedAtMs = this.#startedAtMs(instance);
+    instance.startedAtMs = this.startedAtMs(instance);
     instance.order = order;
     instance.orderedAtMs = now;
     if (order === 'stop') instance.stoppedAtMs = now;
@@ -228,80 +184,27 @@ export class SimulatedInstances {
     this.#newestFirst = undefined;
   }
 
-  #startedAtMs(instance: SimulatedInstance): number {
+  /** When it last came to run, or 0. */
+  startedAtMs(instance: SimulatedInstance): number {
     const isRunning = this.status(instance) === 'running';
     return isRunning ? instance.orderedAtMs + this.#timings.runningAfterMs : instance.startedAtMs;
   }
 
-  /** An instance as the API shows it: numbers as strings where Novita has them so. */
-  toWire(instance: SimulatedInstance): Record<string, unknown> {
-    const { product, cluster } = instance;
-    const status = this.status(instance);
-    const failed = status === 'pulling' && Date.now() - instance.orderedAtMs >= this.#timings.runningAfterMs;
-    const message = (failed && instance.startFailure) || '';
-    const state = message ? 'pulling' : this.#unhealthyState(instance);
-    return {
-      id: instance.id,
-      name: instance.name,
-      clusterId: cluster.id,
-      clusterName: cluster.name,
-      status,
-      imageUrl: instance.imageUrl,
-      imageAuthId: instance.imageAuthId,
-      command: instance.command,
-      entrypoint: instance.entrypoint,
-      gpuNum: String(instance.gpuNum),
-      cpuNum: String(instance.gpuNum * 16),
-      memory: String(instance.gpuNum * 64),
-      rootfsSize: instance.rootfsSize,
-      portMappings: instance.ports.map(({ port, type }) => ({
-        port,
-        type,
-        endpoint: status === 'running' ? endpointOf(instance.id, port, type) : '',
-      })),
-      productId: product.id,
-      productName: product.name,
-      statusError: { state, message },
-      envs: instance.envs,
-      kind: 'gpu',
-      billingMode: instance.billingMode,
-      endTime: '-1',
-      spotStatus: instance.billingMode === 'spot' && status === 'running' ? 'running' : '',
-      spotReclaimTime: '0',
-      createdAt: seconds(instance.createdAtMs),
-      lastStartedAt: seconds(this.#startedAtMs(instance)),
-      lastStoppedAt: seconds(instance.stoppedAtMs),
-    };
+  /** Why it does not come to run, once that shows. */
+  failureOf(instance: SimulatedInstance): string {
+    const isLate = Date.now() - instance.orderedAtMs >= this.#timings.runningAfterMs;
+    return (isLate && this.status(instance) === 'pulling' && instance.startFailure) || '';
   }
 
-  /** A state without a message, which Novita's words leave `running`. */
-  #unhealthyState(instance: SimulatedInstance): string {
+  /** What is reported of it although it runs. */
+  unhealthyState(instance: SimulatedInstance): string {
     if (!instance.unhealthy || this.status(instance) !== 'running') return '';
     const { state, forMs = Number.POSITIVE_INFINITY } = instance.unhealthy;
-    return Date.now() < this.#startedAtMs(instance) + forMs ? state : '';
+    return Date.now() < this.startedAtMs(instance) + forMs ? state : '';
   }
 
   #record(action: LedgerAction, { id, name }: SimulatedInstance, atMs: number): void {
     if (this.#ledger.length >= MAX_LEDGER_ENTRIES) this.#ledger.shift();
     this.#ledger.push({ at: new Date(atMs).toISOString(), action, instanceId: id, name });
   }
-}
-
-function parsePort(text: string): { port: number; type: string } {
-  const [port, type = 'tcp'] = text.split('/');
-  return { port: Number(port), type };
-}
-
-/** 19 digits: none of them fits a double. */
-function numericId(): string {
-  return `1${String(randomBytes(8).readBigUInt64BE() % 10n ** 18n).padStart(18, '0')}`;
-}
-
-function seconds(timeMs: number): string {
-  return String(Math.floor(timeMs / 1000));
-}
-
-function endpointOf(id: string, port: number, type: string): string {
-  const host = `${id}-${port}.simulator.invalid`;
-  return type === 'http' ? `https://${host}` : `${host}:${port}`;
 }

@@ -4,19 +4,19 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
-import { NOVITA_API_PATH, readAtMost } from '../novita/novita-client.js';
+import { readAtMost } from '../api/provider-api.js';
+import { type FaultInput, Faults, type FaultTarget } from './faults.js';
+import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
 import {
   type Answer,
   ok,
   RESET,
   type Reply,
   type RequestRecord,
-  refuse,
-  regionOf,
-  SimulatedApi,
-} from './api.js';
-import { type FaultInput, Faults, type FaultTarget } from './faults.js';
-import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
+  routed,
+  type SimulatedWire,
+  type WireOf,
+} from './wire.js';
 
 export const DEFAULT_SIMULATOR_API_KEY = 'simulator-key';
 /** Longer than any client keeps an idle connection while it works. */
@@ -24,9 +24,6 @@ const IDLE_MS = 65_000;
 
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_REQUEST_LOG = 10_000;
-
-const NO_PATH = refuse(404, 'NOT_FOUND', 'no such path');
-const UNAUTHORISED = refuse(401, 'UNAUTHORIZED', 'invalid API key');
 
 export interface SimulatorOptions {
   /** Defaults to 0: a free one. */
@@ -48,21 +45,15 @@ export interface RequestLog {
 }
 
 /**
- * Starts a simulated provider. Besides the API it serves, without a key, `GET|POST|DELETE /_simulator/faults`
+ * A running simulated provider. Besides the API it serves, without a key, `GET|POST|DELETE /_simulator/faults`
  * (`DELETE` takes `?id=`) and `GET /_simulator/ledger`, so that programs in any language can inject faults.
- * @throws Error when the port cannot be used
  */
-export function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  return Simulator.start(options);
-}
-
-/** A running simulated provider that speaks Novita's API v1. */
 export class Simulator implements AsyncDisposable {
   readonly apiKey: string;
   readonly faults = new Faults();
   readonly requests: RequestLog;
   readonly #instances: SimulatedInstances;
-  readonly #api: SimulatedApi;
+  readonly #wire: SimulatedWire;
   readonly #log: RequestRecord[] = [];
   readonly #counts = new Map<string, number>();
   readonly #logger: Logger;
@@ -70,11 +61,11 @@ export class Simulator implements AsyncDisposable {
   readonly #stopping = new AbortController();
   #url = '';
 
-  private constructor(options: SimulatorOptions) {
+  private constructor(wireOf: WireOf, options: SimulatorOptions) {
     const { apiKey = DEFAULT_SIMULATOR_API_KEY, timings, logger = silentLogger } = options;
     this.apiKey = apiKey;
     this.#instances = new SimulatedInstances(timings);
-    this.#api = new SimulatedApi(this.#instances, this.faults);
+    this.#wire = wireOf(this.#instances, this.faults);
     this.#logger = logger;
     this.requests = { log: this.#log, count: (route = '') => this.#counts.get(route) ?? 0 };
     this.#server = createServer((request, response) => {
@@ -87,8 +78,9 @@ export class Simulator implements AsyncDisposable {
     this.#server.keepAliveTimeout = IDLE_MS;
   }
 
-  static async start(options: SimulatorOptions): Promise<Simulator> {
-    const simulator = new Simulator(options);
+  /** @throws Error when the port cannot be used */
+  static async start(wireOf: WireOf, options: SimulatorOptions): Promise<Simulator> {
+    const simulator = new Simulator(wireOf, options);
     const server = simulator.#server;
     await once(server.listen(options.port ?? 0, options.host ?? '127.0.0.1'), 'listening');
     const { family, address, port } = server.address() as AddressInfo;
@@ -97,7 +89,7 @@ export class Simulator implements AsyncDisposable {
     return simulator;
   }
 
-  /** Base URL for `createNovitaProvider`. */
+  /** Base URL for the adapter. */
   get url(): string {
     return this.#url;
   }
@@ -117,7 +109,7 @@ export class Simulator implements AsyncDisposable {
       id: instance.id,
       name: instance.name,
       status: this.#instances.status(instance) ?? 'removed',
-      region: regionOf(instance.cluster),
+      region: this.#wire.regionOf(instance),
     }));
   }
 
@@ -141,14 +133,15 @@ export class Simulator implements AsyncDisposable {
     if (url.pathname.startsWith('/_simulator/')) {
       return send(response, this.#control(`${incoming.method} ${url.pathname}`, query, body));
     }
-    if (!url.pathname.startsWith(NOVITA_API_PATH)) return send(response, NO_PATH);
-    const route = `${incoming.method} ${url.pathname.slice(NOVITA_API_PATH.length)}`;
-    const record: RequestRecord = { at: new Date().toISOString(), route, query, body };
+    const { path, refusals, routesWithIds, encode } = this.#wire;
+    if (!url.pathname.startsWith(path)) return send(response, refusals.noPath, encode);
+    const { route, ids } = routed(routesWithIds, `${incoming.method} ${url.pathname.slice(path.length)}`);
+    const record: RequestRecord = { at: new Date().toISOString(), route, query: { ...query, ...ids }, body };
     this.#recordRequest(record);
     const isAuthorised = incoming.headers.authorization === `Bearer ${this.apiKey}`;
-    const reply = isAuthorised ? await this.#answerWithFaults(record) : UNAUTHORISED;
+    const reply = isAuthorised ? await this.#answerWithFaults(record) : refusals.unauthorised;
     if (reply === RESET) incoming.socket.destroy();
-    else send(response, reply);
+    else send(response, reply, encode);
   }
 
   #recordRequest(record: RequestRecord): void {
@@ -158,7 +151,7 @@ export class Simulator implements AsyncDisposable {
   }
 
   async #answerWithFaults(request: RequestRecord): Promise<Reply> {
-    const target = this.#api.targetOf(request);
+    const target = this.#wire.targetOf(request);
     const slow = this.faults.take('slow', target);
     const wait = () => delay(slow?.delayMs, undefined, { signal: this.#stopping.signal });
     if (slow?.when === 'before') await wait();
@@ -172,15 +165,15 @@ export class Simulator implements AsyncDisposable {
     const limited = this.faults.take('rate_limited', target);
     if (limited) {
       const headers = { 'retry-after': String(limited.retryAfter) };
-      return { ...refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'), headers };
+      return { ...this.#wire.refusals.tooMany, headers };
     }
     const error = this.faults.take('error', target);
     if (error) {
       const { status, code, message, body } = error;
-      return body === undefined ? refuse(status, code, message) : { status, body };
+      return body === undefined ? this.#wire.refuse(status, code, message) : { status, body };
     }
     const scripted = this.faults.take('answer', target);
-    const reply = scripted?.when === 'instead' ? RESET : this.#api.answer(request);
+    const reply = scripted?.when === 'instead' ? RESET : this.#wire.answer(request);
     return scripted ?? reply;
   }
 
@@ -200,7 +193,7 @@ export class Simulator implements AsyncDisposable {
           return { status: 400, body: { message: error.message, problems: error.problems } };
         }
       default:
-        return refuse(404, 'NOT_FOUND', `no route ${route}`);
+        return { status: 404, body: { message: `no route ${route}` } };
     }
   }
 }
@@ -214,10 +207,10 @@ async function readBody(incoming: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(response: ServerResponse, answer: Answer): void {
+function send(response: ServerResponse, answer: Answer, encode = (json: string) => json): void {
   const { status, body, headers = {}, cutAfterBytes, dribbleMs } = answer;
   const isText = typeof body === 'string';
-  const text = isText ? body : body === undefined ? '' : unquoteIds(JSON.stringify(body));
+  const text = isText ? body : body === undefined ? '' : encode(JSON.stringify(body));
   response.writeHead(status, {
     'content-type': isText ? 'text/plain' : 'application/json',
     ...(cutAfterBytes !== undefined && { 'content-length': Buffer.byteLength(text) }),
@@ -230,9 +223,4 @@ function send(response: ServerResponse, answer: Answer): void {
     const timer = setInterval(() => response.write(' '), dribbleMs);
     response.once('close', () => clearInterval(timer));
   } else response.end(text);
-}
-
-/** Only the ids of the fault `numeric_id` have this form. */
-function unquoteIds(json: string): string {
-  return json.replaceAll(/"(id|instanceId)":"(\d{19})"/g, '"$1":$2');
 }

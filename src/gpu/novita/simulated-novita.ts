@@ -1,36 +1,40 @@
-import { CLUSTERS, PRODUCTS, REGISTRY_AUTHS, type SimulatedCluster, TEMPLATES } from './catalogue.js';
-import type { Fault, Faults, FaultTarget } from './faults.js';
-import { createSchema, type SimulatedInstance, type SimulatedInstances } from './instances.js';
-
-/** One request to the API, as it came. Headers are left out, since they hold the key. */
-export interface RequestRecord {
-  at: string;
-  /** `POST /gpu/instance/create`. */
-  route: string;
-  query: Readonly<Record<string, string>>;
-  body: unknown;
-}
-
-/** Status and body; text is sent as it is, everything else as JSON. The last two as in the fault `answer`. */
-export interface Answer {
-  status: number;
-  body?: unknown;
-  headers?: Record<string, string>;
-  cutAfterBytes?: number | undefined;
-  dribbleMs?: number | undefined;
-}
-/** The answer is that the connection breaks. */
-export const RESET = Symbol('reset');
-export type Reply = Answer | typeof RESET;
+import { randomBytes } from 'node:crypto';
+import type { Fault, Faults, FaultTarget } from '../simulator/faults.js';
+import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
+import { applyVanish, listedNow, readNow, remove, rent } from '../simulator/renting.js';
+import {
+  type Answer,
+  namesOf,
+  ok,
+  type Reply,
+  type RequestRecord,
+  type SimulatedWire,
+} from '../simulator/wire.js';
+import { NOVITA_API_PATH } from './novita-provider.js';
+import { CLUSTERS, PRODUCTS, REGISTRY_AUTHS, TEMPLATES } from './simulated-catalogue.js';
+import { createSchema, wireOf } from './simulated-wire.js';
 
 /** Novita's routes over simulated instances, and the faults that change what these do. */
-export class SimulatedApi {
+export class SimulatedNovita implements SimulatedWire {
+  readonly path = NOVITA_API_PATH;
+  readonly routesWithIds = [];
+  readonly refusals = {
+    unauthorised: refuse(401, 'UNAUTHORIZED', 'invalid API key'),
+    noPath: refuse(404, 'NOT_FOUND', 'no such path'),
+    tooMany: refuse(429, 'RATE_LIMIT_EXCEEDED', 'too many requests'),
+  };
+  readonly refuse = refuse;
+  readonly encode = unquoteIds;
   readonly #instances: SimulatedInstances;
   readonly #faults: Faults;
 
   constructor(instances: SimulatedInstances, faults: Faults) {
     this.#instances = instances;
     this.#faults = faults;
+  }
+
+  regionOf({ cluster: { name } }: SimulatedInstance): string {
+    return name.split(' ')[0] ?? name;
   }
 
   /** What the request is about, in every name that a fault could mean it by. */
@@ -41,13 +45,13 @@ export class SimulatedApi {
     const cluster = instance?.cluster ?? CLUSTERS.find(({ id }) => id === fields.clusterId);
     const named = [fields.name, fields.productName, fields.instanceId, fields.templateId];
     const texts = named.filter((value) => typeof value === 'string');
-    return { route, texts: [...texts, ...targetOf({ name: instance?.name, product, cluster }).texts] };
+    return { route, texts: [...texts, ...namesOf({ name: instance?.name, product, cluster }).texts] };
   }
 
   /** Carries a request out; the faults of single routes are applied by the server around it. */
   answer(request: RequestRecord): Reply {
     const { route, query } = request;
-    this.#applyVanish();
+    applyVanish(this.#instances, this.#faults);
     switch (route) {
       case 'GET /products':
         return ok({ data: this.#products(query) });
@@ -64,24 +68,13 @@ export class SimulatedApi {
       case 'GET /gpu/instances':
         return this.#list(query);
       case 'GET /gpu/instance': {
-        const instance = this.#instances.find(query.instanceId ?? '');
-        const isShown = instance && Date.now() - instance.createdAtMs >= instance.readLagMs;
-        return isShown ? ok(this.#instances.toWire(instance)) : UNKNOWN_INSTANCE;
+        const instance = readNow(this.#instances, query.instanceId ?? '');
+        return instance ? ok(wireOf(this.#instances, instance)) : UNKNOWN_INSTANCE;
       }
       case 'POST /gpu/instance/create':
         return this.#create(request);
       default:
         return this.#act(request);
-    }
-  }
-
-  #applyVanish(): void {
-    // Looking at every instance for each request would make many instances slow.
-    if (!this.#faults.has('vanish')) return;
-    for (const instance of this.#instances.all()) {
-      const ageMs = Date.now() - instance.createdAtMs;
-      const fault = this.#faults.take('vanish', targetOf(instance), ({ afterMs }) => ageMs >= afterMs);
-      if (fault) this.#instances.vanish(instance);
     }
   }
 
@@ -94,7 +87,7 @@ export class SimulatedApi {
         const regions = CLUSTERS.filter(({ id }) => product.clusterIds.includes(id))
           .filter(({ id }) => !query.clusterId || id === query.clusterId)
           .filter((cluster) => {
-            const target = targetOf({ product, cluster });
+            const target = namesOf({ product, cluster });
             const hidden = this.#faults.find('no_capacity', target, ({ advertised }) => !advertised);
             if (hidden) used.add(hidden);
             return !hidden;
@@ -119,17 +112,15 @@ export class SimulatedApi {
   }
 
   #list({ name, productName, status, ...query }: Record<string, string>): Answer {
-    const now = Date.now();
     const isListed = (instance: SimulatedInstance) =>
       includes(instance.name, name) &&
       includes(instance.product.name, productName) &&
-      now - instance.createdAtMs >= instance.listLagMs &&
       (!status || this.#instances.status(instance) === status);
-    const instances = this.#instances.all().filter(isListed);
+    const instances = listedNow(this.#instances).filter(isListed);
     const target = { texts: [name] };
     const cap = this.#faults.take('capped_pages', target);
     const odd = this.#faults.take('odd_elements', target)?.elements ?? [];
-    const wire = page(instances, query, cap).map((instance) => this.#instances.toWire(instance));
+    const wire = page(instances, query, cap).map((instance) => wireOf(this.#instances, instance));
     const total = cap?.total === false ? {} : { total: instances.length };
     return ok({ instances: [...odd, ...wire], ...total });
   }
@@ -150,44 +141,31 @@ export class SimulatedApi {
       ({ id }) => product.clusterIds.includes(id) && (!spec.clusterId || id === spec.clusterId),
     );
     if (!cluster) return NO_CAPACITY;
-    const target = targetOf({ name: spec.name, product, cluster });
-    const isTaken = () => this.#instances.live().some(({ name }) => name === spec.name);
-    const taken = this.#faults.take('name_taken', target, isTaken);
-    if (taken) return refuse(taken.status, 'CONFLICT', `the name ${spec.name} is taken`);
-    if (this.#faults.take('no_capacity', target)) return NO_CAPACITY;
-    const instance = this.#instances.create({
-      ...spec,
-      product,
-      cluster,
-      stuckPulling: this.#faults.take('stuck_pulling', target) !== undefined,
-      startFailure: this.#faults.take('start_failed', target)?.message,
-      unhealthy: this.#faults.take('unhealthy', target),
-      listLagMs: this.#faults.take('list_lag', target)?.lagMs ?? 0,
-      readLagMs: this.#faults.take('read_lag', target)?.lagMs ?? 0,
-      hasNumericId: this.#faults.take('numeric_id', target) !== undefined,
+    const { name, gpuNum, ports, billingMode } = spec;
+    const target = namesOf({ name, product, cluster });
+    const hasNumericId = this.#faults.take('numeric_id', target) !== undefined;
+    const id = hasNumericId ? numericId() : `sim-${randomBytes(6).toString('hex')}`;
+    const rented = { id, name, gpuNum, ports, product, cluster, isSpot: billingMode === 'spot', wire: spec };
+    return rent(this.#instances, this.#faults, rented, {
+      created: (instance) => ok({ id: instance.id }),
+      taken: (status) => refuse(status, 'CONFLICT', `the name ${name} is taken`),
+      noCapacity: NO_CAPACITY,
+      failed: (status) => refuse(status, 'UNKNOWN', 'internal error'),
     });
-    if (this.#faults.take('reset_after_create', target)) return RESET;
-    const error = this.#faults.take('error_after_create', target);
-    return error ? refuse(error.status, 'UNKNOWN', 'internal error') : ok({ id: instance.id });
   }
 
   #act({ route, body }: RequestRecord): Answer {
-    const action = route.match(/^POST \/gpu\/instance\/(start|stop|restart|delete)$/)?.[1];
+    const action = route.match(/^POST \/gpu\/instance\/(start|stop|restart|migrate|delete)$/)?.[1];
     if (!action) return refuse(404, 'NOT_FOUND', `no route ${route}`);
     const { instanceId } = (body ?? {}) as { instanceId?: unknown };
     if (typeof instanceId !== 'string') return refuse(400, 'VALIDATOR_PARAM', 'instanceId: expected string');
     const instance = this.#instances.find(instanceId);
     if (!instance) return UNKNOWN_INSTANCE;
-    if (action === 'delete') return this.#delete(instance);
+    if (action === 'delete') {
+      remove(this.#instances, this.#faults, instance);
+      return { status: 200 };
+    }
     return this.#change(instance, action as keyof typeof ALLOWED);
-  }
-
-  #delete(instance: SimulatedInstance): Answer {
-    if (instance.order === 'delete') return { status: 200 };
-    const lag = this.#faults.take('delete_lag', targetOf(instance));
-    if (lag) this.#instances.deleteLater(instance, lag.lagMs);
-    else this.#instances.order(instance, 'delete');
-    return { status: 200 };
   }
 
   #change(instance: SimulatedInstance, action: keyof typeof ALLOWED): Answer {
@@ -195,8 +173,10 @@ export class SimulatedApi {
     if (!ALLOWED[action].includes(status)) {
       return refuse(400, 'CONFLICT', `invalid state change: ${action} in ${status}`);
     }
-    if (action === 'start' && this.#faults.take('no_capacity', targetOf(instance))) return NO_CAPACITY;
+    const takesMachine = action === 'start' || action === 'migrate';
+    if (takesMachine && this.#faults.take('no_capacity', namesOf(instance))) return NO_CAPACITY;
     this.#instances.order(instance, action);
+    if (action === 'migrate') return { status: 200 };
     return ok({ instanceId: instance.id, state: this.#instances.status(instance) });
   }
 }
@@ -206,24 +186,10 @@ const ALLOWED = {
   start: ['exited'],
   stop: ['toCreate', 'creating', 'pulling', 'running', 'toStart', 'starting'],
   restart: ['running', 'exited'],
+  migrate: ['exited'],
 };
 
-type Targeted = { [K in 'id' | 'name' | 'product' | 'cluster']?: SimulatedInstance[K] | undefined };
-
-function targetOf({ id, name, product, cluster }: Targeted): FaultTarget {
-  return { texts: [id, name, product?.id, product?.name, cluster?.id, cluster?.name] };
-}
-
-/** The code of a cluster's region. */
-export function regionOf({ name }: SimulatedCluster): string {
-  return name.split(' ')[0] ?? name;
-}
-
-export function ok(body: unknown): Answer {
-  return { status: 200, body };
-}
-
-export function refuse(status: number, reason: string, message: string): Answer {
+function refuse(status: number, reason: string, message: string): Answer {
   return { status, body: { code: status, reason, message, metadata: {} } };
 }
 
@@ -245,4 +211,14 @@ function page<T>(
   const lastPage = Math.max(1, Math.ceil(items.length / pageSize));
   const pageNum = cap?.pastEnd === 'repeat' ? Math.min(asked, lastPage) : asked;
   return items.slice((pageNum - 1) * pageSize, pageNum * pageSize);
+}
+
+/** 19 digits: none of them fits a double. */
+function numericId(): string {
+  return `1${String(randomBytes(8).readBigUInt64BE() % 10n ** 18n).padStart(18, '0')}`;
+}
+
+/** Only the ids of the fault `numeric_id` have this form. */
+function unquoteIds(json: string): string {
+  return json.replaceAll(/"(id|instanceId)":"(\d{19})"/g, '"$1":$2');
 }

@@ -8,11 +8,9 @@ import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
 import { ProviderError } from '../provider-error.js';
-import { type CallKind, classify, isErrorEnvelope, readError, unanswered } from './novita-errors.js';
+import { type ApiErrors, type CallKind, isErrorEnvelope, statusIn, unanswered } from './api-errors.js';
+import { redacted } from './redaction.js';
 
-/** Where the v1 API lives below the host. */
-export const NOVITA_API_PATH = '/gpu-instance/openapi/v1';
-const DEFAULT_BASE_URL = 'https://api.novita.ai';
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Largest answer that is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
@@ -20,12 +18,20 @@ export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 const MAX_REASON_LENGTH = 300;
 /** Only so long a run of digits can be a number that a double does not hold. */
 const LONG_NUMBER = /\d{16}/;
-/** Shorter values, such as `1` or `on`, would only garble messages. */
-const MIN_SECRET_LENGTH = 4;
 
-export interface NovitaCall<T> {
-  method: 'GET' | 'POST';
-  /** Below {@link NOVITA_API_PATH}, such as `/gpu/instance`. */
+/** An API, as far as all calls of it have in common. */
+export interface ApiDialect {
+  /** In messages: `Novita`. */
+  readonly provider: string;
+  readonly defaultBaseUrl: string;
+  /** Where the API is below the host, such as `/api/v1`; empty where it begins there. */
+  readonly path: string;
+  readonly errors: ApiErrors;
+}
+
+export interface ApiCall<T> {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below the path of the API, such as `/gpu/instance`. */
   path: string;
   kind: CallKind;
   /** The fields that an answer of this kind has; without them it proves nothing. An empty body is null, one that is no JSON undefined. */
@@ -34,12 +40,12 @@ export interface NovitaCall<T> {
   body?: Record<string, unknown>;
   /** Values that must not show up in error messages, even if the provider repeats them. */
   secrets?: readonly string[];
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
-export interface NovitaClientOptions {
+export interface ProviderApiOptions {
   apiKey: string;
-  /** {@link NOVITA_API_PATH} is appended unless it ends so. Defaults to `https://api.novita.ai`. */
+  /** Another address of the API. Its path below the host is appended unless the URL ends so. Defaults to that of the provider. */
   baseUrl?: string;
   /** Limit for one call, its body included. Defaults to 30,000. */
   timeoutMs?: number;
@@ -48,24 +54,26 @@ export interface NovitaClientOptions {
 
 type Answer = { response: Response; text: string };
 
-/**
- * HTTP client for Novita's GPU instance API, v1 (https://novita.ai/docs/api-reference/), and for PPIO, which
- * speaks the same. It never retries: who calls knows whether a second try could rent a second instance.
- */
-export class NovitaClient {
+/** The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. */
+export class ProviderApi {
+  readonly #dialect: ApiDialect;
   readonly #apiKey: string;
   readonly #baseUrl: string;
   readonly #timeoutMs: number;
   readonly #logger: Logger;
 
   /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for a `timeoutMs` that is none */
-  constructor({ apiKey, baseUrl, timeoutMs, logger }: NovitaClientOptions) {
+  constructor(dialect: ApiDialect, { apiKey, baseUrl, timeoutMs, logger }: ProviderApiOptions) {
     if (!/^[\x21-\x7e]+$/.test(apiKey)) {
-      throw new ProviderError('auth', 'the Novita API key is empty or has characters that no header allows');
+      throw new ProviderError(
+        'auth',
+        `the ${dialect.provider} API key is empty or has characters that no header allows`,
+      );
     }
     checkNumber('timeoutMs', timeoutMs, 1, MAX_TIMER_MS);
+    this.#dialect = dialect;
     this.#apiKey = apiKey;
-    this.#baseUrl = resolveBaseUrl(baseUrl ?? DEFAULT_BASE_URL);
+    this.#baseUrl = resolveBaseUrl(dialect, baseUrl ?? dialect.defaultBaseUrl);
     this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#logger = guardedLogger(logger ?? silentLogger);
   }
@@ -75,13 +83,14 @@ export class NovitaClient {
    * @throws ProviderError by what the failure means for `call.kind`
    * @throws the reason of `call.signal`, when that is what ended the call
    */
-  async call<T>(call: NovitaCall<T>): Promise<T> {
+  async call<T>(call: ApiCall<T>): Promise<T> {
     call.signal?.throwIfAborted();
     const startedAt = performance.now();
     const answer = await this.#exchange(call);
     const { status, ok } = answer.response;
     const durationMs = Math.round(performance.now() - startedAt);
-    this.#logger.debug({ method: call.method, path: call.path, status, durationMs }, 'novita answered');
+    const answered = `${this.#dialect.provider.toLowerCase()} answered`;
+    this.#logger.debug({ method: call.method, path: call.path, status, durationMs }, answered);
     const body = parseJson(answer.text);
     if (!ok || isErrorEnvelope(body)) throw this.#refusal(call, answer, body);
     const parsed = call.schema.safeParse(answer.text.trim() === '' ? null : body);
@@ -91,7 +100,7 @@ export class NovitaClient {
     throw new ProviderError(unanswered(call.kind), message, { status });
   }
 
-  async #exchange(call: NovitaCall<unknown>): Promise<Answer> {
+  async #exchange(call: ApiCall<unknown>): Promise<Answer> {
     const late = () => new Error(`no answer within ${this.#timeoutMs} ms`);
     try {
       return await withDeadline(this.#timeoutMs, [call.signal], late, (signal) => this.#send(call, signal));
@@ -102,7 +111,7 @@ export class NovitaClient {
     }
   }
 
-  async #send(call: NovitaCall<unknown>, signal: AbortSignal): Promise<Answer> {
+  async #send(call: ApiCall<unknown>, signal: AbortSignal): Promise<Answer> {
     const url = new URL(this.#baseUrl + call.path);
     for (const [key, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value));
@@ -120,17 +129,19 @@ export class NovitaClient {
     return { response, text: new TextDecoder().decode(body) };
   }
 
-  #refusal(call: NovitaCall<unknown>, { response, text }: Answer, body: unknown): ProviderError {
+  #refusal(call: ApiCall<unknown>, { response, text }: Answer, body: unknown): ProviderError {
     const { status, headers } = response;
-    const said = readError(body, text);
-    const { name, reason } = said;
-    const named = classify(call.kind, status > 299 ? status : (statusIn(body) ?? status), said);
+    const { kind, schema } = call;
+    const { errors } = this.#dialect;
+    const said = errors.read(body, text);
+    const meantStatus = status > 299 ? status : (statusIn(body) ?? status);
+    const named = errors.classify({ kind, status: meantStatus, body, said });
     // An absence beside the fields of what is absent contradicts itself.
-    const isAbsurd = named === 'not_found' && call.kind === 'read' && call.schema.safeParse(body).success;
-    const errorClass = isAbsurd ? unanswered(call.kind) : named;
+    const isAbsurd = named === 'not_found' && kind === 'read' && schema.safeParse(body).success;
+    const errorClass = isAbsurd ? unanswered(kind) : named;
     const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
     const retryAfterMs = parseRetryAfter(headers.get('retry-after'), nowMs);
-    const words = [...new Set([name, reason])].filter(Boolean).join(': ');
+    const words = [...new Set([said.name, said.reason])].filter(Boolean).join(': ');
     const message = this.#describe(call, `answered ${status}${words ? ` ${words}` : ''}`);
     return new ProviderError(errorClass, message, {
       status,
@@ -138,40 +149,20 @@ export class NovitaClient {
     });
   }
 
-  #describe(call: NovitaCall<unknown>, what: string): string {
-    const secrets = [this.#apiKey, ...(call.secrets ?? [])]
-      .filter((s) => s.length >= MIN_SECRET_LENGTH)
-      .flatMap(formsOf);
-    // The longest first, so that a secret inside another leaves no rest of it behind.
-    secrets.sort((a, b) => b.length - a.length);
-    const clean = secrets.reduce((message, secret) => message.replaceAll(secret, '[redacted]'), what);
-    return `Novita ${call.method} ${call.path} ${beginningOf(clean, MAX_REASON_LENGTH)}`;
+  #describe(call: ApiCall<unknown>, what: string): string {
+    const clean = redacted(what, [this.#apiKey, ...(call.secrets ?? [])]);
+    return `${this.#dialect.provider} ${call.method} ${call.path} ${beginningOf(clean, MAX_REASON_LENGTH)}`;
   }
 }
 
-/** A secret as an answer may repeat it: as it is, in JSON, in HTML, in a URL, and in Base64. */
-function formsOf(secret: string): string[] {
-  const well = secret.toWellFormed();
-  const base64 = Buffer.from(well).toString('base64').replace(/=+$/, '');
-  const html = well.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  const quoted = html.replaceAll('"', '&quot;');
-  return [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
-    html,
-    quoted,
-    quoted.replaceAll("'", '&#39;'),
-    encodeURIComponent(well),
-    base64,
-    base64.replaceAll('+', '-').replaceAll('/', '_'),
-  ];
-}
-
-/** The status that an error inside a 200 gives itself: `{"code":429}`. */
-function statusIn(body: unknown): number | undefined {
-  const { code } = (body ?? {}) as { code?: unknown };
-  const status = typeof code === 'string' || typeof code === 'number' ? Number(code) : Number.NaN;
-  return Number.isInteger(status) && status >= 300 && status <= 599 ? status : undefined;
+/**
+ * An id as one segment of a path.
+ * @throws ProviderError `validation` for `.` and `..`, which would name another path in every spelling
+ */
+export function segmentOf(id: string): string {
+  if (/^\.{1,2}$/.test(id))
+    throw new ProviderError('validation', `the id ${JSON.stringify(id)} names nothing`);
+  return encodeURIComponent(id.toWellFormed());
 }
 
 /** @throws RangeError when it is over `maxBytes` */
@@ -216,12 +207,12 @@ function networkReason(error: unknown): string {
   return String(cause?.code ?? cause?.message ?? error.message);
 }
 
-function resolveBaseUrl(baseUrl: string): string {
+function resolveBaseUrl({ provider, path }: ApiDialect, baseUrl: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
     const form = 'an http(s) URL without credentials, query and fragment';
-    throw new ProviderError('validation', `the base URL of the Novita API must be ${form}`);
+    throw new ProviderError('validation', `the base URL of the ${provider} API must be ${form}`);
   }
   const trimmed = url.href.replace(/\/+$/, '');
-  return trimmed.endsWith(NOVITA_API_PATH) ? trimmed : trimmed + NOVITA_API_PATH;
+  return trimmed.endsWith(path) ? trimmed : trimmed + path;
 }

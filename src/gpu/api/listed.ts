@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { Instance } from '../provider.js';
+import { ProviderError } from '../provider-error.js';
+
+/** An element of a provider's list; `instance` is undefined when not even its id can be read. */
+export interface Listed {
+  element: unknown;
+  instance: Instance | undefined;
+}
+
+/**
+ * The instances of exactly one name that are not terminated, oldest first. Ties, and instances without a time, are in the order
+ * of their ids: every worker sees the same first one.
+ * @throws ProviderError `transient` when the list has an element of this name that cannot be read
+ */
+export async function foundByName(
+  provider: string,
+  listed: AsyncIterable<Listed>,
+  name: string,
+): Promise<Instance[]> {
+  const found: Instance[] = [];
+  for await (const { element, instance } of listed) {
+    if (instance?.name === name) found.push(instance);
+    // What cannot be read is still paid for: under this name it must not pass for absent.
+    else if (!instance && leavesOf(element).includes(name)) {
+      throw new ProviderError('transient', `${provider} lists an instance ${name} that cannot be read`);
+    }
+  }
+  return found
+    .filter(({ status }) => status !== 'terminated')
+    .sort((a, b) => compare(a.createdAt ?? '', b.createdAt ?? '') || compare(a.id, b.id));
+}
+
+/** The instances whose name begins so; what cannot be read is left out. */
+export async function* startingWith(
+  listed: AsyncIterable<Listed>,
+  namePrefix = '',
+): AsyncGenerator<Instance> {
+  for await (const { instance } of listed) if (instance?.name.startsWith(namePrefix)) yield instance;
+}
+
+/** By what an element is known again on another page: its id, or what stands in it. */
+export function keyOf({ element, instance }: Listed): string {
+  return instance?.id ?? createHash('sha256').update(leavesOf(element).join()).digest('hex');
+}
+
+/** Every text, number and key in a value of JSON, however deep it is nested: recursion would end at some depth. */
+function leavesOf(value: unknown): string[] {
+  const leaves: string[] = [];
+  const rest: unknown[] = [value];
+  while (rest.length > 0) {
+    const next = rest.pop();
+    if (typeof next !== 'object' || next === null) leaves.push(String(next));
+    else for (const [key, inner] of Object.entries(next)) rest.push(key, inner);
+  }
+  return leaves;
+}
+
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** For `catch`: what the provider itself does not know is null. */
+export function nullWhenNotFound(error: unknown): null {
+  if (error instanceof ProviderError && error.class === 'not_found') return null;
+  throw error;
+}

@@ -1,0 +1,193 @@
+import { anyAnswer } from '../api/fields.js';
+import { compare, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import { type ApiDialect, ProviderApi, type ProviderApiOptions, segmentOf } from '../api/provider-api.js';
+import { secretsOf } from '../api/template-secrets.js';
+import type {
+  CreateSpec,
+  GpuProvider,
+  Instance,
+  Offer,
+  OfferQuery,
+  ProviderCapabilities,
+  Template,
+} from '../provider.js';
+import { ProviderError } from '../provider-error.js';
+import { vastErrors } from './vast-errors.js';
+import {
+  mapVastInstance,
+  mapVastOffer,
+  mapVastTemplate,
+  toCreateVast,
+  toOfferSearch,
+} from './vast-mapping.js';
+import {
+  listedVastSchema,
+  vastCreatedSchema,
+  vastOffersSchema,
+  vastPageSchema,
+  vastReadSchema,
+  vastTemplatesSchema,
+} from './vast-schemas.js';
+
+/** Where the API lives below the host; each call names its version. */
+export const VAST_API_PATH = '/api';
+const DIALECT: ApiDialect = {
+  provider: 'Vast',
+  defaultBaseUrl: 'https://console.vast.ai',
+  path: VAST_API_PATH,
+  errors: vastErrors,
+};
+
+/** Most instances that a page has. */
+const PAGE_SIZE = 25;
+/** A list that never ends is a fault of the provider; 4,000 pages are 100,000 instances. */
+const MAX_PAGES = 4_000;
+const MAX_OFFERS = 64;
+
+export type VastProviderOptions = ProviderApiOptions;
+
+/**
+ * Vast.ai's marketplace. A region is a country (`US`), a product a GPU by its name (`RTX 4090`), and each offer one machine of a
+ * host. A template is named by its `hash_id`. Spot instances are bids at the lowest price that the offer takes.
+ * @throws ProviderError `auth` or `validation` for a key or base URL that cannot be used
+ */
+export function createVastProvider(options: VastProviderOptions): VastProvider {
+  return new VastProvider(options);
+}
+
+/** {@link GpuProvider} over Vast.ai's API. It keeps no state: any number may share one account. */
+export class VastProvider implements GpuProvider {
+  readonly name = 'vast';
+  readonly capabilities: ProviderCapabilities = {
+    stopStart: true,
+    restart: true,
+    spot: true,
+    exactNameLookup: true,
+    maxNameLength: 256,
+  };
+  readonly #api: ProviderApi;
+
+  constructor(options: VastProviderOptions) {
+    this.#api = new ProviderApi(DIALECT, options);
+  }
+
+  async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
+    const body = toCreateVast(spec);
+    const path = `/v0/asks/${segmentOf(spec.offer.productId)}/`;
+    const call = { method: 'PUT', path, kind: 'create', schema: vastCreatedSchema } as const;
+    const { new_contract: id } = await this.#api.call({
+      ...call,
+      secrets: secretsOf(spec.template),
+      body,
+      signal,
+    });
+    return { providerInstanceId: id };
+  }
+
+  /** Where the single read shows nothing in place of the instance, the list filtered by its id decides. */
+  async get(id: string, signal?: AbortSignal): Promise<Instance | null> {
+    const path = `/v0/instances/${segmentOf(id)}/`;
+    const call = { method: 'GET', path, kind: 'read', schema: vastReadSchema } as const;
+    const read = await this.#api.call({ ...call, signal }).catch(nullWhenNotFound);
+    if (!read) return null;
+    const instance = read.instances && mapVastInstance(read.instances);
+    if (instance?.id === id) return instance;
+    if (instance)
+      throw new ProviderError('transient', `Vast gave instance ${instance.id} when asked for ${id}`);
+    for await (const _ of this.#listed({ id: { eq: Number(id) } }, signal)) {
+      throw new ProviderError('transient', `Vast lists instance ${id}, and shows nothing of it`);
+    }
+    return null;
+  }
+
+  /** A name is the label, which the list filters exactly. */
+  findByName(name: string, signal?: AbortSignal): Promise<Instance[]> {
+    return foundByName('Vast', this.#listed({ label: { eq: name } }, signal), name);
+  }
+
+  list({ namePrefix }: { namePrefix?: string } = {}, signal?: AbortSignal): AsyncGenerator<Instance> {
+    return startingWith(this.#listed({}, signal), namePrefix);
+  }
+
+  async delete(id: string, signal?: AbortSignal): Promise<void> {
+    const call = { method: 'DELETE', path: `/v0/instances/${segmentOf(id)}/`, kind: 'repeatable' } as const;
+    await this.#api.call({ ...call, schema: anyAnswer, signal }).catch(nullWhenNotFound);
+  }
+
+  stop(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#put(`/v0/instances/${segmentOf(id)}/`, { state: 'stopped' }, signal);
+  }
+
+  /** A stopped instance starts only while its GPU is free: it may wait in its stopped state. */
+  start(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#put(`/v0/instances/${segmentOf(id)}/`, { state: 'running' }, signal);
+  }
+
+  /** Stops and starts the container without giving the GPU away. */
+  restart(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#put(`/v0/instances/reboot/${segmentOf(id)}/`, {}, signal);
+  }
+
+  async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
+    const call = { method: 'POST', path: '/v0/bundles/', kind: 'read', schema: vastOffersSchema } as const;
+    const { offers } = await this.#api.call({ ...call, body: toOfferSearch(query, MAX_OFFERS), signal });
+    return offers
+      .flatMap((offer) => mapVastOffer(offer, query) ?? [])
+      .sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+  }
+
+  async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {
+    const query = { select_filters: JSON.stringify({ hash_id: { eq: id } }) };
+    const call = { method: 'GET', path: '/v0/template/', kind: 'read', schema: vastTemplatesSchema } as const;
+    const { templates } = await this.#api.call({ ...call, query, signal });
+    const template = templates.find(({ hash_id }) => hash_id === id);
+    if (template) return mapVastTemplate(template);
+    throw new ProviderError('not_found', `Vast has no template with the hash_id ${JSON.stringify(id)}`);
+  }
+
+  /**
+   * Each listed element once, page by page.
+   * @throws ProviderError `transient` when less was shown than the first page counted
+   */
+  async *#listed(filters: Record<string, unknown>, signal?: AbortSignal): AsyncGenerator<Listed> {
+    const seen = new Set<string>();
+    let shown = 0;
+    let counted: number | undefined;
+    let token: string | undefined;
+    for (let page = 1; page <= MAX_PAGES; page += 1) {
+      const query = {
+        limit: PAGE_SIZE,
+        order_by: JSON.stringify([{ col: 'id', dir: 'asc' }]),
+        select_filters: JSON.stringify(filters),
+        after_token: token,
+      };
+      const call = { method: 'GET', path: '/v1/instances/', kind: 'read', query } as const;
+      const answer = await this.#api.call({ ...call, schema: vastPageSchema, signal });
+      const observedAt = new Date().toISOString();
+      const before = seen.size;
+      for (const element of answer.instances) {
+        const raw = listedVastSchema.parse(element);
+        const listed: Listed = { element, instance: raw && mapVastInstance(raw, observedAt) };
+        const key = keyOf(listed);
+        if (seen.has(key)) continue;
+        seen.add(key);
+        yield listed;
+      }
+      shown += answer.instances.length;
+      counted ??= answer.total_instances;
+      if (answer.next_token === undefined) {
+        if (shown >= (counted ?? 0)) return;
+        throw new ProviderError('transient', `Vast listed ${shown} of ${counted} instances and no more`);
+      }
+      if (seen.size === before || answer.next_token === token) {
+        throw new ProviderError('transient', 'Vast repeats a page of its list of instances');
+      }
+      token = answer.next_token;
+    }
+    throw new ProviderError('transient', `Vast's list of instances did not end after ${MAX_PAGES} pages`);
+  }
+
+  async #put(path: string, body: Record<string, unknown>, signal?: AbortSignal): Promise<void> {
+    await this.#api.call({ method: 'PUT', path, kind: 'repeatable', schema: anyAnswer, body, signal });
+  }
+}

@@ -1,0 +1,316 @@
+/** RunPod, Lambda and Vast against simulators of their wires; Novita has a file of its own. */
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { FaultInput, GpuProvider, OfferQuery, Simulator } from '../../src/gpu/index.js';
+import { createLambdaProvider, SIMULATED_SSH_KEY, startLambdaSimulator } from '../../src/gpu/lambda/index.js';
+import { createRunpodProvider, startRunpodSimulator } from '../../src/gpu/runpod/index.js';
+import type { SimulatorOptions } from '../../src/gpu/simulator/simulator.js';
+import { createVastProvider, startVastSimulator } from '../../src/gpu/vast/index.js';
+import {
+  closedPort,
+  describeGpuProvider,
+  errorClassOf,
+  eventually,
+  type ProviderHarness,
+  specFor,
+} from '../support/gpu-provider-conformance.js';
+import { QUICK, startAnswering } from '../support/simulated-novita.js';
+import { codeOf, printed } from '../support/snippets.js';
+
+interface Wired {
+  start: (options: SimulatorOptions) => Promise<Simulator>;
+  create: (options: { apiKey: string; baseUrl: string; timeoutMs?: number }) => GpuProvider;
+  createRoute: string;
+  query: OfferQuery;
+  templateId: string;
+  readAnswer: ProviderHarness['readAnswer'];
+  also?: Partial<ProviderHarness>;
+}
+
+const RUNPOD: Wired = {
+  start: startRunpodSimulator,
+  create: createRunpodProvider,
+  createRoute: 'POST /pods',
+  query: { productName: 'RTX 4090', region: 'US-KS-2', gpuNum: 1, billingMode: 'on_demand' },
+  templateId: '9x4m2p7v',
+  readAnswer: (id, name, status) => ({ id, name, status, somethingNew: {} }),
+  also: { privateTemplateId: 'privatetpl' },
+};
+const LAMBDA: Wired = {
+  start: startLambdaSimulator,
+  create: (options) => createLambdaProvider({ ...options, sshKeyName: SIMULATED_SSH_KEY }),
+  createRoute: 'POST /instance-operations/launch',
+  query: { productName: 'A10 (24 GB PCIe)', region: 'us-east-1', gpuNum: 1, billingMode: 'on_demand' },
+  templateId: 'lambda-stack-24-04',
+  readAnswer: (id, name, status) => ({ data: { id, name, status, somethingNew: {} } }),
+  also: { isDated: false },
+};
+const VAST: Wired = {
+  start: startVastSimulator,
+  create: createVastProvider,
+  createRoute: 'PUT /v0/asks/{id}/',
+  query: { productName: 'RTX 4090', region: 'US', gpuNum: 1, billingMode: 'spot' },
+  templateId: '4e17788f74f075dd9aab7d0d4427968f',
+  readAnswer: (id, label, status) => ({
+    instances: { id: Number(id), label, actual_status: status, somethingNew: {} },
+  }),
+  also: { privateTemplateId: '95c8b5cf7f3a42f0b8b17b86bd2b7b11', unknownId: '99' },
+};
+
+async function harnessOf(wired: Wired): Promise<ProviderHarness> {
+  const { start, create, createRoute, query, templateId, readAnswer, also = {} } = wired;
+  const simulator = await start({ timings: QUICK });
+  const { url: baseUrl, apiKey } = simulator;
+  return {
+    provider: create({ apiKey, baseUrl }),
+    unauthorised: create({ apiKey: 'another-key', baseUrl }),
+    unreachable: create({ apiKey, baseUrl: `http://127.0.0.1:${await closedPort()}` }),
+    impatient: create({ apiKey, baseUrl, timeoutMs: 200 }),
+    apiKey,
+    templateId,
+    query,
+    readAnswer,
+    exhaustCapacity: () => simulator.faults.add({ kind: 'no_capacity' }),
+    answerInstead: (answer) =>
+      answer ? simulator.faults.add({ kind: 'answer', ...answer } as FaultInput) : simulator.faults.clear(),
+    hideFromReads: () => simulator.faults.add({ kind: 'read_lag', lagMs: 600_000 }),
+    addOddElements: () => simulator.faults.add({ kind: 'odd_elements' }),
+    capPages: (size) => simulator.faults.add({ kind: 'capped_pages', size }),
+    hang: () => simulator.faults.add({ kind: 'slow', delayMs: 600_000 }),
+    createCalls: () => simulator.requests.count(createRoute),
+    [Symbol.asyncDispose]: () => simulator.stop(),
+    ...also,
+  };
+}
+
+describeGpuProvider('RunPod adapter', () => harnessOf(RUNPOD));
+describeGpuProvider('Lambda adapter', () => harnessOf(LAMBDA));
+describeGpuProvider('Vast adapter', () => harnessOf(VAST));
+
+/** An adapter on a simulator of its own, for one test. */
+async function simulate(wired: Wired): Promise<Wired & { simulator: Simulator; provider: GpuProvider }> {
+  const simulator = await wired.start({ timings: QUICK });
+  onTestFinished(() => simulator.stop());
+  const { url: baseUrl, apiKey } = simulator;
+  return { ...wired, simulator, provider: wired.create({ apiKey, baseUrl }) };
+}
+
+/** An adapter whose API gives one answer to everything. */
+async function answeredWith(wired: Wired, status: number, body: unknown): Promise<GpuProvider> {
+  const { url: baseUrl } = await startAnswering(() => ({ status, body }));
+  return wired.create({ apiKey: 'the-key', baseUrl });
+}
+
+const SPEC = {
+  name: 'jetfleet-a',
+  offer: {
+    productId: '1',
+    productName: 'x',
+    region: 'r',
+    billingMode: 'on_demand',
+    pricePerHour: 1,
+  } as const,
+  template: { id: 't', image: 'a/b:1', ports: [], envs: [] },
+  gpuNum: 1,
+  rootfsSize: 60,
+};
+
+describe('RunPod', () => {
+  test('a pod is created in the form of the API, and its ports are reached by proxy and address', async () => {
+    const { simulator, provider, ...context } = await simulate(RUNPOD);
+    const spec = await specFor({ provider, ...context }, 'jetfleet-pod');
+    expect(spec.offer).toMatchObject({ pricePerHour: 34_000, details: { cloud: 'COMMUNITY' } });
+    const { providerInstanceId: id } = await provider.create(spec);
+    expect(simulator.requests.log.at(-1)?.body).toEqual({
+      name: 'jetfleet-pod',
+      templateId: '9x4m2p7v',
+      image: 'runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404',
+      gpu: { id: 'NVIDIA GeForce RTX 4090', count: 1 },
+      cloud: 'COMMUNITY',
+      dataCenterIds: ['US-KS-2'],
+      disk: 60,
+      ports: ['8888/http', '22/tcp'],
+      env: { JUPYTER_ENABLE_LAB: 'yes' },
+    });
+    await eventually(async () => expect((await provider.get(id))?.status).toBe('running'));
+    expect((await provider.get(id))?.endpoints).toEqual([
+      { port: 8888, protocol: 'http', url: `https://${id}-8888.proxy.runpod.net` },
+      { port: 22, protocol: 'tcp', url: 'tcp://192.0.2.3:34446' },
+    ]);
+  });
+
+  test('it rents no spot instances', async () => {
+    const { provider, query } = await simulate(RUNPOD);
+    expect(await provider.listOffers({ ...query, billingMode: 'spot' })).toEqual([]);
+  });
+
+  test.each<[number, string, string]>([
+    [400, 'there are no longer any instances available with the requested specifications', 'capacity'],
+    [400, 'GPU type is currently unavailable in US-KS-2', 'capacity'],
+    [400, 'exactly one of gpu or cpu must be set', 'validation'],
+    [400, 'your balance is too low', 'balance'],
+    [402, 'insufficient', 'balance'],
+    [422, 'Request validation failed.', 'validation'],
+    [500, 'upstream failed', 'ambiguous'],
+  ])('a create refused with %i %s is %s', async (status, detail, expected) => {
+    const provider = await answeredWith(RUNPOD, status, { title: 'Some Title', status, detail });
+    expect(await errorClassOf(provider.create(SPEC))).toBe(expected);
+  });
+
+  test.each<[unknown]>([
+    [{ title: 'Not Found', status: 404 }],
+    [{ title: 'Not Found', detail: 'x' }],
+    [{ title: 'No Route', status: 404, detail: 'x' }],
+    [{ error: 'not_found' }],
+  ])('404 with %j shows no absence', async (body) => {
+    const provider = await answeredWith(RUNPOD, 404, body);
+    expect(await errorClassOf(provider.get('abc'))).toBe('transient');
+    expect(await errorClassOf(provider.delete('abc'))).toBe('transient');
+  });
+});
+
+describe('Lambda', () => {
+  test('an instance is launched in the form of the API', async () => {
+    const { simulator } = await simulate(LAMBDA);
+    const { url: baseUrl, apiKey } = simulator;
+    const userData = { worker: '#cloud-config\nruncmd: [serve]' };
+    const provider = createLambdaProvider({ apiKey, baseUrl, sshKeyName: SIMULATED_SSH_KEY, userData });
+    await provider.create(await specFor({ ...LAMBDA, provider, templateId: 'worker' }, 'jetfleet-vm'));
+    const launch = { region_name: 'us-east-1', instance_type_name: 'gpu_1x_a10_small', name: 'jetfleet-vm' };
+    const own = { ssh_key_names: [SIMULATED_SSH_KEY], user_data: userData.worker };
+    expect(simulator.requests.log.at(-1)?.body).toEqual({ ...launch, ...own });
+  });
+
+  test('a type without the disk makes no offer, and a launch that it does not fit is not sent', async () => {
+    const { simulator, provider, query, templateId } = await simulate(LAMBDA);
+    const offers = await provider.listOffers({ ...query, rootfsSize: 1_000 });
+    expect(offers.map(({ productId }) => productId)).toEqual(['gpu_1x_a10']);
+    const spec = await specFor({ provider, query, templateId }, 'jetfleet-vm');
+    expect(await errorClassOf(provider.create({ ...spec, rootfsSize: 6_000 }))).toBe('validation');
+    expect(simulator.live()).toEqual([]);
+  });
+
+  test('a name of a type stands for its GPU as well', async () => {
+    const { provider, query } = await simulate(LAMBDA);
+    const offers = await provider.listOffers({ ...query, productName: 'gpu_8x_a100_80gb_sxm4', gpuNum: 8 });
+    expect(offers).toMatchObject([{ pricePerHour: 1_432_000, billingMode: 'on_demand' }]);
+  });
+
+  test.each<[number, string, string]>([
+    [400, 'instance-operations/launch/insufficient-capacity', 'capacity'],
+    [400, 'global/quota-exceeded', 'quota'],
+    [401, 'global/invalid-api-key', 'auth'],
+    [403, 'global/account-inactive', 'auth'],
+    [400, 'global/invalid-parameters', 'validation'],
+    [404, 'global/object-does-not-exist', 'validation'],
+    [500, 'global/unknown', 'ambiguous'],
+    [503, 'provider/internal-unavailable', 'ambiguous'],
+  ])('a launch refused with %i %s is %s', async (status, code, expected) => {
+    const provider = await answeredWith(LAMBDA, status, {
+      error: { code, message: 'said so', suggestion: '' },
+    });
+    expect(await errorClassOf(provider.create(SPEC))).toBe(expected);
+  });
+
+  test('a termination that does not show the instance has not succeeded', async () => {
+    const provider = await answeredWith(LAMBDA, 200, { data: { terminated_instances: [{ id: 'another' }] } });
+    expect(await errorClassOf(provider.delete('abc'))).toBe('transient');
+  });
+});
+
+describe('Vast', () => {
+  test('an offer is taken in the form of the API, as a bid at its lowest price', async () => {
+    const { simulator, provider, ...context } = await simulate(VAST);
+    const { providerInstanceId: id } = await provider.create(
+      await specFor({ provider, ...context }, 'jetfleet-ask'),
+    );
+    expect(simulator.requests.log.at(-1)).toMatchObject({ query: { id: '24000001' } });
+    expect(simulator.requests.log.at(-1)?.body).toEqual({
+      label: 'jetfleet-ask',
+      template_hash_id: '4e17788f74f075dd9aab7d0d4427968f',
+      image: 'vllm/vllm-openai:v0.11.0',
+      disk: 60,
+      env: { MODEL_ID: 'Qwen/Qwen3 0.6B', '-p 8000:8000': '1', '-p 22:22': '1' },
+      onstart: 'vllm serve $MODEL_ID',
+      target_state: 'running',
+      cancel_unavail: true,
+      price: 0.18,
+    });
+    await eventually(async () => expect((await provider.get(id))?.status).toBe('running'));
+    expect((await provider.get(id))?.endpoints).toEqual([
+      { port: 8000, protocol: 'tcp', url: 'tcp://192.0.2.45:28000' },
+      { port: 22, protocol: 'tcp', url: 'tcp://192.0.2.45:20022' },
+    ]);
+  });
+
+  test('a bid that is too low is ambiguous: its instance is there', async () => {
+    const { provider, ...context } = await simulate(VAST);
+    const spec = await specFor({ provider, ...context }, 'jetfleet-low');
+    const offer = { ...spec.offer, details: { ...spec.offer.details, bid: 0.01 } };
+    expect(await errorClassOf(provider.create({ ...spec, offer }))).toBe('ambiguous');
+    expect(await provider.findByName('jetfleet-low')).toHaveLength(1);
+  });
+
+  test.each<[number, unknown, string]>([
+    [
+      404,
+      { success: false, error: 'invalid_args', msg: 'error 404/3603: no_such_ask Instance type' },
+      'capacity',
+    ],
+    [410, { success: false, error: 'no_such_ask', msg: 'gone' }, 'capacity'],
+    [400, { success: false, error: 'missing_billing', msg: 'x' }, 'balance'],
+    [400, { success: false, error: 'invalid_price', msg: 'x' }, 'validation'],
+    [200, { success: false, error: 'invalid_price', msg: 'x' }, 'validation'],
+    [401, { success: false, error: 'auth_error', msg: 'Invalid user key' }, 'auth'],
+    [429, 'API requests too frequent: endpoint threshold=4.5', 'rate_limited'],
+    [400, { success: false, error: 'x', new_contract: 7 }, 'ambiguous'],
+  ])('a create refused with %i %j is %s', async (status, body, expected) => {
+    const provider = await answeredWith(VAST, status, body);
+    expect(await errorClassOf(provider.create(SPEC))).toBe(expected);
+  });
+
+  test('an empty single read counts only with the list', async () => {
+    const list = { success: true, instances: [], total_instances: 0, next_token: null };
+    let listed: unknown = list;
+    const { url: baseUrl } = await startAnswering((request) => ({
+      body: request.url?.includes('/v1/') ? listed : { instances: null },
+    }));
+    const provider = createVastProvider({ apiKey: 'k', baseUrl });
+    expect(await provider.get('7')).toBeNull();
+    listed = { ...list, instances: [{ id: 7, actual_status: 'running' }], total_instances: 1 };
+    expect(await errorClassOf(provider.get('7'))).toBe('transient');
+    listed = { ...list, total_instances: 1 };
+    expect(await errorClassOf(provider.get('7'))).toBe('transient');
+  });
+
+  test.each<[object, string]>([
+    [{ actual_status: null, intended_status: 'running' }, 'pending'],
+    [{ actual_status: null, intended_status: 'stopped' }, 'stopped'],
+    [{ actual_status: 'exited', intended_status: 'stopped' }, 'stopped'],
+    [{ actual_status: 'exited', intended_status: 'running' }, 'failed'],
+    [{ actual_status: 'stopped', intended_status: 'running', is_bid: true }, 'preempted'],
+    [{ actual_status: 'offline', intended_status: 'running' }, 'failed'],
+    [{ actual_status: 'running', intended_status: 'stopped' }, 'stopping'],
+  ])('%j is %s', async (fields, status) => {
+    const provider = await answeredWith(VAST, 200, { instances: { id: 7, label: 'a', ...fields } });
+    expect(await provider.get('7')).toMatchObject({ status });
+  });
+});
+
+test('an id that would name another path is refused before anything is sent', async () => {
+  let requests = 0;
+  const { url: baseUrl } = await startAnswering(() => {
+    requests += 1;
+    return { body: {} };
+  });
+  for (const { create } of [RUNPOD, LAMBDA, VAST]) {
+    const provider = create({ apiKey: 'k', baseUrl });
+    expect(await errorClassOf(provider.get('..'))).toBe('validation');
+  }
+  expect(requests).toBe(0);
+});
+
+test('the guide to providers prints what it says', async () => {
+  const snippets = codeOf('docs/guides/providers.md', 'ts');
+  expect(snippets).toHaveLength(2);
+  expect(await printed(snippets.join('\n'), {})).toEqual(['COMMUNITY 68000, SECURE 138000', 'false']);
+});
