@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { publint } from 'publint';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 
@@ -51,6 +52,23 @@ it('has every file to which its pages and its configuration lead, save pictures'
   );
   expect(includes).toHaveLength(1);
   expect(paths).toEqual(expect.arrayContaining(includes));
+});
+
+it('is packed as Node and TypeScript find it, by publint', async () => {
+  const tarball = readFileSync(join(folder, packed.filename));
+  const { messages } = await publint({
+    pack: { tarball: new Uint8Array(tarball).buffer },
+    strict: true,
+  });
+  expect(messages).toEqual([]);
+});
+
+it('has a bill of materials that lists every dependency', async () => {
+  const { stdout } = await run('npm', ['run', '--silent', 'sbom'], { maxBuffer: 16 * 1024 * 1024 });
+  const { components } = JSON.parse(stdout) as { components: { purl: string }[] };
+  const names = components.map(({ purl }) => /^pkg:npm\/(.+)@/.exec(decodeURIComponent(purl))?.[1]);
+  for (const name of Object.keys(packageJson.dependencies)) expect(names).toContain(name);
+  expect(names).not.toContain('vitest');
 });
 
 it('runs where nothing but its dependencies is installed', async () => {
