@@ -13,6 +13,7 @@ import {
 import { JetfleetError } from '../jobs/errors.js';
 import { clipTo } from '../jobs/excerpt.js';
 import { usageError } from './exit-code.js';
+import { statesCommand } from './machine-states.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { note, paint, plain, print, printJson, table } from './output.js';
 
@@ -20,9 +21,10 @@ export function machineCommand(program: Command): void {
   const machine = program
     .command('machine')
     .description('show the state machines that jobs and workers run, as text, Mermaid, SVG or XState JSON');
-  withExamples(machine, 'machine list', 'machine show job');
+  withExamples(machine, 'machine list', 'machine show job', 'machine states');
   listCommand(machine);
   showCommand(machine);
+  statesCommand(machine);
 }
 
 function listCommand(machine: Command): void {

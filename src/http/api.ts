@@ -11,6 +11,7 @@ import { WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
 import { Access, type ApiEnv } from './access.js';
 import { DashboardFiles } from './dashboard-files.js';
 import { EventStreams } from './event-streams.js';
+import { FleetCollector } from './fleet-collector.js';
 import { LiveCollector } from './live-collector.js';
 import { Metrics } from './metrics.js';
 import { problemOf, problemResponse } from './problem.js';
@@ -115,6 +116,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   const streams = new EventStreams(maxStreamsPerToken);
   const metrics = new Metrics(queue, logger, endpoints);
   const collector = new LiveCollector(queue, logger, (record, times) => metrics.observe(record, times));
+  const fleet = new FleetCollector(queue, logger);
   const readiness = new Readiness(queue);
   jobRoutes(routes);
   jobChangeRoutes(routes);
@@ -134,9 +136,9 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   webhookRoutes(routes);
   webhookEndpointRoutes({ ...routes, endpoints });
   webhookKeyRoutes({ ...routes, publicKeys });
-  machineRoutes(routes);
+  machineRoutes({ ...routes, fleet });
   streamRoutes(routes);
-  liveRoutes({ ...routes, streams, collector });
+  liveRoutes({ ...routes, streams, collector, fleet });
   stepRoutes(routes);
   shareRoute(routes);
   reportRoutes({ ...routes, streams });
@@ -161,6 +163,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
     },
     close: async () => {
       collector.close();
+      fleet.close();
       streams.close();
     },
   };

@@ -56,6 +56,8 @@ export async function drainWorker(
 
 /** A running watch. */
 export interface Watch extends AsyncDisposable {
+  /** Asks all workers again where their machines stand. */
+  again(): void;
   close(): Promise<void>;
 }
 
@@ -83,7 +85,8 @@ export async function watchMachines(
   };
   const stopHearing = notices.hear(subjects.inspection(ANY, jobId ?? ANY), onNotice, MAX_RECORD_BYTES);
   const about: WatchNotice = jobId === undefined ? {} : { jobId };
-  notices.tell(subjects.watched(), { ...about, begins: true } satisfies WatchNotice);
+  const again = () => notices.tell(subjects.watched(), { ...about, begins: true } satisfies WatchNotice);
+  again();
   const timer = setInterval(() => {
     if (notices.isClosed) clearInterval(timer);
     else notices.tell(subjects.watched(), about);
@@ -92,5 +95,5 @@ export async function watchMachines(
     clearInterval(timer);
     stopHearing();
   };
-  return { close, [Symbol.asyncDispose]: close };
+  return { again, close, [Symbol.asyncDispose]: close };
 }

@@ -16,6 +16,8 @@ export { layOutChart } from './chart-layout.js';
 export { chartToMermaid } from './chart-mermaid.js';
 export { type ChartSvgOptions, chartToSvg } from './chart-svg.js';
 export { drainWorker, listWorkers, type Watch, watchMachines } from './fleet.js';
+export type { FleetMachine, Moved, StandingJob, StateTime } from './fleet-states.js';
+export { type FleetPicture, type FleetWatch, watchFleet } from './fleet-watch.js';
 export { BUILT_IN_CHARTS, builtInCharts, findChart, type KnownChart, listCharts } from './known-charts.js';
 export { chartToXState, machineJson } from './machine-json.js';
 export {

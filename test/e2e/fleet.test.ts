@@ -33,6 +33,41 @@ describe('the workers page', () => {
   });
 });
 
+describe('the machines', () => {
+  it('show live where they stand and move, how long they stay, and which jobs stand in a state', async () => {
+    const { fleet, http } = system;
+    await fleet.queue.addJob('printed', { jams: true }, 'normal', { id: 'jam-1' });
+    await fleet.waitForJob('jam-1', 'running');
+    await using tab = await DashboardPage.open(http.url, '/machines');
+    await tab.seeText('jammed 1', '.card');
+    await tab.goto('/machines/printed');
+    await tab.see('.drawing [data-state=jammed]');
+    await tab.page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'no-preference' }]);
+    // It is there for less than a second.
+    const token = tab.page.waitForSelector('.drawing .token');
+    await fleet.queue.addJob('printed', {}, 'normal', { id: 'print-1', maxAttempts: 1 });
+    await token;
+    await fleet.waitForJob('print-1', 'exhausted');
+    const hasTimes = () =>
+      [...document.querySelectorAll('tr')].some((row) =>
+        /^laying_out[\s\S]*\d+ ms[\s\S]*\d+ ms$/.test(row.innerText.trim()),
+      );
+    await tab.until(hasTimes);
+    const jammed = await tab.page.waitForSelector('.drawing [data-state=jammed] .box');
+    await jammed?.click();
+    await tab.seeText('jam-1', '.standing');
+    expect(new URL(tab.page.url()).searchParams.get('state')).toBe('jammed');
+    await tab.wear('light');
+    expect(await tab.violations()).toEqual([]);
+    await fleet.queue.cancel('jam-1');
+    await tab.seeText('Nothing stands in this state now', 'main');
+    // Less motion: the arrows that were taken are lit in place of it.
+    await fleet.queue.addJob('printed', {}, 'normal', { id: 'print-2', maxAttempts: 1 });
+    await tab.see('.drawing .edge.taken');
+    await tab.seeNoMore('.drawing .token');
+  });
+});
+
 describe('the webhooks page', () => {
   it('shows each try with its answer, and delivers again', async () => {
     const { fleet, http } = system;

@@ -54,14 +54,22 @@ test('machine list has the machines of Jetfleet, with or without a broker', asyn
 });
 
 test('machine show asks the live workers for another name, and ends with 3 when none has it', async () => {
-  const states = { a: { on: { GO: 'b' } }, b: { type: 'final' as const, description: 'red \u001b[31m' } };
-  const chart = setup({}).createMachine({ id: 'mine', initial: 'a', states }) as unknown as AnyStateMachine;
+  const inner = { a: { on: { GO: 'b' } }, b: { type: 'final' as const, description: 'red \u001b[31m' } };
+  const chart = setup({}).createMachine({
+    id: 'mine',
+    initial: 'a',
+    states: inner,
+  }) as unknown as AnyStateMachine;
   await using fleet = await startFleet({ nats, handlers: { mine: { chart } } });
   const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
   const shown = await cli(['machine', 'show', 'mine'], { env });
   expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout).toMatch(/^a +GO +b$/m);
   expect(shown.stdout).not.toContain('\u001b');
+  await fleet.queue.addJob('nobody_has', {});
+  const states = await cli(['machine', 'states', 'job', '--for', '1s'], { env });
+  expect(states.stdout).toMatch(/^MACHINE +STATE +COUNT +LEFT +P50 MS +P95 MS\n/);
+  expect(states.stdout).toMatch(/^job +pending\.queued +1 +0 +- +-$/m);
   const unknown = await cli(['machine', 'show', 'nope', '--json'], { env });
   expect(unknown.code).toBe(3);
   expect(JSON.parse(unknown.stderr).error.code).toBe('JETFLEET_MACHINE_NOT_FOUND');

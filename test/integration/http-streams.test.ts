@@ -1,7 +1,11 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { snooze } from '../../src/index.js';
+import { fromPromise, setup } from 'xstate';
+import type { RunInput } from '../../machines/index.js';
+import { type HandlerOptions, type JobOutcome, snooze } from '../../src/index.js';
+import type { FleetMachine, FleetPicture } from '../../src/inspect/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { type Gate, gate } from '../support/gate.js';
 import { expectProblem, type ServedEvent, startHttp, TOKENS } from '../support/http.js';
 
 let fleet: Fleet;
@@ -16,6 +20,31 @@ afterAll(async () => {
   await http.server.close();
   await fleet.close();
 });
+
+/** A machine of a user's own, which stands in `hot.steeping` until the gate of its job opens. */
+const brewing = (gates: ReadonlyMap<string, Gate>) =>
+  setup({
+    types: { context: {} as { id: string }, input: {} as RunInput, output: {} as JobOutcome },
+    actors: {
+      steep: fromPromise<void, string>(({ input }) => gates.get(input)?.opened ?? Promise.resolve()),
+    },
+  }).createMachine({
+    id: 'brewing',
+    context: ({ input }) => ({ id: input.jobId }),
+    initial: 'hot',
+    output: { kind: 'completed' },
+    states: {
+      hot: {
+        initial: 'steeping',
+        states: {
+          steeping: {
+            invoke: { src: 'steep', input: ({ context }) => context.id, onDone: '#brewing.poured' },
+          },
+        },
+      },
+      poured: { type: 'final' },
+    },
+  });
 
 const consumersOfEvents = async () =>
   (await (await fleet.queue.broker()).topology.streamInfo('events')).state.consumer_count;
@@ -115,6 +144,48 @@ describe('/api/v1/events', () => {
     // 150 records of 30 KB, and as many claims, are 9 MB.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(60_000_000);
     socket.destroy();
+  });
+});
+
+describe('/api/v1/fleet', () => {
+  const machineIn = (id: string, fits: (machine: FleetMachine) => boolean) => (event: ServedEvent) =>
+    (event.data as FleetPicture).machines.some((each) => each.id === id && fits(each));
+  const jobsIn = async (machine: string, state: string) =>
+    (await http.call(`/api/v1/machines/${machine}/jobs?state=${state}`, { token: TOKENS.observer })).json;
+
+  test('counts own machines by their inner states, with the edges they take and the time they stay', async () => {
+    const gates = new Map(['early', 'late'].map((id) => [id, gate()]));
+    await fleet.addWorker({ brewing: { chart: brewing(gates) } as unknown as HandlerOptions });
+    await fleet.queue.addJob('brewing', {}, 'normal', { id: 'early' });
+    await fleet.waitForJob('early', 'running');
+    await using live = await http.listen('/api/v1/fleet');
+    // It began before anybody watched.
+    await live.next(machineIn('brewing', ({ counts }) => counts['hot.steeping'] === 1 && counts.hot === 1));
+    await fleet.queue.addJob('brewing', {}, 'normal', { id: 'late' });
+    await live.next(
+      machineIn('brewing', ({ counts, running }) => counts['hot.steeping'] === 2 && running === 2),
+    );
+    const standing = await jobsIn('brewing', 'hot.steeping');
+    expect(standing).toMatchObject({ count: 2, jobs: [{ jobId: 'early' }, { jobId: 'late' }] });
+    expect((await http.call('/api/v1/machines/brewing')).json.counts).toMatchObject({ 'hot.steeping': 2 });
+    for (const each of gates.values()) each.open();
+    const moves = ({ moved }: FleetMachine) =>
+      moved.some(({ from, to }) => from === 'hot.steeping' && to === 'poured');
+    await live.next(machineIn('brewing', moves));
+    // Of the first one nobody knows since when it stood there.
+    const { data } = await live.next(machineIn('brewing', ({ running }) => running === 0));
+    const brewed = (data as FleetPicture).machines.find(({ id }) => id === 'brewing');
+    expect(brewed?.times['hot.steeping']).toMatchObject({ count: 1, p50: expect.any(Number) });
+    await live.next(machineIn('job', ({ counts }) => (counts.completed ?? 0) >= 2));
+  });
+
+  test('lists jobs of the machine of all jobs without any worker, and refuses a state that there is not', async () => {
+    await fleet.queue.addJob('nobody_has', {}, 'normal', { id: 'left-lying' });
+    await expect
+      .poll(() => jobsIn('job', 'pending.queued'))
+      .toMatchObject({ jobs: [{ jobId: 'left-lying' }] });
+    expectProblem(await http.call('/api/v1/machines/job/jobs?state=lost'), 400, 'JETFLEET_OPTION_INVALID');
+    expectProblem(await http.call('/api/v1/machines/none/jobs?state=a'), 404, 'JETFLEET_MACHINE_NOT_FOUND');
   });
 });
 

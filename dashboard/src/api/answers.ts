@@ -6,7 +6,7 @@ import type { Schedule } from '../../../src/jobs/schedule.js';
 import type { FlowStatus } from '../../../src/jobs/shown-flow.js';
 import type { ShownLimit } from '../../../src/jobs/shown-limit.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
-import type { WorkerInfo } from '../../../src/wire/inspection.js';
+import type { TakenEdge, WorkerInfo } from '../../../src/wire/inspection.js';
 import type { Pause } from '../../../src/wire/pauses.js';
 
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
@@ -74,6 +74,31 @@ export interface Tick {
   brokerConnected: boolean;
   changed: string[];
   changedMore: boolean;
+}
+
+export interface Moved extends TakenEdge {
+  count: number;
+}
+
+/** One machine of the fleet, each second on `/fleet`. */
+export interface FleetMachine {
+  id: string;
+  running: number;
+  counts: Record<string, number>;
+  times: Record<string, { p50: number; p95: number; count: number }>;
+  /** Since the picture before. */
+  moved: Moved[];
+}
+
+export interface FleetPicture {
+  at: string;
+  machines: FleetMachine[];
+}
+
+/** Of `/machines/{id}/jobs`. */
+export interface StandingJobs {
+  jobs: { jobId?: string; worker?: string; since: string }[];
+  count: number;
 }
 
 export interface CountedCauses extends DeadLetterCauses {

@@ -5,6 +5,7 @@ import { ChartCard } from './chart-card.js';
 import { drawingOf, importDrawing, prepare } from './drawing.js';
 import { count, light } from './lighting.js';
 import { Minimap } from './minimap.js';
+import { sendTokens } from './tokens.js';
 import { type Seen, useZoom } from './use-zoom.js';
 
 export interface StateChartProps {
@@ -15,11 +16,23 @@ export interface StateChartProps {
   taken?: readonly string[] | undefined;
   /** Ids of all arrows taken so far; what they do not touch is dimmed. */
   path?: readonly string[] | undefined;
-  counts?: Record<string, number>;
+  counts?: Record<string, number> | undefined;
+  /** Arrows that were taken just now, by id, and how often each: tokens move along them. */
+  moved?: ReadonlyMap<string, number> | undefined;
+  /** Told of the state that somebody clicks on. */
+  onState?: ((id: string) => void) | undefined;
 }
 
 /** The drawing of a machine, to move about in; what is lit changes without drawing it again. */
-export function ChartView({ chart, lit = [], taken = [], path = [], counts }: StateChartProps) {
+export function ChartView({
+  chart,
+  lit = [],
+  taken = [],
+  path = [],
+  counts,
+  moved,
+  onState,
+}: StateChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLElement>(null);
   const [hasDetails, setDetails] = useState(false);
@@ -37,6 +50,20 @@ export function ChartView({ chart, lit = [], taken = [], path = [], counts }: St
   useEffect(() => {
     if (drawing && counts) count(drawing, counts);
   }, [drawing, counts]);
+
+  useEffect(() => {
+    if (drawing && moved) sendTokens(drawing, moved);
+  }, [drawing, moved]);
+  useEffect(() => {
+    if (!drawing || !onState) return;
+    drawing.classList.add('clickable');
+    const onClick = ({ target }: MouseEvent) => {
+      const state = (target as Element).closest<SVGGElement>('[data-state]')?.dataset.state;
+      if (state !== undefined) onState(state);
+    };
+    drawing.addEventListener('click', onClick);
+    return () => drawing.removeEventListener('click', onClick);
+  }, [drawing, onState]);
 
   if (error) return <p class="quiet">{error}</p>;
   return (

@@ -1,10 +1,14 @@
-import type { Chart, MachineAnswer } from '../api/answers.js';
+import { useCallback, useMemo } from 'preact/hooks';
+import type { Chart, FleetMachine, MachineAnswer } from '../api/answers.js';
 import { call, messageOf } from '../api/client.js';
 import { useResource } from '../api/use-resource.js';
 import { StateChart } from '../charts/state-chart.js';
-import { Link } from '../router.js';
+import { edgeCounts } from '../fleet/edge-counts.js';
+import { StandingPanel } from '../fleet/standing-panel.js';
+import { useFleetMachine } from '../live/fleet.js';
+import { currentPlace, Link, navigate, usePlace, withQuery } from '../router.js';
 import { copyText } from '../ui/copy.js';
-import { formatCount } from '../ui/format.js';
+import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
 import { say } from '../ui/toasts.js';
 
@@ -22,23 +26,46 @@ export function MachinePage({ id }: { id: string }) {
   return (
     <Page title={id} about={machine.data?.chart.description} actions={<Exports id={id} path={path} />}>
       <Loaded of={machine} missing={missing}>
-        {({ chart, counts }) => (
-          <>
-            <Panel title="Chart" actions={<span class="quiet">version {chart.version || '–'}</span>}>
-              <StateChart chart={chart} counts={counts} />
-            </Panel>
-            <div class="grid two">
-              <Panel title="States">
-                <States chart={chart} counts={counts} />
-              </Panel>
-              <Panel title="Transitions">
-                <Transitions chart={chart} />
-              </Panel>
-            </div>
-          </>
-        )}
+        {(known) => <Live {...known} />}
       </Loaded>
     </Page>
+  );
+}
+
+/** A chart with what stands and moves in it now. */
+function Live({ chart, counts: atFirst }: MachineAnswer) {
+  const machine = useFleetMachine(chart.id);
+  const place = usePlace();
+  const shown = place.query.get('state') ?? undefined;
+  const counts = machine?.counts ?? atFirst;
+  const moved = useMemo(() => machine && edgeCounts(chart, machine.moved), [machine, chart]);
+  const show = useCallback(
+    (state: string | undefined) => navigate(withQuery(currentPlace(), { state }), { replace: true }),
+    [],
+  );
+  return (
+    <>
+      <Panel title="Chart" actions={<span class="quiet">version {chart.version || '–'}</span>}>
+        <StateChart
+          chart={chart}
+          counts={counts}
+          moved={moved}
+          lit={shown === undefined ? undefined : [shown]}
+          onState={show}
+        />
+      </Panel>
+      {shown !== undefined && (
+        <StandingPanel machine={chart.id} state={shown} onClose={() => show(undefined)} />
+      )}
+      <div class="grid two">
+        <Panel title="States">
+          <States chart={chart} counts={counts} times={machine?.times ?? {}} onState={show} />
+        </Panel>
+        <Panel title="Transitions">
+          <Transitions chart={chart} />
+        </Panel>
+      </div>
+    </>
   );
 }
 
@@ -86,31 +113,53 @@ function Exports({ id, path }: { id: string; path: string }) {
   );
 }
 
-function States({ chart, counts }: MachineAnswer) {
+interface StatesProps {
+  chart: Chart;
+  counts: Record<string, number>;
+  times: FleetMachine['times'];
+  onState(id: string): void;
+}
+
+/** Times are of machines that have left their state since somebody watches. */
+function States({ chart, counts, times, onState }: StatesProps) {
   return (
-    <table class="data">
-      <thead>
-        <tr>
-          <th>State</th>
-          <th>What it means</th>
-          <th class="number">Jobs</th>
-        </tr>
-      </thead>
-      <tbody>
-        {chart.states.map(({ id, kind, description, invokes }) => (
-          <tr key={id}>
-            <th scope="row">{id}</th>
-            <td data-label="means">
-              {description || kind}
-              {invokes.length > 0 && <span class="quiet"> Runs {invokes.join(', ')}.</span>}
-            </td>
-            <td class="number" data-label="jobs">
-              {counts[id] === undefined ? <span class="quiet">–</span> : formatCount(counts[id])}
-            </td>
+    <>
+      <table class="data machine-states">
+        <thead>
+          <tr>
+            <th>State</th>
+            <th>What it means</th>
+            <th class="number">Now</th>
+            <th class="number">p50</th>
+            <th class="number">p95</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {chart.states.map(({ id, kind, description, invokes }) => (
+            <tr key={id}>
+              <th scope="row">
+                <button type="button" class="link" onClick={() => onState(id)}>
+                  {id}
+                </button>
+              </th>
+              <td data-label="means">
+                {description || kind}
+                {invokes.length > 0 && <span class="quiet"> Runs {invokes.join(', ')}.</span>}
+              </td>
+              <td class="number" data-label="now">
+                {counts[id] === undefined ? <span class="quiet">–</span> : formatCount(counts[id])}
+              </td>
+              {(['p50', 'p95'] as const).map((at) => (
+                <td key={at} class="number" data-label={at}>
+                  {times[id] ? formatDuration(times[id][at]) : <span class="quiet">–</span>}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p class="quiet">Times of those that have left a state since somebody watches.</p>
+    </>
   );
 }
 

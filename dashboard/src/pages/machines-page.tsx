@@ -1,9 +1,12 @@
-import type { MachineSummary } from '../api/answers.js';
+import type { FleetMachine, MachineSummary } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
+import { useFleet } from '../live/fleet.js';
 import { Link } from '../router.js';
+import { formatCount } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
 
 export function MachinesPage() {
+  const fleet = useFleet();
   const machines = useResource<{ machines: MachineSummary[] }>('/machines', { isLive: false });
   return (
     <Page
@@ -28,6 +31,7 @@ export function MachinesPage() {
                       {machine.version && <span class="chip">version {machine.version}</span>}
                       <span class="chip">{machine.source === 'worker' ? 'from a worker' : 'built in'}</span>
                     </span>
+                    <Counts of={fleet?.machines.find(({ id }) => id === machine.id)} />
                   </Link>
                 </li>
               ))}
@@ -36,5 +40,25 @@ export function MachinesPage() {
         }
       </Loaded>
     </Page>
+  );
+}
+
+/** How many stand in each innermost state, where most do first. */
+function Counts({ of }: { of: FleetMachine | undefined }) {
+  const states = Object.entries(of?.counts ?? {});
+  const inner = states.filter(
+    ([id, count]) => count > 0 && !states.some(([other]) => other.startsWith(`${id}.`)),
+  );
+  if (inner.length === 0) return <span class="quiet">None runs now.</span>;
+  return (
+    <span class="state-counts">
+      {inner
+        .sort(([, a], [, b]) => b - a)
+        .map(([id, count]) => (
+          <span key={id}>
+            {id} <strong>{formatCount(count)}</strong>
+          </span>
+        ))}
+    </span>
   );
 }

@@ -4,6 +4,7 @@ import { defined } from '../../jobs/defined.js';
 import { ValidationError } from '../../jobs/errors.js';
 import { shownJob } from '../../jobs/shown-job.js';
 import type { EventStream, EventStreams } from '../event-streams.js';
+import type { FleetCollector } from '../fleet-collector.js';
 import { jobIdSchema, statusSchema, typeSchema } from '../job-schemas.js';
 import type { LiveCollector } from '../live-collector.js';
 import { addRoute, type Routes } from '../route.js';
@@ -11,9 +12,11 @@ import { addRoute, type Routes } from '../route.js';
 const mediaType = 'text/event-stream';
 const tag = 'Live';
 
-/** The streams of server-sent events: `/api/v1/live`, `/events` and `/inspect`. */
-export function liveRoutes(routes: Routes & { streams: EventStreams; collector: LiveCollector }): void {
-  const { queue, streams, collector } = routes;
+/** The streams of server-sent events: `/api/v1/live`, `/fleet`, `/events` and `/inspect`. */
+export function liveRoutes(
+  routes: Routes & { streams: EventStreams; collector: LiveCollector; fleet: FleetCollector },
+): void {
+  const { queue, streams, collector, fleet } = routes;
   const stream = { method: 'get', tag, role: 'observer' } as const;
   addRoute(routes, {
     ...stream,
@@ -23,6 +26,14 @@ export function liveRoutes(routes: Routes & { streams: EventStreams; collector: 
     answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
     handle: ({ c }) =>
       streams.respond(c, (to) => collector.listen((data) => to.send({ event: 'tick', data }))),
+  });
+  addRoute(routes, {
+    ...stream,
+    path: '/api/v1/fleet',
+    summary: 'Where the state machines of the fleet stand, each second: events of the name fleet',
+    needsBroker: false,
+    answers: { 200: { description: 'Until the caller ends it', schema: z.string(), mediaType } },
+    handle: ({ c }) => streams.respond(c, (to) => fleet.listen((data) => to.send({ event: 'fleet', data }))),
   });
   addRoute(routes, {
     ...stream,

@@ -2,10 +2,15 @@ import { z } from '@hono/zod-openapi';
 import { chartToMermaid } from '../../inspect/chart-mermaid.js';
 import { chartToSvg } from '../../inspect/chart-svg.js';
 import { listWorkers } from '../../inspect/fleet.js';
+import { countsOfJobs } from '../../inspect/fleet-watch.js';
 import { builtInCharts, findChart, listCharts } from '../../inspect/known-charts.js';
 import { chartToXState } from '../../inspect/machine-json.js';
 import { defined } from '../../jobs/defined.js';
+import { invalidOption } from '../../jobs/errors.js';
+import { quoted } from '../../jobs/excerpt.js';
+import type { JobState, JobStatus } from '../../jobs/vocabulary.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
+import type { FleetCollector } from '../fleet-collector.js';
 import { addRoute, type Routes } from '../route.js';
 
 const chartSchema = z
@@ -51,8 +56,10 @@ const params = z.object({
 /** A drawing that is looked at by itself brings its own colours, which the page's policy would refuse. */
 const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
+type FleetRoutes = Routes & { fleet: FleetCollector };
+
 /** `/api/v1/machines`: the charts that jobs and workers run. */
-export function machineRoutes(routes: Routes): void {
+export function machineRoutes(routes: FleetRoutes): void {
   const { queue } = routes;
   const all = { method: 'get', tag: 'Machines', role: 'observer', needsBroker: false } as const;
   const one = { ...all, params };
@@ -97,7 +104,7 @@ export function machineRoutes(routes: Routes): void {
     },
     handle: async ({ c, params: { id } }) => {
       const { source: _, ...chart } = await findChart(queue, id);
-      return c.json({ chart, counts: await stateCounts(queue, id) });
+      return c.json({ chart, counts: await stateCounts(routes, id) });
     },
   });
   addRoute(routes, {
@@ -125,10 +132,49 @@ export function machineRoutes(routes: Routes): void {
           lit: query.lit?.split(','),
           theme: query.theme,
           details: query.details === 'true',
-          counts: query.counts === 'true' ? await stateCounts(queue, id) : undefined,
+          counts: query.counts === 'true' ? await stateCounts(routes, id) : undefined,
         }),
       );
       return c.body(svg, 200, { 'content-type': 'image/svg+xml', 'content-security-policy': SVG_POLICY });
+    },
+  });
+  addRoute(routes, {
+    ...one,
+    needsBroker: true,
+    path: '/api/v1/machines/{id}/jobs',
+    summary:
+      'The jobs whose machine stands in one of its states now, those that have been there longest first',
+    query: z.object({
+      state: z.string().min(1).max(1_000).openapi({ example: 'processing.running' }),
+      limit: z.coerce.number().int().min(1).max(1_000).default(100),
+    }),
+    answers: {
+      200: {
+        description: 'At most `limit` of them, and how many there are',
+        schema: z.object({
+          jobs: z.array(
+            z.object({
+              jobId: z
+                .string()
+                .optional()
+                .openapi({ description: 'Absent for the machine of a worker itself' }),
+              worker: z.string().optional(),
+              since: z.string(),
+            }),
+          ),
+          count: z.number().int(),
+        }),
+      },
+    },
+    handle: async ({ c, params: { id }, query: { state, limit } }) => {
+      const { states } = await findChart(queue, id);
+      if (!states.some((each) => each.id === state)) {
+        const known = states.map((each) => each.id).join(', ');
+        throw invalidOption(`state ${quoted(state)} is none of ${id}, which has ${known}`);
+      }
+      return c.json(
+        await (id === 'job' ? jobsIn(queue, state, limit) : routes.fleet.jobsIn(id, state, limit)),
+      );
     },
   });
   addRoute(routes, {
@@ -147,25 +193,23 @@ export function machineRoutes(routes: Routes): void {
   });
 }
 
-/** How many are in each state of a machine: known of jobs and of workers, empty for any other. */
-async function stateCounts(queue: JobQueueService, machine: string): Promise<Record<string, number>> {
+/** How many are in each state of a machine: of jobs and workers, and of other machines while somebody watches the fleet. */
+async function stateCounts({ queue, fleet }: FleetRoutes, machine: string): Promise<Record<string, number>> {
   if (queue.isConnected === false) return {};
   const counts: Record<string, number> = {};
   if (machine === 'worker_lifecycle') {
     for (const { state } of await listWorkers(queue)) counts[state] = (counts[state] ?? 0) + 1;
   }
-  if (machine !== 'job') return counts;
-  const stats = await queue.getStats();
-  const { pendingJobs, processingJobs, scheduledJobs, retryingJobs, waitingJobs } = stats;
+  return machine === 'job' ? countsOfJobs(await queue.getStats()) : { ...fleet.countsOf(machine), ...counts };
+}
+
+/** Of jobs, which are found without any worker. */
+async function jobsIn(queue: JobQueueService, path: string, limit: number) {
+  const [status, state] = path.split('.') as [JobStatus, JobState | undefined];
+  const { jobs } = await queue.getJobs(defined({ status, state, order: 'oldest' as const, limit }));
+  const count = countsOfJobs(await queue.getStats())[path] ?? jobs.length;
   return {
-    pending: pendingJobs,
-    'pending.queued': Math.max(0, pendingJobs - scheduledJobs - retryingJobs),
-    'pending.scheduled': scheduledJobs,
-    'pending.retrying': retryingJobs,
-    processing: processingJobs,
-    'processing.running': Math.max(0, processingJobs - waitingJobs),
-    'processing.waiting': waitingJobs,
-    completed: stats.completedJobs,
-    failed: stats.failedJobs,
+    jobs: jobs.map(({ id, worker, updatedAt }) => defined({ jobId: id, worker, since: updatedAt })),
+    count: Math.max(count, jobs.length),
   };
 }
