@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { JobQueueService } from '../../src/index.js';
+import { JobQueueService, JobWorkerService } from '../../src/index.js';
 import { startNats } from '../support/nats.js';
 import { asFile, codeOf, printed, runFile } from '../support/snippets.js';
 
@@ -40,4 +43,57 @@ test('the guide of waiting for results', async () => {
   await using queue = new JobQueueService({ servers: nats.url, namespace: 'waiting' });
   await queue.addJob('make_quote', { items: 2 }, 'normal', { id: 'quote-8' });
   expect(await printed(route, env)).toEqual(['200 { price: 60 }', "202 { id: 'quote-8' }"]);
+});
+
+test.each([
+  ['from-bullmq', "{ sent: 'ada@example.com' }"],
+  ['from-pg-boss', "{ sent: 'ada@example.com' }"],
+  ['from-the-in-memory-queue', 'completed'],
+])('the guide %s', async (name, line) => {
+  const [code = ''] = guide(name);
+  expect(await printed(code, { NATS_URL: nats.url, JETFLEET_NAMESPACE: name.replaceAll('-', '_') })).toEqual([
+    line,
+  ]);
+});
+
+test('the guide of backup: a copy of the store of a stopped server continues with each job', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'jetfleet-backup-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const old = await startNats({ storeDir: join(folder, 'old') });
+  const options = { ackWaitMs: 2_000, namespace: 'saved' };
+  const before = new JobQueueService({ ...options, servers: old.url });
+  const busy = new JobWorkerService(before);
+  let started = () => {};
+  const running = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  busy.registerHandler('work', {
+    handler: () => {
+      started();
+      return new Promise(() => {});
+    },
+  });
+  await busy.start();
+  await before.addJob('work', {}, 'normal', { id: 'running' });
+  await running;
+  await before.addJob('later', {}, 'normal', { id: 'delayed', delayMs: 3_600_000 });
+  await before.addJob('later', {}, 'normal', { id: 'waiting' });
+  await old.stop();
+  await cp(join(folder, 'old'), join(folder, 'new'), { recursive: true });
+  void busy.shutdown(0);
+  await before.close();
+
+  await using restored = await startNats({ storeDir: join(folder, 'new') });
+  await using after = new JobQueueService({ ...options, servers: restored.url });
+  expect(await after.getJob('delayed')).toMatchObject({ state: 'scheduled' });
+  await after.promote('delayed');
+  await using worker = new JobWorkerService(after);
+  for (const type of ['work', 'later']) worker.registerHandler(type, { handler: () => type });
+  await worker.start();
+  const ends = await Promise.all(['running', 'delayed', 'waiting'].map((id) => after.ended(id)));
+  expect(ends.map(({ status, attempt }) => [status, attempt])).toEqual([
+    ['completed', 2],
+    ['completed', 1],
+    ['completed', 1],
+  ]);
 });
