@@ -173,13 +173,17 @@ export interface MachineSummary {
 
 export interface WebhookResponse {
   status?: number;
+  /** What kept an answer from coming. */
+  error?: string;
   [name: string]: unknown;
 }
 
 export interface Delivery {
   id: string;
   parentId?: string;
-  url: string;
+  /** The id of a registered endpoint; else there is an address. */
+  endpoint?: string;
+  url?: string;
   event?: string;
   status: JobStatus;
   state: JobRecord['state'];

@@ -36,7 +36,7 @@ export function WebhookPage({ id }: { id: string }) {
         delivery.data && (
           <span class="badges">
             <StatusBadge status={delivery.data.status} state={delivery.data.state} />
-            <span class="url">{delivery.data.url}</span>
+            <span class="url">{delivery.data.endpoint ?? delivery.data.url}</span>
           </span>
         )
       }
@@ -103,7 +103,9 @@ function Tries({ attempts }: Pick<DeliveryDetail, 'attempts'>) {
           <div class="attempt-head">
             <strong>Attempt {number}</strong>
             <span class={error ? 'badge failed' : 'badge completed'}>
-              {response?.status === undefined ? (error?.code ?? 'sent') : `HTTP ${response.status}`}
+              {response?.status === undefined
+                ? (response?.error ?? error?.code ?? 'sent')
+                : `HTTP ${response.status}`}
             </span>
             <span class="quiet end">
               <Time at={at} />

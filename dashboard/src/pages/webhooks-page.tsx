@@ -82,7 +82,7 @@ function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }) {
             </th>
             <td data-label="event">{delivery.event ?? <span class="quiet">–</span>}</td>
             <td data-label="endpoint" class="url">
-              {delivery.url}
+              {delivery.endpoint ?? delivery.url}
             </td>
             <td data-label="status">
               <StatusBadge status={delivery.status} state={delivery.state} />
@@ -103,5 +103,6 @@ function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }) {
 
 function answerOf({ response, error }: Delivery): string {
   if (response?.status !== undefined) return `HTTP ${response.status}`;
+  if (response?.error !== undefined) return response.error;
   return error?.message ?? '–';
 }
