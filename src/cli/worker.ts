@@ -38,6 +38,7 @@ type Environment = Record<string, string | undefined>;
 
 interface WorkerCommandOptions extends GlobalOptions, RentalLimits, HealthOptions {
   concurrency?: string[];
+  logAttempts?: boolean;
   handlers?: string[];
   builtIn?: BuiltIn[];
   waitForBroker: number;
@@ -73,6 +74,7 @@ export function workerCommand(program: Command): void {
       parseBuiltIn,
     )
     .option('--concurrency <type=n...>', 'jobs of a type that run at once')
+    .option('--log-attempts', 'log one line for each attempt; see docs/guides/tracing.md')
     .addOption(waitForBrokerOption())
     .addOption(shutdownTimeoutOption())
     .addOption(
@@ -111,10 +113,8 @@ async function work(options: WorkerCommandOptions): Promise<void> {
   const concurrency = parseConcurrency(options.concurrency ?? [], !isOwn);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger, await registeredTracing(), library.JobQueueService);
-  const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(
-    ...extensions,
-    logAttempts(logger),
-  );
+  const hooks = options.logAttempts ? [logAttempts(logger)] : [];
+  const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(...extensions, ...hooks);
   const isConnected = () => queue.isConnected === true;
   // From the start on: a worker that waits for the broker lives, and is not ready.
   await using health = await serveHealth(options, worker, isConnected);

@@ -1,10 +1,22 @@
+import { copyJson } from '../../jobs/copy-json.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import type { WorkKind } from '../../jobs/vocabulary.js';
 import { safely, type UserCode } from '../../telemetry/user-code.js';
 import type { JobContext } from '../job-handler.js';
 import type { ClaimedFrom, SettledAttempt, WorkerHooks } from './worker-hooks.js';
 
 type HookName = 'onClaim' | 'around' | 'onSettled';
 type Next = () => Promise<unknown>;
+
+interface Recorded {
+  readonly record: JobRecord;
+}
+
+/** What was claimed, and its record from before. */
+interface ClaimedWork {
+  before: JobRecord;
+  kind: WorkKind;
+}
 
 /** How long a hook may take before it begins the handler. */
 const BEGIN_WITHIN_MS = 5_000;
@@ -43,14 +55,22 @@ export class HookCalls {
     this.isListening = hooks.some(({ onClaim, onSettled }) => onClaim || onSettled);
   }
 
-  /** Says that a job is claimed, by its record from before. @returns says how its attempt ended, to the same hooks; called once */
-  claimed(job: JobContext, before: JobRecord): (state: SettledAttempt['state']) => void {
+  /**
+   * Says that a job is claimed.
+   * @param run holds the record that the claim makes, and later ones
+   * @returns says how its attempt ended, to the same hooks; called once
+   */
+  claimed(
+    job: JobContext,
+    run: Recorded,
+    { before, kind }: ClaimedWork,
+  ): (state: SettledAttempt['state']) => void {
     const claimedAt = performance.now();
     const hooks = this.#hooks;
-    const from: ClaimedFrom = { state: before.state, since: new Date(before.updatedAt) };
+    const from = claimedFrom(before, run.record, kind);
     for (const each of hooks) this.#call(each, 'onClaim', job, () => each.onClaim?.(job, from));
     return (state) => {
-      const settled = settledOf(job, state, performance.now() - claimedAt);
+      const settled = settledOf(job, run, state, performance.now() - claimedAt);
       for (const each of hooks) this.#call(each, 'onSettled', job, () => each.onSettled?.(job, settled));
     };
   }
@@ -124,8 +144,24 @@ export class HookCalls {
   }
 }
 
+/** Times are those of the broker. */
+function claimedFrom(before: JobRecord, claim: JobRecord, stream: WorkKind): ClaimedFrom {
+  const { state, updatedAt, nextRunAt } = before;
+  const claimedAt = new Date(claim.updatedAt);
+  const since = new Date(updatedAt);
+  const dueMs = nextRunAt === undefined ? since.getTime() : Date.parse(nextRunAt);
+  const waitedMs = Math.max(0, claimedAt.getTime() - dueMs);
+  const { worker, parentId, traceparent, tracestate } = claim;
+  return { state, since, claimedAt, waitedMs, stream, worker, parentId, traceparent, tracestate };
+}
+
 /** A record is copied for those alone who look at it. */
-function settledOf(job: JobContext, state: SettledAttempt['state'], durationMs: number): SettledAttempt {
+function settledOf(
+  job: JobContext,
+  run: Recorded,
+  state: SettledAttempt['state'],
+  durationMs: number,
+): SettledAttempt {
   return {
     state,
     durationMs,
@@ -133,7 +169,8 @@ function settledOf(job: JobContext, state: SettledAttempt['state'], durationMs: 
       return job.record;
     },
     get error() {
-      return job.record.error;
+      const { error } = run.record;
+      return error && copyJson(error);
     },
   };
 }

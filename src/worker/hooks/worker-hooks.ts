@@ -1,7 +1,7 @@
 import { invalidOption, type JobErrorInfo } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { assertFunction, assertOptions, checkName, type OptionNames } from '../../jobs/options.js';
-import type { JobState } from '../../jobs/vocabulary.js';
+import type { JobState, WorkKind } from '../../jobs/vocabulary.js';
 import type { JobContext } from '../job-handler.js';
 
 /** How one attempt ended, once that is stored. */
@@ -25,6 +25,20 @@ export interface ClaimedFrom {
   readonly state: JobState;
   /** Since when it was that. */
   readonly since: Date;
+  /** When the worker claimed it. */
+  readonly claimedAt: Date;
+  /**
+   * How long it waited for a worker, in milliseconds: from when it could start until `claimedAt`. Delays, pauses before a retry and snoozes
+   * are not part of it. 0 for a job that a signal woke.
+   */
+  readonly waitedMs: number;
+  /** The first token of its subject. */
+  readonly stream: WorkKind;
+  /** Of its record. To read them here is cheaper than `job.record`, which is a copy. */
+  readonly worker: string | undefined;
+  readonly parentId: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
 }
 
 /**

@@ -77,7 +77,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     runs.get(this.record.id)?.superseded();
     runs.set(this.record.id, this);
     leases.add(this);
-    if (hooks.isListening) this.#settled = hooks.claimed(this.context, this.#claimed.before);
+    if (hooks.isListening) this.#settled = hooks.claimed(this.context, this, this.#claimed);
     this.#attempt.begin();
   }
 
