@@ -126,7 +126,7 @@ export type { JobQueueStats, StatusCounts } from './queue/stats/job-stats.js';
 export type { StatsHistoryOptions } from './queue/stats-history/history-options.js';
 export type { SendSignalOptions, SentSignal } from './queue/waiting/send-signal.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
-export type { TraceContext, TracedAdd, TracedCall, Tracing } from './telemetry/tracing.js';
+export type { TraceContext, TracedAdd, TracedCall, TracedJobs, Tracing } from './telemetry/tracing.js';
 export { FINDINGS, type Finding, type FindingCode, type Mended, type Severity } from './upkeep/finding.js';
 export type { SweepOptions } from './upkeep/sweeper.js';
 export { sendWebhook, WEBHOOK_RETRY } from './webhooks/jobs.js';

@@ -6,8 +6,8 @@ import type { Tracing } from '../telemetry/tracing.js';
  */
 export async function registeredTracing(): Promise<{ tracing?: Tracing }> {
   try {
-    const { isTracerRegistered, openTelemetry } = await import('../opentelemetry/index.js');
-    return isTracerRegistered() ? { tracing: openTelemetry() } : {};
+    const { isProviderRegistered, openTelemetry } = await import('../opentelemetry/index.js');
+    return isProviderRegistered() ? { tracing: openTelemetry() } : {};
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return {};
     throw error;

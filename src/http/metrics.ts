@@ -5,14 +5,13 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Times } from '../queue/stats/job-times.js';
+import { BoundedLabels } from '../telemetry/bounded-labels.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
 
 const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
 const BREAKER_STATES = ['closed', 'open', 'halfOpen', 'disabled'] as const;
 const RUN_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 7_200];
-/** Job types that have a label of their own; the others are `other`. */
-const MAX_TYPES = 200;
 const WORKER_STATES = new Set(
   builtInCharts()
     .find(({ id }) => id === 'worker_lifecycle')
@@ -22,7 +21,7 @@ const WORKER_STATES = new Set(
 /** What Prometheus is told. No label holds an id or an address, so that their number stays small. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #types = new Set<string>();
+  readonly #types = new BoundedLabels();
   readonly #queue: JobQueueService;
   readonly #logger: Logger;
   readonly #gauges = {
@@ -87,7 +86,7 @@ export class Metrics {
   }
 
   observe({ type: named, status, state }: JobRecord, { waitMs, runMs }: Times): void {
-    const type = this.#typeLabel(named);
+    const type = this.#types.of(named);
     if (isTerminal(status)) this.#finished.inc({ type, state });
     if (waitMs !== undefined) this.#wait.observe({ type }, waitMs / 1_000);
     if (runMs !== undefined) this.#run.observe({ type, status }, runMs / 1_000);
@@ -142,13 +141,6 @@ export class Metrics {
       this.#logger.warn({ err }, 'cannot read the metrics of the broker');
       return false;
     }
-  }
-
-  /** Each value of a label is kept for good, and types are whatever somebody publishes. */
-  #typeLabel(type: string): string {
-    if (this.#types.size >= MAX_TYPES && !this.#types.has(type)) return 'other';
-    this.#types.add(type);
-    return type;
   }
 
   #gauge(name: string, help: string, ...labelNames: string[]): Gauge {

@@ -1,3 +1,3 @@
 /** Traces and metrics of jobs by OpenTelemetry. Needs `@opentelemetry/api`, which whoever has an SDK has too. */
 export type { TraceContext, TracedAdd, TracedCall, Tracing } from '../telemetry/tracing.js';
-export { activeTraceContext, isTracerRegistered, openTelemetry } from './open-telemetry.js';
+export { activeTraceContext, isProviderRegistered, openTelemetry } from './open-telemetry.js';

@@ -1,7 +1,8 @@
 import { type Attributes, type Meter, type MeterProvider, metrics } from '@opentelemetry/api';
-import type { TracedAdd } from '../telemetry/tracing.js';
+import { BoundedLabels } from '../telemetry/bounded-labels.js';
+import type { TracedAdd, TracedJobs } from '../telemetry/tracing.js';
 import { packageVersion } from '../telemetry/version.js';
-import type { SettledAttempt } from '../worker/hooks/worker-hooks.js';
+import type { ClaimedFrom, SettledAttempt } from '../worker/hooks/worker-hooks.js';
 import type { JobContext } from '../worker/job-handler.js';
 import { destination, errorType, NAME, SYSTEM } from './attributes.js';
 
@@ -19,16 +20,22 @@ function instrumentsOf(meter: Meter) {
       advice: { explicitBucketBoundaries: BOUNDARIES },
     });
   return {
-    sent: counter('messaging.client.sent.messages', 'Jobs that this process has added'),
+    sent: counter(
+      'messaging.client.sent.messages',
+      'Jobs that this process has added or failed to add; `error.type` is why',
+    ),
     adding: seconds('messaging.client.operation.duration', 'How long adding jobs took'),
     consumed: counter('messaging.client.consumed.messages', 'Jobs that workers have claimed'),
-    waited: seconds('jetfleet.job.wait.duration', 'How long jobs waited for their attempt'),
+    waited: seconds('jetfleet.job.wait.duration', 'How long jobs waited for a worker once they could start'),
     processing: seconds('messaging.process.duration', 'How long attempts took'),
   };
 }
 
-/** What is measured of jobs. No attribute holds an id, so that their number stays small. */
+/** What is measured of jobs. No attribute holds an id, and few are told apart, so that their number stays small. */
 export class JobMetrics {
+  readonly #types = new BoundedLabels();
+  /** A handler chooses the code of its error. */
+  readonly #errors = new BoundedLabels();
   #provider: MeterProvider | undefined;
   #kept: Instruments | undefined;
 
@@ -41,30 +48,42 @@ export class JobMetrics {
     return this.#kept;
   }
 
-  added({ type, priority, count }: TracedAdd, ms: number, error?: unknown): void {
-    const attributes = about(type, priority, 'add', error);
-    this.#instruments.sent.add(count, attributes);
-    this.#instruments.adding.record(ms / 1_000, attributes);
+  /** One call is one duration, whatever it adds. */
+  added({ jobs }: TracedAdd, ms: number, error?: unknown): void {
+    const { sent, adding } = this.#instruments;
+    const each = jobs.map((group) => ({ count: group.count, attributes: this.#about(group, 'add', error) }));
+    for (const { count, attributes } of each) sent.add(count, attributes);
+    const [first] = each;
+    const attributes = each.length === 1 && first ? first.attributes : this.#operation('add', error);
+    adding.record(ms / 1_000, attributes);
   }
 
-  claimed({ type, priority }: JobContext, waitedMs: number): void {
-    const attributes = about(type, priority, 'process');
+  claimed({ type, priority }: JobContext, { stream, waitedMs }: ClaimedFrom): void {
+    const attributes = this.#about({ type, priority, stream }, 'process');
     this.#instruments.consumed.add(1, attributes);
-    this.#instruments.waited.record(Math.max(0, waitedMs) / 1_000, attributes);
+    this.#instruments.waited.record(waitedMs / 1_000, attributes);
   }
 
-  settled({ type, priority }: JobContext, { state, durationMs, error }: SettledAttempt): void {
+  settled(
+    { type, priority }: JobContext,
+    { stream }: ClaimedFrom,
+    { state, durationMs, error }: SettledAttempt,
+  ): void {
     const failure = state === 'completed' ? undefined : error;
-    const attributes = { ...about(type, priority, 'process', failure), 'jetfleet.job.state': state };
-    this.#instruments.processing.record(durationMs / 1_000, attributes);
+    const attributes = this.#about({ type, priority, stream }, 'process', failure);
+    this.#instruments.processing.record(durationMs / 1_000, { ...attributes, 'jetfleet.job.state': state });
   }
-}
 
-function about(type: string, priority: string | undefined, operation: string, error?: unknown): Attributes {
-  return {
-    ...SYSTEM,
-    ...destination(type, priority),
-    'messaging.operation.name': operation,
-    ...(error !== undefined && { 'error.type': errorType(error) }),
-  };
+  #about(job: Omit<TracedJobs, 'count'>, operation: string, error?: unknown): Attributes {
+    const type = this.#types.of(job.type);
+    return { ...destination({ ...job, type }), ...this.#operation(operation, error) };
+  }
+
+  #operation(name: string, error?: unknown): Attributes {
+    return {
+      ...SYSTEM,
+      'messaging.operation.name': name,
+      ...(error !== undefined && { 'error.type': this.#errors.of(errorType(error)) }),
+    };
+  }
 }

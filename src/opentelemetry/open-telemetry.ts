@@ -3,25 +3,28 @@ import {
   type Attributes,
   type Context,
   context as contexts,
+  createNoopMeter,
+  metrics,
   ProxyTracerProvider,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
-  SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import { maskText } from '../jobs/mask-text.js';
 import type { TraceContext, TracedAdd, Tracing } from '../telemetry/tracing.js';
 import { packageVersion } from '../telemetry/version.js';
 import type { ClaimedFrom, SettledAttempt, WorkerHooks } from '../worker/hooks/worker-hooks.js';
 import type { JobContext } from '../worker/job-handler.js';
-import { destination, errorType, NAME, SYSTEM } from './attributes.js';
+import { destination, NAME, SYSTEM } from './attributes.js';
 import { JobMetrics } from './job-metrics.js';
+import { fail, guarded, within } from './own-span.js';
 import { traceContextOf, withProducer } from './trace-context.js';
 
 /** Of an attempt that a worker has under way. */
 interface OpenAttempt {
   span: Span;
   within: Context;
+  from: ClaimedFrom;
 }
 
 /**
@@ -35,35 +38,35 @@ export function openTelemetry(): Tracing {
   const measured = new JobMetrics();
   const attempts = new WeakMap<JobContext, OpenAttempt>();
 
-  async function adding<T>(jobs: TracedAdd, add: (context: TraceContext) => Promise<T>): Promise<T> {
+  async function adding<T>(traced: TracedAdd, add: (context: TraceContext) => Promise<T>): Promise<T> {
+    const { jobs, id, traceparent, tracestate } = traced;
+    const count = jobs.reduce((sum, each) => sum + each.count, 0);
+    const [first, ...others] = jobs;
+    const isOne = first !== undefined && others.length === 0;
     const attributes: Attributes = {
       ...SYSTEM,
-      ...destination(jobs.type, jobs.priority),
+      ...(isOne && destination(first)),
       'messaging.operation.name': 'add',
       'messaging.operation.type': 'send',
-      ...(jobs.count > 1 && { 'messaging.batch.message_count': jobs.count }),
-      ...(jobs.id !== undefined && { 'messaging.message.id': jobs.id }),
+      ...(count > 1 && { 'messaging.batch.message_count': count }),
+      ...(id !== undefined && { 'messaging.message.id': id }),
     };
-    const parent = withProducer(contexts.active(), jobs);
-    const span = tracer.startSpan(`add ${jobs.type}`, { kind: SpanKind.PRODUCER, attributes }, parent);
+    const parent = guarded(() => withProducer(contexts.active(), traced)) ?? ROOT_CONTEXT;
+    const start = () =>
+      tracer.startSpan(isOne ? `add ${first.type}` : 'add', { kind: SpanKind.PRODUCER, attributes }, parent);
     const begunAt = performance.now();
+    const measure = (error?: unknown) =>
+      guarded(() => measured.added(traced, performance.now() - begunAt, error));
     try {
-      const added = await contexts.with(trace.setSpan(parent, span), () =>
+      const added = await within(parent, start, (span) =>
         // Without a tracer the caller's own context goes along.
-        add({
-          traceparent: jobs.traceparent,
-          tracestate: jobs.tracestate,
-          ...traceContextOf(span),
-        } as TraceContext),
+        add({ traceparent, tracestate, ...carriedBy(span) } as TraceContext),
       );
-      measured.added(jobs, performance.now() - begunAt);
+      measure();
       return added;
     } catch (error) {
-      fail(span, error);
-      measured.added(jobs, performance.now() - begunAt, error);
+      measure(error ?? new Error('no reason'));
       throw error;
-    } finally {
-      span.end();
     }
   }
 
@@ -71,44 +74,37 @@ export function openTelemetry(): Tracing {
     { name, attributes }: Parameters<Tracing['calling']>[0],
     call: (context: TraceContext) => Promise<T>,
   ): Promise<T> {
-    if (!trace.getActiveSpan()?.isRecording()) return call({});
-    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: { ...attributes } });
-    try {
-      return await contexts.with(trace.setSpan(contexts.active(), span), () => call(traceContextOf(span)));
-    } catch (error) {
-      fail(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
+    const active = guarded(() => trace.getActiveSpan());
+    // What is not sampled here may be elsewhere, and the other system goes on with the trace.
+    if (!guarded(() => active?.isRecording())) return call(carriedBy(active));
+    const start = () => tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: { ...attributes } });
+    const parent = guarded(() => contexts.active()) ?? ROOT_CONTEXT;
+    return within(parent, start, (span) => call(carriedBy(span ?? active)));
   }
 
   function onClaim(job: JobContext, from: ClaimedFrom): void {
-    const { type, priority, record } = job;
-    const producer = withProducer(contexts.active(), record);
+    const { type, priority } = job;
+    const { state, since, claimedAt, stream } = from;
+    measured.claimed(job, from);
+    const producer = withProducer(contexts.active(), from);
     const about: Attributes = {
       ...SYSTEM,
-      ...destination(type, priority),
+      ...destination({ type, priority, stream }),
       'messaging.message.id': job.id,
       'jetfleet.job.attempt': job.attempt,
     };
-    const claimedAt = new Date(record.updatedAt);
-    tracer
-      .startSpan(
-        `wait ${type}`,
-        { startTime: from.since, attributes: { ...about, 'jetfleet.job.state': from.state } },
-        producer,
-      )
-      .end(claimedAt < from.since ? from.since : claimedAt);
-    measured.claimed(job, claimedAt.getTime() - from.since.getTime());
     const attributes = {
       ...about,
       'messaging.operation.name': 'process',
       'messaging.operation.type': 'process',
     };
     const span = tracer.startSpan(`process ${type}`, { kind: SpanKind.CONSUMER, attributes }, producer);
-    span.addEvent('claimed', { 'jetfleet.worker': record.worker ?? '' });
-    attempts.set(job, { span, within: trace.setSpan(producer, span) });
+    attempts.set(job, { span, within: trace.setSpan(producer, span), from });
+    span.addEvent('claimed', { 'jetfleet.worker': from.worker ?? '' });
+    const waiting = { ...about, 'jetfleet.job.state': state, 'jetfleet.job.wait': from.waitedMs / 1_000 };
+    tracer
+      .startSpan(`wait ${type}`, { startTime: since, attributes: waiting }, producer)
+      .end(claimedAt < since ? since : claimedAt);
   }
 
   async function around(job: JobContext, next: () => Promise<unknown>): Promise<void> {
@@ -117,22 +113,18 @@ export function openTelemetry(): Tracing {
       await next();
       return;
     }
-    const span = tracer.startSpan(`handle ${job.type}`, {}, open.within);
-    try {
-      await contexts.with(trace.setSpan(open.within, span), next);
-    } catch (error) {
-      fail(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
+    await within(
+      open.within,
+      () => tracer.startSpan(`handle ${job.type}`, {}, open.within),
+      () => next(),
+    );
   }
 
   function onSettled(job: JobContext, settled: SettledAttempt): void {
     const open = attempts.get(job);
     attempts.delete(job);
-    measured.settled(job, settled);
     if (!open) return;
+    measured.settled(job, open.from, settled);
     open.span.setAttribute('jetfleet.job.state', settled.state);
     if (settled.error && settled.state !== 'completed') fail(open.span, settled.error);
     open.span.end();
@@ -147,15 +139,13 @@ export function activeTraceContext(): TraceContext {
   return traceContextOf(trace.getActiveSpan());
 }
 
-/** Whether this process has registered a provider of traces with the API. */
-export function isTracerRegistered(): boolean {
-  const provider = trace.getTracerProvider();
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(NAME) !== undefined;
+/** Whether this process has registered a provider of traces or of metrics with the API. */
+export function isProviderRegistered(): boolean {
+  const tracers = trace.getTracerProvider();
+  if (!(tracers instanceof ProxyTracerProvider) || tracers.getDelegateTracer(NAME) !== undefined) return true;
+  return metrics.getMeterProvider().getMeter(NAME) !== createNoopMeter();
 }
 
-/** Secrets that a message quotes are masked, as in logs. */
-function fail(span: Span, error: unknown): void {
-  const { message = '' } = Object(error) as { message?: unknown };
-  span.setAttribute('error.type', errorType(error));
-  span.setStatus({ code: SpanStatusCode.ERROR, message: maskText(String(message)) });
+function carriedBy(span: Span | undefined): TraceContext {
+  return guarded(() => traceContextOf(span)) ?? {};
 }

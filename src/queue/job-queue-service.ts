@@ -53,6 +53,7 @@ import { checkSchedule } from './schedules/schedule-request.js';
 import { Schedules } from './schedules/schedules.js';
 import { getSchedule } from './schedules/shown-schedule.js';
 import { DELETE_CONSUMER, type DeleteConsumerOptions, deleteEventConsumer } from './stats/event-lag.js';
+import { isWithoutTrace, tracedJobs } from './traced-jobs.js';
 import { checkSignal, type SendSignalOptions, type SentSignal, sendSignal } from './waiting/send-signal.js';
 
 /**
@@ -116,7 +117,8 @@ export class JobQueueService extends JobRemover {
   ): Promise<AddedJob> {
     if (!this.tracing) return this.#addOrFind(type, payload, priority, options, definition);
     const { id, traceparent, tracestate } = Object(options) as JobOptions;
-    const traced = { type, priority, id, count: 1, ...defined({ traceparent, tracestate }) };
+    const jobs = tracedJobs(this.known, [{ type, priority }]);
+    const traced = { jobs, id, ...defined({ traceparent, tracestate }) };
     return this.tracing.adding(traced, (context) =>
       this.#addOrFind(type, payload, priority, { ...options, ...context }, definition),
     );
@@ -146,12 +148,9 @@ export class JobQueueService extends JobRemover {
    * @throws as {@link addJob} does; the message of an invalid job begins with its place
    */
   async addJobs(jobs: readonly NewJob[]): Promise<string[]> {
-    const type = Array.isArray(jobs) ? Object(jobs[0]).type : undefined;
-    if (!this.tracing || typeof type !== 'string') return this.#addJobs(jobs);
-    return this.tracing.adding({ type, count: jobs.length }, (context) =>
-      this.#addJobs(
-        jobs.map((job) => (Object(job).traceparent === undefined ? { ...job, ...context } : job)),
-      ),
+    if (!this.tracing || !Array.isArray(jobs) || jobs.length === 0) return this.#addJobs(jobs);
+    return this.tracing.adding({ jobs: tracedJobs(this.known, jobs) }, (context) =>
+      this.#addJobs(jobs.map((job) => (isWithoutTrace(job) ? { ...job, ...context } : job))),
     );
   }
 

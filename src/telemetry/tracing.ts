@@ -1,5 +1,7 @@
 /** What a queue and its workers report to a tracing system. The engine knows this interface alone, so that it loads none. */
 
+import type { WorkKind } from '../jobs/vocabulary.js';
+
 /** W3C trace context, as messages carry it. */
 export interface TraceContext {
   traceparent?: string;
@@ -8,11 +10,19 @@ export interface TraceContext {
 
 /** Jobs that are about to be stored by one call. */
 export interface TracedAdd extends TraceContext {
-  type: string;
+  /** At least one. */
+  jobs: readonly TracedJobs[];
   /** Of a single job. */
-  priority?: string;
   id?: string | undefined;
+}
+
+/** Jobs of one type and priority, as the caller gave them: they are not checked yet. */
+export interface TracedJobs {
+  type: string;
+  priority: string;
   count: number;
+  /** The first token of their subject. */
+  stream: WorkKind;
 }
 
 /** A call of another system on behalf of a job. */

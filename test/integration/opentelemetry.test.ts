@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { context, metrics, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
@@ -17,7 +18,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { logAttempts, RetryableError } from '../../src/index.js';
-import { activeTraceContext, isTracerRegistered, openTelemetry } from '../../src/opentelemetry/index.js';
+import { activeTraceContext, isProviderRegistered, openTelemetry } from '../../src/opentelemetry/index.js';
 import { logMasks } from '../../src/telemetry/logger.js';
 import { startFleet } from '../support/fleet.js';
 import { connectForeign } from '../support/foreign-client.js';
@@ -55,6 +56,26 @@ beforeEach(() => spans.reset());
 afterEach(() => {
   for (const api of [trace, context, metrics]) api.disable();
 });
+
+/** What is measured until now. */
+async function measures() {
+  measured.reset();
+  await reader.forceFlush();
+  return measured
+    .getMetrics()
+    .flatMap(({ scopeMetrics }) => scopeMetrics)
+    .flatMap((scope) => scope.metrics);
+}
+
+/** The points of one metric, by the destination. */
+async function pointsOf(name: string) {
+  const found = (await measures()).find(({ descriptor }) => descriptor.name === name);
+  return (found?.dataPoints ?? []).map(({ attributes, value }) => ({
+    to: attributes['messaging.destination.name'],
+    error: attributes['error.type'],
+    value: typeof value === 'number' ? value : value.count,
+  }));
+}
 
 const named = (name: string) => spans.getFinishedSpans().filter((span) => span.name === name);
 const parentOf = ({ parentSpanContext }: ReadableSpan) =>
@@ -111,6 +132,10 @@ test('an observer follows one order from a request of any client to its webhook 
     'messaging.message.id': 'order-42',
     'jetfleet.job.state': 'completed',
   });
+  expect(named('process send_webhook')[0]?.attributes).toMatchObject({
+    'messaging.destination.name': expect.stringMatching(/^webhooks\.[a-z]+\.send_webhook$/),
+    'messaging.destination.template': 'webhooks.{priority}.{type}',
+  });
 });
 
 test('a trace goes on over a delay, a retry, and the jobs that a handler adds', async () => {
@@ -151,11 +176,7 @@ test('a trace goes on over a delay, a retry, and the jobs that a handler adds', 
     'retrying',
   ]);
 
-  await reader.forceFlush();
-  const points = measured
-    .getMetrics()
-    .flatMap(({ scopeMetrics }) => scopeMetrics)
-    .flatMap((scope) => scope.metrics);
+  const points = await measures();
   expect(new Set(points.map(({ descriptor }) => descriptor.name))).toEqual(new Set(documented));
   const help = new Set(points.map(({ descriptor }) => descriptor.description));
   for (const each of help) expect(guide).toContain(`| ${each} |`);
@@ -166,7 +187,7 @@ test('a trace goes on over a delay, a retry, and the jobs that a handler adds', 
 });
 
 test('without a registered provider jobs run as they do, and carry what their producer gave them', async () => {
-  expect(isTracerRegistered()).toBe(false);
+  expect(isProviderRegistered()).toBe(false);
   await using fleet = await startFleet({
     nats,
     queue: { tracing: openTelemetry() },
@@ -180,22 +201,124 @@ test('without a registered provider jobs run as they do, and carry what their pr
   expect((await fleet.waitForJob(many ?? '', 'completed')).result).toEqual({});
   expect(spans.getFinishedSpans()).toEqual([]);
   register();
-  expect(isTracerRegistered()).toBe(true);
+  expect(isProviderRegistered()).toBe(true);
+  trace.disable();
+  // Metrics alone are worth it.
+  expect(isProviderRegistered()).toBe(true);
+});
+
+test('jobs that are added together are counted by type and priority, and those that are refused by their error', async () => {
+  register();
+  await using fleet = await startFleet({ nats, workers: 0, queue: { tracing: openTelemetry() } });
+  await fleet.queue.addJobs([
+    { type: 'many_a', payload: {} },
+    { type: 'many_b', payload: {}, priority: 'high' },
+    { type: 'many_a', payload: {} },
+  ]);
+  const invalid = { type: 'X'.repeat(1_000), payload: {} };
+  await expect(fleet.queue.addJobs([{ type: 'many_c', payload: {} }, invalid])).rejects.toThrow('job 1');
+  await expect(fleet.queue.addJobs([null as never])).rejects.toThrow('job 0: the job must be an object');
+  const sent = (await pointsOf('messaging.client.sent.messages')).filter(({ to }) =>
+    /many|X|other/.test(String(to)),
+  );
+  expect(sent.sort((a, b) => String(a.to).localeCompare(String(b.to)))).toEqual([
+    { to: 'jobs.high.many_b', error: undefined, value: 1 },
+    { to: 'jobs.normal.many_a', error: undefined, value: 2 },
+    { to: 'jobs.normal.many_c', error: 'JETFLEET_TYPE_INVALID', value: 1 },
+    { to: 'jobs.normal.other', error: 'JETFLEET_TYPE_INVALID', value: 1 },
+    expect.objectContaining({ to: 'jobs.normal.other', value: 1 }),
+  ]);
+  const [mixed] = named('add');
+  expect(mixed?.attributes).toMatchObject({ 'messaging.batch.message_count': 3 });
+});
+
+const one = { type: 'demo', priority: 'normal', count: 1, stream: 'jobs' } as const;
+const broken = () => {
+  throw new Error('a broken SDK');
+};
+const working = { onStart() {}, onEnd() {}, forceFlush: async () => {}, shutdown: async () => {} };
+
+test.each<[what: string, register: () => void]>([
+  ['a span does not start', () => breakProcessor({ onStart: broken })],
+  ['a span does not end', () => breakProcessor({ onEnd: broken })],
+  ['no context can be set', () => vi.spyOn(context, 'with').mockImplementation(broken)],
+  ['no context can be read', () => vi.spyOn(context, 'active').mockImplementation(broken)],
+  ['a metric cannot be made', () => vi.spyOn(metrics, 'getMeterProvider').mockImplementation(broken)],
+])(
+  'where %s, what is stored or created is so once, and its outcome reaches the caller',
+  async (_, breakIt) => {
+    register();
+    const span = new TracerProvider().getTracer('test').startSpan('handle');
+    breakIt();
+    try {
+      const { adding, calling } = openTelemetry();
+      const calls: string[] = [];
+      const does = (name: string) => async () => calls.push(name);
+      const fails = async () => {
+        throw new RetryableError('of the caller');
+      };
+      await expect(adding({ jobs: [one] }, does('add'))).resolves.toBe(1);
+      await expect(adding({ jobs: [one] }, fails)).rejects.toThrow('of the caller');
+      const about = { name: 'novita create', attributes: {} };
+      vi.spyOn(trace, 'getActiveSpan').mockReturnValue(span);
+      await expect(calling(about, does('create'))).resolves.toBe(2);
+      await expect(calling(about, fails)).rejects.toThrow('of the caller');
+      expect(calls).toEqual(['add', 'create']);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  },
+);
+
+/** Registers a provider whose processor fails. */
+function breakProcessor(fault: Partial<typeof working>): void {
+  trace.disable();
+  trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [{ ...working, ...fault }] }));
+}
+
+test('a trace that is not sampled goes on in the systems that a job calls', async () => {
+  register();
+  const parent = trace.wrapSpanContext({ traceId: TRACE, spanId: PRODUCER, traceFlags: 0 });
+  const carried = await context.with(trace.setSpan(context.active(), parent), () =>
+    openTelemetry().calling({ name: 'POST', attributes: {} }, async (given) => given),
+  );
+  expect(carried).toEqual({ traceparent: `00-${TRACE}-${PRODUCER}-00` });
+});
+
+test('types and errors beyond the first 200 are measured as one', async () => {
+  register();
+  const { adding } = openTelemetry();
+  for (let at = 0; at < 250; at++) {
+    const failing = async () => {
+      throw Object.assign(new Error('no'), { code: `CODE_${at}` });
+    };
+    await adding({ jobs: [{ ...one, type: `folded_${at}` }] }, async () => {});
+    await adding({ jobs: [{ ...one, type: 'folds' }] }, failing).catch(() => {});
+  }
+  const sent = await pointsOf('messaging.client.sent.messages');
+  const folded = sent.filter(({ to }) => /folded_/.test(String(to)));
+  expect(folded).toHaveLength(199);
+  expect(new Set(sent.map(({ error }) => error)).size).toBeLessThan(210);
 });
 
 test('each attempt is one line of the log', async () => {
   const lines: Record<string, unknown>[] = [];
+  const claims: { waitedMs: number; sinceMs: number; claimedMs: number }[] = [];
   const logger = pino({ ...logMasks }, { write: (line) => lines.push(JSON.parse(line)) });
   await using fleet = await startFleet({
     nats,
     handlers: {
-      demo: ({ attempt }) => {
-        if (attempt === 1) throw new RetryableError('not yet', { retryAfterMs: 20 });
+      demo: async ({ attempt }) => {
+        await delay(50);
+        if (attempt === 1) throw new RetryableError('not yet', { retryAfterMs: 300 });
         return 1;
       },
     },
   });
-  fleet.workers[0]?.use(logAttempts(logger));
+  fleet.workers[0]?.use(logAttempts(logger), {
+    onClaim: ({ record }, { waitedMs, since }) =>
+      void claims.push({ waitedMs, sinceMs: since.getTime(), claimedMs: Date.parse(record.updatedAt) }),
+  });
   const id = await fleet.queue.addJob('demo', { token: 'secret' }, 'high', { traceparent });
   await fleet.waitForJob(id, 'completed');
   await vi.waitFor(() => expect(lines).toHaveLength(2));
@@ -208,6 +331,17 @@ test('each attempt is one line of the log', async () => {
     expect.objectContaining({ ...line, attempt: 2, state: 'completed' }),
   ]);
   expect(JSON.stringify(lines)).not.toContain('secret');
+  // Neither its run, nor the pause before a retry, is a wait for a worker.
+  const [first, second] = claims.map(({ sinceMs, claimedMs }) => claimedMs - sinceMs);
+  expect(lines[0]?.waitMs).toBe(first);
+  expect(lines[1]?.waitMs).toBeLessThanOrEqual((second ?? 0) - 300);
+  expect(claims.map(({ waitedMs }) => waitedMs)).toEqual(lines.map(({ waitMs }) => waitMs));
+  // An error is logged, and nothing else.
+  logger.level = 'warn';
+  fleet.workers[0]?.use(logAttempts(logger));
+  await fleet.waitForJob(await fleet.queue.addJob('demo', {}), 'completed');
+  await vi.waitFor(() => expect(claims).toHaveLength(4));
+  expect(lines).toHaveLength(2);
 });
 
 test('what is no tracing is refused', async () => {
