@@ -7,6 +7,7 @@ import { startLive } from './live/live.js';
 import { ApiPage } from './pages/api-page.js';
 import { AuditPage } from './pages/audit-page.js';
 import { DeadLettersPage } from './pages/dead-letters-page.js';
+import { EndpointsPage } from './pages/endpoints-page.js';
 import { JobPage } from './pages/job-page.js';
 import { JobsPage } from './pages/jobs-page.js';
 import { LimitsPage } from './pages/limits-page.js';
@@ -39,6 +40,7 @@ const ROUTES: [pattern: string, page: (found: Record<string, string>) => Compone
   ['/machines/:id', ({ id = '' }) => <MachinePage key={id} id={id} />],
   ['/workers', () => <WorkersPage />],
   ['/webhooks', () => <WebhooksPage />],
+  ['/endpoints', () => <EndpointsPage />],
   ['/webhooks/:id', ({ id = '' }) => <WebhookPage key={id} id={id} />],
   ['/dead-letters', () => <DeadLettersPage />],
   ['/audit', () => <AuditPage />],

@@ -18,6 +18,7 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['workers', '/workers', '.worker .bars'],
   ['webhooks', '/webhooks', '.data tbody tr'],
   ['webhook', '/webhooks/order-1-monitor-webhook-running', '.attempts'],
+  ['endpoints', '/endpoints', '.data tbody tr'],
   ['dead-letters', '/dead-letters', '.data.jobs .error-text'],
   ['audit', '/audit', '.data tbody tr'],
   ['api', '/api', '.route'],
@@ -27,7 +28,8 @@ const PAGES: [name: string, path: string, ready: string][] = [
 const ROWS = process.env.JETFLEET_SCREENSHOTS === '1' ? 30 : 4;
 
 beforeAll(async () => {
-  system = await startLiveSystem({ environment: 'staging' });
+  const env = { ...process.env, JETFLEET_WEBHOOK_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}` };
+  system = await startLiveSystem({ environment: 'staging' }, { queue: { env } });
   const { fleet } = system;
   const { queue, receiver } = fleet;
   const payload = order('gpu-1', receiver.url);
@@ -51,6 +53,15 @@ beforeAll(async () => {
     { name: 'report' },
     { cron: '0 3 * * *', timeZone: 'Europe/Berlin' },
   );
+  const { webhookEndpoints } = queue;
+  await webhookEndpoints.add({ id: 'billing', url: 'https://example.com/hooks', events: ['bench.none'] });
+  await webhookEndpoints.add({
+    id: 'audit',
+    url: 'https://example.com/audit',
+    events: ['bench.none'],
+    ordered: true,
+  });
+  await webhookEndpoints.disable('audit', 'moves to another host');
   await queue.addJob('transcribe', { file: 'a.wav' }, 'low', { id: 'nobody-1' });
   await fleet.waitForJob('order-1', 'completed');
   await fleet.waitForJob('order-1-monitor', 'completed');

@@ -185,6 +185,8 @@ export interface Delivery {
   endpoint?: string;
   url?: string;
   event?: string;
+  /** Why it waits: `disabled`, `resting` or `turn`. */
+  parked?: string;
   status: JobStatus;
   state: JobRecord['state'];
   attempt: number;
@@ -203,8 +205,32 @@ export interface DeliveryDetail extends Delivery {
     durationMs?: number;
     response?: WebhookResponse;
     error?: { code?: string; message?: string };
+    /** The beginning of the answer, for admins. */
+    excerpt?: string;
   }[];
   payload?: unknown;
+}
+
+export interface WebhookEndpoint {
+  id: string;
+  url: string;
+  description?: string;
+  events: string[];
+  concurrency: number;
+  rate?: { max: number; perMs: number };
+  ordered: boolean;
+  format: string;
+  state: 'closed' | 'open' | 'halfOpen' | 'disabled';
+  health: {
+    failures: number;
+    failingSince?: string;
+    error?: string;
+    openUntil?: string;
+    alertedAt?: string;
+    disabledAt?: string;
+    reason?: string;
+  };
+  kept: { count: number; oldestAt?: string };
 }
 
 export interface StreamHealth {

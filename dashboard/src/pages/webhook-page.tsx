@@ -98,7 +98,7 @@ function Details({ delivery }: { delivery: DeliveryDetail }) {
 function Tries({ attempts }: Pick<DeliveryDetail, 'attempts'>) {
   return (
     <ol class="attempts">
-      {[...attempts].reverse().map(({ attempt: number, at, durationMs, response, error }) => (
+      {[...attempts].reverse().map(({ attempt: number, at, durationMs, response, error, excerpt }) => (
         <li key={`${number}-${at}`}>
           <div class="attempt-head">
             <strong>Attempt {number}</strong>
@@ -118,6 +118,7 @@ function Tries({ attempts }: Pick<DeliveryDetail, 'attempts'>) {
               <JsonView value={response} depth={1} />
             </div>
           )}
+          {excerpt && <pre>{excerpt}</pre>}
         </li>
       ))}
     </ol>

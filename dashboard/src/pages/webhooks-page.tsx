@@ -10,17 +10,26 @@ import { StatusBadge } from '../ui/status.js';
 import { Time } from '../ui/time.js';
 
 const PAGE_SIZE = 50;
+const FILTERS = ['status', 'endpoint', 'event', 'answer'] as const;
+const TEXTS = [
+  ['endpoint', 'Endpoint', 'billing'],
+  ['event', 'Event', 'job.failed'],
+  ['answer', 'Answer', '503, timeout'],
+] as const;
 
 export function WebhooksPage() {
   const place = usePlace();
-  const status = place.query.get('status') ?? '';
-  const path = `/webhooks${queryOf({ status, limit: PAGE_SIZE, cursor: place.query.get('cursor') ?? undefined })}`;
+  const [status = '', endpoint = '', event = '', answer = ''] = FILTERS.map(
+    (name) => place.query.get(name) ?? '',
+  );
+  const path = `/webhooks${queryOf({ status, endpoint, event, answer, limit: PAGE_SIZE, cursor: place.query.get('cursor') ?? undefined })}`;
   const list = useResource<{ deliveries: Delivery[]; cursor?: string }>(path);
   const links = pageLinks(place, list.data?.cursor);
   return (
     <Page
       title="Webhooks"
       about="One signed delivery for each operation, tried until its endpoint accepts it."
+      actions={<Link to="/endpoints">Endpoints</Link>}
     >
       <fieldset class="filters" aria-label="Filter">
         <label>
@@ -37,6 +46,19 @@ export function WebhooksPage() {
             ))}
           </select>
         </label>
+        {TEXTS.map(([name, label, hint]) => (
+          <label key={name}>
+            {label}
+            <input
+              value={place.query.get(name) ?? ''}
+              placeholder={hint}
+              spellcheck={false}
+              onChange={({ currentTarget: { value } }) =>
+                navigate(withFilter(place, { [name]: value.trim() }), { replace: true })
+              }
+            />
+          </label>
+        ))}
       </fieldset>
       <Loaded of={list}>
         {({ deliveries }) =>

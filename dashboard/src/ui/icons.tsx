@@ -8,6 +8,7 @@ const PATHS = {
   machines: 'M6 3v6M6 9a3 3 0 100 6 3 3 0 000-6zM9 12h6M18 9a3 3 0 100 6 3 3 0 000-6zM18 15v6',
   workers: 'M4 5h16v6H4zM4 14h16v6H4zM8 8h.01M8 17h.01',
   webhooks: 'M12 3a9 9 0 109 9M12 12l8-8M14 4h6v6',
+  endpoints: 'M4 12h9M9 8l4 4-4 4M14 4h6v16h-6',
   dead: 'M12 8v5M12 16.5v.01M10.3 3.9L2.6 17.3A2 2 0 004.3 20.3h15.4a2 2 0 001.7-3L13.7 3.9a2 2 0 00-3.4 0z',
   audit: 'M6 3h12v18H6zM9 8h6M9 12h6M9 16h3',
   api: 'M8 6l-6 6 6 6M16 6l6 6-6 6',

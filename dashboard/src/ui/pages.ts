@@ -12,6 +12,7 @@ export const PAGES: readonly [path: string, label: string, icon: IconName, key: 
   ['/machines', 'Machines', 'machines', 'm'],
   ['/workers', 'Workers', 'workers', 'w'],
   ['/webhooks', 'Webhooks', 'webhooks', 'h'],
+  ['/endpoints', 'Endpoints', 'endpoints', 'e'],
   ['/dead-letters', 'Dead letters', 'dead', 'd'],
   ['/audit', 'Audit trail', 'audit', 't', 'operator'],
   ['/api', 'API', 'api', 'a'],
