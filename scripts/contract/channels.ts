@@ -77,17 +77,25 @@ export const PARAMETERS: Readonly<Record<string, { description: string; enum?: r
   parent: { description: 'The id of the parent job.' },
   field: { description: 'Which value it is.', enum: ['payload', 'result'] },
   part: { description: 'The number of the part, from 0.' },
+  minute: { description: 'When the minute begins, in UTC: `20261130T1708`.' },
   worker: { description: 'The name of the worker, with `_` for other characters than `A-Z a-z 0-9 _ -`.' },
 };
 
 const subjects = new Subjects();
 
-/** A subject that was made of the names of its parts, with braces around these. */
-function address(subject: string): string {
+/**
+ * A subject that was made of the names of its parts, with braces around these.
+ * @throws Error for a name that {@link PARAMETERS} does not have: it would be described as a word of the subject
+ */
+export function address(subject: string): string {
   const names = Object.keys(PARAMETERS).map((name) => name.toUpperCase());
   return subject
     .split('.')
-    .map((token) => (names.includes(token) ? `{${token.toLowerCase()}}` : token))
+    .map((token) => {
+      if (names.includes(token)) return `{${token.toLowerCase()}}`;
+      if (/[A-Z]/.test(token)) throw new Error(`${token} of ${subject} is no parameter; add it to PARAMETERS`);
+      return token;
+    })
     .join('.');
 }
 

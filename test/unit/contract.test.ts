@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Ajv, type AnySchemaObject } from 'ajv';
 import { expect, test } from 'vitest';
+import { address } from '../../scripts/contract/channels.js';
 import { Header } from '../../src/wire/headers.js';
 import { Subjects } from '../../src/wire/subjects.js';
 import { CONTRACT, channelOf, faultsOf, messageAt } from '../support/contract.js';
@@ -78,6 +79,11 @@ test('every subject of the source is described, and every described one is built
   expect(unbuilt.map((address) => address.join('.'))).toEqual([]);
 });
 
+test('a part of a subject that is no parameter is told', () => {
+  expect(address('events.TYPE.STATUS.ID')).toBe('events.{type}.{status}.{id}');
+  expect(() => address('events.TYPE.YEAR')).toThrow('YEAR of events.TYPE.YEAR is no parameter');
+});
+
 test('no namespace can be the first word of a described subject', () => {
   for (const root of new Set(addresses.map(([first]) => first ?? '')))
     expect(() => new Subjects(root), root).toThrow(/namespace/);
@@ -94,6 +100,7 @@ test('a subject has one channel, and a message that is not as described has faul
   expect(channelOf('jobs.high.report.42')).toBe('jobs');
   expect(channelOf('jobs.high.report')).toBe('jobsWithoutId');
   expect(channelOf('jobs.urgent.report')).toBeUndefined();
+  expect(channelOf('history.20261130T1708')).toBe('history');
   expect(channelOf('schedules.jobs.retrying.high.report.42')).toBe('jobsRetrying');
   const body = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   expect(faultsOf('cancelled', body({ id: 'a', seq: 1 }))).toEqual([]);
