@@ -93,7 +93,8 @@ export function address(subject: string): string {
     .split('.')
     .map((token) => {
       if (names.includes(token)) return `{${token.toLowerCase()}}`;
-      if (/[A-Z]/.test(token)) throw new Error(`${token} of ${subject} is no parameter; add it to PARAMETERS`);
+      if (/[A-Z]/.test(token))
+        throw new Error(`${token} of ${subject} is no parameter; add it to PARAMETERS`);
       return token;
     })
     .join('.');

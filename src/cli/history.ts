@@ -18,7 +18,8 @@ interface HistoryFlags extends GlobalOptions {
 
 /** More rows than these are no help on a screen. */
 const FEW_ROWS = 24;
-const STEPS_MS = [1, 5, 15, 60].map((minutes) => minutes * 60_000);
+const MINUTE_MS = 60_000;
+const STEPS_MS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE_MS);
 const DAY_MS = 24 * 60 * 60_000;
 const COUNTS = ['STARTED', 'COMPLETED', 'FAILED', 'CANCELLED', 'RETRIED'];
 const TIMES = ['WAIT P50', 'P95', 'P99', 'RUN P50', 'P95', 'P99'];
@@ -61,9 +62,10 @@ export function historyCommand(program: Command): void {
   );
 }
 
-function stepFor(from: Date | undefined, to: Date | undefined): number {
-  const untilMs = to?.getTime() ?? Date.now();
-  const lengthMs = untilMs - (from?.getTime() ?? untilMs - DAY_MS);
+/** `--since 6h` was a moment ago, so that it is a little more than 6 hours until now: a minute more makes no longer rows. */
+export function stepFor(from: Date | undefined, to: Date | undefined, nowMs = Date.now()): number {
+  const untilMs = to?.getTime() ?? nowMs;
+  const lengthMs = untilMs - (from?.getTime() ?? untilMs - DAY_MS) - MINUTE_MS;
   return STEPS_MS.find((each) => lengthMs / each <= FEW_ROWS) ?? STEPS_MS[STEPS_MS.length - 1] ?? DAY_MS;
 }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { JobRecord, JobState } from '../../src/index.js';
+import { askedOf } from '../../dashboard/src/history/range.js';
+import { stepFor } from '../../src/cli/history.js';
+import type { JobChange, JobRecord, JobState } from '../../src/index.js';
 import {
   bucketEndMs,
   bucketOf,
@@ -8,6 +10,7 @@ import {
   LogHistogram,
 } from '../../src/jobs/log-histogram.js';
 import { statusOf } from '../../src/jobs/vocabulary.js';
+import { JobTimes } from '../../src/queue/stats/job-times.js';
 import { checkedRange } from '../../src/queue/stats-history/history-options.js';
 import { Breakdown, ErrorCounts, Tallies } from '../../src/queue/stats-history/tally.js';
 import { decodeMinute, encodeMinute, type StoredMinute } from '../../src/wire/history-message.js';
@@ -30,6 +33,11 @@ function record(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
   } as const;
   const at = '2026-11-30T12:00:00.000Z';
   return { ...base, createdAt: at, updatedAt: at, attempt: 1, status: statusOf(state), state, ...more };
+}
+
+/** A change at an hour of the day of all records. */
+function changedAt(hour: number): JobChange {
+  return { what: 'priority', at: `2026-11-30T${hour}:00:00.000Z` };
 }
 
 describe('the histogram', () => {
@@ -81,6 +89,16 @@ describe('what is told apart', () => {
     expect(sum).toBe(600);
   });
 
+  it('counts each of several new tags of one job, also where there is no room for any', () => {
+    const tallies = new Tallies();
+    const job = (tags: string[]) => tallies.note(record('completed', { tags }), {});
+    for (let at = 0; at < 40; at++) for (let times = 0; times < 3; times++) job([`common:${at}`]);
+    job(['new:1', 'new:2', 'new:3']);
+    const { values, other } = tallies.stored().tag;
+    const sum = Object.values(values).reduce((count, each) => count + each.completed, other?.completed ?? 0);
+    expect(sum).toBe(40 * 3 + 3);
+  });
+
   it('is bounded for the codes of errors as well', () => {
     const errors = new ErrorCounts();
     for (let index = 0; index < 100; index++) errors.add(`CODE_${index}`);
@@ -95,6 +113,8 @@ describe('what is told apart', () => {
     ['a cancellation', record('cancelled'), {}, { cancelled: 1 }],
     ['a retry', record('retrying'), {}, { retried: 1 }],
     ['a redrive, which retries nothing', record('retrying', { attempt: 0 }), {}, {}],
+    ['a retry that was changed before', record('retrying', { change: changedAt(11) }), {}, { retried: 1 }],
+    ['a change of a retry, which retries nothing', record('retrying', { change: changedAt(12) }), {}, {}],
     ['a sleep, which changes nothing', record('waiting'), {}, {}],
   ] as const)('counts %s', (_, job, times, expected) => {
     const tallies = new Tallies();
@@ -103,6 +123,21 @@ describe('what is told apart', () => {
     expect(tallies.stored().all).toMatchObject({ ...none, ...expected });
     const isCounted = Object.keys(expected).length > 0;
     expect(Object.keys(tallies.stored().tag.values)).toEqual(isCounted ? ['a', 'b'] : []);
+  });
+});
+
+describe('the times of a job', () => {
+  const at = (seconds: number) => new Date(NOW + seconds * 1_000).toISOString();
+  const running = (updated: number) =>
+    record('running', { createdAt: at(0), startedAt: at(1), updatedAt: at(updated), checkpoint: 1 });
+  it.each([
+    ['a claim', running(1), true, { isStart: true, waitMs: 1_000 }],
+    ['a claim after other records', running(1), false, { isStart: true, waitMs: 1_000 }],
+    ['a checkpoint in place of the claim', running(3), true, { isStart: true, waitMs: 1_000 }],
+    ['a later checkpoint', running(3), false, {}],
+    ['a checkpoint of which nobody knows', running(3), undefined, {}],
+  ] as const)('are known of %s', (_, job, isFirst, expected) => {
+    expect(new JobTimes().of(job, isFirst)).toEqual(expected);
   });
 });
 
@@ -160,6 +195,31 @@ describe('the range', () => {
     ]);
     expect(range({ from: new Date(NOW - 3_600_000) }).stepMs).toBe(MINUTE);
     expect(range({ tag: 'a' }).only).toEqual({ dimension: 'tag', value: 'a' });
+  });
+
+  it('may be asked for a moment after it was made', () => {
+    const minutes = (count: number) => new Date(NOW - count * MINUTE);
+    expect(range({ from: new Date(NOW - 25 * 3_600_000 - 2_000) }).stepMs).toBe(15 * MINUTE);
+    expect(stepFor(new Date(NOW - 6 * 3_600_000 - 20), undefined, NOW)).toBe(15 * MINUTE);
+    expect([24, 120, 360, 1_440].map((count) => stepFor(minutes(count), undefined, NOW) / MINUTE)).toEqual([
+      1, 5, 15, 60,
+    ]);
+    expect(stepFor(minutes(380), undefined, NOW)).toBe(60 * MINUTE);
+    expect(stepFor(minutes(60), minutes(30), NOW)).toBe(5 * MINUTE);
+  });
+
+  it.each([
+    [''],
+    ['range=1h'],
+    ['since=2026-11-30T11:00:00.000Z'],
+    ['until=2026-11-30T12:30:00.000Z'],
+    ['since=2026-11-30T11:00:00.000Z&until=2026-11-30T12:01:00.000Z'],
+    ['since=2026-11-01T11:00:00.000Z&until=2026-11-01T12:00:00.000Z'],
+  ])('of the page stays the same for a minute, and is one that is kept: ?%s', (query) => {
+    const at = (ms: number) => askedOf(new URLSearchParams(query), NOW - 30_000 + ms).path;
+    expect(new Set([1, 7_000, 59_999].map(at)).size).toBe(1);
+    const { from, to } = Object.fromEntries(new URL(at(1), 'http://x').searchParams);
+    expect(() => checkedRange({ ...(from && { from }), ...(to && { to }) }, NOW - 29_999)).not.toThrow();
   });
 
   it.each([

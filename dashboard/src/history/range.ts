@@ -1,6 +1,6 @@
 /** Which part of the history the address asks for, and of which jobs. The list of jobs below reads the same address. */
 import { DIMENSIONS, type Dimension } from '../../../src/jobs/stats-history.js';
-import { tagsIn } from '../jobs/job-list.js';
+import { tagsIn } from '../jobs/tags-in.js';
 import { RANGES } from '../jobs/time-range.js';
 
 export const DAY_MS = 24 * 3_600_000;
@@ -21,7 +21,7 @@ export interface Asked {
   isZoomed: boolean;
 }
 
-/** What the charts ask the server for. A named range begins at a whole minute, so that the path stays the same for as long. */
+/** What the charts ask the server for. An end that moves with the clock is a whole minute, so that the path stays the same for as long. */
 export function askedOf(query: URLSearchParams, nowMs: number): Asked {
   const slices = slicesOf(query);
   const [slice] = slices;
@@ -50,9 +50,10 @@ function slicesOf(query: URLSearchParams): Slice[] {
 
 function endsOf(query: URLSearchParams, nowMs: number): ['from' | 'to', number][] {
   const [since, until] = [Date.parse(query.get('since') ?? ''), Date.parse(query.get('until') ?? '')];
-  const earliest = nowMs - KEPT_MS + MINUTE_MS;
+  const latest = Math.ceil(nowMs / MINUTE_MS) * MINUTE_MS;
+  const earliest = latest - KEPT_MS + MINUTE_MS;
   if (!Number.isNaN(since) || !Number.isNaN(until)) {
-    const to = Math.max(earliest + MINUTE_MS, Number.isNaN(until) ? nowMs : Math.min(until, nowMs));
+    const to = Math.max(earliest + MINUTE_MS, Number.isNaN(until) ? latest : Math.min(until, latest));
     const from = Math.max(earliest, Number.isNaN(since) ? to - DAY_MS : since);
     return [
       ['from', Math.max(Math.min(from, to - MINUTE_MS), to - KEPT_MS)],

@@ -5,7 +5,7 @@ import { lastTick } from '../live/live.js';
 import { navigate } from '../router.js';
 import { say } from '../ui/toasts.js';
 import { FormDialog, JsonField, jsonIn, TypeField } from './job-form.js';
-import { tagsIn } from './job-list.js';
+import { tagsIn } from './tags-in.js';
 
 interface AddJobDialogProps {
   onClose(): void;

@@ -13,7 +13,8 @@ import { Panel } from '../ui/page.js';
 import { Time } from '../ui/time.js';
 import { pathOfJob } from './exact-job.js';
 import type { JobFilter } from './job-actions.js';
-import { askedBy, tagsIn } from './job-list.js';
+import { askedBy } from './job-list.js';
+import { tagsIn } from './tags-in.js';
 import { Trend, trendName } from './trend.js';
 
 /** Counting reads every dead letter. */

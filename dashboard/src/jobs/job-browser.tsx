@@ -8,11 +8,12 @@ import { BulkBar } from './bulk-bar.js';
 import { useColumns } from './columns.js';
 import type { JobFilter } from './job-actions.js';
 import { JobFilterBar } from './job-filter-bar.js';
-import { askedBy, type JobListQuery, orderIn, tagsIn, useJobList } from './job-list.js';
+import { askedBy, type JobListQuery, orderIn, useJobList } from './job-list.js';
 import { JobTable } from './job-table.js';
 import { Pager } from './pager.js';
 import { useSelection } from './selection.js';
 import { useStill } from './still.js';
+import { tagsIn } from './tags-in.js';
 
 interface JobBrowserProps {
   /** Shows FAILED jobs only, but no cancelled ones, with their errors. */

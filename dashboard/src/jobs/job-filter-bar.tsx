@@ -6,7 +6,8 @@ import { navigate, type Place, withFilter } from '../router.js';
 import { useStore } from '../store.js';
 import { ColumnsMenu, type ListName } from './columns.js';
 import { openExactJob } from './exact-job.js';
-import { FILTERS, tagsIn } from './job-list.js';
+import { FILTERS } from './job-list.js';
+import { tagsIn } from './tags-in.js';
 import { CUSTOM, fromLocalInput, RANGES, toLocalInput } from './time-range.js';
 import { ViewsMenu } from './views-menu.js';
 

@@ -37,11 +37,6 @@ export function askedBy(query: URLSearchParams): JobListQuery {
   return { ...Object.fromEntries(found), ...(since && { since }) };
 }
 
-/** Tags that somebody has written, parted by commas or spaces. */
-export function tagsIn(text: string): string[] {
-  return text.split(/[\s,]+/).filter(Boolean);
-}
-
 /** The way of a list through time. The address has the one that is not usual. */
 export type Order = 'newest' | 'oldest';
 

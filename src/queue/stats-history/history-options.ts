@@ -51,7 +51,8 @@ export function checkedRange(options: StatsHistoryOptions, nowMs: number): Histo
   const sinceMs = options.from === undefined ? untilMs - HISTORY_MS : checkedTime('from', options.from);
   if (sinceMs >= untilMs) throw invalidOption(`from ${quoted(options.from)} must be before to`);
   const lengthMs = untilMs - sinceMs;
-  if (lengthMs > HISTORY_MAX_AGE_MS)
+  // Whoever asks for 25 hours has counted them from a moment before.
+  if (lengthMs > HISTORY_MAX_AGE_MS + MINUTE_MS)
     throw invalidOption(
       `from ${quoted(options.from)} must be at most 25 hours before to; older minutes are not kept`,
     );

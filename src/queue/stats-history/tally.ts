@@ -20,13 +20,13 @@ export class Tally {
   readonly wait = new LogHistogram();
   readonly run = new LogHistogram();
 
-  note({ status, state, attempt }: JobRecord, { isStart, waitMs, runMs }: Times): void {
+  note(record: JobRecord, { isStart, waitMs, runMs }: Times): void {
+    const { status, state } = record;
     if (isStart) this.started++;
     if (status === 'completed') this.completed++;
     else if (state === 'cancelled') this.cancelled++;
     else if (status === 'failed') this.failed++;
-    // One that is redriven at a pace waits in this state as well, without an attempt.
-    else if (state === 'retrying' && attempt > 0) this.retried++;
+    else if (isRetry(record)) this.retried++;
     if (waitMs !== undefined) this.wait.add(waitMs);
     if (runMs !== undefined) this.run.add(runMs);
   }
@@ -141,8 +141,9 @@ export class Tallies {
 
   note(record: JobRecord, times: Times): void {
     if (!isCounted(record, times)) return;
-    const tallies = [this.all, ...valuesOf(record).map(([dimension, value]) => this.by[dimension].of(value))];
-    for (const tally of tallies) tally.note(record, times);
+    this.all.note(record, times);
+    // One after the other: a tally that counts nothing yet would be dropped for the next one.
+    for (const [dimension, value] of valuesOf(record)) this.by[dimension].of(value).note(record, times);
     if (record.status === 'failed' && record.state !== 'cancelled') this.errors.add(record.error?.code ?? '');
   }
 
@@ -166,9 +167,17 @@ export class Tallies {
 }
 
 /** Whether a record changes any count: one that only goes to sleep does not. */
-function isCounted({ status, state, attempt }: JobRecord, { isStart, waitMs, runMs }: Times): boolean {
-  if (isStart || waitMs !== undefined || runMs !== undefined || isTerminal(status)) return true;
-  return state === 'retrying' && attempt > 0;
+function isCounted(record: JobRecord, { isStart, waitMs, runMs }: Times): boolean {
+  if (isStart || waitMs !== undefined || runMs !== undefined || isTerminal(record.status)) return true;
+  return isRetry(record);
+}
+
+/**
+ * Whether an attempt has failed. A job that is redriven at a pace waits in the same state, without an attempt; and one whose time or priority
+ * somebody has changed has its record written again.
+ */
+function isRetry({ state, attempt, change, updatedAt }: JobRecord): boolean {
+  return state === 'retrying' && attempt > 0 && change?.at !== updatedAt;
 }
 
 function valuesOf({ type, priority, worker, tags }: JobRecord): [Dimension, string][] {

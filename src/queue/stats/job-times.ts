@@ -25,10 +25,10 @@ export class JobTimes {
   /** @param isFirst whether it is the first record of its job, where that is known of itself; else earlier records tell */
   of(record: JobRecord, isFirst?: boolean): Times {
     const run = this.#runs.before(record, isFirst);
-    return { ...(run && this.#timesOf(run)), ...this.#timesOf(record) };
+    return { ...(run && this.#timesOf(run)), ...this.#timesOf(record, isFirst) };
   }
 
-  #timesOf(record: JobRecord): Times {
+  #timesOf(record: JobRecord, isFirst?: boolean): Times {
     const { id, state, status, startedAt, updatedAt, finishedAt, nextRunAt } = record;
     const dueMs = this.#started.get(id);
     if (isTerminal(status)) {
@@ -37,7 +37,8 @@ export class JobTimes {
     }
     if (state === 'running') {
       this.#remember(id, 0);
-      const isStart = startedAt !== undefined && startedAt === updatedAt;
+      // A handler that has begun before its claim may have written a checkpoint as its claim, later than it began.
+      const isStart = startedAt !== undefined && (startedAt === updatedAt || isFirst === true);
       return { ...(isStart && { isStart }), ...this.#waitOf(record, dueMs, isStart) };
     }
     if (nextRunAt !== undefined) this.#remember(id, Date.parse(nextRunAt));
@@ -46,10 +47,11 @@ export class JobTimes {
     return {};
   }
 
-  #waitOf({ createdAt, updatedAt, redrives }: JobRecord, dueMs: number | undefined, isStart: boolean): Times {
+  #waitOf(record: JobRecord, dueMs: number | undefined, isStart: boolean): Times {
+    const { createdAt, updatedAt, startedAt = updatedAt, redrives } = record;
     if (dueMs) return { waitMs: Math.max(0, Date.parse(updatedAt) - dueMs) };
     // Of a job that runs again after its failure, the record before says since when it waits.
-    return dueMs === undefined && isStart && !redrives ? { waitMs: between(createdAt, updatedAt) } : {};
+    return dueMs === undefined && isStart && !redrives ? { waitMs: between(createdAt, startedAt) } : {};
   }
 
   #remember(id: string, dueMs: number): void {
