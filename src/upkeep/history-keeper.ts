@@ -14,8 +14,11 @@ export interface HistoryKeeperOptions {
 /** How often the history of rates and times is brought up to date, in milliseconds. */
 export const DEFAULT_HISTORY_INTERVAL_MS = 10_000;
 
+/** A process that has written nothing for so many intervals, while there was something to count, is gone. */
+const PATIENCE = 3;
+
 /**
- * Keeps the history of rates and times. Several processes that do so count nothing twice. A process that may not write HISTORY leaves it to
+ * Keeps the history of rates and times. Of several processes one counts, and another one goes on when it is gone. A process that may not write HISTORY leaves it to
  * others, and reports it once.
  */
 export class HistoryKeeper {
@@ -44,10 +47,13 @@ export class HistoryKeeper {
   }
 
   async #round(): Promise<void> {
-    const { queue, logger } = this.#options;
+    const { queue, logger, intervalMs } = this.#options;
     if (queue.isConnected === false) return;
     try {
-      await this.#collector.collect(await queue.broker(), () => this.#schedule.isStopped);
+      await this.#collector.collect(await queue.broker(), {
+        isStopped: () => this.#schedule.isStopped,
+        patienceMs: PATIENCE * intervalMs,
+      });
       this.#isRefused = false;
     } catch (err) {
       const forbidden = forbiddenIn(err);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobQueueService, type StatsHistory } from '../../src/index.js';
+import { readDepth } from '../../src/queue/stats/depth.js';
 import { HistoryCollector } from '../../src/queue/stats-history/collect.js';
 import {
   decodeMinute,
@@ -164,6 +165,24 @@ test('minutes of a day are added up to steps, and percentiles of the sum; a serv
     .toMatchObject({ pending: 1, unhandledMs: expect.any(Number) });
   expect((await queue.getStatsHistory()).total.completed).toBe(3);
   expect((await server.call('/api/v1/stats')).json).toMatchObject({ oldestUnhandledAt: expect.any(String) });
+});
+
+test('a sample counts what the stats count, and large events are read a few at a time', async () => {
+  await using queue = new JobQueueService({ servers: nats.url, namespace: 'depth' });
+  const broker = await queue.broker();
+  await queue.addJob('later', {}, 'normal', { delayMs: 3_600_000 });
+  await queue.addJobs(['a', 'b', 'b'].map((type) => ({ type, payload: {} })));
+  const { pendingJobs, processingJobs } = await queue.getStats();
+  expect([pendingJobs, processingJobs]).toEqual([4, 0]);
+  expect(await readDepth(broker)).toEqual({ pending: 4, processing: 0, unhandledMs: expect.any(Number) });
+  const stream = broker.subjects.streamName('events');
+  const data = new Uint8Array(900_000);
+  const subject = broker.subjects.event('a', 'completed', 'large');
+  for (let count = 0; count < 12; count++) await broker.connection.request(subject, data);
+  const pages: number[] = [];
+  for await (const page of broker.read.batches(stream, '>', 1, 500, 11)) pages.push(page.length);
+  expect(pages.reduce((sum, count) => sum + count)).toBe(11);
+  expect(Math.max(...pages)).toBeLessThanOrEqual(5);
 });
 
 test('observers read it, on the command line too; a wrong range is refused', async () => {

@@ -101,6 +101,27 @@ export class DirectRead {
   }
 
   /**
+   * As {@link pages}, but for large messages: the server ends each page early by its bytes, and no other one is held meanwhile.
+   * @param limit of the messages of a page
+   */
+  async *batches(
+    stream: string,
+    filter: string,
+    seq: number,
+    limit: number,
+    upTo = Number.POSITIVE_INFINITY,
+  ): AsyncGenerator<StoredMessage[]> {
+    for (let next = Math.max(seq, 1); next <= upTo; ) {
+      const query = { batch: limit, seq: next, next_by_subj: filter };
+      const { messages, pending, lastSeq } = await this.#get.many(stream, query);
+      const wanted = messages.filter((message) => message.seq <= upTo);
+      if (wanted.length > 0) yield wanted;
+      if (pending === 0 || lastSeq < next) return;
+      next = lastSeq + 1;
+    }
+  }
+
+  /**
    * Up to `limit` messages on a filter from `seq` on, oldest first. Fewer only when there are no more: the server ends
    * a batch early by its bytes, and then the rest is asked for.
    */

@@ -1,20 +1,35 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { ConflictError } from '../../jobs/errors.js';
-import type { Depth } from '../../jobs/stats-history.js';
 import { decodeMinute, encodeMinute, historySubject, type StoredMinute } from '../../wire/history-message.js';
 import { ANY } from '../../wire/subjects.js';
-import { oldestPending, oldestUnhandled, readStats } from '../stats/job-stats.js';
+import { readDepth } from '../stats/depth.js';
 import { JobTimes } from '../stats/job-times.js';
-import { countEvents, firstPlace, minuteAt, minuteOf, type Place, placeAfter } from './count-events.js';
-import { Tallies } from './tally.js';
+import {
+  beginMinute,
+  countEvents,
+  firstPlace,
+  MINUTE_MS,
+  minuteAt,
+  type Place,
+  placeAfter,
+  sampledMinute,
+} from './count-events.js';
 
 /** Among so many messages at the end is a minute, whatever a foreign client has published. */
 const FOREIGN = 10;
 
+export interface CollectOptions {
+  /** Ends the work between two pages of events. */
+  isStopped?: () => boolean;
+  /** How long another process may leave events uncounted before this one takes its place. Defaults to not at all. */
+  patienceMs?: number;
+}
+
 /**
  * Writes HISTORY: counts the events that are in no minute yet. Any number of processes may do so: each write says up to which event it
- * counts, and is stored only in the place of the message that it goes on from, so that no event counts twice.
+ * counts, and is stored only in the place of the message that it goes on from, so that no event counts twice. With patience one of them does
+ * all of the work, and the others only look whether it still does.
  */
 export class HistoryCollector {
   #times = new JobTimes();
@@ -22,9 +37,12 @@ export class HistoryCollector {
   /** The sequence in HISTORY of the message that the place goes on from; 0 for none. */
   #lastSeq = 0;
 
-  /** @param isStopped ends the work between two pages of events */
-  async collect(broker: Broker, isStopped: () => boolean = () => false): Promise<void> {
-    const place = await this.#goOn(broker);
+  async collect(broker: Broker, options: CollectOptions = {}): Promise<void> {
+    const { isStopped = () => false, patienceMs } = options;
+    const end = await endOfHistory(broker);
+    const isOwn = this.#place !== undefined && this.#lastSeq === end.seq;
+    if (!isOwn && patienceMs !== undefined && (await isAtWork(broker, end, patienceMs))) return;
+    const place = await this.#goOn(broker, end);
     try {
       const isWhole = await countEvents(broker, place, {
         times: this.#times,
@@ -41,8 +59,7 @@ export class HistoryCollector {
     }
   }
 
-  async #goOn(broker: Broker): Promise<Place> {
-    const end = await endOfHistory(broker);
+  async #goOn(broker: Broker, end: HistoryEnd): Promise<Place> {
     if (this.#place && this.#lastSeq === end.seq) return this.#place;
     this.#lastSeq = end.seq;
     // What it remembers of jobs is not of the events right before.
@@ -53,13 +70,14 @@ export class HistoryCollector {
 
   /** Once a minute: how much waits and runs. */
   async #sample(broker: Broker, place: Place): Promise<void> {
-    const nowMs = minuteOf(broker.clock.now());
-    if (nowMs > place.atMs) {
+    const minuteMs = sampledMinute(place, broker.clock.now(), await nextEvent(broker, place.nextSeq));
+    if (minuteMs === undefined) return;
+    if (minuteMs > place.atMs) {
       if (place.isChanged) await this.#write(broker, place);
-      Object.assign(place, emptyMinute(nowMs));
+      beginMinute(place, minuteMs);
     }
     if (place.depth) return;
-    place.depth = await depthNow(broker);
+    place.depth = await readDepth(broker);
     place.isChanged = true;
   }
 
@@ -91,43 +109,64 @@ export interface HistoryEnd {
 
 export async function endOfHistory(broker: Broker): Promise<HistoryEnd> {
   const filter = historySubject(broker.subjects, ANY);
-  const messages = await broker.extra
-    .of('history')
-    .find<StoredMessage[]>([], (read, stream) =>
-      read.pageBefore(stream, filter, Number.POSITIVE_INFINITY, FOREIGN),
-    );
+  const history = broker.extra.of('history');
+  const only = await history.find<StoredMessage | undefined>(undefined, (read, stream) =>
+    read.last(stream, filter),
+  );
+  if (!only) return { seq: 0 };
+  const minute = minuteIn(only, broker.clock.now());
+  if (minute) return { seq: only.seq, timeMs: only.timeMs, minute };
+  const messages = await history.find<StoredMessage[]>([], (read, stream) =>
+    read.pageBefore(stream, filter, Number.POSITIVE_INFINITY, FOREIGN),
+  );
+  return endIn(messages, broker.clock.now());
+}
+
+/** @param messages the last ones, newest first */
+export function endIn(messages: readonly StoredMessage[], nowMs: number): HistoryEnd {
   const [last] = messages;
   if (!last) return { seq: 0 };
-  for (const { data } of messages) {
-    const minute = decodeMinute(data);
-    if (minute) return { seq: last.seq, minute };
+  const { seq, timeMs } = last;
+  for (const message of messages) {
+    const minute = minuteIn(message, nowMs);
+    if (minute) return { seq, timeMs, minute };
   }
-  return { seq: last.seq, timeMs: last.timeMs };
+  return { seq, timeMs };
+}
+
+/** Undefined of what is no minute, or one that has not come: nobody could go on from there until it has. */
+export function minuteIn({ data }: Pick<StoredMessage, 'data'>, nowMs: number): StoredMinute | undefined {
+  const minute = decodeMinute(data);
+  return minute && Date.parse(minute.at) <= nowMs + MINUTE_MS ? minute : undefined;
+}
+
+/** Whether the process that wrote last keeps up: nothing waits for it for longer than `patienceMs`. */
+async function isAtWork(broker: Broker, end: HistoryEnd, patienceMs: number): Promise<boolean> {
+  if (!end.minute) return false;
+  const nowMs = broker.clock.now();
+  return isKeptUp(end, nowMs - patienceMs, () => nextEvent(broker, end.minute?.nextSeq ?? 1));
+}
+
+/** @param next finds the first event that is not counted */
+export async function isKeptUp(
+  { minute, timeMs = 0 }: HistoryEnd,
+  lateMs: number,
+  next: () => Promise<{ timeMs: number } | undefined>,
+): Promise<boolean> {
+  if (timeMs > lateMs) return true;
+  // Each minute has a sample, if nothing else.
+  if (!minute || Date.parse(minute.at) + MINUTE_MS < lateMs) return false;
+  const event = await next();
+  return event === undefined || event.timeMs > lateMs;
+}
+
+function nextEvent(broker: Broker, seq: number): Promise<StoredMessage | undefined> {
+  return broker.read.next(broker.subjects.streamName('events'), '>', seq);
 }
 
 /** Where counting goes on. */
 export async function placeFrom(broker: Broker, { minute, timeMs }: HistoryEnd): Promise<Place> {
   return minute ? placeAfter(minute) : firstPlace(broker, timeMs);
-}
-
-function emptyMinute(atMs: number): Partial<Place> {
-  return { atMs, tallies: new Tallies(), depth: undefined, isChanged: false } as Partial<Place>;
-}
-
-async function depthNow(broker: Broker): Promise<Depth> {
-  const [stats, queued, unhandled] = await Promise.all([
-    readStats(broker),
-    oldestPending(broker),
-    oldestUnhandled(broker),
-  ]);
-  const nowMs = broker.clock.now();
-  const ageOf = (at: string) => Math.max(0, Math.round(nowMs - Date.parse(at)));
-  return {
-    pending: stats.pendingJobs,
-    processing: stats.processingJobs,
-    ...(queued !== undefined && { oldestMs: ageOf(queued) }),
-    ...(unhandled !== undefined && { unhandledMs: ageOf(unhandled) }),
-  };
 }
 
 /** `20261130T1708`: a minute as a token. */

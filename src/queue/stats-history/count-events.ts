@@ -2,7 +2,7 @@
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobRecord } from '../../jobs/job-record.js';
-import { HISTORY_MS } from '../../jobs/limits.js';
+import { HISTORY_MAX_AGE_MS, HISTORY_MS } from '../../jobs/limits.js';
 import type { Depth } from '../../jobs/stats-history.js';
 import type { StoredMinute } from '../../wire/history-message.js';
 import { decodeRecord } from '../../wire/record-message.js';
@@ -10,7 +10,10 @@ import type { JobTimes } from '../stats/job-times.js';
 import { Tallies } from './tally.js';
 
 export const MINUTE_MS = 60_000;
+/** Events at a time; fewer of large ones. */
 const PAGE = 500;
+/** A minute that began so long ago has no event any more that the broker has not told of, whatever the clocks say. */
+const SETTLED_MS = 5_000;
 const EXPECTED_SEQ = 'Nats-Expected-Last-Subject-Sequence';
 
 export function minuteOf(timeMs: number): number {
@@ -35,7 +38,14 @@ export function placeAfter(minute: StoredMinute): Place {
   const tallies = new Tallies();
   tallies.merge(minute);
   const { events, nextSeq, depth } = minute;
-  return { events, nextSeq, atMs: Date.parse(minute.at), tallies, ...(depth && { depth }), isChanged: false };
+  return {
+    events,
+    nextSeq,
+    atMs: minuteOf(Date.parse(minute.at)),
+    tallies,
+    ...(depth && { depth }),
+    isChanged: false,
+  };
 }
 
 export function minuteAt({ events, nextSeq, atMs, tallies, depth }: Place): StoredMinute {
@@ -45,50 +55,72 @@ export function minuteAt({ events, nextSeq, atMs, tallies, depth }: Place): Stor
 
 /** Where counting begins of which nothing is stored: a day ago, or where an unreadable message stands. */
 export async function firstPlace(broker: Broker, sinceMs?: number): Promise<Place> {
-  const { created } = await broker.topology.streamInfo('events');
   const fromMs = Math.max(sinceMs ?? 0, broker.clock.now() - HISTORY_MS);
+  const start = await eventsSince(broker, fromMs);
+  return { ...start, atMs: minuteOf(fromMs), tallies: new Tallies(), isChanged: false };
+}
+
+async function eventsSince(broker: Broker, fromMs: number): Promise<Pick<Place, 'events' | 'nextSeq'>> {
+  // Before the search, so that nothing is left out that is stored meanwhile.
+  const { created, state } = await broker.topology.streamInfo('events');
   const found = await broker.read.sequenceAt(broker.subjects.streamName('events'), fromMs);
-  const nextSeq = Number.isFinite(found) ? found : 1;
-  return {
-    events: String(created),
-    nextSeq,
-    atMs: minuteOf(fromMs),
-    tallies: new Tallies(),
-    isChanged: false,
-  };
+  return { events: String(created), nextSeq: Number.isFinite(found) ? found : state.last_seq + 1 };
+}
+
+/** Goes on to another minute, of which nothing is counted. */
+export function beginMinute(place: Place, atMs: number): void {
+  place.atMs = atMs;
+  place.tallies = new Tallies();
+  place.depth = undefined;
+  place.isChanged = false;
+}
+
+/**
+ * The minute that a sample of now belongs to; undefined while an event of an earlier one is not counted, which would count in this one.
+ * @param next the first event that is not counted
+ */
+export function sampledMinute(place: Place, nowMs: number, next?: { timeMs: number }): number | undefined {
+  const minuteMs = Math.max(place.atMs, minuteOf(nowMs - SETTLED_MS));
+  return next && minuteOf(next.timeMs) < minuteMs ? undefined : minuteMs;
 }
 
 export interface CountOptions {
   times: JobTimes;
   /** Counts no further than so many events. */
   maxEvents?: number;
+  /** Counts no event that was stored at this time or later. */
+  untilMs?: number;
   isStopped?: () => boolean;
   /** Hears of each minute that is over, before the next one begins. */
   onMinute: (place: Place) => Promise<void> | void;
 }
 
-/** Counts what came after a place, which moves on. @returns whether all was counted that was there when it began */
+/**
+ * Counts what came after a place, which moves on. Events that are older than the history are passed over.
+ * @returns whether all was counted that was asked for, and was there when it began
+ */
 export async function countEvents(broker: Broker, place: Place, options: CountOptions): Promise<boolean> {
-  const { times, maxEvents = Number.POSITIVE_INFINITY, isStopped = () => false, onMinute } = options;
+  const { times, isStopped = () => false, onMinute } = options;
+  const { maxEvents = Number.POSITIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = options;
+  const oldestMs = broker.clock.now() - HISTORY_MAX_AGE_MS;
   const { created, state } = await broker.topology.streamInfo('events');
   if (place.events !== String(created)) {
     // Somebody has deleted EVENTS, and its sequences count from 1 again.
-    place.events = String(created);
-    place.nextSeq = 1;
+    Object.assign(place, await eventsSince(broker, oldestMs));
   }
+  // A message that says more is wrong, or the broker has lost events in a crash.
+  place.nextSeq = Math.min(place.nextSeq, state.last_seq + 1);
   const stream = broker.subjects.streamName('events');
   let left = maxEvents;
-  for await (const page of broker.read.pages(stream, '>', place.nextSeq, PAGE, state.last_seq)) {
+  for await (const page of broker.read.batches(stream, '>', place.nextSeq, PAGE, state.last_seq)) {
     for (const message of page) {
+      if (message.timeMs >= untilMs) return true;
       const minuteMs = minuteOf(message.timeMs);
       if (minuteMs > place.atMs) {
         if (place.isChanged) await onMinute(place);
-        place.atMs = minuteMs;
-        place.tallies = new Tallies();
-        place.depth = undefined;
-        place.isChanged = false;
+        beginMinute(place, minuteMs);
       }
-      const record = recordIn(broker, message);
+      const record = message.timeMs < oldestMs ? undefined : recordIn(broker, message);
       if (record) {
         place.tallies.note(record, times.of(record, isFirst(message)));
         place.isChanged = true;

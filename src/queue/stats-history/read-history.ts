@@ -1,5 +1,5 @@
+import { AtOnce } from '../../broker/at-once.js';
 import type { Broker } from '../../broker/broker.js';
-import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { HISTOGRAM_ERROR } from '../../jobs/log-histogram.js';
 import {
   type Depth,
@@ -8,66 +8,52 @@ import {
   type HistoryGroup,
   type StatsHistory,
 } from '../../jobs/stats-history.js';
-import { decodeMinute, historySubject, type StoredMinute } from '../../wire/history-message.js';
-import { ANY } from '../../wire/subjects.js';
-import { JobTimes } from '../stats/job-times.js';
-import { endOfHistory, placeFrom } from './collect.js';
-import { countEvents, minuteAt } from './count-events.js';
+import type { StoredMinute } from '../../wire/history-message.js';
+import { endOfHistory } from './collect.js';
+import { minuteOf } from './count-events.js';
 import type { HistoryRange } from './history-options.js';
+import { HistoryTail } from './history-tail.js';
+import { KnownMinutes } from './known-minutes.js';
 import { type Breakdown, ErrorCounts, Tallies, Tally } from './tally.js';
 
-/** Minutes at a time. */
-const PAGE = 250;
-/** Events that a reader counts itself where no server did. */
-const MAX_TAIL = 200_000;
+/** What one process knows of the history. Its readers take turns: whoever comes second finds what the first has read. */
+class HistoryReader {
+  readonly #turns = new AtOnce(1);
+  readonly #known = new KnownMinutes();
+  readonly #tail = new HistoryTail();
+
+  read(broker: Broker, range: HistoryRange): Promise<StatsHistory> {
+    return this.#turns.run(async () => {
+      const end = await endOfHistory(broker);
+      const { minutes, countedUntil } = await this.#tail.count(broker, range, end);
+      const counted = new Map(minutes.map((minute) => [minuteOf(Date.parse(minute.at)), minute]));
+      const sum = new HistorySum(range);
+      await this.#known.each(broker, range, end, (minute) => {
+        // Of a minute that a server has stored meanwhile there are two counts.
+        const atMs = minuteOf(Date.parse(minute.at));
+        if (isFurther(counted.get(atMs), minute)) return;
+        counted.delete(atMs);
+        sum.add(minute);
+      });
+      for (const minute of counted.values()) sum.add(minute);
+      return { ...sum.result(), ...(countedUntil !== undefined && { countedUntil }) };
+    });
+  }
+}
+
+const readers = new WeakMap<Broker, HistoryReader>();
 
 /** Reads HISTORY, and counts by itself what no server has counted yet. Nothing is written. */
-export async function readStatsHistory(broker: Broker, range: HistoryRange): Promise<StatsHistory> {
-  const sum = new HistorySum(range);
-  const { tail, countedUntil } = await countTail(broker);
-  const firstOfTail = tail[0]?.at;
-  await eachStored(broker, range, (minute) => {
-    // The last one that is stored goes on in the tail.
-    if (minute.at !== firstOfTail) sum.add(minute);
-  });
-  for (const minute of tail) sum.add(minute);
-  return { ...sum.result(), ...(countedUntil !== undefined && { countedUntil }) };
+export function readStatsHistory(broker: Broker, range: HistoryRange): Promise<StatsHistory> {
+  const reader = readers.get(broker) ?? new HistoryReader();
+  readers.set(broker, reader);
+  return reader.read(broker, range);
 }
 
-async function countTail(broker: Broker): Promise<{ tail: StoredMinute[]; countedUntil?: string }> {
-  const place = await placeFrom(broker, await endOfHistory(broker));
-  const tail: StoredMinute[] = [];
-  const isWhole = await countEvents(broker, place, {
-    times: new JobTimes(),
-    maxEvents: MAX_TAIL,
-    onMinute: (each) => void tail.push(minuteAt(each)),
-  });
-  if (place.isChanged) tail.push(minuteAt(place));
-  return { tail, ...(!isWhole && { countedUntil: new Date(place.atMs).toISOString() }) };
-}
-
-async function eachStored(
-  broker: Broker,
-  { fromMs, toMs }: HistoryRange,
-  onMinute: (minute: StoredMinute) => void,
-): Promise<void> {
-  const filter = historySubject(broker.subjects, ANY);
-  const find = broker.extra.of('history');
-  const pageFrom = (seq: number) =>
-    find.find<StoredMessage[]>([], (read, stream) => read.page(stream, filter, seq, PAGE));
-  // A minute is stored once it has begun.
-  const first = await find.find(Number.POSITIVE_INFINITY, (read, stream) => read.sequenceAt(stream, fromMs));
-  for (let next = first; Number.isFinite(next); ) {
-    const page = await pageFrom(next);
-    for (const { data } of page) {
-      const minute = decodeMinute(data);
-      const atMs = minute ? Date.parse(minute.at) : Number.NaN;
-      if (minute && atMs >= fromMs && atMs < toMs) onMinute(minute);
-    }
-    const last = page.at(-1);
-    if (!last || page.length < PAGE) return;
-    next = last.seq + 1;
-  }
+/** Whether a minute that was counted here says as much as the one that is stored. */
+function isFurther(counted: StoredMinute | undefined, stored: StoredMinute): boolean {
+  if (!counted) return false;
+  return counted.events !== stored.events || counted.nextSeq >= stored.nextSeq;
 }
 
 /** Adds minutes up to the steps of a range. */
