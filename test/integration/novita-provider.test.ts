@@ -34,11 +34,21 @@ describeGpuProvider('Novita adapter', async () => {
     hang: () => simulator.faults.add({ kind: 'slow', delayMs: 600_000 }),
     readAnswer: (id, name, status) => ({ id, name, status, somethingNew: {} }),
     templateId: 'template-123',
-    privateTemplateId: 'template-private',
+    private: {
+      templateId: 'template-private',
+      login: { imageAuthId: '75irlsvvsehnqdajg2r481mjk54ecodc' },
+    },
+    lastBody: () => simulator.requests.log.at(-1)?.body,
+    listAnswer: (id, name, status) => ({ instances: [{ id, name, status }], total: 1 }),
+    partialLists: [{ instances: [], total: 1 }],
+    capacityRefusal: { status: 400, body: { code: 400, reason: 'INSUFFICIENT_RESOURCE', message: 'none' } },
     query: QUERY,
     exhaustCapacity: () => simulator.faults.add({ kind: 'no_capacity' }),
-    answerInstead: (answer) =>
-      answer ? simulator.faults.add({ kind: 'answer', ...answer } as FaultInput) : simulator.faults.clear(),
+    answerInstead: (answer) => {
+      // The oldest fault answers: one that is left would hide the next.
+      simulator.faults.clear();
+      if (answer) simulator.faults.add({ kind: 'answer', ...answer } as FaultInput);
+    },
     hideFromReads: () => simulator.faults.add({ kind: 'read_lag', lagMs: 600_000 }),
     addOddElements: () => simulator.faults.add({ kind: 'odd_elements' }),
     capPages: (size) => simulator.faults.add({ kind: 'capped_pages', size }),

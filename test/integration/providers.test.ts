@@ -23,8 +23,24 @@ interface Wired {
   query: OfferQuery;
   templateId: string;
   readAnswer: ProviderHarness['readAnswer'];
+  listAnswer: ProviderHarness['listAnswer'];
+  partialLists: ProviderHarness['partialLists'];
+  capacityRefusal: ProviderHarness['capacityRefusal'];
   also?: Partial<ProviderHarness>;
 }
+
+/** What an API adds to a list that it gives out in parts, in the forms that are known of others. */
+const SIGNS_OF_MORE = [
+  { cursor: 'abc' },
+  { next: 'https://api.example.com/list?page=2' },
+  { nextPageToken: 'abc' },
+  { next_token: 'abc' },
+  { has_more: true },
+  { page_token: 'abc' },
+  { total: 2 },
+  { total_count: 2 },
+  { pagination: { total: 2, next: 'abc' } },
+];
 
 const RUNPOD: Wired = {
   start: startRunpodSimulator,
@@ -33,7 +49,13 @@ const RUNPOD: Wired = {
   query: { productName: 'RTX 4090', region: 'US-KS-2', gpuNum: 1, billingMode: 'on_demand' },
   templateId: '9x4m2p7v',
   readAnswer: (id, name, status) => ({ id, name, status, somethingNew: {} }),
-  also: { privateTemplateId: 'privatetpl' },
+  listAnswer: (id, name, status) => ({ pods: [{ id, name, status }], total: 1, next: null, has_more: false }),
+  partialLists: SIGNS_OF_MORE.map((more) => ({ pods: [], ...more })),
+  capacityRefusal: {
+    status: 400,
+    body: { title: 'Bad Request', status: 400, detail: 'no longer any instances available' },
+  },
+  also: { private: { templateId: 'privatetpl', login: { registry: 'clz1registry' } } },
 };
 const LAMBDA: Wired = {
   start: startLambdaSimulator,
@@ -42,6 +64,12 @@ const LAMBDA: Wired = {
   query: { productName: 'A10 (24 GB PCIe)', region: 'us-east-1', gpuNum: 1, billingMode: 'on_demand' },
   templateId: 'lambda-stack-24-04',
   readAnswer: (id, name, status) => ({ data: { id, name, status, somethingNew: {} } }),
+  listAnswer: (id, name, status) => ({ data: [{ id, name, status }], count: 1, next_token: '' }),
+  partialLists: SIGNS_OF_MORE.map((more) => ({ data: [], ...more })),
+  capacityRefusal: {
+    status: 400,
+    body: { error: { code: 'instance-operations/launch/insufficient-capacity', message: 'none' } },
+  },
   also: { isDated: false },
 };
 const VAST: Wired = {
@@ -53,11 +81,35 @@ const VAST: Wired = {
   readAnswer: (id, label, status) => ({
     instances: { id: Number(id), label, actual_status: status, somethingNew: {} },
   }),
-  also: { privateTemplateId: '95c8b5cf7f3a42f0b8b17b86bd2b7b11', unknownId: '99' },
+  listAnswer: (id, label, status) => ({
+    success: true,
+    instances: [{ id: Number(id), label, actual_status: status }],
+    total_instances: 1,
+    next_token: null,
+  }),
+  partialLists: [
+    { success: true, instances: [], total_instances: 1, next_token: null },
+    { success: true, instances: [], total_instances: 0, next_token: { value: 7 } },
+    { success: true, instances: [], total_instances: 0, next_token: '' },
+    { success: true, instances: [], total_instances: 0, next_token: 'abc' },
+    { success: true, instances: [{ id: 7 }, { id: 7 }], total_instances: 2, next_token: null },
+  ],
+  capacityRefusal: {
+    status: 404,
+    body: { success: false, error: 'invalid_args', msg: 'error 404/3603: no_such_ask' },
+  },
+  also: {
+    private: {
+      templateId: '95c8b5cf7f3a42f0b8b17b86bd2b7b11',
+      // The login is a part of the template, and carries over to the instance.
+      login: { template_hash_id: '95c8b5cf7f3a42f0b8b17b86bd2b7b11' },
+    },
+    unknownId: '99',
+  },
 };
 
 async function harnessOf(wired: Wired): Promise<ProviderHarness> {
-  const { start, create, createRoute, query, templateId, readAnswer, also = {} } = wired;
+  const { start, create, createRoute, also = {}, ...answers } = wired;
   const simulator = await start({ timings: QUICK });
   const { url: baseUrl, apiKey } = simulator;
   return {
@@ -66,17 +118,19 @@ async function harnessOf(wired: Wired): Promise<ProviderHarness> {
     unreachable: create({ apiKey, baseUrl: `http://127.0.0.1:${await closedPort()}` }),
     impatient: create({ apiKey, baseUrl, timeoutMs: 200 }),
     apiKey,
-    templateId,
-    query,
-    readAnswer,
+    ...answers,
     exhaustCapacity: () => simulator.faults.add({ kind: 'no_capacity' }),
-    answerInstead: (answer) =>
-      answer ? simulator.faults.add({ kind: 'answer', ...answer } as FaultInput) : simulator.faults.clear(),
+    answerInstead: (answer) => {
+      // The oldest fault answers: one that is left would hide the next.
+      simulator.faults.clear();
+      if (answer) simulator.faults.add({ kind: 'answer', ...answer } as FaultInput);
+    },
     hideFromReads: () => simulator.faults.add({ kind: 'read_lag', lagMs: 600_000 }),
     addOddElements: () => simulator.faults.add({ kind: 'odd_elements' }),
     capPages: (size) => simulator.faults.add({ kind: 'capped_pages', size }),
     hang: () => simulator.faults.add({ kind: 'slow', delayMs: 600_000 }),
     createCalls: () => simulator.requests.count(createRoute),
+    lastBody: () => simulator.requests.log.at(-1)?.body,
     [Symbol.asyncDispose]: () => simulator.stop(),
     ...also,
   };
@@ -204,6 +258,8 @@ describe('Lambda', () => {
     [404, 'global/object-does-not-exist', 'validation'],
     [500, 'global/unknown', 'ambiguous'],
     [503, 'provider/internal-unavailable', 'ambiguous'],
+    [400, 'provider/somewhere-else', 'ambiguous'],
+    [400, 'provider/quota-exceeded', 'quota'],
   ])('a launch refused with %i %s is %s', async (status, code, expected) => {
     const provider = await answeredWith(LAMBDA, status, {
       error: { code, message: 'said so', suggestion: '' },
@@ -266,6 +322,18 @@ describe('Vast', () => {
   ])('a create refused with %i %j is %s', async (status, body, expected) => {
     const provider = await answeredWith(VAST, status, body);
     expect(await errorClassOf(provider.create(SPEC))).toBe(expected);
+  });
+
+  test('an instance that goes while the list is read does not make it look cut off', async () => {
+    const page = (ids: number[], total: number, next: string | null) => ({
+      success: true,
+      instances: ids.map((id) => ({ id, label: 'jetfleet-a', actual_status: 'running' })),
+      total_instances: total,
+      next_token: next,
+    });
+    const pages = [page([1, 2], 4, 'abc'), page([4], 3, null)];
+    const { url: baseUrl } = await startAnswering(() => ({ body: pages.shift() }));
+    expect(await createVastProvider({ apiKey: 'k', baseUrl }).findByName('jetfleet-a')).toHaveLength(3);
   });
 
   test('an empty single read counts only with the list', async () => {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
-import type { CreateSpec, GpuProvider, Instance, OfferQuery } from '../../src/gpu/provider.js';
+import type { CreateSpec, GpuProvider, Instance, Offer, OfferQuery } from '../../src/gpu/provider.js';
 import { ProviderError, type ProviderErrorClass } from '../../src/gpu/provider-error.js';
 
 /** What a provider under test brings along; made afresh for every test. */
@@ -15,8 +15,8 @@ export interface ProviderHarness extends AsyncDisposable {
   /** What no error may repeat. */
   apiKey: string;
   templateId: string;
-  /** A template whose image only a login can pull; absent where the provider has no such thing. */
-  privateTemplateId?: string;
+  /** A template whose image only a login can pull, and what of a create names the login; absent where the provider has no such thing. */
+  private?: { templateId: string; login: object };
   /** An id in the provider's form that no instance has. Defaults to `no-such-instance`. */
   unknownId?: string;
   /** Whether instances have a time of their creation. Defaults to true. */
@@ -27,18 +27,26 @@ export interface ProviderHarness extends AsyncDisposable {
   exhaustCapacity(): void;
   /** How many create calls reached the provider. */
   createCalls(): number;
+  /** The body of the last request that reached the provider. */
+  lastBody(): unknown;
   /** Something in front of the provider answers every call in its place; undefined takes it away. */
   answerInstead(answer: WireAnswer | undefined): void;
   /** Single reads of instances that are created from now on do not find them, although lists show them. */
   hideFromReads(): void;
   /** Lists hold elements, from now on, that no adapter can read. */
   addOddElements(): void;
-  /** Pages of lists have at most so many elements from now on, and do not say how many there are. */
-  capPages(size: number): void;
+  /** Pages of lists have at most so many elements from now on, and do not say how many there are; absent where lists have no pages. */
+  capPages?(size: number): void;
   /** Every answer comes later than any caller waits. */
   hang(): void;
   /** A single read of an instance as the API answers it, with a word for its status. */
   readAnswer(id: string, name: string, status: string): object;
+  /** An answer of the list with one instance. */
+  listAnswer(id: string, name: string, status: string): object;
+  /** How the API refuses a create for want of machines. */
+  capacityRefusal: { status: number; body: object };
+  /** Answers of the list that show less than all instances, and do not lead to the others. */
+  partialLists: readonly object[];
 }
 
 /** An answer as it goes over the wire. */
@@ -69,6 +77,15 @@ const FOREIGN_ANSWERS: readonly [string, WireAnswer][] = [
   ['425', { status: 425, body: '' }],
   ['a page with 502', { status: 502, body: PAGE }],
   ['an error in a 200', { status: 200, body: { code: 500, reason: 'INTERNAL', message: 'x' } }],
+];
+
+/** Fields in which the APIs name an instance that they have made. */
+const SIGNS_OF_AN_INSTANCE = [
+  { id: 'i-77' },
+  { instanceId: 'i-77' },
+  { new_contract: 77 },
+  { data: { instance_ids: ['i-77'] } },
+  { instance: { id: 77 } },
 ];
 
 /** A port that was free a moment ago, so that nobody listens on it. */
@@ -184,10 +201,14 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
 
     test('list gives all instances of a prefix once, over several pages', async () => {
       await using harness = await setup();
+      const { provider, query } = harness;
       const spec = await specFor(harness, '');
       const names = Array.from({ length: 230 }, (_, index) => `jetfleet-${index}`);
+      let offers: Offer[] = [];
       for (const each of [...names, 'other-1', 'my-jetfleet-1']) {
-        await harness.provider.create({ ...spec, name: each });
+        // Where an offer is one machine, each can be taken once.
+        if (offers.length === 0) offers = await provider.listOffers(query);
+        await provider.create({ ...spec, name: each, offer: offers.shift() as Offer });
       }
       const listed = await collect(harness.provider.list({ namePrefix: 'jetfleet-' }));
       expect(listed.map((instance) => instance.name).sort()).toEqual([...names].sort());
@@ -328,18 +349,45 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
       await using harness = await setup();
       const names = ['jetfleet-1', 'jetfleet-2', 'jetfleet-3', 'jetfleet-4', 'jetfleet-5'];
       await rent(harness, ...names);
+      if (!harness.capPages) return;
       harness.capPages(2);
       const listed = await collect(harness.provider.list());
       expect(listed.map((instance) => instance.name).sort()).toEqual(names);
       for (const each of names) expect(await harness.provider.findByName(each)).toHaveLength(1);
     });
 
+    test('a list that shows a part is not taken for the whole', async () => {
+      await using harness = await setup();
+      expect(harness.partialLists.length).toBeGreaterThan(0);
+      for (const body of harness.partialLists) {
+        harness.answerInstead({ status: 200, body });
+        const looked = harness.provider.findByName('jetfleet-part');
+        expect(await errorClassOf(looked), JSON.stringify(body)).toBe('transient');
+        harness.answerInstead(undefined);
+      }
+    });
+
+    test('a list may be far longer than any other answer', async () => {
+      await using harness = await setup();
+      const id = harness.unknownId ?? 'i-1';
+      const ballast = 'x'.repeat(5 * 1024 * 1024);
+      const list = harness.listAnswer(id, 'jetfleet-x', 'somethingNew');
+      harness.answerInstead({ status: 200, body: { ...list, ballast } });
+      expect(await harness.provider.findByName('jetfleet-x')).toMatchObject([{ id }]);
+      harness.answerInstead(undefined);
+      const read = harness.readAnswer(id, 'jetfleet-x', 'somethingNew');
+      harness.answerInstead({ status: 200, body: { ...read, ballast } });
+      expect(await errorClassOf(harness.provider.get(id))).toBe('transient');
+    });
+
     test('a private image is rented with its login', async () => {
       await using harness = await setup();
-      if (harness.privateTemplateId === undefined) return;
-      const template = await harness.provider.getTemplate(harness.privateTemplateId);
+      if (harness.private === undefined) return;
+      const { templateId, login } = harness.private;
+      const template = await harness.provider.getTemplate(templateId);
       const spec = { ...(await specFor(harness, 'jetfleet-private')), template };
       await harness.provider.create(spec);
+      expect(harness.lastBody()).toMatchObject(login);
       expect(await harness.provider.findByName('jetfleet-private')).toHaveLength(1);
     });
 
@@ -370,13 +418,37 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
     test('a create is sent once, whatever is answered', async () => {
       await using harness = await setup();
       const spec = await specFor(harness, 'jetfleet-once');
-      const statuses = [408, 429, 500, 502, 503, 504];
+      const statuses = [408, 421, 429, 500, 502, 503, 504];
       for (const status of statuses) {
         harness.answerInstead({ status, body: '' });
         expect(['ambiguous', 'rate_limited']).toContain(await errorClassOf(harness.provider.create(spec)));
       }
       expect(harness.createCalls()).toBe(statuses.length);
     });
+
+    test.each(SIGNS_OF_AN_INSTANCE)('a refused create with %j may have been carried out', async (sign) => {
+      await using harness = await setup();
+      const spec = await specFor(harness, 'jetfleet-unsure');
+      const { status, body } = harness.capacityRefusal;
+      harness.answerInstead({ status, body });
+      expect(await errorClassOf(harness.provider.create(spec))).toBe('capacity');
+      harness.answerInstead(undefined);
+      for (const each of [200, status, 503]) {
+        harness.answerInstead({ status: each, body: { ...body, ...sign } });
+        expect(await errorClassOf(harness.provider.create(spec)), String(each)).toBe('ambiguous');
+        harness.answerInstead(undefined);
+      }
+    });
+
+    test.each(['INSUFFICIENT_RESOURCE', 'no_such_ask'])(
+      'a server that fails over a create, and says %s in a sentence, proves nothing',
+      async (word) => {
+        await using harness = await setup();
+        const spec = await specFor(harness, 'jetfleet-unsure');
+        harness.answerInstead({ status: 503, body: { message: `upstream failed: ${word}, try again` } });
+        expect(await errorClassOf(harness.provider.create(spec))).toBe('ambiguous');
+      },
+    );
 
     test('a call ends with its deadline', async () => {
       await using harness = await setup();
@@ -397,7 +469,9 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
         harness.answerInstead({ status, body: { message, error: message } });
         const error = await harness.provider.create({ ...spec, template }).catch((reason: unknown) => reason);
         expect(String(error)).toMatch(/Bearer \[redacted\]/);
-        expect(`${error} ${JSON.stringify(error)}`).not.toContain(apiKey);
+        for (const secret of [apiKey, 'top-secret-value']) {
+          expect(`${error} ${JSON.stringify(error)}`).not.toContain(secret);
+        }
       }
     });
 

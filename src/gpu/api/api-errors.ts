@@ -13,6 +13,8 @@ export type ProvenClass = ProviderErrorClass | 'failed';
 export interface SaidError {
   /** The error in the API's words, where it gives one. */
   name?: string;
+  /** Whether a sentence holds the name, and no field of its own. */
+  isFromSentence?: boolean;
   /** What a person reads. */
   reason: string;
   /** Whether the answer has the form of an API's errors; a gateway's page has not. */
@@ -77,18 +79,22 @@ export class ApiErrors {
     const names = collect(body, NAME_FIELDS);
     const texts = collect(body, TEXT_FIELDS);
     const reason = texts[0] ?? names[0] ?? (body === undefined ? text : '');
-    const known = [...names.map((each) => this.#toName(each)), this.#nameInSentence(texts)].filter(
-      (name) => name !== undefined,
-    );
+    const fields = names.map((each) => this.#toName(each)).filter((name) => name !== undefined);
+    const known = [...fields, this.#nameInSentence(texts)].filter((name) => name !== undefined);
     // An answer that names another failure beside an absence contradicts itself, and shows no absence.
     const name = known.find((each) => this.#namesFailure(each)) ?? known[0];
-    return { ...(name && { name }), reason, isFromApi: names.length + texts.length > 0 };
+    const isFromApi = names.length + texts.length > 0;
+    if (name === undefined) return { reason, isFromApi };
+    return { name, isFromSentence: !fields.includes(name), reason, isFromApi };
   }
 
   /** What an error proves. */
   classify(answer: ErrorAnswer): ProviderErrorClass {
-    const { kind, status, said } = answer;
+    const { kind, status, body, said } = answer;
     const { name, isFromApi } = said;
+    // A refusal that names an instance contradicts itself, and the sentence of a server that failed is not its verdict.
+    const isUnclear = namesInstance(body) || (status >= 500 && said.isFromSentence === true);
+    if (kind === 'create' && isUnclear) return unanswered(kind);
     if (status === 429 && (name === undefined || this.#options.rateLimits?.includes(name))) {
       return 'rate_limited';
     }
@@ -131,6 +137,16 @@ function spelling(name: string): string {
   return name.toUpperCase().replaceAll('-', '_');
 }
 
+/** Fields in which the APIs name what a create has made, and those that hold the instance with its own. */
+const ID_FIELDS = ['id', 'instanceId', 'instance_id', 'instance_ids', 'new_contract'] as const;
+const INSTANCE_FIELDS = ['data', 'instance', 'pod'] as const;
+
+function namesInstance(body: unknown): boolean {
+  if (!isObject(body)) return false;
+  const holders = [body, ...INSTANCE_FIELDS.map((field) => body[field])].filter(isObject);
+  return holders.some((holder) => ID_FIELDS.some((field) => isTold(holder[field])));
+}
+
 /** Fields that only an error has, those that hold the status of an answer, and those that say whether it succeeded. */
 const ERROR_FIELDS = ['reason', 'error', 'errors', 'err'] as const;
 const STATUS_FIELDS = ['status', 'statusCode', 'status_code', 'httpStatus'] as const;
@@ -160,6 +176,23 @@ export function isErrorEnvelope(body: unknown): boolean {
 export function hasMessage(body: Record<string, unknown>): boolean {
   const confirmed = /^\s*(ok|success(ful(ly)?)?|succeeded)?[.!]?\s*$/i;
   return TEXT_FIELDS.some((field) => isTold(body[field]) && !confirmed.test(spelled(body[field])));
+}
+
+/** Fields by which APIs lead to the rest of a list, and those that count all of it; some put them into an object beside the list. */
+const REST_FIELDS =
+  /^(next|cursor|next_?(page|cursor|token|page_?token)|page_?token|after_?token|has_?(more|next|next_?page))$/i;
+const TOTAL_FIELDS = /^(total|total_?(count|items|instances|results|elements)|count)$/i;
+
+/**
+ * Whether an answer shows a part of a list alone, by what it says beside its `shown` elements. For an API whose list is one
+ * answer: should it begin to give pages, what is on the others must not pass for absent.
+ */
+export function isPartOfList(body: Record<string, unknown>, shown: number): boolean {
+  const beside = [body, ...Object.values(body).filter(isObject)].flatMap((each) => Object.entries(each));
+  return beside.some(
+    ([field, value]) =>
+      (REST_FIELDS.test(field) && isTold(value)) || (TOTAL_FIELDS.test(field) && Number(value) > shown),
+  );
 }
 
 /** The status that an error inside a 200 gives itself: `{"code":429}`. */

@@ -12,8 +12,10 @@ import { type ApiErrors, type CallKind, isErrorEnvelope, statusIn, unanswered } 
 import { redacted } from './redaction.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Largest answer that is read, in bytes. */
+/** Largest answer that is read, in bytes, where a call has no limit of its own. */
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+/** For lists of instances: some APIs give all of an account in one answer, each with its environment. */
+export const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 const MAX_REASON_LENGTH = 300;
 /** Only so long a run of digits can be a number that a double does not hold. */
@@ -38,6 +40,8 @@ export interface ApiCall<T> {
   schema: z.ZodType<T>;
   query?: Record<string, string | number | undefined>;
   body?: Record<string, unknown>;
+  /** Largest answer that is read, in bytes. Defaults to 4 MiB. */
+  maxBytes?: number;
   /** Values that must not show up in error messages, even if the provider repeats them. */
   secrets?: readonly string[];
   signal?: AbortSignal | undefined;
@@ -116,15 +120,16 @@ export class ProviderApi {
     for (const [key, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value));
     }
+    const { headers, ...sent } = bodyOf(call);
     const response = await fetch(url, {
       method: call.method,
-      headers: { authorization: `Bearer ${this.#apiKey}`, 'content-type': 'application/json' },
-      ...(call.body && { body: JSON.stringify(call.body) }),
+      headers: { authorization: `Bearer ${this.#apiKey}`, 'content-type': 'application/json', ...headers },
+      ...sent,
       // Following one would take the API key to another origin, and turn a POST into a GET.
       redirect: 'manual',
       signal,
     });
-    const body = await readAtMost(MAX_RESPONSE_BYTES, 'the answer', response.body ?? []);
+    const body = await readAtMost(call.maxBytes ?? MAX_RESPONSE_BYTES, 'the answer', response.body ?? []);
     // The decoder takes a byte order mark away, which JSON does not allow.
     return { response, text: new TextDecoder().decode(body) };
   }
@@ -153,6 +158,19 @@ export class ProviderApi {
     const clean = redacted(what, [this.#apiKey, ...(call.secrets ?? [])]);
     return `${this.#dialect.provider} ${call.method} ${call.path} ${beginningOf(clean, MAX_REASON_LENGTH)}`;
   }
+}
+
+/**
+ * The body of a request. `fetch` itself repeats a request whose body it can read again when it is answered 421, and a create
+ * is sent once: its body is a stream. Without `credentials: 'omit'` some versions then take a 401 for a broken connection.
+ */
+function bodyOf({ kind, body }: ApiCall<unknown>): RequestInit & { headers?: Record<string, string> } {
+  if (!body) return {};
+  const text = JSON.stringify(body);
+  if (kind !== 'create') return { body: text };
+  const bytes = new Blob([text]);
+  const headers = { 'content-length': String(bytes.size) };
+  return { body: bytes.stream(), duplex: 'half', credentials: 'omit', headers };
 }
 
 /**

@@ -17,9 +17,11 @@ export const lambdaErrors = new ApiErrors({
     conflict: 'global/conflict global/duplicate',
     failed: 'global/unknown global/internal-error provider/internal-unavailable',
   },
-  proves: ({ kind, said }: ErrorAnswer): ProvenClass | undefined => {
+  proves: ({ kind, said, body }: ErrorAnswer): ProvenClass | undefined => {
     // A launch names what it lacks by the same code: an SSH key, a type. Nothing of an instance is absent then.
     if (kind === 'create' && said.name === 'global/object-does-not-exist') return 'validation';
-    return said.reason.startsWith('provider/') ? 'failed' : undefined;
+    const { error } = (body ?? {}) as { error?: { code?: unknown } | null };
+    const isUpstream = typeof error?.code === 'string' && error.code.startsWith('provider/');
+    return said.name === undefined && isUpstream ? 'failed' : undefined;
   },
 });

@@ -1,6 +1,13 @@
 import { defined } from '../../jobs/defined.js';
 import { compare, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
-import { type ApiDialect, ProviderApi, type ProviderApiOptions, segmentOf } from '../api/provider-api.js';
+import {
+  type ApiDialect,
+  MAX_LIST_BYTES,
+  ProviderApi,
+  type ProviderApiOptions,
+  segmentOf,
+} from '../api/provider-api.js';
+import { secretsOf } from '../api/template-secrets.js';
 import type {
   CreateSpec,
   GpuProvider,
@@ -110,7 +117,7 @@ export class LambdaProvider implements GpuProvider {
         file_system_names: template.networkVolumes.map(({ id }) => id),
       }),
     };
-    const secrets = template.startCommand === undefined ? [] : [template.startCommand];
+    const secrets = [...secretsOf(template), template.startCommand ?? ''];
     const { data } = await this.#api.call({ ...call, secrets, body, signal });
     return { providerInstanceId: data.instance_ids[0] as string };
   }
@@ -176,7 +183,13 @@ export class LambdaProvider implements GpuProvider {
 
   /** All instances come in one answer. */
   async *#listed(signal?: AbortSignal): AsyncGenerator<Listed> {
-    const call = { method: 'GET', path: '/instances', kind: 'read', schema: lambdaListSchema } as const;
+    const call = {
+      method: 'GET',
+      path: '/instances',
+      kind: 'read',
+      schema: lambdaListSchema,
+      maxBytes: MAX_LIST_BYTES,
+    } as const;
     const { data } = await this.#api.call({ ...call, signal });
     const observedAt = new Date().toISOString();
     for (const element of data) {

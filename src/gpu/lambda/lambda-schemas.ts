@@ -4,7 +4,7 @@
  * wrapped in `data`. Unknown keys pass.
  */
 import { z } from 'zod';
-import { hasMessage } from '../api/api-errors.js';
+import { hasMessage, isPartOfList } from '../api/api-errors.js';
 import { gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 
 const region = z.looseObject({ name: z.string() });
@@ -35,7 +35,8 @@ export type LambdaInstance = z.output<typeof lambdaInstanceSchema>;
 export const lambdaReadSchema = z.looseObject({ data: lambdaInstanceSchema });
 export const lambdaListSchema = z
   .looseObject({ data: z.array(z.unknown()) })
-  .refine((body) => body.data.length > 0 || !hasMessage(body), 'data is empty beside a message');
+  .refine((body) => body.data.length > 0 || !hasMessage(body), 'data is empty beside a message')
+  .refine((body) => !isPartOfList(body, body.data.length), 'data are a part of the list');
 /** An element of the list: there whatever its status says, and undefined when not even its id can be read. */
 export const listedLambdaSchema = readable(lambdaInstanceSchema.extend({ status: z.string().catch('') }));
 

@@ -2,7 +2,12 @@ import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
 import { anyAnswer } from '../api/fields.js';
 import { compare, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
-import { type ApiDialect, ProviderApi, type ProviderApiOptions } from '../api/provider-api.js';
+import {
+  type ApiDialect,
+  MAX_LIST_BYTES,
+  ProviderApi,
+  type ProviderApiOptions,
+} from '../api/provider-api.js';
 import { secretsOf } from '../api/template-secrets.js';
 import type {
   CreateSpec,
@@ -165,7 +170,13 @@ export class NovitaProvider implements GpuProvider {
     let totalBefore: number | undefined;
     for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
       const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
-      const call = { method: 'GET', path: '/gpu/instances', kind: 'read', query } as const;
+      const call = {
+        method: 'GET',
+        path: '/gpu/instances',
+        kind: 'read',
+        query,
+        maxBytes: MAX_LIST_BYTES,
+      } as const;
       const page = await this.#api.call({ ...call, schema: novitaInstanceListSchema, signal });
       const { instances, total } = page;
       const observedAt = new Date().toISOString();

@@ -1,6 +1,12 @@
 import { anyAnswer } from '../api/fields.js';
 import { compare, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
-import { type ApiDialect, ProviderApi, type ProviderApiOptions, segmentOf } from '../api/provider-api.js';
+import {
+  type ApiDialect,
+  MAX_LIST_BYTES,
+  ProviderApi,
+  type ProviderApiOptions,
+  segmentOf,
+} from '../api/provider-api.js';
 import { secretsOf } from '../api/template-secrets.js';
 import type {
   CreateSpec,
@@ -130,7 +136,13 @@ export class RunpodProvider implements GpuProvider {
 
   /** All pods come in one answer. */
   async *#listed(signal?: AbortSignal): AsyncGenerator<Listed> {
-    const call = { method: 'GET', path: '/pods', kind: 'read', schema: podListSchema } as const;
+    const call = {
+      method: 'GET',
+      path: '/pods',
+      kind: 'read',
+      schema: podListSchema,
+      maxBytes: MAX_LIST_BYTES,
+    } as const;
     const { pods } = await this.#api.call({ ...call, signal });
     const observedAt = new Date().toISOString();
     for (const element of pods) {

@@ -3,7 +3,7 @@
  * https://github.com/runpod/docs/blob/main/api-reference-v2/openapi.json (read at a900806e, 2026-08-20). Unknown keys pass.
  */
 import { z } from 'zod';
-import { hasMessage } from '../api/api-errors.js';
+import { hasMessage, isPartOfList } from '../api/api-errors.js';
 import { gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 
 const runtimePort = z.looseObject({
@@ -29,7 +29,8 @@ export type Pod = z.output<typeof podSchema>;
 
 export const podListSchema = z
   .looseObject({ pods: z.array(z.unknown()) })
-  .refine((body) => body.pods.length > 0 || !hasMessage(body), 'pods is empty beside a message');
+  .refine((body) => body.pods.length > 0 || !hasMessage(body), 'pods is empty beside a message')
+  .refine((body) => !isPartOfList(body, body.pods.length), 'pods are a part of the list');
 /** An element of the list: there whatever its status says, and undefined when not even its id can be read. */
 export const listedPodSchema = readable(podSchema.extend({ status: z.string().catch('') }));
 

@@ -13,10 +13,8 @@ export const vastErrors = new ApiErrors({
     quota: 'rate_limit_exceeded',
   },
   rateLimits: ['rate_limit_exceeded'],
-  proves: ({ kind, status, body }: ErrorAnswer): ProvenClass | undefined => {
-    const { success, error, new_contract: contract } = (body ?? {}) as Record<string, unknown>;
-    // A bid that is too low is refused, and its instance is there all the same, stopped.
-    if (kind === 'create' && contract !== undefined && contract !== null) return 'failed';
+  proves: ({ status, body }: ErrorAnswer): ProvenClass | undefined => {
+    const { success, error } = (body ?? {}) as Record<string, unknown>;
     // The whole form of the API's own refusals: a router's `{error: "not_found"}` shows no absence.
     const isAbsence = error === 'no_such_instance' || error === 'not_found';
     return status === 404 && success === false && isAbsence ? 'not_found' : undefined;

@@ -1,6 +1,12 @@
 import { anyAnswer } from '../api/fields.js';
 import { compare, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
-import { type ApiDialect, ProviderApi, type ProviderApiOptions, segmentOf } from '../api/provider-api.js';
+import {
+  type ApiDialect,
+  MAX_LIST_BYTES,
+  ProviderApi,
+  type ProviderApiOptions,
+  segmentOf,
+} from '../api/provider-api.js';
 import { secretsOf } from '../api/template-secrets.js';
 import type {
   CreateSpec,
@@ -147,11 +153,11 @@ export class VastProvider implements GpuProvider {
 
   /**
    * Each listed element once, page by page.
-   * @throws ProviderError `transient` when less was shown than the first page counted
+   * @throws ProviderError `transient` when less was shown than any page counted; a total below what was shown by then counts
+   * something else
    */
   async *#listed(filters: Record<string, unknown>, signal?: AbortSignal): AsyncGenerator<Listed> {
     const seen = new Set<string>();
-    let shown = 0;
     let counted: number | undefined;
     let token: string | undefined;
     for (let page = 1; page <= MAX_PAGES; page += 1) {
@@ -161,7 +167,13 @@ export class VastProvider implements GpuProvider {
         select_filters: JSON.stringify(filters),
         after_token: token,
       };
-      const call = { method: 'GET', path: '/v1/instances/', kind: 'read', query } as const;
+      const call = {
+        method: 'GET',
+        path: '/v1/instances/',
+        kind: 'read',
+        query,
+        maxBytes: MAX_LIST_BYTES,
+      } as const;
       const answer = await this.#api.call({ ...call, schema: vastPageSchema, signal });
       const observedAt = new Date().toISOString();
       const before = seen.size;
@@ -173,16 +185,16 @@ export class VastProvider implements GpuProvider {
         seen.add(key);
         yield listed;
       }
-      shown += answer.instances.length;
-      counted ??= answer.total_instances;
-      if (answer.next_token === undefined) {
-        if (shown >= (counted ?? 0)) return;
-        throw new ProviderError('transient', `Vast listed ${shown} of ${counted} instances and no more`);
+      const { total_instances: total, next_token: next } = answer;
+      if (total !== undefined && total >= seen.size) counted = Math.min(counted ?? total, total);
+      if (next === undefined || next === null) {
+        if (seen.size >= (counted ?? 0)) return;
+        throw new ProviderError('transient', `Vast listed ${seen.size} of ${counted} instances and no more`);
       }
-      if (seen.size === before || answer.next_token === token) {
+      if (seen.size === before || next === token) {
         throw new ProviderError('transient', 'Vast repeats a page of its list of instances');
       }
-      token = answer.next_token;
+      token = next;
     }
     throw new ProviderError('transient', `Vast's list of instances did not end after ${MAX_PAGES} pages`);
   }

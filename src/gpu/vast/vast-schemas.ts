@@ -32,7 +32,8 @@ export const vastPageSchema = z
   .looseObject({
     instances: z.array(z.unknown()),
     total_instances: readable(number),
-    next_token: readable(z.string()),
+    // Read strictly: taken for absent, what cannot be read would end the list.
+    next_token: z.string().min(1).nullish(),
   })
   .refine((body) => body.instances.length > 0 || !hasMessage(body), 'instances is empty beside a message');
 /** An element of the list: there whatever its status says, and undefined when not even its id can be read. */
