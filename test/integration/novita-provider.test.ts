@@ -41,6 +41,7 @@ describeGpuProvider('Novita adapter', async () => {
     lastBody: () => simulator.requests.log.at(-1)?.body,
     listAnswer: (id, name, status) => ({ instances: [{ id, name, status }], total: 1 }),
     partialLists: [{ instances: [], total: 1 }],
+    notTaken: [],
     capacityRefusal: { status: 400, body: { code: 400, reason: 'INSUFFICIENT_RESOURCE', message: 'none' } },
     query: QUERY,
     exhaustCapacity: () => simulator.faults.add({ kind: 'no_capacity' }),

@@ -26,6 +26,8 @@ interface Wired {
   listAnswer: ProviderHarness['listAnswer'];
   partialLists: ProviderHarness['partialLists'];
   capacityRefusal: ProviderHarness['capacityRefusal'];
+  notTaken: ProviderHarness['notTaken'];
+  hasPages?: boolean;
   also?: Partial<ProviderHarness>;
 }
 
@@ -51,6 +53,7 @@ const RUNPOD: Wired = {
   readAnswer: (id, name, status) => ({ id, name, status, somethingNew: {} }),
   listAnswer: (id, name, status) => ({ pods: [{ id, name, status }], total: 1, next: null, has_more: false }),
   partialLists: SIGNS_OF_MORE.map((more) => ({ pods: [], ...more })),
+  notTaken: ['imageAuth', 'entrypoint', 'minCudaVersion', 'tools', 'networkVolumes'],
   capacityRefusal: {
     status: 400,
     body: { title: 'Bad Request', status: 400, detail: 'no longer any instances available' },
@@ -66,6 +69,7 @@ const LAMBDA: Wired = {
   readAnswer: (id, name, status) => ({ data: { id, name, status, somethingNew: {} } }),
   listAnswer: (id, name, status) => ({ data: [{ id, name, status }], count: 1, next_token: '' }),
   partialLists: SIGNS_OF_MORE.map((more) => ({ data: [], ...more })),
+  notTaken: ['imageAuth', 'imageAuthId', 'entrypoint', 'minCudaVersion', 'tools', 'networkVolumes'],
   capacityRefusal: {
     status: 400,
     body: { error: { code: 'instance-operations/launch/insufficient-capacity', message: 'none' } },
@@ -76,6 +80,7 @@ const VAST: Wired = {
   start: startVastSimulator,
   create: createVastProvider,
   createRoute: 'PUT /v0/asks/{id}/',
+  hasPages: true,
   query: { productName: 'RTX 4090', region: 'US', gpuNum: 1, billingMode: 'spot' },
   templateId: '4e17788f74f075dd9aab7d0d4427968f',
   readAnswer: (id, label, status) => ({
@@ -94,6 +99,7 @@ const VAST: Wired = {
     { success: true, instances: [], total_instances: 0, next_token: 'abc' },
     { success: true, instances: [{ id: 7 }, { id: 7 }], total_instances: 2, next_token: null },
   ],
+  notTaken: ['imageAuth', 'imageAuthId', 'entrypoint', 'minCudaVersion', 'tools', 'networkVolumes'],
   capacityRefusal: {
     status: 404,
     body: { success: false, error: 'invalid_args', msg: 'error 404/3603: no_such_ask' },
@@ -109,7 +115,7 @@ const VAST: Wired = {
 };
 
 async function harnessOf(wired: Wired): Promise<ProviderHarness> {
-  const { start, create, createRoute, also = {}, ...answers } = wired;
+  const { start, create, createRoute, hasPages = false, also = {}, ...answers } = wired;
   const simulator = await start({ timings: QUICK });
   const { url: baseUrl, apiKey } = simulator;
   return {
@@ -127,11 +133,11 @@ async function harnessOf(wired: Wired): Promise<ProviderHarness> {
     },
     hideFromReads: () => simulator.faults.add({ kind: 'read_lag', lagMs: 600_000 }),
     addOddElements: () => simulator.faults.add({ kind: 'odd_elements' }),
-    capPages: (size) => simulator.faults.add({ kind: 'capped_pages', size }),
     hang: () => simulator.faults.add({ kind: 'slow', delayMs: 600_000 }),
     createCalls: () => simulator.requests.count(createRoute),
     lastBody: () => simulator.requests.log.at(-1)?.body,
     [Symbol.asyncDispose]: () => simulator.stop(),
+    ...(hasPages && { capPages: (size: number) => simulator.faults.add({ kind: 'capped_pages', size }) }),
     ...also,
   };
 }
@@ -200,7 +206,9 @@ describe('RunPod', () => {
   test.each<[number, string, string]>([
     [400, 'there are no longer any instances available with the requested specifications', 'capacity'],
     [400, 'GPU type is currently unavailable in US-KS-2', 'capacity'],
-    [400, 'exactly one of gpu or cpu must be set', 'validation'],
+    [400, 'exactly one of gpu or cpu must be set', 'capacity'],
+    [400, 'gpu.count is over the limit of 4', 'capacity'],
+    [403, 'your account cannot access the requested pool', 'capacity'],
     [400, 'your balance is too low', 'balance'],
     [402, 'insufficient', 'balance'],
     [422, 'Request validation failed.', 'validation'],
@@ -208,6 +216,22 @@ describe('RunPod', () => {
   ])('a create refused with %i %s is %s', async (status, detail, expected) => {
     const provider = await answeredWith(RUNPOD, status, { title: 'Some Title', status, detail });
     expect(await errorClassOf(provider.create(SPEC))).toBe(expected);
+  });
+
+  test('a create that breaks a rule gives the reason, and other calls keep what a refusal means', async () => {
+    const body = { title: 'Bad Request', status: 400, detail: 'disk is over the maximum' };
+    const provider = await answeredWith(RUNPOD, 400, body);
+    await expect(provider.create(SPEC)).rejects.toThrow('disk is over the maximum');
+    for (const call of [provider.get('abc'), provider.stop('abc')]) {
+      expect(await errorClassOf(call)).toBe('validation');
+    }
+    const forbidden = { title: 'Forbidden', status: 403, detail: 'no access' };
+    expect(await errorClassOf((await answeredWith(RUNPOD, 403, forbidden)).get('abc'))).toBe('auth');
+  });
+
+  test.each([[[]], [['SECURE', 'secure']], ['SECURE'], [null]])('clouds %j are refused', (clouds) => {
+    const options = { apiKey: 'k', clouds } as unknown as Parameters<typeof createRunpodProvider>[0];
+    expect(() => createRunpodProvider(options)).toThrow(/clouds .* SECURE/);
   });
 
   test.each<[unknown]>([
@@ -285,7 +309,6 @@ describe('Vast', () => {
       template_hash_id: '4e17788f74f075dd9aab7d0d4427968f',
       image: 'vllm/vllm-openai:v0.11.0',
       disk: 60,
-      env: { MODEL_ID: 'Qwen/Qwen3 0.6B', '-p 8000:8000': '1', '-p 22:22': '1' },
       onstart: 'vllm serve $MODEL_ID',
       target_state: 'running',
       cancel_unavail: true,
@@ -296,6 +319,39 @@ describe('Vast', () => {
       { port: 8000, protocol: 'tcp', url: 'tcp://192.0.2.45:28000' },
       { port: 22, protocol: 'tcp', url: 'tcp://192.0.2.45:20022' },
     ]);
+  });
+
+  test('environment and ports of a template are sent only where they are not its own any more', async () => {
+    const { simulator, provider, ...context } = await simulate(VAST);
+    const spec = await specFor({ provider, ...context }, 'jetfleet-env');
+    const envs = [...spec.template.envs, { key: 'MORE', value: 'x' }];
+    await provider.create({ ...spec, template: { ...spec.template, envs } });
+    expect(simulator.requests.log.at(-1)?.body).toMatchObject({
+      env: { MODEL_ID: 'Qwen/Qwen3 0.6B', MORE: 'x', '-p 8000:8000': '1', '-p 2222:22': '1' },
+    });
+  });
+
+  test('an ask that is rented is gone for others, until its instance is', async () => {
+    const { provider, query, templateId } = await simulate(VAST);
+    const spec = await specFor({ provider, query, templateId }, 'jetfleet-first');
+    const { providerInstanceId: id } = await provider.create(spec);
+    const asks = async () => (await provider.listOffers(query)).map(({ productId }) => productId);
+    expect(await asks()).not.toContain(spec.offer.productId);
+    expect(await errorClassOf(provider.create({ ...spec, name: 'jetfleet-second' }))).toBe('capacity');
+    await provider.delete(id);
+    await eventually(async () => expect(await asks()).toContain(spec.offer.productId));
+    await provider.create({ ...spec, name: 'jetfleet-second' });
+  });
+
+  test.each([
+    ['vllm/vllm-openai', 'vllm/vllm-openai:v1'],
+    ['registry.example.com:5000/team/worker', 'registry.example.com:5000/team/worker:v1'],
+    ['registry.example.com:5000/team/worker:v0', 'registry.example.com:5000/team/worker:v0'],
+    ['team/worker@sha256:0123', 'team/worker@sha256:0123'],
+  ])('the image %s with the tag v1 is %s', async (image, expected) => {
+    const templates = [{ hash_id: 'abc', image, tag: 'v1', env: '', onstart: '' }];
+    const provider = await answeredWith(VAST, 200, { success: true, templates });
+    expect((await provider.getTemplate('abc')).image).toBe(expected);
   });
 
   test('a bid that is too low is ambiguous: its instance is there', async () => {
@@ -358,10 +414,26 @@ describe('Vast', () => {
     [{ actual_status: 'stopped', intended_status: 'running', is_bid: true }, 'preempted'],
     [{ actual_status: 'offline', intended_status: 'running' }, 'failed'],
     [{ actual_status: 'running', intended_status: 'stopped' }, 'stopping'],
+    // Its GPU is paid for.
+    [{ actual_status: 'frozen', intended_status: 'running' }, 'unknown'],
+    [{ actual_status: 'frozen', intended_status: 'frozen' }, 'unknown'],
+    [{ actual_status: 'frozen', intended_status: 'stopped' }, 'stopping'],
   ])('%j is %s', async (fields, status) => {
     const provider = await answeredWith(VAST, 200, { instances: { id: 7, label: 'a', ...fields } });
     expect(await provider.get('7')).toMatchObject({ status });
   });
+});
+
+test.each<[string, Wired, FaultInput['kind'][]]>([
+  ['RunPod', RUNPOD, ['capped_pages', 'numeric_id']],
+  ['Lambda', LAMBDA, ['capped_pages', 'numeric_id']],
+  ['Vast', VAST, ['numeric_id']],
+])("%s's simulator refuses the faults that its API cannot show", async (_name, wired, kinds) => {
+  const { simulator } = await simulate(wired);
+  for (const kind of kinds) {
+    expect(() => simulator.faults.add({ kind } as FaultInput)).toThrow(new RegExp(`no fault ${kind}`));
+  }
+  expect(simulator.faults.list()).toEqual([]);
 });
 
 test('an id that would name another path is refused before anything is sent', async () => {

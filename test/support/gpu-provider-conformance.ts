@@ -1,6 +1,13 @@
 import { createServer } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
-import type { CreateSpec, GpuProvider, Instance, Offer, OfferQuery } from '../../src/gpu/provider.js';
+import type {
+  CreateSpec,
+  GpuProvider,
+  Instance,
+  Offer,
+  OfferQuery,
+  Template,
+} from '../../src/gpu/provider.js';
 import { ProviderError, type ProviderErrorClass } from '../../src/gpu/provider-error.js';
 
 /** What a provider under test brings along; made afresh for every test. */
@@ -43,6 +50,8 @@ export interface ProviderHarness extends AsyncDisposable {
   readAnswer(id: string, name: string, status: string): object;
   /** An answer of the list with one instance. */
   listAnswer(id: string, name: string, status: string): object;
+  /** Fields of a template that the API has no place for. */
+  notTaken: readonly (keyof Template)[];
   /** How the API refuses a create for want of machines. */
   capacityRefusal: { status: number; body: object };
   /** Answers of the list that show less than all instances, and do not lead to the others. */
@@ -378,6 +387,28 @@ export function describeGpuProvider(name: string, setup: () => Promise<ProviderH
       const read = harness.readAnswer(id, 'jetfleet-x', 'somethingNew');
       harness.answerInstead({ status: 200, body: { ...read, ballast } });
       expect(await errorClassOf(harness.provider.get(id))).toBe('transient');
+    });
+
+    test('what a template has and the API cannot take is refused before anything is sent', async () => {
+      await using harness = await setup();
+      const spec = await specFor(harness, 'jetfleet-more');
+      const more: Partial<Template> = {
+        imageAuth: 'user:password',
+        imageAuthId: 'login-1',
+        entrypoint: 'serve',
+        minCudaVersion: '12.4',
+        tools: [{ name: 'Jupyter', port: '8888', type: 'http' }],
+        networkVolumes: [{ id: 'volume-1', mountPath: '/data' }],
+      };
+      for (const field of harness.notTaken) {
+        const template = { ...spec.template, [field]: more[field] };
+        const refused = await harness.provider.create({ ...spec, template }).catch((error: unknown) => error);
+        expect(refused, field).toMatchObject({
+          class: 'validation',
+          message: expect.stringContaining(field),
+        });
+      }
+      expect(harness.createCalls()).toBe(0);
     });
 
     test('a private image is rented with its login', async () => {

@@ -7,6 +7,7 @@ import {
   type ProviderApiOptions,
   segmentOf,
 } from '../api/provider-api.js';
+import { assertHasNone } from '../api/template-fields.js';
 import { secretsOf } from '../api/template-secrets.js';
 import type {
   CreateSpec,
@@ -53,6 +54,15 @@ const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
 ]);
 /** Prices come in cents. */
 const UNITS_PER_CENT = 1_000;
+/** A virtual machine boots an image of Lambda's; what runs on it is a matter of its user data. */
+const NOT_SENT = [
+  'imageAuth',
+  'imageAuthId',
+  'entrypoint',
+  'minCudaVersion',
+  'tools',
+  'networkVolumes',
+] as const;
 /** The template without an image of its own: what Lambda boots by default. */
 const DEFAULT_TEMPLATE = 'default';
 
@@ -102,6 +112,7 @@ export class LambdaProvider implements GpuProvider {
   async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
     const { name, offer, template } = spec;
     assertFits(spec);
+    assertHasNone('Lambda', template, NOT_SENT);
     const path = '/instance-operations/launch';
     const call = { method: 'POST', path, kind: 'create', schema: launchedSchema } as const;
     const isFamily = !/^[0-9a-f-]{32,36}$/.test(template.image);
@@ -113,9 +124,6 @@ export class LambdaProvider implements GpuProvider {
       name,
       ...(template.image !== DEFAULT_TEMPLATE && { image }),
       ...defined({ user_data: template.startCommand }),
-      ...(template.networkVolumes?.length && {
-        file_system_names: template.networkVolumes.map(({ id }) => id),
-      }),
     };
     const secrets = [...secretsOf(template), template.startCommand ?? ''];
     const { data } = await this.#api.call({ ...call, secrets, body, signal });
@@ -200,14 +208,13 @@ export class LambdaProvider implements GpuProvider {
 }
 
 /** What a launch cannot change: a type has its GPUs and its disk. */
-function assertFits({ offer, gpuNum, rootfsSize, template }: CreateSpec): void {
+function assertFits({ offer, gpuNum, rootfsSize }: CreateSpec): void {
   const { gpus, storageGib } = offer.details ?? {};
   const refuse = (why: string) => new ProviderError('validation', `${offer.productId} of Lambda ${why}`);
   if (gpus !== undefined && gpus !== gpuNum) throw refuse(`has ${gpus} GPUs, not ${gpuNum}`);
   if (typeof storageGib === 'number' && storageGib < rootfsSize) {
     throw refuse(`has ${storageGib} GiB of storage, less than rootfsSize ${rootfsSize}`);
   }
-  if (template.imageAuth || template.imageAuthId) throw refuse('boots no image of a private registry');
 }
 
 function assertChanged(what: string, changed: readonly { id: string }[], id: string): void {

@@ -63,6 +63,7 @@ const idsSchema = z.looseObject({ instance_ids: z.array(z.string()).min(1) });
 class SimulatedLambda implements SimulatedWire {
   readonly path = LAMBDA_API_PATH;
   readonly routesWithIds = ['GET /instances/{id}'];
+  readonly lacks = ['capped_pages', 'numeric_id'] as const;
   readonly refuse = refuse;
   readonly refusals = {
     unauthorised: refuse(401, 'global/invalid-api-key', 'API key was invalid, expired, or deleted.'),

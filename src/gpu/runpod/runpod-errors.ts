@@ -9,7 +9,9 @@ export const runpodErrors = new ApiErrors({ names: {}, proves: provenByProblem }
 
 /**
  * "400 covers both 'your request breaks a rule' and 'no capacity'": only `detail` tells them apart, and no list of its wordings is
- * published. The words of a refusal for want of machines are taken for one; any other 400 is a refusal of the request.
+ * published. The same table says what to do: after a 400, and after a 403 ("your account cannot access the requested pool"), try the
+ * next candidate; when all are refused, the last `detail` is the reason. A create is therefore refused for this offer alone, but
+ * for an empty account. Where there is no next one, the words of a refusal for want of machines are taken for one.
  */
 const NO_CAPACITY =
   /\b(capacity|availab\w*|unavailab\w*|in stock|out of stock|no longer any|no (machines?|instances?|gpus?|hosts?|resources?))\b/i;
@@ -24,8 +26,10 @@ function provenByProblem({ kind, status, body }: ErrorAnswer): ProvenClass | und
   if (status === 404) return title === 'Not Found' ? 'not_found' : undefined;
   if (status === 409) return 'conflict';
   if (status === 422) return 'validation';
+  if (status === 403 && kind === 'create') return 'capacity';
   if (status !== 400) return undefined;
   if (BALANCE.test(detail)) return 'balance';
+  if (kind === 'create') return 'capacity';
   if (QUOTA.test(detail)) return 'quota';
   if (kind !== 'read' && NO_CAPACITY.test(detail)) return 'capacity';
   return 'validation';

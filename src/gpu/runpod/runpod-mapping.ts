@@ -1,6 +1,7 @@
 /** Pods in Jetfleet's terms, and requests in those of the API. */
 import type { z } from 'zod';
 import { defined } from '../../jobs/defined.js';
+import { assertHasNone } from '../api/template-fields.js';
 import type { CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
 import { ProviderError } from '../provider-error.js';
 import type { GpuType, Pod, podTemplateSchema } from './runpod-schemas.js';
@@ -77,7 +78,7 @@ export function mapGpuOffer(gpu: GpuType, cloud: Cloud, query: OfferQuery): Offe
     region: query.region,
     billingMode: 'on_demand',
     pricePerHour: Math.round(price),
-    details: { cloud },
+    details: { cloud, gpus: query.gpuNum },
   };
 }
 
@@ -99,6 +100,9 @@ export function mapPodTemplate(id: string, template: z.output<typeof podTemplate
   };
 }
 
+/** What a pod takes from the template at RunPod alone, or not at all. */
+const NOT_SENT = ['imageAuth', 'entrypoint', 'minCudaVersion', 'tools', 'networkVolumes'] as const;
+
 /** The template is named too: what Jetfleet does not read of it, such as `startSsh`, applies all the same. */
 export function toCreatePod({
   name,
@@ -107,19 +111,25 @@ export function toCreatePod({
   gpuNum,
   rootfsSize,
 }: CreateSpec): Record<string, unknown> {
-  const { image, startCommand, imageAuthId, minCudaVersion, ports, envs, networkVolumes } = template;
-  const mounts = networkVolumes?.map(({ id, mountPath }) => ({ volumeId: id, path: mountPath }));
+  assertHasNone('RunPod', template, NOT_SENT);
+  const { gpus } = offer.details ?? {};
+  if (gpus !== undefined && gpus !== gpuNum) {
+    throw new ProviderError(
+      'validation',
+      `offer ${offer.productId} of RunPod has ${gpus} GPUs, not ${gpuNum}`,
+    );
+  }
+  const { image, startCommand, imageAuthId, ports, envs } = template;
   return {
     name,
     templateId: template.id,
     image,
-    gpu: { id: offer.productId, count: gpuNum, ...defined({ minCudaVersion }) },
+    gpu: { id: offer.productId, count: gpuNum },
     cloud: offer.details?.cloud ?? 'SECURE',
     dataCenterIds: [offer.region],
     disk: rootfsSize,
     ports: ports.map(({ port, protocol }) => `${port}/${protocol}`),
     env: Object.fromEntries(envs.map(({ key, value }) => [key, value])),
     ...defined({ args: startCommand, registry: imageAuthId }),
-    ...(mounts?.length && { mounts: { network: mounts } }),
   };
 }

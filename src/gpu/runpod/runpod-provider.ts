@@ -1,3 +1,4 @@
+import { excerptOf } from '../../jobs/excerpt.js';
 import { anyAnswer } from '../api/fields.js';
 import { compare, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
@@ -46,7 +47,7 @@ export interface RunpodProviderOptions extends ProviderApiOptions {
 /**
  * RunPod's GPU pods, API v2. A region is the id of a data center, such as `US-KS-2`; a product is a type of GPU, by its name
  * (`RTX 4090`) or its id. The API rents on demand only: it has no field for interruptible pods.
- * @throws ProviderError `auth` or `validation` for a key or base URL that cannot be used
+ * @throws ProviderError `auth` or `validation` for a key, a base URL or clouds that cannot be used
  */
 export function createRunpodProvider(options: RunpodProviderOptions): RunpodProvider {
   return new RunpodProvider(options);
@@ -66,8 +67,14 @@ export class RunpodProvider implements GpuProvider {
   readonly #clouds: readonly Cloud[];
 
   constructor(options: RunpodProviderOptions) {
+    const { clouds = CLOUDS } = options;
+    const isCloud = (each: unknown) => (CLOUDS as readonly unknown[]).includes(each);
+    if (!Array.isArray(clouds) || clouds.length === 0 || !clouds.every(isCloud)) {
+      const known = `a list of one or more of ${CLOUDS.join(' and ')}`;
+      throw new ProviderError('validation', `clouds ${excerptOf(clouds)} must be ${known}`);
+    }
     this.#api = new ProviderApi(DIALECT, options);
-    this.#clouds = options.clouds ?? CLOUDS;
+    this.#clouds = [...new Set(clouds)];
   }
 
   async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {

@@ -59,14 +59,7 @@ const createSchema = z.strictObject({
   name: z.string().min(1).max(191),
   templateId: z.string().min(1).optional(),
   image: z.string().min(1).optional(),
-  gpu: z.strictObject({
-    id: z.string(),
-    count: z.int().min(1).default(1),
-    minCudaVersion: z
-      .string()
-      .regex(/^\d+\.\d+$/)
-      .optional(),
-  }),
+  gpu: z.strictObject({ id: z.string(), count: z.int().min(1).default(1) }),
   cloud: z.enum(['SECURE', 'COMMUNITY']).default('SECURE'),
   dataCenterIds: z.array(z.string()).default([]),
   disk: z.int().min(1).default(50),
@@ -74,9 +67,6 @@ const createSchema = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   args: z.string().optional(),
   registry: z.string().nullable().optional(),
-  mounts: z
-    .object({ network: z.array(z.object({ volumeId: z.string(), path: z.string() })).max(1) })
-    .optional(),
 });
 const actionSchema = z.strictObject({ action: z.enum(['start', 'stop', 'restart']) });
 
@@ -99,6 +89,7 @@ class SimulatedRunpod implements SimulatedWire {
     'POST /pods/{id}/action',
     'GET /templates/{id}',
   ];
+  readonly lacks = ['capped_pages', 'numeric_id'] as const;
   readonly refuse = (status: number, name: string, message: string) => problem(status, name, message);
   readonly refusals = {
     unauthorised: problem(401, 'Unauthorized', 'invalid bearer token'),

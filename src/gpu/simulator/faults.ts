@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { invalidOption } from '../../jobs/errors.js';
 import { parsePayload } from '../../jobs/schema.js';
 
 const MAX_DELAY_MS = 10 * 60 * 1000;
@@ -115,13 +116,22 @@ export interface FaultTarget {
 /** The faults of one simulator. Those that used up their `times` are gone from the list. */
 export class Faults {
   readonly #faults: Fault[] = [];
+  #lacking: readonly FaultKind[] = [];
+
+  /** Refuses some kinds from now on: a test that counts on one of them would prove nothing. */
+  lack(kinds: readonly FaultKind[]): void {
+    this.#lacking = kinds;
+  }
 
   /**
    * Switches a fault on and gives it back with its id.
-   * @throws ValidationError listing every problem
+   * @throws ValidationError listing every problem, or for a kind that the API of this simulator cannot show
    */
   add(input: FaultInput): Fault {
     const parsed = parsePayload('simulator fault', faultSchema, input);
+    if (this.#lacking.includes(parsed.kind)) {
+      throw invalidOption(`this simulator has no fault ${parsed.kind}: its API cannot show it`);
+    }
     const fault: Fault = { ...parsed, id: randomBytes(4).toString('hex'), hits: 0 };
     this.#faults.push(fault);
     return fault;

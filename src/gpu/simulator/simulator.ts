@@ -66,6 +66,7 @@ export class Simulator implements AsyncDisposable {
     this.apiKey = apiKey;
     this.#instances = new SimulatedInstances(timings);
     this.#wire = wireOf(this.#instances, this.faults);
+    this.faults.lack(this.#wire.lacks ?? []);
     this.#logger = logger;
     this.requests = { log: this.#log, count: (route = '') => this.#counts.get(route) ?? 0 };
     this.#server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-import type { Faults, FaultTarget } from './faults.js';
+import type { FaultKind, Faults, FaultTarget } from './faults.js';
 import type { SimulatedInstance, SimulatedInstances } from './instances.js';
 
 /** One request to the API, as it came. Headers are left out, since they hold the key. */
@@ -28,6 +28,8 @@ export interface SimulatedWire {
   readonly path: string;
   /** Of its routes, those with an id in the path: `GET /pods/{id}`. */
   readonly routesWithIds: readonly string[];
+  /** Faults that its API cannot show: they are refused. Defaults to none. */
+  readonly lacks?: readonly FaultKind[];
   /** What the request is about, in every name that a fault could mean it by. */
   targetOf(request: RequestRecord): FaultTarget;
   /** Carries a request out; the faults of single routes are applied by the server around it. */

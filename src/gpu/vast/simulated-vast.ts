@@ -15,13 +15,25 @@ import { parseDockerFlags } from './docker-flags.js';
 import { VAST_API_PATH } from './vast-provider.js';
 
 const PLACES = ['Washington, US', 'Sofia, BG', 'Tokyo, JP'].map((name) => ({ id: name.slice(-2), name }));
-/** Asks of hosts: prices are USD per hour for the machine. One that is rented is gone for others. */
+/** Machines of one more host, enough for tests that rent many. */
+const FARM = Array.from({ length: 300 }, (_, at) => {
+  return {
+    id: 24_001_000 + at,
+    gpu: 'RTX 4090',
+    gpus: 1,
+    dph: 0.45 + at / 1_000,
+    bid: 0.25 + at / 1_000,
+    in: 'US',
+  };
+});
+/** Asks of hosts: prices are USD per hour for the machine. One that is rented is gone for others until its instance is. */
 const ASKS = [
   { id: 24_000_001, gpu: 'RTX 4090', gpus: 1, dph: 0.36, bid: 0.18, in: 'US' },
   { id: 24_000_002, gpu: 'RTX 4090', gpus: 1, dph: 0.41, bid: 0.22, in: 'US' },
   { id: 24_000_003, gpu: 'RTX 4090', gpus: 2, dph: 0.72, bid: 0.36, in: 'US' },
   { id: 24_000_004, gpu: 'RTX 4090', gpus: 1, dph: 0.33, bid: 0.15, in: 'BG' },
   { id: 24_000_005, gpu: 'H100 SXM', gpus: 1, dph: 2.05, bid: 1.1, in: 'JP' },
+  ...FARM,
 ].map((ask) => ({ ...ask, name: ask.gpu }));
 type Ask = (typeof ASKS)[number];
 const TEMPLATES = [
@@ -31,7 +43,7 @@ const TEMPLATES = [
     name: 'vLLM',
     image: 'vllm/vllm-openai',
     tag: 'v0.11.0',
-    env: '-e MODEL_ID="Qwen/Qwen3 0.6B" -p 8000:8000 -p 22:22',
+    env: '-e MODEL_ID="Qwen/Qwen3 0.6B" -p 8000:8000 -p 2222:22',
     onstart: 'vllm serve $MODEL_ID',
     runtype: 'ssh',
     private: true,
@@ -63,6 +75,7 @@ const createSchema = z.looseObject({
 const stateSchema = z.looseObject({ state: z.enum(['running', 'stopped']) });
 const operands = z.looseObject({ in: z.array(z.unknown()).optional() });
 const searchSchema = z.looseObject({
+  limit: z.int().min(1).default(64),
   type: z.enum(['ondemand', 'bid', 'reserved']),
   gpu_name: operands,
   num_gpus: operands,
@@ -79,6 +92,7 @@ class SimulatedVast implements SimulatedWire {
     'PUT /v0/instances/{id}/',
     'DELETE /v0/instances/{id}/',
   ];
+  readonly lacks = ['numeric_id'] as const;
   readonly refuse = refuse;
   readonly refusals = {
     unauthorised: refuse(401, 'auth_error', 'Invalid user key'),
@@ -140,10 +154,11 @@ class SimulatedVast implements SimulatedWire {
   #search(body: unknown): Reply {
     const parsed = searchSchema.safeParse(body);
     if (!parsed.success) return refuse(400, 'invalid_args', 'error 400/1782: Invalid args');
-    const { type, gpu_name, num_gpus, geolocation } = parsed.data;
+    const { limit, type, gpu_name, num_gpus, geolocation } = parsed.data;
     const fits = (ask: Ask) =>
       gpu_name.in?.includes(ask.gpu) && num_gpus.in?.includes(ask.gpus) && geolocation.in?.includes(ask.in);
-    const free = ASKS.filter((ask) => fits(ask) && !this.#takenBy(ask));
+    const taken = this.#taken();
+    const free = ASKS.filter((ask) => fits(ask) && !taken.has(String(ask.id)));
     const offers = free
       .filter((ask) => !isHidden(this.#faults, { product: productOf(ask), cluster: placeOf(ask) }))
       .map((ask) => ({
@@ -157,19 +172,20 @@ class SimulatedVast implements SimulatedWire {
         rentable: true,
         verification: 'verified',
       }));
-    return ok({ offers });
+    const cheapest = offers.sort((a, b) => a.dph_total - b.dph_total).slice(0, limit);
+    return ok({ offers: cheapest });
   }
 
-  /** Asks of one GPU are shared by as many as want them, so that tests may rent many; others are taken once. */
-  #takenBy(ask: Ask): boolean {
-    return ask.gpus > 1 && this.#instances.live().some(({ product }) => product.id === String(ask.id));
+  /** The asks that are rented, by their ids. */
+  #taken(): Set<string> {
+    return new Set(this.#instances.live().map(({ product }) => product.id));
   }
 
   #create(id: string, body: unknown): Reply {
     const parsed = createSchema.safeParse(body);
     if (!parsed.success) return refuse(400, 'invalid_args', 'error 400/3467: Invalid args');
     const ask = ASKS.find((each) => String(each.id) === id);
-    if (!ask || this.#takenBy(ask)) return NO_ASK;
+    if (!ask || this.#taken().has(id)) return NO_ASK;
     const { label: name, env, price, template_hash_id: hash, ...wire } = parsed.data;
     const template = TEMPLATES.find(({ hash_id }) => hash_id === hash);
     if (hash !== undefined && !template)
@@ -211,12 +227,14 @@ class SimulatedVast implements SimulatedWire {
     const odd = this.#faults.take('odd_elements', target)?.elements ?? [];
     const size = Math.min(Number(limit), 25, cap?.size ?? 25);
     const rest = listed.filter((each) => Number(each.id) > Number(token ?? 0));
-    const page = rest.slice(0, size);
+    const isRepeated = cap?.pastEnd === 'repeat' && rest.length === 0;
+    const page = isRepeated ? listed.slice(-size) : rest.slice(0, size);
+    const isLast = rest.length <= size && cap?.pastEnd !== 'repeat';
     return ok({
       success: true,
       instances_found: page.length,
       ...(cap?.total === false ? {} : { total_instances: listed.length }),
-      next_token: rest.length > size ? page.at(-1)?.id : null,
+      next_token: isLast ? null : (page.at(-1)?.id ?? null),
       instances: [...odd, ...page.map((each) => this.#wireOf(each))],
     });
   }

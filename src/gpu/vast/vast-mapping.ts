@@ -1,5 +1,7 @@
 /** Vast's instances and offers in Jetfleet's terms, and requests in those of the API. */
+import { isDeepStrictEqual } from 'node:util';
 import { defined } from '../../jobs/defined.js';
+import { assertHasNone } from '../api/template-fields.js';
 import type { CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
 import { ProviderError } from '../provider-error.js';
 import { parseDockerFlags, toEnvObject } from './docker-flags.js';
@@ -7,14 +9,13 @@ import type { VastInstance, VastOffer, VastTemplate } from './vast-schemas.js';
 
 /**
  * `actual_status` in Jetfleet's vocabulary. By the documentation `exited`, `unknown` and `offline` never come to run: "destroy and
- * retry".
+ * retry". `frozen` is left out: its GPU is paid for as that of one that runs, so that it has not stopped.
  */
 const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
   ['loading', 'provisioning'],
   ['rebooting', 'provisioning'],
   ['running', 'running'],
   ['stopped', 'stopped'],
-  ['frozen', 'stopped'],
   ['exited', 'failed'],
   ['unknown', 'failed'],
   ['offline', 'failed'],
@@ -32,7 +33,7 @@ export function mapVastStatus({
   const isStopped = intended_status === 'stopped';
   if (actual === null || actual === undefined) return isStopped ? 'stopped' : 'pending';
   if (isStopped && (actual === 'stopped' || actual === 'exited')) return 'stopped';
-  if (isStopped && actual === 'running') return 'stopping';
+  if (isStopped && (actual === 'running' || actual === 'frozen')) return 'stopping';
   // Outbid: it is meant to run, and stands still.
   if (is_bid && actual === 'stopped' && intended_status === 'running') return 'preempted';
   return STATUS.get(actual) ?? 'unknown';
@@ -118,15 +119,40 @@ export function mapVastOffer(offer: VastOffer, query: OfferQuery): Offer | undef
   };
 }
 
+/** What a template has beside its image, by its ports: a create sends it only where it is not the template's own any more. */
+const flagsByPorts = new WeakMap<Template['ports'], string>();
+
 export function mapVastTemplate(template: VastTemplate): Template {
   const { hash_id: id, image, tag, env, onstart } = template;
+  const flags = env ?? '';
+  const { envs, ports } = parseDockerFlags(flags);
+  flagsByPorts.set(ports, flags);
+  // A registry may have a port: `registry:5000/team/worker`.
+  const isTagged = /[:@]/.test(image.slice(image.lastIndexOf('/') + 1));
   return {
     id,
-    image: tag && !image.includes(':') ? `${image}:${tag}` : image,
+    image: tag && !isTagged ? `${image}:${tag}` : image,
     ...defined({ startCommand: onstart || undefined }),
-    ...parseDockerFlags(env ?? ''),
+    envs,
+    ports,
   };
 }
+
+/** Vast merges what a create has with the template: what is the template's own is left to it, in its own form. */
+function changedEnvOf({ envs, ports }: Template): Record<string, string> | undefined {
+  const flags = flagsByPorts.get(ports);
+  const isOwn = flags !== undefined && isDeepStrictEqual(parseDockerFlags(flags), { envs, ports });
+  return isOwn ? undefined : toEnvObject({ envs, ports }, flags);
+}
+
+const NOT_SENT = [
+  'imageAuth',
+  'imageAuthId',
+  'entrypoint',
+  'minCudaVersion',
+  'tools',
+  'networkVolumes',
+] as const;
 
 /** The template is named too: its login, its launch mode and what else Jetfleet does not read of it apply all the same. */
 export function toCreateVast({
@@ -136,6 +162,7 @@ export function toCreateVast({
   gpuNum,
   rootfsSize,
 }: CreateSpec): Record<string, unknown> {
+  assertHasNone('Vast', template, NOT_SENT);
   const { gpus, bid } = offer.details ?? {};
   if (gpus !== undefined && gpus !== gpuNum) {
     throw new ProviderError('validation', `offer ${offer.productId} of Vast has ${gpus} GPUs, not ${gpuNum}`);
@@ -145,20 +172,9 @@ export function toCreateVast({
     template_hash_id: template.id,
     image: template.image,
     disk: rootfsSize,
-    env: toEnvObject(template),
     target_state: 'running',
     // Else an instance that cannot start now would stay, stopped and paid for.
     cancel_unavail: true,
-    ...defined({ onstart: template.startCommand, price: bid, image_login: loginOf(template) }),
+    ...defined({ onstart: template.startCommand, price: bid, env: changedEnvOf(template) }),
   };
-}
-
-/** `-u user -p password registry` of `user:password`. */
-function loginOf({ imageAuth, image }: Template): string | undefined {
-  if (imageAuth === undefined) return undefined;
-  const [user, ...password] = imageAuth.split(':');
-  if (/\s/.test(imageAuth)) throw new ProviderError('validation', 'imageAuth must have no blanks at Vast');
-  const first = image.split('/')[0] ?? '';
-  const registry = image.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
-  return `-u ${user} -p ${password.join(':')} ${registry}`;
 }
