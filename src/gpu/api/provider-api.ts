@@ -160,11 +160,13 @@ export class ProviderApi {
   }
 }
 
+type SentBody = RequestInit & { duplex?: 'half'; headers?: Record<string, string> };
+
 /**
  * The body of a request. `fetch` itself repeats a request whose body it can read again when it is answered 421, and a create
  * is sent once: its body is a stream. Without `credentials: 'omit'` some versions then take a 401 for a broken connection.
  */
-function bodyOf({ kind, body }: ApiCall<unknown>): RequestInit & { headers?: Record<string, string> } {
+function bodyOf({ kind, body }: ApiCall<unknown>): SentBody {
   if (!body) return {};
   const text = JSON.stringify(body);
   if (kind !== 'create') return { body: text };
