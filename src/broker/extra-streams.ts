@@ -112,7 +112,7 @@ export class ExtraStreams {
   #open(kind: ExtraKind): ExtraStream {
     const { connection, inbox, topology, subjects, logger, creates } = this.#options;
     const ensure = () => topology.extra([kind], creates());
-    const streams = new MissingStreams(ensure, logger);
+    const streams = new MissingStreams(ensure, logger, false);
     const read = new DirectRead(connection, inbox, streams);
     return new ExtraStream({
       name: subjects.streamName(kind),

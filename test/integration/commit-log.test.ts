@@ -51,7 +51,11 @@ function logOn(
   readLast: ReadLast = (filter) => broker.read.last('EVENTS', filter),
   answers = inbox,
 ): CommitLog {
-  const streams: StreamMaker = { make: async () => 'missing', reasonToGiveUp: (missing) => missing() };
+  const streams: StreamMaker = {
+    ready: () => undefined,
+    make: async () => 'missing',
+    reasonToGiveUp: (missing) => missing(),
+  };
   const unanswered = new UnansweredWrites(
     () => {},
     () => true,

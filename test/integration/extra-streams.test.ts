@@ -37,6 +37,19 @@ it('a stream that nobody has used is read as empty, and not made', async () => {
   expect(missing).toHaveLength(EXTRA_KINDS.length);
 });
 
+it('a stream that nobody has used is read and made while somebody follows all that is sent', async () => {
+  const { connection, topology } = await queue.broker();
+  const all = connection.subscribe('>', { callback: () => {} });
+  expect(await queue.getJobs({ tags: ['kept'] })).toMatchObject({ jobs: [] });
+  const beganMs = performance.now();
+  const id = await queue.addJob('report', null, 'normal', { tags: ['kept'], unique: { key: 'kept' } });
+  expect((await queue.getJobs({ tags: ['kept'] })).jobs.map((job) => job.id)).toEqual([id]);
+  // Without an answer, a write is given up after 30 s, and a read after 5.
+  expect(performance.now() - beganMs).toBeLessThan(5_000);
+  expect(await topology.hasExtra('tags')).toBe(true);
+  all.unsubscribe();
+});
+
 it('a stream that was used and is deleted is made again by a read', async () => {
   const { topology, children, signals, subjects, connection } = await queue.broker();
   await signals.stream.open();

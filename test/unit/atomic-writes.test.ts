@@ -26,6 +26,7 @@ function answering(answers: readonly Answer[], state: StreamState = 'there', giv
       },
     },
     streams: {
+      ready: () => undefined,
       make: async () => state,
       reasonToGiveUp: (missing: () => Error) => (state === 'missing' ? missing() : undefined),
     },

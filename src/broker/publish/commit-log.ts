@@ -113,7 +113,8 @@ export class CommitLog {
   }
 
   /** Writes that are stored together or not at all, whatever their number; see `appendTogether`. @returns their sequences */
-  appendTogether(appends: readonly Append[]): Promise<number[]> {
+  async appendTogether(appends: readonly Append[]): Promise<number[]> {
+    await this.#streams.ready();
     const [pending, sender, streams] = [this.#pending, this.#sender, this.#streams] as const;
     const { confirmTimeoutMs } = this.#limits;
     const reasonToEnd = (write: PendingWrite) => this.#reasonToEnd(write);
@@ -162,6 +163,11 @@ export class CommitLog {
   }
 
   #onTurnEnd(): void {
+    const ready = this.#streams.ready();
+    if (ready) {
+      void ready.then(() => this.#onTurnEnd());
+      return;
+    }
     this.#isTurnAwaited = false;
     const gathered = this.#gathered;
     this.#gathered = [];

@@ -128,6 +128,9 @@ export class DirectGet {
       return read();
     };
     try {
+      state = await this.#streams.ready();
+      const reason = state && this.#streams.reasonToGiveUp(() => noStream(stream), state, undefined);
+      if (reason) throw reason;
       return await retry(readIfOpen, { withinMs: TIMEOUT_MS, pauseMs: PAUSE_MS, mayPass });
     } catch (error) {
       throw isMissing(error) && state !== 'missing' ? noLeader(`cannot read ${stream}`, error) : error;

@@ -20,11 +20,28 @@ export class MissingStreams {
   #madeAtMs = Number.NEGATIVE_INFINITY;
   /** What differs at the broker, as of the last attempt. */
   #drift: JetfleetError | undefined;
+  #isAsked: boolean;
 
-  /** @param ensure creates what is missing, where the process may do that; else it only looks */
-  constructor(ensure: () => Promise<TopologyReport>, logger: Logger) {
+  /**
+   * @param ensure creates what is missing, where the process may do that; else it only looks
+   * @param isAsked whether the streams are known to have been there. Defaults to true
+   */
+  constructor(ensure: () => Promise<TopologyReport>, logger: Logger, isAsked = true) {
     this.#ensure = ensure;
     this.#logger = logger;
+    this.#isAsked = isAsked;
+  }
+
+  /**
+   * Before the streams are used for the first time: whether they are there, or undefined later. That nobody answers for a subject is said
+   * by the server only while nobody at all listens to it, as who follows `>` does.
+   */
+  ready(): Promise<StreamState> | undefined {
+    if (this.#isAsked) return undefined;
+    return this.make().then((state) => {
+      this.#isAsked = true;
+      return state;
+    });
   }
 
   /** Creates the streams. Until it is known whether they are there, they count as without a leader. Never throws. */
@@ -78,22 +95,36 @@ export class MissingStreams {
   }
 }
 
-export type StreamMaker = Pick<MissingStreams, 'make' | 'reasonToGiveUp'>;
+export type StreamMaker = Pick<MissingStreams, 'ready' | 'make' | 'reasonToGiveUp'>;
 
 /** For reads that create nothing: whether a stream that nobody answers for is missing, which one without a leader is not. */
 export class SoughtStream implements StreamMaker {
   readonly #exists: () => Promise<boolean>;
   #asking: Promise<StreamState> | undefined;
   #missingUntilMs = Number.NEGATIVE_INFINITY;
+  #isThere = false;
+  #mayAsk = true;
 
   constructor(exists: () => Promise<boolean>) {
     this.#exists = exists;
   }
 
+  /** Until the stream was there once. */
+  ready(): Promise<StreamState> | undefined {
+    if (this.#isThere || !this.#mayAsk) return undefined;
+    return this.#known().then((state) => {
+      this.#isThere = state === 'there';
+      return this.#mayAsk ? state : 'there';
+    });
+  }
+
   /** Until it is known, the stream counts as without a leader. Never throws. */
   async make(): Promise<StreamState> {
     // Where nobody uses the stream, every read would ask.
-    if (performance.now() < this.#missingUntilMs) return 'missing';
+    return performance.now() < this.#missingUntilMs ? 'missing' : this.#known();
+  }
+
+  async #known(): Promise<StreamState> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
     });
@@ -115,6 +146,7 @@ export class SoughtStream implements StreamMaker {
     } catch (error) {
       // Who may not ask cannot know.
       if (!JetfleetError.is(error, 'JETFLEET_BROKER_FORBIDDEN')) return 'no leader';
+      this.#mayAsk = false;
     }
     this.#missingUntilMs = performance.now() + PAUSE_MS;
     return 'missing';
