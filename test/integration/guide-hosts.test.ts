@@ -1,10 +1,11 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { JobQueueService, JobWorkerService } from '../../src/index.js';
-import { startNats } from '../support/nats.js';
+import { natsServerBinary, startNats } from '../support/nats.js';
 import { asFile, codeOf, printed, runFile } from '../support/snippets.js';
 
 let nats: EmbeddedServer;
@@ -96,4 +97,18 @@ test('the guide of backup: a copy of the store of a stopped server continues wit
     ['completed', 1],
     ['completed', 1],
   ]);
+});
+
+test('the guide of clusters has a configuration that nats-server takes', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'jetfleet-cluster-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await cp('nats.conf', join(folder, 'nats.conf'));
+  await cp('deploy/nats', join(folder, 'deploy', 'nats'), { recursive: true });
+  const file = join(folder, 'cluster.conf');
+  await writeFile(file, codeOf('docs/guides/clusters.md', 'conf').join(''));
+  const roles = ['PRODUCER', 'SCHEDULER', 'WORKER', 'OBSERVER', 'SERVER', 'ADMIN'];
+  const passwords = Object.fromEntries(roles.map((role) => [`JETFLEET_${role}_PASSWORD`, 'secret']));
+  const env = { ...passwords, NODE_NAME: 'nats-1' };
+  const { stderr } = spawnSync(natsServerBinary(), ['-t', '-c', file], { env, encoding: 'utf8' });
+  expect(stderr).toMatch(/configuration file .* is valid/);
 });
