@@ -6,9 +6,21 @@ import { emptyInput, type RunInput } from './run-input.js';
 
 /** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
 export interface Offer {
+  provider?: string;
   productId: string;
   region: string;
+  /** By which the offer is avoided, in this job and by others. */
+  key?: string;
 }
+
+/** An offer that refused this job. */
+export interface RefusedOffer {
+  offer: Offer;
+  error: JobErrorInfo;
+}
+
+/** As many as a payload holds. */
+const MAX_AVOIDED = 50;
 
 export interface FoundInstance {
   id: string;
@@ -23,6 +35,8 @@ export interface CreateInstanceContext {
   unknownCreates: number;
   /** Offers not yet refused, the present one first; undefined until resolved. */
   offers?: Offer[];
+  /** Those that refused in this run, the latest last. */
+  refused: RefusedOffer[];
   found: string[];
   created?: string;
   error?: JobErrorInfo;
@@ -38,12 +52,35 @@ export function contextOf(input: RunInput<CreateInstancePayload> | undefined): C
     outcomeUnknown: instanceName !== '',
     lookUps: 0,
     unknownCreates: 0,
+    refused: [],
     found: [],
   };
 }
 
-export function noCapacity({ productName, region, regions = [] }: CreateInstancePayload): JobErrorInfo {
-  const message = `No offer of ${productName} in ${[region, ...regions].join(', ')}`;
+/** Of which the whole provider is to blame: its other offers would be refused as well, those of another one may do. */
+const PROVIDER_WIDE: readonly string[] = [
+  'JETFLEET_PROVIDER_QUOTA',
+  'JETFLEET_PROVIDER_BALANCE',
+  'JETFLEET_PROVIDER_AUTH',
+  'JETFLEET_PROVIDER_RATE_LIMITED',
+];
+
+/** The offers that are left after a refusal; undefined where the error is none. */
+export function offersAfter(
+  { offers = [] }: CreateInstanceContext,
+  code: string | undefined,
+): Offer[] | undefined {
+  const [refused, ...rest] = offers;
+  if (code === 'JETFLEET_PROVIDER_CAPACITY') return rest;
+  if (code === undefined || !PROVIDER_WIDE.includes(code)) return undefined;
+  return rest.filter(({ provider }) => provider !== refused?.provider);
+}
+
+export function noCapacity(payload: CreateInstancePayload): JobErrorInfo {
+  const { productName, products = [], region, regions = [], maxPricePerHour } = payload;
+  const what = [productName, ...products].join(', ');
+  const price = maxPricePerHour === undefined ? '' : ` for at most ${maxPricePerHour} an hour`;
+  const message = `No offer of ${what} in ${[region, ...regions].join(', ')}${price}`;
   return { code: 'JETFLEET_PROVIDER_CAPACITY', message, retryable: true };
 }
 
@@ -59,12 +96,17 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   const duplicates = created === undefined ? found.slice(1) : [];
   const result: CreateInstanceResult = {
     novitaInstanceId,
-    ...(offer && { region: offer.region, productId: offer.productId }),
+    ...(offer && {
+      ...defined({ provider: offer.provider }),
+      region: offer.region,
+      productId: offer.productId,
+    }),
     adopted: created === undefined,
     ...(duplicates.length > 0 && { duplicates }),
   };
   const startTime = input.now;
-  const payload = defined({ instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout });
+  const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout };
+  const payload = defined({ ...monitored, ...nextOfferOf(input.payload, offer) });
   const deletes = duplicates.map((id, index) => ({
     type: 'delete_instance',
     idSuffix: `delete-${index + 1}`,
@@ -75,4 +117,11 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     result,
     next: [{ type: 'monitor_instance', idSuffix: 'monitor', payload }, ...deletes],
   };
+}
+
+/** What the monitor needs to go on to the next offer, where this one has a time of its own and is deleted once it is over. */
+function nextOfferOf(payload: CreateInstancePayload, offer: Offer | undefined) {
+  const { offerTimeoutMs, onTimeout = 'delete', avoid = [] } = payload;
+  if (offerTimeoutMs === undefined || onTimeout !== 'delete' || offer?.key === undefined) return {};
+  return { offerTimeoutMs, nextOffer: { ...payload, avoid: [...avoid, offer.key].slice(-MAX_AVOIDED) } };
 }

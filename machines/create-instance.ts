@@ -9,7 +9,9 @@ import {
   type FoundInstance,
   noCapacity,
   type Offer,
+  offersAfter,
   outcomeOf,
+  type RefusedOffer,
 } from './create-instance-context.js';
 import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 
@@ -56,7 +58,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       findInstances: notProvided<FoundInstance[], { jobId: string; instanceName: string }>(),
       createInstance: notProvided<
         { providerInstanceId: string },
-        { jobId: string; instanceName: string; offer: Offer }
+        { jobId: string; instanceName: string; offer: Offer; refused: RefusedOffer[] }
       >(),
     },
     guards: {
@@ -72,7 +74,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       // What is no error of ours came from below the adapter, after the request may have left.
       isAmbiguous: (_, { error }: Thrown) => !JetfleetError.is(error) || UNCLEAR_CODES.includes(error.code),
       canTryNextOffer: ({ context }, { error }: Thrown) =>
-        JetfleetError.is(error, 'JETFLEET_PROVIDER_CAPACITY') && (context.offers?.length ?? 0) > 1,
+        JetfleetError.is(error) && (offersAfter(context, error.code)?.length ?? 0) > 0,
     },
     actions: {
       saveOffers: assign((_, { offers }: Offers) => ({ offers })),
@@ -86,7 +88,11 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         error: undefined,
       })),
       countLookUp: assign(({ context }) => ({ lookUps: context.lookUps + 1 })),
-      nextOffer: assign(({ context }) => ({ offers: context.offers?.slice(1) })),
+      nextOffer: assign(({ context }, { error }: Thrown) => {
+        const info = toJobError(error);
+        const refused = { offer: context.offers?.[0] as Offer, error: info };
+        return { offers: offersAfter(context, info.code) ?? [], refused: [...context.refused, refused] };
+      }),
       noteUnknownOutcome: assign(({ context }, { error }: Thrown) => ({
         outcomeUnknown: true,
         unknownCreates: context.unknownCreates + 1,
@@ -114,7 +120,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         always: [{ guard: 'hasIntent', target: 'lookingUp' }, { target: 'resolvingOffers' }],
       },
       resolvingOffers: {
-        description: 'Finds what can be rented: regions in their order, the cheapest offer first.',
+        description: 'Finds what can be rented, in the order of the policy; what refused lately comes last.',
         invoke: {
           src: 'resolveOffers',
           input: ({ context: { input } }) => ({ jobId: input.jobId, payload: input.payload }),
@@ -179,6 +185,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
             jobId: context.input.jobId,
             instanceName: context.instanceName,
             offer: context.offers?.[0] as Offer,
+            refused: context.refused,
           }),
           onDone: {
             target: 'completed',
@@ -192,7 +199,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
               guard: { type: 'canTryNextOffer', params: thrown },
               target: 'creating',
               reenter: true,
-              actions: 'nextOffer',
+              actions: { type: 'nextOffer', params: thrown },
             },
             {
               guard: { type: 'isAmbiguous', params: thrown },

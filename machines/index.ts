@@ -13,7 +13,7 @@ export {
   DEFAULT_SETTLE_DELAY_MS,
   MAX_LOOK_UPS,
 } from './create-instance.js';
-export type { CreateInstanceContext, FoundInstance, Offer } from './create-instance-context.js';
+export type { CreateInstanceContext, FoundInstance, Offer, RefusedOffer } from './create-instance-context.js';
 export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
 export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';

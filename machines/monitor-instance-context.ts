@@ -71,7 +71,10 @@ export function contextOf(
   const { lastStatus, phase, since, ...seen } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
   return {
     input: given,
-    maxWaitMs: given.payload.maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS,
+    maxWaitMs: Math.min(
+      given.payload.maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS,
+      given.payload.offerTimeoutMs ?? Number.POSITIVE_INFINITY,
+    ),
     elapsedMs: sinceMs(given.payload.startTime, given.now),
     lastStatus: lastStatus ?? 'unknown',
     ...(phase !== undefined && { removal: { phase, since: since ?? given.now } }),
@@ -178,6 +181,22 @@ export function timedOut({ input, maxWaitMs, lastStatus }: MonitorInstanceContex
   const { novitaInstanceId } = input.payload;
   const message = `Instance ${novitaInstanceId} did not run within ${maxWaitMs} ms (last status: ${lastStatus}); ${done}`;
   return { outcome: { ...failure('JETFLEET_INSTANCE_TIMEOUT', message), timedOut: true } as JobOutcome };
+}
+
+/** Less time than this is none for another offer. */
+const MIN_OFFER_MS = 1_000;
+
+/** The instance is gone, and its time was over: another offer follows where there is time for one, else the operation has timed out. */
+export function removed(context: MonitorInstanceContext, done: string): { outcome: JobOutcome } {
+  const { input, elapsedMs } = context;
+  const { nextOffer, novitaInstanceId, maxWaitTime = DEFAULT_MAX_WAIT_TIME_MS } = input.payload;
+  const leftMs = maxWaitTime - elapsedMs;
+  if (!nextOffer || leftMs < MIN_OFFER_MS) return timedOut(context, done);
+  const result: MonitorInstanceResult = { novitaInstanceId, status: 'replaced', elapsedTime: elapsedMs };
+  const payload = { ...nextOffer, maxWaitTime: leftMs };
+  return {
+    outcome: { kind: 'completed', result, next: [{ type: 'create_instance', idSuffix: 'next', payload }] },
+  };
 }
 
 const REMOVED = { deleting: 'deleted', stopping: 'stopped' } as const;

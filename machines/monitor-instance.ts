@@ -21,6 +21,7 @@ import {
   notDeleted,
   noted,
   readyOutcome,
+  removed,
   removingForMs,
   snoozed,
   timedOut,
@@ -143,8 +144,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       beginStop: assign(({ context: { removal, input } }) => ({
         removal: removal ?? { phase: 'stopping' as const, since: input.now },
       })),
-      noteGone: assign(({ context }) => timedOut(context, 'it is gone')),
-      noteDeleted: assign(({ context }) => timedOut(context, 'it was deleted')),
+      noteGone: assign(({ context }) => removed(context, 'it is gone')),
+      noteDeleted: assign(({ context }) => removed(context, 'it was deleted')),
       noteStopped: assign(({ context }) => timedOut(context, 'it was stopped')),
       noteKept: assign(({ context }) => timedOut(context, 'it was left alone')),
       noteNotDeleted: assign(({ context }, { error }: Thrown) => ({

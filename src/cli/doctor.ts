@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { examine } from '../doctor/doctor.js';
 import { namesProvider } from '../gpu/from-environment.js';
-import type { GpuProvider } from '../gpu/index.js';
+import { combinedProvider, type GpuProvider } from '../gpu/index.js';
 import { defined } from '../jobs/defined.js';
 import { FINDINGS, type Finding, type Mended, type Severity } from '../upkeep/finding.js';
 import { ExitCode } from './exit-code.js';
 import { durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, paint, plain, print, printJson } from './output.js';
-import { providerFrom } from './worker.js';
+import { providersFrom } from './worker.js';
 
 interface DoctorCommandOptions extends GlobalOptions {
   fix?: boolean;
@@ -58,7 +58,9 @@ function keyOf({ code, target }: Pick<Finding, 'code' | 'target'>): string {
 
 /** Without one, the rest can be examined still. A provider that is named and cannot be used is an error. */
 function configuredProvider(): GpuProvider | undefined {
-  return namesProvider(process.env) ? providerFrom(process.env) : undefined;
+  if (!namesProvider(process.env)) return undefined;
+  const providers = providersFrom(process.env);
+  return providers.length === 1 ? providers[0] : combinedProvider(providers);
 }
 
 function show(findings: readonly Finding[], fixed: readonly Mended[]): void {

@@ -48,7 +48,7 @@ interface WorkerCommandOptions extends GlobalOptions, RentalLimits, HealthOption
 
 const ENVIRONMENT = `
 Environment:
-  JETFLEET_PROVIDER        novita (default), runpod, lambda, vast or simulator
+  JETFLEET_PROVIDER        novita (default), runpod, lambda, vast or simulator; several with commas
   NOVITA_API_KEY           the key of the account; needed for novita; RUNPOD_API_KEY, LAMBDA_API_KEY, VAST_API_KEY likewise
   NOVITA_API_BASE_URL      where the API is (default: https://api.novita.ai); needed for simulator; likewise for the others
   LAMBDA_SSH_KEY_NAME      the SSH key of new instances; needed for lambda
@@ -103,7 +103,7 @@ async function work(options: WorkerCommandOptions): Promise<void> {
   const gpu = isOwn ? ownGpu : await import('jetfleet/gpu');
   const made: Record<BuiltIn, () => WorkerExtension> = {
     instances: () => {
-      const provider = providerFrom(process.env, logger, gpu);
+      const provider = providersFrom(process.env, logger, gpu);
       const limits = rentalLimitsOf(options);
       return library.gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...limits });
     },
@@ -137,12 +137,12 @@ function parseBuiltIn(text: string): BuiltIn[] {
 }
 
 /**
- * The provider that the environment names.
+ * The providers that the environment names.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing
  */
-export function providerFrom(env: Environment, logger?: Logger, gpu = ownGpu): ownGpu.GpuProvider {
+export function providersFrom(env: Environment, logger?: Logger, gpu = ownGpu): ownGpu.GpuProvider[] {
   try {
-    return gpu.providerFromEnvironment(env, logger);
+    return gpu.providersFromEnvironment(env, logger);
   } catch (error) {
     // Of whichever copy of the package: the message says what to set.
     if (JetfleetError.is(error)) throw usageError(error.message);

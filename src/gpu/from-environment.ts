@@ -33,12 +33,19 @@ export function namesProvider({ JETFLEET_PROVIDER, NOVITA_API_KEY }: Environment
 }
 
 /**
- * The provider that the environment names: `JETFLEET_PROVIDER`, with `NOVITA_API_KEY`, `RUNPOD_API_KEY`, `LAMBDA_API_KEY` or
+ * The providers that the environment names: `JETFLEET_PROVIDER`, one or several with commas, with `NOVITA_API_KEY`, `RUNPOD_API_KEY`, `LAMBDA_API_KEY` or
  * `VAST_API_KEY`, and `..._API_BASE_URL` for another address. Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing; ProviderError for a value that cannot be used
  */
-export function providerFromEnvironment(env: Environment, logger?: Logger): GpuProvider {
-  const name = env.JETFLEET_PROVIDER || (env.NOVITA_API_KEY ? 'novita' : '');
+export function providersFromEnvironment(env: Environment, logger?: Logger): GpuProvider[] {
+  const text = env.JETFLEET_PROVIDER || (env.NOVITA_API_KEY ? 'novita' : '');
+  const names = text.split(',').map((name) => name.trim());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw invalidOption(`JETFLEET_PROVIDER names ${twice} twice`);
+  return names.map((name) => providerOf(name, env, logger));
+}
+
+function providerOf(name: string, env: Environment, logger: Logger | undefined): GpuProvider {
   if (name === '') {
     throw invalidOption(
       'no GPU provider is configured: set NOVITA_API_KEY, or JETFLEET_PROVIDER=simulator and NOVITA_API_BASE_URL; ' +

@@ -1,8 +1,9 @@
 /** GPU providers: the interface, what adapters are made of, Novita's adapter, and a simulated provider for tests and development. */
 export { ApiErrors, type ApiErrorsOptions, type CallKind, type ProvenClass } from './api/api-errors.js';
 export { type ApiCall, type ApiDialect, ProviderApi, type ProviderApiOptions } from './api/provider-api.js';
+export { type CombinedProvider, combinedProvider } from './combined-provider.js';
 export { defineProvider, type ProviderDefinition } from './define-provider.js';
-export { PROVIDER_NAMES, providerFromEnvironment } from './from-environment.js';
+export { PROVIDER_NAMES, providersFromEnvironment } from './from-environment.js';
 export {
   INSTANCE_NAME_PREFIX,
   instanceNameFor,

@@ -43,6 +43,8 @@ export type BillingMode = 'spot' | 'on_demand';
 
 /** Something that can be rented now, as far as the provider knows: capacity is advisory. */
 export interface Offer {
+  /** Name of the provider, where a worker has several. */
+  provider?: string;
   productId: string;
   productName: string;
   /** The region that was asked for. */

@@ -170,7 +170,9 @@ async function judgeByMonitor(broker: Broker, { next = [] }: JobRecord): Promise
   const follower = next.find(({ type }) => type === monitorInstance.type);
   const monitor = follower && (await broker.lastEvent(follower.id))?.record;
   if (!monitor || !givenUpBy(monitor)) return undefined;
-  return { why: `job ${monitor.id} is FAILED (${monitor.state})`, deletes: deletesAfter(monitor) };
+  const { id, status, state } = monitor;
+  const why = status === 'completed' ? `job ${id} has replaced it` : `job ${id} is FAILED (${state})`;
+  return { why, deletes: deletesAfter(monitor) };
 }
 
 /** How often an instance may come back after it was shown to be gone. */

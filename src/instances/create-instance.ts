@@ -4,19 +4,26 @@ import {
   createInstanceChart,
   DEFAULT_SETTLE_DELAY_MS,
   MAX_LOOK_UPS,
+  type RefusedOffer,
 } from '../../machines/index.js';
 import { instanceNameFor } from '../gpu/instance-name.js';
-import type { GpuProvider, Offer, Template } from '../gpu/provider.js';
-import { ProviderError } from '../gpu/provider-error.js';
+import type { GpuProvider, Instance, Offer, Template } from '../gpu/provider.js';
 import { BrokerError } from '../jobs/errors.js';
+import { beginningOf } from '../jobs/excerpt.js';
 import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
 import type { CallActor } from './job-calls.js';
+import { type OfferHistory, offerKey, type Refusal } from './offer-history.js';
+import { placedOffers } from './placement.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { CreateInstancePayload } from './schemas.js';
 
 export interface CreateInstanceServices extends CreateInstanceSettings {
   provider: GpuProvider;
+  /** The parts of `provider` where it is a combined one. Defaults to itself. */
+  parts?: readonly GpuProvider[];
+  /** What became of offers in the fleet. */
+  history: OfferHistory;
   /** Part of the instances' names, so that two namespaces on one account never adopt each other's. */
   namespace: string;
   /** Refuses a URL that webhooks of this worker may not go to. */
@@ -31,50 +38,114 @@ const MIN_FENCE_MS = 250;
 
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
-  const { provider, namespace, checkWebhookUrl, limit, ...settings } = options;
+  const { provider, parts = [provider], history, namespace, checkWebhookUrl, limit, ...settings } = options;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
   const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
-  const templates = new WeakMap<JobContext, Template>();
-  const templateOf = async (job: JobContext, id: string): Promise<Template> => {
-    const template = templates.get(job) ?? (await provider.getTemplate(id, job.signal));
-    templates.set(job, template);
+  const templates = new WeakMap<JobContext, Map<string, Template>>();
+  const templateOf = async (job: JobContext, from: GpuProvider): Promise<Template> => {
+    const { templateId, templateIds = {} } = job.payload as CreateInstancePayload;
+    const known = templates.get(job) ?? new Map<string, Template>();
+    templates.set(job, known);
+    const template =
+      known.get(from.name) ?? (await from.getTemplate(templateIds[from.name] ?? templateId, job.signal));
+    known.set(from.name, template);
     return template;
   };
+  const partOf = (offer: Offer) => parts.find(({ name }) => name === offer.provider) ?? provider;
   return createInstanceChart(settings).provide({
     actors: {
       resolveOffers: actor(async (job, { payload }) => {
         const url = payload.webhookUrl ?? job.record.webhookUrl;
         if (url !== undefined) await checkWebhookUrl(url, job.signal);
-        if (payload.onTimeout === 'stop' && !provider.capabilities.stopStart) {
-          throw new ProviderError(
-            'validation',
-            `${provider.name} cannot stop instances, so onTimeout cannot be stop`,
-          );
-        }
-        await templateOf(job, payload.templateId);
-        return listOffers(provider, payload, job.signal);
+        const offers = await placedOffers(job, payload, { providers: parts, templateOf, history });
+        return offers.map((offer) => ({ ...offer, key: offerKey(offer) }));
       }),
       recordIntent: actor(async (job) => {
         const instanceName = instanceNameFor(job.record, namespace);
         await job.saveCheckpoint({ instanceName });
         return { instanceName };
       }),
-      findInstances: actor((job, { instanceName }) => provider.findByName(instanceName, job.signal)),
-      createInstance: actor(async (job, { instanceName, offer }) => {
-        const { gpuNum, rootfsSize, templateId } = job.payload as CreateInstancePayload;
-        const template = await templateOf(job, templateId);
-        const spec = { name: instanceName, offer: offer as Offer, template, gpuNum, rootfsSize };
-        const announced = { instanceName, region: offer.region, productId: offer.productId };
+      findInstances: actor((job, { instanceName }) => findEverywhere(job, instanceName, parts)),
+      createInstance: actor(async (job, { instanceName, offer: chosen, refused }) => {
+        const offer = chosen as Offer;
+        const { gpuNum, rootfsSize } = job.payload as CreateInstancePayload;
+        const template = await templateOf(job, partOf(offer));
+        const spec = { name: instanceName, offer, template, gpuNum, rootfsSize };
+        const announced = {
+          instanceName,
+          region: offer.region,
+          productId: offer.productId,
+          offer: offerKey(offer),
+          sentTo: noteSent(job, partOf(offer).name, parts),
+          ...(refused.length > 0 && { refusals: refusalsOf(refused, new Date().toISOString()) }),
+        };
         if (limit) {
           await job.saveCheckpoint(announced);
           await limit.admit(instanceName, gpuNum, job.signal);
         }
         await fence(job, announced, freshMs);
-        return provider.create(spec, job.signal);
+        try {
+          return await partOf(offer).create(spec, job.signal);
+        } catch (error) {
+          job.log(`${offerKey(offer)} refused: ${error instanceof Error ? error.message : error}`);
+          throw error;
+        }
       }),
     },
   });
+}
+
+/** Most refusals that a checkpoint keeps. */
+const MAX_REFUSALS = 50;
+const MAX_MESSAGE_LENGTH = 300;
+
+/** What refused the job so far, for its record and for other workers. Those of this run come before the create that follows them. */
+function refusalsOf(refused: readonly RefusedOffer[], now: string): Refusal[] {
+  return refused.slice(-MAX_REFUSALS).map(({ offer, error: { code, message } }) => ({
+    offer: offer.key ?? '',
+    at: now,
+    code,
+    message: beginningOf(message, MAX_MESSAGE_LENGTH),
+  }));
+}
+
+/** The providers to which creates of a job were sent in this run. */
+const sent = new WeakMap<JobContext, Set<string>>();
+
+function noteSent(job: JobContext, provider: string, parts: readonly GpuProvider[]): string[] {
+  const before = () => sentBefore(job.checkpoint) ?? parts.map(({ name }) => name);
+  const names = sent.get(job) ?? new Set(before());
+  sent.set(job, names.add(provider));
+  return [...names];
+}
+
+/** What an earlier run has left; undefined where it was one that did not note it, so that any provider may have been asked. */
+function sentBefore(checkpoint: unknown): string[] | undefined {
+  const { sentTo, productId } = (checkpoint ?? {}) as { sentTo?: unknown; productId?: unknown };
+  if (Array.isArray(sentTo)) return sentTo.map(String);
+  return productId === undefined ? [] : undefined;
+}
+
+/**
+ * Every instance of the name at every provider. One that cannot be asked fails the search where a create may have been sent to it;
+ * any other has rented nothing under this name.
+ */
+async function findEverywhere(
+  job: JobContext,
+  name: string,
+  parts: readonly GpuProvider[],
+): Promise<Instance[]> {
+  if (parts.length === 1) return (parts[0] as GpuProvider).findByName(name, job.signal);
+  const found = await Promise.allSettled(parts.map((part) => part.findByName(name, job.signal)));
+  job.signal.throwIfAborted();
+  const asked = sent.get(job) ?? sentBefore(job.checkpoint);
+  const mayHaveIt = (part: GpuProvider | undefined) => !asked || [...asked].includes(part?.name ?? '');
+  for (const [at, each] of found.entries()) {
+    if (each.status === 'rejected' && mayHaveIt(parts[at])) throw each.reason;
+  }
+  if (found.every(({ status }) => status === 'rejected')) throw (found[0] as PromiseRejectedResult).reason;
+  return found.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
 }
 
 /**
@@ -93,18 +164,4 @@ async function fence(job: JobContext, checkpoint: unknown, freshMs: number): Pro
     `the broker confirmed none of ${MAX_FENCES} writes of job ${job.id} within ${freshMs} ms; nothing is rented on a claim that may be lost`,
     { retryable: true },
   );
-}
-
-/** Offers of every region in the order given, the cheapest of each first. */
-async function listOffers(
-  provider: GpuProvider,
-  { productName, region, regions = [], gpuNum, rootfsSize, billingMode = 'spot' }: CreateInstancePayload,
-  signal: AbortSignal,
-): Promise<Offer[]> {
-  const offers: Offer[] = [];
-  for (const each of new Set([region, ...regions])) {
-    const query = { productName, region: each, gpuNum, rootfsSize, billingMode };
-    offers.push(...(await provider.listOffers(query, signal)));
-  }
-  return offers;
 }

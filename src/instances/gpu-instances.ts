@@ -13,6 +13,7 @@ import {
   monitorInstanceChart,
 } from '../../machines/index.js';
 import { checkedProvider } from '../gpu/checked-provider.js';
+import { combinedProvider } from '../gpu/combined-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
@@ -25,14 +26,17 @@ import { createInstanceRun } from './create-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
 import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
+import { OfferHistory } from './offer-history.js';
 import { OwnedInstances } from './owned-instances.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
 import { tracedProvider } from './traced-provider.js';
 import { checkOf, WaitingMonitors } from './waiting-monitors.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
-  /** The account on which instances are rented. */
-  provider: GpuProvider;
+  /** The account on which instances are rented, or several, of different providers. Ids then begin with the name of their provider. */
+  provider: GpuProvider | readonly GpuProvider[];
+  /** How long an offer that refused is tried after all others, by every worker, in milliseconds. Defaults to 300,000. */
+  avoidRefusedMs?: number;
   /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
   pollIntervalMs?: number;
   /**
@@ -49,6 +53,7 @@ export interface GpuInstancesOptions extends RentalLimits {
 
 const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
   provider: true,
+  avoidRefusedMs: true,
   pollIntervalMs: true,
   ownPollsPerSecond: true,
   settleDelayMs: true,
@@ -63,14 +68,18 @@ const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
  */
 export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   assertOptions('gpuInstances', options, OPTIONS);
-  assertObject('gpuInstances: provider', options.provider);
+  const given = [options.provider].flat() as GpuProvider[];
+  for (const each of given) assertObject('gpuInstances: provider', each);
+  const isCombined = given.length !== 1;
+  if (isCombined) combinedProvider(given);
+  checkInteger('avoidRefusedMs', options.avoidRefusedMs, 0, MAX_DELAY_MS);
   checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
   checkNumber('ownPollsPerSecond', options.ownPollsPerSecond, 0, Number.POSITIVE_INFINITY);
   checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
   checkInteger('maxInstances', options.maxInstances, 0, MAX_RENTAL_LIMIT);
   checkInteger('maxGpus', options.maxGpus, 0, MAX_RENTAL_LIMIT);
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
-  const { provider: given, ownPollsPerSecond = 200, ...limits } = options;
+  const { ownPollsPerSecond = 200, avoidRefusedMs, ...limits } = options;
   const isLimited = limits.maxInstances !== undefined || limits.maxGpus !== undefined;
   // What is created or deleted is given the same time to show.
   const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
@@ -79,8 +88,14 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
     install(host) {
       const { namespace, broker, checkWebhookUrl, logger, reschedule, queued } = host;
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
-      const checked = checkedProvider(given, undefined, onListenerFailure);
-      const provider = host.tracing ? tracedProvider(checked, host.tracing) : checked;
+      const { tracing } = host;
+      const checked = given.map((each) => {
+        const one = checkedProvider(each, undefined, onListenerFailure);
+        return tracing ? tracedProvider(one, tracing) : one;
+      });
+      const combined = isCombined ? combinedProvider(checked) : undefined;
+      const provider = combined ?? (checked[0] as GpuProvider);
+      const history = new OfferHistory(broker, avoidRefusedMs);
       const directory = new InstanceDirectory(provider);
       const monitors = new WaitingMonitors({
         directory,
@@ -92,7 +107,16 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       });
       const instances = new OwnedInstances(provider, broker);
       const limit = isLimited ? new RentalLimit(provider, broker, limits) : undefined;
-      const creating = { provider, namespace, settleDelayMs, checkWebhookUrl, ...defined({ limit }) };
+      const parts = combined?.parts ?? [provider];
+      const creating = {
+        provider,
+        parts,
+        history,
+        namespace,
+        settleDelayMs,
+        checkWebhookUrl,
+        ...defined({ limit }),
+      };
       const watching = { pollIntervalMs, ...verifying };
       const actor = callsForJobs(host);
       return {

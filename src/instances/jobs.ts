@@ -69,7 +69,8 @@ const DONE_CODES: readonly string[] = ['JETFLEET_INSTANCE_TIMEOUT', 'JETFLEET_IN
 /** One that seems to have vanished is deleted too: the provider may have been wrong. */
 function rentedByMonitor(record: JobRecord): DeleteInstancePayload | undefined {
   const payload = givenUpBy(record);
-  if (!payload || DONE_CODES.includes(record.error?.code ?? '')) return undefined;
+  if (!payload || record.status === 'completed' || DONE_CODES.includes(record.error?.code ?? ''))
+    return undefined;
   return { instanceId: payload.instanceId, novitaInstanceId: payload.novitaInstanceId };
 }
 
@@ -77,8 +78,16 @@ function rentedByMonitor(record: JobRecord): DeleteInstancePayload | undefined {
  * The payload of a monitor that has failed in a way which leaves its instance without use: what is still there of it then,
  * however the job saw to it, costs money for nobody. One that is no monitor's names no instance that was ever watched.
  */
-export function givenUpBy({ status, state, payload, error }: JobRecord): MonitorInstancePayload | undefined {
+export function givenUpBy({
+  status,
+  state,
+  payload,
+  error,
+  result,
+}: JobRecord): MonitorInstancePayload | undefined {
   const { success, data } = monitorInstancePayload.safeParse(payload);
+  // It was shown to be gone: one that comes back is nobody's.
+  if (success && status === 'completed' && textField(result, 'status') === 'replaced') return data;
   if (status !== 'failed' || !success) return undefined;
   if (state === 'cancelled') return data;
   const isLeft = data.onTimeout === 'stop' && error?.code === 'JETFLEET_INSTANCE_TIMEOUT';

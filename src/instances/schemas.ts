@@ -36,6 +36,26 @@ export const createInstancePayload = z.strictObject({
   billingMode: z.enum(['spot', 'on_demand']).optional(),
   /** Fallbacks, in order, when `region` has no capacity. */
   regions: z.array(text(100)).max(20).optional(),
+  /** Fallbacks, in order, when `productName` has no capacity: other names of products, such as those of another provider. */
+  products: z.array(text(200)).max(10).optional(),
+  /** Billing modes that will do, in order, in place of `billingMode`. */
+  billingModes: z
+    .array(z.enum(['spot', 'on_demand']))
+    .min(1)
+    .max(2)
+    .optional(),
+  /** Names of the providers that will do, in order. Defaults to all that the worker has. */
+  providers: z.array(text(32)).min(1).max(20).optional(),
+  /** The template at each provider, by its name, where it is not `templateId`. */
+  templateIds: z.record(text(32), text(100)).optional(),
+  /** Which offer is tried first: as the lists above order them (default), the cheapest, or the one that has started soonest. */
+  placement: z.enum(['ordered', 'cheapest', 'fastest']).optional(),
+  /** Highest price of all GPUs for an hour, in 1/100,000 of the account's currency. Defaults to any. */
+  maxPricePerHour: z.number().int().min(1).max(1_000_000_000).optional(),
+  /** How long an offer may take from create to running, before its instance is deleted and the next offer tried. Defaults to `maxWaitTime`. */
+  offerTimeoutMs: maxWaitTime.optional(),
+  /** Offers that are not tried, as `provider/region/product/billing mode`. */
+  avoid: z.array(text(500)).max(50).optional(),
   webhookUrl: httpUrl.optional(),
   maxWaitTime: maxWaitTime.optional(),
   onTimeout: onTimeout.optional(),
@@ -45,6 +65,8 @@ export type CreateInstancePayload = z.infer<typeof createInstancePayload>;
 /** The `result` of a completed `create_instance`. */
 export const createInstanceResult = z.object({
   novitaInstanceId: z.string(),
+  /** Name of the provider, where the worker has several. */
+  provider: z.string().optional(),
   /** Absent for an adopted instance. */
   region: z.string().optional(),
   productId: z.string().optional(),
@@ -63,13 +85,16 @@ export const monitorInstancePayload = z.strictObject({
   maxWaitTime: maxWaitTime.default(DEFAULT_MAX_WAIT_TIME_MS),
   webhookUrl: httpUrl.optional(),
   onTimeout: onTimeout.optional(),
+  /** How long the offer may take; its instance is then deleted, and `nextOffer` is the create that follows. */
+  offerTimeoutMs: maxWaitTime.optional(),
+  nextOffer: createInstancePayload.optional(),
 });
 export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
 
-/** The `result` of a completed `monitor_instance`. */
+/** The `result` of a completed `monitor_instance`: it runs, or was deleted in time for the next offer. */
 export const monitorInstanceResult = z.object({
   novitaInstanceId: z.string(),
-  status: z.literal('running'),
+  status: z.enum(['running', 'replaced']),
   /** From `startTime` to the run that found the instance running. */
   elapsedTime: z.number(),
 });

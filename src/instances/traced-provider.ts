@@ -7,7 +7,14 @@ export function tracedProvider(provider: GpuProvider, tracing: Tracing): GpuProv
     const attributes = { 'jetfleet.provider.name': provider.name, 'jetfleet.provider.operation': operation };
     return tracing.calling({ name: `${provider.name} ${operation}`, attributes }, call);
   };
+  const changing = (action: 'start' | 'restart' | 'migrate') => {
+    const call = provider[action]?.bind(provider);
+    return call && { [action]: (id: string, signal?: AbortSignal) => traced(action, () => call(id, signal)) };
+  };
   return {
+    ...changing('start'),
+    ...changing('restart'),
+    ...changing('migrate'),
     name: provider.name,
     capabilities: provider.capabilities,
     create: (spec, signal) => traced('create', () => provider.create(spec, signal)),

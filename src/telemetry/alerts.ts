@@ -5,6 +5,8 @@ import type { Logger } from './logger.js';
  * What needs a person, and costs money or stops work until one acts.
  *
  * - `provider_auth`: the provider refuses the API key
+ * - `provider_quota`: the account has reached a limit of the provider
+ * - `provider_balance`: the account has no balance left
  * - `instance_not_ours`: a job asked to stop or delete an instance that no job of this queue rented
  * - `rental_limit`: a create was refused by `maxInstances` or `maxGpus`
  * - `endpoint_failing`: an endpoint of webhooks has failed for long, and will be disabled
@@ -12,6 +14,8 @@ import type { Logger } from './logger.js';
  */
 export type AlertKind =
   | 'provider_auth'
+  | 'provider_quota'
+  | 'provider_balance'
   | 'instance_not_ours'
   | 'rental_limit'
   | 'endpoint_failing'

@@ -110,7 +110,9 @@ const OF_MONITOR = { completed: 'running', failed: 'failed', timeout: 'timeout' 
 function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
   const end = endOf(record);
   const isCreate = record.type === createInstance.type;
-  if (isCreate && end === 'completed') return undefined;
+  // The operation goes on: with the monitor of the create, and with the create that follows a replaced instance.
+  if (end === 'completed' && (isCreate || textField(record.result, 'status') === 'replaced'))
+    return undefined;
   const status = isCreate ? 'failed' : OF_MONITOR[end];
   const { payload, result, checkpoint } = record;
   const { timestamp, sequence, ...ended } = endFacts(

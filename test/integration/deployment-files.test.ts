@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { Ajv2019, type AnySchemaObject } from 'ajv/dist/2019.js';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { providerFrom } from '../../src/cli/worker.js';
+import { providersFrom } from '../../src/cli/worker.js';
 import { natsConfig } from '../../src/embedded/index.js';
 import { callFaults } from '../support/command-line.js';
 import { natsServerBinary } from '../support/nats.js';
@@ -131,7 +131,7 @@ test('the worker has a provider once the settings that are asked for are given',
     const text = value.replace(/\$\{\w+:-(\w*)\}/, '$1').replace(/\$\{\w+:\?[^}]+\}/, 'a-password');
     return [[name, name === 'NOVITA_API_KEY' ? 'a-key' : text] as const];
   });
-  expect(providerFrom(Object.fromEntries(filledIn))).toMatchObject({ name: 'novita' });
+  expect(providersFrom(Object.fromEntries(filledIn))).toMatchObject([{ name: 'novita' }]);
 });
 
 test('no password is empty: the server would let anybody in', () => {

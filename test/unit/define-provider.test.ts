@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defineProvider, type ProviderDefinition, providerFromEnvironment } from '../../src/gpu/index.js';
+import { defineProvider, type ProviderDefinition, providersFromEnvironment } from '../../src/gpu/index.js';
 
 const calls: ProviderDefinition = {
   name: 'own',
@@ -50,19 +50,21 @@ describe('defineProvider', () => {
   });
 });
 
-describe('providerFromEnvironment', () => {
+describe('providersFromEnvironment', () => {
   test.each<[Record<string, string>, string]>([
     [{ NOVITA_API_KEY: 'k' }, 'novita'],
     [{ JETFLEET_PROVIDER: 'runpod', RUNPOD_API_KEY: 'k' }, 'runpod'],
     [{ JETFLEET_PROVIDER: 'lambda', LAMBDA_API_KEY: 'k', LAMBDA_SSH_KEY_NAME: 'laptop' }, 'lambda'],
     [{ JETFLEET_PROVIDER: 'vast', VAST_API_KEY: 'k', VAST_API_BASE_URL: 'http://127.0.0.1:1' }, 'vast'],
     [{ JETFLEET_PROVIDER: 'simulator', NOVITA_API_BASE_URL: 'http://127.0.0.1:1' }, 'novita'],
+    [{ JETFLEET_PROVIDER: 'vast, novita', NOVITA_API_KEY: 'k', VAST_API_KEY: 'k' }, 'vast,novita'],
   ])('%j is %s', (env, name) => {
-    expect(providerFromEnvironment(env).name).toBe(name);
+    expect(providersFromEnvironment(env).map((provider) => provider.name)).toEqual(name.split(','));
   });
 
   test.each<[Record<string, string>, RegExp]>([
     [{}, /NOVITA_API_KEY/],
+    [{ JETFLEET_PROVIDER: 'novita,novita', NOVITA_API_KEY: 'k' }, /names novita twice/],
     [{ JETFLEET_PROVIDER: 'runpod' }, /RUNPOD_API_KEY must be set/],
     [{ JETFLEET_PROVIDER: 'lambda', LAMBDA_API_KEY: 'k' }, /LAMBDA_SSH_KEY_NAME/],
     [{ JETFLEET_PROVIDER: 'constructor' }, /must be novita, runpod, lambda, vast or simulator/],
@@ -71,6 +73,6 @@ describe('providerFromEnvironment', () => {
       /base URL of the Vast API/,
     ],
   ])('%j is refused', (env, message) => {
-    expect(() => providerFromEnvironment(env)).toThrow(message);
+    expect(() => providersFromEnvironment(env)).toThrow(message);
   });
 });

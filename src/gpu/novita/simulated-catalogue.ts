@@ -25,8 +25,6 @@ export const CLUSTERS = [
   { id: 'oc-au-1', name: 'OC-AU-01 (Australia)' },
 ];
 
-export type SimulatedCluster = (typeof CLUSTERS)[number];
-
 const everywhere = CLUSTERS.map(({ id }) => id);
 
 /**
@@ -66,8 +64,6 @@ export const PRODUCTS = [
     spotPrice: 28_000,
   },
 ];
-
-export type SimulatedProduct = (typeof PRODUCTS)[number];
 
 export const TEMPLATES = [
   {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createActor, SimulatedClock, waitFor } from 'xstate';
 import type { Offer } from '../../../machines/index.js';
 import { monitorInstancePayload } from '../../../src/instances/schemas.js';
+import { JetfleetError } from '../../../src/jobs/errors.js';
 import { toJobError } from '../../../src/jobs/job-error.js';
 import {
   ambiguous,
@@ -152,5 +153,52 @@ describe('an earlier create may have been carried out', () => {
     expect(actor.getSnapshot().value).toBe('lookingUp');
     expect(calls).toEqual(['find', 'find']);
     actor.stop();
+  });
+
+  describe('with offers of several providers', () => {
+    const offers = (): Offer[] => [
+      { provider: 'a', productId: 'a1', region: 'r', key: 'a/r/a1/spot' },
+      { provider: 'a', productId: 'a2', region: 'r', key: 'a/r/a2/spot' },
+      { provider: 'b', productId: 'b1', region: 'r', key: 'b/r/b1/spot' },
+    ];
+    const until = (allowed: string, error: Error) => (offer: Offer) =>
+      offer.productId === allowed ? 'new-1' : fail(error)();
+
+    it.each([
+      'JETFLEET_PROVIDER_QUOTA',
+      'JETFLEET_PROVIDER_BALANCE',
+      'JETFLEET_PROVIDER_AUTH',
+      'JETFLEET_PROVIDER_RATE_LIMITED',
+    ] as const)('%s of one provider goes on to the next provider', async (code) => {
+      const { calls, outcome } = await run({ offers, create: until('b1', new JetfleetError(code, 'no')) });
+      expect(calls.slice(-2)).toEqual(['create a1', 'create b1']);
+      expect(outcome).toMatchObject({ kind: 'completed', result: { provider: 'b', productId: 'b1' } });
+    });
+
+    it('fails by what the last provider has said', async () => {
+      const balance = new JetfleetError('JETFLEET_PROVIDER_BALANCE', 'empty');
+      const { outcome } = await run({ offers, create: fail(balance) });
+      expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'JETFLEET_PROVIDER_BALANCE' } });
+    });
+
+    it('never goes on after a create whose outcome is unknown', async () => {
+      const { calls } = await run({ offers, create: fail(ambiguous()) }, {}, { maxLookUps: 1 });
+      expect(calls.filter((call) => call.startsWith('create')).every((call) => call === 'create a1')).toBe(
+        true,
+      );
+    });
+
+    it('hands the monitor what follows an offer that takes too long', async () => {
+      const timed = { ...input.payload, onTimeout: 'delete' as const, offerTimeoutMs: 1_000, avoid: ['x'] };
+      const { outcome } = await run({ offers, create: until('a2', capacity()) }, { payload: timed });
+      const nextOffer = { ...timed, avoid: ['x', 'a/r/a2/spot'] };
+      expect(outcome).toMatchObject({ next: [{ payload: { offerTimeoutMs: 1_000, nextOffer } }] });
+    });
+
+    it('has no next offer where the instance would be kept or stopped', async () => {
+      const timed = { ...input.payload, onTimeout: 'stop' as const, offerTimeoutMs: 1_000 };
+      const { outcome } = await run({ offers }, { payload: timed });
+      expect(outcome).not.toMatchObject({ next: [{ payload: { offerTimeoutMs: expect.anything() } }] });
+    });
   });
 });

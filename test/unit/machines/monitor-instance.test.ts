@@ -259,6 +259,48 @@ describe('when the waiting time is over', () => {
     expect(JSON.stringify(outcome)).toContain(done);
   });
 
+  describe('with a time for the offer', () => {
+    const nextOffer: MonitorInstancePayload['nextOffer'] = {
+      ...{ instanceId: 'i-1', name: 'trainer', productName: 'RTX 4090', templateId: 't-1' },
+      ...{ gpuNum: 1, rootfsSize: 60, region: 'CN-HK-01', avoid: ['/CN-HK-01/p1/spot'] },
+    };
+    const offer = { offerTimeoutMs: 60_000, nextOffer };
+    const late = { lastStatus: 'provisioning', late: { since: iso(60_001), reads: 1 } };
+    const deletingUntilGone = (from: number, more: Payload = {}) => {
+      let gone = false;
+      const remove = () => {
+        gone = true;
+      };
+      const fakes = { check: () => (gone ? null : provisioning), remove };
+      return runs([from, from + 2_000, from + 10_000], fakes, { ...offer, ...more }, late);
+    };
+
+    it('deletes the instance, and has the next create follow once it is proven gone', async () => {
+      const { outcomes } = await deletingUntilGone(62_001);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['snoozed', 'snoozed', 'completed']);
+      expect(outcomes[2]).toMatchObject({
+        result: { novitaInstanceId: 'n-1', status: 'replaced' },
+        next: [
+          {
+            type: 'create_instance',
+            idSuffix: 'next',
+            payload: { ...nextOffer, maxWaitTime: MAX_WAIT - 72_001 },
+          },
+        ],
+      });
+    });
+
+    it('times out where no time is left for another offer', async () => {
+      const { outcomes } = await deletingUntilGone(62_001, { maxWaitTime: 72_500 });
+      expect(outcomes[2]).toMatchObject(timedOut);
+    });
+
+    it('has nothing follow where the instance is not shown to be gone', async () => {
+      const { outcome } = await run(inputAt(1_300_000, offer, deleting(60_001)), {});
+      expect(outcome).toMatchObject(notDeleted);
+    });
+  });
+
   it('looks again while the instance is still there, and repeats the delete', async () => {
     const first = await run(inputAt(late, {}, seenLate), {});
     expect(first.outcome).toEqual({ kind: 'snoozed', delayMs: 2_000, checkpoint: deleting(late) });

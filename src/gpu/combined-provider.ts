@@ -1,0 +1,143 @@
+import { invalidOption } from '../jobs/errors.js';
+import type { GpuProvider, Instance, OfferQuery } from './provider.js';
+import { ProviderError } from './provider-error.js';
+
+/** Several providers as one. Ids of instances begin with the name of their provider: `runpod:7h9k2m4n6p`. */
+export interface CombinedProvider extends GpuProvider {
+  /** Each of them, with ids as they are here. */
+  readonly parts: readonly GpuProvider[];
+}
+
+/** Between the name of a provider, which has none, and an id of its own. */
+const MARK = ':';
+
+/**
+ * Several providers as one: what is asked of one instance goes to its provider, and lists are those of all. A provider that fails
+ * keeps no other from being listed: its error comes last. An id without a name belongs to the first, so that instances
+ * of a worker that had one provider alone are still known.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` for none, and for two of one name
+ */
+export function combinedProvider(providers: readonly GpuProvider[]): CombinedProvider {
+  const [first] = providers;
+  if (!first) throw invalidOption('provider must have at least one provider');
+  const names = providers.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw invalidOption(`provider has two providers with the name ${twice}`);
+  const parts = providers.map(qualified);
+  const byName = new Map(parts.map((part) => [part.name, part]));
+  const ownerOf = (id: string) => byName.get(id.split(MARK)[0] ?? '') ?? (parts[0] as GpuProvider);
+  const idOf = (id: string) => (byName.has(id.split(MARK)[0] ?? '') ? id : `${first.name}${MARK}${id}`);
+  const act = (action: 'start' | 'restart' | 'migrate') => async (id: string, signal?: AbortSignal) => {
+    const call = ownerOf(id)[action];
+    if (!call) throw new ProviderError('validation', `${ownerOf(id).name} cannot ${action} instances`);
+    await call(idOf(id), signal);
+  };
+  return {
+    name: names.join('+'),
+    parts,
+    capabilities: {
+      stopStart: parts.every(({ capabilities }) => capabilities.stopStart),
+      restart: parts.some(({ capabilities }) => capabilities.restart),
+      migrate: parts.some(({ capabilities }) => capabilities.migrate),
+      spot: parts.some(({ capabilities }) => capabilities.spot),
+      exactNameLookup: parts.every(({ capabilities }) => capabilities.exactNameLookup),
+      maxNameLength: Math.min(...parts.map(({ capabilities }) => capabilities.maxNameLength)),
+    },
+    create: (spec, signal) =>
+      (byName.get(spec.offer.provider ?? '') ?? (parts[0] as GpuProvider)).create(spec, signal),
+    async get(id, signal) {
+      const instance = await ownerOf(id).get(idOf(id), signal);
+      // Asked for without a name, it is answered without one.
+      return instance && { ...instance, id };
+    },
+    async findByName(name, signal) {
+      const found = await Promise.all(parts.map((part) => part.findByName(name, signal)));
+      return found.flat().sort(byAge);
+    },
+    list: (filter, signal) => listAll(parts.map((part) => part.list(filter, signal))),
+    delete: (id, signal) => ownerOf(id).delete(idOf(id), signal),
+    stop: (id, signal) => ownerOf(id).stop(idOf(id), signal),
+    start: act('start'),
+    restart: act('restart'),
+    migrate: act('migrate'),
+    async listOffers(query, signal) {
+      const offers = await Promise.all(parts.map((part) => part.listOffers(query, signal)));
+      return offers.flat().sort((a, b) => a.pricePerHour - b.pricePerHour);
+    },
+    getTemplate: (id, signal) => (parts[0] as GpuProvider).getTemplate(id, signal),
+  };
+}
+
+/** A provider whose ids begin with its name. */
+function qualified(provider: GpuProvider): GpuProvider {
+  const { name } = provider;
+  const named = (instance: Instance): Instance => ({ ...instance, id: `${name}${MARK}${instance.id}` });
+  const own = (id: string) => id.slice(name.length + MARK.length);
+  const act = (action: 'start' | 'restart' | 'migrate') => {
+    const call = provider[action]?.bind(provider);
+    return call && { [action]: (id: string, signal?: AbortSignal) => call(own(id), signal) };
+  };
+  return {
+    name,
+    capabilities: provider.capabilities,
+    async create(spec, signal) {
+      const { providerInstanceId } = await provider.create(spec, signal);
+      return { providerInstanceId: `${name}${MARK}${providerInstanceId}` };
+    },
+    async get(id, signal) {
+      const instance = await provider.get(own(id), signal);
+      return instance && named(instance);
+    },
+    findByName: async (wanted, signal) => (await provider.findByName(wanted, signal)).map(named),
+    async *list(filter, signal) {
+      for await (const instance of provider.list(filter, signal)) yield named(instance);
+    },
+    delete: (id, signal) => provider.delete(own(id), signal),
+    stop: (id, signal) => provider.stop(own(id), signal),
+    ...act('start'),
+    ...act('restart'),
+    ...act('migrate'),
+    listOffers: async (query: OfferQuery, signal) => {
+      const offers = await provider.listOffers(query, signal);
+      return offers.map((offer) => ({ ...offer, provider: name }));
+    },
+    getTemplate: (id, signal) => provider.getTemplate(id, signal),
+  };
+}
+
+function byAge(a: Instance, b: Instance): number {
+  const [first, second] = [`${a.createdAt ?? ''} ${a.id}`, `${b.createdAt ?? ''} ${b.id}`];
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+/**
+ * All instances of several lists, as they come.
+ * @throws the first error, once every other list is at its end
+ */
+async function* listAll(lists: readonly AsyncIterable<Instance>[]): AsyncGenerator<Instance> {
+  type Step = { at: number; result?: IteratorResult<Instance>; error?: unknown };
+  const iterators = lists.map((list) => list[Symbol.asyncIterator]());
+  const next = (at: number): Promise<Step> =>
+    (iterators[at] as AsyncIterator<Instance>).next().then(
+      (result) => ({ at, result }),
+      (error: unknown) => ({ at, error }),
+    );
+  const steps = new Map(iterators.map((_, at) => [at, next(at)]));
+  const errors: unknown[] = [];
+  try {
+    while (steps.size > 0) {
+      const { at, result, error } = await Promise.race(steps.values());
+      if (result && !result.done) {
+        steps.set(at, next(at));
+        yield result.value;
+        continue;
+      }
+      steps.delete(at);
+      if (!result) errors.push(error);
+    }
+    if (errors.length > 0) throw errors[0];
+  } finally {
+    // Not awaited: a list that hangs would hold its reader back.
+    for (const at of steps.keys()) iterators[at]?.return?.().catch(() => {});
+  }
+}
