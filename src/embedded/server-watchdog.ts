@@ -17,6 +17,8 @@ const TERM_TENTHS = 50;
  * our end however we die, SIGKILL included; then the watchdog stops the server and removes its files. It has a session
  * of its own, so Ctrl-C reaches a worker, which drains, but not the broker that it drains to.
  *
+ * The run folder may be gone by then: a redirection that fails would end the shell with `:`, as with any special built-in, and not with `true`.
+ *
  * It starts the server on the line `go`, so that the lock on the store can name the watchdog first. It ends with the
  * server, and with its exit code (128 + n for signal n). The line `keep` before the end of the pipe says that we
  * are alive and remove the files ourselves.
@@ -30,7 +32,7 @@ server=$!
 (
   keep=
   while read -r word <&3; do keep=$word; done
-  [ "$keep" ] || : >"$run/orphaned"
+  [ "$keep" ] || true >"$run/orphaned"
   kill -TERM "$server"
   trap 'kill "$nap"; wait; exit' TERM
   while [ "$tenths" -gt 0 ] && kill -0 "$server"; do

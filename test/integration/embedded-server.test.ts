@@ -136,19 +136,29 @@ async function startParent(...args: string[]): Promise<{ parent: ChildProcess; r
   throw new Error('the parent ended before it reported');
 }
 
-test('when the parent is killed, server, watchdog and temporary folder go too', async () => {
-  const { parent, report } = await startParent();
-  expect(isRunning(report.pid) && isRunning(report.watchdogPid)).toBe(true);
-  parent.kill('SIGKILL');
-  await vi.waitFor(
-    () => {
-      expect(isRunning(report.pid)).toBe(false);
-      expect(isRunning(report.watchdogPid)).toBe(false);
-      expect(existsSync(dirname(report.storeDir))).toBe(false);
-    },
-    { interval: 10 },
-  );
-});
+test.for([
+  ['is there', false],
+  ['was removed', true],
+] as const)(
+  'when the parent is killed and the temporary folder %s, server and watchdog go, and nothing stays',
+  async ([, isRemoved]) => {
+    const { parent, report } = await startParent();
+    expect(isRunning(report.pid) && isRunning(report.watchdogPid)).toBe(true);
+    onTestFinished(() => {
+      if (isRunning(report.pid)) process.kill(report.pid, 'SIGKILL');
+    });
+    if (isRemoved) await rm(dirname(report.storeDir), { recursive: true });
+    parent.kill('SIGKILL');
+    await vi.waitFor(
+      () => {
+        expect(isRunning(report.pid)).toBe(false);
+        expect(isRunning(report.watchdogPid)).toBe(false);
+        expect(existsSync(dirname(report.storeDir))).toBe(false);
+      },
+      { interval: 10 },
+    );
+  },
+);
 
 test("when the parent is killed, a caller's store stays and is free again", async () => {
   const storeDir = await temporaryFolder();
