@@ -112,6 +112,12 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
     },
   },
   'docs/inspect.md': {
+    "import { JobQueueService } from 'jetfleet';\nimport { watchFleet }": async (code) => {
+      const { lines, ended } = await runModule(code);
+      expect(await ended).toBe(0);
+      expect(lines.some((line) => line.startsWith('job {'))).toBe(true);
+      expect(lines.at(-1)).toBe('{ jobs: [], count: 0 }');
+    },
     "import { JobQueueService } from 'jetfleet';": async (code) => {
       await using queue = queueAt('watched');
       const worker = new JobWorkerService(queue, { sweep: false });
@@ -202,7 +208,8 @@ test('every snippet of README and docs is run by a test', () => {
 it.each(
   pages.flatMap((snippet) => {
     const [, how] = entryOf(snippet);
-    return typeof how === 'function' ? [{ ...snippet, how, name: snippet.code.split('\n')[0] }] : [];
+    const name = snippet.code.split('\n').slice(0, 2).join(' ');
+    return typeof how === 'function' ? [{ ...snippet, how, name }] : [];
   }),
 )('$page: $name', async ({ how, code }) => {
   await how(code);
