@@ -135,11 +135,11 @@ function invalid(problems: { path: string; message: string }[]): ValidationError
   });
 }
 
-/** Whether an endpoint wants an event. */
+/** Whether an endpoint wants an event. How other endpoints fare is told only to those that ask for it, since it names them. */
 export function wantsEvent({ events }: Pick<StoredEndpoint, 'events'>, type: string): boolean {
   return events.some(
     (pattern) =>
-      pattern === '*' ||
+      (pattern === '*' && !type.startsWith('endpoint.')) ||
       pattern === type ||
       (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))),
   );
