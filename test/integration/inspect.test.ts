@@ -181,6 +181,7 @@ describe('workers', () => {
       ['monitor_instance', 'built-in'],
       ['delete_instance', 'built-in'],
       ['send_webhook', 'built-in'],
+      ['endpoint_breaker', 'built-in'],
       ['worker_lifecycle', 'built-in'],
       ['report', 'worker'],
     ]);
