@@ -15,7 +15,7 @@ export interface PlacementServices {
 
 /**
  * The offers for a job, the one to be tried first at the beginning: over products, billing modes, regions and providers, no dearer than
- * the highest price, by the policy. What refused lately, to any worker, comes last.
+ * the highest price, by the policy. What refused lately, to any worker, comes last of those that are equal to the job.
  * @throws ProviderError where no provider could be asked, by the first of them; `validation` for a job that none can take
  */
 export async function placedOffers(
@@ -36,12 +36,29 @@ export async function placedOffers(
   const fitting = ranked.filter(
     ({ offer }) => offer.pricePerHour <= maxPricePerHour && !avoid.includes(offerKey(offer)),
   );
-  if (fitting.length < 2) return fitting.map(({ offer }) => offer);
-  const known = await services.history.readOn();
-  const sorted = fitting.sort(comparing(payload, (offer) => known.startMs(offerKey(offer))));
-  const offers = sorted.map(({ offer }) => offer);
-  const hasRefused = (offer: Offer) => known.hasRefused(offerKey(offer));
-  return [...offers.filter((offer) => !hasRefused(offer)), ...offers.filter(hasRefused)];
+  const known = fitting.length < 2 ? undefined : await knownOf(job, payload, services);
+  return fitting.sort(comparing(payload, known)).map(({ offer }) => offer);
+}
+
+type Known = Pick<OfferHistory, 'hasRefused' | 'startMs'>;
+
+/**
+ * What is known of offers in the fleet; undefined for a job that leaves nothing open: its own order holds. A reading that fails
+ * keeps nobody from renting.
+ */
+async function knownOf(
+  job: JobContext,
+  { placement }: CreateInstancePayload,
+  { providers, history }: PlacementServices,
+): Promise<Known | undefined> {
+  if (placement === undefined && providers.length === 1) return undefined;
+  try {
+    return await history.readOn();
+  } catch (error) {
+    job.signal.throwIfAborted();
+    job.log(`what refused lately is not known: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 /** @throws ProviderError `validation` */
@@ -64,10 +81,11 @@ function providersFor(payload: CreateInstancePayload, all: readonly GpuProvider[
   throw new ProviderError('validation', `${who} cannot stop instances, so onTimeout cannot be stop`);
 }
 
-/** An offer, and its place in the order that the job gives. */
+/** An offer, and its place in the order that the job gives; `place` is that of its provider in the order of the worker. */
 interface Ranked {
   offer: Offer;
   rank: number;
+  place: number;
 }
 
 async function offersAt(
@@ -77,15 +95,16 @@ async function offersAt(
   { providers, templateOf }: PlacementServices,
 ): Promise<Ranked[]> {
   await templateOf(job, provider);
+  const place = providersFor(payload, providers).indexOf(provider);
+  const named = payload.providers === undefined ? 0 : place;
   const ranked: Ranked[] = [];
   for (const [rank, query] of queriesOf(payload).entries()) {
     if (query.billingMode === 'spot' && !provider.capabilities.spot) continue;
     const offers = await provider.listOffers(query, job.signal);
     // A part of a combined provider names itself, a provider alone does not.
-    ranked.push(...offers.map((offer) => ({ offer, rank: rank * providers.length })));
+    ranked.push(...offers.map((offer) => ({ offer, rank: rank * providers.length + named, place })));
   }
-  const place = providersFor(payload, providers).indexOf(provider);
-  return ranked.map(({ offer, rank }) => ({ offer, rank: rank + place }));
+  return ranked;
 }
 
 /** Products first, then billing modes, then regions: each in the order given, and each once. */
@@ -107,15 +126,22 @@ function queriesOf(payload: CreateInstancePayload): OfferQuery[] {
   );
 }
 
-/** Ties are broken by price, then by the order of the job. */
+/** What refused comes after its equals. Ties are broken by price, then by the order of the job and of the worker. */
 function comparing(
   { placement = 'ordered' }: CreateInstancePayload,
-  startMs: (offer: Offer) => number | undefined,
+  known: Known | undefined,
 ): (a: Ranked, b: Ranked) => number {
-  const byPrice = (a: Ranked, b: Ranked) => a.offer.pricePerHour - b.offer.pricePerHour || a.rank - b.rank;
-  const byOrder = (a: Ranked, b: Ranked) => a.rank - b.rank || byPrice(a, b);
+  type Measure = (of: Ranked) => number;
+  const price: Measure = ({ offer }) => offer.pricePerHour;
+  const rank: Measure = (of) => of.rank;
+  const place: Measure = (of) => of.place;
+  const refusals: Measure = ({ offer }) => (known?.hasRefused(offerKey(offer)) ? 1 : 0);
   // What was never measured is tried after what was: it may be faster, and may never start.
-  const time = ({ offer }: Ranked) => startMs(offer) ?? Number.MAX_SAFE_INTEGER;
-  const byTime = (a: Ranked, b: Ranked) => time(a) - time(b) || byPrice(a, b);
-  return { ordered: byOrder, cheapest: byPrice, fastest: byTime }[placement];
+  const time: Measure = ({ offer }) => known?.startMs(offerKey(offer)) ?? Number.MAX_SAFE_INTEGER;
+  const measures = {
+    ordered: [rank, refusals, place, price],
+    cheapest: [refusals, price, rank, place],
+    fastest: [refusals, time, price, rank, place],
+  }[placement];
+  return (a, b) => measures.map((of) => of(a) - of(b)).find((difference) => difference !== 0) ?? 0;
 }

@@ -3,6 +3,9 @@ import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { createNovitaProvider, type FaultInput, type Simulator } from '../../src/gpu/index.js';
 import { createRunpodProvider, startRunpodSimulator } from '../../src/gpu/runpod/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
+import type { OfferHistory } from '../../src/instances/offer-history.js';
+import { placedOffers } from '../../src/instances/placement.js';
+import type { JobContext } from '../../src/worker/job-handler.js';
 import { hearAlerts } from '../support/alerts.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
@@ -154,6 +157,55 @@ describe('placement over providers', () => {
     expect(waiting.error?.message).toContain('at most 1000');
     await add('order-9', { providers: ['acme'] });
     expect((await fleet.waitForJob('order-9', 'rejected')).error?.message).toContain('novita, runpod');
+  });
+});
+
+describe('the order of offers', () => {
+  type Known = Pick<OfferHistory, 'hasRefused' | 'startMs'>;
+  /** The products in the order in which a worker with Novita alone tries them, and how often it read the history. */
+  async function placed(more: Partial<CreateInstancePayload>, readOn: () => Promise<Known>) {
+    let reads = 0;
+    const counted = () => {
+      reads += 1;
+      return readOn();
+    };
+    const history = { readOn: counted } as unknown as OfferHistory;
+    const log: string[] = [];
+    const job = { signal: new AbortController().signal, log: (text: string) => log.push(text) };
+    const offers = await placedOffers(job as unknown as JobContext, order(more), {
+      providers: [fleet.provider],
+      templateOf: (_, provider) => provider.getTemplate('template-123'),
+      history,
+    });
+    const tried = offers.map(({ productId, billingMode }) => `${productId} ${billingMode}`);
+    return { tried, reads, log };
+  }
+  const knowing = async (refused: string): Promise<Known> => ({
+    hasRefused: (offer) => offer.endsWith(refused),
+    startMs: () => undefined,
+  });
+  const asOrdered = ['prod-4090 spot', 'prod-4090-b spot', 'prod-4090-b on_demand', 'prod-4090 on_demand'];
+
+  test('of a job without a policy at one provider is its own: no history is read', async () => {
+    const { tried, reads } = await placed({}, () => knowing('prod-4090/spot'));
+    expect({ tried, reads }).toEqual({ tried: asOrdered, reads: 0 });
+  });
+
+  test('does without a history that cannot be read', async () => {
+    const { tried, log } = await placed({ placement: 'ordered' }, async () => {
+      throw new Error('no answer from EVENTS');
+    });
+    expect(tried).toEqual(asOrdered);
+    expect(log).toEqual([expect.stringContaining('no answer from EVENTS')]);
+  });
+
+  test('keeps what the job has put first before what it has not, though that refused', async () => {
+    const { tried } = await placed({ placement: 'ordered' }, () => knowing('/spot'));
+    expect(tried).toEqual(asOrdered);
+    const moved = await placed({ placement: 'ordered' }, () => knowing('prod-4090/spot'));
+    expect(moved.tried.slice(0, 2)).toEqual(['prod-4090-b spot', 'prod-4090 spot']);
+    const cheapest = await placed({ placement: 'cheapest' }, () => knowing('/spot'));
+    expect(cheapest.tried.at(-1)).toBe('prod-4090-b spot');
   });
 });
 
