@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Broker } from '../broker/broker.js';
+import { isSameInstance } from '../gpu/instance-home.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
@@ -125,8 +126,9 @@ export class InstanceCheck implements ResourceCheck {
     const { id, name } = instance;
     const since = new Date(this.#sinceMs(instance)).toISOString();
     if (!owner) return diagnose('instance_unknown', id, `no record knows ${name}`, undefined, { since });
-    const verdict = await judge(this.#broker, instance, owner);
-    if (!verdict || (await isBeingDeleted(this.#broker, instance, verdict.deletes))) return undefined;
+    const isIt = (recorded: string) => isSameInstance(id, recorded, this.#source.name);
+    const verdict = await judge(this.#broker, instance, owner, isIt);
+    if (!verdict || (await isBeingDeleted(this.#broker, instance, verdict.deletes, isIt))) return undefined;
     const mend = () => deleteOrphan(this.#broker, instance, owner);
     return diagnose('instance_orphaned', id, `${name}: ${verdict.why}`, mend, { since });
   }
@@ -144,11 +146,15 @@ function createdMs({ createdAt }: KnownInstance): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** @returns undefined when the instance belongs to its owner */
+/**
+ * @param isIt whether an id that a record holds is that of the instance
+ * @returns undefined when the instance belongs to its owner
+ */
 async function judge(
   broker: Broker,
   instance: KnownInstance,
   owner: JobRecord,
+  isIt: (recorded: string) => boolean,
 ): Promise<Verdict | undefined> {
   const { id, status, state, result, redrives = 0 } = owner;
   const orphaned = (why: string): Verdict => ({ why, deletes: deletesAfter(owner) });
@@ -161,7 +167,7 @@ async function judge(
   const owned = textField(result, 'novitaInstanceId');
   // Without an id of its own it proves nothing against this one.
   if (owned === undefined) return undefined;
-  if (owned !== instance.id) return orphaned(`job ${id} has another instance, ${owned}`);
+  if (!isIt(owned)) return orphaned(`job ${id} has another instance, ${owned}`);
   return judgeByMonitor(broker, owner);
 }
 
@@ -183,12 +189,13 @@ async function isBeingDeleted(
   broker: Broker,
   { id, name }: KnownInstance,
   candidates: readonly string[],
+  isIt: (recorded: string) => boolean,
 ): Promise<boolean> {
   for (const candidate of [orphanJobId(id), ...candidates]) {
     const job = await findJob(broker, candidate);
     if (job?.type !== deleteInstance.type || isTerminal(job.status)) continue;
     const { novitaInstanceId, instanceName } = (job.payload ?? {}) as Partial<DeleteInstancePayload>;
-    if (novitaInstanceId === id || (novitaInstanceId === undefined && instanceName === name)) return true;
+    if (novitaInstanceId === undefined ? instanceName === name : isIt(novitaInstanceId)) return true;
   }
   return false;
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Broker } from '../../src/broker/broker.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import type { GpuProvider } from '../../src/gpu/index.js';
+import { combinedProvider, type GpuProvider } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/instance-name.js';
 import { examine, type JobRecord, type OnTimeout } from '../../src/index.js';
 import { InstanceCheck } from '../../src/instances/check-instances.js';
@@ -61,6 +61,12 @@ async function rent(name: string): Promise<string> {
   return (await fleet.provider.create(spec)).providerInstanceId;
 }
 
+/** The account beside one of another provider, which has nothing. */
+const withAnother = () =>
+  combinedProvider([
+    fleet.provider,
+    Object.assign(Object.create(fleet.provider) as GpuProvider, { name: 'runpod', async *list() {} }),
+  ]);
 const look = (provider: GpuProvider = fleet.provider) =>
   new InstanceCheck(broker, provider, { graceMs: 0 }).look();
 const told = (found: Diagnosis[]) => found.map(({ finding }) => [finding.code, finding.target]);
@@ -166,6 +172,20 @@ describe('an instance is left alone', () => {
     await recorded('odd', { status: 'completed', state: 'completed', result: {} });
     await rent(nameOf('odd'));
     expect(await look()).toEqual([]);
+  });
+
+  it.each<[string, (id: string) => string, () => GpuProvider, boolean]>([
+    ['added', (id) => id, withAnother, false],
+    ['removed', (id) => `novita:${id}`, () => fleet.provider, false],
+    ['added, unless its job has another one', () => 'sim-other', withAnother, true],
+    ['removed, unless its job has one there', (id) => `runpod:${id}`, () => fleet.provider, true],
+  ])('when another provider was %s since it was rented', async (_, recordedId, provider, isOrphan) => {
+    const id = await rent(nameOf('kept'));
+    const novitaInstanceId = recordedId(id);
+    await recorded('kept', { status: 'completed', state: 'completed', result: { novitaInstanceId } });
+    expect((await look(provider())).map(({ finding }) => finding.code)).toEqual(
+      isOrphan ? ['instance_orphaned'] : [],
+    );
   });
 
   it('when the records of its job were removed and another job has the id now', async () => {
