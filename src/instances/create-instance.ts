@@ -17,6 +17,7 @@ import { type OfferHistory, offerKey, type Refusal } from './offer-history.js';
 import { placedOffers } from './placement.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { CreateInstancePayload } from './schemas.js';
+import { assertProviders, sentBefore } from './sent-to.js';
 
 export interface CreateInstanceServices extends CreateInstanceSettings {
   provider: GpuProvider;
@@ -120,26 +121,21 @@ function noteSent(job: JobContext, provider: string, parts: readonly GpuProvider
   return [...names];
 }
 
-/** What an earlier run has left; undefined where it was one that did not note it, so that any provider may have been asked. */
-function sentBefore(checkpoint: unknown): string[] | undefined {
-  const { sentTo, productId } = (checkpoint ?? {}) as { sentTo?: unknown; productId?: unknown };
-  if (Array.isArray(sentTo)) return sentTo.map(String);
-  return productId === undefined ? [] : undefined;
-}
-
 /**
  * Every instance of the name at every provider. One that cannot be asked fails the search where a create may have been sent to it;
  * any other has rented nothing under this name.
+ * @throws ProviderError `transient` too where one of those that were asked is none of this worker
  */
 async function findEverywhere(
   job: JobContext,
   name: string,
   parts: readonly GpuProvider[],
 ): Promise<Instance[]> {
+  const asked = sent.get(job) ?? sentBefore(job.checkpoint);
+  assertProviders(asked ?? [], parts);
   if (parts.length === 1) return (parts[0] as GpuProvider).findByName(name, job.signal);
   const found = await Promise.allSettled(parts.map((part) => part.findByName(name, job.signal)));
   job.signal.throwIfAborted();
-  const asked = sent.get(job) ?? sentBefore(job.checkpoint);
   const mayHaveIt = (part: GpuProvider | undefined) => !asked || [...asked].includes(part?.name ?? '');
   for (const [at, each] of found.entries()) {
     if (each.status === 'rejected' && mayHaveIt(parts[at])) throw each.reason;
