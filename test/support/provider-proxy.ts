@@ -11,12 +11,12 @@ export interface Forged {
 
 /**
  * Sees `GET /gpu/instance` and the like with its query. An answer is sent instead of asking the provider, a function
- * changes what the provider answered, and undefined lets the request pass.
+ * changes or holds back what the provider answered, and undefined lets the request pass.
  */
 export type Forge = (
   route: string,
   query: URLSearchParams,
-) => Forged | ((answer: Forged) => Forged) | undefined;
+) => Forged | ((answer: Forged) => Forged | Promise<Forged>) | undefined;
 
 export interface ProviderProxy extends AsyncDisposable {
   provider: NovitaProvider;
@@ -40,7 +40,7 @@ export async function proxyProvider({ url: target, apiKey }: Simulator): Promise
     const route = `${request.method} ${url.pathname.replace(NOVITA_API_PATH, '')}`;
     const forged = proxy.forge(route, url.searchParams);
     const pass = () => passOn(request, base + url.pathname + url.search);
-    const answer = typeof forged === 'function' ? forged(await pass()) : (forged ?? (await pass()));
+    const answer = typeof forged === 'function' ? await forged(await pass()) : (forged ?? (await pass()));
     const { status, body = '', headers = {} } = answer;
     response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
   });

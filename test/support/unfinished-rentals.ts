@@ -23,8 +23,9 @@ export function unfinishedRentals({
   fleet: running,
   forge,
 }: UnfinishedRentalsOptions): Record<string, (id: string) => Promise<Deletion>> {
-  const refuseDeletes = () =>
-    forge((route) => (route === 'POST /gpu/instance/delete' ? { status: 503 } : undefined));
+  const refusedDelete = (route: string) =>
+    route === 'POST /gpu/instance/delete' ? { status: 503 } : undefined;
+  const refuseDeletes = () => forge(refusedDelete);
   const order = (id: string) =>
     running().queue.addJob('create_instance', instancePayload(id), 'high', { id });
   const live = (id: string) =>
@@ -55,15 +56,22 @@ export function unfinishedRentals({
       return [`${id}-monitor-delete`, () => enqueueFollowUps(broker, record)];
     },
     'a create job that was cancelled and redriven': async (id) => {
-      const { simulator, queue, waitForJob } = running();
-      refuseDeletes();
-      const slow = { kind: 'slow', when: 'after', delayMs: 500, match: id, times: 1 } as const;
-      simulator.faults.add({ ...slow, route: CREATE });
+      const { queue, waitForJob } = running();
+      let goOn = () => {};
+      const isCancelled = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      // What is rented is answered once the job is cancelled, however long that takes.
+      forge((route) => {
+        if (route === `POST ${CREATE}`) return (answer) => isCancelled.then(() => answer);
+        return refusedDelete(route);
+      });
       await order(id);
       await vi.waitFor(() => {
         if (live(id).length === 0) throw new Error(`nothing is rented for ${id}`);
       });
       await queue.cancel(id);
+      goOn();
       await queue.retry(id);
       await waitForJob(`${id}-monitor`, 'completed');
       return [`${id}-delete`];
