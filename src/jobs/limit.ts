@@ -26,9 +26,9 @@ export interface JobLimit<P = unknown> extends LimitSettings {
   name?: string | NameOf<P>;
   /**
    * Whether an error with `retryAfterMs`, such as a provider's 429 with `Retry-After`, closes the key until then. Defaults to true where it is
-   * the only limit of the job that has a key.
+   * the only limit of the job that has a key. `{ maxMs }` closes it for so long at most; the job itself waits as long as it was asked to.
    */
-  retryAfter?: boolean;
+  retryAfter?: boolean | { maxMs: number };
 }
 
 /** Whose turn it is among jobs that wait for the same permit with the same priority. */
@@ -45,14 +45,15 @@ interface CheckedLimit extends LimitSettings {
   keyOf: (payload: unknown) => unknown;
   /** Whether its key says whose turn it is. */
   isKeyed: boolean;
-  heedsRetryAfter: boolean;
+  /** For how long a `Retry-After` closes its key at most: 0 for never, infinity for as long as was asked. */
+  heedsMs: number;
 }
 
 /** A permit that a job needs. */
 export interface NeededPermit extends LimitSettings {
   name: string;
   key: string;
-  heedsRetryAfter?: boolean;
+  heedsMs?: number;
   /** Of which setting it knows, by its sequence; absent where nobody has set the limit. */
   setAt?: number;
 }
@@ -66,6 +67,7 @@ const LIMIT: OptionNames<Required<JobLimit>> = {
   retryAfter: true,
 };
 const SETTINGS: OptionNames<Required<LimitSettings>> = { concurrency: true, rate: true };
+const RETRY_AFTER: OptionNames<{ maxMs: number }> = { maxMs: true };
 const RATE: OptionNames<RateLimit> = { max: true, perMs: true };
 const MAX_LIMITS = 8;
 /**
@@ -108,7 +110,7 @@ function checkedLimit(type: string, limit: JobLimit, place: number, isOnlyKeyed:
     throw invalidLimit(
       `${what}: key must be a field such as tenant or account.region, or a function, got ${excerptOf(key)}`,
     );
-  asLimit(() => checkBoolean(`${what}: retryAfter`, retryAfter));
+  asLimit(() => checkRetryAfter(`${what}: retryAfter`, retryAfter));
   const settings = checkedSettings(what, limit);
   const ofType =
     typeof key === 'string' ? `${type}/${key.replaceAll(/[^A-Za-z0-9_-]/g, '-')}` : `${type}/${place + 1}`;
@@ -118,9 +120,23 @@ function checkedLimit(type: string, limit: JobLimit, place: number, isOnlyKeyed:
     ...settings,
     name: name as CheckedLimit['name'],
     isKeyed: key !== undefined,
-    heedsRetryAfter: retryAfter ?? (key !== undefined && isOnlyKeyed),
+    heedsMs: heedsMsOf(retryAfter ?? (key !== undefined && isOnlyKeyed)),
     keyOf: typeof key === 'function' ? (key as KeyOf<unknown>) : key === undefined ? () => ALL : fieldOf(key),
   };
+}
+
+function checkRetryAfter(what: string, retryAfter: JobLimit['retryAfter']): void {
+  if (typeof retryAfter !== 'object') {
+    checkBoolean(what, retryAfter);
+    return;
+  }
+  assertOptions(what, retryAfter, RETRY_AFTER);
+  checkInteger(`${what}.maxMs`, retryAfter.maxMs ?? null, 1);
+}
+
+function heedsMsOf(retryAfter: boolean | { maxMs: number }): number {
+  if (typeof retryAfter === 'object') return retryAfter.maxMs;
+  return retryAfter ? Number.POSITIVE_INFINITY : 0;
 }
 
 /** @throws ValidationError `JETFLEET_LIMIT_INVALID` */
@@ -202,7 +218,7 @@ export function permitsOf(
 ): { needs: NeededPermit[]; turn: string; weight: number } {
   const needs = new Map<string, NeededPermit>();
   let turn = ALL;
-  for (const { name: named, keyOf, isKeyed, concurrency, rate, heedsRetryAfter } of limits) {
+  for (const { name: named, keyOf, isKeyed, concurrency, rate, heedsMs } of limits) {
     const given = keyGiven(named, keyOf, payload);
     if (given === undefined || given === null) continue;
     const name = typeof named === 'function' ? nameGiven(named, payload) : named;
@@ -218,7 +234,7 @@ export function permitsOf(
         concurrency: Math.min(concurrency, same?.concurrency ?? concurrency),
       }),
       ...(rate !== undefined && { rate }),
-      heedsRetryAfter: heedsRetryAfter || same?.heedsRetryAfter === true,
+      heedsMs: Math.max(heedsMs, same?.heedsMs ?? 0),
     });
   }
   const weight =

@@ -1,5 +1,6 @@
 /** The job type of webhooks. */
 import { createHash } from 'node:crypto';
+import { DEFAULT_BREAKER_POLICY } from '../../machines/index.js';
 import { defineJob } from '../jobs/define-job.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import { DEFAULT_ENDPOINT_CONCURRENCY, limitOf } from './endpoints/endpoint.js';
@@ -40,7 +41,8 @@ export const sendWebhook = defineJob({
       key: ({ endpoint }) => endpoint && 'all',
       name: ({ endpoint = '' }) => limitOf(endpoint),
       concurrency: DEFAULT_ENDPOINT_CONCURRENCY,
-      retryAfter: true,
+      // The one webhook waits as long as it was asked to; a day of it is no rest that the endpoint shows.
+      retryAfter: { maxMs: DEFAULT_BREAKER_POLICY.maxRestMs },
     },
     {
       key: ({ url }) => url && urlKey(url),

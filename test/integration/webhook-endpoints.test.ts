@@ -113,6 +113,16 @@ describe('an endpoint', () => {
     await expect(webhookEndpoints.get('changing')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
   });
 
+  it('keeps its limit when somebody else adds one with its id', async () => {
+    const { webhookEndpoints, limits } = fleet.queue;
+    await addEndpoint('taken', { concurrency: 2 });
+    await expect(addEndpoint('taken', { concurrency: 9 })).rejects.toMatchObject({
+      code: 'JETFLEET_CONFLICT',
+    });
+    expect((await limits.settings())['webhooks/taken']).toEqual({ concurrency: 2 });
+    await webhookEndpoints.remove('taken');
+  });
+
   it.each([
     [{ url: 'ftp://example.com' }, 'JETFLEET_ENDPOINT_INVALID', /url: must be an http/],
     [{ url: 'https://example.com', events: ['in..valid'] }, 'JETFLEET_ENDPOINT_INVALID', /events.0/],

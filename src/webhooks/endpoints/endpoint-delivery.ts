@@ -2,6 +2,7 @@ import type { BreakerSnapshot, Parked } from '../../../machines/index.js';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError, NonRetryableError, RetryableError } from '../../jobs/errors.js';
 import { textField } from '../../jobs/text-field.js';
+import type { Logger } from '../../telemetry/logger.js';
 import type { JobContext } from '../../worker/job-handler.js';
 import type { Delivery, SendWebhookPayload } from '../schemas.js';
 import type { WebhookClient } from '../webhook-client.js';
@@ -18,6 +19,7 @@ export interface EndpointDeliveryOptions {
   health: EndpointHealth;
   turns: Turns;
   keys: EndpointKeys;
+  logger: Logger;
   /** Of CloudEvents. */
   source: string;
 }
@@ -139,10 +141,13 @@ export class EndpointDelivery {
     const { secrets, headers } = keys.open(id, endpoint.sealed);
     const { headers: ofBody, ...body } = endpointBody(format, payload.payload, job.id, source);
     const valid = secrets.filter(({ until }) => until === undefined || Date.parse(until) > now());
-    const leave = () =>
-      turn === undefined ? undefined : turns.leave({ endpoint: id, key: turn, jobId: job.id });
+    const leave = async () => {
+      if (turn === undefined) return;
+      await this.#tried(job, id, () => turns.leave({ endpoint: id, key: turn, jobId: job.id }));
+    };
+    let delivery: Delivery;
     try {
-      const delivery = await client.deliver({
+      delivery = await client.deliver({
         ...body,
         url,
         id: job.id,
@@ -151,19 +156,30 @@ export class EndpointDelivery {
         signal: job.signal,
         now,
       });
-      await Promise.all([health.delivered(id), leave()]);
-      return delivery;
     } catch (error) {
       if (job.signal.aborted) {
         // Those behind a cancelled one go on; one that was handed back keeps its place.
         if (JetfleetError.is(job.signal.reason, 'JETFLEET_CANCELLED')) await leave();
         throw error;
       }
-      const after = await this.#noted(id, error);
+      const after = await this.#tried(job, id, () => this.#noted(id, error));
       if (after?.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
       const isLast = !(error as JetfleetError).retryable || job.attempt >= job.maxAttempts;
       if (isLast) await leave();
       throw resting(error, after, now());
+    }
+    await Promise.all([this.#tried(job, id, () => health.delivered(id)), leave()]);
+    return delivery;
+  }
+
+  /** What has become of the webhook holds, even where it cannot be written down for the webhooks after it. */
+  async #tried<T>(job: JobContext, endpoint: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (err) {
+      const text = 'cannot note how a webhook has fared for those after it; they come by themselves';
+      this.#options.logger.warn({ err, job: job.id, endpoint }, text);
+      return undefined;
     }
   }
 

@@ -6,6 +6,7 @@ import {
   breakerAfter,
 } from '../../../machines/index.js';
 import type { AlertKind, Alerts } from '../../telemetry/alerts.js';
+import type { Logger } from '../../telemetry/logger.js';
 import type { EndpointStore } from './endpoint-store.js';
 
 /** What befalls an endpoint that people and other endpoints are told of. */
@@ -21,6 +22,7 @@ export interface EndpointHealthOptions {
   store: EndpointStore;
   policy: BreakerPolicy;
   alerts: Alerts;
+  logger: Logger;
   /** Has other endpoints hear of it. */
   tell: Tell;
 }
@@ -70,10 +72,13 @@ export class EndpointHealth {
   }
 
   async #tell(event: EndpointEvent, id: string, health: BreakerSnapshot): Promise<void> {
-    const { alerts, tell } = this.#options;
+    const { alerts, logger, tell } = this.#options;
     const kind = ALERT_OF[event];
     if (kind) alerts.raise({ kind, jobId: id, message: textOf(event, id, health) });
-    await tell(event, id, health);
+    // What has happened to this one is stored, and holds whether or not the others hear of it.
+    await tell(event, id, health).catch((err: unknown) =>
+      logger.warn({ err, endpoint: id, event }, 'other endpoints could not be told how one of them fares'),
+    );
   }
 
   #now(): string {

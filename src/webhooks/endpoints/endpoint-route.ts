@@ -64,9 +64,10 @@ export class EndpointRoute {
       store,
       policy,
       alerts: new Alerts(logger),
+      logger,
       tell: (event, id, facts) => fanOut.tell(event, id, facts),
     });
     const source = namespace === '' ? '/jetfleet' : `/jetfleet/${namespace}`;
-    return { delivery: new EndpointDelivery({ client, store, health, turns, keys, source }), fanOut };
+    return { delivery: new EndpointDelivery({ client, store, health, turns, keys, source, logger }), fanOut };
   }
 }

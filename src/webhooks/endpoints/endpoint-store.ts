@@ -15,6 +15,8 @@ export interface Versioned<T> {
 
 /** What a worker remembers is at most so old. What it decides for long is read again. */
 const FRESH_MS = 1_000;
+/** The clocks of two workers differ by less. */
+const CLOCK_SLACK_MS = 100;
 const MOST_REMEMBERED = 1_000;
 const MOST_TRIES = 50;
 const PAGE = 200;
@@ -53,9 +55,13 @@ export class EndpointStore {
     return found.sort((a, b) => a.id.localeCompare(b.id));
   }
 
-  /** The same as a worker remembers them. */
-  recentAll(): Promise<StoredEndpoint[]> {
-    return this.#recent('all', () => this.all());
+  /**
+   * The same as a worker remembers them.
+   * @param atMs when that has happened which they are to be told of: an endpoint that was added before is among them
+   */
+  recentAll(atMs = 0): Promise<StoredEndpoint[]> {
+    const maxAgeMs = Math.min(FRESH_MS, this.#broker.clock.now() - atMs - CLOCK_SLACK_MS);
+    return this.#recent('all', () => this.all(), maxAgeMs);
   }
 
   /** @throws JetfleetError `JETFLEET_NOT_FOUND` */
@@ -136,9 +142,9 @@ export class EndpointStore {
     }
   }
 
-  #recent<T>(name: string, read: () => Promise<T>): Promise<T> {
+  #recent<T>(name: string, read: () => Promise<T>, maxAgeMs = FRESH_MS): Promise<T> {
     const known = this.#remembered.get(name);
-    if (known && performance.now() - known.at < FRESH_MS) return known.read as Promise<T>;
+    if (known && performance.now() - known.at < maxAgeMs) return known.read as Promise<T>;
     const reading = read();
     this.#remember(name, reading);
     reading.catch(() => this.#remembered.delete(name));

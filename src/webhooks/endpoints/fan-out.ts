@@ -93,20 +93,21 @@ export class FanOut {
   /** Webhooks about webhooks would never end. */
   async #pass(record: JobRecord): Promise<void> {
     if (record.type === sendWebhook.type) return;
-    const endpoints = await this.#store.recentAll();
+    const endedAt = record.finishedAt ?? record.updatedAt ?? record.createdAt;
+    const endpoints = await this.#store.recentAll(Date.parse(endedAt));
     if (endpoints.length === 0) return;
     const payload = lifecycleBody(record);
     if (!payload) return;
     const { instanceId, jobId } = payload.data as { instanceId?: string; jobId: string };
     const order = { key: (instanceId ?? jobId).slice(0, 200), sequence: payload.sequence };
-    const { id, createdAt, updatedAt, priority, traceparent, tracestate } = record;
+    const { id, priority, traceparent, tracestate } = record;
     await this.#send(endpoints, payload, {
       idFor: (endpoint) =>
         failureId(
           { id, ...defined({ redrives: record.redrives }) },
           `webhook-${payload.data.status}-${endpoint}`,
         ),
-      createdAt: record.finishedAt ?? updatedAt ?? createdAt,
+      createdAt: endedAt,
       priority,
       parentId: id,
       order,

@@ -127,13 +127,13 @@ export class WebhookEndpoints {
     if ((await parts.store.all()).length >= MAX_ENDPOINTS)
       throw new ConflictError(`there are ${MAX_ENDPOINTS} endpoints, which is the most; remove some`);
     await openFanOut(parts.broker);
-    await this.#limit(stored);
     try {
       await parts.store.put(stored, 0);
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       throw new ConflictError(`there is an endpoint ${id} already; choose another id, or update it`);
     }
+    await this.#limit(stored);
     return { ...(await this.#shown(parts, stored)), secret };
   }
 
@@ -311,6 +311,7 @@ export class WebhookEndpoints {
         store,
         policy: DEFAULT_BREAKER_POLICY,
         alerts: new Alerts(logger),
+        logger,
         tell: (event, id, facts) => fanOut.tell(event, id, facts),
       });
       return { broker, store, health, turns };

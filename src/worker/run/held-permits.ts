@@ -47,9 +47,14 @@ export class HeldPermits {
 
   /** What a provider has asked for with `Retry-After` holds for its key. */
   heed(retryAfterMs: number | undefined): void {
-    const keys = this.#permits.needs.filter(({ heedsRetryAfter }) => heedsRetryAfter);
-    if (!retryAfterMs || keys.length === 0) return;
-    this.#closing = this.#persistently(() => this.#limiter.close(keys, retryAfterMs));
+    if (!retryAfterMs) return;
+    const keys = this.#permits.needs.filter(({ heedsMs }) => heedsMs);
+    if (keys.length === 0) return;
+    this.#closing = this.#persistently(async () => {
+      await Promise.all(
+        keys.map((key) => this.#limiter.close([key], Math.min(retryAfterMs, key.heedsMs as number))),
+      );
+    });
   }
 
   /** Never rejects: leases end by themselves. */
