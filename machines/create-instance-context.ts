@@ -106,7 +106,7 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   };
   const startTime = input.now;
   const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout };
-  const payload = defined({ ...monitored, ...nextOfferOf(input.payload, offer) });
+  const payload = defined({ ...monitored, ...nextOfferOf(defined({ ...input.payload, webhookUrl }), offer) });
   const deletes = duplicates.map((id, index) => ({
     type: 'delete_instance',
     idSuffix: `delete-${index + 1}`,
