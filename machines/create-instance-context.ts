@@ -76,6 +76,12 @@ export function offersAfter(
   return rest.filter(({ provider }) => provider !== refused?.provider);
 }
 
+/** By what a job fails that the last provider has refused: what another one may give later is tried again. */
+export function lastingRefusal({ refused }: CreateInstanceContext, error: JobErrorInfo): JobErrorInfo {
+  if (error.retryable || !error.code.startsWith('JETFLEET_PROVIDER_')) return error;
+  return refused.findLast((earlier) => earlier.error.retryable)?.error ?? error;
+}
+
 export function noCapacity(payload: CreateInstancePayload): JobErrorInfo {
   const { productName, products = [], region, regions = [], maxPricePerHour } = payload;
   const what = [productName, ...products].join(', ');

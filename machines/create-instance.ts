@@ -7,6 +7,7 @@ import {
   type CreateInstanceContext,
   contextOf,
   type FoundInstance,
+  lastingRefusal,
   noCapacity,
   type Offer,
   offersAfter,
@@ -103,6 +104,9 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       // What may be rented is not given up for a refusal to read: the attempts that are left ask again.
       saveUnreadable: assign((_, { error }: Thrown) => ({
         error: { ...toJobError(error), retryable: true },
+      })),
+      saveRefusal: assign(({ context }, { error }: Thrown) => ({
+        error: lastingRefusal(context, toJobError(error)),
       })),
       saveError: assign((_, { error }: Thrown) => ({ error: toJobError(error) })),
     },
@@ -206,7 +210,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
               target: 'settling',
               actions: { type: 'noteUnknownOutcome', params: thrown },
             },
-            fail,
+            { target: 'failed', actions: { type: 'saveRefusal', params: thrown } },
           ],
         },
       },

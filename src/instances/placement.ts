@@ -1,6 +1,7 @@
 import type { GpuProvider, Offer, OfferQuery, Template } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
+import { JetfleetError } from '../jobs/errors.js';
 import type { JobContext } from '../worker/job-handler.js';
 import { type OfferHistory, offerKey } from './offer-history.js';
 import type { CreateInstancePayload } from './schemas.js';
@@ -16,7 +17,7 @@ export interface PlacementServices {
 /**
  * The offers for a job, the one to be tried first at the beginning: over products, billing modes, regions and providers, no dearer than
  * the highest price, by the policy. What refused lately, to any worker, comes last of those that are equal to the job.
- * @throws ProviderError where no provider could be asked, by the first of them; `validation` for a job that none can take
+ * @throws ProviderError where no provider could be asked, one that a retry may mend before any other; `validation` for a job that none can take
  */
 export async function placedOffers(
   job: JobContext,
@@ -29,7 +30,7 @@ export async function placedOffers(
   );
   const failures = asked.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
   job.signal.throwIfAborted();
-  if (failures.length === providers.length) throw failures[0];
+  if (failures.length === providers.length) throw failures.find(isRetryable) ?? failures[0];
   for (const error of failures) job.log(`a provider made no offers: ${(error as Error).message}`);
   const ranked = asked.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   const { maxPricePerHour = Number.POSITIVE_INFINITY, avoid = [] } = payload;
@@ -59,6 +60,10 @@ async function knownOf(
     job.log(`what refused lately is not known: ${(error as Error).message}`);
     return undefined;
   }
+}
+
+function isRetryable(error: unknown): boolean {
+  return !JetfleetError.is(error) || error.retryable;
 }
 
 /** @throws ProviderError `validation` */

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { createNovitaProvider, type FaultInput, type Simulator } from '../../src/gpu/index.js';
+import {
+  createNovitaProvider,
+  type FaultInput,
+  type GpuProvider,
+  ProviderError,
+  type Simulator,
+} from '../../src/gpu/index.js';
 import { createRunpodProvider, startRunpodSimulator } from '../../src/gpu/runpod/index.js';
 import type { CreateInstancePayload } from '../../src/index.js';
 import type { OfferHistory } from '../../src/instances/offer-history.js';
@@ -163,7 +169,11 @@ describe('placement over providers', () => {
 describe('the order of offers', () => {
   type Known = Pick<OfferHistory, 'hasRefused' | 'startMs'>;
   /** The products in the order in which a worker with Novita alone tries them, and how often it read the history. */
-  async function placed(more: Partial<CreateInstancePayload>, readOn: () => Promise<Known>) {
+  async function placed(
+    more: Partial<CreateInstancePayload>,
+    readOn: () => Promise<Known>,
+    providers: readonly GpuProvider[] = [fleet.provider],
+  ) {
     let reads = 0;
     const counted = () => {
       reads += 1;
@@ -173,7 +183,7 @@ describe('the order of offers', () => {
     const log: string[] = [];
     const job = { signal: new AbortController().signal, log: (text: string) => log.push(text) };
     const offers = await placedOffers(job as unknown as JobContext, order(more), {
-      providers: [fleet.provider],
+      providers,
       templateOf: (_, provider) => provider.getTemplate('template-123'),
       history,
     });
@@ -197,6 +207,17 @@ describe('the order of offers', () => {
     });
     expect(tried).toEqual(asOrdered);
     expect(log).toEqual([expect.stringContaining('no answer from EVENTS')]);
+  });
+
+  test('without any provider that answers fails for good only where each has refused for good', async () => {
+    const { capabilities } = fleet.provider;
+    const down = (name: string, error: ProviderError) =>
+      ({ name, capabilities, getTemplate: () => Promise.reject(error) }) as unknown as GpuProvider;
+    const refused = down('a', new ProviderError('auth', 'bad key'));
+    const late = down('b', new ProviderError('transient', 'answered 502'));
+    const known = () => knowing('');
+    await expect(placed({}, known, [refused, late])).rejects.toThrow('502');
+    await expect(placed({}, known, [refused, refused])).rejects.toThrow('bad key');
   });
 
   test('keeps what the job has put first before what it has not, though that refused', async () => {

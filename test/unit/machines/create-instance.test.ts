@@ -156,6 +156,7 @@ describe('an earlier create may have been carried out', () => {
   });
 
   describe('with offers of several providers', () => {
+    const RETRY = { retryable: true };
     const offers = (): Offer[] => [
       { provider: 'a', productId: 'a1', region: 'r', key: 'a/r/a1/spot' },
       { provider: 'a', productId: 'a2', region: 'r', key: 'a/r/a2/spot' },
@@ -180,6 +181,23 @@ describe('an earlier create may have been carried out', () => {
       const { outcome } = await run({ offers, create: fail(balance) });
       expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'JETFLEET_PROVIDER_BALANCE' } });
     });
+
+    it.each([
+      ['JETFLEET_PROVIDER_BALANCE', 'JETFLEET_PROVIDER_CAPACITY'],
+      ['JETFLEET_PROVIDER_AUTH', 'JETFLEET_PROVIDER_RATE_LIMITED'],
+    ] as const)(
+      '%s of the last one does not end a job that another one may serve later, after %s',
+      async (...codes) => {
+        const [final, earlier] = codes;
+        const create = ({ provider }: Offer) =>
+          fail(
+            provider === 'b' ? new JetfleetError(final, 'no') : new JetfleetError(earlier, 'wait', RETRY),
+          )();
+        const { calls, outcome } = await run({ offers, create });
+        expect(calls.at(-1)).toBe('create b1');
+        expect(outcome).toMatchObject({ kind: 'failed', error: { code: earlier, retryable: true } });
+      },
+    );
 
     it('never goes on after a create whose outcome is unknown', async () => {
       const { calls } = await run({ offers, create: fail(ambiguous()) }, {}, { maxLookUps: 1 });
