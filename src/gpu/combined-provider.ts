@@ -1,4 +1,5 @@
 import { invalidOption } from '../jobs/errors.js';
+import { homeOf, ownId, qualifiedId, unknownHome } from './instance-home.js';
 import type { GpuProvider, Instance, OfferQuery } from './provider.js';
 import { ProviderError } from './provider-error.js';
 
@@ -8,13 +9,10 @@ export interface CombinedProvider extends GpuProvider {
   readonly parts: readonly GpuProvider[];
 }
 
-/** Between the name of a provider, which has none, and an id of its own. */
-const MARK = ':';
-
 /**
  * Several providers as one: what is asked of one instance goes to its provider, and lists are those of all. A provider that fails
- * keeps no other from being listed: its error comes last. An id without a name belongs to the first, so that instances
- * of a worker that had one provider alone are still known.
+ * keeps no other from being listed: its error comes last. All are asked for an id that names none of them, so that instances
+ * of a worker that had one provider alone are still known, and nobody is gone because the wrong one was asked.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for none, and for two of one name
  */
 export function combinedProvider(providers: readonly GpuProvider[]): CombinedProvider {
@@ -25,12 +23,40 @@ export function combinedProvider(providers: readonly GpuProvider[]): CombinedPro
   if (twice !== undefined) throw invalidOption(`provider has two providers with the name ${twice}`);
   const parts = providers.map(qualified);
   const byName = new Map(parts.map((part) => [part.name, part]));
-  const ownerOf = (id: string) => byName.get(id.split(MARK)[0] ?? '') ?? (parts[0] as GpuProvider);
-  const idOf = (id: string) => (byName.has(id.split(MARK)[0] ?? '') ? id : `${first.name}${MARK}${id}`);
+  const named = (id: string) => parts.find(({ name }) => ownId(name, id) !== id);
+  /**
+   * The provider of an instance, its id there, and the instance where it was read for that; undefined where each of them has said that it does not know it.
+   * @throws ProviderError of one that does not answer; `transient` for an instance of none of them, or of more than one
+   */
+  const find = async (id: string, signal?: AbortSignal): Promise<Home | undefined> => {
+    const given = named(id);
+    if (given) return { part: given, id };
+    const asked = await Promise.allSettled(parts.map((part) => part.get(qualifiedId(part.name, id), signal)));
+    signal?.throwIfAborted();
+    const [home, other] = parts.flatMap((part, at) => {
+      const each = asked[at];
+      const instance = each?.status === 'fulfilled' ? each.value : null;
+      return instance ? [{ part, id: instance.id, instance }] : [];
+    });
+    if (home && other) {
+      const both = `both ${home.part.name} and ${other.part.name} have an instance ${id}`;
+      throw new ProviderError('transient', both);
+    }
+    if (home) return home;
+    if (homeOf(id) !== undefined) throw unknownHome(id, names);
+    for (const each of asked) if (each.status === 'rejected') throw each.reason;
+    return undefined;
+  };
+  const found = async (id: string, signal?: AbortSignal) => {
+    const home = await find(id, signal);
+    if (home) return home;
+    throw new ProviderError('not_found', `none of ${names.join(', ')} has an instance ${id}`);
+  };
   const act = (action: 'start' | 'restart' | 'migrate') => async (id: string, signal?: AbortSignal) => {
-    const call = ownerOf(id)[action];
-    if (!call) throw new ProviderError('validation', `${ownerOf(id).name} cannot ${action} instances`);
-    await call(idOf(id), signal);
+    const home = await found(id, signal);
+    const call = home.part[action];
+    if (!call) throw new ProviderError('validation', `${home.part.name} cannot ${action} instances`);
+    await call(home.id, signal);
   };
   return {
     name: names.join('+'),
@@ -46,17 +72,24 @@ export function combinedProvider(providers: readonly GpuProvider[]): CombinedPro
     create: (spec, signal) =>
       (byName.get(spec.offer.provider ?? '') ?? (parts[0] as GpuProvider)).create(spec, signal),
     async get(id, signal) {
-      const instance = await ownerOf(id).get(idOf(id), signal);
+      const home = await find(id, signal);
+      const instance = home && (home.instance ?? (await home.part.get(home.id, signal)));
       // Asked for without a name, it is answered without one.
-      return instance && { ...instance, id };
+      return instance ? { ...instance, id } : null;
     },
     async findByName(name, signal) {
       const found = await Promise.all(parts.map((part) => part.findByName(name, signal)));
       return found.flat().sort(byAge);
     },
     list: (filter, signal) => listAll(parts.map((part) => part.list(filter, signal))),
-    delete: (id, signal) => ownerOf(id).delete(idOf(id), signal),
-    stop: (id, signal) => ownerOf(id).stop(idOf(id), signal),
+    async delete(id, signal) {
+      const home = await find(id, signal);
+      await home?.part.delete(home.id, signal);
+    },
+    async stop(id, signal) {
+      const home = await found(id, signal);
+      await home.part.stop(home.id, signal);
+    },
     start: act('start'),
     restart: act('restart'),
     migrate: act('migrate'),
@@ -68,11 +101,17 @@ export function combinedProvider(providers: readonly GpuProvider[]): CombinedPro
   };
 }
 
+interface Home {
+  part: GpuProvider;
+  id: string;
+  instance?: Instance;
+}
+
 /** A provider whose ids begin with its name. */
 function qualified(provider: GpuProvider): GpuProvider {
   const { name } = provider;
-  const named = (instance: Instance): Instance => ({ ...instance, id: `${name}${MARK}${instance.id}` });
-  const own = (id: string) => id.slice(name.length + MARK.length);
+  const named = (instance: Instance): Instance => ({ ...instance, id: qualifiedId(name, instance.id) });
+  const own = (id: string) => ownId(name, id);
   const act = (action: 'start' | 'restart' | 'migrate') => {
     const call = provider[action]?.bind(provider);
     return call && { [action]: (id: string, signal?: AbortSignal) => call(own(id), signal) };
@@ -82,7 +121,7 @@ function qualified(provider: GpuProvider): GpuProvider {
     capabilities: provider.capabilities,
     async create(spec, signal) {
       const { providerInstanceId } = await provider.create(spec, signal);
-      return { providerInstanceId: `${name}${MARK}${providerInstanceId}` };
+      return { providerInstanceId: qualifiedId(name, providerInstanceId) };
     },
     async get(id, signal) {
       const instance = await provider.get(own(id), signal);

@@ -1,4 +1,5 @@
 /** How ids of instances name their provider: a worker that has several puts its name before each, one that has one alone does not. */
+import { ProviderError } from './provider-error.js';
 
 /** Between the name of a provider, which has none, and an id of its own. */
 const MARK = ':';
@@ -23,9 +24,15 @@ export function homeOf(id: string): string | undefined {
 /**
  * Whether an id that a provider shows is the one that a record holds, whichever of them names the provider: providers may be
  * added to a worker, and removed, while an instance lives.
- * @param provider the name of the provider that shows it
+ * @param provider the name of the provider that shows it, where its ids do not begin with that
  */
 export function isSameInstance(shown: string, recorded: string, provider: string): boolean {
   if (ownId(provider, shown) === ownId(provider, recorded)) return true;
-  return ownId(homeOf(shown) ?? provider, shown) === recorded;
+  return shown.slice(shown.indexOf(MARK) + 1) === recorded;
+}
+
+/** Nobody who was asked for the instance is the one that the id names: that they do not know it proves nothing. */
+export function unknownHome(id: string, known: readonly string[]): ProviderError {
+  const why = `instance ${id} is of provider ${homeOf(id)}, which is not configured here, but ${known.join(', ')}`;
+  return new ProviderError('transient', `${why}; run a worker with ${homeOf(id)}`);
 }

@@ -15,6 +15,7 @@ import {
 import { checkedProvider } from '../gpu/checked-provider.js';
 import { combinedProvider } from '../gpu/combined-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
+import { soleProvider } from '../gpu/sole-provider.js';
 import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
@@ -94,7 +95,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         return tracing ? tracedProvider(one, tracing) : one;
       });
       const combined = isCombined ? combinedProvider(checked) : undefined;
-      const provider = combined ?? (checked[0] as GpuProvider);
+      const provider = combined ?? soleProvider(checked[0] as GpuProvider);
       const history = new OfferHistory(broker, avoidRefusedMs);
       const directory = new InstanceDirectory(provider);
       const monitors = new WaitingMonitors({
