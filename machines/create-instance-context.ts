@@ -2,6 +2,7 @@ import type { CreateInstancePayload, CreateInstanceResult } from '../src/instanc
 import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
+import { textField } from '../src/jobs/text-field.js';
 import { emptyInput, type RunInput } from './run-input.js';
 
 /** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
@@ -112,7 +113,8 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   };
   const startTime = input.now;
   const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout };
-  const payload = defined({ ...monitored, ...nextOfferOf(defined({ ...input.payload, webhookUrl }), offer) });
+  const original = defined({ ...input.payload, webhookUrl });
+  const payload = defined({ ...monitored, ...nextOfferOf(original, rentedOffer(context)) });
   const deletes = duplicates.map((id, index) => ({
     type: 'delete_instance',
     idSuffix: `delete-${index + 1}`,
@@ -125,9 +127,15 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   };
 }
 
+/** By its key: the one whose create was sent last, in this run or in an earlier one. */
+function rentedOffer({ created, unknownCreates, offers, input }: CreateInstanceContext): string | undefined {
+  if (created !== undefined || unknownCreates > 0) return offers?.[0]?.key;
+  return textField(input.checkpoint, 'offer');
+}
+
 /** What the monitor needs to go on to the next offer, where this one has a time of its own and is deleted once it is over. */
-function nextOfferOf(payload: CreateInstancePayload, offer: Offer | undefined) {
+function nextOfferOf(payload: CreateInstancePayload, key: string | undefined) {
   const { offerTimeoutMs, onTimeout = 'delete', avoid = [] } = payload;
-  if (offerTimeoutMs === undefined || onTimeout !== 'delete' || offer?.key === undefined) return {};
-  return { offerTimeoutMs, nextOffer: { ...payload, avoid: [...avoid, offer.key].slice(-MAX_AVOIDED) } };
+  if (offerTimeoutMs === undefined || onTimeout !== 'delete' || key === undefined) return {};
+  return { offerTimeoutMs, nextOffer: { ...payload, avoid: [...avoid, key].slice(-MAX_AVOIDED) } };
 }

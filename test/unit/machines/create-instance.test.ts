@@ -214,6 +214,19 @@ describe('an earlier create may have been carried out', () => {
       expect(outcome).toMatchObject({ next: [{ payload: { offerTimeoutMs: 1_000, nextOffer } }] });
     });
 
+    it.each<[string, Fakes, unknown]>([
+      ['an earlier attempt', { find: () => [{ id: 'old' }] }, { ...intent, offer: 'a/r/a1/spot' }],
+      ['a create without an answer', { find: (n) => (n < 2 ? [] : [{ id: 'old' }]) }, undefined],
+    ])('gives what %s has rented the time of its offer', async (_, { find }, checkpoint) => {
+      const timed = { ...input.payload, onTimeout: 'delete' as const, offerTimeoutMs: 1_000 };
+      const fakes = { offers, find, create: fail(ambiguous()) } as Fakes;
+      const { outcome } = await run(fakes, { payload: timed, checkpoint });
+      expect(outcome).toMatchObject({
+        result: { adopted: true },
+        next: [{ payload: { offerTimeoutMs: 1_000, nextOffer: { avoid: ['a/r/a1/spot'] } } }],
+      });
+    });
+
     it('has no next offer where the instance would be kept or stopped', async () => {
       const timed = { ...input.payload, onTimeout: 'stop' as const, offerTimeoutMs: 1_000 };
       const { outcome } = await run({ offers }, { payload: timed });
