@@ -51,6 +51,14 @@ async function started({ notify = true, ...options }: RelayOptions & { notify?: 
     client,
     add: (job = {}) => outbox.addJob(client, 'report', {}, 'normal', job),
     left: async () => (await client.query(`SELECT FROM ${table}`)).rows.length,
+    /** What the sessions of the relay have done last, once they are idle. */
+    lastQueries: async () =>
+      (
+        await client.query(
+          `SELECT query FROM pg_stat_activity WHERE application_name LIKE $1 AND state = 'idle'`,
+          [`%${table}`],
+        )
+      ).rows,
     /** The sessions of the relay. */
     sessions: async () =>
       (await client.query('SELECT pid FROM pg_stat_activity WHERE application_name LIKE $1', [`%${table}`]))
@@ -136,6 +144,9 @@ test('a database that does not answer any more holds up no end', async () => {
   await using proxy = await startTcpProxy({ targets: { host, port: Number(port) } });
   const databaseUrl = postgres.url.replace(`:${port}/`, `:${proxy.port}/`);
   const at = await started({ databaseUrl });
+  // It has found no rows, and waits: what it has begun before, its stop waits for.
+  await expect.poll(at.lastQueries).toEqual([{ query: expect.stringContaining('advisory_unlock') }]);
+  await delay(100);
   proxy.halfOpen(true);
   expect(await stopped(at.relay)).toBeLessThan(5_000);
   proxy.halfOpen(false);

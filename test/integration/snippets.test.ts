@@ -128,6 +128,7 @@ const SNIPPETS: Record<string, Record<string, string | ((code: string) => Promis
       const runAgain = setInterval(() => {
         void queue.addJob('report', {}, 'normal', { id: 'order-43' }).then(() => queue.cleanup(0));
       }, 300);
+      onTestFinished(() => clearInterval(runAgain));
       expect(await watching.line(/<svg/)).toContain('<svg');
       clearInterval(runAgain);
       watching.child.kill('SIGINT');
