@@ -17,7 +17,7 @@ import { type OfferHistory, offerKey, type Refusal } from './offer-history.js';
 import { placedOffers } from './placement.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { CreateInstancePayload } from './schemas.js';
-import { assertProviders, sentBefore } from './sent-to.js';
+import { lookUp, sentBefore } from './sent-to.js';
 
 export interface CreateInstanceServices extends CreateInstanceSettings {
   provider: GpuProvider;
@@ -132,16 +132,9 @@ async function findEverywhere(
   parts: readonly GpuProvider[],
 ): Promise<Instance[]> {
   const asked = sent.get(job) ?? sentBefore(job.checkpoint);
-  assertProviders(asked ?? [], parts);
-  if (parts.length === 1) return (parts[0] as GpuProvider).findByName(name, job.signal);
-  const found = await Promise.allSettled(parts.map((part) => part.findByName(name, job.signal)));
-  job.signal.throwIfAborted();
-  const mayHaveIt = (part: GpuProvider | undefined) => !asked || [...asked].includes(part?.name ?? '');
-  for (const [at, each] of found.entries()) {
-    if (each.status === 'rejected' && mayHaveIt(parts[at])) throw each.reason;
-  }
-  if (found.every(({ status }) => status === 'rejected')) throw (found[0] as PromiseRejectedResult).reason;
-  return found.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+  const { found, failures } = await lookUp(name, parts, asked && [...asked], job.signal);
+  if (failures.length > 0) throw failures[0];
+  return found;
 }
 
 /**

@@ -106,9 +106,9 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         ownPollsPerSecond,
         logger,
       });
-      const instances = new OwnedInstances(provider, broker);
-      const limit = isLimited ? new RentalLimit(provider, broker, limits) : undefined;
       const parts = combined?.parts ?? [provider];
+      const instances = new OwnedInstances(provider, broker, parts);
+      const limit = isLimited ? new RentalLimit(provider, broker, limits) : undefined;
       const creating = {
         provider,
         parts,

@@ -1,5 +1,6 @@
 import { AtOnce } from '../broker/at-once.js';
 import type { Broker } from '../broker/broker.js';
+import { isSameInstance, ownId } from '../gpu/instance-home.js';
 import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
@@ -7,8 +8,9 @@ import { JetfleetError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobContext } from '../worker/job-handler.js';
-import { createInstance } from './jobs.js';
+import { createInstance, instanceNameOf } from './jobs.js';
 import { OwnerSearch, owns } from './owner-search.js';
+import { assertProviders, lookUp, sentBefore } from './sent-to.js';
 
 /** What is looked for: instances by their ids at the provider, and all of one name. */
 export interface Wanted {
@@ -27,12 +29,19 @@ const MAX_PARENTS = 4;
  */
 export class OwnedInstances {
   readonly #provider: GpuProvider;
+  readonly #parts: readonly GpuProvider[];
   readonly #broker: () => Promise<Broker>;
   /** Searches read many records, so they take turns. */
   readonly #searches = new AtOnce(1);
 
-  constructor(provider: GpuProvider, broker: () => Promise<Broker>) {
+  /** @param parts those of `provider` where it is a combined one. Defaults to itself */
+  constructor(
+    provider: GpuProvider,
+    broker: () => Promise<Broker>,
+    parts: readonly GpuProvider[] = [provider],
+  ) {
     this.#provider = provider;
+    this.#parts = parts;
     this.#broker = broker;
   }
 
@@ -42,15 +51,29 @@ export class OwnedInstances {
    * @throws ProviderError, BrokerError; the reason of the job's signal
    */
   async find(job: JobContext, { ids, name }: Wanted): Promise<Instance[]> {
-    const { signal } = job;
     const found = new Map<string, Instance>();
     const keep = (instance: Instance | null) => {
       if (instance && instance.status !== 'terminated') found.set(instance.id, instance);
     };
-    for (const id of ids) keep(await this.#provider.get(id, signal));
-    if (name !== undefined) for (const each of await this.#provider.findByName(name, signal)) keep(each);
-    const missing = new Set(ids.filter((id) => !found.has(id)));
-    if (missing.size > 0) for (const each of await this.#listed(job, missing)) keep(each);
+    const errors: unknown[] = [];
+    const failed = (error: unknown) => {
+      job.signal.throwIfAborted();
+      errors.push(error);
+    };
+    const missing = new Set<string>();
+    for (const id of ids) {
+      const read = await this.#provider.get(id, job.signal).catch(failed);
+      if (read) keep(read);
+      else if (read === null) missing.add(id);
+    }
+    if (name !== undefined) {
+      for (const each of (await this.#named(job, name).catch(failed)) ?? []) keep(each);
+    }
+    if (missing.size > 0) {
+      for (const each of (await this.#listed(job, missing).catch(failed)) ?? []) keep(each);
+    }
+    // What some show is seen to now. Only where they show nothing, the others have to say that they have nothing either.
+    if (found.size === 0 && errors.length > 0) throw errors[0];
     return [...found.values()];
   }
 
@@ -82,17 +105,39 @@ export class OwnedInstances {
     await Promise.all(owned.map(({ id }) => this.#provider.delete(id, job.signal)));
   }
 
-  /** Those of the list, which is read by name where the create job is known, else as a whole. */
+  /** All of a name. Of those where a create of it may have been sent, each has to answer before it is gone. */
+  async #named(job: JobContext, name: string): Promise<Instance[]> {
+    const creator = await this.#creatorOf(await this.#broker(), job.record);
+    // Another life of the job has a name of its own, and what it sent says nothing about this one.
+    const sentTo = creator && instanceNameOf(creator) === name ? sentBefore(creator.checkpoint) : undefined;
+    const { found, failures } = await lookUp(name, this.#parts, sentTo, job.signal);
+    if (found.length === 0 && failures.length > 0) throw failures[0];
+    return found;
+  }
+
+  /** Those of the lists of their providers, which are read by name where the create job is known, else as a whole. */
   async #listed(job: JobContext, ids: ReadonlySet<string>): Promise<Instance[]> {
     const broker = await this.#broker();
     const creator = await this.#creatorOf(broker, job.record);
     const names = creator && instanceNamesOf(creator, broker.subjects.namespace);
     const listed: Instance[] = [];
-    for (const namePrefix of names ?? [INSTANCE_NAME_PREFIX]) {
-      for await (const instance of this.#provider.list({ namePrefix }, job.signal)) {
-        if (ids.has(instance.id)) listed.push(instance);
+    const missing = new Set(ids);
+    const hasNamed = (part: GpuProvider, id: string) => ownId(part.name, id) !== id;
+    const isUnnamed = (id: string) => !this.#parts.some((part) => hasNamed(part, id));
+    for (const part of this.#parts) {
+      const here = [...ids].filter((id) => hasNamed(part, id) || isUnnamed(id));
+      if (here.length === 0) continue;
+      for (const namePrefix of names ?? [INSTANCE_NAME_PREFIX]) {
+        for await (const instance of part.list({ namePrefix }, job.signal)) {
+          const id = here.find((each) => isSameInstance(instance.id, each, part.name));
+          if (id === undefined) continue;
+          listed.push({ ...instance, id });
+          missing.delete(id);
+        }
       }
     }
+    // Rented by a worker with other providers: none of these can say that it is gone.
+    if ([...missing].some(isUnnamed)) assertProviders(sentBefore(creator?.checkpoint) ?? [], this.#parts);
     return listed;
   }
 
