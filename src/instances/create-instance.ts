@@ -73,13 +73,14 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
         const { gpuNum, rootfsSize } = job.payload as CreateInstancePayload;
         const template = await templateOf(job, partOf(offer));
         const spec = { name: instanceName, offer, template, gpuNum, rootfsSize };
+        const refusals = noteRefused(job, refused);
         const announced = {
           instanceName,
           region: offer.region,
           productId: offer.productId,
           offer: offerKey(offer),
           sentTo: noteSent(job, partOf(offer).name, parts),
-          ...(refused.length > 0 && { refusals: refusalsOf(refused, new Date().toISOString()) }),
+          ...(refusals.length > 0 && { refusals }),
         };
         if (limit) {
           await job.saveCheckpoint(announced);
@@ -101,14 +102,27 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
 const MAX_REFUSALS = 50;
 const MAX_MESSAGE_LENGTH = 300;
 
-/** What refused the job so far, for its record and for other workers. Those of this run come before the create that follows them. */
-function refusalsOf(refused: readonly RefusedOffer[], now: string): Refusal[] {
-  return refused.slice(-MAX_REFUSALS).map(({ offer, error: { code, message } }) => ({
-    offer: offer.key ?? '',
-    at: now,
-    code,
-    message: beginningOf(message, MAX_MESSAGE_LENGTH),
-  }));
+/** What refused a job before this run, and each that refused it in this run. */
+const refusalsOf = new WeakMap<JobContext, { before: Refusal[]; now: Refusal[] }>();
+
+/**
+ * What refused the job so far, the latest last, for its record and for other workers. The create that follows a refusal comes at once, so that
+ * its time is that of the refusal; it stays what it was noted as first.
+ */
+function noteRefused(job: JobContext, refused: readonly RefusedOffer[]): Refusal[] {
+  const known = refusalsOf.get(job) ?? { before: refusedBefore(job.checkpoint), now: [] };
+  refusalsOf.set(job, known);
+  const at = new Date().toISOString();
+  for (const { offer, error } of refused.slice(known.now.length)) {
+    const message = beginningOf(error.message, MAX_MESSAGE_LENGTH);
+    known.now.push({ offer: offer.key ?? '', at, code: error.code, message });
+  }
+  return [...known.before, ...known.now].slice(-MAX_REFUSALS);
+}
+
+function refusedBefore(checkpoint: unknown): Refusal[] {
+  const { refusals } = (checkpoint ?? {}) as { refusals?: unknown };
+  return Array.isArray(refusals) ? refusals : [];
 }
 
 /** The providers to which creates of a job were sent in this run. */

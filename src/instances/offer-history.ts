@@ -112,7 +112,9 @@ export class OfferHistory {
 
   #noteCreate(job: JobRecord): void {
     const { offer, refusals = [] } = (job.checkpoint ?? {}) as Partial<AnnouncedOffer>;
-    for (const each of Array.isArray(refusals) ? refusals : []) this.#noteRefusal(each?.offer, each?.at);
+    for (const each of Array.isArray(refusals) ? refusals : []) {
+      if (REFUSED.has(each?.code)) this.#noteRefusal(each.offer, each.at);
+    }
     if (typeof offer !== 'string') return;
     keep(this.#offerOf, job.id, offer);
     if (job.status !== 'processing' && REFUSED.has(job.error?.code ?? '')) {

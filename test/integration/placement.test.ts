@@ -108,6 +108,30 @@ describe('placement over providers', () => {
     await fleet.waitForJob('order-2-monitor', 'completed');
   });
 
+  test('what refused an earlier attempt stays on the record of the job', async () => {
+    fleet.simulator.faults.add({ ...full('prod-4090'), times: 4 });
+    await add('order-14', { providers: ['novita'] });
+    const { attempt } = await fleet.waitForJob('order-14', 'completed');
+    expect(attempt).toBe(2);
+    expect((await refusalsOf('order-14')).map(([offer]) => offer)).toEqual([
+      'novita/CN-HK-01/prod-4090/spot',
+      'novita/CN-HK-01/prod-4090-b/spot',
+      'novita/CN-HK-01/prod-4090-b/on_demand',
+    ]);
+    await fleet.waitForJob('order-14-monitor', 'completed');
+  });
+
+  test('a provider that has too many requests is not avoided by other jobs', async () => {
+    fleet.simulator.faults.add({ kind: 'rate_limited', route: '/gpu/instance/create', times: 1 });
+    await add('order-15');
+    expect((await fleet.waitForJob('order-15', 'completed')).result).toMatchObject({ provider: 'runpod' });
+    await add('order-16', { placement: 'cheapest' });
+    expect((await fleet.waitForJob('order-16', 'completed')).result).toMatchObject({
+      productId: 'prod-4090',
+    });
+    for (const id of ['order-15', 'order-16']) await fleet.waitForJob(`${id}-monitor`, 'completed');
+  });
+
   test('an offer that refused one job is tried last by the next', async () => {
     fleet.simulator.faults.add({ ...full('prod-4090'), times: 1 });
     await add('order-3');
