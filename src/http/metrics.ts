@@ -7,7 +7,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Times } from '../queue/stats/job-times.js';
 import { BoundedLabels } from '../telemetry/bounded-labels.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
+import type { ShownEndpoint, WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
 
 const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
 const BREAKER_STATES = ['closed', 'open', 'halfOpen', 'disabled'] as const;
@@ -117,12 +117,13 @@ export class Metrics {
         this.#queue.oldestPendingAt(),
         this.#queue.health(),
         listWorkers(this.#queue),
-        this.#endpoints?.list() ?? [],
+        this.#readEndpoints(),
       ]);
-      const kept = endpoints.reduce((sum, endpoint) => sum + endpoint.kept.count, 0);
-      gauges.kept.set(kept);
-      for (const state of BREAKER_STATES) gauges.endpoints.set({ state }, 0);
-      for (const { state } of endpoints) gauges.endpoints.inc({ state });
+      if (endpoints) {
+        gauges.kept.set(endpoints.reduce((sum, endpoint) => sum + endpoint.kept.count, 0));
+        for (const state of BREAKER_STATES) gauges.endpoints.set({ state }, 0);
+        for (const { state } of endpoints) gauges.endpoints.inc({ state });
+      }
       for (const [type, counts] of Object.entries(stats.byType)) {
         for (const status of STATUSES) gauges.jobs.set({ type, status }, counts[status]);
       }
@@ -140,6 +141,16 @@ export class Metrics {
     } catch (err) {
       this.#logger.warn({ err }, 'cannot read the metrics of the broker');
       return false;
+    }
+  }
+
+  /** Undefined where they cannot be read, which hides nothing of the queue. */
+  async #readEndpoints(): Promise<Pick<ShownEndpoint, 'state' | 'kept'>[] | undefined> {
+    try {
+      return (await this.#endpoints?.list()) ?? [];
+    } catch (err) {
+      this.#logger.warn({ err }, 'cannot read the metrics of the endpoints of webhooks');
+      return undefined;
     }
   }
 

@@ -60,12 +60,15 @@ export class FanOut {
     clearTimeout(this.#looking);
     try {
       if (await this.#store.isUsed()) {
-        this.#subscription = await this.#store.broker.events(
+        const subscription = await this.#store.broker.events(
           CONSUMER,
           (record) => this.#pass(record),
           this.#userCode,
         );
-        void this.#subscription.closed
+        // It was closed meanwhile, when there was nothing to close yet.
+        if (this.#isClosed) return await subscription.close(0);
+        this.#subscription = subscription;
+        void subscription.closed
           .catch(() => {})
           .then(() => {
             this.#subscription = undefined;

@@ -5,6 +5,8 @@
  */
 import type { Broker } from '../../broker/broker.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
+import { inParts } from '../../jobs/in-parts.js';
+import { findJob } from '../../queue/job-lookup.js';
 import { wakeWaiting } from '../../queue/waiting/wake.js';
 import { type TurnAddress, turnSubject } from '../../wire/endpoint-subjects.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
@@ -19,6 +21,11 @@ export interface Turn {
   sequence: number;
 }
 
+interface TakenTurn extends Turn {
+  /** In ms since 1970. */
+  takenMs: number;
+}
+
 /** The key of what an endpoint keeps that has no order of its own. */
 export const KEPT = 'kept';
 const PAGE = 1_000;
@@ -28,11 +35,17 @@ const MOST_REMEMBERED = 200;
 /** A job that runs may be about to wait: it is woken again after this. */
 const UNREADY_MS = 250;
 const MOST_UNREADY = 40;
+/** A turn is taken before its job is added; after this, none is to come. */
+const ORPHAN_MS = 300_000;
+/** A replica that is behind is read again so often. */
+const BEHIND_MS = 50;
+const MOST_BEHIND = 40;
+const WAKES_AT_ONCE = 32;
 const decoder = new TextDecoder();
 
 export class Turns {
   readonly #broker: Broker;
-  readonly #remembered = new Map<string, { at: number; turns: Turn[] }>();
+  readonly #remembered = new Map<string, { at: number; turns: TakenTurn[] }>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -53,7 +66,8 @@ export class Turns {
     for (;;) {
       const first = await this.#first(turn, turn.jobId);
       if (!first || first.jobId === turn.jobId) return true;
-      if ((await wakeWaiting(this.#broker, first.jobId)) !== 'ended') return false;
+      const state = await wakeWaiting(this.#broker, first.jobId);
+      if (state !== 'ended' && !(state === 'gone' && (await this.#isOrphan(first)))) return false;
       await this.#remove(first);
     }
   }
@@ -71,7 +85,7 @@ export class Turns {
       if (!first) return;
       const state = await wakeWaiting(this.#broker, first.jobId);
       if (state === 'woken' || state === 'moved') return;
-      if (state === 'ended') await this.#remove(first);
+      if (state === 'ended' || (state === 'gone' && (await this.#isOrphan(first)))) await this.#remove(first);
       else if (state === 'gone') return;
       else {
         unready++;
@@ -84,7 +98,7 @@ export class Turns {
   async wakeAll(endpoint: string): Promise<number> {
     const turns = await this.#read({ endpoint, key: ANY, jobId: ANY });
     const keys = [...new Set(turns.map(({ key }) => key))];
-    await Promise.all(keys.map((key) => this.wakeFirst({ endpoint, key })));
+    await inParts(keys, WAKES_AT_ONCE, (key) => this.wakeFirst({ endpoint, key }));
     return turns.length;
   }
 
@@ -115,23 +129,51 @@ export class Turns {
   }
 
   /** @param self is in line, whatever is remembered */
-  async #first({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>, self?: string): Promise<Turn | undefined> {
+  async #first(
+    { endpoint, key }: Pick<Turn, 'endpoint' | 'key'>,
+    self?: string,
+  ): Promise<TakenTurn | undefined> {
     const name = `${endpoint} ${key}`;
-    let known = this.#remembered.get(name);
+    const known = this.#remembered.get(name);
     const isKnown = known && performance.now() - known.at < REMEMBERED_MS;
-    if (!known || !isKnown || (self !== undefined && !known.turns.some(({ jobId }) => jobId === self))) {
-      const turns = await this.#read({ endpoint, key, jobId: ANY });
-      known = { at: performance.now(), turns: turns.sort((a, b) => a.sequence - b.sequence) };
-      this.#remembered.set(name, known);
-      forgetOldest(this.#remembered, MOST_REMEMBERED);
-      return known.turns[0];
-    }
+    if (!known || !isKnown || (self !== undefined && !known.turns.some(({ jobId }) => jobId === self)))
+      return this.#firstRead({ endpoint, key }, self);
     // Another worker may have removed those that are remembered.
     for (let [first] = known.turns; first; [first] = known.turns) {
       if (first.jobId === self || (await this.#has(first))) return first;
+      // Or a replica is behind.
+      if (this.#hasReplicas) return this.#firstRead({ endpoint, key }, self);
       known.turns.shift();
     }
     return undefined;
+  }
+
+  async #firstRead(of: Pick<Turn, 'endpoint' | 'key'>, self?: string): Promise<TakenTurn | undefined> {
+    const turns = await this.#readWith(of, self);
+    turns.sort((a, b) => a.sequence - b.sequence);
+    this.#remembered.set(`${of.endpoint} ${of.key}`, { at: performance.now(), turns });
+    forgetOldest(this.#remembered, MOST_REMEMBERED);
+    return turns[0];
+  }
+
+  /** Of a key, all: a replica of the stream that has not got `self` yet may miss those before it too. */
+  async #readWith({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>, self?: string): Promise<TakenTurn[]> {
+    for (let tries = 1; ; tries++) {
+      const turns = await this.#read({ endpoint, key, jobId: ANY });
+      const isWhole = self === undefined || turns.some(({ jobId }) => jobId === self);
+      if (isWhole || !this.#hasReplicas || tries >= MOST_BEHIND) return turns;
+      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+    }
+  }
+
+  get #hasReplicas(): boolean {
+    return this.#broker.connection.info?.cluster !== undefined;
+  }
+
+  /** Of a worker that died between the turn and its job, or of a job that was removed. */
+  async #isOrphan({ jobId, takenMs }: TakenTurn): Promise<boolean> {
+    if (this.#broker.clock.now() - takenMs < ORPHAN_MS) return false;
+    return (await findJob(this.#broker, jobId)) === undefined;
   }
 
   async #has(turn: Turn): Promise<boolean> {
@@ -142,13 +184,13 @@ export class Turns {
     return (await read) !== undefined;
   }
 
-  #read(address: TurnAddress): Promise<Turn[]> {
+  #read(address: TurnAddress): Promise<TakenTurn[]> {
     const filter = turnSubject(this.#broker.subjects, address);
-    return this.#broker.extra.of('endpoints').find<Turn[]>([], async (read, stream) => {
-      const turns: Turn[] = [];
-      for await (const { data } of read.walk(stream, filter, 1, PAGE)) {
+    return this.#broker.extra.of('endpoints').find<TakenTurn[]>([], async (read, stream) => {
+      const turns: TakenTurn[] = [];
+      for await (const { data, timeMs } of read.walk(stream, filter, 1, PAGE)) {
         const turn = decodeTurn(data);
-        if (turn) turns.push(turn);
+        if (turn) turns.push({ ...turn, takenMs: timeMs });
       }
       return turns;
     });
