@@ -1,3 +1,4 @@
+import { defined } from '../jobs/defined.js';
 import { invalidOption } from '../jobs/errors.js';
 import { homeOf, ownId, qualifiedId, unknownHome } from './instance-home.js';
 import type { GpuProvider, Instance, OfferQuery } from './provider.js';
@@ -81,7 +82,7 @@ export function combinedProvider(providers: readonly GpuProvider[]): CombinedPro
       const found = await Promise.all(parts.map((part) => part.findByName(name, signal)));
       return found.flat().sort(byAge);
     },
-    list: (filter, signal) => listAll(parts.map((part) => part.list(filter, signal))),
+    list: (filter, signal) => listAll(parts, filter, signal),
     async delete(id, signal) {
       const home = await find(id, signal);
       await home?.part.delete(home.id, signal);
@@ -149,20 +150,49 @@ function byAge(a: Instance, b: Instance): number {
   return first < second ? -1 : first > second ? 1 : 0;
 }
 
+/** The list of one provider or of several has failed, and those of the others are at their end. */
+export class PartsUnreachable extends ProviderError {
+  readonly failures: readonly { provider: string; error: unknown }[];
+
+  constructor(failures: readonly { provider: string; error: unknown }[]) {
+    const errors = failures.map(({ error }) => error);
+    const first = errors.find((error) => error instanceof ProviderError);
+    const why = failures.map(({ provider, error }) => `${provider}: ${messageOf(error)}`).join('; ');
+    super(first?.class ?? 'transient', why, {
+      cause: errors[0],
+      ...defined({ retryAfterMs: first?.retryAfterMs }),
+    });
+    this.failures = failures;
+  }
+
+  /** Whether the list that would show the instance is one of those that failed. */
+  hides(id: string): boolean {
+    return this.failures.some(({ provider }) => ownId(provider, id) !== id);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /**
- * All instances of several lists, as they come.
- * @throws the first error, once every other list is at its end
+ * All instances of several providers, as they come.
+ * @throws PartsUnreachable once every other list is at its end; the reason of `signal`
  */
-async function* listAll(lists: readonly AsyncIterable<Instance>[]): AsyncGenerator<Instance> {
+async function* listAll(
+  parts: readonly GpuProvider[],
+  filter: Parameters<GpuProvider['list']>[0],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Instance> {
   type Step = { at: number; result?: IteratorResult<Instance>; error?: unknown };
-  const iterators = lists.map((list) => list[Symbol.asyncIterator]());
+  const iterators = parts.map((part) => part.list(filter, signal)[Symbol.asyncIterator]());
   const next = (at: number): Promise<Step> =>
     (iterators[at] as AsyncIterator<Instance>).next().then(
       (result) => ({ at, result }),
       (error: unknown) => ({ at, error }),
     );
   const steps = new Map(iterators.map((_, at) => [at, next(at)]));
-  const errors: unknown[] = [];
+  const failures: { provider: string; error: unknown }[] = [];
   try {
     while (steps.size > 0) {
       const { at, result, error } = await Promise.race(steps.values());
@@ -172,9 +202,10 @@ async function* listAll(lists: readonly AsyncIterable<Instance>[]): AsyncGenerat
         continue;
       }
       steps.delete(at);
-      if (!result) errors.push(error);
+      if (!result) failures.push({ provider: parts[at]?.name ?? '', error });
     }
-    if (errors.length > 0) throw errors[0];
+    signal?.throwIfAborted();
+    if (failures.length > 0) throw new PartsUnreachable(failures);
   } finally {
     // Not awaited: a list that hangs would hold its reader back.
     for (const at of steps.keys()) iterators[at]?.return?.().catch(() => {});

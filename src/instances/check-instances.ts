@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Broker } from '../broker/broker.js';
-import { isSameInstance } from '../gpu/instance-home.js';
+import { PartsUnreachable } from '../gpu/combined-provider.js';
+import { isSameInstance, ownId } from '../gpu/instance-home.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import { inParts } from '../jobs/in-parts.js';
+import { toJobError } from '../jobs/job-error.js';
 import { derivedId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { textField } from '../jobs/text-field.js';
@@ -65,16 +67,21 @@ export class InstanceCheck implements ResourceCheck {
 
   /** A provider that cannot be asked is a finding of its own. */
   async look(signal?: AbortSignal): Promise<Diagnosis[]> {
-    let instances: KnownInstance[];
-    try {
-      instances = await this.#list(signal);
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      return [diagnose('provider_unreachable', this.#source.name, error.message)];
-    }
+    const { instances, error } = await this.#list(signal);
+    const unreachable = this.#unreachable(error);
     const owners = await this.#owners.find(new Set(instances.map(({ name }) => name)));
     const found = await inParts(instances, PARALLEL, (each) => this.#diagnose(each, owners.get(each.name)));
-    return found.filter((diagnosis) => diagnosis !== undefined);
+    return [...unreachable, ...found.filter((diagnosis) => diagnosis !== undefined)];
+  }
+
+  #unreachable(error: ProviderError | undefined): Diagnosis[] {
+    if (!error) return [];
+    if (!(error instanceof PartsUnreachable)) {
+      return [diagnose('provider_unreachable', this.#source.name, error.message)];
+    }
+    return error.failures.map((each) =>
+      diagnose('provider_unreachable', each.provider, toJobError(each.error).message),
+    );
   }
 
   get hasReported(): boolean {
@@ -86,11 +93,15 @@ export class InstanceCheck implements ResourceCheck {
    * read in a bad moment, has time to come right. Those that were not found any more are forgotten.
    */
   due(instances: readonly Diagnosis[]): Diagnosis[] {
+    const unreachable = instances.filter(({ finding }) => finding.code === 'provider_unreachable');
     // Of instances that could not be listed nothing new is known.
-    if (instances.some(({ finding }) => finding.code === 'provider_unreachable')) return [];
+    const isHidden = (id: string) =>
+      unreachable.some(({ finding: { target } }) => target === this.#source.name || ownId(target, id) !== id);
     const orphans = instances.filter(({ finding }) => finding.code === 'instance_orphaned');
     const present = new Set(orphans.map(({ finding }) => finding.target));
-    for (const id of this.#orphanedSince.keys()) if (!present.has(id)) this.#orphanedSince.delete(id);
+    for (const id of this.#orphanedSince.keys()) {
+      if (!present.has(id) && !isHidden(id)) this.#orphanedSince.delete(id);
+    }
     const now = performance.now();
     const due = orphans.filter(({ finding: { target } }) => {
       const since = this.#orphanedSince.get(target);
@@ -100,22 +111,31 @@ export class InstanceCheck implements ResourceCheck {
     return due;
   }
 
-  /** Those that cost money and are old enough to be judged. */
-  async #list(signal?: AbortSignal): Promise<KnownInstance[]> {
+  /** Those that cost money and are old enough to be judged, of each provider whose list came to its end. */
+  async #list(signal?: AbortSignal): Promise<{ instances: KnownInstance[]; error?: ProviderError }> {
     const now = this.#broker.clock.now();
     const old: KnownInstance[] = [];
     const undated = new Set<string>();
-    for await (const instance of this.#source.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
-      const { id, status } = instance;
-      if (status === 'terminated' || status === 'terminating') continue;
-      if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
-        undated.add(id);
-        if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, now);
+    let error: ProviderError | undefined;
+    try {
+      for await (const instance of this.#source.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+        const { id, status } = instance;
+        if (status === 'terminated' || status === 'terminating') continue;
+        if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
+          undated.add(id);
+          if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, now);
+        }
+        if (now - this.#sinceMs(instance) >= this.#graceMs) old.push(instance);
       }
-      if (now - this.#sinceMs(instance) >= this.#graceMs) old.push(instance);
+    } catch (thrown) {
+      if (!(thrown instanceof ProviderError)) throw thrown;
+      error = thrown;
     }
-    for (const id of this.#firstSeen.keys()) if (!undated.has(id)) this.#firstSeen.delete(id);
-    return old;
+    const isHidden = (id: string) => error && !(error instanceof PartsUnreachable && !error.hides(id));
+    for (const id of this.#firstSeen.keys()) {
+      if (!undated.has(id) && !isHidden(id)) this.#firstSeen.delete(id);
+    }
+    return { instances: old.filter(({ id }) => !isHidden(id)), ...defined({ error }) };
   }
 
   #sinceMs(instance: KnownInstance): number {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { PartsUnreachable } from '../gpu/combined-provider.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
 
@@ -157,7 +158,11 @@ export class InstanceDirectory {
         if (batch.askers.size === 0 && size < LONG_LIST) return;
       }
     } catch (error) {
-      for (const id of [...batch.askers.keys()]) batch.answer(id, Promise.reject(error));
+      // Instances of the other providers are read singly.
+      const isRead = (id: string) => error instanceof PartsUnreachable && !error.hides(id);
+      for (const id of [...batch.askers.keys()].filter((each) => !isRead(each))) {
+        batch.answer(id, Promise.reject(error));
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Broker } from '../../src/broker/broker.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { combinedProvider, type GpuProvider } from '../../src/gpu/index.js';
+import { combinedProvider, type GpuProvider, type Instance, ProviderError } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/instance-name.js';
 import { examine, type JobRecord, type OnTimeout } from '../../src/index.js';
 import { InstanceCheck } from '../../src/instances/check-instances.js';
@@ -285,4 +285,28 @@ it('a provider that cannot be asked is a finding, and the rest is examined', asy
     ['type_unhandled', 'warning'],
     ['provider_unreachable', 'warning'],
   ]);
+});
+
+it('a provider that cannot be asked keeps nobody from judging the instances of another', async () => {
+  const down = Object.assign(Object.create(fleet.provider) as GpuProvider, {
+    name: 'runpod',
+    // biome-ignore lint/correctness/useYield: it fails first.
+    list: async function* (): AsyncGenerator<Instance> {
+      throw new ProviderError('transient', 'runpod is down');
+    },
+  });
+  const id = await rent(nameOf('lost'));
+  await recorded('lost', { status: 'failed', state: 'exhausted', error });
+  const check = new InstanceCheck(broker, combinedProvider([fleet.provider, down]), { graceMs: 0 });
+  const found = await check.look();
+  expect(told(found)).toEqual([
+    ['provider_unreachable', 'runpod'],
+    ['instance_orphaned', `novita:${id}`],
+  ]);
+  expect(check.due(found)).toEqual([]);
+  // It is deleted when it is found again, and is not forgotten while its own provider is down.
+  const [, orphan] = found;
+  const own = [{ ...found[0], finding: { ...found[0]?.finding, target: 'novita' } }] as Diagnosis[];
+  expect(check.due(own)).toEqual([]);
+  expect(check.due(await check.look()).map(({ finding }) => finding)).toEqual([orphan?.finding]);
 });
