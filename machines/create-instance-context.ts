@@ -111,7 +111,7 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     adopted: created === undefined,
     ...(duplicates.length > 0 && { duplicates }),
   };
-  const startTime = input.now;
+  const startTime = startTimeOf(context);
   const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout };
   const original = defined({ ...input.payload, webhookUrl });
   const payload = defined({ ...monitored, ...nextOfferOf(original, rentedOffer(context)) });
@@ -125,6 +125,13 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     result,
     next: [{ type: 'monitor_instance', idSuffix: 'monitor', payload }, ...deletes],
   };
+}
+
+/** Of an instance that an earlier run rented: when its create was sent, so that an adoption gives it no time of its own. */
+function startTimeOf({ created, unknownCreates, input }: CreateInstanceContext): string {
+  const sentAt = textField(input.checkpoint, 'sentAt');
+  if (created !== undefined || unknownCreates > 0 || sentAt === undefined) return input.now;
+  return Date.parse(sentAt) < Date.parse(input.now) ? sentAt : input.now;
 }
 
 /** By its key: the one whose create was sent last, in this run or in an earlier one. */

@@ -25,6 +25,8 @@ export interface CreateInstanceServices extends CreateInstanceSettings {
   parts?: readonly GpuProvider[];
   /** What became of offers in the fleet. */
   history: OfferHistory;
+  /** The clock of the queue: other workers count by it. Defaults to that of the process. */
+  now?: () => Promise<number>;
   /** Part of the instances' names, so that two namespaces on one account never adopt each other's. */
   namespace: string;
   /** Refuses a URL that webhooks of this worker may not go to. */
@@ -39,7 +41,8 @@ const MIN_FENCE_MS = 250;
 
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
-  const { provider, parts = [provider], history, namespace, checkWebhookUrl, limit, ...settings } = options;
+  const { provider, parts = [provider], history, namespace, checkWebhookUrl, limit, ...more } = options;
+  const { now = async () => Date.now(), ...settings } = more;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
   const freshMs = Math.max((settleDelayMs * maxLookUps) / 2, MIN_FENCE_MS);
@@ -79,6 +82,7 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
           region: offer.region,
           productId: offer.productId,
           offer: offerKey(offer),
+          sentAt: new Date(await now()).toISOString(),
           sentTo: noteSent(job, partOf(offer).name, parts),
           ...(refusals.length > 0 && { refusals }),
         };

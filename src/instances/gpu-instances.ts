@@ -113,6 +113,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         provider,
         parts,
         history,
+        now: async () => (await broker()).clock.now(),
         namespace,
         settleDelayMs,
         checkWebhookUrl,

@@ -94,6 +94,16 @@ describe('an earlier create may have been carried out', () => {
     });
   });
 
+  it.each([
+    ['2025-12-31T23:50:00.000Z', '2025-12-31T23:50:00.000Z'],
+    ['2026-01-01T00:00:01.000Z', input.now],
+    ['yesterday', input.now],
+    [undefined, input.now],
+  ])('counts the waiting time of what was sent at %s from %s', async (sentAt, startTime) => {
+    const { outcome } = await run({ find: () => [{ id: 'old' }] }, { checkpoint: { ...intent, sentAt } });
+    expect(outcome).toMatchObject({ next: [{ payload: { startTime } }] });
+  });
+
   it('looks five times before it creates again', async () => {
     const { outcome, calls } = await run({}, prior);
     expect(calls).toEqual([...times(5, 'find'), 'offers', 'create p1']);
