@@ -42,6 +42,9 @@ interface Actor {
   /** The states that it is in, with those around them. */
   since: Map<string, Stay>;
   round: number;
+  /** Its newest step: when it was, milliseconds since the epoch, and its number. */
+  lastMs: number;
+  lastStep: number;
 }
 
 interface Stay {
@@ -77,6 +80,10 @@ export class FleetStates {
     const atMs = Date.parse(at);
     const key = keyOf(record);
     const actor = this.#actors.get(key);
+    if (actor && isRepeated(actor, record, atMs)) {
+      actor.round = this.#round;
+      return;
+    }
     if (kind === 'transition') for (const edge of record.edges ?? []) move(known, edge);
     if (kind === 'done') {
       if (actor) this.#leave(known, actor, [...actor.since.keys()], atMs);
@@ -84,9 +91,10 @@ export class FleetStates {
       return;
     }
     if (!actor && this.#actors.size >= MAX_ACTORS) return;
-    const { worker, jobId } = record;
-    const current = actor ?? { machine, worker, jobId, since: new Map(), round: this.#round };
-    current.round = this.#round;
+    const { worker, jobId, step } = record;
+    const round = this.#round;
+    const current = actor ?? { machine, worker, jobId, since: new Map(), round, lastMs: 0, lastStep: -1 };
+    Object.assign(current, { round, ...(step !== undefined && { lastMs: atMs, lastStep: step }) });
     this.#actors.set(key, current);
     const isKnown = actor !== undefined || isBeginning(record);
     this.#stand(known, current, withParents(record.active), { ms: atMs, isKnown });
@@ -186,6 +194,11 @@ function keyOf({ worker, jobId = '', actor, parent = '' }: InspectionRecord): st
 /** A record of a machine that has only just begun, as opposed to one that somebody has just begun to watch. */
 function isBeginning({ kind, step }: InspectionRecord): boolean {
   return kind === 'snapshot' && step !== undefined;
+}
+
+/** Whoever begins to watch a job is told its run from the beginning, and so are all others that watch. */
+function isRepeated({ lastMs, lastStep }: Actor, { step }: InspectionRecord, atMs: number): boolean {
+  return step !== undefined && (atMs < lastMs || (atMs === lastMs && step <= lastStep));
 }
 
 function withParents(states: readonly string[]): string[] {

@@ -49,6 +49,23 @@ describe('where the machines of a fleet stand', () => {
     expect(own()?.moved).toEqual([]);
   });
 
+  it('is not changed by steps that are told once more, as to somebody who begins to watch a job', () => {
+    const run = () => {
+      tell('snapshot', ['a'], 0, { step: 0 });
+      tell('transition', ['b'], 10, { step: 1, edges: [{ from: 'a', to: 'b', event: 'GO' }] });
+      tell('transition', ['c'], 30, { step: 2, edges: [{ from: 'b', to: 'c', event: 'GO' }] });
+    };
+    run();
+    own();
+    run();
+    tell('snapshot', ['c'], 40);
+    expect(own()).toMatchObject({ counts: { c: 1 }, moved: [], times: { a: { count: 1 }, b: { count: 1 } } });
+    // Another run of the job, the end of the first of which was lost.
+    tell('snapshot', ['a'], 50, { step: 0 });
+    tell('transition', ['b'], 60, { step: 1, edges: [{ from: 'a', to: 'b', event: 'GO' }] });
+    expect(own()).toMatchObject({ counts: { b: 1 }, moved: [{ from: 'a', to: 'b', count: 1 }] });
+  });
+
   it('forgets machines whose end was never told, once all were asked again', () => {
     tell('snapshot', ['a'], 0);
     tell('snapshot', ['a'], 0, { jobId: 'b', worker: 'gone' });
