@@ -16,6 +16,8 @@ let number = 0;
 let key: string;
 /** Holds the handlers of `held` until it is opened. */
 let hold: Gate;
+/** Whether `failing` waits until then, too. */
+let failsLater = false;
 /** The payloads of the jobs that `report` was given. */
 const ran: unknown[] = [];
 
@@ -34,7 +36,13 @@ beforeAll(async () => {
         return payload;
       },
       held: ({ signal }) => Promise.race([hold.opened, aborted(signal)]),
-      failing: { maxAttempts: 1, handler: () => Promise.reject(new Error('no paper')) },
+      failing: {
+        maxAttempts: 1,
+        handler: async () => {
+          if (failsLater) await hold.opened;
+          throw new Error('no paper');
+        },
+      },
     },
   });
   queue = fleet.queue;
@@ -47,6 +55,7 @@ beforeEach(() => {
   number++;
   key = `key ${number} of ü/*.>`;
   hold = gate();
+  failsLater = false;
 });
 afterEach(() => hold.open());
 
@@ -226,9 +235,11 @@ describe('a job that is run again', () => {
   test('takes its key, and waits for nobody', async () => {
     const id = await queue.addJob('failing', {}, 'normal', { unique: { key } });
     await fleet.waitForJob(id, 'exhausted');
+    failsLater = true;
     await queue.retry(id);
     const { id: holder } = await addFailing('existing');
     expect(holder).toBe(id);
+    hold.open();
     await fleet.waitForJob(id, ({ redrives, state }) => redrives === 1 && state === 'exhausted');
   });
 
