@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
+import { Metrics } from '../../src/http/metrics.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import type { WebhookEndpoints } from '../../src/webhooks/endpoints/webhook-endpoints.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startHttp, TOKENS } from '../support/http.js';
 import { startNats } from '../support/nats.js';
@@ -121,4 +124,14 @@ test('the command of the guide prints the metrics to an observer', async () => {
   const { lines, ended } = runShell(here, { JETFLEET_TOKEN: TOKENS.observer });
   expect(await ended, lines.join('\n')).toBe(0);
   expect(lines).toContain('jetfleet_broker_connected 1');
+});
+
+test('metrics of the queue are there although those of endpoints cannot be read', async () => {
+  const endpoints = {
+    list: () => Promise.reject(new Error('no such stream')),
+  } as unknown as WebhookEndpoints;
+  const text = await new Metrics(fleet.queue, silentLogger, endpoints).text();
+  expect(text).toMatch(/^jetfleet_broker_connected 1$/m);
+  expect(text).toMatch(/^jetfleet_jobs\{type="/m);
+  expect(text).not.toMatch(/^jetfleet_webhook_endpoints\{/m);
 });

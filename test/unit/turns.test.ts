@@ -29,6 +29,8 @@ function brokerOf(reads: Stored[][], isCluster = false) {
     clock: { now: Date.now },
     connection: { info: isCluster ? { cluster: 'c' } : {} },
     extra: { of: () => ({ find, read }) },
+    // It has no job of any id.
+    read: { lastTogether: async () => undefined, eachTogether: async () => [], last: async () => undefined },
     topology: { purge, lastMessage: async () => undefined },
     lastEvent: async () => undefined,
     recordOf: () => undefined,
@@ -43,8 +45,6 @@ it('waits for a replica that has not got its own turn yet, nor those before it',
   const { broker } = brokerOf([[], [stored('second', 2), stored('first', 1)]], true);
   expect(await new Turns(broker).isFirst(self)).toBe(false);
 });
-
-vi.mock('../../src/queue/job-lookup.js', () => ({ findJob: async () => undefined }));
 
 it('takes the turn away of a job that never came, after some minutes', async () => {
   const fresh = brokerOf([[stored('orphan', 1), stored('second', 2)]]);
