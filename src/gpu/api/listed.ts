@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Instance } from '../provider.js';
+import type { Instance, Offer } from '../provider.js';
 import { ProviderError } from '../provider-error.js';
 
 /** An element of a provider's list; `instance` is undefined when not even its id can be read. */
@@ -56,7 +56,7 @@ function leavesOf(value: unknown): string[] {
   return leaves;
 }
 
-export function compare(a: string, b: string): number {
+function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -64,4 +64,9 @@ export function compare(a: string, b: string): number {
 export function nullWhenNotFound(error: unknown): null {
   if (error instanceof ProviderError && error.class === 'not_found') return null;
   throw error;
+}
+
+/** The order of offers: the cheapest first, and those of one price always in the same order. */
+export function byPrice(a: Offer, b: Offer): number {
+  return a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId);
 }

@@ -1,5 +1,5 @@
 import { defined } from '../../jobs/defined.js';
-import { compare, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import { byPrice, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -175,7 +175,7 @@ export class LambdaProvider implements GpuProvider {
     const { data } = await this.#api.call({ ...call, signal });
     return Object.values(data)
       .flatMap((offered) => (offered && mapOffer(offered, query)) ?? [])
-      .sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+      .sort(byPrice);
   }
 
   async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {

@@ -1,7 +1,7 @@
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
 import { anyAnswer } from '../api/fields.js';
-import { compare, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import { byPrice, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -145,7 +145,7 @@ export class NovitaProvider implements GpuProvider {
 
   async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
     const offers = await this.catalogue.offers(query, signal);
-    return offers.sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+    return offers.sort(byPrice);
   }
 
   async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {

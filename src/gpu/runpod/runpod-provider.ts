@@ -1,6 +1,6 @@
 import { excerptOf } from '../../jobs/excerpt.js';
 import { anyAnswer } from '../api/fields.js';
-import { compare, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import { byPrice, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -123,7 +123,7 @@ export class RunpodProvider implements GpuProvider {
   async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
     if (query.billingMode === 'spot') return [];
     const offers = await Promise.all(this.#clouds.map((cloud) => this.#offersIn(cloud, query, signal)));
-    return offers.flat().sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+    return offers.flat().sort(byPrice);
   }
 
   async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {

@@ -1,5 +1,5 @@
 import { anyAnswer } from '../api/fields.js';
-import { compare, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import { byPrice, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -137,9 +137,7 @@ export class VastProvider implements GpuProvider {
   async listOffers(query: OfferQuery, signal?: AbortSignal): Promise<Offer[]> {
     const call = { method: 'POST', path: '/v0/bundles/', kind: 'read', schema: vastOffersSchema } as const;
     const { offers } = await this.#api.call({ ...call, body: toOfferSearch(query, MAX_OFFERS), signal });
-    return offers
-      .flatMap((offer) => mapVastOffer(offer, query) ?? [])
-      .sort((a, b) => a.pricePerHour - b.pricePerHour || compare(a.productId, b.productId));
+    return offers.flatMap((offer) => mapVastOffer(offer, query) ?? []).sort(byPrice);
   }
 
   async getTemplate(id: string, signal?: AbortSignal): Promise<Template> {
