@@ -90,7 +90,9 @@ export class VirtualTime {
     for (let fired = 0; ; ) {
       const left = await this.#settled(endMs, QUIET_MS);
       const tick = (await this.#nextTicks()).find(({ dueMs }) => dueMs <= untilMs);
-      const timers = dueTogether(left.timers).filter(({ dueMs }) => dueMs <= untilMs);
+      // The timer of a tick is set a moment after the tick was due, and real time goes on meanwhile.
+      const dueByMs = Math.max(untilMs, this.now());
+      const timers = dueTogether(left.timers).filter(({ dueMs }) => dueMs <= dueByMs);
       if (tick && tick.dueMs <= (timers[0]?.dueMs ?? Number.POSITIVE_INFINITY)) await this.#begin(tick);
       else if (timers.length > 0) fired += await this.#fire(timers);
       else if (!(await this.#isStirring())) {
