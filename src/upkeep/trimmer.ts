@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
-import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
+import { AcknowledgedSequences } from '../broker/consume/delivery.js';
 import { tryEach } from '../jobs/try-each.js';
+import type { WorkKind } from '../jobs/vocabulary.js';
 import { removeAcknowledged, type WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo, type ConsumerCounts } from '../queue/retention/purgeable.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -18,6 +19,8 @@ export interface TrimmerOptions {
   logger: Logger;
   /** Defaults to {@link PINNED}. */
   pinnedAt?: number;
+  /** How often to look at what others have left. Defaults to {@link LEFTOVERS_MS}. */
+  leftoversMs?: number;
 }
 
 const CHECK_MS = 800;
@@ -56,6 +59,8 @@ interface Progress {
 export class Trimmer {
   readonly #options: TrimmerOptions;
   readonly #progress = new Map<string, Progress>();
+  /** Consumers of types that this worker does not take. Workers in other languages take such jobs, and remove nothing. */
+  readonly #others = new Map<string, TrimSource>();
   readonly #schedule: Schedule;
   #detach: (() => void) | undefined;
 
@@ -90,10 +95,12 @@ export class Trimmer {
       const now = performance.now();
       if (now - progress.ownMs <= MOST_PUT_OFF_MS && acknowledged.size <= 2 * MANY) {
         progress.sinceMs = now;
-        progress.leftoversAtMs = now + spread(LEFTOVERS_MS);
+        progress.leftoversAtMs = this.#nextLeftovers();
       }
       return acknowledged;
     }
+    const other = this.#others.get(`${kind} ${consumer}`);
+    if (other) this.#progressOf(other).leftoversAtMs = this.#nextLeftovers();
     return undefined;
   }
 
@@ -120,9 +127,13 @@ export class Trimmer {
       const progress = this.#progressOf(source);
       const now = performance.now();
       const isDue = size === 0 ? now >= progress.leftoversAtMs : isPauseOver(progress, size, now);
-      if (isDue) progress.leftoversAtMs = now + spread(LEFTOVERS_MS);
+      if (isDue) progress.leftoversAtMs = this.#nextLeftovers();
       return isDue;
     });
+  }
+
+  #nextLeftovers(): number {
+    return performance.now() + spread(this.#options.leftoversMs ?? LEFTOVERS_MS);
   }
 
   #progressOf({ kind, name }: WorkConsumer): Progress {
@@ -138,11 +149,32 @@ export class Trimmer {
     const { topology } = this.#options.broker;
     await tryEach(new Set(sources.map((source) => source.kind)), async (kind) => {
       const infos = new Map((await topology.consumers(kind)).map((info) => [info.name, info]));
-      await tryEach(sources, async (source) => {
+      const others = this.#schedule.isStopped ? [] : this.#othersDue(kind, infos);
+      await tryEach([...sources, ...others], async (source) => {
         const info = source.kind === kind ? infos.get(source.name) : undefined;
         const othersGoOn = this.#schedule.isStopped && info !== undefined && info.num_pending > 0;
         if (info && !othersGoOn) await this.#trimSource(source, info);
       });
+    });
+  }
+
+  #othersDue(kind: WorkKind, infos: ReadonlyMap<string, ConsumerCounts>): TrimSource[] {
+    const { subjects } = this.#options.broker;
+    const own = new Set([...this.#options.sources()].map((source) => `${source.kind} ${source.name}`));
+    const now = performance.now();
+    return [...infos.keys()].flatMap((name) => {
+      const key = `${kind} ${name}`;
+      const parsed = subjects.parseConsumer(name);
+      if (own.has(key) || !parsed) return [];
+      const consumer = { kind, ...subjects.consumerFor(kind, parsed.priority, parsed.type) };
+      const source = this.#others.get(key) ?? { ...consumer, acknowledged: new AcknowledgedSequences() };
+      const progress = this.#progressOf(source);
+      // Those who take its jobs come first.
+      const isNew = !this.#others.has(key);
+      this.#others.set(key, source);
+      if (!isNew && now < progress.leftoversAtMs) return [];
+      progress.leftoversAtMs = this.#nextLeftovers();
+      return isNew ? [] : [source];
     });
   }
 

@@ -6,6 +6,7 @@ import { Notices } from '../../src/broker/connection/notices.js';
 import { AcknowledgedSequences } from '../../src/broker/consume/delivery.js';
 import { DirectRead } from '../../src/broker/read/direct-read.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
+import type { JobRecord } from '../../src/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { askAcknowledged } from '../../src/upkeep/acknowledged-exchange.js';
 import { Trimmer } from '../../src/upkeep/trimmer.js';
@@ -208,6 +209,39 @@ it('messages behind one that stays unacknowledged are removed too, once they are
     WITHIN,
   );
   await trimmer.stop();
+});
+
+it('what workers in another language have acknowledged is removed, of a type that no worker here takes', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  await fleet.queue.setup(['step', 'elsewhere']);
+  const broker = await fleet.queue.broker();
+  const { connection, subjects, topology } = broker;
+  const acknowledged = new AcknowledgedSequences();
+  const source = { kind: 'jobs' as const, ...subjects.consumerFor('jobs', 'normal', 'step'), acknowledged };
+  const id = await fleet.queue.addJob('elsewhere', 1);
+  const open = await fleet.queue.addJob('elsewhere', 2);
+  const stream = subjects.streamName('jobs');
+  const consumer = await jetstream(connection).consumers.get(stream, 'elsewhere-normal');
+  const message = await consumer.next();
+  if (!message) throw new Error('nothing was handed out');
+  const now = new Date().toISOString();
+  const ended = {
+    status: 'completed',
+    state: 'completed',
+    updatedAt: now,
+    finishedAt: now,
+    attempt: 1,
+  } as const;
+  const job = await fleet.queue.getJob(id);
+  await broker.appendEvent({ ...(job as JobRecord), ...ended, workSeq: message.seq }, 0);
+  message.ack();
+  const trimmer = new Trimmer({ broker, sources: () => [source], logger: silentLogger, leftoversMs: 100 });
+  trimmer.start();
+  const left = [expect.stringContaining(open)];
+  await vi.waitFor(async () => expect(await stored(fleet)).toEqual(left), WITHIN);
+  await trimmer.stop();
+  expect(await stored(fleet)).toEqual(left);
+  expect((await topology.consumer('jobs', 'elsewhere-normal'))?.num_pending).toBe(1);
 });
 
 describe('of a consumer that several workers share', () => {

@@ -8,6 +8,8 @@ import type { Topology } from './topology.js';
 const MAX_ATTEMPTS = 'jetfleet.max_attempts';
 const AFTER = 'jetfleet.after';
 const RETENTION = 'jetfleet.retention';
+/** For workers of other languages, which do not take jobs of a type with limits. */
+const LIMITS = 'jetfleet.limits';
 /** So old, settings are read again; so old, that read is waited for. */
 const FRESH_MS = 5_000;
 const STALE_MS = 60_000;
@@ -17,6 +19,8 @@ export interface HandlerSetting {
   maxAttempts: number;
   /** Whether other jobs follow from the end of one, by its type. */
   hasAfter: boolean;
+  /** Whether a job needs permits to run. */
+  hasLimits: boolean;
   /** What is kept of its ended jobs, see `encodeRetention`. */
   retention?: string;
 }
@@ -78,10 +82,11 @@ export class HandlerSettings {
     await this.#read();
     const tellOne = async ([type, setting]: [string, HandlerSetting]) => {
       if (isDeepStrictEqual(this.#settings.get(type), setting)) return;
-      const { maxAttempts, hasAfter, retention = '' } = setting;
+      const { maxAttempts, hasAfter, hasLimits, retention = '' } = setting;
       const facts = {
         [MAX_ATTEMPTS]: `${maxAttempts}`,
         [AFTER]: hasAfter ? 'yes' : 'no',
+        [LIMITS]: hasLimits ? 'yes' : 'no',
         [RETENTION]: retention,
       };
       await this.#topology.describeConsumer('jobs', this.#subjects.consumerName(type, 'normal'), facts);
@@ -92,12 +97,18 @@ export class HandlerSettings {
   async #read(): Promise<void> {
     const settings = new Map<string, HandlerSetting>();
     for (const { name, config } of await this.#topology.consumers('jobs')) {
-      const { [MAX_ATTEMPTS]: text, [AFTER]: after, [RETENTION]: retention } = config.metadata ?? {};
+      const metadata = config.metadata ?? {};
+      const { [MAX_ATTEMPTS]: text, [AFTER]: after, [LIMITS]: limits, [RETENTION]: retention } = metadata;
       const type = this.#subjects.parseConsumer(name)?.type;
       const maxAttempts = Number(text);
       const isOne = Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_MAX_ATTEMPTS;
       if (type !== undefined && isOne)
-        settings.set(type, { maxAttempts, hasAfter: after === 'yes', ...(retention && { retention }) });
+        settings.set(type, {
+          maxAttempts,
+          hasAfter: after === 'yes',
+          hasLimits: limits === 'yes',
+          ...(retention && { retention }),
+        });
     }
     this.#settings = settings;
   }

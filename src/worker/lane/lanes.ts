@@ -87,12 +87,13 @@ export class Lanes {
     const settings = [...this.handlers.values()]
       .filter(({ type }) => types.includes(type))
       .map(
-        ({ type, maxAttempts, job, retention }) =>
+        ({ type, maxAttempts, job, limits, retention }) =>
           [
             type,
             {
               maxAttempts,
               hasAfter: job?.after !== undefined,
+              hasLimits: limits !== undefined,
               ...defined({ retention: encodeRetention({ ...this.#options.retention, ...retention }) }),
             },
           ] as const,
