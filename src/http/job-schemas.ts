@@ -172,6 +172,7 @@ export const jobRecordSchema = z
     awaited: z.string().optional(),
     waitsFor: waitsForSchema.optional(),
     waits: z.record(z.string(), z.string()).optional(),
+    handlerVersion: z.number().int().optional(),
     machine: z.object({ id: z.string(), version: z.number() }),
   })
   .openapi('JobRecord');

@@ -47,6 +47,8 @@ export const ERROR_CODES = {
     'The job waits for a signal or for its children; its worker ends this run of the handler.',
   JETFLEET_WAIT_TIMEOUT: 'The job did not end while its caller waited.',
   JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.',
+  JETFLEET_MIGRATION_FAILED:
+    'The checkpoint of a job of an earlier version cannot be made one of this version.',
   JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.',
   JETFLEET_DRAINING: 'The worker is shutting down and handed the job back.',
   JETFLEET_CANCELLED: 'The job was cancelled.',

@@ -114,6 +114,8 @@ export interface JobRecord<P = unknown, R = unknown> {
   waitsFor?: WaitsFor;
   /** Of a job that has waited for signals or children: when each of its waits with a timeout ends, by name and number. */
   waits?: Record<string, string>;
+  /** The version of the handler that the job has begun with, where its type has versions. */
+  handlerVersion?: number;
   /** The chart that made the transition. */
   machine: { id: string; version: number };
 }

@@ -9,7 +9,7 @@ import {
   MAX_TIMEOUT_MS,
 } from './limits.js';
 import { checkInteger, checkNumber } from './numbers.js';
-import { assertOptions, type OptionNames } from './options.js';
+import { assertFunction, assertOptions, type OptionNames } from './options.js';
 import { checkedPolicy, type PriorityPolicy } from './priority-policy.js';
 import { checkedRetention, type Retention } from './retention.js';
 import type { RetryPolicy } from './retry-policy.js';
@@ -58,6 +58,17 @@ export interface RunDefaults {
    * @example retention: { completed: { maxCount: 1_000 }, failed: { maxAgeMs: 30 * 86_400_000 } }
    */
   retention?: Retention;
+  /**
+   * The version of the handler, from 1. A job that has begun under one version runs on workers of that version until it ends: workers of
+   * another one hand it back, unless they can `migrate` it. Defaults to none: any worker runs any job.
+   */
+  version?: number;
+  /**
+   * Makes the checkpoint of a job that has begun under an earlier version one of this version. From then on the job is of this version.
+   * It may be called several times for one job. If it throws, the job waits for a worker that can take it. Defaults to none.
+   * @param from the earlier version, 0 for none
+   */
+  migrate?(checkpoint: unknown, from: number): unknown;
 }
 
 export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
@@ -72,6 +83,8 @@ export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
   fairness: true,
   priorities: true,
   retention: true,
+  version: true,
+  migrate: true,
 };
 const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
   baseMs: true,
@@ -81,16 +94,19 @@ const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
 };
 
 /** Checked and filled in. */
-export type CheckedRun = Required<Omit<RunDefaults, 'timeoutMs' | 'limits' | 'fairness' | 'retention'>> & {
+export type CheckedRun = Required<Omit<RunDefaults, Unset>> & {
   timeoutMs?: number;
   limits?: CheckedLimits;
   retention?: Retention;
-};
+} & Pick<RunDefaults, 'version' | 'migrate'>;
+/** What may be left out for good. */
+type Unset = 'timeoutMs' | 'limits' | 'fairness' | 'retention' | 'version' | 'migrate';
 
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_ABANDON_AFTER_MS = 30_000;
 const DEFAULT_CLAIM_AFTER_MS = 100;
 const MAX_CONCURRENCY = 10_000;
+const MAX_VERSION = 1_000_000_000;
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function checkedRun(type: string, options: RunDefaults): CheckedRun {
@@ -103,6 +119,12 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
   checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
   checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
   checkInteger(`${type}: claimAfterMs`, claimAfterMs, 0, MAX_CLAIM_AFTER_MS);
+  const { version, migrate } = options;
+  checkInteger(`${type}: version`, version, 1, MAX_VERSION);
+  if (migrate !== undefined) assertFunction(`${type}: migrate`, migrate);
+  if (migrate !== undefined && version === undefined) {
+    throw invalidOption(`${type}: migrate needs a version, such as version: 2`);
+  }
   if (claim !== 'early' && claim !== 'durable') {
     throw invalidOption(`handler of ${type} claim ${JSON.stringify(claim)} must be early or durable`);
   }
@@ -118,6 +140,8 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
       timeoutMs,
       limits: checkedLimits(type, options.limits, options.fairness),
       retention: checkedRetention(`${type}: retention`, options.retention),
+      version,
+      migrate,
     }),
   };
 }

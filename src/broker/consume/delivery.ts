@@ -10,6 +10,9 @@ export const EXPIRES_MS = 5_000;
 /** The server hands nothing out for a request that has expired. With this for its way, a message is called fresh. */
 export const FRESH_MS = EXPIRES_MS + 2_000;
 
+const NAK_MS = 1_000;
+const MAX_NAK_MS = 30_000;
+
 const ACK = '+ACK';
 const NAK = '-NAK';
 const WORKING = '+WPI';
@@ -75,6 +78,11 @@ export class Delivery implements WorkMessage {
   /** Hands the message back, to be delivered again at once or after `delayMs`. */
   nak(delayMs = 0): void {
     this.#reply(delayMs > 0 ? `${NAK} ${JSON.stringify({ delay: nanos(delayMs) })}` : NAK);
+  }
+
+  /** Hands the message back for a while, longer each time that it comes. */
+  nakLater(): void {
+    this.nak(Math.min(NAK_MS * this.deliveryCount, MAX_NAK_MS));
   }
 
   /**

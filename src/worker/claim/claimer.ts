@@ -44,6 +44,7 @@ import {
   wasAccepted,
 } from './candidate.js';
 import { type ClaimEvent, claimOfNew } from './decide-claim.js';
+import { fitToVersion } from './handler-version.js';
 import { type ClaimSteps, LimitedClaims } from './limited-claims.js';
 import { type CheckedPayload, checkedPayload, loadedPayload } from './payload-check.js';
 import { isTick, TickClaim } from './tick-claim.js';
@@ -157,6 +158,30 @@ export class Claimer {
     if (last?.record && isNamesake(job, last.record)) return this.#byRecord(renamed(candidate));
     const mismatch = mismatchOf(job, last?.record, delivery.seq);
     if (mismatch) return this.#byRecord(refused(candidate, mismatch));
+    const fitting = this.#ofVersion(candidate, last);
+    if (!fitting) return undefined;
+    return this.#decideFitting(candidate, fitting.last);
+  }
+
+  /** The last event as this version of the handler goes on with it; undefined where the job is left to another version. */
+  #ofVersion(
+    { delivery, job }: Candidate,
+    last: LastEvent | undefined,
+  ): { last: LastEvent | undefined } | undefined {
+    if (!last?.record) return { last };
+    const fit = fitToVersion(this.#handler, last.record);
+    if ('record' in fit) return { last: { ...last, record: fit.record } };
+    const { version } = this.#handler;
+    this.#services.logger.debug(
+      { jobId: job.request.id, version, wanted: fit.wanted },
+      'job left to another version',
+    );
+    delivery.nakLater();
+    return undefined;
+  }
+
+  async #decideFitting(candidate: Candidate, last: LastEvent | undefined): Promise<ClaimedJob | undefined> {
+    const { delivery, job } = candidate;
     const { logger } = this.#services;
     const decision = decisionOf(candidate, last, factsOf(this.#services, delivery).nowMs);
     switch (decision.kind) {
@@ -229,6 +254,8 @@ export class Claimer {
     const before = this.#before(job, last);
     const { state, context } = this.#next(before, payload, event);
     const moved = transitionRecord(before, state, context, factsOf(this.#services, delivery));
+    if (this.#handler.version !== undefined && state === 'running')
+      moved.handlerVersion = this.#handler.version;
     const record = isTerminal(moved.status) ? withFollowUps(this.#services.broker.known, moved) : moved;
     return {
       before,

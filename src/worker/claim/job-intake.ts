@@ -9,9 +9,6 @@ import type { WorkerServices } from '../worker-services.js';
 import type { Candidate, ClaimedJob } from './candidate.js';
 import { Claimer } from './claimer.js';
 
-const NAK_MS = 1_000;
-const MAX_NAK_MS = 30_000;
-
 /** Takes the deliveries of one job type: reads each, has its job claimed, and begins its run. */
 export class JobIntake {
   readonly #services: WorkerServices;
@@ -83,10 +80,11 @@ export class JobIntake {
 
   /** What the broker did not do may go well later; what is wrong with the job itself has ended it already. */
   #handBack(delivery: Delivery, error: unknown): void {
-    const { subject, seq, deliveryCount } = delivery;
+    const { subject, seq } = delivery;
     const { code, message } = toJobError(error);
     this.#services.logger.error({ code, message, subject, seq }, 'cannot take the job; it comes again');
-    delivery.nak(this.#services.isReleasing() ? 0 : Math.min(NAK_MS * deliveryCount, MAX_NAK_MS));
+    if (this.#services.isReleasing()) delivery.nak();
+    else delivery.nakLater();
   }
 }
 
