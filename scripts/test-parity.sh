@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs compilers and client libraries where they are missing, and runs the tests of producers in other languages, all of them.
+# Installs compilers and client libraries where they are missing, and runs the tests of producers and workers in other languages, all of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 missing=()
@@ -15,4 +15,4 @@ if [ "${#missing[@]}" != 0 ]; then
   "${root[@]}" apt-get update -qq
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-JETFLEET_PARITY=1 npx vitest run test/integration/producers.test.ts
+JETFLEET_PARITY=1 npx vitest run test/integration/producers.test.ts test/parity/parity.test.ts

@@ -20,7 +20,10 @@ type Behaviour = Pick<
   | 'keeps'
   | 'lent'
   | 'throwsInCallbacks'
->;
+> & {
+  /** Whether every second seat has a worker in another language. */
+  languages?: true;
+};
 
 /** When a worker took jobs, ms since the epoch. */
 export interface Service {
@@ -211,7 +214,7 @@ export class Crew implements AsyncDisposable {
     this.#over = true;
     const workers = this.#seats.flatMap(({ worker }) => worker ?? []);
     // A sabotage stays in its process.
-    const isReusable = this.#behaviour.sabotage === undefined;
+    const isReusable = this.#behaviour.sabotage === undefined && !this.#behaviour.languages;
     await Promise.all(workers.map((worker) => (isReusable ? this.#pool.giveBack(worker) : worker.kill())));
   }
 
@@ -238,7 +241,8 @@ export class Crew implements AsyncDisposable {
 
   async #fill(index: number): Promise<void> {
     const seat = this.#seat(index);
-    const worker = await this.#pool.take();
+    const isOther = this.#behaviour.languages && index % 2 === 1;
+    const worker = await (isOther ? this.#pool.takeOther() : this.#pool.take());
     if (this.#over) return worker.kill();
     seat.worker = worker;
     seat.generation += 1;

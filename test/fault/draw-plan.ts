@@ -1,4 +1,5 @@
 /** Draws the plan of one run from a seed. */
+import { LANGUAGES, languages } from './language-scenario.js';
 import { ACK_WAIT_MS, PROVIDER_TIMEOUT_MS, type RunPlan } from './plan.js';
 import { Random } from './random.js';
 import { addCreate, type Draft, nextId, scenariosFor } from './scenarios.js';
@@ -31,7 +32,8 @@ export function drawPlan(seed: string, run: number, cluster: boolean, wanted?: s
   for (let n = random.int(1, 3); n > 0; n--) addCreate(random, draft);
   for (let n = random.int(3, 6); n > 0; n--) draft.jobs.push(task(random, nextId(draft, 'task')));
   draft.jobs.push(webhook(random, nextId(draft, 'hook')));
-  scenarios[scenario]?.(random, draft);
+  if (scenario === LANGUAGES) languages(random, draft, scenarios);
+  else scenarios[scenario]?.(random, draft);
   const { serial: _, ...drawn } = draft;
   return drawn;
 }

@@ -3,12 +3,14 @@
  *
  *     npm run fault -- --seed N --runs N [--cluster] [--scenario NAME] [--break NAME] [--from N] [--lanes N] [--sealed] [--json]
  *
- * With `--sealed` all queues have a codec that compresses and encrypts. The same seed draws the same jobs and faults; what a machine makes of them in time differs. It ends with 1 when an
+ * The scenario `languages` has workers in Go beside ours, and needs what `npm run test:parity` installs. With `--sealed` all queues have a codec that compresses and encrypts. The same seed draws the same jobs and faults; what a machine makes of them in time differs. It ends with 1 when an
  * invariant was violated. The last line on stdout is JSON.
  */
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '../../src/embedded/find-binary.js';
+import { buildGo } from '../support/go.js';
 import { runFaults } from './campaign.js';
+import { LANGUAGES } from './language-scenario.js';
 import { SABOTAGES, type Sabotage } from './sabotage.js';
 import { scenariosFor } from './scenarios.js';
 import { WorkerPool } from './worker-pool.js';
@@ -41,7 +43,7 @@ function count(name: 'runs' | 'from' | 'lanes', fallback?: number): number {
 }
 
 const { cluster, scenario, break: broken, json } = values;
-const scenarios = Object.keys(scenariosFor(cluster));
+const scenarios = [...Object.keys(scenariosFor(cluster)), LANGUAGES];
 if (scenario !== undefined && !scenarios.includes(scenario)) {
   usage(`--scenario ${scenario} must be one of ${scenarios.join(', ')}`);
 }
@@ -50,7 +52,8 @@ if (broken !== undefined && !Object.hasOwn(SABOTAGES, broken)) {
 }
 if (values.sealed) process.env.FAULT_SEALED = '1';
 process.env.NATS_SERVER_BIN = (await findNatsServer()).path;
-await using pool = await WorkerPool.open();
+await using go = scenario === LANGUAGES ? await buildGo() : undefined;
+await using pool = await WorkerPool.open(go?.path);
 const summary = await runFaults({
   pool,
   seed: values.seed ?? String(Math.floor(Math.random() * 1e9)),

@@ -166,6 +166,8 @@ export interface RunPlan {
   providerTimeoutMs: number;
   /** Tasks that a worker runs at once; Jetfleet's default when left out. */
   taskSlots?: number;
+  /** Whether every second worker is one in another language. */
+  languages?: true;
 }
 
 /** How long a silent worker keeps a job, unless the run says so. Everything else in it is measured against this. */

@@ -71,6 +71,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     ...(plan.limitedTo && { limitedTo: plan.limitedTo }),
     ...(plan.keeps && { keeps: plan.keeps }),
     throwsInCallbacks: plan.throwsInCallbacks,
+    ...(plan.languages && { languages: plan.languages }),
     ...(options.sabotage && { sabotage: options.sabotage }),
   };
   await using crew = new Crew(arena, options.pool, plan.workers, SECRET, behaviour, plan.clockOffsetsMs);

@@ -1,9 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { atMost } from '../../src/jobs/deadline.js';
 import { type Bundle, bundleScript } from '../support/bundle.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
+const STDIO = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
 const STOP_WITHIN_MS = 3_000;
 const SPARE = 2;
 const MOST_WAITING = 12;
@@ -18,8 +19,8 @@ export class WorkerProcess {
   #listener: (message: FromWorker) => void = () => {};
   #onIdle: () => void = () => {};
 
-  constructor(script: string) {
-    this.#child = fork(script, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  constructor(child: ChildProcess) {
+    this.#child = child;
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'idle') {
         this.#isIdle = true;
@@ -71,25 +72,36 @@ export class WorkerProcess {
 /** Keeps a few processes loaded, so that a run does not wait for Node to start. */
 export class WorkerPool implements AsyncDisposable {
   readonly #script: Bundle;
+  readonly #other: string | undefined;
   readonly #waiting: WorkerProcess[] = [];
   #closed = false;
 
-  private constructor(script: Bundle) {
+  private constructor(script: Bundle, other: string | undefined) {
     this.#script = script;
+    this.#other = other;
     this.#fill();
   }
 
-  static async open(): Promise<WorkerPool> {
-    return new WorkerPool(await bundleScript('fault/fault-worker.ts'));
+  /** @param other the program of a worker in another language, which speaks JSON over the channel of Node's child processes */
+  static async open(other?: string): Promise<WorkerPool> {
+    return new WorkerPool(await bundleScript('fault/fault-worker.ts'), other);
   }
 
   async take(): Promise<WorkerProcess> {
     for (;;) {
-      const worker = this.#waiting.shift() ?? new WorkerProcess(this.#script.path);
+      const worker = this.#waiting.shift() ?? this.#start();
       this.#fill();
       await worker.idle();
       if (!worker.ended) return worker;
     }
+  }
+
+  /** A worker in the other language: it starts in no time, and is not taken back. */
+  async takeOther(): Promise<WorkerProcess> {
+    if (this.#other === undefined) throw new Error('the pool has no worker in another language');
+    const worker = new WorkerProcess(spawn(this.#other, { stdio: [...STDIO] }));
+    await worker.idle();
+    return worker;
   }
 
   /** Takes back a worker that was not hurt; one that does not stop in time is ended. */
@@ -102,8 +114,11 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #fill(): void {
-    while (!this.#closed && this.#waiting.length < SPARE)
-      this.#waiting.push(new WorkerProcess(this.#script.path));
+    while (!this.#closed && this.#waiting.length < SPARE) this.#waiting.push(this.#start());
+  }
+
+  #start(): WorkerProcess {
+    return new WorkerProcess(fork(this.#script.path, { execArgv: [], stdio: [...STDIO] }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@
  * library; `npm run test:parity` installs these, and then none may be skipped.
  */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,15 +12,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign } from '../support/foreign-client.js';
+import { buildGo, GO_PATH, type GoBinary } from '../support/go.js';
 import { startNats } from '../support/nats.js';
 
 const run = promisify(execFile);
 const mustRunAll = process.env.JETFLEET_PARITY === '1';
-const GO_PATH = '/usr/share/gocode';
 const onPath = (name: string) =>
   (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)));
 
 let folder: string;
+let goBinary: GoBinary | undefined;
 let nats: EmbeddedServer;
 let fleet: Fleet;
 beforeAll(async () => {
@@ -31,6 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await fleet.close();
   await nats.stop();
+  await goBinary?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -60,15 +62,8 @@ const PRODUCERS: Producer[] = [
     name: 'Go',
     isHere: onPath('go') && existsSync(join(GO_PATH, 'src/github.com/nats-io/nats.go')),
     async command() {
-      const binary = join(folder, 'publish-go');
-      const env = {
-        ...process.env,
-        GO111MODULE: 'off',
-        GOPATH: GO_PATH,
-        GOFLAGS: '',
-      };
-      await run('go', ['build', '-o', binary, source('publish.go')], { env });
-      return [binary];
+      goBinary = await buildGo(readFileSync(source('publish.go'), 'utf8'));
+      return [goBinary.path];
     },
   },
 ];

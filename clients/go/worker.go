@@ -1,0 +1,374 @@
+package jetfleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+)
+
+// Options of a worker. The zero value has the defaults.
+type Options struct {
+	// Namespace of the queue. Defaults to none.
+	Namespace string
+	// Name stands on every record. Defaults to `<host>-<pid>-<random>`.
+	Name string
+	// AckWait is how long a job stays with a worker that has gone silent, where this worker creates its consumers. Defaults to 15 seconds.
+	AckWait time.Duration
+	// ShutdownTimeout is how long running jobs may go on after the context of Run is done; then they are handed back. Defaults to 30 seconds.
+	ShutdownTimeout time.Duration
+	// ConfirmTimeout is how long a write may be without an answer before it is tried again. Defaults to 5 seconds.
+	ConfirmTimeout time.Duration
+	// OnReady is called once the worker takes jobs.
+	OnReady func()
+	// Logf logs what goes wrong. Defaults to nothing.
+	Logf func(format string, args ...any)
+}
+
+// HandlerOptions say how jobs of a type run. The zero value has the defaults.
+type HandlerOptions struct {
+	// Concurrency is how many jobs of the type run at once. Defaults to 10.
+	Concurrency int
+	// MaxAttempts holds for jobs that do not say so themselves: 1 to 100. Defaults to 3.
+	MaxAttempts int
+	// Timeout of one attempt, for jobs that do not say so themselves. Defaults to 24 hours, which is also the longest.
+	Timeout time.Duration
+	Retry   RetryPolicy
+	// Version of the handler, from 1: a job that has begun under one version stays with it until it ends. Defaults to none.
+	Version int64
+}
+
+// Worker takes jobs of a queue, and runs them.
+type Worker struct {
+	broker  *broker
+	options Options
+	lanes   map[string]*lane
+	// background is done when the worker gives up what it still writes.
+	background context.Context
+
+	mu          sync.Mutex
+	state       string
+	startedAt   time.Time
+	lease       time.Duration
+	releasing   bool
+	pausedTypes map[string]bool
+	pauseEnd    *time.Timer
+	isPausedAll bool
+	runs        map[string]*run
+	taking      map[string]*delivery
+}
+
+// NewWorker makes a worker on a connection, which its owner opens and closes. Give it nats.MaxReconnects(-1), so that it outlives
+// restarts of the server.
+func NewWorker(nc *nats.Conn, options Options) (*Worker, error) {
+	s, err := newSubjects(options.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	if options.Name == "" {
+		host, _ := os.Hostname()
+		options.Name = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), nuid.Next()[16:])
+	}
+	setDefault(&options.AckWait, defaultAckWait)
+	setDefault(&options.ShutdownTimeout, 30*time.Second)
+	setDefault(&options.ConfirmTimeout, defaultConfirmTimeout)
+	if options.Logf == nil {
+		options.Logf = func(string, ...any) {}
+	}
+	return &Worker{
+		broker:      &broker{subjects: s, nc: nc, confirmTimeout: options.ConfirmTimeout, logf: options.Logf},
+		options:     options,
+		lanes:       map[string]*lane{},
+		pausedTypes: map[string]bool{},
+		runs:        map[string]*run{},
+		taking:      map[string]*delivery{},
+		state:       "idle",
+	}, nil
+}
+
+func setDefault(value *time.Duration, to time.Duration) {
+	if *value == 0 {
+		*value = to
+	}
+}
+
+// Handle runs jobs of a type with a handler, from Run on.
+func (w *Worker) Handle(jobType string, handler Handler, options HandlerOptions) error {
+	if !typePattern.MatchString(jobType) {
+		return fmt.Errorf("jetfleet: job type %q must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter", jobType)
+	}
+	if jobType == webhookType {
+		return &TypeError{jobType, "its jobs are on the stream " + w.broker.stream("webhooks")}
+	}
+	if handler == nil {
+		return fmt.Errorf("jetfleet: the handler of %s is nil", jobType)
+	}
+	if w.lanes[jobType] != nil {
+		return fmt.Errorf("jetfleet: %s has a handler already", jobType)
+	}
+	if options.Concurrency == 0 {
+		options.Concurrency = 10
+	}
+	if options.MaxAttempts == 0 {
+		options.MaxAttempts = defaultMaxAttempts
+	}
+	if options.Concurrency < 1 || options.Concurrency > 10_000 {
+		return fmt.Errorf("jetfleet: %s: concurrency must be an integer from 1 to 10000, got %d", jobType, options.Concurrency)
+	}
+	if options.MaxAttempts < 1 || options.MaxAttempts > maxMaxAttempts {
+		return fmt.Errorf("jetfleet: %s: max attempts must be an integer from 1 to %d, got %d", jobType, maxMaxAttempts, options.MaxAttempts)
+	}
+	if options.Version < 0 {
+		return fmt.Errorf("jetfleet: %s: version must be 1 or more, got %d", jobType, options.Version)
+	}
+	setDefault(&options.Retry.Base, defaultRetryBase)
+	setDefault(&options.Retry.Max, defaultMaxRetryDelay)
+	w.lanes[jobType] = newLane(w, jobType, handler, options)
+	return nil
+}
+
+// Run takes jobs until the context is done. Then it claims no more, waits for running jobs, hands back those that take longer than
+// ShutdownTimeout, and returns nil. It returns an error when it cannot start: a *TypeError for a type that it leaves to the workers
+// of Jetfleet.
+func (w *Worker) Run(ctx context.Context) error {
+	background, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	w.background = background
+	if err := w.broker.readClock(ctx); err != nil {
+		if isAPIError(err, streamNotFound) {
+			return fmt.Errorf("jetfleet: no stream %s; run `jetfleet setup`, or check the namespace: %w", w.broker.stream("events"), err)
+		}
+		return err
+	}
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	stopListening, err := w.listen()
+	if err != nil {
+		return err
+	}
+	defer stopListening()
+	w.setState("running")
+	go w.everyMinute(background)
+	var lanes sync.WaitGroup
+	for _, l := range w.lanes {
+		lanes.Add(1)
+		go func(l *lane) {
+			defer lanes.Done()
+			l.run(ctx)
+		}(l)
+	}
+	if w.options.OnReady != nil {
+		w.options.OnReady()
+	}
+	<-ctx.Done()
+	w.setState("draining")
+	lanes.Wait()
+	w.drain()
+	// What was answered last must have left before the owner closes the connection.
+	_ = w.broker.nc.FlushTimeout(time.Second)
+	w.setState("stopped")
+	return nil
+}
+
+func (w *Worker) prepare(ctx context.Context) error {
+	w.mu.Lock()
+	w.lease = w.options.AckWait
+	w.startedAt = w.broker.now(time.Time{})
+	w.mu.Unlock()
+	for jobType, l := range w.lanes {
+		wait, err := w.broker.ensureConsumers(ctx, jobType, w.options.AckWait, l.options.MaxAttempts)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		if wait < w.lease {
+			w.lease = wait
+		}
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// drain waits for running jobs, then hands back the others.
+func (w *Worker) drain() {
+	done := make(chan struct{})
+	go func() {
+		for _, l := range w.lanes {
+			l.jobs.Wait()
+		}
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-time.After(w.options.ShutdownTimeout):
+	}
+	w.mu.Lock()
+	w.releasing = true
+	var left []*run
+	for _, r := range w.runs {
+		left = append(left, r)
+	}
+	w.mu.Unlock()
+	for _, r := range left {
+		r.stop(Draining)
+	}
+	// A handler that ignores its context is left behind; its job is handed back.
+	for end := time.Now().Add(w.options.ConfirmTimeout); time.Now().Before(end) && w.runCount() > 0; {
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case <-done:
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// everyMinute sets the clock again, and asks whether the types may still be taken.
+func (w *Worker) everyMinute(ctx context.Context) {
+	for pause(ctx, clockEvery) == nil {
+		if err := w.broker.readClock(ctx); err != nil {
+			w.logf("cannot read the broker's clock: %v", err)
+		}
+		for jobType := range w.lanes {
+			err := w.broker.checkType(ctx, jobType)
+			var refused *TypeError
+			w.mu.Lock()
+			if isRefused := errors.As(err, &refused); isRefused || err == nil {
+				if isRefused && !w.pausedTypes[jobType] {
+					w.logf("no more jobs are taken: %v", err)
+				}
+				w.pausedTypes[jobType] = isRefused
+			}
+			w.mu.Unlock()
+		}
+	}
+}
+
+// process takes a delivery to its end. What goes wrong comes again.
+func (w *Worker) process(l *lane, d *delivery) {
+	id := w.idOf(d)
+	if w.adopt(id, d) {
+		return
+	}
+	claimed, err := w.claim(w.background, l, d)
+	w.mu.Lock()
+	if held := w.taking[id]; held != nil && held.seq == d.seq {
+		d = held
+		delete(w.taking, id)
+	}
+	if claimed == nil {
+		w.mu.Unlock()
+		if err != nil {
+			w.logf("cannot take the job of message %d; it comes again: %v", d.seq, err)
+			d.nakLater()
+		}
+		return
+	}
+	r := newRun(w, l, d, claimed)
+	earlier := w.runs[claimed.record.id()]
+	w.runs[claimed.record.id()] = r
+	w.mu.Unlock()
+	if earlier != nil {
+		earlier.lose("this worker has claimed it once more")
+	}
+	r.execute()
+	w.forget(r)
+}
+
+// idOf names the job of a delivery.
+func (w *Worker) idOf(d *delivery) string {
+	at, _ := w.broker.parseWork(d.subject())
+	if at.id == "" {
+		return fmt.Sprintf("seq-%d", d.seq)
+	}
+	return at.id
+}
+
+// adopt takes a message that comes again while its job runs here, or is claimed.
+func (w *Worker) adopt(id string, d *delivery) bool {
+	w.mu.Lock()
+	r, taking := w.runs[id], w.taking[id]
+	if r == nil && taking != nil && taking.seq == d.seq {
+		w.taking[id] = d
+		w.mu.Unlock()
+		d.working()
+		return true
+	}
+	if r == nil && taking == nil {
+		w.taking[id] = d
+	}
+	w.mu.Unlock()
+	return r != nil && r.adopt(d)
+}
+
+func (w *Worker) forget(r *run) {
+	last, _, _ := r.current()
+	w.mu.Lock()
+	if w.runs[last.id()] == r {
+		delete(w.runs, last.id())
+	}
+	w.mu.Unlock()
+}
+
+func (w *Worker) runCount() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.runs)
+}
+
+func (w *Worker) ackWait() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lease
+}
+
+func (w *Worker) isReleasing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.releasing
+}
+
+func (w *Worker) isPaused(jobType string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.isPausedAll || w.pausedTypes[jobType]
+}
+
+func (w *Worker) setState(state string) {
+	w.mu.Lock()
+	w.state = state
+	w.mu.Unlock()
+}
+
+func (w *Worker) logf(format string, args ...any) { w.options.Logf(format, args...) }
+
+// heard reads whether a job was cancelled that a notice names: anybody may send the notice.
+func (w *Worker) heard(data []byte) {
+	var notice struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(data, &notice) != nil {
+		return
+	}
+	w.mu.Lock()
+	r := w.runs[notice.ID]
+	w.mu.Unlock()
+	if r == nil {
+		return
+	}
+	found, seq, err := w.broker.lastEvent(w.background, notice.ID)
+	if err != nil {
+		w.logf("cannot read whether job %s was cancelled: %v", notice.ID, err)
+		return
+	}
+	if found.state() == Cancelled {
+		r.cancelled(found, seq)
+	}
+}

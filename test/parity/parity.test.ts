@@ -1,0 +1,107 @@
+/**
+ * Workers of all languages against one set of vectors. `npm run test:parity` installs what it needs and runs this; `npm test` passes it
+ * over, since it needs a compiler.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EmbeddedServer } from '../../src/embedded/index.js';
+import { listWorkers } from '../../src/inspect/index.js';
+import { type Bundle, bundleScript } from '../support/bundle.js';
+import { startFleet } from '../support/fleet.js';
+import { buildGo, checkGo, type GoBinary } from '../support/go.js';
+import { startNats } from '../support/nats.js';
+import type { Command } from './parity-process.js';
+import { Stage } from './stage.js';
+import { readVectors, type Vector } from './vector.js';
+
+const mustRun = process.env.JETFLEET_PARITY === '1';
+
+describe.skipIf(!mustRun)('parity', () => {
+  let nats: EmbeddedServer;
+  let ours: Bundle;
+  let go: GoBinary;
+  beforeAll(async () => {
+    [nats, ours, go] = await Promise.all([startNats(), bundleScript('parity/parity-worker.ts'), buildGo()]);
+  });
+  afterAll(async () => {
+    await ours?.[Symbol.asyncDispose]();
+    await go?.[Symbol.asyncDispose]();
+    await nats?.stop();
+  });
+
+  const files = readVectors();
+  /** The workers play at the same time, each its vectors one after the other. */
+  const played = new Map<string, Promise<void>>();
+  const stages: Promise<Stage>[] = [];
+  const keyOf = (worker: string, vector: Vector) => `${worker} ${vector.name}`;
+  beforeAll(() => {
+    const reference: Command = [process.execPath, ours.path];
+    const commands: Record<string, Command> = { TypeScript: reference, Go: [go.path] };
+    for (const [worker, command] of Object.entries(commands)) {
+      const namespace = `parity_${worker.toLowerCase()}`;
+      const opening = Stage.open({ url: nats.url, namespace, reference, command });
+      stages.push(opening);
+      let last: Promise<unknown> = opening;
+      for (const vector of files.flatMap(({ vectors }) => vectors)) {
+        const playing = last.then(async () => (await opening).play(vector));
+        played.set(keyOf(worker, vector), playing);
+        last = playing.catch(() => {});
+      }
+    }
+  });
+  afterAll(() => Promise.allSettled(stages.map(async (stage) => (await stage)[Symbol.asyncDispose]())));
+
+  describe.each(['Go', 'TypeScript'])('a worker in %s', (worker) => {
+    for (const { file, vectors } of files)
+      describe(file, () => {
+        for (const vector of vectors) test(vector.name, () => played.get(keyOf(worker, vector)));
+      });
+  });
+
+  test('the package in Go is formatted, and its own checks find nothing', async () => {
+    expect(await checkGo()).toBe('');
+  });
+
+  test('the example of its README runs a job', async () => {
+    const readme = readFileSync(new URL('../../clients/go/README.md', import.meta.url), 'utf8');
+    const program = /```go\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    await using example = await buildGo(program);
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const { queue, namespace } = fleet;
+    // The streams, as `jetfleet setup` creates them.
+    await queue.setup();
+    const env = { ...process.env, NATS_URL: nats.url, JETFLEET_NAMESPACE: namespace };
+    const child = spawn(example.path, { env, stdio: 'inherit' });
+    const ended = once(child, 'exit');
+    const id = await queue.addJob('render_report', { customer: 'acme', pages: 3 });
+    expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: { file: 'acme.pdf' } });
+    const empty = await queue.addJob('render_report', { customer: 'acme', pages: 0 });
+    expect(await fleet.waitForJob(empty, 'rejected')).toMatchObject({
+      error: { code: 'JETFLEET_NON_RETRYABLE' },
+    });
+    expect((await listWorkers(queue)).map(({ version }) => version)).toContain('go-0.1.0');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  });
+
+  test('the worker in Go refuses a type whose jobs need what it lacks', async () => {
+    await using fleet = await startFleet({
+      nats,
+      namespace: 'parity_limits',
+      handlers: { parity: { handler: () => 1, limits: [{ per: 'type', concurrency: 1 }] } },
+    });
+    const config = { url: nats.url, namespace: fleet.namespace, name: 'go', ackWaitMs: 1_000, drainMs: 100 };
+    const child = spawn(go.path, {
+      env: { ...process.env, PARITY_CONFIG: JSON.stringify(config) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    expect(await once(child, 'exit')).toEqual([1, null]);
+    expect(stderr).toContain('jobs of type parity are left to the workers of Jetfleet');
+  });
+});
