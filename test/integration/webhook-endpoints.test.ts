@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { JobQueueService } from '../../src/index.js';
 import type { Alert } from '../../src/telemetry/alerts.js';
 import { verifyWebhook } from '../../src/webhooks/signature.js';
@@ -32,6 +32,11 @@ beforeAll(async () => {
   });
   receiver = fleet.receiver;
 });
+/** Also after a test that failed, so that the next one finds no endpoint. */
+afterEach(async () => {
+  const { webhookEndpoints } = fleet.queue;
+  for (const { id } of await webhookEndpoints.list()) await webhookEndpoints.remove(id);
+});
 afterAll(() => fleet.close());
 
 const bodyOf = (request: ReceivedRequest) => JSON.parse(request.body);
@@ -63,8 +68,6 @@ describe('an endpoint', () => {
     expect(at('/deaf')).toEqual([]);
     const [delivery] = (await fleet.queue.getJobs({ tags: ['endpoint:wanting'] })).jobs;
     expect(delivery).toMatchObject({ type: 'send_webhook', parentId: jobId });
-    await fleet.queue.webhookEndpoints.remove('deaf');
-    await fleet.queue.webhookEndpoints.remove('wanting');
   });
 
   it('signs with an old secret beside a new one for a while, and is shown without any', async () => {
@@ -90,7 +93,6 @@ describe('an endpoint', () => {
     for (const text of [JSON.stringify(shown), new TextDecoder().decode(stored?.data)])
       for (const secret of [added.secret, rotated.secret, 'Bearer hidden'])
         expect(text).not.toContain(secret);
-    await webhookEndpoints.remove('rotating');
   });
 
   it('is changed in parts, and taken back with null', async () => {
@@ -114,13 +116,12 @@ describe('an endpoint', () => {
   });
 
   it('keeps its limit when somebody else adds one with its id', async () => {
-    const { webhookEndpoints, limits } = fleet.queue;
+    const { limits } = fleet.queue;
     await addEndpoint('taken', { concurrency: 2 });
     await expect(addEndpoint('taken', { concurrency: 9 })).rejects.toMatchObject({
       code: 'JETFLEET_CONFLICT',
     });
     expect((await limits.settings())['webhooks/taken']).toEqual({ concurrency: 2 });
-    await webhookEndpoints.remove('taken');
   });
 
   it.each([
@@ -144,7 +145,6 @@ describe('an endpoint', () => {
   });
 
   it('gets CloudEvents 1.0 where it wants them, structured and binary', async () => {
-    const { webhookEndpoints } = fleet.queue;
     await addEndpoint('structured', { format: 'cloudevents' });
     await addEndpoint('binary', { format: 'cloudevents-binary' });
     const jobId = await fleet.queue.addJob('build', {});
@@ -165,7 +165,6 @@ describe('an endpoint', () => {
     expect(binary.headers['content-type']).toBe('application/json');
     for (const [name, value] of Object.entries(attributes)) expect(binary.headers[`ce-${name}`]).toBe(value);
     expect(bodyOf(binary)).toMatchObject({ jobId, status: 'completed' });
-    for (const id of ['structured', 'binary']) await webhookEndpoints.remove(id);
   });
 });
 
@@ -180,10 +179,16 @@ describe('an endpoint that fails', () => {
       .poll(async () => (await webhookEndpoints.get('flaky')).health.rests, PATIENT)
       .toBeGreaterThan(0);
     isUp = true;
-    const arrived = () => new Set(flaky.requests.map(bodyOf).map(({ sequence }) => sequence)).size;
+    const refused = flaky.requests.length;
+    const arrived = () =>
+      new Set(
+        flaky.requests
+          .slice(refused)
+          .map(bodyOf)
+          .map(({ sequence }) => sequence),
+      ).size;
     await expect.poll(arrived, PATIENT).toBe(6);
     await expect.poll(async () => (await webhookEndpoints.get('flaky')).state, PATIENT).toBe('closed');
-    await webhookEndpoints.remove('flaky');
   });
 
   it('is disabled by a 410, after which its webhooks are kept, in order, until it is enabled', async () => {
@@ -215,7 +220,6 @@ describe('an endpoint that fails', () => {
     const sequences = gone.requests.slice(1).map((request) => bodyOf(request).sequence);
     expect(sequences).toEqual(Array.from({ length: kept }, (_, n) => n));
     await expect.poll(async () => (await webhookEndpoints.get('gone')).kept.count, PATIENT).toBe(0);
-    for (const id of ['gone', 'operator']) await webhookEndpoints.remove(id);
   });
 
   it('is alerted about before it is disabled for failing', async () => {
@@ -228,7 +232,6 @@ describe('an endpoint that fails', () => {
     await expect
       .poll(() => at('/watching').map((request) => bodyOf(request).type), PATIENT)
       .toEqual(['endpoint.failing', 'endpoint.disabled']);
-    for (const id of ['down', 'watching']) await webhookEndpoints.remove(id);
   });
 
   it('keeps no more webhooks than it may: the next one is a dead letter that says so', async () => {
@@ -243,12 +246,10 @@ describe('an endpoint that fails', () => {
       message: expect.stringContaining('small'),
     });
     expect((await webhookEndpoints.get('small')).health.reason).toBe('moving house');
-    await webhookEndpoints.remove('small');
   });
 });
 
 it('sends the webhooks of one instance in order, while one of them is tried again, and others meanwhile', async () => {
-  const { webhookEndpoints } = fleet.queue;
   let refused = 0;
   const respond = ({ body }: ReceivedRequest) => {
     const { sequence, data } = JSON.parse(body);
@@ -264,7 +265,6 @@ it('sends the webhooks of one instance in order, while one of them is tried agai
   await expect.poll(() => strict.requests.length, PATIENT).toBe(5);
   const sequences = strict.requests.map(bodyOf).map(({ sequence }) => sequence);
   expect(sequences).toEqual([1, 9, 1, 2, 3]);
-  await webhookEndpoints.remove('strict');
 });
 
 /** A webhook with a number, about an instance. @returns the id of its job */
@@ -354,7 +354,6 @@ describe('from outside', () => {
     for (const id of ids) await fleet.waitForJob(id, 'completed');
     const once = await run('replay', 'tea-1', '--json');
     await fleet.waitForJob(once.json.id, 'completed');
-    await fleet.queue.webhookEndpoints.remove('teapot');
   });
 });
 

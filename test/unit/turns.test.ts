@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import { HEALTHY } from '../../machines/index.js';
 import type { Broker } from '../../src/broker/broker.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { UserCode } from '../../src/telemetry/user-code.js';
@@ -68,4 +69,12 @@ it('a fan-out that is closed while it starts takes nothing', async () => {
   hasStarted({ closed: new Promise(() => {}), close });
   await starting;
   expect(close).toHaveBeenCalledOnce();
+});
+
+it('an endpoint that was added just before hears what has become of another one', async () => {
+  const recentAll = vi.fn(async () => []);
+  const store = { recentAll, broker: { clock: { now: () => 5_000 } } };
+  const fanOut = new FanOut(store as unknown as EndpointStore, {} as Turns, {} as UserCode, silentLogger);
+  await fanOut.tell('endpoint.disabled', 'e', HEALTHY);
+  expect(recentAll).toHaveBeenCalledWith(5_000);
 });

@@ -59,7 +59,7 @@ export class EndpointStore {
    * The same as a worker remembers them.
    * @param atMs when that has happened which they are to be told of: an endpoint that was added before is among them
    */
-  recentAll(atMs = 0): Promise<StoredEndpoint[]> {
+  recentAll(atMs: number): Promise<StoredEndpoint[]> {
     const maxAgeMs = Math.min(FRESH_MS, this.#broker.clock.now() - atMs - CLOCK_SLACK_MS);
     return this.#recent('all', () => this.all(), maxAgeMs);
   }

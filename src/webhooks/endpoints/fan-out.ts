@@ -121,8 +121,8 @@ export class FanOut {
   /** Has the other endpoints hear how one of them fares. */
   async tell(event: EndpointEvent, endpointId: string, health: BreakerSnapshot): Promise<void> {
     const { failingSince, error, disabledBy, reason } = health;
-    const others = (await this.#store.recentAll()).filter(({ id }) => id !== endpointId);
     const nowMs = this.#store.broker.clock.now();
+    const others = (await this.#store.recentAll(nowMs)).filter(({ id }) => id !== endpointId);
     const timestamp = new Date(nowMs).toISOString();
     const payload = {
       type: event,
