@@ -99,6 +99,31 @@ it.each(PAGES)(
   90_000,
 );
 
+it('endpoints are added, tested and rotated, with a secret that is shown once', async () => {
+  const { queue } = system.fleet;
+  await using tab = await DashboardPage.open(system.http.url, '/endpoints');
+  await tab.click('Add an endpoint');
+  await tab.type('dialog input[name=url]', `${system.fleet.receiver.url}/hooks`);
+  await tab.type('dialog input[name=id]', 'by-hand');
+  await tab.type('dialog input[name=events]', 'bench.none, endpoint.*');
+  await tab.picture('endpoint-add-light');
+  await tab.click('Add the endpoint', 'dialog');
+  await tab.seeText('whsec_', 'dialog');
+  const first = await tab.text('dialog code');
+  await tab.picture('endpoint-secret-light');
+  await tab.click('I have copied it', 'dialog');
+  await tab.seeText('by-hand', '.data');
+  expect(await queue.webhookEndpoints.get('by-hand')).toMatchObject({ events: ['bench.none', 'endpoint.*'] });
+  await tab.click('Rotate secret', '.data tr:last-child');
+  await tab.click('Rotate', 'dialog');
+  await tab.seeText('whsec_', 'dialog');
+  expect(await tab.text('dialog code')).not.toBe(first);
+  await tab.click('I have copied it', 'dialog');
+  await tab.click('Replay failed', '.data tr:last-child');
+  await tab.seeText('0 webhooks failed to by-hand.');
+  await queue.webhookEndpoints.remove('by-hand');
+});
+
 describe('the history', () => {
   const queryOf = (tab: DashboardPage) => new URL(tab.page.url()).searchParams;
 

@@ -185,7 +185,7 @@ export interface Delivery {
   endpoint?: string;
   url?: string;
   event?: string;
-  /** Why it waits: `disabled`, `resting` or `turn`. */
+  /** Why it waits: `disabled`, `turn`, or in `line` for the limit of its endpoint. */
   parked?: string;
   status: JobStatus;
   state: JobRecord['state'];

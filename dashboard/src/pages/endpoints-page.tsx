@@ -1,7 +1,11 @@
+import { useState } from 'preact/hooks';
 import type { WebhookEndpoint } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
+import { AddEndpoint } from '../endpoints/add-endpoint.js';
+import { ReplayButton } from '../endpoints/replay-button.js';
+import { SecretDialog, type ShownSecret } from '../endpoints/secret-dialog.js';
 import { Link } from '../router.js';
 import { confirm } from '../ui/confirm.js';
 import { formatCount, formatDuration } from '../ui/format.js';
@@ -26,14 +30,19 @@ export function EndpointsPage() {
     <Page
       title="Endpoints"
       about="Addresses that are sent the webhooks of all jobs."
-      actions={<Link to="/webhooks">Deliveries</Link>}
+      actions={
+        <>
+          <Link to="/webhooks">Deliveries</Link>
+          <AddEndpoint onAdded={list.reload} />
+        </>
+      }
     >
       <Loaded of={list}>
         {({ endpoints }) =>
           endpoints.length === 0 ? (
             <div class="panel">
               <Empty title="No endpoints yet.">
-                <p>Add one on the command line, which shows its secret once:</p>
+                <p>Add one here or on the command line. Its secret is shown once.</p>
                 <pre>jetfleet webhook endpoint add https://example.com/hooks --id billing</pre>
               </Empty>
             </div>
@@ -104,8 +113,24 @@ function Row({ endpoint, onChanged }: { endpoint: WebhookEndpoint; onChanged(): 
   );
 }
 
-function Actions({ endpoint: { id, state }, onChanged }: { endpoint: WebhookEndpoint; onChanged(): void }) {
-  if (!useMay('admin')) return null;
+function Actions(props: { endpoint: WebhookEndpoint; onChanged(): void }) {
+  const { endpoint, onChanged } = props;
+  return (
+    <span class="badges">
+      {useMay('admin') && <AdminActions {...props} />}
+      <ReplayButton filter={{ endpoint: endpoint.id }} onReplayed={onChanged} />
+    </span>
+  );
+}
+
+function AdminActions({
+  endpoint: { id, state },
+  onChanged,
+}: {
+  endpoint: WebhookEndpoint;
+  onChanged(): void;
+}) {
+  const [rotated, setRotated] = useState<ShownSecret>();
   const path = `/webhook-endpoints/${encodeURIComponent(id)}`;
   const act = async (verb: string, done: string) => {
     await attempt(
@@ -119,8 +144,19 @@ function Actions({ endpoint: { id, state }, onChanged }: { endpoint: WebhookEndp
     const isSure = await confirm({ title: `Disable ${id}?`, text, action: 'Disable', isDanger: true });
     if (isSure) await act('disable', `${id} is disabled.`);
   };
+  const rotate = async () => {
+    const text =
+      'Webhooks are signed with a new secret at once, and with the old one beside it for 24 hours.';
+    if (!(await confirm({ title: `Rotate the secret of ${id}?`, text, action: 'Rotate' }))) return;
+    const answer = await attempt(
+      () => post<ShownSecret>(`${path}/rotate-secret`),
+      () => `${id} has a new secret.`,
+    );
+    if (answer) setRotated(answer);
+    onChanged();
+  };
   return (
-    <span class="badges">
+    <>
       <button type="button" onClick={() => act('test', `A test is on its way to ${id}.`)}>
         Test
       </button>
@@ -129,11 +165,15 @@ function Actions({ endpoint: { id, state }, onChanged }: { endpoint: WebhookEndp
           Enable
         </button>
       )}
+      <button type="button" onClick={rotate}>
+        Rotate secret
+      </button>
       {state !== 'disabled' && (
         <button type="button" class="danger" onClick={disable}>
           Disable
         </button>
       )}
-    </span>
+      {rotated && <SecretDialog {...rotated} onClose={() => setRotated(undefined)} />}
+    </>
   );
 }

@@ -2,6 +2,7 @@ import { STATUSES } from '../../../src/jobs/vocabulary.js';
 import type { Delivery } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
 import { useResource } from '../api/use-resource.js';
+import { ReplayButton } from '../endpoints/replay-button.js';
 import { pageLinks } from '../jobs/job-list.js';
 import { Pager } from '../jobs/pager.js';
 import { Link, navigate, usePlace, withFilter } from '../router.js';
@@ -29,7 +30,15 @@ export function WebhooksPage() {
     <Page
       title="Webhooks"
       about="One signed delivery for each operation, tried until its endpoint accepts it."
-      actions={<Link to="/endpoints">Endpoints</Link>}
+      actions={
+        <>
+          <Link to="/endpoints">Endpoints</Link>
+          <ReplayButton
+            filter={{ endpoint: endpoint || undefined, event: event || undefined }}
+            onReplayed={list.reload}
+          />
+        </>
+      }
     >
       <fieldset class="filters" aria-label="Filter">
         <label>
