@@ -1,0 +1,191 @@
+/**
+ * What bad endpoints cost the good ones. Webhooks go to 100 endpoints at a steady pace; of these 20 refuse connections, 5 answer `101` and
+ * say nothing more, and 10 take two seconds. The time from when a webhook is added until it arrives at a good endpoint is compared with a
+ * run without the bad ones. Then an endpoint is disabled, is kept 500 webhooks, and gets them in order.
+ *
+ *     npm run build && npx tsx bench/endpoints.ts [webhooks for each endpoint] [rounds a second] [kept]
+ */
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { JobQueueService, JobWorkerService, webhooks } from 'jetfleet';
+import { startNats } from './servers/nats.js';
+
+const [EACH, ROUNDS_A_SECOND, KEPT] = [
+  Number(process.argv[2] ?? 100),
+  Number(process.argv[3] ?? 2),
+  Number(process.argv[4] ?? 500),
+];
+const GOOD = 65;
+const DEAD = 20;
+const HANGING = 5;
+const SLOW = 10;
+const SLOW_MS = 2_000;
+const PATIENCE_MS = 600_000;
+/** When each webhook arrived. */
+const times = new Map<string, number>();
+const URL_OF_BROKER = process.env.BENCH_BROKER;
+
+if (URL_OF_BROKER) await deliver(URL_OF_BROKER);
+else await measure();
+
+async function deliver(servers: string): Promise<void> {
+  const queue = new JobQueueService({ servers, namespace: process.env.BENCH_NAMESPACE ?? '' });
+  const worker = new JobWorkerService(queue).use(webhooks({ guard: { allowPrivate: true } }));
+  await worker.start();
+  process.once('disconnect', async () => {
+    await worker.shutdown(1_000);
+    await queue.close();
+  });
+  process.send?.('ready');
+}
+
+interface Receiver {
+  server: Server;
+  url: string;
+  /** When each webhook arrived, by its number. */
+  arrived: Map<string, number[]>;
+}
+
+async function startReceiver(): Promise<Receiver> {
+  const arrived = new Map<string, number[]>();
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', async () => {
+      const id = (request.url ?? '').slice(1);
+      if (id.startsWith('hanging'))
+        return void request.socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      if (id.startsWith('slow')) await delay(SLOW_MS);
+      const { sequence } = JSON.parse(body);
+      arrived.set(id, [...(arrived.get(id) ?? []), sequence]);
+      times.set(`${id} ${sequence}`, performance.now());
+      response.writeHead(204).end();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, arrived };
+}
+
+function names(kind: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `${kind}-${n}`);
+}
+
+async function measure(): Promise<void> {
+  process.env.JETFLEET_WEBHOOK_KEYS = `bench:${randomBytes(32).toString('base64')}`;
+  const nats = await startNats('periodic');
+  const receiver = await startReceiver();
+  const good = names('good', GOOD);
+  const bad = [...names('dead', DEAD), ...names('hanging', HANGING), ...names('slow', SLOW)];
+  const alone = await run(nats.url, receiver, 'alone', good);
+  receiver.arrived.clear();
+  const together = await run(nats.url, receiver, 'together', [...good, ...bad]);
+  const kept = await keep(nats.url, receiver);
+  const figures = {
+    webhooks: EACH * (GOOD + bad.length),
+    aloneP50Ms: alone.p50,
+    aloneP99Ms: alone.p99,
+    togetherP50Ms: together.p50,
+    togetherP99Ms: together.p99,
+    ratioP99: Math.round((together.p99 / alone.p99) * 100) / 100,
+    lost: together.lost,
+    ...kept,
+  };
+  process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+  receiver.server.closeAllConnections();
+  receiver.server.close();
+  await nats[Symbol.asyncDispose]();
+}
+
+async function run(broker: string, receiver: Receiver, namespace: string, endpoints: readonly string[]) {
+  await using queue = new JobQueueService({ servers: broker, namespace });
+  await queue.setup(['send_webhook']);
+  for (const id of endpoints) {
+    const url = id.startsWith('dead') ? 'http://127.0.0.1:9' : receiver.url;
+    await queue.webhookEndpoints.add({ id, url: `${url}/${id}`, events: ['bench.none'] });
+  }
+  const worker = startWorker(broker, namespace);
+  await once(worker, 'message');
+  const added = new Map<string, number>();
+  for (let sequence = 0; sequence < EACH; sequence++) {
+    const nextMs = performance.now() + 1_000 / ROUNDS_A_SECOND;
+    for (const id of endpoints) added.set(`${id} ${sequence}`, performance.now());
+    await queue.addJobs(endpoints.map((endpoint) => webhookTo(endpoint, sequence)));
+    await delay(Math.max(0, nextMs - performance.now()));
+  }
+  const reach = endpoints.filter((id) => id.startsWith('good') || id.startsWith('slow'));
+  await until(() => reach.every((id) => new Set(receiver.arrived.get(id)).size === EACH));
+  const waits = [...added]
+    .filter(([key]) => key.startsWith('good'))
+    .map(([key, ms]) => (times.get(key) as number) - ms)
+    .sort((a, b) => a - b);
+  let lost = 0;
+  for (const id of endpoints.filter((each) => !reach.includes(each)))
+    lost += EACH - (await waitingOf(queue, id));
+  times.clear();
+  await stopWorker(worker);
+  const at = (part: number) => Math.round(waits[Math.floor(waits.length * part)] ?? 0);
+  return { p50: at(0.5), p99: at(0.99), lost };
+}
+
+/** What cannot arrive yet waits. */
+async function waitingOf(queue: JobQueueService, endpoint: string): Promise<number> {
+  let waiting = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await queue.getJobs({
+      tags: [`endpoint:${endpoint}`],
+      limit: 1_000,
+      ...(cursor && { cursor }),
+    });
+    waiting += page.jobs.filter(({ status }) => status !== 'failed').length;
+    cursor = page.cursor;
+  } while (cursor);
+  return waiting;
+}
+
+async function keep(broker: string, receiver: Receiver) {
+  await using queue = new JobQueueService({ servers: broker, namespace: 'kept' });
+  await queue.setup(['send_webhook']);
+  await queue.webhookEndpoints.add({ id: 'kept', url: `${receiver.url}/kept`, events: ['bench.none'] });
+  await queue.webhookEndpoints.disable('kept');
+  const worker = startWorker(broker, 'kept');
+  await once(worker, 'message');
+  await queue.addJobs(Array.from({ length: KEPT }, (_, sequence) => webhookTo('kept', sequence)));
+  await until(async () => (await queue.webhookEndpoints.get('kept')).kept.count === KEPT);
+  const began = performance.now();
+  await queue.webhookEndpoints.enable('kept');
+  await until(() => (receiver.arrived.get('kept') ?? []).length >= KEPT);
+  const tookMs = performance.now() - began;
+  const isInOrder = (receiver.arrived.get('kept') ?? []).every((sequence, place) => sequence === place);
+  await stopWorker(worker);
+  return { kept: KEPT, keptInOrder: isInOrder, keptSentAfterS: Math.round(tookMs / 100) / 10 };
+}
+
+function webhookTo(endpoint: string, sequence: number) {
+  const payload = { type: 'bench.none', timestamp: new Date().toISOString(), sequence, data: {} };
+  return { type: 'send_webhook', payload: { endpoint, payload, order: { key: endpoint, sequence } } };
+}
+
+function startWorker(broker: string, namespace: string) {
+  const env = { ...process.env, BENCH_BROKER: broker, BENCH_NAMESPACE: namespace };
+  return fork(fileURLToPath(import.meta.url), { env, execArgv: process.execArgv });
+}
+
+async function stopWorker(worker: ReturnType<typeof startWorker>): Promise<void> {
+  const ended = once(worker, 'exit');
+  worker.disconnect();
+  await ended;
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !(await holds()); await delay(100))
+    if (performance.now() > end) throw new Error(`not all webhooks have arrived within ${PATIENCE_MS} ms`);
+}
