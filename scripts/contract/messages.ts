@@ -1,12 +1,12 @@
 /** The bodies of all messages as types, from which their JSON Schemas are made. Each stands under its name in docs/contract/schemas. */
 
-import type { BreakerSnapshot } from '../../machines/index.js';
 import type { ChartsAnswer as Charts } from '../../src/inspect/worker-charts.js';
 import type { AuditAction } from '../../src/jobs/audit.js';
 import type { SealedValue } from '../../src/jobs/codec.js';
 import type { ChildEnd as End } from '../../src/jobs/flow.js';
 import type { JobRecord as JobState } from '../../src/jobs/job-record.js';
 import type { StoredEndpoint } from '../../src/webhooks/endpoints/endpoint.js';
+import type { StoredHealth } from '../../src/webhooks/endpoints/stored-health.js';
 import type { Turn } from '../../src/webhooks/endpoints/turns.js';
 import type { ActivityMessage } from '../../src/wire/activity.js';
 import type { StoredMinute } from '../../src/wire/history-message.js';
@@ -50,7 +50,7 @@ export type Permits = Ledger;
 export type Endpoint = StoredEndpoint;
 
 /** How an endpoint fares. */
-export type EndpointHealth = BreakerSnapshot & { v: 1 };
+export type EndpointHealth = StoredHealth & { v: 1 };
 
 /** A webhook that waits for those before it. */
 export type WebhookTurn = Turn & { v: 1 };

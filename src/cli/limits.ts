@@ -30,14 +30,15 @@ function listCommand(limits: Command): void {
 }
 
 function rowOf(limit: ShownLimit): (string | number)[] {
-  const { concurrency, rate, held, started, waiting, nextFreeAt, closedUntil } = limit;
+  const { concurrency, rate, held, started, waiting, nextFreeAt, closedUntil, onTrial } = limit;
+  const free = closedUntil === undefined ? (nextFreeAt ?? '') : `closed until ${closedUntil}`;
   return [
     plain(limit.limit),
     plain(limit.key),
     concurrency === undefined ? held.length : `${held.length} of ${concurrency}`,
     rate ? `${started} of ${rate.max} per ${rate.perMs} ms` : '',
     waiting,
-    closedUntil === undefined ? (nextFreeAt ?? '') : `closed until ${closedUntil}`,
+    onTrial ? `${free} one at a time`.trim() : free,
   ];
 }
 

@@ -39,6 +39,11 @@ export interface RunDefaults {
    */
   abandonAfterMs?: number;
   /**
+   * How long a run keeps its slot, in milliseconds from 1: it goes on without one, and the slot goes to another job. For handlers that wait for
+   * others, of which some hang: up to 9 times `concurrency` of one worker's runs go on so. Defaults to as long as it runs.
+   */
+  slotMs?: number;
+  /**
    * Permits that a job needs to run, across all workers: how many may run at once, and start in a time, by a key. A job that gets none
    * waits without a slot. Defaults to none.
    * @example limits: [{ key: 'tenant', concurrency: 3 }, { key: 'account', rate: { max: 100, perMs: 60_000 } }]
@@ -79,6 +84,7 @@ export const RUN_DEFAULTS: OptionNames<Required<RunDefaults>> = {
   claim: true,
   claimAfterMs: true,
   abandonAfterMs: true,
+  slotMs: true,
   limits: true,
   fairness: true,
   priorities: true,
@@ -96,11 +102,12 @@ const RETRY_OPTIONS: OptionNames<Required<RetryPolicy>> = {
 /** Checked and filled in. */
 export type CheckedRun = Required<Omit<RunDefaults, Unset>> & {
   timeoutMs?: number;
+  slotMs?: number;
   limits?: CheckedLimits;
   retention?: Retention;
 } & Pick<RunDefaults, 'version' | 'migrate'>;
 /** What may be left out for good. */
-type Unset = 'timeoutMs' | 'limits' | 'fairness' | 'retention' | 'version' | 'migrate';
+type Unset = 'timeoutMs' | 'slotMs' | 'limits' | 'fairness' | 'retention' | 'version' | 'migrate';
 
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_ABANDON_AFTER_MS = 30_000;
@@ -112,12 +119,13 @@ const MAX_VERSION = 1_000_000_000;
 export function checkedRun(type: string, options: RunDefaults): CheckedRun {
   const { concurrency = DEFAULT_CONCURRENCY, retry = {}, timeoutMs, claim = 'early' } = options;
   const { maxAttempts = DEFAULT_MAX_ATTEMPTS, claimAfterMs = DEFAULT_CLAIM_AFTER_MS } = options;
-  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS, priorities = 'strict' } = options;
+  const { abandonAfterMs = DEFAULT_ABANDON_AFTER_MS, slotMs, priorities = 'strict' } = options;
   assertOptions(`retry of ${type}`, retry, RETRY_OPTIONS);
   checkInteger(`${type}: concurrency`, concurrency, 1, MAX_CONCURRENCY);
   checkInteger(`${type}: maxAttempts`, maxAttempts, 1, MAX_MAX_ATTEMPTS);
   checkInteger(`${type}: timeoutMs`, timeoutMs, 1, MAX_TIMEOUT_MS);
   checkInteger(`${type}: abandonAfterMs`, abandonAfterMs, 0, MAX_TIMEOUT_MS);
+  checkInteger(`${type}: slotMs`, slotMs, 1, MAX_TIMEOUT_MS);
   checkInteger(`${type}: claimAfterMs`, claimAfterMs, 0, MAX_CLAIM_AFTER_MS);
   const { version, migrate } = options;
   checkInteger(`${type}: version`, version, 1, MAX_VERSION);
@@ -138,6 +146,7 @@ export function checkedRun(type: string, options: RunDefaults): CheckedRun {
     priorities: checkedPolicy(`${type}: priorities`, priorities),
     ...defined({
       timeoutMs,
+      slotMs,
       limits: checkedLimits(type, options.limits, options.fairness),
       retention: checkedRetention(`${type}: retention`, options.retention),
       version,

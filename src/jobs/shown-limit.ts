@@ -37,4 +37,6 @@ export interface ShownLimit extends LimitSettings {
   nextFreeAt?: string;
   /** Until when a provider has asked to wait. */
   closedUntil?: string;
+  /** One starts at a time, until one has gone well: the endpoint of its webhooks has failed. */
+  onTrial?: true;
 }

@@ -4,13 +4,13 @@ import { ConflictError, JetfleetError, type JobErrorInfo } from '../jobs/errors.
 import type { JobRecord } from '../jobs/job-record.js';
 import { maskText } from '../jobs/mask-text.js';
 import { assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
-import { shownJob } from '../jobs/shown-job.js';
+import { shownError, shownJob } from '../jobs/shown-job.js';
 import { textField } from '../jobs/text-field.js';
 import { isTerminal, type JobState, type JobStatus } from '../jobs/vocabulary.js';
 import type { RecordedTransition } from '../queue/job-history.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { endpointTag, sendWebhook } from './jobs.js';
-import { deliveryResult } from './schemas.js';
+import { deliveryResult, refusalIn } from './schemas.js';
 import type { AttemptDetails } from './webhook-client.js';
 
 /** What an endpoint answered. */
@@ -37,7 +37,10 @@ export interface WebhookDelivery {
   createdAt: string;
   updatedAt: string;
   nextRunAt?: string;
-  /** Why it hibernates: its endpoint is `disabled` or `resting`, or it is not its `turn`. */
+  /**
+   * Why it waits: its endpoint is `disabled`, it is not its `turn`, or it is in `line` for the limit of its endpoint, which rests or has as many as
+   * it may have at once.
+   */
   parked?: string;
   /** Of the last attempt. */
   response?: WebhookAnswer;
@@ -213,7 +216,11 @@ export function deliveryOf(record: JobRecord): WebhookDelivery {
     createdAt,
     updatedAt,
     nextRunAt,
-    parked: state === 'waiting' ? textField(job.checkpoint, 'parked') || undefined : undefined,
+    parked: job.limited
+      ? 'line'
+      : state === 'waiting'
+        ? textField(job.checkpoint, 'parked') || undefined
+        : undefined,
     response: answerOf(job),
     error,
   }) as WebhookDelivery;
@@ -226,8 +233,27 @@ export function wholeDeliveryOf(job: JobRecord, history: readonly RecordedTransi
     ...deliveryOf(job),
     payload: payload ?? null,
     ...(headers !== undefined && { headers: headers as Record<string, string> }),
-    attempts: history.flatMap(({ record }) => attemptOf(record) ?? []),
+    attempts: attemptsOf(history.map(({ record }) => record)),
   };
+}
+
+/** A wait that is written once more, so that it does not expire, is no other attempt. */
+function attemptsOf(records: readonly JobRecord[]): WebhookAttempt[] {
+  const attempts = records.flatMap((record) => attemptOf(record) ?? keptAfter(record) ?? []);
+  return attempts.filter(
+    ({ attempt, at }, place) =>
+      attempts.findIndex((each) => each.attempt === attempt && each.at === at) === place,
+  );
+}
+
+/** The attempt that disabled its endpoint, after which the webhook was kept. */
+function keptAfter({ state, attempt, checkpoint }: JobRecord): WebhookAttempt | undefined {
+  const refusal = state === 'waiting' ? refusalIn(checkpoint) : undefined;
+  if (!refusal) return undefined;
+  const { at, code, message, details } = refusal;
+  const error = shownError({ code, message, retryable: false, ...defined({ details }) });
+  const response = answerIn(details);
+  return defined({ attempt, at, durationMs: response?.durationMs, response, error }) as WebhookAttempt;
 }
 
 /** An attempt that ended is the record of what it led to: an end, or a wait for the next one. */
@@ -254,7 +280,10 @@ function answerOf({ result, error }: JobRecord): WebhookAnswer | undefined {
     const { excerpt: _, ...answer } = delivered;
     return defined(answer) as WebhookAnswer;
   }
-  const details = error?.details as AttemptDetails | undefined;
+  return answerIn(error?.details);
+}
+
+function answerIn(details: AttemptDetails | undefined): WebhookAnswer | undefined {
   if (!details) return undefined;
   const { status, error: kind, durationMs, headers } = details;
   return defined({ status, error: kind, durationMs, headers }) as WebhookAnswer;

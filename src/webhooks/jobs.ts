@@ -34,8 +34,9 @@ export const sendWebhook = defineJob({
   payload: sendWebhookPayload,
   stores: 'parsed',
   result: deliveryResult,
-  // Endpoints that hang hold as many as their limits allow, and leave room for the others.
+  // Endpoints that hang hold as many as their limits allow, of no slot for longer than a quick one answers.
   concurrency: 100,
+  slotMs: 500,
   limits: [
     {
       key: ({ endpoint }) => endpoint && 'all',

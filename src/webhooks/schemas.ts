@@ -53,6 +53,21 @@ export const deliveryResult = z.object({
 });
 export type Delivery = z.infer<typeof deliveryResult>;
 
+/** Why the attempt failed after which a webhook is kept, in the checkpoint of its job. */
+const parkedRefusal = z.object({
+  /** ISO 8601. */
+  at: z.string(),
+  code: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type ParkedRefusal = z.infer<typeof parkedRefusal>;
+
+/** Undefined where a webhook waits for another reason. */
+export function refusalIn(checkpoint: unknown): ParkedRefusal | undefined {
+  return parkedRefusal.safeParse(Object(checkpoint).refused).data;
+}
+
 function sizeFault(value: unknown): string | undefined {
   const bytes = Buffer.byteLength(JSON.stringify(value));
   if (bytes <= MAX_WEBHOOK_BYTES) return undefined;

@@ -43,8 +43,10 @@ export interface Ledger extends LimitSettings {
   held: HeldPermit[];
   /** How many started when, oldest first; of a rate. */
   starts: [atMs: number, count: number][];
-  /** A provider has asked to wait until then. */
+  /** Nobody starts until then, as a provider has asked. */
   closedUntil?: number;
+  /** One permit at a time, until somebody says that the key may be used again. */
+  onTrial?: boolean;
   waiting: WaitingGroup[];
   live: LiveWaiter[];
   /** Turns given so far. */
@@ -83,6 +85,7 @@ export function decodeLedger(data: Uint8Array): Ledger | undefined {
       ) &&
       areAll(ledger.waiting, isGroup) &&
       Number.isFinite(ledger.turns) &&
+      (ledger.onTrial === undefined || typeof ledger.onTrial === 'boolean') &&
       [ledger.closedUntil, ledger.left, ledger.setAt].every(
         (each) => each === undefined || Number.isFinite(each),
       );

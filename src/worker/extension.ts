@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { invalidOption } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
+import type { Limiter } from '../queue/limits/limiter.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Tracing } from '../telemetry/tracing.js';
 import type { UserCode } from '../telemetry/user-code.js';
@@ -22,6 +23,8 @@ export interface WorkerHost {
   /** Of the queue. */
   readonly tracing?: Tracing;
   broker(): Promise<Broker>;
+  /** Permits across all workers. */
+  limiter(): Promise<Limiter>;
   readonly heldJob: HeldJobOf;
   /**
    * Has a waiting job run in so many milliseconds instead of when it is due. False when that cannot be said yet: the job is

@@ -198,6 +198,7 @@ export class JobWorkerService implements AsyncDisposable {
       userCode: queue.userCode,
       ...defined({ tracing: queue.tracing }),
       broker: () => queue.broker(),
+      limiter: async () => queue.limiter(await queue.broker()),
       heldJob: (id) => heldJobOf(this.#engine.runs, id).context,
       reschedule: async (id, inMs) => rescheduleWaiting(await queue.broker(), id, inMs),
       queued: (type) => this.#engine.lanes.queued(type),

@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { JobQueueService } from '../../src/index.js';
+import { JobQueueService, type JobRecord } from '../../src/index.js';
 import type { Alert } from '../../src/telemetry/alerts.js';
+import { getDelivery } from '../../src/webhooks/deliveries.js';
 import { verifyWebhook } from '../../src/webhooks/signature.js';
 import { cli } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
@@ -32,7 +33,7 @@ beforeAll(async () => {
   });
   receiver = fleet.receiver;
 });
-/** Also after a test that failed, so that the next one finds no endpoint. */
+/** Also after a test that failed. */
 afterEach(async () => {
   const { webhookEndpoints } = fleet.queue;
   for (const { id } of await webhookEndpoints.list()) await webhookEndpoints.remove(id);
@@ -169,26 +170,25 @@ describe('an endpoint', () => {
 });
 
 describe('an endpoint that fails', () => {
-  it('rests, is tried again by one webhook, and then gets all of them', async () => {
+  it('rests, is tried again by one webhook, and then gets all of them, which have waited in line', async () => {
     const { webhookEndpoints } = fleet.queue;
-    let isUp = false;
-    await using flaky = await startReceiver({ respond: () => ({ status: isUp ? 204 : 503 }) });
+    let requests = 0;
+    await using flaky = await startReceiver({ respond: () => ({ status: ++requests < 6 ? 503 : 204 }) });
     await addEndpoint('flaky', { url: `${flaky.url}/flaky`, concurrency: 3 });
-    for (let n = 0; n < 6; n++) await sendTo('flaky', n);
-    await expect
-      .poll(async () => (await webhookEndpoints.get('flaky')).health.rests, PATIENT)
-      .toBeGreaterThan(0);
-    isUp = true;
-    const refused = flaky.requests.length;
+    const ids = await Promise.all(Array.from({ length: 20 }, (_, n) => sendTo('flaky', n)));
     const arrived = () =>
       new Set(
         flaky.requests
-          .slice(refused)
+          .slice(5)
           .map(bodyOf)
           .map(({ sequence }) => sequence),
       ).size;
-    await expect.poll(arrived, PATIENT).toBe(6);
+    await expect.poll(arrived, PATIENT).toBe(ids.length);
     await expect.poll(async () => (await webhookEndpoints.get('flaky')).state, PATIENT).toBe('closed');
+    const histories = await Promise.all(ids.map((id) => fleet.history(id)));
+    const isSentBack = ({ checkpoint }: JobRecord) => Object(checkpoint).parked === 'resting';
+    // Some had been called when it began to rest. The others were not touched from one rest to the next.
+    expect(histories.filter((records) => records.some(isSentBack)).length).toBeLessThan(6);
   });
 
   it('is disabled by a 410, after which its webhooks are kept, in order, until it is enabled', async () => {
@@ -200,7 +200,7 @@ describe('an endpoint that fails', () => {
     await using gone = await startReceiver({ respond: () => ({ status: isGone ? 410 : 204 }) });
     await addEndpoint('gone', { url: `${gone.url}/gone`, events: ['job.failed'] });
     await addEndpoint('operator', { events: ['endpoint.*'] });
-    await sendTo('gone', 0);
+    const first = await sendTo('gone', 0);
     await expect.poll(async () => (await webhookEndpoints.get('gone')).state, PATIENT).toBe('disabled');
     const told = await receiver.waitFor(({ path }) => path === '/operator');
     expect(bodyOf(told)).toMatchObject({
@@ -220,6 +220,23 @@ describe('an endpoint that fails', () => {
     const sequences = gone.requests.slice(1).map((request) => bodyOf(request).sequence);
     expect(sequences).toEqual(Array.from({ length: kept }, (_, n) => n));
     await expect.poll(async () => (await webhookEndpoints.get('gone')).kept.count, PATIENT).toBe(0);
+    const { attempts } = await getDelivery(fleet.queue, first);
+    expect(attempts.map(({ response }) => response?.status)).toEqual([410, 204]);
+  });
+
+  it('a kept webhook that fails once more holds up none of the others', async () => {
+    const { webhookEndpoints } = fleet.queue;
+    await using picky = await startReceiver({
+      respond: ({ body }) => ({ status: JSON.parse(body).sequence === 1 ? 500 : 204 }),
+    });
+    await addEndpoint('picky', { url: `${picky.url}/picky` });
+    await webhookEndpoints.disable('picky');
+    for (const n of [1, 2, 3]) await sendTo('picky', n);
+    await expect.poll(async () => (await webhookEndpoints.get('picky')).kept.count, PATIENT).toBe(3);
+    await webhookEndpoints.enable('picky');
+    await expect.poll(() => picky.requests.length, PATIENT).toBeGreaterThan(2);
+    const sequences = picky.requests.map((request) => bodyOf(request).sequence);
+    expect(sequences.slice(0, 3)).toEqual([1, 2, 3]);
   });
 
   it('is alerted about before it is disabled for failing', async () => {
@@ -265,6 +282,45 @@ it('sends the webhooks of one instance in order, while one of them is tried agai
   await expect.poll(() => strict.requests.length, PATIENT).toBe(5);
   const sequences = strict.requests.map(bodyOf).map(({ sequence }) => sequence);
   expect(sequences).toEqual([1, 9, 1, 2, 3]);
+});
+
+it('goes on with those behind a webhook that was cancelled before its turn was over', async () => {
+  let isUp = false;
+  await using late = await startReceiver({ respond: () => ({ status: isUp ? 204 : 503 }) });
+  await addEndpoint('late', { url: `${late.url}/late`, ordered: true });
+  const first = await sendTo('late', 1);
+  await fleet.waitForJob(first, 'retrying');
+  isUp = true;
+  const next = await sendTo('late', 2);
+  await fleet.waitForJob(next, ({ state, limited }) => state === 'waiting' && !limited);
+  await fleet.queue.cancel(first);
+  await fleet.waitForJob(next, 'completed');
+});
+
+it('sends the webhooks of good endpoints while others hold all slots, of a worker with few', async () => {
+  const { nats } = fleet;
+  const keys = { endpointKeys: KEYS, guard: { allowPrivate: true } };
+  await using small = await startFleet({
+    nats,
+    builtIn: true,
+    handlers: {},
+    queue: { env: { ...process.env, JETFLEET_WEBHOOK_KEYS: KEYS } },
+    worker: { webhooks: keys, concurrency: { send_webhook: 2 } },
+  });
+  const { receiver: good, queue } = small;
+  await using hanging = await startReceiver({ respond: () => undefined });
+  const urls = { hanging: hanging.url, dead: 'http://127.0.0.1:9', good: good.url };
+  for (const [id, url] of Object.entries(urls))
+    await queue.webhookEndpoints.add({ id, url: `${url}/${id}`, events: ['job.failed'] });
+  const payload = { type: 'job.failed', data: {} };
+  const send = (endpoint: string) => queue.addJob('send_webhook', { endpoint, payload });
+  for (let n = 0; n < 4; n++) for (const id of ['hanging', 'dead']) await send(id);
+  await expect.poll(() => hanging.requests.length, PATIENT).toBeGreaterThanOrEqual(2);
+  const job = await small.waitForJob(await send('good'), 'completed');
+  expect(good.requests).toHaveLength(1);
+  // Those that hang have not ended by then.
+  expect((await queue.getJobs({ tags: ['endpoint:hanging'], status: 'completed' })).jobs).toEqual([]);
+  expect(job.attempt).toBe(1);
 });
 
 /** A webhook with a number, about an instance. @returns the id of its job */

@@ -10,14 +10,16 @@ import { Subjects } from '../../src/wire/subjects.js';
 
 const DAY_MS = 86_400_000;
 /** A turn as it is stored, `ageMs` ago. */
-const stored = (jobId: string, sequence: number, ageMs = 0) => ({
-  data: new TextEncoder().encode(JSON.stringify({ v: 1, endpoint: 'e', key: 'i', jobId, sequence })),
+const stored = (jobId: string, sequence: number, ageMs = 0, event?: number) => ({
+  data: new TextEncoder().encode(JSON.stringify({ v: 1, endpoint: 'e', key: 'i', jobId, sequence, event })),
   timeMs: Date.now() - ageMs,
+  seq: sequence,
 });
 type Stored = ReturnType<typeof stored>;
 
 /** A broker whose replicas answer with these reads, one after the other, and which has no jobs. */
-function brokerOf(reads: Stored[][], isCluster = false) {
+function brokerOf(reads: Stored[][], options: { isCluster?: boolean; passedUpTo?: () => number } = {}) {
+  const { isCluster = false, passedUpTo = () => 0 } = options;
   const purge = vi.fn(async (_: string, subject: string) => {
     for (const read of reads)
       read.splice(0, read.length, ...read.filter(({ data }) => !subject.endsWith(`.${jobOf(data)}`)));
@@ -32,7 +34,12 @@ function brokerOf(reads: Stored[][], isCluster = false) {
     extra: { of: () => ({ find, read }) },
     // It has no job of any id.
     read: { lastTogether: async () => undefined, eachTogether: async () => [], last: async () => undefined },
-    topology: { purge, lastMessage: async () => undefined },
+    // The leader has got all.
+    topology: {
+      purge,
+      lastMessage: async (kind: string) => (kind === 'endpoints' ? { seq: 2 } : undefined),
+      consumer: async () => ({ ack_floor: { stream_seq: passedUpTo() } }),
+    },
     lastEvent: async () => undefined,
     recordOf: () => undefined,
   };
@@ -43,16 +50,29 @@ const jobOf = (data: Uint8Array) => JSON.parse(new TextDecoder().decode(data)).j
 const self = { endpoint: 'e', key: 'i', jobId: 'second' };
 
 it('waits for a replica that has not got its own turn yet, nor those before it', async () => {
-  const { broker } = brokerOf([[], [stored('second', 2), stored('first', 1)]], true);
-  expect(await new Turns(broker).isFirst(self)).toBe(false);
+  const { broker } = brokerOf([[], [stored('second', 2), stored('first', 1)]], { isCluster: true });
+  expect(await new Turns(broker).placeOf(self)).toBe('behind');
+});
+
+it('waits until the events before its own have been passed on, and reads then who is before it', async () => {
+  const floors = [8, 8, 9];
+  const own = stored('second', 2, 0, 9);
+  const { broker } = brokerOf([[own], [stored('first', 1), own]], { passedUpTo: () => floors.shift() ?? 9 });
+  expect(await new Turns(broker).placeOf(self)).toBe('behind');
+  expect(floors).toEqual([]);
+});
+
+it('is early where the events before its own are not passed on for a while', async () => {
+  const { broker } = brokerOf([[stored('second', 2, 0, 9)]], { passedUpTo: () => 8 });
+  expect(await new Turns(broker).placeOf(self)).toBe('early');
 });
 
 it('takes the turn away of a job that never came, after some minutes', async () => {
   const fresh = brokerOf([[stored('orphan', 1), stored('second', 2)]]);
-  expect(await new Turns(fresh.broker).isFirst(self)).toBe(false);
+  expect(await new Turns(fresh.broker).placeOf(self)).toBe('behind');
   expect(fresh.purge).not.toHaveBeenCalled();
   const old = brokerOf([[stored('orphan', 1, DAY_MS), stored('second', 2)]]);
-  expect(await new Turns(old.broker).isFirst(self)).toBe(true);
+  expect(await new Turns(old.broker).placeOf(self)).toBe('first');
   expect(old.purge).toHaveBeenCalledOnce();
 });
 
@@ -62,7 +82,10 @@ it('a fan-out that is closed while it starts takes nothing', async () => {
   const started = new Promise<object>((resolve) => {
     hasStarted = resolve;
   });
-  const store = { isUsed: async () => true, broker: { events: () => started } };
+  const store = {
+    isUsed: async () => true,
+    broker: { events: () => started, subjects: new Subjects(), topology: { ensureConsumer: async () => {} } },
+  };
   const fanOut = new FanOut(store as unknown as EndpointStore, {} as Turns, {} as UserCode, silentLogger);
   const starting = fanOut.start();
   await fanOut.close(0);
@@ -75,6 +98,6 @@ it('an endpoint that was added just before hears what has become of another one'
   const recentAll = vi.fn(async () => []);
   const store = { recentAll, broker: { clock: { now: () => 5_000 } } };
   const fanOut = new FanOut(store as unknown as EndpointStore, {} as Turns, {} as UserCode, silentLogger);
-  await fanOut.tell('endpoint.disabled', 'e', HEALTHY);
+  await fanOut.tell('endpoint.disabled', 4_000, 'e', HEALTHY);
   expect(recentAll).toHaveBeenCalledWith(5_000);
 });

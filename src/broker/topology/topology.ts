@@ -65,6 +65,9 @@ export class Topology {
     const name = config.durable_name;
     const have = await unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
     if (!have) await this.#jsm.consumers.add(stream, config);
+    const { max_ack_pending } = config;
+    if (have && max_ack_pending !== undefined && have.config.max_ack_pending !== max_ack_pending)
+      await this.#jsm.consumers.update(stream, name, { max_ack_pending });
   }
 
   /**
@@ -90,7 +93,7 @@ export class Topology {
     return found;
   }
 
-  consumer(kind: 'jobs' | 'webhooks', name: string): Promise<ConsumerInfo | undefined> {
+  consumer(kind: 'jobs' | 'webhooks' | 'events', name: string): Promise<ConsumerInfo | undefined> {
     const stream = this.#subjects.streamName(kind);
     return unlessMissing([CONSUMER_NOT_FOUND], () => this.#jsm.consumers.info(stream, name));
   }

@@ -18,6 +18,7 @@ const limitSchema = z
     waiting: z.number().int(),
     nextFreeAt: z.string().optional(),
     closedUntil: z.string().optional(),
+    onTrial: z.literal(true).optional(),
   })
   .openapi('Limit', { description: 'What is held and what waits under one key of a limit' });
 

@@ -44,7 +44,8 @@ const deliverySchema = z
     updatedAt: z.string(),
     nextRunAt: z.string().optional(),
     parked: z.string().optional().openapi({
-      description: 'Why it waits: its endpoint is disabled or resting, or others take their turn',
+      description:
+        'Why it waits: `disabled`, `turn` (others come first), or `line` (its endpoint rests or has no permit free)',
     }),
     response: response.optional(),
     error: jobErrorSchema.optional(),

@@ -137,7 +137,7 @@ export async function readLedgers(broker: Broker, { limit, key }: LimitFilter): 
 
 async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
   const nowMs = broker.clock.now();
-  const { name, key, concurrency, rate, closedUntil, live } = ledger;
+  const { name, key, concurrency, rate, closedUntil, onTrial, live } = ledger;
   const freeMs = nextFreeAt(ledger, nowMs);
   const counted = waitingIn(ledger);
   return {
@@ -155,6 +155,7 @@ async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
     waiting: counted === 0 ? 0 : (await countInLine(broker, { name, key })) + live.length,
     ...(Number.isFinite(freeMs) && freeMs > nowMs && { nextFreeAt: timeOf(freeMs) }),
     ...(closedUntil !== undefined && { closedUntil: timeOf(closedUntil) }),
+    ...(onTrial && { onTrial }),
   };
 }
 

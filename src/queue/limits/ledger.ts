@@ -58,8 +58,9 @@ export function set(ledger: Ledger, { concurrency, rate, setAt = 0 }: Said): boo
 
 /** When the next permit is free by rate and `Retry-After`: now, or later. Infinite where it takes a permit that is given back. */
 export function nextFreeAt(ledger: Ledger, nowMs: number): number {
-  const { concurrency, held } = ledger;
-  if (concurrency !== undefined && held.length >= concurrency) return Number.POSITIVE_INFINITY;
+  const { concurrency, held, onTrial = false } = ledger;
+  if (concurrency !== undefined && held.length >= (onTrial ? 1 : concurrency))
+    return Number.POSITIVE_INFINITY;
   return freeByTime(ledger, nowMs);
 }
 
@@ -212,14 +213,18 @@ export function adopt(ledger: Ledger, claimant: Claimant, nowMs: number, leaseMs
   ledger.held = own ? ledger.held.map((each) => (each === own ? held : each)) : [...ledger.held, held];
 }
 
-/** Until when no permit is given, as somebody has asked. */
-export function close(ledger: Ledger, untilMs: number): void {
+/** Until when no permit is given, as somebody has asked. `isTrial`: after that one at a time. */
+export function close(ledger: Ledger, untilMs: number, isTrial = false): void {
   ledger.closedUntil = Math.max(ledger.closedUntil ?? 0, untilMs);
+  if (isTrial) ledger.onTrial = true;
 }
 
-/** Permits are given again, whatever somebody has asked. */
-export function reopen(ledger: Ledger): void {
+/** Permits are given again, whatever somebody has asked. @returns whether they were not */
+export function reopen(ledger: Ledger): boolean {
+  const { closedUntil, onTrial } = ledger;
   ledger.closedUntil = undefined;
+  ledger.onTrial = undefined;
+  return closedUntil !== undefined || onTrial !== undefined;
 }
 
 /** A place in line. */

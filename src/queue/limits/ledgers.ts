@@ -85,6 +85,11 @@ export class Ledgers {
     });
   }
 
+  /** A ledger as it was last seen here. */
+  known({ name, key }: LimitKey): Ledger | undefined {
+    return this.#known.get(idOf(name, key))?.ledger;
+  }
+
   /** A ledger as it is stored now. */
   async read({ name, key }: LimitKey): Promise<Ledger> {
     const id = idOf(name, key);

@@ -230,13 +230,27 @@ export class Limiter {
     );
   }
 
-  /** A key that was closed starts jobs again. */
-  async reopen(key: LimitKey): Promise<void> {
-    await this.ledgers.update([key], ([ledger]) => {
-      const isChanged = ledger?.closedUntil !== undefined;
-      if (ledger) reopen(ledger);
-      return { result: undefined, isChanged };
+  /** Nobody starts under a key before that time, and then one at a time, until it is reopened: what waits stays in line. */
+  async closeOnTrial(key: LimitKey, untilMs: number): Promise<void> {
+    await this.ledgers.update([key], ([draft]) => {
+      const ledger = draft as Ledger;
+      const isClosed = ledger.onTrial === true && (ledger.closedUntil ?? 0) >= untilMs;
+      close(ledger, untilMs, true);
+      return { result: undefined, isChanged: !isClosed };
     });
+  }
+
+  /** A key that was closed, or is on trial, starts jobs again. It costs nothing where it is neither. */
+  async reopen(key: LimitKey): Promise<void> {
+    await this.ledgers.update([key], ([ledger]) => ({
+      result: undefined,
+      isChanged: reopen(ledger as Ledger),
+    }));
+  }
+
+  /** Whether a key is on trial, as far as this process has seen. */
+  isOnTrial(key: LimitKey): boolean {
+    return this.ledgers.known(key)?.onTrial === true;
   }
 
   stop(): void {

@@ -4,9 +4,9 @@ import { JetfleetError, NonRetryableError, RetryableError } from '../../jobs/err
 import { textField } from '../../jobs/text-field.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { JobContext } from '../../worker/job-handler.js';
-import type { Delivery, SendWebhookPayload } from '../schemas.js';
+import type { Delivery, ParkedRefusal, SendWebhookPayload } from '../schemas.js';
 import type { WebhookClient } from '../webhook-client.js';
-import type { StoredEndpoint } from './endpoint.js';
+import { isBefore, type StoredEndpoint } from './endpoint.js';
 import { endpointBody } from './endpoint-body.js';
 import type { EndpointHealth } from './endpoint-health.js';
 import type { EndpointKeys } from './endpoint-keys.js';
@@ -29,12 +29,14 @@ interface ParkedFor {
   parked: 'disabled' | 'resting' | 'turn';
   /** The order in which it has a place. */
   turn?: string;
+  /** How the endpoint answered, with which it was disabled: the record of that attempt. */
+  refused?: ParkedRefusal;
 }
 
 /** A webhook that is woken by others comes by itself after this, should all of them be lost. */
 const COME_BACK_MS = 3_600_000;
-/** Webhooks that rest together do not come back together. */
-const SPREAD_MS = 2_000;
+/** The events before that of a webhook are being passed on. */
+const EARLY_MS = 1_000;
 /** A turn outlives what keeps it. */
 const TURN_LEFT_MS = 3 * 86_400_000;
 
@@ -54,31 +56,42 @@ export class EndpointDelivery {
   async deliver(job: JobContext, payload: SendWebhookPayload): Promise<Delivery | Parked> {
     const { store, turns, health } = this.#options;
     const id = payload.endpoint as string;
-    const endpoint = await this.#endpoint(id);
+    const endpoint = await this.#endpoint(id, job.record);
     const turn = await this.#turnOf(job, endpoint, payload);
     // What is remembered may be over.
-    if ((await store.recentHealth(id)).value.state === 'disabled') {
+    const recent = (await store.recentHealth(id)).value;
+    if (recent.state === 'disabled' || recent.untold) {
       const { value } = await store.health(id);
+      await this.#tried(job, id, () => health.tellUntold(id, value));
       if (value.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
     }
-    if (turn !== undefined && !(await turns.isFirst({ endpoint: id, key: turn, jobId: job.id })))
-      return parked(COME_BACK_MS, { parked: 'turn', turn });
+    if (turn !== undefined) {
+      const own = { endpoint: id, key: turn, jobId: job.id };
+      const place = await turns.placeOf(own);
+      if (place !== 'first')
+        return parked(place === 'early' ? EARLY_MS : COME_BACK_MS, { parked: 'turn', turn });
+    }
     const { state } = (await store.recentHealth(id)).value;
     if (state === 'open' || state === 'halfOpen') {
       const { isAllowed, health: now } = await health.mayProbe(id);
       if (now.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
-      if (!isAllowed) return parked(this.#restMs(now), { parked: 'resting', ...defined({ turn }) });
+      // It goes into the line of the limit, which is closed.
+      if (!isAllowed) return parked(0, { parked: 'resting', ...defined({ turn }) });
     }
     return this.#attempt(job, endpoint, payload, turn);
   }
 
-  async #endpoint(id: string): Promise<StoredEndpoint> {
-    try {
-      return (await this.#options.store.recentEndpoint(id)).value;
-    } catch (error) {
-      if (!JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) throw error;
-      throw new NonRetryableError(`${error.message}: it was removed`, { code: 'JETFLEET_NOT_FOUND' });
-    }
+  /** One that was sent once more goes to whichever endpoint has the id now. */
+  async #endpoint(id: string, { createdAt, redrives }: JobContext['record']): Promise<StoredEndpoint> {
+    const { store } = this.#options;
+    const removed = (message: string) =>
+      new NonRetryableError(`${message}: it was removed`, { code: 'JETFLEET_NOT_FOUND' });
+    const { value } = await store.recentEndpoint(id).catch((error) => {
+      throw JetfleetError.is(error, 'JETFLEET_NOT_FOUND') ? removed(error.message) : error;
+    });
+    if (redrives === undefined && isBefore(Date.parse(createdAt), value.createdAt))
+      throw removed(`the endpoint ${id} of this webhook is gone, and another one has its id`);
+    return value;
   }
 
   /** The order in which it has a place: that which it had before, or that of its instance. */
@@ -96,7 +109,7 @@ export class EndpointDelivery {
 
   #takeTurn(job: JobContext, { id, keep }: StoredEndpoint, key: string, sequence: number): Promise<void> {
     const turn = { endpoint: id, key, jobId: job.id, sequence };
-    return this.#options.turns.take(turn, keep.maxAgeMs + TURN_LEFT_MS);
+    return this.#options.turns.hold(turn, keep.maxAgeMs + TURN_LEFT_MS);
   }
 
   /** Keeps a webhook of a disabled endpoint, with its place in the order. */
@@ -105,6 +118,7 @@ export class EndpointDelivery {
     endpoint: StoredEndpoint,
     { order }: SendWebhookPayload,
     turn: string | undefined,
+    refused?: JetfleetError,
   ): Promise<Parked> {
     const { store, turns } = this.#options;
     const { id, keep } = endpoint;
@@ -115,8 +129,12 @@ export class EndpointDelivery {
     if (isNew && (await turns.count(id)).count >= keep.maxCount + (turn === undefined ? 0 : 1))
       await this.#letGo(job, id, turn, `is one more than the ${keep.maxCount} that it keeps`);
     const key = turn ?? KEPT;
-    if (turn === undefined) await this.#takeTurn(job, endpoint, key, order?.sequence ?? createdMs);
-    const checkpoint: ParkedFor = { parked: 'disabled', turn: key };
+    await this.#takeTurn(job, endpoint, key, order?.sequence ?? createdMs);
+    const checkpoint: ParkedFor = {
+      parked: 'disabled',
+      turn: key,
+      ...(refused && { refused: refusalOf(refused, store.broker.clock.now()) }),
+    };
     // Who has enabled it meanwhile may not have seen this one.
     const { value } = await store.health(id);
     if (value.state !== 'disabled') return parked(0, checkpoint);
@@ -162,10 +180,12 @@ export class EndpointDelivery {
         if (JetfleetError.is(job.signal.reason, 'JETFLEET_CANCELLED')) await leave();
         throw error;
       }
-      const after = await this.#tried(job, id, () => this.#noted(id, error));
-      if (after?.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
+      const after = await this.#tried(job, id, () => this.#noted(endpoint, error));
+      if (after?.state === 'disabled')
+        return this.#keep(job, endpoint, payload, turn, error as JetfleetError);
       const isLast = !(error as JetfleetError).retryable || job.attempt >= job.maxAttempts;
-      if (isLast) await leave();
+      // Without an order that has to hold, one that is tried again holds up no others.
+      if (isLast || !endpoint.ordered) await leave();
       throw resting(error, after, now());
     }
     await Promise.all([this.#tried(job, id, () => health.delivered(id)), leave()]);
@@ -183,17 +203,13 @@ export class EndpointDelivery {
     }
   }
 
-  /** Only what the endpoint did counts. */
-  async #noted(id: string, error: unknown): Promise<BreakerSnapshot | undefined> {
-    const { health } = this.#options;
+  /** Only what the endpoint did counts, while it is there. */
+  async #noted({ id, createdAt }: StoredEndpoint, error: unknown): Promise<BreakerSnapshot | undefined> {
+    const { health, store } = this.#options;
+    if ((await store.endpoint(id)).value.createdAt !== createdAt) return undefined;
     if (JetfleetError.is(error, 'JETFLEET_WEBHOOK_GONE')) return health.gone(id, error.message);
     if (JetfleetError.is(error, 'JETFLEET_WEBHOOK_FAILED')) return health.failed(id, error.message);
     return undefined;
-  }
-
-  #restMs({ openUntilMs = 0, probeUntilMs = openUntilMs }: BreakerSnapshot): number {
-    const leftMs = probeUntilMs - this.#options.store.broker.clock.now();
-    return Math.max(leftMs, 0) + Math.random() * SPREAD_MS;
   }
 }
 
@@ -209,6 +225,11 @@ function resting(error: unknown, health: BreakerSnapshot | undefined, nowMs: num
     ...defined({ excerpt, details }),
     retryAfterMs: leftMs,
   });
+}
+
+/** Without the beginning of the answer, which not everybody may see who sees the job. */
+function refusalOf({ code, message, details }: JetfleetError, nowMs: number): ParkedRefusal {
+  return { at: new Date(nowMs).toISOString(), code, message, ...defined({ details }) };
 }
 
 function parked(parkForMs: number, checkpoint: ParkedFor): Parked {

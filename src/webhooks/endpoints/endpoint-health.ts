@@ -5,14 +5,27 @@ import {
   type BreakerSnapshot,
   breakerAfter,
 } from '../../../machines/index.js';
+import { retry } from '../../broker/retry.js';
+import { defined } from '../../jobs/defined.js';
+import { JetfleetError } from '../../jobs/errors.js';
 import type { AlertKind, Alerts } from '../../telemetry/alerts.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { EndpointLine } from './endpoint-line.js';
 import type { EndpointStore } from './endpoint-store.js';
+import type { EndpointEvent, StoredHealth } from './stored-health.js';
 
-/** What befalls an endpoint that people and other endpoints are told of. */
-export type EndpointEvent = 'endpoint.failing' | 'endpoint.disabled' | 'endpoint.enabled';
-type Tell = (event: EndpointEvent, endpointId: string, health: BreakerSnapshot) => Promise<void>;
+/** Repeating it tells nobody twice. */
+type Tell = (
+  event: EndpointEvent,
+  atMs: number,
+  endpointId: string,
+  health: BreakerSnapshot,
+) => Promise<void>;
 
+/** One that is turned on and off again while nobody can be told. */
+const MOST_UNTOLD = 10;
+const TELL_MS = 30_000;
+const AGAIN_MS = 500;
 const ALERT_OF: Partial<Record<EndpointEvent, AlertKind>> = {
   'endpoint.failing': 'endpoint_failing',
   'endpoint.disabled': 'endpoint_disabled',
@@ -20,6 +33,7 @@ const ALERT_OF: Partial<Record<EndpointEvent, AlertKind>> = {
 
 export interface EndpointHealthOptions {
   store: EndpointStore;
+  line: EndpointLine;
   policy: BreakerPolicy;
   alerts: Alerts;
   logger: Logger;
@@ -36,9 +50,13 @@ export class EndpointHealth {
 
   /** A success costs nothing where nothing has failed lately. */
   async delivered(id: string): Promise<void> {
-    const { value } = await this.#options.store.recentHealth(id);
-    if (value.state === 'closed' && value.failures === 0) return;
-    await this.note(id, { type: 'DELIVERED', at: this.#now() });
+    const { store, line } = this.#options;
+    // Who has closed the breaker may have died before its limit was reopened.
+    const isOnTrial = line.isOnTrial(id);
+    const { value } = await (isOnTrial ? store.health(id) : store.recentHealth(id));
+    if (value.state !== 'closed' || value.failures > 0)
+      await this.note(id, { type: 'DELIVERED', at: this.#now() });
+    else if (isOnTrial) await line.reopen(id);
   }
 
   failed(id: string, error: string): Promise<BreakerSnapshot> {
@@ -53,32 +71,56 @@ export class EndpointHealth {
   async mayProbe(id: string): Promise<{ isAllowed: boolean; health: BreakerSnapshot }> {
     const { store, policy } = this.#options;
     const event: BreakerEvent = { type: 'PROBE', at: this.#now() };
-    const { after, isChanged } = await store.changeHealth(id, (before) => {
+    const { after, isChanged } = await store.changeHealth(id, ({ untold, ...before }) => {
       const { snapshot, accepted } = breakerAfter(before, event, policy);
-      return accepted ? snapshot : undefined;
+      return accepted ? { ...snapshot, ...defined({ untold }) } : undefined;
     });
-    return { isAllowed: isChanged || after.state === 'closed', health: after };
+    const isAllowed = isChanged || after.state === 'closed';
+    // It was called by a limit that nobody has closed yet, or before that.
+    if (!isAllowed) await this.#options.line.follow(id, after);
+    return { isAllowed, health: after };
   }
 
   /** Stores where an event leads; whoever stores it tells of it. */
   async note(id: string, event: BreakerEvent): Promise<BreakerSnapshot> {
-    const { store, policy } = this.#options;
+    const { store, policy, line, alerts } = this.#options;
     const { before, after, isChanged } = await store.changeHealth(id, (health) => {
-      const { snapshot, accepted } = breakerAfter(health, event, policy);
-      return accepted ? snapshot : undefined;
+      const { untold = [], ...was } = health;
+      const { snapshot, accepted } = breakerAfter(was, event, policy);
+      if (!accepted) return undefined;
+      const atMs = Date.parse(event.at);
+      const all = [...untold, ...eventsBetween(was, snapshot).map((each) => ({ event: each, atMs }))];
+      return { ...snapshot, ...(all.length > 0 && { untold: all.slice(-MOST_UNTOLD) }) };
     });
-    if (isChanged) for (const told of eventsBetween(before, after)) await this.#tell(told, id, after);
+    if (!isChanged) return after;
+    for (const each of eventsBetween(before, after)) {
+      const kind = ALERT_OF[each];
+      if (kind) alerts.raise({ kind, jobId: id, message: textOf(each, id, after) });
+    }
+    const isAllClosed = before.state === 'closed' && after.state === 'closed';
+    await Promise.all([this.tellUntold(id, after), isAllClosed || line.follow(id, after)]);
     return after;
   }
 
-  async #tell(event: EndpointEvent, id: string, health: BreakerSnapshot): Promise<void> {
-    const { alerts, logger, tell } = this.#options;
-    const kind = ALERT_OF[event];
-    if (kind) alerts.raise({ kind, jobId: id, message: textOf(event, id, health) });
-    // What has happened to this one is stored, and holds whether or not the others hear of it.
-    await tell(event, id, health).catch((err: unknown) =>
-      logger.warn({ err, endpoint: id, event }, 'other endpoints could not be told how one of them fares'),
-    );
+  /** Has the other endpoints hear what they have yet to be told of one, which is stored and holds in any case. */
+  async tellUntold(id: string, health: StoredHealth): Promise<void> {
+    const { untold = [] } = health;
+    if (untold.length === 0) return;
+    const { store, logger, tell } = this.#options;
+    const mayPass = (error: unknown) => JetfleetError.is(error) && error.retryable;
+    try {
+      for (const { event, atMs } of untold)
+        await retry(() => tell(event, atMs, id, health), { withinMs: TELL_MS, pauseMs: AGAIN_MS, mayPass });
+      const isTold = ({ event, atMs }: (typeof untold)[number]) =>
+        untold.some((each) => each.event === event && each.atMs === atMs);
+      await store.changeHealth(id, ({ untold: now = [], ...rest }) => {
+        const left = now.filter((each) => !isTold(each));
+        if (left.length === now.length) return undefined;
+        return { ...rest, ...(left.length > 0 && { untold: left }) };
+      });
+    } catch (err) {
+      logger.warn({ err, endpoint: id, untold }, 'other endpoints cannot be told yet how one of them fares');
+    }
   }
 
   #now(): string {

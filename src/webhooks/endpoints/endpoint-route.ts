@@ -7,6 +7,7 @@ import type { WebhookClient } from '../webhook-client.js';
 import { EndpointDelivery } from './endpoint-delivery.js';
 import { EndpointHealth } from './endpoint-health.js';
 import type { EndpointKeys } from './endpoint-keys.js';
+import { EndpointLine } from './endpoint-line.js';
 import { EndpointStore } from './endpoint-store.js';
 import { FanOut } from './fan-out.js';
 import { Turns } from './turns.js';
@@ -57,15 +58,17 @@ export class EndpointRoute {
     const { userCode, logger, namespace } = this.#host;
     const { client, keys, policy } = this.#options;
     const broker = await this.#host.broker();
+    const line = new EndpointLine(await this.#host.limiter());
     const store = new EndpointStore(broker);
     const turns = new Turns(broker);
     const fanOut = new FanOut(store, turns, userCode, logger);
     const health = new EndpointHealth({
       store,
+      line,
       policy,
       alerts: new Alerts(logger),
       logger,
-      tell: (event, id, facts) => fanOut.tell(event, id, facts),
+      tell: (...news) => fanOut.tell(...news),
     });
     const source = namespace === '' ? '/jetfleet' : `/jetfleet/${namespace}`;
     return { delivery: new EndpointDelivery({ client, store, health, turns, keys, source, logger }), fanOut };

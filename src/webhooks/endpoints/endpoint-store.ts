@@ -1,11 +1,13 @@
 /** ENDPOINTS: the endpoints, and how each fares. A change is a compare-and-set on the message before. */
-import { type BreakerSnapshot, HEALTHY } from '../../../machines/index.js';
+import { HEALTHY } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
 import { endpointSubject, healthSubject } from '../../wire/endpoint-subjects.js';
 import { ANY } from '../../wire/subjects.js';
-import { decodeEndpoint, type StoredEndpoint } from './endpoint.js';
+import { CLOCK_SLACK_MS, decodeEndpoint, type StoredEndpoint } from './endpoint.js';
+import { KnownEndpoints } from './known-endpoints.js';
+import { decodeHealth, encodeHealth, type StoredHealth } from './stored-health.js';
 
 /** A value with the sequence of its message; 0 for none. */
 export interface Versioned<T> {
@@ -15,16 +17,17 @@ export interface Versioned<T> {
 
 /** What a worker remembers is at most so old. What it decides for long is read again. */
 const FRESH_MS = 1_000;
-/** The clocks of two workers differ by less. */
-const CLOCK_SLACK_MS = 100;
 const MOST_REMEMBERED = 1_000;
 const MOST_TRIES = 50;
 const PAGE = 200;
-const decoder = new TextDecoder();
 
 export class EndpointStore {
   readonly #broker: Broker;
   readonly #remembered = new Map<string, { at: number; read: Promise<unknown> }>();
+  readonly #known = new KnownEndpoints({
+    all: () => this.#all(),
+    lastSeq: async () => (await this.#last(endpointSubject(this.#broker.subjects, ANY)))?.seq ?? 0,
+  });
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -41,18 +44,7 @@ export class EndpointStore {
 
   /** All endpoints, by id. */
   async all(): Promise<StoredEndpoint[]> {
-    const found = await this.#broker.extra
-      .of('endpoints')
-      .find<StoredEndpoint[]>([], async (read, stream) => {
-        const endpoints: StoredEndpoint[] = [];
-        const filter = endpointSubject(this.#broker.subjects, ANY);
-        for await (const { data } of read.walk(stream, filter, 1, PAGE)) {
-          const endpoint = decodeEndpoint(data);
-          if (endpoint) endpoints.push(endpoint);
-        }
-        return endpoints;
-      });
-    return found.sort((a, b) => a.id.localeCompare(b.id));
+    return (await this.#all()).endpoints;
   }
 
   /**
@@ -60,8 +52,26 @@ export class EndpointStore {
    * @param atMs when that has happened which they are to be told of: an endpoint that was added before is among them
    */
   recentAll(atMs: number): Promise<StoredEndpoint[]> {
-    const maxAgeMs = Math.min(FRESH_MS, this.#broker.clock.now() - atMs - CLOCK_SLACK_MS);
-    return this.#recent('all', () => this.all(), maxAgeMs);
+    return this.#known.all(this.#broker.clock.now() - atMs - CLOCK_SLACK_MS);
+  }
+
+  async #all(): Promise<{ endpoints: StoredEndpoint[]; seq: number }> {
+    const filter = endpointSubject(this.#broker.subjects, ANY);
+    const none = { endpoints: [], seq: 0 };
+    const found = await this.#broker.extra
+      .of('endpoints')
+      .find<{ endpoints: StoredEndpoint[]; seq: number }>(none, async (read, stream) => {
+        const endpoints: StoredEndpoint[] = [];
+        let last = 0;
+        for await (const { data, seq } of read.walk(stream, filter, 1, PAGE)) {
+          const endpoint = decodeEndpoint(data);
+          if (endpoint) endpoints.push(endpoint);
+          last = seq;
+        }
+        return { endpoints, seq: last };
+      });
+    found.endpoints.sort((a, b) => a.id.localeCompare(b.id));
+    return found;
   }
 
   /** @throws JetfleetError `JETFLEET_NOT_FOUND` */
@@ -76,12 +86,25 @@ export class EndpointStore {
     return this.#recent(`endpoint ${id}`, () => this.endpoint(id));
   }
 
-  async health(id: string): Promise<Versioned<BreakerSnapshot>> {
+  async health(id: string): Promise<Versioned<StoredHealth>> {
     const message = await this.#last(healthSubject(this.#broker.subjects, id));
     return message ? { value: decodeHealth(message.data), seq: message.seq } : { value: HEALTHY, seq: 0 };
   }
 
-  recentHealth(id: string): Promise<Versioned<BreakerSnapshot>> {
+  /** Of each endpoint that has not fared well, by its id. */
+  async healths(): Promise<Map<string, StoredHealth>> {
+    const filter = healthSubject(this.#broker.subjects, ANY);
+    return this.#broker.extra
+      .of('endpoints')
+      .find<Map<string, StoredHealth>>(new Map(), async (read, stream) => {
+        const found = new Map<string, StoredHealth>();
+        for await (const { subject, data } of read.walk(stream, filter, 1, PAGE))
+          found.set(subject.slice(subject.lastIndexOf('.') + 1), decodeHealth(data));
+        return found;
+      });
+  }
+
+  recentHealth(id: string): Promise<Versioned<StoredHealth>> {
     return this.#recent(`health ${id}`, () => this.health(id));
   }
 
@@ -92,7 +115,7 @@ export class EndpointStore {
   async put(endpoint: StoredEndpoint, seq: number): Promise<void> {
     const subject = endpointSubject(this.#broker.subjects, endpoint.id);
     await this.#write(subject, JSON.stringify(endpoint), seq);
-    this.#remembered.clear();
+    this.#forget();
   }
 
   /**
@@ -101,15 +124,15 @@ export class EndpointStore {
    */
   async changeHealth(
     id: string,
-    change: (before: BreakerSnapshot) => BreakerSnapshot | undefined,
-  ): Promise<{ before: BreakerSnapshot; after: BreakerSnapshot; isChanged: boolean }> {
+    change: (before: StoredHealth) => StoredHealth | undefined,
+  ): Promise<{ before: StoredHealth; after: StoredHealth; isChanged: boolean }> {
     const subject = healthSubject(this.#broker.subjects, id);
     for (let tries = 1; ; tries++) {
       const { value: before, seq } = await this.health(id);
       const after = change(before);
       if (!after) return { before, after: before, isChanged: false };
       try {
-        const written = await this.#write(subject, JSON.stringify({ v: 1, ...after }), seq);
+        const written = await this.#write(subject, encodeHealth(after), seq);
         this.#remember(`health ${id}`, Promise.resolve({ value: after, seq: written }));
         return { before, after, isChanged: true };
       } catch (error) {
@@ -120,10 +143,17 @@ export class EndpointStore {
 
   /** Removes an endpoint, and what is known of it. */
   async remove(id: string): Promise<void> {
-    const { subjects, topology } = this.#broker;
-    await topology.purge('endpoints', endpointSubject(subjects, id));
-    await topology.purge('endpoints', healthSubject(subjects, id));
-    this.#remembered.clear();
+    await this.#purge(endpointSubject(this.#broker.subjects, id));
+    await this.forgetHealth(id);
+  }
+
+  async forgetHealth(id: string): Promise<void> {
+    await this.#purge(healthSubject(this.#broker.subjects, id));
+  }
+
+  async #purge(subject: string): Promise<void> {
+    await this.#broker.topology.purge('endpoints', subject);
+    this.#forget();
   }
 
   #last(subject: string) {
@@ -142,9 +172,14 @@ export class EndpointStore {
     }
   }
 
-  #recent<T>(name: string, read: () => Promise<T>, maxAgeMs = FRESH_MS): Promise<T> {
+  #forget(): void {
+    this.#remembered.clear();
+    this.#known.forget();
+  }
+
+  #recent<T>(name: string, read: () => Promise<T>): Promise<T> {
     const known = this.#remembered.get(name);
-    if (known && performance.now() - known.at < maxAgeMs) return known.read as Promise<T>;
+    if (known && performance.now() - known.at < FRESH_MS) return known.read as Promise<T>;
     const reading = read();
     this.#remember(name, reading);
     reading.catch(() => this.#remembered.delete(name));
@@ -155,22 +190,5 @@ export class EndpointStore {
     this.#remembered.delete(name);
     this.#remembered.set(name, { at: performance.now(), read });
     forgetOldest(this.#remembered, MOST_REMEMBERED);
-  }
-}
-
-const STATES: ReadonlySet<unknown> = new Set(['closed', 'open', 'halfOpen', 'disabled']);
-
-/** What cannot be read counts as healthy: the next failures tell. */
-function decodeHealth(data: Uint8Array): BreakerSnapshot {
-  try {
-    const { v, ...health } = JSON.parse(decoder.decode(data)) as BreakerSnapshot & { v: number };
-    const isWhole =
-      v === 1 &&
-      STATES.has(health.state) &&
-      Number.isInteger(health.failures) &&
-      Number.isInteger(health.rests);
-    return isWhole ? health : HEALTHY;
-  } catch {
-    return HEALTHY;
   }
 }

@@ -173,6 +173,14 @@ export function decodeEndpoint(data: Uint8Array): StoredEndpoint | undefined {
   }
 }
 
+/** The clocks of two workers differ by less. */
+export const CLOCK_SLACK_MS = 100;
+
+/** Whether something happened before an endpoint was added: then it is about another one that had its id. */
+export function isBefore(atMs: number, createdAt: string): boolean {
+  return atMs < Date.parse(createdAt) - CLOCK_SLACK_MS;
+}
+
 /** The limit of an endpoint, for `queue.limits`. */
 export function limitOf(endpointId: string): string {
   return `webhooks/${endpointId}`;

@@ -1,11 +1,13 @@
 /** From the end of a job to the endpoints that want to hear of it: a durable consumer of EVENTS, which all workers share. */
 import type { BreakerSnapshot } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
-import type { EventSubscription } from '../../broker/consume/event-consumer.js';
+import type { EventMeta, EventSubscription } from '../../broker/consume/event-consumer.js';
 import { type EventOptions, wantedConsumer } from '../../broker/consume/event-options.js';
 import { defined } from '../../jobs/defined.js';
+import { JetfleetError } from '../../jobs/errors.js';
 import { failureId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { textField } from '../../jobs/text-field.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { addFollowUp } from '../../queue/job-add.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -13,19 +15,18 @@ import type { UserCode } from '../../telemetry/user-code.js';
 import { sendWebhook, WEBHOOK_MAX_ATTEMPTS } from '../jobs.js';
 import { type LifecycleWebhook, lifecycleBody } from '../lifecycle-webhook.js';
 import type { SendWebhookPayload } from '../schemas.js';
-import { type StoredEndpoint, wantsEvent } from './endpoint.js';
-import type { EndpointEvent } from './endpoint-health.js';
+import { isBefore, type StoredEndpoint, wantsEvent } from './endpoint.js';
 import type { EndpointStore } from './endpoint-store.js';
+import { FAN_OUT } from './passed-events.js';
+import type { EndpointEvent } from './stored-health.js';
 import type { Turns } from './turns.js';
 
-/** The durable consumer: how far the ends of jobs have been passed on. */
-const DURABLE = 'jetfleet-endpoints';
 const CONSUMER: EventOptions = {
-  durable: DURABLE,
+  durable: FAN_OUT,
   filter: { status: ['completed', 'failed'] },
   from: 'new',
-  // In order: the webhooks of an instance are added as its jobs have ended.
-  concurrency: 1,
+  // Over all workers, in any order: a webhook whose order matters waits until all events before its own were passed on.
+  concurrency: 64,
   maxDeliver: 10_000,
 };
 /** How often a worker looks whether there are endpoints by now. */
@@ -35,7 +36,7 @@ const TURN_MS = 30 * 86_400_000;
 /** Makes sure that the ends of jobs are kept for the endpoints from now on. */
 export async function openFanOut(broker: Broker): Promise<void> {
   const wanted = wantedConsumer(broker.subjects, CONSUMER);
-  await broker.topology.ensureConsumer('events', { ...wanted, durable_name: DURABLE });
+  await broker.topology.ensureConsumer('events', { ...wanted, durable_name: FAN_OUT });
 }
 
 export class FanOut {
@@ -60,11 +61,10 @@ export class FanOut {
     clearTimeout(this.#looking);
     try {
       if (await this.#store.isUsed()) {
-        const subscription = await this.#store.broker.events(
-          CONSUMER,
-          (record) => this.#pass(record),
-          this.#userCode,
-        );
+        const { broker } = this.#store;
+        await openFanOut(broker);
+        const pass = (record: JobRecord, { seq }: EventMeta) => this.#pass(record, seq);
+        const subscription = await broker.events(CONSUMER, pass, this.#userCode);
         // It was closed meanwhile, when there was nothing to close yet.
         if (this.#isClosed) return await subscription.close(0);
         this.#subscription = subscription;
@@ -93,11 +93,13 @@ export class FanOut {
     this.#looking = setTimeout(() => void this.start(), LOOK_MS).unref();
   }
 
-  /** Webhooks about webhooks would never end. */
-  async #pass(record: JobRecord): Promise<void> {
-    if (record.type === sendWebhook.type) return;
+  async #pass(record: JobRecord, event: number): Promise<void> {
+    // Webhooks about webhooks would never end.
+    if (record.type === sendWebhook.type) return this.#letNextGo(record);
     const endedAt = record.finishedAt ?? record.updatedAt ?? record.createdAt;
-    const endpoints = await this.#store.recentAll(Date.parse(endedAt));
+    const endedMs = Date.parse(endedAt);
+    const all = await this.#store.recentAll(endedMs);
+    const endpoints = all.filter(({ createdAt }) => !isBefore(endedMs, createdAt));
     if (endpoints.length === 0) return;
     const payload = lifecycleBody(record);
     if (!payload) return;
@@ -114,24 +116,44 @@ export class FanOut {
       priority,
       parentId: id,
       order,
+      event,
       ...defined({ traceparent, tracestate }),
     });
   }
 
-  /** Has the other endpoints hear how one of them fares. */
-  async tell(event: EndpointEvent, endpointId: string, health: BreakerSnapshot): Promise<void> {
+  /** A webhook in an order has ended: as a rule it has left, unless it was cancelled, refused or rejected. */
+  async #letNextGo({ id, payload, checkpoint }: JobRecord): Promise<void> {
+    const endpoint = textField(payload, 'endpoint');
+    if (!endpoint) return;
+    const key = textField(checkpoint, 'turn') || (await this.#orderOf(endpoint, payload));
+    if (key) await this.#turns.ended({ endpoint, key, jobId: id });
+  }
+
+  async #orderOf(endpoint: string, payload: unknown): Promise<string | undefined> {
+    const key = textField(Object(payload).order, 'key');
+    if (!key) return undefined;
+    // The webhooks of one that is gone have no order.
+    const found = await this.#store.recentEndpoint(endpoint).catch((error) => {
+      if (!JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) throw error;
+    });
+    return found?.value.ordered ? key : undefined;
+  }
+
+  /** Has the other endpoints hear how one of them fares. The same event at the same time is told once. */
+  async tell(event: EndpointEvent, atMs: number, endpointId: string, health: BreakerSnapshot): Promise<void> {
     const { failingSince, error, disabledBy, reason } = health;
-    const nowMs = this.#store.broker.clock.now();
-    const others = (await this.#store.recentAll(nowMs)).filter(({ id }) => id !== endpointId);
-    const timestamp = new Date(nowMs).toISOString();
+    const others = (await this.#store.recentAll(this.#store.broker.clock.now())).filter(
+      ({ id }) => id !== endpointId,
+    );
+    const timestamp = new Date(atMs).toISOString();
     const payload = {
       type: event,
       timestamp,
-      sequence: nowMs,
+      sequence: atMs,
       data: { endpointId, ...defined({ failingSince, error, disabledBy, reason }) },
     };
     await this.#send(others, payload, {
-      idFor: (id) => `${event.replace('.', '-')}-${endpointId}-${nowMs}-${id}`,
+      idFor: (id) => `${event.replace('.', '-')}-${endpointId}-${atMs}-${id}`,
       createdAt: timestamp,
       priority: JobPriority.HIGH,
     });
@@ -140,13 +162,14 @@ export class FanOut {
   async #send(
     endpoints: readonly StoredEndpoint[],
     payload: LifecycleWebhook | { type: string },
-    { idFor, order, ...job }: Envelope,
+    { idFor, order, event, ...job }: Envelope,
   ): Promise<void> {
     const wanting = endpoints.filter((endpoint) => wantsEvent(endpoint, payload.type));
     await Promise.all(
       wanting.map(async ({ id: endpoint, ordered }) => {
         const id = idFor(endpoint);
-        if (ordered && order) await this.#turns.take({ endpoint, jobId: id, ...order }, TURN_MS);
+        if (ordered && order)
+          await this.#turns.take({ endpoint, jobId: id, ...order, ...defined({ event }) }, TURN_MS);
         const body: SendWebhookPayload = { endpoint, payload, ...(order && { order }) };
         await addFollowUp(this.#store.broker, {
           ...job,
@@ -167,6 +190,8 @@ interface Envelope {
   priority: JobPriority;
   parentId?: string;
   order?: { key: string; sequence: number };
+  /** The sequence of the event that is passed on. */
+  event?: number;
   traceparent?: string;
   tracestate?: string;
 }

@@ -4,6 +4,7 @@
  * hibernates, and is woken by the one before it.
  */
 import type { Broker } from '../../broker/broker.js';
+import { ConflictError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
 import { inParts } from '../../jobs/in-parts.js';
 import { findJob } from '../../queue/job-lookup.js';
@@ -11,6 +12,7 @@ import { wakeWaiting } from '../../queue/waiting/wake.js';
 import { type TurnAddress, turnSubject } from '../../wire/endpoint-subjects.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import { ANY } from '../../wire/subjects.js';
+import { PassedEvents } from './passed-events.js';
 
 /** A webhook in the order of `key`. */
 export interface Turn {
@@ -19,11 +21,26 @@ export interface Turn {
   jobId: string;
   /** The lower comes first. */
   sequence: number;
+  /** The sequence of the event that it is about, where one is passed on: turns of those before it may still be taken. */
+  event?: number;
 }
+
+/** Where a webhook is in its order: `early`, where it may be that some before it are yet to come. */
+export type Place = 'first' | 'behind' | 'early';
 
 interface TakenTurn extends Turn {
   /** In ms since 1970. */
   takenMs: number;
+  /** In ENDPOINTS. */
+  seq: number;
+}
+
+/** The turns of a key, the first one first, as they were read. */
+interface Order {
+  at: number;
+  /** All events up to this one had been passed on by then. */
+  upTo: number;
+  turns: TakenTurn[];
 }
 
 /** The key of what an endpoint keeps that has no order of its own. */
@@ -35,20 +52,24 @@ const MOST_REMEMBERED = 200;
 /** A job that runs may be about to wait: it is woken again after this. */
 const UNREADY_MS = 250;
 const MOST_UNREADY = 40;
+const FEW_UNREADY = 4;
 /** A turn is taken before its job is added; after this, none is to come. */
 const ORPHAN_MS = 300_000;
-/** A replica that is behind is read again so often. */
+/** A replica that is behind, and events before that of a webhook, are waited for so often. */
 const BEHIND_MS = 50;
 const MOST_BEHIND = 40;
+const MOST_EARLY = 10;
 const WAKES_AT_ONCE = 32;
 const decoder = new TextDecoder();
 
 export class Turns {
   readonly #broker: Broker;
-  readonly #remembered = new Map<string, { at: number; turns: TakenTurn[] }>();
+  readonly #passed: PassedEvents;
+  readonly #remembered = new Map<string, Order>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
+    this.#passed = new PassedEvents(broker);
   }
 
   /** Takes a place, for so long at most. Taking it again changes nothing. */
@@ -57,19 +78,47 @@ export class Turns {
     await stream.open();
     const data = JSON.stringify({ v: 1, ...turn });
     const headers: HeaderList = [[Header.TTL, `${Math.ceil(forMs / 1_000)}s`]];
-    await stream.log.append({ subject: turnSubject(this.#broker.subjects, turn), data, headers });
-    this.#remembered.delete(`${turn.endpoint} ${turn.key}`);
+    const subject = turnSubject(this.#broker.subjects, turn);
+    try {
+      await stream.log.append({ subject, data, headers, expect: { filter: subject, lastSeq: 0 } });
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+    }
+    this.#remembered.delete(nameOf(turn));
   }
 
-  /** Whether a webhook is the first. Those before it that have ended without leaving, since somebody has cancelled them, do not count. */
-  async isFirst(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<boolean> {
+  /** As {@link take}, for one that mostly has its place. */
+  async hold(turn: Turn, forMs: number): Promise<void> {
+    if (!(await this.#has(turn))) await this.take(turn, forMs);
+  }
+
+  /** Where a webhook is. Those before it that have ended without leaving, since somebody has cancelled them, do not count. */
+  async placeOf(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<Place> {
     for (;;) {
-      const first = await this.#first(turn, turn.jobId);
-      if (!first || first.jobId === turn.jobId) return true;
+      const { upTo, turns } = await this.#order(turn, turn.jobId);
+      const [first] = turns;
+      // It has left the order, or its place has expired.
+      if (!first || !turns.some(({ jobId }) => jobId === turn.jobId)) return 'first';
+      if (first.jobId === turn.jobId) {
+        const { event = 0 } = first;
+        if (event <= upTo) return 'first';
+        if (!(await this.#reach(event))) return 'early';
+        // What was read before that may be without some before it.
+        this.#remembered.delete(nameOf(turn));
+        continue;
+      }
       const state = await wakeWaiting(this.#broker, first.jobId);
-      if (state !== 'ended' && !(state === 'gone' && (await this.#isOrphan(first)))) return false;
+      if (state !== 'ended' && !(state === 'gone' && (await this.#isOrphan(first)))) return 'behind';
       await this.#remove(first);
     }
+  }
+
+  async #reach(event: number): Promise<boolean> {
+    for (let tries = 1; tries <= MOST_EARLY; tries++) {
+      if (await this.#passed.reach(event)) return true;
+      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+    }
+    return false;
   }
 
   /** Leaves, and wakes the next one. */
@@ -78,10 +127,20 @@ export class Turns {
     await this.wakeFirst(turn);
   }
 
+  /**
+   * Of a webhook that has ended, whoever ended it: it leaves, where it has not. The next one is woken in any case, since whoever left may not have
+   * done it. One that runs is not waited for: it has looked whose turn it is, or is woken by those before it.
+   */
+  async ended(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<void> {
+    const isLeft = !(await this.#has(turn));
+    if (!isLeft) await this.#remove(turn);
+    await this.wakeFirst(turn, isLeft ? 1 : FEW_UNREADY);
+  }
+
   /** Wakes the first of a key. One that is about to wait is woken once it does. */
-  async wakeFirst(of: Pick<Turn, 'endpoint' | 'key'>): Promise<void> {
-    for (let unready = 0; unready < MOST_UNREADY; ) {
-      const first = await this.#first(of);
+  async wakeFirst(of: Pick<Turn, 'endpoint' | 'key'>, tries = MOST_UNREADY): Promise<void> {
+    for (let unready = 0; unready < tries; ) {
+      const [first] = (await this.#order(of)).turns;
       if (!first) return;
       const state = await wakeWaiting(this.#broker, first.jobId);
       if (state === 'woken' || state === 'moved') return;
@@ -89,7 +148,7 @@ export class Turns {
       else if (state === 'gone') return;
       else {
         unready++;
-        await new Promise((resolve) => setTimeout(resolve, UNREADY_MS));
+        if (unready < tries) await new Promise((resolve) => setTimeout(resolve, UNREADY_MS));
       }
     }
   }
@@ -103,7 +162,7 @@ export class Turns {
   }
 
   /** How many are in line, and when the first of them came, in ms since 1970. */
-  async count(endpoint: string): Promise<{ count: number; oldestMs?: number }> {
+  async count(endpoint: TurnAddress['endpoint']): Promise<{ count: number; oldestMs?: number }> {
     const filter = turnSubject(this.#broker.subjects, { endpoint, key: ANY, jobId: ANY });
     return this.#broker.extra
       .of('endpoints')
@@ -124,46 +183,50 @@ export class Turns {
   async #remove({ endpoint, key, jobId }: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<void> {
     const { subjects, topology } = this.#broker;
     await topology.purge('endpoints', turnSubject(subjects, { endpoint, key, jobId }));
-    const known = this.#remembered.get(`${endpoint} ${key}`);
+    const known = this.#remembered.get(nameOf({ endpoint, key }));
     if (known) known.turns = known.turns.filter((turn) => turn.jobId !== jobId);
   }
 
   /** @param self is in line, whatever is remembered */
-  async #first(
-    { endpoint, key }: Pick<Turn, 'endpoint' | 'key'>,
-    self?: string,
-  ): Promise<TakenTurn | undefined> {
-    const name = `${endpoint} ${key}`;
-    const known = this.#remembered.get(name);
+  async #order(of: Pick<Turn, 'endpoint' | 'key'>, self?: string): Promise<Order> {
+    const known = this.#remembered.get(nameOf(of));
     const isKnown = known && performance.now() - known.at < REMEMBERED_MS;
     if (!known || !isKnown || (self !== undefined && !known.turns.some(({ jobId }) => jobId === self)))
-      return this.#firstRead({ endpoint, key }, self);
+      return this.#readOrder(of);
     // Another worker may have removed those that are remembered.
     for (let [first] = known.turns; first; [first] = known.turns) {
-      if (first.jobId === self || (await this.#has(first))) return first;
+      if (first.jobId === self || (await this.#has(first))) return known;
       // Or a replica is behind.
-      if (this.#hasReplicas) return this.#firstRead({ endpoint, key }, self);
-      known.turns.shift();
+      if (this.#hasReplicas) return this.#readOrder(of);
+      if (known.turns[0] === first) known.turns.shift();
     }
-    return undefined;
+    return known;
   }
 
-  async #firstRead(of: Pick<Turn, 'endpoint' | 'key'>, self?: string): Promise<TakenTurn | undefined> {
-    const turns = await this.#readWith(of, self);
+  async #readOrder(of: Pick<Turn, 'endpoint' | 'key'>): Promise<Order> {
+    const { upTo } = this.#passed;
+    const turns = await this.#readWhole(of);
     turns.sort((a, b) => a.sequence - b.sequence);
-    this.#remembered.set(`${of.endpoint} ${of.key}`, { at: performance.now(), turns });
+    const order = { at: performance.now(), upTo, turns };
+    this.#remembered.set(nameOf(of), order);
     forgetOldest(this.#remembered, MOST_REMEMBERED);
-    return turns[0];
+    return order;
   }
 
-  /** Of a key, all: a replica of the stream that has not got `self` yet may miss those before it too. */
-  async #readWith({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>, self?: string): Promise<TakenTurn[]> {
+  /** Of a key, all that the leader has: a replica may be behind. */
+  async #readWhole({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>): Promise<TakenTurn[]> {
+    const address: TurnAddress = { endpoint, key, jobId: ANY };
     for (let tries = 1; ; tries++) {
-      const turns = await this.#read({ endpoint, key, jobId: ANY });
-      const isWhole = self === undefined || turns.some(({ jobId }) => jobId === self);
-      if (isWhole || !this.#hasReplicas || tries >= MOST_BEHIND) return turns;
+      const last = this.#hasReplicas ? await this.#lastSeq(address) : 0;
+      const turns = await this.#read(address);
+      if (last === 0 || tries >= MOST_BEHIND || turns.some(({ seq }) => seq >= last)) return turns;
       await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
     }
+  }
+
+  async #lastSeq(address: TurnAddress): Promise<number> {
+    const { subjects, topology } = this.#broker;
+    return (await topology.lastMessage('endpoints', turnSubject(subjects, address)))?.seq ?? 0;
   }
 
   get #hasReplicas(): boolean {
@@ -176,7 +239,7 @@ export class Turns {
     return (await findJob(this.#broker, jobId)) === undefined;
   }
 
-  async #has(turn: Turn): Promise<boolean> {
+  async #has(turn: TurnAddress): Promise<boolean> {
     const subject = turnSubject(this.#broker.subjects, turn);
     const read = this.#broker.extra
       .of('endpoints')
@@ -188,20 +251,26 @@ export class Turns {
     const filter = turnSubject(this.#broker.subjects, address);
     return this.#broker.extra.of('endpoints').find<TakenTurn[]>([], async (read, stream) => {
       const turns: TakenTurn[] = [];
-      for await (const { data, timeMs } of read.walk(stream, filter, 1, PAGE)) {
+      for await (const { data, timeMs, seq } of read.walk(stream, filter, 1, PAGE)) {
         const turn = decodeTurn(data);
-        if (turn) turns.push({ ...turn, takenMs: timeMs });
+        if (turn) turns.push({ ...turn, takenMs: timeMs, seq });
       }
       return turns;
     });
   }
 }
 
+function nameOf({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>): string {
+  return `${endpoint} ${key}`;
+}
+
 function decodeTurn(data: Uint8Array): Turn | undefined {
   try {
-    const { v, endpoint, key, jobId, sequence } = JSON.parse(decoder.decode(data)) as Turn & { v: number };
+    const turn = JSON.parse(decoder.decode(data)) as Turn & { v: number };
+    const { v, endpoint, key, jobId, sequence, event } = turn;
     const areTexts = [endpoint, key, jobId].every((text) => typeof text === 'string');
-    return v === 1 && areTexts && Number.isFinite(sequence) ? { endpoint, key, jobId, sequence } : undefined;
+    if (v !== 1 || !areTexts || !Number.isFinite(sequence)) return undefined;
+    return { endpoint, key, jobId, sequence, ...(Number.isInteger(event) && { event: event as number }) };
   } catch {
     return undefined;
   }

@@ -1,17 +1,18 @@
 import { ulid } from 'ulid';
-import { type BreakerFacts, type BreakerState, DEFAULT_BREAKER_POLICY } from '../../../machines/index.js';
+import { DEFAULT_BREAKER_POLICY, HEALTHY } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
 import { defined } from '../../jobs/defined.js';
 import { ConflictError } from '../../jobs/errors.js';
-import { maskText } from '../../jobs/mask-text.js';
+import { inParts } from '../../jobs/in-parts.js';
 import { checkInteger } from '../../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { addFollowUp } from '../../queue/job-add.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
 import { Alerts } from '../../telemetry/alerts.js';
+import { ANY } from '../../wire/subjects.js';
 import { sendWebhook } from '../jobs.js';
-import { generateWebhookSecret, parseSigningKey, webhookPublicKeyOf } from '../keys.js';
+import { generateWebhookSecret, parseSigningKey } from '../keys.js';
 import type { SendWebhookPayload } from '../schemas.js';
 import {
   assertEndpointId,
@@ -25,23 +26,14 @@ import {
   type StoredEndpoint,
 } from './endpoint.js';
 import { EndpointHealth } from './endpoint-health.js';
-import { type EndpointKeys, type EndpointPrivate, endpointKeys } from './endpoint-keys.js';
+import { type EndpointKeys, endpointKeys } from './endpoint-keys.js';
+import { EndpointLine } from './endpoint-line.js';
 import { EndpointStore } from './endpoint-store.js';
 import { FanOut, openFanOut } from './fan-out.js';
+import { type ShownEndpoint, shownEndpoint } from './shown-endpoint.js';
 import { Turns } from './turns.js';
 
-/** An endpoint as it is shown: without its secrets, and without the values of its headers. */
-export interface ShownEndpoint extends Omit<StoredEndpoint, 'v' | 'sealed'> {
-  /** `closed`: webhooks go out. `open`, `halfOpen`: it rests, or is tried. `disabled`: its webhooks are kept. */
-  state: BreakerState;
-  health: Omit<BreakerFacts, 'openUntilMs' | 'probeUntilMs'> & { openUntil?: string; probeUntil?: string };
-  /** Webhooks that wait for their turn or for the endpoint to be enabled, and since when the oldest of them waits. */
-  kept: { count: number; oldestAt?: string };
-  /** Missing where the key that encrypted them is not known here. */
-  headerNames?: string[];
-  /** Since when its secrets sign, and until when; the newest first, with its public key where it has one. */
-  secrets?: { since: string; until?: string; publicKey?: string }[];
-}
+export type { ShownEndpoint };
 
 /** With its secret, which is shown this one time. */
 export type AddedEndpoint = ShownEndpoint & { secret: string };
@@ -57,10 +49,12 @@ const ROTATE: OptionNames<Required<RotateSecretOptions>> = { secret: true, keepO
 const DAY_MS = 86_400_000;
 const MAX_SECRETS = 10;
 const MAX_ENDPOINTS = 1_000;
+const READS_AT_ONCE = 32;
 
 interface Parts {
   broker: Broker;
   store: EndpointStore;
+  line: EndpointLine;
   health: EndpointHealth;
   turns: Turns;
 }
@@ -86,7 +80,16 @@ export class WebhookEndpoints {
   /** All endpoints by id. */
   async list(): Promise<ShownEndpoint[]> {
     const parts = await this.#open();
-    return Promise.all((await parts.store.all()).map((endpoint) => this.#shown(parts, endpoint)));
+    const { store, turns } = parts;
+    const [endpoints, healths, { count }] = await Promise.all([
+      store.all(),
+      store.healths(),
+      turns.count(ANY),
+    ]);
+    const kept = (id: string) => (count === 0 ? { count } : turns.count(id));
+    return inParts(endpoints, READS_AT_ONCE, async (endpoint) =>
+      shownEndpoint(endpoint, healths.get(endpoint.id) ?? HEALTHY, await kept(endpoint.id), this.#keys),
+    );
   }
 
   async get(id: string): Promise<ShownEndpoint> {
@@ -133,6 +136,8 @@ export class WebhookEndpoints {
       if (!(error instanceof ConflictError)) throw error;
       throw new ConflictError(`there is an endpoint ${id} already; choose another id, or update it`);
     }
+    // An attempt to reach an earlier one of this id may have ended after that was removed.
+    await parts.store.forgetHealth(id);
     await this.#limit(stored);
     return { ...(await this.#shown(parts, stored)), secret };
   }
@@ -209,7 +214,7 @@ export class WebhookEndpoints {
     const at = this.#now(parts);
     const { state } = await parts.health.note(id, { type: 'ENABLE', at });
     if (state !== 'closed') await parts.health.note(id, { type: 'DELIVERED', at });
-    await this.#queue.limiter(parts.broker).reopen({ name: limitOf(id), key: 'all' });
+    await parts.line.reopen(id);
     await parts.turns.wakeAll(id);
     return this.#shown(parts, value);
   }
@@ -220,6 +225,7 @@ export class WebhookEndpoints {
     await this.#find(parts, id);
     await parts.store.remove(id);
     await parts.turns.forget(id);
+    await parts.line.reopen(id);
     await this.#queue.limits.reset(limitOf(id));
   }
 
@@ -264,36 +270,9 @@ export class WebhookEndpoints {
   }
 
   async #shown({ store, turns }: Parts, endpoint: StoredEndpoint): Promise<ShownEndpoint> {
-    const { v: _, sealed: __, ...shown } = endpoint;
-    const [{ value }, { count, oldestMs }] = await Promise.all([
-      store.health(endpoint.id),
-      turns.count(endpoint.id),
-    ]);
-    const { state, openUntilMs, probeUntilMs, ...health } = value;
-    const rests = defined({ openUntil: isoOf(openUntilMs), probeUntil: isoOf(probeUntilMs) });
-    const oldestAt = isoOf(oldestMs);
-    return {
-      ...shown,
-      url: maskText(shown.url),
-      state,
-      health: { ...(defined(health) as typeof health), ...rests },
-      kept: { count, ...defined({ oldestAt }) },
-      ...this.#privateFacts(endpoint),
-    };
-  }
-
-  #privateFacts({ id, sealed }: StoredEndpoint): Pick<ShownEndpoint, 'headerNames' | 'secrets'> {
-    let opened: EndpointPrivate;
-    try {
-      opened = this.#keys().open(id, sealed);
-    } catch {
-      return {};
-    }
-    const secrets = opened.secrets.map(({ secret, since, until }) => {
-      const publicKey = secret.startsWith('whsk_') ? webhookPublicKeyOf(secret) : undefined;
-      return { since, ...defined({ until, publicKey }) };
-    });
-    return { headerNames: Object.keys(opened.headers), secrets };
+    const { id } = endpoint;
+    const [{ value }, kept] = await Promise.all([store.health(id), turns.count(id)]);
+    return shownEndpoint(endpoint, value, kept, this.#keys);
   }
 
   #now({ broker }: Parts): string {
@@ -307,19 +286,17 @@ export class WebhookEndpoints {
       const store = new EndpointStore(broker);
       const turns = new Turns(broker);
       const fanOut = new FanOut(store, turns, userCode, logger);
+      const line = new EndpointLine(this.#queue.limiter(broker));
       const health = new EndpointHealth({
         store,
+        line,
         policy: DEFAULT_BREAKER_POLICY,
         alerts: new Alerts(logger),
         logger,
-        tell: (event, id, facts) => fanOut.tell(event, id, facts),
+        tell: (...news) => fanOut.tell(...news),
       });
-      return { broker, store, health, turns };
+      return { broker, store, line, health, turns };
     });
     return this.#parts;
   }
-}
-
-function isoOf(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString();
 }

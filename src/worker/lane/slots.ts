@@ -4,26 +4,40 @@ import type { LaneOrder, OrderedSource } from './lane-order.js';
 /** How long a delivery waits for a slot, ms: long for slots that short jobs pass on, and short for another worker. */
 export const HOLD_MS = 50;
 
+/** So many handlers for each slot may go on without one: they wait for others, and their number is what takes memory and connections. */
+const MOST_LENT = 9;
+
 /** What one delivery takes up of its lane. */
 export interface Slot {
   /** No handler runs for it any more, or it was abandoned: another job may start. May come after `answered`. */
   free(): void;
+  /** Its handler goes on without a slot: another job may start. @returns false where too many do */
+  lend(): boolean;
   /** All is written, and the message is acknowledged, handed back or lost. Called once. */
   answered(): void;
 }
 
 class LaneSlot implements Slot {
   readonly #slots: Slots;
-  #isFree = false;
+  #state: 'taken' | 'lent' | 'free' = 'taken';
 
   constructor(slots: Slots) {
     this.#slots = slots;
   }
 
   free(): void {
-    if (this.#isFree) return;
-    this.#isFree = true;
-    this.#slots.onFree();
+    const before = this.#state;
+    this.#state = 'free';
+    if (before === 'lent') this.#slots.onReturned();
+    else if (before === 'taken') this.#slots.onFree();
+  }
+
+  lend(): boolean {
+    if (this.#state !== 'taken') return true;
+    if (!this.#slots.mayLend) return false;
+    this.#state = 'lent';
+    this.#slots.onLent();
+    return true;
   }
 
   answered(): void {
@@ -35,8 +49,10 @@ class LaneSlot implements Slot {
 export class Slots {
   readonly #concurrency: number;
   readonly #onChange: () => void;
-  /** Jobs whose handlers have not ended. */
+  /** Jobs whose handlers have not ended, and have a slot. */
   #taken = 0;
+  /** Those that go on without one. */
+  #lent = 0;
   /** Deliveries that are not acknowledged, handed back or lost. */
   #unanswered = 0;
   #freedAtMs = Number.NEGATIVE_INFINITY;
@@ -54,6 +70,14 @@ export class Slots {
     return this.#taken;
   }
 
+  get running(): number {
+    return this.#taken + this.#lent;
+  }
+
+  get mayLend(): boolean {
+    return this.#lent < this.#concurrency * MOST_LENT;
+  }
+
   /** Slots change hands quickly: the next one comes free in a moment. */
   get isQuick(): boolean {
     return this.#turnoverMs < HOLD_MS && performance.now() - this.#freedAtMs < HOLD_MS;
@@ -61,7 +85,8 @@ export class Slots {
 
   /** How many more jobs may start, where so many deliveries may be unanswered. */
   freeFor(maxUnanswered: number): number {
-    return Math.min(this.#concurrency - this.#taken, Math.ceil(maxUnanswered - this.#unanswered));
+    const unanswered = this.#unanswered - this.#lent;
+    return Math.min(this.#concurrency - this.#taken, Math.ceil(maxUnanswered - unanswered));
   }
 
   take(): Slot {
@@ -72,7 +97,7 @@ export class Slots {
 
   /** Resolves when no delivery is under way, and no handler has a slot. */
   async idle(): Promise<void> {
-    while (this.#unanswered > 0 || this.#taken > 0) await this.#change();
+    while (this.#unanswered > 0 || this.running > 0) await this.#change();
   }
 
   /** Resolves when no delivery is under way: each has been answered. Handlers may still run. */
@@ -85,6 +110,17 @@ export class Slots {
     const now = performance.now();
     this.#turnoverMs = now - this.#freedAtMs;
     this.#freedAtMs = now;
+    this.#changed();
+  }
+
+  onLent(): void {
+    this.#taken--;
+    this.#lent++;
+    this.#changed();
+  }
+
+  onReturned(): void {
+    this.#lent--;
     this.#changed();
   }
 

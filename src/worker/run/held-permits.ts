@@ -33,6 +33,8 @@ export class HeldPermits {
         slot.free();
         void this.release();
       },
+      // Its handler goes on, and so its permits are held.
+      lend: () => slot.lend(),
       answered: () => slot.answered(),
     };
   }

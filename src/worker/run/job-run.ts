@@ -36,6 +36,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   /** The message is answered, or the job is lost. */
   #ended = false;
   #isSlotFree = false;
+  #lending: NodeJS.Timeout | undefined;
   #settled: ((state: SettledAttempt['state']) => void) | undefined;
 
   constructor(services: WorkerServices, claimed: ClaimedJob) {
@@ -78,7 +79,14 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     runs.set(this.record.id, this);
     leases.add(this);
     if (hooks.isListening) this.#settled = hooks.claimed(this.context, this, this.#claimed);
+    const { slotMs } = this.#claimed.handler;
+    if (slotMs !== undefined) this.#lending = setInterval(() => this.#lendSlot(), slotMs);
     this.#attempt.begin();
+  }
+
+  /** Tried again where too many go on without a slot. */
+  #lendSlot(): void {
+    if (this.#claimed.slot.lend()) clearInterval(this.#lending);
   }
 
   run(): Promise<JobOutcome> {
@@ -308,6 +316,7 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
   #freeSlot(): void {
     if (this.#isSlotFree) return;
     this.#isSlotFree = true;
+    clearInterval(this.#lending);
     const ended = this.#attempt.lingering;
     if (ended) keepSlot(this.#services, this.#claimed, ended, this.record, this.logger);
     else this.#claimed.slot.free();
