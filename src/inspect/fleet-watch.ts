@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventFeed } from '../broker/consume/event-feed.js';
 import { checkNumber } from '../jobs/numbers.js';
 import { assertFunction, assertOptions } from '../jobs/options.js';
+import { STATES, statusOf } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { assertQueue } from '../queue/queue-connection.js';
-import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { type Watch, watchMachines } from './fleet.js';
 import { type FleetMachine, FleetStates, type StandingJob } from './fleet-states.js';
-import { JobMoves } from './job-moves.js';
+import { JobMoves, pathOf } from './job-moves.js';
 
 /** The machines of a fleet at one moment. */
 export interface FleetPicture {
@@ -125,16 +125,18 @@ async function withJobs(queue: JobQueueService, states: FleetStates): Promise<Fl
 async function jobCounts(queue: JobQueueService): Promise<Record<string, number> | undefined> {
   if (queue.isConnected === false) return undefined;
   try {
-    return countsOfJobs(await queue.getStats());
+    return await countJobs(queue);
   } catch (err) {
     queue.logger.debug({ err }, 'cannot count the jobs now');
     return undefined;
   }
 }
 
-/** How many jobs stand in each state of their chart, as far as it is counted. */
-export function countsOfJobs(stats: JobQueueStats): Record<string, number> {
+/** How many jobs stand in each state of their chart. Those within `failed` are left out until they are counted. */
+export async function countJobs(queue: JobQueueService): Promise<Record<string, number>> {
+  const [stats, failed] = await Promise.all([queue.getStats(), queue.failedStates.count()]);
   const { pendingJobs, processingJobs, scheduledJobs, retryingJobs, waitingJobs } = stats;
+  const within = failed.isCounting ? [] : STATES.filter((state) => statusOf(state) === 'failed');
   return {
     pending: pendingJobs,
     'pending.queued': Math.max(0, pendingJobs - scheduledJobs - retryingJobs),
@@ -145,5 +147,6 @@ export function countsOfJobs(stats: JobQueueStats): Record<string, number> {
     'processing.waiting': waitingJobs,
     completed: stats.completedJobs,
     failed: stats.failedJobs,
+    ...Object.fromEntries(within.map((state) => [pathOf(state), failed.counts.get(state) ?? 0])),
   };
 }

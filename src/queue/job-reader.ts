@@ -39,6 +39,7 @@ import { listJobs } from './list/list-jobs.js';
 import { readPauses } from './pause/pause-jobs.js';
 import { QueueConnection } from './queue-connection.js';
 import { type EventConsumerLag, readEventLag } from './stats/event-lag.js';
+import { FailedStates } from './stats/failed-states.js';
 import { type JobQueueStats, oldestPending, oldestUnhandled, readStats } from './stats/job-stats.js';
 import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
 import { checkedRange, type StatsHistoryOptions } from './stats-history/history-options.js';
@@ -248,6 +249,12 @@ export abstract class JobReader extends QueueConnection {
     broker.sendAnswers();
     return readStats(broker);
   }
+
+  /**
+   * How many jobs are in each state within `failed`.
+   * @internal
+   */
+  readonly failedStates = new FailedStates(() => this.broker());
 
   /**
    * When the oldest queued job was enqueued, ISO 8601, among those that somebody handles and that are not paused; undefined when

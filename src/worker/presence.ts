@@ -74,11 +74,11 @@ export class Presence {
   #onWatched(jobId: string | undefined): void {
     const { runs, lifecycle } = this.#options;
     if (jobId !== undefined) {
-      runs.get(jobId)?.watched();
+      runs.get(jobId)?.watched('one');
       return;
     }
     this.inspector.showStanding(lifecycle);
-    for (const run of runs.values()) run.watched();
+    for (const run of runs.values()) run.watched('all');
   }
 
   #onDrain(drain: boolean, forMs?: number): void {

@@ -11,7 +11,7 @@ import type { HookCalls } from './hooks/hook-calls.js';
 import type { JobContext } from './job-handler.js';
 import type { LeaseKeeper } from './lease/lease-keeper.js';
 import type { LingeringHandlers } from './lease/lingering-handlers.js';
-import type { JobWatchers } from './steps/run-steps.js';
+import type { JobWatchers, WatchScope } from './steps/run-steps.js';
 
 /** A job that this worker runs, as the rest of the worker sees it. */
 export interface HeldJob {
@@ -24,7 +24,7 @@ export interface HeldJob {
   cancelled(seq: number): void;
   /** This worker has claimed the job once more: the earlier claim is void, and its handler is stopped. */
   superseded(): void;
-  watched(): void;
+  watched(watch: WatchScope): void;
   /** A permit of a run was given to others, since it was renewed too late: its handler is stopped, where that is this run. */
   permitLost(run: string): void;
 }

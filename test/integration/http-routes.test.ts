@@ -415,6 +415,28 @@ describe('machines', () => {
     expectProblem(await http.call('/api/v1/machines/unheard_of'), 404, 'JETFLEET_MACHINE_NOT_FOUND');
   });
 
+  test('count the states within failed one by one, whatever the page shows, and after some were removed', async () => {
+    const { queue } = fleet;
+    const counts = async () => (await http.call('/api/v1/machines/job')).json.counts;
+    const before = await counts();
+    const standing = async () =>
+      (await http.call('/api/v1/machines/job/jobs?state=failed.rejected&limit=1')).json;
+    for (const id of ['no-1', 'no-2', 'no-3']) {
+      await queue.addJob('broken', null, 'normal', { id });
+      await fleet.waitForJob(id, 'rejected');
+    }
+    await queue.addJob('demo', null, 'normal', { id: 'never', delayMs: 86_400_000 });
+    await queue.cancel('never');
+    const after = await counts();
+    const more = (state: string) => after[`failed.${state}`] - before[`failed.${state}`];
+    expect([more('rejected'), more('cancelled'), more('exhausted')]).toEqual([3, 1, 0]);
+    const all = (await queue.getJobs({ state: 'rejected' })).jobs.length;
+    expect(await standing()).toEqual({ jobs: [expect.anything()], count: all });
+    expect(await queue.deadLetters.delete({ type: 'broken' })).toBeGreaterThanOrEqual(3);
+    const left = (await queue.getJobs({ state: 'rejected' })).jobs.length;
+    await expect.poll(async () => (await standing()).count).toBe(left);
+  });
+
   test('say how many jobs and workers stand in which state', async () => {
     await fleet.queue.addJob('demo', null, 'normal', { delayMs: 86_400_000 });
     const job = await http.call('/api/v1/machines/job');

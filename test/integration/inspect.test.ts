@@ -97,6 +97,24 @@ describe('watching', () => {
     await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ kind: 'done' }));
   });
 
+  test('gives a run from its start once, however often others ask where all machines stand', async () => {
+    const { open, opened } = gate();
+    await using fleet = await startFleet({ nats, handlers: { demo: () => opened } });
+    const records = await heard(fleet, 'quiet');
+    await fleet.queue.addJob('demo', null, 'normal', { id: 'quiet' });
+    await vi.waitFor(() => expect(records.some(({ step = 0 }) => step > 0)).toBe(true));
+    const all: InspectionRecord[] = [];
+    await using watch = await watchMachines(fleet.queue, {}, (record) => all.push(record));
+    const asked = () =>
+      all.filter(({ jobId, step, actor }) => jobId === 'quiet' && step === undefined && actor === 'job');
+    await vi.waitFor(() => expect(asked()).toHaveLength(1));
+    watch.again();
+    await vi.waitFor(() => expect(asked()).toHaveLength(2));
+    expect(records.filter(({ step }) => step === 0)).toHaveLength(1);
+    open();
+    await fleet.waitForJob('quiet', 'completed');
+  });
+
   test('hears every step also of a worker whose owner watches it', async () => {
     const { open, opened } = gate();
     await using fleet = await startFleet({

@@ -99,6 +99,8 @@ export interface FleetPicture {
 export interface StandingJobs {
   jobs: { jobId?: string; worker?: string; since: string }[];
   count: number;
+  /** There are more: they are being counted for the first time. */
+  isCounting?: true;
 }
 
 export interface CountedCauses extends DeadLetterCauses {

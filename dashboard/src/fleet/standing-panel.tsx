@@ -31,7 +31,7 @@ export function StandingPanel({
       }
     >
       <Loaded of={standing}>
-        {({ jobs, count }) =>
+        {({ jobs, count, isCounting }) =>
           jobs.length === 0 ? (
             <Empty title="Nothing stands in this state now." />
           ) : (
@@ -53,7 +53,12 @@ export function StandingPanel({
                   </li>
                 ))}
               </ul>
-              {count > jobs.length && <p class="quiet">and {formatCount(count - jobs.length)} more</p>}
+              {count > jobs.length && (
+                <p class="quiet">
+                  and {isCounting && 'at least '}
+                  {formatCount(count - jobs.length)} more
+                </p>
+              )}
               {machine === 'job' && (
                 <Link to={`/jobs?${jobQuery(state)}`}>Show them in the list of jobs</Link>
               )}

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { HistoryItem, InspectionRecord, JobRecord } from '../api/answers.js';
 import { getJson } from '../api/client.js';
 import { follow } from '../live/follow.js';
-import { joinedSteps, type KeptSteps, NO_STEPS, type ToldStep } from './steps.js';
+import { joinedSteps, type KeptSteps, NO_STEPS, newSteps, type ToldStep } from './steps.js';
 
 /** Steps heard live that are kept for looking at; older ones are let go. */
 const MAX_LIVE = 600;
@@ -122,6 +122,6 @@ function merged(before: State, records: readonly HistoryItem[], live: readonly I
     ...before,
     job: isNewer ? newest : job,
     history,
-    live: live.length === 0 ? before.live : [...before.live, ...live].slice(-MAX_LIVE),
+    live: live.length === 0 ? before.live : [...before.live, ...newSteps(before.live, live)].slice(-MAX_LIVE),
   };
 }

@@ -39,6 +39,24 @@ export function joinedSteps(kept: KeptSteps, live: readonly InspectionRecord[], 
   return told.slice(-MAX_STEPS);
 }
 
+/** Those that were not told before: whoever else begins to watch makes the worker tell where the machines stand, or all of a run. */
+export function newSteps(
+  before: readonly InspectionRecord[],
+  told: readonly InspectionRecord[],
+): InspectionRecord[] {
+  const known = new Set(before.map(stepKey));
+  return told.filter((record) => {
+    const isStanding = record.step === undefined && record.kind === 'snapshot';
+    const isNew = !known.has(stepKey(record)) && !(isStanding && known.size > 0);
+    known.add(stepKey(record));
+    return isNew;
+  });
+}
+
+function stepKey({ worker, at, step, seq }: InspectionRecord): string {
+  return [worker, at, step ?? `seq ${seq}`].join();
+}
+
 /** How many steps between those that are known are not. */
 export function missingBefore(steps: readonly ToldStep[], place: number): number {
   const step = steps[place];

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { chartToMermaid } from '../../inspect/chart-mermaid.js';
 import { chartToSvg } from '../../inspect/chart-svg.js';
 import { listWorkers } from '../../inspect/fleet.js';
-import { countsOfJobs } from '../../inspect/fleet-watch.js';
+import { countJobs } from '../../inspect/fleet-watch.js';
 import { builtInCharts, findChart, listCharts } from '../../inspect/known-charts.js';
 import { chartToXState } from '../../inspect/machine-json.js';
 import { defined } from '../../jobs/defined.js';
@@ -12,6 +12,7 @@ import type { JobState, JobStatus } from '../../jobs/vocabulary.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
 import type { FleetCollector } from '../fleet-collector.js';
 import { addRoute, type Routes } from '../route.js';
+import { drawingQuery, SVG_HEADERS } from './drawings.js';
 
 const chartSchema = z
   .object({
@@ -53,8 +54,6 @@ const params = z.object({
     .max(200)
     .openapi({ param: { name: 'id', in: 'path' }, example: 'job' }),
 });
-/** A drawing that is looked at by itself brings its own colours, which the page's policy would refuse. */
-const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 type FleetRoutes = Routes & { fleet: FleetCollector };
 
@@ -111,12 +110,8 @@ export function machineRoutes(routes: FleetRoutes): void {
     ...one,
     path: '/api/v1/machines/{id}/svg',
     summary: 'A drawing of a machine',
-    query: z.object({
-      standalone: z.enum(['true', 'false']).default('true').openapi({
-        description: 'Whether it brings its own colours',
-      }),
+    query: drawingQuery.extend({
       lit: z.string().max(4_000).optional().openapi({ description: 'Ids of states and edges, with commas' }),
-      theme: z.enum(['light', 'dark']).optional(),
       details: z.enum(['true', 'false']).default('true').openapi({
         description: 'Whether guards and actions are written out; else they show on hover',
       }),
@@ -135,7 +130,7 @@ export function machineRoutes(routes: FleetRoutes): void {
           counts: query.counts === 'true' ? await stateCounts(routes, id) : undefined,
         }),
       );
-      return c.body(svg, 200, { 'content-type': 'image/svg+xml', 'content-security-policy': SVG_POLICY });
+      return c.body(svg, 200, SVG_HEADERS);
     },
   });
   addRoute(routes, {
@@ -163,6 +158,10 @@ export function machineRoutes(routes: FleetRoutes): void {
             }),
           ),
           count: z.number().int(),
+          isCounting: z.literal(true).optional().openapi({
+            description:
+              'Jobs within `failed` are being counted for the first time; there are at least `count`',
+          }),
         }),
       },
     },
@@ -200,16 +199,24 @@ async function stateCounts({ queue, fleet }: FleetRoutes, machine: string): Prom
   if (machine === 'worker_lifecycle') {
     for (const { state } of await listWorkers(queue)) counts[state] = (counts[state] ?? 0) + 1;
   }
-  return machine === 'job' ? countsOfJobs(await queue.getStats()) : { ...fleet.countsOf(machine), ...counts };
+  return machine === 'job' ? await countJobs(queue) : { ...fleet.countsOf(machine), ...counts };
 }
 
 /** Of jobs, which are found without any worker. */
 async function jobsIn(queue: JobQueueService, path: string, limit: number) {
   const [status, state] = path.split('.') as [JobStatus, JobState | undefined];
   const { jobs } = await queue.getJobs(defined({ status, state, order: 'oldest' as const, limit }));
-  const count = countsOfJobs(await queue.getStats())[path] ?? jobs.length;
-  return {
+  const { count, isCounting } = await countIn(queue, path);
+  return defined({
     jobs: jobs.map(({ id, worker, updatedAt }) => defined({ jobId: id, worker, since: updatedAt })),
     count: Math.max(count, jobs.length),
-  };
+    isCounting,
+  });
+}
+
+async function countIn(queue: JobQueueService, path: string): Promise<{ count: number; isCounting?: true }> {
+  const [status, state] = path.split('.') as [JobStatus, JobState | undefined];
+  if (status !== 'failed' || state === undefined) return { count: (await countJobs(queue))[path] ?? 0 };
+  const { counts, isCounting } = await queue.failedStates.count();
+  return { count: counts.get(state) ?? 0, ...(isCounting && { isCounting }) };
 }

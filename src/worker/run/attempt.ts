@@ -17,7 +17,7 @@ import { guardedSignal } from '../../telemetry/guarded-signal.js';
 import type { ClaimedJob } from '../claim/candidate.js';
 import type { JobHandler } from '../job-handler.js';
 import { JobReports } from '../reports/job-reports.js';
-import type { Observer, RunSteps } from '../steps/run-steps.js';
+import type { Observer, RunSteps, WatchScope } from '../steps/run-steps.js';
 import { JobWaits } from '../waiting/job-waits.js';
 import type { WorkerServices } from '../worker-services.js';
 import { ChartPromises } from './chart-promises.js';
@@ -265,10 +265,10 @@ export class Attempt {
     this.#actor?.send({ type: 'CHECKPOINT', checkpoint });
   }
 
-  onWatched(): void {
+  onWatched(watch: WatchScope): void {
     this.#startActor();
     if (!this.#actor) return;
-    this.steps = this.#services.watchers.join(this.#job, this.#actor, this.steps);
+    this.steps = this.#services.watchers.join({ run: this.#job, actor: this.#actor, watch }, this.steps);
   }
 
   /** Hands the job back without using up its attempt. */

@@ -15,6 +15,7 @@ import { withStoredResult } from '../outcome/large-result.js';
 import { ifNextFree } from '../outcome/next-jobs.js';
 import { jsonValue, outcomeRecord, reportFailure } from '../outcome/outcome-record.js';
 import { refusedRecord, writeRefusal } from '../outcome/refusal.js';
+import type { WatchScope } from '../steps/run-steps.js';
 import type { HeldJob, WorkerServices } from '../worker-services.js';
 import { Attempt, type AttemptedJob } from './attempt.js';
 import { changedMeanwhile } from './changed-meanwhile.js';
@@ -172,8 +173,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     void letGoOfEnded(this.#services, this.#claimed, () => this.#delivery.ack(), this.logger);
   }
 
-  watched(): void {
-    this.#attempt.onWatched();
+  watched(watch: WatchScope): void {
+    this.#attempt.onWatched(watch);
   }
 
   permitLost(run: string): void {

@@ -21,6 +21,15 @@ export interface SeenRun {
   readonly fence: number;
 }
 
+/** Whether somebody has begun to watch just this job, or every job. */
+export type WatchScope = 'one' | 'all';
+
+interface Joined {
+  run: SeenRun;
+  actor: AnyActor;
+  watch: WatchScope;
+}
+
 export interface WatchersOptions {
   broker: Broker;
   worker: string;
@@ -62,10 +71,10 @@ export class JobWatchers {
   }
 
   /** The steps of a run that somebody has begun to watch. */
-  join(run: SeenRun, actor: AnyActor, known: RunSteps | undefined): RunSteps {
+  join({ run, actor, watch }: Joined, known: RunSteps | undefined): RunSteps {
     const steps = known ?? this.#steps(run);
     if (!known) actor.system.inspect(steps.observe);
-    steps.showStanding(actor, known === undefined);
+    steps.showStanding(actor, watch, known === undefined);
     return steps;
   }
 
@@ -166,14 +175,13 @@ export class RunSteps {
    * Shows where the machines of the job stand, to somebody who has just begun to watch.
    * @param isFirst whether the run has no steps before: then these are its first ones
    */
-  showStanding(actor: AnyActor, isFirst: boolean): void {
+  showStanding(actor: AnyActor, watch: WatchScope, isFirst: boolean): void {
     const { inspector, broker } = this.#options;
     const { id } = this.#run.record;
-    const isAskedFor = inspector.isAskedFor(id);
-    this.#isAskedFor ||= isAskedFor;
+    this.#isAskedFor ||= inspector.isAskedFor(id);
     const at = broker.clock.now();
-    // Who watches this very job has it from its beginning on, as far as that is held.
-    const told = isAskedFor ? this.#seen.told({ worker: this.#options.worker, attempt: 0 }) : [];
+    // Who watches this very job has it from its beginning on, as far as that is held. A fleet is asked again and again.
+    const told = watch === 'one' ? this.#seen.told({ worker: this.#options.worker, attempt: 0 }) : [];
     for (const { index, attempt: _, worker: __, at: then, ...step } of told)
       inspector.tell(step, { jobId: id, at: Date.parse(then), step: index });
     for (const step of stepsSoFar(actor))
