@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { flowToSvg } from '../inspect/index.js';
 import { defined } from '../jobs/defined.js';
 import { type FlowStatus, shownFlow } from '../jobs/shown-flow.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
 import type { Flow } from '../queue/flows/flow-add.js';
 import { noSuchJob } from '../queue/job-lookup.js';
-import { ExitCode } from './exit-code.js';
+import { ExitCode, usageError } from './exit-code.js';
 import {
   durationOption,
   type GlobalOptions,
@@ -67,14 +68,22 @@ function getCommand(flow: Command): void {
     .command('get')
     .description('show a flow and how far its jobs are; ends with 3 when there is none')
     .argument('<id>', 'the id of the flow', parseId)
+    .option('--svg', 'as a graph that stands by itself')
     .action(async (id: string) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = command.optsWithGlobals<GlobalOptions & { svg?: boolean }>();
+      if (options.json && options.svg) throw usageError('--json does not go with --svg, which is no JSON');
       await using queue = openExisting(options);
       const found = await queue.getFlow(id);
       if (!found) throw noSuchJob(id);
-      printFlow(found, options);
+      if (options.svg) print(await flowToSvg(found));
+      else printFlow(found, options);
     });
-  withExamples(command, 'flow get report-7', 'flow get report-7 --json | jq .completed');
+  withExamples(
+    command,
+    'flow get report-7',
+    'flow get report-7 --json | jq .completed',
+    'flow get report-7 --svg > report-7.svg',
+  );
 }
 
 function printFlow(whole: FlowStatus, { json }: GlobalOptions): void {

@@ -13,7 +13,9 @@ export type Ask = (path: string) => Promise<Response>;
 
 /** Machines whose charts are put in. */
 const MAX_MACHINES = 12;
+/** As the page asks for: of the children of a job, and of the jobs of a flow. */
 const MAX_CHILDREN = 500;
+const MAX_OF_FLOW = 100;
 /** Jobs around it of which the neighbours are put in. */
 const MAX_RELATED = 16;
 /** What is longer of a job's log and output is left out. */
@@ -55,18 +57,14 @@ async function answersOf(ask: Ask, id: string): Promise<Record<string, unknown>>
   /** What the page does without. */
   const keepIfThere = (at: string) => keep(at).catch(() => undefined);
   const job = (await keep(path)) as JobRecord;
+  const members = await keepMembers(keepIfThere, job);
   const [, steps] = (await Promise.all([
     keep(`${path}/history`),
     keep(`${path}/steps`),
-    keepRelated(keep, id),
+    keepRelated(keep, [id, ...members]),
     keep('/machines'),
   ])) as [unknown, JobSteps, ...unknown[]];
   answers[`${path}/stream`] = await reported(ask, path, job);
-  if (job.type === 'run_flow') await keepIfThere(`/flows/${encodeURIComponent(id)}`);
-  if (job.waits !== undefined)
-    await keepIfThere(
-      `/jobs?${new URLSearchParams({ id: `${id}-`, order: 'oldest', limit: `${MAX_CHILDREN}` })}`,
-    );
   const told = steps.steps.flatMap(({ machine }) => (machine === undefined ? [] : [machine]));
   const machines = [...new Set(['job', job.type, ...told])].slice(0, MAX_MACHINES);
   await Promise.all(
@@ -75,8 +73,26 @@ async function answersOf(ask: Ask, id: string): Promise<Record<string, unknown>>
   return answers;
 }
 
+/**
+ * The jobs of a flow, as a list and as a graph, and the children of a job.
+ * @returns the ids of those from which something may have followed
+ */
+async function keepMembers(
+  keepIfThere: (at: string) => Promise<unknown>,
+  { id, type, waits }: JobRecord,
+): Promise<string[]> {
+  const isFlow = type === 'run_flow';
+  const flow = `/flows/${encodeURIComponent(id)}`;
+  if (isFlow) await Promise.all([flow, `${flow}/svg?standalone=false`].map(keepIfThere));
+  else if (waits === undefined) return [];
+  const limit = String(isFlow ? MAX_OF_FLOW : MAX_CHILDREN);
+  const query = new URLSearchParams({ id: `${id}-`, order: 'oldest', limit });
+  const list = (await keepIfThere(`/jobs?${query}`)) as { jobs?: JobRecord[] } | undefined;
+  return (list?.jobs ?? []).flatMap((job) => ((job.next ?? []).length > 0 ? [job.id] : []));
+}
+
 /** What came before and after, and what came before and after that. */
-async function keepRelated(keep: (at: string) => Promise<unknown>, id: string): Promise<void> {
+async function keepRelated(keep: (at: string) => Promise<unknown>, ids: readonly string[]): Promise<void> {
   const asked = new Set<string>();
   const look = async (each: string): Promise<void> => {
     if (asked.has(each) || asked.size > MAX_RELATED) return;
@@ -87,7 +103,7 @@ async function keepRelated(keep: (at: string) => Promise<unknown>, id: string): 
     };
     for (const next of [...(parent ? [parent] : []), ...followUps]) await look(next.id);
   };
-  await look(id);
+  for (const id of ids) await look(id);
 }
 
 async function keepMachine(

@@ -26,7 +26,7 @@ const SPACING = {
 };
 
 /** The same chart has the same drawing, always: ELK draws lots by a number. */
-const OPTIONS = {
+export const OPTIONS = {
   ...SPACING,
   'elk.algorithm': 'layered',
   'elk.hierarchyHandling': 'INCLUDE_CHILDREN',

@@ -1,18 +1,15 @@
-import { createHash } from 'node:crypto';
-import type { ElkExtendedEdge, ElkNode } from 'elkjs';
+import type { ElkExtendedEdge } from 'elkjs';
 import { JetfleetError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
-import { forgetOldest } from '../jobs/forget-oldest.js';
 import type { Chart } from './chart.js';
 import { type Block, blocksOf, type Line, linesOf } from './chart-blocks.js';
 import { layOutGraph } from './chart-elk.js';
 import type { Bend, ChartLayout, Direction, LaidOutLine, Point, Rect } from './chart-geometry.js';
 import { graphOf, nameOf } from './chart-graph.js';
 import { backwardEdges } from './chart-order.js';
+import { bestFitting, centreOf, cornersOf, placesOf, rectOf } from './chart-places.js';
+import { KeptLayouts } from './kept-layouts.js';
 
-const MARGIN = 8;
-/** Width over height of a drawing that fits a page. */
-const ASPECT = 1.7;
 /** Texts at a level line stand above, on and below it. */
 const MAX_BESIDE = 3;
 
@@ -22,19 +19,16 @@ export const MAX_DRAWN = { states: 400, edges: 1_000, depth: 120 } as const;
 export const LAYOUT_WITHIN_MS = 2_000;
 /** A chart of no more states and edges, and levels, is never too large: where it takes long, the machine is slow. */
 const SMALL = { size: 200, depth: 8 };
-const SMALL_WITHIN_MS = 30_000;
+export const SMALL_WITHIN_MS = 30_000;
 /** One of so few is laid out both ways, to take the better one. */
-const TINY = 80;
-/** Layouts that are kept. */
-const MAX_KEPT = 100;
+export const TINY = 80;
 
 export interface LayoutOptions {
   /** With guards and actions, or the events alone. Defaults to true. */
   details?: boolean;
 }
 
-/** By what is drawn: a machine that changed may have the version that it had. */
-const layouts = new Map<string, Promise<ChartLayout>>();
+const layouts = new KeptLayouts<ChartLayout>();
 
 /**
  * Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. It is made
@@ -42,14 +36,7 @@ const layouts = new Map<string, Promise<ChartLayout>>();
  * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a chart of more than {@link MAX_DRAWN}, or one that takes longer than two seconds
  */
 export function layOutChart(chart: Chart, { details = true }: LayoutOptions = {}): Promise<ChartLayout> {
-  const drawn = JSON.stringify([details, chart.states, chart.edges]);
-  const key = createHash('sha256').update(drawn).digest('base64url');
-  const layout = layouts.get(key) ?? fittingLayout(chart, details);
-  layouts.delete(key);
-  layouts.set(key, layout);
-  forgetOldest(layouts, MAX_KEPT);
-  layout.catch(() => layouts.delete(key));
-  return layout;
+  return layouts.get([details, chart.states, chart.edges], () => fittingLayout(chart, details));
 }
 
 async function fittingLayout(chart: Chart, details: boolean): Promise<ChartLayout> {
@@ -61,8 +48,7 @@ async function fittingLayout(chart: Chart, details: boolean): Promise<ChartLayou
   const isSmall = size <= SMALL.size && depthOf(chart) <= SMALL.depth;
   const withinMs = isSmall ? SMALL_WITHIN_MS : LAYOUT_WITHIN_MS;
   const made = directions.map((direction) => layOutAlong(chart, blocks, lines, direction, withinMs));
-  const needed = ({ width, height }: ChartLayout) => Math.max(width / ASPECT, height);
-  return (await Promise.all(made)).reduce((best, other) => (needed(other) < needed(best) ? other : best));
+  return bestFitting(await Promise.all(made));
 }
 
 /** Beside a level line there is no room for so many texts, nor over a loop for more than one. */
@@ -104,50 +90,21 @@ async function layOutAlong(
     throw tooLarge(chart, `it cannot be laid out (${error.message})`);
   });
   if (!made) throw tooLarge(chart, `to draw it takes longer than ${withinMs / 1_000} s`);
-  const nodes = new Map(nodesIn(made).map((node) => [node.id, rectOf(node)]));
-  const edges = new Map((made.edges ?? []).map((edge) => [edge.id, edge]));
+  const { width, height, rect, edge } = placesOf(made);
   const isBackward = backwardEdges(chart);
-  const pointsOf = (id: string) => cornersOf(edges.get(id));
   return {
-    width: Math.ceil((made.width ?? 0) + 2 * MARGIN),
-    height: Math.ceil((made.height ?? 0) + 2 * MARGIN),
+    width,
+    height,
     direction,
     states: blocks.map(({ state, details }) => {
-      return { state, details, ...(nodes.get(nameOf.state(state.id)) as Rect) };
+      return { state, details, ...(rect(nameOf.state(state.id)) as Rect) };
     }),
-    lines: lines.map((line, index) => laidOut(line, edges.get(nameOf.line(index)), isBackward(line))),
+    lines: lines.map((line, index) => laidOut(line, edge(nameOf.line(index)), isBackward(line))),
     starts: chart.states.flatMap(({ id, isInitial, parent = '' }) => {
-      const dot = isInitial && nodes.get(nameOf.start(parent));
-      return dot ? [{ state: id, dot: centreOf(dot), points: pointsOf(nameOf.entry(id)) }] : [];
+      const dot = isInitial && rect(nameOf.start(parent));
+      return dot ? [{ state: id, dot: centreOf(dot), points: cornersOf(edge(nameOf.entry(id))) }] : [];
     }),
   };
-}
-
-function nodesIn(node: ElkNode): ElkNode[] {
-  return [node, ...(node.children ?? []).flatMap(nodesIn)];
-}
-
-function rectOf({ x = 0, y = 0, width = 0, height = 0 }: Partial<Rect>): Rect {
-  return { x: x + MARGIN, y: y + MARGIN, width, height };
-}
-
-function centreOf({ x, y, width, height }: Rect): Point {
-  return { x: x + width / 2, y: y + height / 2 };
-}
-
-function cornersOf(edge: ElkExtendedEdge | undefined): Point[] {
-  const [section] = edge?.sections ?? [];
-  if (!section) return [];
-  const { startPoint, bendPoints = [], endPoint } = section;
-  return [startPoint, ...bendPoints, endPoint].map(({ x, y }) => ({
-    x: onGrid(x) + MARGIN,
-    y: onGrid(y) + MARGIN,
-  }));
-}
-
-/** Sums of fractions differ in their last digits, and a line that is level must be so exactly. */
-function onGrid(value: number): number {
-  return Math.round(value * 1_024) / 1_024;
 }
 
 function laidOut(

@@ -10,6 +10,8 @@ const COLOURS = {
     lit: '#0969da',
     'lit-box': '#ddf4ff',
     final: '#eef1f4',
+    good: '#1a7f37',
+    bad: '#cf222e',
   },
   dark: {
     page: '#0d1117',
@@ -21,6 +23,8 @@ const COLOURS = {
     lit: '#4493f8',
     'lit-box': '#12304f',
     final: '#1c2128',
+    good: '#3fb950',
+    bad: '#f85149',
   },
 } as const;
 
@@ -44,6 +48,12 @@ const RULES = `
 .edge.lit>.line{stroke:var(--lit);stroke-width:2}
 .edge.lit>.head{fill:var(--lit)}
 .edge.lit>.label{fill:var(--lit);font-weight:600}
+.job.completed>.box{stroke:var(--good)}
+.job.completed>.stand{fill:var(--good)}
+.job.failed>.box{stroke:var(--bad);stroke-width:2}
+.job.failed>.stand{fill:var(--bad)}
+.job:is(.blocked,.dropped)>.box{stroke-dasharray:4 3}
+.edge.loose>.line{stroke-dasharray:6 4}
 `;
 
 /** The style sheet of one theme, or of both, as the viewer prefers. */

@@ -1,9 +1,9 @@
 import { type Chart, type ChartState, edgeText } from './chart.js';
 import type { ChartLayout, LaidOutLabel, LaidOutLine, LaidOutState } from './chart-geometry.js';
 import { layOutChart } from './chart-layout.js';
-import { arrowHead, linePath } from './chart-paths.js';
 import { chartStyle } from './chart-style.js';
 import { cut, FONT, LINE_HEIGHT } from './chart-text.js';
+import { escaped, linePart, px, svgOf, textPart } from './svg.js';
 
 export interface ChartSvgOptions {
   /** Ids of states and edges that get the class `lit`; the parents of a state are lit with it. Defaults to none. */
@@ -32,19 +32,13 @@ export async function chartToSvg(chart: Chart, options: ChartSvgOptions = {}): P
   const { width, height } = layout;
   const isDrawnLast = ({ labels }: LaidOutLine) => labels.some(({ edge }) => lit.has(edge.id));
   const lines = layout.lines.toSorted((a, b) => Number(isDrawnLast(a)) - Number(isDrawnLast(b)));
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif">`,
-    `<title>${escaped(chart.id)}</title>`,
-    `<desc>${escaped(chart.description)}</desc>`,
-    ...(standalone
-      ? [`<style>${chartStyle(theme)}</style>`, `<rect class="page" width="100%" height="100%"/>`]
-      : []),
+  const style = standalone ? chartStyle(theme) : undefined;
+  return svgOf({ width, height, title: chart.id, description: chart.description, style }, [
     ...layout.starts.map(startGroup),
     ...lines.map((line) => lineGroups(line, lit)),
     // Over the lines that lead into them.
     ...layout.states.map((state) => stateGroup(state, kinds, lit, counts)),
-    '</svg>',
-  ].join('\n');
+  ]);
 }
 
 function withParents({ states }: Chart, ids: readonly string[]): Set<string> {
@@ -95,7 +89,7 @@ function stateGroup(
     ...(lit.has(id) ? ['lit'] : []),
   ];
   const box = (inset: number, name: string) =>
-    `<rect class="${name}" x="${n(x + inset)}" y="${n(y + inset)}" width="${n(width - 2 * inset)}" height="${n(height - 2 * inset)}" rx="${isAround ? 10 : 7 - inset / 2}" fill="none" stroke="currentColor"/>`;
+    `<rect class="${name}" x="${px(x + inset)}" y="${px(y + inset)}" width="${px(width - 2 * inset)}" height="${px(height - 2 * inset)}" rx="${isAround ? 10 : 7 - inset / 2}" fill="none" stroke="currentColor"/>`;
   const [textX, anchor] = isAround ? [x + 14, 'start'] : [x + width / 2, 'middle'];
   const count = counts && Object.hasOwn(counts, id) ? String(counts[id]) : '';
   const countMarks = `text-anchor="end" font-weight="700" data-count-of="${escaped(id)}"`;
@@ -105,22 +99,18 @@ function stateGroup(
     `<title>${escaped(stateText(state))}</title>`,
     box(0, 'box'),
     ...(kind === 'final' ? [box(3, 'inner')] : []),
-    text('name', textX, top, cut(key, 40), FONT.title, `text-anchor="${anchor}" font-weight="600"`),
+    textPart('name', textX, top, cut(key, 40), FONT.title, `text-anchor="${anchor}" font-weight="600"`),
     ...details.map((detail, index) => {
       const baseline = top + (index + 1) * LINE_HEIGHT + 1;
-      return text('detail', textX, baseline, detail, FONT.detail, `text-anchor="${anchor}"`);
+      return textPart('detail', textX, baseline, detail, FONT.detail, `text-anchor="${anchor}"`);
     }),
-    text('count', x + width - 8, y + (isAround ? 20 : -4), count, FONT.title, countMarks),
+    textPart('count', x + width - 8, y + (isAround ? 20 : -4), count, FONT.title, countMarks),
     '</g>',
   ].join('');
 }
 
 function startGroup({ dot, points }: ChartLayout['starts'][number]): string {
-  return `<g class="start"><circle cx="${n(dot.x)}" cy="${n(dot.y)}" r="5" fill="currentColor"/>${linePart(points)}</g>`;
-}
-
-function linePart(points: LaidOutLine['points']): string {
-  return `<path class="line" d="${linePath(points)}" fill="none" stroke="currentColor"/>${arrowHead(points)}`;
+  return `<g class="start"><circle cx="${px(dot.x)}" cy="${px(dot.y)}" r="5" fill="currentColor"/>${linePart(points)}</g>`;
 }
 
 /** One group for each edge, all with the same line, so that each can be lit by itself. */
@@ -145,26 +135,7 @@ function labelText({ lines, x, y, width }: LaidOutLabel, isSaid: boolean): strin
   const name = isSaid ? 'label again' : 'label';
   const texts = lines.map((line, index) => {
     const baseline = y + (index + 1) * LINE_HEIGHT - 3.5;
-    return text(name, x + width / 2, baseline, line, FONT.label, 'text-anchor="middle"');
+    return textPart(name, x + width / 2, baseline, line, FONT.label, 'text-anchor="middle"');
   });
   return texts.join('');
-}
-
-function text(name: string, x: number, y: number, content: string, size: number, more: string): string {
-  return `<text class="${name}" x="${n(x)}" y="${n(y)}" font-size="${size}" fill="currentColor" ${more}>${escaped(content)}</text>`;
-}
-
-function n(value: number): string {
-  return String(Math.round(value * 10) / 10);
-}
-
-/** Text as XML takes it: marks are escaped, and characters that XML has no place for are left out. */
-function escaped(content: string): string {
-  return content
-    .replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
 }

@@ -57,7 +57,7 @@ export const ERROR_CODES = {
   JETFLEET_VERSION_MISMATCH: 'The job has moved on from the version that the caller named.',
   JETFLEET_NOT_FOUND: 'There is no job with this id, or no schedule with this name.',
   JETFLEET_MACHINE_NOT_FOUND: 'There is no state machine of this name.',
-  JETFLEET_CHART_TOO_LARGE: 'The state machine has too many states, edges or levels to be drawn.',
+  JETFLEET_CHART_TOO_LARGE: 'The state machine or flow has too many states, edges or levels to be drawn.',
   JETFLEET_CLOSED: 'The queue, worker or connection is closed.',
   JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.',
   JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.',

@@ -8,6 +8,8 @@ export interface RecordedTransition {
   /** Sequence in EVENTS; of an implied transition, that of the record that implies it. */
   seq: number;
   record: JobRecord;
+  /** When the server has stored the record, ISO 8601; absent for an implied one. A claim holds from then on. */
+  storedAt?: string;
   /** Nobody wrote it down: a new job that ends at once writes only how, and the outcome says since when it ran. */
   implied?: true;
 }
@@ -32,7 +34,8 @@ export async function readHistory(broker: Broker, id: string): Promise<RecordedT
       const record = broker.recordOf(message);
       const run = record && runs.before(record);
       if (run) history.push({ seq: message.seq, record: run, implied: true });
-      if (record) history.push({ seq: message.seq, record });
+      const storedAt = new Date(message.timeMs).toISOString();
+      if (record) history.push({ seq: message.seq, record, storedAt });
     }
     if (history.length >= MAX_RECORDS || bytes >= MAX_BYTES) break;
   }

@@ -58,9 +58,22 @@ describe('the page of a flow', () => {
     await row('report', 'blocked')(tab);
     await tab.seeText('1 of 3 completed', '.family-progress');
     await tab.seeText('after fetch, clean', '.family');
+    await tab.see('.drawing .job.processing.lit[data-state=fetch]');
+    await tab.see('.drawing .job.blocked[data-state=report]');
     expect(await tab.violations()).toEqual([]);
     system.release('flow-1-fetch');
     await row('report', 'completed')(tab);
+    await tab.see('.drawing .job.completed[data-state=report]');
+    await tab.see('.lanes .lane-name a[href="/jobs/flow-1-report"]');
+    await tab.see('.lane .bar[aria-label^="flow-1-fetch"]');
+    const file = await (await fetch(`${system.http.url}/api/v1/jobs/flow-1/share`)).text();
+    expect(file).toContain('"/flows/flow-1/svg?standalone=false":"\\u003csvg');
+    // By keyboard from box to box, and from there to the job.
+    await tab.page.focus('.drawing [data-state=fetch]');
+    await tab.press('ArrowRight');
+    await tab.press('Enter');
+    await tab.until(() => document.querySelector('h1')?.innerText === 'flow-1-clean');
+    await tab.see('.drawing .job.here[data-state=clean]');
     await tab.seeText('3 of 3 completed', '.family-progress');
     await tab.click('report', '.family');
     await tab.seeText('flow-1-report', 'h1');

@@ -140,6 +140,8 @@ const CALLS: [
   ['/api/v1/flows', { body: { jobs: { a: { type: 'demo', payload: 1, after: ['a'] } } } }],
   ['/api/v1/flows/flow'],
   ['/api/v1/flows/done'],
+  ['/api/v1/flows/flow/svg?theme=dark'],
+  ['/api/v1/flows/missing/svg'],
   ['/api/v1/jobs/later/signals/approved', { body: { data: 1 } }],
   ['/api/v1/jobs/done/signals/approved', { body: {} }],
   ['/api/v1/jobs/done/cancel', { body: {} }],

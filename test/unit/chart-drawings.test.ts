@@ -4,7 +4,9 @@ import { type Chart, type ChartEdge, type ChartState, chartOf } from '../../src/
 import { type Bend, type ChartLayout, isOverlapping, type Rect } from '../../src/inspect/chart-geometry.js';
 import { layOutChart } from '../../src/inspect/chart-layout.js';
 import { FONT } from '../../src/inspect/chart-text.js';
+import { type FlowLayout, layOutFlow } from '../../src/inspect/flow-layout.js';
 import { BUILT_IN_CHARTS } from '../../src/inspect/known-charts.js';
+import { graphOfFlow } from '../../src/jobs/flow-graph.js';
 
 /** Of a chart in the dashboard at 1440x900: the width of a panel, and the height that a chart may have. */
 const VIEW = { width: 1_119, height: 640 };
@@ -207,3 +209,29 @@ it.each(builtIn.map((chart) => [chart.id, chart] as const))(
     expect(Math.min(FONT.label, FONT.detail, FONT.title) * scale).toBeGreaterThanOrEqual(LEAST_TEXT_PX);
   },
 );
+
+/** Jobs that run after up to three of those before them. */
+function generatedFlow(seed: number) {
+  const random = randomOf(seed);
+  return Array.from({ length: 5 + random(36) }, (_, index) => ({
+    key: `job_${index}`,
+    type: `type_${random(5)}`,
+    after: [...new Set(Array.from({ length: random(4) }, () => `job_${random(index || 1)}`))].filter(
+      (key) => key !== `job_${index}`,
+    ),
+    onFailure: 'fail' as const,
+  }));
+}
+
+function asChart({ nodes, edges, width, height }: FlowLayout): ChartLayout {
+  const boxes = nodes.map(({ id, keys: _, type: __, ...rect }) => {
+    const state: ChartState = { id, key: id, kind: 'atomic', isInitial: false, description: '', invokes: [] };
+    return { state, details: [], ...rect };
+  });
+  const lines = edges.map(({ from, to, points }) => ({ from, to, points, labels: [] }));
+  return { width, height, direction: 'LR', states: boxes, lines, starts: [] };
+}
+
+it.each(SEEDS)('the drawing of a flow that is made up has no fault, seed %i', async (seed) => {
+  expect(faultsOf(asChart(await layOutFlow('made-up', graphOfFlow(generatedFlow(seed)))))).toEqual([]);
+});

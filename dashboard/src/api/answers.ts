@@ -118,6 +118,8 @@ export interface JobPage {
 export interface HistoryItem {
   seq: number;
   record: JobRecord;
+  /** When the server has stored it; what is heard live does not say so. */
+  storedAt?: string;
 }
 
 export interface Related {

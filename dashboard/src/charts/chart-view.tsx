@@ -1,12 +1,10 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Chart } from '../api/answers.js';
-import { messageOf } from '../api/client.js';
 import { ChartCard } from './chart-card.js';
-import { drawingOf, importDrawing, prepare } from './drawing.js';
+import { chartPath, prepareChart } from './drawing.js';
+import { DrawingFrame, useDrawing } from './drawing-frame.js';
 import { count, light } from './lighting.js';
-import { Minimap } from './minimap.js';
 import { sendTokens } from './tokens.js';
-import { type Seen, useZoom } from './use-zoom.js';
 
 export interface StateChartProps {
   chart: Chart;
@@ -34,13 +32,10 @@ export function ChartView({
   onState,
 }: StateChartProps) {
   const frame = useRef<HTMLDivElement>(null);
-  const scroller = useRef<HTMLElement>(null);
   const [hasDetails, setDetails] = useState(false);
-  const { drawing, error } = useDrawing(chart, hasDetails);
-  const place = useRef<HTMLDivElement>(null);
-  // Before it is measured.
-  useLayoutEffect(() => place.current?.replaceChildren(...(drawing ? [drawing] : [])), [drawing]);
-  const zoom = useZoom(scroller, drawing);
+  // Who works on a machine changes it without another version.
+  const key = JSON.stringify([chart.version, chart.edges.length]);
+  const { drawing, error } = useDrawing(chartPath(chart, hasDetails), key, (svg) => prepareChart(svg, chart));
 
   useEffect(() => {
     if (!drawing) return;
@@ -67,89 +62,21 @@ export function ChartView({
 
   if (error) return <p class="quiet">{error}</p>;
   return (
-    <div ref={frame} class="state-chart-frame" aria-busy={!drawing}>
-      <div class="chart-tools">
-        <span class="quiet">{zoom.isCut && 'Drag or scroll to see the rest.'}</span>
+    <DrawingFrame
+      frame={frame}
+      drawing={drawing}
+      label={`State chart of ${chart.id}`}
+      lit={lit}
+      words={lit.length > 0 ? `State of ${chart.id}: ${lit.join(', ')}` : ''}
+      tools={
         <button type="button" class="small" aria-pressed={hasDetails} onClick={() => setDetails(!hasDetails)}>
           Guards and actions
         </button>
-        <button type="button" class="small" aria-pressed={zoom.isFit} onClick={zoom.toggleFit}>
-          Fit
-        </button>
-        <button
-          type="button"
-          class="small square"
-          aria-label="Zoom out"
-          title="Zoom out (-)"
-          onClick={zoom.zoomOut}
-        >
-          −
-        </button>
-        <button
-          type="button"
-          class="small square"
-          aria-label="Zoom in"
-          title="Zoom in (+)"
-          onClick={zoom.zoomIn}
-        >
-          +
-        </button>
-      </div>
-      <div class={`chart-window ${drawing ? cutSides(zoom.seen, drawing) : ''}`}>
-        <section
-          ref={scroller}
-          class="state-chart"
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-          tabIndex={0}
-          aria-label={`State chart of ${chart.id}`}
-        >
-          <div ref={place} class="drawing" />
-          <p class="off-screen" aria-live="polite">
-            {lit.length > 0 ? `State of ${chart.id}: ${lit.join(', ')}` : ''}
-          </p>
-        </section>
-        {drawing && zoom.isCut && <Minimap drawing={drawing} lit={lit} zoom={zoom} />}
-      </div>
+      }
+    >
       <ChartCard box={frame} chart={chart} />
-    </div>
+    </DrawingFrame>
   );
-}
-
-function useDrawing(
-  chart: Chart,
-  hasDetails: boolean,
-): { drawing: SVGSVGElement | undefined; error: string } {
-  const [drawing, setDrawing] = useState<SVGSVGElement | undefined>(undefined);
-  const [error, setError] = useState('');
-  useEffect(() => {
-    let isStale = false;
-    setError('');
-    drawingOf(chart, hasDetails).then(
-      (text) => {
-        if (isStale) return;
-        const svg = importDrawing(text);
-        if (svg) prepare(svg, chart);
-        else setError('The drawing could not be read.');
-        setDrawing(svg);
-      },
-      (reason) => !isStale && setError(messageOf(reason)),
-    );
-    return () => {
-      isStale = true;
-    };
-  }, [chart.id, chart.version, hasDetails]);
-  return { drawing, error };
-}
-
-/** Where there is more of it, as classes that show a shadow. */
-function cutSides({ x, y, width, height }: Seen, { viewBox: { baseVal: whole } }: SVGSVGElement): string {
-  const sides = [
-    x > 1 && 'more-left',
-    y > 1 && 'more-above',
-    x + width < whole.width - 1 && 'more-right',
-    y + height < whole.height - 1 && 'more-below',
-  ];
-  return sides.filter(Boolean).join(' ');
 }
 
 /** Brings the state that is lit into view where the drawing scrolls. */

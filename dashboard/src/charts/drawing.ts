@@ -1,19 +1,24 @@
+import { forgetOldest } from '../../../src/jobs/forget-oldest.js';
 import type { Chart } from '../api/answers.js';
 import { call } from '../api/client.js';
 
+const MOST = 100;
 const drawings = new Map<string, Promise<string>>();
 
-/** The drawing of a machine as SVG text, read once for each version. */
-export function drawingOf({ id, version, edges }: Chart, hasDetails: boolean): Promise<string> {
-  // Who works on a machine changes it without another version.
-  const key = JSON.stringify([id, version, hasDetails, edges.length]);
-  const known = drawings.get(key);
+/** A drawing of the API as SVG text, read once for each path and key. */
+export function readDrawing(path: string, key: string): Promise<string> {
+  const name = `${path} ${key}`;
+  const known = drawings.get(name);
   if (known) return known;
-  const path = `/machines/${encodeURIComponent(id)}/svg?standalone=false&details=${hasDetails}`;
   const reading = call(path).then((response) => response.text());
-  drawings.set(key, reading);
-  reading.catch(() => drawings.delete(key));
+  drawings.set(name, reading);
+  forgetOldest(drawings, MOST);
+  reading.catch(() => drawings.delete(name));
   return reading;
+}
+
+export function chartPath({ id }: Chart, hasDetails: boolean): string {
+  return `/machines/${encodeURIComponent(id)}/svg?standalone=false&details=${hasDetails}`;
 }
 
 /**
@@ -43,7 +48,7 @@ const DRAWN = new Set(
 );
 
 /** Makes lines as easy to hit as they are to see, and says what the drawing is. */
-export function prepare(svg: SVGSVGElement, { id }: Chart): void {
+export function prepareChart(svg: SVGSVGElement, { id }: Chart): void {
   for (const line of svg.querySelectorAll('.edge:not(.more) > .line')) {
     const wide = line.cloneNode() as SVGPathElement;
     wide.setAttribute('class', 'wide');

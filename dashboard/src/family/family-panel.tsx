@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { isState, statusOf } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
 import { Link } from '../router.js';
@@ -18,14 +19,17 @@ interface FamilyPanelProps {
   /** The job whose page it is. */
   here: string;
   counts: { completed: number; failed: number; of: number };
+  /** What stands above the rows. */
+  children?: ComponentChildren;
 }
 
 /** Jobs that belong together, with where each stands and a link to it. */
-export function FamilyPanel({ title, root, about, rows, here, counts }: FamilyPanelProps) {
+export function FamilyPanel({ title, root, about, rows, here, counts, children }: FamilyPanelProps) {
   const shown = rows.filter(({ id }, place) => place < SHOWN || id === here);
   const hidden = rows.length - shown.length;
   return (
     <Panel title={title} actions={<Progress {...counts} />}>
+      {children}
       <ul class="family">
         <Row
           row={{ id: root.id, name: root.id, type: root.type, state: root.state, depth: 0, about }}

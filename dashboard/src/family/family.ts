@@ -1,4 +1,5 @@
 /** The jobs that belong together, as rows: the whole first, then each below what it runs after or was added by. */
+import { depthsOf } from '../../../src/jobs/flow-graph.js';
 import type { FlowStatus, JobRecord } from '../api/answers.js';
 
 export interface FamilyRow {
@@ -43,26 +44,6 @@ function afterText(keys: readonly string[]): string {
   if (keys.length === 0) return '';
   const more = keys.length - MAX_NAMED;
   return `after ${keys.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
-
-/** From 1 on. Not recursive: a chain of thousands is no fault. */
-function depthsOf(jobs: FlowStatus['jobs']): Map<string, number> {
-  const open = new Map(jobs.map(({ key, after }) => [key, after.length]));
-  const dependents = new Map<string, string[]>(jobs.map(({ key }) => [key, []]));
-  for (const { key, after } of jobs) for (const each of after) dependents.get(each)?.push(key);
-  const depths = new Map<string, number>();
-  const ready = [...open].filter(([, count]) => count === 0).map(([key]) => key);
-  for (const key of ready) {
-    const depth = depths.get(key) ?? 1;
-    depths.set(key, depth);
-    for (const next of dependents.get(key) ?? []) {
-      depths.set(next, Math.max(depths.get(next) ?? 1, depth + 1));
-      const left = (open.get(next) ?? 0) - 1;
-      open.set(next, left);
-      if (left === 0) ready.push(next);
-    }
-  }
-  return depths;
 }
 
 /** The children of a job, and theirs, among jobs that may be others as well. */

@@ -72,11 +72,11 @@ export function useJobFeed(id: string): JobFeed {
         if (!abort.signal.aborted) setState((before) => ({ ...before, error }));
       }
     };
-    /** A run has ended, and its steps are kept. */
+    /** A run has ended, and its steps are kept; when its records were stored is read with them. */
     const onRunEnd = () => {
       void readSteps();
       clearTimeout(late);
-      late = setTimeout(() => void readSteps(), LATE_MS);
+      late = setTimeout(() => void read(), LATE_MS);
     };
     // The stream first, so that nothing falls between it and the answer.
     const stopEvents = follow(`/events?id=${path}`, {
@@ -113,7 +113,8 @@ export function useJobFeed(id: string): JobFeed {
 
 function merged(before: State, records: readonly HistoryItem[], live: readonly InspectionRecord[]): State {
   const known = new Map(before.history.map((item) => [item.seq, item]));
-  for (const item of records) known.set(item.seq, item);
+  // What is heard live does not say when it was stored.
+  for (const item of records) known.set(item.seq, { ...known.get(item.seq), ...item });
   const history = [...known.values()].sort((a, b) => a.seq - b.seq).slice(-MAX_HISTORY);
   const newest = history.at(-1)?.record;
   const { job } = before;

@@ -2,7 +2,7 @@
 import { statusOf } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
 import { spoken } from '../ui/format.js';
-import { type Descendant, flat } from './lineage.js';
+import { type Descendant, flat } from './descendants.js';
 import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
 
@@ -22,6 +22,8 @@ export interface Bar {
 export interface Lane {
   key: string;
   name: string;
+  /** Shown on hover in place of the name. */
+  about?: string;
   /** Where the name and the bars lead to. */
   to?: string;
   /** What belongs to it stands below it. */
@@ -57,8 +59,24 @@ export function lanesOfJob(stages: readonly Stage[], steps: readonly ToldStep[])
     lane.bars.push(barOfStage(stages, index));
   }
   const all = [...lanes.values()];
-  const runs = all.findIndex(({ key }) => key === 'processing.running') + 1;
-  return [...all.slice(0, runs), ...lanesOfMachines(steps, stages), ...all.slice(runs)].map(bounded);
+  const run = all.findIndex(({ key }) => key === 'processing.running');
+  const runs = [...claimLane(stages), ...all.slice(run, run + 1), ...lanesOfMachines(steps, stages)];
+  return run < 0 ? all.map(bounded) : [...all.slice(0, run), ...runs, ...all.slice(run + 1)].map(bounded);
+}
+
+/** From the begin of each attempt until its claim was stored, which is later for an early claim. A short job writes none. */
+function claimLane(stages: readonly Stage[]): Lane[] {
+  const bars = stages.flatMap(({ key, path, at, storedAt, record }, index): Bar[] => {
+    if (path !== 'processing.running' || storedAt === undefined) return [];
+    const from = Date.parse(at);
+    // The next record of the job is written after its claim, whatever the clocks say.
+    const next = Date.parse(stages[index + 1]?.at ?? '');
+    const stored = Math.max(from, Date.parse(storedAt));
+    const to = next >= from ? Math.min(stored, next) : stored;
+    const words = [`claim of attempt ${record.attempt}`, record.worker && `by ${record.worker}`];
+    return [{ key: `claim-${key}`, from, to, tone: 'claim', words: words.filter(Boolean).join(' ') }];
+  });
+  return bars.length > 0 ? [{ key: 'claim', name: 'Claim', bars }] : [];
 }
 
 function barOfStage(stages: readonly Stage[], index: number): Bar {
@@ -145,14 +163,20 @@ function laneOf(lanes: Map<string, Lane>, machine: string, state: string): Lane 
   return lane;
 }
 
-/** One lane for each job that followed, and each webhook. */
-export function lanesOfFollowing(descendants: readonly Descendant[]): Lane[] {
-  return flat(descendants)
-    .slice(0, MAX_FOLLOWING)
-    .map(({ job, isWebhook }) => laneOfJob(job, isWebhook ? '/webhooks' : '/jobs'));
+/** One lane for each job that belongs to a job or followed from it, and each webhook; and how many have none. */
+export function lanesOfFollowing(
+  descendants: readonly Descendant[],
+  root: string,
+): { lanes: Lane[]; hidden: number } {
+  const all = flat(descendants);
+  const shown = all.slice(0, MAX_FOLLOWING);
+  return {
+    lanes: shown.map(({ job, isWebhook }) => laneOfJob(job, isWebhook ? '/webhooks' : '/jobs', root)),
+    hidden: all.length - shown.length,
+  };
 }
 
-function laneOfJob(job: JobRecord, base: string): Lane {
+function laneOfJob(job: JobRecord, base: string, root: string): Lane {
   const { id, type, createdAt, startedAt, finishedAt, state, error } = job;
   const status = statusOf(state);
   const [created, started] = [Date.parse(createdAt), Date.parse(startedAt ?? finishedAt ?? '')];
@@ -173,7 +197,9 @@ function laneOfJob(job: JobRecord, base: string): Lane {
     label: type,
   };
   const bars = Number.isNaN(started) ? [wait] : [wait, run];
-  return { key: id, name: id, to: `${base}/${encodeURIComponent(id)}`, bars };
+  // Most ids begin like that of the job that they came of.
+  const name = id.startsWith(`${root}-`) ? `…${id.slice(root.length)}` : id;
+  return { key: id, name, about: id, to: `${base}/${encodeURIComponent(id)}`, bars };
 }
 
 function bounded(lane: Lane): Lane {

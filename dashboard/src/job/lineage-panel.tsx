@@ -3,7 +3,8 @@ import { Link } from '../router.js';
 import { formatCount, spoken } from '../ui/format.js';
 import { Panel } from '../ui/page.js';
 import { StatusBadge } from '../ui/status.js';
-import type { Descendant, Lineage } from './lineage.js';
+import type { Descendant } from './descendants.js';
+import type { Lineage } from './lineage.js';
 
 /** Jobs that are drawn beside each other. */
 const SHOWN = 12;

@@ -1,18 +1,14 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { JobRecord, Related } from '../api/answers.js';
 import { getJson } from '../api/client.js';
-
-/** A job that came of another one, with what came of it. */
-export interface Descendant {
-  job: JobRecord;
-  isWebhook: boolean;
-  children: Descendant[];
-}
+import type { Descendant } from './descendants.js';
 
 export interface Lineage {
   /** The one that came first is the first. */
   ancestors: JobRecord[];
   descendants: Descendant[];
+  /** The jobs of a flow, or that the job waits for, with what came of each. */
+  members: Descendant[];
 }
 
 /** Jobs around the job of the page whose own neighbours are asked for: the jobs that followed have webhooks of their own. */
@@ -20,9 +16,9 @@ const MAX_ASKED = 12;
 const MAX_ANCESTORS = 3;
 
 /** Where a job comes from, and what came of it, further than its own neighbours. */
-export function useLineage(related: Related | undefined): Lineage {
+export function useLineage(related: Related | undefined, members: readonly JobRecord[]): Lineage {
   const [asked, setAsked] = useState<ReadonlyMap<string, Related>>(new Map());
-  const around = useMemo(() => askedFor(related, asked), [related, asked]);
+  const around = useMemo(() => askedFor(lineageOf(related, members, asked)), [related, members, asked]);
   useEffect(() => {
     const missing = around.filter(({ key }) => !asked.has(key));
     if (missing.length === 0) return;
@@ -37,7 +33,7 @@ export function useLineage(related: Related | undefined): Lineage {
     });
     return () => abort.abort();
   }, [around, asked]);
-  return useMemo(() => lineageOf(related, asked), [related, asked]);
+  return useMemo(() => lineageOf(related, members, asked), [related, members, asked]);
 }
 
 interface Around {
@@ -50,9 +46,10 @@ function keyOf({ id, state }: JobRecord): string {
   return `${id} ${state}`;
 }
 
-function askedFor(related: Related | undefined, asked: ReadonlyMap<string, Related>): Around[] {
-  const { ancestors, descendants } = lineageOf(related, asked);
-  const jobs = [...ancestors.slice(1 - MAX_ANCESTORS), ...jobsOf(descendants)];
+function askedFor({ ancestors, descendants, members }: Lineage): Around[] {
+  // The record of a job says whether something has followed.
+  const leading = jobsOf(members).filter(({ next = [] }) => next.length > 0);
+  const jobs = [...ancestors.slice(1 - MAX_ANCESTORS), ...jobsOf(descendants), ...leading];
   return jobs.slice(0, MAX_ASKED).map((job) => ({ id: job.id, key: keyOf(job) }));
 }
 
@@ -60,7 +57,11 @@ function jobsOf(descendants: readonly Descendant[]): JobRecord[] {
   return descendants.flatMap(({ job, isWebhook, children }) => (isWebhook ? [] : [job, ...jobsOf(children)]));
 }
 
-function lineageOf(related: Related | undefined, asked: ReadonlyMap<string, Related>): Lineage {
+function lineageOf(
+  related: Related | undefined,
+  members: readonly JobRecord[],
+  asked: ReadonlyMap<string, Related>,
+): Lineage {
   const ancestors: JobRecord[] = [];
   for (let parent = related?.parent; parent && ancestors.length < MAX_ANCESTORS; ) {
     // Ids can be used again.
@@ -78,10 +79,10 @@ function lineageOf(related: Related | undefined, asked: ReadonlyMap<string, Rela
       return { job, isWebhook, children: isWebhook ? [] : below(asked.get(keyOf(job))) };
     });
   };
-  return { ancestors, descendants: below(related) };
-}
-
-/** All that came of a job, in the order in which the page shows it. */
-export function flat(descendants: readonly Descendant[]): Descendant[] {
-  return descendants.flatMap((each) => [each, ...flat(each.children)]);
+  const descendants = below(related);
+  return {
+    ancestors,
+    descendants,
+    members: members.map((job) => ({ job, isWebhook: false, children: below(asked.get(keyOf(job))) })),
+  };
 }

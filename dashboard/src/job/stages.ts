@@ -8,6 +8,8 @@ export interface Stage {
   at: string;
   /** The record that tells of it; for an implied stage, the one that it follows from. */
   record: JobRecord;
+  /** When the server has stored that record. */
+  storedAt?: string;
   /**
    * Nobody wrote it down, since it follows from the next record: a new job is queued by its message alone, and a short
    * one writes only how it ended.
@@ -24,7 +26,7 @@ export function stagesOf(history: readonly HistoryItem[]): Stage[] {
   const stages: Stage[] = [];
   const imply = (path: string, at: string, record: JobRecord) =>
     stages.push({ key: `${path}@${at}`, path, at, record, isImplied: true });
-  for (const { seq, record } of history) {
+  for (const { seq, record, storedAt } of history) {
     const before = stages.at(-1);
     if (!before && record.status !== 'pending') imply('pending.queued', record.createdAt, record);
     const wasPending = stages.at(-1)?.path.startsWith('pending') ?? false;
@@ -34,7 +36,7 @@ export function stagesOf(history: readonly HistoryItem[]): Stage[] {
     // Checkpoints and renewed leases are records of the same state.
     const isSame = stages.at(-1)?.path === pathOf(record) && stages.at(-1)?.record.attempt === record.attempt;
     const stage = { key: String(seq), path: pathOf(record), at: record.updatedAt, record, isImplied: false };
-    if (!isSame) stages.push(stage);
+    if (!isSame) stages.push({ ...stage, ...(storedAt !== undefined && { storedAt }) });
   }
   return stages;
 }

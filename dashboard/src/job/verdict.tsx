@@ -85,6 +85,8 @@ function Sentence({ job }: { job: JobRecord }) {
       return <>Failed{after}: it was not tried again, since that could not help.</>;
     case 'timed_out':
       return <>Failed{after}: it ran out of time.</>;
+    case 'expired':
+      return <>Failed: it waited for its first attempt longer than it may.</>;
     case 'cancelled':
       return <>Was cancelled{after}.</>;
     default:

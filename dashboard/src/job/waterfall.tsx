@@ -3,15 +3,17 @@ import { Link } from '../router.js';
 import { shared } from '../shared.js';
 import { useStore } from '../store.js';
 import { clock } from '../ui/clock.js';
-import { formatClock, formatDuration } from '../ui/format.js';
+import { formatClock, formatCount, formatDuration } from '../ui/format.js';
+import type { Descendant } from './descendants.js';
 import { type Bar, type Lane, lanesOfFollowing, lanesOfJob, type Span, spanOf } from './lanes.js';
-import type { Descendant } from './lineage.js';
 import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
 
 interface WaterfallProps {
   stages: readonly Stage[];
   steps: readonly ToldStep[];
+  /** The job whose page it is, and what belongs to it or followed from it. */
+  root: string;
   descendants: readonly Descendant[];
   /** The time of the moment that the page shows. */
   at: string | undefined;
@@ -24,12 +26,15 @@ type SpanName = keyof typeof SPANS;
 const TICKS = 5;
 
 /** Where the time of a job went, over one axis: in the queue, in attempts and between them, in its machines, and in the jobs that followed. */
-export function Waterfall({ stages, steps, descendants, at, onShow }: WaterfallProps) {
+export function Waterfall({ stages, steps, root, descendants, at, onShow }: WaterfallProps) {
   const now = useStore(clock);
   const [name, setName] = useState<SpanName>('all');
   const [words, setWords] = useState('');
   const own = useMemo(() => lanesOfJob(stages, steps), [stages, steps]);
-  const following = useMemo(() => lanesOfFollowing(descendants), [descendants]);
+  const { lanes: following, hidden } = useMemo(
+    () => lanesOfFollowing(descendants, root),
+    [descendants, root],
+  );
   const isOpen = [...own, ...following].some(({ bars }) => bars.some(({ to }) => to === undefined));
   const spans = useMemo(() => spansOf(own, following, now), [own, following, isOpen ? now : 0]);
   const span = spans[name] ?? spans.all;
@@ -52,7 +57,7 @@ export function Waterfall({ stages, steps, descendants, at, onShow }: WaterfallP
       <ol class="lanes">
         {lanes.map((lane) => (
           <li key={lane.key} class={lane.isWithin ? 'within' : ''}>
-            <span class="lane-name" title={lane.name}>
+            <span class="lane-name" title={lane.about ?? lane.name}>
               {lane.to ? <Link to={lane.to}>{lane.name}</Link> : lane.name}
             </span>
             <span class="lane">
@@ -75,6 +80,9 @@ export function Waterfall({ stages, steps, descendants, at, onShow }: WaterfallP
           </li>
         ))}
       </ol>
+      {hidden > 0 && name === 'all' && (
+        <p class="quiet">and {formatCount(hidden)} more jobs and webhooks that came of it</p>
+      )}
       <p class="quiet waterfall-words" aria-live="off">
         {words || 'Point at a bar for its times; a click shows that moment on the charts.'}
       </p>
@@ -138,7 +146,7 @@ function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps
     // The last one stays on the axis, however short it is.
     style: { left: `min(${percent(left)}, 100% - 3px)`, ...(!isPoint && { width: percent(width) }) },
     title: wordsOf(bar, span),
-    'aria-label': `${lane.name}: ${wordsOf(bar, span)}`,
+    'aria-label': `${lane.about ?? lane.name}: ${wordsOf(bar, span)}`,
     onMouseEnter: say,
     onMouseLeave: sayNothing,
     onFocus: say,
@@ -153,10 +161,18 @@ function BarView({ bar, lane, span, now, onShow, say, sayNothing }: BarViewProps
     );
   }
   return (
-    <button type="button" {...facts} onClick={() => onShow(new Date(bar.from).toISOString())}>
+    <button type="button" {...facts} onClick={(event) => onShow(momentAt(event, bar, span))}>
       {label}
     </button>
   );
+}
+
+/** The time under the mouse; by keyboard, that of the begin. */
+function momentAt({ detail, clientX, currentTarget }: MouseEvent, { from, to }: Bar, span: Span): string {
+  const axis = (currentTarget as Element).parentElement?.getBoundingClientRect();
+  const isByMouse = detail > 0 && axis !== undefined && axis.width > 0;
+  const ms = isByMouse ? span.from + ((clientX - axis.left) / axis.width) * (span.to - span.from) : from;
+  return new Date(Math.min(Math.max(ms, from), to ?? Number.POSITIVE_INFINITY)).toISOString();
 }
 
 function wordsOf({ words, from, to }: Bar, span: Span): string {

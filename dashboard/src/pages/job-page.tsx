@@ -4,6 +4,7 @@ import type { JobRecord, Related } from '../api/answers.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { Families } from '../family/families.js';
+import { useMembers } from '../family/members.js';
 import { Attempts } from '../job/attempts.js';
 import { Crumbs } from '../job/crumbs.js';
 import { JobFacts } from '../job/facts.js';
@@ -114,7 +115,9 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
   const moments = useMemo(() => momentsOf(stages, steps), [stages, steps]);
   const replay = useReplay(moments);
   const { data: related } = useResource<Related>(`/jobs/${encodeURIComponent(job.id)}/related`);
-  const lineage = useLineage(related);
+  const members = useMembers(job);
+  const lineage = useLineage(related, members);
+  const followed = useMemo(() => [...lineage.members, ...lineage.descendants], [lineage]);
   const isOver = isTerminal(job.status);
   const moment = moments[replay.index];
   const shown = { stage: moment?.stage ?? stages.length - 1, step: moment?.step ?? steps.length - 1 };
@@ -129,12 +132,13 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
       <Waterfall
         stages={stages}
         steps={steps}
-        descendants={lineage.descendants}
+        root={job.id}
+        descendants={followed}
         at={replay.isNow ? undefined : moment?.at}
         onShow={(at) => replay.show(placeOfTime(moments, at))}
       />
       <WaitsPanel job={job} />
-      <Families job={job} parent={related?.parent} />
+      <Families job={job} parent={related?.parent} members={members} />
       <LineagePanel job={job} lineage={lineage} />
       <ReportPanels key={job.redrives ?? 0} job={job} />
       <div class="grid two">

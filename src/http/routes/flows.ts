@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { flowToSvg } from '../../inspect/flow-svg.js';
 import { defined } from '../../jobs/defined.js';
 import { shownFlow } from '../../jobs/shown-flow.js';
 import { OnFailure } from '../../jobs/vocabulary.js';
@@ -13,6 +14,7 @@ import {
   webhookUrlSchema,
 } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
+import { drawingQuery, SVG_HEADERS } from './drawings.js';
 
 const policySchema = z.enum(OnFailure);
 const flowJobSchema = z.looseObject({
@@ -85,6 +87,22 @@ export function flowRoutes(routes: Routes): void {
       const flow = await queue.getFlow(id);
       if (!flow) throw noSuchJob(id);
       return c.json(shownFlow(flow));
+    },
+  });
+  addRoute(routes, {
+    method: 'get',
+    path: '/api/v1/flows/{id}/svg',
+    tag: 'Flows',
+    summary: 'A flow as a graph, with where each of its jobs stands',
+    role: 'observer',
+    params: idParams,
+    query: drawingQuery,
+    answers: { 200: { description: 'SVG', schema: z.string(), mediaType: 'image/svg+xml' } },
+    handle: async ({ c, params: { id }, query: { standalone, theme } }) => {
+      const flow = await queue.getFlow(id);
+      if (!flow) throw noSuchJob(id);
+      const svg = await flowToSvg(flow, defined({ standalone: standalone === 'true', theme }));
+      return c.body(svg, 200, SVG_HEADERS);
     },
   });
 }

@@ -206,6 +206,7 @@ function oneJobRoutes(routes: Routes): void {
               record: jobRecordSchema,
               implied: z.literal(true).optional(),
             }),
+              storedAt: z.string().optional().openapi({ description: 'When the server has stored it' }),
           ),
         }),
       },
