@@ -1,5 +1,7 @@
 /** Limits as they are set and as they are shown, without what only a server can do with them. */
 
+import type { JobPriority } from './vocabulary.js';
+
 /** At most `max` starts in any `perMs` milliseconds. */
 export interface RateLimit {
   /** 1 to 100,000. */
@@ -25,6 +27,13 @@ export interface ShownPermit {
   until: string;
 }
 
+/** A job that waits for a permit, or whose handler does. */
+export interface ShownWaiter {
+  jobId: string;
+  priority: JobPriority;
+  since: string;
+}
+
 /** What is held and what waits under one key of a limit. Times are ISO 8601. */
 export interface ShownLimit extends LimitSettings {
   limit: string;
@@ -33,6 +42,8 @@ export interface ShownLimit extends LimitSettings {
   /** Starts that count for the rate now. */
   started: number;
   waiting: number;
+  /** The first of those that wait, at most 5: the highest priority first, then the oldest. Whose turn it is may change that order. */
+  waiters: ShownWaiter[];
   /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
   nextFreeAt?: string;
   /** Until when a provider has asked to wait. */

@@ -225,3 +225,84 @@ describe('what is done with many jobs', () => {
     await tab.seeText('reveal a job', '.data tbody tr:nth-child(1)');
   });
 });
+
+describe('what is done with one', () => {
+  it('job: it gets another priority and time, runs at once, and is deleted', async () => {
+    const { queue } = system.fleet;
+    await queue.addJob('greet', {}, 'low', { id: 'sooner-1', delayMs: 86_400_000 });
+    await using tab = await open('/jobs/sooner-1', { expectedStatuses: [404] });
+    await tab.click('Change');
+    await tab.page.select('dialog select[name=priority]', 'high');
+    await tab.type('dialog input[name=minutes]', '30');
+    await tab.click('Change the job', 'dialog');
+    await tab.seeText('has the priority high and runs in 30 min', '.toasts');
+    const { priority, nextRunAt = '' } = (await queue.getJob('sooner-1')) ?? {};
+    expect(priority).toBe('high');
+    expect(Date.parse(nextRunAt) - queue.now()).toBeLessThanOrEqual(30 * 60_000);
+    await tab.click('Run now');
+    await tab.seeText('completed', '.badges');
+    await tab.click('Delete');
+    await tab.click('Delete the job', 'dialog');
+    await tab.seeText('Jobs', 'h1');
+    expect(await queue.getJob('sooner-1')).toBeUndefined();
+  });
+
+  it('limit: who holds and who waits is named, and an admin sets how many may', async () => {
+    const { queue } = system.fleet;
+    for (const id of ['permit-1', 'permit-2']) await queue.addJob('held', { id: 'acme' }, 'high', { id });
+    await using tab = await open('/limits');
+    await tab.until(() => document.querySelectorAll('.limit-jobs a').length === 2);
+    await tab.seeText('high', '.limit-jobs');
+    await tab.click('Set a limit');
+    expect(await tab.violations()).toEqual([]);
+    await tab.click('Close', 'dialog');
+    await tab.click('Change held/id');
+    await tab.type('dialog input[name=concurrency]', '2');
+    await tab.click('Set it', 'dialog');
+    await tab.seeText('2 at once', '[aria-label="Set for all workers"]');
+    for (const id of ['permit-1', 'permit-2']) await system.fleet.waitForJob(id, 'running');
+    await tab.click('Change held/id for all workers');
+    await tab.click('Reset to what the handlers say', 'dialog');
+    await tab.seeText('again what its handlers say', '.toasts');
+    for (const id of ['permit-1', 'permit-2']) system.release(id);
+  });
+
+  it('schedule: it is added and changed', async () => {
+    const { queue } = system.fleet;
+    await using tab = await open('/schedules', { expectedStatuses: [400] });
+    await tab.click('Add a schedule', '.page-head');
+    await tab.type('dialog input[name=name]', 'nightly');
+    await tab.type('dialog input[name=type]', 'greet');
+    await tab.click('Add the schedule', 'dialog');
+    await tab.seeText('cron', 'dialog [role=alert]');
+    await tab.type('dialog input[name=cron]', '0 3 * * *');
+    expect(await tab.violations()).toEqual([]);
+    await tab.click('Add the schedule', 'dialog');
+    await tab.seeText('nightly', '.data tbody');
+    await tab.click('Edit nightly');
+    await tab.type('dialog input[name=timeZone]', 'Europe/Berlin');
+    await tab.page.select('dialog select[name=overlap]', 'allow');
+    await tab.click('Change the schedule', 'dialog');
+    await tab.seeText('nightly is changed', '.toasts');
+    expect(await queue.schedules.get('nightly')).toMatchObject({
+      ...{ type: 'greet', timeZone: 'Europe/Berlin', overlap: 'allow' },
+    });
+    await queue.schedules.delete('nightly');
+  });
+
+  it('webhook: one that waits for its next try is delivered now', async () => {
+    const { queue, receiver } = system.fleet;
+    let isDown = true;
+    receiver.respondWith(() =>
+      isDown ? { status: 503, headers: { 'retry-after': '3600' } } : { status: 204 },
+    );
+    await queue.addJob('greet', {}, 'normal', { id: 'told-1', webhookUrl: receiver.url });
+    const retrying = async () => (await queue.getJobs({ type: 'send_webhook', state: 'retrying' })).jobs[0];
+    await vi.waitFor(async () => expect(await retrying()).toBeDefined());
+    isDown = false;
+    await using tab = await open(`/webhooks/${(await retrying())?.id}`);
+    await tab.click('Deliver now');
+    await tab.seeText('HTTP 204', '.attempts');
+    await tab.seeText('Deliver again', '.page-head');
+  });
+});

@@ -4,7 +4,7 @@ import type { DeadLetterCause, DeadLetterCauses } from '../../../src/jobs/dead-l
 import type { JobRecord } from '../../../src/jobs/job-record.js';
 import type { Schedule } from '../../../src/jobs/schedule.js';
 import type { FlowStatus } from '../../../src/jobs/shown-flow.js';
-import type { ShownLimit } from '../../../src/jobs/shown-limit.js';
+import type { LimitSettings, ShownLimit } from '../../../src/jobs/shown-limit.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { TakenEdge, WorkerInfo } from '../../../src/wire/inspection.js';
 import type { Pause } from '../../../src/wire/pauses.js';
@@ -96,6 +96,13 @@ export interface FleetPicture {
 }
 
 /** Of `/machines/{id}/jobs`. */
+/** Of `/limits`. */
+export interface LimitsAnswer {
+  limits: ShownLimit[];
+  /** What somebody has set, by the name of the limit. */
+  settings: Record<string, LimitSettings>;
+}
+
 export interface StandingJobs {
   jobs: { jobId?: string; worker?: string; since: string }[];
   count: number;

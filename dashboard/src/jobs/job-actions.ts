@@ -1,5 +1,5 @@
 import { isTerminal } from '../../../src/jobs/vocabulary.js';
-import type { JobRecord } from '../api/answers.js';
+import type { BulkAnswer, JobRecord } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { confirm } from '../ui/confirm.js';
 import { attempt } from '../ui/toasts.js';
@@ -17,6 +17,7 @@ export interface JobFilter {
   since?: string;
   until?: string;
   tags?: string[];
+  worker?: string;
   errorCode?: string;
   cause?: string;
   deadLetters?: boolean;
@@ -37,16 +38,36 @@ export function can(action: JobAction, job: Standing): boolean {
   return FITS[action](job);
 }
 
-export function canCancel(job: Standing): boolean {
-  return can('cancel', job);
-}
-
-export function canRetry(job: Standing): boolean {
-  return can('retry', job);
-}
-
-export function pathOf(id: string, action: JobAction): string {
+export function pathOf(id: string, action: Exclude<JobAction, 'delete'> | 'reschedule'): string {
   return `/jobs/${encodeURIComponent(id)}/${action}`;
+}
+
+export async function promoteJob(id: string): Promise<JobRecord | undefined> {
+  return attempt(
+    () => post<JobRecord>(pathOf(id, 'promote')),
+    () => `${id} runs as soon as a worker is free.`,
+  );
+}
+
+/** Asks first. @returns whether it is gone */
+export async function deleteJob(id: string): Promise<boolean> {
+  const isSure = await confirm({
+    title: 'Delete this job?',
+    text: `The record of ${id}, its events and all that is stored of it are removed. Nothing brings them back.`,
+    action: 'Delete the job',
+    isDanger: true,
+  });
+  if (!isSure) return false;
+  const deleted = await attempt(
+    async () => {
+      const { failed } = await post<BulkAnswer>('/jobs/delete', { ids: [id] });
+      const [kept] = failed;
+      if (kept) throw new Error(kept.detail);
+      return id;
+    },
+    () => `${id} is deleted.`,
+  );
+  return deleted !== undefined;
 }
 
 export async function retryJob(id: string): Promise<JobRecord | undefined> {

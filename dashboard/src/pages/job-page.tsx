@@ -1,10 +1,10 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord, Related } from '../api/answers.js';
-import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { Families } from '../family/families.js';
 import { useMembers } from '../family/members.js';
+import { JobActions } from '../job/actions.js';
 import { Attempts } from '../job/attempts.js';
 import { Crumbs } from '../job/crumbs.js';
 import { JobFacts } from '../job/facts.js';
@@ -15,14 +15,10 @@ import { LineagePanel } from '../job/lineage-panel.js';
 import { momentsOf, momentWords, placeOfTime } from '../job/moments.js';
 import { OwnCharts } from '../job/own-charts.js';
 import { ReplayBar, useReplay } from '../job/replay.js';
-import { ShareButton } from '../job/share-button.js';
 import { attemptsOf, type Stage, stagesOf } from '../job/stages.js';
 import { Verdict } from '../job/verdict.js';
 import { WaitsPanel } from '../job/waits-panel.js';
 import { Waterfall } from '../job/waterfall.js';
-import { AddJobDialog } from '../jobs/add-job-dialog.js';
-import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
-import { canCancel, cancelJob, canRetry, retryJob } from '../jobs/job-actions.js';
 import { RevealButton } from '../jobs/reveal.js';
 import { PausedBadge } from '../pauses/paused-badge.js';
 import { ReportPanels } from '../reports/report-panels.js';
@@ -61,7 +57,7 @@ export function JobPage({ id }: { id: string }) {
         !shared && (
           <>
             <RevealButton job={job} />
-            <Actions job={job} />
+            <JobActions job={job} />
           </>
         )
       }
@@ -70,38 +66,6 @@ export function JobPage({ id }: { id: string }) {
         {(loaded) => <Life job={loaded} feed={feed} />}
       </Loaded>
     </Page>
-  );
-}
-
-function Actions({ job }: { job: JobRecord }) {
-  const isOperator = useMay('operator');
-  const [isCopying, setCopying] = useState(false);
-  const [isEditing, setEditing] = useState(false);
-  if (!isOperator) return <ShareButton id={job.id} />;
-  return (
-    <>
-      <ShareButton id={job.id} />
-      <button type="button" onClick={() => setCopying(true)}>
-        Run again like this
-      </button>
-      {canRetry(job) && (
-        <button type="button" onClick={() => setEditing(true)}>
-          Edit and retry
-        </button>
-      )}
-      {canRetry(job) && (
-        <button type="button" class="primary" onClick={() => retryJob(job.id)}>
-          Retry
-        </button>
-      )}
-      {canCancel(job) && (
-        <button type="button" class="danger" onClick={() => cancelJob(job.id)}>
-          Cancel
-        </button>
-      )}
-      {isEditing && <EditPayloadDialog job={job} onClose={() => setEditing(false)} />}
-      {isCopying && <AddJobDialog like={job} onClose={() => setCopying(false)} />}
-    </>
   );
 }
 

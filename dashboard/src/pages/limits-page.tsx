@@ -1,5 +1,8 @@
-import type { ShownLimit } from '../api/answers.js';
+import { useState } from 'preact/hooks';
+import type { LimitsAnswer, ShownLimit } from '../api/answers.js';
+import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
+import { LimitDialog } from '../limits/limit-dialog.js';
 import { Link } from '../router.js';
 import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
@@ -7,57 +10,91 @@ import { Time } from '../ui/time.js';
 
 /** Jobs that are named for each key. */
 const SHOWN = 3;
+/** Calls outside of jobs hold permits under names that are no ids. */
+const JOB_ID = /^[A-Za-z0-9_-]+$/;
 
 export function LimitsPage() {
-  const limits = useResource<{ limits: ShownLimit[] }>('/limits', { isLive: false, everyMs: 5_000 });
+  const limits = useResource<LimitsAnswer>('/limits', { isLive: false, everyMs: 5_000 });
+  const isAdmin = useMay('admin');
+  /** The limit that is being changed; empty for one that is to be named. */
+  const [changed, setChanged] = useState<string | undefined>(undefined);
+  const onChange = isAdmin ? setChanged : undefined;
   return (
-    <Page title="Limits" about="Permits that jobs hold and wait for, across all workers.">
+    <Page
+      title="Limits"
+      about="Permits that jobs hold and wait for, across all workers."
+      actions={
+        isAdmin && (
+          <button type="button" onClick={() => setChanged('')}>
+            Set a limit
+          </button>
+        )
+      }
+    >
       <Loaded of={limits}>
-        {({ limits: all }) =>
-          all.length === 0 ? (
-            <div class="panel">
-              <Empty title="No permit is held, and none is waited for.">
-                <p>Give a job type limits in code:</p>
-                <pre>
-                  limits: [{'{'} key: 'tenant', concurrency: 3 {'}'}]
-                </pre>
-              </Empty>
-            </div>
-          ) : (
-            <section class="panel flush" aria-label="Limits">
-              <Table limits={all} />
-            </section>
-          )
-        }
+        {({ limits: all, settings }) => (
+          <>
+            {all.length === 0 ? (
+              <div class="panel">
+                <Empty title="No permit is held, and none is waited for.">
+                  <p>Give a job type limits in code:</p>
+                  <pre>
+                    limits: [{'{'} key: 'tenant', concurrency: 3 {'}'}]
+                  </pre>
+                </Empty>
+              </div>
+            ) : (
+              <section class="panel flush" aria-label="Limits">
+                <Table limits={all} onChange={onChange} />
+              </section>
+            )}
+            <Settings settings={settings} onChange={onChange} />
+            {changed !== undefined && (
+              <LimitDialog
+                name={changed}
+                settings={settings[changed] ?? all.find(({ limit }) => limit === changed)}
+                isSet={changed in settings}
+                onDone={limits.reload}
+                onClose={() => setChanged(undefined)}
+              />
+            )}
+          </>
+        )}
       </Loaded>
     </Page>
   );
 }
 
-function Table({ limits }: { limits: readonly ShownLimit[] }) {
+interface Changing {
+  /** Absent for those who may change none. */
+  onChange: ((limit: string) => void) | undefined;
+}
+
+function Table({ limits, onChange }: { limits: readonly ShownLimit[] } & Changing) {
   return (
     <table class="data">
       <thead>
         <tr>
           <th>Limit</th>
           <th>Key</th>
-          <th>Held</th>
+          <th>Held by</th>
           <th>Started</th>
-          <th class="number">Waiting</th>
+          <th>Waiting</th>
           <th>Next free</th>
+          {onChange && <th>Change</th>}
         </tr>
       </thead>
       <tbody>
         {limits.map((limit) => (
-          <Row key={`${limit.limit} ${limit.key}`} limit={limit} />
+          <Row key={`${limit.limit} ${limit.key}`} limit={limit} onChange={onChange} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ limit: shown }: { limit: ShownLimit }) {
-  const { limit, key, concurrency, rate, held, started, waiting, nextFreeAt } = shown;
+function Row({ limit: shown, onChange }: { limit: ShownLimit } & Changing) {
+  const { limit, key, concurrency, rate, held, started, waiting, waiters, nextFreeAt } = shown;
   return (
     <tr>
       <th scope="row" class="id">
@@ -66,16 +103,13 @@ function Row({ limit: shown }: { limit: ShownLimit }) {
       <td data-label="key" class="id">
         {key}
       </td>
-      <td data-label="held">
+      <td data-label="held by">
         {formatCount(held.length)}
         {concurrency !== undefined && ` of ${formatCount(concurrency)}`}
-        <div class="badges">
-          {held.slice(0, SHOWN).map(({ jobId }) => (
-            <Link key={jobId} to={`/jobs/${encodeURIComponent(jobId)}`}>
-              {jobId}
-            </Link>
-          ))}
-        </div>
+        <Jobs
+          jobs={held.map(({ jobId, worker }) => ({ jobId, about: worker && `on ${worker}` }))}
+          of={held.length}
+        />
       </td>
       <td data-label="started">
         {rate ? (
@@ -84,12 +118,74 @@ function Row({ limit: shown }: { limit: ShownLimit }) {
           <span class="quiet">–</span>
         )}
       </td>
-      <td class="number" data-label="waiting">
+      <td data-label="waiting">
         {formatCount(waiting)}
+        <Jobs jobs={waiters.map(({ jobId, priority }) => ({ jobId, about: priority }))} of={waiting} />
       </td>
       <td data-label="next free">
         <Time at={nextFreeAt} />
       </td>
+      {onChange && (
+        <td data-label="change">
+          <button type="button" class="small" aria-label={`Change ${limit}`} onClick={() => onChange(limit)}>
+            Change
+          </button>
+        </td>
+      )}
     </tr>
+  );
+}
+
+/** The first of some jobs; how many there are stands above. */
+function Jobs({ jobs, of }: { jobs: readonly { jobId: string; about?: string | undefined }[]; of: number }) {
+  const shown = jobs.slice(0, SHOWN);
+  return (
+    <ul class="limit-jobs">
+      {shown.map(({ jobId, about }) => (
+        <li key={jobId}>
+          {JOB_ID.test(jobId) ? <Link to={`/jobs/${encodeURIComponent(jobId)}`}>{jobId}</Link> : jobId}
+          {about && <span class="quiet"> {about}</span>}
+        </li>
+      ))}
+      {of > shown.length && <li class="quiet">and {formatCount(of - shown.length)} more</li>}
+    </ul>
+  );
+}
+
+/** What somebody has set, in place of what the handlers say; also for limits that nobody uses now. */
+function Settings({ settings, onChange }: Pick<LimitsAnswer, 'settings'> & Changing) {
+  const all = Object.entries(settings);
+  if (all.length === 0) return null;
+  return (
+    <section class="panel" aria-label="Set for all workers">
+      <div class="panel-head">
+        <h2>Set for all workers</h2>
+      </div>
+      <ul class="lines">
+        {all.map(([name, { concurrency, rate }]) => (
+          <li key={name}>
+            <strong class="id">{name}</strong>
+            <span class="quiet">
+              {[
+                concurrency !== undefined && `${formatCount(concurrency)} at once`,
+                rate && `${formatCount(rate.max)} in ${formatDuration(rate.perMs)}`,
+              ]
+                .filter(Boolean)
+                .join(', ')}
+            </span>
+            {onChange && (
+              <button
+                type="button"
+                class="small end"
+                aria-label={`Change ${name} for all workers`}
+                onClick={() => onChange(name)}
+              >
+                Change
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

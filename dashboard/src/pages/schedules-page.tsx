@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { timingText } from '../../../src/jobs/timing-text.js';
 import { statusOf } from '../../../src/jobs/vocabulary.js';
 import type { Schedule } from '../api/answers.js';
@@ -5,6 +6,7 @@ import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { Link, navigate } from '../router.js';
+import { ScheduleDialog } from '../schedules/schedule-dialog.js';
 import { confirm } from '../ui/confirm.js';
 import { formatCount } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
@@ -14,20 +16,39 @@ import { attempt } from '../ui/toasts.js';
 
 export function SchedulesPage() {
   const schedules = useResource<{ schedules: Schedule[] }>('/schedules', { isLive: false, everyMs: 5_000 });
+  const mayChange = useMay('operator');
+  const [edited, setEdited] = useState<Schedule | 'new' | undefined>(undefined);
   return (
-    <Page title="Schedules" about="Jobs that run again and again. The broker keeps them and fires them.">
+    <Page
+      title="Schedules"
+      about="Jobs that run again and again. The broker keeps them and fires them."
+      actions={
+        mayChange && (
+          <button type="button" class="primary" onClick={() => setEdited('new')}>
+            Add a schedule
+          </button>
+        )
+      }
+    >
+      {edited && (
+        <ScheduleDialog
+          schedule={edited === 'new' ? undefined : edited}
+          onDone={schedules.reload}
+          onClose={() => setEdited(undefined)}
+        />
+      )}
       <Loaded of={schedules}>
         {({ schedules: all }) =>
           all.length === 0 ? (
             <div class="panel">
               <Empty title="No schedules yet.">
-                <p>Set one in code, over HTTP or on the command line:</p>
+                <p>Set one here, in code, over HTTP or on the command line:</p>
                 <pre>npx jetfleet schedule set nightly report --cron '0 3 * * *' --data '{'{}'}'</pre>
               </Empty>
             </div>
           ) : (
             <section class="panel flush" aria-label="Schedules">
-              <Table schedules={all} onDone={schedules.reload} />
+              <Table schedules={all} onDone={schedules.reload} onEdit={setEdited} />
             </section>
           )
         }
@@ -36,7 +57,13 @@ export function SchedulesPage() {
   );
 }
 
-function Table({ schedules, onDone }: { schedules: readonly Schedule[]; onDone(): void }) {
+interface TableProps {
+  schedules: readonly Schedule[];
+  onDone(): void;
+  onEdit(schedule: Schedule): void;
+}
+
+function Table({ schedules, onDone, onEdit }: TableProps) {
   const mayChange = useMay('operator');
   return (
     <table class="data">
@@ -72,7 +99,7 @@ function Table({ schedules, onDone }: { schedules: readonly Schedule[]; onDone()
             </td>
             {mayChange && (
               <td data-label="change">
-                <Actions schedule={schedule} onDone={onDone} />
+                <Actions schedule={schedule} onDone={onDone} onEdit={onEdit} />
               </td>
             )}
           </tr>
@@ -100,7 +127,11 @@ function LastRun({ schedule: { lastRun } }: { schedule: Schedule }) {
   );
 }
 
-function Actions({ schedule, onDone }: { schedule: Schedule; onDone(): void }) {
+interface ActionsProps extends Omit<TableProps, 'schedules'> {
+  schedule: Schedule;
+}
+
+function Actions({ schedule, onDone, onEdit }: ActionsProps) {
   const { name, pausedAt } = schedule;
   const order = async (verb: string, said: string) => {
     await attempt(
@@ -129,6 +160,9 @@ function Actions({ schedule, onDone }: { schedule: Schedule; onDone(): void }) {
     <div class="actions">
       <button type="button" class="small" aria-label={`Run now: ${name}`} onClick={run}>
         Run now
+      </button>
+      <button type="button" class="small" aria-label={`Edit ${name}`} onClick={() => onEdit(schedule)}>
+        Edit
       </button>
       {pausedAt === undefined ? (
         <button

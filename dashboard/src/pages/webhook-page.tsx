@@ -4,6 +4,7 @@ import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { Fact } from '../job/facts.js';
+import { can, pathOf } from '../jobs/job-actions.js';
 import { Link } from '../router.js';
 import { formatDuration } from '../ui/format.js';
 import { JsonPanel, JsonView } from '../ui/json.js';
@@ -49,13 +50,33 @@ export function WebhookPage({ id }: { id: string }) {
   );
 }
 
+const PARKED: Record<string, string> = {
+  disabled: 'its endpoint is disabled',
+  resting: 'its endpoint rests after failures',
+  turn: 'others come before it',
+};
+
+/** One that waits for its next try is sent now; one that has ended is sent once more. */
 function Redeliver({ delivery, onRedeliver }: { delivery: DeliveryDetail; onRedeliver(): void }) {
   const isOperator = useMay('operator');
   if (!isOperator) return null;
+  if (can('promote', delivery) && delivery.parked === undefined)
+    return (
+      <button type="button" class="primary" onClick={() => deliverNow(delivery.id)}>
+        Deliver now
+      </button>
+    );
   return (
     <button type="button" class="primary" disabled={!isTerminal(delivery.status)} onClick={onRedeliver}>
       Deliver again
     </button>
+  );
+}
+
+async function deliverNow(id: string): Promise<void> {
+  await attempt(
+    () => post(pathOf(id, 'promote')),
+    () => 'It is delivered now.',
   );
 }
 
@@ -73,6 +94,7 @@ function Details({ delivery }: { delivery: DeliveryDetail }) {
             <Time at={nextRunAt} />
           </Fact>
         )}
+        {delivery.parked && <Fact name="Held back">{PARKED[delivery.parked] ?? delivery.parked}</Fact>}
         <Fact name="Tries">
           {attempts.length} of {maxAttempts}
         </Fact>

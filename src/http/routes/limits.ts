@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
+import { prioritySchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const rate = z.object({ max: z.number().int(), perMs: z.number().int() });
@@ -16,6 +17,9 @@ const limitSchema = z
     ),
     started: z.number().int(),
     waiting: z.number().int(),
+    waiters: z
+      .array(z.object({ jobId: z.string(), priority: prioritySchema, since: z.string() }))
+      .openapi({ description: 'The first of those that wait, at most 5' }),
     nextFreeAt: z.string().optional(),
     closedUntil: z.string().optional(),
     onTrial: z.literal(true).optional(),

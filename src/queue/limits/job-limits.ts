@@ -2,14 +2,14 @@ import { hostname } from 'node:os';
 import type { Broker } from '../../broker/broker.js';
 import { checkLimitName, givenSettings, type LimitSettings, parseLimitName } from '../../jobs/limit.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
-import type { ShownLimit } from '../../jobs/shown-limit.js';
-import { JobPriority } from '../../jobs/vocabulary.js';
+import type { ShownLimit, ShownWaiter } from '../../jobs/shown-limit.js';
+import { JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import { decodeLedger, type Ledger } from '../../wire/limit-message.js';
 import { permitsSubject } from '../../wire/limit-subjects.js';
 import { ANY } from '../../wire/subjects.js';
 import { nextFreeAt, prune, set, waitingIn } from './ledger.js';
 import type { Limiter } from './limiter.js';
-import { countInLine } from './line.js';
+import { countInLine, oldestInLine } from './line.js';
 import type { LiveLimits, PermitContext } from './live-limits.js';
 
 export interface LimitFilter {
@@ -22,6 +22,8 @@ export const LIMIT_FILTER: OptionNames<Required<LimitFilter>> = { limit: true, k
 const PAGE = 200;
 /** Keys that a list shows at most, and a change of settings goes through. */
 const MOST_KEYS = 10_000;
+/** Of those that wait for a key, named in a list. */
+const MOST_WAITERS = 5;
 
 type Use = <R>(work: (broker: Broker) => Promise<R>) => Promise<R>;
 
@@ -140,6 +142,10 @@ async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
   const { name, key, concurrency, rate, closedUntil, onTrial, live } = ledger;
   const freeMs = nextFreeAt(ledger, nowMs);
   const counted = waitingIn(ledger);
+  const [inLine, waiters] =
+    counted === 0
+      ? [0, []]
+      : await Promise.all([countInLine(broker, { name, key }), firstWaiters(broker, ledger)]);
   return {
     limit: name,
     key,
@@ -152,11 +158,29 @@ async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
       until: timeOf(until),
     })),
     started: ledger.starts.reduce((sum, [, count]) => sum + count, 0),
-    waiting: counted === 0 ? 0 : (await countInLine(broker, { name, key })) + live.length,
+    waiting: counted === 0 ? 0 : inLine + live.length,
+    waiters,
     ...(Number.isFinite(freeMs) && freeMs > nowMs && { nextFreeAt: timeOf(freeMs) }),
     ...(closedUntil !== undefined && { closedUntil: timeOf(closedUntil) }),
     ...(onTrial && { onTrial }),
   };
+}
+
+/** Jobs in line, and handlers that wait inside a call. */
+async function firstWaiters(broker: Broker, { name, key, waiting, live }: Ledger): Promise<ShownWaiter[]> {
+  const found: ShownWaiter[] = [];
+  for (const [place, priority] of PRIORITIES.entries()) {
+    const calls = live.filter((waiter) => waiter.priority === place);
+    const isInLine = waiting.some(({ counts }) => (counts[place] ?? 0) > 0);
+    const jobs = isInLine ? await oldestInLine(broker, { name, key }, place, MOST_WAITERS) : [];
+    const all = [
+      ...calls.map(({ job, since }) => ({ jobId: job, sinceMs: since })),
+      ...jobs.map(({ id, message }) => ({ jobId: id, sinceMs: message.timeMs })),
+    ].sort((one, other) => one.sinceMs - other.sinceMs);
+    found.push(...all.map(({ jobId, sinceMs }) => ({ jobId, priority, since: timeOf(sinceMs) })));
+    if (found.length >= MOST_WAITERS) break;
+  }
+  return found.slice(0, MOST_WAITERS);
 }
 
 function timeOf(ms: number): string {

@@ -39,7 +39,20 @@ export async function firstInLine(
   priority: number,
   count: number,
 ): Promise<InLine[]> {
-  const filter = lineOf(broker, { name, key }, turn, PRIORITIES[priority]);
+  return firstOf(broker, lineOf(broker, { name, key }, turn, PRIORITIES[priority]), count);
+}
+
+/** Those of one priority that have waited longest, whose turn it may be. */
+export async function oldestInLine(
+  broker: Broker,
+  at: LimitKey,
+  priority: number,
+  count: number,
+): Promise<InLine[]> {
+  return firstOf(broker, lineOf(broker, at, undefined, PRIORITIES[priority]), count);
+}
+
+async function firstOf(broker: Broker, filter: string, count: number): Promise<InLine[]> {
   const messages = await broker.read.page(broker.subjects.streamName('timers'), filter, 1, count);
   return messages.flatMap((message) => {
     const id = lineId(broker.subjects, message.subject);
