@@ -83,6 +83,7 @@ interface ListOptions extends GlobalOptions {
   status?: JobStatus;
   priority?: JobPriority;
   tag?: string[];
+  worker?: string;
   errorCode?: string;
   order?: 'newest' | 'oldest';
   limit: number;
@@ -97,16 +98,17 @@ function listCommand(job: Command): void {
     .option('--status <status>', 'only pending, processing, completed or failed', parseStatus)
     .option('--priority <priority>', 'only critical, high, normal or low', parsePriority)
     .option('--tag <tag>', 'only jobs with this tag; given several times, with all of them', collect)
+    .option('--worker <name>', 'only jobs that this worker runs, or ran last')
     .option('--error-code <code>', 'only FAILED jobs whose error has this code')
     .addOption(new Option('--order <order>', 'by the time of the last change').choices(['newest', 'oldest']))
     .option('--limit <n>', 'most jobs on a page', integer(1, 1_000), 100)
     .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
     .action(async () => {
       const options = command.optsWithGlobals<ListOptions>();
-      const { type, status, priority, tag: tags, errorCode, order, limit, cursor } = options;
+      const { type, status, priority, tag: tags, worker, errorCode, order, limit, cursor } = options;
       await using queue = openExisting(options);
       const page = await queue.getJobs(
-        defined({ limit, type, status, priority, tags, errorCode, order, cursor }),
+        defined({ limit, type, status, priority, tags, worker, errorCode, order, cursor }),
       );
       printPage(page, options, 'no jobs');
     });

@@ -56,6 +56,12 @@ export const causeSchema = z
 
 export const errorCodeSchema = z.string().max(MAX_ERROR_CODE_LENGTH);
 
+export const workerSchema = z
+  .string()
+  .min(1)
+  .max(200)
+  .openapi({ description: 'Only jobs that this worker runs, or ran last' });
+
 /** What says which failed jobs are meant. */
 export const failureFilter = {
   type: typeSchema.optional(),

@@ -163,6 +163,15 @@ describe('the history', () => {
     await tab.seeText('type broken', '.about-history');
     await tab.seeText('invoice-1', '.data.jobs');
     expect(await tab.text('.data.jobs')).not.toContain('order-1');
+    await tab.click('worker', 'fieldset[aria-label=By]');
+    const name = await (await tab.page.waitForSelector('main .grid .data tbody th a'))?.evaluate((link) => {
+      (link as HTMLElement).click();
+      return link.textContent ?? '';
+    });
+    await tab.seeText(`worker ${name}`, '.about-history');
+    await tab.until(() => new URLSearchParams(location.search).get('type') === null);
+    await tab.seeText('invoice-1', '.data.jobs');
+    await tab.seeText('Worker', '.filters');
   });
 });
 

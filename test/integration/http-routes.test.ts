@@ -217,6 +217,14 @@ describe('many jobs', () => {
     expect(oldest.json.jobs.map(({ id }: { id: string }) => id)).toEqual(ids);
   });
 
+  test('are listed by the worker that runs them, or ran them last', async () => {
+    const idsOf = async (worker: string) =>
+      (await http.call(`/api/v1/jobs?id=ended&worker=${worker}`)).json.jobs.map(
+        ({ id }: { id: string }) => id,
+      );
+    expect([await idsOf('w-1'), await idsOf('w-2')]).toEqual([['ended'], []]);
+  });
+
   test.each(['limit=0', 'limit=x', 'status=lost', 'order=up', 'since=yesterday', 'id=a.b', 'cursor=zzz'])(
     'a listing with %s is refused',
     async (query) => {

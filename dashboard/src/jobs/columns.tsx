@@ -1,6 +1,7 @@
 /** What a list of jobs can show of each, beside its id. */
 import type { ComponentChild } from 'preact';
 import type { JobRecord } from '../api/answers.js';
+import { Link } from '../router.js';
 import { createStore, useStore } from '../store.js';
 import { clock } from '../ui/clock.js';
 import { formatDuration } from '../ui/format.js';
@@ -33,7 +34,12 @@ const COLUMNS = {
     cell: ({ attempt, maxAttempts }) => `${attempt}/${maxAttempts}`,
   },
   duration: { label: 'Duration', class: 'number', cell: (job) => <Duration job={job} /> },
-  worker: { label: 'Worker', class: 'worker-name', cell: ({ worker }) => worker ?? NONE },
+  worker: {
+    label: 'Worker',
+    class: 'worker-name',
+    cell: ({ worker }) =>
+      worker ? <Link to={`/jobs?${new URLSearchParams({ worker })}`}>{worker}</Link> : NONE,
+  },
   tags: { label: 'Tags', class: 'tags', cell: ({ tags }) => (tags?.length ? <Tags tags={tags} /> : NONE) },
   created: { label: 'Created', cell: ({ createdAt }) => <Time at={createdAt} /> },
   changed: { label: 'Changed', cell: ({ updatedAt }) => <Time at={updatedAt} /> },

@@ -48,6 +48,9 @@ export function JobFilterBar({ place, list }: FilterBarProps) {
         placeholder="tenant:acme"
         onText={(tag) => set({ tag: tagsIn(tag).join(',') })}
       />
+      {query.has('worker') && (
+        <TextField label="Worker" text={query.get('worker') ?? ''} onText={(worker) => set({ worker })} />
+      )}
       {!hasStatus && (
         <TextField
           label="Error code"

@@ -15,6 +15,7 @@ export const FILTERS = [
   'priority',
   'id',
   'tag',
+  'worker',
   'errorCode',
   'state',
   'since',

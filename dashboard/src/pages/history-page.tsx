@@ -98,7 +98,6 @@ function About({ history, slice, left, place }: AboutProps) {
         </>
       )}
       . Percentiles are within {(100 * percentileError).toFixed(0)} %. Drag over a chart to zoom in.
-      {slice?.dimension === 'worker' && ' The list below has the jobs of all workers.'}
       {left.length > 0 && ` The charts do not filter by ${left.join(', ')}; the list below does.`}
       {countedUntil && ' Not all events are counted yet.'}
     </p>

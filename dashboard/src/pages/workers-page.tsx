@@ -90,6 +90,9 @@ function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
           </li>
         ))}
       </ul>
+      <p>
+        <Link to={`/jobs?${new URLSearchParams({ worker: name })}`}>Jobs of this worker</Link>
+      </p>
       <h3>Running now</h3>
       {running.length === 0 ? (
         <p class="quiet">Nothing; it waits for jobs.</p>

@@ -8,7 +8,14 @@ import type { JobState, JobStatus } from '../../jobs/vocabulary.js';
 import type { JobFilter } from '../../queue/list/job-filter.js';
 import type { ApiEnv } from '../access.js';
 import { askerOf, noteChangedJobs } from '../audited.js';
-import { failureFilter, jobIdSchema, prioritySchema, stateSchema, statusSchema } from '../job-schemas.js';
+import {
+  failureFilter,
+  jobIdSchema,
+  prioritySchema,
+  stateSchema,
+  statusSchema,
+  workerSchema,
+} from '../job-schemas.js';
 import { problemOf } from '../problem.js';
 import { addRoute, type Routes } from '../route.js';
 import type { Role } from '../tokens.js';
@@ -27,6 +34,7 @@ const filterSchema = z.strictObject({
   state: stateSchema.optional(),
   id: jobIdSchema.optional().openapi({ description: 'An id, or the beginning of one' }),
   deadLetters: z.boolean().optional(),
+  worker: workerSchema.optional(),
 });
 
 /** What of a filter or of ids a request is about. */

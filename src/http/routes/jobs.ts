@@ -27,6 +27,7 @@ import {
   statusSchema,
   timeSchema,
   typeSchema,
+  workerSchema,
 } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
@@ -66,6 +67,7 @@ function listRoute(routes: Routes): void {
       tag: z.string().max(1_000).optional().openapi({
         description: 'Only jobs that have all of these tags, parted by commas: tenant:acme,nightly',
       }),
+      worker: workerSchema.optional(),
       errorCode: errorCodeSchema.optional().openapi({
         description: 'Only failed jobs whose error has this code',
       }),
@@ -204,9 +206,9 @@ function oneJobRoutes(routes: Routes): void {
             z.object({
               seq: z.number().int(),
               record: jobRecordSchema,
+              storedAt: z.string().optional().openapi({ description: 'When the server has stored it' }),
               implied: z.literal(true).optional(),
             }),
-              storedAt: z.string().optional().openapi({ description: 'When the server has stored it' }),
           ),
         }),
       },

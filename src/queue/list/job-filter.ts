@@ -30,6 +30,8 @@ export interface JobFilter {
   id?: string;
   /** Only jobs that have all of these tags. */
   tags?: readonly string[];
+  /** Only jobs whose last record this worker has written: that it runs, or that it ran last. */
+  worker?: string;
   /** Only FAILED jobs whose error has this code: `JETFLEET_TIMEOUT`, or one of a handler's own. */
   errorCode?: string;
   /** Only FAILED jobs of one cause, by its id: see `deadLetters.causes`. */
@@ -58,6 +60,7 @@ export const JOB_FILTER: OptionNames<Required<JobFilter>> = {
   state: true,
   id: true,
   tags: true,
+  worker: true,
   errorCode: true,
   cause: true,
   deadLetters: true,
@@ -95,6 +98,7 @@ export function assertFilter(filter: JobFilter): void {
     refuse(`order ${excerptOf(order)} is neither oldest nor newest`);
   }
   checkTags('tags', tags);
+  checkText('worker', filter.worker);
   checkText('errorCode', errorCode);
   if (cause !== undefined && !isCauseId(cause))
     refuse(`cause ${excerptOf(cause)} is no id of a cause, which has ten digits of 0-9 a-f`);
@@ -141,13 +145,14 @@ function isDeadLetter({ status, state }: JobRecord): boolean {
 
 /** Whether a job is one that the filter asks for. */
 export function fitting(filter: JobFilter, { sinceMs, untilMs }: TimeRange): (job: JobRecord) => boolean {
-  const { type, status, state, priority, id, tags = [], errorCode, cause, deadLetters } = filter;
+  const { type, status, state, priority, id, tags = [], worker, errorCode, cause, deadLetters } = filter;
   return (job) =>
     (!type || job.type === type) &&
     (!status || job.status === status) &&
     (!state || job.state === state) &&
     (!priority || job.priority === priority) &&
     (!id || job.id.startsWith(id)) &&
+    (worker === undefined || job.worker === worker) &&
     (errorCode === undefined || (job.status === 'failed' && job.error?.code === errorCode)) &&
     (cause === undefined || (job.status === 'failed' && causeOf(job.error).id === cause)) &&
     (!deadLetters || isDeadLetter(job)) &&

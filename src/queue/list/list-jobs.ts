@@ -32,7 +32,7 @@ interface Allowance {
 const LISTING: Allowance = { minMessages: 500, maxMessages: 10_000, maxMs: 100 };
 /** A search by id reads ids, each once in the life of a process. */
 const SEARCHING: Allowance = { minMessages: 100_000, maxMessages: Number.POSITIVE_INFINITY, maxMs: 1_000 };
-/** A list by tags, or by the code of an error, passes over what has another status or code. */
+/** A list by tags, by worker or by the code of an error passes over what has another status, worker or code. */
 const SIFTING: Allowance = { minMessages: 500, maxMessages: 100_000, maxMs: 250 };
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Of whoever does not wait for long: one run of ids. */
@@ -55,7 +55,7 @@ export async function listJobs(
   withinMs = Number.POSITIVE_INFINITY,
 ): Promise<JobPage> {
   assertFilter(filter);
-  const { type = ANY, id, tags = [], limit = 100, cursor } = filter;
+  const { type = ANY, id, tags = [], worker, limit = 100, cursor } = filter;
   const range = rangeOf(filter);
   const status = statusWanted(filter);
   if (status === 'none') return { jobs: [] };
@@ -75,8 +75,8 @@ export async function listJobs(
   const exact = id !== undefined && cursor === undefined ? await findJob(broker, id) : undefined;
   if (exact && fits(exact)) jobs.set(exact.id, exact);
   const isSearch = id !== undefined && jobs.size === 0;
-  const isIndexed = tags.length > 0 || isOfFailed(filter);
-  const allowance = isSearch ? SEARCHING : isIndexed ? SIFTING : LISTING;
+  const isSifted = tags.length > 0 || worker !== undefined || isOfFailed(filter);
+  const allowance = isSearch ? SEARCHING : isSifted ? SIFTING : LISTING;
   const budget = scanBudget(withinMs < allowance.maxMs ? shortened(allowance, withinMs) : allowance);
   const page: Page = { jobs, limit, id, direction, fits, budget };
   for (let { group, positions } = place; group < groups.length; group++, positions = []) {
