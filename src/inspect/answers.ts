@@ -94,6 +94,7 @@ const recordSchema: z.ZodType<InspectionRecord> = z.object({
   active: z.array(text).max(1_000).exactOptional(),
   status: z.enum(['active', 'done', 'error', 'stopped']).exactOptional(),
   context: z.unknown().optional(),
+  data: z.unknown().optional(),
 });
 
 /** The charts of an answer that can be drawn, or an empty list. */

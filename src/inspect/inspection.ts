@@ -9,6 +9,8 @@ import { isMachine } from './worker-charts.js';
 const MAX_DEPTH = 8;
 const MAX_ITEMS = 50;
 const MAX_TEXT = 1_000;
+/** Objects and lists of one context. */
+const MAX_VALUES = 2_000;
 
 /** What a step says by itself; who took it, where and when is added by whoever sends it. */
 export type Step = Omit<InspectionRecord, 'v' | 'seq' | 'at' | 'worker' | 'jobId' | 'step'>;
@@ -44,6 +46,7 @@ export function stepOf(event: InspectionEvent, show: ShowContext = shownContext)
         ...factsOf(actorRef),
         kind: 'event',
         event: event.event.type,
+        ...contentOf(event.event, show),
         ...(sourceRef && { sentBy: nameOf(sourceRef) }),
       };
     }
@@ -93,6 +96,13 @@ function nameOf(actor: object): string {
   return typeof src === 'string' ? src : id;
 }
 
+/** What an event says besides its name. */
+function contentOf({ type: _, ...content }: { type: string }, show: ShowContext): Pick<Step, 'data'> {
+  const data = show(content);
+  const isEmpty = typeof data !== 'object' || data === null || Object.keys(data).length === 0;
+  return isEmpty ? {} : { data };
+}
+
 type Transition = Extract<InspectionEvent, { type: '@xstate.microstep' }>['_transitions'][number];
 
 function takenEdges({ source, target, eventType, guard }: Transition): TakenEdge[] {
@@ -133,19 +143,27 @@ export function innermost(value: StateValue, within = ''): string[] {
   });
 }
 
-/** A copy as JSON that is short enough to look at: deep, long and numerous parts are cut. What has no JSON form is left out. */
-function clipValue(value: unknown, depth = 0): unknown {
+/**
+ * A copy as JSON that is short enough to look at: deep, long and numerous parts are cut. What has no JSON form is left out.
+ * @param left how many values there is room for: actors in a context lead to each other in circles
+ */
+function clipValue(value: unknown, left = { count: MAX_VALUES }, depth = 0): unknown {
   if (typeof value === 'string') return clip(value, MAX_TEXT);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
-  if (depth >= MAX_DEPTH) return '…';
-  if (value instanceof Date) return value.toJSON();
+  if (depth >= MAX_DEPTH || left.count-- <= 0) return '…';
   if (value instanceof Error) return { name: value.name, message: clipValue(value.message) };
+  // Of a date its time, of an actor its id.
+  if (hasJson(value)) return clipValue(value.toJSON(), left, depth + 1);
   if (Array.isArray(value)) {
-    const items = value.slice(0, MAX_ITEMS).map((item) => clipValue(item, depth + 1));
+    const items = value.slice(0, MAX_ITEMS).map((item) => clipValue(item, left, depth + 1));
     return value.length > MAX_ITEMS ? [...items, `… ${value.length - MAX_ITEMS} more`] : items;
   }
   const entries = Object.entries(value).slice(0, MAX_ITEMS);
-  return Object.fromEntries(entries.map(([name, item]) => [name, clipValue(item, depth + 1)]));
+  return Object.fromEntries(entries.map(([name, item]) => [name, clipValue(item, left, depth + 1)]));
+}
+
+function hasJson(value: object): value is { toJSON(): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }

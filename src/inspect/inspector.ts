@@ -11,7 +11,7 @@ const WATCH_MS = 5_000;
 const ALL = '*';
 /** The token of the worker's own machine on `inspect.<worker>.<job id>`; no job id begins like this. */
 export const WORKER_TOKEN = '$worker';
-/** A record that is longer goes without its context. */
+/** A context, or what came with an event, that is longer is left out of its record. */
 const MAX_BYTES = 32 * 1024;
 /** Jobs that are watched one by one; a watch of one more takes the place of the oldest. */
 const MAX_WATCHED = 500;
@@ -140,12 +140,15 @@ export class Inspector {
       ...(of?.step !== undefined && { step: of.step }),
       ...step,
     };
-    const isLong = JSON.stringify(step.context ?? '').length > MAX_BYTES;
     const { subjects, notices, sealer } = this.#broker;
     const subject = subjects.inspection(this.#worker, of?.jobId ?? WORKER_TOKEN);
-    // What is sealed in the streams must not go over the wire in the clear.
-    const isHidden = sealer.seals && step.context !== undefined;
-    const hidden = isHidden ? 'sealed' : isLong ? 'too long to show' : undefined;
-    notices.tell(subject, hidden === undefined ? record : { ...record, context: hidden });
+    for (const name of ['context', 'data'] as const) {
+      const value = step[name];
+      if (value === undefined) continue;
+      // What is sealed in the streams must not go over the wire in the clear.
+      if (sealer.seals) record[name] = 'sealed';
+      else if (JSON.stringify(value).length > MAX_BYTES) record[name] = 'too long to show';
+    }
+    notices.tell(subject, record);
   }
 }

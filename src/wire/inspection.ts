@@ -38,6 +38,8 @@ export interface InspectionRecord {
    */
   kind: 'actor' | 'event' | 'transition' | 'snapshot' | 'done';
   event?: string;
+  /** What came with the event, with secrets masked and long values cut. */
+  data?: unknown;
   sentBy?: string;
   edges?: TakenEdge[];
   /** Ids of the innermost states that it is in afterwards. */

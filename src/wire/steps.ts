@@ -22,6 +22,8 @@ export interface StepsMessage {
 
 /** A step without its context is cut to so many bytes, by leaving out where it went. */
 const MAX_STEP_BYTES = 4_096;
+/** What came with an event is left out where it is longer. */
+const MAX_DATA_BYTES = 4_096;
 /** Of all bytes, what the steps themselves may take; the rest is for contexts. */
 const MAX_BARE_BYTES = MAX_STEPS_BYTES / 2;
 
@@ -46,7 +48,11 @@ export function encodeSteps(message: StepsMessage, sealer: Sealer): string {
   const bare = halvedUntilFitting(message.steps.map(shortened));
   let left = MAX_STEPS_BYTES - bare.reduce((sum, { bytes }) => sum + bytes, 0);
   const told = new Map<string, unknown>();
-  const steps = bare.map(({ step, context }) => {
+  const steps = bare.map(({ step: { data, ...named }, context }) => {
+    const dataBytes = data === undefined ? 0 : Buffer.byteLength(JSON.stringify(data));
+    const isKept = dataBytes > 0 && dataBytes <= Math.min(MAX_DATA_BYTES, left / 4);
+    if (isKept) left -= dataBytes;
+    const step = isKept ? { ...named, data } : named;
     if (context === undefined) return JSON.stringify(step);
     const changes = changesBetween(told.get(step.actor), context);
     if (changes.length === 0) return JSON.stringify(step);
@@ -70,10 +76,12 @@ interface Bare {
   bytes: number;
 }
 
+/** What came with an event is no part of its bytes: it is kept where there is room. */
 function shortened({ context, ...step }: ToldStep): Bare {
-  const bytes = Buffer.byteLength(JSON.stringify(step));
+  const { data: _, ...named } = step;
+  const bytes = Buffer.byteLength(JSON.stringify(named));
   if (bytes <= MAX_STEP_BYTES) return { step, context, bytes };
-  const { edges: _, active: __, event: ___, sentBy: ____, ...short } = step;
+  const { edges: __, active: ___, event: ____, sentBy: _____, ...short } = named;
   return { step: short, context, bytes: Buffer.byteLength(JSON.stringify(short)) };
 }
 

@@ -290,8 +290,36 @@ describe('a Stately inspector', () => {
     );
     expect(snapshots).toContainEqual({ processing: 'running' });
     expect(snapshots.at(-1)).toBe('completed');
+    const claim = job.find((event) => event.type === '@xstate.event' && event.event.type === 'CLAIM');
+    expect(claim).toMatchObject({ event: { type: 'CLAIM', now: expect.any(String) } });
     expect(own().map(({ type }) => type)).toContain('@xstate.event');
     expect(JSON.stringify(events)).not.toContain('hunter2');
+  });
+
+  test('is shown a job that has ended by what is kept of its steps', async () => {
+    const { open, opened } = gate();
+    open();
+    const chart = reportMachine(opened) as unknown as AnyStateMachine;
+    await using fleet = await startFleet({
+      nats,
+      handlers: { render_report: { chart } },
+      worker: { inspect: { keep: 'all' } },
+    });
+    await fleet.queue.addJob('render_report', null, 'normal', { id: 'r2' });
+    await fleet.waitForJob('r2', 'completed');
+    await using inspector = await startStatelyInspector({ queue: fleet.queue, jobId: 'r2' });
+    const events: StatelyInspectionEvent[] = [];
+    createWebSocketReceiver({ server: inspector.url }).subscribe((event) => void events.push(event));
+    const own = () => events.filter(({ sessionId }) => sessionId.endsWith('/r2/report'));
+    await vi.waitFor(() =>
+      expect(own().some((event) => 'snapshot' in event && event.snapshot.status === 'done')).toBe(true),
+    );
+    expect(own()[0]).toMatchObject({
+      type: '@xstate.actor',
+      definition: expect.stringContaining('rendering'),
+    });
+    const values = own().flatMap((event) => ('snapshot' in event ? [event.snapshot] : []));
+    expect(values.at(-1)).toMatchObject({ context: { apiKey: '[masked]' }, value: 'over' });
   });
 
   test('may be a page of this machine or of an allowed origin, and no other', async () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { createActor, setup } from 'xstate';
 import { lanesOfFollowing, lanesOfJob } from '../../dashboard/src/job/lanes.js';
 import { stagesOf } from '../../dashboard/src/job/stages.js';
 import { joinedSteps, NO_STEPS, newSteps } from '../../dashboard/src/job/steps.js';
 import type { JobRecord } from '../../src/index.js';
+import { shownContext } from '../../src/inspect/inspection.js';
 import type { InspectionRecord } from '../../src/wire/inspection.js';
 
 const AT = '2026-11-01T12:00:00.000Z';
@@ -78,4 +80,17 @@ describe('the waterfall of a job', () => {
     expect(hidden).toBe(10);
     expect(lanes[1]).toMatchObject({ name: '…-1', about: 'a-1', to: '/webhooks/a-1' });
   });
+});
+
+it('the context of a machine is shown also where it leads in circles, or has actors in it', () => {
+  const other: Record<string, unknown> = {};
+  const circle = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`next${index}`, other]));
+  Object.assign(other, circle);
+  const actor = createActor(setup({}).createMachine({ id: 'own' }), { id: 'mine' });
+  const shown = shownContext({ actor, at: new Date(0), password: 'x', error: new Error('no'), circle });
+  expect(shown).toMatchObject({
+    ...{ actor: { id: 'mine' }, at: '1970-01-01T00:00:00.000Z', password: '[masked]' },
+    error: { message: 'no' },
+  });
+  expect(JSON.stringify(shown).length).toBeLessThan(1_000_000);
 });

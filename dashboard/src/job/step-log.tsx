@@ -1,9 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { clipTo } from '../../../src/jobs/excerpt.js';
 import { formatClock, formatCount } from '../ui/format.js';
 import { missingBefore, type ToldStep } from './steps.js';
 
 /** Lines in the page; more would make each new one slower. */
 const SHOWN = 200;
+/** Characters of what came with an event. */
+const SHOWN_CONTENT = 160;
 
 interface StepLogProps {
   steps: readonly ToldStep[];
@@ -61,10 +64,24 @@ function Line({ step, left, isShown, onShow }: LineProps) {
           <time dateTime={step.at}>{formatClock(step.at)}</time>
         </button>
         <span class="log-actor">{step.actor}</span>
-        <span>{stepWords(step)}</span>
+        <span>
+          {stepWords(step)}
+          {step.data !== undefined && <Content data={step.data} />}
+        </span>
       </li>
       {left > 0 && <li class="quiet">{formatCount(left)} steps are not kept</li>}
     </>
+  );
+}
+
+/** What came with an event, in one line; the whole on hover. */
+function Content({ data }: { data: unknown }) {
+  const text = JSON.stringify(data);
+  return (
+    <code class="quiet" title={text}>
+      {' '}
+      {clipTo(text, SHOWN_CONTENT)}
+    </code>
   );
 }
 

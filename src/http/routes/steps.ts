@@ -20,6 +20,7 @@ const step = z.object({
   machineVersion: z.string().optional(),
   kind: z.enum(['actor', 'event', 'transition', 'snapshot', 'done']),
   event: z.string().optional(),
+  data: z.unknown().optional().openapi({ description: 'What came with the event, masked' }),
   sentBy: z.string().optional(),
   edges: z.array(edge).optional(),
   active: z.array(z.string()).optional(),

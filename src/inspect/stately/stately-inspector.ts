@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { WebSocket } from 'ws';
+import { JetfleetError } from '../../jobs/errors.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
+import type { InspectionRecord } from '../../wire/inspection.js';
+import { toldSteps } from '../../wire/told-steps.js';
 import { chartKey } from '../chart.js';
 import { watchMachines } from '../fleet.js';
 import { listCharts } from '../known-charts.js';
@@ -13,7 +16,7 @@ export interface StatelyInspectorOptions {
   port?: number;
   /** Defaults to `127.0.0.1`. Whoever reaches another address sees every job: there is no password. */
   host?: string;
-  /** Only this job. Defaults to all jobs, and the workers themselves. */
+  /** Only this job, beginning with what is kept of its steps. Defaults to all jobs, and the workers themselves. */
   jobId?: string;
   /** Origins of web pages that may connect besides those of this machine: `https://stately.ai`. Defaults to none. */
   allowedOrigins?: readonly string[];
@@ -73,12 +76,32 @@ async function serve(socket: WebSocket, { queue, jobId }: StatelyInspectorOption
   const messages = new StatelyMessages(({ machine, machineVersion: version }) =>
     machine === undefined ? undefined : charts.get(chartKey({ id: machine, version })),
   );
-  const watch = await watchMachines(queue, jobId === undefined ? {} : { jobId }, (record) => {
+  const show = (record: InspectionRecord) => {
     if (socket.readyState !== socket.OPEN || socket.bufferedAmount > MAX_BUFFERED_BYTES) return;
     for (const message of messages.of(record)) socket.send(JSON.stringify(message));
+  };
+  const recorded = jobId === undefined ? [] : await recordedSteps(queue, jobId);
+  for (const record of recorded) show(record);
+  const lastAt = recorded.at(-1)?.at ?? '';
+  const watch = await watchMachines(queue, jobId === undefined ? {} : { jobId }, (record) => {
+    // A run that has just ended is recorded, and may still be told of.
+    if (record.at > lastAt) show(record);
   });
   socket.once('close', () => void watch.close());
   if (socket.readyState !== socket.OPEN) await watch.close();
+}
+
+/** What is kept of the steps of a job, as if it was told of now; nothing of a job that is not there yet. */
+async function recordedSteps(queue: JobQueueService, jobId: string): Promise<InspectionRecord[]> {
+  try {
+    const { steps } = await queue.steps(jobId);
+    return toldSteps(steps).map(({ index, attempt: _, contextCut: __, ...step }) => {
+      return { ...step, v: 1, seq: index, step: index, jobId };
+    });
+  } catch (error) {
+    if (JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) return [];
+    throw error;
+  }
 }
 
 /** Programs send no origin. A page does, and cannot lie about it. */

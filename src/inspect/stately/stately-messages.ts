@@ -58,10 +58,10 @@ export class StatelyMessages {
   }
 
   #event(record: InspectionRecord, sessionId: string): StatelyMessage {
-    const { event = '', sentBy } = record;
+    const { event = '', sentBy, data } = record;
     return {
       ...this.#base('@xstate.event', record, sessionId),
-      event: { type: event },
+      event: { ...(typeof data === 'string' ? { data } : Object(data)), type: event },
       ...(sentBy !== undefined && { sourceId: sessionOf(record, sentBy) }),
     };
   }
