@@ -244,7 +244,7 @@ describe('what is done with one', () => {
     await tab.click('Delete');
     await tab.click('Delete the job', 'dialog');
     await tab.seeText('Jobs', 'h1');
-    expect(await queue.getJob('sooner-1')).toBeUndefined();
+    await expect.poll(() => queue.getJob('sooner-1')).toBeUndefined();
   });
 
   it('limit: who holds and who waits is named, and an admin sets how many may', async () => {

@@ -69,7 +69,7 @@ describe('the page of a flow', () => {
     const file = await (await fetch(`${system.http.url}/api/v1/jobs/flow-1/share`)).text();
     expect(file).toContain('"/flows/flow-1/svg?standalone=false":"\\u003csvg');
     // By keyboard from box to box, and from there to the job.
-    await tab.page.focus('.drawing [data-state=fetch]');
+    await tab.page.$eval('.drawing [data-state=fetch]', (box) => (box as SVGGElement).focus());
     await tab.press('ArrowRight');
     await tab.press('Enter');
     await tab.until(() => document.querySelector('h1')?.innerText === 'flow-1-clean');
