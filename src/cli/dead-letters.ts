@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { defined } from '../jobs/defined.js';
 import { shownCauses } from '../jobs/shown-causes.js';
 import type { DeadLetterFilter } from '../queue/dead-letters/dead-letter-filter.js';
+import type { JobQueueService } from '../queue/job-queue-service.js';
+import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
 import { usageError } from './exit-code.js';
 import { printPage, printRetried } from './job-text.js';
 import {
@@ -14,7 +16,8 @@ import {
   parseType,
   withExamples,
 } from './options.js';
-import { note, noteProgress, plain, print, printJson, table } from './output.js';
+import { note, plain, print, printJson, table } from './output.js';
+import { type ProgressFlags, showProgress, withProgress } from './progress.js';
 
 interface FilterFlags extends GlobalOptions {
   type?: string;
@@ -92,6 +95,11 @@ function listCommand(group: Command): void {
   withExamples(command, 'dead-letters list --cause 3f9a2c71b0');
 }
 
+/** What one command does with many dead letters. */
+interface BulkFlags extends FilterFlags, ConfirmFlags, ProgressFlags {
+  all?: boolean;
+}
+
 function retryCommand(group: Command): void {
   const command = withFilter(
     group.command('retry').description('run them again, with a fresh count of attempts'),
@@ -99,13 +107,16 @@ function retryCommand(group: Command): void {
     .option('--rate <n>', 'so many jobs a second; the broker keeps the pace', parseRate)
     .option('--all', 'without any filter: all of them')
     .action(async () => {
-      const options = command.optsWithGlobals<FilterFlags & { rate?: number; all?: boolean }>();
+      const options = command.optsWithGlobals<BulkFlags & { rate?: number }>();
       const filter = checkedFilter(options, 'retry');
       await using queue = openExisting(options);
-      const onProgress = noteProgress('jobs run again');
-      const ids = await queue.deadLetters.retry(filter, { ...defined({ rate: options.rate }), onProgress });
+      await confirmRetry(queue, filter, options);
+      const ids = await showProgress('jobs run again', options, (onProgress) =>
+        queue.deadLetters.retry(filter, { ...defined({ rate: options.rate }), onProgress }),
+      );
       printRetried(ids, options);
     });
+  withProgress(withYes(command));
   withExamples(command, 'dead-letters retry --cause 3f9a2c71b0 --rate 5', 'dead-letters retry --all');
 }
 
@@ -117,18 +128,46 @@ function deleteCommand(group: Command): void {
   )
     .option('--all', 'without any filter: all of them')
     .action(async () => {
-      const options = command.optsWithGlobals<FilterFlags & { all?: boolean }>();
+      const options = command.optsWithGlobals<BulkFlags>();
       const filter = checkedFilter(options, 'delete');
       await using queue = openExisting(options);
-      const removed = await queue.deadLetters.delete(filter, { onProgress: noteProgress('jobs removed') });
+      const hint = '"dead-letters causes" with the same filter counts them';
+      const question = () => ask(queue, filter, (jobs) => `Remove ${jobs} for good?`);
+      await confirm(options, question, { unasked: 'refuse', hint });
+      const removed = await showProgress('jobs removed', options, (onProgress) =>
+        queue.deadLetters.delete(filter, { onProgress }),
+      );
       if (options.json) printJson({ removed });
       else print(`${removed} jobs removed`);
     });
-  withExamples(command, 'dead-letters delete --error-code JETFLEET_PAYLOAD_INVALID');
+  withProgress(withYes(command));
+  withExamples(
+    command,
+    'dead-letters delete --error-code JETFLEET_PAYLOAD_INVALID',
+    'dead-letters delete --until 2d --yes',
+  );
+}
+
+/** Asks on a terminal whether as many jobs as fit are to run again, which may cost something; elsewhere they do. */
+export function confirmRetry(
+  queue: JobQueueService,
+  filter: DeadLetterFilter,
+  options: ConfirmFlags,
+): Promise<void> {
+  return confirm(options, () => ask(queue, filter, (jobs) => `Run ${jobs} again?`), { unasked: 'do it' });
+}
+
+async function ask(
+  queue: JobQueueService,
+  filter: DeadLetterFilter,
+  question: (jobs: string) => string,
+): Promise<string | undefined> {
+  const { total } = await queue.deadLetters.causes(filter);
+  return total === 0 ? undefined : question(counted(total, 'job'));
 }
 
 /** Nobody should take all of them by leaving a filter out. */
-function checkedFilter(options: FilterFlags & { all?: boolean }, verb: string): DeadLetterFilter {
+function checkedFilter(options: BulkFlags, verb: string): DeadLetterFilter {
   const filter = filterOf(options);
   const isNarrow = Object.keys(filter).length > 0;
   if (!isNarrow && !options.all) throw usageError(`say which dead letters to ${verb}, or --all`);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { clipTo } from '../jobs/excerpt.js';
 import type { EventConsumerLag } from '../queue/stats/event-lag.js';
+import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
 import { note, paint, plain, print, printJson, table } from './output.js';
 
@@ -27,13 +28,24 @@ export function eventsCommand(program: Command): void {
     .argument('<name>', 'its durable name')
     .option('--force', 'also while a process listens; its subscription ends')
     .action(async (name: string) => {
-      const options = remove.optsWithGlobals<GlobalOptions & { force?: boolean }>();
+      const options = remove.optsWithGlobals<GlobalOptions & ConfirmFlags & { force?: boolean }>();
       await using queue = openExisting(options);
+      const question = async () => removal((await queue.eventConsumers()).find((each) => each.name === name));
+      await confirm(options, question, { unasked: 'do it' });
       await queue.deleteEventConsumer(name, { force: options.force === true });
       if (options.json) printJson({ deleted: name });
       else print(`${name}  deleted`);
     });
+  withYes(remove);
   withExamples(remove, 'events delete billing', 'events delete billing --force');
+}
+
+/** One that is not there is refused as such. */
+function removal(consumer: EventConsumerLag | undefined): string | undefined {
+  if (consumer === undefined) return undefined;
+  const { name, pending, deadLetters } = consumer;
+  const lost = `${counted(pending, 'event')} that it has not read, and ${counted(deadLetters, 'dead letter')}`;
+  return `Delete the consumer ${plain(name)}, which gives up ${lost}?`;
 }
 
 export function eventsText(consumers: readonly EventConsumerLag[]): string {

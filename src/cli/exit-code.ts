@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
 
-/** What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h, and 124 is what `timeout` ends with. */
+/** What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h, and 124 is what `timeout` ends with. docs/guides/command-line.md explains each. */
 export const ExitCode = {
   OK: 0,
   FAILURE: 1,
@@ -29,6 +29,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   JETFLEET_OUTBOX_TABLE: ExitCode.NOT_FOUND,
   JETFLEET_OUTBOX_UNREACHABLE: ExitCode.UNREACHABLE,
   JETFLEET_WAIT_TIMEOUT: ExitCode.TIMED_OUT,
+  JETFLEET_PUBLISH_TIMEOUT: ExitCode.TIMED_OUT,
 };
 
 /** The command was called in a way that cannot work; ends with 2. */

@@ -43,7 +43,10 @@ function addCommand(flow: Command): void {
     .option('--priority <priority>', 'of the jobs that do not say', parsePriority, 'normal')
     .option('--webhook-url <url>', 'where the webhook of its end goes', parseWebhookUrl)
     .addOption(
-      durationOption('--wait [duration]', 'wait for the end and print the flow; exits with 1 when it failed'),
+      durationOption(
+        '--wait [duration]',
+        'wait for the end and print the flow; exits with 1 when it failed, with 124 when the time is over',
+      ),
     )
     .action(async () => {
       const options = command.optsWithGlobals<AddOptions>();

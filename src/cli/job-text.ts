@@ -106,7 +106,8 @@ const LIST_HEADING = ['ID', 'TYPE', 'PRIORITY', 'STATUS', 'ATTEMPT', 'UPDATED'];
 
 export function listRow(record: JobRecord): string[] {
   const { id, type, priority, attempt, maxAttempts, updatedAt } = record;
-  return [id, type, priority, stateOf(record), `${attempt}/${maxAttempts}`, updatedAt].map(plain);
+  const state = paintStatus(record.status, plain(stateOf(record)));
+  return [...[id, type, priority].map(plain), state, `${attempt}/${maxAttempts}`, plain(updatedAt)];
 }
 
 export function jobBlock(record: JobRecord): string {

@@ -5,6 +5,8 @@ import { maskSecrets } from '../jobs/mask.js';
 import type { JobPriority, JobStatus } from '../jobs/vocabulary.js';
 import { noSuchJob } from '../queue/job-lookup.js';
 import { type CleanupOptions, END_STATUSES } from '../queue/retention/cleanup-filter.js';
+import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
+import { confirmRetry } from './dead-letters.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
 import { jobChangeCommands } from './job-change.js';
@@ -27,8 +29,9 @@ import {
   parseType,
   withExamples,
 } from './options.js';
-import { noteProgress, print, printJson } from './output.js';
+import { print, printJson } from './output.js';
 import { type DataFlags, readJson } from './payload.js';
+import { type ProgressFlags, showProgress, withProgress } from './progress.js';
 
 export function jobCommand(program: Command): void {
   const job = program.command('job').description('add, show, change, cancel and retry jobs');
@@ -134,7 +137,11 @@ function cancelCommand(job: Command): void {
   withExamples(command, 'job cancel order-42', 'job cancel order-42 --reason "ordered by mistake"');
 }
 
-interface CleanupFlags extends GlobalOptions, Pick<CleanupOptions, 'type' | 'status' | 'keep' | 'dryRun'> {
+interface CleanupFlags
+  extends GlobalOptions,
+    ConfirmFlags,
+    ProgressFlags,
+    Pick<CleanupOptions, 'type' | 'status' | 'keep' | 'dryRun'> {
   olderThan: number;
 }
 
@@ -156,24 +163,31 @@ function cleanupCommand(job: Command): void {
       const options = command.optsWithGlobals<CleanupFlags>();
       const { olderThan, type, status, keep, dryRun = false } = options;
       await using queue = openExisting(options);
-      const onProgress = noteProgress(dryRun ? 'jobs counted' : 'jobs removed');
-      const removed = await queue.cleanup(olderThan, {
-        ...defined({ type, status, keep }),
-        dryRun,
-        onProgress,
-      });
+      const clean = (isCount: boolean) =>
+        showProgress(isCount ? 'jobs counted' : 'jobs removed', options, (onProgress) =>
+          queue.cleanup(olderThan, { ...defined({ type, status, keep }), dryRun: isCount, onProgress }),
+        );
+      if (!dryRun) await confirm(options, async () => removal(await clean(true)), REMOVAL);
+      const removed = await clean(dryRun);
       if (options.json) printJson(dryRun ? { removed: 0, wouldRemove: removed } : { removed });
       else print(dryRun ? `${removed} jobs would be removed` : `${removed} jobs removed`);
     });
+  withProgress(withYes(command));
   withExamples(
     command,
-    'job cleanup',
+    'job cleanup --dry-run',
     'job cleanup --older-than 2h --status completed',
-    'job cleanup --older-than 0 --type report --keep 1000',
+    'job cleanup --older-than 0 --type report --keep 1000 --yes',
   );
 }
 
-interface RetryOptions extends GlobalOptions, DataFlags {
+const REMOVAL = { unasked: 'refuse', hint: '--dry-run counts the jobs' } as const;
+
+function removal(count: number): string | undefined {
+  return count === 0 ? undefined : `Remove ${counted(count, 'job')} for good?`;
+}
+
+interface RetryOptions extends GlobalOptions, DataFlags, ConfirmFlags, ProgressFlags {
   all?: boolean;
   type?: string;
   since?: Date;
@@ -201,9 +215,13 @@ function retryCommand(job: Command): void {
         return printJob(await queue.retry(id, defined({ payload })), options, stateLine);
       }
       const filter = defined({ type: options.type, since: options.since });
-      const ids = await queue.retryAll(filter, { onProgress: noteProgress('jobs run again') });
+      await confirmRetry(queue, filter, options);
+      const ids = await showProgress('jobs run again', options, (onProgress) =>
+        queue.retryAll(filter, { onProgress }),
+      );
       printRetried(ids, options);
     });
+  withProgress(withYes(command));
   withExamples(
     command,
     'job retry order-42',

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../telemetry/version.js';
 import { auditCommand } from './audit.js';
+import { completionCommand } from './completion.js';
+import { configCommand } from './config.js';
 import { deadLettersCommand } from './dead-letters.js';
 import { demoCommand } from './demo.js';
 import { devCommand } from './dev.js';
@@ -83,6 +85,8 @@ export function buildProgram(): Command {
     outboxCommand,
     doctorCommand,
     healthcheckCommand,
+    configCommand,
+    completionCommand,
     demoCommand,
   ])
     add(program);

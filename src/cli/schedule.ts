@@ -5,6 +5,7 @@ import { isShortName, SHORT_NAME } from '../jobs/short-name.js';
 import { withoutSecrets } from '../jobs/shown-schedule.js';
 import { timingText } from '../jobs/timing-text.js';
 import type { JobPriority } from '../jobs/vocabulary.js';
+import { type ConfirmFlags, confirm, withYes } from './confirm.js';
 import {
   type GlobalOptions,
   integer,
@@ -156,13 +157,19 @@ function deleteCommand(schedule: Command): void {
     .description('remove a schedule; jobs that it has started stay')
     .argument('<name>', 'the name of the schedule', parseName)
     .action(async (name: string) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = command.optsWithGlobals<GlobalOptions & ConfirmFlags>();
       await using queue = openExisting(options);
+      const question = async () => {
+        const schedule = await queue.schedules.get(name);
+        return `Delete the schedule ${name}: ${plain(`${schedule.type} ${timingText(schedule)}`)}?`;
+      };
+      await confirm(options, question, { unasked: 'do it' });
       await queue.schedules.delete(name);
       if (options.json) printJson({ name });
       else print(`${name} is deleted`);
     });
-  withExamples(command, 'schedule delete nightly');
+  withYes(command);
+  withExamples(command, 'schedule delete nightly', 'schedule delete nightly --yes');
 }
 
 function parseName(text: string): string {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { stripVTControlCharacters } from 'node:util';
 import { type Command, Option } from 'commander';
 import { listWorkers, type WorkerInfo } from '../inspect/index.js';
 import type { JobQueueService } from '../jetfleet.js';
@@ -9,7 +8,7 @@ import type { JobRecord } from '../jobs/job-record.js';
 import { ImpliedRuns } from '../queue/implied-runs.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { cliLogger, durationOption, type GlobalOptions, openExisting, withExamples } from './options.js';
-import { hasRoom, note, paint, plain, print, printJson, table } from './output.js';
+import { fitTo, hasRoom, note, paint, plain, print, printJson, table } from './output.js';
 import { shutdownSignal } from './signals.js';
 import { statsText } from './stats.js';
 
@@ -157,7 +156,7 @@ function topText({ at, stats, rates, workers }: TopSnapshot, columns?: number, r
   );
   const lines = page.split('\n');
   const kept = rows === undefined || lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…'];
-  return columns === undefined ? kept.join('\n') : kept.map((line) => clipStyled(line, columns)).join('\n');
+  return columns === undefined ? kept.join('\n') : kept.map((line) => fitTo(line, columns)).join('\n');
 }
 
 function workersText(workers: readonly WorkerInfo[], at: string): string {
@@ -190,10 +189,4 @@ function workersText(workers: readonly WorkerInfo[], at: string): string {
 function age(since: string, at: string): string {
   const seconds = Math.max(0, Math.round((Date.parse(at) - Date.parse(since)) / 1_000));
   return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
-}
-
-/** A styled line is only cut where it is too long, and loses its colours then. */
-function clipStyled(line: string, columns: number): string {
-  const bare = stripVTControlCharacters(line);
-  return bare.length <= columns ? line : clipTo(bare, columns);
 }

@@ -8,6 +8,7 @@ import {
   type WebhookAnswer,
   type WebhookDelivery,
 } from '../webhooks/deliveries.js';
+import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
 import { usageError } from './exit-code.js';
 import {
   type GlobalOptions,
@@ -18,7 +19,8 @@ import {
   parseStatus,
   withExamples,
 } from './options.js';
-import { note, paintStatus, plain, print, printJson, table } from './output.js';
+import { note, paintStatus, plain, print, printJson, table, WHOLE } from './output.js';
+import { type ProgressFlags, showProgress, withProgress } from './progress.js';
 
 interface FilterFlags extends GlobalOptions {
   endpoint?: string;
@@ -106,7 +108,7 @@ function getCommand(webhook: Command): void {
       await using queue = openExisting(options);
       const delivery = await getDelivery(queue, id);
       if (options.json) return printJson(delivery);
-      print(table([rowOf(delivery)]));
+      print(table([rowOf(delivery)], WHOLE));
       for (const { attempt, at, durationMs, response, error, excerpt } of delivery.attempts) {
         const took = durationMs === undefined ? '' : ` in ${durationMs} ms`;
         print(
@@ -122,6 +124,11 @@ function getCommand(webhook: Command): void {
   withExamples(command, 'webhook get order-42-webhook-failed');
 }
 
+interface ReplayFlags extends FilterFlags, ConfirmFlags, ProgressFlags {
+  all?: boolean;
+  dryRun?: boolean;
+}
+
 function replayCommand(webhook: Command): void {
   const command = withFilter(
     webhook
@@ -131,7 +138,7 @@ function replayCommand(webhook: Command): void {
     .option('--all', 'without a filter: all that failed for good')
     .option('--dry-run', 'only count them')
     .action(async (id: string | undefined) => {
-      const options = command.optsWithGlobals<FilterFlags & { all?: boolean; dryRun?: boolean }>();
+      const options = command.optsWithGlobals<ReplayFlags>();
       const { endpoint, event, since, until, all, dryRun } = options;
       const filter = defined({ endpoint, event, since, until });
       const isNarrow = Object.keys(filter).length > 0;
@@ -146,7 +153,16 @@ function replayCommand(webhook: Command): void {
         else print(`${job} delivers it`);
         return;
       }
-      const { count, ids } = await replayDeliveries(queue, filter, defined({ dryRun }));
+      const replay = (isCount: boolean) =>
+        showProgress('webhooks sent once more', options, (onProgress) =>
+          replayDeliveries(queue, filter, { dryRun: isCount, onProgress }),
+        );
+      const question = async () => {
+        const { count } = await replay(true);
+        return count === 0 ? undefined : `Send ${counted(count, 'webhook')} once more?`;
+      };
+      if (!dryRun) await confirm(options, question, { unasked: 'do it' });
+      const { count, ids } = await replay(dryRun === true);
       if (options.json) return printJson({ count, ids });
       print(
         dryRun
@@ -154,6 +170,7 @@ function replayCommand(webhook: Command): void {
           : `${ids.length} of ${count} webhooks are sent once more`,
       );
     });
+  withProgress(withYes(command));
   withExamples(
     command,
     'webhook replay order-42-webhook-failed',

@@ -1,7 +1,7 @@
 /** How the command line shows an endpoint. */
 import type { ShownEndpoint } from '../webhooks/endpoints/webhook-endpoints.js';
 import type { GlobalOptions } from './options.js';
-import { note, plain, print, printJson, table } from './output.js';
+import { note, plain, print, printJson, table, WHOLE } from './output.js';
 
 export function endpointRow({ id, url, events, state, health, kept }: ShownEndpoint): (string | number)[] {
   return [
@@ -61,6 +61,7 @@ export function printEndpoint(endpoint: ShownEndpoint, { json }: GlobalOptions):
       rows.flatMap(([name, value]) =>
         value === undefined || value === '' ? [] : [[name, plain(String(value))]],
       ),
+      WHOLE,
     ),
   );
 }

@@ -13,6 +13,7 @@ import {
   type NewEndpoint,
 } from '../webhooks/endpoints/endpoint.js';
 import type { ShownEndpoint } from '../webhooks/endpoints/webhook-endpoints.js';
+import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
 import { parseRateLimit } from './limits.js';
 import {
   collect,
@@ -260,13 +261,19 @@ function removeCommand(endpoint: Command): void {
     .description('remove it; webhooks that are still to be delivered to it fail')
     .argument('<id>', 'the id of the endpoint', parseEndpointId)
     .action(async (id: string) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = command.optsWithGlobals<GlobalOptions & ConfirmFlags>();
       await using queue = openExisting(options);
+      const question = async () => {
+        const { kept } = await queue.webhookEndpoints.get(id);
+        return `Remove the endpoint ${id}, which fails ${counted(kept.count, 'webhook')} that it keeps?`;
+      };
+      await confirm(options, question, { unasked: 'do it' });
       await queue.webhookEndpoints.remove(id);
       if (options.json) printJson({ id });
       else print(`${id} is removed`);
     });
-  withExamples(command, 'webhook endpoint remove billing');
+  withYes(command);
+  withExamples(command, 'webhook endpoint remove billing', 'webhook endpoint remove billing --yes');
 }
 
 function resealCommand(endpoint: Command): void {

@@ -8,6 +8,7 @@ import { checkNumber } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/job-redrive.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
@@ -41,9 +42,12 @@ export interface DoctorOptions {
    * one minute for jobs and ten for instances.
    */
   graceMs?: number;
+  /** Called with the number of checks that are made. What it throws is logged and goes no further. */
+  onProgress?: (done: number) => void;
 }
 
 const DOCTOR_OPTIONS: OptionNames<Required<DoctorOptions>> = {
+  ...PROGRESS_OPTIONS,
   provider: true,
   monitorUrl: true,
   graceMs: true,
@@ -51,8 +55,8 @@ const DOCTOR_OPTIONS: OptionNames<Required<DoctorOptions>> = {
 
 export interface Examination {
   findings: Finding[];
-  /** Mends what can be mended, and tells what became of it. */
-  mend(): Promise<Mended[]>;
+  /** Mends what can be mended, and tells what became of it. `onProgress` is called with the number of findings that are done. */
+  mend(options?: ProgressOptions): Promise<Mended[]>;
 }
 
 /**
@@ -67,7 +71,15 @@ export async function examine(queue: JobQueueService, options: DoctorOptions = {
   checkText('monitorUrl', options.monitorUrl);
   checkNumber('graceMs', options.graceMs, 0, Number.MAX_SAFE_INTEGER);
   const diagnoses = await diagnoseAll(queue, options);
-  return { findings: diagnoses.map(({ finding }) => finding), mend: () => mendAll(diagnoses) };
+  const mend = async (options: ProgressOptions = {}) => {
+    assertOptions('options', options, PROGRESS_OPTIONS);
+    return mendAll(diagnoses, reporter(queue, options));
+  };
+  return { findings: diagnoses.map(({ finding }) => finding), mend };
+}
+
+function reporter(queue: JobQueueService, { onProgress }: ProgressOptions): (done: number) => void {
+  return onProgress ? (done) => queue.userCode.run('onProgress', () => onProgress(done)) : () => {};
 }
 
 async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Promise<Diagnosis[]> {
@@ -78,7 +90,9 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
   } catch (error) {
     return [diagnoseServerError(error), ...(await checkSync(monitorUrl))];
   }
-  const look = (checks: Check[]) => lookAtAll(queue, checks);
+  let made = 0;
+  const report = reporter(queue, options);
+  const look = (checks: Check[]) => lookAtAll(queue, checks, () => report(++made));
   const found = await look([
     {
       name: 'flushing to disk',
@@ -108,7 +122,11 @@ async function diagnoseAll(queue: JobQueueService, options: DoctorOptions): Prom
  * What checks find, one after the other. One that fails keeps no other from its turn, and is a finding itself.
  * @throws what a check throws while the broker is away, which would fail all others too, or for an option that makes no sense
  */
-async function lookAtAll(queue: JobQueueService, checks: readonly Check[]): Promise<Diagnosis[]> {
+async function lookAtAll(
+  queue: JobQueueService,
+  checks: readonly Check[],
+  onMade: () => void,
+): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (const { name, look } of checks) {
     try {
@@ -117,6 +135,7 @@ async function lookAtAll(queue: JobQueueService, checks: readonly Check[]): Prom
       if (queue.isConnected === false || JetfleetError.is(error, 'JETFLEET_OPTION_INVALID')) throw error;
       found.push(diagnose('check_failed', name, error instanceof Error ? error.message : String(error)));
     }
+    onMade();
   }
   return found;
 }

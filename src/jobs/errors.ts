@@ -122,6 +122,7 @@ export const ERROR_CODES = {
     'Too many wrong tokens came from the address, or the token has too many streams open.',
   JETFLEET_HTTP_ADDRESS: 'The HTTP server cannot listen at the address.',
   JETFLEET_NOT_READY: 'The server or worker that was asked is not ready.',
+  JETFLEET_NOT_CONFIRMED: 'A command was not confirmed, so it changed nothing.',
   JETFLEET_HTTP_FAILED: 'The HTTP server failed for a reason of its own.',
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -273,8 +273,14 @@ export function diagnose(
   return mend ? { finding, mend } : { finding };
 }
 
-/** Mends what can be, one after the other; what fails is reported, and does not stop the rest. */
-export async function mendAll(diagnoses: readonly Diagnosis[]): Promise<Mended[]> {
+/**
+ * Mends what can be, one after the other; what fails is reported, and does not stop the rest.
+ * @param onMended called after each with the number of those that are done
+ */
+export async function mendAll(
+  diagnoses: readonly Diagnosis[],
+  onMended: (done: number) => void = () => {},
+): Promise<Mended[]> {
   const mended: Mended[] = [];
   for (const { finding, mend } of diagnoses) {
     if (!mend) continue;
@@ -284,6 +290,7 @@ export async function mendAll(diagnoses: readonly Diagnosis[]): Promise<Mended[]
     } catch (error) {
       mended.push({ code, target, result: (error as Error).message, ok: false });
     }
+    onMended(mended.length);
   }
   return mended;
 }

@@ -9,6 +9,7 @@ import { textField } from '../jobs/text-field.js';
 import { isTerminal, type JobState, type JobStatus } from '../jobs/vocabulary.js';
 import type { RecordedTransition } from '../queue/job-history.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
+import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/job-redrive.js';
 import { endpointTag, sendWebhook } from './jobs.js';
 import { deliveryResult, refusalIn } from './schemas.js';
 import type { AttemptDetails } from './webhook-client.js';
@@ -83,7 +84,7 @@ export interface DeliveryFilter {
 /** Which webhooks to send once more: those that failed for good. */
 export type ReplayFilter = Pick<DeliveryFilter, 'endpoint' | 'event' | 'since' | 'until'>;
 
-export interface ReplayOptions {
+export interface ReplayOptions extends ProgressOptions {
   /** Only counts them. */
   dryRun?: boolean;
 }
@@ -105,7 +106,7 @@ const REPLAY_FILTER: OptionNames<Required<ReplayFilter>> = {
   since: true,
   until: true,
 };
-const REPLAY: OptionNames<Required<ReplayOptions>> = { dryRun: true };
+const REPLAY: OptionNames<Required<ReplayOptions>> = { ...PROGRESS_OPTIONS, dryRun: true };
 const REPLAY_PAGE = 500;
 /** Pages without a fitting delivery that one call reads. */
 const MOST_PAGES = 20;
@@ -187,6 +188,7 @@ export async function replayDeliveries(
   for (const id of found) {
     try {
       ids.push((await queue.retry(id)).id);
+      queue.userCode.run('onProgress', () => options.onProgress?.(ids.length));
     } catch (error) {
       // Somebody else has sent or removed it meanwhile.
       if (!(error instanceof ConflictError) && !JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) throw error;

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -23,17 +28,63 @@ function commandTree(command: Command, words: string[] = []): Shown[] {
 test.each(commandTree(buildProgram()))(
   '"jetfleet $name" explains itself with an example',
   ({ name, command }) => {
-    let shown = '';
-    command.configureOutput({
-      writeOut: (text) => {
-        shown += text;
-      },
-    });
-    command.outputHelp();
-    expect(shown).toContain(`Usage: jetfleet ${name}`.trimEnd());
-    expect(shown).toMatch(/Examples?:\n {2}\$ jetfleet /);
+    expect(command.helpInformation()).toContain(`Usage: jetfleet ${name}`.trimEnd());
+    expect(examplesOf(command)).not.toEqual([]);
   },
 );
+
+/** The lines below "Examples:" in the help of a command. */
+function examplesOf(command: Command): string[] {
+  let shown = '';
+  command.configureOutput({
+    writeOut: (text) => {
+      shown += text;
+    },
+  });
+  command.outputHelp();
+  return [...shown.matchAll(/^ {2}\$ (jetfleet .+)$/gm)].map(([, line = '']) => line);
+}
+
+/** What a shell would hand to `jetfleet` for each line, without running anything else of it. */
+async function wordsOf(lines: readonly string[]): Promise<string[][]> {
+  const cwd = await mkdtemp(join(tmpdir(), 'jetfleet-examples-'));
+  try {
+    await mkdir(join(cwd, '.config/fish/completions'), { recursive: true });
+    await writeFile(join(cwd, 'report.json'), '{}');
+    const called = join(cwd, 'called');
+    const stubs = `set -e; jetfleet() { printf '%s\\0' "$@" >> ${called}; printf '\\n' >> ${called}; }; jq() { cat; };`;
+    await promisify(execFile)('bash', ['-c', `${stubs}\n${lines.join('\n')}`], {
+      cwd,
+      env: { ...process.env, HOME: cwd },
+    });
+    const calls = (await readFile(called, 'utf8')).trimEnd().split('\n');
+    return calls.map((call) => call.split('\0').slice(0, -1));
+  } finally {
+    await rm(cwd, { recursive: true });
+  }
+}
+
+test('each example is a call that the command line can read, of the command that shows it', async () => {
+  const examples = commandTree(buildProgram()).flatMap(({ name, command }) =>
+    examplesOf(command).map((line) => ({ name, line })),
+  );
+  const words = await wordsOf(examples.map(({ line }) => line));
+  expect(words).toHaveLength(examples.length);
+  for (const [index, { name, line }] of examples.entries()) {
+    const program = buildProgram();
+    const called: string[] = [];
+    for (const each of commandTree(program)) each.command.action(() => void called.push(each.name));
+    const args = words[index] ?? [];
+    await program.parseAsync(args, { from: 'user' }).catch((error: Error) => {
+      throw new Error(`${line}: ${error.message}`);
+    });
+    // The first words that are no options: those of the command.
+    const given = args.filter((word) => !word.startsWith('-')).join(' ');
+    expect(called, line).toHaveLength(1);
+    expect(`${given} `, line).toContain(`${called[0]} `);
+    expect(`${called[0]} `, line).toContain(name === '' ? '' : `${name} `);
+  }
+});
 
 test.concurrent.for(['', 'job add'])('"jetfleet %s --help" ends with 0', async (command, { expect }) => {
   const args = [...command.split(' ').filter(Boolean), '--help'];
@@ -83,6 +134,10 @@ test.for([
   ['dev', '--shutdown-timeout', '30d'],
   ['dev', '--nats-port', '70000'],
   ['dev', '--nats-url', 'nats://127.0.0.1:4222'],
+  ['completion', 'tcsh'],
+  // There is no terminal to ask at.
+  ['job', 'cleanup'],
+  ['dead-letters', 'delete', '--all'],
 ])('a call that cannot work, %j, ends with 2 and one sentence', async (args) => {
   const { code, stdout, stderr } = await cli(args, { env });
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -190,7 +190,7 @@ test('a command that looks, at the wrong place, says so and leaves no streams th
     'job get x',
     'job cancel x',
     'job retry x',
-    'job cleanup',
+    'job cleanup --yes',
     'job watch',
     'events list',
     'inspect',

@@ -234,7 +234,7 @@ test('jetfleet job cleanup --type --status --keep', async () => {
   await using fleet = await startFleet({ nats, handlers });
   await ended(fleet);
   const env = { NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace };
-  const run = (...args: string[]) => cli(['job', 'cleanup', '--older-than', '0', ...args], { env });
+  const run = (...args: string[]) => cli(['job', 'cleanup', '--yes', '--older-than', '0', ...args], { env });
   expect(await run('--type', 'report', '--status', 'completed', '--keep', '2')).toMatchObject({
     code: 0,
     stdout: '3 jobs removed\n',
