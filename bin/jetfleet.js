@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { main } from '../dist/cli/jetfleet.js';
+import { main } from '../dist/lib/jetfleet.js';
 
 await main(process.argv);

@@ -2,6 +2,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
+import { noteBundled } from './bundled-packages.mjs';
 
 const OUT = 'dist/dashboard';
 
@@ -47,6 +48,7 @@ const { metafile } = await build({
   legalComments: 'linked',
   metafile: true,
 });
+await noteBundled('dashboard', metafile);
 const asset = (entry, ending) => {
   const path = Object.keys(metafile.outputs).find(
     (name) => basename(name).startsWith(`${entry}-`) && name.endsWith(ending),

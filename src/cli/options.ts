@@ -41,13 +41,12 @@ export function openQueue(
   options: GlobalOptions,
   logger = cliLogger('error'),
   more: JobQueueOptions = {},
-  Service: typeof JobQueueService = JobQueueService,
 ): JobQueueService {
   const { namespace = '', replicas, sync, keyFile } = options;
   const codec = keyFile ? codecOfFile(keyFile) : undefined;
   // An empty namespace instead of none: the environment was read already.
   const ofFlags = { ...connectOptions(options), ...defined({ replicas, sync, codec }), namespace };
-  return new Service({ name: 'jetfleet-cli', ...ofFlags, logger, ...more });
+  return new JobQueueService({ name: 'jetfleet-cli', ...ofFlags, logger, ...more });
 }
 
 /** The same for a command that changes nothing, or nothing but jobs: one that is run at the wrong place leaves no streams there. */

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import * as ownGpu from '../gpu/index.js';
+import { type GpuProvider, providersFromEnvironment } from '../gpu/index.js';
 import { gpuInstances } from '../instances/gpu-instances.js';
 import { MAX_RENTAL_LIMIT, type RentalLimits } from '../instances/rental-limit.js';
-import { JobQueueService, JobType } from '../jetfleet.js';
+import { JobType } from '../jetfleet.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -30,9 +30,6 @@ import { type HealthOptions, serveHealth, withHealthOptions } from './worker-hea
 const BUILT_IN = ['instances', 'webhooks'] as const;
 type BuiltIn = (typeof BUILT_IN)[number];
 const BUILT_IN_TYPES: readonly string[] = Object.values(JobType);
-
-/** What this command is made of. */
-const OWN = { JobQueueService, JobWorkerService, gpuInstances, webhooks };
 
 type Environment = Record<string, string | undefined>;
 
@@ -97,24 +94,20 @@ export function workerCommand(program: Command): void {
 async function work(options: WorkerCommandOptions): Promise<void> {
   const logger = cliLogger('info');
   const { handlers: files = [], builtIn = files.length > 0 ? [] : BUILT_IN } = options;
-  // Handlers import the package. With a copy of its classes of its own, this command would not know their errors.
-  const isOwn = files.length === 0;
-  const library = isOwn ? OWN : await import('jetfleet');
-  const gpu = isOwn ? ownGpu : await import('jetfleet/gpu');
   const made: Record<BuiltIn, () => WorkerExtension> = {
     instances: () => {
-      const provider = providersFrom(process.env, logger, gpu);
+      const provider = providersFrom(process.env, logger);
       const limits = rentalLimitsOf(options);
-      return library.gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...limits });
+      return gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...limits });
     },
-    webhooks: () => library.webhooks(webhooksFrom(process.env, logger)),
+    webhooks: () => webhooks(webhooksFrom(process.env, logger)),
   };
   const extensions = [...builtIn.map((name) => made[name]()), ...(await loadHandlers(files))];
-  const concurrency = parseConcurrency(options.concurrency ?? [], !isOwn);
+  const concurrency = parseConcurrency(options.concurrency ?? [], files.length > 0);
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
-  await using queue = openQueue(options, logger, await registeredTracing(), library.JobQueueService);
+  await using queue = openQueue(options, logger, await registeredTracing());
   const hooks = options.logAttempts ? [logAttempts(logger)] : [];
-  const worker = new library.JobWorkerService(queue, { concurrency, logger }).use(...extensions, ...hooks);
+  const worker = new JobWorkerService(queue, { concurrency, logger }).use(...extensions, ...hooks);
   const isConnected = () => queue.isConnected === true;
   // From the start on: a worker that waits for the broker lives, and is not ready.
   await using health = await serveHealth(options, worker, isConnected);
@@ -140,11 +133,10 @@ function parseBuiltIn(text: string): BuiltIn[] {
  * The providers that the environment names.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing
  */
-export function providersFrom(env: Environment, logger?: Logger, gpu = ownGpu): ownGpu.GpuProvider[] {
+export function providersFrom(env: Environment, logger?: Logger): GpuProvider[] {
   try {
-    return gpu.providersFromEnvironment(env, logger);
+    return providersFromEnvironment(env, logger);
   } catch (error) {
-    // Of whichever copy of the package: the message says what to set.
     if (JetfleetError.is(error)) throw usageError(error.message);
     throw error;
   }

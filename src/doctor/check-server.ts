@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServerSync } from '../broker/publish/commit-options.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';

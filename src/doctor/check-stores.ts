@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Broker } from '../broker/broker.js';
 import { STALLED } from '../broker/publish/unanswered-writes.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { z } from '@hono/zod-openapi';
 import { isBrokerFailure } from '../broker/topology/manager.js';
 import { type ErrorCode, JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
+import type { ProblemBody } from './problem-body.js';
 
 /** An error as RFC 9457 says it, with a code of `docs/errors.md`. */
 export const problemSchema = z
@@ -14,8 +15,6 @@ export const problemSchema = z
     problems: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
   .openapi('Problem');
-
-export type ProblemBody = z.output<typeof problemSchema>;
 
 /** The status of each code; of any other, see {@link problemOf}. */
 const STATUS: Partial<Record<ErrorCode, number>> = {

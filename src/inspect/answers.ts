@@ -1,5 +1,5 @@
 /** What workers say of themselves, checked: anybody who may publish on the broker can answer in their place. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { JobPriority } from '../jobs/vocabulary.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 import type { Chart } from './chart.js';

@@ -1,5 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { brotliDecompressSync } from 'node:zlib';
 import type { ElkNode } from 'elkjs';
 
 /** A thread that has nothing to do for this long ends; the next drawing starts another. */
@@ -11,12 +14,13 @@ const CLEAN = { execArgv: [], stdin: false };
 
 /**
  * ELK has no way to stop, and a large graph takes seconds: it runs in a thread of its own, which blocks nobody and can be
- * ended. Its program is text, since a bundle has no file of its own for it.
+ * ended. Its program is text, since a bundle has no file of its own for it, and so is ELK.
  */
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads');
-const Elk = require(workerData);
-const elk = new Elk();
+const module_ = { exports: {} };
+new Function('module', 'exports', 'require', workerData)(module_, module_.exports, require);
+const elk = new module_.exports();
 parentPort.on('message', (graph) => {
   elk.layout(graph).then(
     (made) => parentPort.postMessage({ made: JSON.parse(JSON.stringify(made)) }),
@@ -33,6 +37,14 @@ interface Asked {
   withinMs: number;
   resolve(made: ElkNode | undefined): void;
   reject(error: Error): void;
+}
+
+/** As the package brings it, packed; in a clone that was not built yet, as it is installed. */
+function elkSource(): string {
+  const { resolve } = createRequire(import.meta.url);
+  const packed = join(dirname(resolve('jetfleet/package.json')), 'dist', 'lib', 'elk.br');
+  if (existsSync(packed)) return brotliDecompressSync(readFileSync(packed)).toString();
+  return readFileSync(resolve('elkjs/lib/elk.bundled.js'), 'utf8');
 }
 
 /** Lays out one graph after the other in a thread that starts with the first. */
@@ -70,8 +82,12 @@ class LayoutThread {
   }
 
   #start(): Worker {
-    const workerData = createRequire(import.meta.url).resolve('elkjs/lib/elk.bundled.js');
-    const worker = new Worker(PROGRAM, { eval: true, workerData, resourceLimits: LIMITS, ...CLEAN });
+    const worker = new Worker(PROGRAM, {
+      eval: true,
+      workerData: elkSource(),
+      resourceLimits: LIMITS,
+      ...CLEAN,
+    });
     worker.on('message', (answer: Answer) => {
       if (answer === 'ready') this.#isReady = true;
       else this.#answer(answer);

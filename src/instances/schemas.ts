@@ -1,5 +1,5 @@
 /** What the jobs of instances take, and what they leave. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/repeated.js';
 import { MAX_INSTANCE_ID_LENGTH } from '../gpu/provider.js';
 import { httpUrl } from '../jobs/webhook-url.js';

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { withDeadline } from './deadline.js';
 import { invalidOption, type Problem, ValidationError } from './errors.js';
 import { beginningOf, excerptOf, formatPath } from './excerpt.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { excerptOf } from './excerpt.js';
 import { MAX_URL_LENGTH } from './limits.js';
 import { maskText } from './mask-text.js';

@@ -57,6 +57,7 @@ export abstract class QueueConnection implements AsyncDisposable {
    * @internal
    */
   readonly known = new KnownJobs();
+  /** @internal */
   protected readonly ownersToKeep: readonly OwnersToKeep[];
   readonly #options: JobQueueOptions;
   readonly #sealer: Sealer;
@@ -74,6 +75,7 @@ export abstract class QueueConnection implements AsyncDisposable {
   /**
    * @param extensions the products that every queue knows
    * @throws ValidationError `JETFLEET_OPTION_INVALID`
+   * @internal
    */
   constructor(options: JobQueueOptions = {}, extensions: readonly QueueExtension[] = []) {
     assertOptions('options', options, QUEUE_OPTIONS);
@@ -223,6 +225,7 @@ export abstract class QueueConnection implements AsyncDisposable {
   /**
    * Does something that a close has to wait for.
    * @param check takes a while; what it refuses is refused also where no broker answers
+   * @internal
    */
   protected async use<R>(work: (broker: Broker) => Promise<R>, check?: () => Promise<void>): Promise<R> {
     this.#underWay++;

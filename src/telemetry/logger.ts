@@ -1,9 +1,22 @@
-import { type Logger as PinoLogger, pino, stdSerializers } from 'pino';
+import { pino, stdSerializers } from 'pino';
 import { maskSecrets } from '../jobs/mask.js';
 import { maskText } from '../jobs/mask-text.js';
 
+/** Logs a line, with facts before its text or without. */
+export interface LogFunction {
+  (facts: object, text?: string, ...values: unknown[]): void;
+  (text: string, ...values: unknown[]): void;
+}
+
 /** The part of pino's logger that Jetfleet uses; a pino instance fits as it is. */
-export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'child' | 'level'>;
+export interface Logger {
+  level: string;
+  debug: LogFunction;
+  info: LogFunction;
+  warn: LogFunction;
+  error: LogFunction;
+  child(facts: object): Logger;
+}
 
 type ErrorLine = ReturnType<typeof stdSerializers.err> & { excerpt?: unknown };
 

@@ -1,5 +1,5 @@
 /** What a webhook takes, and what its delivery leaves. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { inexactIn } from '../jobs/exact-value.js';
 import { httpUrl } from '../jobs/webhook-url.js';
 

@@ -22,6 +22,7 @@ export interface WorkerHost {
   readonly userCode: UserCode;
   /** Of the queue. */
   readonly tracing?: Tracing;
+  /** @internal */
   broker(): Promise<Broker>;
   /** Permits across all workers. */
   limiter(): Promise<Limiter>;
@@ -41,7 +42,10 @@ export interface WorkerHost {
 export interface Installed {
   /** How to run the types that it brings: `handled(job, run)` of each. */
   handlers: Iterable<Handled>;
-  /** Looks for what its jobs have left behind outside the broker. */
+  /**
+   * Looks for what its jobs have left behind outside the broker.
+   * @internal
+   */
   resources?: ResourceCheckOf;
   checkWebhookUrl?: WorkerHost['checkWebhookUrl'];
   /** Called around each job of the worker, of whatever type. */

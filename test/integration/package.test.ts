@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize, resolve } from 'node:path';
@@ -29,10 +29,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('holds what is used, and nothing else', () => {
   expect(paths).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'nats.conf', 'bin/jetfleet.js']));
-  // Maps of sources that are not there, notes of the compiler, what the bundle has already, and pictures.
-  expect(paths.filter((path) => /\.map$|tsbuildinfo|^dist\/src\/cli|\.png$|^src|^test/.test(path))).toEqual(
-    [],
-  );
+  // Maps of sources that are not there, notes of the compiler, code that the bundle has already, and pictures.
+  const useless = /\.map$|tsbuildinfo|^dist\/(src|machines)\/.*\.js$|^dist\/src\/cli|\.png$|^src|^test|^api/;
+  expect(paths.filter((path) => useless.test(path))).toEqual([]);
   expect(packed.size).toBeLessThan(2 * 1024 * 1024);
 });
 
@@ -63,11 +62,94 @@ it('is packed as Node and TypeScript find it, by publint', async () => {
   expect(messages).toEqual([]);
 });
 
-it('has a bill of materials that lists every dependency', async () => {
+/** What `npm install jetfleet` puts beside the package itself: the folder of each package. */
+function installedFolders(names: readonly string[], from = '.', found = new Set<string>()): Set<string> {
+  for (const name of names) {
+    let folder = from;
+    while (!existsSync(join(folder, 'node_modules', name))) folder = dirname(dirname(folder));
+    const place = join(folder, 'node_modules', name);
+    if (found.has(place)) continue;
+    found.add(place);
+    const { dependencies = {} } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'));
+    installedFolders(Object.keys(dependencies), place, found);
+  }
+  return found;
+}
+
+function bytesOf(folder: string): number {
+  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => name !== 'node_modules');
+  const sizes = entries.map((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? bytesOf(path) : statSync(path).size;
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+it('takes less than 15 MB with all that it installs', () => {
+  const others = [...installedFolders(Object.keys(packageJson.dependencies))].map((folder) => ({
+    folder,
+    bytes: bytesOf(folder),
+  }));
+  const own = packed.files.reduce((sum, { size }) => sum + size, 0);
+  const total = others.reduce((sum, { bytes }) => sum + bytes, own);
+  expect(total, JSON.stringify({ own, others })).toBeLessThan(15_000_000);
+});
+
+/** The processor time of an empty process, and of one that runs `code`, in turn: the median of several, as a ratio. */
+async function timesAnEmptyProcess(code: string): Promise<number> {
+  const spent = async (source: string) => {
+    const report = `${source}; const { user, system } = process.cpuUsage(); console.log(user + system)`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', report]);
+    return Number(stdout);
+  };
+  const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+  const taken: number[][] = [[], []];
+  for (let round = 0; round < 5; round++) {
+    taken[0]?.push(await spent(''));
+    taken[1]?.push(await spent(code));
+  }
+  const [empty = [], full = []] = taken;
+  return median(full) / median(empty);
+}
+
+it('is imported in a small multiple of the time of an empty process', async () => {
+  // Between 3 and 4, quiet or busy: 100 ms where an empty process takes 40. What zod took as files of its own would make it 4 to 5.
+  expect(await timesAnEmptyProcess("await import('jetfleet')")).toBeLessThan(5);
+});
+
+it('has types that import nothing but what comes with it', () => {
+  const reached = new Set<string>();
+  const imported = new Set<string>();
+  const visit = (path: string) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    const text = readFileSync(path, 'utf8');
+    for (const [, target = ''] of text.matchAll(/(?:from|import)[ (]'([^']+)'/g)) {
+      if (target.startsWith('.')) visit(normalize(join(dirname(path), target.replace(/\.js$/, '.d.ts'))));
+      else imported.add(/^(?:@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? '');
+    }
+  };
+  for (const entry of Object.values(packageJson.exports))
+    if (typeof entry === 'object') visit(normalize(entry.types));
+  const { dependencies, peerDependencies } = packageJson;
+  const there = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+  const missing = [...imported].filter((name) => !name.startsWith('node:') && !there.includes(name));
+  expect(missing).toEqual([]);
+  expect([...reached].filter((path) => !paths.includes(path))).toEqual([]);
+});
+
+it('has the public types that api/ shows', async () => {
+  await run('node', ['scripts/api-report.mjs', '--check']);
+});
+
+it('has a bill of materials that lists every dependency, and what is bundled', async () => {
   const { stdout } = await run('npm', ['run', '--silent', 'sbom'], { maxBuffer: 16 * 1024 * 1024 });
   const { components } = JSON.parse(stdout) as { components: { purl: string }[] };
   const names = components.map(({ purl }) => /^pkg:npm\/(.+)@/.exec(decodeURIComponent(purl))?.[1]);
   for (const name of Object.keys(packageJson.dependencies)) expect(names).toContain(name);
+  expect(names).toEqual(
+    expect.arrayContaining(['hono', 'prom-client', 'elkjs', 'commander', 'pino', 'preact']),
+  );
   expect(names).not.toContain('vitest');
 });
 
@@ -87,6 +169,8 @@ it('runs where nothing but its dependencies is installed', async () => {
   const imports = entries.map((name) => `await import(${JSON.stringify(join('jetfleet', name))});`);
   const cwd = join(folder, 'project');
   await run(process.execPath, ['--input-type=module', '-e', imports.join('\n')], { cwd });
+  const required = entries.map((name) => `require(${JSON.stringify(join('jetfleet', name))});`);
+  await run(process.execPath, ['--input-type=commonjs', '-e', required.join('\n')], { cwd });
   const { stdout } = await run(process.execPath, ['node_modules/jetfleet/bin/jetfleet.js', '--version'], {
     cwd,
   });

@@ -2,7 +2,7 @@
  * Runs command lines one after another in one process: to start Node and load the command takes longer than most
  * commands do. A command has ended when nothing keeps the process alive any more, as if it had been alone.
  */
-import { main } from '../../dist/cli/jetfleet.js';
+import { main } from '../../dist/lib/jetfleet.js';
 
 /** What both streams carry after the output of a command. */
 const END = '\u0000';

@@ -1,5 +1,5 @@
 /** Fields of answers, read as tolerantly as is safe. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { isInstanceId } from '../provider.js';
 
 /** Numbers arrive as strings in places, and the other way round. */

@@ -1,5 +1,5 @@
 import { parse } from 'lossless-json';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { withDeadline } from '../../jobs/deadline.js';
 import { beginningOf } from '../../jobs/excerpt.js';
 import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';

@@ -3,7 +3,7 @@
  * (https://cloud.lambda.ai/api/v1/openapi.json; the copy in https://github.com/api-evangelist/lambda at a965ec9). Every body is
  * wrapped in `data`. Unknown keys pass.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasMessage, isPartOfList } from '../api/api-errors.js';
 import { gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ProviderApi } from '../api/provider-api.js';
 import type { Offer, OfferQuery } from '../provider.js';

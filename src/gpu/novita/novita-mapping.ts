@@ -1,5 +1,5 @@
 /** Answers of the API in Jetfleet's terms, and requests in those of the API. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { defined } from '../../jobs/defined.js';
 import type { BillingMode, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
 import { ProviderError } from '../provider-error.js';

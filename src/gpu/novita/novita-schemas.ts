@@ -1,5 +1,5 @@
 /** What the answers of the API hold, as far as Jetfleet reads them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasMessage } from '../api/api-errors.js';
 import { absentOr, gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 

@@ -1,5 +1,5 @@
 /** Instances as Novita takes and shows them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
 import { REGISTRY_AUTHS } from './simulated-catalogue.js';
 

@@ -1,5 +1,5 @@
 /** Pods in Jetfleet's terms, and requests in those of the API. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { defined } from '../../jobs/defined.js';
 import { assertHasNone } from '../api/template-fields.js';
 import type { CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';

@@ -2,7 +2,7 @@
  * What the answers of RunPod's API v2 hold, as far as Jetfleet reads them: the OpenAPI document
  * https://github.com/runpod/docs/blob/main/api-reference-v2/openapi.json (read at a900806e, 2026-08-20). Unknown keys pass.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasMessage, isPartOfList } from '../api/api-errors.js';
 import { gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 

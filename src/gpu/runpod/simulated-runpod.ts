@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
 import { applyVanish, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';

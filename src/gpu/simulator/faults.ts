@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalidOption } from '../../jobs/errors.js';
 import { parsePayload } from '../../jobs/schema.js';
 

@@ -3,7 +3,7 @@
  * c624622 (api-reference/openapi/yaml: show_instance, show_instances, search_offers, create_instance, search_templates), and
  * creating-and-using-templates-with-api.mdx for the fields of templates. Unknown keys pass.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasMessage } from '../api/api-errors.js';
 import { gpuCount, id, listOf, number, readable, text } from '../api/fields.js';
 

@@ -33,6 +33,7 @@ export class JobLimits {
   readonly #limiterOf: (broker: Broker) => Limiter;
   readonly #liveOf: (broker: Broker) => LiveLimits;
 
+  /** @internal */
   constructor(use: Use, limiterOf: (broker: Broker) => Limiter, liveOf: (broker: Broker) => LiveLimits) {
     this.#use = use;
     this.#limiterOf = limiterOf;

@@ -1,5 +1,5 @@
 /** An endpoint: where webhooks of some events go, and how. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ValidationError } from '../../jobs/errors.js';
 import { checkedSettings, MAX_CONCURRENCY, type RateLimit } from '../../jobs/limit.js';
 import { maskFault } from '../../jobs/mask.js';

@@ -1,0 +1,1385 @@
+import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } from './jetfleet.js';
+export { a as CreateInstanceResult, b as DeleteInstanceResult, c as MonitorInstanceResult } from './shared/schemas.js';
+import { D as Delivery } from './shared/schemas2.js';
+import { SendWebhookPayload } from './jetfleet.js';
+import { JobErrorInfo } from './jetfleet.js';
+import { R as RunInput, T as Thrown } from './shared/worker-lifecycle.js';
+import { Completed, Snoozed, JobOutcome } from './jetfleet.js';
+export { B as BreakerEvent, a as BreakerFacts, b as BreakerPolicy, c as BreakerSnapshot, d as BreakerState, D as DEFAULT_BREAKER_POLICY, e as DisabledBy, H as HEALTHY, W as WorkerLifecycleContext, f as WorkerLifecycleEvent, g as WorkerLifecycleState, h as breakerAfter, i as endpointBreakerMachine, w as workerLifecycleMachine } from './shared/worker-lifecycle.js';
+import * as xstate from 'xstate';
+import { AnyActorLogic, SnapshotFrom } from 'xstate';
+import { JobState } from './jetfleet.js';
+import 'zod';
+import './shared/job-options.js';
+
+/** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
+interface Offer {
+    provider?: string;
+    productId: string;
+    region: string;
+    /** By which the offer is avoided, in this job and by others. */
+    key?: string;
+}
+/** An offer that refused this job. */
+interface RefusedOffer {
+    offer: Offer;
+    error: JobErrorInfo;
+}
+interface FoundInstance {
+    id: string;
+}
+interface CreateInstanceContext {
+    input: RunInput<CreateInstancePayload>;
+    instanceName: string;
+    /** An earlier create may have been carried out. */
+    outcomeUnknown: boolean;
+    lookUps: number;
+    unknownCreates: number;
+    /** Offers not yet refused, the present one first; undefined until resolved. */
+    offers?: Offer[];
+    /** Those that refused in this run, the latest last. */
+    refused: RefusedOffer[];
+    found: string[];
+    created?: string;
+    error?: JobErrorInfo;
+}
+
+interface CreateInstanceSettings {
+    /** Pause before a name is looked up again while an earlier create may still show. Defaults to 2000 ms. */
+    settleDelayMs?: number;
+    /** How many look-ups must find nothing before another create is safe. Defaults to 5. */
+    maxLookUps?: number;
+    /** How many creates one attempt may send while their outcomes stay unknown. Defaults to 3. */
+    maxCreates?: number;
+}
+/** The defaults of {@link CreateInstanceSettings}. */
+declare const DEFAULT_SETTLE_DELAY_MS = 2000;
+declare const MAX_LOOK_UPS = 5;
+type Found = {
+    found: FoundInstance[];
+};
+type Offers = {
+    offers: Offer[];
+};
+/**
+ * Rents exactly one instance. The provider knows no idempotency key, so the name that the job derives is the only
+ * identity that survives a crash: it is recorded before the first create, and looked up before any other.
+ */
+declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.StateMachine<CreateInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<FoundInstance[], {
+        jobId: string;
+        instanceName: string;
+    }> | xstate.PromiseActorLogic<Offer[], {
+        jobId: string;
+        payload: CreateInstancePayload;
+    }> | xstate.PromiseActorLogic<{
+        instanceName: string;
+    }, {
+        jobId: string;
+    }> | xstate.PromiseActorLogic<{
+        providerInstanceId: string;
+    }, {
+        jobId: string;
+        instanceName: string;
+        offer: Offer;
+        refused: RefusedOffer[];
+    }>> | undefined;
+}, {
+    src: "createInstance";
+    logic: xstate.PromiseActorLogic<{
+        providerInstanceId: string;
+    }, {
+        jobId: string;
+        instanceName: string;
+        offer: Offer;
+        refused: RefusedOffer[];
+    }>;
+    id: string | undefined;
+} | {
+    src: "findInstances";
+    logic: xstate.PromiseActorLogic<FoundInstance[], {
+        jobId: string;
+        instanceName: string;
+    }>;
+    id: string | undefined;
+} | {
+    src: "recordIntent";
+    logic: xstate.PromiseActorLogic<{
+        instanceName: string;
+    }, {
+        jobId: string;
+    }>;
+    id: string | undefined;
+} | {
+    src: "resolveOffers";
+    logic: xstate.PromiseActorLogic<Offer[], {
+        jobId: string;
+        payload: CreateInstancePayload;
+    }>;
+    id: string | undefined;
+}, {
+    type: "countLookUp";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "nextOffer";
+    params: Thrown;
+} | {
+    type: "noteUnknownOutcome";
+    params: Thrown;
+} | {
+    type: "saveCreated";
+    params: {
+        providerInstanceId: string;
+    };
+} | {
+    type: "saveError";
+    params: Thrown;
+} | {
+    type: "saveFound";
+    params: Found;
+} | {
+    type: "saveIntent";
+    params: {
+        instanceName: string;
+    };
+} | {
+    type: "saveNoCapacity";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "saveOffers";
+    params: Offers;
+} | {
+    type: "saveRefusal";
+    params: Thrown;
+} | {
+    type: "saveUnreadable";
+    params: Thrown;
+}, {
+    type: "canTryNextOffer";
+    params: Thrown;
+} | {
+    type: "createdTooOften";
+    params: unknown;
+} | {
+    type: "foundSome";
+    params: Found;
+} | {
+    type: "hasIntent";
+    params: unknown;
+} | {
+    type: "hasOffers";
+    params: Offers;
+} | {
+    type: "hasOffersAndIntent";
+    params: Offers;
+} | {
+    type: "isAmbiguous";
+    params: Thrown;
+} | {
+    type: "mayHaveRented";
+    params: unknown;
+} | {
+    type: "mayStillShow";
+    params: unknown;
+} | {
+    type: "needsOffers";
+    params: unknown;
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
+    instanceId: string;
+    name: string;
+    productName: string;
+    templateId: string;
+    gpuNum: number;
+    rootfsSize: number;
+    region: string;
+    billingMode?: "on_demand" | "spot" | undefined;
+    regions?: string[] | undefined;
+    products?: string[] | undefined;
+    billingModes?: ("on_demand" | "spot")[] | undefined;
+    providers?: string[] | undefined;
+    templateIds?: Record<string, string> | undefined;
+    placement?: "cheapest" | "fastest" | "ordered" | undefined;
+    maxPricePerHour?: number | undefined;
+    offerTimeoutMs?: number | undefined;
+    avoid?: string[] | undefined;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+    onTimeout?: "delete" | "keep" | "stop" | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "create_instance";
+    states: {
+        readonly deciding: {};
+        readonly resolvingOffers: {};
+        readonly recordingIntent: {};
+        readonly lookingUp: {};
+        readonly settling: {};
+        readonly creating: {};
+        readonly completed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `create_instance` with its default settings. */
+declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<FoundInstance[], {
+        jobId: string;
+        instanceName: string;
+    }> | xstate.PromiseActorLogic<Offer[], {
+        jobId: string;
+        payload: CreateInstancePayload;
+    }> | xstate.PromiseActorLogic<{
+        instanceName: string;
+    }, {
+        jobId: string;
+    }> | xstate.PromiseActorLogic<{
+        providerInstanceId: string;
+    }, {
+        jobId: string;
+        instanceName: string;
+        offer: Offer;
+        refused: RefusedOffer[];
+    }>> | undefined;
+}, {
+    src: "createInstance";
+    logic: xstate.PromiseActorLogic<{
+        providerInstanceId: string;
+    }, {
+        jobId: string;
+        instanceName: string;
+        offer: Offer;
+        refused: RefusedOffer[];
+    }>;
+    id: string | undefined;
+} | {
+    src: "findInstances";
+    logic: xstate.PromiseActorLogic<FoundInstance[], {
+        jobId: string;
+        instanceName: string;
+    }>;
+    id: string | undefined;
+} | {
+    src: "recordIntent";
+    logic: xstate.PromiseActorLogic<{
+        instanceName: string;
+    }, {
+        jobId: string;
+    }>;
+    id: string | undefined;
+} | {
+    src: "resolveOffers";
+    logic: xstate.PromiseActorLogic<Offer[], {
+        jobId: string;
+        payload: CreateInstancePayload;
+    }>;
+    id: string | undefined;
+}, {
+    type: "countLookUp";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "nextOffer";
+    params: Thrown;
+} | {
+    type: "noteUnknownOutcome";
+    params: Thrown;
+} | {
+    type: "saveCreated";
+    params: {
+        providerInstanceId: string;
+    };
+} | {
+    type: "saveError";
+    params: Thrown;
+} | {
+    type: "saveFound";
+    params: Found;
+} | {
+    type: "saveIntent";
+    params: {
+        instanceName: string;
+    };
+} | {
+    type: "saveNoCapacity";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "saveOffers";
+    params: Offers;
+} | {
+    type: "saveRefusal";
+    params: Thrown;
+} | {
+    type: "saveUnreadable";
+    params: Thrown;
+}, {
+    type: "canTryNextOffer";
+    params: Thrown;
+} | {
+    type: "createdTooOften";
+    params: unknown;
+} | {
+    type: "foundSome";
+    params: Found;
+} | {
+    type: "hasIntent";
+    params: unknown;
+} | {
+    type: "hasOffers";
+    params: Offers;
+} | {
+    type: "hasOffersAndIntent";
+    params: Offers;
+} | {
+    type: "isAmbiguous";
+    params: Thrown;
+} | {
+    type: "mayHaveRented";
+    params: unknown;
+} | {
+    type: "mayStillShow";
+    params: unknown;
+} | {
+    type: "needsOffers";
+    params: unknown;
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
+    instanceId: string;
+    name: string;
+    productName: string;
+    templateId: string;
+    gpuNum: number;
+    rootfsSize: number;
+    region: string;
+    billingMode?: "on_demand" | "spot" | undefined;
+    regions?: string[] | undefined;
+    products?: string[] | undefined;
+    billingModes?: ("on_demand" | "spot")[] | undefined;
+    providers?: string[] | undefined;
+    templateIds?: Record<string, string> | undefined;
+    placement?: "cheapest" | "fastest" | "ordered" | undefined;
+    maxPricePerHour?: number | undefined;
+    offerTimeoutMs?: number | undefined;
+    avoid?: string[] | undefined;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+    onTimeout?: "delete" | "keep" | "stop" | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "create_instance";
+    states: {
+        readonly deciding: {};
+        readonly resolvingOffers: {};
+        readonly recordingIntent: {};
+        readonly lookingUp: {};
+        readonly settling: {};
+        readonly creating: {};
+        readonly completed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
+/** How long, and how often in a row, the provider has said the same of an instance: that it does not know it, for one. */
+interface Repeated {
+    /** ISO time of the first such answer. */
+    since: string;
+    reads: number;
+}
+
+/** What one poll leaves for the next. */
+interface DeleteCheckpoint {
+    /** ISO time of the first poll. */
+    since: string;
+    /** Set while the provider shows nothing of it. */
+    absent?: Repeated;
+    found: string[];
+    /** Polls so far: the pause between them grows. */
+    looks: number;
+}
+interface DeleteInstanceContext {
+    input: RunInput<DeleteInstancePayload>;
+    checkpoint: DeleteCheckpoint;
+    present: string[];
+    outcome: JobOutcome;
+}
+
+interface DeleteInstanceSettings {
+    /** Pause before the second poll; it doubles up to a minute. Defaults to 2 seconds. */
+    verifyIntervalMs?: number;
+    /**
+     * How long nothing must be found before it counts as gone: a provider forgets for a moment what it has just made, and
+     * a create may still be under way. Defaults to 10 seconds.
+     */
+    settleMs?: number;
+    /** How long deleting may take altogether. Defaults to 24 hours. */
+    giveUpAfterMs?: number;
+}
+/** The input of the actor that reads what is there. */
+type DeleteActorInput = {
+    jobId: string;
+    payload: DeleteInstancePayload;
+    /** Ids of all that earlier polls have found. */
+    found: string[];
+};
+type Looked = {
+    found: FoundInstance[];
+};
+/** Deletes what a failed job has rented. One run is one poll; between runs the job hibernates. */
+declare function deleteInstanceChart(settings?: DeleteInstanceSettings): xstate.StateMachine<DeleteInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, {
+        jobId: string;
+        instanceIds: string[];
+    }> | xstate.PromiseActorLogic<FoundInstance[], DeleteActorInput>> | undefined;
+}, {
+    src: "deleteInstances";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        instanceIds: string[];
+    }>;
+    id: string | undefined;
+} | {
+    src: "findInstances";
+    logic: xstate.PromiseActorLogic<FoundInstance[], DeleteActorInput>;
+    id: string | undefined;
+}, {
+    type: "noteDeleted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteError";
+    params: Thrown;
+} | {
+    type: "noteLook";
+    params: Looked;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteStillThere";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilNextLook";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "foundSome";
+    params: Looked;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Looked;
+}, never, "completed" | "deleting" | "failed" | "looking" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId?: string | undefined;
+    instanceName?: string | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "delete_instance";
+    states: {
+        readonly looking: {};
+        readonly deleting: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `delete_instance` with its default settings. */
+declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, {
+        jobId: string;
+        instanceIds: string[];
+    }> | xstate.PromiseActorLogic<FoundInstance[], DeleteActorInput>> | undefined;
+}, {
+    src: "deleteInstances";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        instanceIds: string[];
+    }>;
+    id: string | undefined;
+} | {
+    src: "findInstances";
+    logic: xstate.PromiseActorLogic<FoundInstance[], DeleteActorInput>;
+    id: string | undefined;
+}, {
+    type: "noteDeleted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteError";
+    params: Thrown;
+} | {
+    type: "noteLook";
+    params: Looked;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteStillThere";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilNextLook";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "foundSome";
+    params: Looked;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Looked;
+}, never, "completed" | "deleting" | "failed" | "looking" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId?: string | undefined;
+    instanceName?: string | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "delete_instance";
+    states: {
+        readonly looking: {};
+        readonly deleting: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
+/** What the record of a job says when a worker takes it up. */
+interface JobMachineInput {
+    jobId: string;
+    type: string;
+    payload: unknown;
+    /** The attempt that ran last; 0 before the first. */
+    attempt: number;
+    maxAttempts: number;
+    /** Limit for one run. Defaults to 24 hours, which is also the longest. */
+    timeoutMs?: number;
+    checkpoint?: unknown;
+    webhookUrl?: string;
+}
+interface JobMachineContext extends JobMachineInput {
+    /** How the last run ended by itself; absent after a timeout, a cancellation or a lost lease. */
+    outcome?: JobOutcome;
+    /** Why the job failed, or why it is to be tried again. */
+    error?: JobErrorInfo;
+    /** When the present run began, ISO; empty before the first. */
+    now: string;
+}
+type JobEvent = 
+/** A worker takes a pending job: a new attempt. */
+{
+    type: 'CLAIM';
+    now: string;
+}
+/** The timer of a waiting job fired: the same attempt goes on. */
+ | {
+    type: 'RESUME';
+    now: string;
+}
+/** The worker that held the job fell silent; `error` is why the job fails if no attempt is left. */
+ | {
+    type: 'RECLAIM';
+    now: string;
+    error: JobErrorInfo;
+}
+/** The run left something durable for later runs without ending. */
+ | {
+    type: 'CHECKPOINT';
+    checkpoint: unknown;
+} | {
+    type: 'REJECT';
+    error: JobErrorInfo;
+} | {
+    type: 'TIMEOUT';
+    error: JobErrorInfo;
+}
+/** The job waited longer for its first attempt than it may. */
+ | {
+    type: 'EXPIRE';
+    error: JobErrorInfo;
+} | {
+    type: 'CANCEL';
+    error: JobErrorInfo;
+}
+/** The worker shuts down and hands the job back, which burns no attempt. */
+ | {
+    type: 'RELEASE';
+};
+type Attempts = Pick<JobMachineInput, 'attempt' | 'maxAttempts'>;
+declare function timeoutOf({ timeoutMs }: {
+    timeoutMs?: number | undefined;
+}): number;
+declare function timeoutError(context: {
+    timeoutMs?: number | undefined;
+}): JobErrorInfo;
+
+type Ended = {
+    outcome: JobOutcome;
+};
+/** Every job is one of these: pending, processing, completed or failed, and where it stands inside that. */
+declare const jobMachine: xstate.StateMachine<JobMachineContext, {
+    type: 'CLAIM';
+    now: string;
+} | {
+    type: 'RESUME';
+    now: string;
+} | {
+    type: 'RECLAIM';
+    now: string;
+    error: JobErrorInfo;
+} | {
+    type: 'CHECKPOINT';
+    checkpoint: unknown;
+} | {
+    type: 'REJECT';
+    error: JobErrorInfo;
+} | {
+    type: 'TIMEOUT';
+    error: JobErrorInfo;
+} | {
+    type: 'EXPIRE';
+    error: JobErrorInfo;
+} | {
+    type: 'CANCEL';
+    error: JobErrorInfo;
+} | {
+    type: 'RELEASE';
+}, {
+    [x: string]: xstate.ActorRefFromLogic<AnyActorLogic> | undefined;
+}, {
+    src: "run";
+    logic: AnyActorLogic;
+    id: string | undefined;
+}, {
+    type: "beginAttempt";
+    params: {
+        now: string;
+    };
+} | {
+    type: "giveAttemptBack";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "resumeAttempt";
+    params: {
+        now: string;
+    };
+} | {
+    type: "saveCheckpoint";
+    params: {
+        checkpoint: unknown;
+    };
+} | {
+    type: "saveError";
+    params: {
+        error: JobErrorInfo;
+    };
+} | {
+    type: "saveNoAttemptLeft";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "saveOutcome";
+    params: Ended;
+} | {
+    type: "saveTimeout";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "attemptsLeft";
+    params: unknown;
+} | {
+    type: "isCompleted";
+    params: Ended;
+} | {
+    type: "isRefused";
+    params: Ended;
+} | {
+    type: "isRetryable";
+    params: Ended;
+} | {
+    type: "isSnoozed";
+    params: Ended;
+} | {
+    type: "isTimedOut";
+    params: Ended;
+}, "attemptTimeout", "completed" | {
+    failed: "cancelled" | "exhausted" | "expired" | "rejected" | "timed_out";
+} | {
+    pending: "queued" | "retrying" | "scheduled";
+} | {
+    processing: "running" | "waiting";
+}, string, JobMachineInput, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: "job";
+    states: {
+        readonly pending: {
+            states: {
+                readonly queued: {};
+                readonly scheduled: {};
+                readonly retrying: {};
+            };
+        };
+        readonly processing: {
+            states: {
+                readonly running: {};
+                readonly waiting: {};
+            };
+        };
+        readonly completed: {};
+        readonly failed: {
+            states: {
+                readonly exhausted: {};
+                readonly rejected: {};
+                readonly timed_out: {};
+                readonly expired: {};
+                readonly cancelled: {};
+            };
+        };
+    };
+}, xstate.MetaObject>;
+type JobMachine = typeof jobMachine;
+type JobSnapshot = SnapshotFrom<JobMachine>;
+/** The leaf state of a job, as it stands on its record. */
+declare function jobStateOf(snapshot: Pick<JobSnapshot, 'value'>): JobState;
+/** A snapshot to go on from a record with. In `running` nothing runs until `RECLAIM`: the run of another worker cannot be taken over. */
+declare function resolveJobState(state: JobState, input: JobMachineInput, machine?: xstate.StateMachine<JobMachineContext, {
+    type: 'CLAIM';
+    now: string;
+} | {
+    type: 'RESUME';
+    now: string;
+} | {
+    type: 'RECLAIM';
+    now: string;
+    error: JobErrorInfo;
+} | {
+    type: 'CHECKPOINT';
+    checkpoint: unknown;
+} | {
+    type: 'REJECT';
+    error: JobErrorInfo;
+} | {
+    type: 'TIMEOUT';
+    error: JobErrorInfo;
+} | {
+    type: 'EXPIRE';
+    error: JobErrorInfo;
+} | {
+    type: 'CANCEL';
+    error: JobErrorInfo;
+} | {
+    type: 'RELEASE';
+}, {
+    [x: string]: xstate.ActorRefFromLogic<AnyActorLogic> | undefined;
+}, {
+    src: "run";
+    logic: AnyActorLogic;
+    id: string | undefined;
+}, {
+    type: "beginAttempt";
+    params: {
+        now: string;
+    };
+} | {
+    type: "giveAttemptBack";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "resumeAttempt";
+    params: {
+        now: string;
+    };
+} | {
+    type: "saveCheckpoint";
+    params: {
+        checkpoint: unknown;
+    };
+} | {
+    type: "saveError";
+    params: {
+        error: JobErrorInfo;
+    };
+} | {
+    type: "saveNoAttemptLeft";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "saveOutcome";
+    params: Ended;
+} | {
+    type: "saveTimeout";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "attemptsLeft";
+    params: unknown;
+} | {
+    type: "isCompleted";
+    params: Ended;
+} | {
+    type: "isRefused";
+    params: Ended;
+} | {
+    type: "isRetryable";
+    params: Ended;
+} | {
+    type: "isSnoozed";
+    params: Ended;
+} | {
+    type: "isTimedOut";
+    params: Ended;
+}, "attemptTimeout", "completed" | {
+    failed: "cancelled" | "exhausted" | "expired" | "rejected" | "timed_out";
+} | {
+    pending: "queued" | "retrying" | "scheduled";
+} | {
+    processing: "running" | "waiting";
+}, string, JobMachineInput, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: "job";
+    states: {
+        readonly pending: {
+            states: {
+                readonly queued: {};
+                readonly scheduled: {};
+                readonly retrying: {};
+            };
+        };
+        readonly processing: {
+            states: {
+                readonly running: {};
+                readonly waiting: {};
+            };
+        };
+        readonly completed: {};
+        readonly failed: {
+            states: {
+                readonly exhausted: {};
+                readonly rejected: {};
+                readonly timed_out: {};
+                readonly expired: {};
+                readonly cancelled: {};
+            };
+        };
+    };
+}, xstate.MetaObject>): JobSnapshot;
+/** Where an event leads, without running anything; `accepted` is false when the state ignores the event. */
+declare function nextJobState(machine: JobMachine, snapshot: JobSnapshot, event: JobEvent): {
+    state: JobState;
+    context: JobMachineContext;
+    accepted: boolean;
+};
+
+/**
+ * What a check found; null when the provider does not know the instance. `name` is the provider's for it. `nextPollMs` is
+ * how long the next poll may wait, where somebody reads the instance in between.
+ */
+type InstanceCheck = {
+    name?: string;
+    status: string;
+    healthy: boolean;
+    reason?: string;
+    nextPollMs?: number;
+} | null;
+/** Removing or stopping the instance, once that has begun. */
+interface Removal {
+    phase: 'deleting' | 'stopping';
+    since: string;
+}
+/** What a monitor leaves on its record for its next run. */
+interface MonitorCheckpoint extends Partial<Removal> {
+    lastStatus: string;
+    /** Set while the provider says that it does not know the instance. */
+    absent?: Repeated;
+    /** Set while the provider says that the instance has failed or was preempted. */
+    broken?: Repeated;
+    /** Set once a read after the deadline has shown the instance not ready. */
+    late?: Repeated;
+}
+interface MonitorInstanceContext {
+    input: RunInput<MonitorInstancePayload>;
+    maxWaitMs: number;
+    elapsedMs: number;
+    lastStatus: string;
+    /** Set once the instance is being removed or stopped. */
+    removal?: Removal;
+    absent?: Repeated;
+    broken?: Repeated;
+    late?: Repeated;
+    /** What the run ends with, if no state decides otherwise: another check. */
+    outcome: JobOutcome;
+}
+/** The input of each actor of the chart. */
+type MonitorActorInput = {
+    jobId: string;
+    novitaInstanceId: string;
+    /** Whether an answer of a moment ago will not do, since the instance may be given up on the strength of it. */
+    isLastLook: boolean;
+};
+declare function isGone(check: InstanceCheck): boolean;
+declare function isBroken(check: InstanceCheck): boolean;
+/** Whether a monitor that is shown this has more to do than to wait. */
+declare function endsTheWait(check: InstanceCheck): boolean;
+
+declare const DEFAULT_POLL_INTERVAL_MS = 10000;
+interface MonitorInstanceSettings {
+    /** Pause between two checks. Defaults to 10 seconds. */
+    pollIntervalMs?: number;
+    /** Pause between two reads of an instance that is being removed, or seems to be gone, broken or late. Defaults to 2 seconds. */
+    verifyIntervalMs?: number;
+    /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
+    settleMs?: number;
+    /**
+     * How long removing may take, from its first try, and how long past the deadline the instance may stay unreadable
+     * before the job gives up. Defaults to 20 minutes.
+     */
+    deleteGraceMs?: number;
+    /** How long past the deadline an instance may stay unreadable that is to be kept anyway. Defaults to 1 minute. */
+    transientGraceMs?: number;
+}
+type Checked = {
+    check: InstanceCheck;
+};
+/**
+ * Watches one instance by polls, one per run, and hibernates between them. A read that fails says nothing about the
+ * instance, and one answer that it is unknown, has failed or is late proves nothing: a later read has to agree. Nothing is
+ * removed but after a read that showed it.
+ */
+declare function monitorInstanceChart(settings?: MonitorInstanceSettings): xstate.StateMachine<MonitorInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, MonitorActorInput> | xstate.PromiseActorLogic<InstanceCheck, MonitorActorInput>> | undefined;
+}, {
+    src: "checkInstance";
+    logic: xstate.PromiseActorLogic<InstanceCheck, MonitorActorInput>;
+    id: string | undefined;
+} | {
+    src: "deleteInstance";
+    logic: xstate.PromiseActorLogic<void, MonitorActorInput>;
+    id: string | undefined;
+} | {
+    src: "stopInstance";
+    logic: xstate.PromiseActorLogic<void, MonitorActorInput>;
+    id: string | undefined;
+}, {
+    type: "beginDelete";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "beginStop";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteBroken";
+    params: Checked;
+} | {
+    type: "noteCheck";
+    params: Checked;
+} | {
+    type: "noteDeleted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteKept";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteNotDeleted";
+    params: Thrown;
+} | {
+    type: "noteReady";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteStillThere";
+    params: Checked;
+} | {
+    type: "noteStopped";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteVanished";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeRemoval";
+    params: Thrown;
+} | {
+    type: "snoozeUntilNextPoll";
+    params: Checked;
+} | {
+    type: "snoozeUntilVerified";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "goneAfterLate";
+    params: Checked;
+} | {
+    type: "isBroken";
+    params: Checked;
+} | {
+    type: "isGone";
+    params: Checked;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isReady";
+    params: Checked;
+} | {
+    type: "isStopped";
+    params: Checked;
+} | {
+    type: "keeps";
+    params: unknown;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenBroken";
+    params: Checked;
+} | {
+    type: "provenGone";
+    params: Checked;
+} | {
+    type: "provenLate";
+    params: unknown;
+} | {
+    type: "removalOverdue";
+    params: unknown;
+} | {
+    type: "stops";
+    params: unknown;
+} | {
+    type: "unreadableAndKept";
+    params: unknown;
+} | {
+    type: "unreadableTooLong";
+    params: unknown;
+} | {
+    type: "wasDeleting";
+    params: unknown;
+} | {
+    type: "wasStopping";
+    params: unknown;
+}, never, "applyingTimeout" | "checking" | "completed" | "deciding" | "deleting" | "failed" | "snoozed" | "stopping" | "timedOut" | "verifyingGone" | "verifyingStopped", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    startTime: string;
+    maxWaitTime: number;
+    webhookUrl?: string | undefined;
+    onTimeout?: "delete" | "keep" | "stop" | undefined;
+    offerTimeoutMs?: number | undefined;
+    nextOffer?: {
+        instanceId: string;
+        name: string;
+        productName: string;
+        templateId: string;
+        gpuNum: number;
+        rootfsSize: number;
+        region: string;
+        billingMode?: "on_demand" | "spot" | undefined;
+        regions?: string[] | undefined;
+        products?: string[] | undefined;
+        billingModes?: ("on_demand" | "spot")[] | undefined;
+        providers?: string[] | undefined;
+        templateIds?: Record<string, string> | undefined;
+        placement?: "cheapest" | "fastest" | "ordered" | undefined;
+        maxPricePerHour?: number | undefined;
+        offerTimeoutMs?: number | undefined;
+        avoid?: string[] | undefined;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+        onTimeout?: "delete" | "keep" | "stop" | undefined;
+    } | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "monitor_instance";
+    states: {
+        readonly deciding: {};
+        readonly checking: {};
+        readonly applyingTimeout: {};
+        readonly stopping: {};
+        readonly verifyingStopped: {};
+        readonly deleting: {};
+        readonly verifyingGone: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `monitor_instance` with its default settings. */
+declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, MonitorActorInput> | xstate.PromiseActorLogic<InstanceCheck, MonitorActorInput>> | undefined;
+}, {
+    src: "checkInstance";
+    logic: xstate.PromiseActorLogic<InstanceCheck, MonitorActorInput>;
+    id: string | undefined;
+} | {
+    src: "deleteInstance";
+    logic: xstate.PromiseActorLogic<void, MonitorActorInput>;
+    id: string | undefined;
+} | {
+    src: "stopInstance";
+    logic: xstate.PromiseActorLogic<void, MonitorActorInput>;
+    id: string | undefined;
+}, {
+    type: "beginDelete";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "beginStop";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteBroken";
+    params: Checked;
+} | {
+    type: "noteCheck";
+    params: Checked;
+} | {
+    type: "noteDeleted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteKept";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteNotDeleted";
+    params: Thrown;
+} | {
+    type: "noteReady";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteStillThere";
+    params: Checked;
+} | {
+    type: "noteStopped";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteVanished";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeRemoval";
+    params: Thrown;
+} | {
+    type: "snoozeUntilNextPoll";
+    params: Checked;
+} | {
+    type: "snoozeUntilVerified";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "goneAfterLate";
+    params: Checked;
+} | {
+    type: "isBroken";
+    params: Checked;
+} | {
+    type: "isGone";
+    params: Checked;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isReady";
+    params: Checked;
+} | {
+    type: "isStopped";
+    params: Checked;
+} | {
+    type: "keeps";
+    params: unknown;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenBroken";
+    params: Checked;
+} | {
+    type: "provenGone";
+    params: Checked;
+} | {
+    type: "provenLate";
+    params: unknown;
+} | {
+    type: "removalOverdue";
+    params: unknown;
+} | {
+    type: "stops";
+    params: unknown;
+} | {
+    type: "unreadableAndKept";
+    params: unknown;
+} | {
+    type: "unreadableTooLong";
+    params: unknown;
+} | {
+    type: "wasDeleting";
+    params: unknown;
+} | {
+    type: "wasStopping";
+    params: unknown;
+}, never, "applyingTimeout" | "checking" | "completed" | "deciding" | "deleting" | "failed" | "snoozed" | "stopping" | "timedOut" | "verifyingGone" | "verifyingStopped", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    startTime: string;
+    maxWaitTime: number;
+    webhookUrl?: string | undefined;
+    onTimeout?: "delete" | "keep" | "stop" | undefined;
+    offerTimeoutMs?: number | undefined;
+    nextOffer?: {
+        instanceId: string;
+        name: string;
+        productName: string;
+        templateId: string;
+        gpuNum: number;
+        rootfsSize: number;
+        region: string;
+        billingMode?: "on_demand" | "spot" | undefined;
+        regions?: string[] | undefined;
+        products?: string[] | undefined;
+        billingModes?: ("on_demand" | "spot")[] | undefined;
+        providers?: string[] | undefined;
+        templateIds?: Record<string, string> | undefined;
+        placement?: "cheapest" | "fastest" | "ordered" | undefined;
+        maxPricePerHour?: number | undefined;
+        offerTimeoutMs?: number | undefined;
+        avoid?: string[] | undefined;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+        onTimeout?: "delete" | "keep" | "stop" | undefined;
+    } | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "monitor_instance";
+    states: {
+        readonly deciding: {};
+        readonly checking: {};
+        readonly applyingTimeout: {};
+        readonly stopping: {};
+        readonly verifyingStopped: {};
+        readonly deleting: {};
+        readonly verifyingGone: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
+/** The webhook hibernates: its endpoint rests or is disabled, or it is not its turn. */
+interface Parked {
+    parkForMs: number;
+    /** Stays with the job. */
+    checkpoint: unknown;
+}
+interface SendWebhookContext {
+    input: RunInput<SendWebhookPayload>;
+    delivery?: Delivery;
+    parked?: Parked;
+    error?: JobErrorInfo;
+}
+/** Delivers one webhook once; the job's retry schedule, not this chart, makes the next try. */
+declare const sendWebhookMachine: xstate.StateMachine<SendWebhookContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<Parked | {
+        status: number;
+        durationMs: number;
+        headers?: Record<string, string> | undefined;
+        excerpt?: string | undefined;
+    }, {
+        jobId: string;
+        payload: SendWebhookPayload;
+        checkpoint: unknown;
+    }>> | undefined;
+}, {
+    src: "deliver";
+    logic: xstate.PromiseActorLogic<Parked | {
+        status: number;
+        durationMs: number;
+        headers?: Record<string, string> | undefined;
+        excerpt?: string | undefined;
+    }, {
+        jobId: string;
+        payload: SendWebhookPayload;
+        checkpoint: unknown;
+    }>;
+    id: string | undefined;
+}, {
+    type: "saveDelivery";
+    params: {
+        ended: Delivery | Parked;
+    };
+} | {
+    type: "saveError";
+    params: Thrown;
+} | {
+    type: "saveParked";
+    params: {
+        ended: Delivery | Parked;
+    };
+}, {
+    type: "isParked";
+    params: {
+        ended: Delivery | Parked;
+    };
+} | {
+    type: "isRetryable";
+    params: Thrown;
+}, never, "delivered" | "delivering" | "parked" | "refused" | "retryLater", string, RunInput<{
+    url?: string | undefined;
+    endpoint?: string | undefined;
+    order?: {
+        key: string;
+        sequence: number;
+    } | undefined;
+    payload: unknown;
+    headers?: Record<string, string> | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "send_webhook";
+    states: {
+        readonly delivering: {};
+        readonly delivered: {};
+        readonly parked: {};
+        readonly retryLater: {};
+        readonly refused: {};
+    };
+}, xstate.MetaObject>;
+
+/**
+ * The way that most jobs take through the chart: asking it costs more than all the rest of a short job. A test holds this file to it.
+ * @returns the attempt that a claim begins, its next state being `running`; undefined where the chart must be asked
+ */
+declare function claimedAttempt(from: JobState, event: JobEvent, attempts: Attempts): number | undefined;
+/** Where an attempt leads that failed outside its chart, which therefore cannot be asked. */
+declare function failedAttempt({ code, retryable }: JobErrorInfo, attempts: Attempts): JobState;
+
+export { DEFAULT_POLL_INTERVAL_MS, DEFAULT_SETTLE_DELAY_MS, Delivery, MAX_LOOK_UPS, RunInput, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endsTheWait, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, monitorInstanceChart, monitorInstanceMachine, nextJobState, resolveJobState, sendWebhookMachine, timeoutError, timeoutOf };
+export type { CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, FoundInstance, InstanceCheck, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, Parked, RefusedOffer, Repeated, SendWebhookContext };

@@ -1,0 +1,72 @@
+/**
+ * Puts the library and the command line into few files, dist/lib: Node reads these instead of some six hundred, and both share what they
+ * have in common. What comes along of other packages than `dependencies` is listed in dist/lib/LICENSES.txt with its licence.
+ */
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { noteBundled } from './bundled-packages.mjs';
+
+const OUT = 'dist/lib';
+const { dependencies, peerDependencies, exports } = JSON.parse(await readFile('package.json', 'utf8'));
+
+/** `./dist/lib/gpu/novita.js` is made of what the compiler made for its types. */
+const entries = Object.values(exports).flatMap(({ types, default: path }) =>
+  types ? [[path.slice(`./${OUT}/`.length, -'.js'.length), types.replace(/\.d\.ts$/, '.js')]] : [],
+);
+
+/** Jetfleet speaks English: fifty languages of zod's messages are half of it. */
+const english = {
+  name: 'english',
+  setup(bundle) {
+    const contents = "export { default as en } from './en.js'";
+    bundle.onLoad({ filter: /node_modules\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents }));
+  },
+};
+
+await rm(OUT, { recursive: true, force: true });
+const { metafile } = await build({
+  entryPoints: { ...Object.fromEntries(entries), jetfleet: './dist/src/cli/main.js' },
+  outdir: OUT,
+  chunkNames: 'chunk-[hash]',
+  // What is loaded by itself, such as the web server, stays a file of its own.
+  splitting: true,
+  bundle: true,
+  // These a user has, or installs if they are wanted: objects of theirs go from hand to hand. Schemas of zod do so too, but they work with any copy
+  // of it, and the ninety files of zod would be a third of the time of an import.
+  external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'zod'),
+  plugins: [english],
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: false,
+  // Comments and indents are a third of it; names stay, and lines are short, for whoever reads a stack.
+  minifyWhitespace: true,
+  lineLimit: 160,
+  legalComments: 'none',
+  logLevel: 'warning',
+  metafile: true,
+  // CommonJS dependencies ask for Node's modules by `require`.
+  banner: {
+    js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
+  },
+});
+
+// ELK is a program of its own, which a thread runs (src/inspect/chart-elk.ts): a fifth of its 1.6 MB, and of the 8 MB of its package.
+await writeFile(
+  join(OUT, 'elk.br'),
+  brotliCompressSync(await readFile('node_modules/elkjs/lib/elk.bundled.js')),
+);
+
+const notices = await Promise.all((await noteBundled('lib', metafile, ['elkjs'])).map(notice));
+await writeFile(join(OUT, 'LICENSES.txt'), notices.join(`\n${'-'.repeat(80)}\n`));
+
+/** The name, version and licence of a package, in the words that it brings along. */
+async function notice(name) {
+  const folder = join('node_modules', name);
+  const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+  const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
+  const text = file ? await readFile(join(folder, file), 'utf8') : `Licence: ${license}\n`;
+  return `${name} ${version}\n\n${text.trim()}\n`;
+}

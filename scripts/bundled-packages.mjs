@@ -1,0 +1,33 @@
+/** Which packages are in a bundle: for their licences, and for the bill of materials. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const FOLDER = 'dist/.bundled';
+
+/** `node_modules/@hono/node-server/dist/index.mjs` is of `@hono/node-server`. */
+const packageOf = (path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
+
+/**
+ * Notes the packages of a bundle for {@link bundledPackages}, and gives them back.
+ * @param metafile of esbuild
+ * @param more packages that came in another way
+ */
+export async function noteBundled(bundle, metafile, more = []) {
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) =>
+      bytesInOutput > 0 ? [packageOf(path)] : [],
+    ),
+  );
+  const names = [...new Set([...used.filter(Boolean), ...more])].sort();
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(join(FOLDER, `${bundle}.json`), JSON.stringify(names));
+  return names;
+}
+
+/** The packages of all bundles. */
+export async function bundledPackages() {
+  const lists = (await readdir(FOLDER)).map(async (name) =>
+    JSON.parse(await readFile(join(FOLDER, name), 'utf8')),
+  );
+  return [...new Set((await Promise.all(lists)).flat())].sort();
+}
