@@ -4,15 +4,19 @@ import { namesProvider } from '../gpu/from-environment.js';
 import { combinedProvider, type GpuProvider } from '../gpu/index.js';
 import { defined } from '../jobs/defined.js';
 import { FINDINGS, type Finding, type Mended, type Severity } from '../upkeep/finding.js';
+import { givenFlags } from './config.js';
 import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
-import { ExitCode } from './exit-code.js';
+import { ExitCode, usageError } from './exit-code.js';
 import { durationOption, type GlobalOptions, openQueue, withExamples } from './options.js';
 import { note, paint, plain, print, printJson } from './output.js';
 import { type ProgressFlags, showProgress, withProgress } from './progress.js';
+import type { GivenFlags } from './settings.js';
+import { writeSupportBundle } from './support-bundle.js';
 import { providersFrom } from './worker.js';
 
 interface DoctorCommandOptions extends GlobalOptions, ConfirmFlags, ProgressFlags {
   fix?: boolean;
+  bundle?: string | true;
   monitorUrl?: string;
   grace?: number;
 }
@@ -27,26 +31,44 @@ export function doctorCommand(program: Command): void {
       'find what is stuck, left over or badly set up; --fix repairs it. Ends with 1 when anything is left',
     )
     .option('--fix', 'repair what can be repaired')
+    .option(
+      '--bundle [file]',
+      'instead, write versions, settings, streams, findings and causes of errors into one file for support; never payloads, results or secrets',
+    )
     .option('--monitor-url <url>', "the server's monitoring page (default: NATS_MONITOR_URL, else none)")
     .addOption(
       durationOption('--grace <duration>', 'how long something may be overdue (default: 1m, instances 10m)', {
         isTimer: false,
       }),
     )
-    .action(() => doctor(command.optsWithGlobals<DoctorCommandOptions>()));
+    .action(() => doctor(command.optsWithGlobals<DoctorCommandOptions>(), givenFlags(program)));
   withProgress(withYes(command));
-  withExamples(command, 'doctor', 'doctor --monitor-url http://127.0.0.1:8222 --fix', 'doctor --fix --yes');
+  withExamples(
+    command,
+    'doctor',
+    'doctor --monitor-url http://127.0.0.1:8222 --fix',
+    'doctor --fix --yes',
+    'doctor --bundle support.tar.gz',
+  );
 }
 
-async function doctor(all: DoctorCommandOptions): Promise<void> {
+async function doctor(all: DoctorCommandOptions, given: GivenFlags): Promise<void> {
   const { fix, json, monitorUrl, grace, yes, progress, ...options } = all;
-  const provider = configuredProvider();
   const page = monitorUrl ?? process.env.NATS_MONITOR_URL;
   await using queue = openQueue(options);
-  const settings = defined({ provider, monitorUrl: page || undefined, graceMs: grace });
-  const { findings, mend } = await showProgress('checks made', { progress }, (onProgress) =>
-    examine(queue, { ...settings, onProgress }),
-  );
+  const look = (provider: GpuProvider | undefined) => {
+    const settings = defined({ provider, monitorUrl: page || undefined, graceMs: grace });
+    return showProgress('checks made', { progress }, (onProgress) =>
+      examine(queue, { ...settings, onProgress }),
+    );
+  };
+  if (all.bundle !== undefined) {
+    if (fix) throw usageError('--fix does not go with --bundle, which changes nothing');
+    const findings = async () => (await look(configuredProvider())).findings;
+    return await writeSupportBundle(queue, findings, given, { ...all, bundle: all.bundle });
+  }
+  const provider = configuredProvider();
+  const { findings, mend } = await look(provider);
   const fixed = fix ? await repaired(findings, mend, all) : [];
   if (json) printJson({ findings, fixed });
   else show(findings, fixed);

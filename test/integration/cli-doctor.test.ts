@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseTarGzip } from 'nanotar';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { Finding } from '../../src/index.js';
 import { cli } from '../support/cli.js';
@@ -17,7 +21,14 @@ beforeEach(async () => {
     nats,
     // As the command line wants it.
     queue: { ackWaitMs: 15_000 },
-    handlers: { fails: { handler: () => Promise.reject(new Error('no')), maxAttempts: 1 } },
+    handlers: {
+      fails: { handler: () => Promise.reject(new Error('no')), maxAttempts: 1 },
+      refuses: {
+        handler: () => Promise.reject(new Error('no room in "error-canary" for job 42')),
+        maxAttempts: 1,
+      },
+      works: { handler: () => ({ kept: 'result-canary' }) },
+    },
   });
   return () => fleet.close();
 });
@@ -124,4 +135,63 @@ test('job retry says what is wrong with how it was called', async () => {
   expect((await run(['job', 'retry', 'nobody'])).code).toBe(3);
   const id = await fleet.queue.addJob('nobody_handles', {});
   expect((await run(['job', 'retry', id])).code).toBe(4);
+});
+
+async function temporaryFile(name: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'jetfleet-bundle-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return join(folder, name);
+}
+
+async function filesIn(bundle: string): Promise<Record<string, string>> {
+  const files = await parseTarGzip(await readFile(bundle));
+  return Object.fromEntries(files.map(({ name, text }) => [name, text]));
+}
+
+test('doctor --bundle writes what support needs to see, and nothing of what jobs hold', async () => {
+  await fleet.queue.addJob('refuses', { card: 'payload-canary' }, 'normal', { id: 'refused' });
+  await fleet.queue.addJob('works', { card: 'payload-canary' }, 'normal', { id: 'worked' });
+  await fleet.waitForJob('refused', 'exhausted');
+  await fleet.waitForJob('worked', 'completed');
+  const bundle = await temporaryFile('support.tar.gz');
+  const secrets = {
+    NATS_URL: nats.url.replace('://', '://jobs:secret-canary@'),
+    JETFLEET_HTTP_TOKEN: 'secret-canary',
+    JETFLEET_WEBHOOK_SECRET: 'secret-canary',
+  };
+  const { code, stdout, stderr } = await run(['doctor', '--bundle', bundle], secrets);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${bundle}\n` });
+  const files = await filesIn(bundle);
+  const names = ['versions', 'config', 'findings', 'streams', 'consumers', 'stats', 'workers', 'errors'];
+  expect(Object.keys(files)).toEqual(names.map((name) => `${name}.json`));
+  for (const name of Object.keys(files)) expect(stderr).toContain(name);
+  expect(JSON.stringify(files)).not.toContain('canary');
+  const parsed = Object.fromEntries(names.map((name) => [name, JSON.parse(files[`${name}.json`] ?? '')]));
+  const prefix = fleet.namespace.toUpperCase();
+  expect(parsed).toMatchObject({
+    versions: { node: process.version, server: { version: nats.version } },
+    streams: { [`${prefix}_EVENTS`]: { state: { messages: expect.any(Number) } } },
+    consumers: { [`${prefix}_JOBS`]: expect.arrayContaining([expect.objectContaining({ num_pending: 0 })]) },
+    stats: { completedJobs: 1, failedJobs: 1 },
+    errors: { total: 1, causes: [{ count: 1, message: 'no room in <text> for job <n>' }] },
+  });
+  expect(parsed.config).toContainEqual(
+    expect.objectContaining({ variable: 'NATS_USER', value: 'jobs', source: 'url' }),
+  );
+  expect(parsed.workers).toHaveLength(1);
+  expect((await stat(bundle)).mode & 0o777).toBe(0o600);
+  const again = await run(['doctor', '--bundle', bundle]);
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('it exists already') });
+  expect((await run(['doctor', '--bundle', bundle, '--fix'])).code).toBe(2);
+});
+
+test('doctor --bundle without a broker has the reason in the place of what it could not read', async () => {
+  const bundle = await temporaryFile('away.tar.gz');
+  const { code } = await run(['doctor', '--bundle', bundle, '--json'], { NATS_URL: 'nats://127.0.0.1:1' });
+  expect(code).toBe(0);
+  const files = await filesIn(bundle);
+  const reason = { error: { code: 'JETFLEET_BROKER_UNREACHABLE' } };
+  for (const name of ['findings', 'streams', 'consumers', 'stats', 'workers', 'errors'])
+    expect(JSON.parse(files[`${name}.json`] ?? '')).toMatchObject(reason);
+  expect(JSON.parse(files['versions.json'] ?? '')).toMatchObject({ node: process.version, server: reason });
 });
