@@ -12,6 +12,7 @@ import type { Cluster } from '../support/cluster.js';
 import { QUICK } from '../support/simulated-novita.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { keepHistory } from './broker-admin.js';
+import { OutboxDesk } from './outbox-desk.js';
 import type { PlannedFault, RunPlan } from './plan.js';
 import { MAX_OBJECT_BYTES } from './plan.js';
 import { FaultReceiver } from './receiver.js';
@@ -37,6 +38,8 @@ export interface Arena extends AsyncDisposable {
   proxies: TcpProxy[];
   /** What clients show a server that lets nobody stay for long. */
   credsFile?: string;
+  /** A database whose transactions add jobs. */
+  desk?: OutboxDesk;
   /** Ids of instances that no job has rented. */
   foreign: Set<string>;
   /** When the server was away. */
@@ -53,7 +56,7 @@ const REMOVES: ReadonlySet<PlannedFault['kind']> = new Set(['cleanup', 'dying-cl
 export async function openArena(
   broker: LaneBroker,
   namespace: string,
-  { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo, keeps }: RunPlan,
+  { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo, keeps, outbox }: RunPlan,
 ): Promise<Arena> {
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
@@ -85,6 +88,7 @@ export async function openArena(
   const commit = { confirmTimeoutMs: 500, giveUpMs: 1_500 };
   const producer = new JobQueueService({ servers: serversFor(workers), name: 'producer', commit, ...shared });
   await producer.connect();
+  const desk = outbox && (await OutboxDesk.open());
   const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
   const arena: Arena = {
     broker,
@@ -94,6 +98,7 @@ export async function openArena(
     outages: [],
     keepsHistory: keeps !== undefined || faults.some(({ kind }) => REMOVES.has(kind)),
     ...(credsFile && { credsFile }),
+    ...(desk && { desk }),
     simulator,
     provider,
     receiver,
@@ -107,6 +112,7 @@ export async function openArena(
       await receiver[Symbol.asyncDispose]();
       await simulator.stop();
       await short?.[Symbol.asyncDispose]();
+      await desk?.[Symbol.asyncDispose]();
     },
   };
   if (arena.keepsHistory) await keepHistory(arena, 'events');

@@ -46,7 +46,7 @@ interface Seat {
 /** The workers of one run. Each seat has a process at all times: one that dies is replaced, as by a supervisor. */
 export class Crew implements AsyncDisposable {
   readonly #arena: Arena;
-  readonly #pool: WorkerPool;
+  readonly pool: WorkerPool;
   readonly #secret: string;
   readonly #behaviour: Behaviour;
   readonly #clockOffsetsMs: readonly number[];
@@ -78,7 +78,7 @@ export class Crew implements AsyncDisposable {
     clockOffsetsMs: readonly number[] = [],
   ) {
     this.#arena = arena;
-    this.#pool = pool;
+    this.pool = pool;
     this.#secret = secret;
     this.#behaviour = behaviour;
     this.#clockOffsetsMs = clockOffsetsMs;
@@ -179,16 +179,21 @@ export class Crew implements AsyncDisposable {
     order: (config: WorkerConfig) => ToWorker,
     meanwhile: (process: WorkerProcess) => Promise<unknown>,
   ): Promise<boolean> {
-    const process = await this.#pool.take();
-    await this.#begun(process, order({ ...this.#config(0, this.#seat(0)), name, clockOffsetMs: 0 }));
+    const process = await this.pool.take();
+    await this.begun(process, order(this.configOf(name)));
     await meanwhile(process);
     const isAlive = !process.ended;
     await process.kill();
     return isAlive;
   }
 
+  /** What a process beside the workers is told of the run. */
+  configOf(name: string): WorkerConfig {
+    return { ...this.#config(0, this.#seat(0)), name, clockOffsetMs: 0 };
+  }
+
   /** Resolves when a process has begun with what it was told, or has ended. */
-  async #begun(worker: WorkerProcess, order: ToWorker): Promise<void> {
+  async begun(worker: WorkerProcess, order: ToWorker): Promise<void> {
     let onBegun = () => {};
     const begun = new Promise<void>((resolve) => {
       onBegun = resolve;
@@ -215,7 +220,7 @@ export class Crew implements AsyncDisposable {
     const workers = this.#seats.flatMap(({ worker }) => worker ?? []);
     // A sabotage stays in its process.
     const isReusable = this.#behaviour.sabotage === undefined && !this.#behaviour.languages;
-    await Promise.all(workers.map((worker) => (isReusable ? this.#pool.giveBack(worker) : worker.kill())));
+    await Promise.all(workers.map((worker) => (isReusable ? this.pool.giveBack(worker) : worker.kill())));
   }
 
   #seat(index: number): Seat {
@@ -242,7 +247,7 @@ export class Crew implements AsyncDisposable {
   async #fill(index: number): Promise<void> {
     const seat = this.#seat(index);
     const isOther = this.#behaviour.languages && index % 2 === 1;
-    const worker = await (isOther ? this.#pool.takeOther() : this.#pool.take());
+    const worker = await (isOther ? this.pool.takeOther() : this.pool.take());
     if (this.#over) return worker.kill();
     seat.worker = worker;
     seat.generation += 1;

@@ -11,6 +11,7 @@ import type { Arena } from './arena.js';
 import { historyStream } from './broker-admin.js';
 import type { Service } from './crew.js';
 import type { LimitedStep, LimitSet } from './limit-invariants.js';
+import type { OutboxDesk } from './outbox-desk.js';
 import type { RunPlan } from './plan.js';
 import type { Hit } from './receiver.js';
 import { type Kept, readKept } from './retention-invariants.js';
@@ -53,6 +54,8 @@ export interface Evidence {
   crashes: readonly string[];
   /** Where not all are kept: what is. */
   kept?: Kept;
+  /** Of a run with an outbox. */
+  outbox?: Pick<OutboxDesk, 'committed' | 'rolledBack' | 'left'>;
   /** When this was read, ms since the epoch. */
   readAtMs: number;
   /** Messages and timers that are left in the work streams, by subject. */
@@ -73,11 +76,12 @@ export async function collect(
     'lagMs' | 'crashes' | 'stopped' | 'service' | 'schedules' | 'limitedSteps' | 'limitsSet'
   >,
 ): Promise<Evidence> {
-  const { simulator, receiver, foreign, outages } = arena;
+  const { simulator, receiver, foreign, outages, desk } = arena;
   const kept = plan.keeps && (await readKept(arena));
   return {
     plan,
     ...(kept && { kept }),
+    ...(desk && { outbox: desk }),
     accepted,
     cancelled,
     histories: await readHistories(arena),

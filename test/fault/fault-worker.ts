@@ -17,6 +17,7 @@ import {
   snooze,
   webhooks,
 } from '../../src/index.js';
+import { OutboxRelay } from '../../src/outbox/index.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import {
   type AnyFailpoint,
@@ -200,6 +201,23 @@ async function addUnique(config: WorkerConfig, keys: number): Promise<void> {
   await addForEver(queue, keys, (jobId) => void tell({ type: 'added', jobId }));
 }
 
+/** Publishes the rows of an outbox until this process is killed. */
+async function relayOutbox(config: WorkerConfig, databaseUrl: string, batchSize: number): Promise<void> {
+  const { name, servers, namespace, replicas, ackWaitMs } = config;
+  const commit = { confirmTimeoutMs: 500 };
+  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, commit, ...sealed() });
+  for (;;) {
+    try {
+      await new OutboxRelay(queue, { databaseUrl, batchSize, fallbackMs: 500 }).start();
+      return await tell({ type: 'started' });
+    } catch (error) {
+      // Both servers may be away while a relay comes up: what supervises it would start it again.
+      if (!JetfleetError.is(error) || !error.retryable) throw error;
+      await delay(100);
+    }
+  }
+}
+
 async function start(config: WorkerConfig): Promise<void> {
   shiftClock(config.clockOffsetMs);
   const { name, servers, namespace, replicas, simulatorUrl, secret } = config;
@@ -307,6 +325,8 @@ process.on('message', (message: ToWorker) => {
       return void clean(message.config);
     case 'add':
       return void addUnique(message.config, message.keys);
+    case 'relay':
+      return void relayOutbox(message.config, message.databaseUrl, message.batchSize);
     case 'arm':
       armed.push(message.armed);
       return;

@@ -8,6 +8,7 @@ import type { Crew } from './crew.js';
 import { forgeNotice, touchForeignInstances } from './hostile-client.js';
 import type { LimitSet } from './limit-invariants.js';
 import { LIMIT, type PlannedFault } from './plan.js';
+import type { Relays } from './relays.js';
 
 export interface Injection {
   /** Faults that met somebody so far. */
@@ -17,7 +18,12 @@ export interface Injection {
 }
 
 /** Starts the clock of every fault. */
-export function inject(faults: readonly PlannedFault[], arena: Arena, crew: Crew): Injection {
+export function inject(
+  faults: readonly PlannedFault[],
+  arena: Arena,
+  crew: Crew,
+  relays?: Relays,
+): Injection {
   const injection: Injection = { count: 0, done: Promise.resolve() };
   crew.onHit = ({ action }, jobId, thaw) => {
     injection.count += 1;
@@ -28,7 +34,7 @@ export function inject(faults: readonly PlannedFault[], arena: Arena, crew: Crew
     faults.map(async (fault) => {
       while (fault.once && !(await hasBeen(fault.once, arena))) await delay(LOOK_EVERY_MS);
       await delay(fault.atMs);
-      if (await strike(fault, arena, crew)) injection.count += 1;
+      if (await strike(fault, arena, crew, relays)) injection.count += 1;
     }),
   ).then(() => {});
   return injection;
@@ -54,7 +60,12 @@ async function hasBeen({ id, state }: Moment, { observer }: Arena): Promise<bool
 }
 
 /** One fault from its beginning to its end. @returns whether it met anything */
-async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<boolean> {
+async function strike(
+  fault: PlannedFault,
+  arena: Arena,
+  crew: Crew,
+  relays: Relays | undefined,
+): Promise<boolean> {
   switch (fault.kind) {
     case 'kill':
       return crew.kill(fault.worker);
@@ -88,6 +99,11 @@ async function strike(fault: PlannedFault, arena: Arena, crew: Crew): Promise<bo
       return crew.killCleaner(fault.forMs);
     case 'adder':
       return crew.killAdder(fault.forMs, fault.keys, fault.action === 'freeze');
+    case 'relay':
+      return relays?.strike(fault) ?? false;
+    case 'database-kill':
+      await arena.desk?.crash(fault.forMs);
+      return arena.desk !== undefined;
     case 'retry-all':
       return (await answered(() => arena.producer.retryAll(), [])).length > 0;
     case 'set-limit':

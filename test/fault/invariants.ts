@@ -8,6 +8,7 @@ import { flowViolations } from './flow-invariants.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
 import { limitViolations } from './limit-invariants.js';
+import { outboxViolations } from './outbox-invariants.js';
 import { LONG_ACK_WAIT_MS, type PlannedFault, type PlannedJob } from './plan.js';
 import { retentionViolations } from './retention-invariants.js';
 import { scheduleViolations } from './schedule-invariants.js';
@@ -33,6 +34,7 @@ export type ViolationKind =
   | 'tick-twice'
   | 'tick-overlap'
   | 'left-over'
+  | 'rolled-back'
   | 'signal'
   | 'retention'
   | 'flow'
@@ -98,6 +100,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...flowViolations(evidence),
     ...limitViolations(evidence),
     ...retentionViolations(evidence),
+    ...outboxViolations(evidence),
   ];
 }
 

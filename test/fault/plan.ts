@@ -108,6 +108,10 @@ type Fault =
   | { kind: 'dying-cleanup'; atMs: number; forMs: number }
   /** A process that adds jobs of unique keys, until it is killed, so long after it has begun; one that is frozen goes on for as long first. */
   | { kind: 'adder'; atMs: number; forMs: number; keys: number; action: 'kill' | 'freeze' }
+  /** A relay of the outbox is killed, or stands still for so long. */
+  | { kind: 'relay'; relay: number; atMs: number; action: 'kill' | 'freeze'; forMs: number }
+  /** The database of the outbox ends as in a crash, and is started again so long after it. */
+  | { kind: 'database-kill'; atMs: number; forMs: number }
   | { kind: 'retry-all'; atMs: number }
   /** Somebody sets how many permits each tenant has. */
   | { kind: 'set-limit'; concurrency: number; atMs: number }
@@ -131,6 +135,15 @@ export interface PlannedSchedule {
   priority: JobPriority;
   steps: TaskStep[];
   forMs: number;
+}
+
+/** Transactions that add jobs. */
+export interface PlannedOutbox {
+  forMs: number;
+  producers: number;
+  /** Rows that a relay publishes together. */
+  batchSize: number;
+  priority: JobPriority;
 }
 
 export interface RunPlan {
@@ -158,6 +171,8 @@ export interface RunPlan {
   keys?: number;
   /** How many permits each tenant has at first. Defaults to no limits. */
   limitedTo?: number;
+  /** Jobs that are added through an outbox. Defaults to none. */
+  outbox?: PlannedOutbox;
   /** Whether the run begins when its workers are ready. */
   awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */

@@ -42,6 +42,8 @@ export type ToWorker =
   | { type: 'clean'; config: WorkerConfig }
   /** Adds jobs of unique keys until it is killed. */
   | { type: 'add'; config: WorkerConfig; keys: number }
+  /** Publishes the rows of an outbox until it is killed. */
+  | { type: 'relay'; config: WorkerConfig; databaseUrl: string; batchSize: number }
   | { type: 'block'; forMs: number }
   /** Drains the connection that the worker was lent, and ends once the worker has noticed. */
   | { type: 'drain-connection' }

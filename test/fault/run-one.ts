@@ -15,6 +15,7 @@ import { inject } from './inject.js';
 import { FINAL_KINDS, type Violation, type ViolationKind, violationsOf } from './invariants.js';
 import { ACK_WAIT_MS, type RunPlan } from './plan.js';
 import { produce } from './produce.js';
+import { Relays } from './relays.js';
 import { type Sabotage, sabotageObserver } from './sabotage.js';
 import { handedBack } from './time-invariants.js';
 import { keysTaken } from './unique-adder.js';
@@ -80,9 +81,15 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
   for (const fault of plan.faults) if (fault.kind === 'failpoint') crew.arm(fault.worker, fault);
   await crew.start();
   if (plan.awaitsWorkers) await crew.ready();
-  const injection = inject(plan.faults, arena, crew);
-  const [produced] = await Promise.all([produce(plan, arena), injection.done]);
+  await using relays = plan.outbox && (await Relays.start(plan.outbox, arena, crew));
+  const injection = inject(plan.faults, arena, crew, relays);
+  const [produced] = await Promise.all([
+    produce(plan, arena),
+    injection.done,
+    plan.outbox && arena.desk?.produce(plan.outbox),
+  ]);
   crew.heal();
+  await arena.desk?.settle();
   const now = () => {
     const lagMs = Math.max(lag.max / 1_000_000, crew.stalledMs);
     const { crashes, stopped, limitedSteps, limitsSet } = crew;
@@ -96,7 +103,13 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
       limitsSet,
       service: [...crew.service.values()],
     };
-    return collect(arena, plan, [...produced.accepted, ...crew.added], produced.cancelled, seen);
+    return collect(
+      arena,
+      plan,
+      [...produced.accepted, ...crew.added, ...(arena.desk?.committed ?? [])],
+      produced.cancelled,
+      seen,
+    );
   };
   const until = options.until ?? (options.sabotage ? FINAL_KINDS : undefined);
   const violations = until

@@ -3,6 +3,7 @@ import { instanceNameStem } from '../../src/gpu/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { FAILPOINTS } from '../../src/worker/worker-services.js';
 import { limits } from './limit-scenario.js';
+import { outbox } from './outbox-scenario.js';
 import {
   ACK_WAIT_MS,
   LONG_ACK_WAIT_MS,
@@ -61,6 +62,7 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
   signals,
   flows,
   limits,
+  outbox,
   'worker-kill': (random, draft) => {
     for (let n = random.int(1, 3); n > 0; n--) {
       addFault(draft, { kind: 'kill', worker: worker(random, draft), atMs: when(random) });
@@ -342,6 +344,7 @@ const RENTED_SLOWLY = [
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = [
   'limits',
+  'outbox',
   'retention',
   'unique',
   'schedules',

@@ -7,7 +7,7 @@ const COMMON = '/etc/postgresql-common';
 
 /** Finds PostgreSQL, where one of the files that run needs it: without it they fail, and are not skipped. */
 export async function setup(project: TestProject): Promise<void> {
-  if (project.vitest.state.getPaths().some((path) => /\/(outbox|snippets)[^/]*$/.test(path)))
+  if (project.vitest.state.getPaths().some((path) => /\/(outbox|snippets|fault-selection)[^/]*$/.test(path)))
     await ensurePostgres();
 }
 
