@@ -1,4 +1,4 @@
-export { E as EmbeddedServer, a as EmbeddedServerOptions, N as NatsConfigOptions, S as ServerExit, b as SyncInterval, n as natsConfig, s as startEmbeddedServer } from './shared/embedded-server.js';
+export { EmbeddedServer, EmbeddedServerOptions, NatsConfigOptions, ServerExit, SyncInterval, natsConfig, startEmbeddedServer } from './shared/embedded-server.js';
 import { Logger } from './jetfleet.js';
 import './shared/commit-options.js';
 

@@ -1,6 +1,6 @@
-export { A as ApiCall, b as ApiDialect, c as ApiErrors, d as ApiErrorsOptions, C as CallKind, F as Fault, e as FaultInput, f as FaultKind, g as Faults, L as LedgerAction, h as LedgerEntry, i as ProvenClass, j as ProviderApi, P as ProviderApiOptions, k as ProviderError, l as ProviderErrorClass, R as RequestLog, m as RequestRecord, a as Simulator, S as SimulatorOptions, n as SimulatorTimings } from './shared/simulator.js';
-import { G as GpuProvider, P as ProviderCapabilities } from './shared/provider.js';
-export { B as BillingMode, C as CreateSpec, I as Instance, b as InstanceStatus, a as Offer, O as OfferQuery, T as Template } from './shared/provider.js';
+export { ApiCall, ApiDialect, ApiErrors, ApiErrorsOptions, CallKind, Fault, FaultInput, FaultKind, Faults, LedgerAction, LedgerEntry, ProvenClass, ProviderApi, ProviderApiOptions, ProviderError, ProviderErrorClass, RequestLog, RequestRecord, Simulator, SimulatorOptions, SimulatorTimings } from './shared/simulator.js';
+import { GpuProvider, ProviderCapabilities } from './shared/provider.js';
+export { BillingMode, CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from './shared/provider.js';
 import { Logger } from './jetfleet.js';
 export { NovitaProvider, NovitaProviderOptions, createNovitaProvider, startSimulator } from './gpu/novita.js';
 import 'zod';

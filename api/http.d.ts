@@ -1,4 +1,4 @@
-import { c as JobQueueService } from './shared/job-queue-service.js';
+import { JobQueueService } from './shared/job-queue-service.js';
 import { Logger } from './jetfleet.js';
 import { Problem } from './jetfleet.js';
 import '@standard-schema/spec';

@@ -1,4 +1,5 @@
-import { d as TakenEdge, c as JobQueueService, W as WorkerInfo, I as InspectionRecord } from './shared/job-queue-service.js';
+import { TakenEdge, JobQueueService, WorkerInfo, InspectionRecord } from './shared/job-queue-service.js';
+import { FlowStatus } from './jetfleet.js';
 import { AnyStateMachine } from 'xstate';
 import '@standard-schema/spec';
 import './shared/errors.js';
@@ -227,6 +228,19 @@ declare function watchFleet(queue: JobQueueService, options: {
     everyMs?: number;
 }, onPicture: (picture: FleetPicture) => unknown): Promise<FleetWatch>;
 
+interface FlowSvgOptions {
+    /** Defaults to what the viewer prefers. */
+    theme?: 'light' | 'dark';
+    /** With colours of its own. Without, a page's style sheet colours the classes. Defaults to true. */
+    standalone?: boolean;
+}
+/**
+ * A flow as SVG: a box for each job, and one for many that are alike; a line from each to those that run after it, dashed where these
+ * also run after its failure. A box is `<g class="state job running" data-state="key">`, where it stands `<text data-stand-of="key">`.
+ * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a flow of more than 400 boxes or 1,000 lines
+ */
+declare function flowToSvg(flow: FlowStatus, options?: FlowSvgOptions): Promise<string>;
+
 /** The machines that come with Jetfleet, by id. */
 declare const BUILT_IN_CHARTS: ReadonlyMap<string, AnyStateMachine>;
 /** A chart, and where it is from: the package, or a worker that answered. */
@@ -262,7 +276,7 @@ interface StatelyInspectorOptions {
     port?: number;
     /** Defaults to `127.0.0.1`. Whoever reaches another address sees every job: there is no password. */
     host?: string;
-    /** Only this job. Defaults to all jobs, and the workers themselves. */
+    /** Only this job, beginning with what is kept of its steps. Defaults to all jobs, and the workers themselves. */
     jobId?: string;
     /** Origins of web pages that may connect besides those of this machine: `https://stately.ai`. Defaults to none. */
     allowedOrigins?: readonly string[];
@@ -282,5 +296,5 @@ interface StatelyInspector extends AsyncDisposable {
  */
 declare function startStatelyInspector(options: StatelyInspectorOptions): Promise<StatelyInspector>;
 
-export { BUILT_IN_CHARTS, InspectionRecord, TakenEdge, WorkerInfo, builtInCharts, chartOf, chartToMermaid, chartToSvg, chartToXState, drainWorker, edgeText, findChart, layOutChart, listCharts, listWorkers, machineJson, startStatelyInspector, takenEdgeIds, watchFleet, watchMachines };
-export type { Chart, ChartEdge, ChartLayout, ChartState, ChartSvgOptions, FleetMachine, FleetPicture, FleetWatch, KnownChart, LaidOutLabel, LaidOutLine, LaidOutState, Moved, Point, Rect, StandingJob, StateTime, StatelyInspector, StatelyInspectorOptions, Watch };
+export { BUILT_IN_CHARTS, InspectionRecord, TakenEdge, WorkerInfo, builtInCharts, chartOf, chartToMermaid, chartToSvg, chartToXState, drainWorker, edgeText, findChart, flowToSvg, layOutChart, listCharts, listWorkers, machineJson, startStatelyInspector, takenEdgeIds, watchFleet, watchMachines };
+export type { Chart, ChartEdge, ChartLayout, ChartState, ChartSvgOptions, FleetMachine, FleetPicture, FleetWatch, FlowSvgOptions, KnownChart, LaidOutLabel, LaidOutLine, LaidOutState, Moved, Point, Rect, StandingJob, StateTime, StatelyInspector, StatelyInspectorOptions, Watch };

@@ -1,232 +1,28 @@
 export { NatsConnection } from '@nats-io/transport-node';
-import { K as KnownJobs, P as ProgressOptions, c as JobQueueService, C as Codec } from './shared/job-queue-service.js';
-export { A as AddOptions, e as Added, f as AddedFlow, g as AuditAction, h as AuditEntry, i as AuditFilter, j as AuditPage, B as BatchOptions, k as ChangeOptions, l as ChildEnd, m as CleanupOptions, n as CodecContext, o as CodecField, D as DeadLetterCause, p as DeadLetterCauses, q as DeadLetterFilter, r as DeadLetters, s as DeleteConsumerOptions, t as DrainOptions, u as Drift, E as EndRetention, v as EndedJob, w as EventConsumerLag, x as EventDeadLetter, y as EventFilter, z as EventHandler, F as EventMeta, G as EventOptions, H as EventSubscription, L as Fairness, M as Flow, N as FlowGraph, O as FlowJob, Q as FlowJobStatus, S as FlowJobs, U as FlowOptions, V as FlowStatus, X as FlowTree, Y as FollowOptions, Z as HistoryCounts, _ as HistoryGroup, $ as HistoryPoint, a as JobDefinition, a0 as JobDefinitionOptions, a1 as JobFilter, a2 as JobLimit, a3 as JobLimits, a4 as JobLog, a5 as JobPage, b as JobQueueOptions, a6 as JobQueueStats, a7 as JobStep, a8 as JobSteps, J as JobTypes, a9 as JsonChange, aa as LimitFilter, ab as LimitSettings, ac as LogLine, ad as LogOptions, ae as Overlap, af as Pause, ag as PauseOptions, ah as PauseScope, ai as PermitContext, aj as PriorityPolicy, ak as RateLimit, q as RedriveFilter, al as ReportedProgress, am as RescheduleOptions, an as ResumeOptions, ao as Resumed, ap as Retention, aq as RetryAllOptions, ar as RetryOptions, as as RetryPolicy, R as RunDefaults, at as RunNowOptions, au as Schedule, av as ScheduleOptions, aw as ScheduleRun, ax as Schedules, ay as SealedValue, az as SendSignalOptions, aA as SentSignal, aB as ShownLimit, aC as ShownPermit, aD as StatsHistory, aE as StatsHistoryOptions, aF as StatusCounts, aG as StreamedChunk, aH as TopologyReport, T as TypedRecord, aI as WaitOptions, aJ as defineJob, aK as formatDrift, aL as isSealed, aM as retryDelayMs } from './shared/job-queue-service.js';
+import { ProgressOptions, JobQueueService, Codec } from './shared/job-queue-service.js';
+export { AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, ChangeOptions, ChildEnd, CleanupOptions, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeadLetters, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLimits, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LimitSettings, LogLine, LogOptions, Overlap, Pause, PauseOptions, PauseScope, PermitContext, PriorityPolicy, RateLimit, DeadLetterFilter as RedriveFilter, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schedules, SealedValue, SendSignalOptions, SentSignal, ShownLimit, ShownPermit, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, TopologyReport, TypedRecord, WaitOptions, defineJob, formatDrift, isSealed, retryDelayMs } from './shared/job-queue-service.js';
 import { GpuProvider } from './gpu.js';
-import { W as WorkerExtension, c as WorkerHooks } from './shared/job-worker-service.js';
-export { B as BuiltInPayloads, C as ChildJob, d as ChildrenOptions, e as ClaimedFrom, H as Handled, f as HandlerOptions, I as InspectOptions, g as Installed, h as JobContext, i as JobHandler, j as JobProgress, J as JobQueueService, k as JobType, a as JobWorkerOptions, b as JobWorkerService, K as KeepSteps, S as SettledAttempt, l as ShutdownResult, m as SignalOptions, n as SweepOptions, T as TypedHandler, o as WEBHOOK_RETRY, p as WorkerHost, q as createInstance, r as deleteInstance, s as handled, t as monitorInstance, u as sendWebhook } from './shared/job-worker-service.js';
-export { C as CreateInstancePayload, D as DeleteInstancePayload, M as MonitorInstancePayload, O as OnTimeout, d as createInstancePayload, e as deleteInstancePayload, m as monitorInstancePayload } from './shared/schemas.js';
-export { A as AbortReason, B as BrokerError, C as ConflictError, E as ERROR_CODES, c as ErrorCode, a as JetfleetError, d as JobAborted, J as JobErrorInfo, e as JobFailedError, N as NonRetryableError, P as Problem, R as RetryableError, T as TimeoutError, U as UniqueKeyTakenError, V as ValidationError } from './shared/errors.js';
-import { U as UniqueScope } from './shared/job-options.js';
-export { D as DebounceOptions, F as FollowUp, c as JobChange, a as JobOptions, J as JobRecord, K as KeyOf, b as NewJob, N as NextJob, O as OnConflict, P as PastFailure, d as UniqueKey, e as UniqueOptions, W as WaitsFor } from './shared/job-options.js';
+import { WorkerExtension, WorkerHooks } from './shared/job-worker-service.js';
+export { ANY, BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, SettledAttempt, ShutdownResult, SignalOptions, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WorkerHost, createInstance, deleteInstance, handled, monitorInstance, sendWebhook } from './shared/job-worker-service.js';
+export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout, createInstancePayload, deleteInstancePayload, monitorInstancePayload } from './shared/schemas.js';
+export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, JetfleetError, JobAborted, JobErrorInfo, JobFailedError, NonRetryableError, Problem, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError } from './shared/errors.js';
+export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
 import { BreakerPolicy } from './machines.js';
-export { C as Completed, j as CompletedWith, J as JobOutcome, S as Snoozed, k as complete, s as snooze } from './shared/worker-lifecycle.js';
-import { W as WorkKind, J as JobPriority, a as JobStatus } from './shared/vocabulary.js';
-export { b as JobState, O as OnFailure } from './shared/vocabulary.js';
-import { L as Logger } from './shared/logger.js';
-export { c as createLogger } from './shared/logger.js';
-export { T as TraceContext, b as TracedAdd, c as TracedCall, d as TracedJobs, a as Tracing } from './shared/tracing.js';
-export { S as SendWebhookPayload, s as sendWebhookPayload } from './shared/schemas2.js';
+export { Completed, CompletedWith, JobOutcome, Snoozed, complete, snooze } from './shared/worker-lifecycle.js';
+export { JobPriority, JobState, JobStatus, OnFailure } from './shared/vocabulary.js';
+import { Logger } from './shared/logger.js';
+export { createLogger } from './shared/logger.js';
+export { TraceContext, TracedAdd, TracedCall, TracedJobs, Tracing } from './shared/tracing.js';
+export { SendWebhookPayload, sendWebhookPayload } from './shared/schemas2.js';
 import { WebhookClientOptions } from './webhooks.js';
+export { Header } from './shared/commit-options.js';
 import '@standard-schema/spec';
-import './shared/commit-options.js';
 import 'zod';
 import 'xstate';
+import '@nats-io/jetstream';
 import 'node:http';
 import 'node:https';
 import 'node:dns';
-
-/** In the place of a token of a subject: any. It is no text, so that nothing from outside can be it. */
-declare const ANY: unique symbol;
-type Any = typeof ANY;
-
-/** All streams of a namespace. Timers have one of their own: whoever may publish there can empty it. */
-declare const STREAM_KINDS: readonly ["timers", "jobs", "webhooks", "events"];
-type StreamKind = (typeof STREAM_KINDS)[number];
-/** Streams that are made when they are first used. */
-declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints'];
-type ExtraKind = (typeof EXTRA_KINDS)[number];
-/**
- * Why Jetfleet set a timer: the next attempt of a retrying job, the next look of a waiting one, or a permit that a job waits for,
- * which is mostly woken before.
- */
-type TimerReason = 'retrying' | 'waiting' | 'limited';
-/** What a work subject says. Without an id the stream's sequence names the job. */
-interface WorkAddress {
-    kind: WorkKind;
-    priority: JobPriority;
-    type: string;
-    id?: string;
-}
-interface TimerAddress {
-    kind: WorkKind | Any;
-    priority: JobPriority | Any;
-    type: string | Any;
-    id: string | Any;
-}
-interface EventAddress {
-    type: string;
-    status: JobStatus;
-    id: string;
-}
-/**
- * A consumer and its subjects. A purge makes the server forget what was handed back to each consumer whose filter it
- * covers, or which covers it. So `removal` removes the consumer's messages, and neither covers the other: each has a
- * wildcard where the other has none (decision 29).
- */
-interface ConsumerSubjects {
-    name: string;
-    /** What the consumer filters on; it also reads and counts its messages. */
-    filter: string;
-    /** What removes its messages. */
-    removal: string;
-}
-/** Subjects, streams and consumers of one namespace: `acme` makes `acme.jobs.>` and `ACME_JOBS`. */
-declare class Subjects {
-    #private;
-    /** `''` or `'acme.'`. */
-    readonly prefix: string;
-    readonly namespace: string;
-    /**
-     * @param namespace lower case, 1 to 32 of `[a-z0-9_]`, starting with a letter; empty (default) for none
-     * @param jobs says which types have a stream of their own. Defaults to none
-     * @throws JetfleetError `JETFLEET_OPTION_INVALID`
-     */
-    constructor(namespace?: string, jobs?: KnownJobs);
-    /** The work stream that a type's jobs go to. */
-    workKindOf(type: string): WorkKind;
-    /**
-     * The work streams that a worker of a type listens on. `jobs` is always among them, so that a producer who publishes
-     * `jobs.<priority>.send_webhook` by hand is served too.
-     */
-    workKindsFor(type: string): WorkKind[];
-    streamName(kind: StreamKind | ExtraKind): string;
-    /** `jobs.<priority>.<type>.<id>`; without an id the three-token form, in which it is published. */
-    work(address: WorkAddress): string;
-    /** The one filter that fences the message of a job with an id: of whatever type and priority it is. */
-    workOf(kind: WorkKind, id: string): string;
-    /** What is stored of one type and priority. */
-    workFilter(kind: WorkKind, priority: JobPriority | Any, type: string | Any): string;
-    /** How a work stream stores what was published without an id. */
-    bareWork(address: Omit<WorkAddress, 'id'>): string;
-    /** What is published of one priority: without an id, and with one. */
-    publishedWork(kind: WorkKind, priority: JobPriority): string[];
-    /** How a work stream stores what was published without an id. */
-    idTransform(kind: WorkKind): {
-        src: string;
-        dest: string;
-    };
-    /** `due.jobs.<priority>.<type>.<id>`: where a timer puts its job in TIMERS, from which JOBS takes it. */
-    due(address: WorkAddress): string;
-    /** Every due job of one priority or type: without an id, and with one. */
-    dueFilters(kind: WorkKind, priority: JobPriority | Any, type?: string | Any): string[];
-    /** `timers.jobs`: on which TIMERS hands due jobs to a work stream. Nobody else publishes or subscribes there. */
-    handover(kind: WorkKind): string;
-    /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */
-    schedule(kind: WorkKind | Any, id: string | Any): string;
-    /** `schedules.jobs.<reason>.<priority>.<type>.<id>`: a timer that Jetfleet set itself, countable by what it is for. */
-    timer(reason: TimerReason, address: TimerAddress): string;
-    /** `events.<type>.<status>.<id>`; each part may be {@link ANY}. */
-    event(type: string | Any, status: JobStatus | Any, id: string | Any): string;
-    /** The one filter that fences a job's transitions. Always this string: the server compares filters by their text. */
-    eventsOf(id: string): string;
-    /** `control.pauses`: the list of what is paused. */
-    pauses(): string;
-    /** `audit.actions`: who did what. */
-    audit(): string;
-    /** `unique.<type>.<scope>.<token>`: who has a unique key; see `keyToken`. */
-    uniqueKey(type: string | Any, scope: UniqueScope, keyToken: string | Any): string;
-    /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */
-    cancelled(): string;
-    /** `jetfleet.swept`: tells workers that one of them has swept, without being stored. */
-    swept(): string;
-    /** `jetfleet.workers`: asks every worker what it does. */
-    workersAsked(): string;
-    /** `jetfleet.settled`: asks every worker which messages of some consumers it has settled, before they are removed. */
-    settledAsked(): string;
-    /** `jetfleet.charts`: asks every worker for the charts that its handlers run. */
-    chartsAsked(): string;
-    /** `jetfleet.drain`: tells one worker, by its name in the body, to take no more jobs, or to take them again. */
-    drainOrdered(): string;
-    /** `jetfleet.watch`: somebody watches a job, or all, and goes on saying so. */
-    watched(): string;
-    /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; each may be {@link ANY}. */
-    inspection(worker: string | Any, jobId: string | Any): string;
-    consumerName(type: string, priority: JobPriority): string;
-    /** The consumer that hands out the jobs of one type and priority. */
-    consumerFor(kind: WorkKind, priority: JobPriority, type: string): ConsumerSubjects;
-    /** What the name of a consumer says, or undefined for a stranger's. */
-    parseConsumer(name: string): {
-        type: string;
-        priority: JobPriority;
-    } | undefined;
-    /** The parts of a work subject, as published or as stored, or undefined when it is none. */
-    parseWork(subject: string): WorkAddress | undefined;
-    /** The job that a timer with this target brings, or undefined when it is no `due` subject. */
-    parseDue(subject: string): WorkAddress | undefined;
-    /** The work subject that a due one leads to, as it was published; undefined for any other. */
-    workOfDue(subject: string): string | undefined;
-    /** The subject of a job of any type and priority that is due now. */
-    dueOf(kind: WorkKind | Any, id: string): string;
-    /** The subjects of a producer's timer by the id that it is listed under: `cron-<name>` also names `cron.<name>`. */
-    schedulesOf(kind: WorkKind | Any, id: string): string[];
-    /** Of all timers of producers. */
-    scheduleFilters(kind: WorkKind): string[];
-    /** The id that a producer's timer is listed under, or undefined for a timer of Jetfleet's own. */
-    scheduleId(subject: string): string | undefined;
-    isSchedule(subject: string): boolean;
-    /** The parts of an event subject, or undefined when it is none. */
-    parseEvent(subject: string): EventAddress | undefined;
-    /** The tokens of a subject of this namespace; none for any other. */
-    tokensOf(subject: string): string[];
-}
-
-/** The headers of the wire contract. The first group is for producers in any language. */
-declare const Header: {
-    readonly MSG_ID: 'Nats-Msg-Id';
-    readonly MAX_ATTEMPTS: 'Jetfleet-Max-Attempts';
-    readonly TIMEOUT_MS: 'Jetfleet-Timeout-Ms';
-    readonly EXPIRES_IN_MS: 'Jetfleet-Expires-In-Ms';
-    readonly WEBHOOK_URL: 'Jetfleet-Webhook-Url';
-    /** Up to 10 tags, parted by commas: `tenant:acme,nightly`. */
-    readonly TAGS: 'Jetfleet-Tags';
-    readonly TRACEPARENT: 'traceparent';
-    readonly TRACESTATE: 'tracestate';
-    /** ISO 8601: when the job was first asked for. Set by Jetfleet; believed only of a message that comes from TIMERS. */
-    readonly CREATED_AT: 'Jetfleet-Created-At';
-    /** What somebody has changed of a delayed job, as JSON. Set by Jetfleet; believed only of a message that comes from TIMERS. */
-    readonly CHANGE: 'Jetfleet-Change';
-    /** The job that this one follows from. Set by Jetfleet; only a job whose id is derived from that job's may have it. */
-    readonly PARENT_ID: 'Jetfleet-Parent-Id';
-    /** The group of its parent's children in which the end of this one counts. Set by Jetfleet, beside the parent's id. */
-    readonly AWAITED: 'Jetfleet-Awaited';
-    /** `<scope> <key in percent encoding>`: the unique key that the job has. Says nothing where UNIQUE does not give it to the job. */
-    readonly UNIQUE: 'Jetfleet-Unique';
-    /** Of a job in line for a permit, as JSON: all permits that it needs. Set by Jetfleet. */
-    readonly LIMITS: 'Jetfleet-Limits';
-    /** On a message from TIMERS: what the job waits for has come, so that it need not wait until it is due. */
-    readonly WOKEN: 'Jetfleet-Woken';
-    /** `@at <RFC 3339>`, a cron expression or `@every <duration>` (nats-server ADR-51). */
-    readonly SCHEDULE: 'Nats-Schedule';
-    readonly SCHEDULE_TARGET: 'Nats-Schedule-Target';
-    readonly SCHEDULE_TIME_ZONE: 'Nats-Schedule-Time-Zone';
-    /**
-     * Set by the server on what a recurring schedule has started: the subject of the schedule, and when it fires next. With `purge` in the
-     * place of that, a message removes the schedule as it is stored.
-     */
-    readonly SCHEDULER: 'Nats-Scheduler';
-    readonly SCHEDULE_NEXT: 'Nats-Schedule-Next';
-    readonly ROLLUP: 'Nats-Rollup';
-    /** Of a recurring schedule: `skip`, `allow` or `cancel`. One that lacks it is of `allow`. */
-    readonly OVERLAP: 'Jetfleet-Overlap';
-    readonly JITTER_MS: 'Jetfleet-Jitter-Ms';
-    /** ISO 8601: when it ends. */
-    readonly UNTIL: 'Jetfleet-Until';
-    /** Of a paused schedule: what its `Nats-Schedule` and `Nats-Schedule-Time-Zone` were, and since when; ISO 8601. */
-    readonly PAUSED_SCHEDULE: 'Jetfleet-Paused-Schedule';
-    readonly PAUSED_TIME_ZONE: 'Jetfleet-Paused-Time-Zone';
-    readonly PAUSED_AT: 'Jetfleet-Paused-At';
-    /** Of a run that somebody asked for, or that makes up for a missed tick. Set by Jetfleet; believed only of what comes from TIMERS. */
-    readonly SCHEDULED_BY: 'Jetfleet-Scheduled-By';
-    /** ISO 8601: of a run that makes up for a missed tick, when the next one is due. */
-    readonly NEXT_TICK: 'Jetfleet-Next-Tick';
-    /** After how long the server removes a message, as `30s` (ADR-43). */
-    readonly TTL: 'Nats-TTL';
-    /** Set by the server on what a work stream has taken from TIMERS; it refuses the header of anybody else. */
-    readonly STREAM_SOURCE: 'Nats-Stream-Source';
-    /** Set by the server on a stored message that it hands to a reader (ADR-31). */
-    readonly READ_FROM: 'Nats-Stream';
-};
-type Header = (typeof Header)[keyof typeof Header];
 
 /** What a doctor looks for. `docs/doctor.md` explains each one; a test holds the two together. */
 /** `danger` can lose, repeat or cost; `warning` is stuck or left over; `info` is worth knowing. */
@@ -576,5 +372,5 @@ declare function encryption(options: EncryptionOptions): Codec;
  */
 declare function logAttempts(logger: Logger): WorkerHooks;
 
-export { ANY, Codec, FINDINGS, Header, JobPriority, JobStatus, Logger, ProgressOptions, Subjects, WorkerExtension, WorkerHooks, compression, encryption, examine, gpuInstances, logAttempts, webhooks };
+export { Codec, FINDINGS, Logger, ProgressOptions, WorkerExtension, WorkerHooks, compression, encryption, examine, gpuInstances, logAttempts, webhooks };
 export type { CompressionOptions, DoctorOptions, EncryptionOptions, Examination, Finding, FindingCode, GpuInstancesOptions, InstanceRead, Mended, Severity, WebhooksOptions };

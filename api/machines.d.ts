@@ -1,11 +1,11 @@
 import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } from './jetfleet.js';
-export { a as CreateInstanceResult, b as DeleteInstanceResult, c as MonitorInstanceResult } from './shared/schemas.js';
-import { D as Delivery } from './shared/schemas2.js';
+export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/schemas.js';
+import { Delivery } from './shared/schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
 import { JobErrorInfo } from './jetfleet.js';
-import { R as RunInput, T as Thrown } from './shared/worker-lifecycle.js';
+import { RunInput, Thrown } from './shared/worker-lifecycle.js';
 import { Completed, Snoozed, JobOutcome } from './jetfleet.js';
-export { B as BreakerEvent, a as BreakerFacts, b as BreakerPolicy, c as BreakerSnapshot, d as BreakerState, D as DEFAULT_BREAKER_POLICY, e as DisabledBy, H as HEALTHY, W as WorkerLifecycleContext, f as WorkerLifecycleEvent, g as WorkerLifecycleState, h as breakerAfter, i as endpointBreakerMachine, w as workerLifecycleMachine } from './shared/worker-lifecycle.js';
+export { BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, DEFAULT_BREAKER_POLICY, DisabledBy, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, breakerAfter, endpointBreakerMachine, workerLifecycleMachine } from './shared/worker-lifecycle.js';
 import * as xstate from 'xstate';
 import { AnyActorLogic, SnapshotFrom } from 'xstate';
 import { JobState } from './jetfleet.js';

@@ -1,5 +1,5 @@
-import { T as TraceContext, a as Tracing } from './shared/tracing.js';
-export { b as TracedAdd, c as TracedCall } from './shared/tracing.js';
+import { TraceContext, Tracing } from './shared/tracing.js';
+export { TracedAdd, TracedCall } from './shared/tracing.js';
 import './shared/vocabulary.js';
 
 /**

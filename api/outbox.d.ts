@@ -1,4 +1,4 @@
-import { c as JobQueueService } from './shared/job-queue-service.js';
+import { JobQueueService } from './shared/job-queue-service.js';
 import { JobTypes, JobDefinition, AddOptions } from './jetfleet.js';
 import { JobOptions, NewJob } from './jetfleet.js';
 import { JobPriority } from './jetfleet.js';

@@ -12,6 +12,7 @@ import './shared/commit-options.js';
 import './shared/tracing.js';
 import 'zod';
 import './shared/worker-lifecycle.js';
+import '@nats-io/jetstream';
 
 /**
  * Time that jumps. Timers are the broker's, which has a clock of its own: so the clock of the queue is put ahead to the time at which the

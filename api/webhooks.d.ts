@@ -1,4 +1,4 @@
-export { D as DEFAULT_WEBHOOK_TIMEOUT_MS, O as OutgoingWebhook, W as WebhookClient, a as WebhookClientOptions, b as WebhookGuardOptions, c as createWebhookClient } from './shared/webhook-client.js';
+export { DEFAULT_WEBHOOK_TIMEOUT_MS, OutgoingWebhook, WebhookClient, WebhookClientOptions, WebhookGuardOptions, createWebhookClient } from './shared/webhook-client.js';
 import { JetfleetError } from './jetfleet.js';
 import 'node:http';
 import 'node:https';

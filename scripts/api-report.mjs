@@ -24,6 +24,8 @@ const bundle = await rollup({
 });
 const { output } = await bundle.generate({
   format: 'es',
+  // Short names would change with each name that comes or goes.
+  minifyInternalExports: false,
   entryFileNames: '[name].d.ts',
   chunkFileNames: ({ name }) => `shared/${name.replace(/\.d$/, '')}.d.ts`,
 });

@@ -1,5 +1,5 @@
-import { S as ServerSync } from './commit-options.js';
-import { L as Logger } from './logger.js';
+import { ServerSync } from './commit-options.js';
+import { Logger } from './logger.js';
 
 /** When JetStream calls fsync: before each answer (`always`), or every so often, such as `2m`. */
 type SyncInterval = 'always' | `${number}${'ms' | 's' | 'm'}`;
@@ -79,5 +79,5 @@ interface EmbeddedServer extends AsyncDisposable {
  */
 declare function startEmbeddedServer(options?: EmbeddedServerOptions): Promise<EmbeddedServer>;
 
-export { natsConfig as n, startEmbeddedServer as s };
-export type { EmbeddedServer as E, NatsConfigOptions as N, ServerExit as S, EmbeddedServerOptions as a, SyncInterval as b };
+export { natsConfig, startEmbeddedServer };
+export type { EmbeddedServer, EmbeddedServerOptions, NatsConfigOptions, ServerExit, SyncInterval };

@@ -37,6 +37,7 @@ declare const ERROR_CODES: {
     readonly JETFLEET_HIBERNATING: 'The job waits for a signal or for its children; its worker ends this run of the handler.';
     readonly JETFLEET_WAIT_TIMEOUT: 'The job did not end while its caller waited.';
     readonly JETFLEET_STALLED: 'The attempts of the job were used up by workers that died or lost their lease.';
+    readonly JETFLEET_MIGRATION_FAILED: 'The checkpoint of a job of an earlier version cannot be made one of this version.';
     readonly JETFLEET_LEASE_LOST: 'The worker lost the job to another one and may not write to it any more.';
     readonly JETFLEET_DRAINING: 'The worker is shutting down and handed the job back.';
     readonly JETFLEET_CANCELLED: 'The job was cancelled.';
@@ -45,7 +46,7 @@ declare const ERROR_CODES: {
     readonly JETFLEET_VERSION_MISMATCH: 'The job has moved on from the version that the caller named.';
     readonly JETFLEET_NOT_FOUND: 'There is no job with this id, or no schedule with this name.';
     readonly JETFLEET_MACHINE_NOT_FOUND: 'There is no state machine of this name.';
-    readonly JETFLEET_CHART_TOO_LARGE: 'The state machine has too many states, edges or levels to be drawn.';
+    readonly JETFLEET_CHART_TOO_LARGE: 'The state machine or flow has too many states, edges or levels to be drawn.';
     readonly JETFLEET_CLOSED: 'The queue, worker or connection is closed.';
     readonly JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.';
     readonly JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.';
@@ -199,5 +200,5 @@ declare class JobAborted extends JetfleetError {
     constructor(reason: AbortReason, message: string);
 }
 
-export { BrokerError as B, ConflictError as C, ERROR_CODES as E, NonRetryableError as N, RetryableError as R, TimeoutError as T, UniqueKeyTakenError as U, ValidationError as V, JetfleetError as a, JobAborted as d, JobFailedError as e };
-export type { AbortReason as A, JobErrorInfo as J, Problem as P, JetfleetErrorOptions as b, ErrorCode as c };
+export { BrokerError, ConflictError, ERROR_CODES, JetfleetError, JobAborted, JobFailedError, NonRetryableError, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError };
+export type { AbortReason, ErrorCode, JetfleetErrorOptions, JobErrorInfo, Problem };

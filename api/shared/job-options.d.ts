@@ -1,5 +1,5 @@
-import { J as JobErrorInfo } from './errors.js';
-import { J as JobPriority, a as JobStatus, b as JobState } from './vocabulary.js';
+import { JobErrorInfo } from './errors.js';
+import { JobPriority, JobStatus, JobState } from './vocabulary.js';
 
 type AnyPayload = any;
 /** A text, or what makes one of a payload. Never asynchronous. */
@@ -173,11 +173,36 @@ interface JobRecord<P = unknown, R = unknown> {
     waitsFor?: WaitsFor;
     /** Of a job that has waited for signals or children: when each of its waits with a timeout ends, by name and number. */
     waits?: Record<string, string>;
+    /** The version of the handler that the job has begun with, where its type has versions. */
+    handlerVersion?: number;
     /** The chart that made the transition. */
     machine: {
         id: string;
         version: number;
     };
+}
+/** What a queue knows of a job that no worker has touched yet: its message is the record. */
+interface JobRequest {
+    id: string;
+    /** The id was made for this message, so that no other one carries it. */
+    isNew?: true;
+    type: string;
+    priority: JobPriority;
+    payload: unknown;
+    maxAttempts?: number;
+    timeoutMs?: number;
+    expiresInMs?: number;
+    expiresAt?: string;
+    webhookUrl?: string;
+    tags?: readonly string[];
+    parentId?: string;
+    awaited?: string;
+    scheduledBy?: string;
+    unique?: UniqueKey;
+    traceparent?: string;
+    tracestate?: string;
+    createdAt: string;
+    change?: JobChange;
 }
 
 /** What a caller may say about a job besides its payload. */
@@ -229,4 +254,4 @@ type NextJob = Omit<FollowUp, 'id' | 'priority'> & {
     priority?: FollowUp['priority'];
 };
 
-export type { DebounceOptions as D, FollowUp as F, JobRecord as J, KeyOf as K, NextJob as N, OnConflict as O, PastFailure as P, UniqueScope as U, WaitsFor as W, JobOptions as a, NewJob as b, JobChange as c, UniqueKey as d, UniqueOptions as e };
+export type { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, JobRequest, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, UniqueScope, WaitsFor };

@@ -1,11 +1,11 @@
 import { StandardSchemaV1 } from '@standard-schema/spec';
-import { J as JobErrorInfo, a as JetfleetError } from './errors.js';
-import { e as UniqueOptions, D as DebounceOptions, J as JobRecord, N as NextJob, a as JobOptions, b as NewJob } from './job-options.js';
-import { J as JobPriority, W as WorkKind, a as JobStatus, b as JobState, O as OnFailure } from './vocabulary.js';
-import { L as Logger } from './logger.js';
+import { JobErrorInfo, JetfleetError } from './errors.js';
+import { UniqueOptions, DebounceOptions, JobRecord, NextJob, JobOptions, NewJob } from './job-options.js';
+import { JobPriority, WorkKind, JobStatus, JobState, OnFailure } from './vocabulary.js';
+import { Logger } from './logger.js';
 import { NatsConnection } from '@nats-io/transport-node';
-import { C as CommitLogOptions, S as ServerSync } from './commit-options.js';
-import { a as Tracing } from './tracing.js';
+import { CommitLogOptions, ServerSync } from './commit-options.js';
+import { Tracing } from './tracing.js';
 
 interface LoginOptions {
     /** A user of the server. Defaults to NATS_USER. */
@@ -52,6 +52,7 @@ interface ConnectOptions extends LoginOptions {
 }
 
 /** Limits as they are set and as they are shown, without what only a server can do with them. */
+
 /** At most `max` starts in any `perMs` milliseconds. */
 interface RateLimit {
     /** 1 to 100,000. */
@@ -74,6 +75,12 @@ interface ShownPermit {
     /** When it is free again, unless it is renewed. */
     until: string;
 }
+/** A job that waits for a permit, or whose handler does. */
+interface ShownWaiter {
+    jobId: string;
+    priority: JobPriority;
+    since: string;
+}
 /** What is held and what waits under one key of a limit. Times are ISO 8601. */
 interface ShownLimit extends LimitSettings {
     limit: string;
@@ -82,10 +89,14 @@ interface ShownLimit extends LimitSettings {
     /** Starts that count for the rate now. */
     started: number;
     waiting: number;
+    /** The first of those that wait, at most 5: the highest priority first, then the oldest. Whose turn it is may change that order. */
+    waiters: ShownWaiter[];
     /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
     nextFreeAt?: string;
     /** Until when a provider has asked to wait. */
     closedUntil?: string;
+    /** One starts at a time, until one has gone well: the endpoint of its webhooks has failed. */
+    onTrial?: true;
 }
 
 type NameOf<P> = {
@@ -121,6 +132,14 @@ interface JobLimit<P = unknown> extends LimitSettings {
 type Fairness = 'round-robin' | 'fifo' | {
     weights: Readonly<Record<string, number>>;
 };
+/** A permit that a job needs. */
+interface NeededPermit extends LimitSettings {
+    name: string;
+    key: string;
+    heedsMs?: number;
+    /** Of which setting it knows, by its sequence; absent where nobody has set the limit. */
+    setAt?: number;
+}
 
 /**
  * Which of the waiting jobs of a type a free slot gets.
@@ -200,6 +219,11 @@ interface RunDefaults {
      */
     abandonAfterMs?: number;
     /**
+     * How long a run keeps its slot, in milliseconds from 1: it goes on without one, and the slot goes to another job. For handlers that wait for
+     * others, of which some hang: up to 9 times `concurrency` of one worker's runs go on so. Defaults to as long as it runs.
+     */
+    slotMs?: number;
+    /**
      * Permits that a job needs to run, across all workers: how many may run at once, and start in a time, by a key. A job that gets none
      * waits without a slot. Defaults to none.
      * @example limits: [{ key: 'tenant', concurrency: 3 }, { key: 'account', rate: { max: 100, perMs: 60_000 } }]
@@ -218,6 +242,17 @@ interface RunDefaults {
      * @example retention: { completed: { maxCount: 1_000 }, failed: { maxAgeMs: 30 * 86_400_000 } }
      */
     retention?: Retention;
+    /**
+     * The version of the handler, from 1. A job that has begun under one version runs on workers of that version until it ends: workers of
+     * another one hand it back, unless they can `migrate` it. Defaults to none: any worker runs any job.
+     */
+    version?: number;
+    /**
+     * Makes the checkpoint of a job that has begun under an earlier version one of this version. From then on the job is of this version.
+     * It may be called several times for one job. If it throws, the job waits for a worker that can take it. Defaults to none.
+     * @param from the earlier version, 0 for none
+     */
+    migrate?(checkpoint: unknown, from: number): unknown;
 }
 
 /** A schema of zod, valibot, arktype or any other library that follows Standard Schema 1. */
@@ -533,6 +568,19 @@ interface Pause extends PauseScope {
     /** Who has paused, where that is known. */
     by?: string;
 }
+/** What somebody has done, kept beside what it led to. */
+interface PauseChange extends PauseScope {
+    action: 'pause' | 'resume';
+    at: string;
+    by?: string;
+    reason?: string;
+}
+/** Every pause, in the order in which they began, also those whose time is over. */
+interface PauseList {
+    v: 1;
+    pauses: Pause[];
+    change?: PauseChange;
+}
 
 /** What is encoded. */
 type CodecField = 'payload' | 'result' | 'checkpoint' | 'progress' | 'signal' | 'report';
@@ -660,9 +708,23 @@ interface ChildEnd<Result = unknown> {
 
 /** What may be kept as an object. */
 type ObjectField = 'payload' | 'result';
+/** Where a value is kept that is over the limits. Only the job that holds the reference has the object. */
+interface ObjectReference {
+    /** `<field>.<token>`, unique among the objects of its job. */
+    'jetfleet:object': string;
+    /** Of what is stored. */
+    bytes: number;
+    /** SHA-256 of that, in base64url. */
+    digest: string;
+}
 
 /** Bodies of the messages between processes that are not stored. Anybody may send them, so each is verified before it is acted on. */
 
+/** `jetfleet.swept`: a worker begins a sweep. */
+interface SweptNotice {
+    /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
+    resources: string[];
+}
 /** A job that a worker runs, as `jetfleet.workers` shows it. */
 interface RunningJob {
     id: string;
@@ -1093,6 +1155,8 @@ interface InspectionRecord {
      */
     kind: 'actor' | 'event' | 'transition' | 'snapshot' | 'done';
     event?: string;
+    /** What came with the event, with secrets masked and long values cut. */
+    data?: unknown;
     sentBy?: string;
     edges?: TakenEdge[];
     /** Ids of the innermost states that it is in afterwards. */
@@ -1182,6 +1246,8 @@ interface RecordedTransition {
     /** Sequence in EVENTS; of an implied transition, that of the record that implies it. */
     seq: number;
     record: JobRecord;
+    /** When the server has stored the record, ISO 8601; absent for an implied one. A claim holds from then on. */
+    storedAt?: string;
     /** Nobody wrote it down: a new job that ends at once writes only how, and the outcome says since when it ran. */
     implied?: true;
 }
@@ -1206,6 +1272,8 @@ interface JobFilter {
     id?: string;
     /** Only jobs that have all of these tags. */
     tags?: readonly string[];
+    /** Only jobs whose last record this worker has written: that it runs, or that it ran last. */
+    worker?: string;
     /** Only FAILED jobs whose error has this code: `JETFLEET_TIMEOUT`, or one of a handler's own. */
     errorCode?: string;
     /** Only FAILED jobs of one cause, by its id: see `deadLetters.causes`. */
@@ -1844,5 +1912,5 @@ declare class JobQueueService extends JobRemover {
     deleteEventConsumer(name: string, options?: DeleteConsumerOptions): Promise<void>;
 }
 
-export { KnownJobs as K, JobLimits as a3, defineJob as aJ, formatDrift as aK, isSealed as aL, retryDelayMs as aM, Schedules as ax, JobQueueService as c, DeadLetters as r };
-export type { HistoryPoint as $, AddOptions as A, BatchOptions as B, Codec as C, DeadLetterCause as D, EndRetention as E, EventMeta as F, EventOptions as G, EventSubscription as H, InspectionRecord as I, JobTypes as J, Fairness as L, Flow as M, FlowGraph as N, FlowJob as O, ProgressOptions as P, FlowJobStatus as Q, RunDefaults as R, FlowJobs as S, TypedRecord as T, FlowOptions as U, FlowStatus as V, WorkerInfo as W, FlowTree as X, FollowOptions as Y, HistoryCounts as Z, HistoryGroup as _, JobDefinition as a, JobDefinitionOptions as a0, JobFilter as a1, JobLimit as a2, JobLog as a4, JobPage as a5, JobQueueStats as a6, JobStep as a7, JobSteps as a8, JsonChange as a9, SentSignal as aA, ShownLimit as aB, ShownPermit as aC, StatsHistory as aD, StatsHistoryOptions as aE, StatusCounts as aF, StreamedChunk as aG, TopologyReport as aH, WaitOptions as aI, Schema as aN, AbandonedHandler as aO, LimitFilter as aa, LimitSettings as ab, LogLine as ac, LogOptions as ad, Overlap as ae, Pause as af, PauseOptions as ag, PauseScope as ah, PermitContext as ai, PriorityPolicy as aj, RateLimit as ak, ReportedProgress as al, RescheduleOptions as am, ResumeOptions as an, Resumed as ao, Retention as ap, RetryAllOptions as aq, RetryOptions as ar, RetryPolicy as as, RunNowOptions as at, Schedule as au, ScheduleOptions as av, ScheduleRun as aw, SealedValue as ay, SendSignalOptions as az, JobQueueOptions as b, TakenEdge as d, Added as e, AddedFlow as f, AuditAction as g, AuditEntry as h, AuditFilter as i, AuditPage as j, ChangeOptions as k, ChildEnd as l, CleanupOptions as m, CodecContext as n, CodecField as o, DeadLetterCauses as p, DeadLetterFilter as q, DeleteConsumerOptions as s, DrainOptions as t, Drift as u, EndedJob as v, EventConsumerLag as w, EventDeadLetter as x, EventFilter as y, EventHandler as z };
+export { DeadLetters, JobLimits, JobQueueService, KnownJobs, Schedules, Sealer, defineJob, formatDrift, isSealed, retryDelayMs };
+export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LimitSettings, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, RateLimit, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, ShownLimit, ShownPermit, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };

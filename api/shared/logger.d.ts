@@ -18,5 +18,5 @@ interface Logger {
  */
 declare function createLogger(level?: string): Logger;
 
-export { createLogger as c };
-export type { Logger as L };
+export { createLogger };
+export type { Logger };

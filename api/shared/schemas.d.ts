@@ -134,5 +134,5 @@ declare const deleteInstanceResult: z.ZodObject<{
 }, z.core.$strip>;
 type DeleteInstanceResult = z.infer<typeof deleteInstanceResult>;
 
-export { createInstancePayload as d, deleteInstancePayload as e, monitorInstancePayload as m };
-export type { CreateInstancePayload as C, DeleteInstancePayload as D, MonitorInstancePayload as M, OnTimeout as O, CreateInstanceResult as a, DeleteInstanceResult as b, MonitorInstanceResult as c };
+export { createInstancePayload, deleteInstancePayload, monitorInstancePayload };
+export type { CreateInstancePayload, CreateInstanceResult, DeleteInstancePayload, DeleteInstanceResult, MonitorInstancePayload, MonitorInstanceResult, OnTimeout };

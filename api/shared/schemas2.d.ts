@@ -23,5 +23,5 @@ declare const deliveryResult: z.ZodObject<{
 }, z.core.$strip>;
 type Delivery = z.infer<typeof deliveryResult>;
 
-export { sendWebhookPayload as s };
-export type { Delivery as D, SendWebhookPayload as S };
+export { sendWebhookPayload };
+export type { Delivery, SendWebhookPayload };

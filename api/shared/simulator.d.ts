@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { L as Logger } from './logger.js';
-import { a as JetfleetError, b as JetfleetErrorOptions } from './errors.js';
+import { Logger } from './logger.js';
+import { JetfleetError, JetfleetErrorOptions } from './errors.js';
 
 /**
  * What a failed provider call means for the caller.
@@ -488,5 +488,5 @@ declare class Simulator implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { Simulator as a, ApiErrors as c, Faults as g, ProviderApi as j, ProviderError as k };
-export type { ApiCall as A, CallKind as C, Fault as F, LedgerAction as L, ProviderApiOptions as P, RequestLog as R, SimulatorOptions as S, ApiDialect as b, ApiErrorsOptions as d, FaultInput as e, FaultKind as f, LedgerEntry as h, ProvenClass as i, ProviderErrorClass as l, RequestRecord as m, SimulatorTimings as n };
+export { ApiErrors, Faults, ProviderApi, ProviderError, Simulator };
+export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, Fault, FaultInput, FaultKind, LedgerAction, LedgerEntry, ProvenClass, ProviderApiOptions, ProviderErrorClass, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };

@@ -1,4 +1,4 @@
-import { W as WorkKind } from './vocabulary.js';
+import { WorkKind } from './vocabulary.js';
 
 /** What a queue and its workers report to a tracing system. The engine knows this interface alone, so that it loads none. */
 
@@ -41,4 +41,4 @@ interface Tracing {
     readonly hooks: object;
 }
 
-export type { TraceContext as T, Tracing as a, TracedAdd as b, TracedCall as c, TracedJobs as d };
+export type { TraceContext, TracedAdd, TracedCall, TracedJobs, Tracing };

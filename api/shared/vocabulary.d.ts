@@ -42,5 +42,5 @@ declare const OnFailure: {
 };
 type OnFailure = (typeof OnFailure)[keyof typeof OnFailure];
 
-export { JobPriority as J, OnFailure as O, JobStatus as a };
-export type { WorkKind as W, JobState as b };
+export { JobPriority, JobStatus, OnFailure };
+export type { JobState, WorkKind };

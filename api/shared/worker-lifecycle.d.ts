@@ -1,5 +1,5 @@
-import { J as JobErrorInfo } from './errors.js';
-import { N as NextJob } from './job-options.js';
+import { JobErrorInfo } from './errors.js';
+import { NextJob } from './job-options.js';
 import * as xstate from 'xstate';
 
 /** Marks what {@link complete} and {@link snooze} have made: any other object is a result. */
@@ -286,5 +286,5 @@ declare const workerLifecycleMachine: xstate.StateMachine<WorkerLifecycleContext
 }, xstate.MetaObject>;
 type WorkerLifecycleState = ReturnType<typeof workerLifecycleMachine.getInitialSnapshot>['value'];
 
-export { DEFAULT_BREAKER_POLICY as D, HEALTHY as H, OUTCOME as O, breakerAfter as h, endpointBreakerMachine as i, complete as k, snooze as s, workerLifecycleMachine as w };
-export type { BreakerEvent as B, Completed as C, JobOutcome as J, RunInput as R, Snoozed as S, Thrown as T, WorkerLifecycleContext as W, BreakerFacts as a, BreakerPolicy as b, BreakerSnapshot as c, BreakerState as d, DisabledBy as e, WorkerLifecycleEvent as f, WorkerLifecycleState as g, CompletedWith as j };
+export { DEFAULT_BREAKER_POLICY, HEALTHY, OUTCOME, breakerAfter, complete, endpointBreakerMachine, snooze, workerLifecycleMachine };
+export type { BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, Completed, CompletedWith, DisabledBy, JobOutcome, RunInput, Snoozed, Thrown, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };
