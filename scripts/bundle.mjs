@@ -43,6 +43,7 @@ const { metafile } = await build({
   sourcemap: false,
   // Comments and indents are a third of it; names stay, and lines are short, for whoever reads a stack.
   minifyWhitespace: true,
+  minifySyntax: true,
   lineLimit: 160,
   legalComments: 'none',
   logLevel: 'warning',
