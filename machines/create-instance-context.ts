@@ -14,10 +14,11 @@ export interface Offer {
   key?: string;
 }
 
-/** An offer that refused this job. */
+/** An offer that refused this job, or was passed over since its turn comes later. */
 export interface RefusedOffer {
   offer: Offer;
   error: JobErrorInfo;
+  turnInMs?: number | undefined;
 }
 
 /** As many as a payload holds. */
@@ -41,16 +42,18 @@ export interface CreateInstanceContext {
   found: string[];
   created?: string;
   error?: JobErrorInfo;
+  /** Nothing was sent: the job waits for its turn among the calls of the account. */
+  waitMs?: number;
 }
 
 export function contextOf(input: RunInput<CreateInstancePayload> | undefined): CreateInstanceContext {
   const given = input ?? emptyInput<CreateInstancePayload>();
-  const checkpoint = given.checkpoint as { instanceName?: unknown } | null | undefined;
-  const instanceName = typeof checkpoint?.instanceName === 'string' ? checkpoint.instanceName : '';
+  const instanceName = textField(given.checkpoint, 'instanceName') ?? '';
+  const isKnown = textField(given.checkpoint, 'creates') !== undefined;
   return {
     input: given,
     instanceName,
-    outcomeUnknown: instanceName !== '',
+    outcomeUnknown: instanceName !== '' && !isKnown,
     lookUps: 0,
     unknownCreates: 0,
     refused: [],
@@ -91,8 +94,21 @@ export function noCapacity(payload: CreateInstancePayload): JobErrorInfo {
   return { code: 'JETFLEET_PROVIDER_CAPACITY', message, retryable: true };
 }
 
+/** In how many milliseconds a call may be sent that was not, since others come first; undefined for any other error. */
+export function turnInMsOf(error: unknown): number | undefined {
+  const { turnInMs } = Object(error) as { turnInMs?: unknown };
+  return typeof turnInMs === 'number' ? turnInMs : undefined;
+}
+
+/** For how long a job waits that the last provider has refused: for one that was passed over since its turn comes later. */
+export function passedOverMs({ refused }: CreateInstanceContext, { code }: JobErrorInfo): number | undefined {
+  if (!code.startsWith('JETFLEET_PROVIDER_')) return undefined;
+  return refused.find(({ turnInMs }) => turnInMs !== undefined)?.turnInMs;
+}
+
 export function outcomeOf(context: CreateInstanceContext): JobOutcome {
-  const { input, created, found, offers, error } = context;
+  const { input, created, found, offers, error, waitMs } = context;
+  if (waitMs !== undefined) return { kind: 'snoozed', delayMs: waitMs };
   const novitaInstanceId = created ?? found[0];
   if (error || novitaInstanceId === undefined) {
     return { kind: 'failed', error: error ?? noCapacity(input.payload) };

@@ -12,7 +12,9 @@ import {
   type Offer,
   offersAfter,
   outcomeOf,
+  passedOverMs,
   type RefusedOffer,
+  turnInMsOf,
 } from './create-instance-context.js';
 import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 
@@ -39,6 +41,11 @@ const offered = ({ event }: { event: { output: Offer[] } }): Offers => ({ offers
 const looked = ({ event }: { event: { output: FoundInstance[] } }): Found => ({ found: event.output });
 const saveOffers = { type: 'saveOffers', params: offered } as const;
 const saveFound = { type: 'saveFound', params: looked } as const;
+const wait = {
+  guard: { type: 'comesLater', params: thrown },
+  target: 'waitingForTurn',
+  actions: { type: 'saveWait', params: thrown },
+} as const;
 const fail = { target: 'failed', actions: { type: 'saveError', params: thrown } } as const;
 
 /**
@@ -59,7 +66,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       findInstances: notProvided<FoundInstance[], { jobId: string; instanceName: string }>(),
       createInstance: notProvided<
         { providerInstanceId: string },
-        { jobId: string; instanceName: string; offer: Offer; refused: RefusedOffer[] }
+        { jobId: string; instanceName: string; offer: Offer; refused: RefusedOffer[]; isLast: boolean }
       >(),
     },
     guards: {
@@ -74,6 +81,9 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       needsOffers: ({ context }) => context.offers === undefined,
       // What is no error of ours came from below the adapter, after the request may have left.
       isAmbiguous: (_, { error }: Thrown) => !JetfleetError.is(error) || UNCLEAR_CODES.includes(error.code),
+      comesLater: (_, { error }: Thrown) => turnInMsOf(error) !== undefined,
+      isLeftToWait: ({ context }, { error }: Thrown) =>
+        passedOverMs(context, toJobError(error)) !== undefined,
       canTryNextOffer: ({ context }, { error }: Thrown) =>
         JetfleetError.is(error) && (offersAfter(context, error.code)?.length ?? 0) > 0,
     },
@@ -91,7 +101,8 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       countLookUp: assign(({ context }) => ({ lookUps: context.lookUps + 1 })),
       nextOffer: assign(({ context }, { error }: Thrown) => {
         const info = toJobError(error);
-        const refused = { offer: context.offers?.[0] as Offer, error: info };
+        const turnInMs = turnInMsOf(error);
+        const refused = { offer: context.offers?.[0] as Offer, error: info, turnInMs };
         return { offers: offersAfter(context, info.code) ?? [], refused: [...context.refused, refused] };
       }),
       noteUnknownOutcome: assign(({ context }, { error }: Thrown) => ({
@@ -99,6 +110,9 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         unknownCreates: context.unknownCreates + 1,
         lookUps: 0,
         error: toJobError(error),
+      })),
+      saveWait: assign(({ context }, { error }: Thrown) => ({
+        waitMs: turnInMsOf(error) ?? passedOverMs(context, toJobError(error)) ?? 0,
       })),
       saveNoCapacity: assign(({ context }) => ({ error: noCapacity(context.input.payload) })),
       // What may be rented is not given up for a refusal to read: the attempts that are left ask again.
@@ -137,7 +151,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
             { guard: { type: 'hasOffers', params: offered }, target: 'recordingIntent', actions: saveOffers },
             { target: 'failed', actions: 'saveNoCapacity' },
           ],
-          onError: fail,
+          onError: [wait, fail],
         },
       },
       recordingIntent: {
@@ -168,6 +182,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
             { target: 'creating' },
           ],
           onError: [
+            wait,
             {
               guard: 'mayHaveRented',
               target: 'failed',
@@ -190,6 +205,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
             instanceName: context.instanceName,
             offer: context.offers?.[0] as Offer,
             refused: context.refused,
+            isLast: (offersAfter(context, 'JETFLEET_PROVIDER_RATE_LIMITED') ?? []).length === 0,
           }),
           onDone: {
             target: 'completed',
@@ -205,14 +221,20 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
               reenter: true,
               actions: { type: 'nextOffer', params: thrown },
             },
+            wait,
             {
               guard: { type: 'isAmbiguous', params: thrown },
               target: 'settling',
               actions: { type: 'noteUnknownOutcome', params: thrown },
             },
+            { ...wait, guard: { type: 'isLeftToWait', params: thrown } },
             { target: 'failed', actions: { type: 'saveRefusal', params: thrown } },
           ],
         },
+      },
+      waitingForTurn: {
+        type: 'final',
+        description: 'Nothing was sent: the job hibernates until its turn among the calls of the account.',
       },
       completed: {
         type: 'final',

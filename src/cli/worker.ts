@@ -48,6 +48,8 @@ Environment:
   JETFLEET_PROVIDER        novita (default), runpod, lambda, vast or simulator; several with commas
   NOVITA_API_KEY           the key of the account; needed for novita; RUNPOD_API_KEY, LAMBDA_API_KEY, VAST_API_KEY likewise
   NOVITA_API_BASE_URL      where the API is (default: https://api.novita.ai); needed for simulator; likewise for the others
+  NOVITA_RATE_LIMITS       other rates than the published ones, such as create=1/12s,all=none, or none; likewise for the others
+  NOVITA_ACCOUNT           name of the account among limits (default: a digest of the key); likewise for the others
   LAMBDA_SSH_KEY_NAME      the SSH key of new instances; needed for lambda
   JETFLEET_MAX_INSTANCES   instances that may be rented at once (default: no limit)
   JETFLEET_MAX_GPUS        GPUs that may be rented at once (default: no limit)

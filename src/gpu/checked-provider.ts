@@ -1,5 +1,6 @@
 import { withDeadline } from '../jobs/deadline.js';
 import { guardedSignal } from '../telemetry/guarded-signal.js';
+import { type CallTurns, carrying, turnsOf } from './api/call-turns.js';
 import { type GpuProvider, type Instance, isInstanceId, type Offer, type Template } from './provider.js';
 import { ProviderError, type ProviderErrorClass } from './provider-error.js';
 
@@ -14,14 +15,17 @@ const MAX_LISTED = 1_000_000;
  * @param callTimeoutMs limit for each call, and for each step of a list. Defaults to 120,000
  * @param onListenerFailure called with what a listener to the signal of a call throws. Defaults to nothing
  * @param maxListed a longer list is an error. Defaults to 1,000,000
+ * @param turns where calls take turns, where their own signal says nothing else. Defaults to nowhere
  */
 export function checkedProvider(
   provider: GpuProvider,
   callTimeoutMs = PROVIDER_CALL_TIMEOUT_MS,
   onListenerFailure: (error: unknown) => void = () => {},
   maxListed = MAX_LISTED,
+  turns?: CallTurns,
 ): GpuProvider {
-  const guarded = (signal: AbortSignal) => guardedSignal(signal, onListenerFailure);
+  const guarded = (signal: AbortSignal, caller: AbortSignal | undefined) =>
+    carrying(guardedSignal(signal, onListenerFailure), turnsOf(caller) ?? turns);
   const within = async <T>(
     name: keyof GpuProvider,
     signal: AbortSignal | undefined,
@@ -30,7 +34,9 @@ export function checkedProvider(
   ): Promise<T> => {
     const failure = (what: string) => new ProviderError(late(name), `${provider.name} ${name} gave ${what}`);
     const tooLate = () => failure(`no answer within ${callTimeoutMs} ms`);
-    const answer = await withDeadline(callTimeoutMs, [signal], tooLate, (ended) => call(guarded(ended)));
+    const answer = await withDeadline(callTimeoutMs, [signal], tooLate, (ended) =>
+      call(guarded(ended, signal)),
+    );
     if (isOfItsKind(answer)) return answer;
     throw failure('an answer that is not of its kind');
   };
@@ -78,7 +84,7 @@ export function checkedProvider(
     try {
       for (let shown = 0; shown <= maxListed; shown++) {
         const step = await within('list', signal, async () => {
-          instances ??= provider.list(filter, guarded(ended.signal))[Symbol.asyncIterator]();
+          instances ??= provider.list(filter, guarded(ended.signal, signal))[Symbol.asyncIterator]();
           return instances.next();
         });
         if (step.done) return;

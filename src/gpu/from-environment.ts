@@ -2,6 +2,7 @@ import { defined } from '../jobs/defined.js';
 import { invalidOption } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
 import type { Logger } from '../telemetry/logger.js';
+import { parseRates } from './api/call-rates.js';
 import type { ProviderApiOptions } from './api/provider-api.js';
 import { createLambdaProvider } from './lambda/lambda-provider.js';
 import { createNovitaProvider } from './novita/novita-provider.js';
@@ -34,7 +35,8 @@ export function namesProvider({ JETFLEET_PROVIDER, NOVITA_API_KEY }: Environment
 
 /**
  * The providers that the environment names: `JETFLEET_PROVIDER`, one or several with commas, with `NOVITA_API_KEY`, `RUNPOD_API_KEY`, `LAMBDA_API_KEY` or
- * `VAST_API_KEY`, and `..._API_BASE_URL` for another address. Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
+ * `VAST_API_KEY`, `..._API_BASE_URL` for another address, `..._ACCOUNT` for the name of the account among limits, and `..._RATE_LIMITS` for other limits than
+ * the published ones (`create=1/12s, all=none`, or `none`). Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing; ProviderError for a value that cannot be used
  */
 export function providersFromEnvironment(env: Environment, logger?: Logger): GpuProvider[] {
@@ -70,5 +72,8 @@ function providerOf(name: string, env: Environment, logger: Logger | undefined):
   }
   const apiKey = key || DEFAULT_SIMULATOR_API_KEY;
   const make = MAKERS[isSimulator ? 'novita' : name] as (typeof MAKERS)[string];
-  return make(defined({ apiKey, baseUrl, logger }), env);
+  const account = env[`${variables}_ACCOUNT`] || undefined;
+  const rates = env[`${variables}_RATE_LIMITS`];
+  const rateLimits = rates ? parseRates(`${variables}_RATE_LIMITS`, rates) : undefined;
+  return make(defined({ apiKey, baseUrl, account, rateLimits, logger }), env);
 }

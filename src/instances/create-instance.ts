@@ -6,12 +6,16 @@ import {
   MAX_LOOK_UPS,
   type RefusedOffer,
 } from '../../machines/index.js';
+import { carrying, TurnComesLater } from '../gpu/api/call-turns.js';
 import { instanceNameFor } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance, Offer, Template } from '../gpu/provider.js';
+import { defined } from '../jobs/defined.js';
 import { BrokerError } from '../jobs/errors.js';
 import { beginningOf } from '../jobs/excerpt.js';
+import type { RateTurns } from '../queue/limits/rate-turns.js';
 import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
+import { CreateGate, keptTurnIn } from './create-gate.js';
 import type { CallActor } from './job-calls.js';
 import { type OfferHistory, offerKey, type Refusal } from './offer-history.js';
 import { placedOffers } from './placement.js';
@@ -33,6 +37,8 @@ export interface CreateInstanceServices extends CreateInstanceSettings {
   checkWebhookUrl: WorkerHost['checkWebhookUrl'];
   /** Defaults to none: any number may be rented. */
   limit?: RentalLimit;
+  /** Where creates take turns. Defaults to nowhere: each is sent at once. */
+  turns?: RateTurns;
 }
 
 const MAX_FENCES = 3;
@@ -41,7 +47,16 @@ const MIN_FENCE_MS = 250;
 
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
-  const { provider, parts = [provider], history, namespace, checkWebhookUrl, limit, ...more } = options;
+  const {
+    provider,
+    parts = [provider],
+    history,
+    namespace,
+    checkWebhookUrl,
+    limit,
+    turns,
+    ...more
+  } = options;
   const { now = async () => Date.now(), ...settings } = more;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
@@ -67,17 +82,18 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       }),
       recordIntent: actor(async (job) => {
         const instanceName = instanceNameFor(job.record, namespace);
-        await job.saveCheckpoint({ instanceName });
+        await job.saveCheckpoint({ instanceName, creates: 'none' });
         return { instanceName };
       }),
       findInstances: actor((job, { instanceName }) => findEverywhere(job, instanceName, parts)),
-      createInstance: actor(async (job, { instanceName, offer: chosen, refused }) => {
+      createInstance: actor(async (job, { instanceName, offer: chosen, refused, isLast }) => {
         const offer = chosen as Offer;
         const { gpuNum, rootfsSize } = job.payload as CreateInstancePayload;
         const template = await templateOf(job, partOf(offer));
         const spec = { name: instanceName, offer, template, gpuNum, rootfsSize };
         const refusals = noteRefused(job, refused);
-        const announced = {
+        const kept = keptTurnIn(job.checkpoint);
+        const announced = async () => ({
           instanceName,
           region: offer.region,
           productId: offer.productId,
@@ -85,21 +101,36 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
           sentAt: new Date(await now()).toISOString(),
           sentTo: noteSent(job, partOf(offer).name, parts),
           ...(refusals.length > 0 && { refusals }),
-        };
+        });
         if (limit) {
-          await job.saveCheckpoint(announced);
+          await job.saveCheckpoint(await announced());
           await limit.admit(instanceName, gpuNum, job.signal);
         }
-        await fence(job, announced, freshMs);
+        const fenced = async () => fence(job, await announced(), freshMs);
+        await fenced();
+        const { name } = partOf(offer);
+        const gate = turns && new CreateGate({ turns, provider: name, kept, isLast, now, afterWait: fenced });
         try {
-          return await partOf(offer).create(spec, job.signal);
+          return await partOf(offer).create(spec, carrying(AbortSignal.any([job.signal]), gate));
         } catch (error) {
+          if (error instanceof TurnComesLater && gate?.later) await keepTurn(job, error, gate.later);
           job.log(`${offerKey(offer)} refused: ${error instanceof Error ? error.message : error}`);
           throw error;
         }
       }),
     },
   });
+}
+
+/** A job that waits for the turn of its create has announced none, and what became of all before is known. */
+async function keepTurn(
+  job: JobContext,
+  error: TurnComesLater,
+  { parkForMs, turn }: NonNullable<CreateGate['later']>,
+): Promise<void> {
+  const { productId: _, region: __, ...checkpoint } = job.checkpoint as Record<string, unknown>;
+  await job.saveCheckpoint({ ...checkpoint, creates: 'known', ...defined({ turn }) });
+  error.turnInMs = parkForMs;
 }
 
 /** Most refusals that a checkpoint keeps. */

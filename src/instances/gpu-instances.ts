@@ -20,6 +20,7 @@ import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
+import { RateTurns } from '../queue/limits/rate-turns.js';
 import type { WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
 import { sweptInstances } from './check-instances.js';
@@ -90,8 +91,12 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       const { namespace, broker, checkWebhookUrl, logger, reschedule, queued } = host;
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
       const { tracing } = host;
+      const turns = new RateTurns(async () => {
+        const { clock } = await broker();
+        return { limiter: await host.limiter(), now: () => clock.now() };
+      }, logger);
       const checked = given.map((each) => {
-        const one = checkedProvider(each, undefined, onListenerFailure);
+        const one = checkedProvider(each, undefined, onListenerFailure, undefined, turns);
         return tracing ? tracedProvider(one, tracing) : one;
       });
       const combined = isCombined ? combinedProvider(checked) : undefined;
@@ -113,6 +118,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         provider,
         parts,
         history,
+        turns,
         now: async () => (await broker()).clock.now(),
         namespace,
         settleDelayMs,

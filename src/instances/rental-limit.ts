@@ -174,8 +174,13 @@ class RentalIntents {
 
   #take(message: StoredMessage): void {
     const record = this.#broker.recordOf(message);
-    const name = record && announcedName(record);
+    const name = record && instanceNameOf(record);
     if (!record || name === undefined) return;
+    if (!isAnnounced(record)) {
+      // It was, and waits for its turn without having been sent.
+      this.#intents.delete(name);
+      return;
+    }
     const { status, error, finishedAt, updatedAt, payload } = record;
     if (status !== 'processing' && NOTHING_RENTED.has(error?.code ?? '')) {
       this.#intents.delete(name);
@@ -193,8 +198,7 @@ class RentalIntents {
   }
 }
 
-/** The name under which a create may have been sent: a checkpoint with an offer comes just before each create. */
-function announcedName(record: JobRecord): string | undefined {
-  const { productId } = (record.checkpoint ?? {}) as { productId?: unknown };
-  return productId === undefined ? undefined : instanceNameOf(record);
+/** Whether a create may have been sent: a checkpoint with an offer comes just before each create. */
+function isAnnounced({ checkpoint }: JobRecord): boolean {
+  return ((checkpoint ?? {}) as { productId?: unknown }).productId !== undefined;
 }

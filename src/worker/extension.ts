@@ -24,7 +24,7 @@ export interface WorkerHost {
   readonly tracing?: Tracing;
   /** @internal */
   broker(): Promise<Broker>;
-  /** Permits across all workers. */
+  /** Permits and rates across all workers. */
   limiter(): Promise<Limiter>;
   readonly heldJob: HeldJobOf;
   /**

@@ -3,13 +3,23 @@ import type * as z from 'zod';
 import { withDeadline } from '../../jobs/deadline.js';
 import { beginningOf } from '../../jobs/excerpt.js';
 import { checkNumber, MAX_TIMER_MS } from '../../jobs/numbers.js';
-import { parseRetryAfter } from '../../jobs/retry-after.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
 import { ProviderError } from '../provider-error.js';
 import { type ApiErrors, type CallKind, isErrorEnvelope, statusIn, unanswered } from './api-errors.js';
+import {
+  AccountLimits,
+  accountOf,
+  checkAccount,
+  checkRates,
+  type GivenCallRates,
+  type Operation,
+  type PublishedRates,
+} from './call-rates.js';
+import { type CallTurns, TurnComesLater, turnsOf } from './call-turns.js';
 import { redacted } from './redaction.js';
+import { retryAfterIn, usedUpForMs } from './told-pause.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Largest answer that is read, in bytes, where a call has no limit of its own. */
@@ -21,8 +31,15 @@ const MAX_REASON_LENGTH = 300;
 /** Only so long a run of digits can be a number that a double does not hold. */
 const LONG_NUMBER = /\d{16}/;
 
+/** The longest that calls are held back for one answer, so that what an API says by mistake is asked about again. */
+const MAX_HELD_BACK_MS = 15 * 60_000;
+/** For an answer that was no refusal, and said that nothing is left. */
+const MAX_USED_UP_MS = 60_000;
+/** For a refusal that says nothing more. */
+const MIN_HELD_BACK_MS = 2_000;
+
 /** An API, as far as all calls of it have in common. */
-export interface ApiDialect {
+export interface ApiDialect extends PublishedRates {
   /** In messages: `Novita`. */
   readonly provider: string;
   readonly defaultBaseUrl: string;
@@ -54,20 +71,34 @@ export interface ProviderApiOptions {
   /** Limit for one call, its body included. Defaults to 30,000. */
   timeoutMs?: number;
   logger?: Logger;
+  /** What the account is called among limits: those who share it say the same. Defaults to a digest of its key and address. */
+  account?: string;
+  /**
+   * How often the account may call, by operation (`all`, `create`, `read`, `list`, `delete`, `change`, `offers`, `templates`), in place of
+   * what the provider publishes; false for no limit, of one operation or of all. Defaults to what it publishes.
+   */
+  rateLimits?: GivenCallRates | false;
 }
 
 type Answer = { response: Response; text: string };
 
-/** The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. */
+/**
+ * The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. In a worker each call waits
+ * for its turn among those of all workers; alone it waits for nothing.
+ */
 export class ProviderApi {
   readonly #dialect: ApiDialect;
   readonly #apiKey: string;
   readonly #baseUrl: string;
   readonly #timeoutMs: number;
   readonly #logger: Logger;
+  readonly #limits: AccountLimits;
 
-  /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for a `timeoutMs` that is none */
-  constructor(dialect: ApiDialect, { apiKey, baseUrl, timeoutMs, logger }: ProviderApiOptions) {
+  /**
+   * @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for another option that is none
+   */
+  constructor(dialect: ApiDialect, options: ProviderApiOptions) {
+    const { apiKey, baseUrl, timeoutMs, logger, account, rateLimits } = options;
     if (!/^[\x21-\x7e]+$/.test(apiKey)) {
       throw new ProviderError(
         'auth',
@@ -80,6 +111,10 @@ export class ProviderApi {
     this.#baseUrl = resolveBaseUrl(dialect, baseUrl ?? dialect.defaultBaseUrl);
     this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#logger = guardedLogger(logger ?? silentLogger);
+    checkAccount(account);
+    checkRates('rateLimits', rateLimits);
+    const name = account ?? accountOf(this.#baseUrl, apiKey);
+    this.#limits = new AccountLimits(dialect.provider.toLowerCase(), name, dialect, rateLimits);
   }
 
   /**
@@ -89,6 +124,9 @@ export class ProviderApi {
    */
   async call<T>(call: ApiCall<T>): Promise<T> {
     call.signal?.throwIfAborted();
+    const operation = this.#limits.operationOf(`${call.method} ${call.path}`, call.kind);
+    const turns = turnsOf(call.signal);
+    if (turns) await this.#takeTurn(call, operation, turns);
     const startedAt = performance.now();
     const answer = await this.#exchange(call);
     const { status, ok } = answer.response;
@@ -96,12 +134,48 @@ export class ProviderApi {
     const answered = `${this.#dialect.provider.toLowerCase()} answered`;
     this.#logger.debug({ method: call.method, path: call.path, status, durationMs }, answered);
     const body = parseJson(answer.text);
-    if (!ok || isErrorEnvelope(body)) throw this.#refusal(call, answer, body);
+    const heldBackMs = await this.#heed(operation, answer.response, body, turns);
+    if (!ok || isErrorEnvelope(body)) throw this.#refusal(call, answer, body, heldBackMs);
     const parsed = call.schema.safeParse(answer.text.trim() === '' ? null : body);
     if (parsed.success) return parsed.data;
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim());
     const message = this.#describe(call, `sent an answer that cannot be read: ${problems.join('; ')}`);
     throw new ProviderError(unanswered(call.kind), message, { status });
+  }
+
+  /**
+   * Waits for no longer than a call may take.
+   * @throws TurnComesLater where its turn comes later: nothing was sent
+   */
+  async #takeTurn(call: ApiCall<unknown>, operation: Operation, turns: CallTurns): Promise<void> {
+    const { kind, signal } = call;
+    const limits = this.#limits.of(operation);
+    const withinMs = this.#timeoutMs;
+    const booked = await turns.book(limits, { withinMs, kind });
+    signal?.throwIfAborted();
+    const inMs = 'turn' in booked ? await booked.turn.begin(withinMs, signal) : booked.inMs;
+    if (inMs === undefined) return;
+    const names = limits.map(({ name, key }) => `${name}:${key}`).join(' and ');
+    const why = `is not sent: its turn under the limit ${names} comes in ${Math.ceil(inMs / 1_000)} s`;
+    throw new TurnComesLater(this.#describe(call, why), inMs);
+  }
+
+  /** Holds back the calls of all who share the limit that was reached. @returns for how long */
+  async #heed(
+    operation: Operation,
+    { status, headers }: Response,
+    body: unknown,
+    turns: CallTurns | undefined,
+  ): Promise<number | undefined> {
+    const isRefused = status === 429 || statusIn(body) === 429;
+    const usedUpMs = usedUpForMs(headers);
+    if (!isRefused && usedUpMs === undefined) return undefined;
+    const limit = this.#limits.toldOf(operation);
+    const saidMs = isRefused ? (retryAfterIn(headers) ?? usedUpMs) : usedUpMs;
+    const forMs = saidMs ?? Math.max(MIN_HELD_BACK_MS, 2 * (limit.rate?.perMs ?? 0));
+    const heldBackMs = Math.min(forMs, isRefused ? MAX_HELD_BACK_MS : MAX_USED_UP_MS);
+    if (heldBackMs > 0) await turns?.close(limit, heldBackMs);
+    return forMs;
   }
 
   async #exchange(call: ApiCall<unknown>): Promise<Answer> {
@@ -134,7 +208,12 @@ export class ProviderApi {
     return { response, text: new TextDecoder().decode(body) };
   }
 
-  #refusal(call: ApiCall<unknown>, { response, text }: Answer, body: unknown): ProviderError {
+  #refusal(
+    call: ApiCall<unknown>,
+    { response, text }: Answer,
+    body: unknown,
+    heldBackMs: number | undefined,
+  ): ProviderError {
     const { status, headers } = response;
     const { kind, schema } = call;
     const { errors } = this.#dialect;
@@ -144,8 +223,7 @@ export class ProviderApi {
     // An absence beside the fields of what is absent contradicts itself.
     const isAbsurd = named === 'not_found' && kind === 'read' && schema.safeParse(body).success;
     const errorClass = isAbsurd ? unanswered(kind) : named;
-    const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
-    const retryAfterMs = parseRetryAfter(headers.get('retry-after'), nowMs);
+    const retryAfterMs = retryAfterIn(headers) ?? (errorClass === 'rate_limited' ? heldBackMs : undefined);
     const words = [...new Set([said.name, said.reason])].filter(Boolean).join(': ');
     const message = this.#describe(call, `answered ${status}${words ? ` ${words}` : ''}`);
     return new ProviderError(errorClass, message, {

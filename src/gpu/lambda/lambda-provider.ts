@@ -1,4 +1,5 @@
 import { defined } from '../../jobs/defined.js';
+import type { Operations } from '../api/call-rates.js';
 import { byPrice, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
   type ApiDialect,
@@ -36,11 +37,23 @@ import {
 
 /** Where the API v1 lives below the host. */
 export const LAMBDA_API_PATH = '/api/v1';
+export const LAMBDA_OPERATIONS: Operations = {
+  'POST /instance-operations/launch': 'create',
+  'GET /instances': 'list',
+  'GET /instances/{id}': 'read',
+  'POST /instance-operations/terminate': 'delete',
+  'POST /instance-operations/restart': 'change',
+  'GET /instance-types': 'offers',
+  'GET /images': 'templates',
+};
 const DIALECT: ApiDialect = {
   provider: 'Lambda',
   defaultBaseUrl: 'https://cloud.lambda.ai',
   path: LAMBDA_API_PATH,
   errors: lambdaErrors,
+  operations: LAMBDA_OPERATIONS,
+  // https://docs.lambda.ai/api/cloud: "Rate limiting".
+  rates: { all: { max: 1, perMs: 1_000 }, create: { max: 1, perMs: 12_000 } },
 };
 
 /** The API's words in Jetfleet's vocabulary. `unhealthy` is a machine that was up and does not answer. */

@@ -12,7 +12,7 @@ import {
   type RequestRecord,
   type SimulatedWire,
 } from '../simulator/wire.js';
-import { LAMBDA_API_PATH } from './lambda-provider.js';
+import { LAMBDA_API_PATH, LAMBDA_OPERATIONS } from './lambda-provider.js';
 
 const REGIONS = ['us-east-1', 'us-west-1', 'us-tx-3', 'europe-central-1'].map((id) => ({ id, name: id }));
 /** Two types describe the same GPU, as those of one GPU with more or less storage do. Prices are cents per hour. */
@@ -62,6 +62,7 @@ const idsSchema = z.looseObject({ instance_ids: z.array(z.string()).min(1) });
 /** Lambda Cloud's routes over simulated instances. */
 class SimulatedLambda implements SimulatedWire {
   readonly path = LAMBDA_API_PATH;
+  readonly operations = LAMBDA_OPERATIONS;
   readonly routesWithIds = ['GET /instances/{id}'];
   readonly lacks = ['capped_pages', 'numeric_id'] as const;
   readonly refuse = refuse;

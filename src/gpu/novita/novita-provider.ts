@@ -1,5 +1,6 @@
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
+import type { Operations } from '../api/call-rates.js';
 import { anyAnswer } from '../api/fields.js';
 import { byPrice, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
@@ -32,12 +33,24 @@ import {
 
 /** Where the v1 API lives below the host. */
 export const NOVITA_API_PATH = '/gpu-instance/openapi/v1';
+export const NOVITA_OPERATIONS: Operations = {
+  'POST /gpu/instance/create': 'create',
+  'GET /gpu/instances': 'list',
+  'GET /gpu/instance': 'read',
+  'POST /gpu/instance/delete': 'delete',
+  'GET /products': 'offers',
+  'GET /clusters': 'offers',
+  'GET /template': 'templates',
+  'GET /templates': 'templates',
+};
 /** Novita's GPU instance API, v1 (https://novita.ai/docs/api-reference/). PPIO speaks the same. */
 const DIALECT: ApiDialect = {
   provider: 'Novita',
   defaultBaseUrl: 'https://api.novita.ai',
   path: NOVITA_API_PATH,
   errors: novitaErrors,
+  // No numbers are published.
+  operations: NOVITA_OPERATIONS,
 };
 
 /** Instances per page of a list call. */

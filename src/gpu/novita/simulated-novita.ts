@@ -10,13 +10,14 @@ import {
   type RequestRecord,
   type SimulatedWire,
 } from '../simulator/wire.js';
-import { NOVITA_API_PATH } from './novita-provider.js';
+import { NOVITA_API_PATH, NOVITA_OPERATIONS } from './novita-provider.js';
 import { CLUSTERS, PRODUCTS, REGISTRY_AUTHS, TEMPLATES } from './simulated-catalogue.js';
 import { createSchema, wireOf } from './simulated-wire.js';
 
 /** Novita's routes over simulated instances, and the faults that change what these do. */
 export class SimulatedNovita implements SimulatedWire {
   readonly path = NOVITA_API_PATH;
+  readonly operations = NOVITA_OPERATIONS;
   readonly routesWithIds = [];
   readonly refusals = {
     unauthorised: refuse(401, 'UNAUTHORIZED', 'invalid API key'),

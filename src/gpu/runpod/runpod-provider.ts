@@ -1,4 +1,5 @@
 import { excerptOf } from '../../jobs/excerpt.js';
+import type { Operations } from '../api/call-rates.js';
 import { anyAnswer } from '../api/fields.js';
 import { byPrice, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
@@ -32,11 +33,23 @@ import {
 
 /** Where the API v2 lives below the host. Version 1 was retired on 2026-11-15. */
 export const RUNPOD_API_PATH = '/v2';
+export const RUNPOD_OPERATIONS: Operations = {
+  'POST /pods': 'create',
+  'GET /pods': 'list',
+  'GET /pods/{id}': 'read',
+  'DELETE /pods/{id}': 'delete',
+  'POST /pods/{id}/action': 'change',
+  'GET /catalog/gpus': 'offers',
+  'GET /templates/{id}': 'templates',
+};
 const DIALECT: ApiDialect = {
   provider: 'RunPod',
   defaultBaseUrl: 'https://api.runpod.io',
   path: RUNPOD_API_PATH,
   errors: runpodErrors,
+  operations: RUNPOD_OPERATIONS,
+  // Each answer tells what is left of the quotas of the user; none are published (api-reference-v2/rate-limits).
+  hasOneQuota: true,
 };
 
 export interface RunpodProviderOptions extends ProviderApiOptions {
@@ -80,7 +93,12 @@ export class RunpodProvider implements GpuProvider {
   async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
     const call = { method: 'POST', path: '/pods', kind: 'create', schema: createdPodSchema } as const;
     const secrets = secretsOf(spec.template);
-    const { id } = await this.#api.call({ ...call, secrets, body: toCreatePod(spec), signal });
+    const { id } = await this.#api.call({
+      ...call,
+      secrets,
+      body: toCreatePod(spec),
+      signal,
+    });
     return { providerInstanceId: id };
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
+import type { QuotaState } from '../simulator/call-limits.js';
 import type { Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
 import { applyVanish, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
@@ -12,7 +13,7 @@ import {
   type RequestRecord,
   type SimulatedWire,
 } from '../simulator/wire.js';
-import { RUNPOD_API_PATH } from './runpod-provider.js';
+import { RUNPOD_API_PATH, RUNPOD_OPERATIONS } from './runpod-provider.js';
 
 /** Data centers and types of GPU in the form of the API's examples; prices are USD per hour for one GPU. */
 const DATA_CENTERS = ['US-KS-2', 'EU-RO-1', 'US-CA-2', 'AP-JP-1'].map((id) => ({ id, name: id }));
@@ -83,6 +84,7 @@ const STATUS: Readonly<Record<string, string>> = {
 /** RunPod's routes over simulated instances. */
 class SimulatedRunpod implements SimulatedWire {
   readonly path = RUNPOD_API_PATH;
+  readonly operations = RUNPOD_OPERATIONS;
   readonly routesWithIds = [
     'GET /pods/{id}',
     'DELETE /pods/{id}',
@@ -96,6 +98,15 @@ class SimulatedRunpod implements SimulatedWire {
     noPath: { status: 404, body: 'no such path' },
     tooMany: problem(429, 'Too Many Requests', 'rate limit exceeded for the minute window'),
   };
+  /** Of each window: the quota and what is left of it. */
+  readonly quotaHeaders = (quotas: readonly QuotaState[]): Record<string, string> => ({
+    ratelimit: quotas
+      .map(({ remaining, resetMs }) => `"minute";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`)
+      .join(', '),
+    'ratelimit-policy': quotas
+      .map(({ rate }) => `"minute";q=${rate.max};w=${Math.ceil(rate.perMs / 1_000)}`)
+      .join(', '),
+  });
   readonly #instances: SimulatedInstances;
   readonly #faults: Faults;
 

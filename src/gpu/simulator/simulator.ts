@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
+import { type CallRates, checkRates } from '../api/call-rates.js';
 import { readAtMost } from '../api/provider-api.js';
+import { retryAfterOf, SimulatedLimits } from './call-limits.js';
 import { type FaultInput, Faults, type FaultTarget } from './faults.js';
 import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
 import {
@@ -34,6 +36,8 @@ export interface SimulatorOptions {
   apiKey?: string;
   /** Each defaults as in {@link SimulatorTimings}. */
   timings?: Partial<SimulatorTimings>;
+  /** Requests beyond these are refused with 429, as the provider does it: `{ all: { max: 1, perMs: 1000 } }`. Defaults to none. */
+  rateLimits?: CallRates;
   logger?: Logger;
 }
 
@@ -42,6 +46,8 @@ export interface RequestLog {
   readonly log: readonly RequestRecord[];
   /** How many came since the start, of one route such as `GET /gpu/instances`, or of all. */
   count(route?: string): number;
+  /** How many were refused by `rateLimits`. */
+  readonly refused: number;
 }
 
 /**
@@ -57,18 +63,29 @@ export class Simulator implements AsyncDisposable {
   readonly #log: RequestRecord[] = [];
   readonly #counts = new Map<string, number>();
   readonly #logger: Logger;
+  readonly #limits: SimulatedLimits | undefined;
   readonly #server: Server;
   readonly #stopping = new AbortController();
   #url = '';
+  #refused = 0;
 
   private constructor(wireOf: WireOf, options: SimulatorOptions) {
-    const { apiKey = DEFAULT_SIMULATOR_API_KEY, timings, logger = silentLogger } = options;
+    const { apiKey = DEFAULT_SIMULATOR_API_KEY, timings, rateLimits, logger = silentLogger } = options;
+    checkRates('rateLimits', rateLimits);
+    this.#limits = rateLimits && new SimulatedLimits(rateLimits);
     this.apiKey = apiKey;
     this.#instances = new SimulatedInstances(timings);
     this.#wire = wireOf(this.#instances, this.faults);
     this.faults.lack(this.#wire.lacks ?? []);
     this.#logger = logger;
-    this.requests = { log: this.#log, count: (route = '') => this.#counts.get(route) ?? 0 };
+    const refused = () => this.#refused;
+    this.requests = {
+      log: this.#log,
+      count: (route = '') => this.#counts.get(route) ?? 0,
+      get refused() {
+        return refused();
+      },
+    };
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
         if (!this.#stopping.signal.aborted) this.#logger.error({ err: error }, 'simulator failed');
@@ -140,9 +157,23 @@ export class Simulator implements AsyncDisposable {
     const record: RequestRecord = { at: new Date().toISOString(), route, query: { ...query, ...ids }, body };
     this.#recordRequest(record);
     const isAuthorised = incoming.headers.authorization === `Bearer ${this.apiKey}`;
-    const reply = isAuthorised ? await this.#answerWithFaults(record) : refusals.unauthorised;
+    const { refusal, headers } = isAuthorised ? this.#limit(route) : {};
+    const reply = refusal ?? (isAuthorised ? await this.#answerWithFaults(record) : refusals.unauthorised);
     if (reply === RESET) incoming.socket.destroy();
-    else send(response, reply, encode);
+    else send(response, headers ? { ...reply, headers: { ...headers, ...reply.headers } } : reply, encode);
+  }
+
+  #limit(route: string): { refusal?: Answer; headers?: Record<string, string> } {
+    const { operations, refusals, beyond, quotaHeaders } = this.#wire;
+    const operation = operations[route];
+    const taken = operation && this.#limits?.take(operation);
+    if (!taken) return {};
+    const headers = quotaHeaders?.(taken.quotas) ?? {};
+    const { refusedBy } = taken;
+    if (!refusedBy) return { headers };
+    this.#refused += 1;
+    const refusal = beyond?.(refusedBy) ?? { ...refusals.tooMany, headers: retryAfterOf(refusedBy) };
+    return { refusal, headers };
   }
 
   #recordRequest(record: RequestRecord): void {

@@ -1,3 +1,5 @@
+import type { Operations } from '../api/call-rates.js';
+import type { QuotaState } from './call-limits.js';
 import type { FaultKind, Faults, FaultTarget } from './faults.js';
 import type { SimulatedInstance, SimulatedInstances } from './instances.js';
 
@@ -38,6 +40,12 @@ export interface SimulatedWire {
   refuse(status: number, name: string, message: string): Answer;
   /** How it refuses a key, a path and too many requests. */
   readonly refusals: Readonly<Record<'unauthorised' | 'noPath' | 'tooMany', Answer>>;
+  /** What its routes count for, where it has limits. */
+  readonly operations: Operations;
+  /** How it refuses a request beyond a limit. Defaults to `refusals.tooMany` with a `Retry-After` in seconds. */
+  beyond?(quota: QuotaState): Answer;
+  /** Headers of every answer that tell what is left. Defaults to none. */
+  quotaHeaders?(quotas: readonly QuotaState[]): Record<string, string>;
   /** The region of an instance, as its users name it. */
   regionOf(instance: SimulatedInstance): string;
   /** JSON as it goes out, where it differs. */

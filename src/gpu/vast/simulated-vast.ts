@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { QuotaState } from '../simulator/call-limits.js';
 import type { Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
 import { applyVanish, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
@@ -12,7 +13,7 @@ import {
   type SimulatedWire,
 } from '../simulator/wire.js';
 import { parseDockerFlags } from './docker-flags.js';
-import { VAST_API_PATH } from './vast-provider.js';
+import { VAST_API_PATH, VAST_OPERATIONS } from './vast-provider.js';
 
 const PLACES = ['Washington, US', 'Sofia, BG', 'Tokyo, JP'].map((name) => ({ id: name.slice(-2), name }));
 /** Machines of one more host, enough for tests that rent many. */
@@ -85,6 +86,7 @@ const searchSchema = z.looseObject({
 /** Vast.ai's routes over simulated instances. */
 class SimulatedVast implements SimulatedWire {
   readonly path = VAST_API_PATH;
+  readonly operations = VAST_OPERATIONS;
   readonly routesWithIds = [
     'PUT /v0/asks/{id}/',
     'GET /v0/instances/{id}/',
@@ -99,6 +101,11 @@ class SimulatedVast implements SimulatedWire {
     noPath: { status: 404, body: '<html>404</html>' },
     tooMany: { status: 429, body: 'API requests too frequent: endpoint threshold=4.5' },
   };
+  /** Plain text, and no header. */
+  readonly beyond = ({ rate }: QuotaState): Answer => ({
+    status: 429,
+    body: `API requests too frequent: endpoint threshold=${(rate.perMs / 1_000).toFixed(1)}`,
+  });
   readonly #instances: SimulatedInstances;
   readonly #faults: Faults;
   #lastId = 31_000_000;

@@ -1,3 +1,4 @@
+import type { Operations } from '../api/call-rates.js';
 import { anyAnswer } from '../api/fields.js';
 import { byPrice, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
 import {
@@ -37,11 +38,32 @@ import {
 
 /** Where the API lives below the host; each call names its version. */
 export const VAST_API_PATH = '/api';
+export const VAST_OPERATIONS: Operations = {
+  'PUT /v0/asks/{id}/': 'create',
+  'GET /v1/instances/': 'list',
+  'GET /v0/instances/{id}/': 'read',
+  'DELETE /v0/instances/{id}/': 'delete',
+  'PUT /v0/instances/{id}/': 'change',
+  'PUT /v0/instances/reboot/{id}/': 'change',
+  'POST /v0/bundles/': 'offers',
+  'GET /v0/template/': 'templates',
+};
 const DIALECT: ApiDialect = {
   provider: 'Vast',
   defaultBaseUrl: 'https://console.vast.ai',
   path: VAST_API_PATH,
   errors: vastErrors,
+  operations: VAST_OPERATIONS,
+  // `x-rate-limit` of each operation in vast-ai/docs (c624622), api-reference/openapi/yaml.
+  rates: {
+    create: { max: 1, perMs: 4_500 },
+    list: { max: 1, perMs: 1_000 },
+    read: { max: 1, perMs: 2_000 },
+    delete: { max: 1, perMs: 3_000 },
+    change: { max: 1, perMs: 1_000 },
+    offers: { max: 10, perMs: 60_000 },
+    templates: { max: 1, perMs: 3_000 },
+  },
 };
 
 /** Most instances that a page has. */

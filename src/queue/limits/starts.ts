@@ -48,6 +48,17 @@ export function startForLate(ledgers: readonly Ledger[], fromMs: number): number
   return isBetween ? atMs : Math.max(...ledgers.map((ledger) => freeByTime(ledger, atMs)));
 }
 
+/** The first time at which none of the rates is full, between what is noted or after it. */
+export function firstRoom(ledgers: readonly Ledger[], fromMs: number): number {
+  const atMs = Math.max(fromMs, ...ledgers.map(({ closedUntil }) => closedUntil ?? 0));
+  const after = ledgers.flatMap((ledger) => {
+    const { rate } = ledger;
+    return rate ? startsOf(ledger).map(([startMs]) => startMs + windowOf(rate)) : [];
+  });
+  const times = [atMs, ...after.filter((ms) => ms > atMs).sort((a, b) => a - b)];
+  return times.find((ms) => ledgers.every((ledger) => hasRoomAt(ledger, ms))) ?? atMs;
+}
+
 function hasRoomAt(ledger: Ledger, atMs: number): boolean {
   const { rate } = ledger;
   if (!rate) return true;
