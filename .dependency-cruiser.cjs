@@ -23,7 +23,7 @@ const layers = {
   'src/outbox': ['src/outbox', ...toQueue],
   'src/opentelemetry': ['src/opentelemetry', 'src/worker', ...toQueue],
   'src/testing': ['src/testing', 'src/embedded', 'src/worker', 'src/jetfleet.ts', ...toQueue],
-  'src/http': ['src/http', 'src/webhooks', 'src/inspect', 'src/upkeep', ...toQueue],
+  'src/http': ['src/http', 'src/webhooks', 'src/instances', 'src/inspect', 'src/upkeep', ...toQueue],
 };
 /** What charts and the dashboard may know of the product's jobs: the types of their payloads and results. */
 const schemas = '^src\\/(instances|webhooks)\\/schemas\\.ts$';

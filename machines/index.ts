@@ -6,6 +6,16 @@ export type {
   MonitorInstanceResult,
 } from '../src/instances/schemas.js';
 export type { Delivery } from '../src/webhooks/schemas.js';
+export type {
+  BreakerEvent,
+  BreakerFacts,
+  BreakerPolicy,
+  BreakerSnapshot,
+  BreakerState,
+  BreakerStep,
+  DisabledBy,
+} from './breaker.js';
+export { decodeBreaker, encodeBreaker, HEALTHY } from './breaker.js';
 export type { CreateInstanceSettings } from './create-instance.js';
 export {
   createInstanceChart,
@@ -17,20 +27,7 @@ export type { CreateInstanceContext, FoundInstance, Offer, RefusedOffer } from '
 export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
 export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
-export type {
-  BreakerEvent,
-  BreakerFacts,
-  BreakerPolicy,
-  BreakerSnapshot,
-  BreakerState,
-  DisabledBy,
-} from './endpoint-breaker.js';
-export {
-  breakerAfter,
-  DEFAULT_BREAKER_POLICY,
-  endpointBreakerMachine,
-  HEALTHY,
-} from './endpoint-breaker.js';
+export { breakerAfter, DEFAULT_BREAKER_POLICY, endpointBreakerMachine } from './endpoint-breaker.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobEvent, JobMachineContext, JobMachineInput } from './job-machine-context.js';
@@ -48,6 +45,11 @@ export type {
   MonitorInstanceContext,
 } from './monitor-instance-context.js';
 export { endsTheWait, isBroken, isGone } from './monitor-instance-context.js';
+export {
+  DEFAULT_PROVIDER_POLICY,
+  providerBreakerAfter,
+  providerBreakerMachine,
+} from './provider-breaker.js';
 export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
 export type { Parked, SendWebhookContext } from './send-webhook.js';

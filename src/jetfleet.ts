@@ -1,6 +1,7 @@
 /** The product: the engine's queue, with the job types that Jetfleet is made for. */
 import { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
 import { ownersToKeep } from './instances/kept-owners.js';
+import { listProviders, type ShownProvider } from './instances/provider-health.js';
 import type { JobDefinition } from './jobs/define-job.js';
 import type { JobOptions, NewJob } from './jobs/job-options.js';
 import type { JobPriority } from './jobs/vocabulary.js';
@@ -67,6 +68,11 @@ export class JobQueueService extends EngineQueue {
 
   override addJobs<const Types extends readonly string[]>(jobs: NewJobs<Types>): Promise<string[]> {
     return super.addJobs(jobs);
+  }
+
+  /** Providers of instances and their regions that have failed, and whether their offers are used. */
+  async providers(): Promise<ShownProvider[]> {
+    return listProviders(await this.broker());
   }
 
   /**

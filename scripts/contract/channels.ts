@@ -8,6 +8,7 @@ import {
   lineSubject,
   permitsSubject,
 } from '../../src/wire/limit-subjects.js';
+import { providerHealthSubject } from '../../src/wire/provider-subjects.js';
 import { objectSubject } from '../../src/wire/object-subjects.js';
 import { scheduleSubject, ticksSubject } from '../../src/wire/schedule-subjects.js';
 import { childrenSubject, endSubject, flowsUsed, signalSubject } from '../../src/wire/signal-subjects.js';
@@ -469,6 +470,14 @@ const notices: Channel[] = [
     stream: 'endpoints',
     headers: 'expiring',
     message: ['WebhookTurn'],
+  },
+  {
+    ...internal,
+    name: 'providerHealth',
+    address: providerHealthSubject(subjects, 'PROVIDER', 'REGION'),
+    summary: 'The state of a provider of instances in a region, or in all: used, resting or tried.',
+    stream: 'providers',
+    message: ['ProviderHealth'],
   },
 ];
 

@@ -52,6 +52,9 @@ export type Endpoint = StoredEndpoint;
 /** How an endpoint fares. */
 export type EndpointHealth = StoredHealth & { v: 1 };
 
+/** How a provider of instances fares in a region. */
+export type ProviderHealth = BreakerSnapshot & { v: 1; provider: string; region: string };
+
 /** A webhook that waits for those before it. */
 export type WebhookTurn = Turn & { v: 1 };
 

@@ -20,6 +20,7 @@ import { globalOptions, withExamples } from './options.js';
 import { outboxCommand } from './outbox.js';
 import { endWhenOutputFails, note, paint } from './output.js';
 import { pauseCommands } from './pause.js';
+import { providersCommand } from './providers.js';
 import { scheduleCommand } from './schedule.js';
 import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
@@ -73,6 +74,7 @@ export function buildProgram(): Command {
     scheduleCommand,
     pauseCommands,
     limitsCommand,
+    providersCommand,
     historyCommand,
     auditCommand,
     statsCommand,

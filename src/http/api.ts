@@ -28,6 +28,7 @@ import { limitRoutes } from './routes/limits.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
 import { pauseRoutes } from './routes/pauses.js';
+import { providerRoutes } from './routes/providers.js';
 import { reportRoutes } from './routes/reports.js';
 import { scaleRoutes } from './routes/scale.js';
 import { scheduleRoutes } from './routes/schedules.js';
@@ -132,6 +133,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   pauseRoutes(routes);
   scheduleRoutes(routes);
   limitRoutes(routes);
+  providerRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);
   webhookEndpointRoutes({ ...routes, endpoints });

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { listProviders, type ShownProvider } from '../instances/provider-health.js';
 import { listWorkers } from '../inspect/fleet.js';
 import { builtInCharts } from '../inspect/known-charts.js';
 import type { JobRecord } from '../jobs/job-record.js';
@@ -10,6 +11,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { ShownEndpoint, WebhookEndpoints } from '../webhooks/endpoints/webhook-endpoints.js';
 
 const WAIT_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200];
+const PROVIDER_STATES = ['closed', 'open', 'halfOpen'] as const;
 const BREAKER_STATES = ['closed', 'open', 'halfOpen', 'disabled'] as const;
 const RUN_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 7_200];
 const WORKER_STATES = new Set(
@@ -39,6 +41,11 @@ export class Metrics {
     kept: this.#gauge(
       'jetfleet_webhooks_kept',
       'Webhooks that wait for their turn, or for their endpoint to be enabled',
+    ),
+    providers: this.#gauge(
+      'jetfleet_providers',
+      'Providers of instances and their regions that have failed, by state',
+      'state',
     ),
     workers: this.#gauge('jetfleet_workers', 'Workers that answer, by state', 'state'),
     abandoned: this.#gauge(
@@ -112,17 +119,22 @@ export class Metrics {
   async #read(): Promise<boolean> {
     const gauges = this.#gauges;
     try {
-      const [stats, oldest, health, workers, endpoints] = await Promise.all([
+      const [stats, oldest, health, workers, endpoints, providers] = await Promise.all([
         this.#queue.getStats(),
         this.#queue.oldestPendingAt(),
         this.#queue.health(),
         listWorkers(this.#queue),
         this.#readEndpoints(),
+        this.#readProviders(),
       ]);
       if (endpoints) {
         gauges.kept.set(endpoints.reduce((sum, endpoint) => sum + endpoint.kept.count, 0));
         for (const state of BREAKER_STATES) gauges.endpoints.set({ state }, 0);
         for (const { state } of endpoints) gauges.endpoints.inc({ state });
+      }
+      if (providers) {
+        for (const state of PROVIDER_STATES) gauges.providers.set({ state }, 0);
+        for (const { state } of providers) gauges.providers.inc({ state });
       }
       for (const [type, counts] of Object.entries(stats.byType)) {
         for (const status of STATUSES) gauges.jobs.set({ type, status }, counts[status]);
@@ -150,6 +162,15 @@ export class Metrics {
       return (await this.#endpoints?.list()) ?? [];
     } catch (err) {
       this.#logger.warn({ err }, 'cannot read the metrics of the endpoints of webhooks');
+      return undefined;
+    }
+  }
+
+  async #readProviders(): Promise<Pick<ShownProvider, 'state'>[] | undefined> {
+    try {
+      return await listProviders(await this.#queue.broker());
+    } catch (err) {
+      this.#logger.warn({ err }, 'cannot read the metrics of the providers');
       return undefined;
     }
   }

@@ -19,6 +19,7 @@ export const BUILT_IN_CHARTS: ReadonlyMap<string, AnyStateMachine> = new Map(
     machines.deleteInstanceMachine,
     machines.sendWebhookMachine,
     machines.endpointBreakerMachine,
+    machines.providerBreakerMachine,
     machines.workerLifecycleMachine,
   ].map((machine: AnyStateMachine) => [machine.id, machine]),
 );

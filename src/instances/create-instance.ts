@@ -17,8 +17,9 @@ import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
 import { CreateGate, keptTurnIn } from './create-gate.js';
 import type { CallActor } from './job-calls.js';
-import { type OfferHistory, offerKey, type Refusal } from './offer-history.js';
-import { placedOffers } from './placement.js';
+import type { OfferHistory, Refusal } from './offer-history.js';
+import { type PlacedOffer, placedOffers } from './placement.js';
+import type { ProviderHealth } from './provider-health.js';
 import type { RentalLimit } from './rental-limit.js';
 import type { CreateInstancePayload } from './schemas.js';
 import { lookUp, sentBefore } from './sent-to.js';
@@ -37,6 +38,8 @@ export interface CreateInstanceServices extends CreateInstanceSettings {
   checkWebhookUrl: WorkerHost['checkWebhookUrl'];
   /** Defaults to none: any number may be rented. */
   limit?: RentalLimit;
+  /** How the providers fare. Defaults to all well. */
+  health?: ProviderHealth;
   /** Where creates take turns. Defaults to nowhere: each is sent at once. */
   turns?: RateTurns;
 }
@@ -47,16 +50,8 @@ const MIN_FENCE_MS = 250;
 
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
-  const {
-    provider,
-    parts = [provider],
-    history,
-    namespace,
-    checkWebhookUrl,
-    limit,
-    turns,
-    ...more
-  } = options;
+  const { provider, parts = [provider], history, health, namespace, ...given } = options;
+  const { checkWebhookUrl, limit, turns, ...more } = given;
   const { now = async () => Date.now(), ...settings } = more;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
@@ -77,8 +72,7 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       resolveOffers: actor(async (job, { payload }) => {
         const url = payload.webhookUrl ?? job.record.webhookUrl;
         if (url !== undefined) await checkWebhookUrl(url, job.signal);
-        const offers = await placedOffers(job, payload, { providers: parts, templateOf, history });
-        return offers.map((offer) => ({ ...offer, key: offerKey(offer) }));
+        return placedOffers(job, payload, { providers: parts, templateOf, history, health });
       }),
       recordIntent: actor(async (job) => {
         const instanceName = instanceNameFor(job.record, namespace);
@@ -87,7 +81,12 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       }),
       findInstances: actor((job, { instanceName }) => findEverywhere(job, instanceName, parts)),
       createInstance: actor(async (job, { instanceName, offer: chosen, refused, isLast }) => {
-        const offer = chosen as Offer;
+        const offer = chosen as PlacedOffer;
+        const { name } = partOf(offer);
+        const admission = await health?.admits(name, offer.region);
+        if (admission && !admission.isAllowed) {
+          throw new TurnComesLater(`${name} ${offer.region} does not answer now`, admission.inMs, 'capacity');
+        }
         const { gpuNum, rootfsSize } = job.payload as CreateInstancePayload;
         const template = await templateOf(job, partOf(offer));
         const spec = { name: instanceName, offer, template, gpuNum, rootfsSize };
@@ -97,7 +96,7 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
           instanceName,
           region: offer.region,
           productId: offer.productId,
-          offer: offerKey(offer),
+          offer: offer.key,
           sentAt: new Date(await now()).toISOString(),
           sentTo: noteSent(job, partOf(offer).name, parts),
           ...(refusals.length > 0 && { refusals }),
@@ -108,13 +107,12 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
         }
         const fenced = async () => fence(job, await announced(), freshMs);
         await fenced();
-        const { name } = partOf(offer);
         const gate = turns && new CreateGate({ turns, provider: name, kept, isLast, now, afterWait: fenced });
         try {
           return await partOf(offer).create(spec, carrying(AbortSignal.any([job.signal]), gate));
         } catch (error) {
           if (error instanceof TurnComesLater && gate?.later) await keepTurn(job, error, gate.later);
-          job.log(`${offerKey(offer)} refused: ${error instanceof Error ? error.message : error}`);
+          job.log(`${offer.key} refused: ${error instanceof Error ? error.message : error}`);
           throw error;
         }
       }),
@@ -148,9 +146,11 @@ function noteRefused(job: JobContext, refused: readonly RefusedOffer[]): Refusal
   const known = refusalsOf.get(job) ?? { before: refusedBefore(job.checkpoint), now: [] };
   refusalsOf.set(job, known);
   const at = new Date().toISOString();
-  for (const { offer, error } of refused.slice(known.now.length)) {
+  for (const { offer, error, turnInMs } of refused.slice(known.now.length)) {
     const message = beginningOf(error.message, MAX_MESSAGE_LENGTH);
-    known.now.push({ offer: offer.key ?? '', at, code: error.code, message });
+    // Nothing was asked, so that nothing is known of the offer.
+    const code = turnInMs === undefined ? error.code : 'JETFLEET_PROVIDER_RATE_LIMITED';
+    known.now.push({ offer: offer.key ?? '', at, code, message });
   }
   return [...known.before, ...known.now].slice(-MAX_REFUSALS);
 }

@@ -21,8 +21,10 @@ import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
 import { assertObject, assertOptions, type OptionNames } from '../jobs/options.js';
 import { RateTurns } from '../queue/limits/rate-turns.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import type { WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
+import { aroundProvider } from './around-provider.js';
 import { sweptInstances } from './check-instances.js';
 import { createInstanceRun } from './create-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
@@ -30,8 +32,8 @@ import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import { OfferHistory } from './offer-history.js';
 import { OwnedInstances } from './owned-instances.js';
+import { ProviderHealth } from './provider-health.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
-import { tracedProvider } from './traced-provider.js';
 import { checkOf, WaitingMonitors } from './waiting-monitors.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
@@ -95,9 +97,11 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         const { clock } = await broker();
         return { limiter: await host.limiter(), now: () => clock.now() };
       }, logger);
+      const health = new ProviderHealth({ broker, logger });
       const checked = given.map((each) => {
         const one = checkedProvider(each, undefined, onListenerFailure, undefined, turns);
-        return tracing ? tracedProvider(one, tracing) : one;
+        const noted = aroundProvider(one, (_, call, region) => health.noted(one.name, region, call));
+        return tracing ? tracedProvider(noted, tracing) : noted;
       });
       const combined = isCombined ? combinedProvider(checked) : undefined;
       const provider = combined ?? soleProvider(checked[0] as GpuProvider);
@@ -118,6 +122,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         provider,
         parts,
         history,
+        health,
         turns,
         now: async () => (await broker()).clock.now(),
         namespace,
@@ -145,6 +150,15 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       };
     },
   };
+}
+
+/** A provider whose calls on behalf of traced jobs are reported. */
+function tracedProvider(provider: GpuProvider, tracing: Tracing): GpuProvider {
+  const { name } = provider;
+  return aroundProvider(provider, (operation, call) => {
+    const attributes = { 'jetfleet.provider.name': name, 'jetfleet.provider.operation': operation };
+    return tracing.calling({ name: `${name} ${operation}`, attributes }, call);
+  });
 }
 
 /** Watches an instance until it runs. */

@@ -1,10 +1,15 @@
+import { TurnComesLater } from '../gpu/api/call-turns.js';
 import type { GpuProvider, Offer, OfferQuery, Template } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobContext } from '../worker/job-handler.js';
 import { type OfferHistory, offerKey } from './offer-history.js';
+import { ALL_REGIONS, type ProviderHealth } from './provider-health.js';
 import type { CreateInstancePayload } from './schemas.js';
+
+/** An offer with the key by which it is avoided. */
+export type PlacedOffer = Offer & { key: string };
 
 /** What a placement has to do with. */
 export interface PlacementServices {
@@ -12,34 +17,61 @@ export interface PlacementServices {
   providers: readonly GpuProvider[];
   templateOf: (job: JobContext, provider: GpuProvider) => Promise<Template>;
   history: OfferHistory;
+  /** How the providers fare. Defaults to all well. */
+  health?: ProviderHealth | undefined;
 }
 
 /**
  * The offers for a job, the one to be tried first at the beginning: over products, billing modes, regions and providers, no dearer than
- * the highest price, by the policy. What refused lately, to any worker, comes last of those that are equal to the job.
- * @throws ProviderError where no provider could be asked, one that a retry may mend before any other; `validation` for a job that none can take
+ * the highest price, by the policy. What refused lately, to any worker, comes last of those that are equal to the job. Providers and regions that
+ * rest are passed over.
+ * @throws TurnComesLater where all that is left to wait for rests, or takes no calls now; ProviderError where no provider could be asked, one that a retry may mend before any other; `validation` for a job that none can take
  */
 export async function placedOffers(
   job: JobContext,
   payload: CreateInstancePayload,
   services: PlacementServices,
-): Promise<Offer[]> {
+): Promise<PlacedOffer[]> {
   const providers = providersFor(payload, services.providers);
   const asked = await Promise.allSettled(
     providers.map((provider) => offersAt(job, payload, provider, services)),
   );
   const failures = asked.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
   job.signal.throwIfAborted();
-  if (failures.length === providers.length) throw failures.find(isRetryable) ?? failures[0];
+  const later = failures.find((error) => error instanceof TurnComesLater);
+  if (failures.length === providers.length) throw later ?? failures.find(isRetryable) ?? failures[0];
   for (const error of failures) job.log(`a provider made no offers: ${(error as Error).message}`);
   const ranked = asked.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   const { maxPricePerHour = Number.POSITIVE_INFINITY, avoid = [] } = payload;
   const fitting = ranked.filter(
-    ({ offer }) => offer.pricePerHour <= maxPricePerHour && !avoid.includes(offerKey(offer)),
+    ({ offer }) => offer.pricePerHour <= maxPricePerHour && !avoid.includes(offer.key),
   );
-  const known = fitting.length < 2 ? undefined : await knownOf(job, payload, services);
-  return fitting.sort(comparing(payload, known)).map(({ offer }) => offer);
+  const usable = await usableOf(fitting, services);
+  if (usable.length === 0 && later) throw later;
+  const known = usable.length < 2 ? undefined : await knownOf(job, payload, services);
+  return usable.sort(comparing(payload, known)).map(({ offer }) => offer);
 }
+
+/**
+ * Those whose regions do not rest.
+ * @throws TurnComesLater where all of them do
+ */
+async function usableOf(fitting: Ranked[], { health }: PlacementServices): Promise<Ranked[]> {
+  if (!health) return fitting;
+  const isUsable = await Promise.all(
+    fitting.map(({ offer, provider }) => health.isUsable(provider, offer.region)),
+  );
+  const usable = fitting.filter((_, at) => isUsable[at]);
+  if (usable.length > 0 || fitting.length === 0) return usable;
+  throw new TurnComesLater(
+    'every offer is of a region that does not answer now',
+    PASSED_OVER_MS,
+    'transient',
+  );
+}
+
+/** How long a job waits whose offers are all of regions that rest. */
+const PASSED_OVER_MS = 10_000;
 
 type Known = Pick<OfferHistory, 'hasRefused' | 'startMs'>;
 
@@ -88,7 +120,8 @@ function providersFor(payload: CreateInstancePayload, all: readonly GpuProvider[
 
 /** An offer, and its place in the order that the job gives; `place` is that of its provider in the order of the worker. */
 interface Ranked {
-  offer: Offer;
+  offer: PlacedOffer;
+  provider: string;
   rank: number;
   place: number;
 }
@@ -97,8 +130,13 @@ async function offersAt(
   job: JobContext,
   payload: CreateInstancePayload,
   provider: GpuProvider,
-  { providers, templateOf }: PlacementServices,
+  { providers, templateOf, health }: PlacementServices,
 ): Promise<Ranked[]> {
+  const admission = (await health?.admits(provider.name, ALL_REGIONS)) ?? { isAllowed: true };
+  if (!admission.isAllowed) {
+    const why = `${provider.name} does not answer, and is asked again in ${Math.ceil(admission.inMs / 1_000)} s`;
+    throw new TurnComesLater(why, admission.inMs, 'transient');
+  }
   await templateOf(job, provider);
   const place = providersFor(payload, providers).indexOf(provider);
   const named = payload.providers === undefined ? 0 : place;
@@ -107,7 +145,13 @@ async function offersAt(
     if (query.billingMode === 'spot' && !provider.capabilities.spot) continue;
     const offers = await provider.listOffers(query, job.signal);
     // A part of a combined provider names itself, a provider alone does not.
-    ranked.push(...offers.map((offer) => ({ offer, rank: rank * providers.length + named, place })));
+    const { name } = provider;
+    ranked.push(
+      ...offers.map((offer) => ({
+        ...{ rank: rank * providers.length + named, place, provider: name },
+        offer: { ...offer, key: offerKey({ ...offer, provider: name }) },
+      })),
+    );
   }
   return ranked;
 }
@@ -140,9 +184,9 @@ function comparing(
   const price: Measure = ({ offer }) => offer.pricePerHour;
   const rank: Measure = (of) => of.rank;
   const place: Measure = (of) => of.place;
-  const refusals: Measure = ({ offer }) => (known?.hasRefused(offerKey(offer)) ? 1 : 0);
+  const refusals: Measure = ({ offer }) => (known?.hasRefused(offer.key) ? 1 : 0);
   // What was never measured is tried after what was: it may be faster, and may never start.
-  const time: Measure = ({ offer }) => known?.startMs(offerKey(offer)) ?? Number.MAX_SAFE_INTEGER;
+  const time: Measure = ({ offer }) => known?.startMs(offer.key) ?? Number.MAX_SAFE_INTEGER;
   const measures = {
     ordered: [rank, refusals, place, price],
     cheapest: [refusals, price, rank, place],

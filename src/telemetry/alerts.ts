@@ -7,6 +7,7 @@ import type { Logger } from './logger.js';
  * - `provider_auth`: the provider refuses the API key
  * - `provider_quota`: the account has reached a limit of the provider
  * - `provider_balance`: the account has no balance left
+ * - `provider_down`: a provider, or a region of one, does not answer, and is passed over for a while
  * - `instance_not_ours`: a job asked to stop or delete an instance that no job of this queue rented
  * - `rental_limit`: a create was refused by `maxInstances` or `maxGpus`
  * - `endpoint_failing`: an endpoint of webhooks has failed for long, and will be disabled
@@ -16,6 +17,7 @@ export type AlertKind =
   | 'provider_auth'
   | 'provider_quota'
   | 'provider_balance'
+  | 'provider_down'
   | 'instance_not_ours'
   | 'rental_limit'
   | 'endpoint_failing'

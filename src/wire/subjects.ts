@@ -33,6 +33,7 @@ export const EXTRA_KINDS = [
   'objects',
   'history',
   'endpoints',
+  'providers',
 ] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 

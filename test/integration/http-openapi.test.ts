@@ -166,6 +166,7 @@ const CALLS: [
   ['/api/v1/jobs/cleanup', { body: { keep: -1 } }],
   ['/api/v1/pauses'],
   ['/api/v1/limits'],
+  ['/api/v1/providers'],
   ['/api/v1/limits/set', { body: { limit: 'report', concurrency: 3 } }],
   ['/api/v1/limits/reset', { body: { limit: 'report' } }],
   ['/api/v1/pauses/drain', { body: { type: 'unheard_of' } }],

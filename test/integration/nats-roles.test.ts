@@ -53,6 +53,8 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['endpoints.set.a', 'worker', 'server'],
   ['$JS.API.DIRECT.GET.ENDPOINTS', 'worker', 'observer', 'server'],
   ['$JS.API.STREAM.PURGE.ENDPOINTS', 'worker', 'server'],
+  ['providers.health.lambda.all', 'worker'],
+  ['$JS.API.DIRECT.GET.PROVIDERS', 'worker', 'observer', 'server'],
   ['limits.held.a.b', 'worker', 'server'],
   ['jetfleet.limits', 'worker', 'server'],
   ['$JS.API.DIRECT.GET.LIMITS', 'worker', 'observer', 'server'],

@@ -34,6 +34,18 @@ export interface Session {
   environment?: string;
 }
 
+/** A provider of instances, or a region of one, that has failed. */
+export interface ShownProvider {
+  provider: string;
+  /** `all` for what all regions share. */
+  region: string;
+  state: 'closed' | 'open' | 'halfOpen';
+  failures: number;
+  failingSince?: string;
+  openUntil?: string;
+  error?: string;
+}
+
 export type StatusCounts = Record<JobStatus, number>;
 
 export interface Stats {

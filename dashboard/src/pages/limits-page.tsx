@@ -3,6 +3,7 @@ import type { LimitsAnswer, ShownLimit } from '../api/answers.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { LimitDialog } from '../limits/limit-dialog.js';
+import { ProvidersPanel } from '../limits/providers-panel.js';
 import { Link } from '../router.js';
 import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
@@ -22,7 +23,7 @@ export function LimitsPage() {
   return (
     <Page
       title="Limits"
-      about="Permits that jobs hold and wait for, across all workers."
+      about="Permits that jobs hold and wait for, and turns of calls, across all workers."
       actions={
         isAdmin && (
           <button type="button" onClick={() => setChanged('')}>
@@ -31,6 +32,7 @@ export function LimitsPage() {
         )
       }
     >
+      <ProvidersPanel />
       <Loaded of={limits}>
         {({ limits: all, settings }) => (
           <>

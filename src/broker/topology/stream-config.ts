@@ -28,6 +28,7 @@ import { endpointFilters, MAX_ENDPOINT_BYTES } from '../../wire/endpoint-subject
 import { historySubject } from '../../wire/history-message.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
 import { OBJECT_PART_BYTES, objectsFilter } from '../../wire/object-subjects.js';
+import { MAX_PROVIDER_BYTES, providerHealthSubject } from '../../wire/provider-subjects.js';
 import {
   childrenFilter,
   endFilter,
@@ -308,6 +309,17 @@ function endpointsStream(subjects: Subjects, options: TopologyOptions): WantedSt
   };
 }
 
+/** PROVIDERS: how the providers of instances fare, one message for each of their regions. */
+function providersStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  return {
+    ...lastOfEach(options),
+    name: subjects.streamName('providers'),
+    description: 'Jetfleet: how the providers of instances fare',
+    subjects: [providerHealthSubject(subjects, ANY, ANY)],
+    max_msg_size: MAX_PROVIDER_BYTES + MAX_HEADER_BYTES,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -337,6 +349,8 @@ export function extraStream(
       return historyStream(subjects, options);
     case 'endpoints':
       return endpointsStream(subjects, options);
+    case 'providers':
+      return providersStream(subjects, options);
   }
 }
 

@@ -1,6 +1,6 @@
 /** How an adapter waits for its turn among the calls of all workers: who keeps the turns comes with the signal of each call. */
 import type { RateLimit } from '../../jobs/limit.js';
-import { ProviderError } from '../provider-error.js';
+import { ProviderError, type ProviderErrorClass } from '../provider-error.js';
 import type { CallKind } from './api-errors.js';
 
 /** A limit of calls under one account. Without a rate it is only closed by what the API answers. */
@@ -35,13 +35,13 @@ export interface CallTurns {
   close(limit: CallLimit, forMs: number): Promise<void>;
 }
 
-/** A call that was not sent, since its turn comes later than it may wait. */
+/** A call that was not sent, since its turn comes later than it may wait, or since its provider rests. */
 export class TurnComesLater extends ProviderError {
   /** In how many milliseconds to ask again. */
   turnInMs: number;
 
-  constructor(message: string, inMs: number) {
-    super('rate_limited', message, { retryAfterMs: inMs });
+  constructor(message: string, inMs: number, errorClass: ProviderErrorClass = 'rate_limited') {
+    super(errorClass, message, { retryAfterMs: inMs });
     this.turnInMs = inMs;
   }
 }

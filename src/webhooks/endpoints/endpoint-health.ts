@@ -55,7 +55,7 @@ export class EndpointHealth {
     const isOnTrial = line.isOnTrial(id);
     const { value } = await (isOnTrial ? store.health(id) : store.recentHealth(id));
     if (value.state !== 'closed' || value.failures > 0)
-      await this.note(id, { type: 'DELIVERED', at: this.#now() });
+      await this.note(id, { type: 'SUCCEEDED', at: this.#now() });
     else if (isOnTrial) await line.reopen(id);
   }
 

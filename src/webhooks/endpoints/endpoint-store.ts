@@ -3,26 +3,19 @@ import { HEALTHY } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
+import { FRESH_MS, SharedValues, type Versioned } from '../../queue/shared-values.js';
 import { endpointSubject, healthSubject } from '../../wire/endpoint-subjects.js';
 import { ANY } from '../../wire/subjects.js';
 import { CLOCK_SLACK_MS, decodeEndpoint, type StoredEndpoint } from './endpoint.js';
 import { KnownEndpoints } from './known-endpoints.js';
 import { decodeHealth, encodeHealth, type StoredHealth } from './stored-health.js';
 
-/** A value with the sequence of its message; 0 for none. */
-export interface Versioned<T> {
-  value: T;
-  seq: number;
-}
-
-/** What a worker remembers is at most so old. What it decides for long is read again. */
-const FRESH_MS = 1_000;
 const MOST_REMEMBERED = 1_000;
-const MOST_TRIES = 50;
 const PAGE = 200;
 
 export class EndpointStore {
   readonly #broker: Broker;
+  readonly #health: SharedValues<StoredHealth>;
   readonly #remembered = new Map<string, { at: number; read: Promise<unknown> }>();
   readonly #known = new KnownEndpoints({
     all: () => this.#all(),
@@ -31,6 +24,10 @@ export class EndpointStore {
 
   constructor(broker: Broker) {
     this.#broker = broker;
+    this.#health = new SharedValues({
+      ...{ broker, kind: 'endpoints', encode: encodeHealth, decode: decodeHealth, none: HEALTHY },
+      subjectOf: (id) => healthSubject(broker.subjects, id),
+    });
   }
 
   get broker(): Broker {
@@ -86,26 +83,20 @@ export class EndpointStore {
     return this.#recent(`endpoint ${id}`, () => this.endpoint(id));
   }
 
-  async health(id: string): Promise<Versioned<StoredHealth>> {
-    const message = await this.#last(healthSubject(this.#broker.subjects, id));
-    return message ? { value: decodeHealth(message.data), seq: message.seq } : { value: HEALTHY, seq: 0 };
+  health(id: string): Promise<Versioned<StoredHealth>> {
+    return this.#health.read(id);
   }
 
   /** Of each endpoint that has not fared well, by its id. */
   async healths(): Promise<Map<string, StoredHealth>> {
-    const filter = healthSubject(this.#broker.subjects, ANY);
-    return this.#broker.extra
-      .of('endpoints')
-      .find<Map<string, StoredHealth>>(new Map(), async (read, stream) => {
-        const found = new Map<string, StoredHealth>();
-        for await (const { subject, data } of read.walk(stream, filter, 1, PAGE))
-          found.set(subject.slice(subject.lastIndexOf('.') + 1), decodeHealth(data));
-        return found;
-      });
+    const stored = await this.#health.all(healthSubject(this.#broker.subjects, ANY));
+    return new Map(
+      stored.map(({ subject, value }) => [subject.slice(subject.lastIndexOf('.') + 1), value] as const),
+    );
   }
 
   recentHealth(id: string): Promise<Versioned<StoredHealth>> {
-    return this.#recent(`health ${id}`, () => this.health(id));
+    return this.#health.recent(id);
   }
 
   /**
@@ -122,23 +113,11 @@ export class EndpointStore {
    * Changes how an endpoint fares, again where somebody else was faster.
    * @param change gives what it is then, or undefined to leave it
    */
-  async changeHealth(
+  changeHealth(
     id: string,
     change: (before: StoredHealth) => StoredHealth | undefined,
   ): Promise<{ before: StoredHealth; after: StoredHealth; isChanged: boolean }> {
-    const subject = healthSubject(this.#broker.subjects, id);
-    for (let tries = 1; ; tries++) {
-      const { value: before, seq } = await this.health(id);
-      const after = change(before);
-      if (!after) return { before, after: before, isChanged: false };
-      try {
-        const written = await this.#write(subject, encodeHealth(after), seq);
-        this.#remember(`health ${id}`, Promise.resolve({ value: after, seq: written }));
-        return { before, after, isChanged: true };
-      } catch (error) {
-        if (!(error instanceof ConflictError) || tries >= MOST_TRIES) throw error;
-      }
-    }
+    return this.#health.change(id, change);
   }
 
   /** Removes an endpoint, and what is known of it. */
@@ -174,6 +153,7 @@ export class EndpointStore {
 
   #forget(): void {
     this.#remembered.clear();
+    this.#health.forget();
     this.#known.forget();
   }
 

@@ -1,5 +1,5 @@
 /** How an endpoint fares, as a message of ENDPOINTS. */
-import { type BreakerSnapshot, HEALTHY } from '../../../machines/index.js';
+import { type BreakerSnapshot, decodeBreaker, encodeBreaker, HEALTHY } from '../../../machines/index.js';
 
 /** What befalls an endpoint that people and other endpoints are told of. */
 export type EndpointEvent = 'endpoint.failing' | 'endpoint.disabled' | 'endpoint.enabled';
@@ -9,25 +9,12 @@ export interface StoredHealth extends BreakerSnapshot {
   untold?: { event: EndpointEvent; atMs: number }[];
 }
 
-const STATES: ReadonlySet<unknown> = new Set(['closed', 'open', 'halfOpen', 'disabled']);
-const decoder = new TextDecoder();
-
 export function encodeHealth(health: StoredHealth): string {
-  return JSON.stringify({ v: 1, ...health });
+  return encodeBreaker(health);
 }
 
 /** What cannot be read counts as healthy: the next failures tell. */
 export function decodeHealth(data: Uint8Array): StoredHealth {
-  try {
-    const { v, ...health } = JSON.parse(decoder.decode(data)) as StoredHealth & { v: number };
-    const isWhole =
-      v === 1 &&
-      STATES.has(health.state) &&
-      Number.isInteger(health.failures) &&
-      Number.isInteger(health.rests) &&
-      (health.untold === undefined || Array.isArray(health.untold));
-    return isWhole ? health : HEALTHY;
-  } catch {
-    return HEALTHY;
-  }
+  const health: StoredHealth = decodeBreaker(data);
+  return health.untold === undefined || Array.isArray(health.untold) ? health : HEALTHY;
 }

@@ -213,7 +213,7 @@ export class WebhookEndpoints {
     const { value } = await this.#find(parts, id);
     const at = this.#now(parts);
     const { state } = await parts.health.note(id, { type: 'ENABLE', at });
-    if (state !== 'closed') await parts.health.note(id, { type: 'DELIVERED', at });
+    if (state !== 'closed') await parts.health.note(id, { type: 'SUCCEEDED', at });
     await parts.line.reopen(id);
     await parts.turns.wakeAll(id);
     return this.#shown(parts, value);

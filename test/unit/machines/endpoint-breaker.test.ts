@@ -20,7 +20,7 @@ const START = Date.parse('2026-01-01T00:00:00.000Z');
 const at = (ms: number) => new Date(START + ms).toISOString();
 const failed = (ms: number): BreakerEvent => ({ type: 'FAILED', at: at(ms), error: 'it answered 503' });
 const probe = (ms: number): BreakerEvent => ({ type: 'PROBE', at: at(ms) });
-const delivered = (ms: number): BreakerEvent => ({ type: 'DELIVERED', at: at(ms) });
+const delivered = (ms: number): BreakerEvent => ({ type: 'SUCCEEDED', at: at(ms) });
 
 function stateAfter(...events: BreakerEvent[]): BreakerSnapshot {
   // As it is stored in between.
