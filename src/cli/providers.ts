@@ -7,7 +7,9 @@ import { note, plain, print, printJson, table } from './output.js';
 export function providersCommand(program: Command): void {
   const command = program
     .command('providers')
-    .description('providers of instances and their regions that have failed, and whether their offers are used')
+    .description(
+      'providers of instances and their regions that have failed, and whether their offers are used',
+    )
     .action(async () => {
       const options = command.optsWithGlobals<GlobalOptions>();
       await using queue = openExisting(options);

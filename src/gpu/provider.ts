@@ -149,6 +149,8 @@ export interface GpuProvider {
 
 /** Longest id of an instance at its provider, in characters. */
 export const MAX_INSTANCE_ID_LENGTH = 200;
+/** The same with the name of its provider before it. */
+export const MAX_NAMED_ID_LENGTH = MAX_INSTANCE_ID_LENGTH + 33;
 
 /**
  * Whether a provider's id of an instance can be stored in a job and sent back unchanged: 1 to 200 characters, not only

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { listProviders, type ShownProvider } from '../instances/provider-health.js';
 import { listWorkers } from '../inspect/fleet.js';
 import { builtInCharts } from '../inspect/known-charts.js';
+import { listProviders, type ShownProvider } from '../instances/provider-health.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';

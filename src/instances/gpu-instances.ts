@@ -117,7 +117,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       });
       const parts = combined?.parts ?? [provider];
       const instances = new OwnedInstances(provider, broker, parts);
-      const limit = isLimited ? new RentalLimit(provider, broker, limits) : undefined;
+      const limit = isLimited ? new RentalLimit(parts, broker, limits) : undefined;
       const creating = {
         provider,
         parts,

@@ -8,10 +8,12 @@ import { createInstance, monitorInstance } from './jobs.js';
 
 /** How long an offer that refused is tried after all others. */
 export const DEFAULT_AVOID_MS = 300_000;
-/** How far back a worker reads that has just started. */
+/** How old a time may be that a worker reads which has just started. */
 const LOOK_BACK_MS = 24 * 60 * 60_000;
-/** Most events that one reading takes in. */
+/** Most events that one reading takes in: the next one goes on from there. */
 const MAX_EVENTS = 50_000;
+/** Of creates and of monitors, the newest that a worker reads for times. */
+const MAX_PAST = 2_000;
 const PAGE = 500;
 /** So many times of one offer make its median. */
 const MAX_TIMES = 21;
@@ -60,6 +62,9 @@ export class OfferHistory {
   readonly #offerOf = new Map<string, string>();
   readonly #times = new Map<string, number[]>();
   #nowMs = 0;
+  /** Where this worker has begun to read on. */
+  #start: number | undefined;
+  #hasPast = false;
 
   constructor(broker: () => Promise<Broker>, avoidMs = DEFAULT_AVOID_MS) {
     this.#broker = broker;
@@ -67,13 +72,20 @@ export class OfferHistory {
   }
 
   /**
-   * Reads what is new.
+   * Reads what is new. A worker that has just started begins where refusals still count, and reads the newest of what has ended before where
+   * the times of a day are asked for.
    * @throws BrokerError
    */
-  readOn(): Promise<OfferHistory> {
+  readOn({ withTimes = false }: { withTimes?: boolean } = {}): Promise<OfferHistory> {
     return this.#turns.run(async () => {
       const broker = await this.#broker();
       this.#nowMs = broker.clock.now();
+      const events = broker.subjects.streamName('events');
+      this.#start ??= await broker.read.sequenceAt(events, this.#nowMs - this.#avoidMs);
+      if (withTimes && !this.#hasPast) {
+        await this.#readPast(broker, this.#start - 1);
+        this.#hasPast = true;
+      }
       await this.#walk(broker, broker.subjects.event(createInstance.type, ANY, ANY), (job) =>
         this.#noteCreate(job),
       );
@@ -97,9 +109,9 @@ export class OfferHistory {
   }
 
   async #walk(broker: Broker, filter: string, note: (job: JobRecord) => void): Promise<void> {
-    const { subjects, read, clock } = broker;
+    const { subjects, read } = broker;
     const stream = subjects.streamName('events');
-    const from = this.#next.get(filter) ?? (await read.sequenceAt(stream, clock.now() - LOOK_BACK_MS));
+    const from = this.#next.get(filter) ?? this.#start ?? 1;
     this.#next.set(filter, from);
     let taken = 0;
     for await (const message of read.walk(stream, filter, from, PAGE)) {
@@ -108,6 +120,20 @@ export class OfferHistory {
       this.#next.set(filter, message.seq + 1);
       if (++taken >= MAX_EVENTS) return;
     }
+  }
+
+  /** Oldest first, as it came about: the offers of creates, then how long their instances took. */
+  async #readPast(broker: Broker, before: number): Promise<void> {
+    const { subjects, read } = broker;
+    const stream = subjects.streamName('events');
+    const newest = async (type: string) => {
+      const filter = subjects.event(type, 'completed', ANY);
+      const found = await read.pageBefore(stream, filter, before, MAX_PAST);
+      const records = found.reverse().flatMap((message) => broker.recordOf(message) ?? []);
+      return records.filter(({ updatedAt }) => this.#nowMs - Date.parse(updatedAt) < LOOK_BACK_MS);
+    };
+    for (const job of await newest(createInstance.type)) this.#noteCreate(job);
+    for (const job of await newest(monitorInstance.type)) this.#noteMonitor(job);
   }
 
   #noteCreate(job: JobRecord): void {

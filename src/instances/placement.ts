@@ -1,5 +1,5 @@
 import { TurnComesLater } from '../gpu/api/call-turns.js';
-import type { GpuProvider, Offer, OfferQuery, Template } from '../gpu/provider.js';
+import type { BillingMode, GpuProvider, Offer, OfferQuery, Template } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
@@ -86,7 +86,7 @@ async function knownOf(
 ): Promise<Known | undefined> {
   if (placement === undefined && providers.length === 1) return undefined;
   try {
-    return await history.readOn();
+    return await history.readOn({ withTimes: placement === 'fastest' });
   } catch (error) {
     job.signal.throwIfAborted();
     job.log(`what refused lately is not known: ${(error as Error).message}`);
@@ -112,10 +112,24 @@ function providersFor(payload: CreateInstancePayload, all: readonly GpuProvider[
   // In the order of the job where it has one.
   const named =
     names.length > 0 ? names.flatMap((name) => all.filter((each) => each.name === name)) : [...all];
-  const able = named.filter(({ capabilities }) => onTimeout !== 'stop' || capabilities.stopStart);
-  if (able.length > 0) return able;
   const who = named.map(({ name }) => name).join(', ');
-  throw new ProviderError('validation', `${who} cannot stop instances, so onTimeout cannot be stop`);
+  const able = named.filter(({ capabilities }) => onTimeout !== 'stop' || capabilities.stopStart);
+  if (able.length === 0) {
+    throw new ProviderError('validation', `${who} cannot stop instances, so onTimeout cannot be stop`);
+  }
+  const renting = able.filter((provider) => modesOf(payload, provider).length > 0);
+  if (renting.length > 0) return renting;
+  throw new ProviderError('validation', `${who} rents no spot instances; set billingMode to on_demand`);
+}
+
+/** The billing modes that will do and that the provider has: without a word of the job spot where there is such a thing. */
+function modesOf(
+  { billingMode, billingModes = [] }: CreateInstancePayload,
+  { capabilities }: GpuProvider,
+): BillingMode[] {
+  const usual = billingMode ?? (capabilities.spot ? 'spot' : 'on_demand');
+  const modes = billingModes.length > 0 ? [...new Set(billingModes)] : [usual];
+  return modes.filter((mode) => mode !== 'spot' || capabilities.spot);
 }
 
 /** An offer, and its place in the order that the job gives; `place` is that of its provider in the order of the worker. */
@@ -141,8 +155,7 @@ async function offersAt(
   const place = providersFor(payload, providers).indexOf(provider);
   const named = payload.providers === undefined ? 0 : place;
   const ranked: Ranked[] = [];
-  for (const [rank, query] of queriesOf(payload).entries()) {
-    if (query.billingMode === 'spot' && !provider.capabilities.spot) continue;
+  for (const { rank, query } of queriesOf(payload, provider)) {
     const offers = await provider.listOffers(query, job.signal);
     // A part of a combined provider names itself, a provider alone does not.
     const { name } = provider;
@@ -157,19 +170,22 @@ async function offersAt(
 }
 
 /** Products first, then billing modes, then regions: each in the order given, and each once. */
-function queriesOf(payload: CreateInstancePayload): OfferQuery[] {
+function queriesOf(
+  payload: CreateInstancePayload,
+  provider: GpuProvider,
+): { rank: number; query: OfferQuery }[] {
   const { productName, products = [], region, regions = [], gpuNum, rootfsSize } = payload;
-  const { billingMode = 'spot', billingModes = [] } = payload;
   const names = [...new Set([productName, ...products])];
-  const modes = billingModes.length > 0 ? [...new Set(billingModes)] : [billingMode];
   const places = [...new Set([region, ...regions])];
-  return names.flatMap((name) =>
-    modes.flatMap((mode) =>
-      places.map((place) => ({
-        productName: name,
-        billingMode: mode,
-        region: place,
-        ...defined({ gpuNum, rootfsSize }),
+  const { billingModes = [] } = payload;
+  const modes = modesOf(payload, provider);
+  // The same for all providers, whichever modes each of them has.
+  const ranked = billingModes.length > 0 ? [...new Set(billingModes)] : modes;
+  return names.flatMap((productName, nameAt) =>
+    modes.flatMap((billingMode) =>
+      places.map((place, placeAt) => ({
+        rank: (nameAt * ranked.length + ranked.indexOf(billingMode)) * places.length + placeAt,
+        query: { productName, billingMode, region: place, ...defined({ gpuNum, rootfsSize }) },
       })),
     ),
   );

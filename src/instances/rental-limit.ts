@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import type { StoredMessage } from '../broker/read/direct-read.js';
 import { INSTANCE_NAME_PREFIX } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance } from '../gpu/provider.js';
+import { defined } from '../jobs/defined.js';
 import { RetryableError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
@@ -25,21 +26,24 @@ export const MAX_RENTAL_LIMIT = 1_000_000;
 /** Of an instance whose provider does not say: the most that one create rents. */
 const UNKNOWN_GPUS = 8;
 const RETRY_AFTER_MS = 30_000;
+/** How old a list may be that counts for a provider that does not answer: intents are remembered for as long. */
+const LAST_LIST_MS = 30 * 60_000;
 
 /**
  * Refuses creates beyond what a worker may have rented. It counts all instances of the account with the prefix of our
  * names, and the creates under way in every worker of the queue that were announced before this one.
  */
 export class RentalLimit {
-  readonly #provider: GpuProvider;
+  readonly #parts: readonly GpuProvider[];
+  readonly #lastLists = new Map<string, { atMs: number; instances: Rented[] }>();
   readonly #broker: () => Promise<Broker>;
   readonly #limits: RentalLimits;
   #intents: RentalIntents | undefined;
   /** Counts take turns: they read on from one place. */
   readonly #counts = new AtOnce(1);
 
-  constructor(provider: GpuProvider, broker: () => Promise<Broker>, limits: RentalLimits) {
-    this.#provider = provider;
+  constructor(parts: readonly GpuProvider[], broker: () => Promise<Broker>, limits: RentalLimits) {
+    this.#parts = parts;
     this.#broker = broker;
     this.#limits = limits;
   }
@@ -78,8 +82,8 @@ export class RentalLimit {
     const rented = { instances: 0, gpus: 0 };
     const listed = new Set<string>();
     // Read now and not from the directory: what others rented before this announcement has to be in it.
-    for await (const instance of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
-      if (instance.status === 'terminated' || instance.status === 'terminating') continue;
+    const lists = await Promise.all(this.#parts.map((part) => this.#listOf(part, signal)));
+    for (const instance of lists.flat()) {
       rented.instances += 1;
       rented.gpus += gpusOf(instance, intents.get(instance.name)?.gpuNum);
       listed.add(instance.name);
@@ -92,10 +96,37 @@ export class RentalLimit {
     }
     return rented;
   }
+
+  /**
+   * The instances of one provider. One of several that does not answer keeps no other from renting: what it showed last counts, and what was
+   * announced since then.
+   * @throws ProviderError where it has shown nothing lately
+   */
+  async #listOf(part: GpuProvider, signal: AbortSignal): Promise<Rented[]> {
+    const atMs = performance.now();
+    try {
+      const instances: Rented[] = [];
+      for await (const instance of part.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
+        const { name, status, gpuNum } = instance;
+        if (status !== 'terminated' && status !== 'terminating')
+          instances.push({ name, ...defined({ gpuNum }) });
+      }
+      this.#lastLists.set(part.name, { atMs, instances });
+      return instances;
+    } catch (error) {
+      signal.throwIfAborted();
+      const last = this.#lastLists.get(part.name);
+      if (this.#parts.length === 1 || !last || atMs - last.atMs > LAST_LIST_MS) throw error;
+      return last.instances;
+    }
+  }
 }
 
+/** What is counted of an instance. */
+type Rented = Pick<Instance, 'name' | 'gpuNum'>;
+
 /** The more of what is shown and what was asked for: a provider may say less than it charges for. */
-function gpusOf({ gpuNum: shown }: Instance, asked: number | undefined): number {
+function gpusOf({ gpuNum: shown }: Rented, asked: number | undefined): number {
   const isCount = shown !== undefined && Number.isInteger(shown) && shown > 0;
   return isCount ? Math.max(shown, asked ?? 0) : (asked ?? UNKNOWN_GPUS);
 }

@@ -1,7 +1,7 @@
 /** What the jobs of instances take, and what they leave. */
 import * as z from 'zod';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/repeated.js';
-import { MAX_INSTANCE_ID_LENGTH } from '../gpu/provider.js';
+import { MAX_NAMED_ID_LENGTH } from '../gpu/provider.js';
 import { httpUrl } from '../jobs/webhook-url.js';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -47,7 +47,10 @@ export const createInstancePayload = z.strictObject({
   /** Names of the providers that will do, in order. Defaults to all that the worker has. */
   providers: z.array(text(32)).min(1).max(20).optional(),
   /** The template at each provider, by its name, where it is not `templateId`. */
-  templateIds: z.record(text(32), text(100)).optional(),
+  templateIds: z
+    .record(text(32), text(100))
+    .refine((ids) => Object.keys(ids).length <= 20, 'has more than 20 providers')
+    .optional(),
   /** Which offer is tried first: as the lists above order them (default), the cheapest, or the one that has started soonest. */
   placement: z.enum(['ordered', 'cheapest', 'fastest']).optional(),
   /** Highest price of all GPUs for an hour, in 1/100,000 of the account's currency. Defaults to any. */
@@ -80,7 +83,7 @@ export type CreateInstanceResult = z.infer<typeof createInstanceResult>;
 /** `monitor_instance`: watches an instance until it runs, or until `maxWaitTime` has passed since `startTime`. */
 export const monitorInstancePayload = z.strictObject({
   instanceId: text(100),
-  novitaInstanceId: text(MAX_INSTANCE_ID_LENGTH),
+  novitaInstanceId: text(MAX_NAMED_ID_LENGTH),
   startTime: isoTime,
   maxWaitTime: maxWaitTime.default(DEFAULT_MAX_WAIT_TIME_MS),
   webhookUrl: httpUrl.optional(),
@@ -107,7 +110,7 @@ export type MonitorInstanceResult = z.infer<typeof monitorInstanceResult>;
 export const deleteInstancePayload = z
   .strictObject({
     instanceId: text(100),
-    novitaInstanceId: text(MAX_INSTANCE_ID_LENGTH).optional(),
+    novitaInstanceId: text(MAX_NAMED_ID_LENGTH).optional(),
     instanceName: text(100).optional(),
   })
   .refine(

@@ -39,8 +39,67 @@ export async function* startingWith(
   for await (const { instance } of listed) if (instance?.name.startsWith(namePrefix)) yield instance;
 }
 
+/** An element as an instance, undefined where it cannot be read. */
+export type ReadElement = (element: unknown, observedAt: string) => Instance | undefined;
+
+/** A list that is one answer. */
+export async function* wholeList(
+  answer: () => Promise<readonly unknown[]>,
+  read: ReadElement,
+): AsyncGenerator<Listed> {
+  const elements = await answer();
+  const observedAt = new Date().toISOString();
+  for (const element of elements) yield { element, instance: read(element, observedAt) };
+}
+
+export interface PagedListOptions {
+  /** In messages: `Novita`. */
+  provider: string;
+  /** A list that never ends is a fault of the provider. */
+  maxPages: number;
+  read: ReadElement;
+  /** @param page from 1 */
+  pageAt: (page: number) => Promise<{ elements: readonly unknown[]; total?: number | undefined }>;
+  /**
+   * Whether the page was the last one, by what it said and showed.
+   * @param seen how many different elements all pages have shown
+   */
+  isLast: (isNew: boolean, seen: number) => boolean;
+}
+
+/**
+ * Each element of a list once, page by page.
+ * @throws ProviderError `transient` when less was shown than any page counted, as a total below what was shown by then counts something else; when the
+ * list does not end
+ */
+export async function* pagedList(options: PagedListOptions): AsyncGenerator<Listed> {
+  const { provider, maxPages, read, pageAt, isLast } = options;
+  const seen = new Set<string>();
+  let counted: number | undefined;
+  for (let page = 1; page <= maxPages; page += 1) {
+    const { elements, total } = await pageAt(page);
+    const observedAt = new Date().toISOString();
+    const before = seen.size;
+    for (const element of elements) {
+      const listed: Listed = { element, instance: read(element, observedAt) };
+      const key = keyOf(listed);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      yield listed;
+    }
+    if (total !== undefined && total >= seen.size) counted = Math.min(counted ?? total, total);
+    if (!isLast(seen.size > before, seen.size)) continue;
+    if (seen.size >= (counted ?? 0)) return;
+    throw new ProviderError(
+      'transient',
+      `${provider} listed ${seen.size} of ${counted} instances and no more`,
+    );
+  }
+  throw new ProviderError('transient', `${provider}'s list of instances did not end after ${maxPages} pages`);
+}
+
 /** By what an element is known again on another page: its id, or what stands in it. */
-export function keyOf({ element, instance }: Listed): string {
+function keyOf({ element, instance }: Listed): string {
   return instance?.id ?? createHash('sha256').update(leavesOf(element).join()).digest('hex');
 }
 

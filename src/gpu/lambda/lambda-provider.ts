@@ -1,6 +1,13 @@
 import { defined } from '../../jobs/defined.js';
 import type { Operations } from '../api/call-rates.js';
-import { byPrice, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import {
+  byPrice,
+  foundByName,
+  type Listed,
+  nullWhenNotFound,
+  startingWith,
+  wholeList,
+} from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -203,20 +210,13 @@ export class LambdaProvider implements GpuProvider {
   }
 
   /** All instances come in one answer. */
-  async *#listed(signal?: AbortSignal): AsyncGenerator<Listed> {
-    const call = {
-      method: 'GET',
-      path: '/instances',
-      kind: 'read',
-      schema: lambdaListSchema,
-      maxBytes: MAX_LIST_BYTES,
-    } as const;
-    const { data } = await this.#api.call({ ...call, signal });
-    const observedAt = new Date().toISOString();
-    for (const element of data) {
+  #listed(signal?: AbortSignal): AsyncGenerator<Listed> {
+    const call = { method: 'GET', path: '/instances', kind: 'read', maxBytes: MAX_LIST_BYTES } as const;
+    const answer = async () => (await this.#api.call({ ...call, schema: lambdaListSchema, signal })).data;
+    return wholeList(answer, (element, observedAt) => {
       const instance = listedLambdaSchema.parse(element);
-      yield { element, instance: instance && mapInstance(instance, observedAt) };
-    }
+      return instance && mapInstance(instance, observedAt);
+    });
   }
 }
 

@@ -2,7 +2,14 @@ import { type Logger, silentLogger } from '../../telemetry/logger.js';
 import { guardedLogger } from '../../telemetry/user-code.js';
 import type { Operations } from '../api/call-rates.js';
 import { anyAnswer } from '../api/fields.js';
-import { byPrice, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import {
+  byPrice,
+  foundByName,
+  type Listed,
+  nullWhenNotFound,
+  pagedList,
+  startingWith,
+} from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -169,49 +176,35 @@ export class NovitaProvider implements GpuProvider {
   }
 
   /**
-   * Each listed element once, page by page, until a page shows nothing new: the API may cap its pages, leave `total` out
-   * or count a page in it, or ignore the page number. Only a total that the page before gave as well, and that is more
-   * than a page holds, ends the list without another call. One that is created meanwhile moves others onto the next
-   * page. The API's name filter is fuzzy: what comes contains `name`.
-   * @throws ProviderError `transient` when less was shown than any page counted; a total below what was shown by then
-   * counts something else
+   * Pages have numbers, and go on until one shows nothing new: the API may cap its pages, leave `total` out or count a page in it, or ignore
+   * the page number. Only a total that the page before gave as well, and that is more than a page holds, ends the list without another
+   * call. One that is created meanwhile moves others onto the next page. The API's name filter is fuzzy: what comes contains `name`.
    */
-  async *#listed(name: string, signal?: AbortSignal): AsyncGenerator<Listed> {
-    const seen = new Set<string>();
-    let shown = 0;
-    let counted: number | undefined;
+  #listed(name: string, signal?: AbortSignal): AsyncGenerator<Listed> {
+    let page: { elements: readonly unknown[]; total?: number | undefined } | undefined;
     let totalBefore: number | undefined;
-    for (let pageNum = 1; pageNum <= MAX_PAGES; pageNum += 1) {
-      const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
-      const call = {
-        method: 'GET',
-        path: '/gpu/instances',
-        kind: 'read',
-        query,
-        maxBytes: MAX_LIST_BYTES,
-      } as const;
-      const page = await this.#api.call({ ...call, schema: novitaInstanceListSchema, signal });
-      const { instances, total } = page;
-      const observedAt = new Date().toISOString();
-      const before = seen.size;
-      for (const element of instances) {
+    return pagedList({
+      provider: 'Novita',
+      maxPages: MAX_PAGES,
+      read: (element, observedAt) => {
         const raw = listedInstanceSchema.parse(element);
-        const listed: Listed = { element, instance: raw && mapInstance(raw, observedAt) };
-        const key = keyOf(listed);
-        if (seen.has(key)) continue;
-        seen.add(key);
-        yield listed;
-      }
-      const isNew = seen.size > before;
-      if (isNew) shown += instances.length;
-      if (total !== undefined && total >= shown) counted = Math.min(counted ?? total, total);
-      const isCounted = total !== undefined && total === totalBefore && total > instances.length;
-      totalBefore = total;
-      if (isNew && !(isCounted && seen.size >= total)) continue;
-      if (shown >= (counted ?? 0)) return;
-      throw new ProviderError('transient', `Novita listed ${shown} of ${counted} instances and no more`);
-    }
-    throw new ProviderError('transient', `Novita's list of instances did not end after ${MAX_PAGES} pages`);
+        return raw && mapInstance(raw, observedAt);
+      },
+      pageAt: async (pageNum) => {
+        totalBefore = page?.total;
+        const query = { pageSize: NOVITA_PAGE_SIZE, pageNum, name: name || undefined };
+        const call = { method: 'GET', path: '/gpu/instances', kind: 'read', query } as const;
+        const limits = { schema: novitaInstanceListSchema, maxBytes: MAX_LIST_BYTES };
+        const { instances, total } = await this.#api.call({ ...call, ...limits, signal });
+        page = { elements: instances, total };
+        return page;
+      },
+      isLast: (isNew, seen) => {
+        const { elements = [], total } = page ?? {};
+        const isCounted = total !== undefined && total === totalBefore && total > elements.length;
+        return !isNew || (isCounted && seen >= total);
+      },
+    });
   }
 
   /** The actions answer with an empty body or with a state that says nothing more; a page is no answer of theirs. */

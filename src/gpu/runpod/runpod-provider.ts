@@ -1,7 +1,14 @@
 import { excerptOf } from '../../jobs/excerpt.js';
 import type { Operations } from '../api/call-rates.js';
 import { anyAnswer } from '../api/fields.js';
-import { byPrice, foundByName, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import {
+  byPrice,
+  foundByName,
+  type Listed,
+  nullWhenNotFound,
+  startingWith,
+  wholeList,
+} from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -160,20 +167,13 @@ export class RunpodProvider implements GpuProvider {
   }
 
   /** All pods come in one answer. */
-  async *#listed(signal?: AbortSignal): AsyncGenerator<Listed> {
-    const call = {
-      method: 'GET',
-      path: '/pods',
-      kind: 'read',
-      schema: podListSchema,
-      maxBytes: MAX_LIST_BYTES,
-    } as const;
-    const { pods } = await this.#api.call({ ...call, signal });
-    const observedAt = new Date().toISOString();
-    for (const element of pods) {
+  #listed(signal?: AbortSignal): AsyncGenerator<Listed> {
+    const call = { method: 'GET', path: '/pods', kind: 'read', maxBytes: MAX_LIST_BYTES } as const;
+    const answer = async () => (await this.#api.call({ ...call, schema: podListSchema, signal })).pods;
+    return wholeList(answer, (element, observedAt) => {
       const pod = listedPodSchema.parse(element);
-      yield { element, instance: pod && mapPod(pod, observedAt) };
-    }
+      return pod && mapPod(pod, observedAt);
+    });
   }
 
   async #act(action: 'start' | 'stop' | 'restart', id: string, signal?: AbortSignal): Promise<void> {

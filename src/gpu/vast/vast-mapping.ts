@@ -9,7 +9,8 @@ import type { VastInstance, VastOffer, VastTemplate } from './vast-schemas.js';
 
 /**
  * `actual_status` in Jetfleet's vocabulary. By the documentation `exited`, `unknown` and `offline` never come to run: "destroy and
- * retry". `frozen` is left out: its GPU is paid for as that of one that runs, so that it has not stopped.
+ * retry". `unknown` and `offline` are left out: a machine whose host is not heard for a moment is both, so that the time to wait decides. `frozen` is left out,
+ * since its GPU is paid for as that of one that runs.
  */
 const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
   ['loading', 'provisioning'],
@@ -17,8 +18,6 @@ const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
   ['running', 'running'],
   ['stopped', 'stopped'],
   ['exited', 'failed'],
-  ['unknown', 'failed'],
-  ['offline', 'failed'],
 ]);
 const UNITS_PER_DOLLAR = 100_000;
 /** The year 2100; a later start is none. */

@@ -1,6 +1,13 @@
 import type { Operations } from '../api/call-rates.js';
 import { anyAnswer } from '../api/fields.js';
-import { byPrice, foundByName, keyOf, type Listed, nullWhenNotFound, startingWith } from '../api/listed.js';
+import {
+  byPrice,
+  foundByName,
+  type Listed,
+  nullWhenNotFound,
+  pagedList,
+  startingWith,
+} from '../api/listed.js';
 import {
   type ApiDialect,
   MAX_LIST_BYTES,
@@ -171,52 +178,37 @@ export class VastProvider implements GpuProvider {
     throw new ProviderError('not_found', `Vast has no template with the hash_id ${JSON.stringify(id)}`);
   }
 
-  /**
-   * Each listed element once, page by page.
-   * @throws ProviderError `transient` when less was shown than any page counted; a total below what was shown by then counts
-   * something else
-   */
-  async *#listed(filters: Record<string, unknown>, signal?: AbortSignal): AsyncGenerator<Listed> {
-    const seen = new Set<string>();
-    let counted: number | undefined;
+  /** Pages lead to each other by tokens. */
+  #listed(filters: Record<string, unknown>, signal?: AbortSignal): AsyncGenerator<Listed> {
     let token: string | undefined;
-    for (let page = 1; page <= MAX_PAGES; page += 1) {
-      const query = {
-        limit: PAGE_SIZE,
-        order_by: JSON.stringify([{ col: 'id', dir: 'asc' }]),
-        select_filters: JSON.stringify(filters),
-        after_token: token,
-      };
-      const call = {
-        method: 'GET',
-        path: '/v1/instances/',
-        kind: 'read',
-        query,
-        maxBytes: MAX_LIST_BYTES,
-      } as const;
-      const answer = await this.#api.call({ ...call, schema: vastPageSchema, signal });
-      const observedAt = new Date().toISOString();
-      const before = seen.size;
-      for (const element of answer.instances) {
+    let next: string | null | undefined;
+    return pagedList({
+      provider: 'Vast',
+      maxPages: MAX_PAGES,
+      read: (element, observedAt) => {
         const raw = listedVastSchema.parse(element);
-        const listed: Listed = { element, instance: raw && mapVastInstance(raw, observedAt) };
-        const key = keyOf(listed);
-        if (seen.has(key)) continue;
-        seen.add(key);
-        yield listed;
-      }
-      const { total_instances: total, next_token: next } = answer;
-      if (total !== undefined && total >= seen.size) counted = Math.min(counted ?? total, total);
-      if (next === undefined || next === null) {
-        if (seen.size >= (counted ?? 0)) return;
-        throw new ProviderError('transient', `Vast listed ${seen.size} of ${counted} instances and no more`);
-      }
-      if (seen.size === before || next === token) {
+        return raw && mapVastInstance(raw, observedAt);
+      },
+      pageAt: async () => {
+        token = next ?? undefined;
+        const query = {
+          limit: PAGE_SIZE,
+          order_by: JSON.stringify([{ col: 'id', dir: 'asc' }]),
+          select_filters: JSON.stringify(filters),
+          after_token: token,
+        };
+        const call = { method: 'GET', path: '/v1/instances/', kind: 'read', query } as const;
+        const limits = { schema: vastPageSchema, maxBytes: MAX_LIST_BYTES };
+        const answer = await this.#api.call({ ...call, ...limits, signal });
+        next = answer.next_token;
+        return { elements: answer.instances, total: answer.total_instances };
+      },
+      isLast: (isNew) => {
+        if (next === undefined || next === null) return true;
+        if (isNew && next !== token) return false;
         throw new ProviderError('transient', 'Vast repeats a page of its list of instances');
-      }
-      token = next;
-    }
-    throw new ProviderError('transient', `Vast's list of instances did not end after ${MAX_PAGES} pages`);
+      },
+    });
   }
 
   async #put(path: string, body: Record<string, unknown>, signal?: AbortSignal): Promise<void> {

@@ -7,7 +7,8 @@ const providerSchema = z
     provider: z.string(),
     region: z.string().openapi({ description: '`all` for what all regions of the provider share' }),
     state: z.enum(['closed', 'open', 'halfOpen']).openapi({
-      description: 'closed: its offers are used; open: jobs use others until it is tried again; halfOpen: one job tries it',
+      description:
+        'closed: its offers are used; open: jobs use others until it is tried again; halfOpen: one job tries it',
     }),
     failures: z.number().int().openapi({ description: 'In a row' }),
     failingSince: z.string().optional(),
