@@ -3,6 +3,7 @@ import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { textField } from '../src/jobs/text-field.js';
+import { DEFAULT_MAX_WAIT_TIME_MS } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
 
 /** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
@@ -111,9 +112,10 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   if (waitMs !== undefined) return { kind: 'snoozed', delayMs: waitMs };
   const novitaInstanceId = created ?? found[0];
   if (error || novitaInstanceId === undefined) {
-    return { kind: 'failed', error: error ?? noCapacity(input.payload) };
+    const timedOut = error?.code === 'JETFLEET_INSTANCE_TIMEOUT';
+    return { kind: 'failed', error: error ?? noCapacity(input.payload), ...(timedOut && { timedOut }) };
   }
-  const { instanceId, maxWaitTime, onTimeout } = input.payload;
+  const { instanceId, onTimeout } = input.payload;
   const webhookUrl = input.payload.webhookUrl ?? input.webhookUrl;
   const offer = created === undefined ? undefined : offers?.[0];
   const duplicates = created === undefined ? found.slice(1) : [];
@@ -128,9 +130,10 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     ...(duplicates.length > 0 && { duplicates }),
   };
   const startTime = startTimeOf(context);
+  const maxWaitTime = maxWaitTimeOf(input.payload, startTime);
   const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout };
-  const original = defined({ ...input.payload, webhookUrl });
-  const payload = defined({ ...monitored, ...nextOfferOf(original, rentedOffer(context)) });
+  const next = nextOfferOf(input, startTime, rentedOffer(context));
+  const payload = defined({ ...monitored, ...next });
   const deletes = duplicates.map((id, index) => ({
     type: 'delete_instance',
     idSuffix: `delete-${index + 1}`,
@@ -156,9 +159,48 @@ function rentedOffer({ created, unknownCreates, offers, input }: CreateInstanceC
   return textField(input.checkpoint, 'offer');
 }
 
+/** Less time than this is none for another offer. */
+export const MIN_OFFER_MS = 1_000;
+
+/** Whether the time of a chain of offers is over. */
+export function isOver({ input }: CreateInstanceContext): boolean {
+  const { deadline } = input.payload;
+  return deadline !== undefined && Date.parse(deadline) - Date.parse(input.now) < MIN_OFFER_MS;
+}
+
+export function overdue({ payload }: RunInput<CreateInstancePayload>): JobErrorInfo {
+  const message = `No offer came to run until ${payload.deadline}; the last instance was deleted`;
+  return { code: 'JETFLEET_INSTANCE_TIMEOUT', message, retryable: false };
+}
+
+/** How long the monitor waits: no longer than the chain of offers may take. */
+function maxWaitTimeOf(
+  { maxWaitTime, deadline }: CreateInstancePayload,
+  startTime: string,
+): number | undefined {
+  if (deadline === undefined) return maxWaitTime;
+  const leftMs = Math.max(Date.parse(deadline) - Date.parse(startTime), MIN_OFFER_MS);
+  return Math.min(maxWaitTime ?? DEFAULT_MAX_WAIT_TIME_MS, leftMs);
+}
+
 /** What the monitor needs to go on to the next offer, where this one has a time of its own and is deleted once it is over. */
-function nextOfferOf(payload: CreateInstancePayload, key: string | undefined) {
-  const { offerTimeoutMs, onTimeout = 'delete', avoid = [] } = payload;
+function nextOfferOf(
+  { payload, maxAttempts, timeoutMs, tags, ...input }: RunInput<CreateInstancePayload>,
+  startTime: string,
+  key: string | undefined,
+) {
+  const {
+    offerTimeoutMs,
+    onTimeout = 'delete',
+    avoid = [],
+    maxWaitTime = DEFAULT_MAX_WAIT_TIME_MS,
+  } = payload;
   if (offerTimeoutMs === undefined || onTimeout !== 'delete' || key === undefined) return {};
-  return { offerTimeoutMs, nextOffer: { ...payload, avoid: [...avoid, key].slice(-MAX_AVOIDED) } };
+  // What the user avoids is never forgotten: the chain ends where the list is full.
+  if (avoid.length >= MAX_AVOIDED) return {};
+  const { deadline = new Date(Date.parse(startTime) + maxWaitTime).toISOString() } = payload;
+  const webhookUrl = payload.webhookUrl ?? input.webhookUrl;
+  const nextOffer = defined({ ...payload, webhookUrl, deadline, avoid: [...avoid, key] });
+  const nextOptions = defined({ maxAttempts, timeoutMs, tags: tags && [...tags] });
+  return { offerTimeoutMs, nextOffer, nextOptions };
 }

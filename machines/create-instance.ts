@@ -7,11 +7,13 @@ import {
   type CreateInstanceContext,
   contextOf,
   type FoundInstance,
+  isOver,
   lastingRefusal,
   noCapacity,
   type Offer,
   offersAfter,
   outcomeOf,
+  overdue,
   passedOverMs,
   type RefusedOffer,
   turnInMsOf,
@@ -70,6 +72,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       >(),
     },
     guards: {
+      isOver: ({ context }) => isOver(context),
       hasIntent: ({ context }) => context.instanceName !== '',
       hasOffersAndIntent: ({ context }, { offers }: Offers) =>
         offers.length > 0 && context.instanceName !== '',
@@ -114,6 +117,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
       saveWait: assign(({ context }, { error }: Thrown) => ({
         waitMs: turnInMsOf(error) ?? passedOverMs(context, toJobError(error)) ?? 0,
       })),
+      saveOverdue: assign(({ context }) => ({ error: overdue(context.input) })),
       saveNoCapacity: assign(({ context }) => ({ error: noCapacity(context.input.payload) })),
       // What may be rented is not given up for a refusal to read: the attempts that are left ask again.
       saveUnreadable: assign((_, { error }: Thrown) => ({
@@ -135,7 +139,11 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
     states: {
       deciding: {
         description: 'Whether an earlier attempt may have rented the instance already.',
-        always: [{ guard: 'hasIntent', target: 'lookingUp' }, { target: 'resolvingOffers' }],
+        always: [
+          { guard: 'isOver', target: 'failed', actions: 'saveOverdue' },
+          { guard: 'hasIntent', target: 'lookingUp' },
+          { target: 'resolvingOffers' },
+        ],
       },
       resolvingOffers: {
         description: 'Finds what can be rented, in the order of the policy; what refused lately comes last.',

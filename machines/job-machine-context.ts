@@ -16,6 +16,7 @@ export interface JobMachineInput {
   timeoutMs?: number;
   checkpoint?: unknown;
   webhookUrl?: string;
+  tags?: readonly string[];
 }
 
 export interface JobMachineContext extends JobMachineInput {
@@ -49,7 +50,7 @@ export function contextOf(input: JobMachineInput | undefined): JobMachineContext
 }
 
 /** A run may change what it is given, and its checkpoint stays with the job. */
-export function runInputOf({ timeoutMs: _, outcome: __, error: ___, ...input }: JobMachineContext): RunInput {
+export function runInputOf({ outcome: _, error: __, ...input }: JobMachineContext): RunInput {
   return input.checkpoint === undefined ? input : { ...input, checkpoint: copyJson(input.checkpoint) };
 }
 

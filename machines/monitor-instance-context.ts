@@ -2,6 +2,7 @@ import type { MonitorInstancePayload, MonitorInstanceResult } from '../src/insta
 import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
+import { MIN_OFFER_MS } from './create-instance-context.js';
 import {
   DEFAULT_MAX_WAIT_TIME_MS,
   isConfirmed,
@@ -183,19 +184,22 @@ export function timedOut({ input, maxWaitMs, lastStatus }: MonitorInstanceContex
   return { outcome: { ...failure('JETFLEET_INSTANCE_TIMEOUT', message), timedOut: true } as JobOutcome };
 }
 
-/** Less time than this is none for another offer. */
-const MIN_OFFER_MS = 1_000;
-
 /** The instance is gone, and its time was over: another offer follows where there is time for one, else the operation has timed out. */
 export function removed(context: MonitorInstanceContext, done: string): { outcome: JobOutcome } {
   const { input, elapsedMs } = context;
-  const { nextOffer, novitaInstanceId, maxWaitTime = DEFAULT_MAX_WAIT_TIME_MS } = input.payload;
-  const leftMs = maxWaitTime - elapsedMs;
+  const { nextOffer, nextOptions, novitaInstanceId, maxWaitTime = DEFAULT_MAX_WAIT_TIME_MS } = input.payload;
+  const { deadline } = nextOffer ?? {};
+  const leftMs =
+    deadline === undefined ? maxWaitTime - elapsedMs : Date.parse(deadline) - Date.parse(input.now);
   if (!nextOffer || leftMs < MIN_OFFER_MS) return timedOut(context, done);
   const result: MonitorInstanceResult = { novitaInstanceId, status: 'replaced', elapsedTime: elapsedMs };
   const payload = { ...nextOffer, maxWaitTime: leftMs };
   return {
-    outcome: { kind: 'completed', result, next: [{ type: 'create_instance', idSuffix: 'next', payload }] },
+    outcome: {
+      kind: 'completed',
+      result,
+      next: [{ type: 'create_instance', idSuffix: 'next', payload, ...nextOptions }],
+    },
   };
 }
 

@@ -9,6 +9,9 @@ export interface RunInput<P = unknown> {
   type: string;
   attempt: number;
   maxAttempts: number;
+  /** Limit for one run, in milliseconds. */
+  timeoutMs?: number;
+  tags?: readonly string[];
   payload: P;
   checkpoint?: unknown;
   webhookUrl?: string;

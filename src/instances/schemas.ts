@@ -59,6 +59,8 @@ export const createInstancePayload = z.strictObject({
   offerTimeoutMs: maxWaitTime.optional(),
   /** Offers that are not tried, as `provider/region/product/billing mode`. */
   avoid: z.array(text(500)).max(50).optional(),
+  /** Until when an instance has to run, over all offers. Set by the first job of a chain of offers; defaults to `maxWaitTime` after the create. */
+  deadline: isoTime.optional(),
   webhookUrl: httpUrl.optional(),
   maxWaitTime: maxWaitTime.optional(),
   onTimeout: onTimeout.optional(),
@@ -91,6 +93,14 @@ export const monitorInstancePayload = z.strictObject({
   /** How long the offer may take; its instance is then deleted, and `nextOffer` is the create that follows. */
   offerTimeoutMs: maxWaitTime.optional(),
   nextOffer: createInstancePayload.optional(),
+  /** Options of the first job, for the create that follows. */
+  nextOptions: z
+    .strictObject({
+      maxAttempts: z.number().int().min(1).max(100).optional(),
+      timeoutMs: z.number().int().min(1).optional(),
+      tags: z.array(z.string()).max(20).optional(),
+    })
+    .optional(),
 });
 export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
 

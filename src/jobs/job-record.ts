@@ -10,6 +10,7 @@ export interface FollowUp {
   payload: unknown;
   priority: JobPriority;
   maxAttempts?: number;
+  timeoutMs?: number;
   webhookUrl?: string;
   tags?: readonly string[];
 }

@@ -18,6 +18,7 @@ const NEXT_JOB: OptionNames<Required<NextJob>> = {
   payload: true,
   priority: true,
   maxAttempts: true,
+  timeoutMs: true,
   webhookUrl: true,
   tags: true,
 };
@@ -93,6 +94,7 @@ function followUpOf(
     payload,
     priority = parent.priority,
     maxAttempts,
+    timeoutMs,
     webhookUrl,
     tags,
   } = next as NextJob;
@@ -105,7 +107,8 @@ function followUpOf(
   const id = idOf(parent.id, idSuffix);
   assertJobId(id);
   assertNotReserved(id);
-  const followUp: FollowUp = { type, id, payload, priority, ...defined({ maxAttempts, webhookUrl, tags }) };
+  const options = defined({ maxAttempts, timeoutMs, webhookUrl, tags });
+  const followUp: FollowUp = { type, id, payload, priority, ...options };
   checkFacts(followUp);
   return followUp;
 }

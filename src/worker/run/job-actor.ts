@@ -38,9 +38,10 @@ export function machineInput({
   payload,
   handler,
 }: Pick<ClaimedJob, 'before' | 'payload' | 'handler'>): JobMachineInput {
-  const { id, type, attempt, maxAttempts, checkpoint, webhookUrl } = before;
+  const { id, type, attempt, maxAttempts, checkpoint, webhookUrl, tags } = before;
   const { timeoutMs = handler.timeoutMs } = before;
-  return defined({ jobId: id, type, payload, attempt, maxAttempts, timeoutMs, checkpoint, webhookUrl });
+  const options = { timeoutMs, checkpoint, webhookUrl, tags };
+  return defined({ jobId: id, type, payload, attempt, maxAttempts, ...options });
 }
 
 interface ActorCallbacks {
