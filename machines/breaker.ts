@@ -43,7 +43,7 @@ export interface BreakerFacts {
   reason?: string | undefined;
 }
 
-interface BreakerContext extends BreakerFacts {
+export interface BreakerContext extends BreakerFacts {
   policy: BreakerPolicy;
 }
 

@@ -1,6 +1,7 @@
 import type { CreateInstancePayload, CreateInstanceResult } from '../src/instances/schemas.js';
 import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { laterBy } from '../src/jobs/later-by.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { textField } from '../src/jobs/text-field.js';
 import { DEFAULT_MAX_WAIT_TIME_MS } from './repeated.js';
@@ -198,7 +199,7 @@ function nextOfferOf(
   if (offerTimeoutMs === undefined || onTimeout !== 'delete' || key === undefined) return {};
   // What the user avoids is never forgotten: the chain ends where the list is full.
   if (avoid.length >= MAX_AVOIDED) return {};
-  const { deadline = new Date(Date.parse(startTime) + maxWaitTime).toISOString() } = payload;
+  const { deadline = laterBy(startTime, maxWaitTime) } = payload;
   const webhookUrl = payload.webhookUrl ?? input.webhookUrl;
   const nextOffer = defined({ ...payload, webhookUrl, deadline, avoid: [...avoid, key] });
   const nextOptions = defined({ maxAttempts, timeoutMs, tags: tags && [...tags] });

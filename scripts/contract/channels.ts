@@ -8,8 +8,8 @@ import {
   lineSubject,
   permitsSubject,
 } from '../../src/wire/limit-subjects.js';
-import { providerHealthSubject } from '../../src/wire/provider-subjects.js';
 import { objectSubject } from '../../src/wire/object-subjects.js';
+import { providerHealthSubject } from '../../src/wire/provider-subjects.js';
 import { scheduleSubject, ticksSubject } from '../../src/wire/schedule-subjects.js';
 import { childrenSubject, endSubject, flowsUsed, signalSubject } from '../../src/wire/signal-subjects.js';
 import { stepsSubject } from '../../src/wire/steps.js';
@@ -60,6 +60,8 @@ export interface Channel {
 export const PARAMETERS: Readonly<Record<string, { description: string; enum?: readonly string[] }>> = {
   priority: { description: 'Strict order.', enum: ['critical', 'high', 'normal', 'low'] },
   endpoint: { description: 'The id of an endpoint of webhooks: 1 to 40 of `A-Z a-z 0-9 _ -`.' },
+  provider: { description: 'The name of a provider of instances.' },
+  region: { description: 'A region of the provider, or `all` for what all of them share.' },
   type: { description: 'The job type: 1 to 64 of `a-z 0-9 _`, and a letter first.' },
   id: { description: 'The job id: 1 to 100 of `A-Z a-z 0-9 _ -`; up to 128 for derived ids.' },
   status: {

@@ -72,7 +72,7 @@ async function doctor(all: DoctorCommandOptions, given: GivenFlags): Promise<voi
   const fixed = fix ? await repaired(findings, mend, all) : [];
   if (json) printJson({ findings, fixed });
   else show(findings, fixed);
-  if (!provider) note('instances were not examined: no GPU provider is configured (NOVITA_API_KEY)');
+  if (!provider) note('instances were not examined: no GPU provider is configured (JETFLEET_PROVIDER)');
   const mended = new Set(fixed.filter(({ ok }) => ok).map(keyOf));
   const left = findings.filter((finding) => finding.severity !== 'info' && !mended.has(keyOf(finding)));
   if (left.length > 0) process.exitCode = ExitCode.FAILURE;

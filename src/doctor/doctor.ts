@@ -179,5 +179,5 @@ function checkInstances(
   provider: GpuProvider,
   graceMs = DEFAULT_INSTANCE_GRACE_MS,
 ): Promise<Diagnosis[]> {
-  return new InstanceCheck(broker, checkedProvider(provider), { graceMs }).look();
+  return new InstanceCheck(broker, checkedProvider(provider), { graceMs, looksOnce: true }).look();
 }

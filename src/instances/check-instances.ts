@@ -45,6 +45,7 @@ export class InstanceCheck implements ResourceCheck {
   readonly #broker: Broker;
   readonly #source: InstanceSource;
   readonly #graceMs: number;
+  readonly #looksOnce: boolean;
   readonly #owners: OwnerSearch;
   /** When each was listed first that is said to be created later than now, or at no time. */
   readonly #firstSeen = new Map<string, number>();
@@ -57,19 +58,31 @@ export class InstanceCheck implements ResourceCheck {
   constructor(
     broker: Broker,
     source: InstanceSource,
-    { graceMs = DEFAULT_INSTANCE_GRACE_MS }: { graceMs?: number } = {},
+    {
+      graceMs = DEFAULT_INSTANCE_GRACE_MS,
+      looksOnce = false,
+    }: { graceMs?: number; looksOnce?: boolean } = {},
   ) {
     this.#broker = broker;
     this.#source = source;
     this.#graceMs = graceMs;
+    this.#looksOnce = looksOnce;
     this.#owners = new OwnerSearch(broker);
   }
 
   /** A provider that cannot be asked is a finding of its own. */
   async look(signal?: AbortSignal): Promise<Diagnosis[]> {
-    const { instances, error } = await this.#list(signal);
+    const { instances: dated, undated, error } = await this.#list(signal);
     const unreachable = this.#unreachable(error);
-    const owners = await this.#owners.find(new Set(instances.map(({ name }) => name)));
+    const listed = this.#looksOnce ? [...dated, ...undated] : dated;
+    const owners = await this.#owners.find(new Set(listed.map(({ name }) => name)));
+    const now = this.#broker.clock.now();
+    // Where there is no second look, it is as old as the end of the job that has rented it.
+    const hasEnded = ({ name }: KnownInstance) => {
+      const owner = owners.get(name);
+      return !owner || now - Date.parse(owner.finishedAt ?? '') >= this.#graceMs;
+    };
+    const instances = [...dated, ...listed.slice(dated.length).filter(hasEnded)];
     const found = await inParts(instances, PARALLEL, (each) => this.#diagnose(each, owners.get(each.name)));
     return [...unreachable, ...found.filter((diagnosis) => diagnosis !== undefined)];
   }
@@ -112,20 +125,27 @@ export class InstanceCheck implements ResourceCheck {
   }
 
   /** Those that cost money and are old enough to be judged, of each provider whose list came to its end. */
-  async #list(signal?: AbortSignal): Promise<{ instances: KnownInstance[]; error?: ProviderError }> {
+  async #list(
+    signal?: AbortSignal,
+  ): Promise<{ instances: KnownInstance[]; undated: KnownInstance[]; error?: ProviderError }> {
     const now = this.#broker.clock.now();
     const old: KnownInstance[] = [];
-    const undated = new Set<string>();
+    const undated = new Map<string, KnownInstance>();
+    const seen = new Set<string>();
     let error: ProviderError | undefined;
     try {
       for await (const instance of this.#source.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
         const { id, status } = instance;
         if (status === 'terminated' || status === 'terminating') continue;
         if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
-          undated.add(id);
+          undated.set(id, instance);
+          seen.add(id);
           if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, now);
         }
-        if (now - this.#sinceMs(instance) >= this.#graceMs) old.push(instance);
+        if (now - this.#sinceMs(instance) >= this.#graceMs) {
+          old.push(instance);
+          undated.delete(id);
+        }
       }
     } catch (thrown) {
       if (!(thrown instanceof ProviderError)) throw thrown;
@@ -133,9 +153,10 @@ export class InstanceCheck implements ResourceCheck {
     }
     const isHidden = (id: string) => error && !(error instanceof PartsUnreachable && !error.hides(id));
     for (const id of this.#firstSeen.keys()) {
-      if (!undated.has(id) && !isHidden(id)) this.#firstSeen.delete(id);
+      if (!seen.has(id) && !isHidden(id)) this.#firstSeen.delete(id);
     }
-    return { instances: old.filter(({ id }) => !isHidden(id)), ...defined({ error }) };
+    const shown = (instances: Iterable<KnownInstance>) => [...instances].filter(({ id }) => !isHidden(id));
+    return { instances: shown(old), undated: shown(undated.values()), ...defined({ error }) };
   }
 
   #sinceMs(instance: KnownInstance): number {

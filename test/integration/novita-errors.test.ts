@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createNovitaProvider } from '../../src/gpu/index.js';
 import { MAX_RESPONSE_BYTES } from '../../src/gpu/api/provider-api.js';
+import { createNovitaProvider } from '../../src/gpu/index.js';
 import { errorClassOf, eventually, specFor } from '../support/gpu-provider-conformance.js';
 import { CREATE, QUERY, rejection, simulateNovita, startAnswering } from '../support/simulated-novita.js';
 

@@ -412,7 +412,7 @@ describe('Vast', () => {
     [{ actual_status: 'exited', intended_status: 'stopped' }, 'stopped'],
     [{ actual_status: 'exited', intended_status: 'running' }, 'failed'],
     [{ actual_status: 'stopped', intended_status: 'running', is_bid: true }, 'preempted'],
-    [{ actual_status: 'offline', intended_status: 'running' }, 'failed'],
+    [{ actual_status: 'offline', intended_status: 'running' }, 'unknown'],
     [{ actual_status: 'running', intended_status: 'stopped' }, 'stopping'],
     // Its GPU is paid for.
     [{ actual_status: 'frozen', intended_status: 'running' }, 'unknown'],

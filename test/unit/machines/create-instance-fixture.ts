@@ -40,6 +40,11 @@ export const capacity = () =>
   new JetfleetError('JETFLEET_PROVIDER_CAPACITY', 'sold out', { retryable: true });
 export const ambiguous = () =>
   new JetfleetError('JETFLEET_PROVIDER_AMBIGUOUS', 'socket hung up', { retryable: true });
+/** What was not sent, since others come first. */
+export const comesLater = (turnInMs = 4_000) =>
+  Object.assign(new JetfleetError('JETFLEET_PROVIDER_RATE_LIMITED', 'comes later', { retryable: true }), {
+    turnInMs,
+  });
 export const refused = () => new JetfleetError('JETFLEET_PROVIDER_AUTH', 'bad key');
 
 /** Waits for nothing: the order of things is what these tests are about. */

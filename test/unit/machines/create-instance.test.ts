@@ -7,10 +7,12 @@ import { toJobError } from '../../../src/jobs/job-error.js';
 import {
   ambiguous,
   capacity,
+  comesLater,
   type Fakes,
   fail,
   input,
   intent,
+  OFFERS,
   payload,
   refused,
   run,
@@ -79,6 +81,38 @@ describe('renting an instance', () => {
     ['creating', { create: fail(refused()) }],
   ])('fails with the error itself when %s is refused', async (_, fakes) => {
     expect((await run(fakes)).outcome).toEqual({ kind: 'failed', error: toJobError(refused()) });
+  });
+});
+
+describe('a call whose turn comes later', () => {
+  const waits = { kind: 'snoozed', delayMs: 4_000 };
+
+  it.each<[string, Fakes]>([
+    ['the offers', { offers: fail(comesLater()) }],
+    ['the search by name', { find: fail(comesLater()) }],
+    ['the create', { offers: () => [OFFERS[0] as Offer], create: fail(comesLater()) }],
+  ])('has the job hibernate: %s', async (_, fakes) => {
+    expect((await run(fakes)).outcome).toEqual(waits);
+  });
+
+  it('is not waited for where another provider rents at once', async () => {
+    const offers = () => [{ ...OFFERS[0], provider: 'a' } as Offer, { ...OFFERS[1], provider: 'b' } as Offer];
+    const create = (offer: Offer) => (offer.provider === 'a' ? fail(comesLater())() : 'new-2');
+    const { outcome, calls } = await run({ offers, create });
+    expect(outcome).toMatchObject({ kind: 'completed', result: { novitaInstanceId: 'new-2' } });
+    expect(calls.slice(3)).toEqual(['create p1', 'create p2']);
+    const both = (offer: Offer) => fail(offer.provider === 'a' ? comesLater() : refused())();
+    expect((await run({ offers, create: both })).outcome).toEqual(waits);
+    // What is unknown is looked up, whatever could be waited for.
+    const unclear = (offer: Offer) => fail(offer.provider === 'a' ? comesLater() : ambiguous())();
+    expect((await run({ offers, create: unclear }, {}, { maxCreates: 1 })).calls.slice(5)).toEqual(
+      times(5, 'find'),
+    );
+  });
+
+  it('is found again with one search where the job has left that nothing is unknown', async () => {
+    const { calls } = await run({}, { checkpoint: { ...intent, creates: 'known' } });
+    expect(calls).toEqual(['find', 'offers', 'create p1']);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   type BreakerSnapshot,
   breakerAfter,
   HEALTHY,
+  providerBreakerAfter,
 } from '../../../machines/index.js';
 
 const POLICY: BreakerPolicy = {
@@ -120,5 +121,17 @@ describe('the breaker of an endpoint', () => {
       disabledBy: 'user',
     });
     expect(stateAfter(disable, { type: 'ENABLE', at: at(3) })).toEqual(HEALTHY);
+  });
+});
+
+describe('the breaker of a provider', () => {
+  it('rests and tries as the other one does, and is never disabled', () => {
+    const after = (...events: BreakerEvent[]) =>
+      events.reduce((snapshot, event) => providerBreakerAfter(snapshot, event, POLICY).snapshot, HEALTHY);
+    const steps = [failed(0), failed(10), probe(1_010), failed(1_020), probe(20_000), failed(20_010)];
+    expect(after(...steps)).toMatchObject({ state: 'open', failures: 4 });
+    expect(after(...steps, probe(30_000), delivered(30_010))).toEqual(HEALTHY);
+    const disable: BreakerEvent = { type: 'DISABLE', at: at(0) };
+    expect(providerBreakerAfter(HEALTHY, disable, POLICY).accepted).toBe(false);
   });
 });

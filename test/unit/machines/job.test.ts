@@ -62,10 +62,11 @@ describe('how a run ends', () => {
       inputs.push(args.input);
       return { kind: 'snoozed', delayMs: 9, checkpoint: { page: 2 } };
     });
-    const actor = running(run, { checkpoint: { page: 1 }, webhookUrl: 'https://e.test/', timeoutMs: 50 });
+    const options = { webhookUrl: 'https://e.test/', timeoutMs: 50, tags: ['tenant:acme'] };
+    const actor = running(run, { checkpoint: { page: 1 }, ...options });
     const { context } = await waitFor(actor, left);
     const common = { jobId: 'job-1', type: 'demo', attempt: 1, maxAttempts: 2, payload: { a: 1 } };
-    expect(inputs).toEqual([{ ...common, checkpoint: { page: 1 }, webhookUrl: 'https://e.test/', now: NOW }]);
+    expect(inputs).toEqual([{ ...common, ...options, checkpoint: { page: 1 }, now: NOW }]);
     expect(context).toMatchObject({ checkpoint: { page: 2 }, outcome: { kind: 'snoozed', delayMs: 9 } });
 
     actor.send({ type: 'RESUME', now: LATER });
