@@ -46,9 +46,14 @@ export interface CreateInstanceContext {
   error?: JobErrorInfo;
   /** Nothing was sent: the job waits for its turn among the calls of the account. */
   waitMs?: number;
+  /** How long a job waits that waits for capacity, before it asks again. */
+  capacityPollMs: number;
 }
 
-export function contextOf(input: RunInput<CreateInstancePayload> | undefined): CreateInstanceContext {
+export function contextOf(
+  input: RunInput<CreateInstancePayload> | undefined,
+  capacityPollMs: number,
+): CreateInstanceContext {
   const given = input ?? emptyInput<CreateInstancePayload>();
   const instanceName = textField(given.checkpoint, 'instanceName') ?? '';
   const isKnown = textField(given.checkpoint, 'creates') !== undefined;
@@ -59,6 +64,7 @@ export function contextOf(input: RunInput<CreateInstancePayload> | undefined): C
     lookUps: 0,
     unknownCreates: 0,
     refused: [],
+    capacityPollMs,
     found: [],
   };
 }
@@ -96,6 +102,15 @@ export function noCapacity(payload: CreateInstancePayload): JobErrorInfo {
   return { code: 'JETFLEET_PROVIDER_CAPACITY', message, retryable: true };
 }
 
+/** How long a job hibernates that has found no capacity, and waits for some. */
+function waitForCapacityMs({ input, error, capacityPollMs }: CreateInstanceContext): number | undefined {
+  const { waitForCapacityUntil } = input.payload;
+  const isFull = error === undefined || error.code === 'JETFLEET_PROVIDER_CAPACITY';
+  if (!isFull || waitForCapacityUntil === undefined) return undefined;
+  const leftMs = Date.parse(waitForCapacityUntil) - Date.parse(input.now);
+  return leftMs > 0 ? Math.min(capacityPollMs, leftMs) : undefined;
+}
+
 /** In how many milliseconds a call may be sent that was not, since others come first; undefined for any other error. */
 export function turnInMsOf(error: unknown): number | undefined {
   const { turnInMs } = Object(error) as { turnInMs?: unknown };
@@ -113,6 +128,8 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
   if (waitMs !== undefined) return { kind: 'snoozed', delayMs: waitMs };
   const novitaInstanceId = created ?? found[0];
   if (error || novitaInstanceId === undefined) {
+    const forMs = waitForCapacityMs(context);
+    if (forMs !== undefined) return { kind: 'snoozed', delayMs: forMs };
     const timedOut = error?.code === 'JETFLEET_INSTANCE_TIMEOUT';
     return { kind: 'failed', error: error ?? noCapacity(input.payload), ...(timedOut && { timedOut }) };
   }

@@ -27,11 +27,14 @@ export interface CreateInstanceSettings {
   maxLookUps?: number;
   /** How many creates one attempt may send while their outcomes stay unknown. Defaults to 3. */
   maxCreates?: number;
+  /** How often a job asks again that waits for capacity. Defaults to 30,000 ms. */
+  capacityPollMs?: number;
 }
 
 /** The defaults of {@link CreateInstanceSettings}. */
 export const DEFAULT_SETTLE_DELAY_MS = 2_000;
 export const MAX_LOOK_UPS = 5;
+export const DEFAULT_CAPACITY_POLL_MS = 30_000;
 
 /** After these the name may belong to an instance: a conflict is how a provider refuses one that is taken. */
 const UNCLEAR_CODES: readonly string[] = ['JETFLEET_PROVIDER_AMBIGUOUS', 'JETFLEET_PROVIDER_CONFLICT'];
@@ -56,6 +59,7 @@ const fail = { target: 'failed', actions: { type: 'saveError', params: thrown } 
  */
 export function createInstanceChart(settings: CreateInstanceSettings = {}) {
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS, maxCreates = 3 } = settings;
+  const { capacityPollMs = DEFAULT_CAPACITY_POLL_MS } = settings;
   return setup({
     types: {
       context: {} as CreateInstanceContext,
@@ -133,7 +137,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
     id: 'create_instance',
     version: '1',
     description: 'Rents exactly one instance, whatever crashes or times out.',
-    context: ({ input }) => contextOf(input),
+    context: ({ input }) => contextOf(input, capacityPollMs),
     initial: 'deciding',
     output: ({ context }) => outcomeOf(context),
     states: {

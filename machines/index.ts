@@ -20,6 +20,7 @@ export type { CreateInstanceSettings } from './create-instance.js';
 export {
   createInstanceChart,
   createInstanceMachine,
+  DEFAULT_CAPACITY_POLL_MS,
   DEFAULT_SETTLE_DELAY_MS,
   MAX_LOOK_UPS,
 } from './create-instance.js';

@@ -475,6 +475,15 @@ const notices: Channel[] = [
   },
   {
     ...internal,
+    name: 'offerPolls',
+    address: 'providers.offers.PROVIDER.TOKEN',
+    summary: 'When jobs that wait for capacity have asked a provider last.',
+    stream: 'providers',
+    headers: 'expiring',
+    message: ['OfferPoll'],
+  },
+  {
+    ...internal,
     name: 'providerHealth',
     address: providerHealthSubject(subjects, 'PROVIDER', 'REGION'),
     summary: 'The state of a provider of instances in a region, or in all: used, resting or tried.',

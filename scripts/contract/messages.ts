@@ -1,5 +1,6 @@
 /** The bodies of all messages as types, from which their JSON Schemas are made. Each stands under its name in docs/contract/schemas. */
 
+import type { BreakerSnapshot } from '../../machines/index.js';
 import type { ChartsAnswer as Charts } from '../../src/inspect/worker-charts.js';
 import type { AuditAction } from '../../src/jobs/audit.js';
 import type { SealedValue } from '../../src/jobs/codec.js';
@@ -54,6 +55,13 @@ export type EndpointHealth = StoredHealth & { v: 1 };
 
 /** How a provider of instances fares in a region. */
 export type ProviderHealth = BreakerSnapshot & { v: 1; provider: string; region: string };
+
+/** When jobs that wait for capacity have asked a provider last, and whether it had none. */
+export interface OfferPoll {
+  v: 1;
+  askedAtMs: number;
+  hasNone: boolean;
+}
 
 /** A webhook that waits for those before it. */
 export type WebhookTurn = Turn & { v: 1 };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { ALL_REGIONS, type ShownProvider } from '../instances/provider-health.js';
 import { PRIORITIES, STATUSES } from '../jobs/vocabulary.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { type GlobalOptions, openExisting, withExamples } from './options.js';
@@ -13,10 +14,19 @@ export function statsCommand(program: Command): void {
       const options = command.optsWithGlobals<GlobalOptions>();
       await using queue = openExisting(options);
       const stats = await queue.getStats();
-      if (options.json) printJson(stats);
-      else print(statsText(stats));
+      if (options.json) return printJson(stats);
+      const resting = (await queue.providers()).filter(({ state }) => state !== 'closed');
+      print([statsText(stats), ...resting.map(restingLine)].join('\n\n'));
     });
   withExamples(command, 'stats', 'stats --json | jq .pendingJobs');
+}
+
+function restingLine({ provider, region, openUntil, error }: ShownProvider): string {
+  const place = region === ALL_REGIONS ? provider : `${provider} ${region}`;
+  return paint(
+    'yellow',
+    `${plain(place)} does not answer, and rests until ${openUntil}: ${plain(error ?? '')}`,
+  );
 }
 
 export function statsText(stats: JobQueueStats): string {

@@ -9,15 +9,17 @@ import {
 import { carrying, TurnComesLater } from '../gpu/api/call-turns.js';
 import { instanceNameFor } from '../gpu/instance-name.js';
 import type { GpuProvider, Instance, Offer, Template } from '../gpu/provider.js';
+import { ProviderError } from '../gpu/provider-error.js';
 import { defined } from '../jobs/defined.js';
 import { BrokerError } from '../jobs/errors.js';
 import { beginningOf } from '../jobs/excerpt.js';
 import type { RateTurns } from '../queue/limits/rate-turns.js';
 import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
-import { CreateGate, keptTurnIn } from './create-gate.js';
+import { CreateGate, type KeptTurn, keptTurnIn } from './create-gate.js';
 import type { CallActor } from './job-calls.js';
 import type { OfferHistory, Refusal } from './offer-history.js';
+import type { OfferPolls } from './offer-polls.js';
 import { type PlacedOffer, placedOffers } from './placement.js';
 import type { ProviderHealth } from './provider-health.js';
 import type { RentalLimit } from './rental-limit.js';
@@ -40,6 +42,8 @@ export interface CreateInstanceServices extends CreateInstanceSettings {
   limit?: RentalLimit;
   /** How the providers fare. Defaults to all well. */
   health?: ProviderHealth;
+  /** The polls of jobs that wait for capacity. Defaults to one for each job. */
+  polls?: OfferPolls;
   /** Where creates take turns. Defaults to nowhere: each is sent at once. */
   turns?: RateTurns;
 }
@@ -51,7 +55,7 @@ const MIN_FENCE_MS = 250;
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
   const { provider, parts = [provider], history, health, namespace, ...given } = options;
-  const { checkWebhookUrl, limit, turns, ...more } = given;
+  const { checkWebhookUrl, limit, turns, polls, ...more } = given;
   const { now = async () => Date.now(), ...settings } = more;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
@@ -72,7 +76,7 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       resolveOffers: actor(async (job, { payload }) => {
         const url = payload.webhookUrl ?? job.record.webhookUrl;
         if (url !== undefined) await checkWebhookUrl(url, job.signal);
-        return placedOffers(job, payload, { providers: parts, templateOf, history, health });
+        return placedOffers(job, payload, { providers: parts, templateOf, history, health, polls });
       }),
       recordIntent: actor(async (job) => {
         const instanceName = instanceNameFor(job.record, namespace);
@@ -111,7 +115,12 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
         try {
           return await partOf(offer).create(spec, carrying(AbortSignal.any([job.signal]), gate));
         } catch (error) {
-          if (error instanceof TurnComesLater && gate?.later) await keepTurn(job, error, gate.later);
+          if (error instanceof TurnComesLater && gate?.later) {
+            await keepTurn(job, gate.later.turn);
+            error.turnInMs = gate.later.parkForMs;
+          } else if (error instanceof ProviderError && error.class === 'capacity' && waits(job)) {
+            await keepTurn(job, undefined);
+          }
           job.log(`${offer.key} refused: ${error instanceof Error ? error.message : error}`);
           throw error;
         }
@@ -121,14 +130,14 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
 }
 
 /** A job that waits for the turn of its create has announced none, and what became of all before is known. */
-async function keepTurn(
-  job: JobContext,
-  error: TurnComesLater,
-  { parkForMs, turn }: NonNullable<CreateGate['later']>,
-): Promise<void> {
+async function keepTurn(job: JobContext, turn: KeptTurn | undefined): Promise<void> {
   const { productId: _, region: __, ...checkpoint } = job.checkpoint as Record<string, unknown>;
   await job.saveCheckpoint({ ...checkpoint, creates: 'known', ...defined({ turn }) });
-  error.turnInMs = parkForMs;
+}
+
+/** Whether the job waits for capacity: what became of its creates is known then as well. */
+function waits(job: JobContext): boolean {
+  return (job.payload as CreateInstancePayload).waitForCapacityUntil !== undefined;
 }
 
 /** Most refusals that a checkpoint keeps. */

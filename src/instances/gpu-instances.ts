@@ -1,5 +1,6 @@
 import type { AnyActorLogic } from 'xstate';
 import {
+  DEFAULT_CAPACITY_POLL_MS,
   DEFAULT_POLL_INTERVAL_MS,
   DEFAULT_SETTLE_DELAY_MS,
   type DeleteInstanceSettings,
@@ -31,6 +32,7 @@ import { InstanceDirectory } from './instance-directory.js';
 import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import { OfferHistory } from './offer-history.js';
+import { OfferPolls } from './offer-polls.js';
 import { OwnedInstances } from './owned-instances.js';
 import { ProviderHealth } from './provider-health.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
@@ -41,6 +43,8 @@ export interface GpuInstancesOptions extends RentalLimits {
   provider: GpuProvider | readonly GpuProvider[];
   /** How long an offer that refused is tried after all others, by every worker, in milliseconds. Defaults to 300,000. */
   avoidRefusedMs?: number;
+  /** How often a job asks again that waits for capacity, in milliseconds: one of all jobs that wait for the same. Defaults to 30,000. */
+  capacityPollMs?: number;
   /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
   pollIntervalMs?: number;
   /**
@@ -58,12 +62,16 @@ export interface GpuInstancesOptions extends RentalLimits {
 const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
   provider: true,
   avoidRefusedMs: true,
+  capacityPollMs: true,
   pollIntervalMs: true,
   ownPollsPerSecond: true,
   settleDelayMs: true,
   maxInstances: true,
   maxGpus: true,
 };
+
+/** For so much of the time between two polls the answer counts that there is no capacity: timers do not fire to the millisecond. */
+const POLLED_PART = 0.8;
 
 /**
  * With this, a worker rents, watches and deletes GPU instances: it handles `create_instance`, `monitor_instance` and
@@ -77,12 +85,14 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   const isCombined = given.length !== 1;
   if (isCombined) combinedProvider(given);
   checkInteger('avoidRefusedMs', options.avoidRefusedMs, 0, MAX_DELAY_MS);
+  checkInteger('capacityPollMs', options.capacityPollMs, 1, MAX_DELAY_MS);
   checkInteger('pollIntervalMs', options.pollIntervalMs, 1, MAX_DELAY_MS);
   checkNumber('ownPollsPerSecond', options.ownPollsPerSecond, 0, Number.POSITIVE_INFINITY);
   checkInteger('settleDelayMs', options.settleDelayMs, 0, MAX_DELAY_MS);
   checkInteger('maxInstances', options.maxInstances, 0, MAX_RENTAL_LIMIT);
   checkInteger('maxGpus', options.maxGpus, 0, MAX_RENTAL_LIMIT);
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
+  const { capacityPollMs = DEFAULT_CAPACITY_POLL_MS } = options;
   const { ownPollsPerSecond = 200, avoidRefusedMs, ...limits } = options;
   const isLimited = limits.maxInstances !== undefined || limits.maxGpus !== undefined;
   // What is created or deleted is given the same time to show.
@@ -123,6 +133,8 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         parts,
         history,
         health,
+        polls: new OfferPolls(broker, capacityPollMs * POLLED_PART),
+        capacityPollMs,
         turns,
         now: async () => (await broker()).clock.now(),
         namespace,

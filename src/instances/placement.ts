@@ -5,6 +5,7 @@ import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import type { JobContext } from '../worker/job-handler.js';
 import { type OfferHistory, offerKey } from './offer-history.js';
+import type { OfferPolls } from './offer-polls.js';
 import { ALL_REGIONS, type ProviderHealth } from './provider-health.js';
 import type { CreateInstancePayload } from './schemas.js';
 
@@ -19,6 +20,8 @@ export interface PlacementServices {
   history: OfferHistory;
   /** How the providers fare. Defaults to all well. */
   health?: ProviderHealth | undefined;
+  /** The polls of jobs that wait for capacity. Defaults to one for each job. */
+  polls?: OfferPolls | undefined;
 }
 
 /**
@@ -144,7 +147,7 @@ async function offersAt(
   job: JobContext,
   payload: CreateInstancePayload,
   provider: GpuProvider,
-  { providers, templateOf, health }: PlacementServices,
+  { providers, templateOf, health, polls }: PlacementServices,
 ): Promise<Ranked[]> {
   const admission = (await health?.admits(provider.name, ALL_REGIONS)) ?? { isAllowed: true };
   if (!admission.isAllowed) {
@@ -156,7 +159,10 @@ async function offersAt(
   const named = payload.providers === undefined ? 0 : place;
   const ranked: Ranked[] = [];
   for (const { rank, query } of queriesOf(payload, provider)) {
-    const offers = await provider.listOffers(query, job.signal);
+    const offers =
+      polls && payload.waitForCapacityUntil !== undefined
+        ? await polls.offers(provider, query, job.signal)
+        : await provider.listOffers(query, job.signal);
     // A part of a combined provider names itself, a provider alone does not.
     const { name } = provider;
     ranked.push(

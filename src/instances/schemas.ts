@@ -61,6 +61,8 @@ export const createInstancePayload = z.strictObject({
   avoid: z.array(text(500)).max(50).optional(),
   /** Until when an instance has to run, over all offers. Set by the first job of a chain of offers; defaults to `maxWaitTime` after the create. */
   deadline: isoTime.optional(),
+  /** Until when the job waits where there is no capacity, without using an attempt. Defaults to not at all: the attempt fails. */
+  waitForCapacityUntil: isoTime.optional(),
   webhookUrl: httpUrl.optional(),
   maxWaitTime: maxWaitTime.optional(),
   onTimeout: onTimeout.optional(),

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import { ConflictError } from '../jobs/errors.js';
 import { forgetOldest } from '../jobs/forget-oldest.js';
+import { Header } from '../wire/headers.js';
 import type { ExtraKind } from '../wire/subjects.js';
 
 /** A value with the sequence of its message; 0 for none. */
@@ -17,6 +18,8 @@ export interface SharedValuesOptions<T> {
   decode: (data: Uint8Array) => T;
   /** Where nothing is stored. */
   none: T;
+  /** After which the broker forgets a value. Defaults to never. */
+  lifetimeSeconds?: number;
 }
 
 /** What a worker remembers is at most so old. What it decides for long is read again. */
@@ -91,12 +94,17 @@ export class SharedValues<T> {
   }
 
   async #write(id: string, value: T, lastSeq: number): Promise<number> {
-    const { broker, kind, subjectOf, encode } = this.#options;
+    const { broker, kind, subjectOf, encode, lifetimeSeconds } = this.#options;
     const subject = subjectOf(id);
     const stream = broker.extra.of(kind);
     await stream.open();
     try {
-      const append = { subject, data: encode(value), expect: { filter: subject, lastSeq } };
+      const append = {
+        subject,
+        data: encode(value),
+        expect: { filter: subject, lastSeq },
+        ...(lifetimeSeconds !== undefined && { headers: [[Header.TTL, `${lifetimeSeconds}s`]] as const }),
+      };
       return (await stream.log.append(append)).seq;
     } catch (error) {
       // The stream may be gone.

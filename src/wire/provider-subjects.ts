@@ -14,6 +14,15 @@ export function providerHealthSubject(
   return `${prefix}providers.health.${namePart(provider)}.${namePart(region)}`;
 }
 
+/** `providers.offers.<provider>.<query>`: when jobs that wait for capacity have asked last, by the hash of what they wait for. */
+export function offerPollSubject(
+  { prefix }: Pick<Subjects, 'prefix'>,
+  provider: string | Any,
+  query: string | Any,
+): string {
+  return `${prefix}providers.offers.${namePart(provider)}.${query === ANY ? '*' : hashToken(query)}`;
+}
+
 const PLAIN = /^[A-Za-z0-9_-]{1,100}$/;
 
 /** A name as one token: itself where it can be one, else what can be read of it with a hash. */

@@ -245,6 +245,20 @@ describe('an instance is left alone', () => {
   });
 });
 
+it('one look judges instances without a time by the end of the job that rented them', async () => {
+  await recorded('timeless', { status: 'failed', state: 'exhausted', error });
+  await rent(nameOf('timeless'));
+  const timeless: GpuProvider = Object.create(fleet.provider);
+  timeless.list = async function* (filter, signal) {
+    for await (const { createdAt: _, ...rest } of fleet.provider.list(filter, signal)) yield rest;
+  };
+  const once = (graceMs: number) => new InstanceCheck(broker, timeless, { graceMs, looksOnce: true }).look();
+  expect(await once(Number.MAX_SAFE_INTEGER)).toEqual([]);
+  await vi.waitFor(async () =>
+    expect(told(await once(60))).toMatchObject([['instance_orphaned', expect.any(String)]]),
+  );
+});
+
 it('a job that gave up deleting an orphan is revived, one that has deleted it before is followed by another', async () => {
   await recorded('lasting', { status: 'failed', state: 'exhausted', error });
   const instance = await fleet.provider.get(await rent(nameOf('lasting')));

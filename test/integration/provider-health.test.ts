@@ -62,7 +62,10 @@ test('failures in a row rest a provider for all workers, and its regions each by
   expect(heard.alerts.map(({ kind }) => kind)).toEqual(['provider_down', 'provider_down']);
   // A poll that goes on while it rests ends the rest with its answer.
   await other.noted('lambda', undefined, async () => 'an answer');
-  expect(await fleet.queue.providers()).toMatchObject([{ region: 'all', state: 'closed' }, { state: 'open' }]);
+  expect(await fleet.queue.providers()).toMatchObject([
+    { region: 'all', state: 'closed' },
+    { state: 'open' },
+  ]);
 });
 
 test('a refusal is an answer, and a call that was not sent is none', async () => {

@@ -1,10 +1,21 @@
 /** RunPod, Lambda and Vast against simulators of their wires; Novita has a file of its own. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { FaultInput, GpuProvider, OfferQuery, Simulator } from '../../src/gpu/index.js';
+import { checkedProvider } from '../../src/gpu/checked-provider.js';
+import {
+  createNovitaProvider,
+  type FaultInput,
+  type GpuProvider,
+  type OfferQuery,
+  type ProviderApiOptions,
+  type Simulator,
+  startSimulator,
+} from '../../src/gpu/index.js';
 import { createLambdaProvider, SIMULATED_SSH_KEY, startLambdaSimulator } from '../../src/gpu/lambda/index.js';
 import { createRunpodProvider, startRunpodSimulator } from '../../src/gpu/runpod/index.js';
 import type { SimulatorOptions } from '../../src/gpu/simulator/simulator.js';
 import { createVastProvider, startVastSimulator } from '../../src/gpu/vast/index.js';
+import { RateTurns } from '../../src/queue/limits/rate-turns.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 import {
   closedPort,
   describeGpuProvider,
@@ -18,7 +29,7 @@ import { codeOf, printed } from '../support/snippets.js';
 
 interface Wired {
   start: (options: SimulatorOptions) => Promise<Simulator>;
-  create: (options: { apiKey: string; baseUrl: string; timeoutMs?: number }) => GpuProvider;
+  create: (options: ProviderApiOptions) => GpuProvider;
   createRoute: string;
   query: OfferQuery;
   templateId: string;
@@ -145,6 +156,32 @@ async function harnessOf(wired: Wired): Promise<ProviderHarness> {
 describeGpuProvider('RunPod adapter', () => harnessOf(RUNPOD));
 describeGpuProvider('Lambda adapter', () => harnessOf(LAMBDA));
 describeGpuProvider('Vast adapter', () => harnessOf(VAST));
+
+test.each([
+  ['RunPod', RUNPOD],
+  ['Lambda', LAMBDA],
+  ['Vast', VAST],
+  ['Novita', { start: startSimulator, create: createNovitaProvider }],
+])('%s: calls that take turns meet no limit, and others are refused as the API does it', async (_, wired) => {
+  // Wider than what is kept by as much as a busy machine may hold a request back.
+  const rateLimits = { list: { max: 1, perMs: 400 } };
+  const allowed = { list: { max: 1, perMs: 150 } };
+  const simulator = await wired.start({ timings: QUICK, rateLimits: allowed });
+  onTestFinished(() => simulator.stop());
+  const { url: baseUrl, apiKey } = simulator;
+  const provider = wired.create({ apiKey, baseUrl, rateLimits });
+  const turns = new RateTurns(() => Promise.reject(new Error('no broker')), silentLogger);
+  const paced = checkedProvider(provider, undefined, undefined, undefined, turns);
+  for (let each = 0; each < 3; each++) await paced.findByName('jetfleet-a');
+  expect(simulator.requests.refused).toBe(0);
+  const together = Array.from({ length: 3 }, () => provider.findByName('jetfleet-a'));
+  const errors = (await Promise.allSettled(together)).filter(({ status }) => status === 'rejected');
+  expect(errors.length).toBeGreaterThanOrEqual(2);
+  for (const { reason } of errors as PromiseRejectedResult[]) {
+    expect(reason).toMatchObject({ class: 'rate_limited', status: 429 });
+    expect(reason.retryAfterMs).toBeGreaterThanOrEqual(1_000);
+  }
+});
 
 /** An adapter on a simulator of its own, for one test. */
 async function simulate(wired: Wired): Promise<Wired & { simulator: Simulator; provider: GpuProvider }> {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import type { GpuProvider, Offer } from '../../src/gpu/index.js';
+import { type GpuProvider, INSTANCE_NAME_PREFIX, type Offer, ProviderError } from '../../src/gpu/index.js';
 import { type GpuInstancesOptions, gpuInstances } from '../../src/index.js';
+import { RentalLimit } from '../../src/instances/rental-limit.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { hearAlerts } from '../support/alerts.js';
 import { instancePayload } from '../support/cli.js';
@@ -70,6 +71,30 @@ describe('no worker rents beyond its limit', () => {
     await Promise.all(ids(8).map((id) => order(id)));
     expect((await outcomes(8)).filter((code) => code === undefined)).toHaveLength(2);
     expect(rented()).toHaveLength(2);
+  });
+
+  it('of instances, while one of several providers does not answer: what it showed last counts', async () => {
+    let isDown = false;
+    const other: GpuProvider = Object.assign(Object.create(fleet.provider) as GpuProvider, {
+      name: 'other',
+      async *list() {
+        if (isDown) throw new ProviderError('transient', 'no answer');
+        yield { id: 'x', name: `${INSTANCE_NAME_PREFIX}of-another-queue`, status: 'running', gpuNum: 1 };
+      },
+    });
+    const broker = () => fleet.queue.broker();
+    const limit = new RentalLimit([fleet.provider, other], broker, { maxInstances: 2 });
+    const signal = new AbortController().signal;
+    await limit.admit('jetfleet-a', 1, signal);
+    isDown = true;
+    await limit.admit('jetfleet-a', 1, signal);
+    const tighter = new RentalLimit([fleet.provider, other], broker, { maxInstances: 1 });
+    // A worker that knows nothing of it yet rents nothing.
+    await expect(tighter.admit('jetfleet-a', 1, signal)).rejects.toThrow('no answer');
+    isDown = false;
+    await expect(tighter.admit('jetfleet-a', 1, signal)).rejects.toThrow(/maxInstances is 1/);
+    isDown = true;
+    await expect(tighter.admit('jetfleet-a', 1, signal)).rejects.toThrow(/maxInstances is 1/);
   });
 
   it('of GPUs', async () => {

@@ -156,9 +156,16 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 function workerOf(queue: JobQueueService, options: FleetWorkerOptions): JobWorkerService {
   const { provider, pollIntervalMs, ownPollsPerSecond, settleDelayMs, maxInstances, maxGpus, ...rest } =
     options;
-  const { webhooks: delivery, ...own } = rest;
+  const { webhooks: delivery, capacityPollMs, ...own } = rest;
   const worker = new JobWorkerService(queue, own);
-  const instances = { pollIntervalMs, ownPollsPerSecond, settleDelayMs, maxInstances, maxGpus };
+  const instances = {
+    capacityPollMs,
+    pollIntervalMs,
+    ownPollsPerSecond,
+    settleDelayMs,
+    maxInstances,
+    maxGpus,
+  };
   if (provider) worker.use(gpuInstances({ provider, ...defined(instances) }));
   if (delivery) worker.use(webhooks(delivery));
   return worker;

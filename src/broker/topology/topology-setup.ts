@@ -5,6 +5,7 @@ import { EXTRA_KINDS, type ExtraKind, type Subjects } from '../../wire/subjects.
 import { AtOnce } from '../at-once.js';
 import { handoverConsumers, wantedConsumers } from './consumer-config.js';
 import { findDrift, OTHER_NAMESPACE } from './drift.js';
+import { extraStream } from './extra-stream-config.js';
 import {
   apiCodeOf,
   CONSUMER_NOT_FOUND,
@@ -16,7 +17,6 @@ import {
 import type { Pauses, StoredPauses } from './pauses.js';
 import { isForeignIn, type TopologyReport } from './report.js';
 import {
-  extraStream,
   type TopologyOptions,
   type WantedConsumer,
   type WantedStream,

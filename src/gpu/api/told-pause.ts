@@ -7,7 +7,11 @@ interface ToldLimit {
   resetMs: number;
 }
 
-const PREFIXES = ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-'];
+const HEADERS = [
+  ['ratelimit-remaining', 'ratelimit-reset'],
+  ['x-ratelimit-remaining', 'x-ratelimit-reset'],
+  ['x-rate-limit-remaining', 'x-rate-limit-reset'],
+] as const;
 
 /** `Retry-After` as milliseconds, by the date of the answer where it has one. */
 export function retryAfterIn(headers: Headers): number | undefined {
@@ -20,8 +24,8 @@ export function retryAfterIn(headers: Headers): number | undefined {
  */
 export function usedUpForMs(headers: Headers): number | undefined {
   const nowMs = nowOf(headers);
-  const pairs = PREFIXES.flatMap((prefix) =>
-    paired(headers.get(`${prefix}remaining`), headers.get(`${prefix}reset`), nowMs),
+  const pairs = HEADERS.flatMap(([remaining, reset]) =>
+    paired(headers.get(remaining), headers.get(reset), nowMs),
   );
   const used = [...listed(headers.get('ratelimit')), ...pairs].filter(
     ({ remaining, resetMs }) => remaining <= 0 && resetMs > 0,

@@ -271,6 +271,56 @@ describe('an earlier create may have been carried out', () => {
       });
     });
 
+    it('has one deadline for all offers, and ends with it', async () => {
+      const timed = { ...input.payload, onTimeout: 'delete' as const, offerTimeoutMs: 1_000 };
+      const options = { tags: ['tenant:acme'], timeoutMs: 9_000 };
+      const first = await run({ offers }, { payload: timed, ...options });
+      const deadline = '2026-01-01T00:00:05.000Z';
+      expect(first.outcome).toMatchObject({
+        next: [
+          {
+            payload: {
+              maxWaitTime: 5_000,
+              nextOffer: { deadline },
+              nextOptions: { maxAttempts: 3, ...options },
+            },
+          },
+        ],
+      });
+      const late = { now: '2026-01-01T00:00:03.000Z', payload: { ...timed, deadline } };
+      const second = await run({ offers }, late);
+      expect(second.outcome).toMatchObject({
+        next: [{ payload: { maxWaitTime: 2_000, nextOffer: { deadline } } }],
+      });
+      const over = await run({ offers }, { ...late, now: '2026-01-01T00:00:04.500Z' });
+      expect(over.calls).toEqual([]);
+      expect(over.outcome).toMatchObject({ error: { code: 'JETFLEET_INSTANCE_TIMEOUT' }, timedOut: true });
+    });
+
+    it('ends the chain where the list of what is avoided is full, and forgets none', async () => {
+      const avoid = Array.from({ length: 50 }, (_, at) => `x${at}`);
+      const timed = { ...input.payload, onTimeout: 'delete' as const, offerTimeoutMs: 1_000, avoid };
+      const { outcome } = await run({ offers }, { payload: timed });
+      expect(outcome).not.toMatchObject({ next: [{ payload: { nextOffer: expect.anything() } }] });
+    });
+
+    it('waits for capacity as long as the job says', async () => {
+      const waiting = { ...input.payload, waitForCapacityUntil: '2026-01-01T00:01:00.000Z' };
+      const full = { offers, create: fail(capacity()) };
+      expect((await run(full, { payload: waiting })).outcome).toEqual({ kind: 'snoozed', delayMs: 30_000 });
+      expect(
+        (await run({ offers: () => [] }, { payload: waiting }, { capacityPollMs: 70_000 })).outcome,
+      ).toEqual({
+        kind: 'snoozed',
+        delayMs: 60_000,
+      });
+      const over = { payload: waiting, now: '2026-01-01T00:01:00.000Z' };
+      expect((await run(full, over)).outcome).toMatchObject({ kind: 'failed', error: { retryable: true } });
+      expect((await run({ offers, create: fail(refused()) }, { payload: waiting })).outcome.kind).toBe(
+        'failed',
+      );
+    });
+
     it('has no next offer where the instance would be kept or stopped', async () => {
       const timed = { ...input.payload, onTimeout: 'stop' as const, offerTimeoutMs: 1_000 };
       const { outcome } = await run({ offers }, { payload: timed });

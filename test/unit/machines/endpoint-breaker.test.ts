@@ -126,11 +126,11 @@ describe('the breaker of an endpoint', () => {
 
 describe('the breaker of a provider', () => {
   it('rests and tries as the other one does, and is never disabled', () => {
-    const after = (...events: BreakerEvent[]) =>
+    const led = (...events: BreakerEvent[]) =>
       events.reduce((snapshot, event) => providerBreakerAfter(snapshot, event, POLICY).snapshot, HEALTHY);
     const steps = [failed(0), failed(10), probe(1_010), failed(1_020), probe(20_000), failed(20_010)];
-    expect(after(...steps)).toMatchObject({ state: 'open', failures: 4 });
-    expect(after(...steps, probe(30_000), delivered(30_010))).toEqual(HEALTHY);
+    expect(led(...steps)).toMatchObject({ state: 'open', failures: 4 });
+    expect(led(...steps, probe(30_000), delivered(30_010))).toEqual(HEALTHY);
     const disable: BreakerEvent = { type: 'DISABLE', at: at(0) };
     expect(providerBreakerAfter(HEALTHY, disable, POLICY).accepted).toBe(false);
   });

@@ -290,6 +290,16 @@ describe('when the waiting time is over', () => {
       });
     });
 
+    it('keeps to the deadline of the chain, and gives the next create the options of the first', async () => {
+      const nextOptions = { maxAttempts: 7, timeoutMs: 90_000, tags: ['tenant:acme'] };
+      const inTime = { nextOptions, nextOffer: { ...nextOffer, deadline: iso(80_000) } };
+      const { outcomes } = await deletingUntilGone(62_001, inTime);
+      const [next] = (outcomes[2] as { next: object[] }).next;
+      expect(next).toMatchObject({ ...nextOptions, payload: { deadline: iso(80_000), maxWaitTime: 7_999 } });
+      const over = { nextOffer: { ...nextOffer, deadline: iso(72_500) } };
+      expect((await deletingUntilGone(62_001, over)).outcomes[2]).toMatchObject(timedOut);
+    });
+
     it('times out where no time is left for another offer', async () => {
       const { outcomes } = await deletingUntilGone(62_001, { maxWaitTime: 72_500 });
       expect(outcomes[2]).toMatchObject(timedOut);
