@@ -51,12 +51,15 @@ function withParents({ states }: Chart, ids: readonly string[]): Set<string> {
 interface Kinds {
   parents: ReadonlySet<string | undefined>;
   parallel: ReadonlySet<string | undefined>;
+  /** Those that an edge leads from to themselves. */
+  loops: ReadonlySet<string>;
 }
 
-function kindsOf({ states }: Chart): Kinds {
+function kindsOf({ states, edges }: Chart): Kinds {
   return {
     parents: new Set(states.map(({ parent }) => parent)),
     parallel: new Set(states.filter(({ kind }) => kind === 'parallel').map(({ id }) => id)),
+    loops: new Set(edges.filter(({ from, to }) => from === to).map(({ from }) => from)),
   };
 }
 
@@ -73,7 +76,7 @@ function stateText({ key, description, invokes, entry = [], exit = [] }: ChartSt
 
 function stateGroup(
   laidOut: LaidOutState,
-  { parents, parallel }: Kinds,
+  { parents, parallel, loops }: Kinds,
   lit: ReadonlySet<string>,
   counts: ChartSvgOptions['counts'],
 ): string {
@@ -92,7 +95,10 @@ function stateGroup(
     `<rect class="${name}" x="${px(x + inset)}" y="${px(y + inset)}" width="${px(width - 2 * inset)}" height="${px(height - 2 * inset)}" rx="${isAround ? 10 : 7 - inset / 2}" fill="none" stroke="currentColor"/>`;
   const [textX, anchor] = isAround ? [x + 14, 'start'] : [x + width / 2, 'middle'];
   const count = counts && Object.hasOwn(counts, id) ? String(counts[id]) : '';
-  const countMarks = `text-anchor="end" font-weight="700" data-count-of="${escaped(id)}"`;
+  // In the head of a parent; above a box, or beside what leads from a box to itself.
+  const above = loops.has(id) ? ([width - 4, -4, 'start'] as const) : ([width - 8, -4, 'end'] as const);
+  const [countX, countY, countAnchor] = isAround ? ([width - 8, 20, 'end'] as const) : above;
+  const countMarks = `text-anchor="${countAnchor}" font-weight="700" data-count-of="${escaped(id)}"`;
   const top = isAround ? y + 20 : y + (height - details.length * LINE_HEIGHT) / 2 + 4.5;
   return [
     `<g class="${escaped(classes.join(' '))}"${id === '' ? '' : ` data-state="${escaped(id)}"`}>`,
@@ -104,7 +110,7 @@ function stateGroup(
       const baseline = top + (index + 1) * LINE_HEIGHT + 1;
       return textPart('detail', textX, baseline, detail, FONT.detail, `text-anchor="${anchor}"`);
     }),
-    textPart('count', x + width - 8, y + (isAround ? 20 : -4), count, FONT.title, countMarks),
+    textPart('count', x + countX, y + countY, count, FONT.title, countMarks),
     '</g>',
   ].join('');
 }

@@ -9,6 +9,8 @@ import type { FamilyRow } from './family.js';
 
 /** Rows in the page; more would make each change slower. */
 const SHOWN = 100;
+/** Rows below a graph; more are folded. */
+const MOST_OPEN = 12;
 
 interface FamilyPanelProps {
   title: string;
@@ -27,24 +29,34 @@ interface FamilyPanelProps {
 export function FamilyPanel({ title, root, about, rows, here, counts, children }: FamilyPanelProps) {
   const shown = rows.filter(({ id }, place) => place < SHOWN || id === here);
   const hidden = rows.length - shown.length;
+  const list = (
+    <ul class="family">
+      <Row
+        row={{ id: root.id, name: root.id, type: root.type, state: root.state, depth: 0, about }}
+        isHere={root.id === here}
+      />
+      {shown.map((row) => (
+        <Row key={row.id} row={row} isHere={row.id === here} />
+      ))}
+      {hidden > 0 && (
+        <li class="quiet">
+          and {formatCount(hidden)} more:{' '}
+          <Link to={`/jobs?${new URLSearchParams({ id: `${root.id}-` })}`}>find them among the jobs</Link>
+        </li>
+      )}
+    </ul>
+  );
   return (
     <Panel title={title} actions={<Progress {...counts} />}>
       {children}
-      <ul class="family">
-        <Row
-          row={{ id: root.id, name: root.id, type: root.type, state: root.state, depth: 0, about }}
-          isHere={root.id === here}
-        />
-        {shown.map((row) => (
-          <Row key={row.id} row={row} isHere={row.id === here} />
-        ))}
-        {hidden > 0 && (
-          <li class="quiet">
-            and {formatCount(hidden)} more:{' '}
-            <Link to={`/jobs?${new URLSearchParams({ id: `${root.id}-` })}`}>find them among the jobs</Link>
-          </li>
-        )}
-      </ul>
+      {children && rows.length > MOST_OPEN ? (
+        <details>
+          <summary>All {formatCount(rows.length)} jobs</summary>
+          {list}
+        </details>
+      ) : (
+        list
+      )}
     </Panel>
   );
 }

@@ -108,7 +108,7 @@ function HistoryChart({ kind, history, onBrush }: ChartsProps & { kind: ChartKin
               stroke: colourOf(near, tone),
               width: 2,
               spanGaps: false,
-              points: { show: !isStepped, size: 4 },
+              points: { show: !isStepped, size: 4, filter: alone },
               ...(isStepped && { paths: uPlot.paths.stepped?.({ align: 1 }) as uPlot.Series.PathBuilder }),
             })),
           ],
@@ -217,4 +217,13 @@ function paint(plot: uPlot, { cells, most }: Heat, ends: readonly number[], colo
     ctx.fillRect(left, top, Math.max(1, right - left - 0.5), Math.max(1, bottom - top - 0.5));
   }
   ctx.restore();
+}
+
+/** Values that no line shows, as those before and after them are missing. */
+function alone({ data }: uPlot, series: number): number[] {
+  const values = data[series] ?? [];
+  const isThere = (at: number) => typeof values[at] === 'number';
+  return Array.from(values, (_, at) => at).filter(
+    (at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1),
+  );
 }

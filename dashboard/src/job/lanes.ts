@@ -198,7 +198,7 @@ function laneOfJob(job: JobRecord, base: string, root: string): Lane {
   };
   const bars = Number.isNaN(started) ? [wait] : [wait, run];
   // Most ids begin like that of the job that they came of.
-  const name = id.startsWith(`${root}-`) ? `…${id.slice(root.length)}` : id;
+  const name = id.startsWith(`${root}-`) ? id.slice(root.length + 1) : id;
   return { key: id, name, about: id, to: `${base}/${encodeURIComponent(id)}`, bars };
 }
 

@@ -89,6 +89,10 @@ function Content({ data }: { data: unknown }) {
 export function eventWords(event: string): string {
   const [, kind, actor] = /^xstate\.(done|error|snapshot)\.actor\.(.+)$/.exec(event) ?? [];
   if (kind) return `${actor?.replace(/^\d+\./, '')} ${kind}`;
+  const [, state] = /^xstate\.done\.state\.(?:.*\.)?([^.]+)$/.exec(event) ?? [];
+  if (state) return `${state} done`;
+  const [, settled] = /^xstate\.promise\.(resolve|reject)$/.exec(event) ?? [];
+  if (settled) return settled === 'resolve' ? 'its result' : 'its error';
   if (event === 'xstate.init') return 'start';
   if (event === 'xstate.stop') return 'stop';
   const [, delay] = /^xstate\.after\.([^.]+)\./.exec(event) ?? [];

@@ -1,9 +1,8 @@
 import { useMemo } from 'preact/hooks';
-import { isTerminal } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord, Related } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
 import { Families } from '../family/families.js';
-import { useMembers } from '../family/members.js';
+import { FLOW, useMembers } from '../family/members.js';
 import { JobActions } from '../job/actions.js';
 import { Attempts } from '../job/attempts.js';
 import { Crumbs } from '../job/crumbs.js';
@@ -74,6 +73,11 @@ function useStages(job: JobRecord, history: JobFeed['history']): readonly Stage[
   return useMemo(() => stagesOf(history.length > 0 ? history : [{ seq: 0, record: job }]), [job, history]);
 }
 
+/** Whether more steps are to come, or the first ones: those of a run that is over are not told any more. */
+function isUnderWay({ state, attempt }: JobRecord): boolean {
+  return state === 'running' || attempt === 0;
+}
+
 function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed: JobFeed }) {
   const stages = useStages(job, history);
   const moments = useMemo(() => momentsOf(stages, steps), [stages, steps]);
@@ -82,7 +86,9 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
   const members = useMembers(job);
   const lineage = useLineage(related, members);
   const followed = useMemo(() => [...lineage.members, ...lineage.descendants], [lineage]);
-  const isOver = isTerminal(job.status);
+  // What a flow is stands in its graph, and not in how its own runs went.
+  const isFlow = job.type === FLOW;
+  const families = <Families job={job} parent={related?.parent} members={members} />;
   const moment = moments[replay.index];
   const shown = { stage: moment?.stage ?? stages.length - 1, step: moment?.step ?? steps.length - 1 };
   const record = replay.isNow ? job : (stages[shown.stage]?.record ?? job);
@@ -93,6 +99,7 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
     <>
       <Verdict job={job} />
       <Crumbs stages={stages} steps={steps} shown={shown} onShow={showStage} />
+      {isFlow && families}
       <Waterfall
         stages={stages}
         steps={steps}
@@ -102,7 +109,7 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
         onShow={(at) => replay.show(placeOfTime(moments, at))}
       />
       <WaitsPanel job={job} />
-      <Families job={job} parent={related?.parent} members={members} />
+      {!isFlow && families}
       <LineagePanel job={job} lineage={lineage} />
       <ReportPanels key={job.redrives ?? 0} job={job} />
       <div class="grid two">
@@ -121,7 +128,13 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
         </div>
       </div>
       <OwnCharts type={job.type} steps={steps} shown={shown.step} stage={stages[shown.stage]} />
-      <Inside steps={steps} dropped={dropped} shown={shown.step} isOver={isOver} onShow={showStep} />
+      <Inside
+        steps={steps}
+        dropped={dropped}
+        shown={shown.step}
+        isOver={!isUnderWay(job)}
+        onShow={showStep}
+      />
       <ReplayBar
         count={moments.length}
         words={moment ? momentWords(moment, stages, steps) : ''}

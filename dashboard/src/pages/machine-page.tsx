@@ -165,7 +165,7 @@ function States({ chart, counts, times, onState }: StatesProps) {
 
 function Transitions({ chart }: { chart: Chart }) {
   return (
-    <table class="data">
+    <table class="data machine-transitions">
       <thead>
         <tr>
           <th>From</th>

@@ -90,9 +90,6 @@ function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
           </li>
         ))}
       </ul>
-      <p>
-        <Link to={`/jobs?${new URLSearchParams({ worker: name })}`}>Jobs of this worker</Link>
-      </p>
       <h3>Running now</h3>
       {running.length === 0 ? (
         <p class="quiet">Nothing; it waits for jobs.</p>
@@ -112,6 +109,9 @@ function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
           {runningCount > 20 && <li class="quiet">and {formatCount(runningCount - 20)} more</li>}
         </ul>
       )}
+      <p>
+        <Link to={`/jobs?${new URLSearchParams({ worker: name })}`}>All jobs of this worker</Link>
+      </p>
     </section>
   );
 }
