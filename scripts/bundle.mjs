@@ -3,10 +3,11 @@
  * have in common. What comes along of other packages than `dependencies` is listed in dist/lib/LICENSES.txt with its licence.
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { noteBundled } from './bundled-packages.mjs';
+import { noteBundled, packageOf } from './bundled-packages.mjs';
 
 const OUT = 'dist/lib';
 const { dependencies, peerDependencies, exports } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -25,6 +26,16 @@ const english = {
   },
 };
 
+/** The optional peer is for users who trace. prom-client asks for it in any case, and gets it: a copy does no harm. */
+const ownTracing = {
+  name: 'own-tracing',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^@opentelemetry\/api$/ }, ({ path, importer }) =>
+      packageOf(importer) === 'prom-client' ? { path: createRequire(importer).resolve(path) } : undefined,
+    );
+  },
+};
+
 await rm(OUT, { recursive: true, force: true });
 const { metafile } = await build({
   entryPoints: { ...Object.fromEntries(entries), jetfleet: './dist/src/cli/main.js' },
@@ -36,7 +47,7 @@ const { metafile } = await build({
   // These a user has, or installs if they are wanted: objects of theirs go from hand to hand. Schemas of zod do so too, but they work with any copy
   // of it, and the ninety files of zod would be a third of the time of an import.
   external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'zod'),
-  plugins: [english],
+  plugins: [english, ownTracing],
   platform: 'node',
   format: 'esm',
   target: 'node20',

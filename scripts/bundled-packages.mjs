@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const FOLDER = 'dist/.bundled';
 
 /** `node_modules/@hono/node-server/dist/index.mjs` is of `@hono/node-server`. */
-const packageOf = (path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
+export const packageOf = (path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
 
 /**
  * Notes the packages of a bundle for {@link bundledPackages}, and gives them back.

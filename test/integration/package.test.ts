@@ -159,13 +159,16 @@ it('runs where nothing but its dependencies is installed', async () => {
   await run('tar', ['xf', join(folder, packed.filename), '-C', modules]);
   await run('mv', [join(modules, 'package'), join(modules, 'jetfleet')]);
   const installed = await readdir('node_modules');
-  // Who imports jetfleet/opentelemetry has the API.
-  for (const name of [...Object.keys(packageJson.dependencies), '@opentelemetry/api']) {
+  const link = async (name: string) => {
     const [top = ''] = name.split('/');
     expect(installed).toContain(top);
     await symlink(resolve('node_modules', top), join(modules, top)).catch(() => {});
-  }
-  const entries = Object.keys(packageJson.exports).filter((name) => name !== './package.json');
+  };
+  for (const name of Object.keys(packageJson.dependencies)) await link(name);
+  const traced = './opentelemetry';
+  const entries = Object.keys(packageJson.exports).filter(
+    (name) => ![traced, './package.json'].includes(name),
+  );
   const imports = entries.map((name) => `await import(${JSON.stringify(join('jetfleet', name))});`);
   const cwd = join(folder, 'project');
   await run(process.execPath, ['--input-type=module', '-e', imports.join('\n')], { cwd });
@@ -175,4 +178,9 @@ it('runs where nothing but its dependencies is installed', async () => {
     cwd,
   });
   expect(stdout.trim()).toBe(packageJson.version);
+  // Who imports this one has the API.
+  await link('@opentelemetry/api');
+  await run(process.execPath, ['--input-type=module', '-e', `await import('${join('jetfleet', traced)}')`], {
+    cwd,
+  });
 });
