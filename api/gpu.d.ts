@@ -5,6 +5,8 @@ import { Logger } from './jetfleet.js';
 export { NovitaProvider, NovitaProviderOptions, createNovitaProvider, startSimulator } from './gpu/novita.js';
 import 'zod';
 import './shared/errors.js';
+import './shared/shown-limit.js';
+import './shared/vocabulary.js';
 
 /** Several providers as one. Ids of instances begin with the name of their provider: `runpod:7h9k2m4n6p`. */
 interface CombinedProvider extends GpuProvider {
@@ -38,7 +40,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 declare const PROVIDER_NAMES: readonly string[];
 /**
  * The providers that the environment names: `JETFLEET_PROVIDER`, one or several with commas, with `NOVITA_API_KEY`, `RUNPOD_API_KEY`, `LAMBDA_API_KEY` or
- * `VAST_API_KEY`, and `..._API_BASE_URL` for another address. Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
+ * `VAST_API_KEY`, `..._API_BASE_URL` for another address, `..._ACCOUNT` for the name of the account among limits, and `..._RATE_LIMITS` for other limits than
+ * the published ones (`create=1/12s, all=none`, or `none`). Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing; ProviderError for a value that cannot be used
  */
 declare function providersFromEnvironment(env: Environment, logger?: Logger): GpuProvider[];

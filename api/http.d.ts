@@ -4,6 +4,7 @@ import { Problem } from './jetfleet.js';
 import '@standard-schema/spec';
 import './shared/job-options.js';
 import './shared/vocabulary.js';
+import './shared/shown-limit.js';
 import '@nats-io/transport-node';
 import './shared/commit-options.js';
 import './shared/tracing.js';

@@ -5,6 +5,7 @@ import '@standard-schema/spec';
 import './shared/errors.js';
 import './shared/job-options.js';
 import './shared/vocabulary.js';
+import './shared/shown-limit.js';
 import './shared/logger.js';
 import '@nats-io/transport-node';
 import './shared/commit-options.js';

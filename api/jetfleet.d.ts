@@ -1,6 +1,6 @@
 export { NatsConnection } from '@nats-io/transport-node';
 import { ProgressOptions, JobQueueService, Codec } from './shared/job-queue-service.js';
-export { AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, ChangeOptions, ChildEnd, CleanupOptions, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeadLetters, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLimits, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LimitSettings, LogLine, LogOptions, Overlap, Pause, PauseOptions, PauseScope, PermitContext, PriorityPolicy, RateLimit, DeadLetterFilter as RedriveFilter, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schedules, SealedValue, SendSignalOptions, SentSignal, ShownLimit, ShownPermit, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, TopologyReport, TypedRecord, WaitOptions, defineJob, formatDrift, isSealed, retryDelayMs } from './shared/job-queue-service.js';
+export { AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, ChangeOptions, ChildEnd, CleanupOptions, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeadLetters, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLimits, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, Overlap, Pause, PauseOptions, PauseScope, PermitContext, PriorityPolicy, DeadLetterFilter as RedriveFilter, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schedules, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, TopologyReport, TypedRecord, WaitOptions, defineJob, formatDrift, isSealed, retryDelayMs } from './shared/job-queue-service.js';
 import { GpuProvider } from './gpu.js';
 import { WorkerExtension, WorkerHooks } from './shared/job-worker-service.js';
 export { ANY, BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, SettledAttempt, ShutdownResult, SignalOptions, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WorkerHost, createInstance, deleteInstance, handled, monitorInstance, sendWebhook } from './shared/job-worker-service.js';
@@ -9,6 +9,7 @@ export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, Jetfle
 export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
 import { BreakerPolicy } from './machines.js';
 export { Completed, CompletedWith, JobOutcome, Snoozed, complete, snooze } from './shared/worker-lifecycle.js';
+export { LimitSettings, RateLimit, ShownLimit, ShownPermit } from './shared/shown-limit.js';
 export { JobPriority, JobState, JobStatus, OnFailure } from './shared/vocabulary.js';
 import { Logger } from './shared/logger.js';
 export { createLogger } from './shared/logger.js';
@@ -284,6 +285,8 @@ interface GpuInstancesOptions extends RentalLimits {
     provider: GpuProvider | readonly GpuProvider[];
     /** How long an offer that refused is tried after all others, by every worker, in milliseconds. Defaults to 300,000. */
     avoidRefusedMs?: number;
+    /** How often a job asks again that waits for capacity, in milliseconds: one of all jobs that wait for the same. Defaults to 30,000. */
+    capacityPollMs?: number;
     /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
     pollIntervalMs?: number;
     /**

@@ -2,10 +2,10 @@ import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } 
 export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/schemas.js';
 import { Delivery } from './shared/schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
-import { JobErrorInfo } from './jetfleet.js';
-import { RunInput, Thrown } from './shared/worker-lifecycle.js';
+import { RunInput, Thrown, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy } from './shared/worker-lifecycle.js';
 import { Completed, Snoozed, JobOutcome } from './jetfleet.js';
-export { BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, DEFAULT_BREAKER_POLICY, DisabledBy, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, breakerAfter, endpointBreakerMachine, workerLifecycleMachine } from './shared/worker-lifecycle.js';
+export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, decodeBreaker, encodeBreaker, workerLifecycleMachine } from './shared/worker-lifecycle.js';
+import { JobErrorInfo } from './jetfleet.js';
 import * as xstate from 'xstate';
 import { AnyActorLogic, SnapshotFrom } from 'xstate';
 import { JobState } from './jetfleet.js';
@@ -20,10 +20,11 @@ interface Offer {
     /** By which the offer is avoided, in this job and by others. */
     key?: string;
 }
-/** An offer that refused this job. */
+/** An offer that refused this job, or was passed over since its turn comes later. */
 interface RefusedOffer {
     offer: Offer;
     error: JobErrorInfo;
+    turnInMs?: number | undefined;
 }
 interface FoundInstance {
     id: string;
@@ -42,6 +43,10 @@ interface CreateInstanceContext {
     found: string[];
     created?: string;
     error?: JobErrorInfo;
+    /** Nothing was sent: the job waits for its turn among the calls of the account. */
+    waitMs?: number;
+    /** How long a job waits that waits for capacity, before it asks again. */
+    capacityPollMs: number;
 }
 
 interface CreateInstanceSettings {
@@ -51,10 +56,13 @@ interface CreateInstanceSettings {
     maxLookUps?: number;
     /** How many creates one attempt may send while their outcomes stay unknown. Defaults to 3. */
     maxCreates?: number;
+    /** How often a job asks again that waits for capacity. Defaults to 30,000 ms. */
+    capacityPollMs?: number;
 }
 /** The defaults of {@link CreateInstanceSettings}. */
 declare const DEFAULT_SETTLE_DELAY_MS = 2000;
 declare const MAX_LOOK_UPS = 5;
+declare const DEFAULT_CAPACITY_POLL_MS = 30000;
 type Found = {
     found: FoundInstance[];
 };
@@ -83,6 +91,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>> | undefined;
 }, {
     src: "createInstance";
@@ -93,6 +102,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>;
     id: string | undefined;
 } | {
@@ -149,13 +159,22 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     type: "saveOffers";
     params: Offers;
 } | {
+    type: "saveOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "saveRefusal";
     params: Thrown;
 } | {
     type: "saveUnreadable";
     params: Thrown;
+} | {
+    type: "saveWait";
+    params: Thrown;
 }, {
     type: "canTryNextOffer";
+    params: Thrown;
+} | {
+    type: "comesLater";
     params: Thrown;
 } | {
     type: "createdTooOften";
@@ -176,6 +195,12 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     type: "isAmbiguous";
     params: Thrown;
 } | {
+    type: "isLeftToWait";
+    params: Thrown;
+} | {
+    type: "isOver";
+    params: unknown;
+} | {
     type: "mayHaveRented";
     params: unknown;
 } | {
@@ -184,7 +209,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
 } | {
     type: "needsOffers";
     params: unknown;
-}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling" | "waitingForTurn", string, RunInput<{
     instanceId: string;
     name: string;
     productName: string;
@@ -202,6 +227,8 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     maxPricePerHour?: number | undefined;
     offerTimeoutMs?: number | undefined;
     avoid?: string[] | undefined;
+    deadline?: string | undefined;
+    waitForCapacityUntil?: string | undefined;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -218,6 +245,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         readonly lookingUp: {};
         readonly settling: {};
         readonly creating: {};
+        readonly waitingForTurn: {};
         readonly completed: {};
         readonly failed: {};
     };
@@ -241,6 +269,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>> | undefined;
 }, {
     src: "createInstance";
@@ -251,6 +280,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>;
     id: string | undefined;
 } | {
@@ -307,13 +337,22 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     type: "saveOffers";
     params: Offers;
 } | {
+    type: "saveOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "saveRefusal";
     params: Thrown;
 } | {
     type: "saveUnreadable";
     params: Thrown;
+} | {
+    type: "saveWait";
+    params: Thrown;
 }, {
     type: "canTryNextOffer";
+    params: Thrown;
+} | {
+    type: "comesLater";
     params: Thrown;
 } | {
     type: "createdTooOften";
@@ -334,6 +373,12 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     type: "isAmbiguous";
     params: Thrown;
 } | {
+    type: "isLeftToWait";
+    params: Thrown;
+} | {
+    type: "isOver";
+    params: unknown;
+} | {
     type: "mayHaveRented";
     params: unknown;
 } | {
@@ -342,7 +387,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
 } | {
     type: "needsOffers";
     params: unknown;
-}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling" | "waitingForTurn", string, RunInput<{
     instanceId: string;
     name: string;
     productName: string;
@@ -360,6 +405,8 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     maxPricePerHour?: number | undefined;
     offerTimeoutMs?: number | undefined;
     avoid?: string[] | undefined;
+    deadline?: string | undefined;
+    waitForCapacityUntil?: string | undefined;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -376,6 +423,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         readonly lookingUp: {};
         readonly settling: {};
         readonly creating: {};
+        readonly waitingForTurn: {};
         readonly completed: {};
         readonly failed: {};
     };
@@ -563,6 +611,106 @@ declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, 
     };
 }, xstate.MetaObject>;
 
+declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
+/** One chart for each endpoint of webhooks. */
+declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
+    type: 'SUCCEEDED';
+    at: string;
+} | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+} | {
+    type: 'GONE';
+    at: string;
+    error: string;
+} | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+}, {}, never, {
+    type: "disable";
+    params: {
+        at: string;
+        by: DisabledBy;
+        reason?: string | undefined;
+    };
+} | {
+    type: "forget";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteFailure";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "noteProbe";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "rest";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+}, {
+    type: "isHopeless";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "isOneTooMany";
+    params: unknown;
+} | {
+    type: "isProbeLost";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "isRested";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+}, never, {}, string, {
+    policy?: BreakerPolicy;
+}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: string;
+    states: {
+        readonly closed: {};
+        readonly open: {};
+        readonly halfOpen: {};
+        readonly disabled?: {} | undefined;
+    };
+}, xstate.MetaObject>;
+declare const breakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
+
 /** What the record of a job says when a worker takes it up. */
 interface JobMachineInput {
     jobId: string;
@@ -575,6 +723,7 @@ interface JobMachineInput {
     timeoutMs?: number;
     checkpoint?: unknown;
     webhookUrl?: string;
+    tags?: readonly string[];
 }
 interface JobMachineContext extends JobMachineInput {
     /** How the last run ended by itself; absent after a timeout, a cancellation or a lost lease. */
@@ -1099,9 +1248,16 @@ declare function monitorInstanceChart(settings?: MonitorInstanceSettings): xstat
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | undefined;
+        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
+    } | undefined;
+    nextOptions?: {
+        maxAttempts?: number | undefined;
+        timeoutMs?: number | undefined;
+        tags?: string[] | undefined;
     } | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
@@ -1266,9 +1422,16 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | undefined;
+        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
+    } | undefined;
+    nextOptions?: {
+        maxAttempts?: number | undefined;
+        timeoutMs?: number | undefined;
+        tags?: string[] | undefined;
     } | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
@@ -1290,6 +1453,106 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         readonly failed: {};
     };
 }, xstate.MetaObject>;
+
+declare const DEFAULT_PROVIDER_POLICY: BreakerPolicy;
+/** One chart for each provider, for what all of its regions share, and one for each of its regions. */
+declare const providerBreakerMachine: xstate.StateMachine<BreakerContext, {
+    type: 'SUCCEEDED';
+    at: string;
+} | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+} | {
+    type: 'GONE';
+    at: string;
+    error: string;
+} | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+}, {}, never, {
+    type: "disable";
+    params: {
+        at: string;
+        by: DisabledBy;
+        reason?: string | undefined;
+    };
+} | {
+    type: "forget";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteFailure";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "noteProbe";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "rest";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+}, {
+    type: "isHopeless";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "isOneTooMany";
+    params: unknown;
+} | {
+    type: "isProbeLost";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "isRested";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+}, never, {}, string, {
+    policy?: BreakerPolicy;
+}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: string;
+    states: {
+        readonly closed: {};
+        readonly open: {};
+        readonly halfOpen: {};
+        readonly disabled?: {} | undefined;
+    };
+}, xstate.MetaObject>;
+declare const providerBreakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
 
 /** The webhook hibernates: its endpoint rests or is disabled, or it is not its turn. */
 interface Parked {
@@ -1381,5 +1644,5 @@ declare function claimedAttempt(from: JobState, event: JobEvent, attempts: Attem
 /** Where an attempt leads that failed outside its chart, which therefore cannot be asked. */
 declare function failedAttempt({ code, retryable }: JobErrorInfo, attempts: Attempts): JobState;
 
-export { DEFAULT_POLL_INTERVAL_MS, DEFAULT_SETTLE_DELAY_MS, Delivery, MAX_LOOK_UPS, RunInput, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endsTheWait, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, monitorInstanceChart, monitorInstanceMachine, nextJobState, resolveJobState, sendWebhookMachine, timeoutError, timeoutOf };
+export { BreakerEvent, BreakerPolicy, BreakerSnapshot, BreakerStep, DEFAULT_BREAKER_POLICY, DEFAULT_CAPACITY_POLL_MS, DEFAULT_POLL_INTERVAL_MS, DEFAULT_PROVIDER_POLICY, DEFAULT_SETTLE_DELAY_MS, Delivery, DisabledBy, MAX_LOOK_UPS, RunInput, breakerAfter, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endpointBreakerMachine, endsTheWait, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, monitorInstanceChart, monitorInstanceMachine, nextJobState, providerBreakerAfter, providerBreakerMachine, resolveJobState, sendWebhookMachine, timeoutError, timeoutOf };
 export type { CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, FoundInstance, InstanceCheck, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, Parked, RefusedOffer, Repeated, SendWebhookContext };

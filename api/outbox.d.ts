@@ -5,6 +5,7 @@ import { JobPriority } from './jetfleet.js';
 import { Logger } from './jetfleet.js';
 import '@standard-schema/spec';
 import './shared/errors.js';
+import './shared/shown-limit.js';
 import '@nats-io/transport-node';
 import './shared/commit-options.js';
 import './shared/tracing.js';

@@ -6,6 +6,7 @@ import { AnyActorLogic } from 'xstate';
 import { EmbeddedServer } from './embedded.js';
 import { JobQueueService, JobWorkerOptions, JobWorkerService, Handled, WorkerExtension, TypedHandler } from './jetfleet.js';
 import '@standard-schema/spec';
+import './shared/shown-limit.js';
 import './shared/logger.js';
 import '@nats-io/transport-node';
 import './shared/commit-options.js';

@@ -15,7 +15,7 @@ export type {
   BreakerStep,
   DisabledBy,
 } from './breaker.js';
-export { decodeBreaker, encodeBreaker, HEALTHY } from './breaker.js';
+export { HEALTHY } from './breaker.js';
 export type { CreateInstanceSettings } from './create-instance.js';
 export {
   createInstanceChart,

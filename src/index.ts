@@ -15,6 +15,7 @@ export type { TopologyReport } from './broker/topology/report.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
 export { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
+export type { ShownProvider } from './instances/provider-health.js';
 export {
   type CreateInstancePayload,
   createInstancePayload,

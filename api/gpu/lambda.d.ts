@@ -3,6 +3,8 @@ import { GpuProvider, ProviderCapabilities, CreateSpec, Instance, OfferQuery, Of
 import 'zod';
 import '../shared/logger.js';
 import '../shared/errors.js';
+import '../shared/shown-limit.js';
+import '../shared/vocabulary.js';
 
 interface LambdaProviderOptions extends ProviderApiOptions {
     /** Name of the SSH key that new instances get. The API wants exactly one. */

@@ -3,6 +3,8 @@ import { Logger } from '../jetfleet.js';
 import { ProviderApi, ProviderApiOptions, SimulatorOptions, Simulator } from '../gpu.js';
 import { OfferQuery, Offer, GpuProvider, ProviderCapabilities, CreateSpec, Instance, Template } from '../gpu.js';
 import '../shared/errors.js';
+import '../shared/shown-limit.js';
+import '../shared/vocabulary.js';
 
 /** What the answers of the API hold, as far as Jetfleet reads them. */
 

@@ -3,6 +3,8 @@ import { GpuProvider, ProviderCapabilities, CreateSpec, Instance, OfferQuery, Of
 import 'zod';
 import '../shared/logger.js';
 import '../shared/errors.js';
+import '../shared/shown-limit.js';
+import '../shared/vocabulary.js';
 
 /** Pods in Jetfleet's terms, and requests in those of the API. */
 

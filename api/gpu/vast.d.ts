@@ -3,6 +3,8 @@ import { GpuProvider, ProviderCapabilities, CreateSpec, Instance, OfferQuery, Of
 import 'zod';
 import '../shared/logger.js';
 import '../shared/errors.js';
+import '../shared/shown-limit.js';
+import '../shared/vocabulary.js';
 
 /**
  * Starts a simulated provider that speaks Vast.ai's API.

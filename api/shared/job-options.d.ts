@@ -68,6 +68,7 @@ interface FollowUp {
     payload: unknown;
     priority: JobPriority;
     maxAttempts?: number;
+    timeoutMs?: number;
     webhookUrl?: string;
     tags?: readonly string[];
 }

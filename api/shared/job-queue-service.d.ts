@@ -1,6 +1,7 @@
 import { StandardSchemaV1 } from '@standard-schema/spec';
 import { JobErrorInfo, JetfleetError } from './errors.js';
 import { UniqueOptions, DebounceOptions, JobRecord, NextJob, JobOptions, NewJob } from './job-options.js';
+import { LimitSettings, ShownLimit } from './shown-limit.js';
 import { JobPriority, WorkKind, JobStatus, JobState, OnFailure } from './vocabulary.js';
 import { Logger } from './logger.js';
 import { NatsConnection } from '@nats-io/transport-node';
@@ -49,54 +50,6 @@ interface ConnectOptions extends LoginOptions {
     connectTimeoutMs?: number;
     /** Where the defaults of the options above, and the namespace, are read. Defaults to `process.env`. */
     env?: NodeJS.ProcessEnv;
-}
-
-/** Limits as they are set and as they are shown, without what only a server can do with them. */
-
-/** At most `max` starts in any `perMs` milliseconds. */
-interface RateLimit {
-    /** 1 to 100,000. */
-    max: number;
-    /** 100 ms to 7 days. */
-    perMs: number;
-}
-/** How many may run at once, and how many may start in a time; at least one of the two. */
-interface LimitSettings {
-    /** Permits that may be held at once by all workers together, 1 to 2,000. */
-    concurrency?: number;
-    rate?: RateLimit;
-}
-/** A permit that is held. */
-interface ShownPermit {
-    jobId: string;
-    /** Absent for a job on its way to a worker. */
-    worker?: string;
-    since: string;
-    /** When it is free again, unless it is renewed. */
-    until: string;
-}
-/** A job that waits for a permit, or whose handler does. */
-interface ShownWaiter {
-    jobId: string;
-    priority: JobPriority;
-    since: string;
-}
-/** What is held and what waits under one key of a limit. Times are ISO 8601. */
-interface ShownLimit extends LimitSettings {
-    limit: string;
-    key: string;
-    held: ShownPermit[];
-    /** Starts that count for the rate now. */
-    started: number;
-    waiting: number;
-    /** The first of those that wait, at most 5: the highest priority first, then the oldest. Whose turn it is may change that order. */
-    waiters: ShownWaiter[];
-    /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
-    nextFreeAt?: string;
-    /** Until when a provider has asked to wait. */
-    closedUntil?: string;
-    /** One starts at a time, until one has gone well: the endpoint of its webhooks has failed. */
-    onTrial?: true;
 }
 
 type NameOf<P> = {
@@ -1913,4 +1866,4 @@ declare class JobQueueService extends JobRemover {
 }
 
 export { DeadLetters, JobLimits, JobQueueService, KnownJobs, Schedules, Sealer, defineJob, formatDrift, isSealed, retryDelayMs };
-export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LimitSettings, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, RateLimit, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, ShownLimit, ShownPermit, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };
+export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };

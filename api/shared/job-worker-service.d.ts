@@ -1,7 +1,8 @@
-import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, LimitSettings, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, RateLimit, JobQueueService as JobQueueService$1, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
+import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, JobQueueService as JobQueueService$1, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
 import { UniqueScope, JobRecord, JobRequest, UniqueKey, NewJob, JobOptions } from './job-options.js';
 import { WorkKind, JobPriority, JobStatus, JobState, OnFailure } from './vocabulary.js';
 import * as z from 'zod';
+import { LimitSettings, RateLimit } from './shown-limit.js';
 import { OUTCOME, CompletedWith, Snoozed, BreakerState, BreakerFacts, WorkerLifecycleState } from './worker-lifecycle.js';
 import { AnyActorLogic, InspectionEvent } from 'xstate';
 import { Logger } from './logger.js';
@@ -41,7 +42,7 @@ type Any = typeof ANY;
 declare const STREAM_KINDS: readonly ["timers", "jobs", "webhooks", "events"];
 type StreamKind = (typeof STREAM_KINDS)[number];
 /** Streams that are made when they are first used. */
-declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints'];
+declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints', 'providers'];
 type ExtraKind = (typeof EXTRA_KINDS)[number];
 /**
  * Why Jetfleet set a timer: the next attempt of a retrying job, the next look of a waiting one, or a permit that a job waits for,
@@ -1760,7 +1761,7 @@ interface WorkerHost {
     readonly userCode: UserCode;
     /** Of the queue. */
     readonly tracing?: Tracing;
-    /** Permits across all workers. */
+    /** Permits and rates across all workers. */
     limiter(): Promise<Limiter>;
     readonly heldJob: HeldJobOf;
     /**
@@ -1833,6 +1834,8 @@ declare const createInstance: JobDefinition<{
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | Date | undefined;
+        waitForCapacityUntil?: string | Date | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1855,6 +1858,8 @@ declare const createInstance: JobDefinition<{
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | undefined;
+        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1906,9 +1911,16 @@ declare const monitorInstance: JobDefinition<{
             maxPricePerHour?: number | undefined;
             offerTimeoutMs?: number | undefined;
             avoid?: string[] | undefined;
+            deadline?: string | Date | undefined;
+            waitForCapacityUntil?: string | Date | undefined;
             webhookUrl?: string | undefined;
             maxWaitTime?: number | undefined;
             onTimeout?: "delete" | "keep" | "stop" | undefined;
+        } | undefined;
+        nextOptions?: {
+            maxAttempts?: number | undefined;
+            timeoutMs?: number | undefined;
+            tags?: string[] | undefined;
         } | undefined;
     };
     payload: {
@@ -1937,9 +1949,16 @@ declare const monitorInstance: JobDefinition<{
             maxPricePerHour?: number | undefined;
             offerTimeoutMs?: number | undefined;
             avoid?: string[] | undefined;
+            deadline?: string | undefined;
+            waitForCapacityUntil?: string | undefined;
             webhookUrl?: string | undefined;
             maxWaitTime?: number | undefined;
             onTimeout?: "delete" | "keep" | "stop" | undefined;
+        } | undefined;
+        nextOptions?: {
+            maxAttempts?: number | undefined;
+            timeoutMs?: number | undefined;
+            tags?: string[] | undefined;
         } | undefined;
     };
     checkpoint: unknown;
@@ -1955,6 +1974,23 @@ declare const monitorInstance: JobDefinition<{
         elapsedTime: number;
     };
 }>;
+
+/** How providers fare: what the chart of the breaker makes of their answers, stored for all workers of the queue. */
+
+/** How a provider fares, or one of its regions. Times are ISO 8601. */
+interface ShownProvider {
+    provider: string;
+    /** `all` for what all regions share. */
+    region: string;
+    /** closed: its offers are used; open: it rests; halfOpen: one job tries it. */
+    state: 'closed' | 'open' | 'halfOpen';
+    /** In a row. */
+    failures: number;
+    failingSince?: string;
+    lastFailureAt?: string;
+    error?: string;
+    openUntil?: string;
+}
 
 /** An endpoint: where webhooks of some events go, and how. */
 
@@ -2182,6 +2218,8 @@ declare class JobQueueService extends JobQueueService$1 {
     constructor(options?: JobQueueOptions);
     addJob<T extends JobType>(type: T, payload: PayloadOf<T>, priority?: JobPriority, options?: JobOptions): Promise<string>;
     addJobs<const Types extends readonly string[]>(jobs: NewJobs<Types>): Promise<string[]>;
+    /** Providers of instances and their regions that have failed, and whether their offers are used. */
+    providers(): Promise<ShownProvider[]>;
     /**
      * Sends a webhook once more: a failed one under its own id, a delivered one under a new one.
      * @returns the id of the job that delivers it

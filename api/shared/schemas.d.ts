@@ -38,6 +38,8 @@ declare const createInstancePayload: z.ZodObject<{
     maxPricePerHour: z.ZodOptional<z.ZodNumber>;
     offerTimeoutMs: z.ZodOptional<z.ZodNumber>;
     avoid: z.ZodOptional<z.ZodArray<z.ZodString>>;
+    deadline: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
+    waitForCapacityUntil: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
     webhookUrl: z.ZodOptional<z.ZodString>;
     maxWaitTime: z.ZodOptional<z.ZodNumber>;
     onTimeout: z.ZodOptional<z.ZodEnum<{
@@ -98,6 +100,8 @@ declare const monitorInstancePayload: z.ZodObject<{
         maxPricePerHour: z.ZodOptional<z.ZodNumber>;
         offerTimeoutMs: z.ZodOptional<z.ZodNumber>;
         avoid: z.ZodOptional<z.ZodArray<z.ZodString>>;
+        deadline: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
+        waitForCapacityUntil: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
         webhookUrl: z.ZodOptional<z.ZodString>;
         maxWaitTime: z.ZodOptional<z.ZodNumber>;
         onTimeout: z.ZodOptional<z.ZodEnum<{
@@ -105,6 +109,11 @@ declare const monitorInstancePayload: z.ZodObject<{
             keep: "keep";
             stop: "stop";
         }>>;
+    }, z.core.$strict>>;
+    nextOptions: z.ZodOptional<z.ZodObject<{
+        maxAttempts: z.ZodOptional<z.ZodNumber>;
+        timeoutMs: z.ZodOptional<z.ZodNumber>;
+        tags: z.ZodOptional<z.ZodArray<z.ZodString>>;
     }, z.core.$strict>>;
 }, z.core.$strict>;
 type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;

@@ -2,6 +2,94 @@ import { JobErrorInfo } from './errors.js';
 import { NextJob } from './job-options.js';
 import * as xstate from 'xstate';
 
+/** When what fails is given a rest, and when it is disabled. Times are milliseconds. */
+interface BreakerPolicy {
+    /** Failures in a row that open the breaker. */
+    failures: number;
+    /** The first rest; doubles with each probe that fails. */
+    restMs: number;
+    maxRestMs: number;
+    /** How long a probe may take before another call probes. */
+    probeMs: number;
+    /** Failing for so long raises an alert. */
+    alertAfterMs: number;
+    /** Failing for so long disables it, where it can be disabled. */
+    disableAfterMs: number;
+    /** So many failures in a row are needed for that, so that one call which is retried for days disables nothing. */
+    disableFailures: number;
+}
+type BreakerState = 'closed' | 'open' | 'halfOpen' | 'disabled';
+/** Why it is disabled. */
+type DisabledBy = 'user' | 'gone' | 'failing';
+/** What is known of what the breaker protects. Times are ISO 8601. */
+interface BreakerFacts {
+    /** In a row. */
+    failures: number;
+    /** Rests since the last success. */
+    rests: number;
+    /** The first of the failures in a row. */
+    failingSince?: string | undefined;
+    lastFailureAt?: string | undefined;
+    /** Why the last one failed. */
+    error?: string | undefined;
+    /** When the rest ends, in ms since 1970. */
+    openUntilMs?: number | undefined;
+    /** Until when the call that probes may take. */
+    probeUntilMs?: number | undefined;
+    /** When the alert was raised. */
+    alertedAt?: string | undefined;
+    disabledAt?: string | undefined;
+    disabledBy?: DisabledBy | undefined;
+    reason?: string | undefined;
+}
+interface BreakerContext extends BreakerFacts {
+    policy: BreakerPolicy;
+}
+type BreakerEvent = 
+/** A call has succeeded. */
+{
+    type: 'SUCCEEDED';
+    at: string;
+}
+/** One has failed. */
+ | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+}
+/** It is gone for good. */
+ | {
+    type: 'GONE';
+    at: string;
+    error: string;
+}
+/** A call asks to be the one that tries what rests. */
+ | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+};
+/** How something fares, as it is stored. */
+interface BreakerSnapshot extends BreakerFacts {
+    state: BreakerState;
+}
+declare const HEALTHY: BreakerSnapshot;
+/** Where an event leads; `accepted` is false where the state ignores it. */
+interface BreakerStep {
+    snapshot: BreakerSnapshot;
+    accepted: boolean;
+}
+/** As it is stored. */
+declare function encodeBreaker(snapshot: BreakerSnapshot): string;
+/** What cannot be read counts as healthy: the next failures tell. */
+declare function decodeBreaker(data: Uint8Array): BreakerSnapshot;
+
 /** Marks what {@link complete} and {@link snooze} have made: any other object is a result. */
 declare const OUTCOME: unique symbol;
 /** The end of an attempt that has done the job. */
@@ -48,6 +136,9 @@ interface RunInput<P = unknown> {
     type: string;
     attempt: number;
     maxAttempts: number;
+    /** Limit for one run, in milliseconds. */
+    timeoutMs?: number;
+    tags?: readonly string[];
     payload: P;
     checkpoint?: unknown;
     webhookUrl?: string;
@@ -56,160 +147,6 @@ interface RunInput<P = unknown> {
 }
 type Thrown = {
     error: unknown;
-};
-
-/** When an endpoint is given a rest, and when it is disabled. Times are milliseconds. */
-interface BreakerPolicy {
-    /** Failures in a row that open the breaker. */
-    failures: number;
-    /** The first rest; doubles with each probe that fails. */
-    restMs: number;
-    maxRestMs: number;
-    /** How long a probe may take before another webhook probes. */
-    probeMs: number;
-    /** Failing for so long raises an alert. */
-    alertAfterMs: number;
-    /** Failing for so long disables the endpoint. */
-    disableAfterMs: number;
-    /** So many failures in a row are needed for that, so that one webhook which is retried for days disables nothing. */
-    disableFailures: number;
-}
-declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
-type BreakerState = 'closed' | 'open' | 'halfOpen' | 'disabled';
-/** Why an endpoint is disabled. */
-type DisabledBy = 'user' | 'gone' | 'failing';
-/** What is known of an endpoint. Times are ISO 8601. */
-interface BreakerFacts {
-    /** In a row. */
-    failures: number;
-    /** Rests since the last success. */
-    rests: number;
-    /** The first of the failures in a row. */
-    failingSince?: string | undefined;
-    lastFailureAt?: string | undefined;
-    /** Why the last one failed. */
-    error?: string | undefined;
-    /** When the rest ends, in ms since 1970. */
-    openUntilMs?: number | undefined;
-    /** Until when the webhook that probes may take. */
-    probeUntilMs?: number | undefined;
-    /** When the alert was raised. */
-    alertedAt?: string | undefined;
-    disabledAt?: string | undefined;
-    disabledBy?: DisabledBy | undefined;
-    reason?: string | undefined;
-}
-interface BreakerContext extends BreakerFacts {
-    policy: BreakerPolicy;
-}
-type BreakerEvent = 
-/** The endpoint has accepted a webhook. */
-{
-    type: 'DELIVERED';
-    at: string;
-}
-/** It has not. */
- | {
-    type: 'FAILED';
-    at: string;
-    error: string;
-}
-/** It has answered 410. */
- | {
-    type: 'GONE';
-    at: string;
-    error: string;
-}
-/** A webhook asks to be the one that tries a resting endpoint. */
- | {
-    type: 'PROBE';
-    at: string;
-} | {
-    type: 'DISABLE';
-    at: string;
-    reason?: string | undefined;
-} | {
-    type: 'ENABLE';
-    at: string;
-};
-type At<T extends BreakerEvent['type']> = {
-    event: Extract<BreakerEvent, {
-        type: T;
-    }>;
-};
-/** Whether an endpoint may be tried, by how it has fared. One chart for each endpoint; what it does is stored, and shared by all workers. */
-declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
-    type: 'DELIVERED';
-    at: string;
-} | {
-    type: 'FAILED';
-    at: string;
-    error: string;
-} | {
-    type: 'GONE';
-    at: string;
-    error: string;
-} | {
-    type: 'PROBE';
-    at: string;
-} | {
-    type: 'DISABLE';
-    at: string;
-    reason?: string | undefined;
-} | {
-    type: 'ENABLE';
-    at: string;
-}, {}, never, {
-    type: "disable";
-    params: {
-        at: string;
-        by: DisabledBy;
-        reason?: string | undefined;
-    };
-} | {
-    type: "forget";
-    params: xstate.NonReducibleUnknown;
-} | {
-    type: "noteFailure";
-    params: At<"FAILED">;
-} | {
-    type: "noteProbe";
-    params: At<"PROBE">;
-} | {
-    type: "rest";
-    params: At<"FAILED">;
-}, {
-    type: "isHopeless";
-    params: At<"FAILED">;
-} | {
-    type: "isOneTooMany";
-    params: unknown;
-} | {
-    type: "isProbeLost";
-    params: At<"PROBE">;
-} | {
-    type: "isRested";
-    params: At<"PROBE">;
-}, never, "closed" | "disabled" | "halfOpen" | "open", string, {
-    policy?: BreakerPolicy;
-}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
-    id: "endpoint_breaker";
-    states: {
-        readonly closed: {};
-        readonly open: {};
-        readonly halfOpen: {};
-        readonly disabled: {};
-    };
-}, xstate.MetaObject>;
-/** How an endpoint fares, as it is stored. */
-interface BreakerSnapshot extends BreakerFacts {
-    state: BreakerState;
-}
-declare const HEALTHY: BreakerSnapshot;
-/** Where an event leads, without running anything; `accepted` is false where the state ignores it. */
-declare function breakerAfter({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy): {
-    snapshot: BreakerSnapshot;
-    accepted: boolean;
 };
 
 interface WorkerLifecycleContext {
@@ -286,5 +223,5 @@ declare const workerLifecycleMachine: xstate.StateMachine<WorkerLifecycleContext
 }, xstate.MetaObject>;
 type WorkerLifecycleState = ReturnType<typeof workerLifecycleMachine.getInitialSnapshot>['value'];
 
-export { DEFAULT_BREAKER_POLICY, HEALTHY, OUTCOME, breakerAfter, complete, endpointBreakerMachine, snooze, workerLifecycleMachine };
-export type { BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, Completed, CompletedWith, DisabledBy, JobOutcome, RunInput, Snoozed, Thrown, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };
+export { HEALTHY, OUTCOME, complete, decodeBreaker, encodeBreaker, snooze, workerLifecycleMachine };
+export type { BreakerContext, BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, BreakerStep, Completed, CompletedWith, DisabledBy, JobOutcome, RunInput, Snoozed, Thrown, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };

@@ -1,5 +1,6 @@
 /** GPU providers: the interface, what adapters are made of, Novita's adapter, and a simulated provider for tests and development. */
 export { ApiErrors, type ApiErrorsOptions, type CallKind, type ProvenClass } from './api/api-errors.js';
+export type { CallRates, GivenCallRates, Operation, Operations, PublishedRates } from './api/call-rates.js';
 export { type ApiCall, type ApiDialect, ProviderApi, type ProviderApiOptions } from './api/provider-api.js';
 export { type CombinedProvider, combinedProvider } from './combined-provider.js';
 export { defineProvider, type ProviderDefinition } from './define-provider.js';

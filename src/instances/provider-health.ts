@@ -1,10 +1,9 @@
 /** How providers fare: what the chart of the breaker makes of their answers, stored for all workers of the queue. */
+import { decodeBreaker, encodeBreaker } from '../../machines/breaker.js';
 import {
   type BreakerEvent,
   type BreakerPolicy,
   type BreakerSnapshot,
-  decodeBreaker,
-  encodeBreaker,
   HEALTHY,
   providerBreakerAfter,
 } from '../../machines/index.js';

@@ -1,5 +1,6 @@
 /** How an endpoint fares, as a message of ENDPOINTS. */
-import { type BreakerSnapshot, decodeBreaker, encodeBreaker, HEALTHY } from '../../../machines/index.js';
+import { decodeBreaker, encodeBreaker } from '../../../machines/breaker.js';
+import { type BreakerSnapshot, HEALTHY } from '../../../machines/index.js';
 
 /** What befalls an endpoint that people and other endpoints are told of. */
 export type EndpointEvent = 'endpoint.failing' | 'endpoint.disabled' | 'endpoint.enabled';
