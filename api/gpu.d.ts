@@ -1,4 +1,4 @@
-export { ApiCall, ApiDialect, ApiErrors, ApiErrorsOptions, CallKind, Fault, FaultInput, FaultKind, Faults, LedgerAction, LedgerEntry, ProvenClass, ProviderApi, ProviderApiOptions, ProviderError, ProviderErrorClass, RequestLog, RequestRecord, Simulator, SimulatorOptions, SimulatorTimings } from './shared/simulator.js';
+export { ApiCall, ApiDialect, ApiErrors, ApiErrorsOptions, CallKind, CallRates, Fault, FaultInput, FaultKind, Faults, GivenCallRates, LedgerAction, LedgerEntry, Operation, Operations, ProvenClass, ProviderApi, ProviderApiOptions, ProviderError, ProviderErrorClass, PublishedRates, RequestLog, RequestRecord, Simulator, SimulatorOptions, SimulatorTimings } from './shared/simulator.js';
 import { GpuProvider, ProviderCapabilities } from './shared/provider.js';
 export { BillingMode, CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from './shared/provider.js';
 import { Logger } from './jetfleet.js';

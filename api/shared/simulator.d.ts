@@ -541,4 +541,4 @@ declare class Simulator implements AsyncDisposable {
 }
 
 export { ApiErrors, Faults, ProviderApi, ProviderError, Simulator };
-export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, Fault, FaultInput, FaultKind, LedgerAction, LedgerEntry, ProvenClass, ProviderApiOptions, ProviderErrorClass, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };
+export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, CallRates, Fault, FaultInput, FaultKind, GivenCallRates, LedgerAction, LedgerEntry, Operation, Operations, ProvenClass, ProviderApiOptions, ProviderErrorClass, PublishedRates, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };
