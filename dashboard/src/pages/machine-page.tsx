@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import { useCallback, useMemo } from 'preact/hooks';
 import type { Chart, FleetMachine, MachineAnswer } from '../api/answers.js';
 import { call, messageOf } from '../api/client.js';
@@ -139,7 +140,7 @@ function States({ chart, counts, times, onState }: StatesProps) {
             <tr key={id}>
               <th scope="row">
                 <button type="button" class="link" onClick={() => onState(id)}>
-                  {id}
+                  <StateName id={id} />
                 </button>
               </th>
               <td data-label="means">
@@ -163,9 +164,25 @@ function States({ chart, counts, times, onState }: StatesProps) {
   );
 }
 
+/** May go on in another line after each dot. */
+function StateName({ id }: { id: string }) {
+  const parts = id.split('.');
+  return (
+    <>
+      {parts.map((part, index) => (
+        <Fragment key={index}>
+          {index > 0 && '.'}
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </>
+  );
+}
+
 function Transitions({ chart }: { chart: Chart }) {
   return (
-    <table class="data machine-transitions">
+    <table class="data">
       <thead>
         <tr>
           <th>From</th>
@@ -176,13 +193,15 @@ function Transitions({ chart }: { chart: Chart }) {
       <tbody>
         {chart.edges.map(({ id, from, to, label, guard, actions }) => (
           <tr key={id}>
-            <th scope="row">{from || 'anywhere'}</th>
+            <th scope="row">{from ? <StateName id={from} /> : 'anywhere'}</th>
             <td data-label="on">
               {label || 'at once'}
               {guard && <span class="quiet"> if {guard}</span>}
               {actions.length > 0 && <span class="quiet"> / {actions.join(', ')}</span>}
             </td>
-            <td data-label="to">{to}</td>
+            <td data-label="to">
+              <StateName id={to} />
+            </td>
           </tr>
         ))}
       </tbody>
