@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import axe from 'axe-core';
 import type {
   ConsoleMessage,
@@ -27,7 +26,6 @@ export const PATIENCE_MS = 20_000;
 const CHECK_EVERY_MS = 40;
 /** What the browser says of a request that had no answer, or not all of it. */
 const UNANSWERED = /net::ERR_\w+$/;
-const SCREENSHOTS = 'docs/images';
 
 /** A tab of the dashboard, which remembers what went wrong in it. */
 export class DashboardPage implements AsyncDisposable {
@@ -174,13 +172,6 @@ export class DashboardPage implements AsyncDisposable {
           .map((part) => part.outerHTML.slice(0, 200));
       }),
     );
-  }
-
-  /** Keeps a picture for the documentation, where JETFLEET_SCREENSHOTS asks for it. */
-  async picture(name: string): Promise<void> {
-    if (process.env.JETFLEET_SCREENSHOTS !== '1') return;
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: `${SCREENSHOTS}/dashboard-${name}.png` });
   }
 
   /** Leaves the tab to the next test; a test in which something went wrong unseen fails here. */
