@@ -1,4 +1,4 @@
-import { JobQueueService } from './shared/job-queue-service.js';
+import { EngineQueue } from './shared/job-queue-service.js';
 import { Logger } from './jetfleet.js';
 import { Problem } from './jetfleet.js';
 import '@standard-schema/spec';
@@ -64,7 +64,7 @@ interface HttpApi {
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for an option that cannot be used, and without any token, unless it is `local`,
  *   `JETFLEET_WEBHOOK_SECRET_INVALID`
  */
-declare function createHttpApi(queue: JobQueueService, options?: HttpApiOptions): HttpApi;
+declare function createHttpApi(queue: EngineQueue, options?: HttpApiOptions): HttpApi;
 
 /** An error as RFC 9457 has it, with a code of `docs/errors.md`. */
 interface ProblemBody {
@@ -116,7 +116,7 @@ interface HttpServer extends AsyncDisposable {
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for a port or a time that is none
  * @throws JetfleetError `JETFLEET_HTTP_ADDRESS` when it cannot listen there, or may not without tokens
  */
-declare function startHttpServer(queue: JobQueueService, options?: HttpServerOptions): Promise<HttpServer>;
+declare function startHttpServer(queue: EngineQueue, options?: HttpServerOptions): Promise<HttpServer>;
 
 export { createHttpApi, parseTokens, startHttpServer };
 export type { HttpApi, HttpApiOptions, HttpServer, HttpServerOptions, HttpToken, ProblemBody, Role };

@@ -1,9 +1,9 @@
 export { NatsConnection } from '@nats-io/transport-node';
-import { ProgressOptions, JobQueueService, Codec } from './shared/job-queue-service.js';
+import { ProgressOptions, EngineQueue, Codec } from './shared/job-queue-service.js';
 export { AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, ChangeOptions, ChildEnd, CleanupOptions, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeadLetters, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLimits, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, Overlap, Pause, PauseOptions, PauseScope, PermitContext, PriorityPolicy, DeadLetterFilter as RedriveFilter, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schedules, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, TopologyReport, TypedRecord, WaitOptions, defineJob, formatDrift, isSealed, retryDelayMs } from './shared/job-queue-service.js';
 import { GpuProvider } from './gpu.js';
 import { WorkerExtension, WorkerHooks } from './shared/job-worker-service.js';
-export { ANY, BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WorkerHost, createInstance, deleteInstance, handled, monitorInstance, sendWebhook } from './shared/job-worker-service.js';
+export { ANY, BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, SettledAttempt, ShutdownResult, SignalOptions, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WorkerHost, createInstance, deleteInstance, handled, monitorInstance, sendWebhook } from './shared/job-worker-service.js';
 export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout, createInstancePayload, deleteInstancePayload, monitorInstancePayload } from './shared/schemas.js';
 export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, JetfleetError, JobAborted, JobErrorInfo, JobFailedError, NonRetryableError, Problem, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError } from './shared/errors.js';
 export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
@@ -267,7 +267,7 @@ interface Examination {
  * @throws BrokerError `JETFLEET_BROKER_UNREACHABLE`
  * @throws ValidationError `JETFLEET_OPTION_INVALID` when `monitorUrl` is no monitoring page, or `graceMs` no number
  */
-declare function examine(queue: JobQueueService, options?: DoctorOptions): Promise<Examination>;
+declare function examine(queue: EngineQueue, options?: DoctorOptions): Promise<Examination>;
 
 interface RentalLimits {
     /**

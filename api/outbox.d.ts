@@ -1,4 +1,4 @@
-import { JobQueueService } from './shared/job-queue-service.js';
+import { EngineQueue } from './shared/job-queue-service.js';
 import { JobTypes, JobDefinition, AddOptions } from './jetfleet.js';
 import { JobOptions, NewJob } from './jetfleet.js';
 import { JobPriority } from './jetfleet.js';
@@ -171,7 +171,7 @@ interface RelayStats {
 declare class OutboxRelay implements AsyncDisposable {
     #private;
     /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-    constructor(queue: JobQueueService, options?: RelayOptions);
+    constructor(queue: EngineQueue, options?: RelayOptions);
     /** What it has done since it was made. */
     get stats(): Readonly<RelayStats>;
     /**

@@ -1744,7 +1744,7 @@ interface SentSignal {
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
-declare class JobQueueService extends JobRemover {
+declare class EngineQueue extends JobRemover {
     #private;
     /**
      * Adds a job by the name of its type. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
@@ -1865,5 +1865,5 @@ declare class JobQueueService extends JobRemover {
     deleteEventConsumer(name: string, options?: DeleteConsumerOptions): Promise<void>;
 }
 
-export { DeadLetters, JobLimits, JobQueueService, KnownJobs, Schedules, Sealer, defineJob, formatDrift, isSealed, retryDelayMs };
+export { DeadLetters, EngineQueue, JobLimits, KnownJobs, Schedules, Sealer, defineJob, formatDrift, isSealed, retryDelayMs };
 export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };

@@ -1,4 +1,4 @@
-import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, JobQueueService as JobQueueService$1, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
+import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, EngineQueue, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
 import { UniqueScope, JobRecord, JobRequest, UniqueKey, NewJob, JobOptions } from './job-options.js';
 import { WorkKind, JobPriority, JobStatus, JobState, OnFailure } from './vocabulary.js';
 import * as z from 'zod';
@@ -1975,6 +1975,8 @@ declare const monitorInstance: JobDefinition<{
     };
 }>;
 
+/** How providers fare: what the chart of the breaker makes of their answers, stored for all workers of the queue. */
+
 /** How a provider fares, or one of its regions. Times are ISO 8601. */
 interface ShownProvider {
     provider: string;
@@ -2209,7 +2211,7 @@ type NewJobs<Types extends readonly string[]> = {
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
  * any number of processes may have one. It knows the types of instances and webhooks.
  */
-declare class JobQueueService extends JobQueueService$1 {
+declare class JobQueueService extends EngineQueue {
     /** Where webhooks go besides the `webhookUrl` of a job. */
     readonly webhookEndpoints: WebhookEndpoints;
     /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
@@ -2285,7 +2287,7 @@ declare class JobWorkerService implements AsyncDisposable {
     #private;
     readonly name: string;
     /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-    constructor(queue: JobQueueService$1, options?: JobWorkerOptions);
+    constructor(queue: EngineQueue, options?: JobWorkerOptions);
     /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */
     get state(): WorkerLifecycleState;
     /** Ids of the jobs that run in this worker now. */
@@ -2333,4 +2335,4 @@ declare class JobWorkerService implements AsyncDisposable {
 }
 
 export { ANY, JobQueueService, JobType, JobWorkerService, Subjects, WEBHOOK_RETRY, createInstance, deleteInstance, handled, monitorInstance, sendWebhook };
-export type { BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WorkerExtension, WorkerHooks, WorkerHost };
+export type { BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, SettledAttempt, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WorkerExtension, WorkerHooks, WorkerHost };

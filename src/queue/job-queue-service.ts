@@ -63,7 +63,7 @@ import { checkSignal, type SendSignalOptions, type SentSignal, sendSignal } from
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
-export class JobQueueService extends JobRemover {
+class EngineQueue extends JobRemover {
   /**
    * Adds a job by the name of its type. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
    * and options are those of the first call.
@@ -337,3 +337,6 @@ export class JobQueueService extends JobRemover {
     await this.use((broker) => deleteEventConsumer(broker, name, options));
   }
 }
+
+// The product's queue has the name of the package's class (src/jetfleet.ts): in a bundle only one can have it.
+export { EngineQueue as JobQueueService };

@@ -169,9 +169,15 @@ it('runs where nothing but its dependencies is installed', async () => {
   const entries = Object.keys(packageJson.exports).filter(
     (name) => ![traced, './package.json'].includes(name),
   );
-  const imports = entries.map((name) => `await import(${JSON.stringify(join('jetfleet', name))});`);
+  // What a class is called in a stack is how it is exported.
+  const script = `for (const entry of ${JSON.stringify(entries.map((name) => join('jetfleet', name)))}) {
+    for (const [name, value] of Object.entries(await import(entry))) {
+      const isClass = String(value).startsWith('class');
+      if (isClass && value.name !== name) throw new Error(name + ' is called ' + value.name);
+    }
+  }`;
   const cwd = join(folder, 'project');
-  await run(process.execPath, ['--input-type=module', '-e', imports.join('\n')], { cwd });
+  await run(process.execPath, ['--input-type=module', '-e', script], { cwd });
   const required = entries.map((name) => `require(${JSON.stringify(join('jetfleet', name))});`);
   await run(process.execPath, ['--input-type=commonjs', '-e', required.join('\n')], { cwd });
   const { stdout } = await run(process.execPath, ['node_modules/jetfleet/bin/jetfleet.js', '--version'], {
