@@ -20,6 +20,8 @@ const LOGIN = ['NATS_USER', 'NATS_PASSWORD', 'NATS_TOKEN', 'NATS_NKEY', 'NATS_CR
 const provider = (name: string): Setting[] => [
   { variable: `${name}_API_KEY`, kind: 'secret' },
   { variable: `${name}_API_BASE_URL`, byDefault: "the provider's" },
+  { variable: `${name}_RATE_LIMITS`, byDefault: 'the published ones' },
+  { variable: `${name}_ACCOUNT`, byDefault: 'a digest of the key' },
 ];
 
 /** In the order of README.md. */

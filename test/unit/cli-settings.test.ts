@@ -9,17 +9,10 @@ import { SETTINGS, type ShownSetting, shownSettings } from '../../src/cli/settin
 const readme = readFileSync('README.md', 'utf8');
 const variables = SETTINGS.map(({ variable }) => variable).sort();
 
-/** Variables of README: `likewise RUNPOD_` stands for those of Novita. */
+/** The variables of README. */
 function documented(): string[] {
-  const rows = [...readme.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \| (.*) \|$/gm)];
-  return rows
-    .flatMap(([, names = '', text = '']) => {
-      const own = names.replaceAll('`', '').split(', ');
-      const [, likewise = ''] = /likewise (.*)/.exec(text) ?? [];
-      const others = [...likewise.matchAll(/`([A-Z]+)_`/g)].map(([, prefix]) => prefix);
-      return [...own, ...others.flatMap((prefix) => own.map((name) => name.replace('NOVITA', prefix ?? '')))];
-    })
-    .sort();
+  const rows = readme.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm);
+  return [...rows].flatMap(([, names = '']) => names.replaceAll('`', '').split(', ')).sort();
 }
 
 test('config show knows each variable of README, and README each of config show', () => {
