@@ -4,7 +4,7 @@ import { Delivery } from './shared/schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
 import { RunInput, Thrown, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy } from './shared/worker-lifecycle.js';
 import { Completed, Snoozed, JobOutcome } from './jetfleet.js';
-export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, decodeBreaker, encodeBreaker, workerLifecycleMachine } from './shared/worker-lifecycle.js';
+export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, workerLifecycleMachine } from './shared/worker-lifecycle.js';
 import { JobErrorInfo } from './jetfleet.js';
 import * as xstate from 'xstate';
 import { AnyActorLogic, SnapshotFrom } from 'xstate';

@@ -1975,8 +1975,6 @@ declare const monitorInstance: JobDefinition<{
     };
 }>;
 
-/** How providers fare: what the chart of the breaker makes of their answers, stored for all workers of the queue. */
-
 /** How a provider fares, or one of its regions. Times are ISO 8601. */
 interface ShownProvider {
     provider: string;
@@ -2335,4 +2333,4 @@ declare class JobWorkerService implements AsyncDisposable {
 }
 
 export { ANY, JobQueueService, JobType, JobWorkerService, Subjects, WEBHOOK_RETRY, createInstance, deleteInstance, handled, monitorInstance, sendWebhook };
-export type { BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, SettledAttempt, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WorkerExtension, WorkerHooks, WorkerHost };
+export type { BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WorkerExtension, WorkerHooks, WorkerHost };

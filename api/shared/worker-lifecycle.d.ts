@@ -85,10 +85,6 @@ interface BreakerStep {
     snapshot: BreakerSnapshot;
     accepted: boolean;
 }
-/** As it is stored. */
-declare function encodeBreaker(snapshot: BreakerSnapshot): string;
-/** What cannot be read counts as healthy: the next failures tell. */
-declare function decodeBreaker(data: Uint8Array): BreakerSnapshot;
 
 /** Marks what {@link complete} and {@link snooze} have made: any other object is a result. */
 declare const OUTCOME: unique symbol;
@@ -223,5 +219,5 @@ declare const workerLifecycleMachine: xstate.StateMachine<WorkerLifecycleContext
 }, xstate.MetaObject>;
 type WorkerLifecycleState = ReturnType<typeof workerLifecycleMachine.getInitialSnapshot>['value'];
 
-export { HEALTHY, OUTCOME, complete, decodeBreaker, encodeBreaker, snooze, workerLifecycleMachine };
+export { HEALTHY, OUTCOME, complete, snooze, workerLifecycleMachine };
 export type { BreakerContext, BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, BreakerStep, Completed, CompletedWith, DisabledBy, JobOutcome, RunInput, Snoozed, Thrown, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };
