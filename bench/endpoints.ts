@@ -1,9 +1,10 @@
 /**
  * What bad endpoints cost the good ones. Webhooks go to 100 endpoints at a steady pace; of these 20 refuse connections, 5 answer `101` and
  * say nothing more, and 10 take two seconds. The time from when a webhook is added until it arrives at a good endpoint is compared with a
- * run without the bad ones. Then an endpoint is disabled, is kept 500 webhooks, and gets them in order.
+ * run without the bad ones. Then an endpoint is disabled, is kept 500 webhooks, and gets them in order. At last an endpoint hears of the ends of
+ * jobs: how many of them a worker passes on in a second, with the delivery of their webhooks.
  *
- *     npm run build && npx tsx bench/endpoints.ts [webhooks for each endpoint] [rounds a second] [kept]
+ *     npm run build && npx tsx bench/endpoints.ts [webhooks for each endpoint] [rounds a second] [kept] [ends]
  */
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,10 +16,11 @@ import { fileURLToPath } from 'node:url';
 import { JobQueueService, JobWorkerService, webhooks } from 'jetfleet';
 import { startNats } from './servers/nats.js';
 
-const [EACH, ROUNDS_A_SECOND, KEPT] = [
+const [EACH, ROUNDS_A_SECOND, KEPT, ENDS] = [
   Number(process.argv[2] ?? 100),
-  Number(process.argv[3] ?? 2),
+  Number(process.argv[3] ?? 0.5),
   Number(process.argv[4] ?? 500),
+  Number(process.argv[5] ?? 5_000),
 ];
 const GOOD = 65;
 const DEAD = 20;
@@ -36,7 +38,11 @@ else await measure();
 async function deliver(servers: string): Promise<void> {
   const queue = new JobQueueService({ servers, namespace: process.env.BENCH_NAMESPACE ?? '' });
   const worker = new JobWorkerService(queue).use(webhooks({ guard: { allowPrivate: true } }));
+  worker.registerHandler('noop', { handler: () => 'done', concurrency: 50 });
   await worker.start();
+  process.on('message', () =>
+    process.send?.(process.cpuUsage().user / 1_000 + process.cpuUsage().system / 1_000),
+  );
   process.once('disconnect', async () => {
     await worker.shutdown(1_000);
     await queue.close();
@@ -88,15 +94,19 @@ async function measure(): Promise<void> {
   receiver.arrived.clear();
   const together = await run(nats.url, receiver, 'together', [...good, ...bad]);
   const kept = await keep(nats.url, receiver);
+  const passed = await passOn(nats.url, receiver);
   const figures = {
     webhooks: EACH * (GOOD + bad.length),
     aloneP50Ms: alone.p50,
     aloneP99Ms: alone.p99,
+    aloneWorkerCpuMs: alone.cpuMs,
     togetherP50Ms: together.p50,
     togetherP99Ms: together.p99,
+    togetherWorkerCpuMs: together.cpuMs,
     ratioP99: Math.round((together.p99 / alone.p99) * 100) / 100,
     lost: together.lost,
     ...kept,
+    ...passed,
   };
   process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
   receiver.server.closeAllConnections();
@@ -114,11 +124,22 @@ async function run(broker: string, receiver: Receiver, namespace: string, endpoi
   const worker = startWorker(broker, namespace);
   await once(worker, 'message');
   const added = new Map<string, number>();
-  for (let sequence = 0; sequence < EACH; sequence++) {
-    const nextMs = performance.now() + 1_000 / ROUNDS_A_SECOND;
-    for (const id of endpoints) added.set(`${id} ${sequence}`, performance.now());
-    await queue.addJobs(endpoints.map((endpoint) => webhookTo(endpoint, sequence)));
-    await delay(Math.max(0, nextMs - performance.now()));
+  // One after the other, evenly over time: a burst would measure how long itself takes.
+  const total = EACH * endpoints.length;
+  const beganMs = performance.now();
+  for (let next = 0; next < total; await delay(5)) {
+    const nowMs = performance.now();
+    const due = Math.min(total, ((nowMs - beganMs) / 1_000) * ROUNDS_A_SECOND * endpoints.length);
+    const jobs = [];
+    for (; next < due; next++) {
+      const [id, sequence] = [
+        endpoints[next % endpoints.length] as string,
+        Math.floor(next / endpoints.length),
+      ];
+      added.set(`${id} ${sequence}`, nowMs);
+      jobs.push(webhookTo(id, sequence));
+    }
+    if (jobs.length > 0) await queue.addJobs(jobs);
   }
   const reach = endpoints.filter((id) => id.startsWith('good') || id.startsWith('slow'));
   await until(() => reach.every((id) => new Set(receiver.arrived.get(id)).size === EACH));
@@ -130,9 +151,10 @@ async function run(broker: string, receiver: Receiver, namespace: string, endpoi
   for (const id of endpoints.filter((each) => !reach.includes(each)))
     lost += EACH - (await waitingOf(queue, id));
   times.clear();
+  const cpuMs = await cpuOf(worker);
   await stopWorker(worker);
   const at = (part: number) => Math.round(waits[Math.floor(waits.length * part)] ?? 0);
-  return { p50: at(0.5), p99: at(0.99), lost };
+  return { p50: at(0.5), p99: at(0.99), lost, cpuMs: Math.round((cpuMs / total) * 10) / 10 };
 }
 
 /** What cannot arrive yet waits. */
@@ -169,6 +191,26 @@ async function keep(broker: string, receiver: Receiver) {
   return { kept: KEPT, keptInOrder: isInOrder, keptSentAfterS: Math.round(tookMs / 100) / 10 };
 }
 
+/** The ends wait in the consumer until there is a worker, and so do their webhooks. */
+async function passOn(broker: string, receiver: Receiver) {
+  await using queue = new JobQueueService({ servers: broker, namespace: 'passed' });
+  await queue.setup(['send_webhook', 'noop']);
+  await queue.webhookEndpoints.add({
+    id: 'ends',
+    url: `${receiver.url}/ends`,
+    events: ['job.completed'],
+    concurrency: 50,
+  });
+  await queue.addJobs(Array.from({ length: ENDS }, () => ({ type: 'noop', payload: {} })));
+  const began = performance.now();
+  const worker = startWorker(broker, 'passed');
+  await once(worker, 'message');
+  await until(() => (receiver.arrived.get('ends') ?? []).length >= ENDS);
+  const tookMs = performance.now() - began;
+  await stopWorker(worker);
+  return { ends: ENDS, endsDeliveredPerS: Math.round((ENDS / tookMs) * 1_000) };
+}
+
 function webhookTo(endpoint: string, sequence: number) {
   const payload = { type: 'bench.none', timestamp: new Date().toISOString(), sequence, data: {} };
   return { type: 'send_webhook', payload: { endpoint, payload, order: { key: endpoint, sequence } } };
@@ -177,6 +219,13 @@ function webhookTo(endpoint: string, sequence: number) {
 function startWorker(broker: string, namespace: string) {
   const env = { ...process.env, BENCH_BROKER: broker, BENCH_NAMESPACE: namespace };
   return fork(fileURLToPath(import.meta.url), { env, execArgv: process.execArgv });
+}
+
+/** What its worker has used, ms. */
+async function cpuOf(worker: ReturnType<typeof startWorker>): Promise<number> {
+  worker.send('cpu');
+  const [ms] = await once(worker, 'message');
+  return Number(ms);
 }
 
 async function stopWorker(worker: ReturnType<typeof startWorker>): Promise<void> {

@@ -2,12 +2,14 @@ import { expect, it } from 'vitest';
 import type { RateLimit } from '../../src/jobs/limit.js';
 import {
   type Claimant,
+  close,
   give,
   givenNow,
   join,
   nextGiveAt,
   prune,
   release,
+  reopen,
   set,
   startUnder,
   take,
@@ -172,4 +174,20 @@ it('who has not heard of the newest setting of a limit does not change what it i
   // Reset: from then on it is what workers say.
   expect(set(ledger, { concurrency: 5, setAt: 9 })).toBe(true);
   expect(set(ledger, { concurrency: 6, setAt: 9 })).toBe(true);
+});
+
+it('a key on trial gives one permit at a time once it is open again, until it is reopened', () => {
+  const ledger: Ledger = { ...emptyLedger('webhooks/e', 'all'), concurrency: 3 };
+  for (let n = 0; n < 5; n++) join(ledger, 'all', 2, 1);
+  close(ledger, 1_000, true);
+  expect(givenNow(ledger, 999)).toBeUndefined();
+  prune(ledger, 1_000);
+  give(ledger, claimant('first'), 1_000, 1_000, LEASE_MS);
+  expect(givenNow(ledger, 1_000)).toBeUndefined();
+  release(ledger, 'first');
+  expect(givenNow(ledger, 1_000)).toBe(1_000);
+  expect(reopen(ledger)).toBe(true);
+  for (const owner of ['first', 'second']) give(ledger, claimant(owner), 1_000, 1_000, LEASE_MS);
+  expect(givenNow(ledger, 1_000)).toBe(1_000);
+  expect(reopen(ledger)).toBe(false);
 });

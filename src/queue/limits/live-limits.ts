@@ -9,8 +9,9 @@ import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import type { Ledger } from '../../wire/limit-message.js';
 import { limitsChangedSubject } from '../../wire/limit-subjects.js';
 import type { LimitsNotice } from '../../wire/notice-messages.js';
+import type { Permits } from './acquire.js';
 import { type Claimant, joinLive, ownPermit, renew, set } from './ledger.js';
-import type { Limiter, Permits } from './limiter.js';
+import type { Limiter } from './limiter.js';
 
 /** What a call under a limit is given. */
 export interface PermitContext {

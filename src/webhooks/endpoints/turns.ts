@@ -7,7 +7,9 @@ import type { Broker } from '../../broker/broker.js';
 import { ConflictError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
 import { inParts } from '../../jobs/in-parts.js';
+import { isTerminal } from '../../jobs/vocabulary.js';
 import { findJob } from '../../queue/job-lookup.js';
+import { leaderEvent } from '../../queue/waiting/leader-event.js';
 import { wakeWaiting } from '../../queue/waiting/wake.js';
 import { type TurnAddress, turnSubject } from '../../wire/endpoint-subjects.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
@@ -133,7 +135,12 @@ export class Turns {
    */
   async ended(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<void> {
     const isLeft = !(await this.#has(turn));
-    if (!isLeft) await this.#remove(turn);
+    if (!isLeft) {
+      // Somebody may have sent it once more since, which took its place again.
+      const last = (await leaderEvent(this.#broker, turn.jobId))?.record;
+      if (last && !isTerminal(last.status)) return;
+      await this.#remove(turn);
+    }
     await this.wakeFirst(turn, isLeft ? 1 : FEW_UNREADY);
   }
 

@@ -105,7 +105,7 @@ export class Lane {
 
   get load(): { type: string; concurrency: number; running: number } {
     const { type, concurrency } = this.#options;
-    return { type, concurrency, running: this.slots.running };
+    return { type, concurrency, running: this.slots.taken };
   }
 
   /** About how many jobs of the type are queued. */

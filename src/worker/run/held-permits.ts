@@ -1,6 +1,7 @@
 import { retry } from '../../broker/retry.js';
 import { JetfleetError } from '../../jobs/errors.js';
-import type { Limiter, Permits } from '../../queue/limits/limiter.js';
+import type { Permits } from '../../queue/limits/acquire.js';
+import type { Limiter } from '../../queue/limits/limiter.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Slot } from '../lane/slots.js';
 
