@@ -209,7 +209,16 @@ function post(target: CheckedTarget, options: RequestOptions, body: string): Pro
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new Error('the connection was closed without an answer'));
-    const sent = request(url, { ...options, method: 'POST', lookup }, resolve);
+    const upgraded = () => {
+      const why = `the endpoint at ${url.host} answered 101; it cannot be upgraded`;
+      reject(undelivered(why, { details: { status: 101, error: 'upgrade' } satisfies AttemptDetails }));
+    };
+    const sent = request(url, { ...options, method: 'POST', lookup }, (response) => {
+      if (response.statusCode !== 101) return resolve(response);
+      upgraded();
+      // Its server has not ended the answer: the next webhook on this connection would wait for that.
+      sent.destroy();
+    });
     sent.once('error', (error: NodeJS.ErrnoException) => {
       sent.off('close', onClose);
       // Most likely the endpoint closed an idle connection just as it was taken from the pool; if it did see the
@@ -224,8 +233,7 @@ function post(target: CheckedTarget, options: RequestOptions, body: string): Pro
     sent.once('upgrade', (_, socket) => {
       socket.on('error', () => {});
       socket.destroy();
-      const why = `the endpoint at ${url.host} answered 101; it cannot be upgraded`;
-      reject(undelivered(why, { details: { status: 101, error: 'upgrade' } satisfies AttemptDetails }));
+      upgraded();
     });
     let interim = 0;
     sent.on('information', () => {

@@ -108,6 +108,18 @@ describe('an endpoint that', () => {
     expect(durationMs).toBeLessThan(SOON_MS);
   });
 
+  it('answers 101 without an upgrade holds up no other webhook on its connection', async () => {
+    const answers = ['HTTP/1.1 101 Switching Protocols\r\n\r\n', 'HTTP/1.1 204 No Content\r\n\r\n'];
+    // A connection answers its first request alone.
+    const url = await endpoint((socket) => void socket.write(answers.shift() ?? ''));
+    const client = clientWith(LOCAL);
+    await expect(deliverTo({ url }, client)).rejects.toMatchObject({
+      ...FAILED,
+      details: { status: 101, error: 'upgrade' },
+    });
+    await expect(deliverTo({ url, timeoutMs: SOON_MS }, client)).resolves.toMatchObject({ status: 204 });
+  });
+
   it('redirects to itself is not followed', async () => {
     const url = await endpoint((socket) => {
       socket.end('HTTP/1.1 302 Found\r\nLocation: /hook\r\nContent-Length: 0\r\n\r\n');
