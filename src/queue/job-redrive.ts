@@ -207,6 +207,7 @@ function redrivenRecord(before: JobRecord, nowMs: number, { payload, due }: Chan
     workSeq,
     worker,
     startedAt,
+    handlerVersion,
     expiresAt,
     ...others
   } = before;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { type HandlerOptions, type JobContext, snooze } from '../../src/index.js';
+import { type HandlerOptions, type JobContext, NonRetryableError, snooze } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -77,6 +77,23 @@ it('an older worker leaves a job to a newer one, and one whose migration fails k
     handlerVersion: 2,
     result: { by: '2', checkpoint: { by: '2' } },
   });
+});
+
+it('a dead letter begins again, with any version', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const handler = () => {
+    throw new NonRetryableError('not by this version');
+  };
+  const old = await fleet.addWorker({ once: { handler, version: 1 } });
+  const id = await queue.addJob('once', 1);
+  expect(await fleet.waitForJob(id, 'rejected')).toMatchObject({ handlerVersion: 1 });
+  await old.shutdown();
+  await fleet.addWorker({ once: () => 'done' });
+  await queue.retry(id);
+  const job = await fleet.waitForJob(id, 'completed');
+  expect(job).toMatchObject({ result: 'done', redrives: 1 });
+  expect(job).not.toHaveProperty('handlerVersion');
 });
 
 it('a version that is none is refused, and a migration without a version', async () => {
