@@ -117,115 +117,141 @@ func isMarked(value json.RawMessage, key string) bool {
 	return is
 }
 
-// readOptions puts the option headers on the record, and lists those that cannot be read.
+// options reads the option headers of a message, and lists those that cannot be read.
+type options struct {
+	work     *work
+	delivery *delivery
+	trusted  bool
+	problems []Problem
+}
+
 func readOptions(w *work, d *delivery, trusted bool) {
-	h, r := d.msg.Header, w.pending
-	var problems []Problem
-	refuse := func(name, why string) { problems = append(problems, Problem{Path: name, Message: why}) }
-	number := func(name, key string, max int64) int64 {
-		text := strings.TrimSpace(h.Get(name))
-		if text == "" {
-			return 0
-		}
-		value, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || !digitsPattern.MatchString(text) || value < 1 || value > max {
-			refuse(name, fmt.Sprintf("%q is no integer from 1 to %d", clip(text, excerptLength), max))
-			return 0
-		}
-		r.set(key, value)
-		return value
+	o := &options{work: w, delivery: d, trusted: trusted}
+	o.number("Jetfleet-Max-Attempts", "maxAttempts", maxMaxAttempts)
+	o.number("Jetfleet-Timeout-Ms", "timeoutMs", maxTimeout.Milliseconds())
+	if ms := o.number("Jetfleet-Expires-In-Ms", "expiresInMs", maxDelay.Milliseconds()); ms > 0 {
+		w.pending.set("expiresAt", d.time.Add(time.Duration(ms)*time.Millisecond).UTC().Format(timeLayout))
 	}
-	number("Jetfleet-Max-Attempts", "maxAttempts", maxMaxAttempts)
-	number("Jetfleet-Timeout-Ms", "timeoutMs", maxTimeout.Milliseconds())
-	if ms := number("Jetfleet-Expires-In-Ms", "expiresInMs", maxDelay.Milliseconds()); ms > 0 {
-		r.set("expiresAt", d.time.Add(time.Duration(ms)*time.Millisecond).UTC().Format(timeLayout))
-	}
-	const reserved = "is set by Jetfleet alone; leave it out"
-	if text := h.Get("Jetfleet-Created-At"); text != "" {
-		if at, err := time.Parse(time.RFC3339Nano, text); !trusted {
-			refuse("Jetfleet-Created-At", reserved)
-		} else if err == nil {
-			r.set("createdAt", at.UTC().Format(timeLayout))
-		}
-	}
-	if h.Get("Nats-Stream") != "" {
-		refuse("Nats-Stream", "a stored message that was read is no new job")
-	}
-	if h.Get("Jetfleet-Webhook-Url") != "" {
+	if o.header("Jetfleet-Webhook-Url") != "" {
 		w.leave = "it has a webhook"
 	}
-	if parent := h.Get("Jetfleet-Parent-Id"); parent != "" {
-		if trusted || isDerivedID(r.id(), parent) {
-			r.set("parentId", parent)
-		} else {
-			refuse("Jetfleet-Parent-Id", reserved)
-		}
+	if o.header("Nats-Stream") != "" {
+		o.refuse("Nats-Stream", "a stored message that was read is no new job")
 	}
-	if group := h.Get("Jetfleet-Awaited"); group != "" {
-		if r.has("parentId") && groupPattern.MatchString(group) {
-			w.leave = "its parent waits for it"
-		} else {
-			refuse("Jetfleet-Awaited", reserved)
-		}
-	}
-	readTags(r, h.Get("Jetfleet-Tags"), refuse)
-	readUnique(r, h.Get("Jetfleet-Unique"), refuse)
-	if text := h.Get("Jetfleet-Change"); trusted && text != "" && json.Valid([]byte(text)) {
-		r["change"] = json.RawMessage(text)
-	}
-	for _, name := range []string{"traceparent", "tracestate"} {
-		if text := h.Get(name); printablePattern.MatchString(text) {
-			r.set(name, beginning(text, maxTraceLength))
-		}
-	}
-	if len(problems) == 0 {
+	o.reserved()
+	o.tags()
+	o.unique()
+	o.trace()
+	if len(o.problems) == 0 {
 		return
 	}
-	list := make([]string, len(problems))
-	for i, each := range problems {
+	list := make([]string, len(o.problems))
+	for i, each := range o.problems {
 		list[i] = each.Path + ": " + each.Message
 	}
 	w.err = &fault{
 		Code:     "JETFLEET_HEADER_INVALID",
 		Message:  clip("option headers cannot be read: "+strings.Join(list, "; "), maxErrorMessageLength),
-		Problems: problems,
+		Problems: o.problems,
 	}
 }
 
-func readTags(r record, text string, refuse func(name, why string)) {
+func (o *options) header(name string) string { return o.delivery.msg.Header.Get(name) }
+
+func (o *options) refuse(name, why string) {
+	o.problems = append(o.problems, Problem{Path: name, Message: why})
+}
+
+func (o *options) number(name, key string, max int64) int64 {
+	text := strings.TrimSpace(o.header(name))
+	if text == "" {
+		return 0
+	}
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || !digitsPattern.MatchString(text) || value < 1 || value > max {
+		o.refuse(name, fmt.Sprintf("%q is no integer from 1 to %d", clip(text, excerptLength), max))
+		return 0
+	}
+	o.work.pending.set(key, value)
+	return value
+}
+
+// reserved reads what only Jetfleet sets, and believes it only where it may be Jetfleet's.
+func (o *options) reserved() {
+	const why = "is set by Jetfleet alone; leave it out"
+	r := o.work.pending
+	if text := o.header("Jetfleet-Created-At"); text != "" {
+		if at, err := time.Parse(time.RFC3339Nano, text); !o.trusted {
+			o.refuse("Jetfleet-Created-At", why)
+		} else if err == nil {
+			r.set("createdAt", at.UTC().Format(timeLayout))
+		}
+	}
+	if parent := o.header("Jetfleet-Parent-Id"); parent != "" {
+		if o.trusted || isDerivedID(r.id(), parent) {
+			r.set("parentId", parent)
+		} else {
+			o.refuse("Jetfleet-Parent-Id", why)
+		}
+	}
+	if group := o.header("Jetfleet-Awaited"); group != "" {
+		if r.has("parentId") && groupPattern.MatchString(group) {
+			o.work.leave = "its parent waits for it"
+		} else {
+			o.refuse("Jetfleet-Awaited", why)
+		}
+	}
+	if text := o.header("Jetfleet-Change"); o.trusted && text != "" && json.Valid([]byte(text)) {
+		r["change"] = json.RawMessage(text)
+	}
+}
+
+func (o *options) tags() {
+	const name = "Jetfleet-Tags"
 	var tags []string
 	seen := map[string]bool{}
-	for _, each := range strings.Split(text, ",") {
+	for _, each := range strings.Split(o.header(name), ",") {
 		tag := strings.TrimSpace(each)
 		if tag == "" || seen[tag] {
 			continue
 		}
 		if len(tag) > maxTagLength || !tagPattern.MatchString(tag) {
-			refuse("Jetfleet-Tags", fmt.Sprintf("tag %q must be 1 to %d of A-Z a-z 0-9 _ . : / @ + # = -", clip(tag, excerptLength), maxTagLength))
+			const why = "tag %q must be 1 to %d of A-Z a-z 0-9 _ . : / @ + # = -, beginning with a letter or digit"
+			o.refuse(name, fmt.Sprintf(why, clip(tag, excerptLength), maxTagLength))
 			return
 		}
 		seen[tag] = true
 		tags = append(tags, tag)
 	}
 	if len(tags) > maxTags {
-		refuse("Jetfleet-Tags", fmt.Sprintf("tags are %d; a job has at most %d", len(tags), maxTags))
+		o.refuse(name, fmt.Sprintf("tags are %d; a job has at most %d", len(tags), maxTags))
 	} else if len(tags) > 0 {
-		r.set("tags", tags)
+		o.work.pending.set("tags", tags)
 	}
 }
 
-func readUnique(r record, text string, refuse func(name, why string)) {
+func (o *options) unique() {
+	const name = "Jetfleet-Unique"
+	text := o.header(name)
 	if text == "" {
 		return
 	}
-	parts := uniquePattern.FindStringSubmatch(text)
-	if parts != nil && len(parts[2]) <= maxUniqueLength {
+	if parts := uniquePattern.FindStringSubmatch(text); parts != nil && len(parts[2]) <= maxUniqueLength {
 		if key, err := url.PathUnescape(parts[2]); err == nil {
-			r.set("unique", map[string]string{"key": key, "scope": parts[1]})
+			o.work.pending.set("unique", map[string]string{"key": key, "scope": parts[1]})
 			return
 		}
 	}
-	refuse("Jetfleet-Unique", fmt.Sprintf("%q is no unique key", clip(text, excerptLength)))
+	o.refuse(name, fmt.Sprintf("%q is no unique key", clip(text, excerptLength)))
+}
+
+// trace keeps what is a trace context: printable ASCII.
+func (o *options) trace() {
+	for _, name := range []string{"traceparent", "tracestate"} {
+		if text := o.header(name); printablePattern.MatchString(text) {
+			o.work.pending.set(name, beginning(text, maxTraceLength))
+		}
+	}
 }
 
 // derivedID is the id of what follows from a job: the same for every repetition.

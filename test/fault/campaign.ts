@@ -35,6 +35,8 @@ export interface Summary {
   duplicatedInstances: number;
   orphanedInstances: number;
   undeliveredWebhooks: number;
+  /** Jobs that ended in the hands of workers in another language. */
+  endedByOthers: number;
   /** How long jobs waited that workers handed back, while nothing else went wrong, in ms: how many, half of them, 99 of 100, and the longest. */
   handedBack: { count: number; p50Ms: number; p99Ms: number; maxMs: number };
 }
@@ -81,6 +83,7 @@ async function runGuarded(
       jobs: plan.jobs.length,
       faultsInjected: 0,
       violations: [...violations],
+      endedByOthers: 0,
       handBackWaitsMs: [],
       ms: 0,
     };
@@ -114,6 +117,7 @@ function sum(seed: string, results: readonly RunResult[]): Summary {
     duplicatedInstances: of('duplicated-instance'),
     orphanedInstances: of('orphaned-instance'),
     undeliveredWebhooks: of('undelivered-webhook'),
+    endedByOthers: results.reduce((total, { endedByOthers }) => total + endedByOthers, 0),
     handedBack: { count: waitsMs.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
   };
 }

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Arena } from './arena.js';
+import { isOther } from './language-scenario.js';
 import type { LimitedStep, LimitSet } from './limit-invariants.js';
 import type { ArmedFailpoint, ToWorker, WorkerConfig } from './protocol.js';
 import type { WorkerPool, WorkerProcess } from './worker-pool.js';
@@ -246,8 +247,8 @@ export class Crew implements AsyncDisposable {
 
   async #fill(index: number): Promise<void> {
     const seat = this.#seat(index);
-    const isOther = this.#behaviour.languages && index % 2 === 1;
-    const worker = await (isOther ? this.pool.takeOther() : this.pool.take());
+    const { languages } = this.#behaviour;
+    const worker = await (languages && isOther(index) ? this.pool.takeOther() : this.pool.take());
     if (this.#over) return worker.kill();
     seat.worker = worker;
     seat.generation += 1;

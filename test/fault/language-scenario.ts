@@ -1,4 +1,6 @@
 /** Workers of two languages at one queue, under the faults that any of them must survive. */
+import { isTerminal } from '../../src/jobs/vocabulary.js';
+import type { Evidence } from './evidence.js';
 import type { PlannedJob, TaskStep } from './plan.js';
 import type { Random } from './random.js';
 import { type Draft, nextId, type Scenario } from './scenarios.js';
@@ -37,4 +39,18 @@ export function languages(random: Random, draft: Draft, scenarios: Readonly<Reco
 function withoutOthers(job: PlannedJob): PlannedJob {
   if (job.kind !== 'task') return job;
   return { ...job, steps: job.steps.map((step) => ({ ...step, end: ENDS[step.end] ?? step.end })) };
+}
+
+/** Whether a seat has a worker in the other language. */
+export function isOther(seat: number): boolean {
+  return seat % 2 === 1;
+}
+
+/** Jobs whose last record a worker in the other language has written. */
+export function endedByOthers({ histories }: Evidence): number {
+  return [...histories.values()].filter((history) => {
+    const { status = 'pending', worker = '' } = history.at(-1) ?? {};
+    const seat = /^worker-(\d+)-/.exec(worker)?.[1];
+    return isTerminal(status) && seat !== undefined && isOther(Number(seat));
+  }).length;
 }

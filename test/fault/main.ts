@@ -68,4 +68,6 @@ const summary = await runFaults({
   },
 });
 process.stdout.write(`${JSON.stringify(summary)}\n`);
-process.exitCode = summary.violations === 0 ? 0 : 1;
+// A worker that takes nothing loses nothing either.
+const isIdle = scenario === LANGUAGES && summary.endedByOthers === 0;
+process.exitCode = summary.violations === 0 && !isIdle ? 0 : 1;

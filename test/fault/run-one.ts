@@ -13,6 +13,7 @@ import { Crew } from './crew.js';
 import { collect, type Evidence, subjectsLeft } from './evidence.js';
 import { inject } from './inject.js';
 import { FINAL_KINDS, type Violation, type ViolationKind, violationsOf } from './invariants.js';
+import { endedByOthers } from './language-scenario.js';
 import { ACK_WAIT_MS, type RunPlan } from './plan.js';
 import { produce } from './produce.js';
 import { Relays } from './relays.js';
@@ -27,6 +28,8 @@ export interface RunResult {
   jobs: number;
   faultsInjected: number;
   violations: Violation[];
+  /** How many jobs have ended in the hands of workers in another language. */
+  endedByOthers: number;
   /** Of runs in which workers are stopped and nothing else goes wrong. */
   handBackWaitsMs: number[];
   ms: number;
@@ -127,6 +130,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     jobs: evidence.histories.size,
     faultsInjected: injection.count + faults + endpoints + plan.cancels.length,
     violations,
+    endedByOthers: plan.languages ? endedByOthers(evidence) : 0,
     handBackWaitsMs: plan.scenario === 'hand-back' ? handedBack(evidence).map(({ waitMs }) => waitMs) : [],
     ms: Math.round(performance.now() - startedAt),
   };
