@@ -122,17 +122,22 @@ func (w *Worker) ordered(data []byte) {
 		}
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.pauseEnd != nil {
 		w.pauseEnd.Stop()
 	}
-	w.isPausedAll = *order.Drain
 	// Nobody can verify who gave an order, so none holds for ever.
 	if *order.Drain {
-		w.pauseEnd = time.AfterFunc(lasts, func() {
-			w.mu.Lock()
-			w.isPausedAll = false
-			w.mu.Unlock()
-		})
+		w.pauseEnd = time.AfterFunc(lasts, func() { w.pauseAll(false) })
+	}
+	w.mu.Unlock()
+	w.pauseAll(*order.Drain)
+}
+
+func (w *Worker) pauseAll(isPaused bool) {
+	w.mu.Lock()
+	w.isPausedAll = isPaused
+	w.mu.Unlock()
+	for _, l := range w.lanes {
+		l.signal()
 	}
 }

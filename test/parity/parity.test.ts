@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { listWorkers } from '../../src/inspect/index.js';
+import { drainWorker, listWorkers } from '../../src/inspect/index.js';
 import { type Bundle, bundleScript } from '../support/bundle.js';
 import { startFleet } from '../support/fleet.js';
 import { buildGo, checkGo, type GoBinary } from '../support/go.js';
@@ -64,24 +64,40 @@ describe.skipIf(!mustRun)('parity', () => {
     expect(await checkGo()).toBe('');
   });
 
-  test('the example of its README runs a job', async () => {
+  test('the example of its README runs jobs, and obeys pauses, drain orders and SIGTERM', async () => {
     const readme = readFileSync(new URL('../../clients/go/README.md', import.meta.url), 'utf8');
     const program = /```go\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
     await using example = await buildGo(program);
     await using fleet = await startFleet({ nats, workers: 0 });
     const { queue, namespace } = fleet;
+    const type = 'render_report';
     // The streams, as `jetfleet setup` creates them.
     await queue.setup();
+    await queue.pause({ type });
     const env = { ...process.env, NATS_URL: nats.url, JETFLEET_NAMESPACE: namespace };
-    const child = spawn(example.path, { env, stdio: 'inherit' });
+    const child = spawn(example.path, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const ended = once(child, 'exit');
-    const id = await queue.addJob('render_report', { customer: 'acme', pages: 3 });
-    expect(await fleet.waitForJob(id, 'completed')).toMatchObject({ result: { file: 'acme.pdf' } });
-    const empty = await queue.addJob('render_report', { customer: 'acme', pages: 0 });
+    const worker = async (state: string) => {
+      const [found] = await listWorkers(queue);
+      expect(found).toMatchObject({ version: 'go-0.1.0', state, lanes: [{ type, concurrency: 4 }] });
+      return found?.name ?? '';
+    };
+    const name = await vi.waitFor(() => worker('running'));
+    const { topology } = await queue.broker();
+    expect(await topology.consumer('jobs', `${type}-normal`)).toMatchObject({ paused: true });
+    const first = await queue.addJob(type, { customer: 'acme', pages: 3 });
+    await queue.resume({ type });
+    const file = { file: 'acme.pdf' };
+    expect(await fleet.waitForJob(first, 'completed')).toMatchObject({ worker: name, result: file });
+    const empty = await queue.addJob(type, { customer: 'acme', pages: 0 });
     expect(await fleet.waitForJob(empty, 'rejected')).toMatchObject({
-      error: { code: 'JETFLEET_NON_RETRYABLE' },
+      error: { code: 'JETFLEET_NON_RETRYABLE', message: 'the report of acme has no pages' },
     });
-    expect((await listWorkers(queue)).map(({ version }) => version)).toContain('go-0.1.0');
+    await drainWorker(queue, name);
+    await vi.waitFor(() => worker('paused'));
+    const later = await queue.addJob(type, { customer: 'acme', pages: 1 });
+    await drainWorker(queue, name, false);
+    expect(await fleet.waitForJob(later, 'completed')).toMatchObject({ result: file });
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
   });
