@@ -70,6 +70,15 @@ const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
   maxGpus: true,
 };
 
+/** The calls that show how a provider fares. One that refuses to delete may still rent. */
+const COUNTED: ReadonlySet<keyof GpuProvider> = new Set<keyof GpuProvider>([
+  'create',
+  'get',
+  'findByName',
+  'list',
+  'listOffers',
+  'getTemplate',
+]);
 /** For so much of the time between two polls the answer counts that there is no capacity: timers do not fire to the millisecond. */
 const POLLED_PART = 0.8;
 
@@ -110,7 +119,9 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       const health = new ProviderHealth({ broker, logger });
       const checked = given.map((each) => {
         const one = checkedProvider(each, undefined, onListenerFailure, undefined, turns);
-        const noted = aroundProvider(one, (_, call, region) => health.noted(one.name, region, call));
+        const noted = aroundProvider(one, (operation, call, region) =>
+          COUNTED.has(operation) ? health.noted(one.name, region, call) : call(),
+        );
         return tracing ? tracedProvider(noted, tracing) : noted;
       });
       const combined = isCombined ? combinedProvider(checked) : undefined;

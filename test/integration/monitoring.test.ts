@@ -109,7 +109,7 @@ test('alerts and panels ask for what a server serves', () => {
     ...rules.map(({ alert, expr }) => [alert, expr] as const),
     ...dashboard.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const)),
   ];
-  expect(queries).toHaveLength(26);
+  expect(queries).toHaveLength(27);
   for (const [name, query] of queries) expect(unknownIn(query), `${name}: ${query}`).toEqual([]);
   expect(unknownIn('sum by (colour) (jetfleet_jobs{size="1"}) + jetfleet_cars')).toEqual([
     'jetfleet_cars',

@@ -78,7 +78,8 @@ describe('error classes', () => {
     expect(retryAfterMs).toBeGreaterThan(50_000);
     expect(retryAfterMs).toBeLessThanOrEqual(60_000);
     simulator.faults.add({ kind: 'rate_limited', retryAfter: 'soon', times: 1 });
-    expect((await rejection(provider.get('i-1'))).retryAfterMs).toBeUndefined();
+    // What says nothing more is not asked again at once.
+    expect((await rejection(provider.get('i-1'))).retryAfterMs).toBe(2_000);
   });
 
   test('secrets that the provider repeats do not reach the message', async () => {
