@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { type HandlerOptions, type JobContext, NonRetryableError, snooze } from '../../src/index.js';
+import {
+  type HandlerOptions,
+  type JobContext,
+  type JobRecord,
+  NonRetryableError,
+  snooze,
+} from '../../src/index.js';
+import { requestOf } from '../../src/queue/transition-record.js';
+import { fitToVersion } from '../../src/worker/claim/handler-version.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -104,4 +112,61 @@ it('a version that is none is refused, and a migration without a version', async
   await expect(fleet.addWorker(napping('m', { migrate: () => 1 }))).rejects.toMatchObject({
     code: 'JETFLEET_OPTION_INVALID',
   });
+});
+
+it('only a claim that begins a run asks for the version, and the record outlives the wait', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const first = await fleet.addWorker(napping('1', { version: 1 }));
+  await first.shutdown();
+  const broker = await queue.broker();
+  const DAY_MS = 86_400_000;
+  const begun = new Date(Date.now() - 3 * DAY_MS).toISOString();
+  /** A job that has begun under version 1, and whose message comes. */
+  const bring = async (id: string, more: Partial<JobRecord>) => {
+    const record: JobRecord = {
+      v: 1,
+      id,
+      type: 'nap',
+      priority: 'normal',
+      status: 'pending',
+      state: 'queued',
+      payload: id,
+      attempt: 1,
+      maxAttempts: 3,
+      createdAt: begun,
+      updatedAt: begun,
+      startedAt: begun,
+      handlerVersion: 1,
+      checkpoint: { by: '1' },
+      machine: { id: 'job', version: 1 },
+      ...more,
+    };
+    await broker.appendEvent(record, 0);
+    await broker.jobs.enqueueAgain(requestOf(record));
+  };
+  const nextRunAt = new Date(Date.now() + 3 * DAY_MS).toISOString();
+  await bring('early', { status: 'processing', state: 'waiting', nextRunAt });
+  await bring('spent', { attempt: 3 });
+  const migrate = (was: unknown) => ({ was });
+  const able = await fleet.addWorker(napping('2', { version: 2, migrate }));
+  const isKept = async (id: string) => {
+    const record = await queue.getJob(id);
+    expect(record && record.updatedAt > begun).toBe(true);
+    return record;
+  };
+  const unchanged = { handlerVersion: 1, checkpoint: { by: '1' } };
+  expect(await vi.waitFor(() => isKept('early'))).toMatchObject({ ...unchanged, state: 'waiting' });
+  expect(await fleet.waitForJob('spent', 'exhausted')).toMatchObject(unchanged);
+  await able.shutdown();
+
+  await bring('pinned', {});
+  await fleet.addWorker(napping('3', { version: 3 }));
+  expect(await vi.waitFor(() => isKept('pinned'))).toMatchObject({ ...unchanged, state: 'queued' });
+});
+
+it('what a migration only promises is refused', () => {
+  const migrate = async () => Promise.reject(new Error('heard by nobody'));
+  const record = { id: 'a', status: 'pending', startedAt: 'once', handlerVersion: 1 } as JobRecord;
+  expect(() => fitToVersion({ version: 2, migrate }, record)).toThrow(/migrate returned a promise/);
 });

@@ -43,8 +43,8 @@ import {
   renamed,
   wasAccepted,
 } from './candidate.js';
-import { type ClaimEvent, claimOfNew } from './decide-claim.js';
-import { fitToVersion } from './handler-version.js';
+import { type ClaimEvent, claimOfNew, leadsToRun } from './decide-claim.js';
+import { fitToVersion, ofVersion, type VersionFit } from './handler-version.js';
 import { type ClaimSteps, LimitedClaims } from './limited-claims.js';
 import { type CheckedPayload, checkedPayload, loadedPayload } from './payload-check.js';
 import { isTick, TickClaim } from './tick-claim.js';
@@ -158,39 +158,23 @@ export class Claimer {
     if (last?.record && isNamesake(job, last.record)) return this.#byRecord(renamed(candidate));
     const mismatch = mismatchOf(job, last?.record, delivery.seq);
     if (mismatch) return this.#byRecord(refused(candidate, mismatch));
-    const fitting = this.#ofVersion(candidate, last);
-    if (!fitting) return undefined;
-    return this.#decideFitting(candidate, fitting.last);
+    return this.#decided(candidate, last);
   }
 
-  /** The last event as this version of the handler goes on with it; undefined where the job is left to another version. */
-  #ofVersion(
-    { delivery, job }: Candidate,
-    last: LastEvent | undefined,
-  ): { last: LastEvent | undefined } | undefined {
-    if (!last?.record) return { last };
-    const fit = fitToVersion(this.#handler, last.record);
-    if ('record' in fit) return { last: { ...last, record: fit.record } };
-    const { version } = this.#handler;
-    this.#services.logger.debug(
-      { jobId: job.request.id, version, wanted: fit.wanted },
-      'job left to another version',
-    );
-    delivery.nakLater();
-    return undefined;
-  }
-
-  async #decideFitting(candidate: Candidate, last: LastEvent | undefined): Promise<ClaimedJob | undefined> {
+  async #decided(candidate: Candidate, last: LastEvent | undefined): Promise<ClaimedJob | undefined> {
     const { delivery, job } = candidate;
     const { logger } = this.#services;
     const decision = decisionOf(candidate, last, factsOf(this.#services, delivery).nowMs);
     switch (decision.kind) {
-      case 'claim':
+      case 'claim': {
         if (!last?.record && isTick(candidate) && !(await this.#ticks.admits(candidate, last?.seq ?? 0)))
           return undefined;
-        return this.#claim(candidate, last, decision.event).catch((error) =>
+        const fitting = await this.#ofVersion(candidate, last, decision.event);
+        if (!fitting) return undefined;
+        return this.#claim(candidate, fitting.last, decision.event).catch((error) =>
           this.#refuse(candidate, last, error),
         );
+      }
       case 'ended':
         await publishFollowUps(this.#services, decision.record);
         delivery.ack();
@@ -211,6 +195,32 @@ export class Claimer {
       case 'held':
         return undefined;
     }
+  }
+
+  /**
+   * The last event as this version of the handler goes on with it: asked only of a claim that leads to a run, which carries what it makes of
+   * the job. @returns undefined where the job is left to another version
+   */
+  async #ofVersion(
+    { delivery, job }: Candidate,
+    last: LastEvent | undefined,
+    event: ClaimEvent,
+  ): Promise<{ last: LastEvent | undefined } | undefined> {
+    if (!last?.record || !leadsToRun(event, last.record)) return { last };
+    const { version } = this.#handler;
+    let fit: VersionFit;
+    try {
+      fit = fitToVersion(this.#handler, last.record);
+    } catch (error) {
+      await this.#keep(last.record, last.seq);
+      throw error;
+    }
+    if ('record' in fit) return { last: { ...last, record: fit.record } };
+    const { wanted } = fit;
+    this.#services.logger.debug({ jobId: job.request.id, version, wanted }, 'job left to another version');
+    await this.#keep(last.record, last.seq);
+    delivery.nakLater();
+    return undefined;
   }
 
   async #claim(
@@ -254,9 +264,8 @@ export class Claimer {
     const before = this.#before(job, last);
     const { state, context } = this.#next(before, payload, event);
     const moved = transitionRecord(before, state, context, factsOf(this.#services, delivery));
-    if (this.#handler.version !== undefined && state === 'running')
-      moved.handlerVersion = this.#handler.version;
-    const record = isTerminal(moved.status) ? withFollowUps(this.#services.broker.known, moved) : moved;
+    const versioned = state === 'running' ? ofVersion(moved, this.#handler.version) : moved;
+    const record = isTerminal(moved.status) ? withFollowUps(this.#services.broker.known, moved) : versioned;
     return {
       before,
       event,
@@ -309,12 +318,18 @@ export class Claimer {
 
   /** Sets the timer of a job again that is not due, and keeps its record from expiring meanwhile. */
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
-    const nowMs = this.#services.broker.clock.now();
-    const ageMs = nowMs - Date.parse(record.updatedAt);
-    const kept = { ...record, updatedAt: new Date(nowMs).toISOString() };
-    if (ageMs > this.#services.eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
+    await this.#keep(record, lastSeq);
     await beginWait(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
+  }
+
+  /** Writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job. */
+  async #keep(record: JobRecord, lastSeq: number): Promise<void> {
+    const { broker, eventsMaxAgeMs } = this.#services;
+    const nowMs = broker.clock.now();
+    const ageMs = nowMs - Date.parse(record.updatedAt);
+    const kept = { ...record, updatedAt: new Date(nowMs).toISOString() };
+    if (ageMs > eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
   }
 }

@@ -41,6 +41,11 @@ export function claimOfNew(nowMs: number): ClaimEvent {
   return { type: 'CLAIM', now: new Date(nowMs).toISOString() };
 }
 
+/** Whether the claim of a job begins a run, in place of its end. */
+export function leadsToRun({ type }: ClaimEvent, { attempt, maxAttempts }: JobRecord): boolean {
+  return type === 'RESUME' || (type !== 'EXPIRE' && attempt < maxAttempts);
+}
+
 /** By the broker's clock, as whoever claims knows it. A job that has begun once does not expire. */
 export function decideClaim(input: ClaimInput): ClaimDecision {
   const decision = decideUnexpired(input);

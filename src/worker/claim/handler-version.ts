@@ -26,15 +26,34 @@ export function fitToVersion(
   return { record: { ...record, checkpoint: migrated(record, from, migrate) } };
 }
 
+/** The record of a job that a handler of this version has claimed. One without a version binds its jobs to none. */
+export function ofVersion(record: JobRecord, version: number | undefined): JobRecord {
+  const { handlerVersion, ...unbound } = record;
+  if (handlerVersion === version) return record;
+  return version === undefined ? unbound : { ...unbound, handlerVersion: version };
+}
+
 function migrated(
   { id, checkpoint }: JobRecord,
   from: number,
   migrate: NonNullable<RunDefaults['migrate']>,
 ): unknown {
   try {
-    return jsonValue('checkpoint', migrate(checkpoint, from));
+    const made = migrate(checkpoint, from);
+    if (isThenable(made)) throw notAwaited(made);
+    return jsonValue('checkpoint', made);
   } catch (cause) {
     const why = `job ${id} cannot be migrated from version ${from}: ${(cause as Error)?.message ?? cause}`;
     throw new JetfleetError('JETFLEET_MIGRATION_FAILED', why, { cause });
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
+}
+
+/** Nobody waits for it, so that nothing is to come of its failure either. */
+function notAwaited(promise: PromiseLike<unknown>): Error {
+  promise.then(undefined, () => {});
+  return new Error('migrate returned a promise; it must return the checkpoint itself');
 }

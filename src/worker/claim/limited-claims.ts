@@ -22,6 +22,7 @@ import {
   renamed,
   wasAccepted,
 } from './candidate.js';
+import { leadsToRun } from './decide-claim.js';
 import { type CheckedPayload, loadedPayload } from './payload-check.js';
 
 /** What is done of a job with and without limits. */
@@ -110,11 +111,7 @@ export class LimitedClaims {
     const at = needs.find(({ name, key }) => name === parked?.limit && key === parked.key);
     if (at) return this.#park(candidate, before, { at }, wanted);
     const decision = decisionOf(candidate, last, factsOf(this.#services, delivery).nowMs);
-    const runs =
-      decision.kind === 'claim' &&
-      decision.event.type !== 'EXPIRE' &&
-      (decision.event.type === 'RESUME' || before.attempt < before.maxAttempts);
-    if (!runs) {
+    if (decision.kind !== 'claim' || !leadsToRun(decision.event, before)) {
       // What a worker that died has held for it is free, before its message is acknowledged.
       if (decision.kind === 'ended' || decision.kind === 'claim') {
         await limiter().free(id, needs);
