@@ -57,9 +57,8 @@ func (w *Worker) decided(ctx context.Context, l *lane, d *delivery, job *work, l
 	if job.bare && last != nil && last.text("createdAt") != job.pending.text("createdAt") {
 		return w.renamed(ctx, l, d, job)
 	}
-	if why := leftOf(job, last, l.options.Version); why != "" {
-		w.leave(d, job.pending.id(), why)
-		return nil, nil
+	if why := leftOf(job, last); why != "" {
+		return nil, w.leave(ctx, d, job.pending.id(), last, seq, why)
 	}
 	if why := mismatch(job, last, d.seq); why != nil {
 		return w.refuseNamesake(ctx, l, d, job, why)
@@ -72,6 +71,9 @@ func (w *Worker) decided(ctx context.Context, l *lane, d *delivery, job *work, l
 	decision := decide(d, job.pending.text("priority"), last, expiresAt, now)
 	switch decision.what {
 	case doClaim:
+		if why := pinnedTo(last, l.options.Version); why != "" && decision.state == "running" {
+			return nil, w.leave(ctx, d, job.pending.id(), last, seq, why)
+		}
 		return w.write(ctx, l, d, job, last, seq, decision, now)
 	case doRearm:
 		return nil, w.rearm(ctx, d, last, seq, now)
@@ -94,7 +96,7 @@ func latest(last, pending record) record {
 }
 
 // leftOf says why this worker leaves a job to others, empty where it does not.
-func leftOf(job *work, last record, version int64) string {
+func leftOf(job *work, last record) string {
 	if last == nil {
 		return job.leave
 	}
@@ -117,9 +119,6 @@ func leftOf(job *work, last record, version int64) string {
 	if last.isTerminal() {
 		return ""
 	}
-	if from := last.int("handlerVersion"); last.has("startedAt") && from != version && from != 0 {
-		return fmt.Sprintf("it has begun under version %d of its handler", from)
-	}
 	for _, key := range []string{"payload", "checkpoint"} {
 		if isMarked(last[key], "jetfleet:sealed") || isMarked(last[key], "jetfleet:object") {
 			return "its " + key + " is sealed, or kept as an object"
@@ -128,12 +127,28 @@ func leftOf(job *work, last record, version int64) string {
 	return ""
 }
 
+// pinnedTo says to which version of its handler a job belongs that has begun, empty where this version may run it.
+func pinnedTo(last record, version int64) string {
+	if from := last.int("handlerVersion"); last.has("startedAt") && from != version && from != 0 {
+		return fmt.Sprintf("it has begun under version %d of its handler", from)
+	}
+	return ""
+}
+
 // leave hands a job back, later each time, until a worker takes it that can do more.
-func (w *Worker) leave(d *delivery, id, why string) {
+func (w *Worker) leave(ctx context.Context, d *delivery, id string, last record, seq uint64, why string) error {
+	// A worker that runs it goes on from its own record.
+	isHeld := last.state() == "running" && !(d.count > 1 && uint64(last.int("workSeq")) == d.seq)
+	if last != nil && !last.isTerminal() && !isHeld {
+		if err := w.keep(ctx, last, seq, w.broker.now(d.time)); err != nil {
+			return err
+		}
+	}
 	if d.count == 1 {
 		w.logf("job %s is left to the workers of Jetfleet: %s", id, why)
 	}
 	d.nakLater()
+	return nil
 }
 
 // mismatch says why a message is not that of the job which its subject names.
@@ -218,8 +233,10 @@ func (w *Worker) write(
 		return nil, nil
 	}
 	claimed := before.next(t)
-	if version := l.options.Version; version > 0 && t.state == "running" {
+	if version := l.options.Version; t.state == "running" && version > 0 {
 		claimed.set("handlerVersion", version)
+	} else if t.state == "running" {
+		claimed.unset("handlerVersion")
 	}
 	written, err := w.broker.append(ctx, claimed, seq)
 	if err != nil {
@@ -237,20 +254,27 @@ func (w *Worker) write(
 
 // rearm sets the timer of a job again that is not due, and keeps its record from expiring meanwhile.
 func (w *Worker) rearm(ctx context.Context, d *delivery, last record, seq uint64, now time.Time) error {
-	w.broker.mu.Lock()
-	maxAge := w.broker.eventsMaxAge
-	w.broker.mu.Unlock()
-	updated, is := last.time("updatedAt")
-	if maxAge > 0 && is && now.Sub(updated) > maxAge/4 {
-		kept := last.copy()
-		kept.set("updatedAt", now.UTC().Format(timeLayout))
-		if _, err := w.broker.append(ctx, kept, seq); err != nil {
-			return err
-		}
+	if err := w.keep(ctx, last, seq, now); err != nil {
+		return err
 	}
 	if err := w.broker.setTimer(ctx, last, now); err != nil {
 		return err
 	}
 	d.ack()
 	return nil
+}
+
+// keep writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job.
+func (w *Worker) keep(ctx context.Context, last record, seq uint64, now time.Time) error {
+	w.broker.mu.Lock()
+	maxAge := w.broker.eventsMaxAge
+	w.broker.mu.Unlock()
+	updated, is := last.time("updatedAt")
+	if maxAge <= 0 || !is || now.Sub(updated) <= maxAge/4 {
+		return nil
+	}
+	kept := last.copy()
+	kept.set("updatedAt", now.UTC().Format(timeLayout))
+	_, err := w.broker.append(ctx, kept, seq)
+	return err
 }

@@ -102,7 +102,7 @@ func RetryAfter(err error, delay time.Duration) error {
 	marked := &Error{Err: err, RetryAfter: delay}
 	var inner *Error
 	if errors.As(err, &inner) {
-		marked.Code = inner.Code
+		marked.Code, marked.permanent = inner.Code, inner.permanent
 	}
 	return marked
 }

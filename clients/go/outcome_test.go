@@ -1,6 +1,7 @@
 package jetfleet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -38,10 +39,28 @@ func TestErrorOf(t *testing.T) {
 		{RetryAfter(limited, time.Second), "RATE_LIMITED", true, 1_000},
 		{Permanent(errors.New("never")), "JETFLEET_NON_RETRYABLE", false, 0},
 		{Permanent(limited), "RATE_LIMITED", false, 0},
+		{RetryAfter(Permanent(limited), time.Second), "RATE_LIMITED", false, 1_000},
 	} {
 		found := errorOf(each.err)
 		if found.Code != each.code || found.Retryable != each.retryable || found.RetryAfterMs != each.afterMs {
 			t.Errorf("%v: %+v", each.err, found)
+		}
+	}
+}
+
+func TestIsGivenUp(t *testing.T) {
+	for _, each := range []struct {
+		err     error
+		isGiven bool
+	}{
+		{nil, false},
+		{context.Canceled, true},
+		{errors.New("signal: killed"), true},
+		{Snooze(time.Second, nil), false},
+		{fmt.Errorf("wrapped: %w", Permanent(errors.New("never"))), false},
+	} {
+		if isGivenUp(each.err) != each.isGiven {
+			t.Errorf("%v", each.err)
 		}
 	}
 }

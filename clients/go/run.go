@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,9 @@ type run struct {
 	reason   string
 	isOver   bool
 	stopped  chan struct{}
+
+	// doubt is set while it is not known whether the job is still this worker's.
+	doubt atomic.Bool
 }
 
 func newRun(w *Worker, l *lane, d *delivery, claimed *claimedJob) *run {
@@ -44,6 +48,9 @@ func (r *run) adopt(d *delivery) bool {
 	}
 	r.delivery = d
 	d.working()
+	// Its lease has ended meanwhile: another worker may have had the message.
+	r.doubt.Store(true)
+	go r.verify()
 	return true
 }
 
@@ -83,54 +90,84 @@ type ended struct {
 	err    error
 }
 
-// execute runs the handler to its end, or to what ends it before. It returns when the handler has returned.
+// errExited is the error of a handler that has ended its goroutine.
+var errExited = errors.New("the handler neither returned nor panicked: it called runtime.Goexit")
+
+// execute runs the handler to its end, or to what ends it before. It keeps the job until its end is written, and returns when the handler
+// has returned.
 func (r *run) execute() {
 	defer r.cancel()
 	job := r.job()
 	done := make(chan ended, 1)
 	go func() {
-		result, err := r.handle(r.handling, job)
-		done <- ended{result, err}
+		end := ended{err: errExited}
+		defer func() { done <- end }()
+		end.result, end.err = r.handle(r.handling, job)
 	}()
 	timeout := time.NewTimer(r.timeout())
 	defer timeout.Stop()
-	beats := time.NewTicker(r.worker.ackWait() / 3)
-	defer beats.Stop()
-	beaten := time.Now()
-	for {
+	beats := newHeartbeat(r)
+	defer beats.ticker.Stop()
+	expired, stopped := timeout.C, r.stopped
+	var written chan struct{}
+	write := func(end func()) {
+		expired, stopped, written = nil, nil, make(chan struct{})
+		go func(written chan struct{}) {
+			defer close(written)
+			end()
+		}(written)
+	}
+	for hasReturned := false; !hasReturned || written != nil; {
 		select {
 		case end := <-done:
-			if end.err != nil && r.stopReason() == Draining {
-				// It gave up because this worker shuts down.
-				r.release()
-				return
+			hasReturned = true
+			// What has stopped it before has ended its job already.
+			if stopped != nil {
+				write(func() { r.conclude(end) })
 			}
-			r.finish(func(last record) transition { return outcomeOf(last, end.result, end.err, r.lane.options.Retry) })
-			return
-		case <-timeout.C:
-			r.stop(TimedOut)
-			message := fmt.Sprintf("The attempt ran longer than %d ms", r.timeout().Milliseconds())
-			r.finish(func(last record) transition {
-				return transition{state: "timed_out", attempt: last.attempt(), err: &fault{Code: "JETFLEET_TIMEOUT", Message: message}}
-			})
-			<-done
-			return
-		case <-r.stopped:
+		case <-expired:
+			expired = nil
+			if len(done) == 0 && r.stop(TimedOut) {
+				write(r.timeOut)
+			}
+		case <-stopped:
+			if len(done) > 0 {
+				// It has returned: its outcome counts.
+				continue
+			}
+			expired, stopped = nil, nil
 			if r.stopReason() == Draining {
-				r.release()
+				write(r.release)
 			}
-			<-done
-			return
-		case <-beats.C:
-			_, _, d := r.current()
-			d.working()
-			if time.Since(beaten) > r.worker.ackWait() {
-				// This process stood still for longer than its lease.
-				go r.verify()
-			}
-			beaten = time.Now()
+		case <-written:
+			written = nil
+		case <-beats.ticker.C:
+			beats.beat()
 		}
 	}
+}
+
+// conclude writes what a handler has led to that has returned.
+func (r *run) conclude(end ended) {
+	if r.stopReason() == Draining && isGivenUp(end.err) {
+		r.release()
+		return
+	}
+	r.finish(func(last record) transition { return outcomeOf(last, end.result, end.err, r.lane.options.Retry) })
+}
+
+// isGivenUp says whether an error may come of a context that is done: a snooze, and what no attempt can correct, do not.
+func isGivenUp(err error) bool {
+	var snooze *snoozed
+	var coded *Error
+	return err != nil && !errors.As(err, &snooze) && !(errors.As(err, &coded) && coded.permanent)
+}
+
+func (r *run) timeOut() {
+	message := fmt.Sprintf("The attempt ran longer than %d ms", r.timeout().Milliseconds())
+	r.finish(func(last record) transition {
+		return transition{state: "timed_out", attempt: last.attempt(), err: &fault{Code: "JETFLEET_TIMEOUT", Message: message}}
+	})
 }
 
 // release hands the job back. The attempt does not count.
@@ -283,23 +320,6 @@ func (r *run) lose(why string) {
 	r.over()
 }
 
-// verify reads whether the job is still this worker's.
-func (r *run) verify() {
-	last, seq, _ := r.current()
-	found, foundSeq, err := r.worker.broker.lastEvent(r.worker.background, last.id())
-	if err != nil || foundSeq <= seq {
-		return
-	}
-	if _, current, _ := r.current(); foundSeq <= current {
-		return
-	}
-	if found.state() == Cancelled {
-		r.cancelled(found, foundSeq)
-		return
-	}
-	r.lose("another worker has taken it over")
-}
-
 // cancelled stops a job whose end somebody else has written, and lets go of its message.
 func (r *run) cancelled(found record, foundSeq uint64) {
 	_, seq, d := r.current()
@@ -307,7 +327,7 @@ func (r *run) cancelled(found record, foundSeq uint64) {
 		return
 	}
 	r.over()
-	if why := leftOf(&work{}, found, 0); why != "" {
+	if why := leftOf(&work{}, found); why != "" {
 		// Whoever has cancelled it may have died before what follows was published.
 		d.nakLater()
 		return

@@ -17,6 +17,8 @@ func (w *Worker) process(l *lane, d *delivery) {
 		d = held
 		delete(w.taking, id)
 	}
+	isDoubted, isReleasing := w.doubted[id], w.releasing
+	delete(w.doubted, id)
 	if claimed == nil {
 		w.mu.Unlock()
 		if err != nil {
@@ -32,7 +34,16 @@ func (w *Worker) process(l *lane, d *delivery) {
 	if earlier != nil {
 		earlier.lose("this worker has claimed it once more")
 	}
-	r.execute()
+	if isDoubted {
+		r.doubt.Store(true)
+		go r.verify()
+	}
+	if isReleasing {
+		// Too late to begin: drain has collected its runs.
+		r.release()
+	} else {
+		r.execute()
+	}
 	w.forget(r)
 }
 
@@ -81,6 +92,9 @@ func (w *Worker) heard(data []byte) {
 	}
 	w.mu.Lock()
 	r := w.runs[notice.ID]
+	if r == nil && w.taking[notice.ID] != nil {
+		w.doubted[notice.ID] = true
+	}
 	w.mu.Unlock()
 	if r == nil {
 		return

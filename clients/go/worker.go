@@ -61,6 +61,8 @@ type Worker struct {
 	isPausedAll bool
 	runs        map[string]*run
 	taking      map[string]*delivery
+	// doubted are jobs that were cancelled, as somebody has said, while they were claimed.
+	doubted map[string]bool
 }
 
 // NewWorker makes a worker on a connection, which its owner opens and closes. Give it nats.MaxReconnects(-1), so that it outlives
@@ -87,6 +89,7 @@ func NewWorker(nc *nats.Conn, options Options) (*Worker, error) {
 		pausedTypes: map[string]bool{},
 		runs:        map[string]*run{},
 		taking:      map[string]*delivery{},
+		doubted:     map[string]bool{},
 		state:       "idle",
 	}, nil
 }
@@ -220,7 +223,7 @@ func (w *Worker) drain() {
 		r.stop(Draining)
 	}
 	// A handler that ignores its context is left behind; its job is handed back.
-	for end := time.Now().Add(w.options.ConfirmTimeout); time.Now().Before(end) && w.runCount() > 0; {
+	for end := time.Now().Add(w.options.ConfirmTimeout); time.Now().Before(end) && w.openCount() > 0; {
 		time.Sleep(time.Millisecond)
 	}
 	select {
@@ -250,10 +253,11 @@ func (w *Worker) everyMinute(ctx context.Context) {
 	}
 }
 
-func (w *Worker) runCount() int {
+// openCount is how many jobs are claimed here, or run.
+func (w *Worker) openCount() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.runs)
+	return len(w.runs) + len(w.taking)
 }
 
 func (w *Worker) ackWait() time.Duration {

@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { JobQueueService } from '../../src/index.js';
 import { PATIENCE_MS } from '../support/patience-ms.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { difference, filled } from './match.js';
 import { type Command, ParityProcess } from './parity-process.js';
 import type { Capability } from './protocol.js';
@@ -26,6 +27,8 @@ export interface StageOptions {
 export class Stage implements AsyncDisposable {
   readonly #options: StageOptions;
   readonly #log: WireLog;
+  /** What the workers connect to. */
+  readonly #network: TcpProxy;
   readonly #events = new EventEmitter();
   /** By the names of the vectors. */
   readonly #workers = new Map<string, ParityProcess>();
@@ -35,9 +38,10 @@ export class Stage implements AsyncDisposable {
   /** Of the vector that is played. */
   #names: Record<string, string | number> = {};
 
-  private constructor(options: StageOptions, log: WireLog) {
+  private constructor(options: StageOptions, log: WireLog, network: TcpProxy) {
     this.#options = options;
     this.#log = log;
+    this.#network = network;
     this.#events.setMaxListeners(0);
   }
 
@@ -46,7 +50,8 @@ export class Stage implements AsyncDisposable {
     await using queue = new JobQueueService({ servers: url, namespace, ackWaitMs: ACK_WAIT_MS });
     // As `jetfleet setup` does.
     await queue.setup();
-    const stage = new Stage(options, await WireLog.open(url, namespace));
+    const network = await startTcpProxy({ targets: { host: '127.0.0.1', port: Number(new URL(url).port) } });
+    const stage = new Stage(options, await WireLog.open(url, namespace), network);
     await stage.#start('one');
     return stage;
   }
@@ -72,9 +77,9 @@ export class Stage implements AsyncDisposable {
 
   async #start(name: string): Promise<void> {
     if (this.#workers.has(name)) return;
-    const { url, namespace, command, reference } = this.#options;
+    const { namespace, command, reference } = this.#options;
     const config = {
-      url,
+      url: this.#network.url,
       namespace,
       name: `${name}-${++this.#count}`,
       ackWaitMs: ACK_WAIT_MS,
@@ -113,6 +118,7 @@ export class Stage implements AsyncDisposable {
     else if ('awaitLeft' in step) await this.#awaitLeft(step.awaitLeft, isLeft);
     else if ('await' in step) await this.#await(step.await, isLeft);
     else if ('cancel' in step) await this.#cancel(step.cancel);
+    else if ('disconnect' in step) this.#network.cut();
     else if ('kill' in step) this.#signal(step.kill, 'SIGKILL');
     else if ('freeze' in step) this.#signal(step.freeze, 'SIGSTOP');
     else if ('thaw' in step) this.#signal(step.thaw, 'SIGCONT');
@@ -229,6 +235,7 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#endAll();
     await this.#log[Symbol.asyncDispose]();
+    await this.#network.stop();
   }
 }
 

@@ -13,6 +13,8 @@ export type Action =
   /** Where the worker leaves the job to others: waits until it has, and starts ours. */
   | { awaitLeft: string }
   | { cancel: string }
+  /** Ends the connections of all workers. They connect again. */
+  | { disconnect: true }
   | { kill: string }
   | { freeze: string }
   | { thaw: string }
