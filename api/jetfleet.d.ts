@@ -144,6 +144,11 @@ declare const FINDINGS: {
         readonly explanation: 'A consumer has lost sight of messages that are stored: no worker gets those jobs.';
         readonly fix: 'recreates the consumer once it has no unacknowledged message; it then delivers all that is stored';
     };
+    readonly messages_held: {
+        readonly severity: 'warning';
+        readonly explanation: 'Many messages of ended jobs stay behind one that a worker has had for long, or that each worker hands back.';
+        readonly fix: null;
+    };
     readonly message_left_over: {
         readonly severity: 'warning';
         readonly explanation: 'A timer, or a message of a type without workers, is left of a job that has ended; what follows may be missing.';

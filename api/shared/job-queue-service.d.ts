@@ -202,7 +202,8 @@ interface RunDefaults {
     version?: number;
     /**
      * Makes the checkpoint of a job that has begun under an earlier version one of this version. From then on the job is of this version.
-     * It may be called several times for one job. If it throws, the job waits for a worker that can take it. Defaults to none.
+     * It may be called several times for one job. If it throws or returns a promise, the job waits for a worker that can take it. Defaults
+     * to none.
      * @param from the earlier version, 0 for none
      */
     migrate?(checkpoint: unknown, from: number): unknown;

@@ -146,6 +146,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		if isAPIError(err, streamNotFound) {
 			return fmt.Errorf("jetfleet: no stream %s; run `jetfleet setup`, or check the namespace: %w", w.broker.stream("events"), err)
 		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("jetfleet: the broker does not answer; a connection with the role `worker` needs nats.CustomInboxPrefix(\"_INBOX_worker\"): %w", err)
+		}
 		return err
 	}
 	if err := w.prepare(ctx); err != nil {

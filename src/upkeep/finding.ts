@@ -134,6 +134,12 @@ export const FINDINGS = {
     explanation: 'A consumer has lost sight of messages that are stored: no worker gets those jobs.',
     fix: 'recreates the consumer once it has no unacknowledged message; it then delivers all that is stored',
   },
+  messages_held: {
+    severity: 'warning',
+    explanation:
+      'Many messages of ended jobs stay behind one that a worker has had for long, or that each worker hands back.',
+    fix: null,
+  },
   message_left_over: {
     severity: 'warning',
     explanation:

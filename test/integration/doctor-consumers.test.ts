@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { examine } from '../../src/index.js';
+import { examine, type JobContext } from '../../src/index.js';
+import { checkConsumers } from '../../src/upkeep/check-consumers.js';
 import { startFleet } from '../support/fleet.js';
 import { loseMessage } from '../support/lost-message.js';
 import { startNats } from '../support/nats.js';
@@ -29,4 +30,29 @@ it('a message that its consumer has lost sight of is found, and handed out again
   await fleet.waitForJob('lost', 'completed');
   const after = await examine(fleet.queue, { graceMs: 60_000 });
   expect(after.findings.map(({ code }) => code)).not.toContain('message_unowned');
+});
+
+it('names the job behind which messages of ended jobs stay', async () => {
+  const step = ({ payload, signal }: JobContext) =>
+    payload === 'long' ? new Promise((end) => signal.addEventListener('abort', end)) : 'done';
+  await using fleet = await startFleet({ nats, handlers: { step: { handler: step, claim: 'durable' } } });
+  const { queue } = fleet;
+  const long = await queue.addJob('step', 'long');
+  await fleet.waitForJob(long, 'running');
+  const short = await queue.addJobs(['a', 'b', 'c'].map((payload) => ({ type: 'step', payload })));
+  for (const id of short) await fleet.waitForJob(id, 'completed');
+  const broker = await queue.broker();
+  const found = () => checkConsumers(broker, { atLeast: 3, forMs: 0 });
+  await vi.waitFor(async () =>
+    expect((await found()).map(({ finding }) => finding)).toMatchObject([
+      {
+        code: 'messages_held',
+        fixable: false,
+        message: expect.stringContaining(`3 messages of ended jobs stay behind that of job ${long}`),
+      },
+    ]),
+  );
+  // Neither a few nor a moment are worth a warning.
+  expect(await checkConsumers(broker, { atLeast: 3, forMs: 60_000 })).toEqual([]);
+  expect(await checkConsumers(broker, { atLeast: 4, forMs: 0 })).toEqual([]);
 });
