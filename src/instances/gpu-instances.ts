@@ -113,8 +113,9 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       const onListenerFailure = (err: unknown) => host.userCode.note('abort listener', err);
       const { tracing } = host;
       const turns = new RateTurns(async () => {
-        const { clock } = await broker();
-        return { limiter: await host.limiter(), now: () => clock.now() };
+        const used = await broker();
+        const isConnected = () => used.isConnected;
+        return { limiter: await host.limiter(), now: () => used.clock.now(), isConnected };
       }, logger);
       const health = new ProviderHealth({ broker, logger });
       const checked = given.map((each) => {

@@ -22,8 +22,9 @@ const LOOK_AGAIN_MS = 250;
 const LATE_PART = 0.06;
 const MIN_LATE_MS = 150;
 const MAX_LATE_MS = 500;
-/** The broker has so long to note a turn. */
-const NOTE_WITHIN_MS = 2_000;
+/** The broker has so long to be found, and to note a turn: many workers that begin together meet at one ledger. */
+const OPEN_WITHIN_MS = 2_000;
+const NOTE_WITHIN_MS = 10_000;
 /** Without it, it is asked again after this. */
 const AWAY_MS = 10_000;
 
@@ -187,12 +188,19 @@ class OwnLedgers implements LedgerPlace {
   }
 }
 
+/** The limiter of a queue, with its clock and its connection. */
+export interface SharedLimiter {
+  limiter: Limiter;
+  now: () => number;
+  isConnected: () => boolean;
+}
+
 /**
  * Turns of calls under the rates of limits, across all workers: those of LIMITS. While the broker does not answer, this process takes turns by itself: it keeps
  * to the rate, and others may as well.
  */
 export class RateTurns {
-  readonly #limiter: () => Promise<{ limiter: Limiter; now: () => number }>;
+  readonly #limiter: () => Promise<SharedLimiter>;
   readonly #logger: Logger;
   readonly #own = new Turns({
     ledgers: new OwnLedgers(),
@@ -200,9 +208,10 @@ export class RateTurns {
     current: async (needs) => needs,
   });
   #shared: Promise<Turns> | undefined;
+  #isConnected: () => boolean = () => true;
   #awayUntilMs = 0;
 
-  constructor(limiter: () => Promise<{ limiter: Limiter; now: () => number }>, logger: Logger) {
+  constructor(limiter: () => Promise<SharedLimiter>, logger: Logger) {
     this.#limiter = limiter;
     this.#logger = logger;
   }
@@ -229,10 +238,12 @@ export class RateTurns {
   async #atBroker<T>(call: (shared: Turns) => Promise<T>): Promise<T | undefined> {
     if (performance.now() < this.#awayUntilMs) return undefined;
     try {
-      return await inTime(async () => {
+      const shared = await within(OPEN_WITHIN_MS, () => {
         this.#shared ??= this.#open();
-        return call(await this.#shared);
+        return this.#shared;
       });
+      if (!this.#isConnected()) return undefined;
+      return await within(NOTE_WITHIN_MS, () => call(shared));
     } catch (error) {
       this.#awayUntilMs = performance.now() + AWAY_MS;
       const level = JetfleetError.is(error, 'JETFLEET_CLOSED') ? 'debug' : 'warn';
@@ -244,12 +255,13 @@ export class RateTurns {
 
   async #open(): Promise<Turns> {
     try {
-      const { limiter, now } = await this.#limiter();
+      const { limiter, now, isConnected } = await this.#limiter();
+      this.#isConnected = isConnected;
       const { ledgers, settings } = limiter;
       return new Turns({
         ledgers: {
-          update: (keys, change) => inTime(() => ledgers.update(keys, change)),
-          read: (key) => inTime(() => ledgers.read(key)),
+          update: (keys, change) => within(NOTE_WITHIN_MS, () => ledgers.update(keys, change)),
+          read: (key) => within(NOTE_WITHIN_MS, () => ledgers.read(key)),
           refresh: (keys, owner) => ledgers.refresh(keys, owner),
         },
         now,
@@ -262,7 +274,7 @@ export class RateTurns {
   }
 }
 
-function inTime<T>(call: () => Promise<T>): Promise<T> {
-  const late = () => new Error(`the broker did not answer within ${NOTE_WITHIN_MS} ms`);
-  return withDeadline(NOTE_WITHIN_MS, [], late, call);
+function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
+  const late = () => new Error(`the broker did not answer within ${ms} ms`);
+  return withDeadline(ms, [], late, call);
 }
