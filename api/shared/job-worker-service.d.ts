@@ -1371,6 +1371,34 @@ interface Ledger extends LimitSettings {
     setAt?: number;
 }
 
+/** The permits of one key: pure functions that change a draft of its ledger. Times are milliseconds, by the broker's clock. */
+
+/** Who asks for a permit. */
+interface Claimant {
+    owner: string;
+    job: string;
+    worker: string;
+    run: string;
+}
+
+/** How a job takes its permits: a pure function that changes drafts of their ledgers. Times are milliseconds, by the broker's clock. */
+
+/** Permits that were taken, all of those that a job needs. */
+interface Permits {
+    claimant: Claimant;
+    needs: readonly NeededPermit[];
+    /** When the job may start. */
+    startAtMs: number;
+    /** An earlier run of the job holds them, and is perhaps still alive. */
+    isShared: boolean;
+}
+/** Which permit is not free. */
+interface Refused {
+    at: NeededPermit;
+    /** Its ledger at that time. Absent where the job was refused by an earlier delivery of its message. */
+    ledger?: Ledger;
+}
+
 /** A limit and its key. */
 interface LimitKey {
     name: string;
@@ -1429,16 +1457,6 @@ declare class Dispatcher {
     stop(): void;
 }
 
-/** The permits of one key: pure functions that change a draft of its ledger. Times are milliseconds, by the broker's clock. */
-
-/** Who asks for a permit. */
-interface Claimant {
-    owner: string;
-    job: string;
-    worker: string;
-    run: string;
-}
-
 /**
  * What `queue.limits.set` has said of limits, in place of what their workers say: one message of LIMITS for each. A process reads it once, and
  * again when a notice says that it was changed, or after a reconnect. Whoever has missed it is told by the ledgers, which know of which setting they are.
@@ -1463,21 +1481,6 @@ declare class LimitSettingsStore {
 interface Turn {
     turn: string;
     weight: number;
-}
-/** Permits that were taken, all of those that a job needs. */
-interface Permits {
-    claimant: Claimant;
-    needs: readonly NeededPermit[];
-    /** When the job may start. */
-    startAtMs: number;
-    /** An earlier run of the job holds them, and is perhaps still alive. */
-    isShared: boolean;
-}
-/** Which permit is not free. */
-interface Refused {
-    at: NeededPermit;
-    /** Its ledger at that time. Absent where the job was refused by an earlier delivery of its message. */
-    ledger?: Ledger;
 }
 /**
  * Permits across all workers. What is held of a key is one message of LIMITS, changed by compare-and-set; leases end by the broker's

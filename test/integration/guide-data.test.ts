@@ -45,8 +45,10 @@ test('the guide of finding jobs', async () => {
   await worker.start();
   const id = await queue.addJob('slow', {});
   await queue.ended(id);
-  const [list = '', stored = ''] = await commands(guide);
+  const [list = '', ofWorker = '', stored = ''] = await commands(guide);
   expect(list).toContain(id);
+  // No worker has this name here.
+  expect(ofWorker).not.toContain(id);
   expect(stored.split('\n').map((line) => JSON.parse(line))).toMatchObject([
     { stream: 'TAGS' },
     { stream: 'JOBS' },
