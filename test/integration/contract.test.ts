@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { RetryableError, snooze } from '../../src/index.js';
 import { drainWorker, listWorkers, watchMachines } from '../../src/inspect/index.js';
+import { instancePayload } from '../support/cli.js';
 import { CONTRACT, channelOf, faultsIn, faultsOf, messageAt } from '../support/contract.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
@@ -129,6 +130,11 @@ test('every message is described, and every described channel is used', async ()
   open();
   for (const id of [...ids, asks, flow, ...waiting, `seq-${bare.seq}`])
     await fleet.waitForJob(id, 'completed');
+  // What a provider that fails is noted by, and the question of a job that waits for capacity.
+  fleet.simulator.faults.add({ kind: 'error', status: 500, route: 'GET /products', times: 1 });
+  const waitForCapacityUntil = new Date(Date.now() + 600_000).toISOString();
+  const rental = { ...instancePayload('waits'), waitForCapacityUntil };
+  await fleet.waitForJob(await add('create_instance', {}, rental), 'completed');
   const late = await add('demo', { delayMs: 60_000 });
   await queue.cancel(late);
   expect(
