@@ -44,7 +44,11 @@ function storeOf() {
 }
 
 /** One attempt whose webhook the endpoint takes, unless `parts` say otherwise. */
-function deliver(parts: { [Part in keyof EndpointDeliveryOptions]?: object }, record?: Partial<JobRecord>) {
+function deliver(
+  parts: { [Part in keyof EndpointDeliveryOptions]?: object },
+  record?: Partial<JobRecord>,
+  checkpoint?: unknown,
+) {
   const options = {
     client: { deliver: async () => ({ status: 204, durationMs: 1 }) },
     store: storeOf(),
@@ -55,7 +59,7 @@ function deliver(parts: { [Part in keyof EndpointDeliveryOptions]?: object }, re
     source: '/jetfleet',
     ...parts,
   };
-  const context = { ...job, record: { ...job.record, ...record } };
+  const context = { ...job, checkpoint, record: { ...job.record, ...record } };
   return new EndpointDelivery(options as unknown as EndpointDeliveryOptions).deliver(context, webhook);
 }
 
@@ -99,28 +103,88 @@ it('a webhook that was refused fails with the answer of its endpoint, although n
   await expect(deliver({ client, health: { failed: away } })).rejects.toBe(refusal);
 });
 
-it('an endpoint is disabled although others cannot be told, and these are told later', async () => {
-  let stored: StoredHealth = HEALTHY;
+/** What endpoints of one id store, in memory. */
+function healthOf(parts: object) {
+  const kept: { health: StoredHealth } = { health: HEALTHY };
   const store = {
+    broker: { clock: { now: Date.now } },
     changeHealth: async (_: string, change: (before: StoredHealth) => StoredHealth | undefined) => {
-      const before = stored;
-      stored = change(before) ?? before;
-      return { before, after: stored, isChanged: stored !== before };
+      const before = kept.health;
+      kept.health = change(before) ?? before;
+      return { before, after: kept.health, isChanged: kept.health !== before };
     },
+    latestHealth: async () => kept.health,
   };
+  const options = {
+    store,
+    line: { follow: async () => {} },
+    alerts: { raise: vi.fn() },
+    logger: silentLogger,
+  };
+  const policy = DEFAULT_BREAKER_POLICY;
+  return { kept, health: new EndpointHealth({ ...options, policy, ...parts } as never) };
+}
+
+it('an endpoint is disabled although others cannot be told, and these are told later', async () => {
   const alerts = { raise: vi.fn() };
-  const line = { follow: async () => {} };
   const tell = vi.fn(away);
-  const parts = { store, line, policy: DEFAULT_BREAKER_POLICY, alerts, logger: silentLogger, tell };
-  const health = new EndpointHealth(parts as never);
+  const { kept, health } = healthOf({ alerts, tell });
   const at = new Date().toISOString();
   expect(await health.note('e', { type: 'DISABLE', at })).toMatchObject({ state: 'disabled' });
   expect(alerts.raise).toHaveBeenCalledOnce();
   tell.mockImplementation(async () => undefined as never);
-  await health.tellUntold('e', stored);
-  expect(tell).toHaveBeenLastCalledWith('endpoint.disabled', Date.parse(at), 'e', expect.anything());
-  expect(stored).toMatchObject({ state: 'disabled' });
-  expect(stored).not.toHaveProperty('untold');
+  await health.tellUntold('e', kept.health);
+  const news = { event: 'endpoint.disabled', atMs: Date.parse(at), disabledBy: 'user' };
+  expect(tell).toHaveBeenLastCalledWith('e', expect.objectContaining(news));
+  expect(kept.health).toMatchObject({ state: 'disabled' });
+  expect(kept.health).not.toHaveProperty('untold');
+});
+
+it('others are told the same of an endpoint in all repetitions, whatever its state is by then', async () => {
+  const tell = vi.fn(away);
+  const { kept, health } = healthOf({ tell });
+  const at = new Date().toISOString();
+  await health.note('e', { type: 'DISABLE', at, reason: 'moves' });
+  await health.note('e', { type: 'ENABLE', at });
+  tell.mockImplementation(async () => undefined as never);
+  await health.tellUntold('e', kept.health);
+  const calls = tell.mock.calls as unknown as [string, { event: string; reason?: string }][];
+  const told = calls.map(([, news]) => news).filter(({ event }) => event === 'endpoint.disabled');
+  expect(told.length).toBeGreaterThan(1);
+  expect(new Set(told.map((news) => JSON.stringify(news))).size).toBe(1);
+  expect(told[0]?.reason).toBe('moves');
+});
+
+it.each([
+  ['an attempt of before that fails', { type: 'FAILED', error: 'e' }],
+  ['a webhook that may not probe', undefined],
+] as const)(
+  'a limit that %s closes is reopened where the endpoint was enabled meanwhile',
+  async (_, event) => {
+    const line = { follow: vi.fn(async () => {}), reopen: vi.fn(async () => {}) };
+    const { kept, health } = healthOf({ tell: async () => {}, line });
+    const openUntilMs = Date.now() + 60_000;
+    kept.health = { ...HEALTHY, state: 'open', failures: 5, rests: 1, openUntilMs };
+    line.follow.mockImplementationOnce(async () => {
+      kept.health = HEALTHY;
+    });
+    if (event) await health.note('e', { ...event, at: new Date().toISOString() });
+    else await health.mayProbe('e');
+    expect(line.reopen).toHaveBeenCalledExactlyOnceWith('e');
+  },
+);
+
+it.each([
+  ['early', [1_000, 2_000, 4_000]],
+  ['behind', [10_000, 60_000, 360_000]],
+])('a webhook that is %s in its order comes by itself after %j ms', async (place, waits) => {
+  const turns = { hold: async () => {}, placeOf: async () => place };
+  let checkpoint: unknown;
+  for (const parkForMs of waits) {
+    const parked = (await deliver({ turns }, undefined, checkpoint)) as { checkpoint: unknown };
+    expect(parked).toMatchObject({ parkForMs, checkpoint: { parked: 'turn', turn: 'i' } });
+    ({ checkpoint } = parked);
+  }
 });
 
 it('a day of Retry-After closes an endpoint for no longer than its longest rest', async () => {

@@ -1,5 +1,4 @@
 import { expect, it, vi } from 'vitest';
-import { HEALTHY } from '../../machines/index.js';
 import type { Broker } from '../../src/broker/broker.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { UserCode } from '../../src/telemetry/user-code.js';
@@ -54,6 +53,21 @@ it('waits for a replica that has not got its own turn yet, nor those before it',
   expect(await new Turns(broker).placeOf(self)).toBe('behind');
 });
 
+it('many that wait for the same events ask once', async () => {
+  let asked = 0;
+  const own = stored('second', 2, 0, 9);
+  const { broker } = brokerOf([[own]], { passedUpTo: () => (++asked > 1 ? 9 : 8) });
+  const turns = new Turns(broker);
+  await Promise.all(Array.from({ length: 50 }, () => turns.placeOf(self)));
+  expect(asked).toBe(2);
+});
+
+it('of two that have ended in the same ms, that which was stored first is the first', async () => {
+  const first = { ...stored('first', 2, 0, 7), seq: 3 };
+  const { broker } = brokerOf([[stored('second', 2, 0, 9), first]], { passedUpTo: () => 9 });
+  expect(await new Turns(broker).placeOf(self)).toBe('behind');
+});
+
 it('waits until the events before its own have been passed on, and reads then who is before it', async () => {
   const floors = [8, 8, 9];
   const own = stored('second', 2, 0, 9);
@@ -94,10 +108,11 @@ it('a fan-out that is closed while it starts takes nothing', async () => {
   expect(close).toHaveBeenCalledOnce();
 });
 
-it('an endpoint that was added just before hears what has become of another one', async () => {
-  const recentAll = vi.fn(async () => []);
+it('an endpoint that was added just before hears what has become of another one, and no later one', async () => {
+  const later = { id: 'later', createdAt: new Date(5_000).toISOString(), events: ['endpoint.*'] };
+  const recentAll = vi.fn(async () => [later]);
   const store = { recentAll, broker: { clock: { now: () => 5_000 } } };
   const fanOut = new FanOut(store as unknown as EndpointStore, {} as Turns, {} as UserCode, silentLogger);
-  await fanOut.tell('endpoint.disabled', 4_000, 'e', HEALTHY);
+  await fanOut.tell('e', { event: 'endpoint.disabled', atMs: 4_000 });
   expect(recentAll).toHaveBeenCalledWith(5_000);
 });

@@ -1,6 +1,6 @@
 import type { BreakerSnapshot, Parked } from '../../../machines/index.js';
 import { defined } from '../../jobs/defined.js';
-import { JetfleetError, NonRetryableError, RetryableError } from '../../jobs/errors.js';
+import { JetfleetError, NonRetryableError } from '../../jobs/errors.js';
 import { textField } from '../../jobs/text-field.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { JobContext } from '../../worker/job-handler.js';
@@ -11,7 +11,7 @@ import { endpointBody } from './endpoint-body.js';
 import type { EndpointHealth } from './endpoint-health.js';
 import type { EndpointKeys } from './endpoint-keys.js';
 import type { EndpointStore } from './endpoint-store.js';
-import { KEPT, type Turns } from './turns.js';
+import { KEPT, type Place, type Turns } from './turns.js';
 
 export interface EndpointDeliveryOptions {
   client: WebhookClient;
@@ -29,14 +29,20 @@ interface ParkedFor {
   parked: 'disabled' | 'resting' | 'turn';
   /** The order in which it has a place. */
   turn?: string;
+  /** Why it has waited for its turn, and how often in a row. */
+  place?: Place;
+  waits?: number;
   /** How the endpoint answered, with which it was disabled: the record of that attempt. */
   refused?: ParkedRefusal;
 }
 
 /** A webhook that is woken by others comes by itself after this, should all of them be lost. */
 const COME_BACK_MS = 3_600_000;
-/** The events before that of a webhook are being passed on. */
+/** The events before that of a webhook are being passed on, which may take long where a worker died with one. */
 const EARLY_MS = 1_000;
+const MOST_EARLY_MS = 30_000;
+/** Those before it may have ended between the look and the wait, when nobody saw it wait: it comes by itself, each time later. */
+const BEHIND_MS = 10_000;
 /** A turn outlives what keeps it. */
 const TURN_LEFT_MS = 3 * 86_400_000;
 
@@ -68,8 +74,7 @@ export class EndpointDelivery {
     if (turn !== undefined) {
       const own = { endpoint: id, key: turn, jobId: job.id };
       const place = await turns.placeOf(own);
-      if (place !== 'first')
-        return parked(place === 'early' ? EARLY_MS : COME_BACK_MS, { parked: 'turn', turn });
+      if (place !== 'first') return waitForTurn(job.checkpoint, place, turn);
     }
     const { state } = (await store.recentHealth(id)).value;
     if (state === 'open' || state === 'halfOpen') {
@@ -186,7 +191,7 @@ export class EndpointDelivery {
       const isLast = !(error as JetfleetError).retryable || job.attempt >= job.maxAttempts;
       // Without an order that has to hold, one that is tried again holds up no others.
       if (isLast || !endpoint.ordered) await leave();
-      throw resting(error, after, now());
+      throw error;
     }
     await Promise.all([this.#tried(job, id, () => health.delivered(id)), leave()]);
     return delivery;
@@ -213,23 +218,19 @@ export class EndpointDelivery {
   }
 }
 
-/** While the endpoint rests, its other webhooks wait in line for its limit. */
-function resting(error: unknown, health: BreakerSnapshot | undefined, nowMs: number): unknown {
-  if (health?.state !== 'open' || !JetfleetError.is(error) || !error.retryable) return error;
-  const leftMs = (health.openUntilMs ?? 0) - nowMs;
-  if (!(leftMs > (error.retryAfterMs ?? 0))) return error;
-  const { message, excerpt, details, cause } = error;
-  return new RetryableError(message, {
-    code: error.code,
-    cause,
-    ...defined({ excerpt, details }),
-    retryAfterMs: leftMs,
-  });
-}
-
 /** Without the beginning of the answer, which not everybody may see who sees the job. */
 function refusalOf({ code, message, details }: JetfleetError, nowMs: number): ParkedRefusal {
   return { at: new Date(nowMs).toISOString(), code, message, ...defined({ details }) };
+}
+
+function waitForTurn(checkpoint: unknown, place: Exclude<Place, 'first'>, turn: string): Parked {
+  const before = Object(checkpoint) as Partial<ParkedFor>;
+  const waits = before.place === place && Number.isInteger(before.waits) ? (before.waits as number) : 0;
+  const forMs =
+    place === 'early'
+      ? Math.min(EARLY_MS * 2 ** waits, MOST_EARLY_MS)
+      : Math.min(BEHIND_MS * 6 ** waits, COME_BACK_MS);
+  return parked(forMs, { parked: 'turn', turn, place, waits: waits + 1 });
 }
 
 function parked(parkForMs: number, checkpoint: ParkedFor): Parked {

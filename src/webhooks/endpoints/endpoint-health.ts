@@ -12,15 +12,10 @@ import type { AlertKind, Alerts } from '../../telemetry/alerts.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { EndpointLine } from './endpoint-line.js';
 import type { EndpointStore } from './endpoint-store.js';
-import type { EndpointEvent, StoredHealth } from './stored-health.js';
+import type { EndpointEvent, EndpointNews, StoredHealth } from './stored-health.js';
 
 /** Repeating it tells nobody twice. */
-type Tell = (
-  event: EndpointEvent,
-  atMs: number,
-  endpointId: string,
-  health: BreakerSnapshot,
-) => Promise<void>;
+type Tell = (endpointId: string, news: EndpointNews) => Promise<void>;
 
 /** One that is turned on and off again while nobody can be told. */
 const MOST_UNTOLD = 10;
@@ -77,19 +72,20 @@ export class EndpointHealth {
     });
     const isAllowed = isChanged || after.state === 'closed';
     // It was called by a limit that nobody has closed yet, or before that.
-    if (!isAllowed) await this.#options.line.follow(id, after);
+    if (!isAllowed) await this.#follow(id, after);
     return { isAllowed, health: after };
   }
 
   /** Stores where an event leads; whoever stores it tells of it. */
   async note(id: string, event: BreakerEvent): Promise<BreakerSnapshot> {
-    const { store, policy, line, alerts } = this.#options;
+    const { store, policy, alerts } = this.#options;
     const { before, after, isChanged } = await store.changeHealth(id, (health) => {
       const { untold = [], ...was } = health;
       const { snapshot, accepted } = breakerAfter(was, event, policy);
       if (!accepted) return undefined;
       const atMs = Date.parse(event.at);
-      const all = [...untold, ...eventsBetween(was, snapshot).map((each) => ({ event: each, atMs }))];
+      const news = eventsBetween(was, snapshot).map((each) => newsOf(each, atMs, snapshot));
+      const all = [...untold, ...news];
       return { ...snapshot, ...(all.length > 0 && { untold: all.slice(-MOST_UNTOLD) }) };
     });
     if (!isChanged) return after;
@@ -98,8 +94,19 @@ export class EndpointHealth {
       if (kind) alerts.raise({ kind, jobId: id, message: textOf(each, id, after) });
     }
     const isAllClosed = before.state === 'closed' && after.state === 'closed';
-    await Promise.all([this.tellUntold(id, after), isAllClosed || line.follow(id, after)]);
+    await Promise.all([this.tellUntold(id, after), isAllClosed || this.#follow(id, after)]);
     return after;
+  }
+
+  /**
+   * The limit as the breaker wants it. They are two messages: who closes the limit reads then whether somebody has closed the breaker meanwhile, whose
+   * opening of the limit may have come before.
+   */
+  async #follow(id: string, health: BreakerSnapshot): Promise<void> {
+    const { store, line } = this.#options;
+    await line.follow(id, health);
+    if (!rests(health) || rests(await store.latestHealth(id))) return;
+    await line.reopen(id);
   }
 
   /** Has the other endpoints hear what they have yet to be told of one, which is stored and holds in any case. */
@@ -109,9 +116,9 @@ export class EndpointHealth {
     const { store, logger, tell } = this.#options;
     const mayPass = (error: unknown) => JetfleetError.is(error) && error.retryable;
     try {
-      for (const { event, atMs } of untold)
-        await retry(() => tell(event, atMs, id, health), { withinMs: TELL_MS, pauseMs: AGAIN_MS, mayPass });
-      const isTold = ({ event, atMs }: (typeof untold)[number]) =>
+      for (const news of untold)
+        await retry(() => tell(id, news), { withinMs: TELL_MS, pauseMs: AGAIN_MS, mayPass });
+      const isTold = ({ event, atMs }: EndpointNews) =>
         untold.some((each) => each.event === event && each.atMs === atMs);
       await store.changeHealth(id, ({ untold: now = [], ...rest }) => {
         const left = now.filter((each) => !isTold(each));
@@ -132,6 +139,18 @@ function eventsBetween(before: BreakerSnapshot, after: BreakerSnapshot): Endpoin
   if (after.state === 'disabled') return before.state === 'disabled' ? [] : ['endpoint.disabled'];
   if (before.state === 'disabled') return ['endpoint.enabled'];
   return after.alertedAt !== undefined && before.alertedAt === undefined ? ['endpoint.failing'] : [];
+}
+
+function rests({ state }: BreakerSnapshot): boolean {
+  return state === 'open' || state === 'halfOpen';
+}
+
+function newsOf(
+  event: EndpointEvent,
+  atMs: number,
+  { failingSince, error, disabledBy, reason }: BreakerSnapshot,
+): EndpointNews {
+  return { event, atMs, ...defined({ failingSince, error, disabledBy, reason }) };
 }
 
 function textOf(

@@ -8,6 +8,7 @@ import { endpointSubject, healthSubject } from '../../wire/endpoint-subjects.js'
 import { ANY } from '../../wire/subjects.js';
 import { CLOCK_SLACK_MS, decodeEndpoint, type StoredEndpoint } from './endpoint.js';
 import { KnownEndpoints } from './known-endpoints.js';
+import { hasReplicas, leaderLast, upToLeader } from './leader-read.js';
 import { decodeHealth, encodeHealth, type StoredHealth } from './stored-health.js';
 
 const MOST_REMEMBERED = 1_000;
@@ -18,8 +19,14 @@ export class EndpointStore {
   readonly #health: SharedValues<StoredHealth>;
   readonly #remembered = new Map<string, { at: number; read: Promise<unknown> }>();
   readonly #known = new KnownEndpoints({
-    all: () => this.#all(),
-    lastSeq: async () => (await this.#last(endpointSubject(this.#broker.subjects, ANY)))?.seq ?? 0,
+    all: () =>
+      upToLeader(
+        this.#broker,
+        endpointSubject(this.#broker.subjects, ANY),
+        () => this.#all(),
+        ({ seq }) => seq,
+      ),
+    lastSeq: async () => (await this.#latest(endpointSubject(this.#broker.subjects, ANY)))?.seq ?? 0,
   });
 
   constructor(broker: Broker) {
@@ -73,7 +80,9 @@ export class EndpointStore {
 
   /** @throws JetfleetError `JETFLEET_NOT_FOUND` */
   async endpoint(id: string): Promise<Versioned<StoredEndpoint>> {
-    const message = await this.#last(endpointSubject(this.#broker.subjects, id));
+    const subject = endpointSubject(this.#broker.subjects, id);
+    // A replica that has none may be behind.
+    const message = (await this.#last(subject)) ?? (await this.#latest(subject));
     const value = message && decodeEndpoint(message.data);
     if (!value) throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no endpoint ${JSON.stringify(id)}`);
     return { value, seq: message.seq };
@@ -85,6 +94,12 @@ export class EndpointStore {
 
   health(id: string): Promise<Versioned<StoredHealth>> {
     return this.#health.read(id);
+  }
+
+  /** As the leader has it: who has written something reads then what others wrote before. */
+  async latestHealth(id: string): Promise<StoredHealth> {
+    const message = await this.#latest(healthSubject(this.#broker.subjects, id));
+    return message ? decodeHealth(message.data) : HEALTHY;
   }
 
   /** Of each endpoint that has not fared well, by its id. */
@@ -137,6 +152,10 @@ export class EndpointStore {
 
   #last(subject: string) {
     return this.#broker.extra.of('endpoints').find(undefined, (read, stream) => read.last(stream, subject));
+  }
+
+  #latest(subject: string) {
+    return hasReplicas(this.#broker) ? leaderLast(this.#broker, subject) : this.#last(subject);
   }
 
   async #write(subject: string, data: string, lastSeq: number): Promise<number> {

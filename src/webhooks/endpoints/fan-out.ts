@@ -1,5 +1,4 @@
 /** From the end of a job to the endpoints that want to hear of it: a durable consumer of EVENTS, which all workers share. */
-import type { BreakerSnapshot } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
 import type { EventMeta, EventSubscription } from '../../broker/consume/event-consumer.js';
 import { type EventOptions, wantedConsumer } from '../../broker/consume/event-options.js';
@@ -18,7 +17,7 @@ import type { SendWebhookPayload } from '../schemas.js';
 import { isBefore, type StoredEndpoint, wantsEvent } from './endpoint.js';
 import type { EndpointStore } from './endpoint-store.js';
 import { FAN_OUT } from './passed-events.js';
-import type { EndpointEvent } from './stored-health.js';
+import type { EndpointNews } from './stored-health.js';
 import type { Turns } from './turns.js';
 
 const CONSUMER: EventOptions = {
@@ -31,6 +30,8 @@ const CONSUMER: EventOptions = {
 };
 /** How often a worker looks whether there are endpoints by now. */
 const LOOK_MS = 5_000;
+/** The next webhook in an order may be about to wait: it is woken again so often. */
+const FEW_UNREADY = 4;
 const TURN_MS = 30 * 86_400_000;
 
 /** Makes sure that the ends of jobs are kept for the endpoints from now on. */
@@ -126,7 +127,11 @@ export class FanOut {
     const endpoint = textField(payload, 'endpoint');
     if (!endpoint) return;
     const key = textField(checkpoint, 'turn') || (await this.#orderOf(endpoint, payload));
-    if (key) await this.#turns.ended({ endpoint, key, jobId: id });
+    if (!key || (await this.#turns.ended({ endpoint, key, jobId: id }))) return;
+    // Other events do not wait for that. Where this process dies meanwhile, the next one comes by itself.
+    void this.#turns.wakeFirst({ endpoint, key }, FEW_UNREADY).catch((err) => {
+      this.#logger.debug({ err, endpoint }, 'cannot wake the next webhook in order; it comes by itself');
+    });
   }
 
   async #orderOf(endpoint: string, payload: unknown): Promise<string | undefined> {
@@ -139,19 +144,12 @@ export class FanOut {
     return found?.value.ordered ? key : undefined;
   }
 
-  /** Has the other endpoints hear how one of them fares. The same event at the same time is told once. */
-  async tell(event: EndpointEvent, atMs: number, endpointId: string, health: BreakerSnapshot): Promise<void> {
-    const { failingSince, error, disabledBy, reason } = health;
-    const others = (await this.#store.recentAll(this.#store.broker.clock.now())).filter(
-      ({ id }) => id !== endpointId,
-    );
+  /** Has the other endpoints hear how one of them fares. The same news are told once, to those that were there at that time. */
+  async tell(endpointId: string, { event, atMs, ...facts }: EndpointNews): Promise<void> {
+    const all = await this.#store.recentAll(this.#store.broker.clock.now());
+    const others = all.filter(({ id, createdAt }) => id !== endpointId && !isBefore(atMs, createdAt));
     const timestamp = new Date(atMs).toISOString();
-    const payload = {
-      type: event,
-      timestamp,
-      sequence: atMs,
-      data: { endpointId, ...defined({ failingSince, error, disabledBy, reason }) },
-    };
+    const payload = { type: event, timestamp, sequence: atMs, data: { endpointId, ...facts } };
     await this.#send(others, payload, {
       idFor: (id) => `${event.replace('.', '-')}-${endpointId}-${atMs}-${id}`,
       createdAt: timestamp,

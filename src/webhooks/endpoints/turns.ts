@@ -14,6 +14,7 @@ import { wakeWaiting } from '../../queue/waiting/wake.js';
 import { type TurnAddress, turnSubject } from '../../wire/endpoint-subjects.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import { ANY } from '../../wire/subjects.js';
+import { hasReplicas, upToLeader } from './leader-read.js';
 import { PassedEvents } from './passed-events.js';
 
 /** A webhook in the order of `key`. */
@@ -54,12 +55,10 @@ const MOST_REMEMBERED = 200;
 /** A job that runs may be about to wait: it is woken again after this. */
 const UNREADY_MS = 250;
 const MOST_UNREADY = 40;
-const FEW_UNREADY = 4;
 /** A turn is taken before its job is added; after this, none is to come. */
 const ORPHAN_MS = 300_000;
-/** A replica that is behind, and events before that of a webhook, are waited for so often. */
-const BEHIND_MS = 50;
-const MOST_BEHIND = 40;
+/** Events before that of a webhook are waited for so often. */
+const EARLY_MS = 50;
 const MOST_EARLY = 10;
 const WAKES_AT_ONCE = 32;
 const decoder = new TextDecoder();
@@ -118,7 +117,7 @@ export class Turns {
   async #reach(event: number): Promise<boolean> {
     for (let tries = 1; tries <= MOST_EARLY; tries++) {
       if (await this.#passed.reach(event)) return true;
-      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+      await new Promise((resolve) => setTimeout(resolve, EARLY_MS));
     }
     return false;
   }
@@ -131,33 +130,35 @@ export class Turns {
 
   /**
    * Of a webhook that has ended, whoever ended it: it leaves, where it has not. The next one is woken in any case, since whoever left may not have
-   * done it. One that runs is not waited for: it has looked whose turn it is, or is woken by those before it.
+   * done it.
+   * @returns false where the next one runs and may be about to wait: it is to be woken once more, or comes by itself
    */
-  async ended(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<void> {
+  async ended(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<boolean> {
     const isLeft = !(await this.#has(turn));
     if (!isLeft) {
       // Somebody may have sent it once more since, which took its place again.
       const last = (await leaderEvent(this.#broker, turn.jobId))?.record;
-      if (last && !isTerminal(last.status)) return;
+      if (last && !isTerminal(last.status)) return true;
       await this.#remove(turn);
     }
-    await this.wakeFirst(turn, isLeft ? 1 : FEW_UNREADY);
+    return (await this.wakeFirst(turn, 1)) || isLeft;
   }
 
-  /** Wakes the first of a key. One that is about to wait is woken once it does. */
-  async wakeFirst(of: Pick<Turn, 'endpoint' | 'key'>, tries = MOST_UNREADY): Promise<void> {
+  /** Wakes the first of a key. One that is about to wait is woken once it does. @returns false where it still runs */
+  async wakeFirst(of: Pick<Turn, 'endpoint' | 'key'>, tries = MOST_UNREADY): Promise<boolean> {
     for (let unready = 0; unready < tries; ) {
       const [first] = (await this.#order(of)).turns;
-      if (!first) return;
+      if (!first) return true;
       const state = await wakeWaiting(this.#broker, first.jobId);
-      if (state === 'woken' || state === 'moved') return;
+      if (state === 'woken' || state === 'moved') return true;
       if (state === 'ended' || (state === 'gone' && (await this.#isOrphan(first)))) await this.#remove(first);
-      else if (state === 'gone') return;
+      else if (state === 'gone') return true;
       else {
         unready++;
         if (unready < tries) await new Promise((resolve) => setTimeout(resolve, UNREADY_MS));
       }
     }
+    return false;
   }
 
   /** Wakes the first of each key. @returns how many webhooks are in line */
@@ -204,7 +205,7 @@ export class Turns {
     for (let [first] = known.turns; first; [first] = known.turns) {
       if (first.jobId === self || (await this.#has(first))) return known;
       // Or a replica is behind.
-      if (this.#hasReplicas) return this.#readOrder(of);
+      if (hasReplicas(this.#broker)) return this.#readOrder(of);
       if (known.turns[0] === first) known.turns.shift();
     }
     return known;
@@ -213,7 +214,8 @@ export class Turns {
   async #readOrder(of: Pick<Turn, 'endpoint' | 'key'>): Promise<Order> {
     const { upTo } = this.#passed;
     const turns = await this.#readWhole(of);
-    turns.sort((a, b) => a.sequence - b.sequence);
+    // Of two that have ended in the same ms, that which was stored first.
+    turns.sort((a, b) => a.sequence - b.sequence || (a.event ?? 0) - (b.event ?? 0));
     const order = { at: performance.now(), upTo, turns };
     this.#remembered.set(nameOf(of), order);
     forgetOldest(this.#remembered, MOST_REMEMBERED);
@@ -221,23 +223,11 @@ export class Turns {
   }
 
   /** Of a key, all that the leader has: a replica may be behind. */
-  async #readWhole({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>): Promise<TakenTurn[]> {
+  #readWhole({ endpoint, key }: Pick<Turn, 'endpoint' | 'key'>): Promise<TakenTurn[]> {
     const address: TurnAddress = { endpoint, key, jobId: ANY };
-    for (let tries = 1; ; tries++) {
-      const last = this.#hasReplicas ? await this.#lastSeq(address) : 0;
-      const turns = await this.#read(address);
-      if (last === 0 || tries >= MOST_BEHIND || turns.some(({ seq }) => seq >= last)) return turns;
-      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
-    }
-  }
-
-  async #lastSeq(address: TurnAddress): Promise<number> {
-    const { subjects, topology } = this.#broker;
-    return (await topology.lastMessage('endpoints', turnSubject(subjects, address)))?.seq ?? 0;
-  }
-
-  get #hasReplicas(): boolean {
-    return this.#broker.connection.info?.cluster !== undefined;
+    const lastSeqOf = (turns: TakenTurn[]) => turns.reduce((last, { seq }) => Math.max(last, seq), 0);
+    const filter = turnSubject(this.#broker.subjects, address);
+    return upToLeader(this.#broker, filter, () => this.#read(address), lastSeqOf);
   }
 
   /** Of a worker that died between the turn and its job, or of a job that was removed. */
