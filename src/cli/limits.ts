@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { defined } from '../jobs/defined.js';
 import { type LimitSettings, MAX_CONCURRENCY, type RateLimit } from '../jobs/limit.js';
 import type { ShownLimit } from '../jobs/shown-limit.js';
+import { assertOfNoEndpoint } from '../webhooks/endpoints/endpoint-limit.js';
 import { type GlobalOptions, integer, openExisting, parseDuration, withExamples } from './options.js';
 import { note, plain, print, printJson, table } from './output.js';
 
@@ -52,6 +53,7 @@ function setCommand(limits: Command): void {
       const options = command.optsWithGlobals<GlobalOptions & LimitSettings>();
       const settings = defined({ concurrency: options.concurrency, rate: options.rate });
       await using queue = openExisting(options);
+      await assertOfNoEndpoint(queue.webhookEndpoints, limit);
       await queue.limits.set(limit, settings);
       if (options.json) printJson({ limit, ...settings });
       else print(`${plain(limit)} is set for all workers`);
@@ -66,6 +68,7 @@ function resetCommand(limits: Command): void {
     .action(async (limit: string) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       await using queue = openExisting(options);
+      await assertOfNoEndpoint(queue.webhookEndpoints, limit);
       await queue.limits.reset(limit);
       if (options.json) printJson({ limit });
       else print(`${plain(limit)} is as its handlers say`);

@@ -132,7 +132,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   deadLetterRoutes(routes);
   pauseRoutes(routes);
   scheduleRoutes(routes);
-  limitRoutes(routes);
+  limitRoutes(routes, endpoints);
   providerRoutes(routes);
   workerRoutes(routes);
   webhookRoutes(routes);

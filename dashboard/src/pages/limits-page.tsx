@@ -11,6 +11,8 @@ import { Time } from '../ui/time.js';
 
 /** Jobs that are named for each key. */
 const SHOWN = 3;
+/** It is changed with its endpoint of webhooks. */
+const isOfEndpoint = (limit: string) => limit.startsWith('webhooks/');
 /** Calls outside of jobs hold permits under names that are no ids. */
 const JOB_ID = /^[A-Za-z0-9_-]+$/;
 
@@ -55,7 +57,7 @@ export function LimitsPage() {
               <LimitDialog
                 name={changed}
                 settings={settings[changed] ?? all.find(({ limit }) => limit === changed)}
-                isSet={changed in settings}
+                isSet={Object.hasOwn(settings, changed)}
                 onDone={limits.reload}
                 onClose={() => setChanged(undefined)}
               />
@@ -129,9 +131,18 @@ function Row({ limit: shown, onChange }: { limit: ShownLimit } & Changing) {
       </td>
       {onChange && (
         <td data-label="change">
-          <button type="button" class="small" aria-label={`Change ${limit}`} onClick={() => onChange(limit)}>
-            Change
-          </button>
+          {isOfEndpoint(limit) ? (
+            <Link to="/endpoints">Endpoints</Link>
+          ) : (
+            <button
+              type="button"
+              class="small"
+              aria-label={`Change ${limit}`}
+              onClick={() => onChange(limit)}
+            >
+              Change
+            </button>
+          )}
         </td>
       )}
     </tr>
@@ -175,7 +186,7 @@ function Settings({ settings, onChange }: Pick<LimitsAnswer, 'settings'> & Chang
                 .filter(Boolean)
                 .join(', ')}
             </span>
-            {onChange && (
+            {onChange && !isOfEndpoint(name) && (
               <button
                 type="button"
                 class="small end"

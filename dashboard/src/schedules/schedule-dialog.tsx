@@ -80,7 +80,7 @@ export function ScheduleDialog({ schedule, onDone, onClose }: ScheduleDialogProp
           ))}
         </select>
       </label>
-      <JsonField name="payload" value={schedule?.payload ?? {}} rows={8} />
+      <JsonField name="payload" value={schedule?.payload === undefined ? {} : schedule.payload} rows={8} />
     </FormDialog>
   );
 }

@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
+import { assertOfNoEndpoint } from '../../webhooks/endpoints/endpoint-limit.js';
+import type { WebhookEndpoints } from '../../webhooks/endpoints/webhook-endpoints.js';
 import { prioritySchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
@@ -29,7 +31,7 @@ const limitSchema = z
 const MAX_BYTES = 4_096;
 const tag = 'Queue';
 
-export function limitRoutes(routes: Routes): void {
+export function limitRoutes(routes: Routes, endpoints: Pick<WebhookEndpoints, 'get'>): void {
   const { queue } = routes;
   addRoute(routes, {
     method: 'get',
@@ -64,6 +66,7 @@ export function limitRoutes(routes: Routes): void {
     },
     handle: async ({ c, body }) => {
       const { limit, ...given } = body;
+      await assertOfNoEndpoint(endpoints, limit);
       await queue.limits.set(limit, defined(given));
       return c.json(defined(body));
     },
@@ -77,6 +80,7 @@ export function limitRoutes(routes: Routes): void {
     body: { schema: z.strictObject({ limit: name }), maxBytes: MAX_BYTES },
     answers: { 200: { description: 'As the handlers say', schema: z.object({ limit: z.string() }) } },
     handle: async ({ c, body }) => {
+      await assertOfNoEndpoint(endpoints, body.limit);
       await queue.limits.reset(body.limit);
       return c.json({ limit: body.limit });
     },
