@@ -16,6 +16,11 @@ export type {
   DisabledBy,
 } from './breaker.js';
 export { HEALTHY } from './breaker.js';
+export { autoStopMachine } from './auto-stop.js';
+export type { AutoStopCheckpoint, AutoStopContext, LeaseNews } from './auto-stop-context.js';
+export type { CheckInstanceSettings } from './check-instance.js';
+export { checkInstanceChart, checkInstanceMachine } from './check-instance.js';
+export type { CheckCheckpoint, CheckedInstance, CheckInstanceContext } from './check-instance-context.js';
 export type { CreateInstanceSettings } from './create-instance.js';
 export {
   createInstanceChart,
@@ -29,10 +34,14 @@ export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
 export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
 export { breakerAfter, DEFAULT_BREAKER_POLICY, endpointBreakerMachine } from './endpoint-breaker.js';
+export type { ExtendLeaseContext } from './extend-lease.js';
+export { extendLeaseMachine } from './extend-lease.js';
 export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobEvent, JobMachineContext, JobMachineInput } from './job-machine-context.js';
 export { timeoutError, timeoutOf } from './job-machine-context.js';
+export { migrateInstanceChart, migrateInstanceMachine } from './migrate-instance.js';
+export type { MigrateCheckpoint, MigrateInstanceContext, Replacement } from './migrate-instance-context.js';
 export type { MonitorInstanceSettings } from './monitor-instance.js';
 export {
   DEFAULT_POLL_INTERVAL_MS,
@@ -51,11 +60,29 @@ export {
   providerBreakerAfter,
   providerBreakerMachine,
 } from './provider-breaker.js';
+export type { OrderActorInput, OrderInstanceSettings } from './order-instance.js';
+export {
+  orderInstanceChart,
+  restartInstanceMachine,
+  startInstanceMachine,
+  stopInstanceMachine,
+} from './order-instance.js';
+export type {
+  InstanceOrder,
+  OrderCheckpoint,
+  OrderedInstance,
+  OrderInstanceContext,
+  OrderVerdict,
+} from './order-instance-context.js';
+export { verdictOf } from './order-instance-context.js';
 export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
 export type { Parked, SendWebhookContext } from './send-webhook.js';
 export { sendWebhookMachine } from './send-webhook.js';
 export { claimedAttempt, failedAttempt } from './short-path.js';
+export type { WatchInstanceSettings } from './watch-instance.js';
+export { watchInstanceChart, watchInstanceMachine } from './watch-instance.js';
+export type { WatchCheckpoint, WatchedInstance, WatchInstanceContext } from './watch-instance-context.js';
 export type {
   WorkerLifecycleContext,
   WorkerLifecycleEvent,

@@ -18,6 +18,10 @@ const NOTES: Readonly<Record<string, string>> = {
     'One run is one check. Between runs the job hibernates on a broker timer and holds nothing.',
   delete_instance:
     'Follows from a create or monitor job that failed or was cancelled: what it rented must not stay rented.',
+  start_instance:
+    'The order is written before it is sent, and a read decides. `stop_instance` and `restart_instance` are the same chart.',
+  migrate_instance:
+    'By the call of the provider, or by a replacement: the old instance is deleted once the other one runs.',
   send_webhook: 'One run is one delivery. The retry schedule of the job makes the next.',
   worker_lifecycle: 'The worker itself.',
 };

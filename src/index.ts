@@ -13,17 +13,53 @@ export type { EventFilter, EventOptions } from './broker/consume/event-options.j
 export { type Drift, formatDrift } from './broker/topology/drift.js';
 export type { TopologyReport } from './broker/topology/report.js';
 export { type DoctorOptions, type Examination, examine } from './doctor/doctor.js';
+export { callbackToken } from './instances/callback-token.js';
 export { type GpuInstancesOptions, gpuInstances } from './instances/gpu-instances.js';
+export type {
+  AutoStopOptions,
+  CheckOptions,
+  DeleteOptions,
+  ExtendLeaseOptions,
+  InstanceAddress,
+  Instances,
+  MigrateOptions,
+  OrderOptions,
+  WatchOptions,
+} from './instances/instances.js';
 export { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
 export type { ShownProvider } from './instances/provider-health.js';
 export {
+  autoStop,
+  checkInstance,
+  extendLease,
+  migrateInstance,
+  restartInstance,
+  startInstance,
+  stopInstance,
+  watchInstance,
+} from './instances/lifecycle-jobs.js';
+export {
+  type AutoStopPayload,
+  autoStopPayload,
+  type CheckInstancePayload,
   type CreateInstancePayload,
+  checkInstancePayload,
   createInstancePayload,
   type DeleteInstancePayload,
   deleteInstancePayload,
+  type ExtendLeasePayload,
+  extendLeasePayload,
+  type MigrateInstancePayload,
   type MonitorInstancePayload,
+  migrateInstancePayload,
   monitorInstancePayload,
   type OnTimeout,
+  type OrderInstancePayload,
+  orderInstancePayload,
+  type WatchEvent,
+  type WatchInstancePayload,
+  type WatchPolicy,
+  watchInstancePayload,
 } from './instances/schemas.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';
 export { type BuiltInPayloads, JobQueueService, JobType } from './jetfleet.js';

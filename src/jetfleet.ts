@@ -1,7 +1,19 @@
 /** The product: the engine's queue, with the job types that Jetfleet is made for. */
+
+import { Instances } from './instances/instances.js';
 import { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
 import { ownersToKeep } from './instances/kept-owners.js';
 import { listProviders, type ShownProvider } from './instances/provider-health.js';
+import {
+  autoStop,
+  checkInstance,
+  extendLease,
+  migrateInstance,
+  restartInstance,
+  startInstance,
+  stopInstance,
+  watchInstance,
+} from './instances/lifecycle-jobs.js';
 import type { JobDefinition } from './jobs/define-job.js';
 import type { JobOptions, NewJob } from './jobs/job-options.js';
 import type { JobPriority } from './jobs/vocabulary.js';
@@ -17,6 +29,14 @@ export const JobType = {
   CREATE_INSTANCE: 'create_instance',
   MONITOR_INSTANCE: 'monitor_instance',
   DELETE_INSTANCE: 'delete_instance',
+  START_INSTANCE: 'start_instance',
+  STOP_INSTANCE: 'stop_instance',
+  RESTART_INSTANCE: 'restart_instance',
+  MIGRATE_INSTANCE: 'migrate_instance',
+  CHECK_INSTANCE: 'check_instance',
+  AUTO_STOP: 'auto_stop',
+  EXTEND_LEASE: 'extend_lease',
+  WATCH_INSTANCE: 'watch_instance',
   SEND_WEBHOOK: 'send_webhook',
 } as const;
 /** A built-in type or a user's own, snake_case. */
@@ -29,6 +49,14 @@ export interface BuiltInPayloads {
   create_instance: PayloadFor<typeof createInstance>;
   monitor_instance: PayloadFor<typeof monitorInstance>;
   delete_instance: PayloadFor<typeof deleteInstance>;
+  start_instance: PayloadFor<typeof startInstance>;
+  stop_instance: PayloadFor<typeof stopInstance>;
+  restart_instance: PayloadFor<typeof restartInstance>;
+  migrate_instance: PayloadFor<typeof migrateInstance>;
+  check_instance: PayloadFor<typeof checkInstance>;
+  auto_stop: PayloadFor<typeof autoStop>;
+  extend_lease: PayloadFor<typeof extendLease>;
+  watch_instance: PayloadFor<typeof watchInstance>;
   send_webhook: PayloadFor<typeof sendWebhook>;
 }
 type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
@@ -38,7 +66,11 @@ type NewJobs<Types extends readonly string[]> = {
 };
 
 const instances: QueueExtension = {
-  jobs: [createInstance, monitorInstance, deleteInstance],
+  jobs: [
+    ...[createInstance, monitorInstance, deleteInstance],
+    ...[startInstance, stopInstance, restartInstance, migrateInstance, checkInstance],
+    ...[autoStop, extendLease, watchInstance],
+  ],
   ownersToKeep,
 };
 const webhooks: QueueExtension = { jobs: [sendWebhook], stream: 'webhooks', afterEach: lifecycleWebhook };
@@ -50,10 +82,13 @@ const webhooks: QueueExtension = { jobs: [sendWebhook], stream: 'webhooks', afte
 export class JobQueueService extends EngineQueue {
   /** Where webhooks go besides the `webhookUrl` of a job. */
   readonly webhookEndpoints: WebhookEndpoints;
+  /** Jobs of instances that exist, by the job that rented them. */
+  readonly instances: Instances;
 
   /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
   constructor(options: JobQueueOptions = {}) {
     super(options, [instances, webhooks]);
+    this.instances = new Instances(this);
     this.webhookEndpoints = new WebhookEndpoints(this, (options.env ?? process.env).JETFLEET_WEBHOOK_KEYS);
   }
 

@@ -32,7 +32,11 @@ export const TEXT_BODIES = {
 } as const;
 
 /** The schemas of the built-in job types. */
-export const BUILT_IN = ['CreateInstance', 'MonitorInstance', 'DeleteInstance', 'SendWebhook'] as const;
+export const BUILT_IN = [
+  ...(['CreateInstance', 'MonitorInstance', 'DeleteInstance', 'OrderInstance'] as const),
+  ...(['MigrateInstance', 'CheckInstance', 'WatchInstance', 'AutoStop', 'ExtendLease'] as const),
+  ...(['SendWebhook'] as const),
+] as const;
 
 /** A type of messages.ts, one of {@link TEXT_BODIES}, or one of {@link BUILT_IN}; main.ts fails for any other. */
 export type MessageName = string;

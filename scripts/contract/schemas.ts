@@ -2,9 +2,15 @@
 import { createGenerator } from 'ts-json-schema-generator';
 import { z } from 'zod';
 import {
+  autoStopPayload,
+  checkInstancePayload,
   createInstancePayload,
   deleteInstancePayload,
+  extendLeasePayload,
+  migrateInstancePayload,
   monitorInstancePayload,
+  orderInstancePayload,
+  watchInstancePayload,
 } from '../../src/instances/schemas.js';
 import { sendWebhookPayload } from '../../src/webhooks/schemas.js';
 import { type BUILT_IN, CHANNELS, TEXT_BODIES } from './channels.js';
@@ -15,6 +21,12 @@ const PAYLOADS: Readonly<Record<(typeof BUILT_IN)[number], z.ZodType>> = {
   CreateInstance: createInstancePayload,
   MonitorInstance: monitorInstancePayload,
   DeleteInstance: deleteInstancePayload,
+  OrderInstance: orderInstancePayload,
+  MigrateInstance: migrateInstancePayload,
+  CheckInstance: checkInstancePayload,
+  WatchInstance: watchInstancePayload,
+  AutoStop: autoStopPayload,
+  ExtendLease: extendLeasePayload,
   SendWebhook: sendWebhookPayload,
 };
 

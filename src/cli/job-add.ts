@@ -43,7 +43,7 @@ export function jobAddCommand(job: Command): void {
   const command = job
     .command('add')
     .description('add a job and print its id')
-    .argument('<type>', 'create_instance, monitor_instance, send_webhook, or a type of your own')
+    .argument('<type>', 'create_instance, send_webhook, another built-in type, or a type of your own')
     .argument('[source]', '"-" reads the payload from stdin', parseSource)
     .option('--data <json>', 'the payload; "-" reads it from stdin')
     .option('--data-file <file>', 'a file with the payload')

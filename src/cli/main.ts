@@ -13,6 +13,7 @@ import { flowCommand } from './flow.js';
 import { healthcheckCommand } from './healthcheck.js';
 import { historyCommand } from './history.js';
 import { inspectCommand } from './inspect.js';
+import { instanceCommand } from './instance.js';
 import { jobCommand } from './job.js';
 import { limitsCommand } from './limits.js';
 import { machineCommand } from './machine.js';
@@ -69,6 +70,7 @@ export function buildProgram(): Command {
     workerCommand,
     serverCommand,
     jobCommand,
+    instanceCommand,
     deadLettersCommand,
     flowCommand,
     scheduleCommand,

@@ -28,6 +28,7 @@ Environment:
                         Without it only this machine is served, and everybody on it may do everything.
   JETFLEET_ENVIRONMENT  as --environment
   JETFLEET_WEBHOOK_PUBLIC_KEY  whpk_..., several with spaces between: served at /.well-known/webhooks.json
+  JETFLEET_CALLBACK_SECRET  16 characters or more: takes callbacks of providers at /callbacks/instances/<job>
   LOG_LEVEL             trace, debug, info (default), warn, error, silent
 
 With --json it prints one line once it listens: {"httpUrl"}.`;
@@ -66,6 +67,7 @@ async function serve(options: ServerCommandOptions): Promise<void> {
   // Loaded here, so that other commands do not wait for a web server.
   const { parseTokens, startHttpServer } = await import('../http/index.js');
   const tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN);
+  const { JETFLEET_CALLBACK_SECRET: callbackSecret } = process.env;
   const stopping = shutdownSignal(() => logger.warn('second signal; ending at once'));
   await using queue = openQueue(options, logger, await registeredTracing());
   const connect = () => queue.connect().then(() => true);
@@ -77,6 +79,7 @@ async function serve(options: ServerCommandOptions): Promise<void> {
     logger,
     webhookPublicKeys: keysOf(process.env.JETFLEET_WEBHOOK_PUBLIC_KEY),
     ...(environment && { environment }),
+    ...(callbackSecret && { callbackSecret }),
   });
   if (options.json) printJson({ httpUrl: server.url });
   logger.info({ url: server.url, isOpen: tokens.length === 0 }, 'serving the API and the dashboard');

@@ -31,10 +31,14 @@ export interface Instance {
   productId?: string;
   /** How many GPUs it has. */
   gpuNum?: number;
+  /** Whether its provider takes it back, as a spot instance, or has announced to. */
+  isInterrupted?: boolean;
   /** Public endpoints of the instance's ports. */
   endpoints: { port: number; protocol: string; url: string }[];
   /** ISO 8601. */
   createdAt?: string;
+  /** When it started last, ISO 8601, where the provider says so: a restart shows by it. */
+  startedAt?: string;
   /** When this was read, ISO 8601. */
   observedAt: string;
 }

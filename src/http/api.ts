@@ -1,5 +1,8 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
+import { assertCallbackSecret } from '../instances/callback-token.js';
+import { Instances } from '../instances/instances.js';
+import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger } from '../jobs/numbers.js';
 import { assertOptions, assertTexts, checkText, type OptionNames } from '../jobs/options.js';
@@ -22,6 +25,7 @@ import { cleanupRoutes } from './routes/cleanup.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { flowRoutes } from './routes/flows.js';
 import { healthRoutes, Readiness } from './routes/health.js';
+import { instanceRoutes } from './routes/instances.js';
 import { jobChangeRoutes } from './routes/job-changes.js';
 import { jobRoutes } from './routes/jobs.js';
 import { limitRoutes } from './routes/limits.js';
@@ -60,6 +64,8 @@ export interface HttpApiOptions {
   dashboard?: boolean;
   /** `whpk_…`: the public keys of webhooks, served at `/.well-known/webhooks.json`. Defaults to none. */
   webhookPublicKeys?: readonly string[];
+  /** 16 characters or more: with it `/callbacks/instances/{id}` takes tokens of `callbackToken`. Defaults to none: callbacks are refused. */
+  callbackSecret?: string;
   /** Live streams that may be open at once for each token. Defaults to 64. */
   maxStreamsPerToken?: number;
   /** A pino logger, or anything of its shape. Defaults to the queue's. */
@@ -73,6 +79,7 @@ export const API_OPTIONS: OptionNames<Required<HttpApiOptions>> = {
   environment: true,
   dashboard: true,
   webhookPublicKeys: true,
+  callbackSecret: true,
   maxStreamsPerToken: true,
   logger: true,
 };
@@ -98,6 +105,8 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
   const { maxStreamsPerToken = 64 } = options;
   const { webhookPublicKeys: publicKeys = [] } = options;
+  const { callbackSecret } = options;
+  if (callbackSecret !== undefined) assertCallbackSecret(callbackSecret);
   assertTexts('allowedHosts', allowedHosts);
   assertTexts('webhookPublicKeys', publicKeys);
   checkInteger('maxStreamsPerToken', maxStreamsPerToken, 1);
@@ -124,6 +133,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   bulkRoutes(routes);
   cleanupRoutes(routes);
   auditRoutes(routes);
+  instanceRoutes({ ...routes, instances: instancesOf(queue), ...defined({ callbackSecret }) });
   signalRoutes(routes);
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
@@ -174,6 +184,10 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
 /** Those of the product's queue, which knows the keys of their secrets. */
 function endpointsOf(queue: JobQueueService & { webhookEndpoints?: WebhookEndpoints }): WebhookEndpoints {
   return queue.webhookEndpoints ?? new WebhookEndpoints(queue, process.env.JETFLEET_WEBHOOK_KEYS);
+}
+
+function instancesOf(queue: JobQueueService & { instances?: Instances }): Instances {
+  return queue.instances ?? new Instances(queue);
 }
 
 /** The rest of a body that nobody reads would stand before the next request of its connection. */

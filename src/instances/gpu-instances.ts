@@ -17,6 +17,7 @@ import { checkedProvider } from '../gpu/checked-provider.js';
 import { combinedProvider } from '../gpu/combined-provider.js';
 import type { GpuProvider } from '../gpu/provider.js';
 import { soleProvider } from '../gpu/sole-provider.js';
+import { type AddressGuardOptions, createAddressGuard } from '../jobs/address-guard.js';
 import { defined } from '../jobs/defined.js';
 import { MAX_DELAY_MS } from '../jobs/limits.js';
 import { checkInteger, checkNumber } from '../jobs/numbers.js';
@@ -31,12 +32,25 @@ import { createInstanceRun } from './create-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
 import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
+import { autoStopRun, extendLeaseRun } from './lease-runs.js';
+import {
+  autoStop,
+  checkInstance,
+  extendLease,
+  migrateInstance,
+  restartInstance,
+  startInstance,
+  stopInstance,
+  watchInstance,
+} from './lifecycle-jobs.js';
+import { checkInstanceRun, migrateInstanceRun, orderInstanceRun } from './lifecycle-runs.js';
 import { OfferHistory } from './offer-history.js';
 import { OfferPolls } from './offer-polls.js';
 import { OwnedInstances } from './owned-instances.js';
 import { ProviderHealth } from './provider-health.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
 import { checkOf, WaitingMonitors } from './waiting-monitors.js';
+import { watchInstanceRun } from './watch-runs.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
   /** The account on which instances are rented, or several, of different providers. Ids then begin with the name of their provider. */
@@ -57,6 +71,11 @@ export interface GpuInstancesOptions extends RentalLimits {
    * milliseconds. Five times this long a create of unknown outcome may take to show. Defaults to 2,000.
    */
   settleDelayMs?: number;
+  /**
+   * Which addresses `check_instance` may reach. Where the ports of an instance are comes from its provider. Defaults to public addresses, encrypted
+   * or not.
+   */
+  probeGuard?: AddressGuardOptions;
 }
 
 const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
@@ -68,6 +87,7 @@ const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
   settleDelayMs: true,
   maxInstances: true,
   maxGpus: true,
+  probeGuard: true,
 };
 
 /** The calls that show how a provider fares. One that refuses to delete may still rent. */
@@ -83,8 +103,8 @@ const COUNTED: ReadonlySet<keyof GpuProvider> = new Set<keyof GpuProvider>([
 const POLLED_PART = 0.8;
 
 /**
- * With this, a worker rents, watches and deletes GPU instances: it handles `create_instance`, `monitor_instance` and
- * `delete_instance`, and its sweeps look for instances that belong to nobody.
+ * With this, a worker rents, watches and deletes GPU instances: it handles `create_instance`, `monitor_instance`,
+ * `delete_instance` and the jobs of instances that exist, and its sweeps look for instances that belong to nobody.
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
 export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
@@ -102,7 +122,11 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   checkInteger('maxGpus', options.maxGpus, 0, MAX_RENTAL_LIMIT);
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
   const { capacityPollMs = DEFAULT_CAPACITY_POLL_MS } = options;
-  const { ownPollsPerSecond = 200, avoidRefusedMs, ...limits } = options;
+  const { ownPollsPerSecond = 200, avoidRefusedMs, probeGuard = {}, ...limits } = options;
+  const guard = createAddressGuard(
+    { allowHttp: true, ...probeGuard },
+    (host, why) => new Error(`${host} ${why}`),
+  );
   const isLimited = limits.maxInstances !== undefined || limits.maxGpus !== undefined;
   // What is created or deleted is given the same time to show.
   const verifying = { verifyIntervalMs: settleDelayMs, settleMs: settleDelayMs * MAX_LOOK_UPS };
@@ -161,6 +185,17 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
           handled(createInstance, createInstanceRun(actor, creating)),
           handled(monitorInstance, monitorInstanceRun(actor, instances, monitors, watching)),
           handled(deleteInstance, deleteInstanceRun(actor, instances, verifying)),
+          handled(startInstance, orderInstanceRun(actor, instances, 'start', watching)),
+          handled(stopInstance, orderInstanceRun(actor, instances, 'stop', watching)),
+          handled(restartInstance, orderInstanceRun(actor, instances, 'restart', watching)),
+          handled(migrateInstance, migrateInstanceRun(actor, instances, broker, watching)),
+          handled(checkInstance, checkInstanceRun(actor, instances, guard, verifying)),
+          handled(
+            watchInstance,
+            watchInstanceRun(actor, { instances, directory, parts, guard, broker }, watching),
+          ),
+          handled(autoStop, autoStopRun(actor, instances, broker)),
+          handled(extendLease, extendLeaseRun(actor, broker)),
         ],
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
         resources: sweptInstances({
@@ -206,7 +241,7 @@ function monitorInstanceRun(
         return isOurs(shown ? checkOf(shown) : null);
       }),
       deleteInstance: actor((job, { novitaInstanceId }) => instances.delete(job, [novitaInstanceId])),
-      stopInstance: actor((job, { novitaInstanceId }) => instances.stop(job, novitaInstanceId)),
+      stopInstance: actor((job, { novitaInstanceId }) => instances.order(job, novitaInstanceId, 'stop')),
     },
   });
 }

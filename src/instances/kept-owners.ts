@@ -16,9 +16,22 @@ import {
   monitorInstance,
   rentedByCreate,
 } from './jobs.js';
+import {
+  autoStop,
+  checkInstance,
+  migrateInstance,
+  restartInstance,
+  startInstance,
+  stopInstance,
+  watchInstance,
+} from './lifecycle-jobs.js';
 
 /** Types whose jobs stop and delete what the job before them rented. */
-const INSTANCE_TYPES: readonly string[] = [monitorInstance.type, deleteInstance.type];
+const INSTANCE_TYPES: readonly string[] = [
+  ...[monitorInstance, deleteInstance],
+  ...[startInstance, stopInstance, restartInstance, migrateInstance, checkInstance, autoStop],
+  watchInstance,
+].map(({ type }) => type);
 /** A provider may carry out a create, or show it, long after it was sent; then the sweeper needs its owner. */
 const LATE_CREATE_MS = 3_600_000;
 /** A create, its monitor, and the job that deletes after that; a record that somebody made may go in a circle. */

@@ -1,8 +1,9 @@
+import type { InstanceOrder } from '../../machines/index.js';
 import { AtOnce } from '../broker/at-once.js';
 import type { Broker } from '../broker/broker.js';
 import { isSameInstance, ownId } from '../gpu/instance-home.js';
 import { INSTANCE_NAME_PREFIX, instanceNamesOf } from '../gpu/instance-name.js';
-import type { GpuProvider, Instance } from '../gpu/provider.js';
+import type { GpuProvider, Instance, ProviderCapabilities } from '../gpu/provider.js';
 import { ProviderError } from '../gpu/provider-error.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { isJobId } from '../jobs/job-id.js';
@@ -90,10 +91,49 @@ export class OwnedInstances {
     throw new ProviderError('transient', `the provider shows ${shown}, which job ${creator.id} did not rent`);
   }
 
-  /** @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; ProviderError, BrokerError */
-  async stop(job: JobContext, id: string): Promise<void> {
+  /**
+   * Has the provider start, stop, restart or migrate an instance; one that is gone is left to the next read.
+   * @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; ProviderError, BrokerError
+   */
+  async order(job: JobContext, id: string, order: InstanceOrder): Promise<void> {
     const [instance] = await this.#owned(job, [id]);
-    if (instance) await this.#provider.stop(id, job.signal);
+    if (!instance) return;
+    const call = this.#provider[order];
+    if (!call) throw new ProviderError('validation', `${this.#provider.name} cannot ${order} instances`);
+    await call.call(this.#provider, id, job.signal);
+  }
+
+  /** Whether the provider of an instance can carry an order out, as far as its capabilities say. */
+  isAble(id: string, order: InstanceOrder): boolean {
+    const named = this.#parts.filter(({ name }) => ownId(name, id) !== id);
+    return (named.length > 0 ? named : this.#parts).some(({ capabilities }) => can(capabilities, order));
+  }
+
+  /** Whether two ids are of one instance, whichever of them names its provider. */
+  isSame(id: string, other: string): boolean {
+    return this.#parts.some(({ name }) => isSameInstance(id, other, name));
+  }
+
+  /**
+   * The create job that rented an instance, by its name.
+   * @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; BrokerError
+   */
+  async ownerOf(job: JobContext, { id, name }: Pick<Instance, 'id' | 'name'>): Promise<JobRecord> {
+    const broker = await this.#broker();
+    const creator = await this.#creatorOf(broker, job.record);
+    if (creator && owns(creator, name, broker.subjects.namespace)) return creator;
+    const shown = `instance ${id} (${JSON.stringify(name)})`;
+    if (creator) {
+      throw notOurs(
+        `${shown} is not touched: job ${creator.id}, which this one follows from, did not rent it`,
+      );
+    }
+    const owners = await this.#searches.run(() => new OwnerSearch(broker).find(new Set([name])));
+    const owner = owners.get(name);
+    if (owner) return owner;
+    throw notOurs(
+      `${shown} is not touched: no record of a create_instance job of this queue has its name; if it is yours, and its record has expired, remove it in the provider's console`,
+    );
   }
 
   /**
@@ -154,23 +194,11 @@ export class OwnedInstances {
   }
 
   async #assertOwned(job: JobContext, { id, name }: Instance): Promise<void> {
-    const shown = `instance ${id} (${JSON.stringify(name)})`;
     if (!name.startsWith(INSTANCE_NAME_PREFIX)) {
+      const shown = `instance ${id} (${JSON.stringify(name)})`;
       throw notOurs(`${shown} is not touched: its name does not begin with ${INSTANCE_NAME_PREFIX}`);
     }
-    const broker = await this.#broker();
-    const creator = await this.#creatorOf(broker, job.record);
-    if (creator) {
-      if (owns(creator, name, broker.subjects.namespace)) return;
-      throw notOurs(
-        `${shown} is not touched: job ${creator.id}, which this one follows from, did not rent it`,
-      );
-    }
-    const owners = await this.#searches.run(() => new OwnerSearch(broker).find(new Set([name])));
-    if (owners.has(name)) return;
-    throw notOurs(
-      `${shown} is not touched: no record of a create_instance job of this queue has its name; if it is yours, and its record has expired, remove it in the provider's console`,
-    );
+    await this.ownerOf(job, { id, name });
   }
 
   /** The create job that this one follows from. Its record is read, as anybody can name any job as a parent. */
@@ -183,6 +211,11 @@ export class OwnedInstances {
     }
     return undefined;
   }
+}
+
+function can(capabilities: ProviderCapabilities, order: InstanceOrder): boolean {
+  if (order === 'restart' || order === 'migrate') return capabilities[order] === true;
+  return capabilities.stopStart;
 }
 
 function notOurs(message: string): JetfleetError {

@@ -176,7 +176,7 @@ async function offersAt(
 }
 
 /** Products first, then billing modes, then regions: each in the order given, and each once. */
-function queriesOf(
+export function queriesOf(
   payload: CreateInstancePayload,
   provider: GpuProvider,
 ): { rank: number; query: OfferQuery }[] {

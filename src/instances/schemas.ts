@@ -3,22 +3,10 @@ import * as z from 'zod';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/repeated.js';
 import { MAX_NAMED_ID_LENGTH } from '../gpu/provider.js';
 import { httpUrl } from '../jobs/webhook-url.js';
+import { isoTime, maxWaitTime, text } from './payload-fields.js';
 
-const text = (max: number) => z.string().min(1).max(max);
-/** ISO 8601 with a zone; a Date is accepted in process and travels as such a string. */
-const isoTime = z.preprocess(
-  (value: string | Date) =>
-    value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : value,
-  z.iso.datetime({
-    offset: true,
-    error: 'must be an ISO 8601 time with a zone, such as 2026-01-01T00:00:00Z',
-  }),
-);
-const maxWaitTime = z
-  .number()
-  .int()
-  .min(1)
-  .max(7 * 24 * 60 * 60 * 1000);
+export * from './lifecycle-schemas.js';
+
 const onTimeout = z.enum(['delete', 'stop', 'keep']);
 
 /** What happens to an instance that does not run in time: removed (default), stopped, or left alone. */
@@ -124,6 +112,7 @@ export const deleteInstancePayload = z
     instanceId: text(100),
     novitaInstanceId: text(MAX_NAMED_ID_LENGTH).optional(),
     instanceName: text(100).optional(),
+    webhookUrl: httpUrl.optional(),
   })
   .refine(
     ({ novitaInstanceId, instanceName }) => novitaInstanceId !== undefined || instanceName !== undefined,

@@ -91,6 +91,7 @@ export const ERROR_CODES = {
   JETFLEET_INSTANCE_FAILED: 'The instance failed to start.',
   JETFLEET_INSTANCE_TIMEOUT: 'The instance did not run within its waiting time.',
   JETFLEET_INSTANCE_NOT_DELETED: 'The instance could not be shown to be gone.',
+  JETFLEET_INSTANCE_UNSUPPORTED: 'The provider of the instance cannot do what was asked for.',
   JETFLEET_INSTANCE_NOT_OURS:
     'No record shows that a job of this queue rented the instance, so it is not touched.',
   JETFLEET_LIMIT_INSTANCES: 'Another instance would exceed `maxInstances` of the worker.',

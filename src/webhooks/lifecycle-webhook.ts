@@ -1,4 +1,15 @@
-import { createInstance, monitorInstance } from '../instances/jobs.js';
+import { createInstance, deleteInstance, monitorInstance } from '../instances/jobs.js';
+import {
+  autoStop,
+  checkInstance,
+  extendLease,
+  migrateInstance,
+  restartInstance,
+  startInstance,
+  stopInstance,
+  watchInstance,
+} from '../instances/lifecycle-jobs.js';
+import type { WatchEvent } from '../instances/schemas.js';
 import { defined } from '../jobs/defined.js';
 import type { NextJob } from '../jobs/job-options.js';
 import type { JobRecord } from '../jobs/job-record.js';
@@ -7,8 +18,34 @@ import { isTerminal } from '../jobs/vocabulary.js';
 import { webhookUrlFault } from '../jobs/webhook-url.js';
 import { sendWebhook, WEBHOOK_MAX_ATTEMPTS } from './jobs.js';
 
+/** How a job about an instance that exists ended, by its type. */
+const OPERATIONS = {
+  [deleteInstance.type]: { done: 'deleted', failed: 'delete_failed' },
+  [startInstance.type]: { done: 'started', failed: 'start_failed' },
+  [stopInstance.type]: { done: 'stopped', failed: 'stop_failed' },
+  [restartInstance.type]: { done: 'restarted', failed: 'restart_failed' },
+  [migrateInstance.type]: { done: 'migrated', failed: 'migrate_failed' },
+  [checkInstance.type]: { done: 'healthy', failed: 'check_failed' },
+  [autoStop.type]: { done: 'idle', failed: 'auto_stop_failed' },
+  [watchInstance.type]: { done: 'watch_ended', failed: 'watch_failed' },
+  [extendLease.type]: { done: 'lease_extended', failed: 'lease_failed' },
+} as Readonly<Record<string, { done: InstanceStatus; failed: InstanceStatus }>>;
+
 /** How an instance operation ended, in the words of the webhook. */
-export type InstanceStatus = 'running' | 'failed' | 'timeout';
+export type InstanceStatus =
+  | ('running' | 'failed' | 'timeout')
+  | ('deleted' | 'delete_failed' | 'started' | 'start_failed' | 'stopped' | 'stop_failed')
+  | (
+      | 'restarted'
+      | 'restart_failed'
+      | 'migrated'
+      | 'migrate_failed'
+      | 'healthy'
+      | 'unhealthy'
+      | 'check_failed'
+    )
+  | ('spot_interrupted' | 'vanished' | 'crashed' | 'price_changed' | 'watch_ended' | 'watch_failed')
+  | ('idle' | 'lease_over' | 'auto_stop_ended' | 'auto_stop_failed' | 'lease_extended' | 'lease_failed');
 /** How a job of another type ended. */
 export type EndStatus = 'completed' | 'failed' | 'timeout';
 
@@ -25,6 +62,8 @@ export interface InstanceWebhook {
     status: InstanceStatus;
     /** The provider's id, once there is one. */
     novitaInstanceId?: string;
+    /** The provider's id of the instance that a migration has replaced. */
+    replaced?: string;
     /** Milliseconds from the start of the operation to its end. */
     elapsedTime?: number;
     /** What went wrong, in words. */
@@ -89,7 +128,7 @@ export function lifecycleBody(record: JobRecord): LifecycleWebhook | undefined {
 }
 
 function isOfInstance({ type }: JobRecord): boolean {
-  return type === createInstance.type || type === monitorInstance.type;
+  return type === createInstance.type || type === monitorInstance.type || Object.hasOwn(OPERATIONS, type);
 }
 
 function endOf({ status, state }: JobRecord): EndStatus {
@@ -107,13 +146,39 @@ function aboutJob(record: JobRecord): JobWebhook {
 /** How a monitor ended, in the words of its instance. */
 const OF_MONITOR = { completed: 'running', failed: 'failed', timeout: 'timeout' } as const;
 
-function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
+/** What a watch has seen, in the words of the webhook. */
+const OF_WATCH: Readonly<Record<string, InstanceStatus>> = {
+  spotInterrupted: 'spot_interrupted',
+  deleted: 'vanished',
+  stopped: 'stopped',
+  failed: 'crashed',
+  unhealthy: 'unhealthy',
+  priceChanged: 'price_changed',
+} satisfies Record<WatchEvent, InstanceStatus>;
+
+/** What a completed job has found, where that is not what it was added for. */
+function otherThanDone(result: unknown): InstanceStatus | undefined {
+  if ((result as { isHealthy?: unknown } | undefined)?.isHealthy === false) return 'unhealthy';
+  const event = textField(result, 'event');
+  if (event !== undefined && Object.hasOwn(OF_WATCH, event)) return OF_WATCH[event];
+  const reason = textField(result, 'reason');
+  if (reason === 'lease_over') return reason;
+  return reason === 'ended' ? 'auto_stop_ended' : undefined;
+}
+
+/** Undefined where the operation goes on: with the monitor of a create, and with the create that follows a replaced instance. */
+function instanceStatusOf(record: JobRecord): InstanceStatus | undefined {
+  const { type, result } = record;
   const end = endOf(record);
-  const isCreate = record.type === createInstance.type;
-  // The operation goes on: with the monitor of the create, and with the create that follows a replaced instance.
-  if (end === 'completed' && (isCreate || textField(record.result, 'status') === 'replaced'))
-    return undefined;
-  const status = isCreate ? 'failed' : OF_MONITOR[end];
+  const words = OPERATIONS[type];
+  if (words) return end === 'completed' ? (otherThanDone(result) ?? words.done) : words.failed;
+  if (type === createInstance.type) return end === 'completed' ? undefined : 'failed';
+  return end === 'completed' && textField(result, 'status') === 'replaced' ? undefined : OF_MONITOR[end];
+}
+
+function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
+  const status = instanceStatusOf(record);
+  if (status === undefined) return undefined;
   const { payload, result, checkpoint } = record;
   const { timestamp, sequence, ...ended } = endFacts(
     record,
@@ -121,8 +186,8 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
     record.createdAt,
   );
   const instanceId = textField(payload, 'instanceId') || undefined;
-  // A create that failed after its instance was made knows the instance from what it left behind.
-  const ids = [payload, result, checkpoint].map((each) => textField(each, 'novitaInstanceId'));
+  // A create that failed after its instance was made knows the instance from what it left behind, a migration the new one from its result.
+  const ids = [result, payload, checkpoint].map((each) => textField(each, 'novitaInstanceId'));
   const novitaInstanceId = ids.find(Boolean);
   return {
     type: `instance.${status}`,
@@ -131,7 +196,7 @@ function aboutInstance(record: JobRecord): InstanceWebhook | undefined {
     data: {
       ...defined({ instanceId }),
       status,
-      ...defined({ novitaInstanceId }),
+      ...defined({ novitaInstanceId, replaced: textField(result, 'replaced') }),
       ...ended,
       jobId: record.id,
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startHttpServer } from '../../src/http/index.js';
 import { DashboardPage } from './dashboard-page.js';
-import { type LiveSystem, startLiveSystem } from './live-system.js';
+import { type LiveSystem, order, startLiveSystem } from './live-system.js';
 
 let system: LiveSystem;
 const open = (path: string, options = {}) => DashboardPage.open(system.http.url, path, options);
@@ -65,6 +65,21 @@ it('a job is added with everything that can be said of it', async () => {
     maxAttempts: 7,
     webhookUrl: expect.stringContaining(url),
   });
+});
+
+it('an instance is stopped from the page of its job, once that is confirmed', async () => {
+  const { queue } = system.fleet;
+  await queue.addJob('create_instance', order('gpu-stop'), 'high', { id: 'rent-stop' });
+  await system.fleet.waitForJob('rent-stop', 'completed');
+  await using tab = await open('/jobs/rent-stop');
+  const menu = 'select[aria-label="What to do with the instance"]';
+  await tab.see(menu);
+  await tab.page.select(menu, 'stop');
+  await tab.seeText('Stop the instance?', 'dialog');
+  await tab.click('Stop it', 'dialog');
+  await tab.seeText('stop_instance', '.badges');
+  const [job] = await queue.getJobs({ type: 'stop_instance' });
+  expect(job?.payload).toMatchObject({ instanceId: 'gpu-stop' });
 });
 
 it('what a job holds goes onto the clipboard', async () => {

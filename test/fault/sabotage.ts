@@ -205,7 +205,7 @@ function touchAnything(provider: GpuProvider): void {
   OwnedInstances.prototype.delete = async ({ signal }, ids) => {
     for (const id of ids) await provider.delete(id, signal);
   };
-  OwnedInstances.prototype.stop = ({ signal }, id) => provider.stop(id, signal);
+  OwnedInstances.prototype.order = async ({ signal }, id, order) => provider[order]?.(id, signal);
 }
 
 /** How long a cleanup waits for the moment in which it does harm: its job lives again. */

@@ -67,7 +67,10 @@ test('every route says in the OpenAPI document which role it needs', () => {
   expect(routes.length).toBeGreaterThan(20);
   for (const { role } of routes) expect([...ROLES, 'open']).toContain(role);
   const open = routes.filter(({ role }) => role === 'open').map(({ path }) => path);
-  expect(open.sort()).toEqual(['/.well-known/webhooks.json', '/livez', '/openapi.json', '/readyz']);
+  expect(open.sort()).toEqual([
+    ...['/.well-known/webhooks.json', '/callbacks/instances/{id}'],
+    ...['/livez', '/openapi.json', '/readyz'],
+  ]);
 });
 
 test('without a token, and with a wrong one, every other route answers 401 and does nothing', async () => {

@@ -29,6 +29,8 @@ beforeAll(async () => {
   await queue.addJob('send_webhook', hook, 'normal', { id: 'hook' });
   await queue.addJob('nobody_runs_it', 1, 'normal', { id: 'waits' });
   await queue.addJob('demo', 1, 'normal', { id: 'later', delayMs: 86_400_000 });
+  const kept = { instanceId: 'i', novitaInstanceId: 'sim-none', until: '2100-01-01T00:00:00Z' };
+  await queue.addJob('auto_stop', kept, 'normal', { id: 'keeper' });
   await Promise.all(
     (
       [
@@ -208,6 +210,20 @@ const CALLS: [
   ['/api/v1/webhook-endpoints/billing/enable', { method: 'POST' }],
   ['/api/v1/webhook-endpoints/billing/remove', { method: 'POST' }],
   ['/api/v1/webhook-endpoints/billing'],
+  ['/api/v1/instances/keeper'],
+  ['/api/v1/instances/done'],
+  ['/api/v1/instances/keeper/start', { body: { maxWaitTime: 1 } }],
+  ['/api/v1/instances/keeper/stop', { body: { ports: [80] } }],
+  ['/api/v1/instances/nobody/restart', { method: 'POST' }],
+  ['/api/v1/instances/keeper/migrate', { body: { by: 'provider', maxWaitTime: 1 } }],
+  ['/api/v1/instances/keeper/check', { body: { path: '/health', maxWaitTime: 1 } }],
+  ['/api/v1/instances/keeper/watch', { body: { on: { deleted: 'notify' }, priceIntervalMs: 0 } }],
+  ['/api/v1/instances/keeper/wake', { method: 'POST' }],
+  ['/api/v1/instances/keeper/auto-stop', { body: { idleMs: 60_000 } }],
+  ['/api/v1/instances/keeper/extend-lease', { body: { byMs: 1_000 } }],
+  ['/api/v1/instances/keeper/used', { method: 'POST' }],
+  ['/api/v1/instances/keeper/delete', { body: {} }],
+  ['/callbacks/instances/keeper?token=x', { method: 'POST' }],
   ['/api/v1/machines'],
   ['/api/v1/machines/job'],
   ['/api/v1/machines/create_instance'],

@@ -193,14 +193,13 @@ describe('workers', () => {
     const chart = reportMachine(opened) as unknown as AnyStateMachine;
     await using fleet = await startFleet({ nats, handlers: { render_report: { chart } } });
     const charts = await listCharts(fleet.queue);
+    const builtIn = (id: string) => [id, 'built-in'];
     expect(charts.map(({ id, source }) => [id, source])).toEqual([
       ['job', 'built-in'],
-      ['create_instance', 'built-in'],
-      ['monitor_instance', 'built-in'],
-      ['delete_instance', 'built-in'],
-      ['send_webhook', 'built-in'],
-      ['endpoint_breaker', 'built-in'],
-      ['worker_lifecycle', 'built-in'],
+      ...['create_instance', 'monitor_instance', 'delete_instance', 'start_instance'].map(builtIn),
+      ...['stop_instance', 'restart_instance', 'migrate_instance', 'check_instance'].map(builtIn),
+      ...['watch_instance', 'auto_stop', 'extend_lease'].map(builtIn),
+      ...['send_webhook', 'endpoint_breaker', 'worker_lifecycle'].map(builtIn),
       ['report', 'worker'],
     ]);
     const report = await findChart(fleet.queue, 'report');

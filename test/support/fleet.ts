@@ -156,7 +156,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 function workerOf(queue: JobQueueService, options: FleetWorkerOptions): JobWorkerService {
   const { provider, pollIntervalMs, ownPollsPerSecond, settleDelayMs, maxInstances, maxGpus, ...rest } =
     options;
-  const { webhooks: delivery, capacityPollMs, ...own } = rest;
+  const { webhooks: delivery, capacityPollMs, probeGuard, ...own } = rest;
   const worker = new JobWorkerService(queue, own);
   const instances = {
     capacityPollMs,
@@ -165,6 +165,7 @@ function workerOf(queue: JobQueueService, options: FleetWorkerOptions): JobWorke
     settleDelayMs,
     maxInstances,
     maxGpus,
+    probeGuard,
   };
   if (provider) worker.use(gpuInstances({ provider, ...defined(instances) }));
   if (delivery) worker.use(webhooks(delivery));

@@ -2,11 +2,8 @@ import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  classifyAddress,
-  createWebhookGuard,
-  type WebhookGuardOptions,
-} from '../../src/webhooks/endpoint-guard.js';
+import { classifyAddress } from '../../src/jobs/address-guard.js';
+import { createWebhookGuard, type WebhookGuardOptions } from '../../src/webhooks/endpoint-guard.js';
 
 const PUBLIC = [
   '8.8.8.8',

@@ -98,7 +98,6 @@ describe('lifecycleWebhook', () => {
     ['resize_disk', COMPLETED, 'completed', {}],
     ['resize_disk', failed('exhausted'), 'failed', { error: ERROR.message, errorCode: ERROR.code }],
     ['resize_disk', failed('timed_out'), 'timeout', { error: ERROR.message, errorCode: ERROR.code }],
-    ['delete_instance', COMPLETED, 'completed', {}],
     ['send_webhook', failed('exhausted'), 'failed', { error: ERROR.message, errorCode: ERROR.code }],
   ] as const)('reports the end of %s, %o, as %s', (jobType, end, status, why) => {
     const next = webhookOf(record(jobType, { ...end, webhookUrl: URL }));
@@ -113,6 +112,34 @@ describe('lifecycleWebhook', () => {
         data: { jobId: 'order-42', jobType, status, elapsedTime: 50_000, ...why },
       },
     });
+  });
+
+  it.each([
+    ['delete_instance', COMPLETED, {}, 'deleted'],
+    ['delete_instance', failed('rejected'), {}, 'delete_failed'],
+    ['start_instance', COMPLETED, { status: 'running' }, 'started'],
+    ['start_instance', failed('timed_out'), {}, 'start_failed'],
+    ['stop_instance', COMPLETED, { status: 'stopped' }, 'stopped'],
+    ['stop_instance', failed('rejected'), {}, 'stop_failed'],
+    ['restart_instance', COMPLETED, { status: 'running' }, 'restarted'],
+    ['restart_instance', failed('cancelled'), {}, 'restart_failed'],
+    ['migrate_instance', COMPLETED, { novitaInstanceId: 'nov-10', replaced: 'nov-9' }, 'migrated'],
+    ['migrate_instance', failed('rejected'), {}, 'migrate_failed'],
+    ['check_instance', COMPLETED, { isHealthy: true }, 'healthy'],
+    ['check_instance', COMPLETED, { isHealthy: false }, 'unhealthy'],
+    ['check_instance', failed('rejected'), {}, 'check_failed'],
+  ] as const)('reports %s that ended %o with %o as instance.%s', (type, end, result, status) => {
+    const job = record(type, { ...end, result });
+    expect(webhookOf(job)).toMatchObject({
+      id: `order-42-webhook-${status}`,
+      payload: { payload: { type: `instance.${status}` } },
+    });
+    const { replaced, novitaInstanceId = 'nov-9' } = result as {
+      replaced?: string;
+      novitaInstanceId?: string;
+    };
+    expect(dataOf(job)).toMatchObject({ instanceId: 'inst-1', status, novitaInstanceId });
+    expect(dataOf(job).replaced).toBe(replaced);
   });
 
   it("prefers the payload's URL to the record's, and falls back on a bad one", () => {

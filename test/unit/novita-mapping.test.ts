@@ -133,6 +133,7 @@ describe('instance', () => {
         { port: 22, protocol: 'tcp', url: 'tcp://gate.example.com:30022' },
       ],
       createdAt: '2026-09-21T14:13:20.000Z',
+      startedAt: '2026-09-21T14:14:20.000Z',
       observedAt: '2026-11-24T00:00:00.000Z',
     });
   });
@@ -147,6 +148,7 @@ describe('instance', () => {
     expect(notified).toMatchObject({
       status: 'running',
       healthy: false,
+      isInterrupted: true,
       reason: 'spot instance notified, reclaim at 2026-09-21T15:13:20.000Z',
     });
     expect(mapInstance(instance({ spotStatus: 'running' })).healthy).toBe(true);

@@ -6,6 +6,7 @@ import { ChangeDialog } from '../jobs/change-dialog.js';
 import { EditPayloadDialog } from '../jobs/edit-payload-dialog.js';
 import { can, cancelJob, deleteJob, promoteJob, retryJob } from '../jobs/job-actions.js';
 import { navigate } from '../router.js';
+import { hasInstance, InstanceActions } from './instance-actions.js';
 import { ShareButton } from './share-button.js';
 
 type Open = 'copy' | 'edit' | 'change';
@@ -23,6 +24,7 @@ export function JobActions({ job }: { job: JobRecord }) {
   return (
     <>
       <ShareButton id={job.id} />
+      {hasInstance(job) && <InstanceActions job={job} />}
       <button type="button" onClick={() => setOpen('copy')}>
         Run again like this
       </button>

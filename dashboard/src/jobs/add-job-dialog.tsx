@@ -13,7 +13,11 @@ interface AddJobDialogProps {
   like?: JobRecord | undefined;
 }
 
-const BUILT_IN = ['create_instance', 'monitor_instance', 'delete_instance', 'send_webhook'];
+const BUILT_IN = [
+  ...['create_instance', 'monitor_instance', 'delete_instance', 'start_instance', 'stop_instance'],
+  ...['restart_instance', 'migrate_instance', 'check_instance', 'watch_instance'],
+  ...['auto_stop', 'extend_lease', 'send_webhook'],
+];
 
 /** A form that adds one job. */
 export function AddJobDialog({ onClose, like }: AddJobDialogProps) {

@@ -60,6 +60,7 @@ export function mapInstance(raw: NovitaInstance, observedAt = new Date().toISOSt
       region: regionOf(raw) || undefined,
       productId: raw.productId || undefined,
       gpuNum: raw.gpuNum,
+      isInterrupted: raw.spotStatus && raw.spotStatus !== 'running' ? true : undefined,
     }),
     endpoints: (raw.portMappings ?? []).flatMap((mapping) => {
       const { port, endpoint, type } = mapping ?? {};
@@ -67,7 +68,7 @@ export function mapInstance(raw: NovitaInstance, observedAt = new Date().toISOSt
         ? [{ port, protocol: type || 'tcp', url: endpointUrl(endpoint, type) }]
         : [];
     }),
-    ...defined({ createdAt: toIso(raw.createdAt) }),
+    ...defined({ createdAt: toIso(raw.createdAt), startedAt: toIso(raw.lastStartedAt) }),
     observedAt,
   };
 }

@@ -25,7 +25,6 @@ const UNITS_PER_DOLLAR = 100_000;
 /** A pod in Jetfleet's terms. `observedAt` defaults to now. */
 export function mapPod(pod: Pod, observedAt = new Date().toISOString()): Instance {
   const status = STATUS.get(pod.status) ?? 'unknown';
-  const createdMs = Date.parse(pod.createdAt ?? '');
   return {
     id: pod.id,
     name: pod.name ?? '',
@@ -37,11 +36,17 @@ export function mapPod(pod: Pod, observedAt = new Date().toISOString()): Instanc
       region: pod.dataCenterId || undefined,
       productId: pod.gpu?.id || undefined,
       gpuNum: pod.gpu?.count,
-      createdAt: Number.isNaN(createdMs) ? undefined : new Date(createdMs).toISOString(),
+      createdAt: isoOf(pod.createdAt),
+      startedAt: isoOf(pod.startedAt),
     }),
     endpoints: status === 'running' ? endpointsOf(pod) : [],
     observedAt,
   };
+}
+
+function isoOf(time: string | undefined): string | undefined {
+  const ms = Date.parse(time ?? '');
+  return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
 }
 
 /** `http` ports are reached by RunPod's proxy, others by the address that the running pod was given. */
